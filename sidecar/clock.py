@@ -1,0 +1,45 @@
+"""The only file that asks the operating system for the time."""
+
+import time
+
+
+def wall_ms() -> int:
+    """Return Unix milliseconds by the wall clock, which an administrator or NTP may set back."""
+    return time.time_ns() // 1_000_000
+
+
+def monotonic_s() -> float:
+    """Return seconds since an arbitrary instant, which never go back; for durations within this process."""
+    return time.monotonic()
+
+
+class AnchoredClock:
+    """Unix milliseconds that never go back: anchored once, then counted by the monotonic clock.
+
+    Anchored to the later of the wall clock and the last stamp that was given, so that a journal's time continues
+    where it stopped even if the wall clock was set back in between.
+    """
+
+    def __init__(self, last_ms: int = 0) -> None:
+        self._anchor_ms = max(wall_ms(), last_ms)
+        self._anchor_s = monotonic_s()
+
+    def now_ms(self) -> int:
+        """Return the present in Unix milliseconds on this clock."""
+        return self._anchor_ms + int((monotonic_s() - self._anchor_s) * 1000)
+
+
+class JumpWatch:
+    """Notices when the wall clock and the monotonic clock move apart: a step of the time, or a suspended machine."""
+
+    def __init__(self) -> None:
+        self._offset_ms = self._read()
+
+    def moved_ms(self) -> int:
+        """Return by how many milliseconds the wall clock gained on the monotonic one since the last call."""
+        before, self._offset_ms = self._offset_ms, self._read()
+        return self._offset_ms - before
+
+    @staticmethod
+    def _read() -> int:
+        return wall_ms() - int(monotonic_s() * 1000)

@@ -1,0 +1,256 @@
+"""The facts that a journal holds, as one tagged union: the wire format and the vocabulary in one place.
+
+An observation is immutable and says what was seen, not what follows from it. `identity` gives each the key by which
+a second report of the same fact is recognised: idempotence is a property of the fact, not of its source.
+"""
+
+import enum
+
+import msgspec
+
+from sidecar.core.policy import Policy, Stage
+
+
+class IgnoreReason(enum.StrEnum):
+    """Why a succeeded payment is none of ours."""
+
+    OTHER_LIVEMODE = "other_livemode"
+    """A test payment where live ones are judged, or the reverse."""
+    MISSING_METADATA = "missing_metadata"
+    """`stripe.required_metadata` is not all there: outside the filter."""
+    THIN_EVENT = "thin_event"
+    """A `v2.core.event` notification: it carries no metadata, so the filter cannot be applied."""
+
+
+class SkipReason(enum.StrEnum):
+    """Why the backend did not broadcast."""
+
+    ALREADY_PAID = "already_paid"
+    NO_BOOKING = "no_booking"
+    FAILED = "failed"
+
+
+class _Fact(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag=lambda name: _snake(name)
+):
+    """What all observations share: they are frozen, and tagged with their name in snake case."""
+
+
+def _snake(name: str) -> str:
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
+
+
+class Started(_Fact):
+    """A sidecar process opened the journal: whatever came between the last record and this one, it did not see."""
+
+    replica: str
+    version: str
+
+
+class Heartbeat(_Fact):
+    """A replica is alive and its journal answers: a tick of the clock, the start of a lease, a proof of liveness."""
+
+    replica: str
+    beat: int
+    """Counts up within one replica, so that it knows its own beat when it folds it."""
+
+
+class ClockJumped(_Fact):
+    """The wall clock and the monotonic clock moved apart by more than a second between two looks."""
+
+    replica: str
+    by_ms: int
+    """Positive: the wall clock ran ahead, as after a suspend; negative: it was set back."""
+
+
+class PaymentSucceeded(_Fact):
+    """Stripe says that a payment succeeded, it is ours, and the signature was right. Source: `payment_intent.succeeded`."""
+
+    payment_intent: str
+    event_id: str
+    created_s: int
+    """Unix seconds at which Stripe made the event (Stripe's clock)."""
+    signed_s: int | None
+    """Unix seconds at which Stripe signed this delivery (Stripe's clock); None: not delivered but listed later."""
+    user_ref: str | None = None
+    """Keyed hash of whose payment it is; None: the metadata does not say."""
+    account: str | None = None
+    """The connected account (`acct_…`) of a Connect event."""
+
+
+class PaymentIgnored(_Fact):
+    """A payment succeeded that is none of ours; kept because an ack for it would prove the filter wrong."""
+
+    payment_intent: str
+    event_id: str
+    reason: IgnoreReason
+
+
+class AckSeen(_Fact):
+    """Evidence of how far the news of a payment got."""
+
+    source: str
+    """Who says so: `backend`."""
+    stage: Stage
+    payment_intent: str | None = None
+    """None: the ack does not name its payment and is matched by user and context."""
+    user_ref: str | None = None
+    contexts: tuple[str, ...] = ()
+    reason: SkipReason | None = None
+    """Why it was skipped; only with stage `skipped`."""
+    release: str | None = None
+    """The backend's release marker."""
+    ack_id: str | None = None
+    """The sender's idempotency key for an ack that names no payment."""
+
+
+class PolicyAdopted(_Fact):
+    """These rules hold from here on."""
+
+    policy: Policy
+    policy_hash: str
+    adoption: int
+    """How many policies this journal had adopted before; makes two replicas that start at once adopt it once."""
+    actor: str
+    reason: str
+
+
+class Held(_Fact):
+    """A person forbade climbing until `Resumed`."""
+
+    actor: str
+    reason: str
+
+
+class Resumed(_Fact):
+    """A person lifted the hold."""
+
+    actor: str
+    reason: str
+
+
+class Approved(_Fact):
+    """A person approved one climb, onto this rung, in this epoch of the payments stream."""
+
+    actor: str
+    reason: str
+    rung: int
+    epoch: int
+
+
+class RolledBack(_Fact):
+    """A person sent the flag to the bottom rung; it holds there until `Resumed`."""
+
+    actor: str
+    reason: str
+
+
+class EvidenceReset(_Fact):
+    """A person began a new epoch in every stream."""
+
+    actor: str
+    reason: str
+
+
+class GateReading(msgspec.Struct, frozen=True, kw_only=True):
+    """What one gate said when a decision was taken."""
+
+    name: str
+    value: str
+    target: str
+    holds: bool
+
+
+class FallCause(enum.StrEnum):
+    """Why the flag went back to the bottom rung."""
+
+    ALARM = "alarm"
+    BLIND = "blind"
+    ROLLBACK = "rollback"
+
+
+class Climbed(_Fact):
+    """The controller decided to go one rung up. Ignored by the fold if either version moved meanwhile."""
+
+    replica: str
+    to_rung: int
+    version: int
+    guard_version: int
+    gates: tuple[GateReading, ...]
+
+
+class Fell(_Fact):
+    """The controller decided to go back to the bottom rung. Always applies."""
+
+    replica: str
+    version: int
+    cause: FallCause
+    detail: str
+
+
+class EpochRenewed(_Fact):
+    """The controller found that on the bottom rung a fresh epoch proves sooner than the old one."""
+
+    replica: str
+    stream: str
+    epoch: int
+    """The epoch that begins."""
+    guard_version: int
+
+
+Observation = (
+    Started
+    | Heartbeat
+    | ClockJumped
+    | PaymentSucceeded
+    | PaymentIgnored
+    | AckSeen
+    | PolicyAdopted
+    | Held
+    | Resumed
+    | Approved
+    | RolledBack
+    | EvidenceReset
+    | Climbed
+    | Fell
+    | EpochRenewed
+)
+
+Decision = Climbed | Fell | EpochRenewed
+Act = Held | Resumed | Approved | RolledBack | EvidenceReset
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """An observation in its place in the journal."""
+
+    seq: int
+    """Counts up by one; the first is 1."""
+    at_ms: int
+    """Unix milliseconds on the journal's clock, which never goes back."""
+    observation: Observation
+
+
+def identity(observation: Observation) -> str | None:
+    """Return the key under which the same fact, reported again, is the same record; None: every report is a new fact.
+
+    A payment is its PaymentIntent and not its event, because Stripe may make two Event objects for one fact.
+    """
+    match observation:
+        case PaymentSucceeded():
+            return f"payment_succeeded:{observation.payment_intent}"
+        case PaymentIgnored():
+            return f"payment_ignored:{observation.reason}:{observation.payment_intent}"
+        case AckSeen(payment_intent=str(payment_intent)):
+            return f"ack:{observation.source}:{observation.stage}:{observation.reason or ''}:{payment_intent}"
+        case AckSeen(ack_id=str(ack_id)):
+            return f"ack:{observation.source}:{ack_id}"
+        case PolicyAdopted():
+            return f"policy_adopted:{observation.adoption}"
+        case Climbed():
+            return f"climbed:{observation.version}:{observation.guard_version}"
+        case Fell():
+            return f"fell:{observation.version}"
+        case EpochRenewed():
+            return f"epoch_renewed:{observation.stream}:{observation.epoch}:{observation.guard_version}"
+        case _:
+            return None

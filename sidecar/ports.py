@@ -1,0 +1,85 @@
+"""The protocols that shells implement, so that no shell needs to know another."""
+
+import enum
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import msgspec
+
+from sidecar.core.observations import Observation, Record
+
+
+class ErrorCode(enum.StrEnum):
+    """What went wrong, for machines. `sidecar.http.errors` maps each to an HTTP status."""
+
+    CONFIG_INVALID = "config_invalid"
+    SECRET_INVALID = "secret_invalid"  # noqa: S105 - a code, not a secret
+    JOURNAL_IN_USE = "journal_in_use"
+    JOURNAL_UNAVAILABLE = "journal_unavailable"
+    JOURNAL_OVERLOADED = "journal_overloaded"
+    ADDRESS_IN_USE = "address_in_use"
+    POLICY_SUPERSEDED = "policy_superseded"
+    BODY_TOO_LARGE = "body_too_large"
+    BODY_TOO_SLOW = "body_too_slow"
+    BODY_INVALID = "body_invalid"
+    ENCODING_REFUSED = "encoding_refused"
+    SIGNATURE_INVALID = "signature_invalid"
+    TOKEN_INVALID = "token_invalid"  # noqa: S105 - a code, not a secret
+    ROLE_INSUFFICIENT = "role_insufficient"
+    FLAG_UNKNOWN = "flag_unknown"
+    NOT_FOUND = "not_found"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    NOT_READY = "not_ready"
+    CONFLICT = "conflict"
+
+
+class SidecarError(Exception):
+    """The parent of our exceptions: a stable code for machines, and a sentence for people.
+
+    The sentence says what was found, where, and what is allowed or what to do.
+    """
+
+    def __init__(self, code: ErrorCode, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class Appended(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of an observation that was appended."""
+
+    record: Record
+    """The record in the journal; of a duplicate, the one that was there before."""
+    duplicate: bool
+
+
+class Journal(Protocol):
+    """The durable, ordered, append-only log of observations, and the clock."""
+
+    async def append(self, observation: Observation) -> Appended:
+        """Keep the observation and return once it would survive `kill -9`.
+
+        The same fact (`core.observations.identity`) is kept once. Raises `SidecarError` with `journal_unavailable`
+        if it could not be kept, or `journal_overloaded` if too many are waiting.
+        """
+        ...
+
+    async def read(self, after: int, limit: int) -> Sequence[Record]:
+        """Return up to `limit` records with a `seq` greater than `after`, in order."""
+        ...
+
+    async def wait(self, after: int) -> None:
+        """Return once a record with a `seq` greater than `after` may be there. A hint: look, and wait again."""
+        ...
+
+    def now_ms(self) -> int:
+        """Return the present in Unix milliseconds on the journal's clock; never earlier than any stamp given."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what was appended and release the journal. Appending afterwards raises `journal_unavailable`."""
+        ...
+
+
+Count = Callable[[str], None]
+"""Counts one more of something, by its result; the name comes from a closed set."""
