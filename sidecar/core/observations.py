@@ -30,24 +30,22 @@ class SkipReason(enum.StrEnum):
     FAILED = "failed"
 
 
-class _Fact(
-    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag=lambda name: _snake(name)
-):
-    """What all observations share: they are frozen, and tagged with their name in snake case."""
-
-
 def _snake(name: str) -> str:
     return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
 
 
-class Started(_Fact):
+class _Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag=_snake):
+    """What all observations share: they are frozen, and tagged with their name in snake case."""
+
+
+class Started(_Fact, frozen=True, kw_only=True):
     """A sidecar process opened the journal: whatever came between the last record and this one, it did not see."""
 
     replica: str
     version: str
 
 
-class Heartbeat(_Fact):
+class Heartbeat(_Fact, frozen=True, kw_only=True):
     """A replica is alive and its journal answers: a tick of the clock, the start of a lease, a proof of liveness."""
 
     replica: str
@@ -55,7 +53,7 @@ class Heartbeat(_Fact):
     """Counts up within one replica, so that it knows its own beat when it folds it."""
 
 
-class ClockJumped(_Fact):
+class ClockJumped(_Fact, frozen=True, kw_only=True):
     """The wall clock and the monotonic clock moved apart by more than a second between two looks."""
 
     replica: str
@@ -63,8 +61,8 @@ class ClockJumped(_Fact):
     """Positive: the wall clock ran ahead, as after a suspend; negative: it was set back."""
 
 
-class PaymentSucceeded(_Fact):
-    """Stripe says that a payment succeeded, it is ours, and the signature was right. Source: `payment_intent.succeeded`."""
+class PaymentSucceeded(_Fact, frozen=True, kw_only=True):
+    """Stripe signed that a payment succeeded, and it is ours. Source: the event `payment_intent.succeeded`."""
 
     payment_intent: str
     event_id: str
@@ -78,7 +76,7 @@ class PaymentSucceeded(_Fact):
     """The connected account (`acct_…`) of a Connect event."""
 
 
-class PaymentIgnored(_Fact):
+class PaymentIgnored(_Fact, frozen=True, kw_only=True):
     """A payment succeeded that is none of ours; kept because an ack for it would prove the filter wrong."""
 
     payment_intent: str
@@ -86,7 +84,7 @@ class PaymentIgnored(_Fact):
     reason: IgnoreReason
 
 
-class AckSeen(_Fact):
+class AckSeen(_Fact, frozen=True, kw_only=True):
     """Evidence of how far the news of a payment got."""
 
     source: str
@@ -104,7 +102,7 @@ class AckSeen(_Fact):
     """The sender's idempotency key for an ack that names no payment."""
 
 
-class PolicyAdopted(_Fact):
+class PolicyAdopted(_Fact, frozen=True, kw_only=True):
     """These rules hold from here on."""
 
     policy: Policy
@@ -115,21 +113,21 @@ class PolicyAdopted(_Fact):
     reason: str
 
 
-class Held(_Fact):
+class Held(_Fact, frozen=True, kw_only=True):
     """A person forbade climbing until `Resumed`."""
 
     actor: str
     reason: str
 
 
-class Resumed(_Fact):
+class Resumed(_Fact, frozen=True, kw_only=True):
     """A person lifted the hold."""
 
     actor: str
     reason: str
 
 
-class Approved(_Fact):
+class Approved(_Fact, frozen=True, kw_only=True):
     """A person approved one climb, onto this rung, in this epoch of the payments stream."""
 
     actor: str
@@ -138,14 +136,14 @@ class Approved(_Fact):
     epoch: int
 
 
-class RolledBack(_Fact):
+class RolledBack(_Fact, frozen=True, kw_only=True):
     """A person sent the flag to the bottom rung; it holds there until `Resumed`."""
 
     actor: str
     reason: str
 
 
-class EvidenceReset(_Fact):
+class EvidenceReset(_Fact, frozen=True, kw_only=True):
     """A person began a new epoch in every stream."""
 
     actor: str
@@ -169,7 +167,7 @@ class FallCause(enum.StrEnum):
     ROLLBACK = "rollback"
 
 
-class Climbed(_Fact):
+class Climbed(_Fact, frozen=True, kw_only=True):
     """The controller decided to go one rung up. Ignored by the fold if either version moved meanwhile."""
 
     replica: str
@@ -179,7 +177,7 @@ class Climbed(_Fact):
     gates: tuple[GateReading, ...]
 
 
-class Fell(_Fact):
+class Fell(_Fact, frozen=True, kw_only=True):
     """The controller decided to go back to the bottom rung. Always applies."""
 
     replica: str
@@ -188,7 +186,7 @@ class Fell(_Fact):
     detail: str
 
 
-class EpochRenewed(_Fact):
+class EpochRenewed(_Fact, frozen=True, kw_only=True):
     """The controller found that on the bottom rung a fresh epoch proves sooner than the old one."""
 
     replica: str

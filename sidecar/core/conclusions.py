@@ -1,0 +1,103 @@
+"""What the fold concluded from one record, for listeners that log it or tell somebody. Never kept."""
+
+import msgspec
+
+from sidecar.core.observations import IgnoreReason
+from sidecar.core.policy import Mode, Stage
+from sidecar.core.state import Outcome, Unmeasured
+
+
+class PaymentSettled(msgspec.Struct, frozen=True, kw_only=True):
+    """A payment got its final name."""
+
+    payment_intent: str
+    outcome: Outcome
+    unmeasured: Unmeasured | None
+    stripe_wait_s: int
+    stages_ms: dict[Stage, int]
+    """Milliseconds from the webhook to the first ack of each stage; negative: the ack came first."""
+
+
+class PaymentLeftOut(msgspec.Struct, frozen=True, kw_only=True):
+    """A payment was none of ours, or the backend had nothing to broadcast: not an outcome."""
+
+    payment_intent: str
+    reason: str
+
+
+class FilterContradicted(msgspec.Struct, frozen=True, kw_only=True):
+    """A payment that the filter left out got an ack: the filter is wrong."""
+
+    payment_intent: str
+    reason: IgnoreReason
+
+
+class AlarmRaised(msgspec.Struct, frozen=True, kw_only=True):
+    """A stream became unreliable."""
+
+    stream: str
+
+
+class AlarmEnded(msgspec.Struct, frozen=True, kw_only=True):
+    """A stream is calm again."""
+
+    stream: str
+
+
+class EpochBegan(msgspec.Struct, frozen=True, kw_only=True):
+    """A stream collects evidence from zero."""
+
+    stream: str
+    epoch: int
+
+
+class RestBegan(msgspec.Struct, frozen=True, kw_only=True):
+    """The flag answers timers, because we cannot see."""
+
+    reason: str
+
+
+class RestEnded(msgspec.Struct, frozen=True, kw_only=True):
+    """We can see again."""
+
+
+class FlagMoved(msgspec.Struct, frozen=True, kw_only=True):
+    """The flag went to another rung."""
+
+    from_rung: int
+    to_rung: int
+    from_mode: Mode
+    to_mode: Mode
+    share_ppm: int
+    cause: str
+    detail: str
+    version: int
+
+
+class ClimbIgnored(msgspec.Struct, frozen=True, kw_only=True):
+    """A climb came too late: something had moved since it was decided."""
+
+    to_rung: int
+
+
+class PolicyChanged(msgspec.Struct, frozen=True, kw_only=True):
+    """Other rules hold from here on."""
+
+    policy_hash: str
+    actor: str
+    reason: str
+
+
+Conclusion = (
+    PaymentSettled
+    | PaymentLeftOut
+    | FilterContradicted
+    | AlarmRaised
+    | AlarmEnded
+    | EpochBegan
+    | RestBegan
+    | RestEnded
+    | FlagMoved
+    | ClimbIgnored
+    | PolicyChanged
+)

@@ -1,0 +1,173 @@
+"""state = fold(state, record): the one way in which what we know comes about.
+
+The same journal gives the same state, on every replica and in every replay. The state is advanced in place, because
+copying it would cost more than folding; nothing else is touched, and only the record's own stamp tells the time.
+"""
+
+from typing import assert_never
+
+from sidecar.core import journeys, ladder, sight, streams
+from sidecar.core.conclusions import (
+    AlarmEnded,
+    AlarmRaised,
+    Conclusion,
+    PolicyChanged,
+    RestBegan,
+    RestEnded,
+)
+from sidecar.core.observations import (
+    AckSeen,
+    Approved,
+    Climbed,
+    ClockJumped,
+    EpochRenewed,
+    EvidenceReset,
+    Fell,
+    Heartbeat,
+    Held,
+    PaymentIgnored,
+    PaymentSucceeded,
+    PolicyAdopted,
+    Record,
+    Resumed,
+    RolledBack,
+    Started,
+)
+from sidecar.core.policy import Policy
+from sidecar.core.state import State, Unmeasured
+
+
+def fold(state: State, record: Record) -> list[Conclusion]:
+    """Advance the state by one record and return what was concluded. A record that was folded before is ignored."""
+    if record.seq <= state.seq:
+        return []
+    out: list[Conclusion] = []
+    policy = state.policy
+    if policy is None:
+        _begin(state, record, out)
+        return out
+    was_resting = sight.rest_reason(state, policy)
+    alarmed = [name for name, stream in state.streams.items() if stream.is_latched]
+    _let_time_pass(state, policy, record, out, is_seeing=was_resting is None and not alarmed)
+    _apply(state, policy, record, out)
+    _tell_changes(state, was_resting, alarmed, out)
+    return out
+
+
+def next_deadline(state: State) -> int | None:
+    """Return when time alone will next change something, in Unix milliseconds; None: never.
+
+    A heartbeat at or after it lets the fold do what is due.
+    """
+    policy, flag = state.policy, state.flag
+    if policy is None:
+        return None
+    times = [state.agenda[0][0]] if state.agenda else []
+    times.extend(at_ms for at_ms in (flag.cooldown_until_ms, state.sight.recover_until_ms) if at_ms > state.now_ms)
+    to_soak_ms = policy.ladder[flag.rung].soak_ms - flag.soaked_ms
+    if to_soak_ms > 0 and flag.rung + 1 < len(policy.ladder):
+        times.append(state.now_ms + to_soak_ms)
+    return min(times, default=None)
+
+
+def _begin(state: State, record: Record, out: list[Conclusion]) -> None:
+    """Before the first policy nothing means anything but the first policy."""
+    state.seq, state.now_ms = record.seq, max(state.now_ms, record.at_ms)
+    if isinstance(record.observation, PolicyAdopted):
+        _adopt(state, record.observation, out)
+        state.flag.since_ms = state.now_ms
+
+
+def _let_time_pass(state: State, policy: Policy, record: Record, out: list[Conclusion], *, is_seeing: bool) -> None:
+    before_ms = state.now_ms
+    state.seq, state.now_ms = record.seq, max(before_ms, record.at_ms)
+    elapsed_ms = state.now_ms - before_ms
+    is_start = isinstance(record.observation, Started)
+    if is_start or elapsed_ms > policy.lease_ms:
+        journeys.blinded(state, Unmeasured.STOPPED if is_start else Unmeasured.CUT_OFF, out)
+        sight.lose(state, policy, elapsed_ms)
+    journeys.due(state, policy, out)
+    if state.coverage.forget(state.now_ms):
+        state.flag.guard_version += 1
+    ladder.advance(state, policy, elapsed_ms, out, is_seeing=is_seeing)
+
+
+def _apply(state: State, policy: Policy, record: Record, out: list[Conclusion]) -> None:  # noqa: C901, PLR0912 - a table
+    match record.observation:
+        case Heartbeat():
+            state.sight.needs_heartbeat = False
+            journeys.judge_awaiting(state, policy, out)
+        case PaymentSucceeded() as fact:
+            journeys.payment_succeeded(state, policy, fact, out)
+        case AckSeen() as fact:
+            journeys.ack_seen(state, policy, fact, out)
+        case PaymentIgnored() as fact:
+            journeys.payment_ignored(state, policy, fact, out)
+        case Climbed() as decision:
+            ladder.climb(state, policy, decision, out)
+        case Fell() as decision:
+            ladder.fall(state, policy, decision, out)
+        case EpochRenewed() as decision:
+            ladder.renew(state, decision, out)
+        case Held() as act:
+            ladder.hold(state, act)
+        case Resumed():
+            state.flag.hold = None
+        case Approved() as act:
+            ladder.approve(state, act)
+        case RolledBack() as act:
+            ladder.roll_back(state, policy, act, out)
+        case EvidenceReset():
+            ladder.begin_epochs(state, out)
+        case ClockJumped() as fact:
+            journeys.blinded(state, Unmeasured.CLOCK_JUMPED, out)
+            sight.lose(state, policy, abs(fact.by_ms))
+        case PolicyAdopted() as fact:
+            _adopt(state, fact, out)
+        case Started():
+            pass
+        case _:
+            assert_never(record.observation)
+
+
+def _adopt(state: State, fact: PolicyAdopted, out: list[Conclusion]) -> None:
+    before, policy = state.policy, fact.policy
+    state.policy, state.policy_hash = policy, fact.policy_hash
+    state.policies.append(fact.policy_hash)
+    state.flag.version += 1
+    state.flag.guard_version += 1
+    if before is not None:
+        ladder.change_ladder(state, before, policy, out)
+        _rebank(state, before, policy)
+        if before.meaning != policy.meaning:
+            state.is_exact = False
+            ladder.begin_epochs(state, out)
+    out.append(PolicyChanged(policy_hash=fact.policy_hash, actor=fact.actor, reason=fact.reason))
+
+
+def _rebank(state: State, before: Policy, policy: Policy) -> None:
+    """Where the alarm bank changed, begin its CUSUMs at rest, or, while an alarm is latched, at the alarm."""
+    for name, stream in state.streams.items():
+        bank = streams.bank_of(streams.row_of(name), policy)
+        if bank != streams.bank_of(streams.row_of(name), before):
+            stream.levels = [cusum.threshold if stream.is_latched else 0 for cusum in bank.alarms]
+            stream.recent = bank.recent.threshold if stream.is_latched else 0
+
+
+def _tell_changes(
+    state: State, was_resting: sight.RestReason | None, alarmed: list[str], out: list[Conclusion]
+) -> None:
+    if state.policy is None:
+        return
+    for name, stream in state.streams.items():
+        if stream.is_latched and name not in alarmed:
+            state.flag.guard_version += 1
+            out.append(AlarmRaised(stream=name))
+        elif not stream.is_latched and name in alarmed:
+            out.append(AlarmEnded(stream=name))
+    rest = sight.rest_reason(state, state.policy)
+    if rest is not None and was_resting is None:
+        state.flag.guard_version += 1
+        out.append(RestBegan(reason=rest))
+    elif rest is None and was_resting is not None:
+        out.append(RestEnded())

@@ -1,0 +1,309 @@
+"""What is still missing for the next rung? One row per condition: value, target, whether it holds, what it needs.
+
+The rows are in the order in which they are asked; the cheap ones come first. Anything that can close a gate raises the
+guard version (`core.ladder`), so that a climb decided before it closed is ignored.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import assert_never
+
+import msgspec
+
+from sidecar.core import evidence, sight
+from sidecar.core.policy import Mode, Policy, Rung, Stage
+from sidecar.core.state import State
+from sidecar.core.streams import PAYMENTS, STREAMS, Stream, StreamRow, alpha_of, bank_of
+
+
+class Gate(msgspec.Struct, frozen=True, kw_only=True):
+    """One named condition for climbing."""
+
+    name: str
+    value: str
+    target: str
+    holds: bool
+    needs: str = ""
+    """What is missing, as a sentence without a full stop; empty when it holds."""
+    expected_ms: int | None = None
+    """When it will hold at the present rate, in Unix milliseconds; None: nobody can say, or it holds."""
+
+
+class _Row(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    read: Callable[[State, Policy, Rung], Gate | None]
+    """None: the condition does not apply to this rung."""
+
+
+def gates(state: State) -> tuple[Gate, ...]:
+    """Return the gates of the next rung; none at the top and before the first policy."""
+    return tuple(_readings(state))
+
+
+def first_closed(state: State) -> Gate | None:
+    """Return the first gate of the next rung that does not hold; None: all hold."""
+    return next((gate for gate in _readings(state) if not gate.holds), None)
+
+
+def _readings(state: State) -> Iterator[Gate]:
+    policy, rung = state.policy, state.next_rung
+    if policy is None or rung is None:
+        return
+    for row in GATES:
+        gate = row.read(state, policy, rung)
+        if gate is not None:
+            yield gate
+
+
+# --- the rows
+
+
+def _alarm(state: State, policy: Policy, _: Rung) -> Gate:
+    latched = [row for row in STREAMS if state.streams[row.name].is_latched]
+    names = ", ".join(row.name for row in latched)
+    needs = ""
+    if latched:
+        row = latched[0]
+        needs = f"{_clean_to_calm(state.streams[row.name], row, policy)} {row.outcome} in a row to calm {row.name}"
+    return Gate(name="alarm", value=names or "none", target="none latched", holds=not latched, needs=needs)
+
+
+def _clean_to_calm(stream: Stream, row: StreamRow, policy: Policy) -> int:
+    """Return how many successes in a row bring every alarm CUSUM below half its threshold."""
+    cusums = bank_of(row, policy).alarms
+    return max(
+        max(0, (2 * level - cusum.threshold) // (-2 * cusum.good) + 1) if not cusum.is_calm(level) else 0
+        for cusum, level in zip(cusums, stream.levels, strict=True)
+    )
+
+
+def _rest(state: State, policy: Policy, _: Rung) -> Gate:
+    reason = sight.rest_reason(state, policy)
+    needs, expected_ms = "", None
+    match reason:
+        case None:
+            pass
+        case sight.RestReason.RECOVERING:
+            needs = "to see without a gap for a while after a blindness"
+            expected_ms = max(state.now_ms, state.sight.recover_until_ms)
+        case sight.RestReason.COVERAGE:
+            needs = f"at least {_percent(policy.coverage_floor_ppm)} of the payments to be judgeable"
+        case sight.RestReason.UNMEASURED:
+            needs = "one payment that can be judged"
+        case _:
+            assert_never(reason)
+    return Gate(
+        name="rest",
+        value=reason or "seeing",
+        target="seeing",
+        holds=reason is None,
+        needs=needs,
+        expected_ms=expected_ms,
+    )
+
+
+def _hold(state: State, _policy: Policy, _: Rung) -> Gate:
+    hold = state.flag.hold
+    return Gate(
+        name="hold",
+        value=f"held by {hold.actor}: {hold.reason}" if hold else "none",
+        target="none",
+        holds=hold is None,
+        needs="`sidecar resume`" if hold else "",
+    )
+
+
+def _cooldown(state: State, _policy: Policy, _: Rung) -> Gate:
+    left_ms = max(0, state.flag.cooldown_until_ms - state.now_ms)
+    return Gate(
+        name="cooldown",
+        value=f"{duration(left_ms)} left" if left_ms else "over",
+        target="over",
+        holds=left_ms == 0,
+        needs=f"{duration(left_ms)} to pass after the fall" if left_ms else "",
+        expected_ms=state.flag.cooldown_until_ms if left_ms else None,
+    )
+
+
+def _soak(state: State, policy: Policy, _: Rung) -> Gate:
+    soak_ms = policy.ladder[state.flag.rung].soak_ms
+    left_ms = max(0, soak_ms - state.flag.soaked_ms)
+    return Gate(
+        name="soak",
+        value=duration(min(state.flag.soaked_ms, soak_ms)),
+        target=duration(soak_ms),
+        holds=left_ms == 0,
+        needs=f"{duration(left_ms)} more on this rung" if left_ms else "",
+        expected_ms=state.now_ms + left_ms if left_ms else None,
+    )
+
+
+def _coverage(state: State, policy: Policy, _: Rung) -> Gate:
+    judged, total = state.coverage.counts()
+    share_ppm = state.coverage.share_ppm()
+    holds = share_ppm is not None and share_ppm >= policy.coverage_ppm
+    needs = ""
+    if total == 0:
+        needs = "a payment that can be judged"
+    elif not holds:
+        more = -(-(policy.coverage_ppm * total - 1_000_000 * judged) // max(1, 1_000_000 - policy.coverage_ppm))
+        needs = f"{more} judged payments more, or the unmeasured ones to leave the window"
+    return Gate(
+        name="coverage",
+        value=f"{judged} of {total}",
+        target=f"at least {_percent(policy.coverage_ppm)}",
+        holds=holds,
+        needs=needs,
+    )
+
+
+def _exact(state: State, _policy: Policy, rung: Rung) -> Gate | None:
+    if rung.mode is not Mode.PUSH_ONLY:
+        return None
+    return Gate(
+        name="exact",
+        value="exact" if state.is_exact else "inferred",
+        target="exact",
+        holds=state.is_exact,
+        needs="" if state.is_exact else "acks that name their `payment_intent`",
+    )
+
+
+def _stage(_: State, policy: Policy, rung: Rung) -> Gate | None:
+    if rung.mode is not Mode.PUSH_ONLY:
+        return None
+    reaches = policy.stage in {Stage.DELIVERED, Stage.REFRESHED}
+    return Gate(
+        name="stage",
+        value=policy.stage,
+        target="delivered",
+        holds=reaches,
+        needs="" if reaches else "`acks.stage: delivered`, because Reverb may take a broadcast and not deliver it",
+    )
+
+
+def _recent(row: StreamRow) -> Callable[[State, Policy, Rung], Gate | None]:
+    def read(state: State, policy: Policy, rung: Rung) -> Gate | None:
+        if rung.mode not in row.needed_for(policy):
+            return None
+        stream, cusum = state.streams[row.name], bank_of(row, policy).recent
+        holds = cusum.is_calm(stream.recent)
+        more = 0 if holds else (2 * stream.recent - cusum.threshold) // (-2 * cusum.good) + 1
+        return Gate(
+            name=f"recent_{row.name}",
+            value=f"{100 * stream.recent // cusum.threshold} % of its threshold",
+            target="below 50 %",
+            holds=holds,
+            needs="" if holds else f"{more} more {row.outcome}",
+            expected_ms=None if holds else _expected(stream, state.now_ms, more),
+        )
+
+    return read
+
+
+def _evidence(row: StreamRow) -> Callable[[State, Policy, Rung], Gate | None]:
+    def read(state: State, policy: Policy, rung: Rung) -> Gate | None:
+        if rung.mode not in row.needed_for(policy):
+            return None
+        stream, p0, alpha = state.streams[row.name], evidence.ratio(row.p0_ppm(policy)), 0.0
+        holds = False
+        needs, expected_ms = "", None
+        if stream.is_waiting:
+            needs = "the cool-down to end and the alarms to calm; then a new epoch begins"
+        elif not stream.last_ms:
+            needs = _unwired(state, policy, row)
+        else:
+            alpha = alpha_of(stream, policy)
+            holds = evidence.is_proven(p0, stream.good, stream.bad, alpha)
+        if alpha and not holds:
+            more = evidence.clean_needed(p0, stream.good, stream.bad, alpha)
+            needs = f"{more} more {row.outcome}"
+            expected_ms = _expected(stream, state.now_ms, more)
+        return Gate(
+            name=f"evidence_{row.name}",
+            value=f"{stream.good} good, {stream.bad} bad in epoch {stream.epoch}",
+            target=f"proof of {_percent(row.p0_ppm(policy))}",
+            holds=holds,
+            needs=needs,
+            expected_ms=expected_ms,
+        )
+
+    return read
+
+
+def _unwired(state: State, policy: Policy, row: StreamRow) -> str:
+    if row.name != PAYMENTS:
+        return f"reports of {row.outcome}: nothing sends them yet"
+    if state.wired_ms is None:
+        return f"a first ack of stage `{policy.stage}`: none has ever come"
+    return "a first payment that can be judged"
+
+
+def _worst_case(state: State, policy: Policy, _: Rung) -> Gate:
+    stream = state.streams[PAYMENTS]
+    bound = evidence.lower_bound(stream.good, stream.bad + stream.unmeasured, alpha_of(stream, policy))
+    target = evidence.ratio(policy.unacceptable_reliability_ppm)
+    holds = not stream.is_waiting and bound >= target
+    needs = ""
+    if not holds:
+        needs = f"the worst case, with every unmeasured payment counted as failed, to reach {target:.4g}"
+    return Gate(
+        name="worst_case",
+        value=f"{100 * bound:.2f} %",
+        target=f"at least {_percent(policy.unacceptable_reliability_ppm)}",
+        holds=holds,
+        needs=needs,
+    )
+
+
+def _approval(state: State, _: Policy, rung: Rung) -> Gate | None:
+    if not rung.approval_required:
+        return None
+    approval = state.flag.approval
+    to_rung, epoch = state.flag.rung + 1, state.streams[PAYMENTS].epoch
+    holds = approval is not None and (approval.rung, approval.epoch) == (to_rung, epoch)
+    return Gate(
+        name="approval",
+        value=f"approved by {approval.actor}" if approval is not None and holds else "none",
+        target=f"for rung {to_rung} in epoch {epoch}",
+        holds=holds,
+        needs="" if holds else "`sidecar approve`",
+    )
+
+
+GATES = (
+    _Row(name="alarm", read=_alarm),
+    _Row(name="rest", read=_rest),
+    _Row(name="hold", read=_hold),
+    _Row(name="cooldown", read=_cooldown),
+    _Row(name="soak", read=_soak),
+    _Row(name="coverage", read=_coverage),
+    _Row(name="exact", read=_exact),
+    _Row(name="stage", read=_stage),
+    *(_Row(name=f"recent_{row.name}", read=_recent(row)) for row in STREAMS),
+    *(_Row(name=f"evidence_{row.name}", read=_evidence(row)) for row in STREAMS),
+    _Row(name="worst_case", read=_worst_case),
+    _Row(name="approval", read=_approval),
+)
+"""All gates; the names are a closed set."""
+
+
+def duration(span_ms: int) -> str:
+    """Return a duration for people, in its two largest units: `2 d 3 h`, `59 s`."""
+    parts = []
+    rest = -(-span_ms // 1000)
+    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)):
+        count, rest = divmod(rest, size)
+        if count:
+            parts.append(f"{count} {unit}")
+    return " ".join(parts[:2]) or "0 s"
+
+
+def _percent(ppm: int) -> str:
+    return f"{ppm / 10_000:g} %"
+
+
+def _expected(stream: Stream, now_ms: int, more: int) -> int | None:
+    """Return when so many more outcomes will have come at this epoch's rate; None with under two outcomes."""
+    count = stream.good + stream.bad
+    span_ms = now_ms - stream.epoch_began_ms
+    return now_ms + more * span_ms // (count - 1) if count > 1 and span_ms > 0 else None

@@ -1,0 +1,222 @@
+"""What folding the journal gives: everything that is served is read from here, and nothing else is kept anywhere.
+
+Only integers, words and truth values, in insertion order, so that `encode` gives the same bytes wherever the same
+journal was folded.
+"""
+
+import enum
+
+import msgspec
+
+from sidecar.core.coverage import Coverage
+from sidecar.core.observations import IgnoreReason, SkipReason
+from sidecar.core.policy import Policy, Rung, Stage
+from sidecar.core.streams import STREAMS, Stream
+
+FOLD_VERSION = 1
+"""Goes up whenever the same journal would give another state."""
+
+
+class Outcome(enum.StrEnum):
+    """How a payment ended."""
+
+    ON_TIME = "on_time"
+    LATE = "late"
+    MISSED = "missed"
+    UNMEASURED = "unmeasured"
+
+
+class Unmeasured(enum.StrEnum):
+    """Why a payment says nothing about push."""
+
+    STOPPED = "stopped"
+    """The sidecar was not running in the payment's time."""
+    CUT_OFF = "cut_off"
+    """The sidecar ran but saw nothing: frozen, or its journal did not answer."""
+    CLOCK_JUMPED = "clock_jumped"
+    NOT_WIRED = "not_wired"
+    """Before the first ack ever of the deciding stage."""
+    REDELIVERED = "redelivered"
+    """Stripe signed this delivery 10 s or more after the event: not the first attempt, or long delayed."""
+    BACKFILLED = "backfilled"
+    """Not delivered at all, but listed from Stripe's API later."""
+    AMBIGUOUS = "ambiguous"
+    """Several broadcasts without a payment's name in one window."""
+    NO_USER = "no_user"
+    """Broadcasts do not name payments, and this payment does not name its user."""
+
+
+OUR_FAULT = frozenset({Unmeasured.STOPPED, Unmeasured.CUT_OFF, Unmeasured.CLOCK_JUMPED})
+"""Reasons that a run of which makes the flag rest."""
+
+
+class Journey(msgspec.Struct, kw_only=True):
+    """One payment on its way: its webhook and the acks that belong to it, in any order."""
+
+    payment_intent: str
+    arrived_ms: int | None = None
+    """When the webhook came; None: only acks so far."""
+    user_ref: str | None = None
+    stripe_wait_s: int = 0
+    """Between the event and the signature of this delivery, both on Stripe's clock, in whole seconds."""
+    ignored: IgnoreReason | None = None
+    """Set: none of ours. Kept for a while, because an ack would prove the filter wrong."""
+    acks: dict[Stage, int] = {}
+    """When the first ack of each stage came that names this payment."""
+    skipped: SkipReason | None = None
+    inferred_ms: int | None = None
+    """When the broadcast came that was matched to it by user and context."""
+    broadcasts: int = 0
+    """Broadcasts for its user within its window that name no payment."""
+    is_good: bool | None = None
+    """How it was judged at its deadline; None: not judged (yet)."""
+    outcome: Outcome | None = None
+    """Its final name; None: pending, or left out."""
+    is_left_out: bool = False
+    """The backend had nothing to broadcast: not an outcome."""
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing can change how it ended."""
+        return self.outcome is not None or self.is_left_out
+
+
+class Hold(msgspec.Struct, frozen=True, kw_only=True):
+    """A person's ban on climbing."""
+
+    actor: str
+    reason: str
+    at_ms: int
+
+
+class Approval(msgspec.Struct, frozen=True, kw_only=True):
+    """A person's consent to one climb."""
+
+    actor: str
+    reason: str
+    at_ms: int
+    rung: int
+    epoch: int
+
+
+class Flag(msgspec.Struct, kw_only=True):
+    """Where the flag stands on the ladder."""
+
+    rung: int = 0
+    version: int = 0
+    """Goes up with every move and every policy."""
+    guard_version: int = 0
+    """Goes up with everything that can close a gate."""
+    since_ms: int = 0
+    """When this rung was reached."""
+    soaked_ms: int = 0
+    """How long it has been held with open eyes."""
+    cooldown_until_ms: int = 0
+    strikes: int = 0
+    """Falls that have not been forgotten; each doubles the next cool-down."""
+    strikes_since_ms: int = 0
+    """Since when the number of strikes stands; a week without a fall takes one away."""
+    hold: Hold | None = None
+    approval: Approval | None = None
+
+
+class Sight(msgspec.Struct, kw_only=True):
+    """Whether we can see, and since when."""
+
+    needs_heartbeat: bool = True
+    recover_until_ms: int = 0
+    """After a long blindness: timers until then."""
+    is_fall_due: bool = False
+    """We were blind for so long that old proof is worth nothing."""
+    streak: int = 0
+    """Payments in a row that were unmeasured through our own fault."""
+
+
+class Latency(msgspec.Struct, kw_only=True):
+    """A histogram of webhook to deciding ack."""
+
+    edges_ms: list[int] = []
+    """Upper edges; the last bucket is open."""
+    counts: list[int] = []
+    """Observations per bucket (not cumulated); one more than there are edges."""
+    sum_ms: int = 0
+
+
+class Tally(msgspec.Struct, kw_only=True):
+    """Counts since the journal began; what metrics and the comparison are read from."""
+
+    outcomes: dict[Outcome, int] = {}
+    unmeasured: dict[Unmeasured, int] = {}
+    ignored: dict[IgnoreReason, int] = {}
+    skipped: dict[SkipReason, int] = {}
+    acks: dict[Stage, int] = {}
+    unknown_acks: int = 0
+    """Acks whose payment never came."""
+    dropped_acks: int = 0
+    """Acks that were not kept, because too many were waiting for their payments."""
+    contradicted: int = 0
+    """Payments that the filter left out and that got an ack."""
+    timers: dict[str, int] = {}
+    """Whether timers would have cleared the alert, by `worked/basis`."""
+    moves: dict[str, int] = {}
+    """Moves of the flag, by `from_mode/to_mode/cause`."""
+    stale_climbs: int = 0
+    latency: Latency = msgspec.field(default_factory=Latency)
+
+
+class State(msgspec.Struct, kw_only=True):
+    """The whole of what we know. Advanced in place by `core.fold.fold`, and by nothing else."""
+
+    fold_version: int = FOLD_VERSION
+    seq: int = 0
+    """The last record that was folded."""
+    now_ms: int = 0
+    """Its stamp."""
+    policy: Policy | None = None
+    policy_hash: str = ""
+    policies: list[str] = []
+    """The hashes of all policies that were ever adopted, in order."""
+    journeys: dict[str, Journey] = {}
+    by_user: dict[str, list[str]] = {}
+    """Open payments per user, oldest first; for acks that name no payment."""
+    agenda: list[tuple[int, int, str, str]] = []
+    """A heap of (due_ms, seq, what, payment_intent)."""
+    awaiting: list[str] = []
+    """Payments past their deadline that wait for a proof of liveness."""
+    waiting_acks: int = 0
+    """Journeys of which only acks are known."""
+    first_ack_ms: dict[Stage, int] = {}
+    is_exact: bool = False
+    """An ack of the deciding stage has named its payment: from then on a payment without one has missed it."""
+    streams: dict[str, Stream] = msgspec.field(default_factory=lambda: {row.name: Stream() for row in STREAMS})
+    coverage: Coverage = msgspec.field(default_factory=Coverage)
+    flag: Flag = msgspec.field(default_factory=Flag)
+    sight: Sight = msgspec.field(default_factory=Sight)
+    tally: Tally = msgspec.field(default_factory=Tally)
+
+    @property
+    def rung(self) -> Rung | None:
+        """The rung that is held; None before the first policy."""
+        return self.policy.ladder[self.flag.rung] if self.policy else None
+
+    @property
+    def next_rung(self) -> Rung | None:
+        """The rung above; None at the top and before the first policy."""
+        if self.policy is None or self.flag.rung + 1 >= len(self.policy.ladder):
+            return None
+        return self.policy.ladder[self.flag.rung + 1]
+
+    @property
+    def wired_ms(self) -> int | None:
+        """When the first ack of the deciding stage came; None: never."""
+        return self.first_ack_ms.get(self.policy.stage) if self.policy else None
+
+
+def encode(state: State) -> bytes:
+    """Return the state as canonical JSON: the same journal gives the same bytes."""
+    return msgspec.json.encode(state)
+
+
+def decode(body: bytes) -> State:
+    """Return the state that `encode` wrote. Raises `msgspec.ValidationError` for anything else."""
+    return msgspec.json.decode(body, type=State)

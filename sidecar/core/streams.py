@@ -1,0 +1,141 @@
+"""The sequences of good and bad outcomes that are judged: one machine, and a row of numbers for each stream.
+
+A stream is measured in *epochs*. Evidence is the counts since its epoch began; the alarm bank runs through epochs, and
+outcomes are counted in both. After a fall a stream waits for its next epoch until the cool-down is over and its
+CUSUMs are calm, so that the outage that made it fall is neither proof nor counted twice.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+
+from sidecar.core import alarms, evidence
+from sidecar.core.policy import PPM, Mode, Policy
+
+
+class StreamRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What distinguishes one stream from another."""
+
+    name: str
+    outcome: str
+    """What one outcome is, in words that fit after "needs 300 more"."""
+    p0_ppm: Callable[[Policy], int]
+    needed_for: Callable[[Policy], frozenset[Mode]]
+    """The modes that may be climbed to only with this stream's proof."""
+
+
+_PUSH = frozenset({Mode.PUSH_WITH_SAFETY_NET, Mode.PUSH_ONLY})
+_PUSH_ONLY = frozenset({Mode.PUSH_ONLY})
+_NONE: frozenset[Mode] = frozenset()
+
+PAYMENTS = "payments"
+
+STREAMS = (
+    StreamRow(
+        name=PAYMENTS,
+        outcome="clean payments",
+        p0_ppm=lambda policy: policy.reliability_ppm,
+        needed_for=lambda _: _PUSH,
+    ),
+    StreamRow(
+        name="user_auth",
+        outcome="payers whose channel auth succeeded",
+        p0_ppm=lambda _: 990_000,
+        needed_for=lambda _: _PUSH_ONLY,
+    ),
+    StreamRow(
+        name="reach",
+        outcome="payers' browsers that push reached",
+        p0_ppm=lambda policy: policy.reach_ppm,
+        needed_for=lambda policy: _NONE if policy.reach_not_required else _PUSH_ONLY,
+    ),
+)
+"""The streams, in the order in which people read them. `user_auth` and `reach` have no source in this version, so that
+the ladder ends below `push_only`, and their gates say so: without them every payer could get 403 while payments read
+100 %."""
+
+
+class Stream(msgspec.Struct, kw_only=True):
+    """What is kept of one stream. Counts and nano-nats only."""
+
+    epoch: int = 1
+    epoch_began_ms: int = 0
+    """When the epoch began: its first outcome, or the moment that renewed it; 0 while there is neither."""
+    is_waiting: bool = False
+    """No epoch is running: after a fall, until the cool-down is over and the alarms are calm."""
+    good: int = 0
+    bad: int = 0
+    unmeasured: int = 0
+    """Outcomes of this epoch that could not be judged; the worst case counts them as bad."""
+    good_total: int = 0
+    bad_total: int = 0
+    levels: list[int] = []
+    """The alarm CUSUMs, in nano-nats, in the bank's order."""
+    recent: int = 0
+    is_latched: bool = False
+    """An alarm was raised and is not over."""
+    last_ms: int = 0
+    """When the last outcome was judged; 0: never."""
+
+
+def bank_of(row: StreamRow, policy: Policy) -> alarms.Bank:
+    """Return the stream's alarm bank under this policy."""
+    p0_ppm = row.p0_ppm(policy)
+    mildest_ppm = policy.unacceptable_reliability_ppm
+    if mildest_ppm >= p0_ppm:  # the user's word is for payments; a stream with a lower target takes twice its failures
+        mildest_ppm = 2 * p0_ppm - PPM
+    return alarms.bank(p0_ppm, mildest_ppm, policy.false_alarm_once_in)
+
+
+def judge(stream: Stream, bank: alarms.Bank, *, is_good: bool, at_ms: int) -> bool:
+    """Count one outcome and return whether it raised the alarm."""
+    stream.last_ms = at_ms
+    if is_good:
+        stream.good_total += 1
+    else:
+        stream.bad_total += 1
+    if not stream.is_waiting:
+        if not stream.epoch_began_ms:
+            stream.epoch_began_ms = at_ms
+        if is_good:
+            stream.good += 1
+        else:
+            stream.bad += 1
+    stream.recent = bank.recent.next(stream.recent, is_good=is_good)
+    stream.levels = [
+        cusum.next(level, is_good=is_good) for cusum, level in zip(bank.alarms, _levels(stream, bank), strict=True)
+    ]
+    was_latched = stream.is_latched
+    if any(level >= cusum.threshold for cusum, level in zip(bank.alarms, stream.levels, strict=True)):
+        stream.is_latched = True
+    elif stream.is_latched and is_calm(stream, bank):
+        stream.is_latched = False
+    return stream.is_latched and not was_latched
+
+
+def is_calm(stream: Stream, bank: alarms.Bank) -> bool:
+    """Say whether every alarm CUSUM is below half its threshold."""
+    return all(cusum.is_calm(level) for cusum, level in zip(bank.alarms, _levels(stream, bank), strict=True))
+
+
+def begin_epoch(stream: Stream, *, epoch: int, at_ms: int) -> None:
+    """Begin a new epoch: counts at zero, less alpha. The CUSUMs run on."""
+    stream.epoch = epoch
+    stream.epoch_began_ms = at_ms
+    stream.is_waiting = False
+    stream.good = stream.bad = stream.unmeasured = 0
+
+
+def alpha_of(stream: Stream, policy: Policy) -> float:
+    """Return what this stream's epoch may spend of the false promotion risk."""
+    return evidence.epoch_alpha(evidence.ratio(policy.false_promotion_risk_ppm), stream.epoch)
+
+
+def _levels(stream: Stream, bank: alarms.Bank) -> list[int]:
+    """Return the levels; all zero where the bank has changed its size since."""
+    return stream.levels if len(stream.levels) == len(bank.alarms) else [0] * len(bank.alarms)
+
+
+def row_of(name: str) -> StreamRow:
+    """Return a stream's row. Raises `StopIteration` for a name that is not in the table."""
+    return next(row for row in STREAMS if row.name == name)

@@ -1,0 +1,1 @@
+"""The core, by tables and seeds: no clock, no I/O, no mocks."""

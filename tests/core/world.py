@@ -1,0 +1,185 @@
+"""A world of literal times for the core: facts go in, the controller's decisions are taken after each, as in production."""
+
+import msgspec
+
+from sidecar.core.conclusions import Conclusion
+from sidecar.core.decide import decide
+from sidecar.core.fold import fold, next_deadline
+from sidecar.core.observations import (
+    AckSeen,
+    Heartbeat,
+    IgnoreReason,
+    Observation,
+    PaymentIgnored,
+    PaymentSucceeded,
+    PolicyAdopted,
+    Record,
+    SkipReason,
+    Started,
+    identity,
+)
+from sidecar.core.policy import Mode, Policy, Rung, Stage, policy_hash
+from sidecar.core.serving import bucket_of, served
+from sidecar.core.state import State
+
+START_MS = 1_800_000_000_000
+SECOND = 1000
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+
+POLICY = Policy(
+    environment="test",
+    flag="payment-refresh",
+    stage=Stage.DELIVERED,
+    contexts=("bookings",),
+    on_time_within_ms=2 * SECOND,
+    missed_after_ms=30 * SECOND,
+    reliability_ppm=990_000,
+    false_promotion_risk_ppm=10_000,
+    unacceptable_reliability_ppm=950_000,
+    false_alarm_once_in=100_000,
+    coverage_ppm=950_000,
+    coverage_floor_ppm=800_000,
+    reach_ppm=970_000,
+    reach_not_required=None,
+    lease_ms=30 * SECOND,
+    cooldown_ms=1 * HOUR,
+    resume_after_ms=3 * MINUTE,
+    dry_run=False,
+    ladder=(
+        Rung(mode=Mode.TIMER_POLLING, soak_ms=1 * MINUTE),
+        Rung(mode=Mode.PUSH_WITH_SAFETY_NET, share_ppm=100_000, soak_ms=1 * MINUTE),
+        Rung(mode=Mode.PUSH_WITH_SAFETY_NET, soak_ms=1 * MINUTE),
+        Rung(mode=Mode.PUSH_ONLY, approval_required=True),
+    ),
+)
+"""The default objective and risks, with soaks of a minute."""
+
+LAX = msgspec.structs.replace(
+    POLICY, reliability_ppm=900_000, unacceptable_reliability_ppm=800_000, false_promotion_risk_ppm=50_000
+)
+"""Proven by a few dozen payments; for tests that are about something else than numbers."""
+
+
+class World:
+    """A journal in a list, the state that it folds to, and a controller that decides after every fact."""
+
+    def __init__(self, policy: Policy = POLICY, *, decides: bool = True) -> None:
+        self.state = State()
+        self.records: list[Record] = []
+        self.conclusions: list[Conclusion] = []
+        self.now_ms = START_MS
+        self.decides = decides
+        self._known: set[str] = set()
+        self._payments = 0
+        self.see(Started(replica="a", version="test"))
+        self.adopt(policy)
+        self.beat()
+
+    def see(self, observation: Observation) -> None:
+        """Append a fact now, unless it is a duplicate, and let the controller decide."""
+        key = identity(observation)
+        if key is not None and key in self._known:
+            return
+        if key is not None:
+            self._known.add(key)
+        record = Record(seq=len(self.records) + 1, at_ms=self.now_ms, observation=observation)
+        self.records.append(record)
+        self.conclusions.extend(fold(self.state, record))
+        decision = decide(self.state, "a").decision if self.decides else None
+        if decision is not None:
+            self.see(decision)
+
+    def adopt(self, policy: Policy) -> None:
+        """Adopt a policy."""
+        self.see(
+            PolicyAdopted(
+                policy=policy,
+                policy_hash=policy_hash(policy),
+                adoption=len(self.state.policies),
+                actor="test",
+                reason="test",
+            )
+        )
+
+    def beat(self) -> None:
+        """Append a heartbeat now."""
+        self.see(Heartbeat(replica="a", beat=len(self.records)))
+
+    def wait(self, span_ms: int) -> None:
+        """Let time pass as a living sidecar does: a heartbeat every 5 s and at every deadline."""
+        end_ms = self.now_ms + span_ms
+        while self.now_ms < end_ms:
+            deadline_ms = next_deadline(self.state) or end_ms
+            self.now_ms = min(end_ms, self.now_ms + 5 * SECOND, max(deadline_ms, self.now_ms + 1))
+            self.beat()
+
+    def sleep(self, span_ms: int) -> None:
+        """Let time pass with nobody alive."""
+        self.now_ms += span_ms
+
+    def pay(self, *, user: str | None = "u1", waited_s: int | None = 1, name: str | None = None) -> str:
+        """Let a payment's webhook arrive now; return its id. `waited_s` None: listed later, not delivered."""
+        self._payments += 1
+        payment_intent = name or f"pi_{self._payments}"
+        created_s = self.now_ms // 1000
+        self.see(
+            PaymentSucceeded(
+                payment_intent=payment_intent,
+                event_id=f"evt_{payment_intent}",
+                created_s=created_s,
+                signed_s=None if waited_s is None else created_s + waited_s,
+                user_ref=user,
+            )
+        )
+        return payment_intent
+
+    def ignore(self, name: str, reason: IgnoreReason = IgnoreReason.MISSING_METADATA) -> None:
+        """Let a payment that is none of ours arrive now."""
+        self.see(PaymentIgnored(payment_intent=name, event_id=f"evt_{name}", reason=reason))
+
+    def ack(self, name: str, stage: Stage = Stage.DELIVERED, reason: SkipReason | None = None) -> None:
+        """Let an ack arrive now that names its payment."""
+        self.see(AckSeen(source="backend", stage=stage, payment_intent=name, reason=reason))
+
+    def broadcast(self, user: str = "u1", contexts: tuple[str, ...] = ("bookings",)) -> None:
+        """Let an ack arrive now that names only a user."""
+        self.see(AckSeen(source="backend", stage=Stage.DELIVERED, user_ref=user, contexts=contexts))
+
+    def wire(self) -> None:
+        """Let the first ack ever of the deciding stage come."""
+        self.ack("pi_before_everything")
+
+    def good(self, count: int = 1, every_ms: int = 3 * SECOND) -> None:
+        """Let payments come that are acked after 300 ms."""
+        for _ in range(count):
+            name = self.pay()
+            self.now_ms += 300
+            self.ack(name)
+            self.wait(every_ms - 300)
+
+    def bad(self, count: int = 1, every_ms: int = 3 * SECOND) -> None:
+        """Let payments come that are never acked."""
+        for _ in range(count):
+            self.pay()
+            self.wait(every_ms)
+
+    def climb_to(self, rung: int) -> None:
+        """Let good payments come until the rung is held."""
+        self.wire()
+        for _ in range(2000):
+            if self.state.flag.rung >= rung:
+                return
+            self.good()
+        msg = f"not on rung {rung} after 2000 good payments: {decide(self.state, 'a')}"
+        raise AssertionError(msg)
+
+    def mode(self, targeting_key: str | None = "anyone") -> Mode:
+        """Return what a user is answered."""
+        bucket = None if targeting_key is None else bucket_of("payment-refresh", targeting_key)
+        return served(self.state, bucket).mode
+
+    def last(self, kind: type[Conclusion]) -> Conclusion:
+        """Return the newest conclusion of a kind."""
+        return next(conclusion for conclusion in reversed(self.conclusions) if isinstance(conclusion, kind))
