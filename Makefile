@@ -1,0 +1,62 @@
+# What a person needs: `make run` to see it work, `make test` to prove that it does. Both set everything up.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 python3; do \
+	$$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
+	&& { echo $$python; break; }; done)
+PIP := $(BIN)/pip --disable-pip-version-check --quiet install
+
+.PHONY: help run test check bench lock clean
+
+help: ## Say what there is to make
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(VENV)/.run ## Set up, and start the sidecar in a small world of sample payments
+	@$(BIN)/sidecar demo
+
+test: check .tools/promtool ## Set up, check the code, and run every test
+	@PATH="$(CURDIR)/.tools:$$PATH" $(BIN)/pytest -n 2 --dist loadfile
+
+check: $(VENV)/.dev ## Format, lint, types, import contracts
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/lint-imports --no-cache --config pyproject.toml >.lint-imports.log || { cat .lint-imports.log; exit 1; }
+	@rm -f .lint-imports.log
+
+bench: $(VENV)/.dev ## Print what it costs, as ratios against baselines in the same run
+	@$(BIN)/python -m benchmarks.fold
+	@$(BIN)/python -m benchmarks.listeners
+
+lock: ## Renew the locked requirements (needs uv)
+	for name in run dev; do \
+		uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+			$$([ $$name = dev ] && echo --extra dev) pyproject.toml requirements/build.in -o requirements/$$name.txt; \
+	done
+
+clean: ## Remove what was set up
+	rm -rf $(VENV) .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(VENV)/bin/pip:
+	@if [ -z "$(PYTHON)" ]; then tools/install-system-packages python3 python3-venv; fi
+	@python="$(or $(PYTHON),python3)"; $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or later is needed; $$($$python --version) was found. Set PYTHON=/path/to/python3.11" >&2; exit 1; }; \
+	echo "Setting up $(VENV) ..."; $$python -m venv $(VENV)
+
+$(VENV)/.run: $(VENV)/bin/pip requirements/run.txt pyproject.toml
+	@echo "Installing what the sidecar needs ..."
+	@$(PIP) --require-hashes -r requirements/run.txt
+	@$(PIP) --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/bin/pip requirements/dev.txt pyproject.toml
+	@echo "Installing what the tests need ..."
+	@$(PIP) --require-hashes -r requirements/dev.txt
+	@$(PIP) --no-deps --no-build-isolation -e .
+	@touch $@ $(VENV)/.run
+
+.tools/promtool:
+	@tools/fetch-promtool .tools

@@ -1,0 +1,230 @@
+"""The command line: parse, call, print, exit code. 0: yes, or done. 1: no. 2: wrong usage, or it cannot be known."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from http import HTTPStatus
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import aiohttp
+import msgspec
+import typer
+import uvloop
+from rich.console import Console
+
+from sidecar import __version__, app, demo, logs
+from sidecar.config import Config, ConfigInvalid, Role, policy_of, read_config, read_secrets
+from sidecar.console import screen
+from sidecar.console.operator import Act, ActDone, ActRequest
+from sidecar.console.status import Status
+from sidecar.core.policy import policy_hash
+from sidecar.ports import SidecarError
+
+DEFAULT_CONFIG = Path("config/sidecar.yaml")
+_TIMEOUT_S = 10.0
+_CANNOT_KNOW = 2
+
+cli = typer.Typer(
+    name="sidecar",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Proves that payment push over Laravel Reverb can be trusted, and moves a feature flag accordingly.",
+    epilog="Try it first: `sidecar demo`. Then: `sidecar check`, `sidecar run`, `sidecar status`.",
+)
+ConfigFile = Annotated[
+    Path,
+    typer.Option("--config", envvar="SIDECAR_CONFIG", help="The YAML file.", show_default=True),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why; it stands in the record for ever.")]
+
+
+def main() -> None:
+    """Run the command line, and turn our errors into a sentence and an exit code."""
+    try:
+        cli()
+    except SidecarError as error:
+        _fail(error.message)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _fail(message: str) -> NoReturn:
+    Console(stderr=True, highlight=False, soft_wrap=True).print(message, style="red", markup=False)
+    sys.exit(_CANNOT_KNOW)
+
+
+@cli.callback(invoke_without_command=True)
+def options(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,  # noqa: FBT002
+) -> None:
+    """Take what goes before a command."""
+    if version:
+        typer.echo(f"sidecar {__version__}")
+        raise typer.Exit
+
+
+@cli.command()
+def run(
+    config: ConfigFile = DEFAULT_CONFIG,
+    *,
+    adopt_policy: Annotated[
+        bool, typer.Option("--adopt-policy", help="Bring back a policy that was superseded; needs --reason.")
+    ] = False,
+    reason: Annotated[str, typer.Option("--reason", help="Why the policy is brought back.")] = "",
+) -> None:
+    """Run the sidecar until it gets SIGTERM or Ctrl-C."""
+    if adopt_policy != bool(reason):
+        _fail("--adopt-policy and --reason go together: the reason stands in the record")
+    read = read_config(config)
+    secrets = read_secrets(os.environ, read)
+    logs.configure(as_json=not sys.stdout.isatty())
+    adoption = app.Adoption(actor=os.environ.get("USER", "operator"), reason=reason) if adopt_policy else None
+    _until_stopped(lambda: app.run(read, secrets, adoption=adoption))
+
+
+@cli.command(name="demo")
+def run_demo() -> None:
+    """Run the sidecar with sample payments, a policy for impatient people, and a switch to break the acks."""
+    logs.configure(as_json=False)
+    _until_stopped(demo.run)
+
+
+def _until_stopped(start: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run until it ends by itself, or until SIGTERM or SIGINT asks it to end in good order."""
+
+    async def until_stopped() -> None:
+        task = asyncio.ensure_future(start())
+        loop = asyncio.get_running_loop()
+        for stop in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(stop, task.cancel)
+        try:
+            await task
+        except asyncio.CancelledError:
+            return
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(until_stopped())
+
+
+@cli.command()
+def check(config: ConfigFile = DEFAULT_CONFIG, *, as_json: AsJson = False) -> None:
+    """Check the configuration and the secrets, and say each mistake with its place."""
+    try:
+        read = read_config(config)
+    except ConfigInvalid as error:
+        if as_json:
+            typer.echo(msgspec.json.encode({"ok": False, "problems": error.problems}).decode())
+        else:
+            typer.echo(error.message)
+        raise typer.Exit(1) from None
+    found = policy_hash(policy_of(read))
+    try:
+        read_secrets(os.environ, read)
+        missing: list[str] = []
+    except SidecarError as error:
+        missing = error.message.splitlines()
+    if as_json:
+        answer = {"ok": not missing, "policy_hash": found, "problems": [], "secrets": missing}
+        typer.echo(msgspec.json.encode(answer).decode())
+    else:
+        typer.echo(f"{config}: good. Policy {found[:12]}, {len(read.ladder)} rungs, environment {read.environment}.")
+        for line in missing:
+            typer.echo(line)
+    if missing:
+        raise typer.Exit(1)
+
+
+@cli.command()
+def status(config: ConfigFile = DEFAULT_CONFIG, *, as_json: AsJson = False) -> None:
+    """Say what is served now, what the next rung still needs, and what was measured."""
+    body = asyncio.run(_ask(read_config(config), "GET", "/api/status"))
+    if as_json:
+        typer.echo(body.decode())
+    else:
+        screen.print_status(Console(highlight=False), msgspec.json.decode(body, type=Status))
+
+
+def _act(act: Act, config: Path, reason: str, *, as_json: bool) -> None:
+    body = asyncio.run(_ask(read_config(config), "POST", f"/api/{act}", ActRequest(reason=reason), token=_token()))
+    if as_json:
+        typer.echo(body.decode())
+    else:
+        done = msgspec.json.decode(body, type=ActDone)
+        typer.echo(f"{done.actor}: {done.act}: {done.message} (record {done.seq})")
+
+
+@cli.command()
+def hold(reason: Reason, config: ConfigFile = DEFAULT_CONFIG, *, as_json: AsJson = False) -> None:
+    """Forbid climbing until `resume`. Falling stays possible."""
+    _act(Act.HOLD, config, reason, as_json=as_json)
+
+
+@cli.command()
+def resume(reason: Reason, config: ConfigFile = DEFAULT_CONFIG, *, as_json: AsJson = False) -> None:
+    """Lift a hold, also that of a rollback."""
+    _act(Act.RESUME, config, reason, as_json=as_json)
+
+
+@cli.command()
+def approve(reason: Reason, config: ConfigFile = DEFAULT_CONFIG, *, as_json: AsJson = False) -> None:
+    """Approve the climb onto the next rung, where it needs that. Used once; dies with a fall or after 7 days."""
+    _act(Act.APPROVE, config, reason, as_json=as_json)
+
+
+@cli.command()
+def rollback(reason: Reason, config: ConfigFile = DEFAULT_CONFIG, *, as_json: AsJson = False) -> None:
+    """Go back to timers for everybody, and hold there until `resume`."""
+    _act(Act.ROLLBACK, config, reason, as_json=as_json)
+
+
+@cli.command()
+def reset(reason: Reason, config: ConfigFile = DEFAULT_CONFIG, *, as_json: AsJson = False) -> None:
+    """Begin a new epoch in every stream: what was proven must be proven again, with less risk left to spend."""
+    _act(Act.RESET, config, reason, as_json=as_json)
+
+
+def _token() -> str:
+    """Return the operator's token from the environment: `SIDECAR_TOKEN`, or the first that may operate."""
+    own = os.environ.get("SIDECAR_TOKEN", "")
+    if own:
+        return own
+    for entry in os.environ.get("SIDECAR_OPERATOR_TOKENS", "").split(","):
+        name_role_token = entry.strip().split(":", 2)
+        if len(name_role_token) == len(("name", "role", "token")) and name_role_token[1] == Role.OPERATE:
+            return name_role_token[2]
+    _fail("acting needs a token: set SIDECAR_TOKEN to one of the sidecar's SIDECAR_OPERATOR_TOKENS with role operate")
+
+
+async def _ask(config: Config, method: str, path: str, body: object = None, *, token: str = "") -> bytes:
+    """Ask the operator listener of the running sidecar. Exits with a sentence where it says no or is not there."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(config.listen.operator.host, config.listen.operator.host)  # noqa: S104
+    url = f"http://{f'[{host}]' if ':' in host else host}:{config.listen.operator.port}"
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    timeout = aiohttp.ClientTimeout(total=_TIMEOUT_S)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout, headers=headers) as session,
+            session.request(
+                method, url + path, data=None if body is None else msgspec.json.encode(body), allow_redirects=False
+            ) as response,
+        ):
+            answer = await response.read()
+            if response.status != HTTPStatus.OK:
+                _fail(_message(answer, response.status))
+            return answer
+    except (aiohttp.ClientError, TimeoutError) as error:
+        _fail(
+            f"no sidecar answers at {url} ({type(error).__name__}); start it with `sidecar run`, or see listen.operator"
+        )
+
+
+def _message(answer: bytes, status_code: int) -> str:
+    try:
+        return str(msgspec.json.decode(answer)["message"])
+    except (msgspec.DecodeError, KeyError, TypeError):
+        return f"the operator listener answered {status_code}; is something else listening there?"

@@ -1,0 +1,81 @@
+"""How the status looks on a terminal, from the most to the least urgent."""
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from sidecar.console.status import Status
+from sidecar.core.gates import Gate, duration
+from sidecar.core.policy import PPM, Rung
+
+
+def print_status(console: Console, status: Status) -> None:
+    """Print the status for a person."""
+    served = status.served
+    console.print(f"[bold]{status.flag}[/] in {status.environment}: [bold]{served.mode}[/] ({served.reason})")
+    console.print(f"  rung {status.rung} of {len(status.ladder) - 1}: {rung_name(status.ladder[status.rung])}", end="")
+    console.print(f", held for {duration(status.now_ms - status.since_ms)}; lease {status.lease_remaining_s:.0f} s")
+    for line in _trouble(status):
+        console.print(f"  [yellow]![/] {escape(line)}", highlight=False)
+    _print_gates(console, status)
+    _print_comparison(console, status)
+    console.print(f"Payments: {_counts(status)}; {status.judged} of {status.succeeded} could be judged.")
+
+
+def rung_name(rung: Rung) -> str:
+    """Return a rung in words: `push_with_safety_net for 10 %`."""
+    return rung.mode if rung.share_ppm == PPM else f"{rung.mode} for {100 * rung.share_ppm / PPM:g} %"
+
+
+def _trouble(status: Status) -> list[str]:
+    lines = list(status.warnings)
+    if status.alarms:
+        lines.append(f"alarm: {', '.join(status.alarms)}")
+    if status.resting:
+        lines.append(f"resting: {status.resting}")
+    if status.hold:
+        lines.append(f"held by {status.hold.actor}: {status.hold.reason}")
+    return lines
+
+
+def _print_gates(console: Console, status: Status) -> None:
+    if not status.gates:
+        console.print("\nThe top of the ladder is reached.")
+        return
+    table = Table(title=f"Gates of the next rung: {rung_name(status.ladder[status.rung + 1])}", title_justify="left")
+    for column in ("", "gate", "value", "target", "still needs", "expected in"):
+        table.add_column(column)
+    for gate in status.gates:
+        mark = "[green]✓[/]" if gate.holds else "[red]✗[/]"
+        table.add_row(mark, gate.name, escape(gate.value), gate.target, gate.needs, _expected(gate, status.now_ms))
+    console.print()
+    console.print(table)
+
+
+def _expected(gate: Gate, now_ms: int) -> str:
+    return "" if gate.expected_ms is None else duration(max(0, gate.expected_ms - now_ms))
+
+
+def _print_comparison(console: Console, status: Status) -> None:
+    table = Table(title="Timers beside push, measured", title_justify="left")
+    for column in ("", "timers", "push"):
+        table.add_column(column)
+    timers, push = status.comparison.timers, status.comparison.push
+    table.add_row("reliability", _share(timers.reliability_ratio), _share(push.reliability_ratio))
+    table.add_row("  of payments", f"{timers.worked} of {timers.judged}", f"{push.worked} of {push.judged}")
+    table.add_row("  proven in this epoch", "-", _share(push.lower_bound_ratio))
+    table.add_row("  means", timers.reliability_basis, push.reliability_basis)
+    table.add_row("requests per payment", str(timers.requests_per_payment), str(push.requests_per_payment))
+    table.add_row("  basis", timers.requests_basis, push.requests_basis)
+    console.print()
+    console.print(table)
+
+
+def _share(ratio: float | None) -> str:
+    return "not measured" if ratio is None else f"{100 * ratio:.2f} %"
+
+
+def _counts(status: Status) -> str:
+    named = [f"{count} {outcome}" for outcome, count in status.outcomes.items()]
+    reasons = ", ".join(f"{count} {reason}" for reason, count in status.unmeasured.items())
+    return (", ".join(named) or "none yet") + (f" (unmeasured: {reasons})" if reasons else "")

@@ -1,0 +1,145 @@
+"""Everything that a person asks first, as one typed answer: what is served, what is missing, what was measured."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from sidecar.core import evidence, sight
+from sidecar.core.comparison import Comparison, comparison
+from sidecar.core.decide import Action, decide
+from sidecar.core.gates import Gate, gates
+from sidecar.core.observations import IgnoreReason
+from sidecar.core.policy import Rung
+from sidecar.core.serving import Served
+from sidecar.core.state import Approval, Hold, Outcome, State, Unmeasured
+from sidecar.core.streams import STREAMS, alpha_of
+
+
+class StreamStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One judged stream."""
+
+    name: str
+    epoch: int
+    is_waiting: bool
+    good: int
+    bad: int
+    unmeasured: int
+    is_latched: bool
+    target_ratio: float
+    lower_bound_ratio: float
+    clean_needed: int
+    """Outcomes without a failure that would prove the target; 0: it is proven."""
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """The state of the sidecar. Times are Unix milliseconds on the journal's clock."""
+
+    environment: str
+    flag: str
+    now_ms: int
+    served: Served
+    """What this replica answers to a user who belongs to every share."""
+    lease_remaining_s: float
+    rung: int
+    ladder: tuple[Rung, ...]
+    since_ms: int
+    version: int
+    resting: str | None
+    alarms: tuple[str, ...]
+    hold: Hold | None
+    approval: Approval | None
+    cooldown_until_ms: int
+    verdict: str
+    """What the controller would do now, and why: `stay: soak`."""
+    gates: tuple[Gate, ...]
+    streams: tuple[StreamStatus, ...]
+    judged: int
+    succeeded: int
+    """Payments in the coverage window; `judged` of them could be."""
+    outcomes: dict[Outcome, int]
+    unmeasured: dict[Unmeasured, int]
+    comparison: Comparison
+    warnings: tuple[str, ...]
+
+
+def status_of(state: State, *, serve: Callable[[], Served], lease_remaining_s: float, now_ms: int) -> Status:
+    """Return the status. The state must have a policy."""
+    policy = state.policy
+    assert policy is not None  # noqa: S101 - listeners start after the policy was adopted
+    verdict = decide(state, "status")
+    rest = sight.rest_reason(state, policy)
+    judged, succeeded = state.coverage.counts()
+    return Status(
+        environment=policy.environment,
+        flag=policy.flag,
+        now_ms=now_ms,
+        served=serve(),
+        lease_remaining_s=max(0.0, lease_remaining_s),
+        rung=state.flag.rung,
+        ladder=policy.ladder,
+        since_ms=state.flag.since_ms,
+        version=state.flag.version,
+        resting=rest,
+        alarms=tuple(name for name, stream in state.streams.items() if stream.is_latched),
+        hold=state.flag.hold,
+        approval=state.flag.approval,
+        cooldown_until_ms=state.flag.cooldown_until_ms,
+        verdict=f"{verdict.action}: {verdict.reason}" if verdict.action is Action.STAY else verdict.action,
+        gates=gates(state),
+        streams=tuple(_streams(state)),
+        judged=judged,
+        succeeded=succeeded,
+        outcomes=state.tally.outcomes,
+        unmeasured=state.tally.unmeasured,
+        comparison=comparison(state),
+        warnings=tuple(_warnings(state)),
+    )
+
+
+def _streams(state: State) -> list[StreamStatus]:
+    policy = state.policy
+    if policy is None:
+        return []
+    rows = []
+    for row in STREAMS:
+        stream, p0 = state.streams[row.name], evidence.ratio(row.p0_ppm(policy))
+        alpha = alpha_of(stream, policy)
+        rows.append(
+            StreamStatus(
+                name=row.name,
+                epoch=stream.epoch,
+                is_waiting=stream.is_waiting,
+                good=stream.good,
+                bad=stream.bad,
+                unmeasured=stream.unmeasured,
+                is_latched=stream.is_latched,
+                target_ratio=p0,
+                lower_bound_ratio=evidence.lower_bound(stream.good, stream.bad, alpha),
+                clean_needed=evidence.clean_needed(p0, stream.good, stream.bad, alpha),
+            )
+        )
+    return rows
+
+
+def _warnings(state: State) -> list[str]:
+    """Return what a person should do something about, in sentences."""
+    warnings = []
+    if state.wired_ms is None and state.policy is not None:
+        warnings.append(
+            f"No ack of stage `{state.policy.stage}` has ever come, so nothing can be judged: let the backend post to "
+            "/acks."
+        )
+    thin = state.tally.ignored.get(IgnoreReason.THIN_EVENT, 0)
+    if thin:
+        warnings.append(
+            f"{thin} payments came as thin events, which carry no metadata. In Stripe, add a snapshot destination "
+            "for payment_intent.succeeded."
+        )
+    if state.tally.contradicted:
+        warnings.append(
+            f"{state.tally.contradicted} payments that `stripe.required_metadata` left out got an ack: the filter is "
+            "wrong, and they count against coverage."
+        )
+    if state.policy is not None and state.policy.dry_run:
+        warnings.append("Dry run: everything is decided and recorded, and the answer is always timer_polling.")
+    return warnings

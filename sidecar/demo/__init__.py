@@ -1,0 +1,5 @@
+"""What does it look like when it works, and when it breaks? A small world on loopback around the real sidecar."""
+
+from sidecar.demo.world import run
+
+__all__ = ["run"]

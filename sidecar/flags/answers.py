@@ -1,0 +1,104 @@
+"""What does `GET /flags/{key}` say, and for how long may it be believed?"""
+
+import hashlib
+
+import msgspec
+
+from sidecar.core.policy import SCHEDULES, Mode
+from sidecar.core.serving import Reason, Served, bucket_of, served
+from sidecar.core.state import State
+from sidecar.flags.lease import Lease
+
+MAX_AGE_S_MAX = 2.0
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """The body of an answer. The names are a contract with every frontend."""
+
+    flag: str
+    mode: Mode
+    refetch_after_ms: tuple[int, ...]
+    safety_net_ms: int | None
+    refetch_on_subscribe: bool
+    version: int
+    """Of the decision; goes up."""
+    valid_for_s: float
+    """How long after it was asked for this may be believed; half a lease, constant per decision."""
+    reason: Reason
+    environment: str
+
+
+class Tagged(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer as bytes, with the strong entity tag of exactly these bytes."""
+
+    body: bytes
+    etag: str
+    max_age_s: int
+
+
+class Answers:
+    """Answers from the state, as far as the lease and this replica's own configuration allow."""
+
+    def __init__(
+        self, state: State, lease: Lease, *, flag: str, environment: str, lease_ms: int, policy_hash: str
+    ) -> None:
+        self._state = state
+        self._lease = lease
+        self._flag = flag
+        self._environment = environment
+        self._lease_ms = lease_ms
+        self._policy_hash = policy_hash
+
+    def knows(self, key: str) -> bool:
+        """Say whether there is a flag of this name."""
+        return key == self._flag
+
+    def served_to_all(self, now_s: float) -> Served:
+        """Return the mode for a user who belongs to every share, and why. `now_s` is on the monotonic clock."""
+        return self._served(0, now_s)
+
+    def _served(self, bucket: int | None, now_s: float) -> Served:
+        state = self._state
+        if state.policy is not None and state.policy_hash != self._policy_hash:
+            return Served(mode=Mode.TIMER_POLLING, reason=Reason.POLICY_DIFFERS)
+        answer = served(state, bucket)
+        if answer.mode is not Mode.TIMER_POLLING and not self.covers_push(now_s):
+            return Served(mode=Mode.TIMER_POLLING, reason=Reason.NO_LEASE)
+        return answer
+
+    def covers_push(self, now_s: float) -> bool:
+        """Say whether what is left of the lease covers an answer for as long as it may be kept and believed."""
+        return self.lease_remaining_s(now_s) >= self._max_age_s + self._valid_for_s
+
+    def lease_remaining_s(self, now_s: float) -> float:
+        """Return how long this replica's lease still runs, in seconds; at or below 0 it has lapsed."""
+        return self._lease.remaining_s(self._lease_ms / 1000, now_s)
+
+    def answer(self, targeting_key: str | None, now_s: float) -> Tagged:
+        """Return the answer for a user. `now_s` is on the monotonic clock."""
+        bucket = None if targeting_key is None else bucket_of(self._flag, targeting_key)
+        decided = self._served(bucket, now_s)
+        schedule = SCHEDULES[decided.mode]
+        body = msgspec.json.encode(
+            Answer(
+                flag=self._flag,
+                mode=decided.mode,
+                refetch_after_ms=schedule.refetch_after_ms,
+                safety_net_ms=schedule.safety_net_ms,
+                refetch_on_subscribe=True,
+                version=self._state.flag.version,
+                valid_for_s=self._valid_for_s,
+                reason=decided.reason,
+                environment=self._environment,
+            )
+        )
+        etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+        return Tagged(body=body, etag=etag, max_age_s=int(self._max_age_s))
+
+    @property
+    def _valid_for_s(self) -> float:
+        return self._lease_ms / 2000
+
+    @property
+    def _max_age_s(self) -> float:
+        return min(self._lease_ms / 15_000, MAX_AGE_S_MAX)

@@ -1,0 +1,88 @@
+"""The decision loop: keeps time moving with heartbeats, asks `decide`, and appends what it says.
+
+It moves nothing itself: a decision is an observation, and moves the flag when it is folded. Any number of replicas may
+run this loop at once.
+"""
+
+import asyncio
+from typing import NoReturn
+
+import structlog
+
+from sidecar import clock
+from sidecar.core.decide import decide
+from sidecar.core.fold import next_deadline
+from sidecar.core.observations import ClockJumped
+from sidecar.core.state import State
+from sidecar.flags.lease import Lease
+from sidecar.ports import Journal, SidecarError
+
+_BEATS_PER_LEASE = 6
+_PACE_S = 0.05
+"""At most one look at the world per so many seconds: what happens in between is decided together."""
+_BEAT_PACE_S = 0.1
+"""At most one heartbeat per so many seconds, however many deadlines there are."""
+_JUMP_MS = 1000
+_RETRY_S = 1.0
+
+
+class Controller:
+    """The decision loop of one replica."""
+
+    def __init__(
+        self, journal: Journal, state: State, lease: Lease, *, replica: str, policy_hash: str, lease_ms: int
+    ) -> None:
+        self._journal = journal
+        self._state = state
+        self._lease = lease
+        self._replica = replica
+        self._policy_hash = policy_hash
+        self._beat_every_s = lease_ms / 1000 / _BEATS_PER_LEASE
+        self._beaten_s = float("-inf")
+        self._jumps = clock.JumpWatch()
+        self._wake = asyncio.Event()
+
+    def wake(self) -> None:
+        """Say that something was folded."""
+        self._wake.set()
+
+    async def run(self) -> NoReturn:
+        """Decide, for ever. While the journal does not answer, the lease lapses by itself."""
+        log = structlog.get_logger()
+        while True:
+            self._wake.clear()
+            try:
+                await self._look()
+            except SidecarError as error:
+                log.warning("controller.failed", code=error.code.value, message=error.message)
+                await asyncio.sleep(_RETRY_S)
+            await asyncio.sleep(_PACE_S)
+            try:
+                async with asyncio.timeout(max(0.0, self._until_next_beat_s())):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
+
+    async def _look(self) -> None:
+        """Look at the world once: note a jump of the clock, beat if it is time, decide."""
+        moved_ms = self._jumps.moved_ms()
+        if abs(moved_ms) > _JUMP_MS:
+            await self._journal.append(ClockJumped(replica=self._replica, by_ms=moved_ms))
+        if self._until_next_beat_s() <= 0:
+            now_s = clock.monotonic_s()
+            self._beaten_s = now_s
+            await self._journal.append(self._lease.next_heartbeat(now_s))
+        if self._state.policy_hash == self._policy_hash:
+            decision = decide(self._state, self._replica).decision
+            if decision is not None:
+                await self._journal.append(decision)
+
+    def _until_next_beat_s(self) -> float:
+        """Return in how many seconds a heartbeat is due: by the lease, or because a deadline has passed."""
+        since_s = clock.monotonic_s() - self._beaten_s
+        until_s = self._beat_every_s - since_s
+        deadline_ms = next_deadline(self._state)
+        if deadline_ms is not None:
+            until_deadline_s = (deadline_ms - self._journal.now_ms()) / 1000
+            until_s = min(until_s, max(until_deadline_s, _BEAT_PACE_S - since_s))
+        return until_s

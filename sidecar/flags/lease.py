@@ -1,0 +1,40 @@
+"""How long may push be answered? The lease of one replica: the dead man's switch behind every answer.
+
+The problem: a replica that is behind, cut off or frozen would go on answering push from old knowledge.
+
+What we do: a lease starts at the monotonic instant *before* the replica appended its own heartbeat, and only once it
+has folded that heartbeat in order. So a running lease proves that the journal took a write and that everything
+before it is known; whatever stops either lets the lease lapse, without anyone acting.
+"""
+
+from sidecar.core.observations import Heartbeat, Record
+
+_UNFOLDED_MAX = 64
+"""Heartbeats that were appended and not folded yet; older ones start no lease."""
+
+
+class Lease:
+    """The lease of this replica. Instants are seconds on the monotonic clock."""
+
+    def __init__(self, replica: str) -> None:
+        self._replica = replica
+        self._beat = 0
+        self._asked_s: dict[int, float] = {}
+        self._started_s: float | None = None
+
+    def next_heartbeat(self, now_s: float) -> Heartbeat:
+        """Return the heartbeat to append, and remember the instant before it is."""
+        self._beat += 1
+        self._asked_s[self._beat] = now_s
+        self._asked_s.pop(self._beat - _UNFOLDED_MAX, None)
+        return Heartbeat(replica=self._replica, beat=self._beat)
+
+    def folded(self, record: Record) -> None:
+        """Start anew, if this is one of our own heartbeats."""
+        fact = record.observation
+        if isinstance(fact, Heartbeat) and fact.replica == self._replica and fact.beat in self._asked_s:
+            self._started_s = self._asked_s.pop(fact.beat)
+
+    def remaining_s(self, lease_s: float, now_s: float) -> float:
+        """Return how long the lease still runs; at or below 0 it has lapsed. Before the first heartbeat it has."""
+        return 0.0 if self._started_s is None else lease_s - (now_s - self._started_s)

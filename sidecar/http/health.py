@@ -1,0 +1,67 @@
+"""`GET /healthz`: does the process answer? `GET /readyz`: may it be believed, and if not, which part and why?"""
+
+from collections.abc import Callable
+
+import msgspec
+from aiohttp import web
+
+from sidecar.core.state import State
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """One condition of readiness."""
+
+    name: str
+    is_ready: bool
+    why: str = ""
+    """Why not, and what to do; empty when it is ready."""
+
+
+class Health:
+    """Health of one process."""
+
+    def __init__(self, state: State, policy_hash: str, lease_remaining_s: Callable[[], float]) -> None:
+        self._state = state
+        self._policy_hash = policy_hash
+        self._lease_remaining_s = lease_remaining_s
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return the routes of both questions."""
+        return [web.get("/healthz", self.healthz), web.get("/readyz", self.readyz)]
+
+    async def healthz(self, _: web.Request) -> web.Response:
+        """Answer that the process answers."""
+        return web.json_response({"ok": True}, headers={"Cache-Control": "no-store"})
+
+    async def readyz(self, _: web.Request) -> web.Response:
+        """Answer 200 when every part is ready, else 503 with the parts."""
+        parts = self.parts()
+        is_ready = all(part.is_ready for part in parts)
+        body = msgspec.json.encode({"ready": is_ready, "parts": parts})
+        return web.Response(
+            body=body,
+            status=200 if is_ready else 503,
+            content_type="application/json",
+            headers={"Cache-Control": "no-store"},
+        )
+
+    def parts(self) -> tuple[Part, ...]:
+        """Return every condition of readiness."""
+        is_ours = self._state.policy_hash == self._policy_hash
+        has_lease = self._lease_remaining_s() > 0
+        return (
+            Part(
+                name="policy",
+                is_ready=is_ours,
+                why=""
+                if is_ours
+                else "the policy in force is not this file's; update the file, or restart with --adopt-policy --reason",
+            ),
+            Part(
+                name="journal",
+                is_ready=has_lease,
+                why=""
+                if has_lease
+                else "no heartbeat went through the journal within a lease: it is starting, or cannot be written",
+            ),
+        )

@@ -1,0 +1,50 @@
+"""Following the journal: folds it in order into the one state of this process, and tells who listens."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+import structlog
+
+from sidecar.core.conclusions import Conclusion
+from sidecar.core.fold import fold
+from sidecar.core.observations import Record
+from sidecar.core.state import State
+from sidecar.ports import Journal, SidecarError
+
+_READ_MAX = 500
+_RETRY_S = 1.0
+
+Listener = Callable[[Record, list[Conclusion]], None]
+
+
+class Follower:
+    """Keeps a state in step with a journal."""
+
+    def __init__(self, journal: Journal, state: State, listeners: Sequence[Listener] = ()) -> None:
+        self._journal = journal
+        self._state = state
+        self._listeners = listeners
+
+    async def catch_up(self) -> None:
+        """Fold all that is there, telling nobody: it is history. Raises `SidecarError` if it cannot be read."""
+        while records := await self._journal.read(self._state.seq, _READ_MAX):
+            for record in records:
+                fold(self._state, record)
+            await asyncio.sleep(0)
+
+    async def run(self) -> NoReturn:
+        """Fold what comes, for ever. While the journal does not answer, nothing moves, and the lease lapses."""
+        while True:
+            try:
+                records = await self._journal.read(self._state.seq, _READ_MAX)
+            except SidecarError as error:
+                structlog.get_logger().warning("journal.failed", code=error.code.value, message=error.message)
+                await asyncio.sleep(_RETRY_S)
+                continue
+            for record in records:
+                conclusions = fold(self._state, record)
+                for listener in self._listeners:
+                    listener(record, conclusions)
+            if not records:
+                await self._journal.wait(self._state.seq)

@@ -1,0 +1,238 @@
+"""`POST /stripe/webhook`: Stripe says that a payment succeeded.
+
+The signature is checked by Stripe's own library; the body is decoded by ours, because the library's object conversion
+costs sixty times the check. Stripe gets its 2xx once the observation is durable, and a 503, so that it tries again,
+when it cannot be. Source: https://docs.stripe.com/webhooks.
+"""
+
+import enum
+from collections.abc import Sequence
+from typing import Annotated
+
+import msgspec
+import stripe
+import structlog
+from aiohttp import web
+
+from sidecar import clock
+from sidecar.config import Stripe
+from sidecar.core.observations import IgnoreReason, Observation, PaymentIgnored, PaymentSucceeded
+from sidecar.http.body import read_body
+from sidecar.ports import Count, ErrorCode, Journal, SidecarError
+from sidecar.tokens import user_ref
+
+BODY_BYTES_MAX = 256 * 1024
+"""Stripe documents no maximum; the largest events seen are under 10 kB."""
+BODY_WITHIN_S = 5.0
+TOLERANCE_S = 300
+"""A signature may be this old, as in Stripe's libraries; or this far ahead, which they do not check."""
+SUCCEEDED = "payment_intent.succeeded"
+_THIN_SUCCEEDED = "v1.payment_intent.succeeded"
+_THIN = "v2.core.event"
+
+
+class WebhookResult(enum.StrEnum):
+    """What became of a webhook; a closed set."""
+
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"
+    """The same event again."""
+    TWIN = "twin"
+    """Another event for a payment that is known."""
+    OTHER_LIVEMODE = "other_livemode"
+    MISSING_METADATA = "missing_metadata"
+    OTHER_TYPE = "other_type"
+    THIN_EVENT = "thin_event"
+    SIGNATURE_MISSING = "signature_missing"
+    SIGNATURE_MALFORMED = "signature_malformed"
+    SIGNATURE_WRONG = "signature_wrong"
+    SIGNATURE_STALE = "signature_stale"
+    SIGNATURE_FUTURE = "signature_future"
+    BODY_INVALID = "body_invalid"
+    BODY_REFUSED = "body_refused"
+    """Too large, too slow, or compressed."""
+    UNAVAILABLE = "unavailable"
+    """The journal could not keep it; Stripe will try again."""
+
+
+_Id = Annotated[str, msgspec.Meta(min_length=1, max_length=255, pattern=r"^[A-Za-z0-9_\-.]+$")]
+_UnixSeconds = Annotated[int, msgspec.Meta(ge=0, lt=2**40)]
+
+
+class _Related(msgspec.Struct, frozen=True):
+    id: _Id
+
+
+class _Data(msgspec.Struct, frozen=True):
+    object: msgspec.Raw
+
+
+class _Event(msgspec.Struct, frozen=True):
+    """What we need of an event, snapshot or thin. A thin one stamps `created` as ISO 8601."""
+
+    id: _Id
+    object: str
+    type: str
+    created: _UnixSeconds | str
+    livemode: bool = False
+    account: _Id | None = None
+    data: _Data | None = None
+    related_object: _Related | None = None
+
+
+class _PaymentIntent(msgspec.Struct, frozen=True):
+    id: _Id
+    metadata: dict[str, str] | None = None
+
+
+_decode_event = msgspec.json.Decoder(_Event).decode
+_decode_payment = msgspec.json.Decoder(_PaymentIntent).decode
+
+
+class StripeWebhook:
+    """Receives Stripe's events for one endpoint."""
+
+    def __init__(
+        self, journal: Journal, config: Stripe, secrets: Sequence[str], identity_key: str | None, count: Count
+    ) -> None:
+        self._journal = journal
+        self._config = config
+        self._secrets = secrets
+        self._identity_key = identity_key
+        self._count = count
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return the route of the endpoint."""
+        return [web.post("/stripe/webhook", self.receive)]
+
+    async def receive(self, request: web.Request) -> web.Response:
+        """Take one delivery. Raises `SidecarError` for what is not an event that Stripe signed for us."""
+        try:
+            body = await read_body(request, bytes_max=BODY_BYTES_MAX, within_s=BODY_WITHIN_S)
+        except SidecarError:
+            self._count(WebhookResult.BODY_REFUSED)
+            raise
+        signed_s = self._verify(body, request.headers.get("Stripe-Signature", ""))
+        event = self._decode(body)
+        observation, result = self._observe(event, signed_s)
+        if observation is not None:
+            result = await self._keep(observation, event.id, result)
+        self._count(result)
+        return web.json_response({"received": True, "result": result})
+
+    def _verify(self, body: bytes, header: str) -> int:
+        """Return when the delivery was signed, in Unix seconds of Stripe's clock."""
+        if not header:
+            raise self._refused(
+                WebhookResult.SIGNATURE_MISSING, "there is no Stripe-Signature header; only Stripe may post here"
+            )
+        signed_s = _signed_s(header)
+        if signed_s is None or not header.isascii():
+            raise self._refused(
+                WebhookResult.SIGNATURE_MALFORMED, "the Stripe-Signature header is not of the form t=...,v1=..."
+            )
+        if not any(_is_signed(body, header, secret) for secret in self._secrets):
+            raise self._refused(
+                WebhookResult.SIGNATURE_WRONG,
+                "no signature matches: STRIPE_WEBHOOK_SECRET is of another endpoint, or a proxy altered the body",
+            )
+        age_s = clock.wall_ms() // 1000 - signed_s
+        if age_s > TOLERANCE_S:
+            raise self._refused(
+                WebhookResult.SIGNATURE_STALE,
+                f"signed {age_s} s ago, more than {TOLERANCE_S}; is this machine's clock right?",
+            )
+        if age_s < -TOLERANCE_S:
+            raise self._refused(
+                WebhookResult.SIGNATURE_FUTURE, f"signed {-age_s} s in the future; is this machine's clock right?"
+            )
+        return signed_s
+
+    def _refused(self, result: WebhookResult, message: str) -> SidecarError:
+        self._count(result)
+        structlog.get_logger().warning("webhook.refused", result=result.value, message=message)
+        code = ErrorCode.BODY_INVALID if result is WebhookResult.BODY_INVALID else ErrorCode.SIGNATURE_INVALID
+        return SidecarError(code, message)
+
+    def _decode(self, body: bytes) -> _Event:
+        try:
+            event = _decode_event(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise self._refused(
+                WebhookResult.BODY_INVALID, "the body is signed, but is not a Stripe event in JSON"
+            ) from error
+        return event
+
+    def _observe(self, event: _Event, signed_s: int) -> tuple[Observation | None, WebhookResult]:
+        """Return what was seen, if it is about a succeeded payment, and what to call it if it is new."""
+        if event.object == _THIN:
+            return self._thin(event), WebhookResult.THIN_EVENT
+        if event.type != SUCCEEDED:
+            return None, WebhookResult.OTHER_TYPE
+        if event.data is None or not isinstance(event.created, int):
+            raise self._refused(
+                WebhookResult.BODY_INVALID, "the event has no `data.object`, or no `created` in seconds"
+            )
+        try:
+            payment = _decode_payment(event.data.object)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise self._refused(WebhookResult.BODY_INVALID, "`data.object` is not a PaymentIntent") from error
+        metadata = payment.metadata or {}
+        if event.livemode != self._config.livemode:
+            ignored = IgnoreReason.OTHER_LIVEMODE
+        elif any(key not in metadata for key in self._config.required_metadata):
+            ignored = IgnoreReason.MISSING_METADATA
+        else:
+            fact = PaymentSucceeded(
+                payment_intent=payment.id,
+                event_id=event.id,
+                created_s=event.created,
+                signed_s=signed_s,
+                user_ref=self._user_ref(metadata),
+                account=event.account,
+            )
+            return fact, WebhookResult.ACCEPTED
+        observation = PaymentIgnored(payment_intent=payment.id, event_id=event.id, reason=ignored)
+        return observation, WebhookResult(ignored)
+
+    def _thin(self, event: _Event) -> PaymentIgnored | None:
+        structlog.get_logger().warning(
+            "webhook.thin_event",
+            event_type=event.type,
+            hint="this endpoint gets thin events, which carry no metadata; in Stripe, make a destination with "
+            "payload style 'snapshot' for payment_intent.succeeded",
+        )
+        if event.type != _THIN_SUCCEEDED or event.related_object is None:
+            return None
+        return PaymentIgnored(payment_intent=event.related_object.id, event_id=event.id, reason=IgnoreReason.THIN_EVENT)
+
+    def _user_ref(self, metadata: dict[str, str]) -> str | None:
+        user_id = metadata.get(self._config.user_key) if self._config.user_key else None
+        return user_ref(self._identity_key, user_id) if user_id and self._identity_key else None
+
+    async def _keep(self, observation: Observation, event_id: str, result: WebhookResult) -> WebhookResult:
+        try:
+            appended = await self._journal.append(observation)
+        except SidecarError:
+            self._count(WebhookResult.UNAVAILABLE)
+            raise
+        if not appended.duplicate:
+            return result
+        known = appended.record.observation
+        is_same = isinstance(known, PaymentSucceeded | PaymentIgnored) and known.event_id == event_id
+        return WebhookResult.DUPLICATE if is_same else WebhookResult.TWIN
+
+
+def _signed_s(header: str) -> int | None:
+    """Return the `t` of a signature header; None where it is missing or no number."""
+    stamps = [item[2:] for item in header.split(",") if item.startswith("t=")]
+    digits = stamps[0] if stamps else ""
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= len("1000000000000") else None
+
+
+def _is_signed(body: bytes, header: str, secret: str) -> bool:
+    """Ask Stripe's library. What is no text cannot have been signed by Stripe, whose bodies are UTF-8."""
+    try:
+        return bool(stripe.WebhookSignature.verify_header(body.decode(), header, secret))
+    except (stripe.SignatureVerificationError, UnicodeDecodeError):
+        return False
