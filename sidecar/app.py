@@ -13,7 +13,7 @@ from aiohttp import web
 from prometheus_client.aiohttp import make_aiohttp_handler
 
 from sidecar import __version__, clock, metrics
-from sidecar.config import Config, Secrets, SqliteJournal, policy_of
+from sidecar.config import Config, Secrets, policy_of
 from sidecar.console.operator import Operator
 from sidecar.console.status import Status, status_of
 from sidecar.core.observations import PolicyAdopted, Started
@@ -71,7 +71,7 @@ async def run(
 
 @asynccontextmanager
 async def _journal(config: Config) -> AsyncIterator[Journal]:
-    journal = await open_journal(f"sqlite:{config.journal.path}" if isinstance(config.journal, SqliteJournal) else "memory:")
+    journal = await open_journal(config.journal)
     try:
         yield journal
     finally:

@@ -88,10 +88,14 @@ def run(
 
 
 @cli.command(name="demo")
-def run_demo() -> None:
+def run_demo(
+    port: Annotated[int, typer.Option("--port", help="Of the flag, the webhook and the acks.")] = 8700,
+    operator_port: Annotated[int, typer.Option("--operator-port", help="Of the status and the metrics.")] = 8701,
+    switch_port: Annotated[int, typer.Option("--switch-port", help="Of the switch that breaks the acks.")] = 8702,
+) -> None:
     """Run the sidecar with sample payments, a policy for impatient people, and a switch to break the acks."""
     logs.configure(as_json=False)
-    _until_stopped(demo.run)
+    _until_stopped(lambda: demo.run(public_port=port, operator_port=operator_port, switch_port=switch_port))
 
 
 def _until_stopped(start: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -106,9 +110,19 @@ def _until_stopped(start: Callable[[], Coroutine[Any, Any, None]]) -> None:
             await task
         except asyncio.CancelledError:
             return
+        except ExceptionGroup as group:
+            ours = group.subgroup(SidecarError)
+            if ours is None:
+                raise
+            raise _first(ours) from group
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(until_stopped())
+
+
+def _first(group: BaseExceptionGroup[SidecarError]) -> SidecarError:
+    error = group.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error
 
 
 @cli.command()

@@ -1,4 +1,4 @@
-"""How the status looks on a terminal, from the most to the least urgent."""
+"""How the status looks on a terminal, from the most to the least urgent; readable at 80 columns."""
 
 from rich.console import Console
 from rich.markup import escape
@@ -13,13 +13,15 @@ def print_status(console: Console, status: Status) -> None:
     """Print the status for a person."""
     served = status.served
     console.print(f"[bold]{status.flag}[/] in {status.environment}: [bold]{served.mode}[/] ({served.reason})")
-    console.print(f"  rung {status.rung} of {len(status.ladder) - 1}: {rung_name(status.ladder[status.rung])}", end="")
-    console.print(f", held for {duration(status.now_ms - status.since_ms)}; lease {status.lease_remaining_s:.0f} s")
+    held = f"rung {status.rung} of {len(status.ladder) - 1}: {rung_name(status.ladder[status.rung])}"
+    console.print(f"  {held}, held for {duration(status.now_ms - status.since_ms)}")
     for line in _trouble(status):
-        console.print(f"  [yellow]![/] {escape(line)}", highlight=False)
+        console.print(f"  [yellow]![/] {escape(line)}")
+    console.print()
     _print_gates(console, status)
+    console.print()
     _print_comparison(console, status)
-    console.print(f"Payments: {_counts(status)}; {status.judged} of {status.succeeded} could be judged.")
+    console.print(f"\nPayments: {_counts(status)}; {status.judged} of {status.succeeded} could be judged.")
 
 
 def rung_name(rung: Rung) -> str:
@@ -35,40 +37,49 @@ def _trouble(status: Status) -> list[str]:
         lines.append(f"resting: {status.resting}")
     if status.hold:
         lines.append(f"held by {status.hold.actor}: {status.hold.reason}")
+    if status.approval:
+        lines.append(f"rung {status.approval.rung} approved by {status.approval.actor}: {status.approval.reason}")
     return lines
 
 
 def _print_gates(console: Console, status: Status) -> None:
     if not status.gates:
-        console.print("\nThe top of the ladder is reached.")
+        console.print("The top of the ladder is reached.")
         return
-    table = Table(title=f"Gates of the next rung: {rung_name(status.ladder[status.rung + 1])}", title_justify="left")
-    for column in ("", "gate", "value", "target", "still needs", "expected in"):
-        table.add_column(column)
+    console.print(f"[bold]Next: {rung_name(status.ladder[status.rung + 1])}[/]")
+    table = Table(box=None, show_header=False, padding=(0, 1), expand=False)
+    table.add_column()
+    table.add_column(no_wrap=True)
+    table.add_column()
     for gate in status.gates:
         mark = "[green]✓[/]" if gate.holds else "[red]✗[/]"
-        table.add_row(mark, gate.name, escape(gate.value), gate.target, gate.needs, _expected(gate, status.now_ms))
-    console.print()
+        table.add_row(mark, gate.name, _reading(gate, status.now_ms))
     console.print(table)
 
 
-def _expected(gate: Gate, now_ms: int) -> str:
-    return "" if gate.expected_ms is None else duration(max(0, gate.expected_ms - now_ms))
+def _reading(gate: Gate, now_ms: int) -> str:
+    """Return what a gate says: its value, and where it does not hold what it needs and when that will be."""
+    value = escape(gate.value)
+    if gate.holds:
+        return f"[dim]{value} (target: {gate.target})[/]"
+    when = "" if gate.expected_ms is None else f", in about {duration(max(0, gate.expected_ms - now_ms))}"
+    return f"{value} (target: {gate.target})\nneeds {escape(gate.needs)}{when}"
 
 
 def _print_comparison(console: Console, status: Status) -> None:
-    table = Table(title="Timers beside push, measured", title_justify="left")
+    timers, push = status.comparison.timers, status.comparison.push
+    table = Table(
+        title="Timers beside push, measured", title_justify="left", title_style="bold", box=None, padding=(0, 2)
+    )
     for column in ("", "timers", "push"):
         table.add_column(column)
-    timers, push = status.comparison.timers, status.comparison.push
     table.add_row("reliability", _share(timers.reliability_ratio), _share(push.reliability_ratio))
     table.add_row("  of payments", f"{timers.worked} of {timers.judged}", f"{push.worked} of {push.judged}")
-    table.add_row("  proven in this epoch", "-", _share(push.lower_bound_ratio))
-    table.add_row("  means", timers.reliability_basis, push.reliability_basis)
+    table.add_row("  proven now", "", _share(push.lower_bound_ratio))
     table.add_row("requests per payment", str(timers.requests_per_payment), str(push.requests_per_payment))
     table.add_row("  basis", timers.requests_basis, push.requests_basis)
-    console.print()
     console.print(table)
+    console.print(f"  timers: {timers.reliability_basis}\n  push: {push.reliability_basis}", style="dim")
 
 
 def _share(ratio: float | None) -> str:

@@ -17,10 +17,9 @@ import structlog
 from aiohttp import web
 
 from sidecar import app, clock
-from sidecar.config import Address, OperatorToken, Role, Secrets, SqliteJournal, read_config
+from sidecar.config import Address, Listen, OperatorToken, Role, Secrets, SqlitePlace, read_config
 from sidecar.http.server import Listener
 
-SWITCH = Address(host="127.0.0.1", port=8702)
 _PAYMENTS_PER_S = 2
 _PAID_AFTER_S = 0.05
 _DELIVERED_AFTER_S = 0.1
@@ -28,11 +27,15 @@ _TOLD_EVERY_S = 5.0
 _TIMEOUT = aiohttp.ClientTimeout(total=5)
 
 
-async def run() -> None:
-    """Run the demo until it is cancelled."""
+async def run(*, public_port: int, operator_port: int, switch_port: int) -> None:
+    """Run the demo on loopback until it is cancelled. Raises `SidecarError` if a port is in use."""
     with tempfile.TemporaryDirectory(prefix="reverb-sidecar-demo-") as folder:
         config = read_config(Path(__file__).with_name("demo.yaml"))
-        config = msgspec.structs.replace(config, journal=SqliteJournal(path=f"{folder}/demo.db"))
+        config = msgspec.structs.replace(
+            config,
+            journal=SqlitePlace(path=f"{folder}/demo.db"),
+            listen=Listen(public=_on_loopback(public_port), operator=_on_loopback(operator_port)),
+        )
         secrets = Secrets(
             stripe_webhook=(f"whsec_{random_secrets.token_hex(16)}",),
             ack_token=random_secrets.token_hex(16),
@@ -42,14 +45,18 @@ async def run() -> None:
         urls: asyncio.Future[app.Urls] = asyncio.get_running_loop().create_future()
         async with asyncio.TaskGroup() as group:
             group.create_task(app.run(config, secrets, started=urls.set_result), name="sidecar")
-            group.create_task(_live(urls, secrets, config.flag), name="world")
+            group.create_task(_live(urls, secrets, config.flag, _on_loopback(switch_port)), name="world")
 
 
-async def _live(urls: "asyncio.Future[app.Urls]", secrets: Secrets, flag: str) -> None:
+def _on_loopback(port: int) -> Address:
+    return Address(host="127.0.0.1", port=port)
+
+
+async def _live(urls: "asyncio.Future[app.Urls]", secrets: Secrets, flag: str, switch_at: Address) -> None:
     where = await urls
     async with aiohttp.ClientSession(timeout=_TIMEOUT) as session, asyncio.TaskGroup() as group:
         world = World(session, where, secrets, flag)
-        listener = Listener("switch", SWITCH, world.routes())
+        listener = Listener("switch", switch_at, world.routes())
         switch = await listener.start()
         try:
             _welcome(where, secrets, flag, switch)

@@ -38,6 +38,8 @@ class Follower:
         while True:
             try:
                 records = await self._journal.read(self._state.seq, _READ_MAX)
+                if not records:
+                    await self._journal.wait(self._state.seq)
             except SidecarError as error:
                 structlog.get_logger().warning("journal.failed", code=error.code.value, message=error.message)
                 await asyncio.sleep(_RETRY_S)
@@ -46,5 +48,3 @@ class Follower:
                 conclusions = fold(self._state, record)
                 for listener in self._listeners:
                     listener(record, conclusions)
-            if not records:
-                await self._journal.wait(self._state.seq)

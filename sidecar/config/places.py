@@ -1,0 +1,147 @@
+"""How the places are written that the sidecar listens on and keeps its journal in."""
+
+import ipaddress
+import re
+
+import msgspec
+
+from sidecar.config.problems import quoted
+from sidecar.config.scalars import Guess, Refused, Scalar
+
+PORT_MAX = 65_535
+HOST_MAX = 253
+"""Characters of a host name (RFC 1035, section 2.3.4, without the root's dot)."""
+
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 - recognised, not bound
+
+
+class Address(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a listener listens."""
+
+    host: str
+    """A name, an IPv4 address, or an IPv6 address without brackets."""
+    port: int
+    """0: any free port."""
+
+    def __str__(self) -> str:
+        """Return `host:port`, with brackets round an IPv6 address."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    def collides_with(self, other: "Address") -> bool:
+        """Whether both cannot be listened on at once. Names are compared, not resolved."""
+        same_host = self.host == other.host or self.host in _WILDCARDS or other.host in _WILDCARDS
+        return same_host and self.port == other.port and self.port != 0
+
+
+class AddressText(msgspec.Struct, frozen=True, kw_only=True):
+    """`host:port`; an IPv6 address stands in brackets, and those need quotes in YAML."""
+
+    allowed: str = 'host:port such as 127.0.0.1:8700 or "[::1]:8700", with a port from 0 (any that is free) to 65535'
+
+    def read(self, scalar: Scalar) -> Address:
+        """Return the address."""
+        address = _address(scalar.text)
+        if address is None:
+            raise Refused(self._meant(scalar))
+        return address
+
+    def write(self, value: Address) -> str:
+        """Return `host:port`."""
+        return str(value)
+
+    @staticmethod
+    def _meant(scalar: Scalar) -> str | None:
+        text = re.sub(r"^[a-z]+://|/$|\s", "", scalar.text)
+        host, _, port = text.rpartition(":")
+        if scalar.guess is Guess.NUMBER and text.isdecimal():
+            candidates = [f"127.0.0.1:{text}"]
+        elif text.startswith(":") and port == text[1:]:
+            candidates = [f"0.0.0.0:{port}"]
+        else:
+            candidates = [text, f"[{host}]:{port}"]
+        return next((quoted(candidate) for candidate in candidates if _address(candidate)), None)
+
+
+class SqlitePlace(msgspec.Struct, frozen=True, kw_only=True):
+    """A journal in one SQLite file, which survives a restart."""
+
+    path: str
+    """Relative to the working directory of the process, or absolute."""
+
+
+class MemoryPlace(msgspec.Struct, frozen=True, kw_only=True):
+    """A journal that ends with the process: for trying things out."""
+
+
+_NO_REDIS = "this version keeps its journal in SQLite, on one machine"
+
+_JOURNALS_MEANT = {
+    "memory": '"memory:"',
+    ":memory:": '"memory:"',
+    "sqlite::memory:": '"memory:"',
+    "sqlite": '"sqlite:reverb-sidecar.db"',
+    "sqlite:": '"sqlite:reverb-sidecar.db"',
+}
+
+JournalPlace = SqlitePlace | MemoryPlace
+
+
+class JournalText(msgspec.Struct, frozen=True, kw_only=True):
+    """`sqlite:PATH` or `memory:`."""
+
+    allowed: str = 'sqlite:PATH, or "memory:" in quotes'
+
+    def read(self, scalar: Scalar) -> JournalPlace:
+        """Return where the journal is."""
+        if scalar.text == "memory:":
+            return MemoryPlace()
+        path = scalar.text.removeprefix("sqlite:")
+        if path == scalar.text or not _is_plain_path(path):
+            is_redis = scalar.text.startswith(("redis:", "rediss:"))
+            raise Refused(self._meant(scalar), note=_NO_REDIS if is_redis else None)
+        return SqlitePlace(path=path)
+
+    def write(self, value: JournalPlace) -> str:
+        """Return the place as YAML."""
+        return f"sqlite:{value.path}" if isinstance(value, SqlitePlace) else '"memory:"'
+
+    @staticmethod
+    def _meant(scalar: Scalar) -> str | None:
+        text = scalar.text.strip()
+        if text in _JOURNALS_MEANT:
+            return _JOURNALS_MEANT[text]
+        scheme, colon, rest = text.rpartition(":")
+        path = re.sub(r"^/+", "/", rest)
+        likely = scheme in ("sqlite", "sqlite3", "file") if colon else path.endswith((".db", ".sqlite", ".sqlite3"))
+        return quoted(f"sqlite:{path}") if likely and _is_plain_path(path) else None
+
+
+def _is_plain_path(path: str) -> bool:
+    """Whether SQLite takes it for the name of a file: it reads `:memory:` and `file:…?mode=` in ways of its own."""
+    return (
+        path.isprintable() and path == path.strip() and path != "" and not path.endswith("/")
+    ) and not path.startswith(("//", ":", "file:"))
+
+
+def _address(text: str) -> Address | None:
+    match = re.fullmatch(r"(?:\[([^\[\]]+)\]|([^:\[\]]+)):([0-9]{1,5})", text)
+    if match is None or int(match[3]) > PORT_MAX:
+        return None
+    host = match[1] or match[2]
+    is_right = _is_ip(host, 6) if match[1] else _is_ip(host, 4) or _is_name(host)
+    return Address(host=host, port=int(match[3])) if is_right else None
+
+
+def _is_ip(host: str, version: int) -> bool:
+    try:
+        return ipaddress.ip_address(host).version == version
+    except ValueError:
+        return False
+
+
+def _is_name(host: str) -> bool:
+    looks_like_an_address = re.fullmatch(r"[0-9.]+", host) is not None
+    if looks_like_an_address or len(host) > HOST_MAX:
+        return False
+    return re.fullmatch(rf"{_LABEL}(?:\.{_LABEL})*", host) is not None

@@ -1,0 +1,127 @@
+"""What must hold between keys, each of which is right by itself.
+
+A rule sees readings by their path: what is wrong by itself is not among them, and a rule that needs it says nothing.
+The blame goes to a key that stands in the file, never to a default.
+"""
+
+import itertools
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from sidecar.config.problems import Problem
+from sidecar.config.scalars import Kind
+from sidecar.core.policy import PPM, Mode
+
+
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """A value that is right by itself."""
+
+    value: Any
+    kind: Kind
+    line: int | None
+    """From 1; None: it is the default, and the file says nothing."""
+    column: int | None
+    shown: str
+    """As it stands in the file; of a default, as it would."""
+
+    @property
+    def plain(self) -> str:
+        """The value as it is best written, and whether it is only the default."""
+        return f"{self.kind.write(self.value)}{' by default' if self.line is None else ''}"
+
+
+Readings = Mapping[str, Reading]
+
+ASCENDING = (
+    ("objective.on_time_within", "objective.missed_after"),
+    ("policy.unacceptable_reliability", "objective.reliability"),
+    ("policy.coverage_floor", "policy.coverage"),
+)
+"""Of each pair the first must be less than the second."""
+
+RUNGS_MAX = 20
+
+LISTENERS = ("listen.public", "listen.operator", "listen.metrics")
+
+
+def problems_between(readings: Readings) -> Iterator[Problem]:
+    """Return what is wrong between values, in no particular order."""
+    yield from _not_ascending(readings)
+    yield from _collisions(readings)
+    yield from _ladder(readings)
+
+
+def _not_ascending(readings: Readings) -> Iterator[Problem]:
+    for lesser_path, greater_path in ASCENDING:
+        lesser, greater = readings.get(lesser_path), readings.get(greater_path)
+        if lesser is None or greater is None or lesser.value < greater.value:
+            continue
+        if lesser.line is not None:
+            yield _problem(lesser_path, lesser, f"less than {greater_path}, which is {greater.plain}")
+        else:
+            yield _problem(greater_path, greater, f"more than {lesser_path}, which is {lesser.plain}")
+
+
+def _collisions(readings: Readings) -> Iterator[Problem]:
+    known = {path: readings[path] for path in LISTENERS if path in readings}
+    for (path, one), (other_path, other) in itertools.combinations(known.items(), 2):
+        if one.value.collides_with(other.value):
+            blamed_path, blamed, spared_path, spared = (
+                (path, one, other_path, other) if other.line is None else (other_path, other, path, one)
+            )
+            yield _problem(blamed_path, blamed, f"another address than that of {spared_path}, which is {spared.plain}")
+
+
+def _ladder(readings: Readings) -> Iterator[Problem]:
+    yield from _first_rung(readings)
+    for index in range(1, RUNGS_MAX):
+        below_mode, below_share = _rung(readings, index - 1)
+        mode, share = _rung(readings, index)
+        if below_mode and below_share and mode and share:
+            yield from _next_rung(index, below_mode, below_share, mode, share)
+
+
+def _rung(readings: Readings, index: int) -> tuple[Reading | None, Reading | None]:
+    return readings.get(f"ladder[{index}].mode"), readings.get(f"ladder[{index}].share")
+
+
+def _first_rung(readings: Readings) -> Iterator[Problem]:
+    mode, share = _rung(readings, 0)
+    approval = readings.get("ladder[0].approval")
+    if mode and mode.value is not Mode.TIMER_POLLING:
+        allowed = "timer_polling on the first rung: the flag falls onto it"
+        yield _problem("ladder[0].mode", mode, allowed, suggestion=Mode.TIMER_POLLING.value)
+    if share and share.value != PPM:
+        allowed = "100% on the first rung: the flag falls onto it for everybody"
+        yield _problem("ladder[0].share", share, allowed)
+    if approval and approval.value:
+        allowed = "no approval on the first rung: nobody climbs onto it"
+        yield _problem("ladder[0].approval", approval, allowed)
+
+
+def _next_rung(
+    index: int, below_mode: Reading, below_share: Reading, mode: Reading, share: Reading
+) -> Iterator[Problem]:
+    """Every rung relies more on push than the one below it: by its share, or once that is 100%, by its mode."""
+    path, below = f"ladder[{index}]", f"{below_mode.value} for {below_share.kind.write(below_share.value)}"
+    if mode.value.rank < below_mode.value.rank:
+        yield _problem(f"{path}.mode", mode, f"a mode that is no worse; the rung below has {below}")
+    elif mode.value.rank > below_mode.value.rank and below_share.value != PPM:
+        yield _problem(
+            f"{path}.mode", mode, f"a better mode only after 100% of the last one; the rung below has {below}"
+        )
+    elif mode.value is below_mode.value and share.value == below_share.value:
+        yield _problem(path, mode, f"each mode and share once; the rung below has {below}", found="the same rung again")
+    elif mode.value is below_mode.value and share.value < below_share.value:
+        yield _problem(f"{path}.share", share, f"in the same mode a larger share; the rung below has {below}")
+
+
+def _problem(
+    path: str, at: Reading, allowed: str, *, found: str | None = None, suggestion: str | None = None
+) -> Problem:
+    shown = found if found is not None else at.shown
+    return Problem(
+        path_in_file=path, line=at.line, column=at.column, found=shown, allowed=allowed, suggestion=suggestion
+    )

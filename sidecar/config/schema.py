@@ -1,0 +1,222 @@
+"""The keys of `config/sidecar.yaml`: each is a field, whose annotation says how it is written and what is allowed.
+
+A key is its field's name without the unit (`lease_ms` is `lease`). A key that is not here is refused, so that nothing
+is accepted and then ignored. Rules between keys are in `rules`.
+"""
+
+from typing import Annotated
+
+import msgspec
+
+from sidecar.config.places import Address, AddressText, JournalPlace, JournalText, SqlitePlace
+from sidecar.config.quantities import Duration, Rate
+from sidecar.config.rules import RUNGS_MAX
+from sidecar.config.scalars import Boolean, Choice, Text, Whole
+from sidecar.core.policy import PPM, Mode, Policy, Rung, Stage
+
+
+class Items(msgspec.Struct, frozen=True, kw_only=True):
+    """The annotation of a list."""
+
+    at_least: int
+    at_most: int
+    of: str
+    is_set: bool = False
+    """The same value twice is refused."""
+
+    @property
+    def allowed(self) -> str:
+        """The form and the range."""
+        return f"a list of {self.at_least} to {self.at_most} {self.of}"
+
+
+def _key(field: str) -> str:
+    return field.removesuffix("_ms").removesuffix("_ppm")
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True, rename=_key):
+    """A mapping in the file: the parent of all, which gives the keys their names."""
+
+
+_METADATA_KEY = Text(
+    pattern=r"[^\[\]]{1,40}", allowed="a Stripe metadata key: 1 to 40 printable characters without square brackets"
+)
+"""https://docs.stripe.com/metadata: at most 50 keys, each at most 40 characters and without square brackets."""
+
+_CONTEXT = Text(pattern=r"[A-Za-z0-9._:/-]{1,64}", allowed="1 to 64 of the characters A-Z a-z 0-9 . _ : / -")
+
+
+class Listen(Section, frozen=True, kw_only=True):
+    """Where the sidecar listens."""
+
+    public: Annotated[Address, AddressText()] = Address(host="127.0.0.1", port=8700)
+    """Stripe's webhook, the backend's acks and the flag: what others reach, through your proxy."""
+    operator: Annotated[Address, AddressText()] = Address(host="127.0.0.1", port=8701)
+    """The console, the operator API and `/metrics`: not for the public."""
+    metrics: Annotated[Address, AddressText()] | None = None
+    """`/metrics` on a listener of its own; None: only on the operator's."""
+
+
+class Stripe(Section, frozen=True, kw_only=True):
+    """Which of Stripe's payments are ours."""
+
+    livemode: Annotated[bool, Boolean()] = True
+    """Whether live payments are judged, or those of test mode. The others are counted apart and never judged."""
+    user_key: Annotated[str, _METADATA_KEY] | None = None
+    """The metadata key that says whose payment it is; None: it is not known, and acks by user match nothing."""
+    required_metadata: Annotated[
+        tuple[Annotated[str, _METADATA_KEY], ...],
+        Items(at_least=0, at_most=50, of="Stripe metadata keys", is_set=True),
+    ] = ()
+    """A payment without all of these metadata keys is none of ours; empty: every payment is."""
+
+
+class Acks(Section, frozen=True, kw_only=True):
+    """Which acks count."""
+
+    contexts: Annotated[
+        tuple[Annotated[str, _CONTEXT], ...], Items(at_least=1, at_most=20, of="contexts such as bookings", is_set=True)
+    ] = ("bookings",)
+    """The live-refresh contexts of a payment: an ack that names others is not about it."""
+    stage: Annotated[
+        Stage,
+        Choice(
+            words={stage.value: stage for stage in (Stage.PAID, Stage.DISPATCHED, Stage.DELIVERED, Stage.REFRESHED)}
+        ),
+    ] = Stage.DELIVERED
+    """The stage whose ack decides a payment's outcome."""
+
+
+class Objective(Section, frozen=True, kw_only=True):
+    """What push must achieve."""
+
+    on_time_within_ms: Annotated[int, Duration(at_least="100ms", at_most="60s", usual="2s")] = 2_000
+    """An ack is on time that comes sooner than this after the webhook, in milliseconds."""
+    missed_after_ms: Annotated[int, Duration(at_least="1s", at_most="10m", usual="30s")] = 30_000
+    """A payment without an ack for this long is missed, no longer late, in milliseconds."""
+    reliability_ppm: Annotated[int, Rate(at_least="50%", at_most="99.9999%")] = 990_000
+    """p0: the share of payments whose news must be on time, in parts per million."""
+
+
+DEFAULT_REACH_PPM = 970_000
+"""Also what a policy says whose reach is waived, where nothing reads it."""
+
+
+class ReachWaived(Section, frozen=True, kw_only=True):
+    """Payers' own reports are not asked for."""
+
+    not_required: Annotated[str, Text(pattern=r".{1,200}", allowed="the reason, in 1 to 200 printable characters")]
+    """Why not; every report repeats it."""
+
+
+class PolicyKeys(Section, frozen=True, kw_only=True):
+    """What must be proven before the flag climbs, and what makes it fall or rest."""
+
+    false_promotion_risk_ppm: Annotated[int, Rate(at_least="0.0001%", at_most="20%")] = 10_000
+    """Alpha: the chance, over the whole life of a journal, of an undeserved climb, in parts per million."""
+    unacceptable_reliability_ppm: Annotated[int, Rate(at_least="0.0001%", at_most="99.9999%")] = 950_000
+    """p1 of the mildest alarm, in parts per million: the damage that must be noticed."""
+    false_alarm_once_in: Annotated[int, Whole(at_least=100, at_most=10_000_000)] = 100_000
+    """While push is as reliable as it should be, at most one false alarm in so many payments."""
+    coverage_ppm: Annotated[int, Rate(at_least="1%", at_most="100%")] = 950_000
+    """The share of payments that must be judgeable for a climb, in parts per million."""
+    coverage_floor_ppm: Annotated[int, Rate(at_least="0%", at_most="99.9999%")] = 800_000
+    """Below this share of judgeable payments the flag rests at timers, in parts per million; 0: it never does."""
+    reach: Annotated[int, Rate(at_least="50%", at_most="99.9999%")] | ReachWaived = DEFAULT_REACH_PPM
+    """p0 of the payers' own reports in parts per million, required for `push_only`; or why they are waived."""
+    lease_ms: Annotated[int, Duration(at_least="2s", at_most="10m", usual="30s")] = 30_000
+    """How long an answer other than `timer_polling` may be believed, in milliseconds."""
+    cooldown_ms: Annotated[int, Duration(at_least="0s", at_most="7d", usual="1h")] = 3_600_000
+    """How long a first fall keeps the flag on the bottom rung, in milliseconds; it doubles with every further fall."""
+    resume_after_ms: Annotated[int, Duration(at_least="0s", at_most="24h", usual="3m")] = 180_000
+    """After a blindness longer than a lease: timers until we have seen without a gap for this long, in milliseconds."""
+    dry_run: Annotated[bool, Boolean()] = False
+    """Decide and record everything, and always answer `timer_polling`."""
+
+
+class LadderRung(Section, frozen=True, kw_only=True):
+    """One step of the ladder: a mode for a share of the users."""
+
+    mode: Annotated[Mode, Choice(words={mode.value: mode for mode in Mode})]
+    """What the frontend does after a payment."""
+    share_ppm: Annotated[int, Rate(at_least="0.0001%", at_most="100%")] = PPM
+    """Of the users, in parts per million; the others stay on `timer_polling`."""
+    soak_ms: Annotated[int, Duration(at_least="0s", at_most="90d", usual="48h")] = 0
+    """Held at least this long before the next rung, in milliseconds; nothing waits for that of the last rung."""
+    approval_required: Annotated[bool, Choice(words={"required": True})] = msgspec.field(default=False, name="approval")
+    """Whether a person must approve the climb onto this rung."""
+
+
+_HOUR_MS = 3_600_000
+
+DEFAULT_LADDER = (
+    LadderRung(mode=Mode.TIMER_POLLING, soak_ms=72 * _HOUR_MS),
+    LadderRung(mode=Mode.PUSH_WITH_SAFETY_NET, share_ppm=PPM // 10, soak_ms=24 * _HOUR_MS),
+    LadderRung(mode=Mode.PUSH_WITH_SAFETY_NET, soak_ms=48 * _HOUR_MS),
+    LadderRung(mode=Mode.PUSH_ONLY, approval_required=True),
+)
+
+
+class Config(Section, frozen=True, kw_only=True):
+    """The whole file."""
+
+    environment: Annotated[
+        str, Text(pattern=r"[A-Za-z0-9._-]{1,64}", allowed="1 to 64 of the characters A-Z a-z 0-9 . _ -", is_free=True)
+    ]
+    """Which deployment this is, for people: on the page, in answers, reports and metrics."""
+    flag: Annotated[
+        str, Text(pattern=r"[a-z0-9._-]{1,64}", allowed="1 to 64 of the characters a-z 0-9 . _ -", is_free=True)
+    ] = "payment-refresh"
+    """The key by which frontends ask for the flag."""
+    journal: Annotated[JournalPlace, JournalText()] = SqlitePlace(path="reverb-sidecar.db")
+    """Where the observations are kept."""
+    listen: Listen = Listen()
+    """Where others reach the sidecar."""
+    stripe: Stripe = Stripe()
+    """Which payments are judged."""
+    acks: Acks = Acks()
+    """Which news of a payment decides its outcome."""
+    objective: Objective = Objective()
+    """When a payment is on time, and how many must be."""
+    policy: PolicyKeys = PolicyKeys()
+    """How sure we must be before we trust push, and how fast we stop."""
+    ladder: Annotated[
+        tuple[LadderRung, ...], Items(at_least=2, at_most=RUNGS_MAX, of="rungs, from the safest to the best")
+    ] = DEFAULT_LADDER
+    """The rungs that the flag climbs one by one; it falls to the first."""
+
+
+def policy_of(config: Config) -> Policy:
+    """Return what the fold may know of the configuration."""
+    keys, reach = config.policy, config.policy.reach
+    return Policy(
+        environment=config.environment,
+        flag=config.flag,
+        stage=config.acks.stage,
+        contexts=config.acks.contexts,
+        on_time_within_ms=config.objective.on_time_within_ms,
+        missed_after_ms=config.objective.missed_after_ms,
+        reliability_ppm=config.objective.reliability_ppm,
+        false_promotion_risk_ppm=keys.false_promotion_risk_ppm,
+        unacceptable_reliability_ppm=keys.unacceptable_reliability_ppm,
+        false_alarm_once_in=keys.false_alarm_once_in,
+        coverage_ppm=keys.coverage_ppm,
+        coverage_floor_ppm=keys.coverage_floor_ppm,
+        reach_ppm=DEFAULT_REACH_PPM if isinstance(reach, ReachWaived) else reach,
+        reach_not_required=reach.not_required if isinstance(reach, ReachWaived) else None,
+        lease_ms=keys.lease_ms,
+        cooldown_ms=keys.cooldown_ms,
+        resume_after_ms=keys.resume_after_ms,
+        dry_run=keys.dry_run,
+        ladder=tuple(_rung(rung) for rung in config.ladder),
+    )
+
+
+def _rung(rung: LadderRung) -> Rung:
+    """Return the policy's rung. msgspec leaves a default out by identity: an equal number would alter the hash."""
+    return Rung(
+        mode=rung.mode,
+        share_ppm=PPM if rung.share_ppm == PPM else rung.share_ppm,
+        soak_ms=rung.soak_ms,
+        approval_required=rung.approval_required,
+    )

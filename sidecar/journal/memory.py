@@ -1,0 +1,53 @@
+"""A journal that keeps nothing: for tests and simulations, which may also drive its clock."""
+
+from collections.abc import Callable, Sequence
+
+from sidecar.clock import AnchoredClock
+from sidecar.core.observations import Observation, Record, identity
+from sidecar.journal.head import Head
+from sidecar.ports import Appended
+
+
+class MemoryJournal:
+    """The records of this process, in a list: the record with `seq` n is at n - 1.
+
+    `now_ms` is the clock in Unix milliseconds, and may even go back: what the journal says never does.
+    """
+
+    def __init__(self, now_ms: Callable[[], int] | None = None) -> None:
+        self._clock = now_ms or AnchoredClock().now_ms
+        self._last_ms = 0
+        self._records: list[Record] = []
+        self._by_key: dict[str, Record] = {}
+        self._head = Head("memory:")
+
+    async def append(self, observation: Observation) -> Appended:
+        """Keep the observation, unless the same fact is there already."""
+        self._head.refuse_if_closed()
+        key = identity(observation)
+        if key is not None and key in self._by_key:
+            return Appended(record=self._by_key[key], duplicate=True)
+        record = Record(seq=len(self._records) + 1, at_ms=self.now_ms(), observation=observation)
+        self._records.append(record)
+        if key is not None:
+            self._by_key[key] = record
+        self._head.advance(record.seq)
+        return Appended(record=record, duplicate=False)
+
+    async def read(self, after: int, limit: int) -> Sequence[Record]:
+        """Return up to `limit` records with a `seq` greater than `after`, in order."""
+        self._head.refuse_if_closed()
+        return self._records[after : after + limit]
+
+    async def wait(self, after: int) -> None:
+        """Return once a record with a `seq` greater than `after` may be there."""
+        await self._head.wait(after)
+
+    def now_ms(self) -> int:
+        """Return the present by the given clock, or the latest that was ever returned if that is later."""
+        self._last_ms = max(self._last_ms, self._clock())
+        return self._last_ms
+
+    async def close(self) -> None:
+        """Refuse from now on."""
+        self._head.close()

@@ -1,0 +1,185 @@
+"""A journal in one SQLite file, for one process.
+
+The problem: `append` may return only when the observation would survive `kill -9`, and making something
+durable costs a wait for the disk. One wait per observation would cap us at the disk's pace, and on the event
+loop would stop all else meanwhile.
+
+What we do: group commit. Whatever is appended while one commit runs waits together, and goes into the next
+one. The loop owns all that is waiting; one thread owns the connection that writes, another the one that
+reads; a batch is handed from the loop to the thread and its result back, so nothing is shared.
+"""
+
+import asyncio
+import contextlib
+import functools
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Self
+
+import msgspec
+
+from sidecar.clock import AnchoredClock
+from sidecar.core.observations import Observation, Record, identity
+from sidecar.journal.head import Head
+from sidecar.journal.sqlite_file import Draft, Reader, Writer
+from sidecar.ports import Appended, ErrorCode, SidecarError
+
+WAITING_MAX = 20_000
+"""Appends that may wait for the disk at once, the batch under way included."""
+
+BATCH_MAX = 1_000
+"""Observations in one transaction, so that no caller waits for the whole of a long queue."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+class SqliteJournal:
+    """A journal in one SQLite file; belongs to the event loop that opened it."""
+
+    commits: int
+    """Transactions made durable since opening."""
+    overloads: int
+    """Appends refused since opening because too many were waiting."""
+
+    def __init__(
+        self,
+        *,
+        path: Path,
+        writer: Writer,
+        write_thread: ThreadPoolExecutor,
+        reader: Reader,
+        read_thread: ThreadPoolExecutor,
+        opened: contextlib.AsyncExitStack,
+        waiting_max: int,
+    ) -> None:
+        self.commits = 0
+        self.overloads = 0
+        self._path = path
+        self._loop = asyncio.get_running_loop()
+        self._writer = writer
+        self._write_thread = write_thread
+        self._reader = reader
+        self._read_thread = read_thread
+        self._opened = opened
+        self._waiting_max = waiting_max
+        self._waiting_count = 0
+        self._pending: list[tuple[Draft, asyncio.Future[Appended]]] = []
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._clock = AnchoredClock(writer.last_ms)
+        self._head = Head(str(path), writer.last_seq)
+
+    @classmethod
+    async def open(cls, path: Path, *, waiting_max: int = WAITING_MAX, page_count_max: int | None = None) -> Self:
+        """Open the file, or make it; the file never grows beyond `page_count_max` pages of 4096 bytes.
+
+        Raises `SidecarError` with `journal_in_use` if another process has it, or `journal_unavailable`.
+        """
+        run = asyncio.get_running_loop().run_in_executor
+        async with contextlib.AsyncExitStack() as opened:
+            write_thread = opened.enter_context(ThreadPoolExecutor(1, "journal-write"))
+            path = await run(write_thread, path.resolve)
+            writer = await run(write_thread, Writer, path, page_count_max)
+            opened.push_async_callback(run, write_thread, writer.close)
+            read_thread = opened.enter_context(ThreadPoolExecutor(1, "journal-read"))
+            reader = await run(read_thread, Reader, path)
+            opened.push_async_callback(run, read_thread, reader.close)
+            return cls(
+                path=path,
+                writer=writer,
+                write_thread=write_thread,
+                reader=reader,
+                read_thread=read_thread,
+                opened=opened.pop_all(),
+                waiting_max=waiting_max,
+            )
+
+    async def append(self, observation: Observation) -> Appended:
+        """Keep the observation and return once it would survive `kill -9`.
+
+        It is stamped here and now, so that the order of calls, of stamps and of `seq` is one; and once called,
+        a cancelled caller changes nothing.
+        """
+        self._head.refuse_if_closed()
+        if self._waiting_count >= self._waiting_max:
+            self.overloads += 1
+            message = (
+                f"The journal {self._path} has {self._waiting_count} observations waiting for its disk, and "
+                "takes no more; try again in a moment, and see what slows that disk down."
+            )
+            raise SidecarError(ErrorCode.JOURNAL_OVERLOADED, message)
+        draft = Draft(
+            body=_encode(observation), key=identity(observation), at_ms=self.now_ms(), observation=observation
+        )
+        kept: asyncio.Future[Appended] = self._loop.create_future()
+        self._pending.append((draft, kept))
+        self._waiting_count += 1
+        if self._idle.is_set():
+            self._idle.clear()
+            self._start_soon()
+        return await kept
+
+    async def read(self, after: int, limit: int) -> Sequence[Record]:
+        """Return up to `limit` records with a `seq` greater than `after`, in order."""
+        self._head.refuse_if_closed()
+        return await self._loop.run_in_executor(self._read_thread, self._reader.read, after, limit)
+
+    async def wait(self, after: int) -> None:
+        """Return once a record with a `seq` greater than `after` is there."""
+        await self._head.wait(after)
+
+    def now_ms(self) -> int:
+        """Return the present in Unix milliseconds, counted on since opening: from then, or the last stamp."""
+        return self._clock.now_ms()
+
+    async def close(self) -> None:
+        """Finish what was appended, close the file, end the threads and release the lock."""
+        self._head.close()
+        await self._idle.wait()
+        await self._opened.aclose()
+
+    def _start_soon(self) -> None:
+        # Not at once: all that is ready to run on the loop now, and appends, makes it into the same batch.
+        self._loop.call_soon(self._start)
+
+    def _start(self) -> None:
+        batch, self._pending = self._pending[:BATCH_MAX], self._pending[BATCH_MAX:]
+        drafts = [draft for draft, _ in batch]
+        commit = self._loop.run_in_executor(self._write_thread, self._writer.commit, drafts)
+        commit.add_done_callback(functools.partial(self._settle, [kept for _, kept in batch]))
+
+    def _settle(self, waiting: list[asyncio.Future[Appended]], commit: asyncio.Future[list[Appended]]) -> None:
+        """Tell every caller of a batch what became of it, and go on with the next batch."""
+        self._waiting_count -= len(waiting)
+        error = commit.exception()
+        if error is None:
+            self.commits += 1
+            self._succeed(waiting, commit.result())
+        else:
+            _fail(waiting, error)
+        if self._pending:
+            self._start_soon()
+        else:
+            self._idle.set()
+
+    def _succeed(self, waiting: list[asyncio.Future[Appended]], batch: list[Appended]) -> None:
+        for kept, appended in zip(waiting, batch, strict=True):
+            if not kept.done():  # its caller was cancelled; the observation is kept all the same
+                kept.set_result(appended)
+        self._head.advance(max(appended.record.seq for appended in batch))
+
+
+def _fail(waiting: list[asyncio.Future[Appended]], error: BaseException) -> None:
+    for kept in waiting:
+        if not kept.done():
+            kept.set_exception(_retold(error))
+
+
+def _retold(error: BaseException) -> BaseException:
+    """Return an exception for one caller alone: one that many raise would gather all their tracebacks."""
+    if not isinstance(error, SidecarError):
+        return error
+    own = SidecarError(error.code, error.message)
+    own.__cause__ = error
+    return own

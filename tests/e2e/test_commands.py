@@ -1,0 +1,192 @@
+"""The command line, as a person at a terminal meets it: what it prints, and its exit code."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import aiohttp
+
+from tests.e2e.processes import READ_TOKEN, SECRETS, SidecarProcess, free_port, until
+from tests.e2e.test_main_job import LAX
+
+ROOT = Path(__file__).parents[2]
+
+
+def sidecar(*arguments: str, env: dict[str, str] | None = None, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Run a command without a running sidecar."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("SIDECAR_", "STRIPE_"))}
+    return subprocess.run(
+        [sys.executable, "-m", "sidecar", *arguments],
+        capture_output=True, text=True, timeout=30, check=False, env=clean | (env or {}), cwd=cwd,
+    )  # fmt: skip
+
+
+def test_without_arguments_it_says_what_to_do_next() -> None:
+    """The first screen names the commands, and which one to try first."""
+    shown = sidecar()
+    assert shown.returncode == 2
+    assert "Try it first: `sidecar demo`" in " ".join((shown.stdout + shown.stderr).split())
+
+
+def test_check_says_that_the_shipped_configuration_is_good() -> None:
+    """Exit 0, and the hash that will stand in the journal."""
+    shown = sidecar("check", env=SECRETS)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert "config/sidecar.yaml: good. Policy " in shown.stdout
+
+
+def test_check_names_each_mistake_with_its_place_and_each_missing_secret() -> None:
+    """Exit 1, one line each."""
+    shown = sidecar("check", "--config", "tests/config_files/invalid-duration-space.yaml")
+    assert shown.returncode == 1
+    assert shown.stdout.startswith("tests/config_files/invalid-duration-space.yaml:")
+    without = sidecar("check")
+    assert without.returncode == 1
+    assert "STRIPE_WEBHOOK_SECRET" in without.stdout
+    assert "SIDECAR_ACK_TOKEN" in without.stdout
+
+
+def test_check_prints_json_for_machines() -> None:
+    """The same, with places as numbers."""
+    shown = sidecar("check", "--json", "--config", "tests/config_files/invalid-duration-space.yaml")
+    problems = json.loads(shown.stdout)["problems"]
+    assert (shown.returncode, len(problems)) == (1, 1)
+    assert problems[0]["line"] > 0
+
+
+def test_run_does_not_start_without_its_secrets_and_says_which() -> None:
+    """One line per secret, and how to get one; no traceback."""
+    shown = sidecar("run")
+    assert shown.returncode == 2
+    assert "STRIPE_WEBHOOK_SECRET" in shown.stderr
+    assert "Traceback" not in shown.stderr
+
+
+def test_status_of_a_sidecar_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
+    """Exit 2: it cannot be known."""
+    shown = SidecarProcess(tmp_path, LAX).cli("status")
+    assert shown.returncode == 2
+    assert "start it with `sidecar run`" in shown.stderr
+
+
+async def test_acts_and_status_of_a_running_sidecar(tmp_path: Path) -> None:
+    """Hold, resume, roll back, approve and reset say what they did; a read token may not."""
+    process = SidecarProcess(tmp_path, LAX)
+    async with aiohttp.ClientSession() as session:
+        with process:
+            await process.ready(session)
+            held = process.cli("hold", "--reason", "school holidays")
+            assert held.returncode == 0, held.stderr
+            assert held.stdout.startswith("ada: hold: nothing climbs until `sidecar resume`")
+
+            async def is_held() -> bool:
+                return bool((await process.status(session))["hold"])
+
+            await until(is_held, "the hold is in force")
+            status = process.cli("status")
+            assert "held by ada: school holidays" in status.stdout
+            assert "Timers beside push, measured" in status.stdout
+            as_json = process.cli("status", "--json")
+            assert json.loads(as_json.stdout)["hold"]["reason"] == "school holidays"
+            refused = process.cli("resume", "--reason", "x", env={"SIDECAR_TOKEN": READ_TOKEN})
+            assert (refused.returncode, "needs the role `operate`" in refused.stderr) == (2, True)
+            assert process.cli("resume", "--reason", "holidays are over").returncode == 0
+            assert process.cli("rollback", "--reason", "a feeling").returncode == 0
+            assert process.cli("reset", "--reason", "a new start").returncode == 0
+            needless = process.cli("approve", "--reason", "why not")
+            assert (needless.returncode, "needs no approval" in needless.stderr) == (2, True)
+
+
+async def test_a_second_process_on_the_same_journal_and_a_port_in_use_are_refused_in_words(tmp_path: Path) -> None:
+    """One sentence each, that says what to do; the first process goes on."""
+    first = SidecarProcess(tmp_path, LAX)
+    async with aiohttp.ClientSession() as session:
+        with first:
+            await first.ready(session)
+            second = first.cli("run")
+            assert second.returncode == 2
+            assert str(first.journal) in second.stderr
+            assert "Traceback" not in second.stderr
+            other = tmp_path / "other"
+            other.mkdir()
+            third = SidecarProcess(other, LAX)
+            third.config.write_text(third.config.read_text().replace(str(third.public_port), str(first.public_port)))
+            port = third.cli("run")
+            assert port.returncode == 2
+            assert "listen.public: cannot listen on" in port.stderr
+            assert (await first.flag(session))["mode"] == "timer_polling"
+
+
+async def test_a_superseded_policy_returns_only_by_an_operators_word(tmp_path: Path) -> None:
+    """A process left behind with an old file must not take the others back: it answers timers and decides nothing."""
+    process = SidecarProcess(tmp_path, LAX)
+    old = process.config.read_text()
+    async with aiohttp.ClientSession() as session:
+        for text in (old, old.replace("reliability: 75%", "reliability: 80%")):
+            process.config.write_text(text)
+            with process:
+                await process.ready(session)
+                assert process.stop() == 0
+        process.config.write_text(old)
+        with process:
+
+            async def differs() -> bool:
+                try:
+                    return bool((await process.flag(session))["reason"] == "policy_differs")
+                except aiohttp.ClientError:
+                    return False
+
+            await until(differs, "timers, because the policy differs")
+            async with session.get(f"{process.public}/readyz") as response:
+                assert response.status == 503
+            assert process.stop() == 0
+        assert process.lines("policy.superseded")
+        process.start("--adopt-policy", "--reason", "the newer one was wrong")
+        with_word = process
+        await with_word.ready(session)
+        assert (await with_word.flag(session))["reason"] == "bottom_rung"
+        assert with_word.stop() == 0
+
+
+async def test_the_demo_climbs_falls_when_it_is_broken_and_says_how(tmp_path: Path) -> None:
+    """What the README promises a newcomer: within a minute it climbs; break the acks, and it falls."""
+    log = tmp_path / "demo.log"
+    ports = {name: str(free_port()) for name in ("PUBLIC", "OPERATOR", "SWITCH")}
+    with log.open("wb") as out:
+        process = subprocess.Popen(  # noqa: ASYNC220 - started once, and watched over HTTP
+            [sys.executable, "-m", "sidecar", "demo", *_ports(ports)], stdout=out, stderr=out, cwd=tmp_path
+        )
+    try:
+        async with aiohttp.ClientSession() as session:
+
+            async def mode() -> str:
+                try:
+                    url = f"http://127.0.0.1:{ports['PUBLIC']}/flags/payment-refresh?targeting_key=me"
+                    async with session.get(url) as response:
+                        return str((await response.json())["mode"])
+                except aiohttp.ClientError:
+                    return ""
+
+            async def climbed() -> bool:
+                return await mode() == "push_with_safety_net"
+
+            async def fallen() -> bool:
+                return await mode() == "timer_polling"
+
+            await until(climbed, "the demo climbs within a minute", within_s=60)
+            async with session.post(f"http://127.0.0.1:{ports['SWITCH']}/break") as response:
+                assert response.status == 200
+            await until(fallen, "the demo falls", within_s=20)
+        process.terminate()
+        assert process.wait(timeout=20) == 0
+    finally:
+        process.kill()
+        process.wait()
+    assert "Break the acks:" in log.read_text()
+    assert "Traceback" not in log.read_text()
+
+
+def _ports(ports: dict[str, str]) -> list[str]:
+    return ["--port", ports["PUBLIC"], "--operator-port", ports["OPERATOR"], "--switch-port", ports["SWITCH"]]

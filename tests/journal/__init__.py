@@ -1,0 +1,1 @@
+"""What every journal promises, and what the file in particular does."""

@@ -1,0 +1,133 @@
+"""What the journal says of a file that it cannot work with: what was found, where, and what to do."""
+
+import asyncio
+import contextlib
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sidecar.journal.sqlite import SqliteJournal
+from sidecar.journal.sqlite_file import APPLICATION_ID
+from sidecar.ports import ErrorCode, SidecarError
+
+from .files import everything, opened
+from .samples import heartbeat, payment
+
+NOBODY = 65_534
+"""A user without rights: the tests may be run by root, whom no permission stops."""
+
+
+async def refusal(path: Path) -> str:
+    """Return what the journal says of a file that it cannot open, and see that it lets go of it."""
+    with pytest.raises(SidecarError) as caught:
+        await SqliteJournal.open(path)
+    assert caught.value.code is ErrorCode.JOURNAL_UNAVAILABLE
+    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("journal")]
+    return caught.value.message
+
+
+async def test_a_missing_folder_is_told(tmp_path: Path) -> None:
+    """The folder is not made, because a mistyped path would make an empty journal somewhere else."""
+    path = tmp_path / "missing" / "journal.db"
+    assert await refusal(path) == (
+        f"The journal {path} could not be opened: there is no folder {path.parent}; create it, or name another."
+    )
+
+
+async def test_a_folder_is_no_journal(tmp_path: Path) -> None:
+    """A path that names a folder is refused."""
+    assert await refusal(tmp_path) == (
+        f"The journal {tmp_path} could not be opened: it is a folder; name another file under `journal:`."
+    )
+
+
+@pytest.fixture
+def forbidden(tmp_path: Path) -> Iterator[Path]:
+    """Yield a path in a folder that the user who asks may not enter."""
+    folder = tmp_path / "forbidden"
+    folder.mkdir(mode=0o000)
+    user = os.geteuid()
+    os.seteuid(user or NOBODY)
+    yield folder / "journal.db"
+    os.seteuid(user)
+
+
+async def test_missing_permission_is_told(forbidden: Path) -> None:
+    """Where permissions forbid it, the sentence says what to permit."""
+    message = await refusal(forbidden)
+    assert message.startswith(f"The journal {forbidden} could not be opened: Permission denied (")
+    assert message.endswith(
+        "); let this user read and write the file and its folder, or name another file under `journal:`."
+    )
+
+
+@pytest.mark.parametrize("content", [b"x", b"not a database\n" * 100, b"\x00" * 5_000], ids=["short", "text", "zeros"])
+async def test_what_is_not_a_database_is_told_and_left_alone(tmp_path: Path, content: bytes) -> None:
+    """A file of another kind is refused and not written to."""
+    path = tmp_path / "journal.db"
+    path.write_bytes(content)
+    assert await refusal(path) == (
+        f"The journal {path} could not be opened: it is not a SQLite database; name another file under `journal:`."
+    )
+    assert path.read_bytes() == content
+
+
+async def test_another_applications_database_is_told_and_left_alone(tmp_path: Path) -> None:
+    """A database that is not a journal is refused and not written to."""
+    path = tmp_path / "journal.db"
+    with contextlib.closing(sqlite3.connect(path)) as file:
+        file.execute("CREATE TABLE observations (seq INTEGER)")
+    content = path.read_bytes()
+    assert await refusal(path) == (
+        f"The journal {path} could not be opened: it is a database of another application; "
+        "name another file under `journal:`."
+    )
+    assert path.read_bytes() == content
+
+
+async def test_a_newer_schema_is_told_and_left_alone(tmp_path: Path) -> None:
+    """A file that a later sidecar wrote is refused, with both versions."""
+    path = tmp_path / "journal.db"
+    assert await everything(path) == []
+    with contextlib.closing(sqlite3.connect(path)) as file:
+        assert file.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
+        file.execute("PRAGMA user_version = 2")
+    assert await refusal(path) == (
+        f"The journal {path} has schema version 2, and this sidecar reads version 1; "
+        "run the version that wrote it, or name another file under `journal:`."
+    )
+
+
+async def test_a_damaged_page_is_told_when_it_is_read(tmp_path: Path) -> None:
+    """Damage in the middle of the file is told by the read that meets it."""
+    path = tmp_path / "journal.db"
+    async with opened(path) as journal:
+        await asyncio.gather(*(journal.append(payment(number)) for number in range(2_000)))
+    content = bytearray(path.read_bytes())
+    content[8 * 4_096 : -8 * 4_096] = b"\xff" * (len(content) - 16 * 4_096)
+    path.write_bytes(content)
+    async with opened(path) as journal:
+        with pytest.raises(SidecarError) as caught:
+            await journal.read(0, 10_000)
+    assert caught.value.code is ErrorCode.JOURNAL_UNAVAILABLE
+    assert caught.value.message == (
+        f"The journal {path} could not be read: it is damaged (SQLITE_CORRUPT: database disk image is malformed); "
+        "restore it from a backup, or name another file under `journal:`."
+    )
+
+
+@pytest.mark.parametrize("body", [b'{"type":"from_the_future"}', b'{"type":"heartbeat"}', b"{", b'"\xff"'])
+async def test_a_record_of_a_later_version_is_told(tmp_path: Path, body: bytes) -> None:
+    """A record that this version does not understand is named, and not skipped."""
+    path = tmp_path / "journal.db"
+    async with opened(path) as journal:
+        await journal.append(heartbeat(1))
+    with contextlib.closing(sqlite3.connect(path)) as file, file:
+        file.execute("INSERT INTO observations VALUES (2, 0, NULL, ?)", (body,))
+    with pytest.raises(SidecarError, match=f"^The journal {path} holds a record 2 that cannot be read: ") as caught:
+        await everything(path)
+    assert caught.value.code is ErrorCode.JOURNAL_UNAVAILABLE

@@ -1,0 +1,1 @@
+"""What the sidecar does at its edges: files, the environment, sockets."""

@@ -1,0 +1,86 @@
+"""`/metrics`: lint-clean, complete from the first scrape, and read from the state."""
+
+import asyncio
+import subprocess
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from sidecar.metrics import TABLE
+from tests.shells.running import event, running
+
+CONTRACT = {
+    "reverb_sidecar_payment_outcomes",
+    "reverb_sidecar_webhook_to_broadcast_seconds",
+    "reverb_sidecar_flag_mode",
+    "reverb_sidecar_flag_transitions",
+    "reverb_sidecar_flag_valid_until_timestamp_seconds",
+    "reverb_sidecar_gate_satisfied",
+    "reverb_sidecar_evidence_reliability_lower_bound_ratio",
+    "reverb_sidecar_timers_would_have_worked",
+    "reverb_sidecar_build_info",
+}
+"""The design's names, as far as this version has a source for them."""
+
+
+async def test_promtool_finds_nothing_to_complain_about() -> None:
+    """Names, units, help texts and types follow Prometheus' conventions."""
+    async with running() as sidecar:
+        await sidecar.deliver(event())
+        text = await sidecar.metrics()
+    command = ["promtool", "check", "metrics"]
+    checked = await asyncio.to_thread(
+        subprocess.run, command, input=text, capture_output=True, text=True, check=False, timeout=30
+    )
+    assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
+
+
+async def test_every_metric_of_the_contract_is_there_from_the_first_scrape() -> None:
+    """A series that appears late makes `increase()` miss the first event and `absent()` misfire."""
+    async with running() as sidecar:
+        families = {family.name: family for family in text_string_to_metric_families(await sidecar.metrics())}
+    assert set(families) >= CONTRACT
+    assert set(families) >= {f"reverb_sidecar_{row.name}" for row in TABLE if row.name != "coverage_ratio"}
+    empty = [name for name, family in families.items() if not family.samples]
+    assert empty == ["reverb_sidecar_coverage_ratio"], "a share of nothing is not a number"
+
+
+async def test_latency_has_a_bucket_at_every_objective() -> None:
+    """`le` of the objective counts exactly the payments that were on time."""
+    async with running() as sidecar:
+        await sidecar.ack({"stage": "delivered", "payment_intent": "pi_before"})
+        await sidecar.deliver(event("pi_1"))
+        await sidecar.ack({"stage": "delivered", "payment_intent": "pi_1"})
+        await sidecar.metric_is('reverb_sidecar_webhook_to_broadcast_seconds_bucket{le="0.3"}', 1)
+        await sidecar.metric_is('reverb_sidecar_payment_outcomes_total{outcome="on_time"}', 1)
+        assert await sidecar.metric("reverb_sidecar_webhook_to_broadcast_seconds_count") == 1
+
+
+async def test_openmetrics_is_spoken_too() -> None:
+    """Prometheus asks for it, and exemplars need it."""
+    async with running() as sidecar:
+        headers = {"Accept": "application/openmetrics-text; version=1.0.0"}
+        async with sidecar.session.get(sidecar.urls.metrics, headers=headers) as response:
+            assert response.content_type == "application/openmetrics-text"
+            assert (await response.text()).endswith("# EOF\n")
+
+
+async def test_health_and_readiness_are_told_apart() -> None:
+    """Alive at once; ready once the policy is in force and a heartbeat went through the journal."""
+    async with running() as sidecar:
+        async with sidecar.session.get(f"{sidecar.urls.public}/healthz") as response:
+            assert (response.status, await response.json()) == (200, {"ok": True})
+        await sidecar.metric_is("reverb_sidecar_flag_rung", 0)
+        async with sidecar.session.get(f"{sidecar.urls.public}/readyz") as response:
+            parts = {part["name"]: part["is_ready"] for part in (await response.json())["parts"]}
+            assert parts["policy"] is True
+            assert set(parts) == {"policy", "journal"}
+
+
+async def test_an_unknown_path_and_a_wrong_method_are_answered_in_words() -> None:
+    """Every error is a small JSON object with a code and a sentence."""
+    async with running() as sidecar:
+        async with sidecar.session.get(f"{sidecar.urls.public}/stripe/webhook") as response:
+            assert (response.status, (await response.json())["code"]) == (405, "method_not_allowed")
+            assert response.headers["Allow"] == "POST"
+        async with sidecar.session.get(f"{sidecar.urls.public}/metrics") as response:
+            assert (response.status, (await response.json())["code"]) == (404, "not_found")

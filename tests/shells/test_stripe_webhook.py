@@ -1,0 +1,122 @@
+"""`POST /stripe/webhook`: what is taken, what is left out and why, and what is refused in words."""
+
+from typing import Any
+
+import pytest
+
+from tests.e2e.processes import WEBHOOK_SECRET
+from tests.shells.running import OLD_SECRET, event, running, sign
+
+THIN = {
+    "id": "evt_thin",
+    "object": "v2.core.event",
+    "type": "v1.payment_intent.succeeded",
+    "livemode": True,
+    "created": "2026-11-22T16:05:10.123Z",
+    "related_object": {"id": "pi_thin", "type": "payment_intent", "url": "/v1/payment_intents/pi_thin"},
+}
+
+# what is special                what is delivered                                                  result
+TAKEN: list[tuple[str, dict[str, Any], str]] = [
+    ("a payment that is ours",   event(),                                                           "accepted"),
+    ("a Connect event",          event(account="acct_1"),                                           "accepted"),
+    ("no user in the metadata",  event(metadata={"booking_id": "1"}),                               "accepted"),
+    ("the other livemode",       event(livemode=False),                                             "other_livemode"),
+    ("missing metadata",         event(metadata={"user_id": "7"}),                                  "missing_metadata"),
+    ("no metadata at all",       event(metadata=None),                                              "missing_metadata"),
+    ("another type",             event(type="payment_intent.payment_failed"),                       "other_type"),
+    ("another type's object",    event(type="charge.succeeded", data={"object": {"id": 7}}),        "other_type"),
+    ("a thin event",             THIN,                                                              "thin_event"),
+    ("a thin event of a charge", {**THIN, "type": "v1.charge.succeeded"},                           "thin_event"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("case", "delivered", "result"), TAKEN, ids=[row[0] for row in TAKEN])
+async def test_whatever_stripe_signed_is_answered_200_and_named(
+    case: str, delivered: dict[str, Any], result: str
+) -> None:
+    """A signed event gets its 2xx, because Stripe's trying again would change nothing; the result says what it was."""
+    async with running() as sidecar:
+        assert await sidecar.deliver(delivered) == (200, {"received": True, "result": result}), case
+        assert await sidecar.metric(f'reverb_sidecar_webhook_requests_total{{result="{result}"}}') == 1
+
+
+async def test_either_secret_signs_while_one_is_rolled() -> None:
+    """Stripe signs with the old and the new secret for up to a day."""
+    async with running() as sidecar:
+        assert (await sidecar.deliver(event("pi_new"), secret=WEBHOOK_SECRET))[1]["result"] == "accepted"
+        assert (await sidecar.deliver(event("pi_old"), secret=OLD_SECRET))[1]["result"] == "accepted"
+
+
+async def test_the_same_event_again_is_a_duplicate_and_another_event_for_the_payment_a_twin() -> None:
+    """Stripe may deliver twice, and may make two Event objects for one fact; neither is a second payment."""
+    async with running() as sidecar:
+        assert (await sidecar.deliver(event()))[1]["result"] == "accepted"
+        assert (await sidecar.deliver(event()))[1]["result"] == "duplicate"
+        assert (await sidecar.deliver(event(id="evt_other")))[1]["result"] == "twin"
+        await sidecar.metric_is('reverb_sidecar_payment_outcomes_total{outcome="unmeasured"}', 1)
+
+
+async def test_a_payment_that_was_left_out_and_gets_an_ack_proves_the_filter_wrong() -> None:
+    """A filter that leaves out payments which are broadcast hides them from the evidence: it is said, and counted."""
+    async with running() as sidecar:
+        await sidecar.deliver(event("pi_out", metadata={}))
+        await sidecar.ack({"stage": "delivered", "payment_intent": "pi_out"})
+        await sidecar.metric_is("reverb_sidecar_filter_contradictions_total", 1)
+        status = await sidecar.status()
+        assert (status["judged"], status["succeeded"]) == (0, 1)
+        assert any("required_metadata" in warning for warning in status["warnings"])
+
+
+async def test_thin_events_are_explained_in_the_status() -> None:
+    """A destination of the wrong payload style looks healthy in Stripe; the sidecar has to say so."""
+    async with running() as sidecar:
+        await sidecar.deliver(THIN)
+        await sidecar.metric_is('reverb_sidecar_ignored_payments_total{reason="thin_event"}', 1)
+        assert any("snapshot destination" in warning for warning in (await sidecar.status())["warnings"])
+
+
+GOOD = b'{"id":"evt_1","object":"event","type":"payment_intent.succeeded","created":1,"livemode":true}'
+NOT_UTF8 = b'{"id":"\xff"}'
+
+# what is wrong                   body       header                                            status  result
+REFUSED: list[tuple[str, bytes, str, int, str]] = [
+    ("no signature",              GOOD,      "",                                               400, "signature_missing"),
+    ("no time in the signature",  GOOD,      "v1=00",                                          400, "signature_malformed"),
+    ("a time that is no number",  GOOD,      "t=yesterday,v1=00",                              400, "signature_malformed"),
+    ("a time without end",        GOOD,      f"t={'9' * 500},v1=00",                           400, "signature_malformed"),
+    ("signature not in ASCII",    GOOD,      "t=1,v1=\u00e9",                                  400, "signature_malformed"),
+    ("no v1 signature",           GOOD,      "t=1,v0=00",                                      400, "signature_wrong"),
+    ("another secret",            GOOD,      sign(GOOD, secret="whsec_of_another_endpoint"),   400, "signature_wrong"),
+    ("another body",              GOOD,      sign(GOOD + b" "),                                400, "signature_wrong"),
+    ("a body not in UTF-8",       NOT_UTF8,  "t=1,v1=00",                                      400, "signature_wrong"),
+    ("signed 301 s ago",          GOOD,      sign(GOOD, age_s=302),                            400, "signature_stale"),
+    ("signed far ahead",          GOOD,      sign(GOOD, age_s=-310),                           400, "signature_future"),
+    ("not JSON",                  b"hello",  sign(b"hello"),                                   400, "body_invalid"),
+    ("an array",                  b"[]",     sign(b"[]"),                                      400, "body_invalid"),
+    ("no data",                   GOOD,      sign(GOOD),                                       400, "body_invalid"),
+    ("deep nesting",              b"[" * 9999, sign(b"[" * 9999),                              400, "body_invalid"),
+    ("300 kB",                    b" " * 300_000, "t=1,v1=00",                                 413, "body_refused"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("case", "body", "header", "status", "result"), REFUSED, ids=[row[0] for row in REFUSED])
+async def test_what_stripe_did_not_sign_for_us_is_refused_in_words_and_changes_nothing(
+    case: str, body: bytes, header: str, status: int, result: str
+) -> None:
+    """A forged, stale or broken delivery is a 4xx with a code and a sentence, is counted, and is not stored."""
+    async with running() as sidecar:
+        records = await sidecar.metric("reverb_sidecar_journal_records_total")
+        got, answer = await sidecar.webhook(body, **({"Stripe_Signature": header} if header else {}))
+        assert (got, set(answer)) == (status, {"code", "message"}), case
+        assert await sidecar.metric(f'reverb_sidecar_webhook_requests_total{{result="{result}"}}') == 1
+        assert await sidecar.metric('reverb_sidecar_webhook_requests_total{result="accepted"}') == 0
+        beats = await sidecar.metric("reverb_sidecar_journal_records_total") - records
+        assert beats <= 3, "only heartbeats were appended"
+
+
+async def test_a_compressed_body_is_refused() -> None:
+    """Stripe does not compress; a gzip bomb must not be unpacked."""
+    async with running() as sidecar:
+        status, answer = await sidecar.webhook(b"\x1f\x8b", Content_Encoding="gzip", Stripe_Signature="t=1,v1=00")
+        assert (status, answer["code"]) == (415, "encoding_refused")
