@@ -1,0 +1,92 @@
+"""What do webhooks and flag reads cost, beside bare handlers that store nothing? Server on one core, load on another."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import msgspec
+import stripe
+import uvloop
+
+from benchmarks.load import Measured, load
+from benchmarks.servers import WEBHOOK_SECRET
+
+_SECONDS = 4.0
+_ROUNDS = 3
+
+
+def webhook(run_id: str) -> Callable[[int], bytes]:
+    """Return a maker of signed deliveries, each for a payment of its own, of about 4 kB."""
+    filler = {f"note_{number}": "x" * 100 for number in range(28)}
+
+    def request(number: int) -> bytes:
+        payment = {"id": f"pi_{run_id}_{number}", "object": "payment_intent", "amount": 4200, "currency": "eur"}
+        event = {
+            "id": f"evt_{run_id}_{number}",
+            "object": "event",
+            "created": int(time.time()),
+            "type": "payment_intent.succeeded",
+            "livemode": False,
+            "data": {"object": {**payment, "metadata": {"booking_id": "42", **filler}}},
+            "request": {"id": None, "idempotency_key": None},
+        }
+        body = msgspec.json.encode(event)
+        signature = stripe.WebhookSignature.generate_signature_header(body.decode(), WEBHOOK_SECRET)
+        head = f"POST /stripe/webhook HTTP/1.1\r\nHost: x\r\nStripe-Signature: {signature}\r\n"
+        return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+    return request
+
+
+def flag(_: int) -> bytes:
+    """Return a read of the flag."""
+    return b"GET /flags/payment-refresh?targeting_key=u1 HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@contextmanager
+def server(name: str) -> Iterator[int]:
+    """Run one of the servers; yield its port."""
+    command = [sys.executable, "-m", "benchmarks.servers", name]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield next(int(line) for line in process.stdout if line.strip().isdigit())
+        finally:
+            process.terminate()
+
+
+def measure(name: str, request: Callable[[int], bytes]) -> Measured:
+    """Start a server, load it once for warmth and once for the record."""
+    with server(name) as port:
+        drain = uvloop.run(load(port, request, seconds=_SECONDS))
+        assert drain.per_s > 0
+    return drain
+
+
+def compare(what: str, ours: str, baselines: tuple[str, ...], request: Callable[[str], Callable[[int], bytes]]) -> None:
+    """Measure in turn, so that drift hits all alike, and print the best of each with the ratio of the bests."""
+    best: dict[str, Measured] = {}
+    for turn in range(_ROUNDS):
+        for name in (ours, *baselines):
+            measured = measure(name, request(f"{name}{turn}"))
+            best[name] = max(best.get(name, measured), measured, key=lambda each: each.per_s)
+    for name, measured in best.items():
+        ratio = "" if name == ours else f"; {ours} is {best[ours].per_s / measured.per_s:.2f} x this"
+        print(
+            f"{what}: {name}: {measured.per_s:,.0f}/s, p50 {measured.p50_ms:.1f} ms, p99 {measured.p99_ms:.1f} ms{ratio}"
+        )
+
+
+def main() -> None:
+    """Print the comparisons."""
+    if hasattr(os, "sched_setaffinity") and (os.cpu_count() or 1) > 1:
+        os.sched_setaffinity(0, {1})
+    compare("webhooks", "sidecar", ("construct_event", "verify_and_decode"), webhook)
+    compare("flag reads", "sidecar", ("constant",), lambda _: flag)
+
+
+if __name__ == "__main__":
+    main()
