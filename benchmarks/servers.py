@@ -1,4 +1,4 @@
-"""The servers that are compared, each in a process of its own on the first core. `python -m benchmarks.servers NAME`."""
+"""The servers that are compared: `python -m benchmarks.servers NAME`, each a process of its own on the first core."""
 
 import asyncio
 import os
@@ -61,13 +61,19 @@ async def constant(_: web.Request) -> web.Response:
     return web.Response(body=b'{"mode":"timer_polling"}' * 8, content_type="application/json")
 
 
+def _tell(port: int) -> None:
+    """Print the port, and nothing more: a log that nobody reads would fill the pipe and stop the server."""
+    print(f"\n{port}", flush=True)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
 async def _bare(handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> None:
     bare = web.Application()
     bare.add_routes([web.post("/stripe/webhook", handler), web.get("/flags/{key}", handler)])
     runner = web.AppRunner(bare, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    print(runner.addresses[0][1], flush=True)
+    _tell(runner.addresses[0][1])
     await asyncio.Event().wait()
 
 
@@ -81,7 +87,7 @@ async def sidecar() -> None:
             stripe=Stripe(livemode=False, required_metadata=("booking_id",)),
         )
         secrets = read_secrets(ENVIRONMENT, config)
-        await app.run(config, secrets, started=lambda urls: print("\n" + urls.public.rpartition(":")[2], flush=True))
+        await app.run(config, secrets, started=lambda urls: _tell(int(urls.public.rpartition(":")[2])))
 
 
 SERVERS: dict[str, Callable[[], Awaitable[None]]] = {
