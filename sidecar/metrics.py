@@ -22,6 +22,7 @@ from prometheus_client.registry import Collector
 from sidecar import __version__, clock
 from sidecar.core import evidence
 from sidecar.core.gates import GATES, gates
+from sidecar.core.journeys import latency_edges_ms
 from sidecar.core.observations import FallCause, IgnoreReason, SkipReason
 from sidecar.core.policy import Mode, Stage
 from sidecar.core.state import Outcome, State, Unmeasured
@@ -101,7 +102,8 @@ def _latency(state: State) -> HistogramMetricFamily:
         f"From the webhook's arrival to the deciding ack, of judged payments. [{Scope.FOLDED}]",
     )
     buckets, count = [], 0
-    for edge_ms, more in zip(latency.edges_ms, latency.counts, strict=False):
+    edges_ms = latency.edges_ms or (latency_edges_ms(state.policy) if state.policy else [])
+    for edge_ms, more in zip(edges_ms, latency.counts or [0] * len(edges_ms), strict=False):
         count += more
         buckets.append((str(edge_ms / 1000), float(count)))
     total = float(sum(latency.counts))

@@ -8,8 +8,8 @@ and never goes below zero; the alarm is raised when any of the `K` reaches `ln(K
 so that while reliability is at least `p0` there is at most one false alarm in `N` outcomes on average (Shin, Ramdas &
 Rinaldo 2023, "E-detectors: a nonparametric framework for sequential change detection").
 
-Everything is kept in whole nano-nats, each likelihood ratio floored, so that every machine comes to the same bytes.
-Flooring lowers every step, so it never adds a false alarm. A CUSUM is capped at its threshold, so that damage is
+Everything is kept in whole nano-nats, so that every machine comes to the same bytes. Each likelihood ratio is rounded
+down and each threshold up, so that rounding never adds a false alarm. A CUSUM is capped at its threshold, so that damage is
 forgotten in bounded time.
 """
 
@@ -58,16 +58,20 @@ class Bank(msgspec.Struct, frozen=True, kw_only=True):
 def bank(p0_ppm: int, unacceptable_ppm: int, once_in: int) -> Bank:
     """Return the CUSUMs for a target `p0`, a mildest damage, and at most one false alarm in `once_in` outcomes."""
     degrees = (unacceptable_ppm, *(degree for degree in _DEGREES_PPM if degree < unacceptable_ppm))
-    threshold = _nano(math.log(len(degrees) * once_in))
+    threshold = _threshold(len(degrees) * once_in)
     alarms = tuple(_cusum(p0_ppm, degree, threshold) for degree in degrees)
     twice_the_failures = max(1, 2 * p0_ppm - 1_000_000)
-    return Bank(alarms=alarms, recent=_cusum(p0_ppm, twice_the_failures, _nano(math.log(once_in))))
+    return Bank(alarms=alarms, recent=_cusum(p0_ppm, twice_the_failures, _threshold(once_in)))
 
 
 def _cusum(p0_ppm: int, p1_ppm: int, threshold: int) -> Cusum:
     good = _nano(math.log(p1_ppm / p0_ppm))
     bad = _nano(math.log((1_000_000 - p1_ppm) / (1_000_000 - p0_ppm)))
     return Cusum(p1_ppm=p1_ppm, good=good, bad=bad, threshold=threshold)
+
+
+def _threshold(odds: int) -> int:
+    return math.ceil(math.log(odds) * _NANO)
 
 
 def _nano(nats: float) -> int:

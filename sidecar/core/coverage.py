@@ -1,6 +1,6 @@
 """Which share of the succeeded payments could be judged at all? Proof about a chosen few proves nothing.
 
-The window is the larger of 24 hours and the last 200 payments. Payments from before the first ack ever (`not_wired`)
+The window is the larger of 24 hours (in whole hours, so up to 25) and the last 200 payments. Payments from before the first ack ever (`not_wired`)
 are in neither.
 """
 
@@ -39,10 +39,9 @@ class Coverage(msgspec.Struct, kw_only=True):
     def forget(self, now_ms: int) -> bool:
         """Drop the hours that have left the window; return whether any did."""
         oldest = now_ms // _HOUR_MS - _HOURS
-        kept = [hour for hour in self.hours if hour[0] > oldest] if self.hours and self.hours[0][0] <= oldest else None
-        if kept is None:
+        if not self.hours or self.hours[0][0] >= oldest:
             return False
-        self.hours = kept
+        self.hours = [hour for hour in self.hours if hour[0] >= oldest]
         return True
 
     def counts(self) -> tuple[int, int]:

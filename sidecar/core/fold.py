@@ -47,7 +47,7 @@ def fold(state: State, record: Record) -> list[Conclusion]:
         _begin(state, record, out)
         return out
     was_resting = sight.rest_reason(state, policy)
-    alarmed = [name for name, stream in state.streams.items() if stream.is_latched]
+    alarmed = _alarmed(state)
     _let_time_pass(state, policy, record, out, is_seeing=was_resting is None and not alarmed)
     _apply(state, policy, record, out)
     _tell_changes(state, was_resting, alarmed, out)
@@ -63,9 +63,12 @@ def next_deadline(state: State) -> int | None:
     if policy is None:
         return None
     times = [state.agenda[0][0]] if state.agenda else []
+    if state.awaiting:  # they wait for a heartbeat and nothing else
+        times.append(state.now_ms)
     times.extend(at_ms for at_ms in (flag.cooldown_until_ms, state.sight.recover_until_ms) if at_ms > state.now_ms)
     to_soak_ms = policy.ladder[flag.rung].soak_ms - flag.soaked_ms
-    if to_soak_ms > 0 and flag.rung + 1 < len(policy.ladder):
+    is_soaking = sight.rest_reason(state, policy) is None and not _alarmed(state)
+    if to_soak_ms > 0 and state.next_rung is not None and is_soaking:
         times.append(state.now_ms + to_soak_ms)
     return min(times, default=None)
 
@@ -76,6 +79,10 @@ def _begin(state: State, record: Record, out: list[Conclusion]) -> None:
     if isinstance(record.observation, PolicyAdopted):
         _adopt(state, record.observation, out)
         state.flag.since_ms = state.now_ms
+
+
+def _alarmed(state: State) -> list[str]:
+    return [name for name, stream in state.streams.items() if stream.is_latched]
 
 
 def _let_time_pass(state: State, policy: Policy, record: Record, out: list[Conclusion], *, is_seeing: bool) -> None:
@@ -89,7 +96,8 @@ def _let_time_pass(state: State, policy: Policy, record: Record, out: list[Concl
     journeys.due(state, policy, out)
     if state.coverage.forget(state.now_ms):
         state.flag.guard_version += 1
-    ladder.advance(state, policy, elapsed_ms, out, is_seeing=is_seeing)
+    was_seen = is_seeing and not isinstance(record.observation, Started | ClockJumped)
+    ladder.advance(state, policy, elapsed_ms, out, was_seen=was_seen)
 
 
 def _apply(state: State, policy: Policy, record: Record, out: list[Conclusion]) -> None:  # noqa: C901, PLR0912 - a table
@@ -140,7 +148,6 @@ def _adopt(state: State, fact: PolicyAdopted, out: list[Conclusion]) -> None:
         ladder.change_ladder(state, before, policy, out)
         _rebank(state, before, policy)
         if before.meaning != policy.meaning:
-            state.is_exact = False
             ladder.begin_epochs(state, out)
     out.append(PolicyChanged(policy_hash=fact.policy_hash, actor=fact.actor, reason=fact.reason))
 

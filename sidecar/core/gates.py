@@ -10,7 +10,7 @@ from typing import assert_never
 import msgspec
 
 from sidecar.core import evidence, sight
-from sidecar.core.policy import Mode, Policy, Rung, Stage
+from sidecar.core.policy import PPM, Mode, Policy, Rung, Stage
 from sidecar.core.state import State
 from sidecar.core.streams import PAYMENTS, STREAMS, Stream, StreamRow, alpha_of, bank_of
 
@@ -144,8 +144,10 @@ def _coverage(state: State, policy: Policy, _: Rung) -> Gate:
     needs = ""
     if total == 0:
         needs = "a payment that can be judged"
+    elif policy.coverage_ppm == PPM:
+        needs = "" if holds else "the unmeasured payments to leave the window"
     elif not holds:
-        more = -(-(policy.coverage_ppm * total - 1_000_000 * judged) // max(1, 1_000_000 - policy.coverage_ppm))
+        more = -(-(policy.coverage_ppm * total - PPM * judged) // (PPM - policy.coverage_ppm))
         needs = f"{more} judged payments more, or the unmeasured ones to leave the window"
     return Gate(
         name="coverage",

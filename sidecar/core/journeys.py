@@ -8,6 +8,7 @@ missed is a failure at the deadline already; the name comes later.
 
 import heapq
 
+from sidecar.core import ladder
 from sidecar.core.conclusions import Conclusion, FilterContradicted, PaymentLeftOut, PaymentSettled
 from sidecar.core.observations import AckSeen, IgnoreReason, PaymentIgnored, PaymentSucceeded, SkipReason
 from sidecar.core.policy import SCHEDULES, Mode, Policy, Stage
@@ -74,44 +75,45 @@ def ack_seen(state: State, policy: Policy, fact: AckSeen, out: Conclusions) -> N
     if fact.payment_intent is not None:
         _ack_by_name(state, policy, fact, fact.payment_intent, out)
     elif fact.stage == policy.stage and not state.is_exact:
-        _ack_by_user(state, fact.user_ref or "", out)
+        _ack_by_user(state, policy, fact.user_ref or "", out)
 
 
 def _ack_by_name(state: State, policy: Policy, fact: AckSeen, payment_intent: str, out: Conclusions) -> None:
-    if payment_intent not in state.journeys and state.waiting_acks >= WAITING_ACKS_MAX:
+    is_unknown = payment_intent not in state.journeys
+    if is_unknown and state.waiting_acks >= WAITING_ACKS_MAX:
         state.tally.dropped_acks += 1
         return
-    if fact.stage == policy.stage:
-        state.is_exact = True
+    if fact.stage not in state.first_named_ack_ms:
+        state.first_named_ack_ms[fact.stage] = state.now_ms
+        if fact.stage == policy.stage:
+            ladder.outgrow(state, PAYMENTS, out)
     journey = _journey(state, payment_intent)
-    if journey.arrived_ms is None and not journey.acks and journey.skipped is None and journey.ignored is None:
+    if is_unknown:
         _plan(state, state.now_ms + policy.missed_after_ms + GIVE_UP_AFTER_MS, _FORGET, journey)
     if fact.stage is Stage.SKIPPED:
-        if journey.skipped is not SkipReason.FAILED:  # a failure is a failure, whatever a retry says afterwards
-            journey.skipped = fact.reason
+        if fact.reason is not None:
+            journey.skips.setdefault(fact.reason, state.now_ms)
         return
     is_first = not journey.acks
     journey.acks.setdefault(fact.stage, state.now_ms)
     if journey.ignored is not None and is_first:
         _contradict_filter(state, journey, out)
-    elif fact.stage == policy.stage and journey.is_good is False:
+    elif fact.stage == policy.stage and journey.is_good is False and not journey.is_settled:
         _name(state, policy, journey, out)
 
 
-def _ack_by_user(state: State, user_ref: str, out: Conclusions) -> None:
+def _ack_by_user(state: State, policy: Policy, user_ref: str, out: Conclusions) -> None:
     """Settle the user's oldest payment that has no broadcast; every other open one has seen one more in its window."""
-    if state.policy is None:
-        return
     is_taken = False
     for payment_intent in state.by_user.get(user_ref, ()):
         journey = state.journeys[payment_intent]
-        if journey.is_good is None:
+        if state.now_ms < _deadline_ms(policy, journey):
             journey.broadcasts += 1
         if not is_taken and journey.inferred_ms is None:
             is_taken = True
             journey.inferred_ms = state.now_ms
             if journey.is_good is False:
-                _name(state, state.policy, journey, out)
+                _name(state, policy, journey, out)
 
 
 def _contradict_filter(state: State, journey: Journey, out: Conclusions) -> None:
@@ -135,11 +137,11 @@ def due(state: State, policy: Policy, out: Conclusions) -> None:
         if journey is None:
             continue
         match what:
-            case "judge" if not journey.is_settled:
+            case "judge" if journey.is_pending:
                 state.awaiting.append(payment_intent)
                 _plan(state, due_ms + GIVE_UP_AFTER_MS, _GIVE_UP, journey)
-            case "give_up" if journey.is_good is None and not journey.is_settled:
-                _leave_unmeasured(state, journey, Unmeasured.CUT_OFF, out)
+            case "give_up" if journey.is_pending and payment_intent in state.awaiting:
+                _give_up(state, journey, out)
             case "close":
                 _close(state, policy, journey, out)
             case "forget" if journey.arrived_ms is None:
@@ -150,17 +152,20 @@ def due(state: State, policy: Policy, out: Conclusions) -> None:
 
 def judge_awaiting(state: State, policy: Policy, out: Conclusions) -> None:
     """Judge every payment past its deadline: a heartbeat has just proven that we could see."""
-    for payment_intent in state.awaiting:
-        journey = state.journeys.get(payment_intent)
-        if journey is not None and not journey.is_settled:
+    awaiting, state.awaiting = state.awaiting, []
+    for payment_intent in awaiting:
+        journey = state.journeys[payment_intent]
+        deadline_ms = _deadline_ms(policy, journey)
+        if deadline_ms <= state.now_ms:
             _judge(state, policy, journey, out)
-    state.awaiting.clear()
+        else:  # the objective was changed while it was on its way
+            _plan(state, deadline_ms, _JUDGE, journey)
 
 
 def blinded(state: State, reason: Unmeasured, out: Conclusions) -> None:
     """Leave out every payment whose time we may not have seen all of."""
     for journey in list(state.journeys.values()):
-        if journey.arrived_ms is not None and journey.is_good is None and not journey.is_settled:
+        if journey.is_pending:
             _leave_unmeasured(state, journey, reason, out)
     state.awaiting.clear()
 
@@ -183,25 +188,33 @@ def _judge(state: State, policy: Policy, journey: Journey, out: Conclusions) -> 
     state.coverage.add(is_judged=True, at_ms=state.now_ms)
     if not verdict:
         state.flag.guard_version += 1
-    judge(state.streams[PAYMENTS], bank_of(row_of(PAYMENTS), policy), is_good=verdict, at_ms=state.now_ms)
+    judge(
+        state.streams[PAYMENTS],
+        bank_of(row_of(PAYMENTS), policy),
+        is_good=verdict,
+        at_ms=state.now_ms,
+        can_end=state.flag.rung == 0,
+    )
     if verdict or _decided_ms(policy, journey) is not None:
         _name(state, policy, journey, out)
 
 
 def _verdict(state: State, policy: Policy, journey: Journey) -> bool | Unmeasured | SkipReason:
-    """Say how a payment that is past its deadline did: good or bad, or why it says nothing."""
-    assert journey.arrived_ms is not None  # noqa: S101 - only arrived journeys are put on the agenda
-    if state.wired_ms is None or journey.arrived_ms < state.wired_ms:
+    """Say how a payment that is past its deadline did: good or bad, or why it says nothing.
+
+    Only what came before the deadline counts, so that the verdict does not depend on when a heartbeat asks for it.
+    """
+    if _is_before_wiring(state, journey):
         return Unmeasured.NOT_WIRED
-    deadline_ms = journey.arrived_ms + policy.on_time_within_ms
-    acked_ms = journey.acks.get(policy.stage)
-    if acked_ms is not None and acked_ms < deadline_ms:
+    deadline_ms = _deadline_ms(policy, journey)
+    acked = {stage for stage, at_ms in journey.acks.items() if at_ms < deadline_ms}
+    skips = {reason for reason, at_ms in journey.skips.items() if at_ms < deadline_ms}
+    if policy.stage in acked:
         return True
-    if journey.skipped is SkipReason.FAILED:
+    if SkipReason.FAILED in skips:  # whatever a retry said beside it
         return False
-    was_ours_to_send = Stage.PAID in journey.acks or Stage.DISPATCHED in journey.acks
-    if journey.skipped is not None and not was_ours_to_send:
-        return journey.skipped
+    if skips and not acked & {Stage.PAID, Stage.DISPATCHED}:  # it had nothing to send
+        return SkipReason.NO_BOOKING if SkipReason.NO_BOOKING in skips else SkipReason.ALREADY_PAID
     if state.is_exact:
         return False
     if journey.user_ref is None:
@@ -209,6 +222,17 @@ def _verdict(state: State, policy: Policy, journey: Journey) -> bool | Unmeasure
     if journey.broadcasts > 1:
         return Unmeasured.AMBIGUOUS
     return journey.inferred_ms is not None and journey.inferred_ms < deadline_ms
+
+
+def _is_before_wiring(state: State, journey: Journey) -> bool:
+    assert journey.arrived_ms is not None  # noqa: S101 - only payments that arrived are asked about
+    return state.wired_ms is None or journey.arrived_ms < state.wired_ms
+
+
+def _deadline_ms(policy: Policy, journey: Journey) -> int:
+    """Return from when on an ack is no longer on time."""
+    assert journey.arrived_ms is not None  # noqa: S101 - only payments that arrived are asked about
+    return journey.arrived_ms + policy.on_time_within_ms
 
 
 def _decided_ms(policy: Policy, journey: Journey) -> int | None:
@@ -230,6 +254,8 @@ def _name(state: State, policy: Policy, journey: Journey, out: Conclusions) -> N
 
 def _leave_unmeasured(state: State, journey: Journey, reason: Unmeasured, out: Conclusions) -> None:
     """Settle a payment that says nothing about push."""
+    if _is_before_wiring(state, journey):
+        reason = Unmeasured.NOT_WIRED
     journey.outcome = Outcome.UNMEASURED
     state.tally.unmeasured[reason] = state.tally.unmeasured.get(reason, 0) + 1
     if reason is not Unmeasured.NOT_WIRED:
@@ -241,6 +267,13 @@ def _leave_unmeasured(state: State, journey: Journey, reason: Unmeasured, out: C
     if reason in OUR_FAULT:
         state.sight.streak += 1
     _settled(state, journey, reason, out)
+
+
+def _give_up(state: State, journey: Journey, out: Conclusions) -> None:
+    """Stop waiting for a proof that we could see how it ended."""
+    if journey.payment_intent in state.awaiting:
+        state.awaiting.remove(journey.payment_intent)
+    _leave_unmeasured(state, journey, Unmeasured.CUT_OFF, out)
 
 
 def _settled(state: State, journey: Journey, reason: Unmeasured | None, out: Conclusions) -> None:
@@ -263,11 +296,10 @@ def _settled(state: State, journey: Journey, reason: Unmeasured | None, out: Con
 
 def _close(state: State, policy: Policy, journey: Journey, out: Conclusions) -> None:
     """End a journey: name it if it has no name, ask what timers would have done, and forget it."""
-    if not journey.is_settled:
-        if journey.is_good is None:
-            _leave_unmeasured(state, journey, Unmeasured.CUT_OFF, out)
-        else:
-            _name(state, policy, journey, out)
+    if journey.is_pending:
+        _give_up(state, journey, out)
+    elif not journey.is_settled:
+        _name(state, policy, journey, out)
     if journey.is_good is not None:
         _ask_the_timers(state, journey)
     _forget(state, journey)
@@ -277,19 +309,22 @@ def _ask_the_timers(state: State, journey: Journey) -> None:
     """Count whether the last timer would have found the booking paid.
 
     Timers run from the payment; we know the webhook. What lies between is Stripe's wait before it signed this
-    delivery. Basis `paid`: the backend said when the booking was committed. Basis `push`: it did not, so the earliest
-    later stage stands for it, which can only be later.
+    delivery. An ack of any stage proves that the booking was paid by then. Basis `paid`: the backend says when it was
+    committed. Basis `push`: it does not, so a later stage stands for it, which can only be later.
     """
     assert journey.arrived_ms is not None  # noqa: S101 - `close` is planned at arrival
-    if Stage.PAID in state.first_ack_ms:
-        basis, paid_ms = "paid", journey.acks.get(Stage.PAID)
-    else:
-        times = [*journey.acks.values(), *([journey.inferred_ms] if journey.inferred_ms is not None else [])]
-        basis, paid_ms = "push", min(times, default=None)
+    basis = "paid" if Stage.PAID in state.first_ack_ms else "push"
+    times = [*journey.acks.values(), *([journey.inferred_ms] if journey.inferred_ms is not None else [])]
+    paid_ms = min(times, default=None)
     last_timer_ms = SCHEDULES[Mode.TIMER_POLLING].refetch_after_ms[-1]
     has_worked = paid_ms is not None and journey.stripe_wait_s * 1000 + paid_ms - journey.arrived_ms < last_timer_ms
     key = f"{'true' if has_worked else 'false'}/{basis}"
     state.tally.timers[key] = state.tally.timers.get(key, 0) + 1
+
+
+def latency_edges_ms(policy: Policy) -> list[int]:
+    """Return the upper edges of the latency histogram: the usual ones, and one at every objective."""
+    return sorted({*_EDGES_MS, policy.on_time_within_ms, policy.missed_after_ms})
 
 
 def _observe(latency: Latency, policy: Policy, latency_ms: int) -> None:
@@ -297,7 +332,7 @@ def _observe(latency: Latency, policy: Policy, latency_ms: int) -> None:
 
     Milliseconds are cut off, not rounded, so "below the edge" is the same as "on time" (and as `le`) at an objective.
     """
-    edges = sorted({*_EDGES_MS, policy.on_time_within_ms, policy.missed_after_ms})
+    edges = latency_edges_ms(policy)
     if latency.edges_ms != edges:
         latency.edges_ms, latency.counts, latency.sum_ms = edges, [0] * (len(edges) + 1), 0
     bucket = next((index for index, edge in enumerate(edges) if latency_ms < edge), len(edges))

@@ -13,6 +13,8 @@ from sidecar.core.streams import Stream, bank_of, begin_epoch, is_calm, row_of
 APPROVAL_LASTS_MS = 7 * 24 * 3_600_000
 COOLDOWN_MAX_MS = 7 * 24 * 3_600_000
 _WEEK_MS = 7 * 24 * 3_600_000
+_STRIKES_MAX = 30
+"""A cool-down of one millisecond, doubled so often, is longer than the longest."""
 
 Conclusions = list[Conclusion]
 
@@ -25,7 +27,8 @@ def climb(state: State, policy: Policy, decision: Climbed, out: Conclusions) -> 
         state.tally.stale_climbs += 1
         out.append(ClimbIgnored(to_rung=decision.to_rung))
         return
-    flag.approval = None
+    if flag.approval is not None and flag.approval.rung == decision.to_rung:
+        flag.approval = None
     _move(state, policy.ladder[flag.rung], policy.ladder, decision.to_rung, "proven", "every gate holds", out)
 
 
@@ -35,20 +38,25 @@ def fall(state: State, policy: Policy, decision: Fell, out: Conclusions) -> None
     flag.approval = None
     was_held = flag.rung > 0
     if decision.cause is FallCause.ALARM and was_held:
-        cooldown_ms = min(COOLDOWN_MAX_MS, policy.cooldown_ms << min(flag.strikes, 20))
+        cooldown_ms = min(COOLDOWN_MAX_MS, policy.cooldown_ms << flag.strikes)
         flag.cooldown_until_ms = state.now_ms + cooldown_ms
-        flag.strikes = min(flag.strikes + 1, 20)
+        if cooldown_ms < COOLDOWN_MAX_MS:  # what no longer doubles need not be halved twice
+            flag.strikes = min(flag.strikes + 1, _STRIKES_MAX)
         flag.strikes_since_ms = state.now_ms
     if was_held or decision.cause is FallCause.BLIND:
         for stream in state.streams.values():
             stream.is_waiting = True
-    state.sight.is_fall_due = False
+        state.sight.is_fall_due = False
     if was_held:
         _move(state, policy.ladder[flag.rung], policy.ladder, 0, decision.cause, decision.detail, out)
+    else:  # so that the next fall is another fact than this one (`observations.identity`)
+        flag.version += 1
+        flag.guard_version += 1
 
 
 def roll_back(state: State, policy: Policy, act: RolledBack, out: Conclusions) -> None:
     """Go to the bottom rung on a person's word, and hold there. The evidence stands."""
+    state.flag.approval = None
     hold(state, act)
     held = policy.ladder[state.flag.rung]
     if state.flag.rung > 0:
@@ -66,6 +74,7 @@ def approve(state: State, act: Approved) -> None:
     state.flag.approval = Approval(
         actor=act.actor, reason=act.reason, at_ms=state.now_ms, rung=act.rung, epoch=act.epoch
     )
+    state.flag.guard_version += 1  # it may have taken the place of one that counted
 
 
 def renew(state: State, decision: EpochRenewed, out: Conclusions) -> None:
@@ -76,10 +85,17 @@ def renew(state: State, decision: EpochRenewed, out: Conclusions) -> None:
         _begin(state, decision.stream, stream, out)
 
 
+def outgrow(state: State, name: str, out: Conclusions) -> None:
+    """Begin a new epoch in a stream whose outcomes mean something else from here on, if it has any."""
+    stream = state.streams[name]
+    if (stream.good or stream.bad) and not stream.is_waiting:
+        _begin(state, name, stream, out)
+
+
 def begin_epochs(state: State, out: Conclusions) -> None:
     """Begin a new epoch in every stream that has begun one: what was proven no longer is.
 
-    A stream that waits after a fall goes on waiting; it begins a new one anyway.
+    A stream that waits after a fall goes on waiting: it begins a new one anyway, when the cool-down is over.
     """
     for name, stream in state.streams.items():
         if stream.epoch_began_ms and not stream.is_waiting:
@@ -91,8 +107,9 @@ def change_ladder(state: State, before: Policy, policy: Policy, out: Conclusions
     held = before.ladder[state.flag.rung]
     rung = max(index for index, new in enumerate(policy.ladder) if index == 0 or _is_no_better(new, held))
     now_held = policy.ladder[rung]
-    if (held.mode, held.share_ppm) != (now_held.mode, now_held.share_ppm):
+    if policy.ladder != before.ladder:  # what was approved may be another rung by now
         state.flag.approval = None
+    if (held.mode, held.share_ppm) != (now_held.mode, now_held.share_ppm):
         _move(state, held, policy.ladder, rung, "policy", "the ladder was changed", out)
     state.flag.rung = rung
 
@@ -101,10 +118,10 @@ def _is_no_better(new: Rung, held: Rung) -> bool:
     return new.mode.rank <= held.mode.rank and new.share_ppm <= held.share_ppm
 
 
-def advance(state: State, policy: Policy, elapsed_ms: int, out: Conclusions, *, is_seeing: bool) -> None:
+def advance(state: State, policy: Policy, elapsed_ms: int, out: Conclusions, *, was_seen: bool) -> None:
     """Let time pass: soak, forgiveness, the end of an approval, the epoch after a fall."""
     flag = state.flag
-    if is_seeing and elapsed_ms <= policy.lease_ms:
+    if was_seen and elapsed_ms <= policy.lease_ms:
         flag.soaked_ms += elapsed_ms
     while flag.strikes and state.now_ms - flag.strikes_since_ms >= _WEEK_MS:
         flag.strikes -= 1

@@ -239,7 +239,9 @@ def identity(observation: Observation) -> str | None:
         case PaymentIgnored():
             return f"payment_ignored:{observation.reason}:{observation.payment_intent}"
         case AckSeen(payment_intent=str(payment_intent)):
-            return f"ack:{observation.source}:{observation.stage}:{observation.reason or ''}:{payment_intent}"
+            contexts = ",".join(sorted(observation.contexts))
+            said = f"{observation.stage}:{observation.reason or ''}:{contexts}"
+            return f"ack:{observation.source}:{said}:{payment_intent}"
         case AckSeen(ack_id=str(ack_id)):
             return f"ack:{observation.source}:{ack_id}"
         case PolicyAdopted():

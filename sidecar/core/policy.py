@@ -61,7 +61,7 @@ SCHEDULES = {
 """The design's table of modes. With timers a push is not acted upon, so three requests are three."""
 
 
-class Rung(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Rung(msgspec.Struct, frozen=True, kw_only=True):
     """One step of the ladder: a mode for a share of the users."""
 
     mode: Mode

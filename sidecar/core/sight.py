@@ -40,7 +40,7 @@ def lose(state: State, policy: Policy, blind_ms: int) -> None:
 def rest_reason(state: State, policy: Policy) -> RestReason | None:
     """Return why the flag rests; None: it does not."""
     sight = state.sight
-    if sight.needs_heartbeat or state.now_ms < sight.recover_until_ms:
+    if sight.needs_heartbeat or sight.is_fall_due or state.now_ms < sight.recover_until_ms:
         return RestReason.RECOVERING
     if sight.streak >= STREAK_MAX:
         return RestReason.UNMEASURED

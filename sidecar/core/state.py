@@ -35,7 +35,7 @@ class Unmeasured(enum.StrEnum):
     """The sidecar ran but saw nothing: frozen, or its journal did not answer."""
     CLOCK_JUMPED = "clock_jumped"
     NOT_WIRED = "not_wired"
-    """Before the first ack ever of the deciding stage."""
+    """Before the first ack ever of the deciding stage, or the first that named its payment; goes before all others."""
     REDELIVERED = "redelivered"
     """Stripe signed this delivery 10 s or more after the event: not the first attempt, or long delayed."""
     BACKFILLED = "backfilled"
@@ -63,17 +63,23 @@ class Journey(msgspec.Struct, kw_only=True):
     """Set: none of ours. Kept for a while, because an ack would prove the filter wrong."""
     acks: dict[Stage, int] = {}
     """When the first ack of each stage came that names this payment."""
-    skipped: SkipReason | None = None
+    skips: dict[SkipReason, int] = {}
+    """When the backend first said, for each reason, that it did not broadcast."""
     inferred_ms: int | None = None
     """When the broadcast came that was matched to it by user and context."""
     broadcasts: int = 0
-    """Broadcasts for its user within its window that name no payment."""
+    """Broadcasts for its user, before its deadline, that name no payment."""
     is_good: bool | None = None
     """How it was judged at its deadline; None: not judged (yet)."""
     outcome: Outcome | None = None
     """Its final name; None: pending, or left out."""
     is_left_out: bool = False
     """The backend had nothing to broadcast: not an outcome."""
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether its webhook came and it was neither judged nor left out."""
+        return self.arrived_ms is not None and self.is_good is None and not self.is_settled
 
     @property
     def is_settled(self) -> bool:
@@ -104,7 +110,7 @@ class Flag(msgspec.Struct, kw_only=True):
 
     rung: int = 0
     version: int = 0
-    """Goes up with every move and every policy."""
+    """Goes up with every move, every fall and every policy."""
     guard_version: int = 0
     """Goes up with everything that can close a gate."""
     since_ms: int = 0
@@ -186,8 +192,8 @@ class State(msgspec.Struct, kw_only=True):
     waiting_acks: int = 0
     """Journeys of which only acks are known."""
     first_ack_ms: dict[Stage, int] = {}
-    is_exact: bool = False
-    """An ack of the deciding stage has named its payment: from then on a payment without one has missed it."""
+    first_named_ack_ms: dict[Stage, int] = {}
+    """When the first ack of each stage came that named its payment."""
     streams: dict[str, Stream] = msgspec.field(default_factory=lambda: {row.name: Stream() for row in STREAMS})
     coverage: Coverage = msgspec.field(default_factory=Coverage)
     flag: Flag = msgspec.field(default_factory=Flag)
@@ -207,9 +213,20 @@ class State(msgspec.Struct, kw_only=True):
         return self.policy.ladder[self.flag.rung + 1]
 
     @property
+    def is_exact(self) -> bool:
+        """Whether acks of the deciding stage name their payments: then a payment without one has missed it."""
+        return self.policy is not None and self.policy.stage in self.first_named_ack_ms
+
+    @property
     def wired_ms(self) -> int | None:
-        """When the first ack of the deciding stage came; None: never."""
-        return self.first_ack_ms.get(self.policy.stage) if self.policy else None
+        """When the first ack of the deciding stage came, or, where they name payments, the first that did; None: never.
+
+        So payments that were on their way when acks began to name them are left out, good and bad alike.
+        """
+        if self.policy is None:
+            return None
+        stage = self.policy.stage
+        return self.first_named_ack_ms.get(stage, self.first_ack_ms.get(stage))
 
 
 def encode(state: State) -> bytes:

@@ -83,12 +83,15 @@ def bank_of(row: StreamRow, policy: Policy) -> alarms.Bank:
     p0_ppm = row.p0_ppm(policy)
     mildest_ppm = policy.unacceptable_reliability_ppm
     if mildest_ppm >= p0_ppm:  # the user's word is for payments; a stream with a lower target takes twice its failures
-        mildest_ppm = 2 * p0_ppm - PPM
+        mildest_ppm = max(1, 2 * p0_ppm - PPM)
     return alarms.bank(p0_ppm, mildest_ppm, policy.false_alarm_once_in)
 
 
-def judge(stream: Stream, bank: alarms.Bank, *, is_good: bool, at_ms: int) -> bool:
-    """Count one outcome and return whether it raised the alarm."""
+def judge(stream: Stream, bank: alarms.Bank, *, is_good: bool, at_ms: int, can_end: bool) -> None:
+    """Count one outcome, which may raise the alarm or end it.
+
+    `can_end` is false where the alarm has not yet made the flag fall: an alarm that ended first would be lost.
+    """
     stream.last_ms = at_ms
     if is_good:
         stream.good_total += 1
@@ -105,12 +108,10 @@ def judge(stream: Stream, bank: alarms.Bank, *, is_good: bool, at_ms: int) -> bo
     stream.levels = [
         cusum.next(level, is_good=is_good) for cusum, level in zip(bank.alarms, _levels(stream, bank), strict=True)
     ]
-    was_latched = stream.is_latched
     if any(level >= cusum.threshold for cusum, level in zip(bank.alarms, stream.levels, strict=True)):
         stream.is_latched = True
-    elif stream.is_latched and is_calm(stream, bank):
+    elif can_end and is_calm(stream, bank):
         stream.is_latched = False
-    return stream.is_latched and not was_latched
 
 
 def is_calm(stream: Stream, bank: alarms.Bank) -> bool:

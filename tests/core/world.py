@@ -1,19 +1,32 @@
-"""A world of literal times for the core: facts go in, the controller's decisions are taken after each, as in production."""
+"""A world of literal times for the core: facts go in, and the controller decides after each, as in production."""
+
+import copy
+import functools
+from typing import TypeVar
 
 import msgspec
 
-from sidecar.core.conclusions import Conclusion
+from sidecar.core.conclusions import Conclusion, PaymentLeftOut, PaymentSettled
 from sidecar.core.decide import decide
 from sidecar.core.fold import fold, next_deadline
 from sidecar.core.observations import (
     AckSeen,
+    Approved,
+    Climbed,
+    ClockJumped,
+    EpochRenewed,
+    EvidenceReset,
+    Fell,
     Heartbeat,
+    Held,
     IgnoreReason,
     Observation,
     PaymentIgnored,
     PaymentSucceeded,
     PolicyAdopted,
     Record,
+    Resumed,
+    RolledBack,
     SkipReason,
     Started,
     identity,
@@ -84,12 +97,16 @@ class World:
             return
         if key is not None:
             self._known.add(key)
-        record = Record(seq=len(self.records) + 1, at_ms=self.now_ms, observation=observation)
-        self.records.append(record)
-        self.conclusions.extend(fold(self.state, record))
+        self.append(observation)
         decision = decide(self.state, "a").decision if self.decides else None
         if decision is not None:
             self.see(decision)
+
+    def append(self, observation: Observation) -> None:
+        """Append a fact now, even if it is a duplicate, and decide nothing."""
+        record = Record(seq=self.state.seq + 1, at_ms=self.now_ms, observation=observation)
+        self.records.append(record)
+        self.conclusions.extend(fold(self.state, record))
 
     def adopt(self, policy: Policy) -> None:
         """Adopt a policy."""
@@ -180,6 +197,86 @@ class World:
         bucket = None if targeting_key is None else bucket_of("payment-refresh", targeting_key)
         return served(self.state, bucket).mode
 
+    def start(self) -> None:
+        """Let a process open the journal now: what came before it, nobody saw."""
+        self.see(Started(replica="a", version="test"))
+
+    def jump(self, by_ms: int) -> None:
+        """Let the wall clock be found to have jumped."""
+        self.see(ClockJumped(replica="a", by_ms=by_ms))
+
+    def hold(self) -> None:
+        """Forbid climbing."""
+        self.see(Held(actor="ann", reason="launch day"))
+
+    def resume(self) -> None:
+        """Lift the hold."""
+        self.see(Resumed(actor="ann", reason="launched"))
+
+    def approve(self, rung: int, epoch: int = 1) -> None:
+        """Approve one climb."""
+        self.see(Approved(actor="ann", reason="looks right", rung=rung, epoch=epoch))
+
+    def roll_back(self) -> None:
+        """Send the flag to the bottom rung by hand."""
+        self.see(RolledBack(actor="ann", reason="a feeling"))
+
+    def reset(self) -> None:
+        """Begin new epochs by hand."""
+        self.see(EvidenceReset(actor="ann", reason="a new cluster"))
+
+    def change(self, **keys: object) -> None:
+        """Adopt the policy in force with other values for these keys."""
+        assert self.state.policy is not None
+        self.adopt(msgspec.structs.replace(self.state.policy, **keys))
+
+    def outage(self) -> None:
+        """Let payments miss their acks until the flag is on the bottom rung."""
+        for _ in range(20):
+            if self.state.flag.rung == 0:
+                return
+            self.bad()
+        raise AssertionError("no fall after 20 misses")
+
+    def endings(self, name: str) -> list[str]:
+        """Return how a payment ended, which must be once: `late`, `unmeasured: stopped`, `left out: no_booking`."""
+        endings = []
+        for conclusion in self.conclusions:
+            match conclusion:
+                case PaymentSettled(payment_intent=settled) if settled == name:
+                    reason = conclusion.unmeasured
+                    endings.append(f"unmeasured: {reason}" if reason else str(conclusion.outcome))
+                case PaymentLeftOut(payment_intent=left_out) if left_out == name:
+                    endings.append(f"left out: {conclusion.reason}")
+                case _:
+                    pass
+        return endings
+
     def last(self, kind: type[Conclusion]) -> Conclusion:
         """Return the newest conclusion of a kind."""
         return next(conclusion for conclusion in reversed(self.conclusions) if isinstance(conclusion, kind))
+
+
+@functools.cache
+def _on(rung: int) -> World:
+    world = World(LAX)
+    if rung:
+        world.climb_to(rung)
+    else:
+        world.wire()
+    return world
+
+
+def on(rung: int) -> World:
+    """Return a world under `LAX` rules that has just climbed onto a rung, or has just been wired."""
+    return copy.deepcopy(_on(rung))
+
+
+Decided = TypeVar("Decided", Climbed, Fell, EpochRenewed)
+
+
+def decided(world: World, kind: type[Decided], replica: str = "a") -> Decided:
+    """Return the decision that is due now, which must be of this kind."""
+    decision = decide(world.state, replica).decision
+    assert isinstance(decision, kind)
+    return decision

@@ -1,0 +1,154 @@
+"""Other rules from here on: which evidence stands, which alarms go on, and where the flag stands on another ladder."""
+
+import pytest
+
+from sidecar.core.conclusions import FlagMoved, PolicyChanged
+from sidecar.core.policy import PPM, Mode, Policy, Rung, Stage
+from sidecar.core.serving import Reason, served
+from sidecar.core.streams import STREAMS, bank_of
+from tests.core.world import HOUR, LAX, MINUTE, POLICY, SECOND, World, msgspec, on
+
+T, S, P = Mode.TIMER_POLLING, Mode.PUSH_WITH_SAFETY_NET, Mode.PUSH_ONLY
+TENTH, HALF, ALL = PPM // 10, PPM // 2, PPM
+
+# fmt: off
+CHANGES = [
+    # key,                          new value,                  new epoch, other alarms
+    ("stage",                       Stage.DISPATCHED,           True,      False),
+    ("contexts",                    ("bookings", "invoices"),   True,      False),
+    ("on_time_within_ms",           3 * SECOND,                 True,      False),
+    ("reliability_ppm",             910_000,                    True,      True),
+    ("false_promotion_risk_ppm",    60_000,                     True,      False),
+    ("reach_ppm",                   960_000,                    True,      False),
+    ("unacceptable_reliability_ppm", 790_000,                   False,     True),
+    ("false_alarm_once_in",         50_000,                     False,     True),
+    ("missed_after_ms",             40 * SECOND,                False,     False),
+    ("coverage_ppm",                960_000,                    False,     False),
+    ("coverage_floor_ppm",          700_000,                    False,     False),
+    ("reach_not_required",          "an internal tool",         False,     False),
+    ("lease_ms",                    20 * SECOND,                False,     False),
+    ("cooldown_ms",                 2 * HOUR,                   False,     False),
+    ("resume_after_ms",             1 * MINUTE,                 False,     False),
+    ("dry_run",                     True,                       False,     False),
+    ("ladder",                      LAX.ladder[:3],             False,     False),
+    ("environment",                 "staging",                  False,     False),
+    ("flag",                        "other-flag",               False,     False),
+]
+# fmt: on
+
+
+def test_every_key_of_a_policy_has_a_row() -> None:
+    """A new key whose change keeps old evidence by accident is a proof of something else."""
+    assert {key for key, *_ in CHANGES} == set(Policy.__struct_fields__)
+
+
+@pytest.mark.parametrize(("key", "value", "is_new_epoch", "is_other_bank"), CHANGES)
+def test_only_keys_that_alter_the_proof_begin_an_epoch_and_only_those_of_the_alarms_quiet_them(
+    key: str, value: object, *, is_new_epoch: bool, is_other_bank: bool
+) -> None:
+    """Evidence kept across another objective proves nothing; a CUSUM zeroed by an unrelated key forgets damage."""
+    world = on(1)
+    world.bad(2)
+    payments = world.state.streams["payments"]
+    epoch, good, levels = payments.epoch, payments.good, list(payments.levels)
+    guard_version, version = world.state.flag.guard_version, world.state.flag.version
+    world.change(**{key: value})
+    assert (payments.epoch, payments.good) == ((epoch + 1, 0) if is_new_epoch else (epoch, good))
+    assert payments.levels == ([0] * len(levels) if is_other_bank else levels)
+    assert world.state.flag.guard_version > guard_version
+    assert world.state.flag.version > version
+    assert isinstance(world.last(PolicyChanged), PolicyChanged)
+
+
+@pytest.mark.parametrize(("key", "value"), [("reliability_ppm", 950_000), ("unacceptable_reliability_ppm", 400_000)])
+def test_an_alarm_that_is_latched_stays_latched_under_other_alarms(key: str, value: int) -> None:
+    """Editing the objective in the middle of an outage would silence it."""
+    world = on(1)
+    world.outage()
+    world.change(**{key: value})
+    payments, policy = world.state.streams["payments"], world.state.policy
+    assert policy is not None
+    bank = bank_of(STREAMS[0], policy)
+    assert payments.is_latched
+    assert payments.levels == [cusum.threshold for cusum in bank.alarms]
+    assert payments.recent == bank.recent.threshold
+    world.good(1)
+    assert payments.is_latched
+
+
+def ladder(*rungs: tuple[Mode, int]) -> tuple[Rung, ...]:
+    """Return a ladder of modes and shares, with soaks of an hour."""
+    return tuple(Rung(mode=mode, share_ppm=share_ppm, soak_ms=HOUR) for mode, share_ppm in rungs)
+
+
+# fmt: off
+LADDERS = [
+    # old ladder and held rung,                        new ladder,                                       new rung
+    (((T, ALL), (S, TENTH), (S, ALL), (P, ALL)), 3,    ((T, ALL), (S, TENTH), (S, ALL), (P, ALL)),       3),
+    (((T, ALL), (S, TENTH), (S, ALL), (P, ALL)), 3,    ((T, ALL), (S, ALL)),                             1),
+    (((T, ALL), (S, TENTH), (S, ALL), (P, ALL)), 3,    ((T, ALL), (S, TENTH)),                           1),
+    (((T, ALL), (S, TENTH), (S, ALL), (P, ALL)), 3,    ((T, ALL), (S, ALL), (P, HALF), (P, ALL)),        3),
+    (((T, ALL), (S, TENTH), (S, ALL), (P, ALL)), 2,    ((T, ALL), (P, TENTH), (P, ALL)),                 0),
+    (((T, ALL), (S, TENTH), (S, ALL), (P, ALL)), 2,    ((T, ALL), (S, TENTH), (S, HALF), (S, ALL)),      3),
+    (((T, ALL), (S, TENTH), (S, ALL), (P, ALL)), 1,    ((T, ALL), (S, HALF), (S, ALL)),                  0),
+    (((T, ALL), (S, HALF), (S, ALL)),            1,    ((T, ALL), (S, TENTH), (S, HALF - 1), (S, ALL)),  2),
+    (((T, ALL), (S, HALF), (S, ALL)),            0,    ((T, ALL), (S, TENTH), (S, ALL)),                 0),
+    (((T, ALL), (P, HALF), (P, ALL)),            1,    ((T, ALL), (S, TENTH), (S, ALL), (P, ALL)),       1),
+    (((T, ALL), (P, HALF), (P, ALL)),            1,    ((T, ALL), (S, TENTH), (P, TENTH), (P, ALL)),     2),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("old", "held", "new", "expected"), LADDERS)
+def test_on_another_ladder_the_flag_stands_on_the_highest_rung_that_is_no_better(
+    old: tuple[tuple[Mode, int], ...], held: int, new: tuple[tuple[Mode, int], ...], expected: int
+) -> None:
+    """A rung's number means another thing on another ladder: kept as it is, it would be a climb without a gate."""
+    world = World(msgspec.structs.replace(POLICY, ladder=ladder(*old)), decides=False)
+    world.state.flag.rung, world.state.flag.soaked_ms = held, 5 * MINUTE
+    world.change(ladder=ladder(*new))
+    flag, is_same = world.state.flag, old[held] == new[expected]
+    assert flag.rung == expected
+    assert flag.soaked_ms == (5 * MINUTE if is_same else 0)
+    assert any(isinstance(one, FlagMoved) for one in world.conclusions) is not is_same
+    for bucket in (0, TENTH, HALF, PPM - 1):
+        answer = served(world.state, bucket)
+        assert answer.mode.rank <= old[held][0].rank
+        assert answer.reason in {Reason.HELD, Reason.BOTTOM_RUNG, Reason.OUTSIDE_SHARE}
+
+
+def test_the_same_policy_adopted_again_changes_nothing_but_the_versions() -> None:
+    """A restart that adopts its own file again must not cost the evidence of months."""
+    world = on(2)
+    payments, soaked_ms = world.state.streams["payments"], world.state.flag.soaked_ms
+    good = payments.good
+    world.change()
+    assert (world.state.flag.rung, world.state.flag.soaked_ms, payments.good) == (2, soaked_ms, good)
+
+
+# --- from acks by user to acks by name
+
+
+def test_a_proof_by_inferred_acks_does_not_open_the_way_to_push_only() -> None:
+    """One ack with a name opened the gate `exact`, and what had been guessed for months became the proof."""
+    world = World(LAX)
+    world.broadcast(user="somebody")
+    for number in range(90):
+        world.wait(1 * SECOND)
+        world.pay(user=f"u{number}")
+        world.broadcast(user=f"u{number}")
+    world.wait(2 * MINUTE)
+    payments = world.state.streams["payments"]
+    assert (world.state.flag.rung, world.state.is_exact, payments.good) == (2, False, 90)
+    world.ack("pi_with_a_name")
+    assert (world.state.is_exact, payments.epoch, payments.good) == (True, 2, 0)
+    assert world.state.flag.rung == 2
+
+
+def test_a_change_of_the_objective_does_not_make_named_acks_nameless() -> None:
+    """Until the next named ack, a miss without a user was excused as `no_user`: in an outage, every one of them."""
+    world = on(1)
+    world.change(on_time_within_ms=3 * SECOND)
+    name = world.pay(user=None)
+    world.wait(60 * SECOND)
+    assert world.endings(name) == ["missed"]
