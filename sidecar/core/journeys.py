@@ -204,7 +204,7 @@ def _verdict(state: State, policy: Policy, journey: Journey) -> bool | Unmeasure
 
     Only what came before the deadline counts, so that the verdict does not depend on when a heartbeat asks for it.
     """
-    if _is_before_wiring(state, journey):
+    if _is_before_wiring(state, policy, journey):
         return Unmeasured.NOT_WIRED
     deadline_ms = _deadline_ms(policy, journey)
     acked = {stage for stage, at_ms in journey.acks.items() if at_ms < deadline_ms}
@@ -215,7 +215,7 @@ def _verdict(state: State, policy: Policy, journey: Journey) -> bool | Unmeasure
         return False
     if skips and not acked & {Stage.PAID, Stage.DISPATCHED}:  # it had nothing to send
         return SkipReason.NO_BOOKING if SkipReason.NO_BOOKING in skips else SkipReason.ALREADY_PAID
-    if state.is_exact:
+    if state.is_exact and not journey.broadcasts:
         return False
     if journey.user_ref is None:
         return Unmeasured.NO_USER
@@ -224,9 +224,9 @@ def _verdict(state: State, policy: Policy, journey: Journey) -> bool | Unmeasure
     return journey.inferred_ms is not None and journey.inferred_ms < deadline_ms
 
 
-def _is_before_wiring(state: State, journey: Journey) -> bool:
-    assert journey.arrived_ms is not None  # noqa: S101 - only payments that arrived are asked about
-    return state.wired_ms is None or journey.arrived_ms < state.wired_ms
+def _is_before_wiring(state: State, policy: Policy, journey: Journey) -> bool:
+    """Ask by the deadline and not by the arrival: then its own ack may come first, and the order changes nothing."""
+    return state.wired_ms is None or state.wired_ms >= _deadline_ms(policy, journey)
 
 
 def _deadline_ms(policy: Policy, journey: Journey) -> int:
@@ -254,7 +254,7 @@ def _name(state: State, policy: Policy, journey: Journey, out: Conclusions) -> N
 
 def _leave_unmeasured(state: State, journey: Journey, reason: Unmeasured, out: Conclusions) -> None:
     """Settle a payment that says nothing about push."""
-    if _is_before_wiring(state, journey):
+    if state.policy is not None and _is_before_wiring(state, state.policy, journey):
         reason = Unmeasured.NOT_WIRED
     journey.outcome = Outcome.UNMEASURED
     state.tally.unmeasured[reason] = state.tally.unmeasured.get(reason, 0) + 1

@@ -35,7 +35,7 @@ class Unmeasured(enum.StrEnum):
     """The sidecar ran but saw nothing: frozen, or its journal did not answer."""
     CLOCK_JUMPED = "clock_jumped"
     NOT_WIRED = "not_wired"
-    """Before the first ack ever of the deciding stage, or the first that named its payment; goes before all others."""
+    """Its deadline passed before the first ack ever of the deciding stage; goes before all other reasons."""
     REDELIVERED = "redelivered"
     """Stripe signed this delivery 10 s or more after the event: not the first attempt, or long delayed."""
     BACKFILLED = "backfilled"
@@ -219,14 +219,8 @@ class State(msgspec.Struct, kw_only=True):
 
     @property
     def wired_ms(self) -> int | None:
-        """When the first ack of the deciding stage came, or, where they name payments, the first that did; None: never.
-
-        So payments that were on their way when acks began to name them are left out, good and bad alike.
-        """
-        if self.policy is None:
-            return None
-        stage = self.policy.stage
-        return self.first_named_ack_ms.get(stage, self.first_ack_ms.get(stage))
+        """When the first ack of the deciding stage came; None: never."""
+        return self.first_ack_ms.get(self.policy.stage) if self.policy else None
 
 
 def encode(state: State) -> bytes:
