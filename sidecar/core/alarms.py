@@ -9,8 +9,8 @@ so that while reliability is at least `p0` there is at most one false alarm in `
 Rinaldo 2023, "E-detectors: a nonparametric framework for sequential change detection").
 
 Everything is kept in whole nano-nats, so that every machine comes to the same bytes. Each likelihood ratio is rounded
-down and each threshold up, so that rounding never adds a false alarm. A CUSUM is capped at its threshold, so that damage is
-forgotten in bounded time.
+down and each threshold up, so that rounding never adds a false alarm. A CUSUM is capped at its threshold, so that
+damage is forgotten in bounded time.
 """
 
 import functools

@@ -1,7 +1,7 @@
 """Which share of the succeeded payments could be judged at all? Proof about a chosen few proves nothing.
 
-The window is the larger of 24 hours (in whole hours, so up to 25) and the last 200 payments. Payments from before the first ack ever (`not_wired`)
-are in neither.
+The window is the larger of 24 hours (in whole hours, so up to 25) and the last 200 payments. Payments from before the
+first ack ever (`not_wired`) are in neither.
 """
 
 import msgspec

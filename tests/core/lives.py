@@ -4,11 +4,11 @@ import msgspec
 from hypothesis import strategies as st
 
 from sidecar.core.decide import decide
+from sidecar.core.gates import gates
 from sidecar.core.journeys import GIVE_UP_AFTER_MS
 from sidecar.core.observations import Climbed, Decision, Fell, IgnoreReason, Observation, PolicyAdopted, SkipReason
 from sidecar.core.policy import Mode, Policy, Rung, Stage
 from sidecar.core.serving import served
-from sidecar.core.gates import gates
 from tests.core.world import DAY, POLICY, SECOND, World
 
 T, S, P = Mode.TIMER_POLLING, Mode.PUSH_WITH_SAFETY_NET, Mode.PUSH_ONLY
@@ -37,7 +37,9 @@ POLICIES: tuple[Policy, ...] = (
     _QUICK,
     msgspec.structs.replace(_QUICK, on_time_within_ms=25 * SECOND),
     msgspec.structs.replace(_QUICK, ladder=_QUICK.ladder[:2], reach_ppm=500_000),
-    msgspec.structs.replace(_QUICK, ladder=(_QUICK.ladder[0], *_QUICK.ladder[3:]), unacceptable_reliability_ppm=790_000),
+    msgspec.structs.replace(
+        _QUICK, ladder=(_QUICK.ladder[0], *_QUICK.ladder[3:]), unacceptable_reliability_ppm=790_000
+    ),
     msgspec.structs.replace(_QUICK, stage=Stage.DISPATCHED, dry_run=True),
 )
 _LONGEST_MS = max(policy.missed_after_ms for policy in POLICIES) + GIVE_UP_AFTER_MS

@@ -22,7 +22,6 @@ def feed(stream: Stream, outcomes: str, of: Bank = DEFAULT) -> list[bool]:
     return latched
 
 
-# fmt: off
 @pytest.mark.parametrize(("p0_ppm", "unacceptable_ppm", "once_in", "failures"), [
     (990_000,     950_000,    100_000, 3),   # the default: an outage is noticed at the third payment
     (990_000,     950_000,        100, 2),
@@ -31,8 +30,7 @@ def feed(stream: Stream, outcomes: str, of: Bank = DEFAULT) -> list[bool]:
     (900_000,     800_000,    100_000, 6),
     (500_000,     400_000,    100_000, 21),
     (990_000,     1,          100_000, 3),
-])
-# fmt: on
+])  # fmt: skip
 def test_an_outage_raises_the_alarm_at_a_promised_failure(
     p0_ppm: int, unacceptable_ppm: int, once_in: int, failures: int
 ) -> None:
@@ -54,7 +52,6 @@ def test_the_default_policy_falls_at_the_third_missed_payment_exactly() -> None:
     assert latched == [False, False, True]
 
 
-# fmt: off
 @pytest.mark.parametrize(("unacceptable_ppm", "degrees"), [
     (950_000, (950_000, 800_000, 500_000, 100_000)),
     (800_000, (800_000, 500_000, 100_000)),
@@ -62,8 +59,7 @@ def test_the_default_policy_falls_at_the_third_missed_payment_exactly() -> None:
     (300_000, (300_000, 100_000)),
     (100_000, (100_000,)),
     (1,       (1,)),
-])
-# fmt: on
+])  # fmt: skip
 def test_there_is_one_cusum_for_each_degree_of_damage(unacceptable_ppm: int, degrees: tuple[int, ...]) -> None:
     """A degree that is milder than what the user calls unacceptable would alarm where nothing is wrong."""
     tested = bank(990_000, unacceptable_ppm, 100_000)

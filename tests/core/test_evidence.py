@@ -85,14 +85,12 @@ def test_all_epochs_together_spend_at_most_alpha() -> None:
     assert 0.00999 < spent <= 0.01
 
 
-# fmt: off
 @pytest.mark.parametrize(("epoch", "expected"), [
     (1, 0.009),
     (2, 0.0005),
     (3, 0.0005 / 3),
     (4, 0.0005 / 6),
-])
-# fmt: on
+])  # fmt: skip
 def test_every_epoch_has_less_to_spend(epoch: int, expected: float) -> None:
     """The design's own numbers: 0.9 alpha, then 0.1 alpha / (k (k-1))."""
     assert epoch_alpha(0.01, epoch) == pytest.approx(expected)
@@ -106,7 +104,6 @@ def test_a_clean_start_proves_within_fifteen_percent_of_what_information_allows(
     assert limit <= clean_needed(float(p0), 0, 0, alpha) <= 1.15 * limit
 
 
-# fmt: off
 @pytest.mark.parametrize(("p0", "good", "bad", "alpha", "needed"), [
     (0.99, 0,   0, 0.009,  487),
     (0.99, 486, 0, 0.009,    1),
@@ -114,8 +111,7 @@ def test_a_clean_start_proves_within_fifteen_percent_of_what_information_allows(
     (0.99, 488, 0, 0.009,    0),
     (0.99, 488, 1, 0.009,  493),
     (0.9,  0,   0, 0.045,   31),
-])
-# fmt: on
+])  # fmt: skip
 def test_it_says_how_many_more_clean_payments_it_needs(
     p0: float, good: int, bad: int, alpha: float, needed: int
 ) -> None:

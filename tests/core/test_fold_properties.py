@@ -82,9 +82,7 @@ def test_every_payment_ends_once(steps: list[Step]) -> None:
     life.live(steps)
     life.drain()
     payments = {
-        record.observation.payment_intent
-        for record in life.records
-        if isinstance(record.observation, PaymentSucceeded)
+        record.observation.payment_intent for record in life.records if isinstance(record.observation, PaymentSucceeded)
     }
     tally = life.state.tally
     assert sum(tally.outcomes.values()) + sum(tally.skipped.values()) == len(payments)
@@ -139,9 +137,9 @@ _payments = st.lists(
 )
 
 
-def timeline(payments: list[tuple[int, dict[Stage, int], list[SkipReason], IgnoreReason | None, int | None]]) -> (
-    list[tuple[int, Observation]]
-):
+def timeline(
+    payments: list[tuple[int, dict[Stage, int], list[SkipReason], IgnoreReason | None, int | None]],
+) -> list[tuple[int, Observation]]:
     """Return the facts about some payments with heartbeats between them, by their milliseconds."""
     facts: list[tuple[int, Observation]] = [
         (at_ms, Heartbeat(replica="a", beat=at_ms)) for at_ms in range(1000, 80_000, 2000)
@@ -150,9 +148,7 @@ def timeline(payments: list[tuple[int, dict[Stage, int], list[SkipReason], Ignor
         name = f"pi_{number}"
         if ignored is None:
             signed_s = None if waited_s is None else 5 + waited_s
-            facts.append(
-                (at_ms, PaymentSucceeded(payment_intent=name, event_id=name, created_s=5, signed_s=signed_s))
-            )
+            facts.append((at_ms, PaymentSucceeded(payment_intent=name, event_id=name, created_s=5, signed_s=signed_s)))
         else:
             facts.append((at_ms, PaymentIgnored(payment_intent=name, event_id=name, reason=ignored)))
         facts.extend(
@@ -234,7 +230,10 @@ _decisions = st.one_of(
 
 @given(lives, st.lists(_decisions, max_size=10), st.randoms(use_true_random=False), st.booleans())
 def test_no_order_of_facts_however_absurd_stops_the_fold(
-    steps: list[Step], decisions: list[Observation], shuffler: random.Random, is_without_policy: bool  # noqa: FBT001
+    steps: list[Step],
+    decisions: list[Observation],
+    shuffler: random.Random,
+    is_without_policy: bool,  # noqa: FBT001
 ) -> None:
     """A record that the fold cannot digest stops every replica at every start, for ever: it must digest them all."""
     life = Life()

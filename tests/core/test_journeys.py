@@ -12,7 +12,7 @@ from tests.core.world import POLICY, SECOND, World
 Steps = tuple[tuple[int, str], ...]
 
 
-def happen(world: World, what: str) -> None:
+def happen(world: World, what: str) -> None:  # noqa: C901 - a table of words
     """Let one step of a row happen to `pi` (and its user `u1`) now."""
     match what.split(": "):
         case ["pays"]:

@@ -258,4 +258,4 @@ def test_a_rung_that_may_not_soak_asks_for_no_heartbeat() -> None:
     world.wait(60 * SECOND)
     world.state.flag.soaked_ms = LAX.ladder[1].soak_ms - 1
     assert next_deadline(world.state) is None
-    assert START_MS < world.now_ms
+    assert world.now_ms > START_MS

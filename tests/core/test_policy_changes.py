@@ -1,12 +1,13 @@
 """Other rules from here on: which evidence stands, which alarms go on, and where the flag stands on another ladder."""
 
+import msgspec
 import pytest
 
 from sidecar.core.conclusions import FlagMoved, PolicyChanged
 from sidecar.core.policy import PPM, Mode, Policy, Rung, Stage
 from sidecar.core.serving import Reason, served
 from sidecar.core.streams import STREAMS, bank_of
-from tests.core.world import HOUR, LAX, MINUTE, POLICY, SECOND, World, msgspec, on
+from tests.core.world import HOUR, LAX, MINUTE, POLICY, SECOND, World, on
 
 T, S, P = Mode.TIMER_POLLING, Mode.PUSH_WITH_SAFETY_NET, Mode.PUSH_ONLY
 TENTH, HALF, ALL = PPM // 10, PPM // 2, PPM
