@@ -63,6 +63,7 @@ class Operator:
         return [
             web.get("/api/status", self.get_status),
             web.get("/api/gates", self.get_gates),
+            web.get("/api/decisions", self.get_decisions),
             *(web.post(f"/api/{act}", self._doing(act)) for act in Act),
         ]
 
@@ -73,6 +74,10 @@ class Operator:
     async def get_gates(self, _: web.Request) -> web.Response:
         """Answer with the gates of the next rung."""
         return _json(self._status().gates)
+
+    async def get_decisions(self, _: web.Request) -> web.Response:
+        """Answer with the last moves of the flag, oldest first."""
+        return _json(self._state.moves)
 
     def _doing(self, act: Act) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def do(request: web.Request) -> web.Response:

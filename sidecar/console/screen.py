@@ -15,6 +15,9 @@ def print_status(console: Console, status: Status) -> None:
     console.print(f"[bold]{status.flag}[/] in {status.environment}: [bold]{served.mode}[/] ({served.reason})")
     held = f"rung {status.rung} of {len(status.ladder) - 1}: {rung_name(status.ladder[status.rung])}"
     console.print(f"  {held}, held for {duration(status.now_ms - status.since_ms)}")
+    for move in status.moves[:-4:-1]:
+        ago = duration(max(0, status.now_ms - move.at_ms))
+        console.print(f"  {ago} ago: rung {move.from_rung} → {move.to_rung}, {move.cause}: {escape(move.detail)}")
     for line in _trouble(status):
         console.print(f"  [yellow]![/] {escape(line)}")
     console.print()

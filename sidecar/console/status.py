@@ -11,7 +11,7 @@ from sidecar.core.gates import Gate, gates
 from sidecar.core.observations import IgnoreReason
 from sidecar.core.policy import Rung
 from sidecar.core.serving import Served
-from sidecar.core.state import Approval, Hold, Outcome, State, Unmeasured
+from sidecar.core.state import Approval, Hold, Move, Outcome, State, Unmeasured
 from sidecar.core.streams import STREAMS, alpha_of
 
 
@@ -49,6 +49,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     hold: Hold | None
     approval: Approval | None
     cooldown_until_ms: int
+    moves: tuple[Move, ...]
+    """The last moves of the flag, oldest first."""
     verdict: str
     """What the controller would do now, and why: `stay: soak`."""
     gates: tuple[Gate, ...]
@@ -84,6 +86,7 @@ def status_of(state: State, *, serve: Callable[[], Served], lease_remaining_s: f
         hold=state.flag.hold,
         approval=state.flag.approval,
         cooldown_until_ms=state.flag.cooldown_until_ms,
+        moves=tuple(state.moves),
         verdict=f"{verdict.action}: {verdict.reason}" if verdict.action is Action.STAY else verdict.action,
         gates=gates(state),
         streams=tuple(_streams(state)),

@@ -22,6 +22,9 @@ class Coverage(msgspec.Struct, kw_only=True):
     """(hour since the epoch of Unix time, judged, unmeasured), oldest first; at most 25."""
     last: list[bool] = []
     """Whether each of the last payments was judged, oldest first; at most 200."""
+    judged: int = 0
+    total: int = 0
+    """The sums of `hours`, kept because they are asked for with every record."""
 
     def add(self, *, is_judged: bool, at_ms: int) -> None:
         """Count one payment."""
@@ -32,6 +35,8 @@ class Coverage(msgspec.Struct, kw_only=True):
             self.hours[-1] = (hour, judged_before + judged, unmeasured_before + unmeasured)
         else:
             self.hours.append((hour, judged, unmeasured))
+        self.judged += judged
+        self.total += 1
         self.last.append(is_judged)
         if len(self.last) > _LAST_MAX:
             del self.last[0]
@@ -42,14 +47,14 @@ class Coverage(msgspec.Struct, kw_only=True):
         if not self.hours or self.hours[0][0] >= oldest:
             return False
         self.hours = [hour for hour in self.hours if hour[0] >= oldest]
+        self.judged = sum(hour[1] for hour in self.hours)
+        self.total = self.judged + sum(hour[2] for hour in self.hours)
         return True
 
     def counts(self) -> tuple[int, int]:
         """Return (judged, all) payments in the window."""
-        judged = sum(hour[1] for hour in self.hours)
-        total = judged + sum(hour[2] for hour in self.hours)
-        if total >= len(self.last):
-            return judged, total
+        if self.total >= len(self.last):
+            return self.judged, self.total
         return sum(self.last), len(self.last)
 
     def share_ppm(self) -> int | None:

@@ -7,7 +7,7 @@ that decide at once cannot climb twice, and a late one cannot undo a hold. A fal
 from sidecar.core.conclusions import ClimbIgnored, Conclusion, EpochBegan, FlagMoved
 from sidecar.core.observations import Approved, Climbed, EpochRenewed, FallCause, Fell, Held, RolledBack
 from sidecar.core.policy import Policy, Rung
-from sidecar.core.state import Approval, Hold, State
+from sidecar.core.state import MOVES_MAX, Approval, Hold, Move, State
 from sidecar.core.streams import Stream, bank_of, begin_epoch, is_calm, row_of
 
 APPROVAL_LASTS_MS = 7 * 24 * 3_600_000
@@ -151,6 +151,8 @@ def _move(
     state.tally.moves[key] = state.tally.moves.get(key, 0) + 1
     flag.version += 1
     flag.guard_version += 1
+    move = Move(at_ms=state.now_ms, seq=state.seq, from_rung=flag.rung, to_rung=to_rung, cause=cause, detail=detail)
+    state.moves = [*state.moves[1 - MOVES_MAX :], move]
     out.append(
         FlagMoved(
             from_rung=flag.rung,

@@ -17,6 +17,9 @@ FOLD_VERSION = 1
 """Goes up whenever the same journal would give another state."""
 
 
+MOVES_MAX = 50
+
+
 class Outcome(enum.StrEnum):
     """How a payment ended."""
 
@@ -138,6 +141,18 @@ class Sight(msgspec.Struct, kw_only=True):
     """Payments in a row that were unmeasured through our own fault."""
 
 
+class Move(msgspec.Struct, frozen=True, kw_only=True):
+    """One move of the flag, as it is told to people."""
+
+    at_ms: int
+    seq: int
+    """Its record in the journal."""
+    from_rung: int
+    to_rung: int
+    cause: str
+    detail: str
+
+
 class Latency(msgspec.Struct, kw_only=True):
     """A histogram of webhook to deciding ack."""
 
@@ -197,6 +212,8 @@ class State(msgspec.Struct, kw_only=True):
     streams: dict[str, Stream] = msgspec.field(default_factory=lambda: {row.name: Stream() for row in STREAMS})
     coverage: Coverage = msgspec.field(default_factory=Coverage)
     flag: Flag = msgspec.field(default_factory=Flag)
+    moves: list[Move] = []
+    """The last moves of the flag, oldest first; at most `MOVES_MAX`. All of them are in the journal."""
     sight: Sight = msgspec.field(default_factory=Sight)
     tally: Tally = msgspec.field(default_factory=Tally)
 

@@ -128,7 +128,7 @@ def test_an_alarm_ends_only_after_it_has_made_the_flag_fall(*, can_end: bool, ex
 
 
 def test_exactly_half_of_the_threshold_is_not_calm() -> None:
-    """"Below half" is strict; on the boundary the safer answer is no."""
+    """Below half means below: on the boundary the safer answer is no."""
     cusum = DEFAULT.alarms[0]
     assert not cusum.is_calm(-(-cusum.threshold // 2))
     assert cusum.is_calm((cusum.threshold - 1) // 2)

@@ -9,7 +9,7 @@ from sidecar.core.fold import next_deadline
 from sidecar.core.policy import Mode
 from sidecar.core.serving import Reason, served
 from sidecar.core.sight import RestReason, rest_reason
-from tests.core.world import DAY, HOUR, LAX, MINUTE, SECOND, START_MS, World, on
+from tests.core.world import DAY, HOUR, LAX, MINUTE, SECOND, World, on
 
 LEASE = LAX.lease_ms
 
@@ -181,10 +181,9 @@ FLOORS = [
 def test_the_flag_rests_where_too_few_payments_can_be_judged(judged: int, unmeasured: int, *, expected: bool) -> None:
     """Proof about the few that can be judged says nothing about the many that cannot."""
     world = on(1)
+    world.state.coverage = Coverage()
     for is_judged in [True] * judged + [False] * unmeasured:
-        world.state.coverage.last.append(is_judged)
-    world.state.coverage.last = world.state.coverage.last[-judged - unmeasured :]
-    world.state.coverage.hours = [(START_MS // HOUR, judged, unmeasured)]
+        world.state.coverage.add(is_judged=is_judged, at_ms=world.now_ms)
     assert resting(world) is (RestReason.COVERAGE if expected else None)
 
 
