@@ -133,7 +133,7 @@ class Sidecar:
         """
         await self.follower.catch_up()
         await self._journal.append(Started(replica=self._replica, version=__version__))
-        await self.follower.catch_up()
+        await self.follower.follow()
         state = self._state
         if state.policy_hash == self._policy_hash:
             return
@@ -156,7 +156,7 @@ class Sidecar:
                 reason=word.reason,
             )
         )
-        await self.follower.catch_up()
+        await self.follower.follow()
 
     def listeners(self) -> dict[str, Listener]:
         """Return the listeners, by the names of their addresses in the configuration."""

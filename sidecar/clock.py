@@ -1,6 +1,7 @@
 """The only file that asks the operating system for the time."""
 
 import time
+from collections.abc import Callable
 
 
 def wall_ms() -> int:
@@ -32,7 +33,9 @@ class AnchoredClock:
 class JumpWatch:
     """Notices when the wall clock and the monotonic clock move apart: a step of the time, or a suspended machine."""
 
-    def __init__(self) -> None:
+    def __init__(self, wall_ms: Callable[[], int] = wall_ms, monotonic_s: Callable[[], float] = monotonic_s) -> None:
+        self._wall_ms = wall_ms
+        self._monotonic_s = monotonic_s
         self._offset_ms = self._read()
 
     def moved_ms(self) -> int:
@@ -40,6 +43,5 @@ class JumpWatch:
         before, self._offset_ms = self._offset_ms, self._read()
         return self._offset_ms - before
 
-    @staticmethod
-    def _read() -> int:
-        return wall_ms() - int(monotonic_s() * 1000)
+    def _read(self) -> int:
+        return self._wall_ms() - int(self._monotonic_s() * 1000)

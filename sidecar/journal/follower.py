@@ -31,20 +31,22 @@ class Follower:
         while records := await self._journal.read(self._state.seq, _READ_MAX):
             for record in records:
                 fold(self._state, record)
-            await asyncio.sleep(0)
+
+    async def follow(self) -> bool:
+        """Fold what is new and tell of it; return whether there was any. Raises `SidecarError` like `catch_up`."""
+        records = await self._journal.read(self._state.seq, _READ_MAX)
+        for record in records:
+            conclusions = fold(self._state, record)
+            for listener in self._listeners:
+                listener(record, conclusions)
+        return bool(records)
 
     async def run(self) -> NoReturn:
         """Fold what comes, for ever. While the journal does not answer, nothing moves, and the lease lapses."""
         while True:
             try:
-                records = await self._journal.read(self._state.seq, _READ_MAX)
-                if not records:
+                if not await self.follow():
                     await self._journal.wait(self._state.seq)
             except SidecarError as error:
                 structlog.get_logger().warning("journal.failed", code=error.code.value, message=error.message)
                 await asyncio.sleep(_RETRY_S)
-                continue
-            for record in records:
-                conclusions = fold(self._state, record)
-                for listener in self._listeners:
-                    listener(record, conclusions)
