@@ -18,7 +18,7 @@ run: $(VENV)/.run ## Set up, and start the sidecar in a small world of sample pa
 	@$(BIN)/sidecar demo
 
 test: check .tools/promtool ## Set up, check the code, and run every test
-	@PATH="$(CURDIR)/.tools:$$PATH" $(BIN)/pytest -n 2 --dist loadfile
+	@$(BIN)/pytest -n 2
 
 check: $(VENV)/.dev ## Format, lint, types, import contracts
 	@$(BIN)/ruff format --check --quiet .

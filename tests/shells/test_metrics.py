@@ -1,13 +1,17 @@
 """`/metrics`: lint-clean, complete from the first scrape, and read from the state."""
 
 import asyncio
+import os
+import shutil
 import subprocess
+from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from sidecar.metrics import TABLE
 from tests.shells.running import event, running
 
+TOOLS = Path(__file__).parents[2] / ".tools"
 CONTRACT = {
     "reverb_sidecar_payment_outcomes",
     "reverb_sidecar_webhook_to_broadcast_seconds",
@@ -27,7 +31,9 @@ async def test_promtool_finds_nothing_to_complain_about() -> None:
     async with running() as sidecar:
         await sidecar.deliver(event())
         text = await sidecar.metrics()
-    command = ["promtool", "check", "metrics"]
+    promtool = shutil.which("promtool", path=f"{TOOLS}{os.pathsep}{os.environ['PATH']}")
+    assert promtool is not None, "promtool is missing: `make .tools/promtool` fetches it"
+    command = [promtool, "check", "metrics"]
     checked = await asyncio.to_thread(
         subprocess.run, command, input=text, capture_output=True, text=True, check=False, timeout=30
     )
