@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from sidecar.core import evidence, sight
+from sidecar.core import evidence
 from sidecar.core.comparison import Comparison, comparison
 from sidecar.core.decide import Action, decide
 from sidecar.core.gates import Gate, gates
@@ -69,7 +69,6 @@ def status_of(state: State, *, serve: Callable[[], Served], lease_remaining_s: f
     policy = state.policy
     assert policy is not None  # noqa: S101 - listeners start after the policy was adopted
     verdict = decide(state, "status")
-    rest = sight.rest_reason(state, policy)
     judged, succeeded = state.coverage.counts()
     return Status(
         environment=policy.environment,
@@ -81,7 +80,7 @@ def status_of(state: State, *, serve: Callable[[], Served], lease_remaining_s: f
         ladder=policy.ladder,
         since_ms=state.flag.since_ms,
         version=state.flag.version,
-        resting=rest,
+        resting=state.sight.rest,
         alarms=tuple(name for name, stream in state.streams.items() if stream.is_latched),
         hold=state.flag.hold,
         approval=state.flag.approval,

@@ -46,11 +46,10 @@ def fold(state: State, record: Record) -> list[Conclusion]:
     if policy is None:
         _begin(state, record, out)
         return out
-    was_resting = sight.rest_reason(state, policy)
     alarmed = _alarmed(state)
-    _let_time_pass(state, policy, record, out, is_seeing=was_resting is None and not alarmed)
+    _let_time_pass(state, policy, record, out, is_seeing=state.sight.rest is None and not alarmed)
     _apply(state, policy, record, out)
-    _tell_changes(state, was_resting, alarmed, out)
+    _tell_changes(state, alarmed, out)
     return out
 
 
@@ -67,7 +66,7 @@ def next_deadline(state: State) -> int | None:
         times.append(state.now_ms)
     times.extend(at_ms for at_ms in (flag.cooldown_until_ms, state.sight.recover_until_ms) if at_ms > state.now_ms)
     to_soak_ms = policy.ladder[flag.rung].soak_ms - flag.soaked_ms
-    is_soaking = sight.rest_reason(state, policy) is None and not _alarmed(state)
+    is_soaking = state.sight.rest is None and not _alarmed(state)
     if to_soak_ms > 0 and state.next_rung is not None and is_soaking:
         times.append(state.now_ms + to_soak_ms)
     return min(times, default=None)
@@ -161,9 +160,7 @@ def _rebank(state: State, before: Policy, policy: Policy) -> None:
             stream.recent = bank.recent.threshold if stream.is_latched else 0
 
 
-def _tell_changes(
-    state: State, was_resting: sight.RestReason | None, alarmed: list[str], out: list[Conclusion]
-) -> None:
+def _tell_changes(state: State, alarmed: list[str], out: list[Conclusion]) -> None:
     if state.policy is None:
         return
     for name, stream in state.streams.items():
@@ -172,7 +169,8 @@ def _tell_changes(
             out.append(AlarmRaised(stream=name))
         elif not stream.is_latched and name in alarmed:
             out.append(AlarmEnded(stream=name))
-    rest = sight.rest_reason(state, state.policy)
+    was_resting, rest = state.sight.rest, sight.rest_reason(state, state.policy)
+    state.sight.rest = rest
     if rest is not None and was_resting is None:
         state.flag.guard_version += 1
         out.append(RestBegan(reason=rest))

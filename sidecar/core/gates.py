@@ -9,9 +9,9 @@ from typing import assert_never
 
 import msgspec
 
-from sidecar.core import evidence, sight
+from sidecar.core import evidence
 from sidecar.core.policy import PPM, Mode, Policy, Rung, Stage
-from sidecar.core.state import State
+from sidecar.core.state import RestReason, State
 from sidecar.core.streams import PAYMENTS, STREAMS, Stream, StreamRow, alpha_of, bank_of
 
 
@@ -77,17 +77,17 @@ def _clean_to_calm(stream: Stream, row: StreamRow, policy: Policy) -> int:
 
 
 def _rest(state: State, policy: Policy, _: Rung) -> Gate:
-    reason = sight.rest_reason(state, policy)
+    reason = state.sight.rest
     needs, expected_ms = "", None
     match reason:
         case None:
             pass
-        case sight.RestReason.RECOVERING:
+        case RestReason.RECOVERING:
             needs = "to see without a gap for a while after a blindness"
             expected_ms = max(state.now_ms, state.sight.recover_until_ms)
-        case sight.RestReason.COVERAGE:
+        case RestReason.COVERAGE:
             needs = f"at least {_percent(policy.coverage_floor_ppm)} of the payments to be judgeable"
-        case sight.RestReason.UNMEASURED:
+        case RestReason.UNMEASURED:
             needs = "one payment that can be judged"
         case _:
             assert_never(reason)

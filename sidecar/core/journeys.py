@@ -138,7 +138,7 @@ def due(state: State, policy: Policy, out: Conclusions) -> None:
             continue
         match what:
             case "judge" if journey.is_pending:
-                state.awaiting.append(payment_intent)
+                state.awaiting[payment_intent] = None
                 _plan(state, due_ms + GIVE_UP_AFTER_MS, _GIVE_UP, journey)
             case "give_up" if journey.is_pending and payment_intent in state.awaiting:
                 _give_up(state, journey, out)
@@ -152,7 +152,7 @@ def due(state: State, policy: Policy, out: Conclusions) -> None:
 
 def judge_awaiting(state: State, policy: Policy, out: Conclusions) -> None:
     """Judge every payment past its deadline: a heartbeat has just proven that we could see."""
-    awaiting, state.awaiting = state.awaiting, []
+    awaiting, state.awaiting = state.awaiting, {}
     for payment_intent in awaiting:
         journey = state.journeys[payment_intent]
         deadline_ms = _deadline_ms(policy, journey)
@@ -271,8 +271,7 @@ def _leave_unmeasured(state: State, journey: Journey, reason: Unmeasured, out: C
 
 def _give_up(state: State, journey: Journey, out: Conclusions) -> None:
     """Stop waiting for a proof that we could see how it ended."""
-    if journey.payment_intent in state.awaiting:
-        state.awaiting.remove(journey.payment_intent)
+    state.awaiting.pop(journey.payment_intent, None)
     _leave_unmeasured(state, journey, Unmeasured.CUT_OFF, out)
 
 

@@ -5,7 +5,6 @@ import hashlib
 
 import msgspec
 
-from sidecar.core import sight
 from sidecar.core.policy import PPM, Mode
 from sidecar.core.state import State
 
@@ -46,7 +45,7 @@ def served(state: State, bucket_ppm: int | None) -> Served:
         return _timers(Reason.DRY_RUN)
     if any(stream.is_latched for stream in state.streams.values()):
         return _timers(Reason.ALARM)
-    if sight.rest_reason(state, policy) is not None:
+    if state.sight.rest is not None:
         return _timers(Reason.RESTING)
     for rung in reversed(policy.ladder[1 : flag.rung + 1]):
         if rung.share_ppm == PPM or (bucket_ppm is not None and bucket_ppm < rung.share_ppm):

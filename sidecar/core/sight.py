@@ -4,26 +4,13 @@ Up to one lease of blindness costs one heartbeat. Longer: timers until we have s
 Over 24 hours: the bottom rung and a new epoch. What Reverb does wrong is no blindness; that is what we are here to see.
 """
 
-import enum
-
 from sidecar.core import coverage
 from sidecar.core.policy import Policy
-from sidecar.core.state import State
+from sidecar.core.state import RestReason, State
 
 BLIND_TOO_LONG_MS = 24 * 3_600_000
 STREAK_MAX = 5
 """Payments in a row that were unmeasured through our own fault, from which the flag rests."""
-
-
-class RestReason(enum.StrEnum):
-    """Why the flag rests."""
-
-    RECOVERING = "recovering"
-    """We were blind, and have not seen for long enough since."""
-    COVERAGE = "coverage"
-    """Too few payments can be judged."""
-    UNMEASURED = "unmeasured"
-    """Several payments in a row could not be judged, through our own fault."""
 
 
 def lose(state: State, policy: Policy, blind_ms: int) -> None:

@@ -49,6 +49,17 @@ class Unmeasured(enum.StrEnum):
     """Broadcasts do not name payments, and this payment does not name its user."""
 
 
+class RestReason(enum.StrEnum):
+    """Why the flag rests."""
+
+    RECOVERING = "recovering"
+    """We were blind, and have not seen for long enough since."""
+    COVERAGE = "coverage"
+    """Too few payments can be judged."""
+    UNMEASURED = "unmeasured"
+    """Several payments in a row could not be judged, through our own fault."""
+
+
 OUR_FAULT = frozenset({Unmeasured.STOPPED, Unmeasured.CUT_OFF, Unmeasured.CLOCK_JUMPED})
 """Reasons that a run of which makes the flag rest."""
 
@@ -137,6 +148,8 @@ class Sight(msgspec.Struct, kw_only=True):
     """After a long blindness: timers until then."""
     is_fall_due: bool = False
     """We were blind for so long that old proof is worth nothing."""
+    rest: RestReason | None = RestReason.RECOVERING
+    """Why the flag rests; None: it does not. As of the last record (`core.sight.rest_reason`)."""
     streak: int = 0
     """Payments in a row that were unmeasured through our own fault."""
 
@@ -202,7 +215,7 @@ class State(msgspec.Struct, kw_only=True):
     """Open payments per user, oldest first; for acks that name no payment."""
     agenda: list[tuple[int, int, str, str]] = []
     """A heap of (due_ms, seq, what, payment_intent)."""
-    awaiting: list[str] = []
+    awaiting: dict[str, None] = {}
     """Payments past their deadline that wait for a proof of liveness."""
     waiting_acks: int = 0
     """Journeys of which only acks are known."""

@@ -108,7 +108,6 @@ class Life(World):
         state = self.state
         open_journeys = state.journeys
         assert all(open_journeys[name].is_pending for name in state.awaiting)
-        assert len(set(state.awaiting)) == len(state.awaiting)
         assert {name for names in state.by_user.values() for name in names} <= set(open_journeys)
         assert all(state.by_user.values())
         unknown = [one for one in open_journeys.values() if one.arrived_ms is None and one.ignored is None]

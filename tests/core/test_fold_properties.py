@@ -72,7 +72,7 @@ def test_when_all_payments_have_ended_nothing_is_kept_of_them(steps: list[Step])
     life.live(steps)
     life.drain()
     state = life.state
-    assert (state.journeys, state.agenda, state.awaiting, state.by_user, state.waiting_acks) == ({}, [], [], {}, 0)
+    assert (state.journeys, state.agenda, state.awaiting, state.by_user, state.waiting_acks) == ({}, [], {}, {}, 0)
 
 
 @given(lives)

@@ -8,7 +8,8 @@ from sidecar.core.coverage import Coverage
 from sidecar.core.fold import next_deadline
 from sidecar.core.policy import Mode
 from sidecar.core.serving import Reason, served
-from sidecar.core.sight import RestReason, rest_reason
+from sidecar.core.sight import rest_reason
+from sidecar.core.state import RestReason
 from tests.core.world import DAY, HOUR, LAX, MINUTE, SECOND, World, on
 
 LEASE = LAX.lease_ms
