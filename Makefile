@@ -15,7 +15,7 @@ help: ## Say what there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/.run ## Set up, and start the sidecar in a small world of sample payments
-	@$(BIN)/sidecar demo
+	@$(BIN)/sidecar demo $(DEMO)
 
 test: check .tools/promtool ## Set up, check the code, and run every test
 	@$(BIN)/pytest -n 2

@@ -1,7 +1,7 @@
 """The composition root: configuration → objects → actors in one `TaskGroup`. Nothing else knows how it all fits."""
 
 import asyncio
-import os
+import secrets as random_secrets
 import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -55,17 +55,23 @@ async def run(
     *,
     adoption: Adoption | None = None,
     started: Callable[[Urls], None] = lambda _: None,
+    dropped_lines: Callable[[], int] = lambda: 0,
 ) -> None:
     """Run a sidecar until it is cancelled. Raises `SidecarError` if it cannot start."""
     async with AsyncExitStack() as stack:
         journal = await stack.enter_async_context(_journal(config))
-        sidecar = Sidecar(config, secrets, journal)
+        sidecar = Sidecar(config, secrets, journal, dropped_lines)
+        listeners = sidecar.listeners()
+        stack.push_async_callback(_stop, listeners)
+        urls = _bind(listeners)  # before anything is written: a start that fails must leave no trace
         await sidecar.begin(adoption)
-        urls = await _listen(stack, sidecar.listeners())
-        structlog.get_logger().info("sidecar.started", version=__version__, **msgspec.structs.asdict(urls))
+        stack.callback(sidecar.lease.revoke)  # so that nobody is told push by a process that no longer follows
         async with asyncio.TaskGroup() as group:
             group.create_task(sidecar.follower.run(), name="follower")
             group.create_task(sidecar.controller.run(), name="controller")
+            for listener in listeners.values():
+                await listener.start()
+            structlog.get_logger().info("sidecar.started", version=__version__, **msgspec.structs.asdict(urls))
             started(urls)
 
 
@@ -78,11 +84,12 @@ async def _journal(config: Config) -> AsyncIterator[Journal]:
         await journal.close()
 
 
-async def _listen(stack: AsyncExitStack, listeners: dict[str, Listener]) -> Urls:
-    urls = {}
-    for name, listener in listeners.items():
-        urls[name] = await listener.start()
-        stack.push_async_callback(listener.stop)
+async def _stop(listeners: dict[str, Listener]) -> None:
+    await asyncio.gather(*(listener.stop() for listener in listeners.values()))
+
+
+def _bind(listeners: dict[str, Listener]) -> Urls:
+    urls = {name: listener.bind() for name, listener in listeners.items()}
     return Urls(
         public=urls["public"], operator=urls["operator"], metrics=f"{urls.get('metrics', urls['operator'])}/metrics"
     )
@@ -91,19 +98,20 @@ async def _listen(stack: AsyncExitStack, listeners: dict[str, Listener]) -> Urls
 class Sidecar:
     """The objects of one sidecar, wired together around one journal and one state."""
 
-    def __init__(self, config: Config, secrets: Secrets, journal: Journal) -> None:
+    def __init__(self, config: Config, secrets: Secrets, journal: Journal, dropped_lines: Callable[[], int]) -> None:
         self._config = config
         self._secrets = secrets
         self._journal = journal
+        self._dropped_lines = dropped_lines
         self._policy = policy_of(config)
         self._policy_hash = policy_hash(self._policy)
         self._state = State()
         self._webhooks: Counter[str] = Counter()
         self._ack_requests: Counter[str] = Counter()
-        replica = f"{socket.gethostname()}-{os.getpid()}"
+        replica = f"{socket.gethostname()}-{random_secrets.token_hex(4)}"  # new with each start
         self._replica = replica
         lease_ms = self._policy.lease_ms
-        lease = Lease(replica)
+        lease = self.lease = Lease(replica)
         self._answers = Answers(
             self._state,
             lease,
@@ -202,6 +210,7 @@ class Sidecar:
             state=self._state,
             served_mode=lambda: self._served().mode,
             lease_remaining_s=lambda: self._answers.lease_remaining_s(clock.monotonic_s()),
+            dropped_lines=self._dropped_lines,
             webhooks=self._webhooks,
             ack_requests=self._ack_requests,
             webhook_results=tuple(WebhookResult),

@@ -16,7 +16,7 @@ import uvloop
 from rich.console import Console
 
 from sidecar import __version__, app, demo, logs
-from sidecar.config import Config, ConfigInvalid, Role, policy_of, read_config, read_secrets
+from sidecar.config import Config, ConfigInvalid, policy_of, read_config, read_secrets
 from sidecar.console import screen
 from sidecar.console.operator import Act, ActDone, ActRequest
 from sidecar.console.status import Status
@@ -25,6 +25,7 @@ from sidecar.ports import SidecarError
 
 DEFAULT_CONFIG = Path("config/sidecar.yaml")
 _TIMEOUT_S = 10.0
+_NO = 1
 _CANNOT_KNOW = 2
 
 cli = typer.Typer(
@@ -49,13 +50,21 @@ def main() -> None:
         cli()
     except SidecarError as error:
         _fail(error.message)
+    except UnicodeEncodeError:
+        _fail("an argument is not text in UTF-8")
     except KeyboardInterrupt:
         sys.exit(130)
 
 
-def _fail(message: str) -> NoReturn:
+def _fail(message: str, code: int = _CANNOT_KNOW) -> NoReturn:
     Console(stderr=True, highlight=False, soft_wrap=True).print(message, style="red", markup=False)
-    sys.exit(_CANNOT_KNOW)
+    sys.exit(code)
+
+
+def _read(path: Path) -> Config:
+    if not path.exists():
+        _fail(f"{path}: there is no such file; name the configuration with --config or SIDECAR_CONFIG")
+    return read_config(path)
 
 
 @cli.callback(invoke_without_command=True)
@@ -80,11 +89,11 @@ def run(
     """Run the sidecar until it gets SIGTERM or Ctrl-C."""
     if adopt_policy != bool(reason):
         _fail("--adopt-policy and --reason go together: the reason stands in the record")
-    read = read_config(config)
+    read = _read(config)
     secrets = read_secrets(os.environ, read)
-    logs.configure(as_json=not sys.stdout.isatty())
-    adoption = app.Adoption(actor=os.environ.get("USER", "operator"), reason=reason) if adopt_policy else None
-    _until_stopped(lambda: app.run(read, secrets, adoption=adoption))
+    lines = logs.configure(as_json=not sys.stdout.isatty())
+    adoption = app.Adoption(actor=os.environ.get("USER") or "operator", reason=reason) if adopt_policy else None
+    _until_stopped(lambda: app.run(read, secrets, adoption=adoption, dropped_lines=lambda: lines.dropped), lines)
 
 
 @cli.command(name="demo")
@@ -94,17 +103,19 @@ def run_demo(
     switch_port: Annotated[int, typer.Option("--switch-port", help="Of the switch that breaks the acks.")] = 8702,
 ) -> None:
     """Run the sidecar with sample payments, a policy for impatient people, and a switch to break the acks."""
-    logs.configure(as_json=False)
-    _until_stopped(lambda: demo.run(public_port=port, operator_port=operator_port, switch_port=switch_port))
+    lines = logs.configure(as_json=False)
+    command = f"{sys.argv[0]}" if Path(sys.argv[0]).name == "sidecar" else f"{sys.executable} -m sidecar"
+    ports = demo.Ports(public=port, operator=operator_port, switch=switch_port)
+    _until_stopped(lambda: demo.run(ports, command=command), lines)
 
 
-def _until_stopped(start: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run until it ends by itself, or until SIGTERM or SIGINT asks it to end in good order."""
+def _until_stopped(start: Callable[[], Coroutine[Any, Any, None]], lines: logs.Lines) -> None:
+    """Run until it ends by itself, or until SIGTERM, SIGINT or SIGHUP asks it to end in good order."""
 
     async def until_stopped() -> None:
         task = asyncio.ensure_future(start())
         loop = asyncio.get_running_loop()
-        for stop in (signal.SIGTERM, signal.SIGINT):
+        for stop in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(stop, task.cancel)
         try:
             await task
@@ -116,8 +127,11 @@ def _until_stopped(start: Callable[[], Coroutine[Any, Any, None]]) -> None:
                 raise
             raise _first(ours) from group
 
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(until_stopped())
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(until_stopped())
+    finally:
+        lines.close()
 
 
 def _first(group: BaseExceptionGroup[SidecarError]) -> SidecarError:
@@ -129,7 +143,7 @@ def _first(group: BaseExceptionGroup[SidecarError]) -> SidecarError:
 def check(config: ConfigFile = DEFAULT_CONFIG, *, as_json: AsJson = False) -> None:
     """Check the configuration and the secrets, and say each mistake with its place."""
     try:
-        read = read_config(config)
+        read = _read(config)
     except ConfigInvalid as error:
         if as_json:
             typer.echo(msgspec.json.encode({"ok": False, "problems": error.problems}).decode())
@@ -156,7 +170,7 @@ def check(config: ConfigFile = DEFAULT_CONFIG, *, as_json: AsJson = False) -> No
 @cli.command()
 def status(config: ConfigFile = DEFAULT_CONFIG, *, as_json: AsJson = False) -> None:
     """Say what is served now, what the next rung still needs, and what was measured."""
-    body = asyncio.run(_ask(read_config(config), "GET", "/api/status"))
+    body = asyncio.run(_ask(_read(config), "GET", "/api/status"))
     if as_json:
         typer.echo(body.decode())
     else:
@@ -164,7 +178,7 @@ def status(config: ConfigFile = DEFAULT_CONFIG, *, as_json: AsJson = False) -> N
 
 
 def _act(act: Act, config: Path, reason: str, *, as_json: bool) -> None:
-    body = asyncio.run(_ask(read_config(config), "POST", f"/api/{act}", ActRequest(reason=reason), token=_token()))
+    body = asyncio.run(_ask(_read(config), "POST", f"/api/{act}", ActRequest(reason=reason), token=_token()))
     if as_json:
         typer.echo(body.decode())
     else:
@@ -203,15 +217,19 @@ def reset(reason: Reason, config: ConfigFile = DEFAULT_CONFIG, *, as_json: AsJso
 
 
 def _token() -> str:
-    """Return the operator's token from the environment: `SIDECAR_TOKEN`, or the first that may operate."""
-    own = os.environ.get("SIDECAR_TOKEN", "")
-    if own:
-        return own
-    for entry in os.environ.get("SIDECAR_OPERATOR_TOKENS", "").split(","):
-        name_role_token = entry.strip().split(":", 2)
-        if len(name_role_token) == len(("name", "role", "token")) and name_role_token[1] == Role.OPERATE:
-            return name_role_token[2]
-    _fail("acting needs a token: set SIDECAR_TOKEN to one of the sidecar's SIDECAR_OPERATOR_TOKENS with role operate")
+    """Return the caller's own token, so that an act stands in the record under the right name."""
+    token = os.environ.get("SIDECAR_TOKEN", "")
+    path = os.environ.get("SIDECAR_TOKEN_FILE", "")
+    if path and not token:
+        try:
+            token = Path(path).read_text().strip()
+        except (OSError, UnicodeDecodeError) as error:
+            _fail(f"SIDECAR_TOKEN_FILE: {path} cannot be read ({type(error).__name__})")
+    if not token.isascii() or not token.isprintable():
+        _fail("SIDECAR_TOKEN has characters that no token has")
+    if not token:
+        _fail("acting needs your token: set SIDECAR_TOKEN, or SIDECAR_TOKEN_FILE, to one with the role `operate`")
+    return token
 
 
 async def _ask(config: Config, method: str, path: str, body: object = None, *, token: str = "") -> bytes:
@@ -229,7 +247,8 @@ async def _ask(config: Config, method: str, path: str, body: object = None, *, t
         ):
             answer = await response.read()
             if response.status != HTTPStatus.OK:
-                _fail(_message(answer, response.status))
+                is_no = response.status == HTTPStatus.CONFLICT
+                _fail(_message(answer, response.status), _NO if is_no else _CANNOT_KNOW)
             return answer
     except (aiohttp.ClientError, TimeoutError) as error:
         _fail(

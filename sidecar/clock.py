@@ -9,9 +9,13 @@ def wall_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+_NEVER_BACK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+"""Where the system has it, the clock that also counts while the machine sleeps: a lease must not outlive a suspend."""
+
+
 def monotonic_s() -> float:
     """Return seconds since an arbitrary instant, which never go back; for durations within this process."""
-    return time.monotonic()
+    return time.clock_gettime(_NEVER_BACK)
 
 
 class AnchoredClock:
@@ -31,7 +35,7 @@ class AnchoredClock:
 
 
 class JumpWatch:
-    """Notices when the wall clock and the monotonic clock move apart: a step of the time, or a suspended machine."""
+    """Notices when the wall clock and the monotonic clock move apart: somebody, or NTP, has set the time."""
 
     def __init__(self, wall_ms: Callable[[], int] = wall_ms, monotonic_s: Callable[[], float] = monotonic_s) -> None:
         self._wall_ms = wall_ms

@@ -5,7 +5,9 @@ secrets, signatures or e-mail addresses.
 """
 
 import logging
-import sys
+import os
+import queue
+import threading
 from typing import Any, assert_never
 
 import structlog
@@ -24,28 +26,83 @@ from sidecar.core.conclusions import (
     RestBegan,
     RestEnded,
 )
-from sidecar.core.observations import Record
+from sidecar.core.observations import Act, Record
 from sidecar.core.policy import PPM
 
+_LINES_MAX = 10_000
+_FLUSH_S = 1.0
 
-def configure(*, as_json: bool) -> None:
-    """Send our own log and the standard library's (aiohttp, asyncio) to standard output in one form."""
+
+class Lines:
+    """Writes lines to a file descriptor from a thread of its own, and never fails.
+
+    A log is written from the event loop: a reader that is stuck, a pipe that is broken or a disk that is full must
+    not stop webhooks and decisions. What cannot be written in time is dropped and counted.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self.dropped = 0
+        self._descriptor = descriptor
+        self._queue: queue.Queue[bytes | None] = queue.Queue(_LINES_MAX)
+        self._thread = threading.Thread(target=self._write_for_ever, name="log", daemon=True)
+        self._thread.start()
+
+    def write(self, line: str) -> None:
+        """Take a line, or drop it where too many wait."""
+        try:
+            self._queue.put_nowait(line.encode(errors="backslashreplace"))
+        except queue.Full:
+            self.dropped += 1
+
+    def flush(self) -> None:
+        """Return at once: nobody waits for a log."""
+
+    def close(self) -> None:
+        """Give what waits a second to be written."""
+        try:
+            self._queue.put(None, timeout=_FLUSH_S)
+        except queue.Full:
+            return
+        self._thread.join(_FLUSH_S)
+
+    def _write_for_ever(self) -> None:
+        while (line := self._queue.get()) is not None:
+            rest = line
+            while rest:
+                try:
+                    rest = rest[os.write(self._descriptor, rest) :]
+                except OSError:
+                    self.dropped += 1
+                    break
+
+
+def configure(*, as_json: bool, descriptor: int = 1) -> Lines:
+    """Send our own log and the standard library's (aiohttp, asyncio) to a file, standard output, in one form.
+
+    Tracebacks are told without local variables, which may hold a body, a token or a secret.
+    """
+    lines = Lines(descriptor)
     shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     if as_json:
-        renderers: list[Any] = [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        tracebacks = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        renderers: list[Any] = [structlog.processors.ExceptionRenderer(tracebacks), structlog.processors.JSONRenderer()]
     else:
-        renderers = [structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), pad_event_to=18)]
+        renderers = [
+            structlog.dev.ConsoleRenderer(
+                colors=os.isatty(descriptor), pad_event_to=18, exception_formatter=structlog.dev.plain_traceback
+            )
+        ]
     structlog.configure(
         processors=[*shared, *renderers],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stdout),
+        logger_factory=structlog.WriteLoggerFactory(lines),  # type: ignore[arg-type]  # it writes and flushes
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(handlers=[_Bridge()], level=logging.WARNING, force=True)
+    return lines
 
 
 class _Bridge(logging.Handler):
@@ -64,11 +121,24 @@ class _Bridge(logging.Handler):
 
 
 def log_conclusions(record: Record, conclusions: list[Conclusion]) -> None:
-    """Log what was concluded: one canonical line per settled payment and per move of the flag."""
+    """Log what people did and what was concluded: one canonical line per settled payment and per move of the flag."""
     log = structlog.get_logger()
+    fact = record.observation
+    if isinstance(fact, Act):
+        log.info(
+            "operator.acted",
+            act=type(fact).__name__,
+            actor=fact.actor,
+            reason=fact.reason,
+            seq=record.seq,
+            at_ms=record.at_ms,
+        )
     for conclusion in conclusions:
         event, fields = _line(conclusion)
-        log.info(event, seq=record.seq, at_ms=record.at_ms, **fields)
+        is_bad = isinstance(conclusion, AlarmRaised | RestBegan | FilterContradicted) or (
+            isinstance(conclusion, FlagMoved) and conclusion.to_rung < conclusion.from_rung
+        )
+        log.log(logging.WARNING if is_bad else logging.INFO, event, seq=record.seq, at_ms=record.at_ms, **fields)
 
 
 def _line(conclusion: Conclusion) -> tuple[str, dict[str, Any]]:  # noqa: C901 - one row per conclusion

@@ -48,6 +48,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     served_mode: Callable[[], Mode]
     """What this replica answers to a user who belongs to every share."""
     lease_remaining_s: Callable[[], float]
+    dropped_lines: Callable[[], int]
     webhooks: Counter[str]
     ack_requests: Counter[str]
     webhook_results: tuple[str, ...]
@@ -395,6 +396,13 @@ TABLE = (
         scope=Scope.PROCESS,
         labels=("result",),
         read=lambda view: [((result,), view.ack_requests[result]) for result in view.ack_results],
+    ),
+    Row(
+        name="log_lines_dropped",
+        kind=CounterMetricFamily,
+        help="Log lines that could not be written: the reader is stuck, the pipe broken, or the disk full.",
+        scope=Scope.PROCESS,
+        read=_plain(lambda view: view.dropped_lines()),
     ),
     Row(
         name="build_info",

@@ -18,7 +18,6 @@ class ErrorCode(enum.StrEnum):
     JOURNAL_UNAVAILABLE = "journal_unavailable"
     JOURNAL_OVERLOADED = "journal_overloaded"
     ADDRESS_IN_USE = "address_in_use"
-    POLICY_SUPERSEDED = "policy_superseded"
     BODY_TOO_LARGE = "body_too_large"
     BODY_TOO_SLOW = "body_too_slow"
     BODY_INVALID = "body_invalid"

@@ -62,7 +62,7 @@ class Secrets(_Hidden, frozen=True, kw_only=True):
     ack_token: str
     """The bearer token of those who send acks."""
     operator_tokens: tuple[OperatorToken, ...] = ()
-    """With different names and tokens; empty: nobody may use the operator API."""
+    """With different names and tokens; empty: nobody may act."""
     identity_key: str | None = None
     """The key of the HMAC that makes a user reference of a user id; None: not configured, and not needed."""
 

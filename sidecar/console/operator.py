@@ -1,5 +1,6 @@
 """The operator API: reading the status, and the acts of people. Every act is an observation with actor and reason."""
 
+import asyncio
 import enum
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, assert_never
@@ -19,6 +20,8 @@ from sidecar.tokens import bearer_token, is_same
 
 _BODY_BYTES_MAX = 4096
 _BODY_WITHIN_S = 3.0
+_IN_FORCE_WITHIN_S = 5.0
+_LOOK_EVERY_S = 0.005
 
 
 class Act(enum.StrEnum):
@@ -34,7 +37,7 @@ class Act(enum.StrEnum):
 class ActRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The body of an act."""
 
-    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
+    reason: Annotated[str, msgspec.Meta(max_length=500, pattern=r"\S")]
 
 
 class ActDone(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,9 +93,20 @@ class Operator:
                 raise SidecarError(ErrorCode.BODY_INVALID, message) from error
             fact, message = self._fact(act, actor, reason)
             appended = await self._journal.append(fact)
+            await self._in_force(appended.record.seq)
             return _json(ActDone(act=act, actor=actor, seq=appended.record.seq, message=message))
 
         return do
+
+    async def _in_force(self, seq: int) -> None:
+        """Wait until an act is folded, so that who acts next finds it done. Raises `SidecarError` with `not_ready`."""
+        try:
+            async with asyncio.timeout(_IN_FORCE_WITHIN_S):
+                while self._state.seq < seq:  # noqa: ASYNC110 - the state has one owner, who signals nobody
+                    await asyncio.sleep(_LOOK_EVERY_S)
+        except TimeoutError as error:
+            message = f"the act is recorded (record {seq}), but this process is behind its journal"
+            raise SidecarError(ErrorCode.NOT_READY, message) from error
 
     def _actor(self, request: web.Request) -> str:
         """Return the name of the token. Raises `SidecarError`: `token_invalid` or `role_insufficient`."""

@@ -10,7 +10,7 @@ from sidecar.core.decide import Action, decide
 from sidecar.core.gates import Gate, gates
 from sidecar.core.observations import IgnoreReason
 from sidecar.core.policy import Rung
-from sidecar.core.serving import Served
+from sidecar.core.serving import Reason, Served
 from sidecar.core.state import Approval, Hold, Move, Outcome, State, Unmeasured
 from sidecar.core.streams import STREAMS, alpha_of
 
@@ -68,13 +68,13 @@ def status_of(state: State, *, serve: Callable[[], Served], lease_remaining_s: f
     """Return the status. The state must have a policy."""
     policy = state.policy
     assert policy is not None  # noqa: S101 - listeners start after the policy was adopted
-    verdict = decide(state, "status")
+    verdict, answer = decide(state, "status"), serve()
     judged, succeeded = state.coverage.counts()
     return Status(
         environment=policy.environment,
         flag=policy.flag,
         now_ms=now_ms,
-        served=serve(),
+        served=answer,
         lease_remaining_s=max(0.0, lease_remaining_s),
         rung=state.flag.rung,
         ladder=policy.ladder,
@@ -94,7 +94,7 @@ def status_of(state: State, *, serve: Callable[[], Served], lease_remaining_s: f
         outcomes=state.tally.outcomes,
         unmeasured=state.tally.unmeasured,
         comparison=comparison(state),
-        warnings=tuple(_warnings(state)),
+        warnings=tuple(_warnings(state, answer)),
     )
 
 
@@ -123,9 +123,14 @@ def _streams(state: State) -> list[StreamStatus]:
     return rows
 
 
-def _warnings(state: State) -> list[str]:
+def _warnings(state: State, answer: Served) -> list[str]:
     """Return what a person should do something about, in sentences."""
     warnings = []
+    if answer.reason is Reason.POLICY_DIFFERS:
+        warnings.append(
+            "The policy in force is not that of this process's file: it answers timers and decides nothing. Update "
+            "the file, or bring its policy back with: sidecar run --adopt-policy --reason '...'"
+        )
     if state.wired_ms is None and state.policy is not None:
         warnings.append(
             f"No ack of stage `{state.policy.stage}` has ever come, so nothing can be judged: let the backend post to "
@@ -134,13 +139,13 @@ def _warnings(state: State) -> list[str]:
     thin = state.tally.ignored.get(IgnoreReason.THIN_EVENT, 0)
     if thin:
         warnings.append(
-            f"{thin} payments came as thin events, which carry no metadata. In Stripe, add a snapshot destination "
-            "for payment_intent.succeeded."
+            f"Payments came as thin events, which carry no metadata: {thin} so far. In Stripe, add a snapshot "
+            "destination for payment_intent.succeeded."
         )
     if state.tally.contradicted:
         warnings.append(
-            f"{state.tally.contradicted} payments that `stripe.required_metadata` left out got an ack: the filter is "
-            "wrong, and they count against coverage."
+            "Payments that `stripe.required_metadata` left out got an ack, so the filter is wrong: "
+            f"{state.tally.contradicted} so far. They count against coverage."
         )
     if state.policy is not None and state.policy.dry_run:
         warnings.append("Dry run: everything is decided and recorded, and the answer is always timer_polling.")

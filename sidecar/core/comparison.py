@@ -4,7 +4,7 @@ import msgspec
 
 from sidecar.core import evidence
 from sidecar.core.policy import SCHEDULES, Mode
-from sidecar.core.state import Outcome, State
+from sidecar.core.state import State
 from sidecar.core.streams import PAYMENTS, alpha_of
 
 
@@ -35,10 +35,8 @@ def comparison(state: State) -> Comparison:
     basis = "paid" if any(key.endswith("/paid") for key in state.tally.timers) else "push"
     timers_worked = state.tally.timers.get(f"true/{basis}", 0)
     timers_judged = timers_worked + state.tally.timers.get(f"false/{basis}", 0)
-    outcomes = state.tally.outcomes
-    push_worked = outcomes.get(Outcome.ON_TIME, 0)
-    push_judged = push_worked + outcomes.get(Outcome.LATE, 0) + outcomes.get(Outcome.MISSED, 0)
     stream = state.streams[PAYMENTS]
+    push_worked, push_judged = stream.good_total, stream.good_total + stream.bad_total
     bound = None
     if state.policy is not None and not stream.is_waiting:
         bound = evidence.lower_bound(stream.good, stream.bad, alpha_of(stream, state.policy))

@@ -246,7 +246,9 @@ def _worst_case(state: State, policy: Policy, _: Rung) -> Gate:
     target = evidence.ratio(policy.unacceptable_reliability_ppm)
     holds = not stream.is_waiting and bound >= target
     needs = ""
-    if not holds:
+    if stream.is_waiting:
+        needs = "the new epoch to begin"
+    elif not holds:
         needs = f"the worst case, with every unmeasured payment counted as failed, to reach {target:.4g}"
     return Gate(
         name="worst_case",

@@ -58,7 +58,7 @@ class ClockJumped(_Fact, frozen=True, kw_only=True):
 
     replica: str
     by_ms: int
-    """Positive: the wall clock ran ahead, as after a suspend; negative: it was set back."""
+    """Positive: the wall clock was set ahead; negative: it was set back."""
 
 
 class PaymentSucceeded(_Fact, frozen=True, kw_only=True):
@@ -239,11 +239,11 @@ def identity(observation: Observation) -> str | None:
         case PaymentIgnored():
             return f"payment_ignored:{observation.reason}:{observation.payment_intent}"
         case AckSeen(payment_intent=str(payment_intent)):
-            contexts = ",".join(sorted(observation.contexts))
+            contexts = " ".join(sorted(observation.contexts))  # no name has a space
             said = f"{observation.stage}:{observation.reason or ''}:{contexts}"
             return f"ack:{observation.source}:{said}:{payment_intent}"
         case AckSeen(ack_id=str(ack_id)):
-            return f"ack:{observation.source}:{ack_id}"
+            return f"ack_by_user:{observation.source}:{observation.stage}:{observation.user_ref}:{ack_id}"
         case PolicyAdopted():
             return f"policy_adopted:{observation.adoption}"
         case Climbed():

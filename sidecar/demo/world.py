@@ -17,9 +17,11 @@ import structlog
 from aiohttp import web
 
 from sidecar import app, clock
-from sidecar.config import Address, Listen, OperatorToken, Role, Secrets, SqlitePlace, read_config
+from sidecar.config import Address, OperatorToken, Role, Secrets, read_config
 from sidecar.http.server import Listener
+from sidecar.ports import ErrorCode, SidecarError
 
+FLAG = "payment-refresh"
 _PAYMENTS_PER_S = 2
 _PAID_AFTER_S = 0.05
 _DELIVERED_AFTER_S = 0.1
@@ -27,55 +29,86 @@ _TOLD_EVERY_S = 5.0
 _TIMEOUT = aiohttp.ClientTimeout(total=5)
 
 
-async def run(*, public_port: int, operator_port: int, switch_port: int) -> None:
-    """Run the demo on loopback until it is cancelled. Raises `SidecarError` if a port is in use."""
+class Ports(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the demo listens on loopback."""
+
+    public: int = 8700
+    operator: int = 8701
+    switch: int = 8702
+
+
+async def run(ports: Ports, *, command: str) -> None:
+    """Run the demo on loopback until it is cancelled; `command` is how its visitor calls the sidecar.
+
+    Raises `SidecarError` if a port is in use.
+    """
     with tempfile.TemporaryDirectory(prefix="reverb-sidecar-demo-") as folder:
-        config = read_config(Path(__file__).with_name("demo.yaml"))
-        config = msgspec.structs.replace(
-            config,
-            journal=SqlitePlace(path=f"{folder}/demo.db"),
-            listen=Listen(public=_on_loopback(public_port), operator=_on_loopback(operator_port)),
+        path = Path(folder) / "demo.yaml"
+        path.write_text(
+            f"journal: sqlite:{folder}/demo.db\n"
+            f"listen: {{public: 127.0.0.1:{ports.public}, operator: 127.0.0.1:{ports.operator}}}\n"
+            + Path(__file__).with_name("demo.yaml").read_text()
         )
+        config = read_config(path)
         secrets = Secrets(
             stripe_webhook=(f"whsec_{random_secrets.token_hex(16)}",),
             ack_token=random_secrets.token_hex(16),
             operator_tokens=(OperatorToken(name="visitor", role=Role.OPERATE, token=random_secrets.token_hex(16)),),
             identity_key=random_secrets.token_hex(16),
         )
-        urls: asyncio.Future[app.Urls] = asyncio.get_running_loop().create_future()
-        async with asyncio.TaskGroup() as group:
-            group.create_task(app.run(config, secrets, started=urls.set_result), name="sidecar")
-            group.create_task(_live(urls, secrets, config.flag, _on_loopback(switch_port)), name="world")
-
-
-def _on_loopback(port: int) -> Address:
-    return Address(host="127.0.0.1", port=port)
-
-
-async def _live(urls: "asyncio.Future[app.Urls]", secrets: Secrets, flag: str, switch_at: Address) -> None:
-    where = await urls
-    async with aiohttp.ClientSession(timeout=_TIMEOUT) as session, asyncio.TaskGroup() as group:
-        world = World(session, where, secrets, flag)
-        listener = Listener("switch", switch_at, world.routes())
-        switch = await listener.start()
+        listener = Listener("switch", Address(host="127.0.0.1", port=ports.switch))
         try:
-            _welcome(where, secrets, flag, switch)
-            await asyncio.gather(world.pay_for_ever(group), world.tell_for_ever())
+            urls: asyncio.Future[app.Urls] = asyncio.get_running_loop().create_future()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(app.run(config, secrets, started=urls.set_result), name="sidecar")
+                group.create_task(_live(urls, secrets, listener, f"{command} {{}} --config {path}"), name="world")
+        except* SidecarError as errors:
+            raise _with_a_way_out(errors) from None
         finally:
             await listener.stop()
 
 
-def _welcome(where: app.Urls, secrets: Secrets, flag: str, switch: str) -> None:
+def _with_a_way_out(errors: ExceptionGroup[SidecarError]) -> SidecarError:
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    message = str(error)
+    if isinstance(error, SidecarError) and error.code is ErrorCode.ADDRESS_IN_USE:
+        message += "; here: --port, --operator-port and --switch-port, or make run DEMO='--port 9700'"
+    return SidecarError(ErrorCode.ADDRESS_IN_USE, message)
+
+
+async def _live(urls: "asyncio.Future[app.Urls]", secrets: Secrets, listener: Listener, command: str) -> None:
+    where = await urls
+    async with (
+        aiohttp.ClientSession(timeout=_TIMEOUT, raise_for_status=True) as session,
+        asyncio.TaskGroup() as group,
+    ):
+        world = World(session, where, secrets)
+        listener.add(world.routes())
+        switch = listener.bind()
+        await listener.start()
+        _welcome(where, secrets, command, switch)
+        group.create_task(world.pay_for_ever(group))
+        group.create_task(world.tell_for_ever())
+
+
+def _welcome(where: app.Urls, secrets: Secrets, command: str, switch: str) -> None:
     print(  # noqa: T201 - the first screen is for people, not for the log
         f"""
   A small world is running: two payments a second, each with a signed webhook and three acks.
 
-  The flag:             curl '{where.public}/flags/{flag}?targeting_key=me'
-  What it still needs:  sidecar status            (in another terminal; .venv/bin/sidecar from a checkout)
-  Break the acks:       curl -X POST {switch}/break     and watch the flag fall
-  Mend them:            curl -X POST {switch}/mend      and watch it climb again, with less trust
-  Act as an operator:   SIDECAR_TOKEN={secrets.operator_tokens[0].token} sidecar hold --reason 'trying it'
-  Metrics:              {where.metrics}
+  The flag:
+    curl '{where.public}/flags/{FLAG}?targeting_key=me'
+  What is served, what is missing, what was measured (in another terminal, like all below):
+    {command.format("status")}
+  Break the acks, and watch the flag fall; mend them, and watch it climb again with less trust:
+    curl -X POST {switch}/break
+    curl -X POST {switch}/mend
+  Act as an operator:
+    SIDECAR_TOKEN={secrets.operator_tokens[0].token} {command.format("hold --reason 'trying it'")}
+  Metrics:
+    curl {where.metrics}
 
   Ctrl-C ends it.
 """,
@@ -86,11 +119,10 @@ def _welcome(where: app.Urls, secrets: Secrets, flag: str, switch: str) -> None:
 class World:
     """Stripe, the booking app and the switch."""
 
-    def __init__(self, session: aiohttp.ClientSession, urls: app.Urls, secrets: Secrets, flag: str) -> None:
+    def __init__(self, session: aiohttp.ClientSession, urls: app.Urls, secrets: Secrets) -> None:
         self._session = session
         self._urls = urls
         self._secrets = secrets
-        self._flag = flag
         self._is_broken = False
         self._payments = 0
         self._run_id = random_secrets.token_hex(4)
@@ -120,7 +152,7 @@ class World:
     async def _pay(self, number: int) -> None:
         """Let one parent pay: Stripe tells the sidecar and the booking app, the booking app broadcasts and acks."""
         payment_intent = f"pi_demo_{self._run_id}_{number}"
-        with suppress(aiohttp.ClientError, TimeoutError):
+        try:
             await self._webhook(payment_intent, number)
             await asyncio.sleep(_PAID_AFTER_S)
             await self._ack(payment_intent, "paid")
@@ -129,6 +161,8 @@ class World:
             await self._ack(payment_intent, "dispatched")
             await asyncio.sleep(_DELIVERED_AFTER_S)
             await self._ack(payment_intent, "delivered")
+        except (aiohttp.ClientError, TimeoutError) as error:
+            structlog.get_logger().warning("demo.failed", payment_intent=payment_intent, error=repr(error))
 
     async def _webhook(self, payment_intent: str, number: int) -> None:
         now_s = clock.wall_ms() // 1000
@@ -172,7 +206,7 @@ class World:
         while True:
             await asyncio.sleep(_TOLD_EVERY_S)
             with suppress(aiohttp.ClientError, TimeoutError):
-                async with self._session.get(f"{self._urls.public}/flags/{self._flag}?targeting_key=me") as response:
+                async with self._session.get(f"{self._urls.public}/flags/{FLAG}?targeting_key=me") as response:
                     answer = await response.json()
                 async with self._session.get(f"{self._urls.operator}/api/gates") as response:
                     gates = await response.json()

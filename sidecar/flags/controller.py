@@ -40,6 +40,7 @@ class Controller:
         self._beat_every_s = lease_ms / 1000 / _BEATS_PER_LEASE
         self._beaten_s = float("-inf")
         self._jumps = clock.JumpWatch()
+        self._jumped_ms = 0
         self._wake = asyncio.Event()
 
     def wake(self) -> None:
@@ -67,7 +68,10 @@ class Controller:
         """Look at the world once: note a jump of the clock, beat if it is time, decide."""
         moved_ms = self._jumps.moved_ms()
         if abs(moved_ms) > _JUMP_MS:
-            await self._journal.append(ClockJumped(replica=self._replica, by_ms=moved_ms))
+            self._jumped_ms = max(self._jumped_ms, moved_ms, key=abs)
+        if self._jumped_ms:  # kept until it is told: the journal may have failed us
+            await self._journal.append(ClockJumped(replica=self._replica, by_ms=self._jumped_ms))
+            self._jumped_ms = 0
         if self._until_next_beat_s() <= 0:
             now_s = clock.monotonic_s()
             self._beaten_s = now_s

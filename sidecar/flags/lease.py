@@ -35,6 +35,11 @@ class Lease:
         if isinstance(fact, Heartbeat) and fact.replica == self._replica and fact.beat in self._asked_s:
             self._started_s = self._asked_s.pop(fact.beat)
 
+    def revoke(self) -> None:
+        """End the lease for good: this process stops following its journal."""
+        self._asked_s.clear()
+        self._started_s = None
+
     def remaining_s(self, lease_s: float, now_s: float) -> float:
         """Return how long the lease still runs; at or below 0 it has lapsed. Before the first heartbeat it has."""
         return 0.0 if self._started_s is None else lease_s - (now_s - self._started_s)

@@ -61,8 +61,14 @@ async def errors_in_words(request: web.Request, handler: Handler) -> web.StreamR
     except (ConnectionError, TimeoutError):
         raise
     except Exception:  # noqa: BLE001 - logged with its traceback and answered: the server goes on, the client is told
-        structlog.get_logger().exception("http.failed", path=request.match_info.route.resource is not None)
+        structlog.get_logger().exception("http.failed", method=request.method, route=_route(request))
         return error_response("internal", "the sidecar failed to answer; its log says why", 500)
+
+
+def _route(request: web.Request) -> str | None:
+    """Return the route's pattern, which is ours, and not the path, which is not."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource is not None else None
 
 
 def _dumps(value: object) -> str:

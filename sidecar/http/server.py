@@ -1,6 +1,7 @@
-"""Starting a listener with limits that fit a public address."""
+"""Starting a listener, with limits on what one request may cost. How many connect is for the proxy to limit."""
 
 import errno
+import socket
 from collections.abc import Sequence
 
 from aiohttp import web
@@ -12,19 +13,21 @@ from sidecar.ports import ErrorCode, SidecarError
 _KEEPALIVE_S = 75.0
 """Longer than the idle time of common proxies (60 s): the proxy closes first. `aiohttp`'s own is an hour."""
 _SHUTDOWN_S = 5.0
+_BACKLOG = 1024
 
 
 class Listener:
     """One listening address with its routes."""
 
-    def __init__(self, name: str, address: Address, routes: Sequence[web.AbstractRouteDef]) -> None:
+    def __init__(self, name: str, address: Address, routes: Sequence[web.AbstractRouteDef] = ()) -> None:
         self.name = name
         self._address = address
-        app = web.Application(middlewares=[errors_in_words])
-        app.add_routes(routes)
-        app.on_response_prepare.append(_without_banner)
+        self._socket: socket.socket | None = None
+        self._app = web.Application(middlewares=[errors_in_words])
+        self._app.add_routes(routes)
+        self._app.on_response_prepare.append(_without_banner)
         self._runner = web.AppRunner(
-            app,
+            self._app,
             access_log=None,
             handle_signals=False,
             keepalive_timeout=_KEEPALIVE_S,
@@ -35,21 +38,34 @@ class Listener:
             shutdown_timeout=_SHUTDOWN_S,
         )
 
-    async def start(self) -> str:
-        """Listen, and return the URL. Raises `SidecarError` with `address_in_use`."""
+    def add(self, routes: Sequence[web.AbstractRouteDef]) -> None:
+        """Add routes, before `start`."""
+        self._app.add_routes(routes)
+
+    def bind(self) -> str:
+        """Take the address, and return its URL; who connects waits until `start`.
+
+        Raises `SidecarError` with `address_in_use`.
+        """
         host, port = self._address.host, self._address.port
-        await self._runner.setup()
         try:
-            await web.TCPSite(self._runner, host, port).start()
+            family, *_, sockaddr = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+            self._socket = socket.create_server(sockaddr[:2], family=family, backlog=_BACKLOG)
         except OSError as error:
-            await self._runner.cleanup()
             raise SidecarError(ErrorCode.ADDRESS_IN_USE, _why_not(self.name, self._address, error)) from error
-        bound_port = self._runner.addresses[0][1]
-        return f"http://{f'[{host}]' if ':' in host else host}:{bound_port}"
+        return f"http://{f'[{host}]' if ':' in host else host}:{self._socket.getsockname()[1]}"
+
+    async def start(self) -> None:
+        """Serve who connects to the address that was bound."""
+        assert self._socket is not None  # noqa: S101 - the composition binds first
+        await self._runner.setup()
+        await web.SockSite(self._runner, self._socket).start()
 
     async def stop(self) -> None:
-        """Stop listening, and let what is being answered be answered."""
+        """Stop listening; requests that have come whole are answered, others are cut off after some seconds."""
         await self._runner.cleanup()
+        if self._socket is not None:
+            self._socket.close()
 
 
 def _why_not(name: str, address: Address, error: OSError) -> str:

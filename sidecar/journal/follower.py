@@ -13,6 +13,7 @@ from sidecar.core.state import State
 from sidecar.ports import Journal, SidecarError
 
 _READ_MAX = 500
+_TELL_EVERY = 100_000
 _RETRY_S = 1.0
 
 Listener = Callable[[Record, list[Conclusion]], None]
@@ -31,6 +32,8 @@ class Follower:
         while records := await self._journal.read(self._state.seq, _READ_MAX):
             for record in records:
                 fold(self._state, record)
+            if self._state.seq // _TELL_EVERY != (self._state.seq - len(records)) // _TELL_EVERY:
+                structlog.get_logger().info("journal.replaying", seq=self._state.seq)
 
     async def follow(self) -> bool:
         """Fold what is new and tell of it; return whether there was any. Raises `SidecarError` like `catch_up`."""

@@ -66,13 +66,35 @@ class Writer:
             self._connection = _connect(path, opened)
             _prepare(path, self._connection, page_count_max)
             self.last_seq, self.last_ms = self._last()
+            self._inodes: dict[Path, tuple[int, int]] = {}
+            self._see_that_it_is_ours()
             self._opened = opened.pop_all()
 
     def commit(self, drafts: Sequence[Draft]) -> list[Appended]:
         """Make all of the drafts durable in one transaction, or none; return what became of each."""
-        with told(self._path, "written"), self._connection:  # which commits, or rolls back whatever went wrong
-            self._connection.execute("BEGIN IMMEDIATE")
-            return self._insert(drafts)
+        with told(self._path, "written"):
+            self._see_that_it_is_ours()
+            with self._connection:  # which commits, or rolls back whatever went wrong
+                self._connection.execute("BEGIN IMMEDIATE")
+                return self._insert(drafts)
+
+    def _see_that_it_is_ours(self) -> None:
+        """Refuse to write into files that nobody will find: removed, or replaced by others of the same name.
+
+        The system would let us go on, and all that was kept would be gone with this process.
+        """
+        for suffix in ("", ".lock", "-wal"):
+            path = self._path.with_name(self._path.name + suffix)
+            try:
+                status = path.stat()
+            except FileNotFoundError:
+                inode = (0, 0)
+                if path not in self._inodes:
+                    continue  # the write-ahead log comes with the first commit
+            else:
+                inode = (status.st_dev, status.st_ino)
+            if self._inodes.setdefault(path, inode) != inode:
+                raise unavailable(path, "was removed or replaced while it was in use", "restart the sidecar")
 
     def close(self) -> None:
         """Close the file and release the lock."""

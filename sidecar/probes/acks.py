@@ -1,6 +1,7 @@
 """`POST /acks`: the backend says how far the news of a payment got."""
 
 import enum
+import re
 from typing import Annotated
 
 import msgspec
@@ -15,7 +16,7 @@ from sidecar.tokens import bearer_token, is_same, user_ref
 
 BODY_BYTES_MAX = 16 * 1024
 BODY_WITHIN_S = 3.0
-_IDEMPOTENCY_KEY_MAX = 200
+_IDEMPOTENCY_KEY = re.compile(r"[\x20-\x7e]{1,200}")
 
 
 class AckResult(enum.StrEnum):
@@ -31,7 +32,7 @@ class AckResult(enum.StrEnum):
     """The journal could not keep it."""
 
 
-_Name = Annotated[str, msgspec.Meta(min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")]
+_Name = Annotated[str, msgspec.Meta(min_length=1, max_length=255, pattern=r"\A[\x21-\x7e]+\Z")]
 
 
 class _Ack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -109,8 +110,8 @@ class Acks:
             raise _invalid("name the payment: `payment_intent`; where nobody knows it, `user_id` or `user_ref`")
         if (ack.reason is None) == (ack.stage is Stage.SKIPPED):
             raise _invalid("`reason` goes with stage `skipped`, and only with it: already_paid, no_booking or failed")
-        if idempotency_key is not None and len(idempotency_key) > _IDEMPOTENCY_KEY_MAX:
-            raise _invalid(f"the Idempotency-Key is longer than {_IDEMPOTENCY_KEY_MAX} characters")
+        if idempotency_key and not _IDEMPOTENCY_KEY.fullmatch(idempotency_key):
+            raise _invalid("the Idempotency-Key is not of 1 to 200 printable ASCII characters")
         return AckSeen(
             source="backend",
             stage=ack.stage,
@@ -119,7 +120,7 @@ class Acks:
             contexts=ack.contexts,
             reason=ack.reason,
             release=ack.release,
-            ack_id=idempotency_key if ack.payment_intent is None else None,
+            ack_id=(idempotency_key or None) if ack.payment_intent is None else None,
         )
 
 

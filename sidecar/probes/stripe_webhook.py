@@ -55,7 +55,7 @@ class WebhookResult(enum.StrEnum):
     """The journal could not keep it; Stripe will try again."""
 
 
-_Id = Annotated[str, msgspec.Meta(min_length=1, max_length=255, pattern=r"^[A-Za-z0-9_\-.]+$")]
+_Id = Annotated[str, msgspec.Meta(min_length=1, max_length=255, pattern=r"\A[A-Za-z0-9_\-.]+\Z")]
 _UnixSeconds = Annotated[int, msgspec.Meta(ge=0, lt=2**40)]
 
 

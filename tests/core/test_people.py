@@ -5,7 +5,7 @@ import pytest
 from sidecar.core.conclusions import EpochBegan
 from sidecar.core.decide import decide
 from sidecar.core.observations import EpochRenewed, FallCause, Fell
-from sidecar.core.policy import Mode
+from sidecar.core.policy import Mode, Rung
 from sidecar.core.serving import Reason, served
 from tests.core.world import DAY, HOUR, LAX, MINUTE, World, decided, on
 
@@ -52,15 +52,15 @@ def test_a_rollback_on_the_bottom_rung_holds_too() -> None:
 def asking() -> World:
     """Return a world on the first rung, about to climb, whose next rung must be approved."""
     world = World(LAX)
-    world.change(ladder=(*LAX.ladder[:2], _approved(2), LAX.ladder[3]))
+    world.change(ladder=(*LAX.ladder[:2], _approved(500_000), LAX.ladder[3]))
     world.wire()
     world.good(80)
     assert (world.state.flag.rung, decide(world.state, "a").reason) == (1, "approval")
     return world
 
 
-def _approved(rung: int) -> object:
-    return type(LAX.ladder[rung])(mode=LAX.ladder[rung].mode, approval_required=True)
+def _approved(share_ppm: int) -> Rung:
+    return Rung(mode=Mode.PUSH_WITH_SAFETY_NET, share_ppm=share_ppm, approval_required=True)
 
 
 # fmt: off
@@ -119,7 +119,7 @@ def _act(world: World, step: str) -> None:  # noqa: C901 - one case for each act
         case ["blind", "fall"]:
             world.see(Fell(replica="b", version=0, cause=FallCause.BLIND, detail="a test"))
         case ["other", "ladder"]:
-            world.change(ladder=(*LAX.ladder[:2], _approved(3)))
+            world.change(ladder=(*LAX.ladder[:2], _approved(1_000_000)))
         case ["other", "cool-down"]:
             world.change(cooldown_ms=2 * HOUR)
         case _:

@@ -23,6 +23,7 @@ SECRETS = {
     "SIDECAR_ACK_TOKEN": ACK_TOKEN,
     "SIDECAR_OPERATOR_TOKENS": f"ada:operate:{OPERATOR_TOKEN},reader:read:{READ_TOKEN}",
     "SIDECAR_IDENTITY_KEY": "identity-key-for-the-tests-012345",
+    "SIDECAR_TOKEN": OPERATOR_TOKEN,
 }
 
 _LOCALSTRIPE_ON_LOOPBACK = """

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import aiohttp
 
+from sidecar.journal.sqlite import SqliteJournal
 from tests.e2e.processes import READ_TOKEN, SECRETS, SidecarProcess, free_port, until
 from tests.e2e.test_main_job import LAX
 
@@ -71,6 +72,19 @@ def test_status_of_a_sidecar_that_is_not_there_is_a_sentence(tmp_path: Path) -> 
     assert "start it with `sidecar run`" in shown.stderr
 
 
+def test_an_argument_that_is_no_text_and_a_token_that_cannot_be_one_are_refused_in_a_sentence() -> None:
+    """A slip of the keyboard must not print a traceback."""
+    for arguments, env in (
+        (("hold", "--reason", "\udcff"), {"SIDECAR_TOKEN": "x" * 20}),
+        (("hold", "--reason", "why"), {"SIDECAR_TOKEN": "a\nb"}),
+        (("hold", "--reason", "why"), {"SIDECAR_TOKEN": ""}),
+        (("status", "--config", "nowhere.yaml"), {}),
+    ):
+        shown = sidecar(*arguments, env=env)
+        assert shown.returncode == 2
+        assert len(shown.stderr.splitlines()) == 1, shown.stderr
+
+
 async def test_acts_and_status_of_a_running_sidecar(tmp_path: Path) -> None:
     """Hold, resume, roll back, approve and reset say what they did; a read token may not."""
     process = SidecarProcess(tmp_path, LAX)
@@ -96,7 +110,7 @@ async def test_acts_and_status_of_a_running_sidecar(tmp_path: Path) -> None:
             assert process.cli("rollback", "--reason", "a feeling").returncode == 0
             assert process.cli("reset", "--reason", "a new start").returncode == 0
             needless = process.cli("approve", "--reason", "why not")
-            assert (needless.returncode, "needs no approval" in needless.stderr) == (2, True)
+            assert (needless.returncode, "needs no approval" in needless.stderr) == (1, True)
 
 
 async def test_a_second_process_on_the_same_journal_and_a_port_in_use_are_refused_in_words(tmp_path: Path) -> None:
@@ -116,6 +130,9 @@ async def test_a_second_process_on_the_same_journal_and_a_port_in_use_are_refuse
             port = third.cli("run")
             assert port.returncode == 2
             assert "listen.public: cannot listen on" in port.stderr
+            untouched = await SqliteJournal.open(third.journal)
+            assert await untouched.read(0, 10) == [], "a start that failed adopts no policy"
+            await untouched.close()
             assert (await first.flag(session))["mode"] == "timer_polling"
 
 
@@ -184,7 +201,7 @@ async def test_the_demo_climbs_falls_when_it_is_broken_and_says_how(tmp_path: Pa
     finally:
         process.kill()
         process.wait()
-    assert "Break the acks:" in log.read_text()
+    assert "Break the acks" in log.read_text()
     assert "Traceback" not in log.read_text()
 
 

@@ -109,7 +109,8 @@ async def test_the_flag_climbs_on_acks_falls_without_them_and_climbs_again_with_
     async with aiohttp.ClientSession() as session:
         app = BookingApp(sidecar, session)
         listener = Listener("app", Address(host="127.0.0.1", port=0), [web.post("/webhook", app.webhook)])
-        app_url = await listener.start()
+        app_url = listener.bind()
+        await listener.start()
         with localstripe() as stripe_url, sidecar:
             await sidecar.ready(session)
             stripe = Stripe(stripe_url, session)

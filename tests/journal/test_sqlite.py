@@ -209,3 +209,29 @@ async def test_an_error_of_the_disk_is_told_and_survived(tmp_path: Path) -> None
     assert code == "journal_unavailable"
     assert message.startswith(f"The journal {path} could not be written: its disk reports an error (SQLITE_IOERR")
     assert [record.observation for record in await everything(path)] == [heartbeat(1), heartbeat(2)]
+
+
+@pytest.mark.parametrize("suffix", ["", ".lock", "-wal"])
+async def test_a_file_that_was_removed_while_in_use_takes_no_more(tmp_path: Path, suffix: str) -> None:
+    """The system would let us write on into what nobody will ever find again."""
+    path = tmp_path / "journal.db"
+    journal = await SqliteJournal.open(path)
+    await journal.append(heartbeat(0))
+    await journal.append(heartbeat(1))
+    path.with_name(path.name + suffix).unlink()
+    with pytest.raises(SidecarError, match="was removed or replaced while it was in use; restart the sidecar"):
+        await journal.append(heartbeat(2))
+    await journal.close()
+
+
+async def test_a_file_that_was_replaced_while_in_use_takes_no_more(tmp_path: Path) -> None:
+    """As by a backup that was moved to its place."""
+    path = tmp_path / "journal.db"
+    journal = await SqliteJournal.open(path)
+    await journal.append(heartbeat(0))
+    copy = tmp_path / "copy.db"
+    copy.write_bytes(path.read_bytes())
+    copy.rename(path)
+    with pytest.raises(SidecarError, match="was removed or replaced"):
+        await journal.append(heartbeat(1))
+    await journal.close()

@@ -74,6 +74,26 @@ async def test_an_idempotency_key_makes_an_ack_by_user_count_once() -> None:
         assert await sidecar.ack(ack, Idempotency_Key="job-2") == (200, {"result": "accepted"})
 
 
+async def test_one_idempotency_key_may_serve_several_stages_and_users() -> None:
+    """A job that acks twice under its one id must not lose the ack that decides."""
+    async with running() as sidecar:
+        for ack in (
+            {"stage": "dispatched", "user_id": 7},
+            {"stage": "delivered", "user_id": 7},
+            {"stage": "delivered", "user_id": 8},
+        ):
+            assert await sidecar.ack(ack, Idempotency_Key="job-1") == (200, {"result": "accepted"})
+        for user in (9, 10):  # an empty key is none
+            ack = {"stage": "delivered", "user_id": user}
+            assert await sidecar.ack(ack, Idempotency_Key="") == (200, {"result": "accepted"})
+        forged = {"stage": "delivered", "user_id": 11}
+        assert (await sidecar.ack(forged, Idempotency_Key="backend:delivered::bookings:pi_77"))[0] == 200
+        named = {"stage": "delivered", "payment_intent": "pi_77", "contexts": ["bookings"]}
+        assert await sidecar.ack(named) == (200, {"result": "accepted"})
+        status, answer = await sidecar.ack(named | {"payment_intent": "pi_78"}, Idempotency_Key="x" * 201)
+        assert (status, "Idempotency-Key" in answer["message"]) == (400, True)
+
+
 # what is wrong            body                                                             part of the message
 REFUSED: list[tuple[str, object, str]] = [
     ("not JSON",           b"stage=paid",                                                   "not JSON"),
@@ -85,6 +105,7 @@ REFUSED: list[tuple[str, object, str]] = [
     ("a wrong type",       {"stage": "paid", "payment_intent": 7},                          "$.payment_intent"),
     ("a number too large", b'{"stage":"paid","user_id":99999999999999999999999}',           "$.user_id"),
     ("control characters", {"stage": "paid", "payment_intent": "pi_1\nflag.moved"},         "$.payment_intent"),
+    ("a trailing newline", {"stage": "paid", "payment_intent": "pi_1\n"},                   "$.payment_intent"),
     ("a name too long",    {"stage": "paid", "payment_intent": "p" * 256},                  "$.payment_intent"),
     ("nobody named",       {"stage": "paid"},                                               "name the payment"),
     ("skipped, no reason", {"stage": "skipped", "payment_intent": "pi_1"},                  "`reason` goes with"),

@@ -100,6 +100,7 @@ async def test_an_unknown_flag_is_a_404_in_words() -> None:
     """A misspelt flag must not look like timers."""
     async with running() as sidecar, sidecar.session.get(f"{sidecar.urls.public}/flags/payment-refesh") as response:
         assert (response.status, (await response.json())["code"]) == (404, "flag_unknown")
+        assert response.headers["Access-Control-Allow-Origin"] == "*", "else a browser could not read why"
 
 
 async def test_a_browser_may_ask_from_anywhere() -> None:
@@ -133,6 +134,15 @@ def test_a_lease_runs_from_before_the_heartbeat_and_only_once_that_is_folded() -
     lease.folded(Record(seq=2, at_ms=1, observation=heartbeat))
     assert lease.remaining_s(30, 129.999) > 0
     assert lease.remaining_s(30, 130.0) <= 0
+
+
+def test_a_revoked_lease_stays_revoked() -> None:
+    """A process that stops following its journal, and still answers for a moment, must not answer push."""
+    lease = Lease("a")
+    heartbeat = lease.next_heartbeat(100.0)
+    lease.revoke()
+    lease.folded(Record(seq=1, at_ms=1, observation=heartbeat))
+    assert lease.remaining_s(30, 100.0) <= 0
 
 
 def test_a_late_fold_of_an_old_heartbeat_gives_only_what_is_left_of_it() -> None:

@@ -20,7 +20,9 @@ async def test_nothing_changes_without_a_token_that_may_operate(act: str) -> Non
         assert (status, answer["code"]) == (403, "role_insufficient")
 
 
-@pytest.mark.parametrize("body", [{}, {"reason": ""}, {"reason": "x" * 501}, {"reason": 7}, [], {"why": "x"}])
+@pytest.mark.parametrize(
+    "body", [{}, {"reason": ""}, {"reason": "  "}, {"reason": "x" * 501}, {"reason": 7}, [], {"why": "x"}]
+)
 async def test_an_act_needs_a_reason(body: object) -> None:
     """The record has to say why."""
     async with running(EASY) as sidecar:
@@ -39,6 +41,16 @@ async def test_a_hold_stops_climbing_until_it_is_lifted() -> None:
         assert (await sidecar.act("resume", WHY))[0] == 200
         await climb(sidecar)
         assert (await sidecar.act("resume", WHY))[1]["code"] == "conflict"
+
+
+async def test_an_act_is_in_force_when_it_is_answered() -> None:
+    """A script that holds and resumes at once must not be told that there is no hold, and leave it behind."""
+    async with running(EASY) as sidecar:
+        for _ in range(5):
+            assert (await sidecar.act("hold", WHY))[0] == 200
+            assert (await sidecar.status())["hold"]["actor"] == "ada"
+            assert (await sidecar.act("resume", WHY))[0] == 200
+            assert (await sidecar.status())["hold"] is None
 
 
 async def test_a_rollback_is_timers_at_once_and_holds() -> None:
