@@ -28,6 +28,7 @@ check: $(VENV)/.dev ## Format, lint, types, import contracts
 	@rm -f .lint-imports.log
 
 bench: $(VENV)/.dev ## Print what it costs, as ratios against baselines in the same run
+	@$(BIN)/python -m benchmarks.statistics
 	@$(BIN)/python -m benchmarks.fold
 	@$(BIN)/python -m benchmarks.listeners
 

@@ -1,0 +1,197 @@
+"""Does the arithmetic keep its promises? Seeded simulations and comparisons, with the core's own functions.
+
+A run climbs when, for some number of failures `f`, it saw `clean_needed(f)` successes before the next failure. So a run
+is its gaps between failures, and ten thousand runs of twenty thousand payments take seconds.
+"""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from sidecar.core import evidence
+from sidecar.core.alarms import Bank, bank
+
+_RUNS = 10_000
+_PAYMENTS = 20_000
+_SEED = 20_261_122
+_RISKS = (0.05, 0.01, 0.001)
+_TARGETS = (0.95, 0.99, 0.999)
+
+Counts = npt.NDArray[np.int64]
+
+
+def main() -> None:
+    """Print every figure."""
+    for target in _TARGETS:
+        for risk in _RISKS:
+            print(_promotions(target, risk))
+    print(_false_promotions(0.99, 0.01, truth=0.98))
+    for target in _TARGETS:
+        print(_payments_needed(target))
+    _weights()
+    _alarms()
+
+
+def climbs(truth: float, target: float, alphas: list[float], seed: int) -> int:
+    """Return how many runs ever climb, with one epoch after the other of equal length, one for each alpha."""
+    random = np.random.default_rng(seed)
+    length = _PAYMENTS // len(alphas)
+    climbed = np.zeros(_RUNS, dtype=bool)
+    for alpha in alphas:
+        climbed |= _climbed_in(random, truth, target, alpha, length)
+    return int(climbed.sum())
+
+
+def _climbed_in(
+    random: np.random.Generator, truth: float, target: float, alpha: float, length: int
+) -> npt.NDArray[np.bool_]:
+    most = int(length * (1 - truth) + 12 * math.sqrt(length * (1 - truth)) + 12)
+    gaps: Counts = random.geometric(1 - truth, size=(_RUNS, most)).astype(np.int64)
+    failures_at = np.cumsum(gaps, axis=1)  # the payment, from 1, at which the (f+1)-th failure comes
+    needed = np.array([evidence.clean_needed(target, 0, bad, alpha) for bad in range(most)], dtype=np.int64)
+    successes_before: Counts = np.minimum(failures_at - 1, length) - np.arange(most)
+    return np.asarray((successes_before >= needed).any(axis=1))
+
+
+def _promotions(target: float, risk: float) -> str:
+    """Say how often it climbs where the truth is exactly the target: the promise is at most `risk`."""
+    one = climbs(target, target, [evidence.epoch_alpha(risk, 1)], _SEED)
+    ten = climbs(target, target, [evidence.epoch_alpha(risk, epoch) for epoch in range(1, 11)], _SEED + 1)
+    return (
+        f"truth = target = {target:.1%}, risk {risk:.1%}: {one} of {_RUNS} runs of {_PAYMENTS} payments climb, "
+        f"{ten} with ten epochs; promised at most {risk * _RUNS:.0f}"
+    )
+
+
+def _false_promotions(target: float, risk: float, truth: float) -> str:
+    count = climbs(truth, target, [evidence.epoch_alpha(risk, 1)], _SEED + 2)
+    rolling = _rolling(target, truth)
+    return (
+        f"truth {truth:.1%}, target {target:.1%}, risk {risk:.1%}: {count} of {_RUNS} runs climb; "
+        f"a rolling 'at least {target:.0%} of the last 500' climbs in {rolling} of 1000"
+    )
+
+
+def _rolling(target: float, truth: float) -> int:
+    random = np.random.default_rng(_SEED + 3)
+    bad = (random.random((1000, _PAYMENTS)) >= truth).astype(np.int32)
+    sums = np.cumsum(bad, axis=1)
+    window = sums[:, 500:] - sums[:, :-500]
+    return int((window <= 500 * (1 - target)).any(axis=1).sum())
+
+
+def _payments_needed(target: float) -> str:
+    """Compare with the exact binomial test that may look only once, at the same alpha."""
+    parts = []
+    for risk in _RISKS:
+        alpha = evidence.epoch_alpha(risk, 1)
+        limit = math.log(1 / alpha) / -math.log(target)
+        clean = evidence.clean_needed(target, 0, 0, alpha)
+        ratios = [
+            (evidence.clean_needed(target, 0, bad, alpha) + bad) / _fixed_sample(target, alpha, bad)
+            for bad in range(1, 11)
+        ]
+        parts.append(f"risk {risk:.1%}: {clean} clean ({clean / limit:.3f} x the limit), failures {max(ratios):.2f} x")
+    return f"target {target:.1%}: " + "; ".join(parts)
+
+
+def _fixed_sample(target: float, alpha: float, bad: int) -> int:
+    low, high = bad, 64
+    while stats.binom.cdf(bad, high, 1 - target) > alpha:
+        high *= 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if stats.binom.cdf(bad, middle, 1 - target) <= alpha else (middle, high)
+    return high
+
+
+def _weights() -> None:
+    """Compare how the capital may be spread: the median wait at half of the allowed failures, and the worst ratio."""
+    spreads = {
+        "0.72 on none, 4 x 0.07": evidence.ALTERNATIVES,
+        "0.50 on none, 4 x 0.125": tuple(
+            (fraction, 0.5 if fraction == 0 else 0.125) for fraction, _ in evidence.ALTERNATIVES
+        ),
+        "0.90 on none, 4 x 0.025": tuple(
+            (fraction, 0.9 if fraction == 0 else 0.025) for fraction, _ in evidence.ALTERNATIVES
+        ),
+    }
+    alpha = evidence.epoch_alpha(0.01, 1)
+    for name, spread in spreads.items():
+        needed = [_needed_with(spread, 0.99, bad, alpha) for bad in range(60)]
+        random = np.random.default_rng(_SEED + 4)
+        waits = np.full(2000, np.iinfo(np.int64).max)
+        failures_at = np.cumsum(random.geometric(0.005, size=(2000, 60)), axis=1)
+        before = failures_at - 1 - np.arange(60)
+        for bad in range(59, -1, -1):
+            reached = before[:, bad] >= needed[bad]
+            waits[reached] = needed[bad] + bad
+        worst = max((needed[bad] + bad) / _fixed_sample(0.99, alpha, bad) for bad in range(1, 11))
+        print(
+            f"weights {name}: clean {needed[0]}, with 1 to 10 failures at most {worst:.2f} x the fixed sample, "
+            f"median at 99.5 % {int(np.median(waits))} payments (target 99 %, risk 1 %)"
+        )
+
+
+def _needed_with(spread: tuple[tuple[float, float], ...], target: float, bad: int, alpha: float) -> int:
+    def log_capital(good: int) -> float:
+        terms = [
+            math.log(weight)
+            + (bad * math.log(fraction) if fraction else (0.0 if bad == 0 else -math.inf))
+            + good * math.log((1 - fraction) / target + fraction)
+            for fraction, weight in spread
+        ]
+        largest = max(terms)
+        return largest + math.log(sum(math.exp(term - largest) for term in terms))
+
+    return _least(lambda good: log_capital(good) >= -math.log(alpha))
+
+
+def _least(holds: Callable[[int], bool]) -> int:
+    low, high = 0, 1
+    while not holds(high):
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if holds(middle) else (middle, high)
+    return high
+
+
+def _alarms() -> None:
+    """Say how long the default alarm bank is quiet while all is well, and how fast it notices when not."""
+    default = bank(990_000, 950_000, 100_000)
+    print(f"alarm bank at the default policy: an outage is noticed at failure {default.failures_to_alarm()}")
+    for truth, runs, cap in ((0.99, 200, 2_000_000), (0.95, 2000, 20_000), (0.9, 2000, 20_000), (0.5, 2000, 20_000)):
+        lengths = _run_lengths(default, truth, runs, cap)
+        capped = int((lengths >= cap).sum())
+        print(
+            f"truth {truth:.0%}: alarm after {lengths.mean():,.0f} payments on average, "
+            f"median {np.median(lengths):,.0f}"
+            + (f" ({capped} of {runs} runs had none in {cap:,} and count as that)" if capped else "")
+        )
+
+
+def _run_lengths(default: Bank, truth: float, runs: int, cap: int) -> Counts:
+    random = np.random.default_rng(_SEED + 5)
+    good = np.array([[cusum.good] for cusum in default.alarms], dtype=np.int64)
+    bad = np.array([[cusum.bad] for cusum in default.alarms], dtype=np.int64)
+    threshold = np.array([[cusum.threshold] for cusum in default.alarms], dtype=np.int64)
+    levels = np.zeros((len(default.alarms), runs), dtype=np.int64)
+    lengths = np.full(runs, cap, dtype=np.int64)
+    alive = np.ones(runs, dtype=bool)
+    now = np.zeros(runs, dtype=np.int64)
+    while alive.any():  # jump from failure to failure: successes only lower the levels
+        gaps = random.geometric(1 - truth, size=runs).astype(np.int64)
+        levels = np.maximum(0, levels + (gaps - 1) * good) + bad
+        now += gaps
+        alarmed = alive & (levels >= threshold).any(axis=0) & (now <= cap)
+        lengths[alarmed] = now[alarmed]
+        alive &= ~alarmed & (now < cap)
+    return lengths
+
+
+if __name__ == "__main__":
+    main()
