@@ -24,6 +24,7 @@ from sidecar.flags.answers import Answers
 from sidecar.flags.controller import Controller
 from sidecar.flags.lease import Lease
 from sidecar.flags.routes import flag_routes
+from sidecar.http.connections import public_max
 from sidecar.http.health import Health
 from sidecar.http.server import Listener
 from sidecar.journal import open_journal
@@ -106,6 +107,7 @@ class Sidecar:
         self._policy = policy_of(config)
         self._policy_hash = policy_hash(self._policy)
         self._state = State()
+        self._listeners: dict[str, Listener] = {}
         self._webhooks: Counter[str] = Counter()
         self._ack_requests: Counter[str] = Counter()
         replica = f"{socket.gethostname()}-{random_secrets.token_hex(4)}"  # new with each start
@@ -180,11 +182,12 @@ class Sidecar:
         acks = Acks(self._journal, secrets.ack_token, secrets.identity_key, _counter(self._ack_requests))
         operator = Operator(self._journal, self._state, self._status, secrets.operator_tokens)
         scrape = web.get("/metrics", make_aiohttp_handler(metrics.registry(self._metrics_view())))
-        listeners = {
+        listeners = self._listeners = {
             "public": Listener(
                 "public",
                 config.listen.public,
                 [*webhook.routes(), *acks.routes(), *flag_routes(self._answers), *health.routes()],
+                connections_max=public_max(),
             ),
             "operator": Listener("operator", config.listen.operator, [*operator.routes(), *health.routes(), scrape]),
         }
@@ -211,6 +214,7 @@ class Sidecar:
             served_mode=lambda: self._served().mode,
             lease_remaining_s=lambda: self._answers.lease_remaining_s(clock.monotonic_s()),
             dropped_lines=self._dropped_lines,
+            refused_connections=lambda: {name: each.refused_count for name, each in self._listeners.items()},
             webhooks=self._webhooks,
             ack_requests=self._ack_requests,
             webhook_results=tuple(WebhookResult),

@@ -12,6 +12,7 @@ from typing import Any, assert_never
 
 import structlog
 
+from sidecar import clock
 from sidecar.core.conclusions import (
     AlarmEnded,
     AlarmRaised,
@@ -31,6 +32,7 @@ from sidecar.core.policy import PPM
 
 _LINES_MAX = 10_000
 _FLUSH_S = 1.0
+_THROTTLE_S = 10.0
 
 
 class Lines:
@@ -118,6 +120,23 @@ class _Bridge(logging.Handler):
             message=record.getMessage(),
             error=type(error).__name__ if error else None,
         )
+
+
+class Throttle:
+    """Lets one line of each kind through in ten seconds, so that whoever sends garbage cannot fill the log."""
+
+    def __init__(self) -> None:
+        self._last_s: dict[str, float] = {}
+        self._held_back: dict[str, int] = {}
+
+    def passes(self, kind: str) -> int | None:
+        """Return how many lines of this kind were held back since the last; None: this one is held back too."""
+        now_s = clock.monotonic_s()
+        if now_s - self._last_s.get(kind, -_THROTTLE_S) < _THROTTLE_S:
+            self._held_back[kind] = self._held_back.get(kind, 0) + 1
+            return None
+        self._last_s[kind] = now_s
+        return self._held_back.pop(kind, 0)
 
 
 def log_conclusions(record: Record, conclusions: list[Conclusion]) -> None:

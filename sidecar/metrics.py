@@ -49,6 +49,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     """What this replica answers to a user who belongs to every share."""
     lease_remaining_s: Callable[[], float]
     dropped_lines: Callable[[], int]
+    refused_connections: Callable[[], dict[str, int]]
+    """By listener."""
     webhooks: Counter[str]
     ack_requests: Counter[str]
     webhook_results: tuple[str, ...]
@@ -396,6 +398,14 @@ TABLE = (
         scope=Scope.PROCESS,
         labels=("result",),
         read=lambda view: [((result,), view.ack_requests[result]) for result in view.ack_results],
+    ),
+    Row(
+        name="refused_connections",
+        kind=CounterMetricFamily,
+        help="Connections that were one too many for a listener.",
+        scope=Scope.PROCESS,
+        labels=("listener",),
+        read=lambda view: [((name,), count) for name, count in view.refused_connections().items()],
     ),
     Row(
         name="log_lines_dropped",

@@ -1,5 +1,6 @@
-"""Starting a listener, with limits on what one request may cost. How many connect is for the proxy to limit."""
+"""Starting a listener: its address, its routes, and its end."""
 
+import asyncio
 import errno
 import socket
 from collections.abc import Sequence
@@ -7,11 +8,10 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from sidecar.config import Address
+from sidecar.http.connections import BANNER, OPERATOR_MAX, Connection, Refused
 from sidecar.http.errors import errors_in_words
 from sidecar.ports import ErrorCode, SidecarError
 
-_KEEPALIVE_S = 75.0
-"""Longer than the idle time of common proxies (60 s): the proxy closes first. `aiohttp`'s own is an hour."""
 _SHUTDOWN_S = 5.0
 _BACKLOG = 1024
 
@@ -19,24 +19,25 @@ _BACKLOG = 1024
 class Listener:
     """One listening address with its routes."""
 
-    def __init__(self, name: str, address: Address, routes: Sequence[web.AbstractRouteDef] = ()) -> None:
+    def __init__(
+        self,
+        name: str,
+        address: Address,
+        routes: Sequence[web.AbstractRouteDef] = (),
+        *,
+        connections_max: int = OPERATOR_MAX,
+    ) -> None:
         self.name = name
+        self.refused_count = 0
+        """Connections that were one too many."""
         self._address = address
+        self._connections_max = connections_max
         self._socket: socket.socket | None = None
+        self._server: asyncio.Server | None = None
         self._app = web.Application(middlewares=[errors_in_words])
         self._app.add_routes(routes)
         self._app.on_response_prepare.append(_without_banner)
-        self._runner = web.AppRunner(
-            self._app,
-            access_log=None,
-            handle_signals=False,
-            keepalive_timeout=_KEEPALIVE_S,
-            lingering_time=1.0,
-            auto_decompress=False,
-            max_line_size=4096,
-            max_field_size=4096,
-            shutdown_timeout=_SHUTDOWN_S,
-        )
+        self._runner = web.AppRunner(self._app, handle_signals=False, shutdown_timeout=_SHUTDOWN_S)
 
     def add(self, routes: Sequence[web.AbstractRouteDef]) -> None:
         """Add routes, before `start`."""
@@ -59,13 +60,24 @@ class Listener:
         """Serve who connects to the address that was bound."""
         assert self._socket is not None  # noqa: S101 - the composition binds first
         await self._runner.setup()
-        await web.SockSite(self._runner, self._socket).start()
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(self._connection, sock=self._socket, backlog=_BACKLOG)
 
     async def stop(self) -> None:
         """Stop listening; requests that have come whole are answered, others are cut off after some seconds."""
-        await self._runner.cleanup()
-        if self._socket is not None:
+        if self._server is not None:
+            self._server.close()
+        elif self._socket is not None:
             self._socket.close()
+        await self._runner.cleanup()
+
+    def _connection(self) -> asyncio.Protocol:
+        server = self._runner.server
+        assert server is not None  # noqa: S101 - `start` has set it up
+        if len(server.connections) >= self._connections_max:
+            self.refused_count += 1
+            return Refused()
+        return Connection(server, asyncio.get_running_loop())
 
 
 def _why_not(name: str, address: Address, error: OSError) -> str:
@@ -81,5 +93,5 @@ def _why_not(name: str, address: Address, error: OSError) -> str:
 
 async def _without_banner(_: web.Request, response: web.StreamResponse) -> None:
     """Do not tell which versions run here."""
-    response.headers["Server"] = "reverb-sidecar"
+    response.headers["Server"] = BANNER
     response.headers["X-Content-Type-Options"] = "nosniff"

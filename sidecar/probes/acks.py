@@ -11,6 +11,7 @@ from aiohttp import web
 from sidecar.core.observations import AckSeen, SkipReason
 from sidecar.core.policy import Stage
 from sidecar.http.body import read_body
+from sidecar.logs import Throttle
 from sidecar.ports import Count, ErrorCode, Journal, SidecarError
 from sidecar.tokens import bearer_token, is_same, user_ref
 
@@ -58,6 +59,7 @@ class Acks:
         self._token = token
         self._identity_key = identity_key
         self._count = count
+        self._throttle = Throttle()
 
     def routes(self) -> list[web.RouteDef]:
         """Return the route for acks."""
@@ -75,7 +77,7 @@ class Acks:
             fact = self._observe(body, request.headers.get("Idempotency-Key"))
         except SidecarError as error:
             self._count(AckResult.BODY_INVALID)
-            structlog.get_logger().warning("ack.refused", message=error.message)
+            self._tell(error)
             raise
         try:
             appended = await self._journal.append(fact)
@@ -89,12 +91,19 @@ class Acks:
     def _authorise(self, request: web.Request) -> None:
         try:
             is_ours = is_same(bearer_token(request.headers), self._token)
-        except SidecarError:
+            if not is_ours:
+                raise SidecarError(ErrorCode.TOKEN_INVALID, "the token is not SIDECAR_ACK_TOKEN")  # noqa: TRY301
+        except SidecarError as error:
             self._count(AckResult.TOKEN_INVALID)
+            self._tell(error)
             raise
-        if not is_ours:
-            self._count(AckResult.TOKEN_INVALID)
-            raise SidecarError(ErrorCode.TOKEN_INVALID, "the token is not SIDECAR_ACK_TOKEN")
+
+    def _tell(self, error: SidecarError) -> None:
+        held_back = self._throttle.passes(error.code)
+        if held_back is not None:
+            structlog.get_logger().warning(
+                "ack.refused", code=error.code.value, message=error.message, held_back=held_back
+            )
 
     def _observe(self, body: bytes, idempotency_key: str | None) -> AckSeen:
         try:

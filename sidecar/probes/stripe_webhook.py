@@ -18,6 +18,7 @@ from sidecar import clock
 from sidecar.config import Stripe
 from sidecar.core.observations import IgnoreReason, Observation, PaymentIgnored, PaymentSucceeded
 from sidecar.http.body import read_body
+from sidecar.logs import Throttle
 from sidecar.ports import Count, ErrorCode, Journal, SidecarError
 from sidecar.tokens import user_ref
 
@@ -100,6 +101,7 @@ class StripeWebhook:
         self._secrets = secrets
         self._identity_key = identity_key
         self._count = count
+        self._throttle = Throttle()
 
     def routes(self) -> list[web.RouteDef]:
         """Return the route of the endpoint."""
@@ -150,7 +152,9 @@ class StripeWebhook:
 
     def _refused(self, result: WebhookResult, message: str) -> SidecarError:
         self._count(result)
-        structlog.get_logger().warning("webhook.refused", result=result.value, message=message)
+        held_back = self._throttle.passes(result)
+        if held_back is not None:
+            structlog.get_logger().warning("webhook.refused", result=result.value, message=message, held_back=held_back)
         code = ErrorCode.BODY_INVALID if result is WebhookResult.BODY_INVALID else ErrorCode.SIGNATURE_INVALID
         return SidecarError(code, message)
 

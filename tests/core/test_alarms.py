@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from sidecar.core.alarms import Bank, bank
+from sidecar.core.alarms import Bank, Cusum, bank
 from sidecar.core.streams import STREAMS, Stream, bank_of, is_calm, judge
 from tests.core.world import POLICY, World
 
@@ -129,9 +129,8 @@ def test_an_alarm_ends_only_after_it_has_made_the_flag_fall(*, can_end: bool, ex
 
 def test_exactly_half_of_the_threshold_is_not_calm() -> None:
     """Below half means below: on the boundary the safer answer is no."""
-    cusum = DEFAULT.alarms[0]
-    assert not cusum.is_calm(-(-cusum.threshold // 2))
-    assert cusum.is_calm((cusum.threshold - 1) // 2)
+    cusum = Cusum(p1_ppm=1, good=-1, bad=1, threshold=10)
+    assert [cusum.is_calm(level) for level in (4, 5, 6)] == [True, False, False]
 
 
 @pytest.mark.parametrize("p0_ppm", [990_000, 900_000])

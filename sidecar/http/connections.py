@@ -1,0 +1,72 @@
+"""What comes before a request: how many may connect, and what is said to those who do not speak HTTP.
+
+Routes and middlewares see only requests that were parsed. What could not be parsed would be answered by `aiohttp` with
+its version and an echo, and logged with a traceback; and without a bound on connections, idle ones use up the
+descriptors of the whole process, the operator's included.
+"""
+
+import asyncio
+import resource
+
+from aiohttp import web
+from aiohttp.web_request import BaseRequest
+
+from sidecar.http.errors import error_response
+
+BANNER = "reverb-sidecar"
+OPERATOR_MAX = 100
+"""Connections to a listener that only our own people and Prometheus reach."""
+
+_KEEPALIVE_S = 75.0
+"""Longer than the idle time of common proxies (60 s): the proxy closes first. `aiohttp`'s own is an hour."""
+_OURS = 2 * OPERATOR_MAX + 56
+"""Descriptors that are not for the public: the operators' listeners, the journal, and what Python needs."""
+_PUBLIC_MAX = 10_000
+
+
+def public_max() -> int:
+    """Return how many may connect to the public listener: what the process may open, less what is not for them."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    may_open = _PUBLIC_MAX + _OURS if soft == resource.RLIM_INFINITY else soft
+    return max(16, min(_PUBLIC_MAX, may_open - _OURS))
+
+
+class Connection(web.RequestHandler):
+    """One client's connection."""
+
+    __slots__ = ()
+
+    def __init__(self, server: web.Server, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(
+            server,
+            loop=loop,
+            access_log=None,  # type: ignore[arg-type]  # documented: None is no access log
+            keepalive_timeout=_KEEPALIVE_S,
+            lingering_time=1.0,
+            auto_decompress=False,
+            max_line_size=4096,
+            max_field_size=4096,
+            max_headers=64,
+        )
+
+    def handle_error(
+        self, request: BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
+    ) -> web.StreamResponse:
+        """Answer what could not be parsed in our own words. `exc` and `message` would echo it."""
+        del exc, message
+        if request.writer.output_size > 0:
+            error = "an answer is on its way already"
+            raise ConnectionError(error)
+        response = error_response("request_invalid", "this is no request of HTTP/1.1, or too large a head", status)
+        response.headers["Server"] = BANNER
+        response.force_close()
+        return response
+
+
+class Refused(asyncio.Protocol):
+    """A connection too many: it is closed at once, because an answer would cost what is missing."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Close it."""
+        if isinstance(transport, asyncio.Transport):
+            transport.abort()
