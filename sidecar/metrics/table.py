@@ -1,0 +1,233 @@
+"""The table of metrics. Names are a contract with dashboards and rules."""
+
+from typing import cast
+
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
+
+from sidecar import __version__, clock
+from sidecar.core.observations import IgnoreReason, SkipReason
+from sidecar.core.policy import Mode, Stage
+from sidecar.core.state import Outcome, Unmeasured
+from sidecar.metrics import reading
+from sidecar.metrics.view import Row, Scope
+
+TABLE = (
+    Row(
+        name="payment_outcomes",
+        kind=CounterMetricFamily,
+        help="Payments by how they ended, counted when that was decided.",
+        scope=Scope.FOLDED,
+        labels=("outcome",),
+        read=reading.counts(Outcome, lambda state: cast("dict[str, int]", state.tally.outcomes)),
+    ),
+    Row(
+        name="unmeasured_payments",
+        kind=CounterMetricFamily,
+        help="Payments that say nothing about push, by reason.",
+        scope=Scope.FOLDED,
+        labels=("reason",),
+        read=reading.counts(Unmeasured, lambda state: cast("dict[str, int]", state.tally.unmeasured)),
+    ),
+    Row(
+        name="ignored_payments",
+        kind=CounterMetricFamily,
+        help="Succeeded payments that are none of ours, by reason.",
+        scope=Scope.FOLDED,
+        labels=("reason",),
+        read=reading.counts(IgnoreReason, lambda state: cast("dict[str, int]", state.tally.ignored)),
+    ),
+    Row(
+        name="skipped_payments",
+        kind=CounterMetricFamily,
+        help="Payments that the backend rightly did not broadcast, by reason.",
+        scope=Scope.FOLDED,
+        labels=("reason",),
+        read=reading.counts(
+            (SkipReason.ALREADY_PAID, SkipReason.NO_BOOKING),
+            lambda state: cast("dict[str, int]", state.tally.skipped),
+        ),
+    ),
+    Row(
+        name="filter_contradictions",
+        kind=CounterMetricFamily,
+        help="Payments that the filter left out and that got an ack: the filter is wrong.",
+        scope=Scope.FOLDED,
+        read=reading.plain(lambda view: view.state.tally.contradicted),
+    ),
+    Row(
+        name="acks",
+        kind=CounterMetricFamily,
+        help="Acks by stage.",
+        scope=Scope.FOLDED,
+        labels=("stage",),
+        read=reading.counts(Stage, lambda state: cast("dict[str, int]", state.tally.acks)),
+    ),
+    Row(
+        name="unknown_acks",
+        kind=CounterMetricFamily,
+        help="Acks whose payment never came.",
+        scope=Scope.FOLDED,
+        read=reading.plain(lambda view: view.state.tally.unknown_acks),
+    ),
+    Row(
+        name="dropped_acks",
+        kind=CounterMetricFamily,
+        help="Acks that were not kept, because too many were waiting for their payments.",
+        scope=Scope.FOLDED,
+        read=reading.plain(lambda view: view.state.tally.dropped_acks),
+    ),
+    Row(
+        name="timers_would_have_worked",
+        kind=CounterMetricFamily,
+        help="Judged payments by whether the last timer would have cleared the alert, and by what tells us.",
+        scope=Scope.FOLDED,
+        labels=("worked", "basis"),
+        read=reading.timers,
+    ),
+    Row(
+        name="oldest_unmatched_payment_timestamp_seconds",
+        kind=GaugeMetricFamily,
+        help="When the oldest payment arrived that still waits for its deciding ack; 0 where none does.",
+        scope=Scope.FOLDED,
+        read=reading.plain(reading.oldest_unmatched),
+    ),
+    Row(
+        name="coverage_ratio",
+        kind=GaugeMetricFamily,
+        help="Share of payments that could be judged; absent before the first.",
+        scope=Scope.FOLDED,
+        read=reading.coverage,
+    ),
+    Row(
+        name="flag_mode",
+        kind=GaugeMetricFamily,
+        help="1 for the mode that this replica answers to a user who belongs to every share.",
+        scope=Scope.PROCESS,
+        labels=("mode",),
+        read=lambda view: [((mode,), float(mode is view.served_mode())) for mode in Mode],
+    ),
+    Row(
+        name="flag_rung",
+        kind=GaugeMetricFamily,
+        help="The rung of the ladder that is held, from 0.",
+        scope=Scope.FOLDED,
+        read=reading.plain(lambda view: view.state.flag.rung),
+    ),
+    Row(
+        name="flag_transitions",
+        kind=CounterMetricFamily,
+        help="Moves of the flag.",
+        scope=Scope.FOLDED,
+        labels=("from_mode", "to_mode", "cause"),
+        read=reading.moves,
+    ),
+    Row(
+        name="flag_valid_until_timestamp_seconds",
+        kind=GaugeMetricFamily,
+        help="When this replica's lease lapses, or lapsed.",
+        scope=Scope.PROCESS,
+        read=reading.plain(lambda view: clock.wall_ms() / 1000 + view.lease_remaining_s()),
+    ),
+    Row(
+        name="gate_satisfied",
+        kind=GaugeMetricFamily,
+        help="1 where a gate of the next rung holds or does not apply to it.",
+        scope=Scope.FOLDED,
+        labels=("gate",),
+        read=reading.gates,
+    ),
+    Row(
+        name="evidence_reliability_lower_bound_ratio",
+        kind=GaugeMetricFamily,
+        help="The reliability that the present epoch proves.",
+        scope=Scope.FOLDED,
+        labels=("stream",),
+        read=reading.by_stream(reading.bound),
+    ),
+    Row(
+        name="evidence_clean_outcomes_needed",
+        kind=GaugeMetricFamily,
+        help="Outcomes without a failure that would prove the target.",
+        scope=Scope.FOLDED,
+        labels=("stream",),
+        read=reading.by_stream(reading.needed),
+    ),
+    Row(
+        name="evidence_epoch",
+        kind=GaugeMetricFamily,
+        help="The epoch that evidence is collected in, from 1.",
+        scope=Scope.FOLDED,
+        labels=("stream",),
+        read=reading.by_stream(lambda _, stream, __: stream.epoch),
+    ),
+    Row(
+        name="alarm_level_ratio",
+        kind=GaugeMetricFamily,
+        help="The highest alarm CUSUM as a share of its threshold.",
+        scope=Scope.FOLDED,
+        labels=("stream",),
+        read=reading.by_stream(reading.alarm_level),
+    ),
+    Row(
+        name="alarm_latched",
+        kind=GaugeMetricFamily,
+        help="1 while an alarm is raised and not over.",
+        scope=Scope.FOLDED,
+        labels=("stream",),
+        read=reading.by_stream(lambda _, stream, __: float(stream.is_latched)),
+    ),
+    Row(
+        name="stale_climbs",
+        kind=CounterMetricFamily,
+        help="Climbs that were ignored because something had moved since they were decided.",
+        scope=Scope.FOLDED,
+        read=reading.plain(lambda view: view.state.tally.stale_climbs),
+    ),
+    Row(
+        name="journal_records",
+        kind=CounterMetricFamily,
+        help="Records that were folded.",
+        scope=Scope.FOLDED,
+        read=reading.plain(lambda view: view.state.seq),
+    ),
+    Row(
+        name="webhook_requests",
+        kind=CounterMetricFamily,
+        help="Requests to the Stripe endpoint by what became of them.",
+        scope=Scope.PROCESS,
+        labels=("result",),
+        read=lambda view: [((result,), view.webhooks[result]) for result in view.webhook_results],
+    ),
+    Row(
+        name="ack_requests",
+        kind=CounterMetricFamily,
+        help="Requests to the ack endpoint by what became of them.",
+        scope=Scope.PROCESS,
+        labels=("result",),
+        read=lambda view: [((result,), view.ack_requests[result]) for result in view.ack_results],
+    ),
+    Row(
+        name="refused_connections",
+        kind=CounterMetricFamily,
+        help="Connections that were one too many for a listener.",
+        scope=Scope.PROCESS,
+        labels=("listener",),
+        read=lambda view: [((name,), count) for name, count in view.refused_connections().items()],
+    ),
+    Row(
+        name="log_lines_dropped",
+        kind=CounterMetricFamily,
+        help="Log lines that could not be written: the reader is stuck, the pipe broken, or the disk full.",
+        scope=Scope.PROCESS,
+        read=reading.plain(lambda view: view.dropped_lines()),
+    ),
+    Row(
+        name="build_info",
+        kind=GaugeMetricFamily,
+        help="Always 1; the version is a label.",
+        scope=Scope.PROCESS,
+        labels=("version",),
+        read=lambda _: [((__version__,), 1.0)],
+    ),
+)
+"""All metrics but the histogram `webhook_to_broadcast_seconds`. Names are a contract with dashboards and rules."""

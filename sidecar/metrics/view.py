@@ -1,0 +1,49 @@
+"""What a metric is, and what it is read from."""
+
+import enum
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+import msgspec
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+
+from sidecar.core.policy import Mode
+from sidecar.core.state import State
+
+
+class Scope(enum.StrEnum):
+    """Whose number it is."""
+
+    FOLDED = "folded"
+    PROCESS = "process"
+
+
+Samples = Iterable[tuple[tuple[str, ...], float]]
+
+
+class View(msgspec.Struct, frozen=True, kw_only=True):
+    """What metrics are read from."""
+
+    state: State
+    served_mode: Callable[[], Mode]
+    """What this replica answers to a user who belongs to every share."""
+    lease_remaining_s: Callable[[], float]
+    dropped_lines: Callable[[], int]
+    refused_connections: Callable[[], dict[str, int]]
+    """By listener."""
+    webhooks: Counter[str]
+    ack_requests: Counter[str]
+    webhook_results: tuple[str, ...]
+    ack_results: tuple[str, ...]
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One metric."""
+
+    name: str
+    """Without the prefix, and for a counter without `_total`."""
+    kind: type[CounterMetricFamily] | type[GaugeMetricFamily] | type[HistogramMetricFamily]
+    help: str
+    scope: Scope
+    labels: tuple[str, ...] = ()
+    read: Callable[[View], Samples]
