@@ -33,7 +33,7 @@ CONFIG = Config(
     listen=Listen(public=_ANY, operator=_ANY),
     stripe=Stripe(livemode=True, user_key="user_id", required_metadata=("booking_id",)),
     acks=Acks(),
-    objective=Objective(on_time_within_ms=300, missed_after_ms=2000),
+    objective=Objective(on_time_within_ms=800, missed_after_ms=2500),
     policy=PolicyKeys(lease_ms=3000),
 )
 SECRETS = Secrets(
