@@ -20,7 +20,7 @@ class StreamStatus(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     epoch: int
-    is_waiting: bool
+    awaits_epoch: bool
     good: int
     bad: int
     unmeasured: int
@@ -110,7 +110,7 @@ def _streams(state: State) -> list[StreamStatus]:
             StreamStatus(
                 name=row.name,
                 epoch=stream.epoch,
-                is_waiting=stream.is_waiting,
+                awaits_epoch=stream.awaits_epoch,
                 good=stream.good,
                 bad=stream.bad,
                 unmeasured=stream.unmeasured,

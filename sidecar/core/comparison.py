@@ -38,7 +38,7 @@ def comparison(state: State) -> Comparison:
     stream = state.streams[PAYMENTS]
     push_worked, push_judged = stream.good_total, stream.good_total + stream.bad_total
     bound = None
-    if state.policy is not None and not stream.is_waiting:
+    if state.policy is not None and not stream.awaits_epoch:
         bound = evidence.lower_bound(stream.good, stream.bad, alpha_of(stream, state.policy))
     return Comparison(
         timers=Measured(

@@ -74,7 +74,7 @@ def _renewed(state: State, policy: Policy, replica: str) -> EpochRenewed | None:
     for row in STREAMS:
         stream = state.streams[row.name]
         is_old = stream.epoch_began_ms and state.now_ms - stream.epoch_began_ms >= _RENEW_AFTER_MS
-        if is_old and not stream.is_waiting and _proves_sooner_anew(stream, row, policy):
+        if is_old and not stream.awaits_epoch and _proves_sooner_anew(stream, row, policy):
             return EpochRenewed(
                 replica=replica,
                 stream=row.name,

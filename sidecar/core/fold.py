@@ -44,7 +44,7 @@ def fold(state: State, record: Record) -> list[Conclusion]:
     out: list[Conclusion] = []
     policy = state.policy
     if policy is None:
-        _begin(state, record, out)
+        _await_policy(state, record, out)
         return out
     alarmed = _alarmed(state)
     _let_time_pass(state, policy, record, out, is_seeing=state.sight.rest is None and not alarmed)
@@ -72,7 +72,7 @@ def next_deadline(state: State) -> int | None:
     return min(times, default=None)
 
 
-def _begin(state: State, record: Record, out: list[Conclusion]) -> None:
+def _await_policy(state: State, record: Record, out: list[Conclusion]) -> None:
     """Before the first policy nothing means anything but the first policy."""
     state.seq, state.now_ms = record.seq, max(state.now_ms, record.at_ms)
     if isinstance(record.observation, PolicyAdopted):
@@ -164,8 +164,7 @@ def _tell_changes(state: State, alarmed: list[str], out: list[Conclusion]) -> No
     if state.policy is None:
         return
     for name, stream in state.streams.items():
-        if stream.is_latched and name not in alarmed:
-            state.flag.guard_version += 1
+        if stream.is_latched and name not in alarmed:  # the failure that raised it has raised the guard version
             out.append(AlarmRaised(stream=name))
         elif not stream.is_latched and name in alarmed:
             out.append(AlarmEnded(stream=name))

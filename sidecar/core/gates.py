@@ -87,6 +87,8 @@ def _rest(state: State, policy: Policy, _: Rung) -> Gate:
             expected_ms = max(state.now_ms, state.sight.recover_until_ms)
         case RestReason.COVERAGE:
             needs = f"at least {_percent(policy.coverage_floor_ppm)} of the payments to be judgeable"
+        case RestReason.UNWIRED:
+            needs = f"a first ack of stage `{policy.stage}`"
         case RestReason.UNMEASURED:
             needs = "one payment that can be judged"
         case _:
@@ -209,7 +211,7 @@ def _evidence(row: StreamRow) -> Callable[[State, Policy, Rung], Gate | None]:
         stream, p0, alpha = state.streams[row.name], evidence.ratio(row.p0_ppm(policy)), 0.0
         holds = False
         needs, expected_ms = "", None
-        if stream.is_waiting:
+        if stream.awaits_epoch:
             needs = "the cool-down to end and the alarms to calm; then a new epoch begins"
         elif not stream.last_ms:
             needs = _unwired(state, policy, row)
@@ -244,9 +246,9 @@ def _worst_case(state: State, policy: Policy, _: Rung) -> Gate:
     stream = state.streams[PAYMENTS]
     bound = evidence.lower_bound(stream.good, stream.bad + stream.unmeasured, alpha_of(stream, policy))
     target = evidence.ratio(policy.unacceptable_reliability_ppm)
-    holds = not stream.is_waiting and bound >= target
+    holds = not stream.awaits_epoch and bound >= target
     needs = ""
-    if stream.is_waiting:
+    if stream.awaits_epoch:
         needs = "the new epoch to begin"
     elif not holds:
         needs = f"the worst case, with every unmeasured payment counted as failed, to reach {target:.4g}"

@@ -262,7 +262,7 @@ def _leave_unmeasured(state: State, journey: Journey, reason: Unmeasured, out: C
         state.coverage.add(is_judged=False, at_ms=state.now_ms)
         state.flag.guard_version += 1
         stream = state.streams[PAYMENTS]
-        if not stream.is_waiting:
+        if not stream.awaits_epoch:
             stream.unmeasured += 1
     if reason in OUR_FAULT:
         state.sight.streak += 1

@@ -45,7 +45,7 @@ def fall(state: State, policy: Policy, decision: Fell, out: Conclusions) -> None
         flag.strikes_since_ms = state.now_ms
     if was_held or decision.cause is FallCause.BLIND:
         for stream in state.streams.values():
-            stream.is_waiting = True
+            stream.awaits_epoch = True
         state.sight.is_fall_due = False
     if was_held:
         _move(state, policy.ladder[flag.rung], policy.ladder, 0, decision.cause, decision.detail, out)
@@ -88,7 +88,7 @@ def renew(state: State, decision: EpochRenewed, out: Conclusions) -> None:
 def outgrow(state: State, name: str, out: Conclusions) -> None:
     """Begin a new epoch in a stream whose outcomes mean something else from here on, if it has any."""
     stream = state.streams[name]
-    if (stream.good or stream.bad) and not stream.is_waiting:
+    if (stream.good or stream.bad) and not stream.awaits_epoch:
         _begin(state, name, stream, out)
 
 
@@ -98,19 +98,24 @@ def begin_epochs(state: State, out: Conclusions) -> None:
     A stream that waits after a fall goes on waiting: it begins a new one anyway, when the cool-down is over.
     """
     for name, stream in state.streams.items():
-        if stream.epoch_began_ms and not stream.is_waiting:
+        if stream.epoch_began_ms and not stream.awaits_epoch:
             _begin(state, name, stream, out)
 
 
 def change_ladder(state: State, before: Policy, policy: Policy, out: Conclusions) -> None:
-    """Stand on the highest new rung that is no better, in mode and in share, than the one that was held."""
+    """Stand on the highest new rung that is no better, in mode and in share, than the one that was held.
+
+    After a dry run that is the bottom rung: nobody was served what was held in rehearsal. The evidence stands.
+    """
     held = before.ladder[state.flag.rung]
     rung = max(index for index, new in enumerate(policy.ladder) if index == 0 or _is_no_better(new, held))
+    if before.dry_run and not policy.dry_run:
+        rung = 0
     now_held = policy.ladder[rung]
     if policy.ladder != before.ladder:  # what was approved may be another rung by now
         state.flag.approval = None
     if (held.mode, held.share_ppm) != (now_held.mode, now_held.share_ppm):
-        _move(state, held, policy.ladder, rung, "policy", "the ladder was changed", out)
+        _move(state, held, policy.ladder, rung, "policy", "the ladder or the dry run was changed", out)
     state.flag.rung = rung
 
 
@@ -131,7 +136,7 @@ def advance(state: State, policy: Policy, elapsed_ms: int, out: Conclusions, *, 
         flag.guard_version += 1
     if state.now_ms >= flag.cooldown_until_ms:
         for name, stream in state.streams.items():
-            if stream.is_waiting and not stream.is_latched and is_calm(stream, bank_of(row_of(name), policy)):
+            if stream.awaits_epoch and not stream.is_latched and is_calm(stream, bank_of(row_of(name), policy)):
                 _begin(state, name, stream, out)
 
 
@@ -139,7 +144,7 @@ def _begin(state: State, name: str, stream: Stream, out: Conclusions) -> None:
     if stream.epoch_began_ms:
         begin_epoch(stream, epoch=stream.epoch + 1, at_ms=state.now_ms)
         out.append(EpochBegan(stream=name, epoch=stream.epoch))
-    stream.is_waiting = False
+    stream.awaits_epoch = False
     state.flag.guard_version += 1
 
 

@@ -29,6 +29,8 @@ def rest_reason(state: State, policy: Policy) -> RestReason | None:
     sight = state.sight
     if sight.needs_heartbeat or sight.is_fall_due or state.now_ms < sight.recover_until_ms:
         return RestReason.RECOVERING
+    if state.flag.rung > 0 and state.wired_ms is None:
+        return RestReason.UNWIRED
     if sight.streak >= STREAK_MAX:
         return RestReason.UNMEASURED
     judged, total = state.coverage.counts()

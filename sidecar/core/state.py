@@ -58,6 +58,8 @@ class RestReason(enum.StrEnum):
     """Too few payments can be judged."""
     UNMEASURED = "unmeasured"
     """Several payments in a row could not be judged, through our own fault."""
+    UNWIRED = "unwired"
+    """A push rung is held, and no ack of the deciding stage has ever come: push would be served unmeasured."""
 
 
 OUR_FAULT = frozenset({Unmeasured.STOPPED, Unmeasured.CUT_OFF, Unmeasured.CLOCK_JUMPED})

@@ -61,7 +61,7 @@ class Stream(msgspec.Struct, kw_only=True):
     epoch: int = 1
     epoch_began_ms: int = 0
     """When the epoch began: its first outcome, or the moment that renewed it; 0 while there is neither."""
-    is_waiting: bool = False
+    awaits_epoch: bool = False
     """No epoch is running: after a fall, until the cool-down is over and the alarms are calm."""
     good: int = 0
     bad: int = 0
@@ -97,7 +97,7 @@ def judge(stream: Stream, bank: alarms.Bank, *, is_good: bool, at_ms: int, can_e
         stream.good_total += 1
     else:
         stream.bad_total += 1
-    if not stream.is_waiting:
+    if not stream.awaits_epoch:
         if not stream.epoch_began_ms:
             stream.epoch_began_ms = at_ms
         if is_good:
@@ -123,7 +123,7 @@ def begin_epoch(stream: Stream, *, epoch: int, at_ms: int) -> None:
     """Begin a new epoch: counts at zero, less alpha. The CUSUMs run on."""
     stream.epoch = epoch
     stream.epoch_began_ms = at_ms
-    stream.is_waiting = False
+    stream.awaits_epoch = False
     stream.good = stream.bad = stream.unmeasured = 0
 
 

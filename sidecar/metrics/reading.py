@@ -68,7 +68,7 @@ def gates(view: View) -> Samples:
 
 def bound(state: State, stream: Stream, _: StreamRow) -> float:
     """Read the reliability that the present epoch proves."""
-    if state.policy is None or stream.is_waiting:
+    if state.policy is None or stream.awaits_epoch:
         return 0.0
     return evidence.lower_bound(stream.good, stream.bad, alpha_of(stream, state.policy))
 
@@ -78,7 +78,7 @@ def needed(state: State, stream: Stream, row: StreamRow) -> float:
     if state.policy is None:
         return 0.0
     p0 = evidence.ratio(row.p0_ppm(state.policy))
-    if stream.is_waiting:  # what the next epoch will need from its first outcome on
+    if stream.awaits_epoch:  # what the next epoch will need from its first outcome on
         alpha = evidence.epoch_alpha(evidence.ratio(state.policy.false_promotion_risk_ppm), stream.epoch + 1)
         return evidence.clean_needed(p0, 0, 0, alpha)
     return evidence.clean_needed(p0, stream.good, stream.bad, alpha_of(stream, state.policy))

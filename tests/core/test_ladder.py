@@ -121,14 +121,14 @@ def test_an_outage_falls_at_the_promised_payment_and_the_cool_down_holds_it() ->
     world = on(1)
     world.outage()
     fallen_ms, payments = world.now_ms, world.state.streams["payments"]
-    assert (payments.is_waiting, payments.bad_total, world.state.flag.rung) == (True, 6, 0)
+    assert (payments.awaits_epoch, payments.bad_total, world.state.flag.rung) == (True, 6, 0)
     world.good(200)
     assert not payments.is_latched
-    assert (payments.is_waiting, world.state.flag.rung) == (True, 0)
+    assert (payments.awaits_epoch, world.state.flag.rung) == (True, 0)
     world.wait(1 * HOUR - (world.now_ms - fallen_ms) - 10 * SECOND)
-    assert payments.is_waiting
+    assert payments.awaits_epoch
     world.wait(20 * SECOND)
-    assert (payments.is_waiting, payments.epoch, payments.good, payments.bad) == (False, 2, 0, 0)
+    assert (payments.awaits_epoch, payments.epoch, payments.good, payments.bad) == (False, 2, 0, 0)
     assert alpha_of(payments, LAX) == pytest.approx(0.05 * 0.05)
     world.climb_to(1)
     assert payments.good >= 59
@@ -140,9 +140,9 @@ def test_the_epoch_after_a_fall_waits_for_the_alarm_to_calm() -> None:
     world.outage()
     payments = world.state.streams["payments"]
     world.wait(2 * HOUR)
-    assert (payments.is_latched, payments.is_waiting, payments.epoch) == (True, True, 1)
+    assert (payments.is_latched, payments.awaits_epoch, payments.epoch) == (True, True, 1)
     world.good(60)
-    assert (payments.is_latched, payments.is_waiting, payments.epoch) == (False, False, 2)
+    assert (payments.is_latched, payments.awaits_epoch, payments.epoch) == (False, False, 2)
 
 
 def test_on_the_bottom_rung_an_alarm_is_no_fall() -> None:
@@ -153,7 +153,7 @@ def test_on_the_bottom_rung_an_alarm_is_no_fall() -> None:
     world.bad(12)
     payments, flag = world.state.streams["payments"], world.state.flag
     assert payments.is_latched
-    assert (payments.epoch, payments.is_waiting, flag.cooldown_until_ms, flag.strikes) == (1, False, 0, 0)
+    assert (payments.epoch, payments.awaits_epoch, flag.cooldown_until_ms, flag.strikes) == (1, False, 0, 0)
 
 
 # fmt: off

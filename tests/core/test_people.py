@@ -1,5 +1,6 @@
 """What people and rules may do to the flag: hold, approve, roll back, reset, renew, and try it dry."""
 
+import msgspec
 import pytest
 
 from sidecar.core.conclusions import EpochBegan
@@ -7,7 +8,7 @@ from sidecar.core.decide import decide
 from sidecar.core.observations import EpochRenewed, FallCause, Fell
 from sidecar.core.policy import Mode, Rung
 from sidecar.core.serving import Reason, served
-from tests.core.world import DAY, HOUR, LAX, MINUTE, World, decided, on
+from tests.core.world import DAY, HOUR, LAX, MINUTE, SECOND, World, decided, on
 
 # --- hold and rollback
 
@@ -166,10 +167,10 @@ def test_a_reset_during_the_cool_down_begins_the_one_epoch_that_was_coming_anywa
     world.outage()
     world.reset()
     payments = world.state.streams["payments"]
-    assert (payments.is_waiting, payments.epoch) == (True, 1)
+    assert (payments.awaits_epoch, payments.epoch) == (True, 1)
     world.good(60)
     world.wait(2 * HOUR)
-    assert (payments.is_waiting, payments.epoch) == (False, 2)
+    assert (payments.awaits_epoch, payments.epoch) == (False, 2)
 
 
 def old_epoch(rung: int = 0) -> World:
@@ -267,3 +268,15 @@ def test_soak_goes_on_under_a_hold() -> None:
     began_ms = world.state.flag.soaked_ms
     world.wait(5 * MINUTE)
     assert world.state.flag.soaked_ms - began_ms == 5 * MINUTE
+
+
+def test_the_end_of_a_dry_run_begins_on_the_bottom_rung_with_the_evidence_of_the_rehearsal() -> None:
+    """No user was served what was held in rehearsal, so no rung below it was ever tried."""
+    world = World(msgspec.structs.replace(LAX, dry_run=True))
+    world.climb_to(2)
+    good = world.state.streams["payments"].good
+    world.change(dry_run=False)
+    assert (world.state.flag.rung, world.mode()) == (0, Mode.TIMER_POLLING)
+    assert world.state.streams["payments"].good == good
+    world.wait(90 * SECOND)
+    assert world.state.flag.rung == 1, "proven already; only the soak was missing"

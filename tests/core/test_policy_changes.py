@@ -106,6 +106,7 @@ def test_on_another_ladder_the_flag_stands_on_the_highest_rung_that_is_no_better
 ) -> None:
     """A rung's number means another thing on another ladder: kept as it is, it would be a climb without a gate."""
     world = World(msgspec.structs.replace(POLICY, ladder=ladder(*old)), decides=False)
+    world.wire()
     world.state.flag.rung, world.state.flag.soaked_ms = held, 5 * MINUTE
     world.change(ladder=ladder(*new))
     flag, is_same = world.state.flag, old[held] == new[expected]

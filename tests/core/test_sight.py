@@ -6,7 +6,7 @@ from sidecar.core import coverage
 from sidecar.core.conclusions import RestBegan, RestEnded
 from sidecar.core.coverage import Coverage
 from sidecar.core.fold import next_deadline
-from sidecar.core.policy import Mode
+from sidecar.core.policy import Mode, Stage
 from sidecar.core.serving import Reason, served
 from sidecar.core.sight import rest_reason
 from sidecar.core.state import RestReason
@@ -267,3 +267,15 @@ def test_a_rest_is_served_at_once() -> None:
     assert served(world.state, 0).reason is Reason.HELD
     world.start()
     assert served(world.state, 0).reason is Reason.RESTING
+
+
+def test_push_that_a_new_policy_leaves_unmeasured_rests_until_the_first_ack() -> None:
+    """With a deciding stage that nothing acks, every payment is `not_wired`: no alarm, no coverage, and push goes on."""
+    world = on(2)
+    world.change(stage=Stage.REFRESHED)
+    assert resting(world) is RestReason.UNWIRED
+    assert world.mode() is Mode.TIMER_POLLING
+    world.wait(10 * MINUTE)
+    assert resting(world) is RestReason.UNWIRED
+    world.ack("pi_refreshed", Stage.REFRESHED)
+    assert resting(world) is None

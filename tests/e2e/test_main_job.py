@@ -167,7 +167,7 @@ async def _falls(
 
         async def is_judged(count: int = seen["good"] + seen["bad"]) -> Any:
             stream = (await sidecar.status(session))["streams"][0]
-            return stream if stream["good"] + stream["bad"] > count or stream["is_waiting"] else None
+            return stream if stream["good"] + stream["bad"] > count or stream["awaits_epoch"] else None
 
         stream = await until(is_judged, "the payment is judged")
         if (await sidecar.flag(session))["mode"] == "timer_polling":
