@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from sidecar.core.journeys import latency_edges_ms
+from sidecar.core.judging import latency_edges_ms
 from sidecar.core.state import State
 from sidecar.metrics.table import TABLE
 from sidecar.metrics.view import Scope, View
