@@ -5,7 +5,6 @@ is its gaps between failures, and ten thousand runs of twenty thousand payments 
 """
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -121,7 +120,7 @@ def _weights() -> None:
     }
     alpha = evidence.epoch_alpha(0.01, 1)
     for name, spread in spreads.items():
-        needed = [_needed_with(spread, 0.99, bad, alpha) for bad in range(60)]
+        needed = [_needed_with(spread, bad, alpha) for bad in range(60)]
         random = np.random.default_rng(_SEED + 4)
         waits = np.full(2000, np.iinfo(np.int64).max)
         failures_at = np.cumsum(random.geometric(0.005, size=(2000, 60)), axis=1)
@@ -136,28 +135,8 @@ def _weights() -> None:
         )
 
 
-def _needed_with(spread: tuple[tuple[float, float], ...], target: float, bad: int, alpha: float) -> int:
-    def log_capital(good: int) -> float:
-        terms = [
-            math.log(weight)
-            + (bad * math.log(fraction) if fraction else (0.0 if bad == 0 else -math.inf))
-            + good * math.log((1 - fraction) / target + fraction)
-            for fraction, weight in spread
-        ]
-        largest = max(terms)
-        return largest + math.log(sum(math.exp(term - largest) for term in terms))
-
-    return _least(lambda good: log_capital(good) >= -math.log(alpha))
-
-
-def _least(holds: Callable[[int], bool]) -> int:
-    low, high = 0, 1
-    while not holds(high):
-        low, high = high, 2 * high
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if holds(middle) else (middle, high)
-    return high
+def _needed_with(spread: tuple[tuple[float, float], ...], bad: int, alpha: float) -> int:
+    return evidence.least(lambda good: evidence.log_capital(0.99, good, bad, spread) >= -math.log(alpha))
 
 
 def _alarms() -> None:

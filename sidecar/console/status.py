@@ -12,7 +12,7 @@ from sidecar.core.observations import IgnoreReason
 from sidecar.core.policy import Rung
 from sidecar.core.serving import Reason, Served
 from sidecar.core.state import Approval, Hold, Move, Outcome, State, Unmeasured
-from sidecar.core.streams import STREAMS, alpha_of
+from sidecar.core.streams import STREAMS, clean_needed, proven_ratio
 
 
 class StreamStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,8 +104,7 @@ def _streams(state: State) -> list[StreamStatus]:
         return []
     rows = []
     for row in STREAMS:
-        stream, p0 = state.streams[row.name], evidence.ratio(row.p0_ppm(policy))
-        alpha = alpha_of(stream, policy)
+        stream = state.streams[row.name]
         rows.append(
             StreamStatus(
                 name=row.name,
@@ -115,9 +114,9 @@ def _streams(state: State) -> list[StreamStatus]:
                 bad=stream.bad,
                 unmeasured=stream.unmeasured,
                 is_latched=stream.is_latched,
-                target_ratio=p0,
-                lower_bound_ratio=evidence.lower_bound(stream.good, stream.bad, alpha),
-                clean_needed=evidence.clean_needed(p0, stream.good, stream.bad, alpha),
+                target_ratio=evidence.ratio(row.p0_ppm(policy)),
+                lower_bound_ratio=proven_ratio(stream, policy),
+                clean_needed=clean_needed(stream, row, policy),
             )
         )
     return rows

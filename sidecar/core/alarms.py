@@ -42,6 +42,10 @@ class Cusum(msgspec.Struct, frozen=True, kw_only=True):
         """Say whether the level is below half the threshold."""
         return 2 * level < self.threshold
 
+    def good_to_calm(self, level: int) -> int:
+        """Return after how many successes in a row the level is below half the threshold; 0: it is."""
+        return 0 if self.is_calm(level) else (2 * level - self.threshold) // (-2 * self.good) + 1
+
 
 class Bank(msgspec.Struct, frozen=True, kw_only=True):
     """The CUSUMs of one stream: `alarms` make it fall, `recent` keeps it from climbing on old glory."""

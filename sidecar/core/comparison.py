@@ -2,10 +2,9 @@
 
 import msgspec
 
-from sidecar.core import evidence
 from sidecar.core.policy import SCHEDULES, Mode
 from sidecar.core.state import State
-from sidecar.core.streams import PAYMENTS, alpha_of
+from sidecar.core.streams import PAYMENTS, proven_ratio
 
 
 class Measured(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,7 +38,7 @@ def comparison(state: State) -> Comparison:
     push_worked, push_judged = stream.good_total, stream.good_total + stream.bad_total
     bound = None
     if state.policy is not None and not stream.awaits_epoch:
-        bound = evidence.lower_bound(stream.good, stream.bad, alpha_of(stream, state.policy))
+        bound = proven_ratio(stream, state.policy)
     return Comparison(
         timers=Measured(
             worked=timers_worked,

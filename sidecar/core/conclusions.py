@@ -101,3 +101,6 @@ Conclusion = (
     | ClimbIgnored
     | PolicyChanged
 )
+
+Conclusions = list[Conclusion]
+"""What one record led to, in order; the parts of the fold append to it."""

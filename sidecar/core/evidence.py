@@ -30,10 +30,10 @@ _FIRST_EPOCH = 0.9
 """The share of alpha that the first epoch may spend; all later ones together get the rest."""
 
 
-def log_capital(p0: float, good: int, bad: int) -> float:
+def log_capital(p0: float, good: int, bad: int, alternatives: tuple[tuple[float, float], ...] = ALTERNATIVES) -> float:
     """Return the natural logarithm of the capital after `good` successes and `bad` failures."""
     terms = []
-    for fraction, weight in ALTERNATIVES:
+    for fraction, weight in alternatives:
         if fraction == 0.0:
             if bad == 0:
                 terms.append(math.log(weight) - good * math.log(p0))
@@ -58,7 +58,7 @@ def is_proven(p0: float, good: int, bad: int, alpha: float) -> bool:
 
 def clean_needed(p0: float, good: int, bad: int, alpha: float) -> int:
     """Return how many more successes, without a failure, would prove `p0`; 0 when it is proven."""
-    return _least(lambda more: is_proven(p0, good + more, bad, alpha))
+    return least(lambda more: is_proven(p0, good + more, bad, alpha))
 
 
 def lower_bound(good: int, bad: int, alpha: float) -> float:
@@ -83,7 +83,7 @@ def ratio(ppm: int) -> float:
     return ppm / PPM
 
 
-def _least(holds: Callable[[int], bool]) -> int:
+def least(holds: Callable[[int], bool]) -> int:
     """Return the least count from 0 for which a monotone predicate holds."""
     if holds(0):
         return 0

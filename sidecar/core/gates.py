@@ -63,17 +63,10 @@ def _alarm(state: State, policy: Policy, _: Rung) -> Gate:
     needs = ""
     if latched:
         row = latched[0]
-        needs = f"{_clean_to_calm(state.streams[row.name], row, policy)} {row.outcome} in a row to calm {row.name}"
+        cusums = zip(bank_of(row, policy).alarms, state.streams[row.name].levels, strict=True)
+        more = max(cusum.good_to_calm(level) for cusum, level in cusums)
+        needs = f"{more} {row.outcome} in a row to calm {row.name}"
     return Gate(name="alarm", value=names or "none", target="none latched", holds=not latched, needs=needs)
-
-
-def _clean_to_calm(stream: Stream, row: StreamRow, policy: Policy) -> int:
-    """Return how many successes in a row bring every alarm CUSUM below half its threshold."""
-    cusums = bank_of(row, policy).alarms
-    return max(
-        max(0, (2 * level - cusum.threshold) // (-2 * cusum.good) + 1) if not cusum.is_calm(level) else 0
-        for cusum, level in zip(cusums, stream.levels, strict=True)
-    )
 
 
 def _rest(state: State, policy: Policy, _: Rung) -> Gate:
@@ -190,8 +183,8 @@ def _recent(row: StreamRow) -> Callable[[State, Policy, Rung], Gate | None]:
         if rung.mode not in row.needed_for(policy):
             return None
         stream, cusum = state.streams[row.name], bank_of(row, policy).recent
-        holds = cusum.is_calm(stream.recent)
-        more = 0 if holds else (2 * stream.recent - cusum.threshold) // (-2 * cusum.good) + 1
+        more = cusum.good_to_calm(stream.recent)
+        holds = more == 0
         return Gate(
             name=f"recent_{row.name}",
             value=f"{100 * stream.recent // cusum.threshold} % of its threshold",

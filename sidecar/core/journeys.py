@@ -8,8 +8,8 @@ settle that user's oldest open payment. What must happen later stands in the age
 import heapq
 
 from sidecar.core import ladder
-from sidecar.core.conclusions import Conclusion, FilterContradicted, PaymentLeftOut
-from sidecar.core.judging import ask_the_timers, deadline_ms_of, judge_payment, leave_unmeasured, name
+from sidecar.core.conclusions import Conclusions, FilterContradicted, PaymentLeftOut
+from sidecar.core.judging import ask_the_timers, deadline_ms_of, judge_payment, leave_unmeasured, name_outcome
 from sidecar.core.observations import AckSeen, IgnoreReason, PaymentIgnored, PaymentSucceeded
 from sidecar.core.policy import Policy, Stage
 from sidecar.core.state import Journey, State, Unmeasured
@@ -21,7 +21,6 @@ GIVE_UP_AFTER_MS = 10_000
 """A payment past its deadline waits so long for a proof that we could see."""
 WAITING_ACKS_MAX = 50_000
 """Payments of which only acks are known; more are dropped and counted."""
-Conclusions = list[Conclusion]
 
 
 # --- what arrives
@@ -95,7 +94,7 @@ def _ack_by_name(state: State, policy: Policy, fact: AckSeen, payment_intent: st
     if journey.ignored is not None and is_first:
         _contradict_filter(state, journey, out)
     elif fact.stage == policy.stage and journey.is_good is False and not journey.is_settled:
-        name(state, policy, journey, out)
+        name_outcome(state, policy, journey, out)
 
 
 def _ack_by_user(state: State, policy: Policy, user_ref: str, out: Conclusions) -> None:
@@ -109,7 +108,7 @@ def _ack_by_user(state: State, policy: Policy, user_ref: str, out: Conclusions) 
             is_taken = True
             journey.inferred_ms = state.now_ms
             if journey.is_good is False:
-                name(state, policy, journey, out)
+                name_outcome(state, policy, journey, out)
 
 
 def _contradict_filter(state: State, journey: Journey, out: Conclusions) -> None:
@@ -177,7 +176,7 @@ def _close(state: State, policy: Policy, journey: Journey, out: Conclusions) -> 
     if journey.is_pending:
         _give_up(state, journey, out)
     elif not journey.is_settled:
-        name(state, policy, journey, out)
+        name_outcome(state, policy, journey, out)
     if journey.is_good is not None:
         ask_the_timers(state, journey)
     _forget(state, journey)

@@ -5,15 +5,13 @@ So a stop or a freeze leaves out all payments that it touched, whatever had been
 without an ack would flatter push. What is late or missed is a failure at the deadline already; the name comes later.
 """
 
-from sidecar.core.conclusions import Conclusion, PaymentLeftOut, PaymentSettled
+from sidecar.core.conclusions import Conclusions, PaymentLeftOut, PaymentSettled
 from sidecar.core.observations import SkipReason
 from sidecar.core.policy import SCHEDULES, Mode, Policy, Stage
 from sidecar.core.state import OUR_FAULT, Journey, Latency, Outcome, State, Unmeasured
 from sidecar.core.streams import PAYMENTS, bank_of, judge, row_of
 
 _EDGES_MS = (50, 100, 250, 500, 1000, 2000, 5000, 10_000, 30_000)
-
-Conclusions = list[Conclusion]
 
 
 def judge_payment(state: State, policy: Policy, journey: Journey, out: Conclusions) -> None:
@@ -40,7 +38,7 @@ def judge_payment(state: State, policy: Policy, journey: Journey, out: Conclusio
         can_end=state.flag.rung == 0,
     )
     if verdict or decided_ms_of(policy, journey) is not None:
-        name(state, policy, journey, out)
+        name_outcome(state, policy, journey, out)
 
 
 def _verdict(state: State, policy: Policy, journey: Journey) -> bool | Unmeasured | SkipReason:
@@ -84,7 +82,7 @@ def decided_ms_of(policy: Policy, journey: Journey) -> int | None:
     return journey.acks.get(policy.stage, journey.inferred_ms)
 
 
-def name(state: State, policy: Policy, journey: Journey, out: Conclusions) -> None:
+def name_outcome(state: State, policy: Policy, journey: Journey, out: Conclusions) -> None:
     """Give a judged payment its final name."""
     decided_ms = decided_ms_of(policy, journey)
     if journey.is_good:

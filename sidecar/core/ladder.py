@@ -4,7 +4,7 @@ A climb is applied only if neither the flag's version nor the guard version move
 that decide at once cannot climb twice, and a late one cannot undo a hold. A fall is always applied.
 """
 
-from sidecar.core.conclusions import ClimbIgnored, Conclusion, EpochBegan, FlagMoved
+from sidecar.core.conclusions import ClimbIgnored, Conclusions, EpochBegan, FlagMoved
 from sidecar.core.observations import Approved, Climbed, EpochRenewed, FallCause, Fell, Held, RolledBack
 from sidecar.core.policy import Policy, Rung
 from sidecar.core.state import MOVES_MAX, Approval, Hold, Move, State
@@ -15,8 +15,6 @@ COOLDOWN_MAX_MS = 7 * 24 * 3_600_000
 _WEEK_MS = 7 * 24 * 3_600_000
 _STRIKES_MAX = 30
 """A cool-down of one millisecond, doubled so often, is longer than the longest."""
-
-Conclusions = list[Conclusion]
 
 
 def climb(state: State, policy: Policy, decision: Climbed, out: Conclusions) -> None:

@@ -132,6 +132,20 @@ def alpha_of(stream: Stream, policy: Policy) -> float:
     return evidence.epoch_alpha(evidence.ratio(policy.false_promotion_risk_ppm), stream.epoch)
 
 
+def proven_ratio(stream: Stream, policy: Policy) -> float:
+    """Return the reliability that the present epoch proves, from 0 to 1; 0 while it awaits one."""
+    return 0.0 if stream.awaits_epoch else evidence.lower_bound(stream.good, stream.bad, alpha_of(stream, policy))
+
+
+def clean_needed(stream: Stream, row: StreamRow, policy: Policy) -> int:
+    """Return how many outcomes without a failure would prove the target; of the epoch to come while it awaits one."""
+    p0 = evidence.ratio(row.p0_ppm(policy))
+    if stream.awaits_epoch:
+        risk = evidence.ratio(policy.false_promotion_risk_ppm)
+        return evidence.clean_needed(p0, 0, 0, evidence.epoch_alpha(risk, stream.epoch + 1))
+    return evidence.clean_needed(p0, stream.good, stream.bad, alpha_of(stream, policy))
+
+
 def _levels(stream: Stream, bank: alarms.Bank) -> list[int]:
     """Return the levels; all zero where the bank has changed its size since."""
     return stream.levels if len(stream.levels) == len(bank.alarms) else [0] * len(bank.alarms)

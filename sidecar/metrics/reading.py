@@ -7,7 +7,7 @@ from sidecar.core import gates as core_gates
 from sidecar.core.observations import FallCause
 from sidecar.core.policy import Mode
 from sidecar.core.state import State
-from sidecar.core.streams import STREAMS, Stream, StreamRow, alpha_of, bank_of
+from sidecar.core.streams import STREAMS, Stream, StreamRow, bank_of, clean_needed, proven_ratio
 from sidecar.metrics.view import Samples, View
 
 
@@ -68,20 +68,12 @@ def gates(view: View) -> Samples:
 
 def bound(state: State, stream: Stream, _: StreamRow) -> float:
     """Read the reliability that the present epoch proves."""
-    if state.policy is None or stream.awaits_epoch:
-        return 0.0
-    return evidence.lower_bound(stream.good, stream.bad, alpha_of(stream, state.policy))
+    return proven_ratio(stream, state.policy) if state.policy else 0.0
 
 
 def needed(state: State, stream: Stream, row: StreamRow) -> float:
     """Read how many outcomes without a failure would prove the target."""
-    if state.policy is None:
-        return 0.0
-    p0 = evidence.ratio(row.p0_ppm(state.policy))
-    if stream.awaits_epoch:  # what the next epoch will need from its first outcome on
-        alpha = evidence.epoch_alpha(evidence.ratio(state.policy.false_promotion_risk_ppm), stream.epoch + 1)
-        return evidence.clean_needed(p0, 0, 0, alpha)
-    return evidence.clean_needed(p0, stream.good, stream.bad, alpha_of(stream, state.policy))
+    return clean_needed(stream, row, state.policy) if state.policy else 0.0
 
 
 def alarm_level(state: State, stream: Stream, row: StreamRow) -> float:
