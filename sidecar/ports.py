@@ -80,5 +80,16 @@ class Journal(Protocol):
         ...
 
 
+class Source(Protocol):
+    """A source of our own that must have been read before a payment may be judged."""
+
+    name: str
+    """As heartbeats tell it when it did not answer."""
+
+    async def seen_since(self, asked_s: float) -> None:
+        """Return once all that was there at `asked_s`, on the monotonic clock, is in the journal. May wait for ever."""
+        ...
+
+
 Count = Callable[[str], None]
 """Counts one more of something, by its result; the name comes from a closed set."""

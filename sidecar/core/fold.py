@@ -17,7 +17,9 @@ from sidecar.core.conclusions import (
 )
 from sidecar.core.observations import (
     AckSeen,
+    AcksLost,
     Approved,
+    Checkpoint,
     Climbed,
     ClockJumped,
     EpochRenewed,
@@ -77,7 +79,7 @@ def _await_policy(state: State, record: Record, out: list[Conclusion]) -> None:
     state.seq, state.now_ms = record.seq, max(state.now_ms, record.at_ms)
     if isinstance(record.observation, PolicyAdopted):
         _adopt(state, record.observation, out)
-        state.flag.since_ms = state.now_ms
+        state.flag.since_ms = state.sight.seen_ms = state.checkpointed_ms = state.now_ms
 
 
 def _alarmed(state: State) -> list[str]:
@@ -101,13 +103,15 @@ def _let_time_pass(state: State, policy: Policy, record: Record, out: list[Concl
 
 def _apply(state: State, policy: Policy, record: Record, out: list[Conclusion]) -> None:  # noqa: C901, PLR0912 - a table
     match record.observation:
-        case Heartbeat():
-            state.sight.needs_heartbeat = False
-            journeys.judge_awaiting(state, policy, out)
+        case Heartbeat() as fact:
+            if sight.beat(state, policy, fact.unseen):
+                journeys.judge_awaiting(state, policy, out)
         case PaymentSucceeded() as fact:
             journeys.payment_succeeded(state, policy, fact, out)
         case AckSeen() as fact:
             journeys.ack_seen(state, policy, fact, out)
+        case AcksLost() as fact:
+            journeys.acks_lost(state, fact, out)
         case PaymentIgnored() as fact:
             journeys.payment_ignored(state, policy, fact, out)
         case Climbed() as decision:
@@ -131,6 +135,8 @@ def _apply(state: State, policy: Policy, record: Record, out: list[Conclusion]) 
             sight.lose(state, policy, abs(fact.by_ms))
         case PolicyAdopted() as fact:
             _adopt(state, fact, out)
+        case Checkpoint():
+            state.checkpointed_ms = state.now_ms
         case Started():
             pass
         case _:

@@ -80,6 +80,8 @@ def _rest(state: State, policy: Policy, _: Rung) -> Gate:
             expected_ms = max(state.now_ms, state.sight.recover_until_ms)
         case RestReason.COVERAGE:
             needs = f"at least {_percent(policy.coverage_floor_ppm)} of the payments to be judgeable"
+        case RestReason.SOURCE_DOWN:
+            needs = f"an answer from {', '.join(state.sight.unseen)}"
         case RestReason.UNWIRED:
             needs = f"a first ack of stage `{policy.stage}`"
         case RestReason.UNMEASURED:

@@ -10,7 +10,7 @@ import heapq
 from sidecar.core import ladder
 from sidecar.core.conclusions import Conclusions, FilterContradicted, PaymentLeftOut
 from sidecar.core.judging import ask_the_timers, deadline_ms_of, judge_payment, leave_unmeasured, name_outcome
-from sidecar.core.observations import AckSeen, IgnoreReason, PaymentIgnored, PaymentSucceeded
+from sidecar.core.observations import AckSeen, AcksLost, IgnoreReason, PaymentIgnored, PaymentSucceeded
 from sidecar.core.policy import Policy, Stage
 from sidecar.core.state import Journey, State, Unmeasured
 from sidecar.core.streams import PAYMENTS
@@ -155,6 +155,15 @@ def judge_awaiting(state: State, policy: Policy, out: Conclusions) -> None:
             judge_payment(state, policy, journey, out)
         else:  # the objective was changed while it was on its way
             _plan(state, deadline_ms, "judge", journey)
+
+
+def acks_lost(state: State, fact: AcksLost, out: Conclusions) -> None:
+    """Leave out every payment whose ack may be among those that were lost: all that are not judged yet.
+
+    A payment is judged only after a heartbeat before which every source was read to its end, so no other can be.
+    """
+    state.tally.lost_acks += 1 if fact.count is None else fact.count
+    blinded(state, Unmeasured.ACKS_LOST, out)
 
 
 def blinded(state: State, reason: Unmeasured, out: Conclusions) -> None:

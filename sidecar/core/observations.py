@@ -51,6 +51,8 @@ class Heartbeat(_Fact, frozen=True, kw_only=True):
     replica: str
     beat: int
     """Counts up within one replica, so that it knows its own beat when it folds it."""
+    unseen: tuple[str, ...] = ()
+    """Sources of our own that did not answer a liveness check before this beat; empty: all that came was seen."""
 
 
 class ClockJumped(_Fact, frozen=True, kw_only=True):
@@ -100,6 +102,14 @@ class AckSeen(_Fact, frozen=True, kw_only=True):
     """The backend's release marker."""
     ack_id: str | None = None
     """The sender's idempotency key for an ack that names no payment."""
+
+
+class AcksLost(_Fact, frozen=True, kw_only=True):
+    """Acks were given to one of our own sources and removed before we read them: nobody knows what they said."""
+
+    source: str
+    count: int | None
+    """At least one; None: nobody knows how many."""
 
 
 class PolicyAdopted(_Fact, frozen=True, kw_only=True):
@@ -196,6 +206,22 @@ class EpochRenewed(_Fact, frozen=True, kw_only=True):
     guard_version: int
 
 
+class Checkpoint(_Fact, frozen=True, kw_only=True):
+    """The complete state as of an earlier record: what a full fold may start from once older records are removed.
+
+    The format is `docs/checkpoint.schema.json`. `core.checkpoints` writes it, and reads that of every fold version.
+    """
+
+    replica: str
+    fold_version: int
+    folded_seq: int
+    """The last record that is in the state; what came between it and this record is not."""
+    day: int
+    """Days since the epoch of Unix time, on the journal's clock."""
+    state: msgspec.Raw
+    """As `core.state.encode` wrote it."""
+
+
 Observation = (
     Started
     | Heartbeat
@@ -203,6 +229,7 @@ Observation = (
     | PaymentSucceeded
     | PaymentIgnored
     | AckSeen
+    | AcksLost
     | PolicyAdopted
     | Held
     | Resumed
@@ -212,6 +239,7 @@ Observation = (
     | Climbed
     | Fell
     | EpochRenewed
+    | Checkpoint
 )
 
 Decision = Climbed | Fell | EpochRenewed
@@ -226,6 +254,10 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     at_ms: int
     """Unix milliseconds on the journal's clock, which never goes back."""
     observation: Observation
+
+
+CHECKPOINT_KEYS = "checkpoint:"
+"""How the keys of all checkpoints begin, and no others."""
 
 
 def identity(observation: Observation) -> str | None:
@@ -252,5 +284,7 @@ def identity(observation: Observation) -> str | None:
             return f"fell:{observation.version}"
         case EpochRenewed():
             return f"epoch_renewed:{observation.stream}:{observation.epoch}:{observation.guard_version}"
+        case Checkpoint():
+            return f"{CHECKPOINT_KEYS}{observation.day}"
         case _:
             return None

@@ -24,11 +24,29 @@ def lose(state: State, policy: Policy, blind_ms: int) -> None:
         sight.is_fall_due = True
 
 
+def beat(state: State, policy: Policy, unseen: tuple[str, ...]) -> bool:
+    """Note a heartbeat and the sources that did not answer before it; return whether all that came was seen.
+
+    What a source was silent for counts from the last heartbeat before which it had answered.
+    """
+    sight = state.sight
+    was_unseen, sight.unseen = sight.unseen, unseen
+    if unseen:
+        return False
+    if was_unseen:
+        lose(state, policy, state.now_ms - sight.seen_ms)
+    sight.seen_ms = state.now_ms
+    sight.needs_heartbeat = False
+    return True
+
+
 def rest_reason(state: State, policy: Policy) -> RestReason | None:
     """Return why the flag rests; None: it does not."""
     sight = state.sight
     if sight.needs_heartbeat or sight.is_fall_due or state.now_ms < sight.recover_until_ms:
         return RestReason.RECOVERING
+    if sight.unseen and state.now_ms - sight.seen_ms > policy.lease_ms:
+        return RestReason.SOURCE_DOWN
     if state.flag.rung > 0 and state.wired_ms is None:
         return RestReason.UNWIRED
     if sight.streak >= STREAK_MAX:

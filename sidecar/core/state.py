@@ -13,7 +13,7 @@ from sidecar.core.observations import IgnoreReason, SkipReason
 from sidecar.core.policy import Policy, Rung, Stage
 from sidecar.core.streams import STREAMS, Stream
 
-FOLD_VERSION = 1
+FOLD_VERSION = 2
 """Goes up whenever the same journal would give another state."""
 
 
@@ -37,6 +37,8 @@ class Unmeasured(enum.StrEnum):
     CUT_OFF = "cut_off"
     """The sidecar ran but saw nothing: frozen, or its journal did not answer."""
     CLOCK_JUMPED = "clock_jumped"
+    ACKS_LOST = "acks_lost"
+    """Acks were removed from the stream before we read them; one may have been its own."""
     NOT_WIRED = "not_wired"
     """Its deadline passed before the first ack ever of the deciding stage; goes before all other reasons."""
     REDELIVERED = "redelivered"
@@ -54,6 +56,8 @@ class RestReason(enum.StrEnum):
 
     RECOVERING = "recovering"
     """We were blind, and have not seen for long enough since."""
+    SOURCE_DOWN = "source_down"
+    """One of our own sources has not answered for longer than a lease."""
     COVERAGE = "coverage"
     """Too few payments can be judged."""
     UNMEASURED = "unmeasured"
@@ -62,7 +66,7 @@ class RestReason(enum.StrEnum):
     """A push rung is held, and no ack of the deciding stage has ever come: push would be served unmeasured."""
 
 
-OUR_FAULT = frozenset({Unmeasured.STOPPED, Unmeasured.CUT_OFF, Unmeasured.CLOCK_JUMPED})
+OUR_FAULT = frozenset({Unmeasured.STOPPED, Unmeasured.CUT_OFF, Unmeasured.CLOCK_JUMPED, Unmeasured.ACKS_LOST})
 """Reasons that a run of which makes the flag rest."""
 
 
@@ -154,6 +158,10 @@ class Sight(msgspec.Struct, kw_only=True):
     """Why the flag rests; None: it does not. As of the last record (`core.sight.rest_reason`)."""
     streak: int = 0
     """Payments in a row that were unmeasured through our own fault."""
+    seen_ms: int = 0
+    """When a heartbeat last said that all our own sources had answered."""
+    unseen: tuple[str, ...] = ()
+    """The sources that had not answered by the last heartbeat."""
 
 
 class Move(msgspec.Struct, frozen=True, kw_only=True):
@@ -190,6 +198,8 @@ class Tally(msgspec.Struct, kw_only=True):
     """Acks whose payment never came."""
     dropped_acks: int = 0
     """Acks that were not kept, because too many were waiting for their payments."""
+    lost_acks: int = 0
+    """Acks that were removed before we read them; at least so many."""
     contradicted: int = 0
     """Payments that the filter left out and that got an ack."""
     timers: dict[str, int] = {}
@@ -231,6 +241,8 @@ class State(msgspec.Struct, kw_only=True):
     """The last moves of the flag, oldest first; at most `MOVES_MAX`. All of them are in the journal."""
     sight: Sight = msgspec.field(default_factory=Sight)
     tally: Tally = msgspec.field(default_factory=Tally)
+    checkpointed_ms: int = 0
+    """When the last checkpoint was appended; before the first, when the first policy was adopted."""
 
     @property
     def rung(self) -> Rung | None:
