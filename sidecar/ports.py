@@ -28,6 +28,8 @@ class ErrorCode(enum.StrEnum):
     FLAG_UNKNOWN = "flag_unknown"
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
+    RATE_EXCEEDED = "rate_exceeded"
+    OVERLOADED = "overloaded"
     NOT_READY = "not_ready"
     CONFLICT = "conflict"
 

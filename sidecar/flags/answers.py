@@ -10,6 +10,8 @@ from sidecar.core.state import State
 from sidecar.flags.lease import Lease
 
 MAX_AGE_S_MAX = 2.0
+_KEPT_MAX = 64
+"""Answers that are kept encoded; there are a few per version."""
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +50,7 @@ class Answers:
         self._environment = environment
         self._lease_ms = lease_ms
         self._policy_hash = policy_hash
+        self._kept: dict[tuple[Served, int], Tagged] = {}
 
     def knows(self, key: str) -> bool:
         """Say whether there is a flag of this name."""
@@ -78,6 +81,15 @@ class Answers:
         """Return the answer for a user. `now_s` is on the monotonic clock."""
         bucket = None if targeting_key is None else bucket_of(self._flag, targeting_key)
         decided = self._served(bucket, now_s)
+        key = (decided, self._state.flag.version)
+        told = self._kept.get(key)
+        if told is None:
+            if len(self._kept) >= _KEPT_MAX:
+                self._kept.clear()
+            told = self._kept[key] = self._encode(decided)
+        return told
+
+    def _encode(self, decided: Served) -> Tagged:
         schedule = SCHEDULES[decided.mode]
         body = msgspec.json.encode(
             Answer(

@@ -13,6 +13,11 @@ async def read_body(request: web.Request, *, bytes_max: int, within_s: float) ->
         raise SidecarError(ErrorCode.ENCODING_REFUSED, "the body is compressed; send it as it is")
     if request.content_length is not None and request.content_length > bytes_max:
         raise _too_large(bytes_max)
+    if request.content.is_eof():  # most bodies come with their head: no need to wait, nor for a timer
+        whole = request.content.read_nowait()
+        if len(whole) > bytes_max:
+            raise _too_large(bytes_max)
+        return whole
     body = bytearray()
     try:
         async with asyncio.timeout(within_s):

@@ -17,6 +17,9 @@ BANNER = "reverb-sidecar"
 OPERATOR_MAX = 100
 """Connections to a listener that only our own people and Prometheus reach."""
 
+HEAD_WITHIN_S = 20.0
+"""From connecting, or from a request's first byte, to the end of its head. `aiohttp` has no such limit."""
+
 _KEEPALIVE_S = 75.0
 """Longer than the idle time of common proxies (60 s): the proxy closes first. `aiohttp`'s own is an hour."""
 _OURS = 2 * OPERATOR_MAX + 56
@@ -34,7 +37,7 @@ def public_max() -> int:
 class Connection(web.RequestHandler):
     """One client's connection."""
 
-    __slots__ = ()
+    __slots__ = ("_head_timer",)
 
     def __init__(self, server: web.Server, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(
@@ -48,6 +51,35 @@ class Connection(web.RequestHandler):
             max_field_size=4096,
             max_headers=64,
         )
+        self._head_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin to wait for the first head."""
+        super().connection_made(transport)
+        self._await_head()
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came; a head that has begun and not ended must end in time."""
+        super().data_received(data)
+        waiter = self._waiter  # its own: whoever waits for a request that is not whole
+        if waiter is not None and not waiter.done():
+            self._await_head()
+        elif self._head_timer is not None and self._request_count:
+            self._stop_waiting()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """End the wait."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def _await_head(self) -> None:
+        if self._head_timer is None:
+            self._head_timer = self._loop.call_later(HEAD_WITHIN_S, self.force_close)
+
+    def _stop_waiting(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
 
     def handle_error(
         self, request: BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None

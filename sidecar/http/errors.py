@@ -1,11 +1,10 @@
 """Every error is a small JSON object with a code for machines and a sentence for people; never an echo of the input."""
 
-import json
-from collections.abc import Awaitable, Callable
-
+import msgspec
 import structlog
 from aiohttp import web
 
+from sidecar.http.limits import Refusal
 from sidecar.ports import ErrorCode, SidecarError
 
 STATUS = {
@@ -20,56 +19,58 @@ STATUS = {
     ErrorCode.CONFLICT: 409,
     ErrorCode.BODY_TOO_LARGE: 413,
     ErrorCode.ENCODING_REFUSED: 415,
+    ErrorCode.RATE_EXCEEDED: 429,
+    ErrorCode.OVERLOADED: 503,
     ErrorCode.JOURNAL_UNAVAILABLE: 503,
     ErrorCode.JOURNAL_OVERLOADED: 503,
     ErrorCode.NOT_READY: 503,
 }
 """Codes that a client can meet; any other is our own failure, and a 500."""
 
-_RETRY_AFTER_S = 5
+REFUSALS = {
+    Refusal.RATE: SidecarError(ErrorCode.RATE_EXCEEDED, "more requests per second than this route takes"),
+    Refusal.IN_FLIGHT: SidecarError(ErrorCode.OVERLOADED, "more requests at once than this route takes"),
+    Refusal.LAG: SidecarError(ErrorCode.OVERLOADED, "the sidecar is busy with webhooks and decisions, which go first"),
+}
+"""What is said to those whom a route's turnstile does not let in."""
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+_RETRY_AFTER_S = {429: 1, 503: 5}
+_NOT_READ_TO_THE_END = frozenset({
+    ErrorCode.BODY_TOO_LARGE, ErrorCode.BODY_TOO_SLOW, ErrorCode.RATE_EXCEEDED, ErrorCode.OVERLOADED
+})  # fmt: skip
+"""Answers after which the connection is closed: the rest of the body is not worth waiting for."""
 
 
 def error_response(code: str, message: str, status: int) -> web.Response:
     """Return an error as JSON."""
     headers = {"Cache-Control": "no-store"}
-    if status == web.HTTPServiceUnavailable.status_code:
-        headers["Retry-After"] = str(_RETRY_AFTER_S)
-    return web.json_response({"code": code, "message": message}, status=status, headers=headers, dumps=_dumps)
+    if status in _RETRY_AFTER_S:
+        headers["Retry-After"] = str(_RETRY_AFTER_S[status])
+    body = msgspec.json.encode({"code": code, "message": message})
+    return web.Response(body=body, status=status, headers=headers, content_type="application/json", charset="utf-8")
 
 
-@web.middleware
-async def errors_in_words(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn whatever a handler raises into an answer in words; what we did not foresee is logged, and a 500."""
-    try:
-        return await handler(request)
-    except SidecarError as error:
-        response = error_response(error.code, error.message, STATUS.get(error.code, 500))
-        if error.code in {ErrorCode.BODY_TOO_LARGE, ErrorCode.BODY_TOO_SLOW}:
-            response.force_close()
-        return response
-    except web.HTTPMethodNotAllowed as error:
-        allowed = ", ".join(sorted(error.allowed_methods))
-        response = error_response(ErrorCode.METHOD_NOT_ALLOWED, f"this path takes {allowed}", error.status)
-        response.headers["Allow"] = allowed
-        return response
-    except web.HTTPNotFound as error:
-        return error_response(ErrorCode.NOT_FOUND, "there is nothing at this path on this listener", error.status)
-    except web.HTTPException as error:
-        return error_response("http_error", error.reason, error.status)
-    except (ConnectionError, TimeoutError):
-        raise
-    except Exception:  # noqa: BLE001 - logged with its traceback and answered: the server goes on, the client is told
-        structlog.get_logger().exception("http.failed", method=request.method, route=_route(request))
-        return error_response("internal", "the sidecar failed to answer; its log says why", 500)
+def told(error: SidecarError) -> web.Response:
+    """Return what is said of one of our own errors."""
+    response = error_response(error.code, error.message, STATUS.get(error.code, 500))
+    if error.code in _NOT_READ_TO_THE_END:
+        response.force_close()
+    return response
 
 
-def _route(request: web.Request) -> str | None:
-    """Return the route's pattern, which is ours, and not the path, which is not."""
-    resource = request.match_info.route.resource
-    return resource.canonical if resource is not None else None
+def failed(request: web.Request) -> web.Response:
+    """Log what we did not foresee, with its traceback, and return what is said of it. Call it where it is handled."""
+    resource = request.match_info.route.resource  # its pattern is ours; the path is not
+    route = resource.canonical if resource is not None else None
+    structlog.get_logger().exception("http.failed", method=request.method, route=route)
+    return error_response("internal", "the sidecar failed to answer; its log says why", 500)
 
 
-def _dumps(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+def nowhere(allowed: set[str]) -> web.Response:
+    """Return what is said where no route answers; `allowed` are the methods of those that have the same path."""
+    if not allowed:
+        return error_response(ErrorCode.NOT_FOUND, "there is nothing at this path on this listener", 404)
+    methods = ", ".join(sorted(allowed))
+    response = error_response(ErrorCode.METHOD_NOT_ALLOWED, f"this path takes {methods}", 405)
+    response.headers["Allow"] = methods
+    return response

@@ -3,17 +3,23 @@
 import asyncio
 import errno
 import socket
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
 
 from aiohttp import web
 
 from sidecar.config import Address
 from sidecar.http.connections import BANNER, OPERATOR_MAX, Connection, Refused
-from sidecar.http.errors import errors_in_words
+from sidecar.http.cors import READABLE
+from sidecar.http.errors import REFUSALS, error_response, failed, nowhere, told
+from sidecar.http.limits import INSIDE, LIMITS, Refusal, Turnstile
 from sidecar.ports import ErrorCode, SidecarError
 
 _SHUTDOWN_S = 5.0
 _BACKLOG = 1024
+_ELSEWHERE = "/{elsewhere:.*}"
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Listener:
@@ -23,25 +29,34 @@ class Listener:
         self,
         name: str,
         address: Address,
-        routes: Sequence[web.AbstractRouteDef] = (),
+        routes: Sequence[web.RouteDef] = (),
         *,
         connections_max: int = OPERATOR_MAX,
+        lag_s: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self.name = name
         self.refused_count = 0
         """Connections that were one too many."""
         self._address = address
         self._connections_max = connections_max
+        self._lag_s = lag_s
         self._socket: socket.socket | None = None
         self._server: asyncio.Server | None = None
-        self._app = web.Application(middlewares=[errors_in_words])
-        self._app.add_routes(routes)
+        self._turnstiles: dict[str, Turnstile] = {}
+        self._app = web.Application()
         self._app.on_response_prepare.append(_without_banner)
         self._runner = web.AppRunner(self._app, handle_signals=False, shutdown_timeout=_SHUTDOWN_S)
+        self.add(routes)
 
-    def add(self, routes: Sequence[web.AbstractRouteDef]) -> None:
+    def add(self, routes: Sequence[web.RouteDef]) -> None:
         """Add routes, before `start`."""
-        self._app.add_routes(routes)
+        for route in routes:
+            handler = _in_words(route.handler, self._turnstile(route.path))
+            self._app.add_routes([web.RouteDef(route.method, route.path, handler, route.kwargs)])
+
+    def refused_requests(self) -> dict[str, Counter[Refusal]]:
+        """Return how many requests were refused, by path and reason."""
+        return {path: turnstile.refused for path, turnstile in self._turnstiles.items()}
 
     def bind(self) -> str:
         """Take the address, and return its URL; who connects waits until `start`.
@@ -59,6 +74,8 @@ class Listener:
     async def start(self) -> None:
         """Serve who connects to the address that was bound."""
         assert self._socket is not None  # noqa: S101 - the composition binds first
+        elsewhere = _in_words(self._elsewhere, self._turnstile(_ELSEWHERE))
+        self._app.router.add_route("*", _ELSEWHERE, elsewhere)  # the last: it takes all that is left
         await self._runner.setup()
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(self._connection, sock=self._socket, backlog=_BACKLOG)
@@ -71,6 +88,20 @@ class Listener:
             self._socket.close()
         await self._runner.cleanup()
 
+    def _turnstile(self, path: str) -> Turnstile:
+        """Return the turnstile of a path: one for all of its methods."""
+        if path not in self._turnstiles:
+            self._turnstiles[path] = Turnstile(LIMITS.get(path, INSIDE), self._lag_s)
+        return self._turnstiles[path]
+
+    async def _elsewhere(self, request: web.Request) -> web.StreamResponse:
+        allowed: set[str] = set()
+        for resource in self._app.router.resources():
+            if resource.canonical != "/{elsewhere}":
+                _, methods = await resource.resolve(request)
+                allowed |= methods
+        return nowhere(allowed)
+
     def _connection(self) -> asyncio.Protocol:
         server = self._runner.server
         assert server is not None  # noqa: S101 - `start` has set it up
@@ -78,6 +109,38 @@ class Listener:
             self.refused_count += 1
             return Refused()
         return Connection(server, asyncio.get_running_loop())
+
+
+def _in_words(handler: Handler, turnstile: Turnstile) -> Handler:
+    """Return a handler that takes no more than the route's limit, and whose errors are answers in words.
+
+    Not a middleware: `aiohttp` puts those together anew for each request, which costs as much as all that is done here.
+    """
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        refusal = turnstile.enter()
+        if refusal is not None:
+            return told(REFUSALS[refusal])
+        try:
+            return await handler(request)
+        except SidecarError as error:
+            return told(error)
+        except web.HTTPException as error:
+            return error_response("http_error", error.reason, error.status)
+        except (ConnectionError, TimeoutError):
+            raise
+        except Exception:  # noqa: BLE001 - logged with its traceback and answered: the server goes on, the client is told
+            return failed(request)
+        finally:
+            turnstile.leave()
+
+    async def answer_scripts(request: web.Request) -> web.StreamResponse:
+        response = await answer(request)
+        if response.status >= web.HTTPBadRequest.status_code:
+            response.headers.update(READABLE)
+        return response
+
+    return answer_scripts if turnstile.limit.is_for_scripts else answer
 
 
 def _why_not(name: str, address: Address, error: OSError) -> str:

@@ -56,6 +56,8 @@ class WebhookResult(enum.StrEnum):
     """The journal could not keep it; Stripe will try again."""
 
 
+_ANSWERS = {result: msgspec.json.encode({"received": True, "result": result}) for result in WebhookResult}
+
 _Id = Annotated[str, msgspec.Meta(min_length=1, max_length=255, pattern=r"\A[A-Za-z0-9_\-.]+\Z")]
 _UnixSeconds = Annotated[int, msgspec.Meta(ge=0, lt=2**40)]
 
@@ -120,7 +122,7 @@ class StripeWebhook:
         if observation is not None:
             result = await self._keep(observation, event.id, result)
         self._count(result)
-        return web.json_response({"received": True, "result": result})
+        return web.Response(body=_ANSWERS[result], content_type="application/json")
 
     def _verify(self, body: bytes, header: str) -> int:
         """Return when the delivery was signed, in Unix seconds of Stripe's clock."""
