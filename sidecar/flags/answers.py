@@ -4,7 +4,7 @@ import hashlib
 
 import msgspec
 
-from sidecar.core.policy import SCHEDULES, Mode
+from sidecar.core.policy import PPM, SCHEDULES, Mode
 from sidecar.core.serving import Reason, Served, bucket_of, served
 from sidecar.core.state import State
 from sidecar.flags.lease import Lease
@@ -51,6 +51,9 @@ class Answers:
         self._lease_ms = lease_ms
         self._policy_hash = policy_hash
         self._kept: dict[tuple[Served, int], Tagged] = {}
+        self._for_all: Tagged | None = None
+        self._for_all_seq = -1
+        self._is_push_for_all = False
 
     def knows(self, key: str) -> bool:
         """Say whether there is a flag of this name."""
@@ -79,8 +82,25 @@ class Answers:
 
     def answer(self, targeting_key: str | None, now_s: float) -> Tagged:
         """Return the answer for a user. `now_s` is on the monotonic clock."""
-        bucket = None if targeting_key is None else bucket_of(self._flag, targeting_key)
-        decided = self._served(bucket, now_s)
+        state = self._state
+        if self._for_all_seq != state.seq:
+            self._find_what_all_get(now_s)
+        told = self._for_all
+        if told is not None and (not self._is_push_for_all or self.covers_push(now_s)):
+            return told
+        return self._keep(self._served(None if targeting_key is None else bucket_of(self._flag, targeting_key), now_s))
+
+    def _find_what_all_get(self, now_s: float) -> None:
+        """Once per record: where no rung is for a share of the users, nobody's bucket matters until the next one."""
+        state = self._state
+        self._for_all_seq = state.seq
+        held = () if state.policy is None else state.policy.ladder[1 : state.flag.rung + 1]
+        decided = self._served(None, now_s)
+        has_shares = any(rung.share_ppm < PPM for rung in held)
+        self._for_all = None if has_shares else self._keep(decided)
+        self._is_push_for_all = decided.mode is not Mode.TIMER_POLLING
+
+    def _keep(self, decided: Served) -> Tagged:
         key = (decided, self._state.flag.version)
         told = self._kept.get(key)
         if told is None:

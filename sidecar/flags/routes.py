@@ -28,7 +28,8 @@ def flag_routes(answers: Answers) -> list[web.RouteDef]:
             "Cache-Control": f"private, max-age={told.max_age_s}, must-revalidate",
             ISSUED_AT: str(clock.wall_ms()),
         }
-        if _matches(request.headers.get("If-None-Match", ""), told.etag):
+        if_none_match = request.headers.get("If-None-Match")
+        if if_none_match is not None and _matches(if_none_match, told.etag):
             return web.Response(status=304, headers=headers)
         return web.Response(body=told.body, headers=headers, content_type="application/json")
 

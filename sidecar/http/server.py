@@ -44,7 +44,6 @@ class Listener:
         self._server: asyncio.Server | None = None
         self._turnstiles: dict[str, Turnstile] = {}
         self._app = web.Application()
-        self._app.on_response_prepare.append(_without_banner)
         self._runner = web.AppRunner(self._app, handle_signals=False, shutdown_timeout=_SHUTDOWN_S)
         self.add(routes)
 
@@ -116,31 +115,33 @@ def _in_words(handler: Handler, turnstile: Turnstile) -> Handler:
 
     Not a middleware: `aiohttp` puts those together anew for each request, which costs as much as all that is done here.
     """
+    is_for_scripts = turnstile.limit.is_for_scripts
 
     async def answer(request: web.Request) -> web.StreamResponse:
         refusal = turnstile.enter()
         if refusal is not None:
-            return told(REFUSALS[refusal])
-        try:
-            return await handler(request)
-        except SidecarError as error:
-            return told(error)
-        except web.HTTPException as error:
-            return error_response("http_error", error.reason, error.status)
-        except (ConnectionError, TimeoutError):
-            raise
-        except Exception:  # noqa: BLE001 - logged with its traceback and answered: the server goes on, the client is told
-            return failed(request)
-        finally:
-            turnstile.leave()
-
-    async def answer_scripts(request: web.Request) -> web.StreamResponse:
-        response = await answer(request)
-        if response.status >= web.HTTPBadRequest.status_code:
-            response.headers.update(READABLE)
+            response: web.StreamResponse = told(REFUSALS[refusal])
+        else:
+            try:
+                response = await handler(request)
+            except SidecarError as error:
+                response = told(error)
+            except web.HTTPException as error:
+                response = error_response("http_error", error.reason, error.status)
+            except (ConnectionError, TimeoutError):
+                raise
+            except Exception:  # noqa: BLE001 - logged with its traceback, and answered: the server goes on
+                response = failed(request)
+            finally:
+                turnstile.leave()
+        headers = response.headers
+        headers["Server"] = BANNER  # not the versions that run here
+        headers["X-Content-Type-Options"] = "nosniff"
+        if is_for_scripts and response.status >= web.HTTPBadRequest.status_code:
+            headers.update(READABLE)
         return response
 
-    return answer_scripts if turnstile.limit.is_for_scripts else answer
+    return answer
 
 
 def _why_not(name: str, address: Address, error: OSError) -> str:
@@ -152,9 +153,3 @@ def _why_not(name: str, address: Address, error: OSError) -> str:
     if error.errno == errno.EADDRNOTAVAIL:
         return f"{where}: this machine has no such address; 127.0.0.1 is this machine alone, 0.0.0.0 all its addresses"
     return f"{where}: {error.strerror or error}"
-
-
-async def _without_banner(_: web.Request, response: web.StreamResponse) -> None:
-    """Do not tell which versions run here."""
-    response.headers["Server"] = BANNER
-    response.headers["X-Content-Type-Options"] = "nosniff"
