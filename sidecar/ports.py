@@ -7,6 +7,7 @@ from typing import Protocol
 import msgspec
 
 from sidecar.core.observations import Observation, Record
+from sidecar.core.state import State
 
 
 class ErrorCode(enum.StrEnum):
@@ -67,6 +68,25 @@ class Journal(Protocol):
 
     async def read(self, after: int, limit: int) -> Sequence[Record]:
         """Return up to `limit` records with a `seq` greater than `after`, in order."""
+        ...
+
+    async def resume(self) -> State:
+        """Return the state that a process goes on from; all records after its `seq` are there.
+
+        The newest snapshot that can be believed; else where a full fold begins. Raises `SidecarError` with
+        `journal_unavailable` if there is no such state.
+        """
+        ...
+
+    async def keep(self, seq: int, body: bytes) -> None:
+        """Keep the state after record `seq`, as `core.state.encode` wrote it, for `resume`."""
+        ...
+
+    async def trim(self, before_ms: int) -> int:
+        """Look at the next records that a checkpoint from before `before_ms`, in Unix milliseconds, stands for.
+
+        Those that need not be kept for ever are removed. Return at how many it looked; 0: there are no more.
+        """
         ...
 
     async def wait(self, after: int) -> None:

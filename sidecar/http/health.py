@@ -20,10 +20,13 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 class Health:
     """Health of one process."""
 
-    def __init__(self, state: State, policy_hash: str, lease_remaining_s: Callable[[], float]) -> None:
+    def __init__(
+        self, state: State, policy_hash: str, lease_remaining_s: Callable[[], float], journal_error: str = ""
+    ) -> None:
         self._state = state
         self._policy_hash = policy_hash
         self._lease_remaining_s = lease_remaining_s
+        self._journal_error = journal_error
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes of both questions."""
@@ -62,6 +65,7 @@ class Health:
                 is_ready=has_lease,
                 why=""
                 if has_lease
-                else "no heartbeat went through the journal within a lease: it is starting, or cannot be written",
+                else self._journal_error
+                or "no heartbeat went through the journal within a lease: it is starting, or cannot be written",
             ),
         )

@@ -9,7 +9,7 @@ import structlog
 from sidecar.core.conclusions import Conclusion
 from sidecar.core.fold import fold
 from sidecar.core.observations import Record
-from sidecar.core.state import State
+from sidecar.core.state import State, become
 from sidecar.ports import Journal, SidecarError
 
 _READ_MAX = 500
@@ -27,22 +27,31 @@ class Follower:
         self._state = state
         self._listeners = listeners
 
-    async def catch_up(self) -> None:
-        """Fold all that is there, telling nobody: it is history. Raises `SidecarError` if it cannot be read."""
+    async def catch_up(self, history_ends: int) -> None:
+        """Go on from what the journal kept, and fold all that came after.
+
+        What came before record `history_ends` is told to nobody: it was, when it happened. Raises `SidecarError` if the
+        journal cannot be read.
+        """
+        become(self._state, await self._journal.resume())
         while records := await self._journal.read(self._state.seq, _READ_MAX):
             for record in records:
-                fold(self._state, record)
+                self._fold(record, is_told=record.seq >= history_ends)
             if self._state.seq // _TELL_EVERY != (self._state.seq - len(records)) // _TELL_EVERY:
-                structlog.get_logger().info("journal.replaying", seq=self._state.seq)
+                structlog.get_logger().info("journal.replaying", seq=self._state.seq, until=history_ends)
 
     async def follow(self) -> bool:
         """Fold what is new and tell of it; return whether there was any. Raises `SidecarError` like `catch_up`."""
         records = await self._journal.read(self._state.seq, _READ_MAX)
         for record in records:
-            conclusions = fold(self._state, record)
+            self._fold(record, is_told=True)
+        return bool(records)
+
+    def _fold(self, record: Record, *, is_told: bool) -> None:
+        conclusions = fold(self._state, record)
+        if is_told:
             for listener in self._listeners:
                 listener(record, conclusions)
-        return bool(records)
 
     async def run(self) -> NoReturn:
         """Fold what comes, for ever. While the journal does not answer, nothing moves, and the lease lapses."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from sidecar.clock import AnchoredClock
 from sidecar.core.observations import Observation, Record, identity
+from sidecar.core.state import State
 from sidecar.journal.head import Head
 from sidecar.ports import Appended
 
@@ -38,6 +39,19 @@ class MemoryJournal:
         """Return up to `limit` records with a `seq` greater than `after`, in order."""
         self._head.refuse_if_closed()
         return self._records[after : after + limit]
+
+    async def resume(self) -> State:
+        """Return the empty state: nothing was ever kept."""
+        self._head.refuse_if_closed()
+        return State()
+
+    async def keep(self, seq: int, body: bytes) -> None:
+        """Keep nothing: there is no restart."""
+
+    async def trim(self, before_ms: int) -> int:
+        """Remove nothing: there is no end but the process's own."""
+        del before_ms
+        return 0
 
     async def wait(self, after: int) -> None:
         """Return once a record with a `seq` greater than `after` may be there."""

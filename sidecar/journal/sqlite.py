@@ -21,12 +21,17 @@ import msgspec
 
 from sidecar.clock import AnchoredClock
 from sidecar.core.observations import Observation, Record, identity
+from sidecar.core.state import State
 from sidecar.journal.head import Head
 from sidecar.journal.sqlite_file import Draft, Reader, Writer
+from sidecar.journal.starting import snapshot_of
 from sidecar.ports import Appended, ErrorCode, SidecarError
 
 WAITING_MAX = 20_000
 """Appends that may wait for the disk at once, the batch under way included."""
+
+TAIL_MAX = 10_000
+"""The newest records, kept in memory at least: who follows closely needs neither the disk nor to decode them."""
 
 BATCH_MAX = 1_000
 """Observations in one transaction, so that no caller waits for the whole of a long queue."""
@@ -67,6 +72,7 @@ class SqliteJournal:
         self._pending: list[tuple[Draft, asyncio.Future[Appended]]] = []
         self._idle = asyncio.Event()
         self._idle.set()
+        self._tail: list[Record] = []
         self._clock = AnchoredClock(writer.last_ms)
         self._head = Head(str(path), writer.last_seq)
 
@@ -123,7 +129,27 @@ class SqliteJournal:
     async def read(self, after: int, limit: int) -> Sequence[Record]:
         """Return up to `limit` records with a `seq` greater than `after`, in order."""
         self._head.refuse_if_closed()
+        if after >= self._head.seq:
+            return []
+        if self._tail and after + 1 >= self._tail[0].seq:
+            start = after + 1 - self._tail[0].seq
+            return self._tail[start : start + limit]
         return await self._loop.run_in_executor(self._read_thread, self._reader.read, after, limit)
+
+    async def resume(self) -> State:
+        """Return the state that a process goes on from: a snapshot, a checkpoint, or the empty one."""
+        self._head.refuse_if_closed()
+        return await self._loop.run_in_executor(self._read_thread, self._reader.resume)
+
+    async def keep(self, seq: int, body: bytes) -> None:
+        """Keep the encoded state after record `seq`, for a restart to go on from."""
+        self._head.refuse_if_closed()
+        await self._loop.run_in_executor(self._write_thread, self._writer.keep, snapshot_of(seq, body))
+
+    async def trim(self, before_ms: int) -> int:
+        """Look at the next old records and remove those that need not be kept; return at how many it looked."""
+        self._head.refuse_if_closed()
+        return await self._loop.run_in_executor(self._write_thread, self._writer.trim, before_ms)
 
     async def wait(self, after: int) -> None:
         """Return once a record with a `seq` greater than `after` is there."""
@@ -167,6 +193,9 @@ class SqliteJournal:
         for kept, appended in zip(waiting, batch, strict=True):
             if not kept.done():  # its caller was cancelled; the observation is kept all the same
                 kept.set_result(appended)
+        self._tail.extend(appended.record for appended in batch if not appended.duplicate)
+        if len(self._tail) > 2 * TAIL_MAX:
+            del self._tail[:-TAIL_MAX]
         self._head.advance(max(appended.record.seq for appended in batch))
 
 

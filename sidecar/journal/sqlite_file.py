@@ -5,6 +5,7 @@ it (`sqlite3` checks that); in WAL mode neither waits for the other.
 """
 
 import contextlib
+import functools
 import os
 import sqlite3
 from collections.abc import Sequence
@@ -12,34 +13,32 @@ from pathlib import Path
 
 import msgspec
 
-from sidecar.core.observations import Observation, Record
+from sidecar.core.observations import CHECKPOINT_KEYS, Checkpoint, Observation, Record
+from sidecar.core.state import State
 from sidecar.journal.failures import told, unavailable
 from sidecar.journal.lock import PRIVATE, locked
+from sidecar.journal.retention import is_kept_for_ever
+from sidecar.journal.schema import prepare
+from sidecar.journal.starting import Snapshot, state_to_go_on_from
 from sidecar.ports import Appended
-
-APPLICATION_ID = 0x52765363
-"""Marks the file as ours (`file` and `PRAGMA application_id` show it): "RvSc" in ASCII."""
 
 _MAGIC = b"SQLite format 3\x00"
 """How every SQLite database begins (https://www.sqlite.org/fileformat.html#magic_header_string)."""
 
-SCHEMA_VERSION = 1
-"""What `PRAGMA user_version` says of a file that this code reads and writes."""
-
 BUSY_TIMEOUT_S = 5.0
 """How long a commit waits for another program, such as a backup, that has locked the file."""
 
-_SCHEMA = """
-CREATE TABLE observations (
-  seq INTEGER PRIMARY KEY,
-  at_ms INTEGER NOT NULL,
-  key TEXT UNIQUE,
-  body BLOB NOT NULL
-)"""
-_INSERT = "INSERT INTO observations (seq, at_ms, key, body) VALUES (?, ?, ?, ?) ON CONFLICT (key) DO NOTHING"
+_ROWS = (250, 50, 10, 1)
+"""In one statement, most first: each lets go of the interpreter and takes it back, which costs more than a row."""
+_TRIM_MAX = 1_000
+"""Records that are looked at in one transaction of `trim`."""
+_SNAPSHOTS_MAX = 2
+
 _LAST = "SELECT seq, at_ms FROM observations ORDER BY seq DESC LIMIT 1"
-_BY_KEY = "SELECT seq, at_ms, body FROM observations WHERE key = ?"
+_KNOWN = """SELECT observations.key, observations.seq, at_ms, body
+            FROM json_each(?) AS wanted JOIN observations ON observations.key = wanted.value"""
 _AFTER = "SELECT seq, at_ms, body FROM observations WHERE seq > ? ORDER BY seq LIMIT ?"
+_CHECKPOINTS = "SELECT seq, at_ms, body FROM observations WHERE key >= ? AND key < ? ORDER BY seq"
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +63,7 @@ class Writer:
         with told(path, "opened"), contextlib.ExitStack() as opened:
             _claim(path, opened)
             self._connection = _connect(path, opened)
-            _prepare(path, self._connection, page_count_max)
+            prepare(path, self._connection, page_count_max)
             self.last_seq, self.last_ms = self._last()
             self._inodes: dict[Path, tuple[int, int]] = {}
             self._see_that_it_is_ours()
@@ -103,18 +102,72 @@ class Writer:
     def _insert(self, drafts: Sequence[Draft]) -> list[Appended]:
         # The last seq comes from the file, so that nothing that failed before can have put it wrong.
         seq, _ = self._last()
-        cursor = self._connection.cursor()
+        known = self._known(drafts)
         appended: list[Appended] = []
+        values: list[int | str | bytes | None] = []
         for draft in drafts:
-            cursor.execute(_INSERT, (seq + 1, draft.at_ms, draft.key, draft.body))
-            if cursor.rowcount:
-                seq += 1
-                record = Record(seq=seq, at_ms=draft.at_ms, observation=draft.observation)
-                appended.append(Appended(record=record, duplicate=False))
-            else:
-                row = cursor.execute(_BY_KEY, (draft.key,)).fetchone()
-                appended.append(Appended(record=_record(self._path, row), duplicate=True))
+            if draft.key is not None and draft.key in known:
+                appended.append(Appended(record=known[draft.key], duplicate=True))
+                continue
+            seq += 1
+            record = Record(seq=seq, at_ms=draft.at_ms, observation=draft.observation)
+            if draft.key is not None:
+                known[draft.key] = record
+            values += (seq, draft.at_ms, draft.key, draft.body)
+            appended.append(Appended(record=record, duplicate=False))
+        self._insert_rows(values)
         return appended
+
+    def _known(self, drafts: Sequence[Draft]) -> dict[str, Record]:
+        """Return what is in the file already, by key."""
+        keys = msgspec.json.encode([draft.key for draft in drafts if draft.key is not None])
+        rows = self._connection.execute(_KNOWN, (keys.decode(),)).fetchall()
+        return {key: _record(self._path, (seq, at_ms, body)) for key, seq, at_ms, body in rows}
+
+    def _insert_rows(self, values: Sequence[int | str | bytes | None]) -> None:
+        start = 0
+        for rows in _ROWS:
+            while len(values) - start >= 4 * rows:
+                self._connection.execute(_insert_statement(rows), values[start : start + 4 * rows])
+                start += 4 * rows
+
+    def keep(self, snapshot: Snapshot) -> None:
+        """Keep a snapshot, and the one before it in case this one is damaged."""
+        with told(self._path, "written"):
+            self._see_that_it_is_ours()
+            with self._connection:
+                self._connection.execute("BEGIN IMMEDIATE")
+                self._connection.execute(
+                    "INSERT OR REPLACE INTO snapshots (seq, fold_version, digest, body) VALUES (?, ?, ?, ?)",
+                    (snapshot.seq, snapshot.fold_version, snapshot.digest, snapshot.body),
+                )
+                self._connection.execute(
+                    "DELETE FROM snapshots WHERE seq NOT IN (SELECT seq FROM snapshots ORDER BY seq DESC LIMIT ?)",
+                    (_SNAPSHOTS_MAX,),
+                )
+
+    def trim(self, before_ms: int) -> int:
+        """Look at the next old records that a checkpoint stands for, remove those that need not be kept for ever.
+
+        Return at how many it looked; 0: there are no more. A checkpoint stands for what is in it once it is older than
+        `before_ms`, in Unix milliseconds.
+        """
+        with told(self._path, "written"):
+            self._see_that_it_is_ours()
+            with self._connection:
+                self._connection.execute("BEGIN IMMEDIATE")
+                (trimmed_seq,) = self._connection.execute("SELECT seq FROM trimmed").fetchone()
+                old = [each for each in checkpoints(self._path, self._connection) if each.at_ms <= before_ms]
+                if not old:
+                    return 0
+                upto_seq = folded_seq_of(old[-1])
+                rows = self._connection.execute(_AFTER, (trimmed_seq, _TRIM_MAX)).fetchall()
+                rows = [row for row in rows if row[0] <= upto_seq]
+                gone = [(seq,) for seq, _, body in rows if not is_kept_for_ever(body)]
+                self._connection.executemany("DELETE FROM observations WHERE seq = ?", gone)
+                if rows:
+                    self._connection.execute("UPDATE trimmed SET seq = ?", (rows[-1][0],))
+                return len(rows)
 
     def _last(self) -> tuple[int, int]:
         return self._connection.execute(_LAST).fetchone() or (0, 0)
@@ -136,6 +189,30 @@ class Reader:
             rows = self._connection.execute(_AFTER, (after, limit)).fetchall()
         return [_record(self._path, row) for row in rows]
 
+    def resume(self) -> State:
+        """Return the state that a process goes on from. Raises `SidecarError` with `journal_unavailable`."""
+        with told(self._path, "read"):
+            rows = self._connection.execute("SELECT seq, fold_version, digest, body FROM snapshots ORDER BY seq DESC")
+            snapshots = [
+                Snapshot(seq=seq, fold_version=fold_version, digest=digest, body=body)
+                for seq, fold_version, digest, body in rows
+            ]
+            last_seq, _ = self._connection.execute(_LAST).fetchone() or (0, 0)
+            return state_to_go_on_from(snapshots, self.checkpoints(), last_seq=last_seq, trimmed_seq=self.trimmed_seq())
+
+    def checkpoints(self) -> list[Checkpoint]:
+        """Return the checkpoints, oldest first."""
+        with told(self._path, "read"):
+            facts = [record.observation for record in checkpoints(self._path, self._connection)]
+        return [fact for fact in facts if isinstance(fact, Checkpoint)]
+
+    def trimmed_seq(self) -> int:
+        """Return up to which record old ones were removed; 0: none was."""
+        with told(self._path, "read"):
+            (seq,) = self._connection.execute("SELECT seq FROM trimmed").fetchone()
+        found: int = seq
+        return found
+
     def close(self) -> None:
         """Close the connection."""
         self._opened.close()
@@ -151,6 +228,23 @@ def _record(path: Path, row: tuple[int, int, bytes]) -> Record:
     except msgspec.DecodeError as error:
         found = f"holds a record {seq} that cannot be read: {error}"
         raise unavailable(path, found, "run the version that wrote it, or restore the file from a backup") from error
+
+
+def checkpoints(path: Path, connection: sqlite3.Connection) -> list[Record]:
+    """Return the records that are checkpoints, oldest first."""
+    after_all = CHECKPOINT_KEYS[:-1] + chr(ord(CHECKPOINT_KEYS[-1]) + 1)
+    return [_record(path, row) for row in connection.execute(_CHECKPOINTS, (CHECKPOINT_KEYS, after_all))]
+
+
+def folded_seq_of(record: Record) -> int:
+    """Return the last record that is in a checkpoint."""
+    assert isinstance(record.observation, Checkpoint)  # noqa: S101 - its key says so
+    return record.observation.folded_seq
+
+
+@functools.cache
+def _insert_statement(rows: int) -> str:
+    return f"INSERT INTO observations (seq, at_ms, key, body) VALUES {', '.join(['(?, ?, ?, ?)'] * rows)}"  # noqa: S608
 
 
 def _claim(path: Path, opened: contextlib.ExitStack) -> None:
@@ -172,32 +266,3 @@ def _claim(path: Path, opened: contextlib.ExitStack) -> None:
 def _connect(path: Path, opened: contextlib.ExitStack) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
     return opened.enter_context(contextlib.closing(connection))
-
-
-def _prepare(path: Path, connection: sqlite3.Connection, page_count_max: int | None) -> None:
-    """Look whose file it is before the first change to it; set it up if it is empty."""
-    application_id, version = _pragma(connection, "application_id"), _pragma(connection, "user_version")
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-    fresh = (application_id, version, tables) == (0, 0, 0)
-    if not fresh and application_id != APPLICATION_ID:
-        raise unavailable(path, "could not be opened: it is a database of another application")
-    if not fresh and version != SCHEMA_VERSION:
-        found = f"has schema version {version}, and this sidecar reads version {SCHEMA_VERSION}"
-        raise unavailable(path, found, "run the version that wrote it, or name another file under `journal:`")
-    if _pragma(connection, "journal_mode = WAL") != "wal":
-        raise unavailable(path, "is on a file system that cannot hold it (SQLite's WAL mode needs shared memory)")
-    connection.execute("PRAGMA synchronous = FULL")
-    if page_count_max is not None:
-        connection.execute(f"PRAGMA max_page_count = {page_count_max}")
-    if fresh:
-        with connection:
-            connection.execute("BEGIN IMMEDIATE")
-            connection.execute(_SCHEMA)
-            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-
-
-def _pragma(connection: sqlite3.Connection, name: str) -> int | str:
-    (value,) = connection.execute(f"PRAGMA {name}").fetchone()
-    found: int | str = value
-    return found

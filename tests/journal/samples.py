@@ -45,5 +45,7 @@ def sample(hint: object) -> typing.Any:
         case type() as plain if issubclass(plain, msgspec.Struct):
             return plain(**{name: sample(field) for name, field in typing.get_type_hints(plain).items()})
         case type() as plain:
-            return {str: AWKWARD_TEXT, int: 2**53 + 1, bool: True, float: 0.1}[plain]
+            return {str: AWKWARD_TEXT, int: 2**53 + 1, bool: True, float: 0.1, msgspec.Raw: msgspec.Raw(b'{"a":[1]}')}[
+                plain
+            ]
     raise AssertionError(hint)

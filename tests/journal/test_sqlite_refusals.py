@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sidecar.journal.sqlite import SqliteJournal
-from sidecar.journal.sqlite_file import APPLICATION_ID
+from sidecar.journal.schema import APPLICATION_ID
 from sidecar.ports import ErrorCode, SidecarError
 
 from .files import everything, opened
@@ -95,9 +95,9 @@ async def test_a_newer_schema_is_told_and_left_alone(tmp_path: Path) -> None:
     assert await everything(path) == []
     with contextlib.closing(sqlite3.connect(path)) as file:
         assert file.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
-        file.execute("PRAGMA user_version = 2")
+        file.execute("PRAGMA user_version = 3")
     assert await refusal(path) == (
-        f"The journal {path} has schema version 2, and this sidecar reads version 1; "
+        f"The journal {path} has schema version 3, and this sidecar reads up to version 2; "
         "run the version that wrote it, or name another file under `journal:`."
     )
 

@@ -1,0 +1,199 @@
+"""The objects of one sidecar: configuration → objects, wired together around one journal. Nothing else knows how."""
+
+import secrets as random_secrets
+import socket
+from collections import Counter
+from collections.abc import Callable
+
+import msgspec
+import structlog
+from aiohttp import web
+from prometheus_client.aiohttp import make_aiohttp_handler
+
+from sidecar import __version__, clock, metrics
+from sidecar.config import Config, Secrets, policy_of
+from sidecar.console.operator import Operator
+from sidecar.console.status import Status, status_of
+from sidecar.core.observations import PolicyAdopted, Started
+from sidecar.core.policy import policy_hash
+from sidecar.core.serving import Served
+from sidecar.core.state import State
+from sidecar.flags.answers import Answers
+from sidecar.flags.controller import Controller
+from sidecar.flags.lease import Lease
+from sidecar.flags.routes import flag_routes
+from sidecar.http.connections import public_max
+from sidecar.http.health import Health
+from sidecar.http.lag import Lag
+from sidecar.http.server import Listener
+from sidecar.journal.follower import Follower
+from sidecar.journal.keeper import Keeper
+from sidecar.logs import log_conclusions
+from sidecar.ports import ErrorCode, Journal, SidecarError
+from sidecar.probes.acks import AckResult, Acks
+from sidecar.probes.stripe_webhook import StripeWebhook, WebhookResult
+
+
+class Adoption(msgspec.Struct, frozen=True, kw_only=True):
+    """An operator's word that a policy which was superseded shall hold again."""
+
+    actor: str
+    reason: str
+
+
+class Sidecar:
+    """The objects of one sidecar, wired together around one journal and one state."""
+
+    def __init__(
+        self,
+        config: Config,
+        secrets: Secrets,
+        journal: Journal,
+        *,
+        dropped_lines: Callable[[], int],
+        journal_error: str = "",
+    ) -> None:
+        self._config = config
+        self._secrets = secrets
+        self._journal = journal
+        self._dropped_lines = dropped_lines
+        self._journal_error = journal_error
+        self._policy = policy_of(config)
+        self._policy_hash = policy_hash(self._policy)
+        self._state = State()
+        self._listeners: dict[str, Listener] = {}
+        self._webhooks: Counter[str] = Counter()
+        self._ack_requests: Counter[str] = Counter()
+        replica = f"{socket.gethostname()}-{random_secrets.token_hex(4)}"  # new with each start
+        self._replica = replica
+        self._started_seq = 0
+        lease_ms = self._policy.lease_ms
+        lease = self.lease = Lease(replica)
+        self._answers = Answers(
+            self._state,
+            lease,
+            flag=config.flag,
+            environment=config.environment,
+            lease_ms=lease_ms,
+            policy_hash=self._policy_hash,
+        )
+        self.lag = Lag()
+        self.keeper = Keeper(journal, self._state, replica=replica)
+        self.controller = Controller(
+            journal, self._state, lease, replica=replica, policy_hash=self._policy_hash, lease_ms=lease_ms
+        )
+        self.follower = Follower(
+            journal,
+            self._state,
+            listeners=(
+                lambda record, _: lease.folded(record),
+                log_conclusions,
+                lambda _record, _conclusions: self.controller.wake(),
+            ),
+        )
+
+    async def is_fresh(self) -> bool:
+        """Say whether the journal is empty: what comes before its first policy would mean nothing."""
+        return not await self._journal.read(0, 1)
+
+    async def announce(self) -> None:
+        """Tell the journal that we are here, from when on what comes is seen."""
+        appended = await self._journal.append(Started(replica=self._replica, version=__version__))
+        self._started_seq = appended.record.seq
+
+    async def begin(self, adoption: Adoption | None) -> None:
+        """Catch up with the journal, and adopt the policy if that is ours to do.
+
+        A policy that was in force before and was superseded returns only by an operator's word: a replica that was
+        left behind with an old file must not take the others back.
+        """
+        await self.follower.catch_up(history_ends=self._started_seq)
+        state = self._state
+        if state.policy_hash == self._policy_hash:
+            return
+        if self._policy_hash in state.policies and adoption is None:
+            structlog.get_logger().error(
+                "policy.superseded",
+                policy_hash=self._policy_hash[:12],
+                in_force=state.policy_hash[:12],
+                hint="this file's policy was replaced by a newer one; this replica answers timer_polling and decides "
+                "nothing. Update the file, or bring it back with: sidecar run --adopt-policy --reason '...'",
+            )
+            return
+        word = adoption or Adoption(actor="configuration", reason="a policy that this journal had not seen")
+        await self._journal.append(
+            PolicyAdopted(
+                policy=self._policy,
+                policy_hash=self._policy_hash,
+                adoption=len(state.policies),
+                actor=word.actor,
+                reason=word.reason,
+            )
+        )
+        await self.follower.follow()
+
+    def listeners(self) -> dict[str, Listener]:
+        """Return the listeners, by the names of their addresses in the configuration."""
+        config, secrets = self._config, self._secrets
+        health = Health(
+            self._state,
+            self._policy_hash,
+            lambda: self._answers.lease_remaining_s(clock.monotonic_s()),
+            self._journal_error,
+        )
+        webhook = StripeWebhook(
+            self._journal,
+            config.stripe,
+            secrets.stripe_webhook,
+            secrets.identity_key,
+            _counter(self._webhooks),
+        )
+        acks = Acks(self._journal, secrets.ack_token, secrets.identity_key, _counter(self._ack_requests))
+        operator = Operator(self._journal, self._state, self._status, secrets.operator_tokens)
+        scrape = web.get("/metrics", make_aiohttp_handler(metrics.registry(self._metrics_view())))
+        listeners = self._listeners = {
+            "public": Listener(
+                "public",
+                config.listen.public,
+                [*webhook.routes(), *acks.routes(), *flag_routes(self._answers), *health.routes()],
+                connections_max=public_max(),
+                lag_s=self.lag.seconds,
+            ),
+            "operator": Listener("operator", config.listen.operator, [*operator.routes(), *health.routes(), scrape]),
+        }
+        if config.listen.metrics:
+            listeners["metrics"] = Listener("metrics", config.listen.metrics, [scrape])
+        return listeners
+
+    def _served(self) -> Served:
+        return self._answers.served_to_all(clock.monotonic_s())
+
+    def _status(self) -> Status:
+        if self._state.policy is None:
+            raise SidecarError(ErrorCode.NOT_READY, "no policy is in force yet; try again in a second")
+        return status_of(
+            self._state,
+            serve=self._served,
+            lease_remaining_s=self._answers.lease_remaining_s(clock.monotonic_s()),
+            now_ms=self._journal.now_ms(),
+        )
+
+    def _metrics_view(self) -> metrics.View:
+        return metrics.View(
+            state=self._state,
+            served_mode=lambda: self._served().mode,
+            lease_remaining_s=lambda: self._answers.lease_remaining_s(clock.monotonic_s()),
+            dropped_lines=self._dropped_lines,
+            refused_connections=lambda: {name: each.refused_count for name, each in self._listeners.items()},
+            webhooks=self._webhooks,
+            ack_requests=self._ack_requests,
+            webhook_results=tuple(WebhookResult),
+            ack_results=tuple(AckResult),
+        )
+
+
+def _counter(counts: Counter[str]) -> Callable[[str], None]:
+    def count(result: str) -> None:
+        counts[result] += 1
+
+    return count

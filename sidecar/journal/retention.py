@@ -1,0 +1,23 @@
+"""What is kept for ever, and what only for as long as somebody may ask for it."""
+
+import msgspec
+
+from sidecar.core.observations import Act, Decision, PolicyAdopted
+
+RETENTION_MS = 35 * 24 * 3_600_000
+"""Payments, acks, ticks and their keys are kept so long, and up to a day longer: a month's report can still be checked
+against its payments, and Stripe repeats nothing older than 30 days (https://docs.stripe.com/api/events)."""
+
+_KEPT_FOR_EVER = frozenset(fact.__struct_config__.tag for fact in (*Decision.__args__, *Act.__args__, PolicyAdopted))
+
+
+class _Typed(msgspec.Struct):
+    type: str
+
+
+_decode = msgspec.json.Decoder(_Typed).decode
+
+
+def is_kept_for_ever(body: bytes) -> bool:
+    """Say whether an observation, as JSON, is a decision, an act or a policy: what somebody may have to account for."""
+    return _decode(body).type in _KEPT_FOR_EVER
