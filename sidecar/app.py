@@ -50,15 +50,17 @@ async def run(
         try:
             async with _journal(config) as journal:
                 sidecar = Sidecar(config, secrets, journal, dropped_lines=dropped_lines)
-                await _run(sidecar, adoption, started)
-        except SidecarError as error:
-            if error.code is not ErrorCode.JOURNAL_UNAVAILABLE:
-                raise
-            why_not = error
+                await _run(sidecar, journal, adoption, started)
+        except* SidecarError as group:
+            why_not = _first(group)
+        else:
+            return
+        if why_not.code is not ErrorCode.JOURNAL_UNAVAILABLE:
+            raise why_not
         await _stand_in(config, secrets, why_not, started, dropped_lines)
 
 
-async def _run(sidecar: Sidecar, adoption: Adoption | None, started: Callable[[Urls], None]) -> None:
+async def _run(sidecar: Sidecar, journal: Journal, adoption: Adoption | None, started: Callable[[Urls], None]) -> None:
     """Bind before anything is written: a start that fails must leave no trace."""
     async with _bound(sidecar) as (listeners, urls):
         is_fresh = await sidecar.is_fresh()
@@ -73,6 +75,7 @@ async def _run(sidecar: Sidecar, adoption: Adoption | None, started: Callable[[U
             async with asyncio.TaskGroup() as group:
                 for actor in (sidecar.follower, sidecar.controller, sidecar.keeper, sidecar.lag):
                     group.create_task(actor.run(), name=type(actor).__name__.lower())
+                group.create_task(journal.check(), name="check")
                 if is_fresh:
                     await _start(listeners)
                 structlog.get_logger().info("sidecar.started", version=__version__, **msgspec.structs.asdict(urls))
@@ -104,6 +107,7 @@ async def _stand_in(
             try:
                 async with _journal(config) as mended:
                     await mended.resume()
+                    await mended.check()
             except SidecarError as again:
                 if again.message != told:
                     told = again.message
@@ -140,3 +144,8 @@ async def _start(listeners: dict[str, Listener]) -> None:
 
 async def _stop(listeners: dict[str, Listener]) -> None:
     await asyncio.gather(*(listener.stop() for listener in listeners.values()))
+
+
+def _first(group: BaseExceptionGroup[SidecarError]) -> SidecarError:
+    error = group.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error

@@ -16,11 +16,14 @@ import uvloop
 from rich.console import Console
 
 from sidecar import __version__, app, demo, logs
-from sidecar.config import Config, ConfigInvalid, policy_of, read_config, read_secrets
+from sidecar.config import Config, ConfigInvalid, SqlitePlace, policy_of, read_config, read_secrets
 from sidecar.console import screen
 from sidecar.console.operator import Act, ActDone, ActRequest
 from sidecar.console.status import Status
 from sidecar.core.policy import policy_hash
+from sidecar.journal.backup import backup as make_backup
+from sidecar.journal.backup import restore as restore_backup
+from sidecar.journal.inspection import inspect
 from sidecar.ports import SidecarError
 
 DEFAULT_CONFIG = Path("config/sidecar.yaml")
@@ -121,22 +124,12 @@ def _until_stopped(start: Callable[[], Coroutine[Any, Any, None]], lines: logs.L
             await task
         except asyncio.CancelledError:
             return
-        except ExceptionGroup as group:
-            ours = group.subgroup(SidecarError)
-            if ours is None:
-                raise
-            raise _first(ours) from group
 
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(until_stopped())
     finally:
         lines.close()
-
-
-def _first(group: BaseExceptionGroup[SidecarError]) -> SidecarError:
-    error = group.exceptions[0]
-    return _first(error) if isinstance(error, BaseExceptionGroup) else error
 
 
 @cli.command()
@@ -165,6 +158,66 @@ def check(config: ConfigFile = DEFAULT_CONFIG, *, as_json: AsJson = False) -> No
             typer.echo(line)
     if missing:
         raise typer.Exit(1)
+
+
+@cli.command()
+def verify(config: ConfigFile = DEFAULT_CONFIG, *, as_json: AsJson = False) -> None:
+    """Check the journal, also of a running sidecar: every page, every record, and what they give."""
+    found = inspect(_journal_path(config))
+    if as_json:
+        typer.echo(msgspec.json.encode(found).decode())
+    else:
+        for finding in found.findings:
+            typer.echo(finding)
+        snapshot = "no snapshot" if found.snapshot_seq is None else f"the snapshot of record {found.snapshot_seq}"
+        verdict = "NOT SOUND: restore it from a backup, with `sidecar restore FILE`" if found.findings else "sound"
+        typer.echo(
+            f"{found.path}: {found.records} records up to {found.last_seq}, {found.bytes} bytes, "
+            f"compared with {snapshot}: {verdict}."
+        )
+    if found.findings:
+        raise typer.Exit(_NO)
+
+
+@cli.command()
+def backup(
+    to: Annotated[Path, typer.Argument(metavar="TO", help="The file to write.")],
+    config: ConfigFile = DEFAULT_CONFIG,
+    *,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Copy the journal, also of a running sidecar, into one file, and check the copy."""
+    found = make_backup(_journal_path(config), to, is_forced=force)
+    if as_json:
+        typer.echo(msgspec.json.encode(msgspec.structs.replace(found, path=str(to))).decode())
+    else:
+        typer.echo(f"{to}: {found.records} records up to {found.last_seq}, {found.bytes} bytes, sound.")
+
+
+@cli.command()
+def restore(
+    source: Annotated[Path, typer.Argument(metavar="FROM", help="A file that `backup` wrote.")],
+    reason: Reason,
+    config: ConfigFile = DEFAULT_CONFIG,
+    *,
+    replace: Annotated[bool, typer.Option("--replace", help="Set a journal that is there aside.")] = False,
+) -> None:
+    """Put a backup in the journal's place. The flag begins on the bottom rung, and holds until `resume`."""
+    path = _journal_path(config)
+    aside = restore_backup(source, path, reason=reason, is_replacing=replace)
+    if aside is not None:
+        typer.echo(f"{aside}: the journal that was there")
+    typer.echo(
+        f"{path}: restored. Start the sidecar; when you have seen that all is well: sidecar resume --reason '...'"
+    )
+
+
+def _journal_path(config: Path) -> Path:
+    place = _read(config).journal
+    if not isinstance(place, SqlitePlace):
+        _fail(f"{config}: `journal` is no file, so there is nothing to look at: it ends with the process")
+    return Path(place.path)
 
 
 @cli.command()

@@ -82,6 +82,10 @@ class Journal(Protocol):
         """Keep the state after record `seq`, as `core.state.encode` wrote it, for `resume`."""
         ...
 
+    async def check(self) -> None:
+        """Look at all that is kept, which may take long. Raises `journal_unavailable` if something is damaged."""
+        ...
+
     async def trim(self, before_ms: int) -> int:
         """Look at the next records that a checkpoint from before `before_ms`, in Unix milliseconds, stands for.
 

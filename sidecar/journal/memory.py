@@ -48,6 +48,9 @@ class MemoryJournal:
     async def keep(self, seq: int, body: bytes) -> None:
         """Keep nothing: there is no restart."""
 
+    async def check(self) -> None:
+        """Find nothing: memory has no pages."""
+
     async def trim(self, before_ms: int) -> int:
         """Remove nothing: there is no end but the process's own."""
         del before_ms

@@ -23,6 +23,7 @@ from sidecar.clock import AnchoredClock
 from sidecar.core.observations import Observation, Record, identity
 from sidecar.core.state import State
 from sidecar.journal.head import Head
+from sidecar.journal.inspection import PageCheck
 from sidecar.journal.sqlite_file import Draft, Reader, Writer
 from sidecar.journal.starting import snapshot_of
 from sidecar.ports import Appended, ErrorCode, SidecarError
@@ -89,7 +90,7 @@ class SqliteJournal:
             writer = await run(write_thread, Writer, path, page_count_max)
             opened.push_async_callback(run, write_thread, writer.close)
             read_thread = opened.enter_context(ThreadPoolExecutor(1, "journal-read"))
-            reader = await run(read_thread, Reader, path)
+            reader = await run(read_thread, Reader.beside, path)
             opened.push_async_callback(run, read_thread, reader.close)
             return cls(
                 path=path,
@@ -145,6 +146,15 @@ class SqliteJournal:
         """Keep the encoded state after record `seq`, for a restart to go on from."""
         self._head.refuse_if_closed()
         await self._loop.run_in_executor(self._write_thread, self._writer.keep, snapshot_of(seq, body))
+
+    async def check(self) -> None:
+        """Look at every page of the file, in a thread of its own. Raises `journal_unavailable` if one is damaged."""
+        check = PageCheck(self._path)
+        try:
+            await asyncio.to_thread(check.run)
+        except asyncio.CancelledError:
+            check.stop()
+            raise
 
     async def trim(self, before_ms: int) -> int:
         """Look at the next old records and remove those that need not be kept; return at how many it looked."""

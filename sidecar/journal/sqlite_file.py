@@ -10,6 +10,7 @@ import os
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Self
 
 import msgspec
 
@@ -62,7 +63,7 @@ class Writer:
         self._path = path
         with told(path, "opened"), contextlib.ExitStack() as opened:
             _claim(path, opened)
-            self._connection = _connect(path, opened)
+            self._connection = connect(path, opened)
             prepare(path, self._connection, page_count_max)
             self.last_seq, self.last_ms = self._last()
             self._inodes: dict[Path, tuple[int, int]] = {}
@@ -174,14 +175,20 @@ class Writer:
 
 
 class Reader:
-    """Reads the file that a `Writer` has opened, beside it."""
+    """Reads a file through a connection of its own, beside a `Writer` or without one."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self._path = path
+        self._connection = connection
+
+    @classmethod
+    def beside(cls, path: Path) -> Self:
+        """Open the file that a `Writer` has opened."""
         with told(path, "opened"), contextlib.ExitStack() as opened:
-            self._connection = _connect(path, opened)
-            self._connection.execute("PRAGMA query_only = ON")
-            self._opened = opened.pop_all()
+            connection = connect(path, opened)
+            connection.execute("PRAGMA query_only = ON")
+            opened.pop_all()
+        return cls(path, connection)
 
     def read(self, after: int, limit: int) -> list[Record]:
         """Return up to `limit` records with a `seq` greater than `after`, in order."""
@@ -192,13 +199,19 @@ class Reader:
     def resume(self) -> State:
         """Return the state that a process goes on from. Raises `SidecarError` with `journal_unavailable`."""
         with told(self._path, "read"):
+            last_seq, _ = self._connection.execute(_LAST).fetchone() or (0, 0)
+        return state_to_go_on_from(
+            self.snapshots(), self.checkpoints(), last_seq=last_seq, trimmed_seq=self.trimmed_seq()
+        )
+
+    def snapshots(self) -> list[Snapshot]:
+        """Return the snapshots, newest first; whether they can be believed is for `starting` to say."""
+        with told(self._path, "read"):
             rows = self._connection.execute("SELECT seq, fold_version, digest, body FROM snapshots ORDER BY seq DESC")
-            snapshots = [
+            return [
                 Snapshot(seq=seq, fold_version=fold_version, digest=digest, body=body)
                 for seq, fold_version, digest, body in rows
             ]
-            last_seq, _ = self._connection.execute(_LAST).fetchone() or (0, 0)
-            return state_to_go_on_from(snapshots, self.checkpoints(), last_seq=last_seq, trimmed_seq=self.trimmed_seq())
 
     def checkpoints(self) -> list[Checkpoint]:
         """Return the checkpoints, oldest first."""
@@ -215,7 +228,7 @@ class Reader:
 
     def close(self) -> None:
         """Close the connection."""
-        self._opened.close()
+        self._connection.close()
 
 
 _decode = msgspec.json.Decoder[Observation](Observation).decode
@@ -263,6 +276,10 @@ def _claim(path: Path, opened: contextlib.ExitStack) -> None:
         raise unavailable(path, "could not be opened: it is not a SQLite database")
 
 
-def _connect(path: Path, opened: contextlib.ExitStack) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+def connect(path: Path, opened: contextlib.ExitStack, *, read_only: bool = False) -> sqlite3.Connection:
+    """Return a connection that is closed with `opened`."""
+    place = f"{path.absolute().as_uri()}?mode=ro" if read_only else str(path)
+    connection = sqlite3.connect(
+        place, timeout=BUSY_TIMEOUT_S, isolation_level=None, uri=read_only, check_same_thread=not read_only
+    )
     return opened.enter_context(contextlib.closing(connection))

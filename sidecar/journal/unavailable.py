@@ -36,6 +36,10 @@ class UnavailableJournal:
         del seq, body
         self._refuse()
 
+    async def check(self) -> None:
+        """Raise what opening the journal raised."""
+        self._refuse()
+
     async def trim(self, before_ms: int) -> int:
         """Raise what opening the journal raised."""
         del before_ms

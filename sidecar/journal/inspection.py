@@ -1,0 +1,133 @@
+"""Is a journal's file sound? Looked at from outside, also while a sidecar writes it."""
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from sidecar.core.fold import fold
+from sidecar.core.state import FOLD_VERSION, State, encode
+from sidecar.journal.failures import told, unavailable
+from sidecar.journal.schema import SCHEMA_VERSION, version_of
+from sidecar.journal.sqlite_file import Reader, connect
+from sidecar.journal.starting import Snapshot, state_to_fold_from
+from sidecar.ports import SidecarError
+
+_READ_MAX = 1_000
+_PAGE_FINDINGS_MAX = 5
+
+
+class Inspection(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found in a journal's file."""
+
+    path: str
+    bytes: int
+    records: int
+    """That were folded: all that are there, less those before the checkpoint from which a full fold starts."""
+    last_seq: int
+    trimmed_seq: int
+    """Up to which record old ones were removed; 0: none was."""
+    snapshot_seq: int | None
+    """The newest snapshot, which the fold was compared with; None: there is none of this fold version."""
+    findings: tuple[str, ...]
+    """What is wrong, a sentence each; empty: nothing is."""
+
+
+def inspect(path: Path) -> Inspection:
+    """Check every page, read and fold every record, and compare with the newest snapshot, byte by byte.
+
+    Raises `SidecarError` with `journal_unavailable` if the file cannot be opened, or is not one of ours.
+    """
+    with opened_to_read(path) as (connection, reader):
+        findings = page_findings(path, connection)
+        snapshot = next((each for each in reader.snapshots() if each.fold_version == FOLD_VERSION), None)
+        trimmed_seq = reader.trimmed_seq()
+        state, records = State(), 0
+        try:
+            state = state_to_fold_from(reader.checkpoints(), trimmed_seq=trimmed_seq)
+            for findings_of_one in _folded(reader, state, snapshot):
+                records += 1
+                findings += findings_of_one
+        except SidecarError as error:
+            findings.append(error.message)
+        else:
+            if snapshot is not None and snapshot.seq > state.seq:
+                findings.append(f"the snapshot is of record {snapshot.seq}, and the last is {state.seq}")
+        return Inspection(
+            path=str(path),
+            bytes=path.stat().st_size,
+            records=records,
+            last_seq=state.seq,
+            trimmed_seq=trimmed_seq,
+            snapshot_seq=snapshot.seq if snapshot else None,
+            findings=tuple(findings),
+        )
+
+
+class PageCheck:
+    """Whether the pages of a file that is in use are sound: takes long for a large one, and can be stopped."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._connection: sqlite3.Connection | None = None
+
+    def run(self) -> None:
+        """Look at every page; blocks. Raises `SidecarError` with `journal_unavailable` if one is damaged."""
+        with told(self._path, "read"), contextlib.ExitStack() as opened:
+            self._connection = connect(self._path, opened, read_only=True)
+            (finding, *_) = self._connection.execute("PRAGMA quick_check(1)").fetchone()
+        if finding != "ok":
+            raise unavailable(self._path, f"is damaged: {finding}", "restore it from a backup: sidecar restore FILE")
+
+    def stop(self) -> None:
+        """End it from another thread."""
+        if self._connection is not None:
+            with contextlib.suppress(sqlite3.Error):  # it has just ended by itself
+                self._connection.interrupt()
+
+
+def page_findings(path: Path, connection: sqlite3.Connection) -> list[str]:
+    """Return what SQLite finds wrong with the file's pages and indexes."""
+    try:
+        with told(path, "read"):
+            rows = connection.execute(f"PRAGMA integrity_check({_PAGE_FINDINGS_MAX})").fetchall()
+    except SidecarError as error:
+        return [error.message]
+    return [f"SQLite says of the file: {finding}" for (finding,) in rows if finding != "ok"]
+
+
+@contextlib.contextmanager
+def opened_to_read(path: Path) -> Iterator[tuple[sqlite3.Connection, Reader]]:
+    """Open a file for reading alone, also while a sidecar writes it; what is read is of one moment.
+
+    Raises `SidecarError` with `journal_unavailable` if it cannot be opened, or is not a journal of this version.
+    """
+    if not path.is_file():
+        raise unavailable(path, "is not there")
+    with told(path, "opened"), contextlib.ExitStack() as opened:
+        connection = connect(path, opened, read_only=True)
+        version = version_of(path, connection)
+        if version != SCHEMA_VERSION:
+            found = f"has schema version {version}, and this sidecar reads version {SCHEMA_VERSION}"
+            raise unavailable(path, found, "start the sidecar on it once, which brings it up to date")
+        connection.execute("BEGIN")
+        yield connection, Reader(path, connection)
+
+
+def _folded(reader: Reader, state: State, snapshot: Snapshot | None) -> Iterator[list[str]]:
+    """Fold every record into the state; yield what is wrong with each."""
+    while records := reader.read(state.seq, _READ_MAX):
+        for record in records:
+            findings = []
+            if record.seq != state.seq + 1 and state.seq:
+                findings.append(f"record {state.seq + 1} is missing: after {state.seq} comes {record.seq}")
+            if record.at_ms < state.now_ms:
+                findings.append(f"record {record.seq} was stamped before the one that it follows")
+            fold(state, record)
+            if snapshot is not None and record.seq == snapshot.seq and encode(state) != snapshot.body:
+                findings.append(
+                    f"the snapshot of record {record.seq} is not what the records give; it will not be used"
+                )
+            yield findings

@@ -1,0 +1,355 @@
+"""What a restart goes on from, what is removed and what stays, and how a damaged file is told."""
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from sidecar.core.checkpoints import EVERY_MS, checkpoint_of, restored
+from sidecar.core.fold import fold
+from sidecar.core.observations import Checkpoint, Heartbeat, PaymentSucceeded, Record, identity
+from sidecar.core.state import FOLD_VERSION, State, encode
+from sidecar.journal.backup import backup, restore
+from sidecar.journal.inspection import inspect
+from sidecar.journal.keeper import SNAPSHOT_AFTER, Keeper
+from sidecar.journal.lock import locked
+from sidecar.journal.retention import is_kept_for_ever
+from sidecar.journal.schema import SCHEMA_VERSION
+from sidecar.journal.sqlite import SqliteJournal
+from sidecar.journal.sqlite_file import Draft, Writer
+from sidecar.ports import ErrorCode, SidecarError
+from tests.core.world import World, on
+
+from .files import opened
+
+V1 = """CREATE TABLE observations (
+  seq INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, key TEXT UNIQUE, body BLOB NOT NULL)"""
+
+
+def write(path: Path, records: list[Record]) -> None:
+    """Write records with their stamps, as the journal would have over the days."""
+    writer = Writer(path)
+    for start in range(0, len(records), 500):
+        drafts = [
+            Draft(
+                at_ms=record.at_ms,
+                key=identity(record.observation),
+                observation=record.observation,
+                body=msgspec.json.encode(record.observation),
+            )
+            for record in records[start : start + 500]
+        ]
+        assert [each.record.seq for each in writer.commit(drafts)] == [
+            record.seq for record in records[start : start + 500]
+        ]
+    writer.close()
+
+
+def life(days: int = 3) -> World:
+    """Return a world in which payments came for some days, with a checkpoint on each."""
+    world = on(1)
+    for _ in range(days):
+        world.good(20, every_ms=30_000)
+        checkpoint = checkpoint_of(world.state, "a")
+        world.good(3, every_ms=30_000)
+        world.append(checkpoint)
+        for _ in range(24):
+            world.wait(EVERY_MS // 24)
+    world.good(5)
+    return world
+
+
+def folded(records: list[Record]) -> State:
+    """Fold from the beginning."""
+    state = State()
+    for record in records:
+        fold(state, record)
+    return state
+
+
+async def resumed(path: Path) -> State:
+    """Return the state that a restart comes to."""
+    async with opened(path) as journal:
+        state = await journal.resume()
+        for record in await journal.read(state.seq, 1_000_000):
+            fold(state, record)
+        return state
+
+
+@contextlib.asynccontextmanager
+async def kept(path: Path, world: World) -> AsyncIterator[SqliteJournal]:
+    """Open a journal that holds this life and a snapshot of its end."""
+    write(path, world.records)
+    async with opened(path) as journal:
+        await journal.keep(world.state.seq, encode(world.state))
+        yield journal
+
+
+async def test_a_restart_goes_on_from_the_snapshot_and_folds_only_what_came_after(tmp_path: Path) -> None:
+    """The snapshot is the state, byte for byte; so what a restart costs does not grow with history."""
+    world = life()
+    async with kept(tmp_path / "j.db", world) as journal:
+        state = await journal.resume()
+        assert state.seq == world.state.seq
+    assert encode(state) == encode(world.state)
+    assert encode(await resumed(tmp_path / "j.db")) == encode(folded(world.records))
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        "UPDATE snapshots SET fold_version = fold_version + 1",
+        "UPDATE snapshots SET digest = x'00'",
+        "UPDATE snapshots SET body = CAST(replace(body, '\"good\":', '\"goof\":') AS BLOB)",
+        "UPDATE snapshots SET seq = seq + 100000",
+        "UPDATE snapshots SET seq = seq - 1",
+        "UPDATE snapshots SET body = x'7b7d', digest = x'44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a'",
+    ],
+)
+async def test_a_snapshot_that_cannot_be_believed_never_loads(tmp_path: Path, harm: str) -> None:
+    """Another fold version, a wrong digest, another content: all is folded again, and comes to the same bytes."""
+    world = life(1)
+    async with kept(tmp_path / "j.db", world):
+        pass
+    with contextlib.closing(sqlite3.connect(tmp_path / "j.db")) as file, file:
+        file.execute(harm)
+    async with opened(tmp_path / "j.db") as journal:
+        assert (await journal.resume()).seq == 0
+    assert encode(await resumed(tmp_path / "j.db")) == encode(world.state)
+
+
+async def test_of_two_snapshots_the_older_serves_where_the_newer_is_damaged(tmp_path: Path) -> None:
+    """Two are kept, and no more."""
+    world = life(1)
+    write(tmp_path / "j.db", world.records)
+    async with opened(tmp_path / "j.db") as journal:
+        for seq in (10, 20, 30):
+            await journal.keep(seq, encode(folded(world.records[:seq])))
+    with contextlib.closing(sqlite3.connect(tmp_path / "j.db")) as file, file:
+        assert file.execute("SELECT seq FROM snapshots ORDER BY seq").fetchall() == [(20,), (30,)]
+        file.execute("UPDATE snapshots SET digest = x'00' WHERE seq = 30")
+    async with opened(tmp_path / "j.db") as journal:
+        assert (await journal.resume()).seq == 20
+    assert encode(await resumed(tmp_path / "j.db")) == encode(world.state)
+
+
+def test_a_fold_from_any_checkpoint_comes_to_the_same_bytes() -> None:
+    """Also where records came between the state in a checkpoint and the checkpoint's own place."""
+    world = life()
+    facts = [record.observation for record in world.records]
+    found = [fact for fact in facts if isinstance(fact, Checkpoint)]
+    assert len(found) == 3
+    for checkpoint in found:
+        state = restored(checkpoint)
+        for record in world.records[checkpoint.folded_seq :]:
+            fold(state, record)
+        assert encode(state) == encode(world.state)
+
+
+async def test_what_a_checkpoint_older_than_the_retention_stands_for_is_removed(tmp_path: Path) -> None:
+    """Payments, acks, ticks and older checkpoints go; decisions, acts and policies stay; the state is the same."""
+    world = life(4)
+    world.hold()
+    write(tmp_path / "j.db", world.records)
+    end_ms = world.records[-1].at_ms
+    async with opened(tmp_path / "j.db") as journal:
+        keeper = Keeper(journal, world.state, replica="a", retention_ms=journal.now_ms() - end_ms + 2 * EVERY_MS)
+        await keeper.trim()
+        left = await journal.read(0, 1_000_000)
+    gone = {record.seq for record in world.records} - {record.seq for record in left}
+    checkpoints = [record for record in world.records if isinstance(record.observation, Checkpoint)]
+    oldest = next(record.observation for record in left if isinstance(record.observation, Checkpoint))
+    assert isinstance(oldest, Checkpoint)
+    old_enough = [each.observation for each in checkpoints if each.at_ms <= end_ms - 2 * EVERY_MS]
+    assert oldest == old_enough[-1]
+    assert len(old_enough) > 1, "an older one has gone with its records"
+    assert gone == {
+        record.seq
+        for record in world.records[: oldest.folded_seq]
+        if not is_kept_for_ever(msgspec.json.encode(record.observation))
+    }
+    assert {type(record.observation).__name__ for record in left if record.seq <= oldest.folded_seq} == {
+        "PolicyAdopted",
+        "Climbed",
+    }
+    assert encode(await resumed(tmp_path / "j.db")) == encode(world.state)
+    found = inspect(tmp_path / "j.db")
+    assert (found.findings, found.trimmed_seq) == ((), oldest.folded_seq)
+
+
+async def test_nothing_is_removed_before_a_checkpoint_is_old_enough(tmp_path: Path) -> None:
+    """One millisecond before the retention has passed, everything is there; then it goes."""
+    world = life(1)
+    write(tmp_path / "j.db", world.records)
+    (checkpoint,) = [record for record in world.records if isinstance(record.observation, Checkpoint)]
+    async with opened(tmp_path / "j.db") as journal:
+        assert await journal.trim(checkpoint.at_ms - 1) == 0
+        assert await journal.trim(checkpoint.at_ms) > 0
+
+
+async def test_without_a_checkpoint_to_start_from_nothing_is_believed(tmp_path: Path) -> None:
+    """Records were removed and the checkpoint is lost: that is told, not folded from the middle."""
+    world = life(1)
+    write(tmp_path / "j.db", world.records)
+    with contextlib.closing(sqlite3.connect(tmp_path / "j.db")) as file, file:
+        file.execute("UPDATE trimmed SET seq = 40")
+        file.execute("DELETE FROM observations WHERE key LIKE 'checkpoint:%'")
+    async with opened(tmp_path / "j.db") as journal:
+        with pytest.raises(SidecarError, match="no checkpoint after it that can be read") as caught:
+            await journal.resume()
+    assert caught.value.code is ErrorCode.JOURNAL_UNAVAILABLE
+
+
+async def test_the_keeper_keeps_a_snapshot_when_it_is_worth_it_and_at_the_end(tmp_path: Path) -> None:
+    """After so many records, and not with each; and a checkpoint when the last is a day old."""
+    world = life(1)
+    async with opened(tmp_path / "j.db") as journal:
+        keeper = Keeper(journal, world.state, replica="a")
+        world.state.checkpointed_ms = world.state.now_ms
+        world.state.seq = SNAPSHOT_AFTER - 1
+        await keeper.look()
+        assert keeper_seqs(tmp_path / "j.db") == []
+        world.state.seq += 1
+        await keeper.look()
+        world.state.seq += SNAPSHOT_AFTER
+        await keeper.look()
+        assert keeper_seqs(tmp_path / "j.db") == [SNAPSHOT_AFTER], "not twice in a minute"
+        await keeper.keep()
+        assert keeper_seqs(tmp_path / "j.db") == [SNAPSHOT_AFTER, 2 * SNAPSHOT_AFTER]
+        assert await journal.read(0, 10) == []
+        world.state.now_ms = world.state.checkpointed_ms + EVERY_MS
+        await keeper.look()
+        (record,) = await journal.read(0, 10)
+        assert isinstance(record.observation, Checkpoint)
+        assert (record.observation.folded_seq, record.observation.fold_version) == (world.state.seq, FOLD_VERSION)
+        await keeper.look()
+        assert len(await journal.read(0, 10)) == 1, "once a day, whoever else does it too"
+
+
+def keeper_seqs(path: Path) -> list[int]:
+    """Return of which records there are snapshots."""
+    with contextlib.closing(sqlite3.connect(path)) as file:
+        return [seq for (seq,) in file.execute("SELECT seq FROM snapshots ORDER BY seq")]
+
+
+async def test_a_file_of_the_first_schema_is_brought_up_to_date_with_all_that_is_in_it(tmp_path: Path) -> None:
+    """In one transaction, and the records are untouched."""
+    world = life(1)
+    with contextlib.closing(sqlite3.connect(tmp_path / "j.db")) as file, file:
+        file.execute(V1)
+        file.execute(f"PRAGMA application_id = {0x52765363}")
+        file.execute("PRAGMA user_version = 1")
+        for record in world.records:
+            fact = record.observation
+            row = (record.seq, record.at_ms, identity(fact), msgspec.json.encode(fact))
+            file.execute("INSERT INTO observations VALUES (?, ?, ?, ?)", row)
+    assert encode(await resumed(tmp_path / "j.db")) == encode(world.state)
+    with contextlib.closing(sqlite3.connect(tmp_path / "j.db")) as file:
+        assert file.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
+
+
+async def test_the_tail_in_memory_is_what_the_file_says(tmp_path: Path) -> None:
+    """Who follows closely reads from memory; it must be the same records, duplicates left out."""
+    world = life(1)
+    async with opened(tmp_path / "j.db") as journal:
+        for _ in range(2):
+            await asyncio.gather(*(journal.append(record.observation) for record in world.records))
+        from_memory = [await journal.read(after, 7) for after in range(0, 60, 5)]
+        everything = await journal.read(0, 1_000_000)
+    async with opened(tmp_path / "j.db") as journal:
+        assert [await journal.read(after, 7) for after in range(0, 60, 5)] == from_memory
+        assert await journal.read(0, 1_000_000) == everything
+
+
+async def test_a_running_journal_is_verified_and_backed_up_from_outside(tmp_path: Path) -> None:
+    """Without its lock, and as of one moment, while more is written."""
+    world = life(1)
+    async with kept(tmp_path / "j.db", world) as journal:
+        found = inspect(tmp_path / "j.db")
+        assert (found.findings, found.records, found.snapshot_seq) == ((), len(world.records), world.state.seq)
+        copied = backup(tmp_path / "j.db", tmp_path / "copy.db", is_forced=False)
+        await journal.append(Heartbeat(replica="a", beat=9_999))
+        with pytest.raises(SidecarError, match="--force"):
+            backup(tmp_path / "j.db", tmp_path / "copy.db", is_forced=False)
+    assert copied.last_seq == world.state.seq
+    assert (tmp_path / "copy.db").stat().st_mode & 0o777 == 0o600
+    assert encode(await resumed(tmp_path / "copy.db")) == encode(world.state)
+
+
+async def test_a_restored_journal_begins_on_the_bottom_rung_and_holds(tmp_path: Path) -> None:
+    """The backup knows nothing of an alarm that came after it; so push returns only by a person's word."""
+    world = life(1)
+    assert world.state.flag.rung > 0
+    write(tmp_path / "j.db", world.records)
+    backup(tmp_path / "j.db", tmp_path / "copy.db", is_forced=False)
+    async with opened(tmp_path / "j.db") as journal:
+        await journal.append(Heartbeat(replica="later", beat=1))
+    with pytest.raises(SidecarError, match="--replace"):
+        restore(tmp_path / "copy.db", tmp_path / "j.db", reason="lost a disk", is_replacing=False)
+    aside = restore(tmp_path / "copy.db", tmp_path / "j.db", reason="lost a disk", is_replacing=True)
+    state = await resumed(tmp_path / "j.db")
+    assert (state.flag.rung, state.flag.hold and state.flag.hold.reason) == (0, "lost a disk")
+    assert state.seq == world.state.seq + 1
+    assert aside is not None
+    assert inspect(aside).last_seq == world.state.seq + 1, "what was there is set aside, whole"
+
+
+def test_nothing_is_restored_under_a_running_sidecar_or_from_a_damaged_backup(tmp_path: Path) -> None:
+    """Refused in words, and the journal is as it was."""
+    world = life(1)
+    write(tmp_path / "j.db", world.records)
+    backup(tmp_path / "j.db", tmp_path / "copy.db", is_forced=False)
+    before = (tmp_path / "j.db").read_bytes()
+    with locked(tmp_path / "j.db"), pytest.raises(SidecarError) as caught:
+        restore(tmp_path / "copy.db", tmp_path / "j.db", reason="r", is_replacing=True)
+    assert caught.value.code is ErrorCode.JOURNAL_IN_USE
+    content = bytearray((tmp_path / "copy.db").read_bytes())
+    content[3 * 4096 : 5 * 4096] = b"\xff" * (2 * 4096)
+    (tmp_path / "copy.db").write_bytes(content)
+    with pytest.raises(SidecarError, match="is damaged"):
+        restore(tmp_path / "copy.db", tmp_path / "j.db", reason="r", is_replacing=True)
+    assert (tmp_path / "j.db").read_bytes() == before
+
+
+FINDINGS = {
+    # harm                                                        what is said
+    "DELETE FROM observations WHERE seq = 30": "record 30 is missing: after 29 comes 31",
+    "UPDATE observations SET at_ms = 5 WHERE seq = 30": "record 30 was stamped before the one that it follows",
+    "UPDATE observations SET body = '{}' WHERE seq = 30": "holds a record 30 that cannot be read",
+    "UPDATE snapshots SET body = CAST(replace(body, '\"good\":', '\"goof\":') AS BLOB)": "is not what the records give",
+    "DELETE FROM observations WHERE seq > 50": "and the last is 50",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("harm", "finding"), FINDINGS.items(), ids=FINDINGS.values())
+async def test_verify_says_what_is_wrong(tmp_path: Path, harm: str, finding: str) -> None:
+    """A missing record, a stamp that went back, a body that is none, a snapshot that is not the fold."""
+    async with kept(tmp_path / "j.db", life(1)):
+        pass
+    with contextlib.closing(sqlite3.connect(tmp_path / "j.db")) as file, file:
+        file.execute(harm)
+    assert finding in " ".join(inspect(tmp_path / "j.db").findings)
+
+
+async def test_damage_that_no_start_meets_is_found_by_the_check_of_the_whole_file(tmp_path: Path) -> None:
+    """A restart reads a snapshot and the last records; the check reads every page."""
+    path = tmp_path / "j.db"
+    async with opened(path) as journal:
+        await asyncio.gather(
+            *(
+                journal.append(PaymentSucceeded(payment_intent=f"pi_{n}", event_id="e", created_s=1, signed_s=1))
+                for n in range(3000)
+            )
+        )
+        await journal.check()
+    content = bytearray(path.read_bytes())
+    content[20 * 4096 : 22 * 4096] = b"\xff" * (2 * 4096)
+    path.write_bytes(content)
+    async with opened(path) as journal:
+        with pytest.raises(SidecarError, match="damaged") as caught:
+            await journal.check()
+    assert caught.value.code is ErrorCode.JOURNAL_UNAVAILABLE
