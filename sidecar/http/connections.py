@@ -37,9 +37,9 @@ def public_max() -> int:
 class Connection(web.RequestHandler):
     """One client's connection."""
 
-    __slots__ = ("_head_timer",)
+    __slots__ = ("_head_timer", "_head_within_s")
 
-    def __init__(self, server: web.Server, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, server: web.Server, loop: asyncio.AbstractEventLoop, head_within_s: float) -> None:
         super().__init__(
             server,
             loop=loop,
@@ -52,6 +52,7 @@ class Connection(web.RequestHandler):
             max_headers=64,
         )
         self._head_timer: asyncio.TimerHandle | None = None
+        self._head_within_s = head_within_s
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to wait for the first head."""
@@ -74,7 +75,7 @@ class Connection(web.RequestHandler):
 
     def _await_head(self) -> None:
         if self._head_timer is None:
-            self._head_timer = self._loop.call_later(HEAD_WITHIN_S, self.force_close)
+            self._head_timer = self._loop.call_later(self._head_within_s, self.force_close)
 
     def _stop_waiting(self) -> None:
         if self._head_timer is not None:

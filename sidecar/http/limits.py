@@ -62,9 +62,9 @@ class Turnstile:
         self.refused: Counter[Refusal] = Counter(dict.fromkeys(Refusal, 0))
         """How many were refused, by reason."""
         self.limit = limit
+        self.in_flight = 0
         self._lag_s = lag_s
         self._now_s = now_s
-        self._in_flight = 0
         self._room = float(limit.per_s)
         self._filled_s = now_s()
 
@@ -72,20 +72,20 @@ class Turnstile:
         """Let one more through, who must `leave`; or return why not."""
         refusal = self._refusal()
         if refusal is None:
-            self._in_flight += 1
+            self.in_flight += 1
         else:
             self.refused[refusal] += 1
         return refusal
 
     def leave(self) -> None:
         """Make room for another."""
-        self._in_flight -= 1
+        self.in_flight -= 1
 
     def _refusal(self) -> Refusal | None:
         limit, now_s = self.limit, self._now_s()
         if limit.gives_way_from_s is not None and self._lag_s() >= limit.gives_way_from_s:
             return Refusal.LAG
-        if self._in_flight >= limit.in_flight_max:
+        if self.in_flight >= limit.in_flight_max:
             return Refusal.IN_FLIGHT
         self._room = min(limit.per_s, self._room + (now_s - self._filled_s) * limit.per_s)
         self._filled_s = now_s

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from aiohttp import web
 
 from sidecar.config import Address
-from sidecar.http.connections import BANNER, OPERATOR_MAX, Connection, Refused
+from sidecar.http.connections import BANNER, HEAD_WITHIN_S, OPERATOR_MAX, Connection, Refused
 from sidecar.http.cors import READABLE
 from sidecar.http.errors import REFUSALS, error_response, failed, nowhere, told
 from sidecar.http.limits import INSIDE, LIMITS, Refusal, Turnstile
@@ -33,6 +33,7 @@ class Listener:
         *,
         connections_max: int = OPERATOR_MAX,
         lag_s: Callable[[], float] = lambda: 0.0,
+        head_within_s: float = HEAD_WITHIN_S,
     ) -> None:
         self.name = name
         self.refused_count = 0
@@ -40,6 +41,7 @@ class Listener:
         self._address = address
         self._connections_max = connections_max
         self._lag_s = lag_s
+        self._head_within_s = head_within_s
         self._socket: socket.socket | None = None
         self._server: asyncio.Server | None = None
         self._turnstiles: dict[str, Turnstile] = {}
@@ -56,6 +58,10 @@ class Listener:
     def refused_requests(self) -> dict[str, Counter[Refusal]]:
         """Return how many requests were refused, by path and reason."""
         return {path: turnstile.refused for path, turnstile in self._turnstiles.items()}
+
+    def in_flight(self, path: str) -> int:
+        """Return how many requests of a path are being answered."""
+        return self._turnstiles[path].in_flight
 
     def bind(self) -> str:
         """Take the address, and return its URL; who connects waits until `start`.
@@ -107,7 +113,7 @@ class Listener:
         if len(server.connections) >= self._connections_max:
             self.refused_count += 1
             return Refused()
-        return Connection(server, asyncio.get_running_loop())
+        return Connection(server, asyncio.get_running_loop(), self._head_within_s)
 
 
 def _in_words(handler: Handler, turnstile: Turnstile) -> Handler:

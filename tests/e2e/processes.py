@@ -86,7 +86,8 @@ class SidecarProcess:
             f"journal: sqlite:{self.journal}\n"
             f"listen: {{public: 127.0.0.1:{self.public_port}, operator: 127.0.0.1:{self.operator_port}}}\n{config}"
         )
-        self._process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | None = None
+        """The process that was started last."""
 
     def __enter__(self) -> Self:
         """Start the process."""
@@ -95,26 +96,26 @@ class SidecarProcess:
 
     def __exit__(self, *_: object) -> None:
         """End it, if it still runs."""
-        if self._process is not None and self._process.poll() is None:
+        if self.process is not None and self.process.poll() is None:
             self.kill()
 
     def start(self, *arguments: str) -> None:
         """Start the process; `ready` waits for it."""
         with self.log.open("ab") as log:
             command = [sys.executable, "-m", "sidecar", "run", "--config", str(self.config), *arguments]
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | SECRETS)
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | SECRETS)
 
     def stop(self) -> int:
         """Ask the process to end in good order; return its exit code."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGTERM)
-        return self._process.wait(timeout=20)
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=20)
 
     def kill(self) -> None:
         """End the process at once."""
-        assert self._process is not None
-        self._process.kill()
-        self._process.wait(timeout=20)
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait(timeout=20)
 
     def cli(self, *arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """Run another command of the same configuration."""

@@ -177,7 +177,7 @@ async def test_a_cancelled_append_breaks_nothing(journal: Journal) -> None:
 @pytest.mark.parametrize("seed", range(5))
 async def test_a_journal_is_a_list_without_repeated_keys(journal: Journal, seed: int) -> None:
     """Random batches, sequential and concurrent, leave what the simplest model of a journal leaves."""
-    chance = random.Random(seed)  # noqa: S311 - a seed reproduces what fails
+    chance = random.Random(seed)
     model: list[Observation] = []
     keys: dict[str, int] = {}
     for _ in range(40):

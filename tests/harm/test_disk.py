@@ -1,0 +1,170 @@
+"""A disk that is full, a file that is damaged or of a later version: one sentence, 503s, and the flag at rest."""
+
+import contextlib
+import resource
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import msgspec
+import pytest
+
+from tests.e2e.processes import SidecarProcess, until
+from tests.e2e.test_main_job import LAX
+from tests.harm.books import assert_sound
+from tests.harm.load import Load, ended, under_load
+from tests.shells.running import event, sign
+
+
+async def pay(sidecar: SidecarProcess, session: aiohttp.ClientSession, name: str) -> tuple[int, dict[str, Any], str]:
+    """Deliver a webhook; return the status, the answer, and when to try again."""
+    body = msgspec.json.encode(event(name, livemode=False))
+    url = f"{sidecar.public}/stripe/webhook"
+    async with session.post(url, data=body, headers={"Stripe-Signature": sign(body)}) as response:
+        return response.status, await response.json(), response.headers.get("Retry-After", "")
+
+
+async def climbed(sidecar: SidecarProcess, session: aiohttp.ClientSession) -> None:
+    """Bring the flag to push."""
+    for number in range(14):
+        await sidecar.ack(session, stage="delivered", payment_intent=f"pi_first_{number}")
+        assert (await pay(sidecar, session, f"pi_first_{number}"))[0] == 200
+    await until(lambda: served(sidecar, session, "push_with_safety_net"), "push is served")
+
+
+async def served(sidecar: SidecarProcess, session: aiohttp.ClientSession, mode: str) -> bool:
+    """Say whether this mode is answered."""
+    return bool((await sidecar.flag(session))["mode"] == mode)
+
+
+async def test_on_a_full_disk_webhooks_get_a_503_the_flag_rests_and_all_goes_on_when_there_is_room(
+    tmp_path: Path,
+) -> None:
+    """Nothing that got a 2xx is lost, before, during or after; nobody has to do anything but make room."""
+    load = Load(7)
+    async with aiohttp.ClientSession() as session:
+        with SidecarProcess(tmp_path, LAX) as sidecar:
+            await sidecar.ready(session)
+            await climbed(sidecar, session)
+            task = await under_load(load, sidecar, 0.5)
+            assert sidecar.process is not None
+            _, hard = resource.prlimit(sidecar.process.pid, resource.RLIMIT_FSIZE)
+            resource.prlimit(sidecar.process.pid, resource.RLIMIT_FSIZE, (65_536, hard))
+
+            async def is_full() -> bool:
+                status, answer, retry_after = await pay(sidecar, session, "pi_while_full")
+                return (status, answer["code"], retry_after) == (503, "journal_unavailable", "5")
+
+            await until(is_full, "webhooks get a 503")
+            await until(lambda: served(sidecar, session, "timer_polling"), "the lease lapses")
+            await ended(task)
+            resource.prlimit(sidecar.process.pid, resource.RLIMIT_FSIZE, (hard, hard))
+
+            async def has_room() -> bool:
+                return (await pay(sidecar, session, "pi_after"))[0] == 200
+
+            await until(has_room, "webhooks are taken again")
+            await sidecar.ready(session)
+            assert sidecar.stop() == 0
+    assert len(load.kept) > 20
+    assert load.statuses <= {200, 503}
+    assert_sound(sidecar.journal, load)
+
+
+def _corrupt(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[1024:] = b"\xff" * (len(content) - 1024)
+    path.write_bytes(content)
+
+
+def _cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:5000])
+
+
+def _zero(path: Path) -> None:
+    path.write_bytes(b"\x00" * path.stat().st_size)
+
+
+def _outdate(path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(path)) as file:
+        file.execute("PRAGMA user_version = 99")
+
+
+def _spoil_a_record(path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(path)) as file, file:
+        file.execute("UPDATE observations SET body = '{}'")
+        file.execute("DELETE FROM snapshots")
+
+
+HARMS = {
+    # what was done                       what is said
+    "damaged":         (_corrupt,        "restore it from a backup"),
+    "cut short":       (_cut,            "restore it from a backup"),
+    "zeroed":          (_zero,           "it is not a SQLite database"),
+    "a later version": (_outdate,        "has schema version 99"),
+    "a record":        (_spoil_a_record, "holds a record 1 that cannot be read"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("harm", "said"), HARMS.values(), ids=HARMS)
+async def test_a_journal_that_cannot_be_had_is_answered_for_until_it_is_mended(
+    tmp_path: Path, harm: Callable[[Path], None], said: str
+) -> None:
+    """One sentence in the log and in `/readyz`; webhooks 503, so that Stripe tries again; the flag at timers."""
+    sidecar = SidecarProcess(tmp_path, LAX)
+    async with aiohttp.ClientSession() as session:
+        with sidecar:
+            await sidecar.ready(session)
+            assert (await pay(sidecar, session, "pi_1"))[0] == 200
+            assert sidecar.stop() == 0
+        good = sidecar.journal.read_bytes()
+        harm(sidecar.journal)
+        with sidecar:
+
+            async def is_said() -> bool:
+                with contextlib.suppress(aiohttp.ClientError):
+                    async with session.get(f"{sidecar.public}/readyz") as response:
+                        return response.status == 503 and said in await response.text()
+                return False
+
+            await until(is_said, "readyz says why")
+            status, answer, retry_after = await pay(sidecar, session, "pi_2")
+            assert (status, answer["code"], retry_after) == (503, "journal_unavailable", "5")
+            assert said in answer["message"]
+            assert await sidecar.ack(session, stage="delivered", payment_intent="pi_2") == 503
+            assert (await sidecar.flag(session))["mode"] == "timer_polling"
+            async with session.get(f"{sidecar.public}/healthz") as response:
+                assert response.status == 200
+            (line,) = sidecar.lines("journal.unavailable")
+            assert said in line["message"]
+            assert "Traceback" not in sidecar.log.read_text()
+            sidecar.journal.write_bytes(good)
+            await sidecar.ready(session)
+            assert (await pay(sidecar, session, "pi_2"))[0] == 200
+            assert sidecar.stop() == 0
+
+
+async def test_damage_that_the_start_does_not_meet_is_found_by_the_check_beside_the_work(tmp_path: Path) -> None:
+    """A restart reads a snapshot and the last records; then every page is looked at, and damage ends the trust."""
+    sidecar = SidecarProcess(tmp_path, LAX)
+    async with aiohttp.ClientSession() as session:
+        with sidecar:
+            await sidecar.ready(session)
+            task = await under_load(Load(3), sidecar, 1.0)
+            await ended(task)
+            assert sidecar.stop() == 0
+        content = bytearray(sidecar.journal.read_bytes())
+        content[10 * 4096 : 14 * 4096] = b"\xff" * (4 * 4096)
+        sidecar.journal.write_bytes(content)
+        with sidecar:
+
+            async def is_found() -> bool:
+                with contextlib.suppress(aiohttp.ClientError):
+                    return (await pay(sidecar, session, "pi_late"))[0] == 503
+                return False
+
+            await until(is_found, "the damage is found")
+            assert (await sidecar.flag(session))["mode"] == "timer_polling"
+            assert "damaged" in sidecar.lines("journal.unavailable")[0]["message"]
