@@ -9,7 +9,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 pyth
 	&& { echo $$python; break; }; done)
 PIP := $(BIN)/pip --disable-pip-version-check --quiet install
 
-.PHONY: help run test check bench lock clean
+.PHONY: help run test check bench chaos lock clean
 
 help: ## Say what there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,7 +17,7 @@ help: ## Say what there is to make
 run: $(VENV)/.run ## Set up, and start the sidecar in a small world of sample payments
 	@$(BIN)/sidecar demo $(DEMO)
 
-test: check .tools/promtool ## Set up, check the code, and run every test
+test: check .tools/promtool .tools/redis-server ## Set up, check the code, and run every test
 	@$(BIN)/pytest -n 2
 
 check: $(VENV)/.dev ## Format, lint, types, import contracts
@@ -61,3 +61,9 @@ $(VENV)/.dev: $(VENV)/bin/pip requirements/dev.txt pyproject.toml
 
 .tools/promtool:
 	@tools/fetch-promtool .tools
+
+.tools/redis-server:
+	@tools/fetch-redis-server .tools
+
+chaos: $(VENV)/.dev ## Kill it two hundred times under load, and keep books
+	@$(BIN)/python -m tests.harm.kill --rounds 200

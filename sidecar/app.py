@@ -50,7 +50,7 @@ async def run(
         try:
             async with _journal(config) as journal:
                 sidecar = Sidecar(config, secrets, journal, dropped_lines=dropped_lines)
-                await _run(sidecar, journal, adoption, started)
+                await _run(sidecar, adoption, started)
         except* SidecarError as group:
             why_not = _first(group)
         else:
@@ -60,7 +60,7 @@ async def run(
         await _stand_in(config, secrets, why_not, started, dropped_lines)
 
 
-async def _run(sidecar: Sidecar, journal: Journal, adoption: Adoption | None, started: Callable[[Urls], None]) -> None:
+async def _run(sidecar: Sidecar, adoption: Adoption | None, started: Callable[[Urls], None]) -> None:
     """Bind before anything is written: a start that fails must leave no trace."""
     async with _bound(sidecar) as (listeners, urls):
         is_fresh = await sidecar.is_fresh()
@@ -73,9 +73,8 @@ async def _run(sidecar: Sidecar, journal: Journal, adoption: Adoption | None, st
         gc.set_threshold(_YOUNG_MAX, *gc.get_threshold()[1:])
         try:
             async with asyncio.TaskGroup() as group:
-                for actor in (sidecar.follower, sidecar.controller, sidecar.keeper, sidecar.lag):
-                    group.create_task(actor.run(), name=type(actor).__name__.lower())
-                group.create_task(journal.check(), name="check")
+                for name, actor in sidecar.actors():
+                    group.create_task(actor(), name=name)
                 if is_fresh:
                     await _start(listeners)
                 structlog.get_logger().info("sidecar.started", version=__version__, **msgspec.structs.asdict(urls))

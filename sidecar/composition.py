@@ -3,7 +3,8 @@
 import secrets as random_secrets
 import socket
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
 
 import msgspec
 import structlog
@@ -30,6 +31,7 @@ from sidecar.journal.follower import Follower
 from sidecar.journal.keeper import Keeper
 from sidecar.logs import log_conclusions
 from sidecar.ports import ErrorCode, Journal, SidecarError
+from sidecar.probes.ack_stream import AckStream, StreamResult
 from sidecar.probes.acks import AckResult, Acks
 from sidecar.probes.stripe_webhook import StripeWebhook, WebhookResult
 
@@ -79,8 +81,26 @@ class Sidecar:
         )
         self.lag = Lag()
         self.keeper = Keeper(journal, self._state, replica=replica)
+        self._ack_entries: Counter[str] = Counter()
+        self._ack_stream = (
+            AckStream(
+                journal,
+                config.acks.redis_stream,
+                _counter(self._ack_entries),
+                password=secrets.redis_password,
+                identity_key=secrets.identity_key,
+            )
+            if config.acks.redis_stream is not None
+            else None
+        )
         self.controller = Controller(
-            journal, self._state, lease, replica=replica, policy_hash=self._policy_hash, lease_ms=lease_ms
+            journal,
+            self._state,
+            lease,
+            replica=replica,
+            policy_hash=self._policy_hash,
+            lease_ms=lease_ms,
+            sources=(self._ack_stream,) if self._ack_stream is not None else (),
         )
         self.follower = Follower(
             journal,
@@ -91,6 +111,16 @@ class Sidecar:
                 lambda _record, _conclusions: self.controller.wake(),
             ),
         )
+
+    def actors(self) -> Iterator[tuple[str, Callable[[], Coroutine[Any, Any, object]]]]:
+        """Return what runs for as long as the sidecar does, by name."""
+        yield "follower", self.follower.run
+        yield "controller", self.controller.run
+        yield "keeper", self.keeper.run
+        yield "lag", self.lag.run
+        yield "check", self._journal.check
+        if self._ack_stream is not None:
+            yield "ack_stream", self._ack_stream.run
 
     async def is_fresh(self) -> bool:
         """Say whether the journal is empty: what comes before its first policy would mean nothing."""
@@ -187,9 +217,19 @@ class Sidecar:
             refused_connections=lambda: {name: each.refused_count for name, each in self._listeners.items()},
             webhooks=self._webhooks,
             ack_requests=self._ack_requests,
+            ack_entries=self._ack_entries,
+            entry_results=tuple(StreamResult),
+            is_ack_stream_up=lambda: None if self._ack_stream is None else self._ack_stream.is_up,
+            refused_requests=self._refused_requests,
+            lag_s=self.lag.seconds,
             webhook_results=tuple(WebhookResult),
             ack_results=tuple(AckResult),
         )
+
+    def _refused_requests(self) -> Iterator[tuple[str, str, str, int]]:
+        for name, listener in self._listeners.items():
+            for path, refused in listener.refused_requests().items():
+                yield from ((name, path, reason.value, count) for reason, count in refused.items())
 
 
 def _counter(counts: Counter[str]) -> Callable[[str], None]:

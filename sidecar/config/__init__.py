@@ -11,6 +11,7 @@ from sidecar.config.schema import (
     Objective,
     PolicyKeys,
     ReachWaived,
+    RedisStream,
     Stripe,
     policy_of,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "PolicyKeys",
     "Problem",
     "ReachWaived",
+    "RedisStream",
     "Role",
     "Secrets",
     "SecretsInvalid",

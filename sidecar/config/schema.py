@@ -71,6 +71,27 @@ class Stripe(Section, frozen=True, kw_only=True):
     """A payment without all of these metadata keys is none of ours; empty: every payment is."""
 
 
+_STREAM_NAME = Text(pattern=r"[A-Za-z0-9._:{}-]{1,128}", allowed="1 to 128 of the characters A-Z a-z 0-9 . _ : { } -")
+
+
+class RedisStream(Section, frozen=True, kw_only=True):
+    """A stream of acks in Redis 7 or later."""
+
+    url: Annotated[
+        str,
+        Text(
+            pattern=r"rediss?://[^\s@/?#]{1,255}(?:/[0-9]{1,3})?",
+            allowed="redis://HOST:PORT/DB, or rediss: for TLS, without a user or a password (that is "
+            "SIDECAR_REDIS_PASSWORD)",
+        ),
+    ]
+    """Where Redis is; the password is a secret."""
+    name: Annotated[str, _STREAM_NAME] = "broadcast-acks"
+    """The key of the stream that the backend adds its acks to."""
+    group: Annotated[str, _STREAM_NAME] = "reverb-sidecar"
+    """The consumer group; two environments that share a stream need one each."""
+
+
 class Acks(Section, frozen=True, kw_only=True):
     """Which acks count."""
 
@@ -85,6 +106,8 @@ class Acks(Section, frozen=True, kw_only=True):
         ),
     ] = Stage.DELIVERED
     """The stage whose ack decides a payment's outcome."""
+    redis_stream: RedisStream | None = None
+    """Acks from Redis beside those of `POST /acks`; None: there is no stream. Its silence is a blindness."""
 
 
 class Objective(Section, frozen=True, kw_only=True):

@@ -65,6 +65,8 @@ class Secrets(_Hidden, frozen=True, kw_only=True):
     """With different names and tokens; empty: nobody may act."""
     identity_key: str | None = None
     """The key of the HMAC that makes a user reference of a user id; None: not configured, and not needed."""
+    redis_password: str | None = None
+    """Of the Redis of `acks.redis_stream`; None: it wants none."""
 
 
 class SecretsInvalid(SidecarError):  # noqa: N818 - named like its code, secret_invalid
@@ -102,6 +104,13 @@ _IDENTITY = _Variable(
     allowed=f"at least {LENGTH_MIN} printable ASCII characters without spaces and commas; needed for stripe.user_key",
 )
 
+_REDIS = _Variable(
+    name="SIDECAR_REDIS_PASSWORD",
+    allowed="the password of the Redis of acks.redis_stream, in printable ASCII characters without spaces and commas; "
+    "nothing where it wants none",
+    remedy="ask whoever runs that Redis",
+)
+
 
 def read_secrets(environment: Mapping[str, str], config: Config) -> Secrets:
     """Return the secrets in the environment, `os.environ`. Raises `SecretsInvalid` with all that is wrong with them."""
@@ -110,6 +119,7 @@ def read_secrets(environment: Mapping[str, str], config: Config) -> Secrets:
     ack_tokens = reader.entries(_ACK, _fault, required=True, several=False)
     operator_tokens = reader.entries(_OPERATORS, _operator_fault, required=False)
     identity_keys = reader.entries(_IDENTITY, _fault, required=config.stripe.user_key is not None, several=False)
+    redis_passwords = reader.entries(_REDIS, _password_fault, required=False, several=False)
     operators = tuple(_operator(entry) for entry in operator_tokens)
     for fault in _shared(operators, ack_tokens):
         reader.refuse(_OPERATORS, fault)
@@ -120,6 +130,7 @@ def read_secrets(environment: Mapping[str, str], config: Config) -> Secrets:
         ack_token=ack_tokens[0],
         operator_tokens=operators,
         identity_key=next(iter(identity_keys), None),
+        redis_password=next(iter(redis_passwords), None),
     )
 
 
@@ -187,6 +198,11 @@ def _fault(value: str) -> str | None:
     if len(value) < LENGTH_MIN:
         return f"{len(value)} characters"
     return None
+
+
+def _password_fault(value: str) -> str | None:
+    """Return what is wrong with a password that others chose: its length is not for us to judge."""
+    return None if re.fullmatch(r"[!-+\--~]+", value) else "a space, a comma or another character that is not allowed"
 
 
 def _webhook_fault(value: str) -> str | None:

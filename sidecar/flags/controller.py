@@ -5,6 +5,7 @@ run this loop at once.
 """
 
 import asyncio
+from collections.abc import Sequence
 from typing import NoReturn
 
 import structlog
@@ -15,13 +16,16 @@ from sidecar.core.fold import next_deadline
 from sidecar.core.observations import ClockJumped
 from sidecar.core.state import State
 from sidecar.flags.lease import Lease
-from sidecar.ports import Journal, SidecarError
+from sidecar.ports import Journal, SidecarError, Source
 
 _BEATS_PER_LEASE = 6
 _PACE_S = 0.05
 """At most one look at the world per so many seconds: what happens in between is decided together."""
 _BEAT_PACE_S = 0.1
 """At most one heartbeat per so many seconds, however many deadlines there are."""
+_ASK_S = 0.5
+"""So long may our own sources take to say that all that was there is in the journal. Well below the beats of the
+shortest lease, so that a silent source delays neither them nor decisions much."""
 _JUMP_MS = 1000
 _RETRY_S = 1.0
 
@@ -30,13 +34,22 @@ class Controller:
     """The decision loop of one replica."""
 
     def __init__(
-        self, journal: Journal, state: State, lease: Lease, *, replica: str, policy_hash: str, lease_ms: int
+        self,
+        journal: Journal,
+        state: State,
+        lease: Lease,
+        *,
+        replica: str,
+        policy_hash: str,
+        lease_ms: int,
+        sources: Sequence[Source] = (),
     ) -> None:
         self._journal = journal
         self._state = state
         self._lease = lease
         self._replica = replica
         self._policy_hash = policy_hash
+        self._sources = sources
         self._beat_every_s = lease_ms / 1000 / _BEATS_PER_LEASE
         self._beaten_s = float("-inf")
         self._jumps = clock.JumpWatch()
@@ -75,11 +88,24 @@ class Controller:
         if self._until_next_beat_s() <= 0:
             now_s = clock.monotonic_s()
             self._beaten_s = now_s
-            await self._journal.append(self._lease.next_heartbeat(now_s))
+            unseen = await self._unseen(now_s)
+            await self._journal.append(self._lease.next_heartbeat(now_s, unseen))
         if self._state.policy_hash == self._policy_hash:
             decision = decide(self._state, self._replica).decision
             if decision is not None:
                 await self._journal.append(decision)
+
+    async def _unseen(self, now_s: float) -> tuple[str, ...]:
+        """Return the sources that could not say in time that all that was there at `now_s` is in the journal."""
+        if not self._sources:
+            return ()
+        asked = {asyncio.ensure_future(source.seen_since(now_s)): source.name for source in self._sources}
+        try:
+            _, silent = await asyncio.wait(asked, timeout=_ASK_S)
+        finally:
+            for each in asked:
+                each.cancel()
+        return tuple(sorted(asked[each] for each in silent))
 
     def _until_next_beat_s(self) -> float:
         """Return in how many seconds a heartbeat is due: by the lease, or because a deadline has passed."""

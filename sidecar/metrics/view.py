@@ -33,8 +33,15 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     """By listener."""
     webhooks: Counter[str]
     ack_requests: Counter[str]
+    ack_entries: Counter[str]
     webhook_results: tuple[str, ...]
     ack_results: tuple[str, ...]
+    entry_results: tuple[str, ...]
+    is_ack_stream_up: Callable[[], bool | None]
+    """None: no stream is configured."""
+    refused_requests: Callable[[], Iterable[tuple[str, str, str, int]]]
+    """(listener, route, reason, count)."""
+    lag_s: Callable[[], float]
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,18 +2,17 @@
 
 import enum
 import re
-from typing import Annotated
 
 import msgspec
 import structlog
 from aiohttp import web
 
-from sidecar.core.observations import AckSeen, SkipReason
-from sidecar.core.policy import Stage
+from sidecar.core.observations import AckSeen
 from sidecar.http.body import read_body
 from sidecar.logs import Throttle
 from sidecar.ports import Count, ErrorCode, Journal, SidecarError
-from sidecar.tokens import bearer_token, is_same, user_ref
+from sidecar.probes.ack_facts import Ack, fact_of, invalid, why
+from sidecar.tokens import bearer_token, is_same
 
 BODY_BYTES_MAX = 16 * 1024
 BODY_WITHIN_S = 3.0
@@ -33,22 +32,7 @@ class AckResult(enum.StrEnum):
     """The journal could not keep it."""
 
 
-_Name = Annotated[str, msgspec.Meta(min_length=1, max_length=255, pattern=r"\A[\x21-\x7e]+\Z")]
-
-
-class _Ack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An ack on the wire."""
-
-    stage: Stage
-    payment_intent: _Name | None = None
-    user_id: _Name | Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] | None = None
-    user_ref: _Name | None = None
-    contexts: Annotated[tuple[_Name, ...], msgspec.Meta(max_length=20)] = ()
-    reason: SkipReason | None = None
-    release: _Name | None = None
-
-
-_decode_ack = msgspec.json.Decoder(_Ack).decode
+_decode_ack = msgspec.json.Decoder(Ack).decode
 
 
 class Acks:
@@ -109,40 +93,7 @@ class Acks:
         try:
             ack = _decode_ack(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise _invalid(_why(error)) from error
-        reference = ack.user_ref
-        if ack.user_id is not None:
-            if self._identity_key is None:
-                raise _invalid("`user_id` needs SIDECAR_IDENTITY_KEY to be set here; or send an opaque `user_ref`")
-            reference = user_ref(self._identity_key, str(ack.user_id))
-        if ack.payment_intent is None and (reference is None or ack.stage is Stage.SKIPPED):
-            raise _invalid("name the payment: `payment_intent`; where nobody knows it, `user_id` or `user_ref`")
-        if (ack.reason is None) == (ack.stage is Stage.SKIPPED):
-            raise _invalid("`reason` goes with stage `skipped`, and only with it: already_paid, no_booking or failed")
+            raise invalid(why(error)) from error
         if idempotency_key and not _IDEMPOTENCY_KEY.fullmatch(idempotency_key):
-            raise _invalid("the Idempotency-Key is not of 1 to 200 printable ASCII characters")
-        return AckSeen(
-            source="backend",
-            stage=ack.stage,
-            payment_intent=ack.payment_intent,
-            user_ref=reference,
-            contexts=ack.contexts,
-            reason=ack.reason,
-            release=ack.release,
-            ack_id=(idempotency_key or None) if ack.payment_intent is None else None,
-        )
-
-
-def _invalid(message: str) -> SidecarError:
-    return SidecarError(ErrorCode.BODY_INVALID, message)
-
-
-def _why(error: Exception) -> str:
-    """Say where an ack is wrong without repeating what was sent."""
-    if isinstance(error, msgspec.ValidationError):
-        where = str(error).rpartition(" - at ")[2] if " - at " in str(error) else "the body"
-        return (
-            f"wrong or unknown: {where}; an ack is a JSON object with stage (paid, dispatched, delivered, refreshed, "
-            "skipped), payment_intent or user_id or user_ref, and optionally contexts, reason, release"
-        )
-    return "the body is not JSON in UTF-8"
+            raise invalid("the Idempotency-Key is not of 1 to 200 printable ASCII characters")
+        return fact_of(ack, identity_key=self._identity_key, ack_id=idempotency_key or None)

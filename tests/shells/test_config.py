@@ -24,6 +24,7 @@ from sidecar.config import (
     OperatorToken,
     PolicyKeys,
     ReachWaived,
+    RedisStream,
     Role,
     Secrets,
     SecretsInvalid,
@@ -155,6 +156,10 @@ INVALID = {
     "invalid-ladder-smaller-share.yaml": '5:30: ladder[2].share: found "10%"; allowed: in the same mode a larger share; the rung below has push_only for 50%',
     "invalid-ladder-repeated-rung.yaml": "5:12: ladder[2]: found the same rung again; allowed: each mode and share once; the rung below has push_only for 100%",
     "invalid-ladder-better-mode-too-early.yaml": '5:12: ladder[2].mode: found "push_only"; allowed: a better mode only after 100% of the last one; the rung below has push_with_safety_net for 10%',
+    "invalid-redis-stream-password.yaml": '3:23: acks.redis_stream.url: found "redis://***@db:6379/0"; allowed: redis://HOST:PORT/DB, or rediss: for TLS, without a user or a password (that is SIDECAR_REDIS_PASSWORD)',
+    "invalid-redis-stream-scheme.yaml": '3:23: acks.redis_stream.url: found "http://db:6379"; allowed: redis://HOST:PORT/DB, or rediss: for TLS, without a user or a password (that is SIDECAR_REDIS_PASSWORD)',
+    "invalid-redis-stream-no-url.yaml": "3:17: acks.redis_stream.url: found no such key; allowed: redis://HOST:PORT/DB, or rediss: for TLS, without a user or a password (that is SIDECAR_REDIS_PASSWORD); the key is required",
+    "invalid-redis-stream-name.yaml": '3:43: acks.redis_stream.name: found "broadcast acks"; allowed: 1 to 128 of the characters A-Z a-z 0-9 . _ : { } -',
 }
 """The file, and all that is said of it: `file:` and this."""
 
@@ -293,6 +298,7 @@ SECTIONS: tuple[type[schema.Section], ...] = (
     Config,
     Listen,
     Stripe,
+    RedisStream,
     Acks,
     Objective,
     PolicyKeys,

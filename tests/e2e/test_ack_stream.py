@@ -1,0 +1,46 @@
+"""A real process with acks from a real Redis: it climbs on them, and their source's silence makes it rest."""
+
+from pathlib import Path
+
+import aiohttp
+
+from tests.e2e.processes import SidecarProcess, until
+from tests.e2e.test_main_job import LAX
+from tests.harm.test_disk import pay, served
+from tests.shells.redis_server import RedisServer
+from tests.shells.test_ack_stream import add
+
+
+async def test_acks_from_the_stream_prove_push_and_the_streams_silence_is_a_blindness(tmp_path: Path) -> None:
+    """Redis away for longer than a lease: timers, and no payment is a miss for it; Redis back: push comes back."""
+    with RedisServer(tmp_path) as server:
+        stream = f"  redis_stream: {{url: '{server.url}'}}"
+        config = LAX.replace("acks: {stage: delivered}", f"acks:\n  stage: delivered\n{stream}").replace("6s", "3s")
+        async with aiohttp.ClientSession() as session:
+            with SidecarProcess(tmp_path, config) as sidecar:
+                await sidecar.ready(session)
+                for number in range(14):
+                    assert (await pay(sidecar, session, f"pi_{number}"))[0] == 200
+                    add(server, f"pi_{number}")
+                await until(lambda: served(sidecar, session, "push_with_safety_net"), "push is served")
+                server.kill()
+                assert (await pay(sidecar, session, "pi_while_away"))[0] == 200
+                await until(lambda: served(sidecar, session, "timer_polling"), "the flag rests")
+                assert (await sidecar.flag(session))["reason"] == "resting"
+                gates = (await sidecar.status(session))["gates"]
+                assert {gate["name"]: gate["needs"] for gate in gates}["rest"] == "an answer from ack_stream"
+                server.start()
+                await until(lambda: served(sidecar, session, "push_with_safety_net"), "push comes back")
+                (line,) = [
+                    each
+                    for each in await until(lambda: settled(sidecar, "pi_while_away"), "it is settled")
+                    if each["payment_intent"] == "pi_while_away"
+                ]
+                assert line["unmeasured"] == "cut_off"
+                assert sidecar.stop() == 0
+
+
+async def settled(sidecar: SidecarProcess, name: str) -> list[dict[str, object]]:
+    """Return the lines of settled payments, once this one is among them."""
+    lines = sidecar.lines("payment.settled")
+    return lines if any(line["payment_intent"] == name for line in lines) else []
