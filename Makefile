@@ -9,7 +9,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 pyth
 	&& { echo $$python; break; }; done)
 PIP := $(BIN)/pip --disable-pip-version-check --quiet install
 
-.PHONY: help run test check bench chaos lock clean
+.PHONY: help run test check bench chaos fuzz lock clean
 
 help: ## Say what there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,10 @@ $(VENV)/.dev: $(VENV)/bin/pip requirements/dev.txt pyproject.toml
 
 .tools/redis-server:
 	@tools/fetch-redis-server .tools
+
+fuzz: $(VENV)/.dev ## Fuzz every parser for a minute each, guided by coverage
+	@for target in webhook_body signature ack_body stream_entry config record checkpoint snapshot bearer; do \
+		echo "fuzzing $$target ..."; $(BIN)/python -m tests.fuzz.run --seconds 60 $$target 2>&1 | tail -n 1 || exit 1; done
 
 chaos: $(VENV)/.dev ## Kill it two hundred times under load, and keep books
 	@$(BIN)/python -m tests.harm.kill --rounds 200

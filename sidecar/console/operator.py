@@ -10,8 +10,8 @@ from aiohttp import web
 
 from sidecar.config import OperatorToken, Role
 from sidecar.console.status import Status
+from sidecar.core.observations import UNREADABLE, Approved, EvidenceReset, Held, Resumed, RolledBack
 from sidecar.core.observations import Act as ActFact
-from sidecar.core.observations import Approved, EvidenceReset, Held, Resumed, RolledBack
 from sidecar.core.state import State
 from sidecar.core.streams import PAYMENTS
 from sidecar.http.body import read_body
@@ -88,7 +88,7 @@ class Operator:
             body = await read_body(request, bytes_max=_BODY_BYTES_MAX, within_s=_BODY_WITHIN_S)
             try:
                 reason = msgspec.json.decode(body, type=ActRequest).reason
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            except UNREADABLE as error:
                 message = 'send JSON {"reason": "why"}, with a reason of 1 to 500 characters'
                 raise SidecarError(ErrorCode.BODY_INVALID, message) from error
             fact, message = self._fact(act, actor, reason)

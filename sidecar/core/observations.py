@@ -10,6 +10,9 @@ import msgspec
 
 from sidecar.core.policy import Policy, Stage
 
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding raises for what was not expected: no JSON, or of another shape; not UTF-8; nested too deep."""
+
 
 class IgnoreReason(enum.StrEnum):
     """Why a succeeded payment is none of ours."""

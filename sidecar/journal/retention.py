@@ -2,7 +2,7 @@
 
 import msgspec
 
-from sidecar.core.observations import Act, Decision, PolicyAdopted
+from sidecar.core.observations import UNREADABLE, Act, Decision, PolicyAdopted
 
 RETENTION_MS = 35 * 24 * 3_600_000
 """Payments, acks, ticks and their keys are kept so long, and up to a day longer: a month's report can still be checked
@@ -19,5 +19,11 @@ _decode = msgspec.json.Decoder(_Typed).decode
 
 
 def is_kept_for_ever(body: bytes) -> bool:
-    """Say whether an observation, as JSON, is a decision, an act or a policy: what somebody may have to account for."""
-    return _decode(body).type in _KEPT_FOR_EVER
+    """Say whether an observation, as JSON, is a decision, an act or a policy: what somebody may have to account for.
+
+    So is what cannot be read: it is not for us to remove.
+    """
+    try:
+        return _decode(body).type in _KEPT_FOR_EVER
+    except UNREADABLE:
+        return True

@@ -14,7 +14,7 @@ from typing import Self
 
 import msgspec
 
-from sidecar.core.observations import CHECKPOINT_KEYS, Checkpoint, Observation, Record
+from sidecar.core.observations import CHECKPOINT_KEYS, UNREADABLE, Checkpoint, Observation, Record
 from sidecar.core.state import State
 from sidecar.journal.failures import told, unavailable
 from sidecar.journal.lock import PRIVATE, locked
@@ -123,7 +123,7 @@ class Writer:
         """Return what is in the file already, by key."""
         keys = msgspec.json.encode([draft.key for draft in drafts if draft.key is not None])
         rows = self._connection.execute(_KNOWN, (keys.decode(),)).fetchall()
-        return {key: _record(self._path, (seq, at_ms, body)) for key, seq, at_ms, body in rows}
+        return {key: decoded(self._path, (seq, at_ms, body)) for key, seq, at_ms, body in rows}
 
     def _insert_rows(self, values: Sequence[int | str | bytes | None]) -> None:
         start = 0
@@ -194,7 +194,7 @@ class Reader:
         """Return up to `limit` records with a `seq` greater than `after`, in order."""
         with told(self._path, "read"):
             rows = self._connection.execute(_AFTER, (after, limit)).fetchall()
-        return [_record(self._path, row) for row in rows]
+        return [decoded(self._path, row) for row in rows]
 
     def resume(self) -> State:
         """Return the state that a process goes on from. Raises `SidecarError` with `journal_unavailable`."""
@@ -234,11 +234,12 @@ class Reader:
 _decode = msgspec.json.Decoder[Observation](Observation).decode
 
 
-def _record(path: Path, row: tuple[int, int, bytes]) -> Record:
+def decoded(path: Path, row: tuple[int, int, bytes]) -> Record:
+    """Return the record in a row (seq, at_ms, body). Raises `SidecarError` if this version cannot read it."""
     seq, at_ms, body = row
     try:
         return Record(seq=seq, at_ms=at_ms, observation=_decode(body))
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         found = f"holds a record {seq} that cannot be read: {error}"
         raise unavailable(path, found, "run the version that wrote it, or restore the file from a backup") from error
 
@@ -246,7 +247,7 @@ def _record(path: Path, row: tuple[int, int, bytes]) -> Record:
 def checkpoints(path: Path, connection: sqlite3.Connection) -> list[Record]:
     """Return the records that are checkpoints, oldest first."""
     after_all = CHECKPOINT_KEYS[:-1] + chr(ord(CHECKPOINT_KEYS[-1]) + 1)
-    return [_record(path, row) for row in connection.execute(_CHECKPOINTS, (CHECKPOINT_KEYS, after_all))]
+    return [decoded(path, row) for row in connection.execute(_CHECKPOINTS, (CHECKPOINT_KEYS, after_all))]
 
 
 def folded_seq_of(record: Record) -> int:

@@ -11,7 +11,7 @@ import msgspec
 import structlog
 
 from sidecar.core.checkpoints import restored
-from sidecar.core.observations import Checkpoint
+from sidecar.core.observations import UNREADABLE, Checkpoint
 from sidecar.core.state import FOLD_VERSION, State, decode
 from sidecar.ports import ErrorCode, SidecarError
 
@@ -55,7 +55,7 @@ def state_to_fold_from(checkpoints: Sequence[Checkpoint], *, trimmed_seq: int) -
         if checkpoint.folded_seq >= trimmed_seq:
             try:
                 return restored(checkpoint)
-            except (msgspec.DecodeError, ValueError) as error:
+            except (*UNREADABLE, ValueError) as error:
                 structlog.get_logger().warning("checkpoint.refused", folded_seq=checkpoint.folded_seq, why=str(error))
     raise SidecarError(
         ErrorCode.JOURNAL_UNAVAILABLE,
@@ -74,7 +74,7 @@ def loaded(snapshot: Snapshot, last_seq: int) -> tuple[State | None, str]:
         return None, "its digest is wrong: it was damaged"
     try:
         state = decode(snapshot.body)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         return None, f"it cannot be read: {error}"
     if (state.seq, state.fold_version) != (snapshot.seq, FOLD_VERSION):
         return None, "what it holds is not what it says"

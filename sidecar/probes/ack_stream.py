@@ -24,7 +24,7 @@ from redis.backoff import NoBackoff
 
 from sidecar import clock
 from sidecar.config import RedisStream
-from sidecar.core.observations import AckSeen, AcksLost
+from sidecar.core.observations import UNREADABLE, AckSeen, AcksLost
 from sidecar.logs import Throttle
 from sidecar.ports import Count, Journal, SidecarError
 from sidecar.probes.ack_facts import Ack, fact_of, invalid, why
@@ -238,7 +238,7 @@ class AckStream:
                 lost += 1
                 continue
             try:
-                facts.append(self._fact(entry_id, fields))
+                facts.append(self.fact_of_entry(entry_id, fields))
             except SidecarError as error:
                 self._reject(answer, entry_id, fields, error.message)
         appended = await asyncio.gather(*(self._journal.append(fact) for fact in facts))
@@ -249,7 +249,7 @@ class AckStream:
         answer.xack(self._stream.name, self._stream.group, *(entry_id for entry_id, _ in entries))
         await answer.execute()
 
-    def _fact(self, entry_id: bytes, fields: Mapping[bytes, bytes]) -> AckSeen:
+    def fact_of_entry(self, entry_id: bytes, fields: Mapping[bytes, bytes]) -> AckSeen:
         """Return what an entry says. Raises `SidecarError` if it is no ack."""
         if sum(len(key) + len(value) for key, value in fields.items()) > ENTRY_BYTES_MAX:
             raise invalid(f"it is larger than {ENTRY_BYTES_MAX} bytes")
@@ -258,7 +258,7 @@ class AckStream:
             if "contexts" in words:
                 words["contexts"] = _list_of(words["contexts"])
             ack = msgspec.convert(words, Ack)
-        except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        except UNREADABLE as error:
             raise invalid(why(error)) from error
         return fact_of(ack, identity_key=self._identity_key, ack_id=f"stream:{entry_id.decode()}")
 

@@ -7,7 +7,7 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from sidecar.core.observations import AckSeen
+from sidecar.core.observations import UNREADABLE, AckSeen
 from sidecar.http.body import read_body
 from sidecar.logs import Throttle
 from sidecar.ports import Count, ErrorCode, Journal, SidecarError
@@ -58,7 +58,7 @@ class Acks:
             self._count(AckResult.BODY_REFUSED)
             raise
         try:
-            fact = self._observe(body, request.headers.get("Idempotency-Key"))
+            fact = self.observed(body, request.headers.get("Idempotency-Key"))
         except SidecarError as error:
             self._count(AckResult.BODY_INVALID)
             self._tell(error)
@@ -89,10 +89,11 @@ class Acks:
                 "ack.refused", code=error.code.value, message=error.message, held_back=held_back
             )
 
-    def _observe(self, body: bytes, idempotency_key: str | None) -> AckSeen:
+    def observed(self, body: bytes, idempotency_key: str | None) -> AckSeen:
+        """Return what an ack says. Raises `SidecarError` with `body_invalid` for one that makes no sense."""
         try:
             ack = _decode_ack(body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        except UNREADABLE as error:
             raise invalid(why(error)) from error
         if idempotency_key and not _IDEMPOTENCY_KEY.fullmatch(idempotency_key):
             raise invalid("the Idempotency-Key is not of 1 to 200 printable ASCII characters")

@@ -16,7 +16,7 @@ from aiohttp import web
 
 from sidecar import clock
 from sidecar.config import Stripe
-from sidecar.core.observations import IgnoreReason, Observation, PaymentIgnored, PaymentSucceeded
+from sidecar.core.observations import UNREADABLE, IgnoreReason, PaymentIgnored, PaymentSucceeded
 from sidecar.http.body import read_body
 from sidecar.logs import Throttle
 from sidecar.ports import Count, ErrorCode, Journal, SidecarError
@@ -116,16 +116,15 @@ class StripeWebhook:
         except SidecarError:
             self._count(WebhookResult.BODY_REFUSED)
             raise
-        signed_s = self._verify(body, request.headers.get("Stripe-Signature", ""))
-        event = self._decode(body)
-        observation, result = self._observe(event, signed_s)
+        signed_s = self.verified(body, request.headers.get("Stripe-Signature", ""))
+        observation, result = self.observed(body, signed_s)
         if observation is not None:
-            result = await self._keep(observation, event.id, result)
+            result = await self._keep(observation, result)
         self._count(result)
         return web.Response(body=_ANSWERS[result], content_type="application/json")
 
-    def _verify(self, body: bytes, header: str) -> int:
-        """Return when the delivery was signed, in Unix seconds of Stripe's clock."""
+    def verified(self, body: bytes, header: str) -> int:
+        """Return when the delivery was signed, in Unix seconds of Stripe's clock. Raises `signature_invalid`."""
         if not header:
             raise self._refused(
                 WebhookResult.SIGNATURE_MISSING, "there is no Stripe-Signature header; only Stripe may post here"
@@ -163,14 +162,18 @@ class StripeWebhook:
     def _decode(self, body: bytes) -> _Event:
         try:
             event = _decode_event(body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        except UNREADABLE as error:
             raise self._refused(
                 WebhookResult.BODY_INVALID, "the body is signed, but is not a Stripe event in JSON"
             ) from error
         return event
 
-    def _observe(self, event: _Event, signed_s: int) -> tuple[Observation | None, WebhookResult]:
-        """Return what was seen, if it is about a succeeded payment, and what to call it if it is new."""
+    def observed(self, body: bytes, signed_s: int) -> tuple[PaymentSucceeded | PaymentIgnored | None, WebhookResult]:
+        """Return what was seen, if it is about a succeeded payment, and what to call it if it is new.
+
+        Raises `SidecarError` with `body_invalid` for what is no event.
+        """
+        event = self._decode(body)
         if event.object == _THIN:
             return self._thin(event), WebhookResult.THIN_EVENT
         if event.type != SUCCEEDED:
@@ -181,7 +184,7 @@ class StripeWebhook:
             )
         try:
             payment = _decode_payment(event.data.object)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except UNREADABLE as error:
             raise self._refused(WebhookResult.BODY_INVALID, "`data.object` is not a PaymentIntent") from error
         metadata = payment.metadata or {}
         if event.livemode != self._config.livemode:
@@ -216,7 +219,7 @@ class StripeWebhook:
         user_id = metadata.get(self._config.user_key) if self._config.user_key else None
         return user_ref(self._identity_key, user_id) if user_id and self._identity_key else None
 
-    async def _keep(self, observation: Observation, event_id: str, result: WebhookResult) -> WebhookResult:
+    async def _keep(self, observation: PaymentSucceeded | PaymentIgnored, result: WebhookResult) -> WebhookResult:
         try:
             appended = await self._journal.append(observation)
         except SidecarError:
@@ -225,7 +228,7 @@ class StripeWebhook:
         if not appended.duplicate:
             return result
         known = appended.record.observation
-        is_same = isinstance(known, PaymentSucceeded | PaymentIgnored) and known.event_id == event_id
+        is_same = isinstance(known, PaymentSucceeded | PaymentIgnored) and known.event_id == observation.event_id
         return WebhookResult.DUPLICATE if is_same else WebhookResult.TWIN
 
 

@@ -1,0 +1,76 @@
+"""Every parser says no in its own words, whatever it is fed with. The long version is `make fuzz`."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.fuzz.targets import SEEDS, TARGETS
+
+ROOT = Path(__file__).parents[2]
+PARSERS = [name for name in TARGETS if name != "planted"]
+
+
+@st.composite
+def mutated(draw: st.DrawFn, seeds: list[bytes]) -> bytes:
+    """Return a valid input with some of it replaced, removed, doubled or cut off."""
+    data = bytearray(draw(st.sampled_from(seeds)))
+    for _ in range(draw(st.integers(1, 4))):
+        start = draw(st.integers(0, len(data)))
+        length = draw(st.integers(0, 8))
+        piece = draw(
+            st.one_of(
+                st.binary(max_size=6),
+                st.sampled_from(
+                    [b"1e999", b"-1", b"9" * 400, b"null", b"[" * 50, b"\\ud800", b"\xff", b"\x00", b"NaN", b'"']
+                ),
+            )
+        )
+        data[start : start + length] = piece
+    return bytes(data)
+
+
+@pytest.mark.parametrize("name", PARSERS)
+def test_a_parser_refuses_in_its_own_words_what_is_not_quite_right(name: str) -> None:
+    """Valid input that was damaged a little gets deepest."""
+
+    @given(mutated(SEEDS[name]))
+    def feed(data: bytes) -> None:
+        TARGETS[name](data)
+
+    feed()
+
+
+@pytest.mark.parametrize("name", PARSERS)
+def test_a_parser_refuses_in_its_own_words_any_bytes_at_all(name: str) -> None:
+    """Noise."""
+
+    @given(st.binary(max_size=500))
+    def feed(data: bytes) -> None:
+        TARGETS[name](data)
+
+    feed()
+
+
+def fuzz(name: str, runs: int) -> subprocess.CompletedProcess[str]:
+    """Run the coverage-guided fuzzer for so many executions."""
+    command = [sys.executable, "-m", "tests.fuzz.run", name, "--runs", str(runs), "--seconds", "60"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
+
+
+@pytest.mark.parametrize("name", PARSERS)
+def test_the_coverage_guided_fuzzer_finds_nothing(name: str) -> None:
+    """A few thousand executions, from valid seeds, towards branches that were not taken yet."""
+    ended = fuzz(name, 3_000)
+    assert ended.returncode == 0, ended.stderr[-3000:]
+    assert "Done 3000 runs" in ended.stderr
+
+
+def test_the_coverage_guided_fuzzer_finds_what_was_planted() -> None:
+    """Four bytes that noise would meet once in four thousand million."""
+    ended = fuzz("planted", 1_000_000)
+    assert ended.returncode != 0
+    assert "AssertionError: found" in ended.stderr + ended.stdout
