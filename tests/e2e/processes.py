@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
@@ -86,6 +86,8 @@ class SidecarProcess:
             f"journal: sqlite:{self.journal}\n"
             f"listen: {{public: 127.0.0.1:{self.public_port}, operator: 127.0.0.1:{self.operator_port}}}\n{config}"
         )
+        self.environment: Mapping[str, str] = os.environ
+        """What the process is started in; the secrets are added."""
         self.process: subprocess.Popen[bytes] | None = None
         """The process that was started last."""
 
@@ -103,7 +105,7 @@ class SidecarProcess:
         """Start the process; `ready` waits for it."""
         with self.log.open("ab") as log:
             command = [sys.executable, "-m", "sidecar", "run", "--config", str(self.config), *arguments]
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | SECRETS)
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, env={**self.environment, **SECRETS})
 
     def stop(self) -> int:
         """Ask the process to end in good order; return its exit code."""
