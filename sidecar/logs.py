@@ -4,12 +4,14 @@ Input from outside only ever goes into fields, where the renderers escape it: a 
 secrets, signatures or e-mail addresses.
 """
 
+import json
 import logging
 import os
 import queue
 import threading
 from typing import Any, assert_never
 
+import msgspec
 import structlog
 
 from sidecar import clock
@@ -31,6 +33,8 @@ from sidecar.core.observations import Act, Record
 from sidecar.core.policy import PPM
 
 _LINES_MAX = 10_000
+_LINES_AT_ONCE = 100
+"""Written in one call: each lets go of the interpreter and takes it back, which costs more than a line."""
 _FLUSH_S = 1.0
 _THROTTLE_S = 10.0
 
@@ -45,36 +49,38 @@ class Lines:
     def __init__(self, descriptor: int) -> None:
         self.dropped = 0
         self._descriptor = descriptor
-        self._queue: queue.Queue[bytes | None] = queue.Queue(_LINES_MAX)
+        self._queue: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._write_for_ever, name="log", daemon=True)
         self._thread.start()
 
     def write(self, line: str) -> None:
         """Take a line, or drop it where too many wait."""
-        try:
-            self._queue.put_nowait(line.encode(errors="backslashreplace"))
-        except queue.Full:
+        if self._queue.qsize() >= _LINES_MAX:
             self.dropped += 1
+        else:
+            self._queue.put(line.encode(errors="backslashreplace"))
 
     def flush(self) -> None:
         """Return at once: nobody waits for a log."""
 
     def close(self) -> None:
         """Give what waits a second to be written."""
-        try:
-            self._queue.put(None, timeout=_FLUSH_S)
-        except queue.Full:
-            return
+        self._queue.put(None)
         self._thread.join(_FLUSH_S)
 
     def _write_for_ever(self) -> None:
-        while (line := self._queue.get()) is not None:
-            rest = line
+        is_open = True
+        while is_open:
+            lines = [self._queue.get()]
+            while not self._queue.empty() and len(lines) < _LINES_AT_ONCE:
+                lines.append(self._queue.get())
+            is_open = None not in lines
+            rest = b"".join(line for line in lines if line is not None)
             while rest:
                 try:
                     rest = rest[os.write(self._descriptor, rest) :]
                 except OSError:
-                    self.dropped += 1
+                    self.dropped += rest.count(b"\n")
                     break
 
 
@@ -90,7 +96,10 @@ def configure(*, as_json: bool, descriptor: int = 1) -> Lines:
     ]
     if as_json:
         tracebacks = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
-        renderers: list[Any] = [structlog.processors.ExceptionRenderer(tracebacks), structlog.processors.JSONRenderer()]
+        renderers: list[Any] = [
+            structlog.processors.ExceptionRenderer(tracebacks),
+            structlog.processors.JSONRenderer(_as_json),
+        ]
     else:
         renderers = [
             structlog.dev.ConsoleRenderer(
@@ -105,6 +114,14 @@ def configure(*, as_json: bool, descriptor: int = 1) -> Lines:
     )
     logging.basicConfig(handlers=[_Bridge()], level=logging.WARNING, force=True)
     return lines
+
+
+def _as_json(fields: Any, **_: Any) -> str:
+    """Return fields as JSON, what JSON does not know as its `repr`: a line must never fail."""
+    try:
+        return msgspec.json.encode(fields, enc_hook=repr).decode()
+    except UnicodeEncodeError:  # half a character, which only the standard library writes
+        return json.dumps(fields, default=repr)
 
 
 class _Bridge(logging.Handler):
@@ -141,8 +158,10 @@ class Throttle:
 
 def log_conclusions(record: Record, conclusions: list[Conclusion]) -> None:
     """Log what people did and what was concluded: one canonical line per settled payment and per move of the flag."""
-    log = structlog.get_logger()
     fact = record.observation
+    if not conclusions and not isinstance(fact, Act):
+        return
+    log = structlog.get_logger().bind()  # once: otherwise each line would bind anew
     if isinstance(fact, Act):
         log.info(
             "operator.acted",
@@ -165,10 +184,10 @@ def _line(conclusion: Conclusion) -> tuple[str, dict[str, Any]]:  # noqa: C901 -
         case PaymentSettled():
             return "payment.settled", {
                 "payment_intent": conclusion.payment_intent,
-                "outcome": conclusion.outcome.value,
-                "unmeasured": conclusion.unmeasured.value if conclusion.unmeasured else None,
+                "outcome": conclusion.outcome,
+                "unmeasured": conclusion.unmeasured,
                 "stripe_wait_s": conclusion.stripe_wait_s,
-                **{f"{stage.value}_ms": at_ms for stage, at_ms in conclusion.stages_ms.items()},
+                **{f"{stage}_ms": at_ms for stage, at_ms in conclusion.stages_ms.items()},
             }
         case PaymentLeftOut():
             return "payment.left_out", {

@@ -233,7 +233,11 @@ class StripeWebhook:
 
 
 def _signed_s(header: str) -> int | None:
-    """Return the `t` of a signature header; None where it is missing or no number."""
+    """Return the first `t` of a signature header; None where it is missing or no plain number.
+
+    Stripe's library takes the first as well, but reads it as Python does: `+1` or `1_0` would be signed under one
+    number, and a second `t` believed as another.
+    """
     stamps = [item[2:] for item in header.split(",") if item.startswith("t=")]
     digits = stamps[0] if stamps else ""
     return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= len("1000000000000") else None

@@ -79,6 +79,13 @@ async def test_thin_events_are_explained_in_the_status() -> None:
 GOOD = b'{"id":"evt_1","object":"event","type":"payment_intent.succeeded","created":1,"livemode":true}'
 NOT_UTF8 = b'{"id":"\xff"}'
 
+
+def replayed(body: bytes) -> str:
+    """Return an old signature whose time only Python reads as a number, with a fresh time behind it."""
+    old = sign(body, age_s=9_000).replace("t=", "t=+")
+    return f"{old},{sign(body).partition(',')[0]}"
+
+
 # what is wrong                   body       header                                            status  result
 REFUSED: list[tuple[str, bytes, str, int, str]] = [
     ("no signature",              GOOD,      "",                                               400, "signature_missing"),
@@ -86,6 +93,7 @@ REFUSED: list[tuple[str, bytes, str, int, str]] = [
     ("a time that is no number",  GOOD,      "t=yesterday,v1=00",                              400, "signature_malformed"),
     ("a time without end",        GOOD,      f"t={'9' * 500},v1=00",                           400, "signature_malformed"),
     ("signature not in ASCII",    GOOD,      "t=1,v1=\u00e9",                                  400, "signature_malformed"),
+    ("an old time, a new one",    GOOD,      replayed(GOOD),                                   400, "signature_malformed"),
     ("no v1 signature",           GOOD,      "t=1,v0=00",                                      400, "signature_wrong"),
     ("another secret",            GOOD,      sign(GOOD, secret="whsec_of_another_endpoint"),   400, "signature_wrong"),
     ("another body",              GOOD,      sign(GOOD + b" "),                                400, "signature_wrong"),
