@@ -70,7 +70,7 @@ OUR_FAULT = frozenset({Unmeasured.STOPPED, Unmeasured.CUT_OFF, Unmeasured.CLOCK_
 """Reasons that a run of which makes the flag rest."""
 
 
-class Journey(msgspec.Struct, kw_only=True):
+class Journey(msgspec.Struct, kw_only=True, gc=False):
     """One payment on its way: its webhook and the acks that belong to it, in any order."""
 
     payment_intent: str

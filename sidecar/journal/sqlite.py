@@ -34,6 +34,10 @@ WAITING_MAX = 20_000
 TAIL_MAX = 10_000
 """The newest records, kept in memory at least: who follows closely needs neither the disk nor to decode them."""
 
+_TIDY_AFTER = 2_000
+"""Records after which the write-ahead log is brought into the file, by another thread than the one that commits: SQLite
+would do it within a commit, and whoever waits for that one would wait for all the disk's work."""
+
 BATCH_MAX = 1_000
 """Observations in one transaction, so that no caller waits for the whole of a long queue."""
 
@@ -74,6 +78,8 @@ class SqliteJournal:
         self._idle = asyncio.Event()
         self._idle.set()
         self._tail: list[Record] = []
+        self._untidied = 0
+        self._tidying: asyncio.Future[None] | None = None
         self._clock = AnchoredClock(writer.last_ms)
         self._head = Head(str(path), writer.last_seq)
 
@@ -88,6 +94,7 @@ class SqliteJournal:
             write_thread = opened.enter_context(ThreadPoolExecutor(1, "journal-write"))
             path = await run(write_thread, path.resolve)
             writer = await run(write_thread, Writer, path, page_count_max)
+            await run(write_thread, writer.leave_tidying)
             opened.push_async_callback(run, write_thread, writer.close)
             read_thread = opened.enter_context(ThreadPoolExecutor(1, "journal-read"))
             reader = await run(read_thread, Reader.beside, path)
@@ -203,10 +210,22 @@ class SqliteJournal:
         for kept, appended in zip(waiting, batch, strict=True):
             if not kept.done():  # its caller was cancelled; the observation is kept all the same
                 kept.set_result(appended)
-        self._tail.extend(appended.record for appended in batch if not appended.duplicate)
+        new = [appended.record for appended in batch if not appended.duplicate]
+        self._tail.extend(new)
+        self._untidied += len(new)
+        if self._untidied >= _TIDY_AFTER and (self._tidying is None or self._tidying.done()):
+            self._untidied = 0
+            self._tidying = self._loop.run_in_executor(self._read_thread, self._reader.tidy)
+            self._tidying.add_done_callback(_forget_failure)
         if len(self._tail) > 2 * TAIL_MAX:
             del self._tail[:-TAIL_MAX]
         self._head.advance(max(appended.record.seq for appended in batch))
+
+
+def _forget_failure(tidying: asyncio.Future[None]) -> None:
+    """Look at how tidying ended. If it failed the log grows, and in the end a commit tidies, and tells."""
+    if not tidying.cancelled():
+        tidying.exception()
 
 
 def _fail(waiting: list[asyncio.Future[Appended]], error: BaseException) -> None:

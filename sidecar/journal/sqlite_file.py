@@ -34,6 +34,8 @@ _ROWS = (250, 50, 10, 1)
 _TRIM_MAX = 1_000
 """Records that are looked at in one transaction of `trim`."""
 _SNAPSHOTS_MAX = 2
+_LOG_PAGES_MAX = 16_000
+"""Of the write-ahead log, 64 MB."""
 
 _LAST = "SELECT seq, at_ms FROM observations ORDER BY seq DESC LIMIT 1"
 _KNOWN = """SELECT observations.key, observations.seq, at_ms, body
@@ -132,6 +134,10 @@ class Writer:
                 self._connection.execute(_insert_statement(rows), values[start : start + 4 * rows])
                 start += 4 * rows
 
+    def leave_tidying(self) -> None:
+        """Let somebody else bring the write-ahead log into the file; do it here only where that falls behind."""
+        self._connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES_MAX}")
+
     def keep(self, snapshot: Snapshot) -> None:
         """Keep a snapshot, and the one before it in case this one is damaged."""
         with told(self._path, "written"):
@@ -186,7 +192,6 @@ class Reader:
         """Open the file that a `Writer` has opened."""
         with told(path, "opened"), contextlib.ExitStack() as opened:
             connection = connect(path, opened)
-            connection.execute("PRAGMA query_only = ON")
             opened.pop_all()
         return cls(path, connection)
 
@@ -225,6 +230,11 @@ class Reader:
             (seq,) = self._connection.execute("SELECT seq FROM trimmed").fetchone()
         found: int = seq
         return found
+
+    def tidy(self) -> None:
+        """Bring what is in the write-ahead log into the file, without keeping a commit waiting."""
+        with told(self._path, "written"):
+            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def close(self) -> None:
         """Close the connection."""
