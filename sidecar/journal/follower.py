@@ -57,7 +57,9 @@ class Follower:
         """Fold what comes, for ever. While the journal does not answer, nothing moves, and the lease lapses."""
         while True:
             try:
-                if not await self.follow():
+                if await self.follow():
+                    await asyncio.sleep(0)  # records from memory come without waiting, and others want their turn
+                else:
                     await self._journal.wait(self._state.seq)
             except SidecarError as error:
                 structlog.get_logger().warning("journal.failed", code=error.code.value, message=error.message)
