@@ -50,16 +50,9 @@ class Health:
 
     def parts(self) -> tuple[Part, ...]:
         """Return every condition of readiness."""
-        is_ours = self._state.policy_hash == self._policy_hash
         has_lease = self._lease_remaining_s() > 0
         return (
-            Part(
-                name="policy",
-                is_ready=is_ours,
-                why=""
-                if is_ours
-                else "the policy in force is not this file's; update the file, or restart with --adopt-policy --reason",
-            ),
+            Part(name="policy", is_ready=not self._policy_fault(), why=self._policy_fault()),
             Part(
                 name="journal",
                 is_ready=has_lease,
@@ -69,3 +62,11 @@ class Health:
                 or "no heartbeat went through the journal within a lease: it is starting, or cannot be written",
             ),
         )
+
+    def _policy_fault(self) -> str:
+        """Return why the policy in force is not this file's; empty: it is."""
+        if self._state.policy_hash == self._policy_hash:
+            return ""
+        if self._state.policy is None:
+            return "none is in force yet: the journal must be read first, and that goes on by itself"
+        return "the policy in force is not this file's; update the file, or restart with --adopt-policy --reason"

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from scipy.stats import beta
+from scipy.stats import beta, binom
 
 from sidecar.core.evidence import (
     ALTERNATIVES,
@@ -77,6 +77,23 @@ def test_every_path_together_climbs_with_at_most_alpha(p0: float, alpha: float) 
         alive = {bad: chance for bad, chance in following.items() if chance > 1e-15}
     assert climbed > alpha / 20, "a proof that never comes proves nothing about this test"
     assert climbed <= alpha
+
+
+@pytest.mark.parametrize("p0", [0.95, 0.99, 0.999])
+@pytest.mark.parametrize("count", [1, 10, 100, 2_000])
+def test_the_expected_capital_is_one_at_the_target_and_sinks_below_it(p0: float, count: int) -> None:
+    """Summed exactly over SciPy's binomial: a martingale at the target, and a supermartingale wherever it is worse."""
+
+    def expected(p: float) -> float:
+        odds = binom.pmf(range(count + 1), count, 1 - p)
+        return math.fsum(
+            float(odd) * math.exp(log_capital(p0, count - bad, bad)) for bad, odd in enumerate(odds) if odd > 0
+        )
+
+    assert expected(p0) == pytest.approx(1.0, rel=1e-9)
+    falling = [expected(p0 * share) for share in (1.0, 0.999, 0.99, 0.9, 0.5)]
+    assert falling == sorted(falling, reverse=True)
+    assert falling[1] < 1.0
 
 
 def test_all_epochs_together_spend_at_most_alpha() -> None:
