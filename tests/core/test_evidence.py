@@ -85,7 +85,7 @@ def test_the_expected_capital_is_one_at_the_target_and_sinks_below_it(p0: float,
     """Summed exactly over SciPy's binomial: a martingale at the target, and a supermartingale wherever it is worse."""
 
     def expected(p: float) -> float:
-        odds = binom.pmf(range(count + 1), count, 1 - p)
+        odds = np.asarray(binom.pmf(range(count + 1), count, 1 - p))
         return math.fsum(
             float(odd) * math.exp(log_capital(p0, count - bad, bad)) for bad, odd in enumerate(odds) if odd > 0
         )
