@@ -17,7 +17,7 @@ help: ## Say what there is to make
 run: $(VENV)/.run ## Set up, and start the sidecar in a small world of sample payments
 	@$(BIN)/sidecar demo $(DEMO)
 
-test: check .tools/promtool .tools/redis-server .tools/libfaketime.so.1 ## Set up, check the code, and run every test
+test: check .tools/promtool .tools/redis-server .tools/libfaketime.so.1 .tools/cc ## Set up, check the code, and run every test
 	@$(BIN)/pytest -n 2
 
 check: $(VENV)/.dev ## Format, lint, types, import contracts
@@ -68,6 +68,10 @@ $(VENV)/.dev: $(VENV)/bin/pip requirements/dev.txt pyproject.toml
 .tools/redis-server:
 	@tools/fetch-redis-server .tools
 
+.tools/cc:
+	@mkdir -p .tools; command -v cc >/dev/null || tools/install-system-packages gcc libc6-dev; \
+	ln -sf "$$(command -v cc)" $@
+
 .tools/libfaketime.so.1:
 	@tools/fetch-faketime .tools
 
@@ -75,6 +79,6 @@ fuzz: $(VENV)/.dev ## Fuzz every parser for a minute each, guided by coverage
 	@for target in webhook_body signature ack_body stream_entry config record checkpoint snapshot bearer; do \
 		echo "fuzzing $$target ..."; $(BIN)/python -m tests.fuzz.run --seconds 60 $$target 2>&1 | tail -n 1 || exit 1; done
 
-chaos: $(VENV)/.dev ## Kill it two hundred times under load, cut the power three thousand times, and keep books
+chaos: $(VENV)/.dev .tools/cc ## Kill it two hundred times under load, cut the power three thousand times, and keep books
 	@$(BIN)/python -m tests.harm.kill --rounds 200
 	@POWER_CUTS=3000 $(BIN)/pytest -q tests/harm/test_powercut.py
