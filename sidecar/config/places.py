@@ -5,7 +5,7 @@ import re
 
 import msgspec
 
-from sidecar.config.problems import quoted
+from sidecar.config.problems import SHOWN_MAX, quoted
 from sidecar.config.scalars import Guess, Refused, Scalar
 
 PORT_MAX = 65_535
@@ -115,6 +115,36 @@ class JournalText(msgspec.Struct, frozen=True, kw_only=True):
         path = re.sub(r"^/+", "/", rest)
         likely = scheme in ("sqlite", "sqlite3", "file") if colon else path.endswith((".db", ".sqlite", ".sqlite3"))
         return quoted(f"sqlite:{path}") if likely and _is_plain_path(path) else None
+
+
+class RedisText(msgspec.Struct, frozen=True, kw_only=True):
+    """The URL of a Redis: what a client would only refuse when it connects is refused here, with its place."""
+
+    allowed: str = (
+        "redis://HOST:PORT/DB, or rediss: for TLS, without a user or a password (that is SIDECAR_REDIS_PASSWORD)"
+    )
+
+    def read(self, scalar: Scalar) -> str:
+        """Return the URL as it was written."""
+        if not _is_redis(scalar.text):
+            raise Refused(self._meant(scalar))
+        return scalar.text
+
+    def write(self, value: str) -> str:
+        """Return the URL in quotes."""
+        return quoted(value)
+
+    @staticmethod
+    def _meant(scalar: Scalar) -> str | None:
+        scheme, slashes, rest = scalar.text.strip().rpartition("://")
+        place = re.sub(r"[?#].*$|/$", "", rest.rpartition("@")[2])
+        candidate = f"{scheme if slashes else 'redis'}://{place}"
+        return quoted(candidate) if _is_redis(candidate) and len(candidate) <= SHOWN_MAX else None
+
+
+def _is_redis(text: str) -> bool:
+    match = re.fullmatch(r"rediss?://([^\s@/?#]+?)(:[0-9]{1,5})?(?:/[0-9]{1,3})?", text, re.ASCII)
+    return match is not None and _address(f"{match[1]}{match[2] or ':6379'}") is not None
 
 
 def _is_plain_path(path: str) -> bool:

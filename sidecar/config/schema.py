@@ -8,7 +8,7 @@ from typing import Annotated
 
 import msgspec
 
-from sidecar.config.places import Address, AddressText, JournalPlace, JournalText, SqlitePlace
+from sidecar.config.places import Address, AddressText, JournalPlace, JournalText, RedisText, SqlitePlace
 from sidecar.config.quantities import Duration, Rate
 from sidecar.config.rules import RUNGS_MAX
 from sidecar.config.scalars import Boolean, Choice, Text, Whole
@@ -77,14 +77,7 @@ _STREAM_NAME = Text(pattern=r"[A-Za-z0-9._:{}-]{1,128}", allowed="1 to 128 of th
 class RedisStream(Section, frozen=True, kw_only=True):
     """A stream of acks in Redis 7 or later."""
 
-    url: Annotated[
-        str,
-        Text(
-            pattern=r"rediss?://[^\s@/?#]{1,255}(?:/[0-9]{1,3})?",
-            allowed="redis://HOST:PORT/DB, or rediss: for TLS, without a user or a password (that is "
-            "SIDECAR_REDIS_PASSWORD)",
-        ),
-    ]
+    url: Annotated[str, RedisText()]
     """Where Redis is; the password is a secret."""
     name: Annotated[str, _STREAM_NAME] = "broadcast-acks"
     """The key of the stream that the backend adds its acks to."""

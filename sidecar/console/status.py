@@ -7,7 +7,7 @@ import msgspec
 from sidecar.core import evidence
 from sidecar.core.comparison import Comparison, comparison
 from sidecar.core.decide import Action, decide
-from sidecar.core.gates import Gate, gates
+from sidecar.core.gates import Gate, duration, gates
 from sidecar.core.observations import IgnoreReason
 from sidecar.core.policy import Rung
 from sidecar.core.serving import Reason, Served
@@ -45,6 +45,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     since_ms: int
     version: int
     resting: str | None
+    silent_sources: tuple[str, ...]
+    """Sources of our own that did not answer before the last heartbeat; until they do no payment is judged."""
     alarms: tuple[str, ...]
     hold: Hold | None
     approval: Approval | None
@@ -81,6 +83,7 @@ def status_of(state: State, *, serve: Callable[[], Served], lease_remaining_s: f
         since_ms=state.flag.since_ms,
         version=state.flag.version,
         resting=state.sight.rest,
+        silent_sources=state.sight.unseen,
         alarms=tuple(name for name, stream in state.streams.items() if stream.is_latched),
         hold=state.flag.hold,
         approval=state.flag.approval,
@@ -94,7 +97,7 @@ def status_of(state: State, *, serve: Callable[[], Served], lease_remaining_s: f
         outcomes=state.tally.outcomes,
         unmeasured=state.tally.unmeasured,
         comparison=comparison(state),
-        warnings=tuple(_warnings(state, answer)),
+        warnings=tuple(_warnings(state, answer, now_ms)),
     )
 
 
@@ -122,7 +125,7 @@ def _streams(state: State) -> list[StreamStatus]:
     return rows
 
 
-def _warnings(state: State, answer: Served) -> list[str]:
+def _warnings(state: State, answer: Served, now_ms: int) -> list[str]:
     """Return what a person should do something about, in sentences."""
     warnings = []
     if answer.reason is Reason.POLICY_DIFFERS:
@@ -130,10 +133,15 @@ def _warnings(state: State, answer: Served) -> list[str]:
             "The policy in force is not that of this process's file: it answers timers and decides nothing. Update "
             "the file, or bring its policy back with: sidecar run --adopt-policy --reason '...'"
         )
+    if state.sight.unseen:
+        warnings.append(
+            f"No answer from {', '.join(state.sight.unseen)} for {duration(max(0, now_ms - state.sight.seen_ms))}: no "
+            "payment is judged meanwhile. The log says why, and what to do."
+        )
     if state.wired_ms is None and state.policy is not None:
         warnings.append(
             f"No ack of stage `{state.policy.stage}` has ever come, so nothing can be judged: let the backend post to "
-            "/acks."
+            "/acks, or add to the stream of `acks.redis_stream`."
         )
     thin = state.tally.ignored.get(IgnoreReason.THIN_EVENT, 0)
     if thin:

@@ -2,10 +2,13 @@
 
 It moves nothing itself: a decision is an observation, and moves the flag when it is folded. Any number of replicas may
 run this loop at once.
+
+Before a heartbeat our own sources are asked whether all that was there is in the journal, and one that is silent takes
+its time. So there are two loops: an alarm is decided at once, whatever a source does.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import NoReturn
 
 import structlog
@@ -23,9 +26,9 @@ _PACE_S = 0.05
 """At most one look at the world per so many seconds: what happens in between is decided together."""
 _BEAT_PACE_S = 0.1
 """At most one heartbeat per so many seconds, however many deadlines there are."""
-_ASK_S = 0.5
-"""So long may our own sources take to say that all that was there is in the journal. Well below the beats of the
-shortest lease, so that a silent source delays neither them nor decisions much."""
+_ASK_MAX_S = 0.5
+"""So long may our own sources take, all together, to say that all that was there is in the journal: several times what
+a healthy one takes, at most about 0.1 s. Of a short lease at most half a beat, so that a silent one slows no beat."""
 _JUMP_MS = 1000
 _RETRY_S = 1.0
 
@@ -54,31 +57,43 @@ class Controller:
         self._beaten_s = float("-inf")
         self._jumps = clock.JumpWatch()
         self._jumped_ms = 0
-        self._wake = asyncio.Event()
+        self._ask_s = min(_ASK_MAX_S, self._beat_every_s / 2)
+        self._to_beat, self._to_decide = asyncio.Event(), asyncio.Event()
 
     def wake(self) -> None:
         """Say that something was folded."""
-        self._wake.set()
+        self._to_beat.set()
+        self._to_decide.set()
 
     async def run(self) -> NoReturn:
-        """Decide, for ever. While the journal does not answer, the lease lapses by itself."""
-        log = structlog.get_logger()
+        """Beat and decide, for ever. While the journal does not answer, the lease lapses by itself."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._repeat(self._beat, self._to_beat, self._until_next_beat_s), name="beat")
+            group.create_task(self._repeat(self._decide, self._to_decide, lambda: None), name="decide")
+        raise AssertionError  # neither ends
+
+    async def _repeat(
+        self, act: Callable[[], Awaitable[None]], woken: asyncio.Event, until_s: Callable[[], float | None]
+    ) -> NoReturn:
+        """Act, and again when woken, or when it is time."""
         while True:
-            self._wake.clear()
+            woken.clear()
             try:
-                await self._look()
+                await act()
             except SidecarError as error:
-                log.warning("controller.failed", code=error.code.value, message=error.message)
+                structlog.get_logger().warning("controller.failed", code=error.code.value, message=error.message)
+                woken.set()  # it is tried again
                 await asyncio.sleep(_RETRY_S)
             await asyncio.sleep(_PACE_S)
+            left_s = until_s()
             try:
-                async with asyncio.timeout(max(0.0, self._until_next_beat_s())):
-                    await self._wake.wait()
+                async with asyncio.timeout(None if left_s is None else max(0.0, left_s)):
+                    await woken.wait()
             except TimeoutError:
                 continue
 
-    async def _look(self) -> None:
-        """Look at the world once: note a jump of the clock, beat if it is time, decide."""
+    async def _beat(self) -> None:
+        """Note a jump of the clock, and beat if it is time. The lease counts from before the sources are asked."""
         moved_ms = self._jumps.moved_ms()
         if abs(moved_ms) > _JUMP_MS:
             self._jumped_ms = max(self._jumped_ms, moved_ms, key=abs)
@@ -90,6 +105,8 @@ class Controller:
             self._beaten_s = now_s
             unseen = await self._unseen(now_s)
             await self._journal.append(self._lease.next_heartbeat(now_s, unseen))
+
+    async def _decide(self) -> None:
         if self._state.policy_hash == self._policy_hash:
             decision = decide(self._state, self._replica).decision
             if decision is not None:
@@ -101,7 +118,7 @@ class Controller:
             return ()
         asked = {asyncio.ensure_future(source.seen_since(now_s)): source.name for source in self._sources}
         try:
-            _, silent = await asyncio.wait(asked, timeout=_ASK_S)
+            _, silent = await asyncio.wait(asked, timeout=self._ask_s)
         finally:
             for each in asked:
                 each.cancel()

@@ -229,6 +229,13 @@ TABLE = (
         read=lambda view: [] if view.is_ack_stream_up() is None else [((), float(bool(view.is_ack_stream_up())))],
     ),
     Row(
+        name="ack_stream_reconnects",
+        kind=CounterMetricFamily,
+        help="Times that reading the ack stream failed and was begun again.",
+        scope=Scope.PROCESS,
+        read=reading.plain(lambda view: view.ack_stream_reconnects()),
+    ),
+    Row(
         name="refused_requests",
         kind=CounterMetricFamily,
         help="Requests that a route did not let in, because of its rate, those in flight, or the event loop's lag.",

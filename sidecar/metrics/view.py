@@ -21,6 +21,10 @@ class Scope(enum.StrEnum):
 Samples = Iterable[tuple[tuple[str, ...], float]]
 
 
+def _never() -> int:
+    return 0
+
+
 class View(msgspec.Struct, frozen=True, kw_only=True):
     """What metrics are read from."""
 
@@ -39,6 +43,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     entry_results: tuple[str, ...]
     is_ack_stream_up: Callable[[], bool | None]
     """None: no stream is configured."""
+    ack_stream_reconnects: Callable[[], int] = _never
     refused_requests: Callable[[], Iterable[tuple[str, str, str, int]]]
     """(listener, route, reason, count)."""
     lag_s: Callable[[], float]

@@ -1,5 +1,6 @@
 """What an ack may say, whichever way it comes: as JSON to `POST /acks`, or as the fields of a stream's entry."""
 
+import re
 from typing import Annotated
 
 import msgspec
@@ -10,6 +11,7 @@ from sidecar.ports import ErrorCode, SidecarError
 from sidecar.tokens import user_ref
 
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=255, pattern=r"\A[\x21-\x7e]+\Z")]
+_ACK_ID = re.compile(r"[\x20-\x7e]{1,200}")
 
 
 class Ack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -48,6 +50,16 @@ def fact_of(ack: Ack, *, identity_key: str | None, ack_id: str | None) -> AckSee
         release=ack.release,
         ack_id=ack_id if ack.payment_intent is None else None,
     )
+
+
+def checked_ack_id(text: str | None, name: str) -> str | None:
+    """Return the sender's key for an ack, which `name` names; None: there is none, or it is empty.
+
+    Raises `SidecarError` with `body_invalid` for one that cannot be.
+    """
+    if text and not _ACK_ID.fullmatch(text):
+        raise invalid(f"the {name} is not of 1 to 200 printable ASCII characters")
+    return text or None
 
 
 def invalid(message: str) -> SidecarError:

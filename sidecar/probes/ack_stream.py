@@ -1,10 +1,9 @@
 """Acks from a Redis stream, to which the backend adds them (`XADD`): a queue that outlives a restart of either side.
 
 An entry is acknowledged once its observation is durable, so a crash between the two repeats it, and the journal knows
-it again. What was removed before we read it is lost evidence, and is told as such: Redis counts what was ever added
-(`entries-added` of `XINFO STREAM`, Redis 7 or later), we count what we were given, and the difference that is not
-waiting is gone. Our count stands in the group as its `entries-read`, which Redis 7.0 itself forgets when it reads its
-append-only file. One process reads for a group: a journal in SQLite has one.
+it again. What was removed before we read it is lost evidence, and is told as such: Redis counts what was ever added,
+we count what we were given, and the difference that is not waiting is gone (`ack_census`). One process reads for a
+group: a journal in SQLite has one. Where another consumer of the group holds entries, we have not seen all.
 """
 
 import asyncio
@@ -15,7 +14,6 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NoReturn
 
-import msgspec
 import redis.asyncio
 import redis.exceptions
 import structlog
@@ -24,27 +22,37 @@ from redis.backoff import NoBackoff
 
 from sidecar import clock
 from sidecar.config import RedisStream
-from sidecar.core.observations import UNREADABLE, AckSeen, AcksLost
+from sidecar.core.observations import AckSeen, AcksLost
 from sidecar.logs import Throttle
 from sidecar.ports import Count, Journal, SidecarError
-from sidecar.probes.ack_facts import Ack, fact_of, invalid, why
+from sidecar.probes.ack_census import census, is_gone, removed_count
+from sidecar.probes.ack_entries import Entry, aside, entries_of, fact_of_entry
+from sidecar.probes.ack_trouble import what_to_do
 
 BATCH_MAX = 500
 """Entries that are read, and wait for the journal, at once."""
 REJECTED_MAX = 1_000
 """Entries that are kept aside, about."""
-ENTRY_BYTES_MAX = 16 * 1024
 RECLAIM_AFTER_MS = 60_000
 """An entry that another consumer was given so long ago and did not acknowledge is ours: that consumer is gone."""
+SUSPECT_FROM = 5
+"""An entry that was given so often and never acknowledged may be what ended us each time: it is taken alone."""
+TRIED_ALONE = 1_000
+"""The count of deliveries that we give an entry while it is taken alone; found again, it did end us."""
 
-_FORGET_AFTER_MS = 24 * 3_600_000
-_BLOCK_MS = 250
-"""How long a read waits for an entry: as long may a question wait whether all was seen."""
+_FORGET_AFTER = 1_440
+"""A consumer that has nothing is forgotten after so many times `RECLAIM_AFTER_MS`: a day."""
+_RECLAIM_EVERY_S = 10.0
+_LOOK_EVERY_S = 1.0
+"""So often the books are looked at while nobody asks."""
+_BLOCK_MS = 100
+"""How long a read waits for an entry: as long may a question wait whether all was seen. The shortest lease gives it
+167 ms (`flags.controller`)."""
 _TIMEOUT_S = 2.0
 """Of every answer and of connecting: longer than a blocking read, and well below a lease."""
+_SHRINK = 8
+"""By how much a batch is made smaller that did not come in time, until one entry is asked for at once."""
 _RETRY_S, _RETRY_MAX_S = 0.1, 5.0
-
-Entry = tuple[bytes, dict[bytes, bytes]]
 
 
 class StreamResult(enum.StrEnum):
@@ -55,19 +63,9 @@ class StreamResult(enum.StrEnum):
     REJECTED = "rejected"
     """It is no ack; it was set aside in `<name>-rejected`, with the reason."""
     LOST = "lost"
-    """It was removed before we read it."""
-
-
-class _Census(msgspec.Struct, frozen=True, kw_only=True):
-    """Redis's own books of the stream and of our group."""
-
-    added: int
-    """Entries that were ever added."""
-    waiting: int
-    """Of those that are left, how many nobody was given; at most `BATCH_MAX`."""
-    given_id: bytes
-    """The last entry that our group was given."""
-    read_count: int | None
+    """It was removed before we read it, or nobody can read it."""
+    RECLAIMED = "reclaimed"
+    """Another consumer had been given it and is gone; it is counted once more by what became of it."""
 
 
 class AckStream:
@@ -84,32 +82,41 @@ class AckStream:
         password: str | None = None,
         identity_key: str | None = None,
         consumer: str = "",
+        reclaim_after_ms: int = RECLAIM_AFTER_MS,
     ) -> None:
         self.is_up = False
         """Whether the last read was answered."""
+        self.reconnect_count = 0
         self._journal = journal
         self._stream = stream
         self._count = count
         self._password = password
         self._identity_key = identity_key
         self._consumer = consumer or socket.gethostname()
+        self._reclaim_after_ms = reclaim_after_ms
         self._throttle = Throttle()
+        self._batch = BATCH_MAX
         self._was_attached = False
+        self._has_lived = False
+        """Whether we once took all that was ours: none of it ended us."""
         self._read_count: int | None = None
         """Of all that was ever added, how many we were given or have told to be lost; None: not known yet."""
-        self._reclaimed_s = float("-inf")
-        self._seen_s = float("-inf")
-        self._waiting = 0
+        self._last_id = b"0-0"
+        self._lost: list[int | None] = []
+        """Losses that the journal was not told yet."""
+        self._removed: set[bytes] = set()
+        """Entries whose loss was noted and that could not be acknowledged yet."""
+        self._reclaimed_s = self._looked_s = float("-inf")
+        self._asked_s = self._sent_s = self._seen_s = float("-inf")
+        """The latest question; when the last read was sent; the read by which all had been seen."""
+        self._was_full = False
         self._news = asyncio.Event()
 
     async def seen_since(self, asked_s: float) -> None:
         """Return once all that was there at `asked_s` is in the journal. May wait for ever."""
-        self._waiting += 1
-        try:
-            while self._seen_s < asked_s:
-                await self._news.wait()
-        finally:
-            self._waiting -= 1
+        self._asked_s = max(self._asked_s, asked_s)
+        while self._seen_s < asked_s:
+            await self._news.wait()
 
     async def run(self) -> NoReturn:
         """Read for ever, and connect again whenever that fails."""
@@ -122,13 +129,17 @@ class AckStream:
                     while True:
                         await self._turn(client)
                         _end_if_cancelled()
-                        self.is_up, retry_s = True, _RETRY_S
+                        self._tell_up()
+                        retry_s = _RETRY_S
             except (redis.exceptions.RedisError, OSError, TimeoutError) as error:
-                self._tell(type(error).__name__, _what_to_do(error, self._stream))
+                if isinstance(error, redis.exceptions.TimeoutError | TimeoutError):
+                    self._batch = max(1, self._batch // _SHRINK)  # it may have been too large to come in time
+                self._tell(type(error).__name__, what_to_do(error, self._stream))
             except SidecarError as error:  # the journal's: nothing was acknowledged, and all comes again
                 self._tell(error.code, error.message)
             _end_if_cancelled()
             self.is_up = False
+            self.reconnect_count += 1
             await asyncio.sleep(retry_s * random.uniform(0.5, 1.0))  # noqa: S311 - so that replicas do not come at once
             retry_s = min(_RETRY_MAX_S, 2 * retry_s)
 
@@ -150,19 +161,19 @@ class AckStream:
     async def _attach(self, client: redis.asyncio.Redis) -> None:
         """Make the group where there is none, from the first entry that is left: what we know already is known again.
 
-        If we had one before, the stream or the group was deleted, and nobody knows what was in it.
+        If we had one before, the stream or the group was deleted. Where our last entry still stands and nothing after
+        it was removed, it was the group alone, and all comes again; else nobody knows what was in it.
         """
         name, group = self._stream.name, self._stream.group
+        removed = await removed_count(client, name)
         try:
-            removed = await _removed_count(client, name)
             await client.xgroup_create(name, group, id="0", mkstream=True, entries_read=removed)
         except redis.exceptions.ResponseError as error:
             if not str(error).startswith("BUSYGROUP"):
                 raise
             if self._read_count is None:
-                self._read_count = (await self._census(client)).read_count
+                self._read_count = (await census(client, self._stream, waiting_max=1)).read_count
         else:
-            self._read_count = removed
             if self._was_attached:
                 structlog.get_logger().warning(
                     "ack_stream.recreated",
@@ -170,43 +181,54 @@ class AckStream:
                     group=group,
                     hint="the stream or its consumer group was deleted; acks in it may be lost",
                 )
-                await self._lose(None)
+                was_trimmed_only = self._read_count is not None and removed <= self._read_count
+                if not (was_trimmed_only and await client.xrange(name, self._last_id, self._last_id)):
+                    self._lost.append(None)
+            self._read_count = removed
         self._was_attached = True
 
     async def _take_own(self, client: redis.asyncio.Redis) -> None:
         """Take what we were given before and did not acknowledge; our name is the same after a restart."""
         after = b"0"
         while entries := await self._read(client, after, block_ms=None):
-            await self._take(client, entries)
+            if self._has_lived:
+                await self._take(client, entries)
+            else:
+                await self._take_carefully(client, entries)
             after = entries[-1][0]
+        self._has_lived = True
 
     async def _turn(self, client: redis.asyncio.Redis) -> None:
         """Read once, and see whether that was all."""
-        if clock.monotonic_s() - self._reclaimed_s >= RECLAIM_AFTER_MS / 1000:
+        if clock.monotonic_s() - self._reclaimed_s >= min(_RECLAIM_EVERY_S, self._reclaim_after_ms / 1000):
             await self._reclaim(client)
             self._reclaimed_s = clock.monotonic_s()
-        asked_s = clock.monotonic_s()
+        is_asked, batch = self._asked_s >= self._sent_s, self._batch
+        sent_s = self._sent_s = clock.monotonic_s()
         try:
-            entries = await self._read(client, b">", block_ms=None if self._waiting else _BLOCK_MS)
+            entries = await self._read(client, b">", block_ms=None if is_asked or self._was_full else _BLOCK_MS)
         except redis.exceptions.ResponseError as error:
-            if not _is_gone(error):
+            if not is_gone(error):
                 raise
             await self._attach(client)
             return
+        self._was_full = len(entries) >= batch
+        if entries:
+            self._last_id = entries[-1][0]
         if self._read_count is not None:
             self._read_count += len(entries)
         await self._take(client, entries)
-        if len(entries) < BATCH_MAX:
-            await self._count_lost(client)
-            self._seen_s = asked_s
+        is_due = self._asked_s > self._seen_s or sent_s - self._looked_s >= _LOOK_EVERY_S
+        if not self._was_full and is_due and await self._is_all(client):
+            self._looked_s = self._seen_s = sent_s
             self._news.set()
             self._news = asyncio.Event()
 
     async def _read(self, client: redis.asyncio.Redis, after: bytes, *, block_ms: int | None) -> list[Entry]:
         answer = await client.xreadgroup(
-            self._stream.group, self._consumer, {self._stream.name: after}, count=BATCH_MAX, block=block_ms
+            self._stream.group, self._consumer, {self._stream.name: after}, count=self._batch, block=block_ms
         )
-        return _entries_of(answer)
+        return entries_of(answer)
 
     async def _reclaim(self, client: redis.asyncio.Redis) -> None:
         """Take what consumers that are gone were given, and forget those that have nothing left."""
@@ -214,96 +236,138 @@ class AckStream:
         cursor: bytes = b"0-0"
         while True:
             cursor, entries, removed = await client.xautoclaim(
-                name, group, self._consumer, RECLAIM_AFTER_MS, cursor, count=BATCH_MAX
+                name, group, self._consumer, self._reclaim_after_ms, cursor, count=self._batch
             )
-            await self._take(client, entries)
-            if removed:
-                await self._lose(len(removed))
+            if removed:  # Redis tells it this once
+                self._lost.append(len(removed))
+            for _ in entries:
+                self._count(StreamResult.RECLAIMED)
+            await self._take_carefully(client, entries)
             if cursor == b"0-0":
                 break
+        await self._tell_losses()
         for consumer in await client.xinfo_consumers(name, group):
             is_ours = consumer["name"] == self._consumer.encode()
-            if not is_ours and not consumer["pending"] and consumer["idle"] > _FORGET_AFTER_MS:
+            is_long_idle = consumer["idle"] > _FORGET_AFTER * self._reclaim_after_ms
+            if not is_ours and not consumer["pending"] and is_long_idle:
                 await client.xgroup_delconsumer(name, group, consumer["name"])
+
+    async def _take_carefully(self, client: redis.asyncio.Redis, entries: Sequence[Entry]) -> None:
+        """Take entries that were given before: one of them may be what ended the process that was given it."""
+        if not entries:
+            return
+        name, group = self._stream.name, self._stream.group
+        pending: Any = await client.xpending_range(
+            name, group, min=entries[0][0], max=entries[-1][0], count=len(entries), consumername=self._consumer
+        )
+        given: dict[bytes, int] = {each["message_id"]: each["times_delivered"] for each in pending}
+        await self._take(client, [entry for entry in entries if given.get(entry[0], 0) < SUSPECT_FROM])
+        for entry in entries:
+            if given.get(entry[0], 0) >= TRIED_ALONE:
+                await self._set_aside_unread(client, entry)
+            elif given.get(entry[0], 0) >= SUSPECT_FROM:
+                await self._take_alone(client, entry)
+
+    async def _take_alone(self, client: redis.asyncio.Redis, entry: Entry) -> None:
+        """Take an entry that may end us, with a mark on it that outlives us."""
+        name, group = self._stream.name, self._stream.group
+        await client.xclaim(name, group, self._consumer, 0, [entry[0]], retrycount=TRIED_ALONE, justid=True)
+        try:
+            await self._take(client, [entry])
+        except SidecarError:  # it is the journal, and not the entry
+            await client.xclaim(name, group, self._consumer, 0, [entry[0]], retrycount=1, justid=True)
+            raise
+
+    async def _set_aside_unread(self, client: redis.asyncio.Redis, entry: Entry) -> None:
+        answer = client.pipeline(transaction=False)
+        self._reject(answer, *entry, "the sidecar ended while it read this entry alone")
+        self._lost.append(1)  # it may have been an ack
+        await self._tell_losses()
+        await self._acknowledge(answer, [entry[0]])
 
     async def _take(self, client: redis.asyncio.Redis, entries: Sequence[Entry]) -> None:
         """Make the entries durable, set aside what is no ack, and only then acknowledge them."""
         if not entries:
             return
         facts: list[AckSeen] = []
-        lost = 0
+        removed: set[bytes] = set()
         answer = client.pipeline(transaction=False)
         for entry_id, fields in entries:
             if not fields:  # it was removed after it had been given to us
-                lost += 1
+                removed.add(entry_id)
                 continue
             try:
                 facts.append(self.fact_of_entry(entry_id, fields))
             except SidecarError as error:
                 self._reject(answer, entry_id, fields, error.message)
-        appended = await asyncio.gather(*(self._journal.append(fact) for fact in facts))
+        if removed - self._removed:
+            self._lost.append(len(removed - self._removed))
+        self._removed |= removed
+        await self._append(facts)
+        await self._tell_losses()
+        await self._acknowledge(answer, [entry_id for entry_id, _ in entries])
+        self._removed -= removed
+        self._batch = min(BATCH_MAX, _SHRINK * self._batch)
+
+    async def _append(self, facts: Sequence[AckSeen]) -> None:
+        """Make the facts durable, in order. Waits for all of them, so that no more than a batch is ever on its way."""
+        appended = await asyncio.gather(*(self._journal.append(fact) for fact in facts), return_exceptions=True)
         for each in appended:
-            self._count(StreamResult.DUPLICATE if each.duplicate else StreamResult.ACCEPTED)
-        if lost:
-            await self._lose(lost)
-        answer.xack(self._stream.name, self._stream.group, *(entry_id for entry_id, _ in entries))
-        await answer.execute()
+            if isinstance(each, BaseException):
+                raise each
+        for each in appended:
+            is_known = not isinstance(each, BaseException) and each.duplicate
+            self._count(StreamResult.DUPLICATE if is_known else StreamResult.ACCEPTED)
+
+    async def _acknowledge(self, answer: Any, entry_ids: Sequence[bytes]) -> None:
+        answer.xack(self._stream.name, self._stream.group, *entry_ids)
+        *set_aside, acknowledged = await answer.execute(raise_on_error=False)
+        if isinstance(acknowledged, Exception):
+            raise acknowledged
+        for error in set_aside:
+            if isinstance(error, Exception):  # the others must not wait for it
+                self._tell("aside", f"entries that are no acks cannot be set aside: {what_to_do(error, self._stream)}")
 
     def fact_of_entry(self, entry_id: bytes, fields: Mapping[bytes, bytes]) -> AckSeen:
         """Return what an entry says. Raises `SidecarError` if it is no ack."""
-        if sum(len(key) + len(value) for key, value in fields.items()) > ENTRY_BYTES_MAX:
-            raise invalid(f"it is larger than {ENTRY_BYTES_MAX} bytes")
-        try:
-            words: dict[str, Any] = {key.decode(): value.decode() for key, value in fields.items()}
-            if "contexts" in words:
-                words["contexts"] = _list_of(words["contexts"])
-            ack = msgspec.convert(words, Ack)
-        except UNREADABLE as error:
-            raise invalid(why(error)) from error
-        return fact_of(ack, identity_key=self._identity_key, ack_id=f"stream:{entry_id.decode()}")
+        return fact_of_entry(entry_id, fields, identity_key=self._identity_key)
 
     def _reject(self, answer: Any, entry_id: bytes, fields: Mapping[bytes, bytes], reason: str) -> None:
         self._count(StreamResult.REJECTED)
         self._tell(StreamResult.REJECTED, f"an entry is no ack, and was set aside: {reason}")
-        kept = {key[:64]: value[:256] for key, value in list(fields.items())[:20]}
-        aside = {b"entry": entry_id, b"why": reason.encode(), **{b"field:" + key: value for key, value in kept.items()}}
-        answer.xadd(f"{self._stream.name}-rejected", aside, maxlen=REJECTED_MAX, approximate=True)
+        kept = aside(entry_id, fields, reason)
+        answer.xadd(f"{self._stream.name}-rejected", kept, maxlen=REJECTED_MAX, approximate=True)
 
-    async def _count_lost(self, client: redis.asyncio.Redis) -> None:
-        """Find what was added and is neither waiting nor was given to us; tell it once, and note it in the group."""
-        census = await self._census(client)
-        if census.waiting >= BATCH_MAX:  # there is more to read first
-            return
-        passed = census.added - census.waiting
-        if self._read_count is not None and passed != self._read_count:
+    async def _is_all(self, client: redis.asyncio.Redis) -> bool:
+        """Say whether all that was added is in the journal. What is in nobody's hands is lost, and told once."""
+        books = await census(client, self._stream, waiting_max=BATCH_MAX)
+        if books.waiting >= BATCH_MAX:  # there is more to read first
+            return False
+        if self._read_count is not None and books.passed != self._read_count:
             # Redis that has less than we were given has forgotten, and nobody knows what else
-            await self._lose(passed - self._read_count if passed > self._read_count else None)
-        self._read_count = passed
-        if census.read_count != passed:
-            await client.xgroup_setid(self._stream.name, self._stream.group, census.given_id, entries_read=passed)
+            self._lost.append(books.passed - self._read_count if books.passed > self._read_count else None)
+        self._read_count = books.passed
+        await self._tell_losses()
+        if books.read_count != books.passed:
+            await client.xgroup_setid(self._stream.name, self._stream.group, books.given_id, entries_read=books.passed)
+        if books.pending:
+            self._tell("others", f"another consumer holds {books.pending} entries; they are taken over when it is gone")
+        return not books.pending
 
-    async def _census(self, client: redis.asyncio.Redis) -> _Census:
-        name, group = self._stream.name, self._stream.group
-        async with client.pipeline(transaction=True) as ask:
-            ask.xinfo_stream(name)
-            ask.xinfo_groups(name)
-            stream, groups = await ask.execute()
-        ours = next((each for each in groups if each["name"] == group.encode()), None)
-        if ours is None:
-            message = "NOGROUP"
-            raise redis.exceptions.ResponseError(message)
-        given_id: bytes = ours["last-delivered-id"]
-        waiting = await client.xrange(name, b"(" + given_id, "+", count=BATCH_MAX)
-        later = [entry_id for entry_id, _ in waiting or () if isinstance(entry_id, bytes)]
-        added = stream["entries-added"] + sum(_is_after(entry_id, stream["last-generated-id"]) for entry_id in later)
-        return _Census(added=added, waiting=len(later), given_id=given_id, read_count=ours["entries-read"])
+    async def _tell_losses(self) -> None:
+        """Tell the journal that acks are gone; what it does not take is kept for the next time."""
+        while self._lost:
+            count = self._lost[0]
+            await self._journal.append(AcksLost(source=self.name, count=count))
+            del self._lost[0]
+            for _ in range(1 if count is None else min(count, BATCH_MAX)):
+                self._count(StreamResult.LOST)
+            self._tell(StreamResult.LOST, "entries were removed before they were read: trim the stream by age")
 
-    async def _lose(self, count: int | None) -> None:
-        """Tell the journal that acks are gone."""
-        await self._journal.append(AcksLost(source=self.name, count=count))
-        for _ in range(1 if count is None else min(count, BATCH_MAX)):
-            self._count(StreamResult.LOST)
-        self._tell(StreamResult.LOST, "entries were removed before they were read: trim the stream by age, not length")
+    def _tell_up(self) -> None:
+        if not self.is_up:
+            self.is_up = True
+            structlog.get_logger().info("ack_stream.up", stream=self._stream.name, reconnects=self.reconnect_count)
 
     def _tell(self, kind: str, message: str) -> None:
         held_back = self._throttle.passes(kind)
@@ -311,64 +375,8 @@ class AckStream:
             structlog.get_logger().warning("ack_stream.failed", kind=str(kind), message=message, held_back=held_back)
 
 
-async def _removed_count(client: redis.asyncio.Redis, name: str) -> int:
-    """Return how many entries the stream once had, and has no more; 0 where there is none."""
-    try:
-        stream = await client.xinfo_stream(name)
-    except redis.exceptions.ResponseError as error:
-        if "no such key" in str(error):
-            return 0
-        raise
-    removed: int = stream["entries-added"] - stream["length"]
-    return removed
-
-
-def _entries_of(answer: Any) -> list[Entry]:
-    """Return the entries of the one stream that was read. RESP3 has a mapping where RESP2 has pairs; `[]` is none."""
-    if not answer:
-        return []
-    lists = answer.values() if isinstance(answer, dict) else [entries for _, entries in answer]
-    flat: list[Entry] = []
-    for entries in lists:
-        nested = entries[0] if entries and isinstance(entries[0], list) else entries
-        flat.extend((entry_id, fields or {}) for entry_id, fields in nested)
-    return flat
-
-
-def _list_of(text: str) -> list[Any]:
-    if text.startswith("["):
-        return msgspec.json.decode(text, type=list[str])
-    return [word.strip() for word in text.split(",") if word.strip()]
-
-
-def _is_after(entry_id: bytes, other: bytes) -> bool:
-    """Say whether an entry was added after another: ids are MILLISECONDS-NUMBER."""
-    return [int(part) for part in entry_id.split(b"-")] > [int(part) for part in other.split(b"-")]
-
-
 def _end_if_cancelled() -> None:
     """Raise `CancelledError` where redis-py took one for the end of its own time, and went on."""
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError
-
-
-def _is_gone(error: redis.exceptions.ResponseError) -> bool:
-    """Say whether the stream or the group is not there any more."""
-    said = str(error)
-    return said.startswith(("NOGROUP", "UNBLOCKED")) or "no such key" in said
-
-
-def _what_to_do(error: Exception, stream: RedisStream) -> str:
-    where = f"acks.redis_stream {stream.url} {stream.name}"
-    if isinstance(error, redis.exceptions.AuthenticationError | redis.exceptions.AuthenticationWrongNumberOfArgsError):
-        return f"{where}: Redis wants another password; set SIDECAR_REDIS_PASSWORD"
-    if isinstance(error, redis.exceptions.BusyLoadingError):
-        return f"{where}: Redis is still loading its data; it is tried again"
-    if isinstance(error, redis.exceptions.ReadOnlyError):
-        return f"{where}: Redis is a read-only replica; name the primary"
-    if isinstance(error, redis.exceptions.ResponseError) and "WRONGTYPE" in str(error):
-        return f"{where}: this key is no stream; name another under `acks.redis_stream`, or delete it"
-    if isinstance(error, redis.exceptions.ResponseError):
-        return f"{where}: Redis refuses ({str(error).split(' ', 1)[0][:40]}); Redis 7 or later is needed"
-    return f"{where}: Redis does not answer; is it running, and can it be reached from here?"

@@ -1,7 +1,6 @@
 """`POST /acks`: the backend says how far the news of a payment got."""
 
 import enum
-import re
 
 import msgspec
 import structlog
@@ -11,12 +10,11 @@ from sidecar.core.observations import UNREADABLE, AckSeen
 from sidecar.http.body import read_body
 from sidecar.logs import Throttle
 from sidecar.ports import Count, ErrorCode, Journal, SidecarError
-from sidecar.probes.ack_facts import Ack, fact_of, invalid, why
+from sidecar.probes.ack_facts import Ack, checked_ack_id, fact_of, invalid, why
 from sidecar.tokens import bearer_token, is_same
 
 BODY_BYTES_MAX = 16 * 1024
 BODY_WITHIN_S = 3.0
-_IDEMPOTENCY_KEY = re.compile(r"[\x20-\x7e]{1,200}")
 
 
 class AckResult(enum.StrEnum):
@@ -95,6 +93,5 @@ class Acks:
             ack = _decode_ack(body)
         except UNREADABLE as error:
             raise invalid(why(error)) from error
-        if idempotency_key and not _IDEMPOTENCY_KEY.fullmatch(idempotency_key):
-            raise invalid("the Idempotency-Key is not of 1 to 200 printable ASCII characters")
-        return fact_of(ack, identity_key=self._identity_key, ack_id=idempotency_key or None)
+        ack_id = checked_ack_id(idempotency_key, "Idempotency-Key")
+        return fact_of(ack, identity_key=self._identity_key, ack_id=ack_id)

@@ -7,8 +7,8 @@ import aiohttp
 from tests.e2e.processes import SidecarProcess, until
 from tests.e2e.test_main_job import LAX
 from tests.harm.test_disk import pay, served
+from tests.shells.ack_reading import add
 from tests.shells.redis_server import RedisServer
-from tests.shells.test_ack_stream import add
 
 
 async def test_acks_from_the_stream_prove_push_and_the_streams_silence_is_a_blindness(tmp_path: Path) -> None:
@@ -23,11 +23,14 @@ async def test_acks_from_the_stream_prove_push_and_the_streams_silence_is_a_blin
                     assert (await pay(sidecar, session, f"pi_{number}"))[0] == 200
                     add(server, f"pi_{number}")
                 await until(lambda: served(sidecar, session, "push_with_safety_net"), "push is served")
+                await until(lambda: settled(sidecar, "pi_13"), "all are settled, so that one is left open alone")
                 server.kill()
                 assert (await pay(sidecar, session, "pi_while_away"))[0] == 200
                 await until(lambda: served(sidecar, session, "timer_polling"), "the flag rests")
                 assert (await sidecar.flag(session))["reason"] == "resting"
-                assert (await sidecar.status(session))["resting"] == "source_down"
+                status = await sidecar.status(session)
+                assert (status["resting"], status["silent_sources"]) == ("source_down", ["ack_stream"])
+                assert any(line.startswith("No answer from ack_stream for ") for line in status["warnings"])
                 server.start()
                 await until(lambda: served(sidecar, session, "push_with_safety_net"), "push comes back")
                 (line,) = [

@@ -1,6 +1,7 @@
 """A real redis-server of one's own, on loopback, on a free port."""
 
 import signal
+import socket
 import subprocess
 import time
 from contextlib import suppress
@@ -8,6 +9,8 @@ from pathlib import Path
 from typing import Self
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from tests.e2e.processes import free_port
 
@@ -34,22 +37,23 @@ class RedisServer:
         """End it, frozen or not."""
         self.kill()
 
-    def start(self) -> None:
-        """Start it, and wait until it answers."""
+    def start(self, *options: str) -> None:
+        """Start it, this once with other options too, and wait until it answers, be it that it is loading."""
         command = [str(BINARY), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder)]
-        command += ["--save", "", "--appendonly", "yes", "--appendfsync", "always", *self._options]
+        command += ["--save", "", "--appendonly", "yes", "--appendfsync", "always", *self._options, *options]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         for _ in range(500):
-            with suppress(redis.ConnectionError):
-                self.client().ping()
-                return
+            with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
+                connection.sendall(b"PING\r\n")
+                if connection.recv(100):
+                    return
             time.sleep(0.01)
         raise AssertionError("redis-server does not answer")
 
     def client(self) -> redis.Redis:
         """Return a client, as the backend has one."""
         password = self._options[self._options.index("--requirepass") + 1] if "--requirepass" in self._options else None
-        return redis.Redis(port=self.port, password=password)
+        return redis.Redis(port=self.port, password=password, retry=Retry(NoBackoff(), 0))
 
     def freeze(self) -> None:
         """Let it take connections and answer nothing."""

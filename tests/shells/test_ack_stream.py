@@ -1,91 +1,26 @@
 """Acks from a real Redis: nothing twice, nothing lost in silence, whatever happens to either side."""
 
-import asyncio
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
 
-from sidecar import clock
-from sidecar.config import RedisStream
 from sidecar.core.observations import AckSeen, AcksLost
 from sidecar.core.policy import Stage
 from sidecar.journal.memory import MemoryJournal
-from sidecar.ports import ErrorCode, SidecarError
-from sidecar.probes import ack_stream
-from sidecar.probes.ack_stream import AckStream, StreamResult
+from sidecar.probes.ack_stream import SUSPECT_FROM, TRIED_ALONE, StreamResult
 from tests.e2e.processes import until
+from tests.shells.ack_reading import GROUP, NAME, add, reading
 from tests.shells.redis_server import RedisServer
 
-NAME, GROUP = "broadcast-acks", "reverb-sidecar"
 
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[RedisServer]:
+@pytest.fixture(name="server")
+def a_server(tmp_path: Path) -> Iterator[RedisServer]:
     """Run a Redis of one's own."""
     with RedisServer(tmp_path) as running:
         yield running
-
-
-class Reading:
-    """A stream that is being read into a journal."""
-
-    def __init__(self, server: RedisServer, journal: MemoryJournal, **options: Any) -> None:
-        self.journal = journal
-        self.counts: Counter[str] = Counter()
-        place = RedisStream(url=server.url)
-        self.stream = AckStream(journal, place, self._count, **{"consumer": "one", **options})
-
-    def _count(self, result: str) -> None:
-        self.counts[result] += 1
-
-    async def facts(self, kind: type) -> list[Any]:
-        """Return what is in the journal of a kind."""
-        return [
-            each.observation for each in await self.journal.read(0, 1_000_000) if isinstance(each.observation, kind)
-        ]
-
-    async def payments(self) -> list[str]:
-        """Return the payments that acks were seen of, in order."""
-        return [fact.payment_intent for fact in await self.facts(AckSeen)]
-
-    async def all_seen(self, within_s: float = 10) -> None:
-        """Wait until all that is there by now is in the journal."""
-        async with asyncio.timeout(within_s):
-            await self.stream.seen_since(clock.monotonic_s())
-
-    async def is_silent(self) -> bool:
-        """Say whether the stream does not answer a liveness check."""
-        try:
-            await self.all_seen(0.5)
-        except TimeoutError:
-            return True
-        return False
-
-
-@asynccontextmanager
-async def reading(server: RedisServer, journal: MemoryJournal | None = None, **options: Any) -> AsyncIterator[Reading]:
-    """Read until the end of the block."""
-    it = Reading(server, journal or MemoryJournal(), **options)
-    task = asyncio.create_task(it.stream.run())
-    try:
-        yield it
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-
-
-def add(server: RedisServer, *payments: str, **fields: str) -> None:
-    """Add acks as the backend does."""
-    client = server.client()
-    for payment in payments:
-        entry: dict[Any, Any] = {"stage": "delivered", "payment_intent": payment, **fields}
-        client.xadd(NAME, entry)
 
 
 async def test_an_entry_is_an_ack_and_is_acknowledged_once_it_is_durable(server: RedisServer) -> None:
@@ -119,17 +54,13 @@ async def test_what_was_given_to_us_before_a_crash_comes_first_and_only_once(ser
     assert client.xpending(NAME, GROUP)["pending"] == 0
 
 
-async def test_what_a_consumer_that_is_gone_was_given_is_taken_over(
-    server: RedisServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_what_a_consumer_that_is_gone_was_given_is_taken_over(server: RedisServer) -> None:
     """After it was idle for long enough; and its name is forgotten when it has nothing left, not before."""
-    monkeypatch.setattr(ack_stream, "RECLAIM_AFTER_MS", 50)
-    monkeypatch.setattr(ack_stream, "_FORGET_AFTER_MS", 50)
     client = server.client()
     add(server, "pi_1", "pi_2", "pi_3")
     client.xgroup_create(NAME, GROUP, "0")
     client.xreadgroup(GROUP, "old-host", {NAME: ">"}, count=2)
-    async with reading(server) as it:
+    async with reading(server, reclaim_after_ms=1) as it:
 
         async def is_taken() -> bool:
             return set(await it.payments()) == {"pi_1", "pi_2", "pi_3"}
@@ -139,6 +70,20 @@ async def test_what_a_consumer_that_is_gone_was_given_is_taken_over(
 
         await until(is_taken, "the entries of the other")
         await until(is_forgotten, "the other is forgotten")
+        assert it.counts[StreamResult.RECLAIMED] == 2
+
+
+async def test_while_another_consumer_holds_entries_not_all_is_seen(server: RedisServer) -> None:
+    """A host that came back under another name must not take what its old self was given for misses."""
+    client = server.client()
+    add(server, "pi_1", "pi_2")
+    client.xgroup_create(NAME, GROUP, "0")
+    client.xreadgroup(GROUP, "old-host", {NAME: ">"}, count=1)
+    async with reading(server, reclaim_after_ms=1500) as it:
+        assert await it.is_silent()
+        assert await it.payments() == ["pi_2"]
+        await it.all_seen(20)
+        assert await it.payments() == ["pi_2", "pi_1"]
 
 
 POISON: dict[str, dict[Any, Any]] = {
@@ -186,6 +131,53 @@ async def test_an_ack_by_user_is_the_same_fact_when_its_entry_is_read_again(serv
         assert it.counts[StreamResult.DUPLICATE] == 1
 
 
+async def test_a_senders_own_ack_id_makes_two_entries_one_fact(server: RedisServer) -> None:
+    """A backend that adds an ack again, because it did not hear that it was taken, says the same `ack_id`."""
+    for ack_id in ("mail-1", "mail-1", "mail-2", "line\nbreak"):
+        server.client().xadd(NAME, {"stage": "delivered", "user_ref": "u1", "ack_id": ack_id})
+    async with reading(server) as it:
+        await it.all_seen()
+        assert [fact.ack_id for fact in await it.facts(AckSeen)] == ["mail-1", "mail-2"]
+        assert (it.counts[StreamResult.DUPLICATE], it.counts[StreamResult.REJECTED]) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("deliveries", "payments", "lost"),
+    [
+        (SUSPECT_FROM - 2, ["pi_1", "pi_2", "pi_3"], []),
+        (SUSPECT_FROM - 1, ["pi_1", "pi_3", "pi_2"], []),
+        (TRIED_ALONE - 2, ["pi_1", "pi_3", "pi_2"], []),
+        (TRIED_ALONE - 1, ["pi_1", "pi_3"], [1]),
+    ],
+)
+async def test_an_entry_that_ended_us_when_it_was_read_alone_is_set_aside(
+    server: RedisServer, deliveries: int, payments: list[str], lost: list[int]
+) -> None:
+    """Given often it is taken after the others, alone and marked; found with the mark it ended us, and is evidence lost."""
+    client = server.client()
+    add(server, "pi_1", "pi_2", "pi_3")
+    client.xgroup_create(NAME, GROUP, "0")
+    given: Any = client.xreadgroup(GROUP, "one", {NAME: ">"})
+    suspect = given[0][1][1][0]
+    client.xclaim(NAME, GROUP, "one", 0, [suspect], retrycount=deliveries, justid=True)
+    async with reading(server) as it:
+        await it.all_seen()
+        assert await it.payments() == payments
+        assert [fact.count for fact in await it.facts(AcksLost)] == lost
+    assert client.xpending(NAME, GROUP)["pending"] == 0
+    assert client.xlen(f"{NAME}-rejected") == len(lost)
+
+
+async def test_what_cannot_be_set_aside_does_not_hold_up_the_others(server: RedisServer) -> None:
+    """The place for it is a key of another type."""
+    server.client().set(f"{NAME}-rejected", "no stream")
+    server.client().xadd(NAME, {"stage": "flown"})
+    add(server, "pi_1")
+    async with reading(server) as it:
+        await it.all_seen()
+        assert (await it.payments(), it.stream.reconnect_count) == (["pi_1"], 0)
+
+
 async def test_entries_that_were_removed_before_they_were_read_are_told_once_and_counted(server: RedisServer) -> None:
     """Trimmed while waiting, and trimmed after they had been given to us: both are lost evidence."""
     client = server.client()
@@ -229,7 +221,7 @@ DELETIONS: dict[str, Callable[[redis.Redis], object]] = {
 async def test_a_group_or_stream_that_was_deleted_is_made_again_and_told(
     server: RedisServer, delete: Callable[[redis.Redis], object]
 ) -> None:
-    """Nobody knows what was in it: that is evidence lost, once. What comes afterwards is read."""
+    """Nobody knows what was in a stream that is gone: that is evidence lost, once. Without its group all comes again."""
     async with reading(server) as it:
         add(server, "pi_1")
         await it.all_seen()
@@ -237,103 +229,30 @@ async def test_a_group_or_stream_that_was_deleted_is_made_again_and_told(
         add(server, "pi_2")
         await it.all_seen()
         assert await it.payments() == ["pi_1", "pi_2"]
+        is_stream_gone = delete is not DELETIONS["the group"]
+        assert [fact.count for fact in await it.facts(AcksLost)] == [None] * is_stream_gone
+
+
+async def test_a_group_that_was_deleted_while_its_stream_was_trimmed_is_told(server: RedisServer) -> None:
+    """The last entry that we were given does not stand any more: what came after it may be gone too."""
+    async with reading(server) as it:
+        add(server, "pi_1")
+        await it.all_seen()
+        both = server.client().pipeline(transaction=True)
+        both.xadd(NAME, {"stage": "delivered", "payment_intent": "pi_2"})
+        both.xtrim(NAME, maxlen=0, approximate=False)
+        both.xgroup_destroy(NAME, GROUP)
+        both.execute()
+        await it.all_seen()
         assert [fact.count for fact in await it.facts(AcksLost)] == [None]
-
-
-async def test_a_redis_that_dies_and_comes_back_loses_and_doubles_nothing(server: RedisServer) -> None:
-    """While it is away the liveness check is not answered, so that nobody takes its silence for misses."""
-    async with reading(server) as it:
-        add(server, "pi_1")
-        await it.all_seen()
-        server.kill()
-        assert await it.is_silent()
-        server.start()
-        add(server, "pi_2")
-        await it.all_seen(20)
-        assert await it.payments() == ["pi_1", "pi_2"]
-        assert await it.facts(AcksLost) == []
-
-
-async def test_a_redis_that_is_frozen_is_noticed_and_read_again_when_it_goes_on(server: RedisServer) -> None:
-    """A connection that stands and says nothing: every call has an end."""
-    async with reading(server) as it:
-        await it.all_seen()
-        server.freeze()
-        assert await it.is_silent()
-
-        async def is_down() -> bool:
-            return not it.stream.is_up
-
-        await until(is_down, "the time is over")
-        server.thaw()
-        add(server, "pi_1")
-        await it.all_seen(20)
-        assert await it.payments() == ["pi_1"]
-
-
-async def test_connections_that_are_cut_again_and_again_lose_and_double_nothing(server: RedisServer) -> None:
-    """At any moment between being given an entry and acknowledging it."""
-    client = server.client()
-    async with reading(server) as it:
-        for number in range(40):
-            add(server, f"pi_{number}")
-            await asyncio.sleep(0.01 * (number % 3))
-            client.client_kill_filter(_type="normal", skipme=True)
-        await it.all_seen(20)
-        assert Counter(await it.payments()) == Counter(f"pi_{number}" for number in range(40))
-        assert await it.facts(AcksLost) == []
-    assert client.xpending(NAME, GROUP)["pending"] == 0
-
-
-async def test_what_the_journal_does_not_take_is_not_acknowledged_and_comes_again(server: RedisServer) -> None:
-    """The stream is the queue: it keeps what we could not."""
-
-    class Unwilling(MemoryJournal):
-        is_willing = False
-
-        async def append(self, observation: Any) -> Any:
-            if not self.is_willing:
-                raise SidecarError(ErrorCode.JOURNAL_UNAVAILABLE, "its disk is full")
-            return await super().append(observation)
-
-    journal = Unwilling()
-    add(server, "pi_1", "pi_2")
-    async with reading(server, journal) as it:
-        assert await it.is_silent()
-        assert server.client().xpending(NAME, GROUP)["pending"] == 2
-        journal.is_willing = True
-        await it.all_seen(20)
-        assert await it.payments() == ["pi_1", "pi_2"]
-    assert server.client().xpending(NAME, GROUP)["pending"] == 0
 
 
 async def test_a_backlog_is_read_in_batches_and_in_order(server: RedisServer) -> None:
     """However long we were away."""
     pipeline = server.client().pipeline(transaction=False)
-    for number in range(5_000):
+    for number in range(10_000):
         pipeline.xadd(NAME, {"stage": "delivered", "payment_intent": f"pi_{number}"})
     pipeline.execute()
     async with reading(server) as it:
         await it.all_seen(30)
-        assert await it.payments() == [f"pi_{number}" for number in range(5_000)]
-
-
-async def test_a_wrong_password_and_a_key_that_is_no_stream_are_told_in_words_and_mended(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """What to do is said, the password is not; and nothing has to be restarted."""
-    with RedisServer(tmp_path, "--requirepass", "hunter2hunter2") as server:
-        async with reading(server, password="wrong-wrong-wrong") as it:
-            assert await it.is_silent()
-        server.client().set(NAME, "no stream")
-        async with reading(server, password="hunter2hunter2") as it:
-            assert await it.is_silent()
-            server.client().delete(NAME)
-            add(server, "pi_1")
-            await it.all_seen(20)
-            assert await it.payments() == ["pi_1"]
-    said = capsys.readouterr().out
-    assert "set SIDECAR_REDIS_PASSWORD" in said
-    assert "this key is no stream" in said
-    assert "hunter2" not in said
-    assert "wrong-wrong" not in said
+        assert await it.payments() == [f"pi_{number}" for number in range(10_000)]

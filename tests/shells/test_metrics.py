@@ -6,10 +6,15 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 
+from sidecar.config import RedisStream
 from sidecar.metrics import TABLE
-from tests.shells.running import event, running
+from sidecar.probes.ack_stream import StreamResult
+from tests.shells.ack_reading import NAME, add
+from tests.shells.redis_server import RedisServer
+from tests.shells.running import CONFIG, event, running
 
 TOOLS = Path(__file__).parents[2] / ".tools"
 CONTRACT = {
@@ -48,6 +53,23 @@ async def test_every_metric_of_the_contract_is_there_from_the_first_scrape() -> 
     assert set(families) >= {f"reverb_sidecar_{row.name}" for row in TABLE if row.name != "coverage_ratio"}
     empty = [name for name, family in families.items() if not family.samples]
     assert empty == ["reverb_sidecar_coverage_ratio", "reverb_sidecar_ack_stream_up"], "of nothing there is no number"
+
+
+async def test_the_ack_stream_has_its_own_series_where_it_is_configured(tmp_path: Path) -> None:
+    """Whether it answers, what became of its entries, and what was lost; each result from the first scrape."""
+    with RedisServer(tmp_path) as server:
+        acks = msgspec.structs.replace(CONFIG.acks, redis_stream=RedisStream(url=server.url))
+        async with running(msgspec.structs.replace(CONFIG, acks=acks)) as sidecar:
+            await sidecar.metric_is("reverb_sidecar_ack_stream_up", 1)
+            for result in StreamResult:
+                assert await sidecar.metric(f'reverb_sidecar_ack_stream_entries_total{{result="{result}"}}') == 0
+            add(server, "pi_1")
+            await sidecar.metric_is('reverb_sidecar_ack_stream_entries_total{result="accepted"}', 1)
+            server.client().delete(NAME)
+            await sidecar.metric_is("reverb_sidecar_acks_lost_total", 1)
+            assert await sidecar.metric("reverb_sidecar_ack_stream_reconnects_total") == 0
+            server.kill()
+            await sidecar.metric_is("reverb_sidecar_ack_stream_up", 0)
 
 
 async def test_latency_has_a_bucket_at_every_objective() -> None:

@@ -1,0 +1,59 @@
+"""One entry of the ack stream: from the fields that Redis gave us to what was seen, or to why it is no ack."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from sidecar.core.observations import UNREADABLE, AckSeen
+from sidecar.probes.ack_facts import Ack, checked_ack_id, fact_of, invalid, why
+
+ENTRY_BYTES_MAX = 16 * 1024
+_ASIDE_FIELDS_MAX, _ASIDE_NAME_MAX, _ASIDE_VALUE_MAX = 20, 64, 256
+
+Entry = tuple[bytes, Mapping[bytes, bytes]]
+"""Its id and its fields; without fields it was removed after somebody had been given it."""
+
+
+def fact_of_entry(entry_id: bytes, fields: Mapping[bytes, bytes], *, identity_key: str | None) -> AckSeen:
+    """Return what an entry says. Raises `SidecarError` if it is no ack.
+
+    One that names no payment is told from others by the sender's `ack_id`; without one by its own id.
+    """
+    if sum(len(key) + len(value) for key, value in fields.items()) > ENTRY_BYTES_MAX:
+        raise invalid(f"it is larger than {ENTRY_BYTES_MAX} bytes")
+    try:
+        words: dict[str, Any] = {key.decode(): value.decode() for key, value in fields.items()}
+        ack_id = words.pop("ack_id", None)
+        if "contexts" in words:
+            words["contexts"] = _list_of(words["contexts"])
+        ack = msgspec.convert(words, Ack)
+    except UNREADABLE as error:
+        raise invalid(why(error)) from error
+    sent_id = checked_ack_id(ack_id, "ack_id")
+    return fact_of(ack, identity_key=identity_key, ack_id=sent_id or f"stream:{entry_id.decode()}")
+
+
+def aside(entry_id: bytes, fields: Mapping[bytes, bytes], reason: str) -> dict[bytes, bytes]:
+    """Return what is kept of an entry that is no ack, for a person to look at; of a bounded size."""
+    kept = list(fields.items())[:_ASIDE_FIELDS_MAX]
+    cut = {b"field:" + key[:_ASIDE_NAME_MAX]: value[:_ASIDE_VALUE_MAX] for key, value in kept}
+    return {b"entry": entry_id, b"why": reason.encode(), **cut}
+
+
+def entries_of(answer: Any) -> list[Entry]:
+    """Return the entries of the one stream that was read. RESP3 has a mapping where RESP2 has pairs; `[]` is none."""
+    if not answer:
+        return []
+    lists = answer.values() if isinstance(answer, dict) else [entries for _, entries in answer]
+    flat: list[Entry] = []
+    for entries in lists:
+        nested = entries[0] if entries and isinstance(entries[0], list) else entries
+        flat.extend((entry_id, fields or {}) for entry_id, fields in nested)
+    return flat
+
+
+def _list_of(text: str) -> list[Any]:
+    if text.startswith("["):
+        return msgspec.json.decode(text, type=list[str])
+    return [word.strip() for word in text.split(",") if word.strip()]

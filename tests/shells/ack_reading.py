@@ -1,0 +1,74 @@
+"""A stream that is being read from a real Redis into a real journal, and what a backend adds to it."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+from sidecar import clock
+from sidecar.config import RedisStream
+from sidecar.core.observations import AckSeen
+from sidecar.journal.memory import MemoryJournal
+from sidecar.ports import Journal
+from sidecar.probes.ack_stream import AckStream
+from tests.shells.redis_server import RedisServer
+
+NAME, GROUP = "broadcast-acks", "reverb-sidecar"
+
+
+class Reading:
+    """A stream that is being read into a journal."""
+
+    def __init__(self, server: RedisServer, journal: Journal, **options: Any) -> None:
+        self.journal = journal
+        self.counts: Counter[str] = Counter()
+        place = RedisStream(url=server.url)
+        self.stream = AckStream(journal, place, self._count, **{"consumer": "one", **options})
+
+    def _count(self, result: str) -> None:
+        self.counts[result] += 1
+
+    async def facts(self, kind: type) -> list[Any]:
+        """Return what is in the journal of a kind."""
+        return [
+            each.observation for each in await self.journal.read(0, 1_000_000) if isinstance(each.observation, kind)
+        ]
+
+    async def payments(self) -> list[str]:
+        """Return the payments that acks were seen of, in order."""
+        return [fact.payment_intent for fact in await self.facts(AckSeen)]
+
+    async def all_seen(self, within_s: float = 10) -> None:
+        """Wait until all that is there by now is in the journal."""
+        async with asyncio.timeout(within_s):
+            await self.stream.seen_since(clock.monotonic_s())
+
+    async def is_silent(self) -> bool:
+        """Say whether the stream does not answer a liveness check."""
+        try:
+            await self.all_seen(0.5)
+        except TimeoutError:
+            return True
+        return False
+
+
+@asynccontextmanager
+async def reading(server: RedisServer, journal: Journal | None = None, **options: Any) -> AsyncIterator[Reading]:
+    """Read until the end of the block."""
+    it = Reading(server, journal or MemoryJournal(), **options)
+    task = asyncio.create_task(it.stream.run())
+    try:
+        yield it
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+def add(server: RedisServer, *payments: str, **fields: str) -> None:
+    """Add acks as the backend does."""
+    client = server.client()
+    for payment in payments:
+        entry: dict[Any, Any] = {"stage": "delivered", "payment_intent": payment, **fields}
+        client.xadd(NAME, entry)
