@@ -1,0 +1,115 @@
+"""What Reverb says over a WebSocket, and what we say: one JSON text per message, as typed values.
+
+`data` is a JSON *string* in what Reverb makes itself and in broadcasts, and an object in client events: both are read.
+"""
+
+import msgspec
+
+
+class Established(msgspec.Struct, frozen=True, kw_only=True):
+    """`pusher:connection_established`: the socket has a name."""
+
+    socket_id: str
+    activity_timeout_s: int
+
+
+class Refused(msgspec.Struct, frozen=True, kw_only=True):
+    """`pusher:error`. It names no channel, so that only the order tells which subscription it is about."""
+
+    code: int
+    message: str
+
+
+class Subscribed(msgspec.Struct, frozen=True, kw_only=True):
+    """`pusher_internal:subscription_succeeded`."""
+
+    channel: str
+
+
+class Pinged(msgspec.Struct, frozen=True):
+    """`pusher:ping`: Reverb wants a `pusher:pong`."""
+
+
+class Ponged(msgspec.Struct, frozen=True):
+    """`pusher:pong`."""
+
+
+class Arrived(msgspec.Struct, frozen=True, kw_only=True):
+    """An event of an application, or one of the protocol's that we have no use for."""
+
+    event: str
+    channel: str
+    """Empty: it names none."""
+    data: str
+    """JSON text, or whatever the publisher sent."""
+
+
+class Unreadable(msgspec.Struct, frozen=True, kw_only=True):
+    """Not a message of this protocol: something other than Reverb answers here."""
+
+    why: str
+
+
+Message = Established | Refused | Subscribed | Pinged | Ponged | Arrived | Unreadable
+
+PING = '{"event":"pusher:ping","data":{}}'
+PONG = '{"event":"pusher:pong","data":{}}'
+
+
+class _Wire(msgspec.Struct, frozen=True):
+    event: str
+    data: msgspec.Raw = msgspec.Raw(b'""')
+    channel: str = ""
+
+
+class _Hello(msgspec.Struct, frozen=True):
+    socket_id: str
+    activity_timeout: int = 120
+
+
+class _Trouble(msgspec.Struct, frozen=True):
+    message: str = ""
+    code: int | None = None
+
+
+_decode = msgspec.json.Decoder(_Wire).decode
+
+
+def read(text: str | bytes) -> Message:
+    """Return what a frame says. Never raises: garbage is `Unreadable`."""
+    try:
+        wire = _decode(text)
+        match wire.event:
+            case "pusher:connection_established":
+                hello = msgspec.json.decode(_text(wire.data), type=_Hello)
+                return Established(socket_id=hello.socket_id, activity_timeout_s=hello.activity_timeout)
+            case "pusher:error":
+                trouble = msgspec.json.decode(_text(wire.data), type=_Trouble)
+                return Refused(code=trouble.code or 0, message=trouble.message)
+            case "pusher_internal:subscription_succeeded":
+                return Subscribed(channel=wire.channel)
+            case "pusher:ping":
+                return Pinged()
+            case "pusher:pong":
+                return Ponged()
+            case event:
+                return Arrived(event=event, channel=wire.channel, data=_text(wire.data))
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        return Unreadable(why=type(error).__name__)
+
+
+def subscribe(channel: str, auth: str, channel_data: str = "") -> str:
+    """Return the message that asks to join a private channel."""
+    data = {"auth": auth, "channel": channel} | ({"channel_data": channel_data} if channel_data else {})
+    return msgspec.json.encode({"event": "pusher:subscribe", "data": data}).decode()
+
+
+def unsubscribe(channel: str) -> str:
+    """Return the message that leaves a channel; Reverb does not answer it."""
+    return msgspec.json.encode({"event": "pusher:unsubscribe", "data": {"channel": channel}}).decode()
+
+
+def _text(data: msgspec.Raw) -> str:
+    """Return the JSON text that `data` holds, be it a string or the value itself."""
+    raw = bytes(data)
+    return msgspec.json.decode(raw, type=str) if raw.startswith(b'"') else raw.decode()

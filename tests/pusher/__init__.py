@@ -1,0 +1,1 @@
+"""The Pusher protocol, by recorded traffic and by literal times: no socket, no clock."""
