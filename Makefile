@@ -17,7 +17,7 @@ help: ## Say what there is to make
 run: $(VENV)/.run ## Set up, and start the sidecar in a small world of sample payments
 	@$(BIN)/sidecar demo $(DEMO)
 
-test: check .tools/promtool .tools/redis-server .tools/libfaketime.so.1 .tools/cc ## Set up, check the code, and run every test
+test: check .tools/promtool .tools/redis-server .tools/libfaketime.so.1 .tools/cc .tools/chromium tests/browser/node_modules ## Set up, check the code, and run every test
 	@$(BIN)/pytest -n 2
 
 check: $(VENV)/.dev ## Format, lint, types, import contracts
@@ -42,7 +42,7 @@ lock: ## Renew the locked requirements (needs uv)
 	done
 
 clean: ## Remove what was set up
-	rm -rf $(VENV) .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .tools tests/browser/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/bin/pip:
 	@if [ -z "$(PYTHON)" ]; then tools/install-system-packages python3 python3-venv; fi
@@ -71,6 +71,15 @@ $(VENV)/.dev: $(VENV)/bin/pip requirements/dev.txt pyproject.toml
 .tools/cc:
 	@mkdir -p .tools; command -v cc >/dev/null || tools/install-system-packages gcc libc6-dev; \
 	ln -sf "$$(command -v cc)" $@
+
+.tools/chromium:
+	@mkdir -p .tools; command -v chromium >/dev/null || tools/install-system-packages chromium; \
+	ln -sf "$$(command -v chromium)" $@
+
+tests/browser/node_modules: tests/browser/package-lock.json
+	@command -v npm >/dev/null || tools/install-system-packages nodejs npm
+	@npm ci --prefix tests/browser --no-audit --no-fund --silent
+	@touch $@
 
 .tools/libfaketime.so.1:
 	@tools/fetch-faketime .tools

@@ -1,0 +1,148 @@
+"""The real pusher-js and Laravel Echo, in Node and in Chromium, cannot tell the stand-in from Reverb."""
+
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+import aiohttp
+import msgspec
+import pytest
+
+from sidecar import clock
+from sidecar.demo.booking_app import BookingApp
+from sidecar.demo.reverb import Reverb
+from sidecar.pusher.signing import App, signed_target
+from tests.browser import Told, in_chromium, in_node
+from tests.captures import APP_ID, KEY, SECRET
+
+APP = App(app_id=APP_ID, key=KEY, secret=SECRET)
+LIVE = "private-live-refresh.7"
+EVENT = "App\\Events\\LiveRefreshContextsUpdated"
+Client = Callable[..., AbstractAsyncContextManager[Told]]
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        return int(held.getsockname()[1])
+
+
+class World:
+    """A Reverb, an app, and a client that joins the channel of user 7."""
+
+    def __init__(self, told: Told, reverb: Reverb, app: BookingApp, port: int) -> None:
+        self.told, self.reverb, self.app, self.port = told, reverb, app, port
+
+    async def broadcast(self) -> None:
+        """Let Laravel broadcast."""
+        body = msgspec.json.encode({"name": EVENT, "data": '{"contexts":["bookings"]}', "channel": LIVE})
+        target = signed_target(APP, "POST", f"/apps/{APP_ID}/events", body, timestamp_s=clock.wall_ms() // 1000)
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(f"http://127.0.0.1:{self.port}{target}", data=body) as response,
+        ):
+            assert (response.status, await response.text()) == (200, "{}")
+
+
+@asynccontextmanager
+async def world(
+    client: Client, prepare: Callable[[Reverb, BookingApp], None] = lambda _r, _a: None
+) -> AsyncIterator[World]:
+    """Start everything, with what is wrong already wrong."""
+    page = free_port()
+    reverb, app = Reverb(APP), BookingApp(APP, origins=(f"http://127.0.0.1:{page}",), users={"user-7": "7"})
+    prepare(reverb, app)
+    port, app_port = await reverb.start(), await app.start()
+    options: dict[str, Any] = {
+        "key": KEY,
+        "wsHost": "127.0.0.1",
+        "wsPort": port,
+        "authEndpoint": f"http://127.0.0.1:{app_port}/broadcasting/auth",
+        "bearerToken": "user-7",
+    }
+    extra = {"port": page} if client is in_chromium else {}
+    async with client({"options": options, "channel": "live-refresh.7"}, **extra) as told:
+        try:
+            yield World(told, reverb, app, port)
+        finally:
+            await reverb.stop()
+            await app.stop()
+
+
+clients = pytest.mark.parametrize("client", [in_node, in_chromium], ids=["node", "chromium"])
+
+
+@clients
+async def test_they_connect_authorise_subscribe_and_receive(client: Client) -> None:
+    """And the app saw the request that the recordings show: a form, `*/*`, no cookie."""
+    async with world(client) as it:
+        await it.told.until("subscribed")
+        await it.broadcast()
+        await it.told.until("event", {"contexts": ["bookings"]})
+        method, _, headers, body = next(each for each in it.app.requests if each[0] == "POST")
+        assert (method, headers["Accept"], headers["Content-Type"].partition(";")[0]) == (
+            "POST",
+            "*/*",
+            "application/x-www-form-urlencoded",
+        )
+        assert body.startswith("socket_id=")
+        assert "Cookie" not in headers
+
+
+@clients
+async def test_a_403_is_told_to_the_channel(client: Client) -> None:
+    """As in the recording: an AuthError with the status."""
+
+    def refuse(_: Reverb, app: BookingApp) -> None:
+        app.faults.refuses = frozenset({"7"})
+
+    async with world(client, refuse) as it:
+        await it.told.until("refused", {"type": "AuthError", "status": 403})
+
+
+@clients
+async def test_a_wrong_secret_is_silent_in_the_channel(client: Client) -> None:
+    """The endpoint says 200, Reverb says 4009, and Echo's channel says nothing at all: as in the recording."""
+
+    def missign(_: Reverb, app: BookingApp) -> None:
+        app.faults.signs_as = App(app_id=APP_ID, key=KEY, secret="another")
+
+    async with world(client, missign) as it:
+        await it.told.until("error", {"code": 4009, "message": "Connection is unauthorized"})
+        assert {what for what, _ in it.told.everything} == {"state", "error"}
+
+
+@clients
+async def test_an_unknown_key_ends_it(client: Client) -> None:
+    """4001: pusher-js does not try again."""
+
+    def forget(reverb: Reverb, _: BookingApp) -> None:
+        reverb.sockets._app = App(app_id=APP_ID, key="another", secret=SECRET)
+
+    async with world(client, forget) as it:
+        await it.told.until("error", {"code": 4001, "message": "Application does not exist"})
+        await it.told.until("state", "disconnected")
+
+
+@clients
+async def test_a_cut_connection_is_made_again_and_the_channel_joined_again(client: Client) -> None:
+    """With one more request to the auth endpoint for every private channel."""
+    async with world(client) as it:
+        seen = await it.told.until("subscribed")
+        it.reverb.sockets.drop_all()
+        seen = await it.told.until("state", "connecting", after=seen)
+        await it.told.until("subscribed", after=seen)
+        await it.broadcast()
+        await it.told.until("event", after=seen)
+        assert sum(each[0] == "POST" for each in it.app.requests) == 2
+
+
+async def test_without_the_headers_a_browser_blocks_the_answer() -> None:
+    """Only a browser asks for CORS: a status of 0, though the app answered 200."""
+
+    def forbid(_: Reverb, app: BookingApp) -> None:
+        app.faults.has_cors = False
+
+    async with world(in_chromium, forbid) as it:
+        await it.told.until("refused", {"type": "AuthError", "status": 0})
