@@ -28,6 +28,9 @@ from sidecar.core.conclusions import (
     PolicyChanged,
     RestBegan,
     RestEnded,
+    ShelterBegan,
+    ShelterEnded,
+    StrangerLetIn,
 )
 from sidecar.core.observations import Act, Record
 from sidecar.core.policy import PPM
@@ -179,7 +182,7 @@ def log_conclusions(record: Record, conclusions: list[Conclusion]) -> None:
         log.log(logging.WARNING if is_bad else logging.INFO, event, seq=record.seq, at_ms=record.at_ms, **fields)
 
 
-def _line(conclusion: Conclusion) -> tuple[str, dict[str, Any]]:  # noqa: C901 - one row per conclusion
+def _line(conclusion: Conclusion) -> tuple[str, dict[str, Any]]:  # noqa: C901, PLR0912 - one row per conclusion
     match conclusion:
         case PaymentSettled():
             return "payment.settled", {
@@ -221,6 +224,14 @@ def _line(conclusion: Conclusion) -> tuple[str, dict[str, Any]]:  # noqa: C901 -
             return "rest.began", {"reason": str(conclusion.reason)}
         case RestEnded():
             return "rest.ended", {}
+        case ShelterBegan():
+            return "shelter.began", {"until_ms": conclusion.until_ms}
+        case ShelterEnded():
+            return "shelter.ended", {}
+        case StrangerLetIn():
+            return "stranger.let_in", {
+                "hint": "the probe user was let into a channel that is not its own: look at routes/channels.php",
+            }
         case ClimbIgnored():
             return "climb.ignored", {"to_rung": conclusion.to_rung}
         case PolicyChanged():

@@ -13,10 +13,18 @@ import msgspec
 
 from sidecar.core.observations import Checkpoint
 from sidecar.core.state import FOLD_VERSION, State, decode, encode
+from sidecar.core.streams import STREAMS
 
 EVERY_MS = 24 * 3_600_000
 
-_UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+
+def _with_all_streams(content: dict[str, Any]) -> dict[str, Any]:
+    """Version 3 judges Reverb too: its streams begin with nothing, in their place."""
+    kept = content["streams"]
+    return {**content, "streams": {row.name: kept.get(row.name, {}) for row in STREAMS}}
+
+
+_UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {2: _with_all_streams}
 """Fold version → what makes of its state, as JSON, that of the next version; where it is missing, defaults suffice."""
 
 

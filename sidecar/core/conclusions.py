@@ -61,6 +61,21 @@ class RestEnded(msgspec.Struct, frozen=True, kw_only=True):
     """We can see again."""
 
 
+class ShelterBegan(msgspec.Struct, frozen=True, kw_only=True):
+    """The flag answers timers for a while, because Reverb hiccups; the rung is kept."""
+
+    until_ms: int
+    """When push resumes if no probe fails before, in Unix milliseconds."""
+
+
+class ShelterEnded(msgspec.Struct, frozen=True, kw_only=True):
+    """Push is served again."""
+
+
+class StrangerLetIn(msgspec.Struct, frozen=True, kw_only=True):
+    """The probe user was let into a channel that is not its own: anybody may listen to anybody's payments."""
+
+
 class FlagMoved(msgspec.Struct, frozen=True, kw_only=True):
     """The flag went to another rung."""
 
@@ -97,6 +112,9 @@ Conclusion = (
     | EpochBegan
     | RestBegan
     | RestEnded
+    | ShelterBegan
+    | ShelterEnded
+    | StrangerLetIn
     | FlagMoved
     | ClimbIgnored
     | PolicyChanged

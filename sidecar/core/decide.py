@@ -1,13 +1,15 @@
 """What should be done now? A pure question about the state; the answer becomes an observation like any other."""
 
 import enum
+from typing import assert_never
 
 import msgspec
 
-from sidecar.core import evidence
+from sidecar.core import evidence, shelters
 from sidecar.core.gates import first_closed, gates
 from sidecar.core.observations import Climbed, Decision, EpochRenewed, FallCause, Fell, GateReading
 from sidecar.core.policy import Policy
+from sidecar.core.shelters import Answer
 from sidecar.core.state import State
 from sidecar.core.streams import STREAMS, Stream, StreamRow, bank_of
 
@@ -28,7 +30,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
     action: Action
     reason: str
-    """`no_policy`, `blind`, `alarm`, `renew`, `top`, `proven`, or the name of the first gate that does not hold."""
+    """`no_policy`, `blind`, `alarm`, `naming`, `shelter`, `renew`, `top`, `proven`, or the name of the first gate that
+    does not hold."""
     decision: Decision | None = None
     """What to append to the journal; None: nothing."""
 
@@ -42,7 +45,7 @@ def decide(state: State, replica: str) -> Verdict:
         return _fall(state, replica, FallCause.BLIND, "blind for over 24 hours")
     latched = [row.name for row in STREAMS if state.streams[row.name].is_latched]
     if latched and flag.rung > 0:
-        return _fall(state, replica, FallCause.ALARM, f"alarm of {', '.join(latched)}")
+        return _answered(state, policy, replica, f"alarm of {', '.join(latched)}")
     renewed = _renewed(state, policy, replica) if flag.rung == 0 and not latched else None
     if renewed is not None:
         return Verdict(action=Action.RENEW, reason="renew", decision=renewed)
@@ -62,6 +65,21 @@ def decide(state: State, replica: str) -> Verdict:
         gates=readings,
     )
     return Verdict(action=Action.CLIMB, reason="proven", decision=climb)
+
+
+def _answered(state: State, policy: Policy, replica: str, alarm: str) -> Verdict:
+    """Answer an alarm on a push rung."""
+    match shelters.answer(state, policy):
+        case Answer.FALL:
+            return _fall(state, replica, FallCause.ALARM, alarm)
+        case Answer.TOO_MANY:
+            return _fall(state, replica, FallCause.SHELTER, f"the third shelter in 24 hours: {alarm}")
+        case Answer.TOO_LONG:
+            return _fall(state, replica, FallCause.SHELTER, f"a shelter of over 30 minutes: {alarm}")
+        case Answer.NONE | Answer.WAIT | Answer.SHELTER as waiting:
+            return Verdict(action=Action.STAY, reason="shelter" if waiting is Answer.SHELTER else "naming")
+        case never:
+            assert_never(never)
 
 
 def _fall(state: State, replica: str, cause: FallCause, detail: str) -> Verdict:

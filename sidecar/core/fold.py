@@ -6,7 +6,7 @@ copying it would cost more than folding; nothing else is touched, and only the r
 
 from typing import assert_never
 
-from sidecar.core import journeys, ladder, sight, streams
+from sidecar.core import journeys, ladder, payers, probing, shelters, sight, streams
 from sidecar.core.conclusions import (
     AlarmEnded,
     AlarmRaised,
@@ -19,6 +19,7 @@ from sidecar.core.observations import (
     AckSeen,
     AcksLost,
     Approved,
+    ChannelAuthProbed,
     Checkpoint,
     Climbed,
     ClockJumped,
@@ -27,13 +28,18 @@ from sidecar.core.observations import (
     Fell,
     Heartbeat,
     Held,
+    ObserverChanged,
     PaymentIgnored,
     PaymentSucceeded,
     PolicyAdopted,
     Record,
     Resumed,
     RolledBack,
+    RoundTripEnded,
     Started,
+    StrangerProbed,
+    UserAuthSeen,
+    WatchChanged,
 )
 from sidecar.core.policy import Policy
 from sidecar.core.state import State, Unmeasured
@@ -51,6 +57,7 @@ def fold(state: State, record: Record) -> list[Conclusion]:
     alarmed = _alarmed(state)
     _let_time_pass(state, policy, record, out, is_seeing=state.sight.rest is None and not alarmed)
     _apply(state, policy, record, out)
+    shelters.settle(state, state.policy or policy, out)
     _tell_changes(state, alarmed, out)
     return out
 
@@ -66,6 +73,8 @@ def next_deadline(state: State) -> int | None:
     times = [state.agenda[0][0]] if state.agenda else []
     if state.awaiting:  # they wait for a heartbeat and nothing else
         times.append(state.now_ms)
+    shelter_ms = shelters.next_ms(state, policy)
+    times.extend([shelter_ms] if shelter_ms is not None and shelter_ms > state.now_ms else [])
     times.extend(at_ms for at_ms in (flag.cooldown_until_ms, state.sight.recover_until_ms) if at_ms > state.now_ms)
     to_soak_ms = policy.ladder[flag.rung].soak_ms - flag.soaked_ms
     is_soaking = state.sight.rest is None and not _alarmed(state)
@@ -95,6 +104,7 @@ def _let_time_pass(state: State, policy: Policy, record: Record, out: list[Concl
         journeys.blinded(state, Unmeasured.STOPPED if is_start else Unmeasured.CUT_OFF, out)
         sight.lose(state, policy, elapsed_ms)
     journeys.due(state, policy, out)
+    payers.due(state, policy)
     if state.coverage.forget(state.now_ms):
         state.flag.guard_version += 1
     was_seen = is_seeing and not isinstance(record.observation, Started | ClockJumped)
@@ -133,12 +143,16 @@ def _apply(state: State, policy: Policy, record: Record, out: list[Conclusion]) 
         case ClockJumped() as fact:
             journeys.blinded(state, Unmeasured.CLOCK_JUMPED, out)
             sight.lose(state, policy, abs(fact.by_ms))
+        case ChannelAuthProbed() | RoundTripEnded() | StrangerProbed() | ObserverChanged() | WatchChanged() as fact:
+            probing.take(state, policy, fact, out)
+        case UserAuthSeen() as fact:
+            payers.answered(state, fact)
         case PolicyAdopted() as fact:
             _adopt(state, fact, out)
         case Checkpoint():
             state.checkpointed_ms = state.now_ms
         case Started():
-            pass
+            probing.restarted(state)
         case _:
             assert_never(record.observation)
 
@@ -149,6 +163,8 @@ def _adopt(state: State, fact: PolicyAdopted, out: list[Conclusion]) -> None:
     state.policies.append(fact.policy_hash)
     state.flag.version += 1
     state.flag.guard_version += 1
+    if policy.reverb is not None and (before is None or before.reverb is None):
+        probing.begun(state)
     if before is not None:
         ladder.change_ladder(state, before, policy, out)
         _rebank(state, before, policy)

@@ -12,7 +12,8 @@ import msgspec
 from sidecar.core import evidence
 from sidecar.core.policy import PPM, Mode, Policy, Rung, Stage
 from sidecar.core.state import RestReason, State
-from sidecar.core.streams import PAYMENTS, STREAMS, Stream, StreamRow, alpha_of, bank_of
+from sidecar.core.streams import PAYMENTS, REACH, STREAMS, Stream, StreamRow, alpha_of, bank_of
+from sidecar.core.walks import StrangerVerdict
 
 
 class Gate(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,12 +77,16 @@ def _rest(state: State, policy: Policy, _: Rung) -> Gate:
         case None:
             pass
         case RestReason.RECOVERING:
-            needs = "to see without a gap for a while after a blindness"
-            expected_ms = max(state.now_ms, state.sight.recover_until_ms)
+            needs = _recovery(state, policy)
+            expected_ms = max(state.now_ms, state.sight.recover_until_ms) if policy.reverb is None else None
         case RestReason.COVERAGE:
             needs = f"at least {_percent(policy.coverage_floor_ppm)} of the payments to be judgeable"
         case RestReason.SOURCE_DOWN:
             needs = f"an answer from {', '.join(state.sight.unseen)}"
+        case RestReason.CUT_OFF:
+            needs = "Reverb, the auth endpoint or the reference target to be reached from here"
+        case RestReason.PROBES_SILENT:
+            needs = "a probe of Reverb to end"
         case RestReason.UNWIRED:
             needs = f"a first ack of stage `{policy.stage}`"
         case RestReason.UNMEASURED:
@@ -95,6 +100,29 @@ def _rest(state: State, policy: Policy, _: Rung) -> Gate:
         holds=reason is None,
         needs=needs,
         expected_ms=expected_ms,
+    )
+
+
+def _recovery(state: State, policy: Policy) -> str:
+    sight = state.sight
+    if policy.reverb is None or not (sight.round_trips_needed or sight.walks_needed):
+        return "to see without a gap for a while after a blindness"
+    return (
+        f"{sight.round_trips_needed} clean round trips and {sight.walks_needed} clean walks in a row after a blindness"
+    )
+
+
+def _stranger(state: State, policy: Policy, _: Rung) -> Gate | None:
+    if policy.reverb is None:
+        return None
+    verdict = state.probing.stranger
+    is_let_in = verdict is StrangerVerdict.LET_IN
+    return Gate(
+        name="stranger",
+        value=verdict or "not asked yet",
+        target="refused",
+        holds=not is_let_in,
+        needs="the channel's callback in routes/channels.php to refuse whom it is not for" if is_let_in else "",
     )
 
 
@@ -230,8 +258,10 @@ def _evidence(row: StreamRow) -> Callable[[State, Policy, Rung], Gate | None]:
 
 
 def _unwired(state: State, policy: Policy, row: StreamRow) -> str:
-    if row.name != PAYMENTS:
+    if row.name == REACH:
         return f"reports of {row.outcome}: nothing sends them yet"
+    if row.name != PAYMENTS:
+        return f"a first report of {row.outcome}: none has ever come"
     if state.wired_ms is None:
         return f"a first ack of stage `{policy.stage}`: none has ever come"
     return "a first payment that can be judged"
@@ -274,6 +304,7 @@ def _approval(state: State, _: Policy, rung: Rung) -> Gate | None:
 GATES = (
     _Row(name="alarm", read=_alarm),
     _Row(name="rest", read=_rest),
+    _Row(name="stranger", read=_stranger),
     _Row(name="hold", read=_hold),
     _Row(name="cooldown", read=_cooldown),
     _Row(name="soak", read=_soak),

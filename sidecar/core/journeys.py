@@ -7,10 +7,10 @@ settle that user's oldest open payment. What must happen later stands in the age
 
 import heapq
 
-from sidecar.core import ladder
+from sidecar.core import ladder, payers
 from sidecar.core.conclusions import Conclusions, FilterContradicted, PaymentLeftOut
 from sidecar.core.judging import ask_the_timers, deadline_ms_of, judge_payment, leave_unmeasured, name_outcome
-from sidecar.core.observations import AckSeen, AcksLost, IgnoreReason, PaymentIgnored, PaymentSucceeded
+from sidecar.core.observations import USER_CHANNEL, AckSeen, AcksLost, IgnoreReason, PaymentIgnored, PaymentSucceeded
 from sidecar.core.policy import Policy, Stage
 from sidecar.core.state import Journey, State, Unmeasured
 from sidecar.core.streams import PAYMENTS
@@ -37,6 +37,8 @@ def payment_succeeded(state: State, policy: Policy, fact: PaymentSucceeded, out:
     journey.arrived_ms = state.now_ms
     journey.user_ref = fact.user_ref
     journey.stripe_wait_s = max(0, (fact.signed_s or fact.created_s) - fact.created_s)
+    if fact.user_ref is not None:
+        payers.paid(state, fact.user_ref)
     _plan(state, state.now_ms + policy.on_time_within_ms, "judge", journey)
     _plan(state, state.now_ms + policy.missed_after_ms, "close", journey)
     if fact.signed_s is None:
@@ -67,6 +69,8 @@ def ack_seen(state: State, policy: Policy, fact: AckSeen, out: Conclusions) -> N
     if fact.contexts and not any(context in policy.contexts for context in fact.contexts):
         return
     state.first_ack_ms.setdefault(fact.stage, state.now_ms)
+    if fact.stage == policy.stage and fact.source != USER_CHANNEL:
+        state.probing.tells_of_all = True
     if fact.payment_intent is not None:
         _ack_by_name(state, policy, fact, fact.payment_intent, out)
     elif fact.stage == policy.stage and not state.is_exact:

@@ -36,6 +36,7 @@ def judge_payment(state: State, policy: Policy, journey: Journey, out: Conclusio
         is_good=verdict,
         at_ms=state.now_ms,
         can_end=state.flag.rung == 0,
+        is_sheltered=state.flag.shelter is not None,
     )
     if verdict or decided_ms_of(policy, journey) is not None:
         name_outcome(state, policy, journey, out)
@@ -48,6 +49,8 @@ def _verdict(state: State, policy: Policy, journey: Journey) -> bool | Unmeasure
     """
     if _is_before_wiring(state, policy, journey):
         return Unmeasured.NOT_WIRED
+    if _was_unwatched(state, policy, journey):
+        return Unmeasured.NOT_WATCHED
     deadline_ms = deadline_ms_of(policy, journey)
     acked = {stage for stage, at_ms in journey.acks.items() if at_ms < deadline_ms}
     skips = {reason for reason, at_ms in journey.skips.items() if at_ms < deadline_ms}
@@ -61,6 +64,8 @@ def _verdict(state: State, policy: Policy, journey: Journey) -> bool | Unmeasure
         return False
     if journey.user_ref is None:
         return Unmeasured.NO_USER
+    if not state.probing.tells_of_all and not _was_user_watched(state, journey):
+        return Unmeasured.NOT_WATCHED
     if journey.broadcasts > 1:
         return Unmeasured.AMBIGUOUS
     return journey.inferred_ms is not None and journey.inferred_ms < deadline_ms
@@ -69,6 +74,19 @@ def _verdict(state: State, policy: Policy, journey: Journey) -> bool | Unmeasure
 def _is_before_wiring(state: State, policy: Policy, journey: Journey) -> bool:
     """Ask by the deadline and not by the arrival: then its own ack may come first, and the order changes nothing."""
     return state.wired_ms is None or state.wired_ms >= deadline_ms_of(policy, journey)
+
+
+def _was_unwatched(state: State, policy: Policy, journey: Journey) -> bool:
+    """Say whether it came before our sockets had a fate: good or bad, for what is left out must not depend on it."""
+    if policy.reverb is None or not policy.reverb.is_observing or policy.stage is not Stage.DELIVERED:
+        return False
+    watched_ms = state.probing.watched_ms
+    return watched_ms is None or watched_ms > (journey.arrived_ms or 0)
+
+
+def _was_user_watched(state: State, journey: Journey) -> bool:
+    since_ms = state.probing.watched_users.get(journey.user_ref or "")
+    return since_ms is not None and since_ms <= (journey.arrived_ms or 0)
 
 
 def deadline_ms_of(policy: Policy, journey: Journey) -> int:
@@ -90,7 +108,7 @@ def name_outcome(state: State, policy: Policy, journey: Journey, out: Conclusion
     else:
         journey.outcome = Outcome.LATE if decided_ms is not None else Outcome.MISSED
     if decided_ms is not None and journey.arrived_ms is not None:
-        _observe(state.tally.latency, policy, max(0, decided_ms - journey.arrived_ms))
+        count_latency(state.tally.latency, policy, max(0, decided_ms - journey.arrived_ms))
     _settled(state, journey, None, out)
 
 
@@ -151,8 +169,8 @@ def latency_edges_ms(policy: Policy) -> list[int]:
     return sorted({*_EDGES_MS, policy.on_time_within_ms, policy.missed_after_ms})
 
 
-def _observe(latency: Latency, policy: Policy, latency_ms: int) -> None:
-    """Count one latency; the buckets begin anew when a change of objective moves their edges.
+def count_latency(latency: Latency, policy: Policy, latency_ms: int) -> None:
+    """Count one latency in a histogram; the buckets begin anew when a change of objective moves their edges.
 
     Milliseconds are cut off, not rounded, so "below the edge" is the same as "on time" (and as `le`) at an objective.
     """

@@ -9,6 +9,7 @@ import enum
 import msgspec
 
 from sidecar.core.policy import Policy, Stage
+from sidecar.core.walks import RoundTripOutcome, Step, StrangerVerdict, UserAuth, WalkOutcome
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What decoding raises for what was not expected: no JSON, or of another shape; not UTF-8; nested too deep."""
@@ -89,11 +90,15 @@ class PaymentIgnored(_Fact, frozen=True, kw_only=True):
     reason: IgnoreReason
 
 
+OBSERVER, USER_CHANNEL = "observer", "user_channel"
+"""Sources of acks of our own: sockets on a channel that tells of every payment, and on the channels of some users."""
+
+
 class AckSeen(_Fact, frozen=True, kw_only=True):
     """Evidence of how far the news of a payment got."""
 
     source: str
-    """Who says so: `backend`."""
+    """Who says so: `backend`, `observer` (our own sockets, all that were subscribed), `user_channel`."""
     stage: Stage
     payment_intent: str | None = None
     """None: the ack does not name its payment and is matched by user and context."""
@@ -113,6 +118,74 @@ class AcksLost(_Fact, frozen=True, kw_only=True):
     source: str
     count: int | None
     """At least one; None: nobody knows how many."""
+
+
+class ChannelAuthProbed(_Fact, frozen=True, kw_only=True):
+    """The probe user walked a browser's way to its private channel."""
+
+    replica: str
+    outcome: WalkOutcome
+    step: Step
+    """Where it ended; of `ok`, the last."""
+    number: int | None = None
+    """The HTTP status or the code of the `pusher:error`, where there was one."""
+    took_ms: int
+    is_cut_off: bool = False
+    """Reverb, the auth endpoint and the reference target could not be reached: it says nothing about push."""
+
+
+class StrangerProbed(_Fact, frozen=True, kw_only=True):
+    """The probe user asked for a channel that is not its own."""
+
+    replica: str
+    verdict: StrangerVerdict
+    outcome: WalkOutcome
+    number: int | None = None
+
+
+class RoundTripEnded(_Fact, frozen=True, kw_only=True):
+    """A canary went through Reverb's HTTP API, and came back over our sockets or did not."""
+
+    replica: str
+    outcome: RoundTripOutcome
+    took_ms: int
+    """Until the last socket received it, or until it was given up."""
+    number: int | None = None
+    """The HTTP status of Reverb's API, where it is not 200."""
+    received: int = 0
+    """Sockets that received it in time."""
+    subscribed: int = 0
+    """Sockets that were subscribed when it was sent."""
+    is_cut_off: bool = False
+    """Reverb, the auth endpoint and the reference target could not be reached: it says nothing about push."""
+
+
+class ObserverChanged(_Fact, frozen=True, kw_only=True):
+    """One of our sockets was subscribed, or is not any more."""
+
+    replica: str
+    observer: int
+    """Which of them, from 0."""
+    is_up: bool
+    outcome: WalkOutcome
+    """Why it is down; `ok` when it is up."""
+    number: int | None = None
+
+
+class WatchChanged(_Fact, frozen=True, kw_only=True):
+    """A user's own channel is watched, or is not any more."""
+
+    replica: str
+    user_ref: str
+    is_on: bool
+
+
+class UserAuthSeen(_Fact, frozen=True, kw_only=True):
+    """The backend answered somebody's request for a channel."""
+
+    result: UserAuth
+    user_ref: str | None = None
+    """Whose vote it is; None: nobody's, because the channel is not that user's own, or names none."""
 
 
 class PolicyAdopted(_Fact, frozen=True, kw_only=True):
@@ -177,6 +250,8 @@ class FallCause(enum.StrEnum):
 
     ALARM = "alarm"
     BLIND = "blind"
+    SHELTER = "shelter"
+    """A shelter that lasted too long, or one too many."""
     ROLLBACK = "rollback"
 
 
@@ -233,6 +308,12 @@ Observation = (
     | PaymentIgnored
     | AckSeen
     | AcksLost
+    | ChannelAuthProbed
+    | StrangerProbed
+    | RoundTripEnded
+    | ObserverChanged
+    | WatchChanged
+    | UserAuthSeen
     | PolicyAdopted
     | Held
     | Resumed

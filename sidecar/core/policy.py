@@ -72,6 +72,15 @@ class Rung(msgspec.Struct, frozen=True, kw_only=True):
     """A person must approve the climb onto this rung."""
 
 
+class ReverbPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """What the fold may know of the probes."""
+
+    round_trip_every_ms: int
+    auth_every_ms: int
+    is_observing: bool
+    """Sockets of ours wait for the broadcasts: before they do, a payment without one says nothing."""
+
+
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that the fold may know of the configuration. Field names follow `config/sidecar.yaml`."""
 
@@ -103,9 +112,15 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     cooldown_ms: int
     """How long a first fall keeps the flag on the bottom rung; doubles with every further fall."""
     resume_after_ms: int
-    """After a blindness longer than a lease: timers until we have seen without a gap for this long."""
+    """After a blindness longer than a lease: timers until we have seen without a gap for this long.
+
+    Where Reverb is probed, clean probes are asked for instead (`core.sight`)."""
     dry_run: bool
     ladder: tuple[Rung, ...]
+    shelter_ms: int = 600_000
+    """After an alarm that Reverb's own trouble explains: push resumes after so long without a failed probe."""
+    reverb: ReverbPolicy | None = None
+    """None: nothing is probed."""
 
     @property
     def meaning(self) -> tuple[object, ...]:

@@ -19,6 +19,8 @@ class Reason(enum.StrEnum):
     NO_TARGETING_KEY = "no_targeting_key"
     """The rung is for a share of the users, and the question does not say who asks."""
     ALARM = "alarm"
+    SHELTERED = "sheltered"
+    """Reverb hiccups: timers for a while, and the rung is kept."""
     RESTING = "resting"
     DRY_RUN = "dry_run"
     STARTING = "starting"
@@ -43,6 +45,8 @@ def served(state: State, bucket_ppm: int | None) -> Served:
         return _timers(Reason.STARTING)
     if policy.dry_run:
         return _timers(Reason.DRY_RUN)
+    if flag.shelter is not None:
+        return _timers(Reason.SHELTERED)
     if any(stream.is_latched for stream in state.streams.values()):
         return _timers(Reason.ALARM)
     if state.sight.rest is not None:

@@ -12,8 +12,9 @@ from sidecar.core.coverage import Coverage
 from sidecar.core.observations import IgnoreReason, SkipReason
 from sidecar.core.policy import Policy, Rung, Stage
 from sidecar.core.streams import STREAMS, Stream
+from sidecar.core.walks import RoundTripOutcome, StrangerVerdict, UserAuth, WalkOutcome
 
-FOLD_VERSION = 2
+FOLD_VERSION = 3
 """Goes up whenever the same journal would give another state."""
 
 
@@ -47,6 +48,9 @@ class Unmeasured(enum.StrEnum):
     """Not delivered at all, but listed from Stripe's API later."""
     AMBIGUOUS = "ambiguous"
     """Several broadcasts without a payment's name in one window."""
+    NOT_WATCHED = "not_watched"
+    """It came before a socket of ours had been subscribed, or refused, since the sidecar started; or no socket watches
+    its user's channel, and nothing else would have told."""
     NO_USER = "no_user"
     """Broadcasts do not name payments, and this payment does not name its user."""
 
@@ -62,6 +66,10 @@ class RestReason(enum.StrEnum):
     """Too few payments can be judged."""
     UNMEASURED = "unmeasured"
     """Several payments in a row could not be judged, through our own fault."""
+    CUT_OFF = "cut_off"
+    """Neither Reverb nor the auth endpoint nor the reference target can be reached: the network is ours to blame."""
+    PROBES_SILENT = "probes_silent"
+    """No probe has ended for far longer than they take: nobody watches Reverb."""
     UNWIRED = "unwired"
     """A push rung is held, and no ack of the deciding stage has ever come: push would be served unmeasured."""
 
@@ -125,6 +133,15 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True):
     epoch: int
 
 
+class Shelter(msgspec.Struct, kw_only=True):
+    """Timers for a while, with the rung kept, because Reverb hiccups."""
+
+    began_ms: int
+    """When the alarm was raised that it answers."""
+    until_ms: int
+    """When push resumes, if no probe fails before."""
+
+
 class Flag(msgspec.Struct, kw_only=True):
     """Where the flag stands on the ladder."""
 
@@ -144,6 +161,9 @@ class Flag(msgspec.Struct, kw_only=True):
     """Since when the number of strikes stands; a week without a fall takes one away."""
     hold: Hold | None = None
     approval: Approval | None = None
+    shelter: Shelter | None = None
+    shelters_ms: list[int] = []
+    """When the shelters of the last 24 hours began, oldest first; a fall forgets them."""
 
 
 class Sight(msgspec.Struct, kw_only=True):
@@ -162,6 +182,54 @@ class Sight(msgspec.Struct, kw_only=True):
     """When a heartbeat last said that all our own sources had answered."""
     unseen: tuple[str, ...] = ()
     """The sources that had not answered by the last heartbeat."""
+    is_long: bool = False
+    """The blindness that is being recovered from was longer than a lease."""
+    round_trips_needed: int = 0
+    """Clean round trips in a row that the flag still rests for."""
+    walks_needed: int = 0
+    """Clean walks of the probe user in a row that the flag still rests for."""
+    is_cut_off: bool = False
+    reached_ms: int = 0
+    """When a probe last ended that was not cut off."""
+
+
+class Payer(msgspec.Struct, kw_only=True, gc=False):
+    """What the backend said of one user's channel auth, and whether the user paid."""
+
+    seen_ms: int
+    """When anything was last learned."""
+    ok_ms: int | None = None
+    refused_ms: int | None = None
+    paid_ms: int | None = None
+    """The payment whose vote is not cast yet; None: there is none."""
+    voted_ms: int | None = None
+
+
+class Probing(msgspec.Struct, kw_only=True):
+    """What the probes said last."""
+
+    observers: dict[str, bool] = {}
+    """`replica/number` of every socket that has been subscribed or refused since the last start → whether it is up."""
+    watched_ms: int | None = None
+    """Since when the fate of our sockets tells that of push; None: none has been subscribed or refused yet."""
+    down_since_ms: int | None = None
+    """Since when all sockets have been down; None: one is up, or none was ever."""
+    down_until_ms: int = 0
+    """When the last time ended that all were down."""
+    failed_round_trips_ms: list[int] = []
+    """When the last round trips failed, oldest first; at most eight."""
+    round_trip_ms: int = 0
+    """When the last round trip ended."""
+    walk_ms: int = 0
+    """When the last walk ended."""
+    walk: WalkOutcome | None = None
+    """How the last walk ended."""
+    stranger: StrangerVerdict | None = None
+    """The last word on strangers that is not `unknown`."""
+    watched_users: dict[str, int] = {}
+    """Users whose own channel is watched, and since when."""
+    tells_of_all: bool = False
+    """An ack of the deciding stage has come from something that tells of every user, not of those that are watched."""
 
 
 class Move(msgspec.Struct, frozen=True, kw_only=True):
@@ -208,6 +276,15 @@ class Tally(msgspec.Struct, kw_only=True):
     """Moves of the flag, by `from_mode/to_mode/cause`."""
     stale_climbs: int = 0
     latency: Latency = msgspec.field(default_factory=Latency)
+    walks: dict[WalkOutcome, int] = {}
+    round_trips: dict[RoundTripOutcome, int] = {}
+    round_trip: Latency = msgspec.field(default_factory=Latency)
+    """Of clean round trips."""
+    strangers: dict[StrangerVerdict, int] = {}
+    user_auths: dict[UserAuth, int] = {}
+    dropped_payers: int = 0
+    """Users that were forgotten before their hour was over, because there were too many."""
+    shelters: int = 0
 
 
 class State(msgspec.Struct, kw_only=True):
@@ -240,6 +317,11 @@ class State(msgspec.Struct, kw_only=True):
     moves: list[Move] = []
     """The last moves of the flag, oldest first; at most `MOVES_MAX`. All of them are in the journal."""
     sight: Sight = msgspec.field(default_factory=Sight)
+    probing: Probing = msgspec.field(default_factory=Probing)
+    payers: dict[str, Payer] = {}
+    """By user reference; forgotten when nothing was learned of them for over an hour."""
+    payer_agenda: list[tuple[int, str, str]] = []
+    """A heap of (due_ms, `vote` or `forget`, user reference)."""
     tally: Tally = msgspec.field(default_factory=Tally)
     checkpointed_ms: int = 0
     """When the last checkpoint was appended; before the first, when the first policy was adopted."""

@@ -20,6 +20,8 @@ class StreamRow(msgspec.Struct, frozen=True, kw_only=True):
     outcome: str
     """What one outcome is, in words that fit after "needs 300 more"."""
     p0_ppm: Callable[[Policy], int]
+    once_in: Callable[[Policy], int]
+    """While the reliability is at least p0: at most one false alarm in so many outcomes."""
     needed_for: Callable[[Policy], frozenset[Mode]]
     """The modes that may be climbed to only with this stream's proof."""
 
@@ -28,31 +30,61 @@ _PUSH = frozenset({Mode.PUSH_WITH_SAFETY_NET, Mode.PUSH_ONLY})
 _PUSH_ONLY = frozenset({Mode.PUSH_ONLY})
 _NONE: frozenset[Mode] = frozenset()
 
-PAYMENTS = "payments"
+PAYMENTS, ROUND_TRIPS, CHANNEL_AUTH, USER_AUTH, REACH = "payments", "round_trips", "channel_auth", "user_auth", "reach"
+_YEAR_MS = 365 * 24 * 3_600_000
+
+
+def _payments_per_alarm(policy: Policy) -> int:
+    return policy.false_alarm_once_in
+
+
+def _round_trips_per_year(policy: Policy) -> int:
+    return _YEAR_MS // policy.reverb.round_trip_every_ms if policy.reverb else policy.false_alarm_once_in
+
+
+def _walks_per_year(policy: Policy) -> int:
+    return _YEAR_MS // policy.reverb.auth_every_ms if policy.reverb else policy.false_alarm_once_in
+
 
 STREAMS = (
     StreamRow(
         name=PAYMENTS,
         outcome="clean payments",
         p0_ppm=lambda policy: policy.reliability_ppm,
+        once_in=_payments_per_alarm,
         needed_for=lambda _: _PUSH,
     ),
     StreamRow(
-        name="user_auth",
+        name=ROUND_TRIPS,
+        outcome="clean round trips",
+        p0_ppm=lambda _: 999_000,
+        once_in=_round_trips_per_year,
+        needed_for=lambda policy: _PUSH if policy.reverb else _NONE,
+    ),
+    StreamRow(
+        name=CHANNEL_AUTH,
+        outcome="clean walks of the probe user",
+        p0_ppm=lambda _: 995_000,
+        once_in=_walks_per_year,
+        needed_for=lambda policy: _PUSH if policy.reverb else _NONE,
+    ),
+    StreamRow(
+        name=USER_AUTH,
         outcome="payers whose channel auth succeeded",
         p0_ppm=lambda _: 990_000,
+        once_in=_payments_per_alarm,
         needed_for=lambda _: _PUSH_ONLY,
     ),
     StreamRow(
-        name="reach",
+        name=REACH,
         outcome="payers' browsers that push reached",
         p0_ppm=lambda policy: policy.reach_ppm,
+        once_in=_payments_per_alarm,
         needed_for=lambda policy: _NONE if policy.reach_not_required else _PUSH_ONLY,
     ),
 )
-"""The streams, in the order in which people read them. `user_auth` and `reach` have no source in this version, so that
-the ladder ends below `push_only`, and their gates say so: without them every payer could get 403 while payments read
-100 %."""
+"""The streams, in the order in which people read them. `reach` has no source in this version, so that the ladder ends
+below `push_only`, and its gate says so: without it every payer could get 403 while payments read 100 %."""
 
 
 class Stream(msgspec.Struct, kw_only=True):
@@ -74,6 +106,10 @@ class Stream(msgspec.Struct, kw_only=True):
     recent: int = 0
     is_latched: bool = False
     """An alarm was raised and is not over."""
+    alarmed_ms: int = 0
+    """When the last alarm was raised; 0: never."""
+    first_bad_ms: int = 0
+    """When the first failure came since the alarm CUSUMs were last at rest; 0: they are."""
     last_ms: int = 0
     """When the last outcome was judged; 0: never."""
 
@@ -84,13 +120,16 @@ def bank_of(row: StreamRow, policy: Policy) -> alarms.Bank:
     mildest_ppm = policy.unacceptable_reliability_ppm
     if mildest_ppm >= p0_ppm:  # the user's word is for payments; a stream with a lower target takes twice its failures
         mildest_ppm = max(1, 2 * p0_ppm - PPM)
-    return alarms.bank(p0_ppm, mildest_ppm, policy.false_alarm_once_in)
+    return alarms.bank(p0_ppm, mildest_ppm, row.once_in(policy))
 
 
-def judge(stream: Stream, bank: alarms.Bank, *, is_good: bool, at_ms: int, can_end: bool) -> None:
+def judge(
+    stream: Stream, bank: alarms.Bank, *, is_good: bool, at_ms: int, can_end: bool, is_sheltered: bool = False
+) -> None:
     """Count one outcome, which may raise the alarm or end it.
 
-    `can_end` is false where the alarm has not yet made the flag fall: an alarm that ended first would be lost.
+    `can_end` is false where the alarm has not yet made the flag fall: an alarm that ended first would be lost. What is
+    sheltered counts in the evidence, and not in the CUSUMs.
     """
     stream.last_ms = at_ms
     if is_good:
@@ -104,14 +143,32 @@ def judge(stream: Stream, bank: alarms.Bank, *, is_good: bool, at_ms: int, can_e
             stream.good += 1
         else:
             stream.bad += 1
+    if not is_sheltered:
+        _alarm(stream, bank, is_good=is_good, at_ms=at_ms, can_end=can_end)
+
+
+def _alarm(stream: Stream, bank: alarms.Bank, *, is_good: bool, at_ms: int, can_end: bool) -> None:
     stream.recent = bank.recent.next(stream.recent, is_good=is_good)
+    if not is_good and not any(_levels(stream, bank)):
+        stream.first_bad_ms = at_ms
     stream.levels = [
         cusum.next(level, is_good=is_good) for cusum, level in zip(bank.alarms, _levels(stream, bank), strict=True)
     ]
+    if not any(stream.levels):
+        stream.first_bad_ms = 0
     if any(level >= cusum.threshold for cusum, level in zip(bank.alarms, stream.levels, strict=True)):
+        if not stream.is_latched:
+            stream.alarmed_ms = at_ms
         stream.is_latched = True
     elif can_end and is_calm(stream, bank):
         stream.is_latched = False
+
+
+def forgive(stream: Stream, bank: alarms.Bank) -> None:
+    """End an alarm with its shelter: the CUSUMs that alarmed restart at rest."""
+    levels = zip(bank.alarms, _levels(stream, bank), strict=True)
+    stream.levels = [0 if level >= cusum.threshold else level for cusum, level in levels]
+    stream.is_latched = False
 
 
 def is_calm(stream: Stream, bank: alarms.Bank) -> bool:

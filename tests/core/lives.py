@@ -6,10 +6,24 @@ from hypothesis import strategies as st
 from sidecar.core.decide import decide
 from sidecar.core.gates import gates
 from sidecar.core.journeys import GIVE_UP_AFTER_MS
-from sidecar.core.observations import Climbed, Decision, Fell, IgnoreReason, Observation, PolicyAdopted, SkipReason
+from sidecar.core.observations import (
+    ChannelAuthProbed,
+    Climbed,
+    Decision,
+    Fell,
+    IgnoreReason,
+    Observation,
+    ObserverChanged,
+    PolicyAdopted,
+    RoundTripEnded,
+    SkipReason,
+    UserAuthSeen,
+)
 from sidecar.core.policy import Mode, Policy, Rung, Stage
 from sidecar.core.serving import served
-from tests.core.world import DAY, POLICY, SECOND, World
+from sidecar.core.walks import RoundTripOutcome, UserAuth, WalkOutcome
+from sidecar.core.walks import Step as WalkStep
+from tests.core.world import DAY, POLICY, REVERB, SECOND, World
 
 T, S, P = Mode.TIMER_POLLING, Mode.PUSH_WITH_SAFETY_NET, Mode.PUSH_ONLY
 
@@ -41,6 +55,7 @@ POLICIES: tuple[Policy, ...] = (
         _QUICK, ladder=(_QUICK.ladder[0], *_QUICK.ladder[3:]), unacceptable_reliability_ppm=790_000
     ),
     msgspec.structs.replace(_QUICK, stage=Stage.DISPATCHED, dry_run=True),
+    msgspec.structs.replace(_QUICK, reverb=REVERB, shelter_ms=20 * SECOND),
 )
 _LONGEST_MS = max(policy.missed_after_ms for policy in POLICIES) + GIVE_UP_AFTER_MS
 
@@ -61,6 +76,10 @@ _small = st.one_of(
     st.tuples(st.just("broadcast"), st.sampled_from(("u1", "u2"))),
     st.tuples(st.just("ignore"), _payment, st.sampled_from(IgnoreReason)),
     st.tuples(st.sampled_from(("start", "jump", "hold", "resume", "roll back", "reset"))),
+    st.tuples(st.just("round trips"), st.integers(1, 6), st.booleans(), st.booleans()),
+    st.tuples(st.just("walks"), st.integers(1, 3), st.booleans()),
+    st.tuples(st.just("socket"), st.integers(0, 2), st.booleans()),
+    st.tuples(st.just("auth"), st.sampled_from((None, "u1", "u2")), st.booleans()),
     st.tuples(st.just("approve"), st.integers(1, 4), st.integers(1, 3)),
     st.tuples(st.just("adopt"), st.integers(0, len(POLICIES) - 1)),
 )
@@ -101,7 +120,9 @@ class Life(World):
         self._check_memory()
 
     def _check_answers(self) -> None:
-        if any(stream.is_latched for stream in self.state.streams.values()) or self.state.sight.is_fall_due:
+        flag, is_latched = self.state.flag, any(stream.is_latched for stream in self.state.streams.values())
+        assert flag.shelter is None or (flag.rung > 0 and is_latched), "a shelter answers an alarm on a push rung"
+        if is_latched or self.state.sight.is_fall_due or self.state.sight.is_cut_off:
             assert {served(self.state, bucket).mode for bucket in (None, 0, 999_999)} == {T}
 
     def _check_memory(self) -> None:
@@ -172,12 +193,32 @@ class Life(World):
                 self.broadcast(user)
             case ["ignore", int(number), IgnoreReason() as why]:
                 self.ignore(f"pi_own_{number}", why)
+            case ["round trips" | "walks" | "socket" | "auth", *_]:
+                self._probe(step)
             case ["approve", int(rung), int(epoch)]:
                 self.approve(rung, epoch)
             case ["adopt", int(number)]:
                 self.adopt(POLICIES[number])
             case [str(act)]:
                 self._act(act)
+
+    def _probe(self, step: Step) -> None:
+        match step:
+            case ["round trips", int(count), bool(is_ok), bool(is_cut_off)]:
+                for _ in range(count):
+                    outcome = RoundTripOutcome.OK if is_ok else RoundTripOutcome.LOST
+                    is_blind = is_cut_off and not is_ok
+                    self.see(RoundTripEnded(replica="a", outcome=outcome, took_ms=9, is_cut_off=is_blind))
+                    self._tick()
+            case ["walks", int(count), bool(is_ok)]:
+                for _ in range(count):
+                    walk = WalkOutcome.OK if is_ok else WalkOutcome.REFUSED_403
+                    self.see(ChannelAuthProbed(replica="a", outcome=walk, step=WalkStep.AUTHORISE, took_ms=9))
+            case ["socket", int(observer), bool(is_up)]:
+                self.see(ObserverChanged(replica="a", observer=observer, is_up=is_up, outcome=WalkOutcome.OK))
+            case ["auth", user, bool(is_ok)]:
+                assert user is None or isinstance(user, str)
+                self.see(UserAuthSeen(result=UserAuth.OK if is_ok else UserAuth.GUEST, user_ref=user))
 
     def _rise(self, count: int) -> None:
         self.resume()

@@ -7,7 +7,7 @@ from sidecar.core.conclusions import FlagMoved, PolicyChanged
 from sidecar.core.policy import PPM, Mode, Policy, Rung, Stage
 from sidecar.core.serving import Reason, served
 from sidecar.core.streams import STREAMS, bank_of
-from tests.core.world import HOUR, LAX, MINUTE, POLICY, SECOND, World, on
+from tests.core.world import HOUR, LAX, MINUTE, POLICY, REVERB, SECOND, World, on
 
 T, S, P = Mode.TIMER_POLLING, Mode.PUSH_WITH_SAFETY_NET, Mode.PUSH_ONLY
 TENTH, HALF, ALL = PPM // 10, PPM // 2, PPM
@@ -30,6 +30,8 @@ CHANGES = [
     ("lease_ms",                    20 * SECOND,                False,     False),
     ("cooldown_ms",                 2 * HOUR,                   False,     False),
     ("resume_after_ms",             1 * MINUTE,                 False,     False),
+    ("shelter_ms",                  5 * MINUTE,                 False,     False),
+    ("reverb",                      REVERB,                     False,     False),
     ("dry_run",                     True,                       False,     False),
     ("ladder",                      LAX.ladder[:3],             False,     False),
     ("environment",                 "staging",                  False,     False),

@@ -31,7 +31,7 @@ from sidecar.core.observations import (
     Started,
     identity,
 )
-from sidecar.core.policy import Mode, Policy, Rung, Stage, policy_hash
+from sidecar.core.policy import Mode, Policy, ReverbPolicy, Rung, Stage, policy_hash
 from sidecar.core.serving import bucket_of, served
 from sidecar.core.state import State
 
@@ -73,6 +73,9 @@ LAX = msgspec.structs.replace(
     POLICY, reliability_ppm=900_000, unacceptable_reliability_ppm=800_000, false_promotion_risk_ppm=50_000
 )
 """Proven by a few dozen payments; for tests that are about something else than numbers."""
+
+
+REVERB = ReverbPolicy(round_trip_every_ms=5 * SECOND, auth_every_ms=60 * SECOND, is_observing=True)
 
 
 class World:
@@ -160,9 +163,11 @@ class World:
         """Let an ack arrive now that names its payment."""
         self.see(AckSeen(source="backend", stage=stage, payment_intent=name, reason=reason))
 
-    def broadcast(self, user: str = "u1", contexts: tuple[str, ...] = ("bookings",)) -> None:
+    def broadcast(
+        self, user: str = "u1", contexts: tuple[str, ...] = ("bookings",), *, source: str = "backend"
+    ) -> None:
         """Let an ack arrive now that names only a user."""
-        self.see(AckSeen(source="backend", stage=Stage.DELIVERED, user_ref=user, contexts=contexts))
+        self.see(AckSeen(source=source, stage=Stage.DELIVERED, user_ref=user, contexts=contexts))
 
     def wire(self) -> None:
         """Let the first ack ever of the deciding stage come."""

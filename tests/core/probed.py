@@ -1,0 +1,126 @@
+"""A world whose Reverb is probed: round trips every 5 s, a walk every minute, and sockets that wait for broadcasts."""
+
+import copy
+import functools
+
+import msgspec
+
+from sidecar.core.fold import next_deadline
+from sidecar.core.observations import (
+    ChannelAuthProbed,
+    ObserverChanged,
+    RoundTripEnded,
+    StrangerProbed,
+    UserAuthSeen,
+    WatchChanged,
+)
+from sidecar.core.policy import Policy
+from sidecar.core.walks import RoundTripOutcome, Step, StrangerVerdict, UserAuth, WalkOutcome
+from tests.core.world import LAX, MINUTE, REVERB, SECOND, World
+
+PROBED_GATES = {
+    "stranger",
+    "recent_round_trips",
+    "recent_channel_auth",
+    "evidence_round_trips",
+    "evidence_channel_auth",
+}
+"""Gates that are only there where Reverb is probed."""
+
+PROBED = msgspec.structs.replace(LAX, reverb=REVERB)
+
+
+class ProbedWorld(World):
+    """A living sidecar beside a Reverb that works, until it is said not to."""
+
+    def __init__(self, policy: Policy = PROBED) -> None:
+        self.round_trip = RoundTripOutcome.OK
+        self.walk = WalkOutcome.OK
+        self.is_cut_off = False
+        self._probed_ms = self._walked_ms = 0
+        super().__init__(policy)
+        self.observe(is_up=True)
+
+    def wait(self, span_ms: int) -> None:
+        """Let time pass: heartbeats and probes at their paces."""
+        end_ms = self.now_ms + span_ms
+        while self.now_ms < end_ms:
+            due_ms = min(self._probed_ms + REVERB.round_trip_every_ms, self._walked_ms + REVERB.auth_every_ms)
+            deadline_ms = min(next_deadline(self.state) or end_ms, max(due_ms, self.now_ms + 1))
+            self.now_ms = min(end_ms, self.now_ms + 5 * SECOND, max(deadline_ms, self.now_ms + 1))
+            if self.now_ms >= self._probed_ms + REVERB.round_trip_every_ms:
+                self.probe()
+            if self.now_ms >= self._walked_ms + REVERB.auth_every_ms:
+                self.take_a_walk()
+            self.beat()
+
+    def probe(self) -> None:
+        """Let a round trip end now."""
+        self._probed_ms = self.now_ms
+        is_lost = self.round_trip is not RoundTripOutcome.OK
+        self.see(
+            RoundTripEnded(
+                replica="a",
+                outcome=self.round_trip,
+                took_ms=2000 if is_lost else 12,
+                is_cut_off=self.is_cut_off and is_lost,
+            )
+        )
+
+    def take_a_walk(self) -> None:
+        """Let a walk end now."""
+        self._walked_ms = self.now_ms
+        is_failed = self.walk is not WalkOutcome.OK
+        step = Step.AUTHORISE if is_failed else Step.SUBSCRIBE
+        self.see(
+            ChannelAuthProbed(
+                replica="a", outcome=self.walk, step=step, took_ms=40, is_cut_off=self.is_cut_off and is_failed
+            )
+        )
+
+    def observe(self, *, is_up: bool, observer: int = 0) -> None:
+        """Let a socket be subscribed, or lost."""
+        outcome = WalkOutcome.OK if is_up else WalkOutcome.CONNECTION_REFUSED
+        self.see(ObserverChanged(replica="a", observer=observer, is_up=is_up, outcome=outcome))
+
+    def ask_as_a_stranger(self, verdict: StrangerVerdict) -> None:
+        """Let the probe user ask for a channel that is not its own."""
+        self.see(StrangerProbed(replica="a", verdict=verdict, outcome=WalkOutcome.REFUSED_403))
+
+    def authorise(self, user: str | None, result: UserAuth) -> None:
+        """Let the backend report how it answered a user's request for a channel."""
+        self.see(UserAuthSeen(result=result, user_ref=user))
+
+    def watch(self, user: str, *, is_on: bool = True) -> None:
+        """Let a user's own channel be watched, or not any more."""
+        self.see(WatchChanged(replica="a", user_ref=user, is_on=is_on))
+
+    def fail(self) -> None:
+        """Let Reverb be away: round trips and walks fail, and no broadcast arrives."""
+        self.round_trip, self.walk = RoundTripOutcome.SOCKETS_DOWN, WalkOutcome.CONNECTION_REFUSED
+
+    def mend(self) -> None:
+        """Let Reverb be well."""
+        self.round_trip, self.walk, self.is_cut_off = RoundTripOutcome.OK, WalkOutcome.OK, False
+
+    def prove(self) -> None:
+        """Give the probe streams and those of payers the proof that takes a day."""
+        for name in ("round_trips", "channel_auth", "user_auth", "reach"):
+            stream = self.state.streams[name]
+            stream.good, stream.last_ms, stream.epoch_began_ms = 10_000, self.now_ms, self.now_ms
+
+
+@functools.cache
+def _probed(rung: int) -> ProbedWorld:
+    world = ProbedWorld()
+    world.wire()
+    world.wait(1 * MINUTE)
+    world.prove()
+    world.ask_as_a_stranger(StrangerVerdict.REFUSED)
+    world.climb_to(rung)
+    return world
+
+
+def probed(rung: int) -> ProbedWorld:
+    """Return a world with a healthy, probed Reverb that has just climbed onto a rung."""
+    return copy.deepcopy(_probed(rung))

@@ -1,0 +1,102 @@
+"""One vote per payer and hour, on both sides of each boundary."""
+
+import pytest
+
+from sidecar.core import payers
+from sidecar.core.walks import UserAuth
+from tests.core.probed import ProbedWorld
+from tests.core.world import HOUR, MINUTE
+
+OK, GUEST, REFUSED = UserAuth.OK, UserAuth.GUEST, UserAuth.REFUSED
+
+
+def pass_time(world: ProbedWorld, span_ms: int) -> None:
+    """Let time pass in a few steps only."""
+    world.sleep(span_ms)
+    world.beat()
+
+
+# fmt: off
+VOTES = [
+    # answers as (minutes and milliseconds from the payment, result),      good, bad
+    ([(-1, 0, OK)],                                                        1,    0),
+    ([(-1, 0, GUEST)],                                                     0,    1),
+    ([(-1, 0, GUEST), (5, 0, OK)],                                         1,    0),
+    ([(-1, 0, OK), (5, 0, REFUSED)],                                       1,    0),
+    ([(-60, 0, REFUSED)],                                                  0,    1),
+    ([(-60, -1, REFUSED)],                                                 0,    0),
+    ([(-60, -1, OK), (1, 0, GUEST)],                                       0,    1),
+    ([(10, -1, OK)],                                                       1,    0),
+    ([(10, 1, OK)],                                                        0,    0),
+    ([(-1, 0, REFUSED), (10, 1, OK)],                                      0,    1),
+    ([],                                                                   0,    0),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("answers", "good", "bad"), VOTES)
+def test_a_payer_votes_by_what_was_answered_around_the_payment(
+    answers: list[tuple[int, int, UserAuth]], good: int, bad: int
+) -> None:
+    """Any ok is good; else any refusal is bad; what nobody said is no vote."""
+    world = ProbedWorld()
+    paid_ms = world.now_ms + 2 * HOUR
+    times: list[tuple[int, UserAuth | None]] = [(paid_ms, None)]
+    times += [(paid_ms + minutes * MINUTE + ms, result) for minutes, ms, result in answers]
+    times.sort(key=lambda each: each[0])
+    for at_ms, result in times:
+        world.now_ms = at_ms
+        if result is None:
+            world.pay(user="u1")
+        else:
+            world.authorise("u1", result)
+    world.now_ms = paid_ms + 11 * MINUTE
+    world.beat()
+    stream = world.state.streams["user_auth"]
+    assert (stream.good, stream.bad) == (good, bad)
+
+
+def test_tabs_of_users_who_do_not_pay_are_counted_and_never_judged() -> None:
+    """Logged-out tabs ask all night."""
+    world = ProbedWorld()
+    for number in range(100):
+        world.authorise(f"u{number}", GUEST)
+    world.authorise(None, GUEST)
+    pass_time(world, 3 * HOUR)
+    stream = world.state.streams["user_auth"]
+    assert (stream.good, stream.bad, world.state.tally.user_auths) == (0, 0, {GUEST: 101})
+
+
+@pytest.mark.parametrize(("gap_ms", "votes"), [(HOUR - 1, 1), (HOUR, 2)])
+def test_one_vote_per_payer_and_hour(gap_ms: int, votes: int) -> None:
+    """One user with a broken tab who pays five times is one user."""
+    world = ProbedWorld()
+    world.authorise("u1", REFUSED)
+    world.pay(user="u1")
+    pass_time(world, gap_ms)
+    world.authorise("u1", REFUSED)
+    world.pay(user="u1")
+    pass_time(world, 11 * MINUTE)
+    assert world.state.streams["user_auth"].bad == votes
+
+
+def test_a_million_answers_to_one_user_are_one_vote() -> None:
+    """And take the memory of one."""
+    world = ProbedWorld()
+    world.pay(user="u1")
+    for _ in range(2000):
+        world.authorise("u1", REFUSED)
+    assert (len(world.state.payers), len(world.state.payer_agenda)) == (1, 2)
+    pass_time(world, 11 * MINUTE)
+    assert world.state.streams["user_auth"].bad == 1
+
+
+def test_users_are_forgotten_and_bounded() -> None:
+    """Reports may name as many users as anybody likes."""
+    world = ProbedWorld()
+    world.decides = False
+    for number in range(payers.PAYERS_MAX + 30):
+        world.authorise(f"u{number}", REFUSED)
+    assert (len(world.state.payers), world.state.tally.dropped_payers) == (payers.PAYERS_MAX, 30)
+    pass_time(world, 2 * HOUR)
+    assert (world.state.payers, world.state.payer_agenda) == ({}, [])
