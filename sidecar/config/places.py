@@ -163,6 +163,11 @@ def _address(text: str) -> Address | None:
     return Address(host=host, port=int(match[3])) if is_right else None
 
 
+def is_host(host: str) -> bool:
+    """Say whether this is a host: a name, an IPv4 address, or an IPv6 address without brackets."""
+    return _is_ip(host, 4) or _is_ip(host, 6) or _is_name(host)
+
+
 def _is_ip(host: str, version: int) -> bool:
     try:
         return ipaddress.ip_address(host).version == version

@@ -50,7 +50,22 @@ def problems_between(readings: Readings) -> Iterator[Problem]:
     """Return what is wrong between values, in no particular order."""
     yield from _not_ascending(readings)
     yield from _collisions(readings)
+    yield from _probe(readings)
     yield from _ladder(readings)
+
+
+def _probe(readings: Readings) -> Iterator[Problem]:
+    """Let the probe user be known in the way in which a browser there is, and not be the stranger."""
+    sent, login = readings.get("reverb.echo.credentials"), readings.get("reverb.probe.login")
+    if sent and login and sent.value is not login.value:
+        if login.line is not None:
+            yield _problem("reverb.probe.login", login, f"the same as reverb.echo.credentials, which is {sent.plain}")
+        else:
+            yield _problem("reverb.echo.credentials", sent, f"the same as reverb.probe.login, which is {login.plain}")
+    own, stranger = readings.get("reverb.probe.user_id"), readings.get("reverb.stranger.channel_user_id")
+    if own and stranger and own.value == stranger.value:
+        allowed = f"another user than reverb.probe.user_id, which is {own.plain}"
+        yield _problem("reverb.stranger.channel_user_id", stranger, allowed)
 
 
 def _not_ascending(readings: Readings) -> Iterator[Problem]:

@@ -149,7 +149,7 @@ class Whole(msgspec.Struct, frozen=True, kw_only=True):
 
     def read(self, scalar: Scalar) -> int:
         """Return the number. YAML 1.1 reads `010` as eight and `1_000` as a thousand: we read neither."""
-        plain = re.fullmatch(r"[1-9][0-9]{0,17}", scalar.text)
+        plain = re.fullmatch(r"0|[1-9][0-9]{0,17}", scalar.text)
         if scalar.guess is Guess.NUMBER and plain and self._fits(int(scalar.text)):
             return int(scalar.text)
         digits = re.fullmatch(r"([1-9][0-9]{0,17})(?:\.0+)?(?:e\+?([0-9]{1,2}))?", _without_separators(scalar.text))

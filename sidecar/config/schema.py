@@ -4,6 +4,7 @@ A key is its field's name without the unit (`lease_ms` is `lease`). A key that i
 is accepted and then ignored. Rules between keys are in `rules`.
 """
 
+import enum
 from typing import Annotated
 
 import msgspec
@@ -12,7 +13,8 @@ from sidecar.config.places import Address, AddressText, JournalPlace, JournalTex
 from sidecar.config.quantities import Duration, Rate
 from sidecar.config.rules import RUNGS_MAX
 from sidecar.config.scalars import Boolean, Choice, Text, Whole
-from sidecar.core.policy import PPM, Mode, Policy, Rung, Stage
+from sidecar.config.urls import UrlText
+from sidecar.core.policy import PPM, Mode, Policy, ReverbPolicy, Rung, Stage
 
 
 class Items(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,6 +105,109 @@ class Acks(Section, frozen=True, kw_only=True):
     """Acks from Redis beside those of `POST /acks`; None: there is no stream. Its silence is a blindness."""
 
 
+class Authorizer(enum.StrEnum):
+    """What authorises a channel in the browser."""
+
+    DEFAULT = "default"
+    """pusher-js itself: a form, `Accept: */*`, and no cookies to another origin whatever Echo's options say."""
+    AXIOS = "axios"
+    """A custom `authorizer` with axios and `withCredentials`: JSON, cookies, and the CSRF token from its cookie."""
+
+
+class Credentials(enum.StrEnum):
+    """How the app knows who asks."""
+
+    BEARER = "bearer"
+    """`Authorization: Bearer`, as Echo sends it with `bearerToken`."""
+    COOKIE = "cookie"
+    """The session's cookie, where a browser would send it."""
+
+
+class Echo(Section, frozen=True, kw_only=True):
+    """How Laravel Echo is set up in the browser: the walk sends only what a browser there would."""
+
+    authorizer: Annotated[Authorizer, Choice(words={each.value: each for each in Authorizer})] = Authorizer.DEFAULT
+    """What asks the auth endpoint."""
+    credentials: Annotated[Credentials, Choice(words={each.value: each for each in Credentials})] = Credentials.BEARER
+    """What it sends to say who asks."""
+
+
+_USER_ID = Text(pattern=r"[A-Za-z0-9_-]{1,64}", allowed='a user id in quotes such as "0": 1 to 64 of A-Z a-z 0-9 _ -')
+
+
+class Probe(Section, frozen=True, kw_only=True):
+    """The user that the probes are, and their pace."""
+
+    user_id: Annotated[str, _USER_ID]
+    """A user of the app made for this: it needs no rights but its own channel."""
+    login: Annotated[Credentials, Choice(words={each.value: each for each in Credentials})] = Credentials.BEARER
+    """How it is known: by SIDECAR_PROBE_TOKEN, or by a session from SIDECAR_PROBE_EMAIL and SIDECAR_PROBE_PASSWORD."""
+    csrf_url: (
+        Annotated[str, UrlText(schemes=("https", "http"), usual="https://app.example.test/sanctum/csrf-cookie")] | None
+    ) = None
+    """Where a session begins; None: `/sanctum/csrf-cookie` beside the auth endpoint."""
+    login_url: Annotated[str, UrlText(schemes=("https", "http"), usual="https://app.example.test/login")] | None = None
+    """Where it logs in; None: `/login` beside the auth endpoint."""
+    round_trip_every_ms: Annotated[int, Duration(at_least="1s", at_most="1m", usual="5s")] = 5_000
+    """How often a canary goes through Reverb, in milliseconds."""
+    auth_every_ms: Annotated[int, Duration(at_least="10s", at_most="10m", usual="1m")] = 60_000
+    """How often the probe user walks a browser's way to its channel, in milliseconds."""
+    stranger_every_ms: Annotated[int, Duration(at_least="1m", at_most="24h", usual="10m")] = 600_000
+    """How often it asks for a channel that is not its own, in milliseconds."""
+
+
+class Stranger(Section, frozen=True, kw_only=True):
+    """Whose channel the probe user must be refused."""
+
+    channel_user_id: Annotated[str, _USER_ID]
+    """Any other user."""
+
+
+_CHANNEL = r"[A-Za-z0-9_=@,.;-]"
+
+
+class Reverb(Section, frozen=True, kw_only=True):
+    """The Reverb that browsers connect to, and how it is watched."""
+
+    url: Annotated[str, UrlText(schemes=("wss", "ws"), usual="wss://ws.example.test")]
+    """As browsers see it, through the public load balancer; with the server's path prefix if it has one."""
+    app_id: Annotated[str, Text(pattern=r"[A-Za-z0-9_-]{1,64}", allowed='REVERB_APP_ID in quotes, such as "501"')]
+    """Of the application in `config/reverb.php`."""
+    app_key: Annotated[str, Text(pattern=r"[\x21-\x7e]{1,128}", allowed="REVERB_APP_KEY: printable, without spaces")]
+    """The same key that browsers have; the secret is REVERB_APP_SECRET."""
+    origin: Annotated[str, UrlText(schemes=("https", "http"), has_path=False, usual="https://app.example.test")]
+    """Of the page that connects: Reverb and CORS look at it."""
+    auth_endpoint: Annotated[
+        str, UrlText(schemes=("https", "http"), usual="https://app.example.test/broadcasting/auth")
+    ]
+    """Echo's `authEndpoint`, in full."""
+    api_url: Annotated[str, UrlText(schemes=("https", "http"), usual="http://reverb:8080")] | None = None
+    """Where Laravel reaches Reverb's HTTP API (REVERB_HOST, REVERB_PORT); None: where browsers reach Reverb."""
+    channel: Annotated[
+        str,
+        Text(
+            pattern=rf"private-{_CHANNEL}{{0,100}}\{{user_id\}}{_CHANNEL}{{0,40}}",
+            allowed="a private channel with {user_id} in its name, such as private-live-refresh.{user_id}",
+        ),
+    ] = "private-live-refresh.{user_id}"
+    """A user's own channel."""
+    observer_channel: Annotated[
+        str,
+        Text(pattern=rf"private-{_CHANNEL}{{1,140}}", allowed="the full name of a private channel"),
+    ] = "private-reverb-sidecar"
+    """Where the backend broadcasts the same event for us, in the same call."""
+    observers: Annotated[int, Whole(at_least=0, at_most=20)] = 3
+    """Sockets that wait for broadcasts; 0: none, and nothing is known of delivery."""
+    echo: Echo = Echo()
+    """What a browser sends."""
+    probe: Probe
+    """Who probes, and how often."""
+    stranger: Stranger | None = None
+    """None: it is not asked."""
+    reference: Annotated[str, UrlText(schemes=("https", "http"), usual="https://www.example.test")] | None = None
+    """Something else that can be reached whenever we are not cut off; None: being cut off counts against push."""
+
+
 class Objective(Section, frozen=True, kw_only=True):
     """What push must achieve."""
 
@@ -142,6 +247,8 @@ class PolicyKeys(Section, frozen=True, kw_only=True):
     """p0 of the payers' own reports in parts per million, required for `push_only`; or why they are waived."""
     lease_ms: Annotated[int, Duration(at_least="2s", at_most="10m", usual="30s")] = 30_000
     """How long an answer other than `timer_polling` may be believed, in milliseconds."""
+    shelter_ms: Annotated[int, Duration(at_least="10s", at_most="25m", usual="10m")] = 600_000
+    """After an alarm that Reverb's trouble explains: timers until so long without a failed probe, in milliseconds."""
     cooldown_ms: Annotated[int, Duration(at_least="0s", at_most="7d", usual="1h")] = 3_600_000
     """How long a first fall keeps the flag on the bottom rung, in milliseconds; it doubles with every further fall."""
     resume_after_ms: Annotated[int, Duration(at_least="0s", at_most="24h", usual="3m")] = 180_000
@@ -192,6 +299,8 @@ class Config(Section, frozen=True, kw_only=True):
     """Which payments are judged."""
     acks: Acks = Acks()
     """Which news of a payment decides its outcome."""
+    reverb: Reverb | None = None
+    """The Reverb that is watched; None: nothing is probed."""
     objective: Objective = Objective()
     """When a payment is on time, and how many must be."""
     policy: PolicyKeys = PolicyKeys()
@@ -225,6 +334,8 @@ def policy_of(config: Config) -> Policy:
         resume_after_ms=keys.resume_after_ms,
         dry_run=keys.dry_run,
         ladder=tuple(_rung(rung) for rung in config.ladder),
+        shelter_ms=keys.shelter_ms,
+        reverb=_reverb(config.reverb),
     )
 
 
@@ -235,4 +346,14 @@ def _rung(rung: LadderRung) -> Rung:
         share_ppm=PPM if rung.share_ppm == PPM else rung.share_ppm,
         soak_ms=rung.soak_ms,
         approval_required=rung.approval_required,
+    )
+
+
+def _reverb(reverb: Reverb | None) -> ReverbPolicy | None:
+    if reverb is None:
+        return None
+    return ReverbPolicy(
+        round_trip_every_ms=reverb.probe.round_trip_every_ms,
+        auth_every_ms=reverb.probe.auth_every_ms,
+        is_observing=reverb.observers > 0,
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from sidecar.config.schema import Config
+from sidecar.config.schema import Config, Credentials
 from sidecar.ports import ErrorCode, SidecarError
 
 LENGTH_MIN = 16
@@ -67,6 +67,19 @@ class Secrets(_Hidden, frozen=True, kw_only=True):
     """The key of the HMAC that makes a user reference of a user id; None: not configured, and not needed."""
     redis_password: str | None = None
     """Of the Redis of `acks.redis_stream`; None: it wants none."""
+    probe: "ProbeSecrets | None" = None
+    """None: Reverb is not probed."""
+
+
+class ProbeSecrets(_Hidden, frozen=True, kw_only=True):
+    """What the probes need to know."""
+
+    app_secret: str | None
+    """REVERB_APP_SECRET; None: not set, which only `sidecar doctor` puts up with."""
+    token: str | None = None
+    """The probe user's bearer token; None: it logs in, or `sidecar doctor` walks as a guest."""
+    email: str | None = None
+    password: str | None = None
 
 
 class SecretsInvalid(SidecarError):  # noqa: N818 - named like its code, secret_invalid
@@ -110,6 +123,52 @@ _REDIS = _Variable(
     "nothing where it wants none",
     remedy="ask whoever runs that Redis",
 )
+_APP_SECRET = _Variable(
+    name="REVERB_APP_SECRET",
+    allowed="the secret of the Reverb application, in printable ASCII characters without spaces and commas",
+    remedy="copy it from the .env of the Laravel app",
+)
+_PROBE_TOKEN = _Variable(
+    name="SIDECAR_PROBE_TOKEN",
+    allowed="the bearer token of the probe user, in printable ASCII characters without spaces and commas; needed for "
+    "reverb.probe.login: bearer",
+    remedy="make one in the app, such as with: $user->createToken('reverb-sidecar')",
+)
+_PROBE_EMAIL = _Variable(
+    name="SIDECAR_PROBE_EMAIL",
+    allowed="the e-mail address of the probe user; needed for reverb.probe.login: cookie",
+    remedy="register a user for this in the app",
+)
+_PROBE_PASSWORD = _Variable(
+    name="SIDECAR_PROBE_PASSWORD",
+    allowed="the password of the probe user, in printable ASCII characters; needed for reverb.probe.login: cookie",
+    remedy="register a user for this in the app",
+)
+
+
+def read_probe_secrets(environment: Mapping[str, str], config: Config, *, all_required: bool = True) -> ProbeSecrets:
+    """Return what the probes need; of what is not required, None where it is not set. Raises `SecretsInvalid`."""
+    reader = _Reader(environment)
+    secrets = _probe_secrets(reader, config, all_required=all_required)
+    if reader.problems:
+        raise SecretsInvalid(tuple(reader.problems))
+    return secrets
+
+
+def _probe_secrets(reader: "_Reader", config: Config, *, all_required: bool) -> ProbeSecrets:
+    def entry(variable: _Variable, *, is_needed: bool) -> str | None:
+        if not is_needed:
+            return None
+        fault = _spoken_fault if variable is _PROBE_PASSWORD else _password_fault
+        return next(iter(reader.entries(variable, fault, required=all_required, several=False)), None)
+
+    by_token = config.reverb is None or config.reverb.probe.login is Credentials.BEARER
+    return ProbeSecrets(
+        app_secret=entry(_APP_SECRET, is_needed=True),
+        token=entry(_PROBE_TOKEN, is_needed=by_token),
+        email=entry(_PROBE_EMAIL, is_needed=not by_token),
+        password=entry(_PROBE_PASSWORD, is_needed=not by_token),
+    )
 
 
 def read_secrets(environment: Mapping[str, str], config: Config) -> Secrets:
@@ -120,6 +179,7 @@ def read_secrets(environment: Mapping[str, str], config: Config) -> Secrets:
     operator_tokens = reader.entries(_OPERATORS, _operator_fault, required=False)
     identity_keys = reader.entries(_IDENTITY, _fault, required=config.stripe.user_key is not None, several=False)
     redis_passwords = reader.entries(_REDIS, _password_fault, required=False, several=False)
+    probe = _probe_secrets(reader, config, all_required=True) if config.reverb is not None else None
     operators = tuple(_operator(entry) for entry in operator_tokens)
     for fault in _shared(operators, ack_tokens):
         reader.refuse(_OPERATORS, fault)
@@ -131,6 +191,7 @@ def read_secrets(environment: Mapping[str, str], config: Config) -> Secrets:
         operator_tokens=operators,
         identity_key=next(iter(identity_keys), None),
         redis_password=next(iter(redis_passwords), None),
+        probe=probe,
     )
 
 
@@ -203,6 +264,11 @@ def _fault(value: str) -> str | None:
 def _password_fault(value: str) -> str | None:
     """Return what is wrong with a password that others chose: its length is not for us to judge."""
     return None if re.fullmatch(r"[!-+\--~]+", value) else "a space, a comma or another character that is not allowed"
+
+
+def _spoken_fault(value: str) -> str | None:
+    """Return what is wrong with a password that a person may have chosen."""
+    return None if re.fullmatch(r"[ -~]+", value) else "a character that is not printable ASCII"
 
 
 def _webhook_fault(value: str) -> str | None:

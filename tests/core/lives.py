@@ -63,6 +63,12 @@ Step = tuple[object, ...]
 
 _payment = st.integers(0, 3)
 _spans_ms = st.sampled_from((1, 300, 1700, 2000, 5000, 12_000, 30_000, 30_001, 41_000, DAY + 1))
+_probe = st.one_of(
+    st.tuples(st.just("round trips"), st.integers(1, 6), st.booleans(), st.booleans()),
+    st.tuples(st.just("walks"), st.integers(1, 3), st.booleans()),
+    st.tuples(st.just("socket"), st.integers(0, 2), st.booleans()),
+    st.tuples(st.just("auth"), st.sampled_from((None, "u1", "u2")), st.booleans()),
+)
 _small = st.one_of(
     st.tuples(st.just("good"), st.integers(1, 12)),
     st.tuples(st.just("bad"), st.integers(1, 8)),
@@ -76,10 +82,7 @@ _small = st.one_of(
     st.tuples(st.just("broadcast"), st.sampled_from(("u1", "u2"))),
     st.tuples(st.just("ignore"), _payment, st.sampled_from(IgnoreReason)),
     st.tuples(st.sampled_from(("start", "jump", "hold", "resume", "roll back", "reset"))),
-    st.tuples(st.just("round trips"), st.integers(1, 6), st.booleans(), st.booleans()),
-    st.tuples(st.just("walks"), st.integers(1, 3), st.booleans()),
-    st.tuples(st.just("socket"), st.integers(0, 2), st.booleans()),
-    st.tuples(st.just("auth"), st.sampled_from((None, "u1", "u2")), st.booleans()),
+    _probe,
     st.tuples(st.just("approve"), st.integers(1, 4), st.integers(1, 3)),
     st.tuples(st.just("adopt"), st.integers(0, len(POLICIES) - 1)),
 )

@@ -176,6 +176,10 @@ SECTIONS: tuple[type[schema.Section], ...] = (
     Stripe,
     RedisStream,
     Acks,
+    schema.Echo,
+    schema.Probe,
+    schema.Stranger,
+    schema.Reverb,
     Objective,
     PolicyKeys,
     ReachWaived,
@@ -215,8 +219,30 @@ journal: sqlite:/var/lib/sidecar/journal.db
 listen: {public: "[::1]:8700", operator: "localhost:0", metrics: 0.0.0.0:9000}
 stripe: {livemode: false, user_key: user id, required_metadata: [booking_id, tenant]}
 acks: {contexts: [bookings, App.Models:Trip/2], stage: refreshed}
+reverb:
+  url: ws://127.0.0.1:8080/reverb/
+  app_id: "501"
+  app_key: liverefresh-key
+  origin: https://app.example.test:8443
+  auth_endpoint: http://127.0.0.1:8000/api/broadcasting/auth
+  api_url: http://reverb:8080
+  channel: private-user.{user_id}.refresh
+  observer_channel: private-watch
+  observers: 0
+  echo: {authorizer: axios, credentials: cookie}
+  probe:
+    user_id: probe
+    login: cookie
+    csrf_url: http://127.0.0.1:8000/csrf
+    login_url: http://127.0.0.1:8000/api/login
+    round_trip_every: 1s
+    auth_every: 10s
+    stranger_every: 1m
+  stranger: {channel_user_id: "1"}
+  reference: https://www.example.test/up
 objective: {on_time_within: 250ms, missed_after: 1m, reliability: 99.9999%}
 policy:
+  shelter: 5m
   false_promotion_risk: 0.5%
   unacceptable_reliability: 90%
   false_alarm_once_in: 200000
@@ -242,8 +268,32 @@ ladder:
         ),
         stripe=Stripe(livemode=False, user_key="user id", required_metadata=("booking_id", "tenant")),
         acks=Acks(contexts=("bookings", "App.Models:Trip/2"), stage=Stage.REFRESHED),
+        reverb=schema.Reverb(
+            url="ws://127.0.0.1:8080/reverb",
+            app_id="501",
+            app_key="liverefresh-key",
+            origin="https://app.example.test:8443",
+            auth_endpoint="http://127.0.0.1:8000/api/broadcasting/auth",
+            api_url="http://reverb:8080",
+            channel="private-user.{user_id}.refresh",
+            observer_channel="private-watch",
+            observers=0,
+            echo=schema.Echo(authorizer=schema.Authorizer.AXIOS, credentials=schema.Credentials.COOKIE),
+            probe=schema.Probe(
+                user_id="probe",
+                login=schema.Credentials.COOKIE,
+                csrf_url="http://127.0.0.1:8000/csrf",
+                login_url="http://127.0.0.1:8000/api/login",
+                round_trip_every_ms=1_000,
+                auth_every_ms=10_000,
+                stranger_every_ms=60_000,
+            ),
+            stranger=schema.Stranger(channel_user_id="1"),
+            reference="https://www.example.test/up",
+        ),
         objective=Objective(on_time_within_ms=250, missed_after_ms=60_000, reliability_ppm=999_999),
         policy=PolicyKeys(
+            shelter_ms=300_000,
             false_promotion_risk_ppm=5_000,
             unacceptable_reliability_ppm=900_000,
             false_alarm_once_in=200_000,
