@@ -105,7 +105,8 @@ class BookingApp:
         faults = self.faults
         if faults.status is not None:
             return web.Response(status=faults.status, text=faults.body, headers=faults.headers)
-        fields = await request.post()
+        is_json = request.content_type == "application/json"
+        fields: Mapping[str, object] = msgspec.json.decode(await request.read()) if is_json else await request.post()
         socket_id, channel = str(fields.get("socket_id", "")), str(fields.get("channel_name", ""))
         user_id = self._user_of(request)
         is_own = channel == f"{CHANNEL}{user_id}" and user_id not in faults.refuses

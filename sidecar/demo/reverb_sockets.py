@@ -51,6 +51,8 @@ class Faults(msgspec.Struct, kw_only=True):
     """Sent instead of `connection_established`; `silence`: nothing; `drop`: the connection ends."""
     subscribe_code: int | None = None
     """Refuse every subscription with this code."""
+    is_mute: bool = False
+    """Take subscriptions and answer none."""
     is_deaf: bool = False
     """Take broadcasts and deliver none to this node's sockets."""
     swallow_ratio: float = 0.0
@@ -249,6 +251,8 @@ class Sockets:
         if data.get("channel") is None:
             raise _INVALID
         channel, text = str(data["channel"]), data.get("channel_data") or ""
+        if self.faults.is_mute:
+            return
         if self.faults.subscribe_code is not None:
             raise PusherError(self.faults.subscribe_code, "Connection is unauthorized")
         if not isinstance(text, str):

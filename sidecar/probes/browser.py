@@ -1,0 +1,159 @@
+"""The requests of a browser, as far as the probes need one: its headers, its cookies, its session, and its limits.
+
+No redirect is followed, no more than 64 KiB is read, and a cookie goes only where the configuration points.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import unquote, urlencode, urlsplit
+
+import aiohttp
+import msgspec
+from yarl import URL
+
+from sidecar import clock
+from sidecar.config import Authorizer, Credentials
+from sidecar.core.walks import Step, WalkOutcome
+from sidecar.probes.answers import Answer, is_challenge, refusal_of
+from sidecar.probes.target import USER_AGENT, Target
+from sidecar.probes.trail import Ended, Trail, tls_context
+
+BODY_BYTES_MAX = 64 * 1024
+RENEW_EVERY_S = 600.0
+"""A session that is refused is renewed at once if it is older than this: a 403 may be its end. Not more often, because
+every login is a session, a line in a log and a step towards a throttle."""
+_CSRF_COOKIE = "XSRF-TOKEN"
+
+
+class Browser:
+    """One user's browser: its cookies last from walk to walk."""
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self._tls = tls_context()
+        self._jar = aiohttp.CookieJar(unsafe=True)
+        self._logged_in_s: float | None = None
+
+    def session(self, trail: Trail, then: Step, url: str, sent: str) -> aiohttp.ClientSession:
+        """Return a session for one connection to this URL, told to the trail; the caller closes it."""
+        parts = urlsplit(url)
+        connector = aiohttp.TCPConnector(ssl=self._tls, force_close=True, use_dns_cache=False, limit=4)
+        return aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"User-Agent": USER_AGENT, "Origin": self.target.origin},
+            timeout=aiohttp.ClientTimeout(total=None),  # the runner's deadline is the only one
+            trace_configs=[trail.tracing(parts.hostname or "", then, parts.path or "/", sent)],
+            auto_decompress=True,
+        )
+
+    async def ask(
+        self, trail: Trail, step: Step, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None
+    ) -> Answer:
+        """Return what a URL answers. Raises what aiohttp does."""
+        sent = f"{method} {url} ({', '.join(_shown(headers))})"
+        async with self.session(trail, step, url, sent) as session:
+            response = await session.request(method, url, headers=headers, data=body, allow_redirects=False)
+            async with response:
+                content = bytearray()
+                while len(content) < BODY_BYTES_MAX and not response.content.at_eof():
+                    content += await response.content.read(BODY_BYTES_MAX - len(content))
+                self._jar.update_cookies(response.cookies, response.url)
+                answer = Answer(
+                    status=response.status,
+                    headers={name.lower(): value for name, value in response.headers.items()},
+                    body=bytes(content),
+                )
+        trail.received(answer.told())
+        return answer
+
+    def forget(self) -> None:
+        """Forget the session."""
+        self._jar.clear()
+        self._logged_in_s = None
+
+    @property
+    def may_renew(self) -> bool:
+        """Whether a session that was refused may be renewed already."""
+        if self.target.login is not Credentials.COOKIE:
+            return False
+        return self._logged_in_s is None or clock.monotonic_s() - self._logged_in_s >= RENEW_EVERY_S
+
+    async def log_in(self, trail: Trail) -> None:
+        """Get a session, if one is wanted and there is none. Raises `Ended` at the step `login`."""
+        target = self.target
+        if target.login is not Credentials.COOKIE or self._logged_in_s is not None:
+            return
+        origin = {"Accept": "application/json", "Referer": f"{target.origin}/"}
+        answer = await self.ask(trail, Step.LOGIN, "GET", target.csrf_url, origin)
+        if answer.status not in {200, 204}:
+            raise refusal_of(answer) or Ended(WalkOutcome.UNEXPECTED_STATUS, answer.status)
+        said = {"email": target.secrets.email or "", "password": target.secrets.password or ""}
+        headers = {**origin, "Content-Type": "application/json", **self._csrf(target.login_url)}
+        headers |= self.cookies(target.login_url)
+        answer = await self.ask(trail, Step.LOGIN, "POST", target.login_url, headers, msgspec.json.encode(said))
+        if is_challenge(answer):
+            raise Ended(WalkOutcome.WAF_CHALLENGE, answer.status)
+        if answer.status in {401, 403, 422}:
+            raise Ended(WalkOutcome.LOGIN_REFUSED, answer.status)
+        is_welcome = answer.status in {200, 201, 204} or answer.status in {302, 303}
+        if not is_welcome:
+            raise refusal_of(answer) or Ended(WalkOutcome.UNEXPECTED_STATUS, answer.status)
+        self._logged_in_s = clock.monotonic_s()
+
+    def auth_request(self, socket_id: str, channel: str) -> tuple[dict[str, str], bytes]:
+        """Return headers and body of the request that a browser there makes to the auth endpoint."""
+        target = self.target
+        fields = {"socket_id": socket_id, "channel_name": channel}
+        headers: dict[str, str] = {}
+        if target.authorizer is Authorizer.AXIOS:
+            headers |= {"Accept": "application/json, text/plain, */*", "Content-Type": "application/json"}
+            if target.sends_cookies:
+                headers |= self._csrf(target.auth_endpoint)
+            body = msgspec.json.encode(fields)
+        else:
+            headers |= {"Accept": "*/*", "Content-Type": "application/x-www-form-urlencoded"}
+            body = urlencode(fields).encode()
+        if target.login is Credentials.BEARER and target.secrets.token:
+            headers["Authorization"] = f"Bearer {target.secrets.token}"
+        return headers, body
+
+    def cookies(self, url: str) -> dict[str, str]:
+        """Return the Cookie header for this URL; empty: there are none."""
+        found = self._jar.filter_cookies(URL(url))
+        return {"Cookie": "; ".join(f"{name}={each.value}" for name, each in found.items())} if found else {}
+
+    def _csrf(self, url: str) -> dict[str, str]:
+        found: Any = self._jar.filter_cookies(URL(url)).get(_CSRF_COOKIE)
+        return {"X-XSRF-TOKEN": unquote(found.value)} if found is not None else {}
+
+
+async def is_reached(url: str, *, within_s: float) -> bool:
+    """Say whether a URL answers at all, with whatever status: then we are not cut off."""
+    try:
+        async with asyncio.timeout(within_s), aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
+            response = await session.head(url, allow_redirects=False, headers={"User-Agent": USER_AGENT})
+            response.close()
+    except aiohttp.ClientResponseError:
+        return True
+    except (aiohttp.ClientError, OSError, TimeoutError):
+        return False
+    return True
+
+
+def _shown(headers: Mapping[str, str]) -> list[str]:
+    """Return headers for people: of what says who asks, only that it does."""
+    shown = []
+    for name, value in headers.items():
+        match name:
+            case "Authorization":
+                shown.append("Authorization: Bearer ***")
+            case "Cookie":
+                names = [each.partition("=")[0].strip() for each in value.split(";")]
+                shown.append(f"Cookie: {', '.join(f'{each}=***' for each in names)}")
+            case "X-XSRF-TOKEN":
+                shown.append("X-XSRF-TOKEN: ***")
+            case _:
+                shown.append(f"{name}: {value}")
+    return shown

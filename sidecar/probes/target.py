@@ -1,0 +1,94 @@
+"""What the probes dial: every address comes from the configuration, and nothing that is answered adds one."""
+
+from urllib.parse import urljoin, urlsplit
+
+import msgspec
+
+from sidecar.config import Authorizer, Credentials, ProbeSecrets, Reverb
+from sidecar.pusher.signing import App
+
+USER_AGENT = "Mozilla/5.0 (compatible; reverb-sidecar)"
+"""A browser's prefix, because firewalls refuse what has none; and our name, for who reads the log."""
+_QUERY = "protocol=7&client=js&version=8.6.0&flash=false"
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True):
+    """The Reverb and the app that are probed, as one user. `repr` shows no secret."""
+
+    app: App
+    """Its secret may be empty: then signatures cannot be compared."""
+    socket_url: str
+    api_url: str
+    """Scheme and host of Reverb's HTTP API, with the server's path prefix."""
+    origin: str
+    auth_endpoint: str
+    csrf_url: str
+    login_url: str
+    channel: str
+    """The probe user's own channel, in full."""
+    stranger_channel: str | None
+    """The channel that it must be refused; None: it is not asked."""
+    observer_channel: str
+    reference: str | None
+    authorizer: Authorizer
+    login: Credentials
+    secrets: ProbeSecrets
+
+    @property
+    def is_cross_origin(self) -> bool:
+        """Whether a browser asks the auth endpoint from another origin: then CORS applies, and cookies stay at home."""
+        return _origin(self.origin) != _origin(self.auth_endpoint)
+
+    @property
+    def sends_cookies(self) -> bool:
+        """Whether a browser would send cookies with it: pusher-js only to its own origin, axios to its site."""
+        if self.login is not Credentials.COOKIE:
+            return False
+        if not self.is_cross_origin:
+            return True
+        return self.authorizer is Authorizer.AXIOS and _site(self.origin) == _site(self.auth_endpoint)
+
+
+def target_of(reverb: Reverb, secrets: ProbeSecrets) -> Target:
+    """Return what this configuration says is probed."""
+    scheme, _, rest = reverb.url.partition("://")
+    return Target(
+        app=App(app_id=reverb.app_id, key=reverb.app_key, secret=secrets.app_secret or ""),
+        socket_url=f"{reverb.url}/app/{reverb.app_key}?{_QUERY}",
+        api_url=reverb.api_url or f"{'https' if scheme == 'wss' else 'http'}://{rest}",
+        origin=reverb.origin,
+        auth_endpoint=reverb.auth_endpoint,
+        csrf_url=reverb.probe.csrf_url or urljoin(reverb.auth_endpoint, "/sanctum/csrf-cookie"),
+        login_url=reverb.probe.login_url or urljoin(reverb.auth_endpoint, "/login"),
+        channel=channel_of(reverb, reverb.probe.user_id),
+        stranger_channel=channel_of(reverb, reverb.stranger.channel_user_id) if reverb.stranger else None,
+        observer_channel=reverb.observer_channel,
+        reference=reverb.reference,
+        authorizer=reverb.echo.authorizer,
+        login=reverb.probe.login,
+        secrets=secrets,
+    )
+
+
+def channel_of(reverb: Reverb, user_id: str) -> str:
+    """Return the full name of a user's own channel."""
+    return reverb.channel.replace("{user_id}", user_id)
+
+
+def user_of(reverb: Reverb, channel: str) -> str | None:
+    """Return whose own channel this is; None: nobody's."""
+    before, _, after = reverb.channel.partition("{user_id}")
+    if not channel.startswith(before) or not channel.endswith(after):
+        return None
+    return channel[len(before) : len(channel) - len(after)] or None
+
+
+def _origin(url: str) -> tuple[str, str, int]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname or "", parts.port or {"https": 443, "http": 80}.get(parts.scheme, 0)
+
+
+def _site(url: str) -> str:
+    """Return what cookies take for one site: the last two labels, which is right for most domains."""
+    host = urlsplit(url).hostname or ""
+    return host if host.replace(".", "").isdecimal() or ":" in host else ".".join(host.split(".")[-2:])

@@ -1,0 +1,495 @@
+"""Every outcome of the closed list, produced by a server that misbehaves in exactly that way, and named with its step."""
+
+import asyncio
+import socket
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import msgspec
+import pytest
+
+from sidecar.config import Authorizer, Credentials, ProbeSecrets
+from sidecar.core.walks import Step, WalkOutcome
+from sidecar.demo.reverb_sockets import Setup
+from sidecar.pusher.signing import App
+from tests.probes.certificates import Certificates
+from tests.probes.world import APP, TOKEN, World, close, hang, reset, saying, world
+
+W = WalkOutcome
+Spoil = Callable[[World], Awaitable[object] | None]
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """Return an authority that the walks trust."""
+    return Certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(autouse=True)
+def trusted(certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let OpenSSL trust the tests' own authority, as an administrator would."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificates.authority))
+
+
+def app_says(status: int, body: str = "", **headers: str) -> Spoil:
+    """Return what lets the auth endpoint answer so."""
+
+    def spoil(it: World) -> None:
+        it.app.faults.status, it.app.faults.body = status, body
+        it.app.faults.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+
+    return spoil
+
+
+def app_signs(**faults: object) -> Spoil:
+    """Return what lets the app sign so."""
+
+    def spoil(it: World) -> None:
+        for name, value in faults.items():
+            setattr(it.app.faults, name, value)
+
+    return spoil
+
+
+def greeting(frame: str) -> Spoil:
+    """Return what lets Reverb begin so."""
+
+    def spoil(it: World) -> None:
+        it.reverb.faults.first_frame = frame
+
+    return spoil
+
+
+def error(code: int, message: str = "") -> str:
+    """Return a `pusher:error`."""
+    data = msgspec.json.encode({"code": code, "message": message}).decode()
+    return msgspec.json.encode({"event": "pusher:error", "data": data}).decode()
+
+
+def subscribing(code: int) -> Spoil:
+    """Return what lets Reverb refuse subscriptions so."""
+
+    def spoil(it: World) -> None:
+        it.reverb.faults.subscribe_code = code
+
+    return spoil
+
+
+def socket_url(url: str) -> Spoil:
+    """Return what lets the walk dial this instead."""
+    return lambda it: it.change(socket_url=url)
+
+
+def upgrade(status: int) -> Spoil:
+    """Return what lets Reverb refuse the upgrade so."""
+
+    def spoil(it: World) -> None:
+        it.reverb.faults.upgrade_status = status
+
+    return spoil
+
+
+def closed_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        return int(held.getsockname()[1])
+
+
+async def sign_for_the_last_socket(it: World) -> None:
+    """Let a cache answer with what it kept of the walk before."""
+    await it.walk()
+    it.app.faults.signs_for_socket = it.walker._earlier_sockets[-1]
+
+
+def no_cors(it: World) -> None:
+    """Let no answer carry the headers of CORS."""
+    it.app.faults.has_cors = False
+
+
+CHALLENGE = "<html><head><title>Just a moment...</title></head><body></body></html>"
+OTHER, MISSIGNED = App(app_id="9", key="other", secret="other"), App(app_id="501", key=APP.key, secret="another")
+
+# fmt: off
+ENDS: list[tuple[str, Spoil, WalkOutcome, Step, int | None]] = [
+    # what is wrong,              how,                                                     outcome,                     step,            number
+    ("nothing",                   lambda _: None,                                          W.OK,                        Step.SUBSCRIBE,  None),
+    # --- the way to Reverb
+    ("no such name",              socket_url("ws://no-such-host.invalid/app/k"),           W.DNS,                       Step.RESOLVE,    None),
+    ("nobody listens",            socket_url(f"ws://127.0.0.1:{closed_port()}/app/k"),     W.CONNECTION_REFUSED,        Step.CONNECT,    None),
+    ("reset",                     lambda it: it.reverb_is(reset),                          W.CONNECTION_RESET,          Step.UPGRADE,    None),
+    ("closed before an answer",   lambda it: it.reverb_is(close),                          W.CONNECTION_RESET,          Step.UPGRADE,    None),
+    ("no route",                  socket_url("ws://255.255.255.255/app/k"),                W.UNREACHABLE,               Step.CONNECT,    None),
+    ("not HTTP",                  lambda it: it.reverb_is(saying("SSH-2.0-OpenSSH\r\n")),  W.NOT_HTTP,                  Step.UPGRADE,    None),
+    ("a page for a socket",       lambda it: it.reverb_is(saying("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")), W.NOT_HTTP, Step.UPGRADE, 200),
+    ("no Upgrade arrives",        upgrade(500),                                            W.UPGRADE_STRIPPED,          Step.UPGRADE,    500),
+    ("another vhost",             upgrade(404),                                            W.ROUTE_MISSING_404,         Step.UPGRADE,    404),
+    ("a proxy without Reverb",    upgrade(502),                                            W.SERVER_ERROR_5XX,          Step.UPGRADE,    502),
+    ("a strict proxy",            upgrade(426),                                            W.UNEXPECTED_STATUS,         Step.UPGRADE,    426),
+    ("a firewall before Reverb",  lambda it: it.reverb_is(saying("HTTP/1.1 403 Forbidden\r\ncf-mitigated: challenge\r\nContent-Length: 0\r\n\r\n")), W.WAF_CHALLENGE, Step.UPGRADE, 403),
+    ("http to https",             lambda it: it.reverb_is(saying("HTTP/1.1 301 Moved\r\nLocation: https://evil.invalid/\r\nContent-Length: 0\r\n\r\n")), W.REDIRECT, Step.UPGRADE, 301),
+    # --- Reverb's first word
+    ("an end instead",            greeting("drop"),                                        W.CLOSED_WITHOUT_FRAME,      Step.ESTABLISH,  1006),
+    ("unknown key",               lambda it: it.change(socket_url=it.target.socket_url.replace("liverefresh-key", "nobody")), W.ERROR_4001, Step.ESTABLISH, 4001),
+    ("over quota",                greeting(error(4004)),                                   W.ERROR_4004,                Step.ESTABLISH,  4004),
+    ("origin",                    greeting(error(4009, "Origin not allowed")),             W.ERROR_4009_ORIGIN,         Step.ESTABLISH,  4009),
+    ("malformed at once",         greeting(error(4200, "Invalid message format")),         W.ERROR_4200,                Step.ESTABLISH,  4200),
+    ("pruned at once",            greeting(error(4201)),                                   W.ERROR_4201,                Step.ESTABLISH,  4201),
+    ("rate limited",              greeting(error(4301)),                                   W.ERROR_4301,                Step.ESTABLISH,  4301),
+    ("another code",              greeting(error(4100, "Over capacity")),                  W.ERROR_OTHER,               Step.ESTABLISH,  4100),
+    ("another protocol",          greeting('0{"sid":"abc"}'),                              W.NOT_PUSHER,                Step.ESTABLISH,  None),
+    # --- the app
+    ("refused",                   app_signs(refuses=frozenset({"0"})),                     W.REFUSED_403,               Step.AUTHORISE,  403),
+    ("unknown token",             lambda it: it.change(secrets=ProbeSecrets(app_secret=APP.secret, token="wrong")), W.REFUSED_403, Step.AUTHORISE, 403),
+    ("unauthenticated",           app_says(401, '{"message":"Unauthenticated."}'),         W.UNAUTHENTICATED_401,       Step.AUTHORISE,  401),
+    ("CSRF",                      app_says(419, "Page Expired"),                           W.CSRF_419,                  Step.AUTHORISE,  419),
+    ("to the login",              app_says(302, Location="http://127.0.0.1/login"),        W.REDIRECT_TO_LOGIN,         Step.AUTHORISE,  302),
+    ("to somewhere",              app_says(301, Location="https://evil.invalid/x"),        W.REDIRECT,                  Step.AUTHORISE,  301),
+    ("no such route",             app_says(404, "Not Found"),                              W.ROUTE_MISSING_404,         Step.AUTHORISE,  404),
+    ("throttled",                 app_says(429),                                           W.THROTTLED_429,             Step.AUTHORISE,  429),
+    ("maintenance",               app_says(503),                                           W.MAINTENANCE_503,           Step.AUTHORISE,  503),
+    ("an exception",              app_says(500),                                           W.SERVER_ERROR_5XX,          Step.AUTHORISE,  500),
+    ("a teapot",                  app_says(418),                                           W.UNEXPECTED_STATUS,         Step.AUTHORISE,  418),
+    ("empty",                     app_says(200),                                           W.EMPTY_200,                 Step.AUTHORISE,  200),
+    ("a page",                    app_says(200, "<html>SPA</html>"),                       W.NOT_JSON_200,              Step.AUTHORISE,  200),
+    ("JSON of something else",    app_says(200, '{"ok":true}'),                            W.NO_AUTH_200,               Step.AUTHORISE,  200),
+    ("a challenge",               app_says(403, CHALLENGE, Content_Type="text/html"),      W.WAF_CHALLENGE,             Step.AUTHORISE,  403),
+    ("a challenge with 200",      app_says(200, CHALLENGE, Content_Type="text/html"),      W.WAF_CHALLENGE,             Step.AUTHORISE,  200),
+    ("no CORS",                   no_cors,                                                 W.BLOCKED_BY_CORS,           Step.PREFLIGHT,  204),
+    ("the app is away",           lambda it: it.change(auth_endpoint=f"http://127.0.0.1:{closed_port()}/x"), W.CONNECTION_REFUSED, Step.CONNECT, None),
+    ("the app resets",            lambda it: it.app_is(reset),                             W.CONNECTION_RESET,          Step.PREFLIGHT,  None),
+    # --- what it signed
+    ("another app",               app_signs(signs_as=OTHER),                               W.SIGNED_WITH_OTHER_KEY,     Step.SIGNATURE,  None),
+    ("another secret",            app_signs(signs_as=MISSIGNED),                           W.SIGNED_WITH_OTHER_SECRET,  Step.SIGNATURE,  None),
+    ("an earlier socket",         sign_for_the_last_socket,                                W.SIGNED_FOR_OTHER_SOCKET,   Step.SIGNATURE,  None),
+    ("a bare channel",            app_signs(signs_for_channel="live-refresh.0"),           W.SIGNED_FOR_OTHER_CHANNEL,  Step.SIGNATURE,  None),
+    ("garbage for a signature",   app_says(200, '{"auth":"k:garbage"}', Access_Control_Allow_Origin="*"), W.NO_AUTH_200, Step.SIGNATURE, None),
+    # --- the channel
+    ("not authorised",            subscribing(4009),                                       W.ERROR_4009_UNAUTHORISED,   Step.SUBSCRIBE,  4009),
+    ("subscription malformed",    subscribing(4200),                                       W.ERROR_4200,                Step.SUBSCRIBE,  4200),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("what", "spoil", "outcome", "step", "number"), ENDS, ids=[row[0] for row in ENDS])
+async def test_a_walk_ends_with_what_is_wrong_and_where(
+    what: str, spoil: Spoil, outcome: WalkOutcome, step: Step, number: int | None
+) -> None:
+    """One row per way of misbehaving."""
+    async with world() as it:
+        spoiling = spoil(it)
+        if spoiling is not None:
+            await spoiling
+        walked = await it.walk()
+        assert (walked.outcome, walked.step, walked.number) == (outcome, step, number), (what, walked)
+        assert walked.steps[-1].is_ok is (outcome is W.OK)
+        assert walked.took_ms > 0
+
+
+async def test_every_step_of_a_good_walk_is_timed_and_told(certificates: Certificates) -> None:
+    """Also name and TLS, which are steps of their own."""
+    async with world() as it:
+        walked = await it.walk()
+        assert [taken.step for taken in walked.steps] == [Step.CONNECT, Step.UPGRADE, Step.ESTABLISH, Step.CONNECT, Step.PREFLIGHT, Step.CONNECT, Step.AUTHORISE, Step.SIGNATURE, Step.SUBSCRIBE]  # fmt: skip
+        assert all(taken.took_ms >= 0 and taken.is_ok for taken in walked.steps)
+        await it.reverb_is(
+            saying("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"),
+            certificates.serving("localhost"),
+            "localhost",
+        )
+        walked = await it.walk()
+        assert [taken.step for taken in walked.steps] == [Step.RESOLVE, Step.CONNECT, Step.TLS, Step.UPGRADE]
+
+
+TLS = [
+    ("a name of another", "other.test", True, False, W.TLS_WRONG_HOST),
+    ("signed by itself", "localhost", False, False, W.TLS_UNTRUSTED),
+    ("expired", "localhost", True, True, W.TLS_EXPIRED),
+]
+
+
+@pytest.mark.parametrize(("what", "name", "is_signed", "is_expired", "outcome"), TLS, ids=[row[0] for row in TLS])
+async def test_a_certificate_is_wrong_in_one_way(
+    certificates: Certificates, what: str, name: str, outcome: WalkOutcome, *, is_signed: bool, is_expired: bool
+) -> None:
+    """Each has another remedy."""
+    async with world() as it:
+        tls = certificates.serving(name, is_signed=is_signed, is_expired=is_expired)
+        await it.reverb_is(hang, tls, "localhost")
+        walked = await it.walk()
+        assert (walked.outcome, walked.step) == (outcome, Step.TLS), what
+
+
+async def test_tls_to_a_port_that_speaks_none() -> None:
+    """REVERB_SCHEME says https, and Reverb listens without it."""
+    async with world() as it:
+        port = await it.serve(saying("HTTP/1.1 400 Bad Request\r\n\r\n"))
+        answering = await it.serve(_plain)
+        it.change(socket_url=f"wss://localhost:{answering}/app/k")
+        walked = await it.walk()
+        assert (walked.outcome, walked.step) == (W.TLS_NOT_SPOKEN, Step.TLS), port
+
+
+async def _plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read(1)
+    writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+    await writer.drain()
+    writer.close()
+
+
+async def test_tls_that_fails_in_another_way() -> None:
+    """Closed in the middle of the handshake."""
+    async with world() as it:
+        it.change(socket_url=f"wss://localhost:{await it.serve(close)}/app/k")
+        walked = await it.walk()
+        assert (walked.outcome, walked.step) == (W.TLS_OTHER, Step.TLS)
+
+
+def freeze_app(it: World) -> None:
+    """Let the app take requests and answer none."""
+    it.app.faults.is_frozen = True
+
+
+def mute(it: World) -> None:
+    """Let Reverb answer no subscription."""
+    it.reverb.faults.is_mute = True
+
+
+def full_backlog(it: World) -> None:
+    """Let the kernel drop what wants to connect, as a firewall does."""
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    listening.listen(0)
+    for held in (listening, *(_connecting(listening.getsockname()) for _ in range(4))):
+        it.hold(held)
+    it.change(socket_url=f"ws://127.0.0.1:{listening.getsockname()[1]}/app/k")
+
+
+def _connecting(address: tuple[str, int]) -> socket.socket:
+    one = socket.socket()
+    one.setblocking(False)
+    one.connect_ex(address)
+    return one
+
+
+def busy_resolver(it: World) -> None:
+    """Let the resolver be slow: asyncio asks it on threads, and there is one, which is busy."""
+    executor = ThreadPoolExecutor(1)
+    executor.submit(time.sleep, 1.0)
+    asyncio.get_running_loop().set_default_executor(executor)
+    it.change(socket_url="ws://localhost:1/app/k")
+
+
+async def hanging_tls(it: World) -> None:
+    """Let nothing answer the handshake."""
+    it.change(socket_url=f"wss://localhost:{await it.serve(hang)}/app/k")
+
+
+async def hanging_login(it: World) -> None:
+    """Let the login hang."""
+    it.change(csrf_url=f"http://127.0.0.1:{await it.serve(hang)}/csrf", login=Credentials.COOKIE)
+
+
+# fmt: off
+TIMEOUTS: list[tuple[WalkOutcome, Spoil]] = [
+    (W.TIMEOUT_RESOLVE,   busy_resolver),
+    (W.TIMEOUT_CONNECT,   full_backlog),
+    (W.TIMEOUT_TLS,       hanging_tls),
+    (W.TIMEOUT_UPGRADE,   lambda it: it.reverb_is(hang)),
+    (W.TIMEOUT_ESTABLISH, greeting("silence")),
+    (W.TIMEOUT_LOGIN,     hanging_login),
+    (W.TIMEOUT_PREFLIGHT, freeze_app),
+    (W.TIMEOUT_AUTHORISE, lambda it: freeze_same_origin(it)),
+    (W.TIMEOUT_SUBSCRIBE, mute),
+]
+# fmt: on
+
+
+def freeze_same_origin(it: World) -> None:
+    """Let the app stand still, seen from its own origin: there is no preflight."""
+    it.change(origin=it.target.auth_endpoint.removesuffix("/broadcasting/auth"))
+    freeze_app(it)
+
+
+@pytest.mark.parametrize(("outcome", "spoil"), TIMEOUTS, ids=[row[0] for row in TIMEOUTS])
+async def test_a_walk_that_is_out_of_time_says_at_which_step_it_was(outcome: WalkOutcome, spoil: Spoil) -> None:
+    """Its deadline is the caller's."""
+    async with world() as it:
+        spoiling = spoil(it)
+        if spoiling is not None:
+            await spoiling
+        walked = await it.walk(within_s=0.5)
+        assert (walked.outcome, walked.step) == (outcome, Step(outcome.removeprefix("timeout_")))
+        it.reverb.faults.is_frozen = it.app.faults.is_frozen = False
+
+
+def test_every_outcome_is_produced_here() -> None:
+    """An outcome that no server can produce is a word; one that none of these does is untested."""
+    produced = {row[2] for row in ENDS} | {row[4] for row in TLS} | {row[0] for row in TIMEOUTS}
+    elsewhere = {W.TLS_NOT_SPOKEN, W.TLS_OTHER, W.LOGIN_REFUSED}
+    assert produced | elsewhere == set(WalkOutcome)
+
+
+async def test_a_browser_of_this_origin_is_refused_by_reverb() -> None:
+    """`allowed_origins` with a scheme never matches, which is the commonest mistake."""
+    async with world(setup=Setup(allowed_origins=("http://app.test.localhost:3000",))) as it:
+        assert (await it.walk()).outcome is W.ERROR_4009_ORIGIN
+    async with world(setup=Setup(allowed_origins=("*.localhost",))) as it:
+        assert (await it.walk()).outcome is W.OK
+
+
+# --- what is sent
+
+
+async def test_the_request_is_the_one_that_pusher_js_sends() -> None:
+    """As recorded: a form, `*/*`, the bearer token, and nothing else that says who asks."""
+    async with world() as it:
+        await it.walk()
+        _, _, headers, body = it.app.requests[-1]
+        assert body.startswith("socket_id=")
+        assert body.endswith("&channel_name=private-live-refresh.0")
+        assert headers["Accept"] == "*/*"
+        assert headers["Content-Type"] == "application/x-www-form-urlencoded"
+        assert headers["Authorization"] == f"Bearer {TOKEN}"
+        assert "Cookie" not in headers
+        preflight = it.app.requests[-2]
+        assert (preflight[0], preflight[2]["Access-Control-Request-Headers"]) == ("OPTIONS", "authorization")
+        assert "Authorization" not in preflight[2]
+
+
+async def test_pusher_js_sends_no_cookie_to_another_origin() -> None:
+    """Whatever Echo's `withCredentials` says: so the app sees a guest, and a session is of no use."""
+    async with world(login=Credentials.COOKIE) as it:
+        walked = await it.walk()
+        assert walked.outcome is W.REFUSED_403
+        assert "Cookie" not in it.app.requests[-1][2]
+
+
+@pytest.mark.parametrize("authorizer", Authorizer)
+async def test_a_session_of_the_same_origin_is_good(authorizer: Authorizer) -> None:
+    """csrf-cookie, login, and then the cookie with every request; the next walk logs in no more."""
+    async with world(login=Credentials.COOKIE, authorizer=authorizer, is_same_origin=True) as it:
+        assert (await it.walk()).outcome is W.OK
+        assert (await it.walk()).outcome is W.OK
+        assert [request[1] for request in it.app.requests].count("/login") == 1
+
+
+async def test_axios_sends_its_cookies_to_its_own_site_with_a_preflight() -> None:
+    """A custom authorizer with `withCredentials`, as the documentation of Sanctum has it."""
+    async with world(login=Credentials.COOKIE, authorizer=Authorizer.AXIOS) as it:
+        it.app._origins = ("http://127.0.0.1:3000",)
+        it.change(origin="http://127.0.0.1:3000")
+        assert (await it.walk()).outcome is W.OK
+        headers = it.app.requests[-1][2]
+        assert "booking_session" in headers["Cookie"]
+        assert headers["X-XSRF-TOKEN"].endswith("=")
+
+
+@pytest.mark.parametrize("status", [401, 419, 403])
+async def test_a_session_that_ended_is_renewed_once(status: int) -> None:
+    """Of its own accord: an expired session of ours is not Reverb's fault."""
+    async with world(login=Credentials.COOKIE, is_same_origin=True) as it:
+        await it.walk()
+        it.app.forget_sessions()
+        it.walker._browser._logged_in_s = -1e9
+        if status == 403:
+            walked = await it.walk()
+            assert (walked.outcome, len(walked.notes)) == (W.OK, 1)
+        else:
+            it.app.faults.status = status
+            walked = await it.walk()
+            assert walked.number == status
+        assert [request[1] for request in it.app.requests].count("/login") == 2
+
+
+async def test_a_refused_session_is_not_renewed_in_every_walk() -> None:
+    """A 403 that lasts would be a login a minute: sessions, throttles and noise."""
+    async with world(login=Credentials.COOKIE, is_same_origin=True) as it:
+        it.app.faults.refuses = frozenset({"0"})
+        for _ in range(5):
+            assert (await it.walk()).outcome is W.REFUSED_403
+        assert [request[1] for request in it.app.requests].count("/login") == 1
+
+
+async def test_a_login_that_is_refused_is_told_from_a_channel_that_is() -> None:
+    """The probe's own password is wrong."""
+    async with world(login=Credentials.COOKIE, is_same_origin=True) as it:
+        it.app.passwords.clear()
+        walked = await it.walk()
+        assert (walked.outcome, walked.step, walked.number) == (W.LOGIN_REFUSED, Step.LOGIN, 422)
+
+
+async def test_a_key_that_reverb_ignores_is_a_note_and_no_failure() -> None:
+    """Only what follows the colon is compared, by Reverb and so by us."""
+    async with world() as it:
+        it.app.faults.signs_as = App(app_id="501", key="old-key", secret=APP.secret)
+        walked = await it.walk()
+        assert (walked.outcome, len(walked.notes)) == (W.OK, 1)
+
+
+async def test_without_the_secret_the_subscription_still_tells() -> None:
+    """The doctor may be asked before anything is set up."""
+    async with world() as it:
+        it.change(app=App(app_id="501", key=APP.key, secret=""))
+        assert (await it.walk()).outcome is W.OK
+        it.app.faults.signs_as = MISSIGNED
+        assert (await it.walk()).outcome is W.ERROR_4009_UNAUTHORISED
+
+
+# --- no weapon
+
+
+async def test_no_redirect_is_followed_and_no_endless_body_is_read() -> None:
+    """What is dialled stands in the configuration, and what is read has a limit."""
+    async with world() as it:
+        elsewhere: list[str] = []
+        good_socket = it.target.socket_url
+
+        async def note(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            elsewhere.append("dialled")
+            await close(reader, writer)
+
+        port = await it.serve(note)
+        for status in (301, 302, 303, 307, 308):
+            app_says(status, Location=f"http://127.0.0.1:{port}/")(it)
+            await it.walk()
+        it.app.faults.status = None
+        await it.reverb_is(
+            saying(f"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:{port}/\r\nContent-Length: 0\r\n\r\n")
+        )
+        assert (await it.walk()).outcome is W.REDIRECT
+        assert elsewhere == []
+
+        async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n")
+            while True:
+                writer.write(b"x" * 65_536)
+                await writer.drain()
+
+        it.change(login=Credentials.COOKIE, socket_url=good_socket)
+        it.change(csrf_url=f"http://127.0.0.1:{await it.serve(endless)}/csrf")
+        walked = await it.walk()
+        assert walked.steps[-1].received.startswith("200 text/html, 65536 bytes") or "65536 bytes" in str(walked.steps)
+
+
+async def test_no_secret_is_in_what_a_walk_leaves_behind() -> None:
+    """Neither token, password, cookie nor secret: it goes into logs, journals and screens."""
+    for login in Credentials:
+        async with world(login=login, is_same_origin=True) as it:
+            walked = str(await it.walk())
+            sessions = [each.value for each in it.walker._browser._jar]
+            for secret in (APP.secret, TOKEN, "a fine password", "probe@example.test", *sessions):
+                assert secret not in walked, (login, secret)
+
+
+async def test_a_stranger_is_refused_or_let_in() -> None:
+    """Only the auth endpoint is asked: no socket is needed for it."""
+    async with world() as it:
+        assert it.target.stranger_channel is not None
+        refused = await it.walker.ask_as_stranger(it.target.stranger_channel, within_s=5)
+        assert (refused.outcome, refused.step) == (W.REFUSED_403, Step.AUTHORISE)
+        it.app.faults.lets_everybody_in = True
+        let_in = await it.walker.ask_as_stranger(it.target.stranger_channel, within_s=5)
+        assert let_in.outcome is W.OK
+        assert len(it.reverb.sockets) == 0

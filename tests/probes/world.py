@@ -1,0 +1,145 @@
+"""A Reverb and an app on loopback, and servers that do one thing wrong."""
+
+import asyncio
+import socket
+import ssl
+import struct
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import msgspec
+
+from sidecar.config import Authorizer, Credentials, ProbeSecrets
+from sidecar.demo.booking_app import BookingApp
+from sidecar.demo.reverb import Reverb
+from sidecar.demo.reverb_sockets import Setup
+from sidecar.probes.browser import Browser
+from sidecar.probes.target import Target
+from sidecar.probes.trail import Walked
+from sidecar.probes.walk import Walker
+from sidecar.pusher.signing import App
+
+APP = App(app_id="501", key="liverefresh-key", secret="liverefresh-secret")
+ORIGIN = "http://app.test.localhost:3000"
+TOKEN, EMAIL, PASSWORD = "probe-token-of-user-0", "probe@example.test", "a fine password"
+
+Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Take everything, and say nothing."""
+    await reader.read(-1)
+    writer.close()
+
+
+async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Reset the connection once something came."""
+    await reader.read(1)
+    sock = writer.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.close()
+
+
+async def close(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Close once something came."""
+    await reader.read(1)
+    writer.close()
+
+
+def saying(text: str) -> Talk:
+    """Return what says these bytes once a request came, and closes."""
+
+    async def say(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(text.encode())
+        await writer.drain()
+        writer.close()
+
+    return say
+
+
+class World:
+    """What is probed, and what it is told to be."""
+
+    def __init__(self, stack: AsyncExitStack, reverb: Reverb, app: BookingApp, target: Target) -> None:
+        self.reverb, self.app, self.target = reverb, app, target
+        self._stack = stack
+        self.walker = Walker(Browser(target))
+
+    def change(self, **keys: object) -> None:
+        """Probe something else, in a new browser."""
+        self.target = msgspec.structs.replace(self.target, **keys)
+        self.walker = Walker(Browser(self.target))
+
+    async def walk(self, *, within_s: float = 5.0) -> Walked:
+        """Walk once."""
+        return await self.walker.walk(within_s=within_s)
+
+    async def serve(self, talk: Talk, tls: ssl.SSLContext | None = None) -> int:
+        """Let a server on loopback talk so, and return its port."""
+
+        async def guarded(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            try:
+                await talk(reader, writer)
+            except (OSError, asyncio.IncompleteReadError):
+                writer.close()
+
+        server = await asyncio.start_server(guarded, "127.0.0.1", 0, ssl=tls)
+        self._stack.callback(server.close)
+        return int(server.sockets[0].getsockname()[1])
+
+    def hold(self, held: socket.socket) -> None:
+        """Keep a socket open until the end."""
+        self._stack.callback(held.close)
+
+    async def reverb_is(self, talk: Talk, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
+        """Put another server in Reverb's place."""
+        port = await self.serve(talk, tls)
+        self.change(socket_url=f"{'wss' if tls else 'ws'}://{host}:{port}/app/{APP.key}")
+
+    async def app_is(self, talk: Talk) -> None:
+        """Put another server in the app's place."""
+        self.change(auth_endpoint=f"http://127.0.0.1:{await self.serve(talk)}/broadcasting/auth")
+
+
+@asynccontextmanager
+async def world(
+    *,
+    login: Credentials = Credentials.BEARER,
+    authorizer: Authorizer = Authorizer.DEFAULT,
+    setup: Setup | None = None,
+    is_same_origin: bool = False,
+) -> AsyncIterator[World]:
+    """Start a Reverb and an app in which all is well."""
+    async with AsyncExitStack() as stack:
+        reverb = Reverb(APP, setup=setup)
+        app = BookingApp(APP, origins=(ORIGIN,), users={TOKEN: "0"})
+        app.passwords[EMAIL] = (PASSWORD, "0")
+        port, app_port = await reverb.start(), await app.start()
+        stack.push_async_callback(reverb.stop)
+        stack.push_async_callback(app.stop)
+        by_token = login is Credentials.BEARER
+        secrets = ProbeSecrets(
+            app_secret=APP.secret,
+            token=TOKEN if by_token else None,
+            email=None if by_token else EMAIL,
+            password=None if by_token else PASSWORD,
+        )
+        base = f"http://127.0.0.1:{app_port}"
+        target = Target(
+            app=APP,
+            socket_url=f"ws://127.0.0.1:{port}/app/{APP.key}?protocol=7",
+            api_url=f"http://127.0.0.1:{port}",
+            origin=base if is_same_origin else ORIGIN,
+            auth_endpoint=f"{base}/broadcasting/auth",
+            csrf_url=f"{base}/sanctum/csrf-cookie",
+            login_url=f"{base}/login",
+            channel="private-live-refresh.0",
+            stranger_channel="private-live-refresh.1",
+            observer_channel="private-reverb-sidecar",
+            reference=None,
+            authorizer=authorizer,
+            login=login,
+            secrets=secrets,
+        )
+        yield World(stack, reverb, app, target)
