@@ -12,7 +12,7 @@ from aiohttp import web
 from prometheus_client.aiohttp import make_aiohttp_handler
 
 from sidecar import __version__, clock, metrics
-from sidecar.config import Config, Secrets, policy_of
+from sidecar.config import DEFAULT_CHANNEL, Config, Secrets, policy_of
 from sidecar.console.operator import Operator
 from sidecar.console.status import Status, status_of
 from sidecar.core.observations import PolicyAdopted, Started
@@ -30,9 +30,10 @@ from sidecar.http.server import Listener
 from sidecar.journal.follower import Follower
 from sidecar.journal.keeper import Keeper
 from sidecar.logs import log_conclusions
-from sidecar.ports import ErrorCode, Journal, SidecarError
+from sidecar.ports import ErrorCode, Journal, SidecarError, Source
 from sidecar.probes.ack_stream import AckStream, StreamResult
 from sidecar.probes.acks import AckResult, Acks
+from sidecar.probes.probing import Probing
 from sidecar.probes.stripe_webhook import StripeWebhook, WebhookResult
 
 
@@ -89,8 +90,22 @@ class Sidecar:
                 _counter(self._ack_entries),
                 password=secrets.redis_password,
                 identity_key=secrets.identity_key,
+                channel=config.reverb.channel if config.reverb is not None else DEFAULT_CHANNEL,
             )
             if config.acks.redis_stream is not None
+            else None
+        )
+        self._observed: Counter[str] = Counter()
+        self._probing = (
+            Probing(
+                journal,
+                config.reverb,
+                secrets.probe,
+                _counter(self._observed),
+                replica=replica,
+                identity_key=secrets.identity_key,
+            )
+            if config.reverb is not None and secrets.probe is not None
             else None
         )
         self.controller = Controller(
@@ -100,7 +115,7 @@ class Sidecar:
             replica=replica,
             policy_hash=self._policy_hash,
             lease_ms=lease_ms,
-            sources=(self._ack_stream,) if self._ack_stream is not None else (),
+            sources=tuple(self._sources()),
         )
         self.follower = Follower(
             journal,
@@ -121,6 +136,16 @@ class Sidecar:
         yield "check", self._journal.check
         if self._ack_stream is not None:
             yield "ack_stream", self._ack_stream.run
+        if self._probing is not None:
+            yield "observers", self._probing.observers.run
+            yield "probes", self._probing.runner.run
+
+    def _sources(self) -> Iterator[Source]:
+        """Return what must have been read before a payment may be judged."""
+        if self._ack_stream is not None:
+            yield self._ack_stream
+        if self._probing is not None:
+            yield self._probing.observers
 
     async def is_fresh(self) -> bool:
         """Say whether the journal is empty: what comes before its first policy would mean nothing."""
@@ -178,7 +203,13 @@ class Sidecar:
             secrets.identity_key,
             _counter(self._webhooks),
         )
-        acks = Acks(self._journal, secrets.ack_token, secrets.identity_key, _counter(self._ack_requests))
+        acks = Acks(
+            self._journal,
+            secrets.ack_token,
+            secrets.identity_key,
+            _counter(self._ack_requests),
+            channel=config.reverb.channel if config.reverb is not None else DEFAULT_CHANNEL,
+        )
         operator = Operator(self._journal, self._state, self._status, secrets.operator_tokens)
         scrape = web.get("/metrics", make_aiohttp_handler(metrics.registry(self._metrics_view())))
         listeners = self._listeners = {
@@ -224,6 +255,8 @@ class Sidecar:
             lag_s=self.lag.seconds,
             webhook_results=tuple(WebhookResult),
             ack_results=tuple(AckResult),
+            observers_up=lambda: self._probing.observers.up() if self._probing is not None else {},
+            observed=self._observed,
         )
 
     def _refused_requests(self) -> Iterator[tuple[str, str, str, int]]:

@@ -4,6 +4,7 @@ from sidecar.config.places import Address, JournalPlace, MemoryPlace, SqlitePlac
 from sidecar.config.problems import ConfigInvalid, Problem
 from sidecar.config.reading import read_config
 from sidecar.config.schema import (
+    DEFAULT_CHANNEL,
     Acks,
     Authorizer,
     Config,
@@ -32,6 +33,7 @@ from sidecar.config.secrets import (
 )
 
 __all__ = [
+    "DEFAULT_CHANNEL",
     "Acks",
     "Address",
     "Authorizer",

@@ -163,6 +163,8 @@ class Stranger(Section, frozen=True, kw_only=True):
     """Any other user."""
 
 
+DEFAULT_CHANNEL = "private-live-refresh.{user_id}"
+
 _CHANNEL = r"[A-Za-z0-9_=@,.;-]"
 
 
@@ -189,7 +191,7 @@ class Reverb(Section, frozen=True, kw_only=True):
             pattern=rf"private-{_CHANNEL}{{0,100}}\{{user_id\}}{_CHANNEL}{{0,40}}",
             allowed="a private channel with {user_id} in its name, such as private-live-refresh.{user_id}",
         ),
-    ] = "private-live-refresh.{user_id}"
+    ] = DEFAULT_CHANNEL
     """A user's own channel."""
     observer_channel: Annotated[
         str,

@@ -12,7 +12,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily, HistogramMetricFam
 from prometheus_client.registry import Collector
 
 from sidecar.core.judging import latency_edges_ms
-from sidecar.core.state import State
+from sidecar.core.state import Latency, State
 from sidecar.metrics.table import TABLE
 from sidecar.metrics.view import Scope, View
 
@@ -28,7 +28,7 @@ class Exposition(Collector):
         self._view = view
 
     def collect(self) -> Iterator[Metric]:
-        """Yield every metric of the table, and the latency histogram."""
+        """Yield every metric of the table, and the histograms."""
         for row in TABLE:
             family = cast("type[GaugeMetricFamily]", row.kind)(
                 _PREFIX + row.name, f"{row.help} [{row.scope}]", labels=row.labels
@@ -36,7 +36,19 @@ class Exposition(Collector):
             for labels, value in row.read(self._view):
                 family.add_metric(labels, value)
             yield family
-        yield _latency(self._view.state)
+        state = self._view.state
+        yield _histogram(
+            state,
+            state.tally.latency,
+            "webhook_to_broadcast_seconds",
+            "From the webhook's arrival to the deciding ack, of judged payments.",
+        )
+        yield _histogram(
+            state,
+            state.tally.round_trip,
+            "round_trip_seconds",
+            "From a canary's way into Reverb's API to its arrival on the last of our sockets, of clean ones.",
+        )
 
     def describe(self) -> Iterator[Metric]:
         """Yield nothing: names come from `TABLE`, and describing would read a state that may not be there yet."""
@@ -50,12 +62,8 @@ def registry(view: View) -> CollectorRegistry:
     return own
 
 
-def _latency(state: State) -> HistogramMetricFamily:
-    latency = state.tally.latency
-    family = HistogramMetricFamily(
-        f"{_PREFIX}webhook_to_broadcast_seconds",
-        f"From the webhook's arrival to the deciding ack, of judged payments. [{Scope.FOLDED}]",
-    )
+def _histogram(state: State, latency: Latency, name: str, words: str) -> HistogramMetricFamily:
+    family = HistogramMetricFamily(f"{_PREFIX}{name}", f"{words} [{Scope.FOLDED}]")
     buckets, count = [], 0
     edges_ms = latency.edges_ms or (latency_edges_ms(state.policy) if state.policy else [])
     for edge_ms, more in zip(edges_ms, latency.counts or [0] * len(edges_ms), strict=False):

@@ -8,7 +8,7 @@ from sidecar import __version__, clock
 from sidecar.core.observations import IgnoreReason, SkipReason
 from sidecar.core.policy import Mode, Stage
 from sidecar.core.state import Outcome, Unmeasured
-from sidecar.metrics import reading
+from sidecar.metrics import reading, reverb
 from sidecar.metrics.view import Row, Scope
 
 TABLE = (
@@ -265,6 +265,7 @@ TABLE = (
         scope=Scope.PROCESS,
         read=reading.plain(lambda view: view.dropped_lines()),
     ),
+    *reverb.ROWS,
     Row(
         name="build_info",
         kind=GaugeMetricFamily,
@@ -274,4 +275,6 @@ TABLE = (
         read=lambda _: [((__version__,), 1.0)],
     ),
 )
-"""All metrics but the histogram `webhook_to_broadcast_seconds`. Names are a contract with dashboards and rules."""
+"""All metrics but the histograms `webhook_to_broadcast_seconds` and `round_trip_seconds`.
+
+Names are a contract with dashboards and rules."""

@@ -2,7 +2,7 @@
 
 import enum
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -47,6 +47,9 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     refused_requests: Callable[[], Iterable[tuple[str, str, str, int]]]
     """(listener, route, reason, count)."""
     lag_s: Callable[[], float]
+    observers_up: Callable[[], Mapping[int, bool]]
+    """By number; empty where Reverb is not probed."""
+    observed: Counter[str]
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):

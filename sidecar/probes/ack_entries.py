@@ -5,8 +5,9 @@ from typing import Any
 
 import msgspec
 
-from sidecar.core.observations import UNREADABLE, AckSeen
-from sidecar.probes.ack_facts import Ack, checked_ack_id, fact_of, invalid, why
+from sidecar.config import DEFAULT_CHANNEL
+from sidecar.core.observations import UNREADABLE, AckSeen, UserAuthSeen
+from sidecar.probes.ack_facts import Ack, AuthReport, checked_ack_id, fact_of, fact_of_report, invalid, why
 
 ENTRY_BYTES_MAX = 16 * 1024
 _ASIDE_FIELDS_MAX, _ASIDE_NAME_MAX, _ASIDE_VALUE_MAX = 20, 64, 256
@@ -15,7 +16,9 @@ Entry = tuple[bytes, Mapping[bytes, bytes]]
 """Its id and its fields; without fields it was removed after somebody had been given it."""
 
 
-def fact_of_entry(entry_id: bytes, fields: Mapping[bytes, bytes], *, identity_key: str | None) -> AckSeen:
+def fact_of_entry(
+    entry_id: bytes, fields: Mapping[bytes, bytes], *, identity_key: str | None, channel: str = DEFAULT_CHANNEL
+) -> AckSeen | UserAuthSeen:
     """Return what an entry says. Raises `SidecarError` if it is no ack.
 
     One that names no payment is told from others by the sender's `ack_id`; without one by its own id.
@@ -27,6 +30,9 @@ def fact_of_entry(entry_id: bytes, fields: Mapping[bytes, bytes], *, identity_ke
         ack_id = words.pop("ack_id", None)
         if "contexts" in words:
             words["contexts"] = _list_of(words["contexts"])
+        if "auth" in words:
+            report = msgspec.convert(words, AuthReport)
+            return fact_of_report(report, identity_key=identity_key, channel=channel)
         ack = msgspec.convert(words, Ack)
     except UNREADABLE as error:
         raise invalid(why(error)) from error

@@ -5,8 +5,10 @@ from typing import Annotated
 
 import msgspec
 
-from sidecar.core.observations import AckSeen, SkipReason
+from sidecar.config import DEFAULT_CHANNEL
+from sidecar.core.observations import AckSeen, SkipReason, UserAuthSeen
 from sidecar.core.policy import Stage
+from sidecar.core.walks import UserAuth
 from sidecar.ports import ErrorCode, SidecarError
 from sidecar.tokens import user_ref
 
@@ -52,6 +54,46 @@ def fact_of(ack: Ack, *, identity_key: str | None, ack_id: str | None) -> AckSee
     )
 
 
+class AuthReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """On the wire: how the backend answered somebody's request for a channel."""
+
+    auth: UserAuth
+    channel: _Name | None = None
+    user_id: _Name | Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] | None = None
+    user_ref: _Name | None = None
+    release: _Name | None = None
+
+
+def fact_of_report(report: AuthReport, *, identity_key: str | None, channel: str = DEFAULT_CHANNEL) -> UserAuthSeen:
+    """Return whose vote a report is; `channel` is how a user's own channel is named.
+
+    A guest has no user: it is the vote of the user whom the channel's name says. A user who asks for somebody else's
+    channel is rightly refused: nobody's vote. Raises `SidecarError` with `body_invalid` if it makes no sense.
+    """
+    reference = report.user_ref
+    if report.user_id is not None:
+        if identity_key is None:
+            raise invalid("`user_id` needs SIDECAR_IDENTITY_KEY to be set here; or send an opaque `user_ref`")
+        reference = user_ref(identity_key, str(report.user_id))
+    if reference is None and report.channel is None:
+        raise invalid("name the `channel` that was asked for, or whose request it was: `user_id` or `user_ref`")
+    owner = user_of(channel, report.channel or "")
+    owner_ref = user_ref(identity_key, owner) if owner is not None and identity_key is not None else None
+    if reference is None or report.auth is UserAuth.GUEST:
+        reference = owner_ref or reference
+    elif owner_ref is not None and owner_ref != reference:
+        reference = None
+    return UserAuthSeen(result=report.auth, user_ref=reference)
+
+
+def user_of(template: str, channel: str) -> str | None:
+    """Return whose own channel this is, by how such a channel is named; None: nobody's."""
+    before, _, after = template.partition("{user_id}")
+    if not channel.startswith(before) or not channel.endswith(after):
+        return None
+    return channel[len(before) : len(channel) - len(after)] or None
+
+
 def checked_ack_id(text: str | None, name: str) -> str | None:
     """Return the sender's key for an ack, which `name` names; None: there is none, or it is empty.
 
@@ -73,6 +115,7 @@ def why(error: Exception) -> str:
         where = str(error).rpartition(" - at ")[2] if " - at " in str(error) else "the body"
         return (
             f"wrong or unknown: {where}; an ack is a JSON object with stage (paid, dispatched, delivered, refreshed, "
-            "skipped), payment_intent or user_id or user_ref, and optionally contexts, reason, release"
+            "skipped), payment_intent or user_id or user_ref, and optionally contexts, reason, release; a report of a "
+            "channel's auth has auth (ok, guest, no_pattern, refused, binding, abort), and channel, user_id or user_ref"
         )
     return "the body is not JSON in UTF-8"

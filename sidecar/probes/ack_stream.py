@@ -21,8 +21,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from sidecar import clock
-from sidecar.config import RedisStream
-from sidecar.core.observations import AckSeen, AcksLost
+from sidecar.config import DEFAULT_CHANNEL, RedisStream
+from sidecar.core.observations import AckSeen, AcksLost, UserAuthSeen
 from sidecar.logs import Throttle
 from sidecar.ports import Count, Journal, SidecarError
 from sidecar.probes.ack_census import census, is_gone, removed_count
@@ -81,6 +81,7 @@ class AckStream:
         *,
         password: str | None = None,
         identity_key: str | None = None,
+        channel: str = DEFAULT_CHANNEL,
         consumer: str = "",
         reclaim_after_ms: int = RECLAIM_AFTER_MS,
     ) -> None:
@@ -92,6 +93,7 @@ class AckStream:
         self._count = count
         self._password = password
         self._identity_key = identity_key
+        self._channel = channel
         self._consumer = consumer or socket.gethostname()
         self._reclaim_after_ms = reclaim_after_ms
         self._throttle = Throttle()
@@ -289,7 +291,7 @@ class AckStream:
         """Make the entries durable, set aside what is no ack, and only then acknowledge them."""
         if not entries:
             return
-        facts: list[AckSeen] = []
+        facts: list[AckSeen | UserAuthSeen] = []
         removed: set[bytes] = set()
         answer = client.pipeline(transaction=False)
         for entry_id, fields in entries:
@@ -309,7 +311,7 @@ class AckStream:
         self._removed -= removed
         self._batch = min(BATCH_MAX, _SHRINK * self._batch)
 
-    async def _append(self, facts: Sequence[AckSeen]) -> None:
+    async def _append(self, facts: Sequence[AckSeen | UserAuthSeen]) -> None:
         """Make the facts durable, in order. Waits for all of them, so that no more than a batch is ever on its way."""
         appended = await asyncio.gather(*(self._journal.append(fact) for fact in facts), return_exceptions=True)
         for each in appended:
@@ -328,9 +330,9 @@ class AckStream:
             if isinstance(error, Exception):  # the others must not wait for it
                 self._tell("aside", f"entries that are no acks cannot be set aside: {what_to_do(error, self._stream)}")
 
-    def fact_of_entry(self, entry_id: bytes, fields: Mapping[bytes, bytes]) -> AckSeen:
+    def fact_of_entry(self, entry_id: bytes, fields: Mapping[bytes, bytes]) -> AckSeen | UserAuthSeen:
         """Return what an entry says. Raises `SidecarError` if it is no ack."""
-        return fact_of_entry(entry_id, fields, identity_key=self._identity_key)
+        return fact_of_entry(entry_id, fields, identity_key=self._identity_key, channel=self._channel)
 
     def _reject(self, answer: Any, entry_id: bytes, fields: Mapping[bytes, bytes], reason: str) -> None:
         self._count(StreamResult.REJECTED)

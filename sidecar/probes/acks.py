@@ -1,4 +1,4 @@
-"""`POST /acks`: the backend says how far the news of a payment got."""
+"""`POST /acks`: the backend says how far the news of a payment got, and how it answered requests for channels."""
 
 import enum
 
@@ -6,11 +6,12 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from sidecar.core.observations import UNREADABLE, AckSeen
+from sidecar.config import DEFAULT_CHANNEL
+from sidecar.core.observations import UNREADABLE, AckSeen, UserAuthSeen
 from sidecar.http.body import read_body
 from sidecar.logs import Throttle
 from sidecar.ports import Count, ErrorCode, Journal, SidecarError
-from sidecar.probes.ack_facts import Ack, checked_ack_id, fact_of, invalid, why
+from sidecar.probes.ack_facts import Ack, AuthReport, checked_ack_id, fact_of, fact_of_report, invalid, why
 from sidecar.tokens import bearer_token, is_same
 
 BODY_BYTES_MAX = 16 * 1024
@@ -31,15 +32,25 @@ class AckResult(enum.StrEnum):
 
 
 _decode_ack = msgspec.json.Decoder(Ack).decode
+_decode_report = msgspec.json.Decoder(AuthReport).decode
 
 
 class Acks:
     """Receives acks from the backend."""
 
-    def __init__(self, journal: Journal, token: str, identity_key: str | None, count: Count) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        token: str,
+        identity_key: str | None,
+        count: Count,
+        *,
+        channel: str = DEFAULT_CHANNEL,
+    ) -> None:
         self._journal = journal
         self._token = token
         self._identity_key = identity_key
+        self._channel = channel
         self._count = count
         self._throttle = Throttle()
 
@@ -87,9 +98,12 @@ class Acks:
                 "ack.refused", code=error.code.value, message=error.message, held_back=held_back
             )
 
-    def observed(self, body: bytes, idempotency_key: str | None) -> AckSeen:
+    def observed(self, body: bytes, idempotency_key: str | None) -> AckSeen | UserAuthSeen:
         """Return what an ack says. Raises `SidecarError` with `body_invalid` for one that makes no sense."""
         try:
+            if b'"auth"' in body and b'"stage"' not in body:
+                report = _decode_report(body)
+                return fact_of_report(report, identity_key=self._identity_key, channel=self._channel)
             ack = _decode_ack(body)
         except UNREADABLE as error:
             raise invalid(why(error)) from error

@@ -75,14 +75,6 @@ def channel_of(reverb: Reverb, user_id: str) -> str:
     return reverb.channel.replace("{user_id}", user_id)
 
 
-def user_of(reverb: Reverb, channel: str) -> str | None:
-    """Return whose own channel this is; None: nobody's."""
-    before, _, after = reverb.channel.partition("{user_id}")
-    if not channel.startswith(before) or not channel.endswith(after):
-        return None
-    return channel[len(before) : len(channel) - len(after)] or None
-
-
 def _origin(url: str) -> tuple[str, str, int]:
     parts = urlsplit(url)
     return parts.scheme, parts.hostname or "", parts.port or {"https": 443, "http": 80}.get(parts.scheme, 0)

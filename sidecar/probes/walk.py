@@ -32,7 +32,7 @@ from sidecar.pusher.messages import Refused
 from sidecar.pusher.signing import Fault, fault_of
 
 FRAME_BYTES_MAX = 256 * 1024
-_CLOSED = {aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSING, aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR}
+CLOSED = {aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSING, aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR}
 _BY_CODE = {
     APP_UNKNOWN: WalkOutcome.ERROR_4001,
     OVER_QUOTA: WalkOutcome.ERROR_4004,
@@ -222,7 +222,7 @@ async def _until(ws: aiohttp.ClientWebSocketResponse, connection: Connection, tr
     before = connection.error
     while not done():
         message = await ws.receive()
-        if message.type in _CLOSED:
+        if message.type in CLOSED:
             code = ws.close_code
             if connection.error is None:
                 trail.received(f"the connection ended, close code {code}")

@@ -1,0 +1,130 @@
+"""When was a broadcast delivered? When every socket that was subscribed has received it, and not before.
+
+The same broadcast arrives on several sockets, and two broadcasts may say the same: the n-th of one socket is the n-th
+of the others.
+"""
+
+import secrets
+from collections.abc import Iterator
+
+import msgspec
+
+from sidecar import clock
+from sidecar.core.observations import OBSERVER, USER_CHANNEL, AckSeen
+from sidecar.core.policy import Stage
+from sidecar.pusher.messages import Arrived
+from sidecar.tokens import user_ref
+
+GIVEN_UP_AFTER_S = 10.0
+OPEN_MAX = 10_000
+
+
+class _Payload(msgspec.Struct, frozen=True):
+    """What the backend says in a broadcast, as far as it concerns us."""
+
+    payment_intent: str | None = None
+    user_id: str | int | None = None
+    user_ref: str | None = None
+    contexts: tuple[str, ...] = ()
+    release: str | None = None
+
+
+class _Open(msgspec.Struct, kw_only=True):
+    fact: AckSeen
+    expected: frozenset[int]
+    heard: set[int]
+    since_s: float
+    is_told: bool = False
+
+
+class Deliveries:
+    """The broadcasts that have arrived on some sockets."""
+
+    def __init__(self, *, observer_channel: str, identity_key: str | None) -> None:
+        self._observer_channel, self._identity_key = observer_channel, identity_key
+        self._open: dict[tuple[str, str], list[_Open]] = {}
+        self._open_count = self._deaf_count = 0
+        self._watched: dict[str, str] = {}
+        """Channel → reference of the user whose own it is."""
+
+    def arrived(self, number: int, message: Arrived, subscribed: frozenset[int]) -> AckSeen | None:
+        """Note that a socket received a broadcast; return the ack once all that were subscribed have."""
+        key = (message.channel, message.data)
+        entries = self._open.setdefault(key, [])
+        entry = next((each for each in entries if number not in each.heard), None)
+        if entry is None:
+            fact = self._fact(message)
+            if fact is None or self._open_count >= OPEN_MAX:
+                if not entries:
+                    del self._open[key]
+                return None
+            entry = _Open(fact=fact, expected=subscribed, heard=set(), since_s=clock.monotonic_s())
+            entries.append(entry)
+            self._open_count += 1
+        entry.heard.add(number)
+        return self._told(entry, subscribed)
+
+    def expire(self, subscribed: frozenset[int]) -> Iterator[AckSeen]:
+        """Forget what is over, and return what only awaited sockets that are gone: the rest shows a deaf node."""
+        now_s = clock.monotonic_s()
+        for key in list(self._open):
+            for entry in self._open[key]:
+                fact = self._told(entry, subscribed)
+                if fact is not None:
+                    yield fact
+            over = [each for each in self._open[key] if now_s - each.since_s >= GIVEN_UP_AFTER_S]
+            self._deaf_count += sum(not each.is_told for each in over)
+            self._open_count -= len(over)
+            self._open[key] = [each for each in self._open[key] if now_s - each.since_s < GIVEN_UP_AFTER_S]
+            if not self._open[key]:
+                del self._open[key]
+
+    def take_deaf_count(self) -> int:
+        """Return how many broadcasts some sockets never received, since the last call."""
+        count, self._deaf_count = self._deaf_count, 0
+        return count
+
+    def user_channels(self) -> list[str]:
+        """Return the users' own channels that are watched."""
+        return list(self._watched)
+
+    def watch(self, channel: str, reference: str) -> None:
+        """Take what arrives on a channel for this user's."""
+        self._watched[channel] = reference
+
+    def leave(self, channel: str) -> None:
+        """Take it no more."""
+        self._watched.pop(channel, None)
+
+    def _told(self, entry: _Open, subscribed: frozenset[int]) -> AckSeen | None:
+        if entry.is_told or (entry.expected - entry.heard) & subscribed:
+            return None
+        entry.is_told = True
+        return entry.fact
+
+    def _fact(self, message: Arrived) -> AckSeen | None:
+        try:
+            payload = msgspec.json.decode(message.data, type=_Payload)
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            return None
+        if message.channel == self._observer_channel:
+            reference = payload.user_ref
+            if payload.user_id is not None and self._identity_key is not None:
+                reference = user_ref(self._identity_key, str(payload.user_id))
+            return _ack(OBSERVER, payload, payload.payment_intent, reference)
+        watched = self._watched.get(message.channel)
+        return None if watched is None else _ack(USER_CHANNEL, payload, payload.payment_intent, watched)
+
+
+def _ack(source: str, payload: _Payload, payment_intent: str | None, reference: str | None) -> AckSeen | None:
+    if payment_intent is None and reference is None:
+        return None
+    return AckSeen(
+        source=source,
+        stage=Stage.DELIVERED,
+        payment_intent=payment_intent,
+        user_ref=reference,
+        contexts=payload.contexts[:20],
+        release=payload.release,
+        ack_id=None if payment_intent else secrets.token_hex(8),
+    )

@@ -1,0 +1,313 @@
+"""Our own sockets on Reverb: what arrives on all of them was delivered, and what arrives on some shows a deaf node.
+
+The backend broadcasts each event on the user's channel and on ours in one call, so that both share one fate. Several
+sockets go through the public load balancer and are re-dialled in turn, the new one before the old one is closed: so
+they come to every node. A socket signs for itself; whether *payers* may subscribe is for others to say.
+
+A socket that Reverb drops is no blindness: browsers lose theirs in the same moment. Its ups and downs are journalled.
+"""
+
+import asyncio
+import itertools
+import random
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import NoReturn
+
+import aiohttp
+import msgspec
+import structlog
+
+from sidecar.core.observations import AcksLost, ObserverChanged
+from sidecar.core.walks import WalkOutcome
+from sidecar.logs import Throttle
+from sidecar.ports import Count, Journal, SidecarError
+from sidecar.probes.browser import Browser
+from sidecar.probes.deliveries import Deliveries
+from sidecar.probes.link import Link, dialled
+from sidecar.probes.trail import Ended
+from sidecar.pusher.messages import Arrived
+
+REDIAL_EVERY_S = 300.0
+"""Each socket is dialled anew so often; with three of them one every 100 s."""
+_DIALLED_WITHIN_S = 10.0
+_BACK_OFF_MIN_S, _BACK_OFF_MAX_S = 0.5, 15.0
+_QUEUE_MAX = 10_000
+_OVERLAP_S = 1.0
+_RETRY_S = 0.5
+_CLIENT_EVENTS = "client-"
+"""What other members of a channel may say; no word of the backend's."""
+
+
+class _Socket(msgspec.Struct, frozen=True, kw_only=True):
+    """One subscribed connection of an observer; while it is dialled anew there are two."""
+
+    number: int
+    observer: int
+    link: Link
+    listening: "asyncio.Task[Ended]"
+
+
+class Canary:
+    """One canary on its way back."""
+
+    def __init__(self, expected: frozenset[int], observers: "Observers") -> None:
+        self.everywhere = asyncio.Event()
+        """Set when every socket that was subscribed, and still is, has received it."""
+        self._expected, self._observers = expected, observers
+        self._heard: set[int] = set()
+
+    def arrived(self, number: int) -> None:
+        """Note that a socket received it."""
+        self._heard.add(number)
+        self.look()
+
+    def look(self) -> None:
+        """See whether all that can still receive it have."""
+        if self._heard and not self.awaited():
+            self.everywhere.set()
+
+    def heard(self) -> int:
+        """Return how many received it."""
+        return len(self._heard & self._expected)
+
+    def awaited(self) -> int:
+        """Return how many have not received it, and are still subscribed as they were when it was sent."""
+        return len((self._expected - self._heard) & self._observers.subscribed())
+
+
+class Observers:
+    """The sockets, what arrives on them, and what becomes of it."""
+
+    name = "observers"
+
+    def __init__(
+        self,
+        browser: Browser,
+        journal: Journal,
+        count: Count,
+        *,
+        replica: str,
+        size: int,
+        deliveries: Deliveries | None,
+    ) -> None:
+        self._browser, self._target, self._journal, self._count = browser, browser.target, journal, count
+        self._replica, self._size = replica, size
+        self._deliveries = deliveries
+        """None: the sockets are only for canaries."""
+        self._sockets: dict[int, _Socket] = {}
+        self._numbers = itertools.count()
+        self._canaries: dict[str, Canary] = {}
+        self._facts: asyncio.Queue[msgspec.Struct] = asyncio.Queue(_QUEUE_MAX)
+        self._is_lost = False
+        self._told: dict[int, bool] = {}
+        self._throttle = Throttle()
+
+    # --- for probes
+
+    def subscribed(self) -> frozenset[int]:
+        """Return the numbers of the sockets that are subscribed; each connection has a number of its own."""
+        return frozenset(self._sockets)
+
+    @contextmanager
+    def expect(self, canary_id: str, expected: frozenset[int]) -> Iterator[Canary]:
+        """Let a canary be noticed while it is on its way."""
+        canary = self._canaries[canary_id] = Canary(expected, self)
+        try:
+            yield canary
+        finally:
+            del self._canaries[canary_id]
+
+    async def seen_since(self, asked_s: float) -> None:  # noqa: ARG002 - all that was read is in the queue
+        """Return once everything that had arrived is in the journal."""
+        await self._facts.join()
+
+    # --- the actor
+
+    async def run(self) -> NoReturn:
+        """Keep the sockets, for ever."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._write(), name="observers.write")
+            group.create_task(self._expire(), name="observers.expire")
+            for observer in range(self._size):
+                group.create_task(self._keep(observer), name=f"observer.{observer}")
+        raise AssertionError  # none ends
+
+    async def _keep(self, observer: int) -> NoReturn:
+        """Keep one socket subscribed: dial, listen, dial anew in turn, and after a failure try again later."""
+        back_off_s = 0.0
+        turn_s = REDIAL_EVERY_S * (1 + observer / self._size)
+        while True:
+            await asyncio.sleep(back_off_s * random.uniform(0.5, 1))  # noqa: S311 - to spread
+            dialled_as = await self._dial(observer)
+            if isinstance(dialled_as, Ended):
+                self._lost(observer, dialled_as)
+                back_off_s = min(_BACK_OFF_MAX_S, max(_BACK_OFF_MIN_S, back_off_s * 2))
+                continue
+            back_off_s = _BACK_OFF_MIN_S
+            self._lost(observer, await self._listen(observer, dialled_as, turn_s))
+            turn_s = REDIAL_EVERY_S
+
+    async def _listen(self, observer: int, socket: "_Socket", turn_s: float) -> Ended:
+        """Listen until the socket ends; when its turn comes, go over to a new one first."""
+        self._up(observer)
+        try:
+            while True:
+                await asyncio.wait({socket.listening}, timeout=turn_s)
+                if socket.listening.done():
+                    return socket.listening.result()
+                turn_s = REDIAL_EVERY_S
+                fresh = await self._dial(observer)
+                if isinstance(fresh, Ended):
+                    self._tell("observer.not_redialled", observer, fresh)
+                    continue
+                await asyncio.sleep(_OVERLAP_S)  # what was on its way to the old one still arrives on it
+                before, socket = socket, fresh
+                await self._drop(before)
+        finally:
+            await self._drop(socket)
+
+    async def _drop(self, socket: "_Socket") -> None:
+        self._sockets.pop(socket.number, None)
+        socket.listening.cancel()
+        with suppress(asyncio.CancelledError):
+            await socket.listening
+
+    async def _dial(self, observer: int) -> "_Socket | Ended":
+        """Return a socket that is subscribed to every channel, and listened to; or why there is none."""
+        number = next(self._numbers)
+        channels = [self._target.channel]
+        if self._deliveries is not None:
+            channels += [self._target.observer_channel, *self._deliveries.user_channels()]
+
+        def arrived(message: Arrived) -> None:
+            self._arrived(number, message)
+
+        try:
+            link = await dialled(self._browser, channels, arrived, within_s=_DIALLED_WITHIN_S)
+        except Ended as ended:
+            return ended
+        listening = asyncio.create_task(link.listen(arrived), name=f"observer.{observer}.listen")
+        socket = self._sockets[number] = _Socket(number=number, observer=observer, link=link, listening=listening)
+        listening.add_done_callback(lambda _: self._sockets.pop(number, None))
+        return socket
+
+    def _up(self, observer: int) -> None:
+        if not self._told.get(observer):
+            self._told[observer] = True
+            self._put(ObserverChanged(replica=self._replica, observer=observer, is_up=True, outcome=WalkOutcome.OK))
+
+    def _lost(self, observer: int, ended: Ended) -> None:
+        for canary in self._canaries.values():
+            canary.look()
+        if self._told.get(observer) is not False:
+            self._told[observer] = False
+            fact = ObserverChanged(
+                replica=self._replica, observer=observer, is_up=False, outcome=ended.outcome, number=ended.number
+            )
+            self._put(fact)
+        self._tell("observer.down", observer, ended)
+
+    def _tell(self, event: str, observer: int, ended: Ended) -> None:
+        held_back = self._throttle.passes(f"{event} {ended.outcome}")
+        if held_back is not None:
+            structlog.get_logger().warning(
+                event, observer=observer, outcome=ended.outcome.value, number=ended.number, held_back=held_back
+            )
+
+    # --- what arrives
+
+    def _arrived(self, number: int, message: Arrived) -> None:
+        if message.event.startswith((_CLIENT_EVENTS, "pusher")):
+            return
+        if message.channel == self._target.channel and message.event == CANARY_EVENT:
+            canary = self._canaries.get(_canary_id(message.data))
+            if canary is not None:
+                canary.arrived(number)
+        elif self._deliveries is not None:
+            fact = self._deliveries.arrived(number, message, self.subscribed())
+            if fact is not None:
+                self._count("delivered")
+                self._put(fact)
+
+    async def _expire(self) -> NoReturn:
+        """Give up what did not arrive everywhere in time: a deaf node."""
+        while True:
+            await asyncio.sleep(1.0)
+            if self._deliveries is None:
+                continue
+            for fact in self._deliveries.expire(self.subscribed()):
+                self._put(fact)
+            for _ in range(self._deliveries.take_deaf_count()):
+                self._count("deaf")
+                held_back = self._throttle.passes("deaf")
+                if held_back is not None:
+                    structlog.get_logger().warning(
+                        "observer.deaf",
+                        held_back=held_back,
+                        hint="a broadcast reached some of our sockets and not others: a Reverb node does not hear the "
+                        "others (REVERB_SCALING_ENABLED, Redis), so the users on it get no push",
+                    )
+
+    def _put(self, fact: msgspec.Struct) -> None:
+        try:
+            self._facts.put_nowait(fact)
+        except asyncio.QueueFull:
+            self._is_lost = True
+            self._count("dropped")
+
+    async def _write(self) -> NoReturn:
+        """Journal what there is, in order, and try again until it is kept."""
+        while True:
+            facts = [await self._facts.get()]
+            while not self._facts.empty() and len(facts) < 100:  # noqa: PLR2004 - one group commit
+                facts.append(self._facts.get_nowait())
+            if self._is_lost:
+                facts.append(AcksLost(source=self.name, count=None))
+                self._is_lost = False
+            for fact in facts:
+                await self._kept(fact)
+            for _ in range(len(facts) - any(isinstance(fact, AcksLost) for fact in facts)):
+                self._facts.task_done()
+
+    async def _kept(self, fact: msgspec.Struct) -> None:
+        while True:
+            try:
+                await self._journal.append(fact)  # type: ignore[arg-type]
+            except SidecarError as error:
+                if self._throttle.passes("not kept") is not None:
+                    structlog.get_logger().warning("observer.not_kept", code=error.code.value, message=error.message)
+                await asyncio.sleep(_RETRY_S)
+            else:
+                return
+
+    def up(self) -> Mapping[int, bool]:
+        """Return which sockets are subscribed, by number."""
+        there = {socket.observer for socket in self._sockets.values()}
+        return {observer: observer in there for observer in range(self._size)}
+
+    async def watch(self, channel: str) -> None:
+        """Join a user's channel on every socket."""
+        for socket in list(self._sockets.values()):
+            with suppress(aiohttp.ClientError, ConnectionError):
+                await socket.link.join(channel)
+
+    async def leave(self, channel: str) -> None:
+        """Leave a user's channel on every socket."""
+        for socket in list(self._sockets.values()):
+            with suppress(aiohttp.ClientError, ConnectionError):
+                await socket.link.leave(channel)
+
+
+CANARY_EVENT = "reverb-sidecar.canary"
+
+
+class _Canary(msgspec.Struct, frozen=True):
+    id: str
+
+
+def _canary_id(data: str) -> str:
+    try:
+        return msgspec.json.decode(data, type=_Canary).id
+    except (msgspec.DecodeError, UnicodeError):
+        return ""

@@ -1,0 +1,48 @@
+"""What probes one Reverb: the browser that they share, the sockets, and the probes with their pace."""
+
+from sidecar.config import ProbeSecrets, Reverb
+from sidecar.ports import Count, Journal
+from sidecar.probes.browser import Browser
+from sidecar.probes.channel_auth import ChannelAuth
+from sidecar.probes.deliveries import Deliveries
+from sidecar.probes.observers import Observers
+from sidecar.probes.round_trip import RoundTrip
+from sidecar.probes.runner import Probe, Runner
+from sidecar.probes.stranger import Stranger
+from sidecar.probes.target import target_of
+from sidecar.probes.walk import Walker
+
+
+class Probing:
+    """The probes of one replica."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        reverb: Reverb,
+        secrets: ProbeSecrets,
+        count: Count,
+        *,
+        replica: str,
+        identity_key: str | None,
+    ) -> None:
+        target, pace = target_of(reverb, secrets), reverb.probe
+        browser = Browser(target)
+        walker = Walker(browser)
+        deliveries = Deliveries(observer_channel=target.observer_channel, identity_key=identity_key)
+        self.observers = Observers(
+            browser,
+            journal,
+            count,
+            replica=replica,
+            size=max(1, reverb.observers),  # a canary needs a socket to come back over
+            deliveries=deliveries if reverb.observers else None,
+        )
+        probes: list[Probe] = [
+            RoundTrip(target, self.observers, every_s=pace.round_trip_every_ms / 1000, replica=replica),
+            ChannelAuth(target, walker, every_s=pace.auth_every_ms / 1000, replica=replica),
+        ]
+        if target.stranger_channel is not None:
+            every_s = pace.stranger_every_ms / 1000
+            probes.append(Stranger(walker, target.stranger_channel, every_s=every_s, replica=replica))
+        self.runner = Runner(journal, probes)

@@ -1,0 +1,122 @@
+"""The round trip: a canary goes through Reverb's HTTP API on the probe user's own channel, and must come back in time.
+
+It is the transport at any hour, also when nobody pays. It comes back over the observers' sockets, so that one that does
+not hear it shows a deaf node before a payer meets it.
+"""
+
+import asyncio
+import secrets
+
+import aiohttp
+import msgspec
+
+from sidecar import clock
+from sidecar.core.observations import RoundTripEnded
+from sidecar.core.walks import RoundTripOutcome
+from sidecar.probes.observers import CANARY_EVENT, Observers
+from sidecar.probes.reachability import WITHIN_S as CHECKED_WITHIN_S
+from sidecar.probes.reachability import is_cut_off, may_be_cut_off_round_trip
+from sidecar.probes.target import USER_AGENT, Target
+from sidecar.pusher.signing import signed_target
+
+BACK_WITHIN_S = 2.0
+
+_ANSWER_BYTES_MAX = 4096
+_BY_STATUS = {401: RoundTripOutcome.API_SIGNATURE_401, 404: RoundTripOutcome.API_APP_UNKNOWN_404}
+
+Published = tuple[RoundTripOutcome | None, int | None]
+"""What went wrong with the API, and its status; (None, None): it took the event."""
+
+
+class RoundTrip:
+    """A canary's way."""
+
+    name = "round_trip"
+    within_s = BACK_WITHIN_S + CHECKED_WITHIN_S + 1.0
+
+    def __init__(self, target: Target, observers: Observers, *, every_s: float, replica: str) -> None:
+        self.every_s = every_s
+        self._target, self._observers, self._replica = target, observers, replica
+
+    async def probe(self) -> RoundTripEnded:
+        """Send one canary, and wait for it."""
+        began_s = clock.monotonic_s()
+        expected = self._observers.subscribed()
+        if not expected:
+            return await self._ended(RoundTripOutcome.SOCKETS_DOWN, began_s)
+        canary_id = secrets.token_hex(8)
+        publishing = asyncio.create_task(self._publish(canary_id))
+        try:
+            with self._observers.expect(canary_id, expected) as canary:
+                try:
+                    async with asyncio.timeout(BACK_WITHIN_S):
+                        failed, number = await self._back(publishing, canary.everywhere)
+                except TimeoutError:
+                    failed, number = publishing.result() if publishing.done() else (None, None)
+                heard, awaited = canary.heard(), canary.awaited()
+        finally:
+            publishing.cancel()
+        outcome = RoundTripOutcome.OK
+        if failed is not None and not heard:
+            outcome = failed
+        elif awaited and heard:
+            outcome = RoundTripOutcome.DEAF_NODE
+        elif not heard:
+            outcome = RoundTripOutcome.LOST if publishing.done() else RoundTripOutcome.API_TIMEOUT
+        return await self._ended(outcome, began_s, number, received=heard, subscribed=heard + awaited)
+
+    @staticmethod
+    async def _back(publishing: "asyncio.Task[Published]", everywhere: asyncio.Event) -> Published:
+        """Return once the canary is back everywhere, or the API has refused it."""
+        back = asyncio.create_task(everywhere.wait())
+        try:
+            await asyncio.wait({back, publishing}, return_when=asyncio.FIRST_COMPLETED)
+            if publishing.done() and publishing.result()[0] is not None:
+                return publishing.result()
+            await back
+        finally:
+            back.cancel()
+        return None, None
+
+    async def _ended(
+        self,
+        outcome: RoundTripOutcome,
+        began_s: float,
+        number: int | None = None,
+        *,
+        received: int = 0,
+        subscribed: int = 0,
+    ) -> RoundTripEnded:
+        took_ms = round((clock.monotonic_s() - began_s) * 1000)
+        return RoundTripEnded(
+            replica=self._replica,
+            outcome=outcome,
+            took_ms=took_ms,
+            number=number,
+            received=received,
+            subscribed=subscribed,
+            is_cut_off=may_be_cut_off_round_trip(outcome) and await is_cut_off(self._target),
+        )
+
+    async def _publish(self, canary_id: str) -> Published:
+        """Ask Reverb's API to deliver the canary."""
+        target = self._target
+        body = msgspec.json.encode(
+            {"name": CANARY_EVENT, "data": msgspec.json.encode({"id": canary_id}).decode(), "channel": target.channel}
+        )
+        path = f"/apps/{target.app.app_id}/events"
+        signed = signed_target(target.app, "POST", path, body, timestamp_s=clock.wall_ms() // 1000)
+        headers = {"Content-Type": "application/json", "User-Agent": USER_AGENT}
+        try:
+            async with (
+                aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session,
+                session.post(
+                    f"{target.api_url}{signed}", data=body, headers=headers, allow_redirects=False
+                ) as response,
+            ):
+                await response.content.read(_ANSWER_BYTES_MAX)
+                if response.status == 200:  # noqa: PLR2004 - what Reverb answers to what it took
+                    return None, None
+                return _BY_STATUS.get(response.status, RoundTripOutcome.API_STATUS), response.status
+        except (aiohttp.ClientError, OSError):
+            return RoundTripOutcome.API_UNREACHABLE, None

@@ -1,0 +1,88 @@
+"""The runner: it owns the pace, the jitter and the deadline of every probe, so that no probe can forget them.
+
+A probe that hangs is given up, and one that a bug stops is told and tried again: what it would have said is missing,
+and the fold notices the silence.
+"""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from typing import NoReturn, Protocol
+
+import structlog
+
+from sidecar import clock
+from sidecar.core.observations import ChannelAuthProbed, Observation, RoundTripEnded, StrangerProbed
+from sidecar.core.walks import RoundTripOutcome, StrangerVerdict, WalkOutcome
+from sidecar.logs import Throttle
+from sidecar.ports import Journal, SidecarError
+
+_JITTER_RATIO = 0.1
+"""Each pause is up to so much shorter or longer, so that replicas and probes spread."""
+_SETTLE_S = 0.5
+"""Before the first probe of a start: the sockets that it needs are being dialled."""
+
+
+class Probe(Protocol):
+    """One kind of probe."""
+
+    name: str
+    every_s: float
+    within_s: float
+    """After so long it is given up, whatever deadlines it has itself."""
+
+    async def probe(self) -> Observation:
+        """Probe once. What a target does wrong is in the observation, not an exception."""
+        ...
+
+
+class Runner:
+    """Runs probes, each at its own pace."""
+
+    def __init__(self, journal: Journal, probes: Sequence[Probe]) -> None:
+        self._journal = journal
+        self._probes = probes
+        self._throttle = Throttle()
+
+    async def run(self) -> NoReturn:
+        """Probe, for ever."""
+        async with asyncio.TaskGroup() as group:
+            for probe in self._probes:
+                group.create_task(self._repeat(probe), name=probe.name)
+        raise AssertionError  # none ends
+
+    async def _repeat(self, probe: Probe) -> NoReturn:
+        await asyncio.sleep(_SETTLE_S)
+        while True:
+            began_s = clock.monotonic_s()
+            await self._once(probe)
+            pause_s = probe.every_s * random.uniform(1 - _JITTER_RATIO, 1 + _JITTER_RATIO)  # noqa: S311 - to spread
+            await asyncio.sleep(max(0.0, began_s + pause_s - clock.monotonic_s()))
+
+    async def _once(self, probe: Probe) -> None:
+        log = structlog.get_logger()
+        try:
+            async with asyncio.timeout(probe.within_s + 1.0):
+                fact = await probe.probe()
+        except TimeoutError:
+            log.warning("probe.hung", probe=probe.name, within_s=probe.within_s)
+            return
+        self._tell(probe.name, fact)
+        try:
+            await self._journal.append(fact)
+        except SidecarError as error:
+            log.warning("probe.not_kept", probe=probe.name, code=error.code.value, message=error.message)
+
+    def _tell(self, name: str, fact: Observation) -> None:
+        match fact:
+            case ChannelAuthProbed(outcome=outcome) if outcome is not WalkOutcome.OK:
+                words = {"outcome": outcome.value, "step": fact.step.value, "number": fact.number}
+            case RoundTripEnded(outcome=result) if result is not RoundTripOutcome.OK:
+                words = {"outcome": result.value, "number": fact.number, "received": fact.received}
+            case StrangerProbed(verdict=verdict) if verdict is not StrangerVerdict.REFUSED:
+                words = {"outcome": verdict.value, "number": fact.number}
+            case _:
+                return
+        held_back = self._throttle.passes(f"{name} {words['outcome']}")
+        if held_back is not None:
+            structlog.get_logger().warning("probe.failed", probe=name, **words, held_back=held_back)
