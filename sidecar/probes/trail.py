@@ -22,7 +22,7 @@ class Ended(Exception):  # noqa: N818 - an answer, not a failure of ours
 
     def __init__(self, outcome: WalkOutcome, number: int | None = None, detail: str = "") -> None:
         super().__init__(outcome)
-        self.outcome, self.number, self.detail = outcome, number, detail
+        self.outcome, self.number, self.detail = outcome, None if number is None else int(number), detail
 
 
 class Taken(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,271 @@
+"""The whole of it: a real sidecar beside a Reverb and an app on loopback, watched while things break."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+import pytest
+
+from sidecar import clock
+from sidecar.config import Probe, ProbeSecrets, Reverb, Stranger
+from sidecar.demo.booking_app import BookingApp
+from sidecar.demo.reverb import Reverb as StandIn
+from sidecar.demo.reverb_bus import Bus
+from sidecar.pusher.signing import signed_target
+from tests.e2e.processes import until
+from tests.probes.world import APP, ORIGIN, TOKEN
+from tests.shells.running import CONFIG, SECRETS, Running, event, running
+
+EVENT = "App\\Events\\LiveRefreshContextsUpdated"
+
+
+class Watched:
+    """A sidecar that watches a Reverb, and the world that it watches."""
+
+    def __init__(self, sidecar: Running, nodes: list[StandIn], app: BookingApp, port: int) -> None:
+        self.sidecar, self.nodes, self.app, self.port = sidecar, nodes, app, port
+
+    async def broadcast(self, payment_intent: str, user_id: str = "7") -> int:
+        """Let the backend broadcast a payment on the user's channel and on ours, in one call; return the status."""
+        data = {"contexts": ["bookings"], "payment_intent": payment_intent}
+        body = msgspec.json.encode(
+            {
+                "name": EVENT,
+                "data": msgspec.json.encode(data).decode(),
+                "channels": [f"private-live-refresh.{user_id}", "private-reverb-sidecar"],
+            }
+        )
+        target = signed_target(APP, "POST", f"/apps/{APP.app_id}/events", body, timestamp_s=clock.wall_ms() // 1000)
+        async with self.sidecar.session.post(f"http://127.0.0.1:{self.port}{target}", data=body) as response:
+            return response.status
+
+    async def wire(self) -> None:
+        """Let sight come, and a first payment be delivered."""
+        await self.at_least(ok("trip"), 2)
+        await self.at_least(ok("walk"), 1)
+        paid = event("pi_first")
+        await self.sidecar.deliver(paid)
+        await self.broadcast("pi_first")
+        await self.metric_is('payment_outcomes_total{outcome="on_time"}', 1)
+
+    async def status(self) -> dict[str, Any]:
+        """Return the sidecar's status."""
+        async with self.sidecar.session.get(f"{self.sidecar.urls.operator}/api/status") as response:
+            return dict(await response.json())
+
+    async def metric_is(self, name: str, value: float, within_s: float = 20.0) -> None:
+        """Wait until a metric has a value."""
+        await self.at_least(name, value, within_s)
+
+    async def at_least(self, name: str, value: float, within_s: float = 20.0) -> None:
+        """Wait until a metric has reached a value."""
+
+        async def is_reached() -> bool:
+            return await self.sidecar.metric(f"reverb_sidecar_{name}") >= value
+
+        await until(is_reached, f"{name} is {value}", within_s=within_s)
+
+
+@asynccontextmanager
+async def watched(
+    *,
+    nodes: int = 1,
+    observers: int = 3,
+    reference: str | None = None,
+    prepare: Callable[[BookingApp], None] = lambda _: None,
+) -> AsyncIterator[Watched]:
+    """Start a Reverb, an app, and a sidecar that probes them once a second."""
+    bus = Bus() if nodes > 1 else None
+    reverbs = [StandIn(APP, bus=bus) for _ in range(nodes)]
+    app = BookingApp(APP, origins=(ORIGIN,), users={TOKEN: "0"})
+    prepare(app)
+    ports = [await each.start() for each in reverbs]
+    app_port = await app.start()
+    balancer = await balanced(ports) if nodes > 1 else None
+    port = balancer.sockets[0].getsockname()[1] if balancer else ports[0]
+    reverb = Reverb(
+        url=f"ws://127.0.0.1:{port}",
+        app_id=APP.app_id,
+        app_key=APP.key,
+        origin=ORIGIN,
+        auth_endpoint=f"http://127.0.0.1:{app_port}/broadcasting/auth",
+        observers=observers,
+        probe=Probe(user_id="0", round_trip_every_ms=1000, auth_every_ms=1000, stranger_every_ms=1000),
+        stranger=Stranger(channel_user_id="1"),
+        reference=reference,
+    )
+    config = msgspec.structs.replace(CONFIG, reverb=reverb)
+    secrets = msgspec.structs.replace(SECRETS, probe=ProbeSecrets(app_secret=APP.secret, token=TOKEN))
+    try:
+        async with running(config, secrets) as sidecar:
+            yield Watched(sidecar, reverbs, app, port)
+    finally:
+        if balancer is not None:
+            balancer.close()
+        for each in reverbs:
+            await each.stop()
+        await app.stop()
+
+
+async def balanced(ports: list[int]) -> asyncio.Server:
+    """Return a load balancer that gives each connection to the next port."""
+    turn = 0
+
+    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while chunk := await reader.read(65_536):
+                writer.write(chunk)
+                await writer.drain()
+        except OSError:
+            pass
+        finally:
+            writer.close()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal turn
+        turn += 1
+        try:
+            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", ports[turn % len(ports)])
+        except OSError:
+            writer.close()
+            return
+        await asyncio.gather(carry(reader, far_writer), carry(far_reader, writer))
+
+    return await asyncio.start_server(serve, "127.0.0.1", 0)
+
+
+def ok(what: str) -> str:
+    """Return the metric of a clean probe."""
+    return {
+        "walk": 'channel_auth_attempts_total{outcome="ok",source="probe"}',
+        "trip": 'round_trips_total{outcome="ok"}',
+    }[what]
+
+
+async def test_a_payment_is_delivered_when_all_our_sockets_have_received_its_broadcast() -> None:
+    """No ack from the backend at all: the observer channel is enough."""
+    async with watched() as it:
+        await it.at_least(ok("trip"), 1)
+        paid = event()
+        await it.sidecar.deliver(paid)
+        assert await it.broadcast(paid["data"]["object"]["id"]) == 200
+        await it.metric_is('payment_outcomes_total{outcome="on_time"}', 1)
+        assert await it.sidecar.metric('reverb_sidecar_observed_broadcasts_total{result="delivered"}') == 1
+        status = await it.status()
+        assert status["outcomes"] == {"on_time": 1}
+
+
+async def test_all_probes_run_and_bring_sight() -> None:
+    """After a start the flag rests until a round trip and a walk were clean."""
+    async with watched() as it:
+        await it.at_least(ok("trip"), 2)
+        await it.at_least(ok("walk"), 2)
+        await it.at_least('stranger_probes_total{verdict="refused"}', 1)
+        assert (await it.status())["resting"] is None
+        assert await it.sidecar.metric('reverb_sidecar_observer_up{observer="2"}') == 1
+        assert await it.sidecar.metric("reverb_sidecar_round_trip_seconds_count") >= 2
+
+
+@pytest.mark.parametrize(
+    ("fault", "outcome"),
+    [("is_deaf", "lost"), ("api_status", "api_status"), ("is_frozen", "api_timeout")],
+)
+async def test_a_round_trip_fails_by_what_is_wrong(fault: str, outcome: str) -> None:
+    """Taken and not delivered; not taken; not answered."""
+    async with watched() as it:
+        await it.at_least(ok("trip"), 1)
+        setattr(it.nodes[0].faults, fault, 503 if fault == "api_status" else True)
+        await it.at_least(f'round_trips_total{{outcome="{outcome}"}}', 1)
+        setattr(it.nodes[0].faults, fault, None if fault == "api_status" else False)
+
+
+async def test_a_signature_that_the_api_does_not_take_is_named() -> None:
+    """REVERB_APP_SECRET here is not that of Reverb."""
+    async with watched() as it:
+        await it.at_least(ok("trip"), 1)
+        it.nodes[0].app = msgspec.structs.replace(APP, secret="rotated")
+        await it.at_least('round_trips_total{outcome="api_signature_401"}', 1)
+        it.nodes[0].app = msgspec.structs.replace(APP, app_id="9")
+        await it.at_least('round_trips_total{outcome="api_app_unknown_404"}', 1)
+
+
+async def test_a_deaf_node_is_an_outcome_of_its_own() -> None:
+    """Behind the load balancer one of two nodes does not hear the other: its users get no push, and half the sockets."""
+    async with watched(nodes=2) as it:
+        await it.wire()
+        it.nodes[1].faults.is_deaf = True
+        await it.at_least('round_trips_total{outcome="deaf_node"}', 1)
+        paid = event()
+        await it.sidecar.deliver(paid)
+        await it.broadcast(paid["data"]["object"]["id"])
+        await it.metric_is('payment_outcomes_total{outcome="missed"}', 1)
+        await it.at_least('observed_broadcasts_total{result="deaf"}', 1, within_s=15)
+
+
+async def test_sockets_that_reverb_drops_are_dialled_again_and_told() -> None:
+    """Their ups and downs are in the journal, and a payment meanwhile is a miss, not a blindness."""
+    async with watched() as it:
+        await it.wire()
+        port = it.port
+        await it.nodes[0].stop()
+        await it.at_least('round_trips_total{outcome="sockets_down"}', 1)
+        await it.sidecar.deliver(event())
+        await it.metric_is('payment_outcomes_total{outcome="missed"}', 1)
+        before = await it.sidecar.metric(f"reverb_sidecar_{ok('trip')}")
+        await it.nodes[0].start(port)
+        await it.at_least(ok("trip"), before + 1)
+
+
+async def test_a_403_is_counted_with_its_cause_while_the_transport_is_well() -> None:
+    """What this project is about: round trips are clean, and nobody may listen."""
+    async with watched() as it:
+        await it.at_least(ok("walk"), 1)
+        it.app.faults.refuses = frozenset({"0"})
+        await it.at_least('channel_auth_attempts_total{outcome="refused_403",source="probe"}', 1)
+        assert await it.sidecar.metric("reverb_sidecar_last_channel_auth_ok") == 0
+        trips = await it.sidecar.metric(f"reverb_sidecar_{ok('trip')}")
+        await it.at_least(ok("trip"), trips + 1)
+
+
+async def test_a_stranger_who_is_let_in_is_an_alarm_for_people() -> None:
+    """A callback that is true for everybody."""
+    async with watched() as it:
+        await it.at_least('stranger_probes_total{verdict="refused"}', 1)
+        it.app.faults.lets_everybody_in = True
+        await it.metric_is("strangers_let_in", 1)
+
+
+async def test_what_the_backend_says_of_channel_auth_is_counted_apart() -> None:
+    """A user's own, a guest's, somebody else's, and nonsense."""
+    async with watched() as it:
+        for report in (
+            {"auth": "ok", "user_id": "7", "channel": "private-live-refresh.7"},
+            {"auth": "guest", "channel": "private-live-refresh.7"},
+            {"auth": "refused", "user_id": "8", "channel": "private-live-refresh.7"},
+        ):
+            status, _ = await it.sidecar.ack(report)
+            assert status == 200
+        assert (await it.sidecar.ack({"auth": "maybe", "user_id": "7"}))[0] == 400
+        assert (await it.sidecar.ack({"auth": "ok"}))[0] == 400
+        for result in ("ok", "guest", "refused"):
+            await it.metric_is(f'channel_auth_attempts_total{{outcome="{result}",source="backend"}}', 1)
+
+
+async def test_being_cut_off_rests_and_counts_against_nobody() -> None:
+    """Reverb, the app and the reference are all gone."""
+    async with watched(reference="http://127.0.0.1:9") as it:
+        await it.wire()
+        await it.nodes[0].stop()
+        await it.app.stop()
+
+        async def is_cut_off() -> bool:
+            return bool((await it.status())["resting"] == "cut_off")
+
+        await until(is_cut_off, "it is cut off", within_s=20)
+        status = await it.status()
+        streams = {stream["name"]: stream for stream in status["streams"]}
+        assert streams["round_trips"]["bad"] <= 1
+        await it.sidecar.deliver(event())
+        await it.metric_is('unmeasured_payments_total{reason="cut_off"}', 1)
