@@ -15,8 +15,19 @@ import typer
 import uvloop
 from rich.console import Console
 
-from sidecar import __version__, app, demo, logs
-from sidecar.config import Config, ConfigInvalid, SqlitePlace, policy_of, read_config, read_secrets
+from sidecar import __version__, app, demo, doctor, logs
+from sidecar.config import (
+    DEFAULT_CHANNEL,
+    Config,
+    ConfigInvalid,
+    Reverb,
+    SqlitePlace,
+    policy_of,
+    read_config,
+    read_probe_secrets,
+    read_secrets,
+    reverb_of_words,
+)
 from sidecar.console import screen
 from sidecar.console.operator import Act, ActDone, ActRequest
 from sidecar.console.status import Status
@@ -97,6 +108,65 @@ def run(
     lines = logs.configure(as_json=not sys.stdout.isatty())
     adoption = app.Adoption(actor=os.environ.get("USER") or "operator", reason=reason) if adopt_policy else None
     _until_stopped(lambda: app.run(read, secrets, adoption=adoption, dropped_lines=lambda: lines.dropped), lines)
+
+
+@cli.command(name="doctor")
+def run_doctor(
+    config: ConfigFile = DEFAULT_CONFIG,
+    *,
+    as_json: AsJson = False,
+    curl: Annotated[
+        Path | None, typer.Option("--curl", help='A file with the failing request, from the browser\'s "Copy as cURL".')
+    ] = None,
+    replay: Annotated[bool, typer.Option("--replay", help="Send the request of --curl again.")] = False,
+    url: Annotated[str, typer.Option("--url", help="Without a configuration: Reverb, such as wss://ws.host.")] = "",
+    app_key: Annotated[str, typer.Option("--app-key", help="REVERB_APP_KEY.")] = "",
+    origin: Annotated[str, typer.Option("--origin", help="Of the page, such as https://app.host.")] = "",
+    auth_endpoint: Annotated[str, typer.Option("--auth-endpoint", help="Echo's authEndpoint, in full.")] = "",
+    user_id: Annotated[str, typer.Option("--user-id", help="Whose channel; the token is SIDECAR_PROBE_TOKEN.")] = "",
+    channel: Annotated[str, typer.Option("--channel", help="How such a channel is named.")] = DEFAULT_CHANNEL,
+) -> None:
+    """Say why a browser cannot listen: walk its way once, or look at a request that it made.
+
+    The exit code is the outcome's own; 0: all is well, 2: wrong usage.
+    """
+    words = {"url": url, "app_key": app_key, "origin": origin, "auth_endpoint": auth_endpoint, "user_id": user_id}
+    reverb = _reverb_of(config, words, channel, is_needed=curl is None or replay)
+    secrets = read_probe_secrets(os.environ, Config(environment="doctor", reverb=reverb), all_required=False)
+    if curl is not None:
+        try:
+            text = curl.read_text(errors="replace")[: doctor.BYTES_MAX]
+        except OSError as error:
+            _fail(
+                f"{curl}: cannot be read ({error.strerror}); paste the browser's Copy as cURL into a file and name it"
+            )
+        told = asyncio.run(doctor.examine_curl(doctor.read_curl(text), reverb, secrets, is_replayed=replay))
+    elif reverb is None:
+        raise AssertionError  # `_reverb_of` has failed
+    else:
+        told = asyncio.run(doctor.examine(reverb, secrets))
+    if as_json:
+        typer.echo(msgspec.json.format(msgspec.json.encode(told)).decode())
+    else:
+        doctor.print_diagnosis(Console(highlight=False), told)
+    sys.exit(told.exit_code)
+
+
+def _reverb_of(path: Path, words: dict[str, str], channel: str, *, is_needed: bool) -> Reverb | None:
+    """Return what is to be examined: by the options alone, or by the file."""
+    if not any(words.values()):
+        reverb = read_config(path).reverb if path.exists() else None
+        if reverb is None and is_needed:
+            _fail(
+                f"{path} does not say what to examine: add `reverb` to it, or say it here: sidecar doctor "
+                "--url wss://ws.host --app-key KEY --origin https://app.host "
+                "--auth-endpoint https://app.host/broadcasting/auth --user-id 1"
+            )
+        return reverb
+    missing = [f"--{name.replace('_', '-')}" for name, value in words.items() if not value]
+    if missing:
+        _fail(f"without a configuration these are needed too: {', '.join(missing)}")
+    return reverb_of_words(channel=channel, **words)
 
 
 @cli.command(name="demo")

@@ -2,7 +2,7 @@
 
 from sidecar.config.places import Address, JournalPlace, MemoryPlace, SqlitePlace
 from sidecar.config.problems import ConfigInvalid, Problem
-from sidecar.config.reading import read_config
+from sidecar.config.reading import read_config, reverb_of_words
 from sidecar.config.schema import (
     DEFAULT_CHANNEL,
     Acks,
@@ -64,4 +64,5 @@ __all__ = [
     "read_config",
     "read_probe_secrets",
     "read_secrets",
+    "reverb_of_words",
 ]

@@ -13,7 +13,7 @@ from sidecar.config.document import read_document
 from sidecar.config.problems import ConfigInvalid, Problem, quoted
 from sidecar.config.rules import Reading, problems_between
 from sidecar.config.scalars import Guess, Kind, Refused, Scalar, closest
-from sidecar.config.schema import Config, Items, Section
+from sidecar.config.schema import Config, Items, Reverb, Section
 
 _INVALID: Any = object()
 """Stands for a value that has a problem, so that reading goes on to the next."""
@@ -56,6 +56,28 @@ class _Shape(msgspec.Struct, frozen=True, kw_only=True):
             self.items.allowed if self.items else None,
         )
         return ", or ".join(filter(None, parts))
+
+
+def reverb_of_words(*, url: str, app_key: str, origin: str, auth_endpoint: str, user_id: str, channel: str) -> Reverb:
+    """Return the Reverb that is described in words, as a file would. Raises `ConfigInvalid` as for a file."""
+    content = {
+        "environment": "doctor",
+        "reverb": {
+            "url": url,
+            "app_id": "unknown",
+            "app_key": app_key,
+            "origin": origin,
+            "auth_endpoint": auth_endpoint,
+            "channel": channel,
+            "probe": {"user_id": user_id},
+        },
+    }
+    walk, node = _Walk(), yaml.compose(yaml.safe_dump(content), Loader=yaml.SafeLoader)
+    config = walk.value(Config, node, "") if node is not None else None
+    if not isinstance(config, Config) or config.reverb is None:
+        problems = (msgspec.structs.replace(problem, line=None, column=None) for problem in walk.problems)
+        raise ConfigInvalid("the command line", tuple(problems))
+    return config.reverb
 
 
 class _Walk:

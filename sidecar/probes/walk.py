@@ -40,7 +40,7 @@ _BY_CODE = {
     NO_PONG: WalkOutcome.ERROR_4201,
     LIMITED: WalkOutcome.ERROR_4301,
 }
-_BY_FAULT = {
+BY_FAULT = {
     Fault.SHAPE: WalkOutcome.NO_AUTH_200,
     Fault.KEY: WalkOutcome.SIGNED_WITH_OTHER_KEY,
     Fault.SECRET: WalkOutcome.SIGNED_WITH_OTHER_SECRET,
@@ -60,7 +60,7 @@ class Walker:
     """Walks as one user, in one browser."""
 
     def __init__(self, browser: Browser) -> None:
-        self._browser = browser
+        self.browser = browser
         self._target = browser.target
         self._earlier_sockets: deque[str] = deque(maxlen=_SOCKETS_KEPT)
 
@@ -95,7 +95,7 @@ class Walker:
         connection = Connection(clock.monotonic_s())
         url = self._target.socket_url
         sent = f"GET {url.partition('?')[0]} with Upgrade: websocket"
-        async with self._browser.session(trail, Step.UPGRADE, url, sent) as session:
+        async with self.browser.session(trail, Step.UPGRADE, url, sent) as session:
             ws = await upgraded(session, url, trail)
             async with ws:
                 trail.begin(Step.ESTABLISH)
@@ -117,13 +117,13 @@ class Walker:
 
     async def _authorised(self, trail: Trail, socket_id: str, channel: str) -> tuple[str, str]:
         """Return `auth` and `channel_data` for a channel; a session that ended is renewed once."""
-        await self._browser.log_in(trail)
+        await self.browser.log_in(trail)
         answer = await self._asked(trail, socket_id, channel)
-        is_expired = answer.status in {401, 419} or (answer.status == 403 and self._browser.may_renew)  # noqa: PLR2004
-        if is_expired and self._browser.may_renew:
+        is_expired = answer.status in {401, 419} or (answer.status == 403 and self.browser.may_renew)  # noqa: PLR2004
+        if is_expired and self.browser.may_renew:
             trail.notes.append(f"The session was refused with {answer.status}, and was renewed by a new login.")
-            self._browser.forget()
-            await self._browser.log_in(trail)
+            self.browser.forget()
+            await self.browser.log_in(trail)
             answer = await self._asked(trail, socket_id, channel)
         ended = refusal_of(answer)
         why = self._blocked(answer)
@@ -137,19 +137,19 @@ class Walker:
 
     async def _asked(self, trail: Trail, socket_id: str, channel: str) -> Answer:
         target = self._target
-        headers, body = self._browser.auth_request(socket_id, channel)
+        headers, body = self.browser.auth_request(socket_id, channel)
         if target.is_cross_origin:
             asked = unsafe_headers(headers, is_form=target.authorizer is Authorizer.DEFAULT)
             if asked:
                 await self._preflight(trail, asked)
         if target.sends_cookies:
-            headers |= self._browser.cookies(target.auth_endpoint)
-        return await self._browser.ask(trail, Step.AUTHORISE, "POST", target.auth_endpoint, headers, body)
+            headers |= self.browser.cookies(target.auth_endpoint)
+        return await self.browser.ask(trail, Step.AUTHORISE, "POST", target.auth_endpoint, headers, body)
 
     async def _preflight(self, trail: Trail, asked: list[str]) -> None:
         target = self._target
         headers = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": ",".join(asked)}
-        answer = await self._browser.ask(trail, Step.PREFLIGHT, "OPTIONS", target.auth_endpoint, headers)
+        answer = await self.browser.ask(trail, Step.PREFLIGHT, "OPTIONS", target.auth_endpoint, headers)
         credentials = target.authorizer is Authorizer.AXIOS
         why = blocks_request(answer, target.origin, asked, with_credentials=credentials)
         if why is None:
@@ -180,7 +180,7 @@ class Walker:
         earlier = [each for each in self._earlier_sockets if each != socket_id]
         fault = fault_of(app, auth, socket_id, channel, data, earlier_sockets=earlier)
         if fault is not None:
-            raise Ended(_BY_FAULT[fault])
+            raise Ended(BY_FAULT[fault])
         key = auth.partition(":")[0]
         if key != app.key:
             trail.notes.append(

@@ -391,7 +391,7 @@ async def test_a_session_that_ended_is_renewed_once(status: int) -> None:
     async with world(login=Credentials.COOKIE, is_same_origin=True) as it:
         await it.walk()
         it.app.forget_sessions()
-        it.walker._browser._logged_in_s = -1e9
+        it.walker.browser._logged_in_s = -1e9
         if status == 403:
             walked = await it.walk()
             assert (walked.outcome, len(walked.notes)) == (W.OK, 1)
@@ -478,7 +478,7 @@ async def test_no_secret_is_in_what_a_walk_leaves_behind() -> None:
     for login in Credentials:
         async with world(login=login, is_same_origin=True) as it:
             walked = str(await it.walk())
-            sessions = [each.value for each in it.walker._browser._jar]
+            sessions = [each.value for each in it.walker.browser._jar]
             for secret in (APP.secret, TOKEN, "a fine password", "probe@example.test", *sessions):
                 assert secret not in walked, (login, secret)
 

@@ -1,0 +1,21 @@
+"""What does each end of a walk mean, why did it likely come to that, and what exactly is to be changed?
+
+One row per outcome of `core.walks.WalkOutcome`: the doctor, the console and the runbooks say the same words. Facts:
+what Laravel, Reverb and pusher-js do was read in their sources and seen on the wire (`tests/captures`).
+"""
+
+from sidecar.causes.app import APP
+from sidecar.causes.cause import Cause
+from sidecar.causes.network import AT_APP, NETWORK
+from sidecar.causes.reverb import REVERB
+from sidecar.core.walks import WalkOutcome
+
+__all__ = ["CAUSES", "Cause", "cause_of"]
+
+CAUSES: dict[WalkOutcome, Cause] = {**NETWORK, **REVERB, **APP}
+"""Every outcome has one."""
+
+
+def cause_of(outcome: WalkOutcome, *, is_at_app: bool) -> Cause:
+    """Return what an outcome means; on the way to the app, and not to Reverb, some mean something else."""
+    return AT_APP.get(outcome, CAUSES[outcome]) if is_at_app else CAUSES[outcome]

@@ -1,0 +1,16 @@
+"""What is said of one outcome."""
+
+import msgspec
+
+
+class Cause(msgspec.Struct, frozen=True, kw_only=True):
+    """One outcome, in words."""
+
+    exit_code: int
+    """Of `sidecar doctor`; each outcome has its own, and it never changes its meaning."""
+    sentence: str
+    """What happened."""
+    reasons: tuple[str, ...]
+    """Why it likely did, the likeliest first."""
+    changes: tuple[str, ...]
+    """What to change, and where."""

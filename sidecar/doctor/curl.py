@@ -1,0 +1,198 @@
+"""A browser's "Copy as cURL" of the request that authorises a channel: read, and looked at for what it lacks.
+
+The command is parsed and never run. Of what says who asks only that it is there is ever shown.
+"""
+
+import re
+import shlex
+from urllib.parse import parse_qsl, urlsplit
+
+import msgspec
+
+from sidecar.ports import ErrorCode, SidecarError
+
+BYTES_MAX = 64 * 1024
+_WITH_VALUE = {
+    "-X": "method", "--request": "method", "-H": "header", "--header": "header", "-b": "cookie", "--cookie": "cookie",
+    "-d": "data", "--data": "data", "--data-raw": "data", "--data-binary": "data", "--data-ascii": "data",
+    "--data-urlencode": "data", "-A": "agent", "--user-agent": "agent", "-e": "referer", "--referer": "referer",
+    "--url": "url", "-u": "user", "--user": "user",
+}  # fmt: skip
+_NOTHING_SAID = {"", "undefined", "null", "[object object]", "nan"}
+_SOCKET = re.compile(r"\d+\.\d+")
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """An HTTP request, as a browser made it."""
+
+    method: str
+    url: str
+    headers: dict[str, str]
+    """By name in lower case."""
+    body: str
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """What was asked for: of the body, or of the query."""
+        if "json" in self.headers.get("content-type", ""):
+            try:
+                content = msgspec.json.decode(self.body)
+            except (msgspec.DecodeError, UnicodeError, RecursionError):
+                return {}
+            return {key: str(value) for key, value in content.items()} if isinstance(content, dict) else {}
+        return dict(parse_qsl(self.body or urlsplit(self.url).query, keep_blank_values=True))
+
+
+def read_curl(text: str) -> Request:
+    """Return the request in a command line, of bash or of Windows' cmd.
+
+    Raises `SidecarError` with `body_invalid` for anything else.
+    """
+    plain = text.replace("\r\n", "\n")
+    if '^"' in plain:  # cmd.exe: ^ before what it would take for its own
+        plain = re.sub(r"\^\n", " ", plain).replace('^\\^"', '\\"')
+        plain = re.sub(r"\^(.)", r"\1", plain)
+    plain = plain.replace("\\\n", " ").replace("$'", "'")
+    try:
+        words = shlex.split(plain)
+    except ValueError as error:
+        raise _refused(f"it is no command line ({error})") from error
+    if not words or words[0].removesuffix(".exe") != "curl":
+        raise _refused("it does not begin with curl")
+    return _request(words[1:])
+
+
+def findings(request: Request, *, auth_endpoint: str | None, channel: str | None) -> list[str]:
+    """Return what is wrong with a request that should authorise a channel, the worst first; what is configured helps."""
+    found = [*_whom(request), *_what(request, channel), *_where(request, auth_endpoint)]
+    if request.method not in {"POST", "GET"}:
+        found.append(f"The method is {request.method}; pusher-js sends POST.")
+    if request.headers.get("x-requested-with") is None and "json" not in request.headers.get("accept", ""):
+        found.append(
+            "It accepts anything (`*/*`), as pusher-js does: where nobody is logged in, `auth` middleware answers with a "
+            "redirect to the login page, or with 500 where there is none, and not with 401."
+        )
+    return found
+
+
+def masked(request: Request) -> list[str]:
+    """Return the request for people, without what says who asks."""
+    lines = [f"{request.method} {request.url.partition('?')[0]}"]
+    for name, value in request.headers.items():
+        shown = value if name in {"accept", "content-type", "origin", "host", "x-requested-with"} else "***"
+        lines.append(f"{name}: {shown}")
+    lines += [f"{name}={value}" for name, value in request.fields.items() if name in {"socket_id", "channel_name"}]
+    return lines
+
+
+def _whom(request: Request) -> list[str]:
+    token, cookie = request.headers.get("authorization"), request.headers.get("cookie")
+    is_cross = _origin(request.headers.get("origin")) not in {None, _origin(request.url)}
+    if token is not None and token.partition(" ")[2].strip().lower() in _NOTHING_SAID:
+        return [
+            "The Authorization header has no token in it: Echo was made before there was one. The app sees a guest."
+        ]
+    if token is None and cookie is None:
+        why = " Browsers send cookies to another origin only with withCredentials, which pusher-js never sets."
+        return [
+            f"Nothing in it says who asks: no Authorization, no Cookie. The app sees a guest.{why if is_cross else ''}"
+        ]
+    found = []
+    if token is not None and urlsplit(request.url).path.rstrip("/") == "/broadcasting/auth":
+        found.append(
+            "A bearer token goes to /broadcasting/auth, whose default guard is the session's (`web`): the token counts for "
+            "nothing there. Often the route that takes it is /api/broadcasting/auth."
+        )
+    if cookie is not None and "x-xsrf-token" not in request.headers and "x-csrf-token" not in request.headers:
+        found.append(
+            "There is no CSRF token: harmless on Laravel's own route, and 419 on a route of your own or under statefulApi()."
+        )
+    if cookie is not None and "session" not in cookie.lower():
+        found.append("None of its cookies looks like a session: the user may not be logged in on this host.")
+    return found
+
+
+def _what(request: Request, channel: str | None) -> list[str]:
+    fields = request.fields
+    socket_id, name = fields.get("socket_id", ""), fields.get("channel_name", "")
+    found = []
+    if not _SOCKET.fullmatch(socket_id):
+        said = "there is none" if socket_id.lower() in _NOTHING_SAID else "it is not two numbers with a dot"
+        found.append(f"socket_id: {said}. Laravel answers 500 to that. Ask only once Echo is connected.")
+    if not name:
+        return [*found, "channel_name: there is none. Laravel answers 403 to that."]
+    bare = name.removeprefix("private-").removeprefix("presence-")
+    if not name.startswith(("private-", "presence-")):
+        found.append(f"channel_name {name!r} lacks its private-: a custom authorizer dropped it.")
+    elif bare.startswith(("private-", "presence-")):
+        found.append(f"channel_name {name!r} has its prefix twice: write Echo.private('{bare.partition('-')[2]}').")
+    if any(part.strip().lower() in _NOTHING_SAID for part in re.split(r"[.-]", bare)):
+        found.append(f"channel_name {name!r} has no user in it: Echo subscribed before the user was known.")
+    elif channel is not None and not _is_like(name, channel):
+        found.append(f"channel_name {name!r} is not like {channel!r}, which our configuration has.")
+    return found
+
+
+def _where(request: Request, auth_endpoint: str | None) -> list[str]:
+    path = urlsplit(request.url).path
+    found = []
+    if path.endswith("/pusher/auth"):
+        found.append(
+            "It goes to /pusher/auth, pusher-js's own default: Echo was given channelAuthorization without an endpoint, and "
+            "then ignores authEndpoint, the CSRF token and bearerToken."
+        )
+    elif auth_endpoint is not None and _origin(request.url) != _origin(auth_endpoint):
+        found.append(f"It goes to another host than {auth_endpoint}, which our configuration has.")
+    elif auth_endpoint is not None and path.rstrip("/") != urlsplit(auth_endpoint).path.rstrip("/"):
+        found.append(f"It goes to another path than {auth_endpoint}, which our configuration has.")
+    return found
+
+
+def _request(words: list[str]) -> Request:
+    url, method, body, headers = "", "", [], {}
+    rest = iter(words)
+    for word in rest:
+        name, equals, value = word.partition("=") if word.startswith("--") else (word, "", "")
+        kind = _WITH_VALUE.get(name)
+        if kind is None:
+            if not word.startswith("-"):
+                url = url or word
+            continue
+        value = value if equals else next(rest, "")
+        match kind:
+            case "method":
+                method = value.upper()
+            case "url":
+                url = value
+            case "data":
+                body.append(value)
+            case "header":
+                key, _, content = value.partition(":")
+                headers[key.strip().lower()] = content.strip()
+            case "user":
+                headers["authorization"] = "Basic ***"
+            case other:
+                headers[{"agent": "user-agent"}.get(other, other)] = value
+    if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
+        raise _refused("it has no URL that begins with http:// or https://")
+    return Request(method=method or ("POST" if body else "GET"), url=url, headers=headers, body="&".join(body))
+
+
+def _origin(url: str | None) -> tuple[str, str, int | None] | None:
+    if not url or url == "null":
+        return None
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname or "", parts.port or {"https": 443, "http": 80}.get(parts.scheme)
+
+
+def _is_like(name: str, template: str) -> bool:
+    before, _, after = template.partition("{user_id}")
+    return name.startswith(before) and name.endswith(after)
+
+
+def _refused(why: str) -> SidecarError:
+    return SidecarError(
+        ErrorCode.BODY_INVALID,
+        f"the file is not a request copied from a browser: {why}. In the browser's network panel, click the failing "
+        "request with the right button, choose Copy, Copy as cURL (bash), and paste it into a file",
+    )

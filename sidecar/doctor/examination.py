@@ -1,0 +1,88 @@
+"""One walk, and what follows from it: the outcome, its cause in a sentence, the likely reasons, and what to change."""
+
+import msgspec
+
+from sidecar.causes import cause_of
+from sidecar.config import ProbeSecrets, Reverb
+from sidecar.core.walks import Step, WalkOutcome
+from sidecar.doctor.refusal import what_debug_says
+from sidecar.probes.browser import Browser
+from sidecar.probes.target import target_of
+from sidecar.probes.trail import Taken, Walked
+from sidecar.probes.walk import Walker
+
+WITHIN_S = 15.0
+
+
+class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
+    """What the doctor says; `--json` prints it."""
+
+    subject: str
+    """What was examined."""
+    outcome: WalkOutcome | None
+    """None: nothing was walked or sent, only looked at."""
+    step: Step | None
+    number: int | None
+    exit_code: int
+    sentence: str
+    reasons: tuple[str, ...]
+    changes: tuple[str, ...]
+    steps: tuple[Taken, ...]
+    notes: tuple[str, ...]
+
+
+async def examine(reverb: Reverb, secrets: ProbeSecrets, *, within_s: float = WITHIN_S) -> Diagnosis:
+    """Walk once, and say what came of it."""
+    walker = Walker(Browser(target_of(reverb, secrets)))
+    return await examine_by(walker, tuple(_remarks(reverb, secrets)), within_s=within_s)
+
+
+async def examine_by(walker: Walker, remarks: tuple[str, ...] = (), *, within_s: float = WITHIN_S) -> Diagnosis:
+    """Let this walker walk once, and say what came of it."""
+    channel = walker.browser.target.channel
+    walked = await walker.walk(within_s=within_s)
+    notes = [*walked.notes, *remarks]
+    if walked.outcome is WalkOutcome.REFUSED_403:
+        said = await what_debug_says(walker.browser, channel)
+        notes += [said] if said else []
+    return diagnosis(f"a browser's way to {channel}", walked, tuple(notes))
+
+
+def diagnosis(subject: str, walked: Walked, notes: tuple[str, ...]) -> Diagnosis:
+    """Return what is said of a walk."""
+    cause = cause_of(walked.outcome, is_at_app=is_at_app(walked))
+    return Diagnosis(
+        subject=subject,
+        outcome=walked.outcome,
+        step=walked.step,
+        number=walked.number,
+        exit_code=cause.exit_code,
+        sentence=cause.sentence,
+        reasons=cause.reasons,
+        changes=cause.changes,
+        steps=walked.steps,
+        notes=notes,
+    )
+
+
+def is_at_app(walked: Walked) -> bool:
+    """Say whether the walk had left Reverb's greeting behind, and was on its way to the app."""
+    has_greeted = any(taken.step is Step.ESTABLISH and taken.is_ok for taken in walked.steps)
+    has_asked = any(taken.step in {Step.LOGIN, Step.PREFLIGHT, Step.AUTHORISE} for taken in walked.steps)
+    return has_greeted or has_asked
+
+
+def _remarks(reverb: Reverb, secrets: ProbeSecrets) -> list[str]:
+    """Return what is worth knowing before anything is walked."""
+    remarks = []
+    target = target_of(reverb, secrets)
+    if reverb.probe.login == "cookie" and not target.sends_cookies:
+        remarks.append(
+            "A browser sends no cookie here: pusher-js sends none to another origin, whatever Echo's withCredentials "
+            "says. The app sees a guest. Use one origin, a bearer token, or a custom authorizer with axios."
+        )
+    if reverb.probe.login == "bearer" and not secrets.token:
+        remarks.append("SIDECAR_PROBE_TOKEN is not set: the walk was that of a guest.")
+    if reverb.url.startswith("ws://") and reverb.origin.startswith("https://"):
+        remarks.append("A page on https may not open ws://: browsers block it as mixed content. Use wss://.")
+    return remarks

@@ -1,0 +1,122 @@
+"""What a browser's request was answered: looked at, and on request sent again, to the configured host and no other."""
+
+import asyncio
+from urllib.parse import urlsplit
+
+from sidecar.causes import cause_of
+from sidecar.config import ProbeSecrets, Reverb
+from sidecar.core.walks import Step, WalkOutcome
+from sidecar.doctor.curl import Request, findings, masked
+from sidecar.doctor.examination import WITHIN_S, Diagnosis, diagnosis
+from sidecar.doctor.refusal import reason_in
+from sidecar.ports import ErrorCode, SidecarError
+from sidecar.probes.answers import Answer, auth_in, blocks_script, refusal_of
+from sidecar.probes.browser import Browser
+from sidecar.probes.failures import FAILURES, ended_by
+from sidecar.probes.target import Target, target_of
+from sidecar.probes.trail import Ended, Trail
+from sidecar.probes.walk import BY_FAULT
+from sidecar.pusher.signing import fault_of
+
+_SENT_ON = (
+    "accept",
+    "content-type",
+    "authorization",
+    "cookie",
+    "x-requested-with",
+    "x-csrf-token",
+    "x-xsrf-token",
+    "origin",
+)
+_FOUND_SOMETHING = 1
+
+
+async def examine_curl(
+    request: Request, reverb: Reverb | None, secrets: ProbeSecrets, *, is_replayed: bool
+) -> Diagnosis:
+    """Say what is wrong with a request, and if it is replayed what comes of it.
+
+    Raises `SidecarError` for a replay to a host that is not the configured auth endpoint's.
+    """
+    found = findings(
+        request,
+        auth_endpoint=reverb.auth_endpoint if reverb else None,
+        channel=reverb.channel if reverb else None,
+    )
+    subject = "a browser's request to authorise a channel"
+    if is_replayed:
+        if reverb is None:
+            raise SidecarError(
+                ErrorCode.CONFIG_INVALID, "--replay needs `reverb` in the configuration: it says where to"
+            )
+        return await _replayed(subject, request, reverb, secrets, found)
+    likely = _likely(request)
+    cause = cause_of(likely, is_at_app=True) if found and likely else None
+    return Diagnosis(
+        subject=subject,
+        outcome=None,
+        step=None,
+        number=None,
+        exit_code=_FOUND_SOMETHING if found else 0,
+        sentence="This is likely wrong with it."
+        if found
+        else "Nothing is wrong with it by its looks: send it with --replay.",
+        reasons=tuple(found),
+        changes=cause.changes if cause else (),
+        steps=(),
+        notes=tuple(masked(request)),
+    )
+
+
+async def _replayed(
+    subject: str, request: Request, reverb: Reverb, secrets: ProbeSecrets, found: list[str]
+) -> Diagnosis:
+    target = target_of(reverb, secrets)
+    asked, known = urlsplit(request.url), urlsplit(target.auth_endpoint)
+    if (asked.scheme, asked.netloc) != (known.scheme, known.netloc):
+        raise SidecarError(
+            ErrorCode.CONFIG_INVALID,
+            f"the request goes to {asked.scheme}://{asked.hostname}, and is sent again only to the host of "
+            f"reverb.auth_endpoint, {known.scheme}://{known.netloc}",
+        )
+    trail, notes = Trail(), list(found)
+    headers = {name: value for name, value in request.headers.items() if name in _SENT_ON}
+    body = request.body.encode() or None
+    try:
+        async with asyncio.timeout(WITHIN_S):
+            answer = await Browser(target).ask(trail, Step.AUTHORISE, request.method, request.url, headers, body)
+        said = reason_in(answer.body) if answer.status == 403 else None  # noqa: PLR2004
+        notes += [said] if said else []
+        end = _end(answer, request, target)
+    except TimeoutError:
+        end = Ended(WalkOutcome.timeout_at(trail.step), detail=f"nothing came within {WITHIN_S:g} s")
+    except FAILURES as error:
+        end = ended_by(error, trail.step)
+    walked = trail.walked(end.outcome, end.number, end.detail)
+    return diagnosis(f"{subject}, sent again", walked, tuple(notes))
+
+
+def _end(answer: Answer, request: Request, target: Target) -> Ended:
+    """Return what a browser would have made of the answer."""
+    ended = refusal_of(answer)
+    if ended is not None:
+        return ended
+    origin = request.headers.get("origin", "")
+    if origin and not request.url.startswith(f"{origin}/"):
+        blocked = blocks_script(answer, origin, with_credentials=False)
+        if blocked is not None:
+            return Ended(WalkOutcome.BLOCKED_BY_CORS, answer.status, blocked)
+    try:
+        auth, data = auth_in(answer)
+    except Ended as end:
+        return end
+    if not target.app.secret:
+        return Ended(WalkOutcome.OK)
+    fields = request.fields
+    fault = fault_of(target.app, auth, fields.get("socket_id", ""), fields.get("channel_name", ""), data)
+    return Ended(WalkOutcome.OK if fault is None else BY_FAULT[fault])
+
+
+def _likely(request: Request) -> WalkOutcome | None:
+    has_credentials = "authorization" in request.headers or "cookie" in request.headers
+    return WalkOutcome.REFUSED_403 if has_credentials or request.fields.get("channel_name") else None

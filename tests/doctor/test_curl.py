@@ -1,0 +1,164 @@
+"""A browser's "Copy as cURL": read in every shape, never run, looked at, and sent again only where the configuration says."""
+
+import msgspec
+import pytest
+
+from sidecar.config import Probe, ProbeSecrets, Reverb
+from sidecar.core.walks import WalkOutcome as W
+from sidecar.doctor import examine_curl, read_curl
+from sidecar.doctor.curl import findings, masked
+from sidecar.ports import ErrorCode, SidecarError
+from tests.probes.world import APP, ORIGIN, TOKEN, World, world
+
+GOOD = """\
+curl 'https://app.example.test/api/broadcasting/auth' \\
+  -H 'accept: */*' \\
+  -H 'authorization: Bearer 1|abcdefgh' \\
+  -H 'content-type: application/x-www-form-urlencoded' \\
+  -H 'origin: https://app.example.test' \\
+  -H 'x-requested-with: XMLHttpRequest' \\
+  --data-raw 'socket_id=123.456&channel_name=private-live-refresh.7'
+"""
+CMD = GOOD.replace("'", '^"').replace(" \\\n", " ^\n").replace("&", "^&")
+ENDPOINT, CHANNEL = "https://app.example.test/api/broadcasting/auth", "private-live-refresh.{user_id}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        GOOD,
+        CMD,
+        GOOD.replace("\n", "\r\n"),
+        GOOD.replace("--data-raw '", "--data-raw $'"),
+        GOOD + "  --compressed -s --insecure\n",
+    ],
+)
+def test_a_request_is_read_in_every_shape_that_browsers_copy(text: str) -> None:
+    """Bash and cmd, with whatever else stands there."""
+    request = read_curl(text)
+    assert (request.method, request.url) == ("POST", "https://app.example.test/api/broadcasting/auth")
+    assert request.fields == {"socket_id": "123.456", "channel_name": "private-live-refresh.7"}
+    assert request.headers["authorization"] == "Bearer 1|abcdefgh"
+    assert findings(request, auth_endpoint=ENDPOINT, channel=CHANNEL) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["", "wget https://x", "curl", "curl 'ftp://x/y'", "curl 'https://x", "curl file:///etc/passwd", "\x00"]
+)
+def test_what_is_no_such_request_is_refused_with_what_to_do(text: str) -> None:
+    """Whoever pasted the wrong thing is told where the right one is."""
+    with pytest.raises(SidecarError, match="Copy as cURL"):
+        read_curl(text)
+
+
+# fmt: off
+FAULTS = [
+    # what is changed in the good one,                                                        what is said
+    (("  -H 'authorization: Bearer 1|abcdefgh' \\\n", ""),                                    "Nothing in it says who asks"),
+    (("Bearer 1|abcdefgh", "Bearer undefined"),                                               "has no token in it"),
+    (("Bearer 1|abcdefgh", "Bearer "),                                                        "has no token in it"),
+    (("/api/broadcasting/auth", "/broadcasting/auth"),                                        "whose default guard is the session's"),
+    (("/api/broadcasting/auth", "/pusher/auth"),                                              "pusher-js's own default"),
+    (("https://app.example.test/api", "https://api.example.test/api"),                        "another host than"),
+    (("socket_id=123.456", "socket_id=undefined"),                                            "socket_id: there is none"),
+    (("socket_id=123.456", "socket_id=abc"),                                                  "not two numbers with a dot"),
+    (("private-live-refresh.7", "live-refresh.7"),                                            "lacks its private-"),
+    (("private-live-refresh.7", "private-private-live-refresh.7"),                            "has its prefix twice"),
+    (("private-live-refresh.7", "private-live-refresh.undefined"),                            "has no user in it"),
+    (("private-live-refresh.7", "private-orders.7"),                                          "is not like"),
+    (("&channel_name=private-live-refresh.7", ""),                                            "channel_name: there is none"),
+    (("-H 'x-requested-with: XMLHttpRequest'", "-H 'x-other: y'"),                            "as pusher-js does"),
+    (("authorization: Bearer 1|abcdefgh", "cookie: theme=dark"),                              "looks like a session"),
+    (("authorization: Bearer 1|abcdefgh", "cookie: app_session=abc"),                         "no CSRF token"),
+    (("curl ", "curl -X PUT "),                                                               "pusher-js sends POST"),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("change", "said"), FAULTS)
+def test_what_a_request_lacks_is_said(change: tuple[str, str], said: str) -> None:
+    """Each row is a 403, 419 or 500 that somebody has searched for a day."""
+    request = read_curl(GOOD.replace(*change))
+    found = findings(request, auth_endpoint=ENDPOINT, channel=CHANNEL)
+    assert any(said in each for each in found), found
+
+
+def test_a_guest_from_another_origin_is_told_why_there_is_no_cookie() -> None:
+    """The commonest of all: pusher-js never sends cookies to another origin."""
+    text = GOOD.replace("  -H 'authorization: Bearer 1|abcdefgh' \\\n", "").replace(
+        "origin: https://app", "origin: https://www"
+    )
+    assert "which pusher-js never sets" in findings(read_curl(text), auth_endpoint=None, channel=None)[0]
+
+
+def test_nothing_that_says_who_asks_is_shown() -> None:
+    """A token in a bug report is a token for everybody."""
+    text = GOOD.replace("-H 'accept", "-b 'app_session=s3ss10n' -u 'ann:hunter2' -H 'x-api-key: k3y' -H 'accept")
+    shown = "\n".join(masked(read_curl(text)))
+    assert "private-live-refresh.7" in shown
+    assert not any(secret in shown for secret in ("abcdefgh", "s3ss10n", "hunter2", "k3y"))
+
+
+def reverb_of(it: World) -> Reverb:
+    """Return the configuration of a world."""
+    return Reverb(
+        url=f"ws{it.target.api_url.removeprefix('http')}",
+        app_id=APP.app_id,
+        app_key=APP.key,
+        origin=ORIGIN,
+        auth_endpoint=it.target.auth_endpoint,
+        probe=Probe(user_id="0"),
+    )
+
+
+def copied(it: World, token: str = TOKEN, socket_id: str = "12.34") -> str:
+    """Return what a browser would copy there."""
+    return (
+        f"curl '{it.target.auth_endpoint}' -H 'origin: {ORIGIN}' -H 'accept: */*' -H 'authorization: Bearer {token}' "
+        f"-H 'content-type: application/x-www-form-urlencoded' --data-raw 'socket_id={socket_id}&channel_name=private-live-refresh.0'"
+    )
+
+
+async def test_a_request_that_is_sent_again_is_named_by_its_answer() -> None:
+    """As the walk would name it: refused, missigned, blocked, or well."""
+    secrets = ProbeSecrets(app_secret=APP.secret)
+    async with world() as it:
+        reverb = reverb_of(it)
+
+        async def outcome(text: str) -> W | None:
+            return (await examine_curl(read_curl(text), reverb, secrets, is_replayed=True)).outcome
+
+        assert await outcome(copied(it)) is W.OK
+        assert await outcome(copied(it, token="wrong")) is W.REFUSED_403
+        it.app.faults.signs_as = msgspec.structs.replace(APP, secret="another")
+        assert await outcome(copied(it)) is W.SIGNED_WITH_OTHER_SECRET
+        it.app.faults.signs_as, it.app.faults.has_cors = None, False
+        assert await outcome(copied(it)) is W.BLOCKED_BY_CORS
+        await it.app.stop()
+        assert await outcome(copied(it)) is W.CONNECTION_REFUSED
+
+
+async def test_a_request_is_sent_again_only_to_the_configured_host() -> None:
+    """A file from a stranger must not make this tool send anything anywhere."""
+    async with world() as it:
+        elsewhere = read_curl(copied(it).replace(it.target.auth_endpoint, "http://127.0.0.1:1/broadcasting/auth"))
+        with pytest.raises(SidecarError, match="only to the host of") as caught:
+            await examine_curl(elsewhere, reverb_of(it), ProbeSecrets(app_secret=None), is_replayed=True)
+        assert caught.value.code is ErrorCode.CONFIG_INVALID
+        with pytest.raises(SidecarError, match="--replay needs"):
+            await examine_curl(elsewhere, None, ProbeSecrets(app_secret=None), is_replayed=True)
+        assert it.app.requests == []
+
+
+async def test_without_replay_nothing_is_sent() -> None:
+    """Looking is free."""
+    async with world() as it:
+        told = await examine_curl(
+            read_curl(copied(it, socket_id="undefined")),
+            reverb_of(it),
+            ProbeSecrets(app_secret=None),
+            is_replayed=False,
+        )
+        assert it.app.requests == []
+    assert (told.exit_code, told.outcome) == (1, None)
+    assert any("socket_id" in reason for reason in told.reasons)

@@ -1,0 +1,230 @@
+"""The doctor names every outcome, every recorded fault, and the exact thing to change."""
+
+import asyncio
+import io
+import json
+import os
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+from rich.console import Console
+
+from sidecar.causes import CAUSES, cause_of
+from sidecar.core.walks import WalkOutcome as W
+from sidecar.doctor import Diagnosis, print_diagnosis
+from sidecar.doctor.examination import examine_by
+from sidecar.doctor.refusal import reason_in
+from tests.captures import SECRET, recorded
+from tests.doctor.recorded import auth_response_of, frames_of, signed, speaking, welcome
+from tests.probes.test_walk import ENDS, Spoil
+from tests.probes.world import APP, PASSWORD, TOKEN, world
+
+
+def shown(told: Diagnosis, width: int = 100) -> str:
+    """Return the screen of a diagnosis."""
+    console = Console(width=width, record=True, file=io.StringIO())
+    print_diagnosis(console, told)
+    return console.export_text()
+
+
+def test_every_outcome_has_its_words_and_an_exit_code_of_its_own() -> None:
+    """An outcome without a remedy sends people back to guessing, and two with one code send a pipeline astray."""
+    assert set(CAUSES) == set(W)
+    codes = [cause.exit_code for cause in CAUSES.values()]
+    assert len(set(codes)) == len(codes)
+    assert all(code not in {1, 2} and code < 126 for code in codes), "1, 2 and those of the shell are taken"
+    for outcome in W:
+        for is_at_app in (False, True):
+            cause = cause_of(outcome, is_at_app=is_at_app)
+            assert cause.exit_code == CAUSES[outcome].exit_code
+            assert cause.sentence.endswith(".")
+            assert outcome is W.OK or (cause.reasons and cause.changes), outcome
+
+
+@pytest.mark.parametrize(("what", "spoil", "outcome"), [row[:3] for row in ENDS], ids=[row[0] for row in ENDS])
+async def test_the_doctor_names_what_the_probe_names(what: str, spoil: Spoil, outcome: W) -> None:
+    """The same servers that misbehave, seen by a person: the outcome, its words, and no secret on the screen."""
+    async with world() as it:
+        spoiling = spoil(it)
+        if spoiling is not None:
+            await spoiling
+        told = await examine_by(it.walker, within_s=5)
+        screen = shown(told)
+    assert (told.outcome, told.exit_code) == (outcome, CAUSES[outcome].exit_code), what
+    assert told.sentence in " ".join(screen.split())
+    assert not any(secret in screen for secret in (APP.secret, TOKEN, PASSWORD))
+
+
+# fmt: off
+FOLDERS = [
+    # folder,                         outcome
+    ("01-happy",                      W.OK),
+    ("02-auth-403-callback-false",    W.REFUSED_403),
+    ("03-auth-403-other-user",        W.REFUSED_403),
+    ("08-laravel-has-wrong-secret",   W.SIGNED_WITH_OTHER_SECRET),
+    ("10-laravel-cannot-reach-reverb", W.OK),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("folder", "outcome"), FOLDERS)
+async def test_a_recorded_scenario_is_named(folder: str, outcome: W) -> None:
+    """Real bytes of a real Laravel and Reverb. Where only Laravel could not reach Reverb, a browser's way is fine."""
+    async with speaking(frames_of(folder), auth_response_of(folder)) as walker:
+        told = await examine_by(walker, within_s=5)
+    assert told.outcome is outcome
+
+
+@pytest.mark.parametrize(
+    "folder",
+    [
+        "16-reverb-sigterm",
+        "16-reverb-sigkill",
+        "16-reverb-restart",
+        "13-scaling-redis-outage",
+        "17-reverb-hung-sigstop",
+    ],
+)
+async def test_a_reverb_that_was_recorded_going_away_is_named(folder: str) -> None:
+    """It ends the connection without a word, and then nobody listens; or it stands still."""
+    if folder == "17-reverb-hung-sigstop":
+        async with speaking([{"dir": "out", "payload": ""}], "") as walker:
+            assert (await examine_by(walker, within_s=0.3)).outcome is W.TIMEOUT_ESTABLISH
+        return
+    async with speaking([], "", is_dropped=True) as walker:
+        assert (await examine_by(walker, within_s=5)).outcome is W.CLOSED_WITHOUT_FRAME
+    async with speaking(None, "") as walker:
+        assert (await examine_by(walker, within_s=5)).outcome is W.CONNECTION_REFUSED
+
+
+# fmt: off
+ANSWERS = [
+    # recording,                               outcome
+    ("auth-200",                               W.OK),
+    ("auth-403-callback-false-json",           W.REFUSED_403),
+    ("auth-403-callback-false-star-accept",    W.REFUSED_403),
+    ("auth-403-callback-false-xhr",            W.REFUSED_403),
+    ("auth-403-no-channel-name-json",          W.REFUSED_403),
+    ("auth-403-no-matching-channel-json",      W.REFUSED_403),
+    ("auth-403-no-token-web-group-json",       W.REFUSED_403),
+    ("auth-403-other-user-json",               W.REFUSED_403),
+    ("api-auth-401-json",                      W.UNAUTHENTICATED_401),
+    ("api-auth-401-no-accept",                 W.SERVER_ERROR_5XX),           # no route named login
+    ("auth-bad-socket-id-json",                W.SERVER_ERROR_5XX),
+    ("auth-missing-socket-id-json",            W.SERVER_ERROR_5XX),
+    ("auth-jsonp-callback",                    W.NOT_JSON_200),
+    ("csrf-419-json",                          W.CSRF_419),
+    ("404-json",                               W.ROUTE_MISSING_404),
+    ("405-json",                               W.UNEXPECTED_STATUS),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("name", "outcome"), ANSWERS)
+async def test_a_recorded_answer_of_laravel_is_named(name: str, outcome: W) -> None:
+    """Byte for byte what Laravel said, behind a Reverb that is well."""
+    async with speaking(welcome(), recorded("http-app")[name]["response"]) as walker:
+        told = await examine_by(walker, within_s=5)
+    assert told.outcome is outcome
+
+
+# fmt: off
+SOCKETS = [
+    # recording,                               outcome
+    ("connected",                              W.TIMEOUT_SUBSCRIBE),          # the recording says no more
+    ("connection-limit-exceeded",              W.ERROR_4004),
+    ("origin-disallowed",                      W.ERROR_4009_ORIGIN),
+    ("origin-missing",                         W.ERROR_4009_ORIGIN),
+    ("subscribe-bad-signature",                W.ERROR_4009_UNAUTHORISED),
+    ("subscribe-signature-of-other-socket",    W.ERROR_4009_UNAUTHORISED),
+    ("subscribe-missing-channel",              W.ERROR_4200),
+    ("unknown-pusher-event",                   W.ERROR_4200),
+    ("wrong-app-key",                          W.ERROR_4001),
+    ("subscribe-ok",                           W.OK),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("name", "outcome"), SOCKETS)
+async def test_a_recorded_socket_is_named(name: str, outcome: W) -> None:
+    """Frame for frame what Reverb said, beside an app that signs well."""
+    exchange = recorded("ws")[name]
+    is_dropped = exchange["close"] is not None
+    async with speaking(exchange["frames"], signed(exchange.get("sid", "1.1")), is_dropped=is_dropped) as walker:
+        told = await examine_by(walker, within_s=0.5 if outcome is W.TIMEOUT_SUBSCRIBE else 5)
+    assert told.outcome is outcome
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ('{"message":""}', None),
+        ("<html>", None),
+        ('{"message":"","file":"/x/PusherBroadcaster.php","trace":[{"function":"auth"}]}', "nobody is logged in"),
+        (
+            '{"message":"","file":"/x/Broadcaster.php","trace":[{"function":"verifyUserCanAccessChannel"}]}',
+            "callback said no",
+        ),
+        (
+            '{"message":"","file":"/x/Broadcaster.php","trace":[{"function":"resolveImplicitBindingIfPossible"}]}',
+            "model",
+        ),
+        ('{"message":"Your trial is over"}', "Your trial is over"),
+    ],
+)
+def test_what_app_debug_tells_of_a_403_is_repeated(body: str, said: str | None) -> None:
+    """Laravel knows why, and tells only those who ask for JSON while it debugs."""
+    reason = reason_in(body.encode())
+    assert (reason is None) if said is None else (reason is not None and said in reason)
+
+
+# --- the command
+
+
+async def doctor(*words: str, **environment: str) -> tuple[int, str, str]:
+    """Run the command, and return its exit code, its screen and its errors."""
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "sidecar", "doctor", *words,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env={**os.environ, **environment},
+    )  # fmt: skip
+    out, err = await child.communicate()
+    assert child.returncode is not None
+    return child.returncode, out.decode(), err.decode()
+
+
+async def test_it_works_before_anything_else_is_set_up(tmp_path: Path) -> None:
+    """No configuration, no journal, no Stripe: five options and a token."""
+    async with world() as it:
+        port = it.target.api_url.rpartition(":")[2]
+        words = ("--url", f"ws://127.0.0.1:{port}", "--app-key", APP.key, "--origin", it.target.origin,
+                 "--auth-endpoint", it.target.auth_endpoint, "--user-id", "0", "--config", str(tmp_path / "none.yaml"))  # fmt: skip
+        code, out, _ = await doctor(*words, SIDECAR_PROBE_TOKEN=TOKEN)
+        assert (code, "Everything is well" in out) == (0, True)
+        it.app.faults.signs_as = msgspec.structs.replace(APP, secret="another")
+        code, out, _ = await doctor(*words, "--json", SIDECAR_PROBE_TOKEN=TOKEN, REVERB_APP_SECRET=APP.secret)
+        told = json.loads(out)
+        assert (code, told["outcome"], told["exit_code"]) == (67, "signed_with_other_secret", 67)
+        assert told["steps"][-1]["is_ok"] is False
+        assert TOKEN not in out
+        it.app.faults.signs_as, it.app.faults.refuses = None, frozenset({"0"})
+        code, out, _ = await doctor(*words, SIDECAR_PROBE_TOKEN=TOKEN, REVERB_APP_SECRET=APP.secret)
+        assert code == 50
+        for part in ("✓ establish", "✗ authorise", "Likely, in this order:", "What to change:", "Bearer ***"):
+            assert part in out
+        assert not any(secret in out for secret in (TOKEN, APP.secret, SECRET))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "does not say what to examine: add `reverb` to it, or say it here"),
+        (("--url", "wss://ws.test"), "needed too: --app-key, --origin, --auth-endpoint, --user-id"),
+        (("--curl", "/no/such/file"), "paste the browser's Copy as cURL into a file and name it"),
+    ],
+)
+async def test_what_is_missing_is_said_with_what_to_do(words: tuple[str, ...], said: str, tmp_path: Path) -> None:
+    """The first screen of a newcomer is often an error."""
+    code, _, err = await doctor("--config", str(tmp_path / "none.yaml"), *words)
+    assert (code, said in " ".join(err.split())) == (2, True)
