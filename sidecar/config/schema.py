@@ -249,7 +249,7 @@ class PolicyKeys(Section, frozen=True, kw_only=True):
     """p0 of the payers' own reports in parts per million, required for `push_only`; or why they are waived."""
     lease_ms: Annotated[int, Duration(at_least="2s", at_most="10m", usual="30s")] = 30_000
     """How long an answer other than `timer_polling` may be believed, in milliseconds."""
-    shelter_ms: Annotated[int, Duration(at_least="10s", at_most="25m", usual="10m")] = 600_000
+    shelter_ms: Annotated[int, Duration(at_least="1s", at_most="25m", usual="10m")] = 600_000
     """After an alarm that Reverb's trouble explains: timers until so long without a failed probe, in milliseconds."""
     cooldown_ms: Annotated[int, Duration(at_least="0s", at_most="7d", usual="1h")] = 3_600_000
     """How long a first fall keeps the flag on the bottom rung, in milliseconds; it doubles with every further fall."""

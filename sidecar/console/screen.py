@@ -7,6 +7,7 @@ from rich.table import Table
 from sidecar.console.status import Status
 from sidecar.core.gates import Gate, duration
 from sidecar.core.policy import PPM, Rung
+from sidecar.core.walks import RoundTripOutcome, WalkOutcome
 
 
 def print_status(console: Console, status: Status) -> None:
@@ -24,7 +25,20 @@ def print_status(console: Console, status: Status) -> None:
     _print_gates(console, status)
     console.print()
     _print_comparison(console, status)
+    _print_reverb(console, status)
     console.print(f"\nPayments: {_counts(status)}; {status.judged} of {status.succeeded} could be judged.")
+
+
+def _print_reverb(console: Console, status: Status) -> None:
+    reverb = status.reverb
+    if reverb is None:
+        return
+    walks, trips = sum(reverb.walks.values()), sum(reverb.round_trips.values())
+    console.print(
+        f"\nReverb: {reverb.walks.get(WalkOutcome.OK, 0)} of {walks} walks of the probe user and "
+        f"{reverb.round_trips.get(RoundTripOutcome.OK, 0)} of {trips} round trips were clean; {reverb.sockets_up} of "
+        f"{reverb.sockets} sockets are up; strangers: {reverb.stranger or 'not asked yet'}."
+    )
 
 
 def rung_name(rung: Rung) -> str:
@@ -34,6 +48,13 @@ def rung_name(rung: Rung) -> str:
 
 def _trouble(status: Status) -> list[str]:
     lines = list(status.warnings)
+    if status.shelter:
+        left = duration(max(0, status.shelter.until_ms - status.now_ms))
+        lines.append(
+            f"sheltered: Reverb hiccups; push resumes in {left} if no probe fails before, and the rung is kept"
+        )
+    if status.reverb and status.reverb.cause:
+        lines.append(f"channel auth: {status.reverb.cause} ({status.reverb.last_walk}) Ask: sidecar doctor")
     if status.alarms:
         lines.append(f"alarm: {', '.join(status.alarms)}")
     if status.resting:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from sidecar.causes import cause_of
 from sidecar.core import evidence
 from sidecar.core.comparison import Comparison, comparison
 from sidecar.core.decide import Action, decide
@@ -11,8 +12,9 @@ from sidecar.core.gates import Gate, duration, gates
 from sidecar.core.observations import IgnoreReason
 from sidecar.core.policy import Rung
 from sidecar.core.serving import Reason, Served
-from sidecar.core.state import Approval, Hold, Move, Outcome, State, Unmeasured
+from sidecar.core.state import Approval, Hold, Move, Outcome, Shelter, State, Unmeasured
 from sidecar.core.streams import STREAMS, clean_needed, proven_ratio
+from sidecar.core.walks import RoundTripOutcome, StrangerVerdict, UserAuth, WalkOutcome
 
 
 class StreamStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +33,23 @@ class StreamStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Outcomes without a failure that would prove the target; 0: it is proven."""
 
 
+class ReverbStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """What the probes say of Reverb."""
+
+    last_walk: WalkOutcome | None
+    """How the probe user's last walk to its channel ended; None: there was none yet."""
+    cause: str
+    """The same in a sentence; empty: it went well, or there was none."""
+    walks: dict[WalkOutcome, int]
+    round_trips: dict[RoundTripOutcome, int]
+    sockets_up: int
+    sockets: int
+    stranger: StrangerVerdict | None
+    """Whether the probe user was refused a channel that is not its own; None: it was not asked yet."""
+    user_auths: dict[UserAuth, int]
+    """What the backend reported of everybody's channel auth."""
+
+
 class Status(msgspec.Struct, frozen=True, kw_only=True):
     """The state of the sidecar. Times are Unix milliseconds on the journal's clock."""
 
@@ -45,6 +64,10 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     since_ms: int
     version: int
     resting: str | None
+    shelter: Shelter | None
+    """Timers for a while, with the rung kept, because Reverb hiccups; None: there is none."""
+    reverb: ReverbStatus | None
+    """None: it is not probed."""
     silent_sources: tuple[str, ...]
     """Sources of our own that did not answer before the last heartbeat; until they do no payment is judged."""
     alarms: tuple[str, ...]
@@ -83,6 +106,8 @@ def status_of(state: State, *, serve: Callable[[], Served], lease_remaining_s: f
         since_ms=state.flag.since_ms,
         version=state.flag.version,
         resting=state.sight.rest,
+        shelter=state.flag.shelter,
+        reverb=_reverb(state),
         silent_sources=state.sight.unseen,
         alarms=tuple(name for name, stream in state.streams.items() if stream.is_latched),
         hold=state.flag.hold,
@@ -98,6 +123,24 @@ def status_of(state: State, *, serve: Callable[[], Served], lease_remaining_s: f
         unmeasured=state.tally.unmeasured,
         comparison=comparison(state),
         warnings=tuple(_warnings(state, answer, now_ms)),
+    )
+
+
+def _reverb(state: State) -> ReverbStatus | None:
+    if state.policy is None or state.policy.reverb is None:
+        return None
+    probing, tally = state.probing, state.tally
+    is_failed = probing.walk not in {None, WalkOutcome.OK}
+    cause = cause_of(probing.walk, is_at_app=probing.is_at_app) if probing.walk and is_failed else None
+    return ReverbStatus(
+        last_walk=probing.walk,
+        cause=cause.sentence if cause else "",
+        walks=tally.walks,
+        round_trips=tally.round_trips,
+        sockets_up=sum(probing.observers.values()),
+        sockets=len(probing.observers),
+        stranger=probing.stranger,
+        user_auths=tally.user_auths,
     )
 
 
@@ -137,6 +180,11 @@ def _warnings(state: State, answer: Served, now_ms: int) -> list[str]:
         warnings.append(
             f"No answer from {', '.join(state.sight.unseen)} for {duration(max(0, now_ms - state.sight.seen_ms))}: no "
             "payment is judged meanwhile. The log says why, and what to do."
+        )
+    if state.probing.stranger is StrangerVerdict.LET_IN:
+        warnings.append(
+            "SECURITY: the probe user was let into a channel that is not its own, so anybody may listen to anybody's "
+            "payments. In routes/channels.php, the callback must compare the user's id with the channel's."
         )
     if state.wired_ms is None and state.policy is not None:
         warnings.append(

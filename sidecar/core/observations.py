@@ -127,6 +127,8 @@ class ChannelAuthProbed(_Fact, frozen=True, kw_only=True):
     outcome: WalkOutcome
     step: Step
     """Where it ended; of `ok`, the last."""
+    is_at_app: bool = False
+    """It ended on the way to the app or in it, and not on the way to Reverb."""
     number: int | None = None
     """The HTTP status or the code of the `pusher:error`, where there was one."""
     took_ms: int

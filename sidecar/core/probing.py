@@ -51,6 +51,7 @@ def _walked(state: State, policy: Policy, fact: ChannelAuthProbed, out: Conclusi
     """Judge a walk of the probe user."""
     state.tally.walks[fact.outcome] = state.tally.walks.get(fact.outcome, 0) + 1
     state.probing.walk_ms, state.probing.walk = state.now_ms, fact.outcome
+    state.probing.is_at_app = fact.is_at_app
     if fact.is_cut_off:
         _cut_off(state, policy, out)
         return

@@ -224,6 +224,8 @@ class Probing(msgspec.Struct, kw_only=True):
     """When the last walk ended."""
     walk: WalkOutcome | None = None
     """How the last walk ended."""
+    is_at_app: bool = False
+    """Whether it ended at the app, and not on the way to Reverb."""
     stranger: StrangerVerdict | None = None
     """The last word on strangers that is not `unknown`."""
     watched_users: dict[str, int] = {}

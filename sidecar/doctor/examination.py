@@ -50,7 +50,7 @@ async def examine_by(walker: Walker, remarks: tuple[str, ...] = (), *, within_s:
 
 def diagnosis(subject: str, walked: Walked, notes: tuple[str, ...]) -> Diagnosis:
     """Return what is said of a walk."""
-    cause = cause_of(walked.outcome, is_at_app=is_at_app(walked))
+    cause = cause_of(walked.outcome, is_at_app=walked.is_at_app)
     return Diagnosis(
         subject=subject,
         outcome=walked.outcome,
@@ -63,13 +63,6 @@ def diagnosis(subject: str, walked: Walked, notes: tuple[str, ...]) -> Diagnosis
         steps=walked.steps,
         notes=notes,
     )
-
-
-def is_at_app(walked: Walked) -> bool:
-    """Say whether the walk had left Reverb's greeting behind, and was on its way to the app."""
-    has_greeted = any(taken.step is Step.ESTABLISH and taken.is_ok for taken in walked.steps)
-    has_asked = any(taken.step in {Step.LOGIN, Step.PREFLIGHT, Step.AUTHORISE} for taken in walked.steps)
-    return has_greeted or has_asked
 
 
 def _remarks(reverb: Reverb, secrets: ProbeSecrets) -> list[str]:

@@ -29,6 +29,7 @@ class ChannelAuth:
             replica=self._replica,
             outcome=walked.outcome,
             step=walked.step,
+            is_at_app=walked.is_at_app,
             number=walked.number,
             took_ms=round(walked.took_ms),
             is_cut_off=may_be_cut_off_walk(walked) and await is_cut_off(self._target),

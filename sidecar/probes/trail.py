@@ -51,6 +51,13 @@ class Walked(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...]
     """What did not end the walk, and is worth knowing."""
 
+    @property
+    def is_at_app(self) -> bool:
+        """Whether it had left Reverb's greeting behind, and ended on the way to the app or in it."""
+        has_greeted = any(taken.step is Step.ESTABLISH and taken.is_ok for taken in self.steps)
+        has_asked = any(taken.step in {Step.LOGIN, Step.PREFLIGHT, Step.AUTHORISE} for taken in self.steps)
+        return (has_greeted or has_asked) and self.step is not Step.SUBSCRIBE
+
 
 _current: contextvars.ContextVar["Trail"] = contextvars.ContextVar("trail")
 

@@ -1,0 +1,17 @@
+"""A Reverb in a process of its own, so that it can really be killed and frozen: `python -m tests.harm.standin PORT`."""
+
+import asyncio
+import sys
+
+from sidecar.demo.reverb import Reverb
+from tests.probes.world import APP
+
+
+async def main(port: int) -> None:
+    """Serve until killed."""
+    await Reverb(APP).start(port)
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1])))
