@@ -9,7 +9,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 pyth
 	&& { echo $$python; break; }; done)
 PIP := $(BIN)/pip --disable-pip-version-check --quiet install
 
-.PHONY: help run test check bench chaos fuzz lock clean
+.PHONY: help run test check bench chaos fuzz soak lock clean
 
 help: ## Say what there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -91,3 +91,6 @@ fuzz: $(VENV)/.dev ## Fuzz every parser for a minute each, guided by coverage
 chaos: $(VENV)/.dev .tools/cc ## Kill it two hundred times under load, cut the power three thousand times, and keep books
 	@$(BIN)/python -m tests.harm.kill --rounds 200
 	@POWER_CUTS=3000 $(BIN)/pytest -q tests/harm/test_powercut.py
+
+soak: $(VENV)/.dev ## Take 20 000 walks and a million frames, and look for leaks
+	@$(BIN)/python -m tests.harm.soak

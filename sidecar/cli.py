@@ -119,6 +119,7 @@ def run_doctor(
         Path | None, typer.Option("--curl", help='A file with the failing request, from the browser\'s "Copy as cURL".')
     ] = None,
     replay: Annotated[bool, typer.Option("--replay", help="Send the request of --curl again.")] = False,
+    outcomes: Annotated[bool, typer.Option("--outcomes", help="Print all that it can say, and end.")] = False,
     url: Annotated[str, typer.Option("--url", help="Without a configuration: Reverb, such as wss://ws.host.")] = "",
     app_key: Annotated[str, typer.Option("--app-key", help="REVERB_APP_KEY.")] = "",
     origin: Annotated[str, typer.Option("--origin", help="Of the page, such as https://app.host.")] = "",
@@ -130,6 +131,9 @@ def run_doctor(
 
     The exit code is the outcome's own; 0: all is well, 2: wrong usage.
     """
+    if outcomes:
+        typer.echo(doctor.catalogue(), nl=False)
+        return
     words = {"url": url, "app_key": app_key, "origin": origin, "auth_endpoint": auth_endpoint, "user_id": user_id}
     reverb = _reverb_of(config, words, channel, is_needed=curl is None or replay)
     secrets = read_probe_secrets(os.environ, Config(environment="doctor", reverb=reverb), all_required=False)

@@ -155,7 +155,10 @@ class Sockets:
         """Serve one connection until it ends."""
         ws = web.WebSocketResponse(autoping=False, compress=False, max_msg_size=0, timeout=0.1)
         ws.headers["X-Powered-By"] = "Laravel Reverb"
-        await ws.prepare(request)
+        try:
+            await ws.prepare(request)
+        except ConnectionError:  # it was given up meanwhile
+            return ws
         assert isinstance(request, web.BaseRequest)  # noqa: S101 - `web.Server` gives no application's request
         socket = _Socket(ws, request, clock.monotonic_s())  # type: ignore[arg-type]
         self._open[socket.socket_id] = socket

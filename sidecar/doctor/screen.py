@@ -2,12 +2,13 @@
 
 from rich.console import Console
 from rich.padding import Padding
+from rich.table import Table
 from rich.text import Text
 
 from sidecar.core.walks import WalkOutcome
 from sidecar.doctor.examination import Diagnosis
 
-_WIDTH = 100
+_WIDTH = 92
 
 
 def print_diagnosis(console: Console, told: Diagnosis) -> None:
@@ -35,6 +36,9 @@ def _listed(console: Console, title: str, items: tuple[str, ...], *, numbered: b
     if not items:
         return
     console.print(f"\n  [bold]{title}[/bold]")
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(justify="right", min_width=6)
+    grid.add_column(max_width=_WIDTH)
     for index, item in enumerate(items, start=1):
-        mark = f"{index}." if numbered else "-"
-        console.print(Padding(Text(f"{mark} {item}"), (0, 0, 0, 4)), width=_WIDTH)
+        grid.add_row(f"{index}." if numbered else "-", Text(item))
+    console.print(grid)

@@ -1,0 +1,193 @@
+"""Do walks and frames leak? `python -m tests.harm.soak`: 20 000 walks and a million frames, with books.
+
+The Reverb, the app and what sends the frames are in a process of their own, so that what is measured is ours alone:
+memory, file descriptors and tasks after a warm-up and at the end.
+"""
+
+import argparse
+import asyncio
+import gc
+import resource
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+from aiohttp import web
+
+from sidecar import clock
+from sidecar.config import Authorizer, Credentials, ProbeSecrets
+from sidecar.core.walks import WalkOutcome
+from sidecar.demo.booking_app import BookingApp
+from sidecar.demo.reverb import Reverb
+from sidecar.probes.browser import Browser
+from sidecar.probes.link import dialled
+from sidecar.probes.target import Target
+from sidecar.probes.walk import Walker
+from sidecar.pusher.messages import Arrived
+from tests.probes.world import APP, ORIGIN, TOKEN
+
+WARM_UP = 200
+CHANNEL = "private-live-refresh.0"
+
+
+class Books(msgspec.Struct, frozen=True, kw_only=True):
+    """What is held."""
+
+    memory_kb: int
+    descriptors: int
+    tasks: int
+
+
+def books() -> Books:
+    """Return what is held now."""
+    gc.collect()
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return Books(
+        memory_kb=pages * resource.getpagesize() // 1024,
+        descriptors=len(list(Path("/proc/self/fd").iterdir())),
+        tasks=len(asyncio.all_tasks()),
+    )
+
+
+async def serve(frames: int) -> None:
+    """Be the other side: print the ports, and serve until killed."""
+    reverb, app = Reverb(APP), BookingApp(APP, origins=(ORIGIN,), users={TOKEN: "0"})
+    ports = [await reverb.start(), await app.start()]
+
+    async def flood(request: web.Request) -> web.WebSocketResponse:
+        ws = web.WebSocketResponse()
+        await ws.prepare(request)
+        hello = (
+            '{"event":"pusher:connection_established","data":"{\\"socket_id\\":\\"1.2\\",\\"activity_timeout\\":30}"}'
+        )
+        await ws.send_str(hello)
+        await ws.receive()
+        done = {"event": "pusher_internal:subscription_succeeded", "data": "{}", "channel": CHANNEL}
+        await ws.send_str(msgspec.json.encode(done).decode())
+        event = {"event": "App\\Events\\X", "data": '{"contexts":["bookings"]}', "channel": CHANNEL}
+        text = msgspec.json.encode(event).decode()
+        for _ in range(frames):
+            await ws.send_str(text)
+        await ws.receive()
+        return ws
+
+    site = web.Application()
+    site.router.add_get("/app/{key}", flood)
+    runner = web.AppRunner(site)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    print(*ports, runner.addresses[0][1], flush=True)
+    await asyncio.Event().wait()
+
+
+@asynccontextmanager
+async def other_side(frames: int) -> AsyncIterator[tuple[int, int, int]]:
+    """Run the other side as a process."""
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.harm.soak", "--serve", "--frames", str(frames), stdout=asyncio.subprocess.PIPE
+    )
+    try:
+        assert child.stdout is not None
+        reverb, app, flood = (int(port) for port in (await child.stdout.readline()).split())
+        yield reverb, app, flood
+    finally:
+        child.kill()
+        await child.wait()
+
+
+def browser(reverb: int, app: int) -> Browser:
+    """Return a browser of the probe user."""
+    url = f"http://127.0.0.1:{app}"
+    return Browser(
+        Target(
+            app=APP,
+            socket_url=f"ws://127.0.0.1:{reverb}/app/{APP.key}",
+            api_url=f"http://127.0.0.1:{reverb}",
+            origin=ORIGIN,
+            auth_endpoint=f"{url}/broadcasting/auth",
+            csrf_url=url,
+            login_url=url,
+            channel=CHANNEL,
+            stranger_channel=None,
+            observer_channel="private-reverb-sidecar",
+            reference=None,
+            authorizer=Authorizer.DEFAULT,
+            login=Credentials.BEARER,
+            secrets=ProbeSecrets(app_secret=APP.secret, token=TOKEN),
+        )
+    )
+
+
+async def walk(walker: Walker, count: int) -> None:
+    """Take walks, of which every fifth fails."""
+    for number in range(count):
+        within_s = 0.002 if number % 5 == 4 else 10.0
+        walked = await walker.walk(within_s=within_s)
+        assert within_s < 1 or walked.outcome is WalkOutcome.OK, walked
+
+
+async def hear(own: Browser, count: int) -> int:
+    """Hear frames, and return how many."""
+    heard = 0
+
+    def arrived(_: Arrived) -> None:
+        nonlocal heard
+        heard += 1
+
+    link = await dialled(own, [CHANNEL], arrived, within_s=10)
+    try:
+        while heard < count:
+            await link.receive(arrived)
+    finally:
+        await link.close()
+    return heard
+
+
+async def soak(walks: int, frames: int) -> tuple[Books, Books, dict[str, float]]:
+    """Walk and hear, and return the books after a warm-up and at the end, and how long it took."""
+    async with other_side(frames) as (reverb, app, flood):
+        walker, listener = Walker(browser(reverb, app)), browser(flood, app)
+        await walk(walker, min(WARM_UP, walks))
+        before = await _settled()
+        began_s = clock.monotonic_s()
+        await walk(walker, walks)
+        walked_s = clock.monotonic_s()
+        heard = await hear(listener, frames)
+        assert heard >= frames
+        times = {"walks_s": walked_s - began_s, "frames_s": clock.monotonic_s() - walked_s}
+        return before, await _settled(), times
+
+
+async def _settled() -> Books:
+    """Return what is held once all that is over has gone."""
+    await asyncio.sleep(0.5)
+    return books()
+
+
+def main() -> None:
+    """Soak, print the books, and fail on a leak."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--walks", type=int, default=20_000)
+    parser.add_argument("--frames", type=int, default=1_000_000)
+    parser.add_argument("--serve", action="store_true")
+    asked = parser.parse_args()
+    if asked.serve:
+        asyncio.run(serve(asked.frames))
+        return
+    before, after, times = asyncio.run(soak(asked.walks, asked.frames))
+    print(f"{asked.walks} walks in {times['walks_s']:.0f} s, {asked.frames} frames in {times['frames_s']:.0f} s")
+    print(f"before: {before}\nafter:  {after}")
+    if leaks(before, after):
+        sys.exit(f"leaked: {leaks(before, after)}")
+
+
+def leaks(before: Books, after: Books) -> list[str]:
+    """Return what has grown: descriptors and tasks not at all, and memory by no more than an allocator keeps."""
+    grown = [name for name in ("descriptors", "tasks") if getattr(after, name) > getattr(before, name)]
+    return [*grown, "memory"] if after.memory_kb > before.memory_kb + 16 * 1024 else grown
+
+
+if __name__ == "__main__":
+    main()
