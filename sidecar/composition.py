@@ -104,6 +104,7 @@ class Sidecar:
                 _counter(self._observed),
                 replica=replica,
                 identity_key=secrets.identity_key,
+                browser_secret=secrets.browser_secret,
             )
             if config.reverb is not None and secrets.probe is not None
             else None
@@ -139,6 +140,8 @@ class Sidecar:
         if self._probing is not None:
             yield "observers", self._probing.observers.run
             yield "probes", self._probing.runner.run
+            if self._probing.watches is not None:
+                yield "watches", self._probing.watches.run
 
     def _sources(self) -> Iterator[Source]:
         """Return what must have been read before a payment may be judged."""
@@ -210,13 +213,16 @@ class Sidecar:
             _counter(self._ack_requests),
             channel=config.reverb.channel if config.reverb is not None else DEFAULT_CHANNEL,
         )
+        watches = (
+            self._probing.watches.routes() if self._probing is not None and self._probing.watches is not None else []
+        )
         operator = Operator(self._journal, self._state, self._status, secrets.operator_tokens)
         scrape = web.get("/metrics", make_aiohttp_handler(metrics.registry(self._metrics_view())))
         listeners = self._listeners = {
             "public": Listener(
                 "public",
                 config.listen.public,
-                [*webhook.routes(), *acks.routes(), *flag_routes(self._answers), *health.routes()],
+                [*webhook.routes(), *acks.routes(), *watches, *flag_routes(self._answers), *health.routes()],
                 connections_max=public_max(),
                 lag_s=self.lag.seconds,
             ),

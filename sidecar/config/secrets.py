@@ -15,6 +15,8 @@ from sidecar.config.schema import Config, Credentials
 from sidecar.ports import ErrorCode, SidecarError
 
 LENGTH_MIN = 16
+BROWSER_LENGTH_MIN = 32
+"""Of a key of HMAC-SHA256 (RFC 7518, section 3.2)."""
 FILE_BYTES_MAX = 65_536
 
 _MAKE_ONE = "make one with: openssl rand -hex 24"
@@ -67,6 +69,8 @@ class Secrets(_Hidden, frozen=True, kw_only=True):
     """The key of the HMAC that makes a user reference of a user id; None: not configured, and not needed."""
     redis_password: str | None = None
     """Of the Redis of `acks.redis_stream`; None: it wants none."""
+    browser_secret: str | None = None
+    """What the app signs its users' tokens with; None: no user's channel is watched."""
     probe: "ProbeSecrets | None" = None
     """None: Reverb is not probed."""
 
@@ -122,6 +126,11 @@ _REDIS = _Variable(
     allowed="the password of the Redis of acks.redis_stream, in printable ASCII characters without spaces and commas; "
     "nothing where it wants none",
     remedy="ask whoever runs that Redis",
+)
+_BROWSER = _Variable(
+    name="SIDECAR_BROWSER_SECRET",
+    allowed=f"at least {BROWSER_LENGTH_MIN} printable ASCII characters without spaces and commas; the app signs tokens "
+    "of its users with it (HS256)",
 )
 _APP_SECRET = _Variable(
     name="REVERB_APP_SECRET",
@@ -179,6 +188,7 @@ def read_secrets(environment: Mapping[str, str], config: Config) -> Secrets:
     operator_tokens = reader.entries(_OPERATORS, _operator_fault, required=False)
     identity_keys = reader.entries(_IDENTITY, _fault, required=config.stripe.user_key is not None, several=False)
     redis_passwords = reader.entries(_REDIS, _password_fault, required=False, several=False)
+    browser_secrets = reader.entries(_BROWSER, _browser_fault, required=False, several=False)
     probe = _probe_secrets(reader, config, all_required=True) if config.reverb is not None else None
     operators = tuple(_operator(entry) for entry in operator_tokens)
     for fault in _shared(operators, ack_tokens):
@@ -191,6 +201,7 @@ def read_secrets(environment: Mapping[str, str], config: Config) -> Secrets:
         operator_tokens=operators,
         identity_key=next(iter(identity_keys), None),
         redis_password=next(iter(redis_passwords), None),
+        browser_secret=next(iter(browser_secrets), None),
         probe=probe,
     )
 
@@ -259,6 +270,10 @@ def _fault(value: str) -> str | None:
     if len(value) < LENGTH_MIN:
         return f"{len(value)} characters"
     return None
+
+
+def _browser_fault(value: str) -> str | None:
+    return _fault(value) or (f"{len(value)} characters" if len(value) < BROWSER_LENGTH_MIN else None)
 
 
 def _password_fault(value: str) -> str | None:

@@ -9,9 +9,10 @@ def catalogue() -> str:
     """Return the page, in Markdown."""
     parts = [
         "# What the doctor can say\n",
-        "Every outcome of a browser's walk to a private channel, with the exit code of `sidecar doctor`, what it means,",
-        "the likely reasons in order, and what to change. The same names stand in `channel_auth_attempts_total{outcome}`.",
-        "Exit code 2 is wrong usage, and 1 that `--curl` found something. Written by `sidecar doctor --outcomes`.\n",
+        "Every outcome of a browser's walk to a private channel, with the exit code of `sidecar doctor`, what it",
+        "means, the likely reasons in order, and what to change. The same names stand in",
+        "`channel_auth_attempts_total{outcome}`. Exit code 2 is wrong usage, and 1 that `--curl` found something.",
+        "Written by `sidecar doctor --outcomes`.\n",
         "| exit | outcome | what happened |",
         "|---|---|---|",
     ]

@@ -10,6 +10,8 @@ from sidecar.metrics.view import Row, Samples, Scope, View
 
 OBSERVED = ("delivered", "deaf", "dropped")
 """What became of a broadcast that arrived on our sockets; `deaf`: on some, and never on the others."""
+WATCHED = ("watched", "refused", "full", "not_joined")
+"""What became of a request to watch a user's channel."""
 
 
 def _attempts(view: View) -> Samples:
@@ -94,5 +96,13 @@ ROWS = (
         scope=Scope.PROCESS,
         labels=("result",),
         read=lambda view: [((result,), view.observed[result]) for result in OBSERVED],
+    ),
+    Row(
+        name="watch_requests",
+        kind=CounterMetricFamily,
+        help="Requests to watch a user's own channel, by what became of them.",
+        scope=Scope.PROCESS,
+        labels=("result",),
+        read=lambda view: [((result,), view.observed[result]) for result in WATCHED],
     ),
 )

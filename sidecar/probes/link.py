@@ -75,6 +75,10 @@ class Link:
         self._connection.join(channel, auth)
         await self._send()
 
+    def has(self, channel: str) -> bool:
+        """Say whether it is subscribed to a channel."""
+        return channel in self._connection.subscribed
+
     async def leave(self, channel: str) -> None:
         """Leave a channel."""
         self._connection.leave(channel)

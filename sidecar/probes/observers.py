@@ -18,6 +18,7 @@ import aiohttp
 import msgspec
 import structlog
 
+from sidecar import clock
 from sidecar.core.observations import AcksLost, ObserverChanged
 from sidecar.core.walks import WalkOutcome
 from sidecar.logs import Throttle
@@ -35,6 +36,7 @@ _BACK_OFF_MIN_S, _BACK_OFF_MAX_S = 0.5, 15.0
 _QUEUE_MAX = 10_000
 _OVERLAP_S = 1.0
 _RETRY_S = 0.5
+_LOOK_S = 0.02
 _CLIENT_EVENTS = "client-"
 """What other members of a channel may say; no word of the backend's."""
 
@@ -286,11 +288,17 @@ class Observers:
         there = {socket.observer for socket in self._sockets.values()}
         return {observer: observer in there for observer in range(self._size)}
 
-    async def watch(self, channel: str) -> None:
-        """Join a user's channel on every socket."""
+    async def watch(self, channel: str, *, within_s: float) -> bool:
+        """Join a user's channel on every socket, and say whether all that are subscribed have joined in time."""
         for socket in list(self._sockets.values()):
             with suppress(aiohttp.ClientError, ConnectionError):
                 await socket.link.join(channel)
+        until_s = clock.monotonic_s() + within_s
+        while clock.monotonic_s() < until_s:
+            if self._sockets and all(socket.link.has(channel) for socket in self._sockets.values()):
+                return True
+            await asyncio.sleep(_LOOK_S)
+        return False
 
     async def leave(self, channel: str) -> None:
         """Leave a user's channel on every socket."""

@@ -11,6 +11,7 @@ from sidecar.probes.runner import Probe, Runner
 from sidecar.probes.stranger import Stranger
 from sidecar.probes.target import target_of
 from sidecar.probes.walk import Walker
+from sidecar.probes.watches import Watches
 
 
 class Probing:
@@ -25,6 +26,7 @@ class Probing:
         *,
         replica: str,
         identity_key: str | None,
+        browser_secret: str | None,
     ) -> None:
         target, pace = target_of(reverb, secrets), reverb.probe
         browser = Browser(target)
@@ -38,6 +40,21 @@ class Probing:
             size=max(1, reverb.observers),  # a canary needs a socket to come back over
             deliveries=deliveries if reverb.observers else None,
         )
+        self.watches = (
+            Watches(
+                self.observers,
+                deliveries,
+                journal,
+                count,
+                secret=browser_secret,
+                identity_key=identity_key,
+                channel=reverb.channel,
+                replica=replica,
+            )
+            if browser_secret is not None and identity_key is not None and reverb.observers
+            else None
+        )
+        """None: nobody may ask, because there is no secret to check tokens with."""
         probes: list[Probe] = [
             RoundTrip(target, self.observers, every_s=pace.round_trip_every_ms / 1000, replica=replica),
             ChannelAuth(target, walker, every_s=pace.auth_every_ms / 1000, replica=replica),

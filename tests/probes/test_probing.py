@@ -27,14 +27,21 @@ class Watched:
     def __init__(self, sidecar: Running, nodes: list[StandIn], app: BookingApp, port: int) -> None:
         self.sidecar, self.nodes, self.app, self.port = sidecar, nodes, app, port
 
-    async def broadcast(self, payment_intent: str, user_id: str = "7") -> int:
+    async def broadcast(
+        self,
+        payment_intent: str,
+        user_id: str = "7",
+        *,
+        channels: list[str] | None = None,
+        data: dict[str, Any] | None = None,
+    ) -> int:
         """Let the backend broadcast a payment on the user's channel and on ours, in one call; return the status."""
-        data = {"contexts": ["bookings"], "payment_intent": payment_intent}
+        data = data or {"contexts": ["bookings"], "payment_intent": payment_intent}
         body = msgspec.json.encode(
             {
                 "name": EVENT,
                 "data": msgspec.json.encode(data).decode(),
-                "channels": [f"private-live-refresh.{user_id}", "private-reverb-sidecar"],
+                "channels": channels or [f"private-live-refresh.{user_id}", "private-reverb-sidecar"],
             }
         )
         target = signed_target(APP, "POST", f"/apps/{APP.app_id}/events", body, timestamp_s=clock.wall_ms() // 1000)
@@ -74,6 +81,7 @@ async def watched(
     nodes: int = 1,
     observers: int = 3,
     reference: str | None = None,
+    browser_secret: str | None = None,
     prepare: Callable[[BookingApp], None] = lambda _: None,
 ) -> AsyncIterator[Watched]:
     """Start a Reverb, an app, and a sidecar that probes them once a second."""
@@ -97,7 +105,9 @@ async def watched(
         reference=reference,
     )
     config = msgspec.structs.replace(CONFIG, reverb=reverb)
-    secrets = msgspec.structs.replace(SECRETS, probe=ProbeSecrets(app_secret=APP.secret, token=TOKEN))
+    secrets = msgspec.structs.replace(
+        SECRETS, probe=ProbeSecrets(app_secret=APP.secret, token=TOKEN), browser_secret=browser_secret
+    )
     try:
         async with running(config, secrets) as sidecar:
             yield Watched(sidecar, reverbs, app, port)

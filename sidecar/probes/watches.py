@@ -1,0 +1,147 @@
+"""`POST /watches`: a page asks that its user's own channel be watched for a while, so that delivery can be measured.
+
+For apps that cannot broadcast on our channel too. The token is the app's word for who the user is: a JWT, HS256,
+signed with SIDECAR_BROWSER_SECRET, `aud` reverb-sidecar, `sub` the user id, `exp` at most an hour ahead (RFC 7519). It
+comes in the body, so that a script of any origin may send it without a preflight. Users who are not watched are
+unmeasured.
+"""
+
+import asyncio
+import re
+from typing import NoReturn
+
+import jwt
+import msgspec
+import structlog
+from aiohttp import web
+
+from sidecar import clock
+from sidecar.core.observations import UNREADABLE, WatchChanged
+from sidecar.http.body import read_body
+from sidecar.http.cors import READABLE
+from sidecar.ports import Count, ErrorCode, Journal, SidecarError
+from sidecar.probes.deliveries import Deliveries
+from sidecar.probes.observers import Observers
+from sidecar.tokens import user_ref
+
+AUDIENCE = "reverb-sidecar"
+WATCHES_MAX = 1_000
+"""Users at once; each is a subscription on every socket."""
+LASTS_MAX_S = 3600
+_BODY_BYTES_MAX = 4096
+_BODY_WITHIN_S = 3.0
+_LEEWAY_S = 10
+_JOINED_WITHIN_S = 3.0
+_USER_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+RESULTS = ("watched", "refused", "full", "not_joined")
+
+
+class _Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    token: str
+
+
+class _Watch(msgspec.Struct, kw_only=True):
+    user_ref: str
+    until_s: float
+    """On the monotonic clock."""
+
+
+class Watches:
+    """The users whose own channel is watched."""
+
+    def __init__(
+        self,
+        observers: Observers,
+        deliveries: Deliveries,
+        journal: Journal,
+        count: Count,
+        *,
+        secret: str,
+        identity_key: str,
+        channel: str,
+        replica: str,
+    ) -> None:
+        self._observers, self._deliveries, self._journal, self._count = observers, deliveries, journal, count
+        self._secret, self._identity_key, self._channel, self._replica = secret, identity_key, channel, replica
+        self._watches: dict[str, _Watch] = {}
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return the route."""
+        return [web.post("/watches", self.receive)]
+
+    async def receive(self, request: web.Request) -> web.Response:
+        """Watch a user's channel until the token ends. Raises `SidecarError` for a bad token, or one too many."""
+        body = await read_body(request, bytes_max=_BODY_BYTES_MAX, within_s=_BODY_WITHIN_S)
+        try:
+            user_id, lasts_s = self._read(body)
+        except SidecarError:
+            self._count("refused")
+            raise
+        await self._watch(user_id, lasts_s)
+        return web.Response(status=204, headers=READABLE)
+
+    async def run(self) -> NoReturn:
+        """End what is over, for ever."""
+        while True:
+            await asyncio.sleep(1.0)
+            now_s = clock.monotonic_s()
+            for channel in [each for each, watch in self._watches.items() if watch.until_s <= now_s]:
+                await self._end(channel)
+
+    def _read(self, body: bytes) -> tuple[str, float]:
+        """Return the user id, and for how many seconds from now."""
+        try:
+            asked = msgspec.json.decode(body, type=_Asked)
+        except UNREADABLE as error:
+            raise SidecarError(ErrorCode.BODY_INVALID, 'the body is not {"token": "…"}') from error
+        try:
+            claims = jwt.decode(
+                asked.token,
+                self._secret,
+                algorithms=["HS256"],
+                audience=AUDIENCE,
+                leeway=_LEEWAY_S,
+                options={"require": ["exp", "sub", "aud"]},
+            )
+        except jwt.InvalidTokenError as error:
+            message = f"the token is not good ({type(error).__name__}); it is HS256 with aud {AUDIENCE}, sub and exp"
+            raise SidecarError(ErrorCode.TOKEN_INVALID, message) from error
+        user_id, lasts_s = claims["sub"], claims["exp"] - clock.wall_ms() / 1000
+        if not _USER_ID.fullmatch(user_id):
+            raise SidecarError(ErrorCode.TOKEN_INVALID, "the token's sub is no user id: 1 to 64 of A-Z a-z 0-9 _ -")
+        return user_id, min(lasts_s, LASTS_MAX_S)
+
+    async def _watch(self, user_id: str, lasts_s: float) -> None:
+        channel = self._channel.replace("{user_id}", user_id)
+        until_s = clock.monotonic_s() + max(0.0, lasts_s)
+        known = self._watches.get(channel)
+        if known is not None:
+            known.until_s = max(known.until_s, until_s)
+            self._count("watched")
+            return
+        if len(self._watches) >= WATCHES_MAX:
+            self._count("full")
+            raise SidecarError(ErrorCode.OVERLOADED, f"{WATCHES_MAX} users are watched already; try again later")
+        reference = user_ref(self._identity_key, user_id)
+        self._watches[channel] = _Watch(user_ref=reference, until_s=until_s)
+        self._deliveries.watch(channel, reference)
+        if not await self._observers.watch(channel, within_s=_JOINED_WITHIN_S):
+            self._forget(channel)
+            self._count("not_joined")
+            raise SidecarError(
+                ErrorCode.NOT_READY, "Reverb did not let a socket of ours join the channel; try again later"
+            )
+        self._count("watched")
+        await self._journal.append(WatchChanged(replica=self._replica, user_ref=reference, is_on=True))
+
+    async def _end(self, channel: str) -> None:
+        watch = self._forget(channel)
+        await self._observers.leave(channel)
+        try:
+            await self._journal.append(WatchChanged(replica=self._replica, user_ref=watch.user_ref, is_on=False))
+        except SidecarError as error:
+            structlog.get_logger().warning("watch.not_kept", code=error.code.value, message=error.message)
+
+    def _forget(self, channel: str) -> _Watch:
+        self._deliveries.leave(channel)
+        return self._watches.pop(channel)

@@ -1,0 +1,98 @@
+"""A user's own channel, watched for as long as a signed token says: measured from then on, and bounded."""
+
+import asyncio
+import base64
+from typing import Any
+
+import jwt
+import msgspec
+import pytest
+
+from sidecar import clock
+from tests.probes.test_probing import Watched, ok, watched
+from tests.shells.running import event
+
+SECRET = "browser-secret-for-the-tests-0123456789"
+
+
+def token(user_id: str = "7", *, lasts_s: float = 60, secret: str = SECRET, **claims: Any) -> str:
+    """Return a token as the app would sign it."""
+    content = {"sub": user_id, "aud": "reverb-sidecar", "exp": int(clock.wall_ms() / 1000 + lasts_s), **claims}
+    return jwt.encode({key: value for key, value in content.items() if value is not None}, secret, algorithm="HS256")
+
+
+async def ask(it: Watched, body: object) -> tuple[int, dict[str, str]]:
+    """Ask for a watch as a page does; return status and headers."""
+    async with it.sidecar.session.post(f"{it.sidecar.urls.public}/watches", data=msgspec.json.encode(body)) as response:
+        return response.status, dict(response.headers)
+
+
+async def broadcast_to_user_only(it: Watched, user_id: str) -> None:
+    """Let the backend broadcast as it always did: on the user's channel alone, and without a payment's name."""
+    await it.broadcast("", user_id, channels=[f"private-live-refresh.{user_id}"], data={"contexts": ["bookings"]})
+
+
+async def test_a_watched_users_payment_is_measured_without_any_change_in_the_app() -> None:
+    """And one of a user who is not watched says nothing."""
+    async with watched(browser_secret=SECRET) as it:
+        await it.at_least(ok("trip"), 1)
+        status, headers = await ask(it, {"token": token("7")})
+        assert (status, headers["Access-Control-Allow-Origin"]) == (204, "*")
+        await broadcast_to_user_only(it, "7")
+        await it.at_least('acks_total{stage="delivered"}', 1)
+        await it.sidecar.deliver(event("pi_watched"))
+        await broadcast_to_user_only(it, "7")
+        await it.metric_is('payment_outcomes_total{outcome="on_time"}', 1)
+        other = event("pi_unwatched", metadata={"user_id": "8", "booking_id": "1"})
+        await it.sidecar.deliver(other)
+        await broadcast_to_user_only(it, "8")
+        await it.metric_is('unmeasured_payments_total{reason="not_watched"}', 1)
+
+
+async def test_a_watch_ends_with_its_token() -> None:
+    """A user who logged out is not watched for ever."""
+    async with watched(browser_secret=SECRET) as it:
+        await it.at_least(ok("trip"), 1)
+        assert (await ask(it, {"token": token("7", lasts_s=1.5)}))[0] == 204
+        node = it.nodes[0]
+        assert any("private-live-refresh.7" in name for name in node.channels.names())
+        async with asyncio.timeout(10):
+            while "private-live-refresh.7" in node.channels.names():  # noqa: ASYNC110 - another server's state
+                await asyncio.sleep(0.05)
+
+
+def unsigned() -> str:
+    """Return a token with the algorithm `none`."""
+    parts = [{"alg": "none", "typ": "JWT"}, {"sub": "7", "aud": "reverb-sidecar", "exp": 4_000_000_000}]
+    return ".".join([*(base64.urlsafe_b64encode(msgspec.json.encode(part)).decode().rstrip("=") for part in parts), ""])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"token": token(secret="x" * 40)},
+        {"token": token(lasts_s=-60)},
+        {"token": token(aud="another")},
+        {"token": token(exp=None)},
+        {"token": token(sub=None)},
+        {"token": token("7.private-x")},
+        {"token": token("")},
+        {"token": unsigned()},
+        {"token": "a.b.c"},
+        {"token": 7},
+        {"tok": "x"},
+        [],
+    ],
+)
+async def test_a_token_that_is_not_good_watches_nobody(body: object) -> None:
+    """Whoever could name any channel could fill every socket."""
+    async with watched(browser_secret=SECRET) as it:
+        status, _ = await ask(it, body)
+        assert status in {400, 401}
+        assert await it.sidecar.metric('reverb_sidecar_watch_requests_total{result="refused"}') == 1
+
+
+async def test_without_a_secret_there_is_no_such_route() -> None:
+    """Nothing to check a token with: nobody may ask."""
+    async with watched() as it:
+        assert (await ask(it, {"token": token()}))[0] == 404
