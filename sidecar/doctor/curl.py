@@ -173,16 +173,21 @@ def _request(words: list[str]) -> Request:
                 headers["authorization"] = "Basic ***"
             case other:
                 headers[{"agent": "user-agent"}.get(other, other)] = value
-    if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
+    if _origin(url) is None:
         raise _refused("it has no URL that begins with http:// or https://")
     return Request(method=method or ("POST" if body else "GET"), url=url, headers=headers, body="&".join(body))
 
 
 def _origin(url: str | None) -> tuple[str, str, int | None] | None:
-    if not url or url == "null":
+    """Return scheme, host and port; None: it is no URL of a web server."""
+    try:
+        parts = urlsplit(url or "")
+        port = parts.port
+    except ValueError:
         return None
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname or "", parts.port or {"https": 443, "http": 80}.get(parts.scheme)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        return None
+    return parts.scheme, parts.hostname, port or {"https": 443, "http": 80}[parts.scheme]
 
 
 def _is_like(name: str, template: str) -> bool:

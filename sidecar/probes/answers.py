@@ -116,6 +116,9 @@ def blocks_request(answer: Answer, origin: str, asked: list[str], *, with_creden
 
 
 def _redirect(location: str) -> WalkOutcome:
-    path = urlsplit(location).path.lower()
+    try:
+        path = urlsplit(location).path.lower()
+    except ValueError:
+        path = ""
     words = ("login", "signin", "sign-in", "auth/", "oauth", "sso")
     return WalkOutcome.REDIRECT_TO_LOGIN if any(word in path for word in words) else WalkOutcome.REDIRECT

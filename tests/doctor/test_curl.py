@@ -43,7 +43,18 @@ def test_a_request_is_read_in_every_shape_that_browsers_copy(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "wget https://x", "curl", "curl 'ftp://x/y'", "curl 'https://x", "curl file:///etc/passwd", "\x00"]
+    "text",
+    [
+        "",
+        "wget https://x",
+        "curl",
+        "curl 'ftp://x/y'",
+        "curl 'https://x",
+        "curl file:///etc/passwd",
+        "curl https://[x",
+        "curl https://a.test:99999/",
+        "\x00",
+    ],
 )
 def test_what_is_no_such_request_is_refused_with_what_to_do(text: str) -> None:
     """Whoever pasted the wrong thing is told where the right one is."""

@@ -12,13 +12,21 @@ from sidecar.core.checkpoints import restored
 from sidecar.core.fold import fold
 from sidecar.core.observations import UNREADABLE, Checkpoint
 from sidecar.core.state import FOLD_VERSION, State, encode
+from sidecar.doctor.curl import findings, masked, read_curl
+from sidecar.doctor.refusal import reason_in
 from sidecar.journal.memory import MemoryJournal
 from sidecar.journal.sqlite_file import decoded
 from sidecar.journal.starting import loaded, snapshot_of
 from sidecar.ports import SidecarError
 from sidecar.probes.ack_stream import AckStream
 from sidecar.probes.acks import Acks
+from sidecar.probes.answers import Answer, auth_in, refusal_of
+from sidecar.probes.deliveries import Deliveries
 from sidecar.probes.stripe_webhook import StripeWebhook
+from sidecar.probes.trail import Ended
+from sidecar.pusher.connection import Connection
+from sidecar.pusher.messages import Arrived
+from sidecar.pusher.signing import App, fault_of
 from sidecar.tokens import bearer_token, is_same
 from tests.core.world import LAX, World
 from tests.shells.running import event
@@ -103,6 +111,47 @@ def bearer(data: bytes) -> None:
         is_same(bearer_token({"Authorization": data.decode("latin-1")}), "token-for-the-fuzzer")
 
 
+def pusher_message(data: bytes) -> None:
+    """Feed a connection with a frame: garbage is a value, and the connection goes on."""
+    connection = Connection(0.0)
+    connection.join("private-a", "k:s")
+    for frame in data.split(b"\n"):
+        connection.receive(frame, 1.0)
+    connection.let_time_pass(1e9)
+    connection.outgoing()
+
+
+def auth_answer(data: bytes) -> None:
+    """Read what an auth endpoint answered: status, type and body."""
+    status, kind, body = [*data.split(b"\n", 2), b"", b""][:3]
+    answer = Answer(
+        status=int(status) if status.isdigit() and len(status) == 3 else 200,
+        headers={"content-type": kind.decode("latin-1"), "location": kind.decode("latin-1")},
+        body=body,
+    )
+    refusal_of(answer)
+    reason_in(body)
+    with suppress(Ended):
+        auth, channel_data = auth_in(answer)
+        fault_of(App(app_id="1", key="k", secret="s"), auth, "1.2", "private-a", channel_data)
+
+
+def curl_command(data: bytes) -> None:
+    """Read what somebody pasted, and look at it."""
+    with suppress(SidecarError):
+        request = read_curl(data.decode(errors="replace"))
+        findings(request, auth_endpoint="https://a.test/broadcasting/auth", channel="private-live-refresh.{user_id}")
+        masked(request)
+
+
+def delivery(data: bytes) -> None:
+    """Take a broadcast."""
+    deliveries = Deliveries(observer_channel="private-reverb-sidecar", identity_key=_KEY)
+    message = Arrived(event="e", channel="private-reverb-sidecar", data=data.decode(errors="replace"))
+    deliveries.arrived(1, message, frozenset({1, 2}))
+    deliveries.arrived(2, message, frozenset({1, 2}))
+
+
 def planted(data: bytes) -> None:
     """Fail on four bytes that nobody guesses: shows that the fuzzer follows the branches of the code."""
     if data[:1] == b"S" and data[1:2] == b"t" and data[2:3] == b"r" and data[3:4] == b"i":
@@ -126,8 +175,24 @@ def _seeds() -> dict[str, list[bytes]]:
         "ack_body": [
             b'{"stage":"delivered","payment_intent":"pi_1","contexts":["bookings"]}\nkey',
             b'{"stage":"skipped"}',
+            b'{"auth":"guest","channel":"private-live-refresh.7"}\n',
         ],
+        "pusher_message": [
+            (b'{"event":"pusher:connection_established","data":"{\\"socket_id\\":\\"1.2\\",\\"activity_timeout\\":30}"}\n'
+            b'{"event":"pusher:error","data":"{\\"code\\":4009,\\"message\\":\\"x\\"}"}\n{"event":"pusher:ping"}'),
+        ],
+        "auth_answer": [
+            b'200\napplication/json\n{"auth":"k:00","channel_data":"{}"}',
+            b"403\ntext/html\n<title>Just a moment...</title>",
+            b'403\napplication/json\n{"message":"","file":"/PusherBroadcaster.php","trace":[{"function":"auth"}]}',
+        ],
+        "curl_command": [
+            b"curl 'https://a.test/broadcasting/auth' -H 'authorization: Bearer x' --data-raw 'socket_id=1.2&channel_name=private-a'",
+            b'curl ^"https://a.test/x^" ^\n -H ^"a: b^"',
+        ],
+        "delivery": [b'{"payment_intent":"pi_1","user_id":7,"contexts":["bookings"]}'],
         "stream_entry": [
+            b"auth=guest\nchannel=private-live-refresh.7",
             b'stage=paid\npayment_intent=pi_1\ncontexts=["a"]',
             b"stage=skipped\nreason=failed\nuser_id=7",
         ],
@@ -153,6 +218,10 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
         checkpoint,
         snapshot,
         bearer,
+        pusher_message,
+        auth_answer,
+        curl_command,
+        delivery,
         planted,
     )
 }

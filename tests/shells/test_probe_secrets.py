@@ -1,0 +1,79 @@
+"""What the probes need to know, and what is said when it is not there."""
+
+import msgspec
+import pytest
+
+from sidecar.config import (
+    Config,
+    Credentials,
+    Echo,
+    Probe,
+    Reverb,
+    SecretsInvalid,
+    read_probe_secrets,
+    read_secrets,
+)
+
+BEARER = Reverb(
+    url="wss://ws.example.test",
+    app_id="501",
+    app_key="key",
+    origin="https://app.example.test",
+    auth_endpoint="https://app.example.test/broadcasting/auth",
+    probe=Probe(user_id="0"),
+)
+COOKIE = msgspec.structs.replace(
+    BEARER, probe=Probe(user_id="0", login=Credentials.COOKIE), echo=Echo(credentials=Credentials.COOKIE)
+)
+OTHERS = {"STRIPE_WEBHOOK_SECRET": "whsec_5f3759df0451ae77b1c2", "SIDECAR_ACK_TOKEN": "9f86d081884c7d659a2feaa0"}
+APP, TOKEN = {"REVERB_APP_SECRET": "s3cret-of-reverb"}, {"SIDECAR_PROBE_TOKEN": "1|tokentokentoken"}
+LOGIN = {"SIDECAR_PROBE_EMAIL": "probe@example.test", "SIDECAR_PROBE_PASSWORD": "correct horse battery"}
+
+# fmt: off
+MISSING = [
+    # how it is known, what is set,        what is said to be missing
+    (BEARER, {},                           ["REVERB_APP_SECRET", "SIDECAR_PROBE_TOKEN"]),
+    (BEARER, APP,                          ["SIDECAR_PROBE_TOKEN"]),
+    (BEARER, {**APP, **TOKEN},             []),
+    (COOKIE, {**APP, **TOKEN},             ["SIDECAR_PROBE_EMAIL", "SIDECAR_PROBE_PASSWORD"]),
+    (COOKIE, {**APP, **LOGIN},             []),
+    (BEARER, {"REVERB_APP_SECRET": "a b", **TOKEN}, ["REVERB_APP_SECRET"]),
+    (COOKIE, {**APP, **LOGIN, "SIDECAR_PROBE_PASSWORD": "tab\there"}, ["SIDECAR_PROBE_PASSWORD"]),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("reverb", "environment", "missing"), MISSING)
+def test_what_the_probes_need_is_asked_for_with_where_to_get_it(
+    reverb: Reverb, environment: dict[str, str], missing: list[str]
+) -> None:
+    """Only where Reverb is probed, and only for the login that is configured."""
+    config = Config(environment="test", reverb=reverb)
+    if not missing:
+        secrets = read_secrets({**OTHERS, **environment}, config)
+        assert secrets.probe is not None
+        assert secrets.probe.app_secret == "s3cret-of-reverb"
+        return
+    with pytest.raises(SecretsInvalid) as caught:
+        read_secrets({**OTHERS, **environment}, config)
+    assert [line.partition(":")[0] for line in caught.value.problems] == missing
+    assert not any(value in caught.value.message for value in environment.values())
+
+
+def test_the_doctor_puts_up_with_what_is_not_set() -> None:
+    """It may be asked before anything is set up."""
+    secrets = read_probe_secrets({}, Config(environment="test", reverb=BEARER), all_required=False)
+    assert (secrets.app_secret, secrets.token) == (None, None)
+    assert "***" in repr(secrets)
+
+
+@pytest.mark.parametrize(("length", "is_right"), [(31, False), (32, True)])
+def test_the_browsers_secret_is_as_long_as_its_algorithm_wants(length: int, *, is_right: bool) -> None:
+    """RFC 7518: a key of HMAC-SHA256 has at least 256 bits."""
+    environment = {**OTHERS, "SIDECAR_BROWSER_SECRET": "0123456789abcdef" * 1 + "x7" * 8}
+    environment["SIDECAR_BROWSER_SECRET"] = environment["SIDECAR_BROWSER_SECRET"][:length].ljust(length, "q")
+    if is_right:
+        assert read_secrets(environment, Config(environment="test")).browser_secret is not None
+        return
+    with pytest.raises(SecretsInvalid, match="31 characters"):
+        read_secrets(environment, Config(environment="test"))
