@@ -17,7 +17,7 @@ help: ## Say what there is to make
 run: $(VENV)/.run ## Set up, and start the sidecar in a small world of sample payments
 	@$(BIN)/sidecar demo $(DEMO)
 
-test: check .tools/promtool .tools/redis-server .tools/libfaketime.so.1 .tools/cc .tools/chromium tests/browser/node_modules ## Set up, check the code, and run every test
+test: check .tools/promtool .tools/redis-server .tools/libfaketime.so.1 .tools/cc .tools/chromium .tools/openssl tests/browser/node_modules ## Set up, check the code, and run every test
 	@$(BIN)/pytest -n 2
 
 check: $(VENV)/.dev ## Format, lint, types, import contracts
@@ -75,6 +75,10 @@ $(VENV)/.dev: $(VENV)/bin/pip requirements/dev.txt pyproject.toml
 .tools/chromium:
 	@mkdir -p .tools; command -v chromium >/dev/null || tools/install-system-packages chromium; \
 	ln -sf "$$(command -v chromium)" $@
+
+.tools/openssl:
+	@mkdir -p .tools; command -v openssl >/dev/null || tools/install-system-packages openssl; \
+	ln -sf "$$(command -v openssl)" $@
 
 tests/browser/node_modules: tests/browser/package-lock.json
 	@command -v npm >/dev/null || tools/install-system-packages nodejs npm

@@ -178,8 +178,10 @@ def _seeds() -> dict[str, list[bytes]]:
             b'{"auth":"guest","channel":"private-live-refresh.7"}\n',
         ],
         "pusher_message": [
-            (b'{"event":"pusher:connection_established","data":"{\\"socket_id\\":\\"1.2\\",\\"activity_timeout\\":30}"}\n'
-            b'{"event":"pusher:error","data":"{\\"code\\":4009,\\"message\\":\\"x\\"}"}\n{"event":"pusher:ping"}'),
+            (
+                b'{"event":"pusher:connection_established","data":"{\\"socket_id\\":\\"1.2\\",\\"activity_timeout\\":30}"}\n'
+                b'{"event":"pusher:error","data":"{\\"code\\":4009,\\"message\\":\\"x\\"}"}\n{"event":"pusher:ping"}'
+            ),
         ],
         "auth_answer": [
             b'200\napplication/json\n{"auth":"k:00","channel_data":"{}"}',
