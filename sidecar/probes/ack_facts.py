@@ -12,7 +12,8 @@ from sidecar.core.walks import UserAuth
 from sidecar.ports import ErrorCode, SidecarError
 from sidecar.tokens import user_ref
 
-_Name = Annotated[str, msgspec.Meta(min_length=1, max_length=255, pattern=r"\A[\x21-\x7e]+\Z")]
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=255, pattern=r"\A[\x21-\x7e]+\Z")]
+"""A name that somebody sent us: printable ASCII without spaces, of a bounded length."""
 _ACK_ID = re.compile(r"[\x20-\x7e]{1,200}")
 
 
@@ -20,12 +21,12 @@ class Ack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An ack on the wire."""
 
     stage: Stage
-    payment_intent: _Name | None = None
-    user_id: _Name | Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] | None = None
-    user_ref: _Name | None = None
-    contexts: Annotated[tuple[_Name, ...], msgspec.Meta(max_length=20)] = ()
+    payment_intent: Name | None = None
+    user_id: Name | Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] | None = None
+    user_ref: Name | None = None
+    contexts: Annotated[tuple[Name, ...], msgspec.Meta(max_length=20)] = ()
     reason: SkipReason | None = None
-    release: _Name | None = None
+    release: Name | None = None
 
 
 def fact_of(ack: Ack, *, identity_key: str | None, ack_id: str | None) -> AckSeen:
@@ -58,10 +59,10 @@ class AuthReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """On the wire: how the backend answered somebody's request for a channel."""
 
     auth: UserAuth
-    channel: _Name | None = None
-    user_id: _Name | Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] | None = None
-    user_ref: _Name | None = None
-    release: _Name | None = None
+    channel: Name | None = None
+    user_id: Name | Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] | None = None
+    user_ref: Name | None = None
+    release: Name | None = None
 
 
 def fact_of_report(report: AuthReport, *, identity_key: str | None, channel: str = DEFAULT_CHANNEL) -> UserAuthSeen:

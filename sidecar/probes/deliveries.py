@@ -12,6 +12,7 @@ import msgspec
 from sidecar import clock
 from sidecar.core.observations import OBSERVER, USER_CHANNEL, AckSeen
 from sidecar.core.policy import Stage
+from sidecar.probes.ack_facts import Name
 from sidecar.pusher.messages import Arrived
 from sidecar.tokens import user_ref
 
@@ -22,11 +23,11 @@ OPEN_MAX = 10_000
 class _Payload(msgspec.Struct, frozen=True):
     """What the backend says in a broadcast, as far as it concerns us."""
 
-    payment_intent: str | None = None
-    user_id: str | int | None = None
-    user_ref: str | None = None
-    contexts: tuple[str, ...] = ()
-    release: str | None = None
+    payment_intent: Name | None = None
+    user_id: Name | int | None = None
+    user_ref: Name | None = None
+    contexts: tuple[Name, ...] = ()
+    release: Name | None = None
 
 
 class _Open(msgspec.Struct, kw_only=True):

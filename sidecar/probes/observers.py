@@ -172,8 +172,7 @@ class Observers:
     async def _drop(self, socket: "_Socket") -> None:
         self._sockets.pop(socket.number, None)
         socket.listening.cancel()
-        with suppress(asyncio.CancelledError):
-            await socket.listening
+        await asyncio.wait({socket.listening})  # does not take our own cancellation for its
 
     async def _dial(self, observer: int) -> "_Socket | Ended":
         """Return a socket that is subscribed to every channel, and listened to; or why there is none."""
