@@ -92,9 +92,10 @@ class Observers:
         replica: str,
         size: int,
         deliveries: Deliveries | None,
+        redial_every_s: float = REDIAL_EVERY_S,
     ) -> None:
         self._browser, self._target, self._journal, self._count = browser, browser.target, journal, count
-        self._replica, self._size = replica, size
+        self._replica, self._size, self._redial_every_s = replica, size, redial_every_s
         self._deliveries = deliveries
         """None: the sockets are only for canaries."""
         self._sockets: dict[int, _Socket] = {}
@@ -138,7 +139,7 @@ class Observers:
     async def _keep(self, observer: int) -> NoReturn:
         """Keep one socket subscribed: dial, listen, dial anew in turn, and after a failure try again later."""
         back_off_s = 0.0
-        turn_s = REDIAL_EVERY_S * (1 + observer / self._size)
+        turn_s = self._redial_every_s * (1 + observer / self._size)
         while True:
             await asyncio.sleep(back_off_s * random.uniform(0.5, 1))  # noqa: S311 - to spread
             dialled_as = await self._dial(observer)
@@ -148,7 +149,7 @@ class Observers:
                 continue
             back_off_s = _BACK_OFF_MIN_S
             self._lost(observer, await self._listen(observer, dialled_as, turn_s))
-            turn_s = REDIAL_EVERY_S
+            turn_s = self._redial_every_s
 
     async def _listen(self, observer: int, socket: "_Socket", turn_s: float) -> Ended:
         """Listen until the socket ends; when its turn comes, go over to a new one first."""
@@ -158,7 +159,7 @@ class Observers:
                 await asyncio.wait({socket.listening}, timeout=turn_s)
                 if socket.listening.done():
                     return socket.listening.result()
-                turn_s = REDIAL_EVERY_S
+                turn_s = self._redial_every_s
                 fresh = await self._dial(observer)
                 if isinstance(fresh, Ended):
                     self._tell("observer.not_redialled", observer, fresh)

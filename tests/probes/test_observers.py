@@ -1,0 +1,222 @@
+"""Our sockets by themselves: dialled anew without a gap, told when they go, and never taken in by a member's whisper."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import aiohttp
+import msgspec
+import pytest
+
+from sidecar import clock
+from sidecar.core.observations import AckSeen, ObserverChanged
+from sidecar.core.walks import WalkOutcome
+from sidecar.journal.memory import MemoryJournal
+from sidecar.probes.browser import Browser
+from sidecar.probes.deliveries import GIVEN_UP_AFTER_S, OPEN_MAX, Deliveries
+from sidecar.probes.observers import Observers
+from sidecar.pusher.messages import Arrived
+from sidecar.pusher.signing import signed_target
+from tests.e2e.processes import until
+from tests.probes.world import APP, World, world
+
+OURS = "private-reverb-sidecar"
+
+
+class Watch:
+    """Observers that run, and what they journal."""
+
+    def __init__(self, it: World, observers: Observers, journal: MemoryJournal, counts: Counter[str]) -> None:
+        self.it, self.observers, self.journal, self.counts = it, observers, journal, counts
+
+    async def facts(self) -> list[object]:
+        """Return what was journalled."""
+        return [record.observation for record in await self.journal.read(0, 10_000)]
+
+    async def broadcast(self, payment_intent: str, event: str = "App\\Events\\X") -> None:
+        """Let the backend broadcast on our channel."""
+        data = msgspec.json.encode({"contexts": ["bookings"], "payment_intent": payment_intent}).decode()
+        body = msgspec.json.encode({"name": event, "data": data, "channel": OURS})
+        target = signed_target(APP, "POST", f"/apps/{APP.app_id}/events", body, timestamp_s=clock.wall_ms() // 1000)
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(f"{self.it.target.api_url}{target}", data=body) as response,
+        ):
+            assert response.status == 200
+
+
+@asynccontextmanager
+async def observing(*, size: int = 3, redial_every_s: float = 300.0) -> AsyncIterator[Watch]:
+    """Run observers beside a Reverb, until all are subscribed."""
+    async with world() as it:
+        journal, counts = MemoryJournal(), Counter[str]()
+        observers = Observers(
+            Browser(it.target),
+            journal,
+            lambda result: counts.update([result]),
+            replica="a",
+            size=size,
+            deliveries=Deliveries(observer_channel=OURS, identity_key="identity-key-for-tests"),
+            redial_every_s=redial_every_s,
+        )
+        running = asyncio.create_task(observers.run())
+        watch = Watch(it, observers, journal, counts)
+
+        async def is_up() -> bool:
+            return len(observers.subscribed()) == size
+
+        try:
+            await until(is_up, "all sockets are subscribed", within_s=10)
+            yield watch
+        finally:
+            running.cancel()
+            with suppress(asyncio.CancelledError):
+                await running
+
+
+async def test_sockets_are_dialled_anew_without_a_gap() -> None:
+    """The new one is there before the old one goes: no broadcast is lost, none counts twice, and nothing was down."""
+    async with observing(redial_every_s=0.4) as watch:
+        first, names = watch.observers.subscribed(), [f"pi_{number}" for number in range(60)]
+        for name in names:
+            await watch.broadcast(name)
+            await asyncio.sleep(0.05)
+
+        async def are_kept() -> bool:
+            return sum(isinstance(fact, AckSeen) for fact in await watch.facts()) >= len(names)
+
+        await until(are_kept, "every broadcast is journalled", within_s=10)
+        facts = await watch.facts()
+        assert [fact.payment_intent for fact in facts if isinstance(fact, AckSeen)] == names
+        assert [fact.is_up for fact in facts if isinstance(fact, ObserverChanged)] == [True] * 3
+        assert watch.observers.subscribed().isdisjoint(first), "all are others by now"
+        assert watch.counts["deaf"] == 0
+
+
+async def test_a_socket_that_ends_is_told_and_dialled_again() -> None:
+    """Down with its reason, and up again: in the journal, once each."""
+    async with observing(size=1) as watch:
+        watch.it.reverb.sockets.drop_all()
+
+        async def is_back() -> bool:
+            return [fact.is_up for fact in await watch.facts() if isinstance(fact, ObserverChanged)] == [
+                True,
+                False,
+                True,
+            ]
+
+        await until(is_back, "it is dialled again", within_s=10)
+        down = (await watch.facts())[1]
+        assert isinstance(down, ObserverChanged)
+        assert (down.outcome, down.number) == (WalkOutcome.CLOSED_WITHOUT_FRAME, 1006)
+
+
+async def test_reverbs_pings_are_answered() -> None:
+    """Who does not answer is pruned a minute later."""
+    async with observing(size=1) as watch:
+        (socket_id,) = list(watch.it.reverb.sockets)
+        sock = watch.it.reverb.sockets._open[socket_id]
+        before_s = sock.heard_s
+        sock.send('{"event":"pusher:ping"}')
+
+        async def is_answered() -> bool:
+            return sock.heard_s > before_s
+
+        await until(is_answered, "the ping is answered", within_s=5)
+
+
+@pytest.mark.parametrize("event", ["client-live", "pusher:anything"])
+async def test_what_members_whisper_is_no_ack(event: str) -> None:
+    """A member of a channel may say what it likes there under such a name."""
+    async with observing() as watch:
+        await watch.broadcast("pi_forged", event)
+        await watch.broadcast("pi_real")
+
+        async def is_kept() -> bool:
+            return any(isinstance(fact, AckSeen) for fact in await watch.facts())
+
+        await until(is_kept, "the real one is journalled", within_s=5)
+        assert [fact.payment_intent for fact in await watch.facts() if isinstance(fact, AckSeen)] == ["pi_real"]
+
+
+# --- deliveries, by themselves
+
+
+def arrived(name: str = "pi_1", **more: object) -> Arrived:
+    """Return a broadcast on our channel."""
+    data = msgspec.json.encode({"payment_intent": name, "contexts": ["bookings"], **more}).decode()
+    return Arrived(event="e", channel=OURS, data=data)
+
+
+def deliveries() -> Deliveries:
+    """Return the books of no broadcast yet."""
+    return Deliveries(observer_channel=OURS, identity_key="identity-key-for-tests")
+
+
+ALL = frozenset({1, 2, 3})
+
+
+def test_a_broadcast_is_delivered_when_the_last_socket_has_it() -> None:
+    """And told once."""
+    books = deliveries()
+    assert books.arrived(1, arrived(), ALL) is None
+    assert books.arrived(2, arrived(), ALL) is None
+    fact = books.arrived(3, arrived(), ALL)
+    assert fact is not None
+    assert (fact.source, fact.payment_intent) == ("observer", "pi_1")
+    assert list(books.expire(ALL)) == []
+
+
+def test_a_socket_that_is_gone_is_not_waited_for() -> None:
+    """All that were subscribed, and still are."""
+    books = deliveries()
+    books.arrived(1, arrived(), ALL)
+    books.arrived(2, arrived(), ALL)
+    assert [fact.payment_intent for fact in books.expire(frozenset({1, 2}))] == ["pi_1"]
+
+
+def test_two_broadcasts_that_say_the_same_are_two() -> None:
+    """Without a payment's name a user's second broadcast is worth as much as the first."""
+    books, alike = deliveries(), Arrived(event="e", channel=OURS, data='{"user_id":7,"contexts":["bookings"]}')
+    facts = [books.arrived(number, alike, ALL) for number in (1, 1, 2, 3, 2, 3)]
+    told = [fact for fact in facts if fact is not None]
+    assert len(told) == 2
+    assert len({fact.ack_id for fact in told}) == 2
+
+
+def test_what_some_sockets_never_received_shows_a_deaf_node() -> None:
+    """After ten seconds; and it is forgotten."""
+    books = deliveries()
+    books.arrived(1, arrived(), ALL)
+    for entries in books._open.values():
+        for entry in entries:
+            entry.since_s -= GIVEN_UP_AFTER_S
+    assert list(books.expire(ALL)) == []
+    assert (books.take_deaf_count(), books.take_deaf_count(), books._open, books._open_count) == (1, 0, {}, 0)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "not json",
+        "[]",
+        '{"payment_intent":7}',
+        '{"payment_intent":"' + "x" * 300 + '"}',
+        '{"contexts":["bookings"]}',
+        '{"payment_intent":"a b"}',
+    ],
+)
+def test_what_names_nobody_is_no_ack(data: str) -> None:
+    """Nor what no backend of ours would send."""
+    books = deliveries()
+    assert [books.arrived(number, Arrived(event="e", channel=OURS, data=data), ALL) for number in ALL] == [None] * 3
+    assert books._open == {}
+
+
+def test_the_books_are_bounded() -> None:
+    """A flood on our channel must not take our memory."""
+    books = deliveries()
+    for number in range(OPEN_MAX + 10):
+        books.arrived(1, arrived(f"pi_{number}"), ALL)
+    assert (books._open_count, len(books._open)) == (OPEN_MAX, OPEN_MAX)
