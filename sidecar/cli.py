@@ -48,7 +48,8 @@ cli = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Proves that payment push over Laravel Reverb can be trusted, and moves a feature flag accordingly.",
-    epilog="Try it first: `sidecar demo`. Then: `sidecar check`, `sidecar run`, `sidecar status`.",
+    epilog="Try it first: `sidecar demo`. Browsers get 403? `sidecar doctor`. Then: `sidecar check`, `sidecar run`, "
+    "`sidecar status`.",
 )
 ConfigFile = Annotated[
     Path,

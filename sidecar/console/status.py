@@ -187,9 +187,11 @@ def _warnings(state: State, answer: Served, now_ms: int) -> list[str]:
             "payments. In routes/channels.php, the callback must compare the user's id with the channel's."
         )
     if state.wired_ms is None and state.policy is not None:
+        is_observed = state.policy.reverb is not None and state.policy.reverb.is_observing
+        ways = ["let the backend broadcast on `reverb.observer_channel` too, in the same call"] if is_observed else []
+        ways.append("let it post to /acks, or add to the stream of `acks.redis_stream`")
         warnings.append(
-            f"No ack of stage `{state.policy.stage}` has ever come, so nothing can be judged: let the backend post to "
-            "/acks, or add to the stream of `acks.redis_stream`."
+            f"No ack of stage `{state.policy.stage}` has ever come, so nothing can be judged: {'; or '.join(ways)}."
         )
     thin = state.tally.ignored.get(IgnoreReason.THIN_EVENT, 0)
     if thin:

@@ -11,6 +11,7 @@ import msgspec
 
 from sidecar.core import evidence
 from sidecar.core.policy import PPM, Mode, Policy, Rung, Stage
+from sidecar.core.shelters import NAMED_AFTER_MS, Answer, answer
 from sidecar.core.state import RestReason, State
 from sidecar.core.streams import PAYMENTS, REACH, STREAMS, Stream, StreamRow, alpha_of, bank_of
 from sidecar.core.walks import StrangerVerdict
@@ -61,13 +62,27 @@ def _readings(state: State) -> Iterator[Gate]:
 def _alarm(state: State, policy: Policy, _: Rung) -> Gate:
     latched = [row for row in STREAMS if state.streams[row.name].is_latched]
     names = ", ".join(row.name for row in latched)
-    needs = ""
-    if latched:
+    needs, expected_ms = "", None
+    shelter = state.flag.shelter
+    if shelter is not None:
+        needs = f"{duration(shelter.until_ms - state.now_ms)} without a failed probe; then the shelter ends"
+        expected_ms = shelter.until_ms
+    elif state.flag.rung > 0 and latched and answer(state, policy) is Answer.WAIT:
+        expected_ms = state.streams[PAYMENTS].alarmed_ms + NAMED_AFTER_MS
+        needs = f"{duration(expected_ms - state.now_ms)} to tell a hiccup of Reverb's from push that fails"
+    elif latched:
         row = latched[0]
         cusums = zip(bank_of(row, policy).alarms, state.streams[row.name].levels, strict=True)
         more = max(cusum.good_to_calm(level) for cusum, level in cusums)
         needs = f"{more} {row.outcome} in a row to calm {row.name}"
-    return Gate(name="alarm", value=names or "none", target="none latched", holds=not latched, needs=needs)
+    return Gate(
+        name="alarm",
+        value=names or "none",
+        target="none latched",
+        holds=not latched,
+        needs=needs,
+        expected_ms=expected_ms,
+    )
 
 
 def _rest(state: State, policy: Policy, _: Rung) -> Gate:

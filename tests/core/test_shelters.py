@@ -4,6 +4,7 @@ import pytest
 
 from sidecar.core.conclusions import ShelterBegan, ShelterEnded
 from sidecar.core.decide import Action, decide
+from sidecar.core.gates import gates
 from sidecar.core.policy import Mode
 from sidecar.core.serving import Reason, served
 from sidecar.core.walks import RoundTripOutcome, StrangerVerdict, UserAuth, WalkOutcome
@@ -234,6 +235,24 @@ def test_what_the_probes_say_can_stand_in_the_way(what: str, reason: str) -> Non
             hiccup(world, 20 * SECOND)
     verdict = decide(world.state, "a")
     assert (verdict.action, verdict.reason) == (Action.STAY, reason)
+
+
+def test_an_alarm_says_what_ends_it() -> None:
+    """In a shelter time does, without a failed probe; before it has a name, a minute; on the bottom rung clean outcomes."""
+    world = probed(1)
+    hiccup(world, 20 * SECOND)
+    alarm, shelter = gates(world.state)[0], world.state.flag.shelter
+    assert shelter is not None
+    assert (alarm.name, "without a failed probe" in alarm.needs) == ("alarm", True)
+    assert alarm.expected_ms == shelter.until_ms
+    world = probed(1)
+    while not world.state.streams["payments"].is_latched:
+        pay_into_nothing(world, 1)
+    alarm = gates(world.state)[0]
+    assert "to tell a hiccup" in alarm.needs
+    assert alarm.expected_ms == world.state.streams["payments"].alarmed_ms + MINUTE
+    world.wait(2 * MINUTE)
+    assert "in a row to calm payments" in gates(world.state)[0].needs
 
 
 def test_every_gate_of_the_probes_is_reached() -> None:

@@ -1,18 +1,24 @@
 """The whole of it: a real sidecar beside a Reverb and an app on loopback, watched while things break."""
 
 import asyncio
+import io
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from rich.console import Console
 
-from sidecar import clock
+from sidecar import clock, probes
 from sidecar.config import Probe, ProbeSecrets, Reverb, Stranger
+from sidecar.console.screen import print_status
+from sidecar.console.status import Status
 from sidecar.demo.booking_app import BookingApp
 from sidecar.demo.reverb import Reverb as StandIn
 from sidecar.demo.reverb_bus import Bus
+from sidecar.demo.reverb_sockets import Setup
 from sidecar.pusher.signing import signed_target
 from tests.e2e.processes import until
 from tests.probes.world import APP, ORIGIN, TOKEN
@@ -82,11 +88,12 @@ async def watched(
     observers: int = 3,
     reference: str | None = None,
     browser_secret: str | None = None,
+    path: str = "",
     prepare: Callable[[BookingApp], None] = lambda _: None,
 ) -> AsyncIterator[Watched]:
     """Start a Reverb, an app, and a sidecar that probes them once a second."""
     bus = Bus() if nodes > 1 else None
-    reverbs = [StandIn(APP, bus=bus) for _ in range(nodes)]
+    reverbs = [StandIn(APP, bus=bus, setup=Setup(path=path)) for _ in range(nodes)]
     app = BookingApp(APP, origins=(ORIGIN,), users={TOKEN: "0"})
     prepare(app)
     ports = [await each.start() for each in reverbs]
@@ -94,7 +101,7 @@ async def watched(
     balancer = await balanced(ports) if nodes > 1 else None
     port = balancer.sockets[0].getsockname()[1] if balancer else ports[0]
     reverb = Reverb(
-        url=f"ws://127.0.0.1:{port}",
+        url=f"ws://127.0.0.1:{port}{path}",
         app_id=APP.app_id,
         app_key=APP.key,
         origin=ORIGIN,
@@ -235,6 +242,17 @@ async def test_a_403_is_counted_with_its_cause_while_the_transport_is_well() -> 
         it.app.faults.refuses = frozenset({"0"})
         await it.at_least('channel_auth_attempts_total{outcome="refused_403",source="probe"}', 1)
         assert await it.sidecar.metric("reverb_sidecar_last_channel_auth_ok") == 0
+        status = await it.status()
+        assert status["reverb"]["last_walk"] == "refused_403"
+        assert status["reverb"]["cause"].startswith("The app refused the channel (403)")
+        console = Console(width=100, record=True, file=io.StringIO())
+        print_status(console, msgspec.convert(status, Status))
+        screen = " ".join(console.export_text().split())
+        assert (
+            "channel auth: The app refused the channel (403). Laravel says no more, and logs nothing. (refused_403)"
+            in screen
+        )
+        assert "3 of 3 sockets are up" in screen
         trips = await it.sidecar.metric(f"reverb_sidecar_{ok('trip')}")
         await it.at_least(ok("trip"), trips + 1)
 
@@ -261,6 +279,35 @@ async def test_what_the_backend_says_of_channel_auth_is_counted_apart() -> None:
         assert (await it.sidecar.ack({"auth": "ok"}))[0] == 400
         for result in ("ok", "guest", "refused"):
             await it.metric_is(f'channel_auth_attempts_total{{outcome="{result}",source="backend"}}', 1)
+
+
+async def test_a_server_behind_a_path_is_watched_like_any_other() -> None:
+    """REVERB_SERVER_PATH: it is dialled, and not signed."""
+    async with watched(path="/reverb") as it:
+        await it.at_least(ok("trip"), 1)
+        await it.at_least(ok("walk"), 1)
+
+
+async def test_no_secret_is_in_metrics_status_or_log(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever fails, and however."""
+    async with watched() as it:
+        await it.at_least(ok("trip"), 1)
+        it.app.faults.status, it.app.faults.body = 500, f"Exception: {TOKEN} {APP.secret}"
+        it.nodes[0].app = msgspec.structs.replace(APP, secret="rotated")
+        await it.at_least('channel_auth_attempts_total{outcome="server_error_5xx",source="probe"}', 1)
+        await it.at_least('round_trips_total{outcome="api_signature_401"}', 1)
+        shown = f"{await it.sidecar.metrics()} {await it.status()}"
+    shown += capsys.readouterr().out
+    assert "probe.failed" in shown
+    assert not any(secret in shown for secret in (TOKEN, APP.secret))
+
+
+def test_the_probes_never_ask_reverb_for_what_may_end_it() -> None:
+    """One call of terminate_connections ends every node, and so does a word on Reverb's Redis."""
+    folder = Path(probes.__file__).parent
+    sources = {path.name: path.read_text() for path in folder.glob("*.py")}
+    assert not [name for name, text in sources.items() if "terminate_connections" in text]
+    assert not [name for name, text in sources.items() if "import redis" in text and not name.startswith("ack_")]
 
 
 async def test_being_cut_off_rests_and_counts_against_nobody() -> None:
