@@ -10,7 +10,15 @@ import heapq
 from sidecar.core import ladder, payers
 from sidecar.core.conclusions import Conclusions, FilterContradicted, PaymentLeftOut
 from sidecar.core.judging import ask_the_timers, deadline_ms_of, judge_payment, leave_unmeasured, name_outcome
-from sidecar.core.observations import USER_CHANNEL, AckSeen, AcksLost, IgnoreReason, PaymentIgnored, PaymentSucceeded
+from sidecar.core.observations import (
+    BACKEND,
+    USER_CHANNEL,
+    AckSeen,
+    AcksLost,
+    IgnoreReason,
+    PaymentIgnored,
+    PaymentSucceeded,
+)
 from sidecar.core.policy import Policy, Stage
 from sidecar.core.state import Journey, State, Unmeasured
 from sidecar.core.streams import PAYMENTS
@@ -68,6 +76,8 @@ def ack_seen(state: State, policy: Policy, fact: AckSeen, out: Conclusions) -> N
     state.tally.acks[fact.stage] = state.tally.acks.get(fact.stage, 0) + 1
     if fact.contexts and not any(context in policy.contexts for context in fact.contexts):
         return
+    if fact.source == BACKEND and fact.stage is Stage.DELIVERED and policy.reverb and policy.reverb.is_observing:
+        return  # who broadcasts cannot know: beside our sockets its word would hide a deaf node
     state.first_ack_ms.setdefault(fact.stage, state.now_ms)
     if fact.stage == policy.stage and fact.source != USER_CHANNEL:
         state.probing.tells_of_all = True
@@ -176,6 +186,7 @@ def blinded(state: State, reason: Unmeasured, out: Conclusions) -> None:
         if journey.is_pending:
             leave_unmeasured(state, journey, reason, out)
     state.awaiting.clear()
+    payers.blinded(state)
 
 
 def _give_up(state: State, journey: Journey, out: Conclusions) -> None:

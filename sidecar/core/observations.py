@@ -90,8 +90,9 @@ class PaymentIgnored(_Fact, frozen=True, kw_only=True):
     reason: IgnoreReason
 
 
-OBSERVER, USER_CHANNEL = "observer", "user_channel"
-"""Sources of acks of our own: sockets on a channel that tells of every payment, and on the channels of some users."""
+BACKEND, OBSERVER, USER_CHANNEL = "backend", "observer", "user_channel"
+"""Sources of acks: the app's own word, and sockets of ours on a channel that tells of every payment, and on those of
+some users."""
 
 
 class AckSeen(_Fact, frozen=True, kw_only=True):

@@ -40,6 +40,15 @@ def paid(state: State, user_ref: str) -> None:
         heapq.heappush(state.payer_agenda, (state.now_ms + AFTER_MS, "vote", user_ref))
 
 
+def blinded(state: State) -> None:
+    """Leave out every vote that is not cast yet: an `ok` may have come that nobody saw."""
+    stream = state.streams[USER_AUTH]
+    for payer in state.payers.values():
+        if payer.paid_ms is not None:
+            payer.paid_ms = None
+            stream.unmeasured += not stream.awaits_epoch
+
+
 def due(state: State, policy: Policy) -> None:
     """Cast the votes that are due, and forget the users of whom nothing was learned for over an hour."""
     while state.payer_agenda and state.payer_agenda[0][0] <= state.now_ms:

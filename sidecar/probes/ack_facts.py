@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 
 from sidecar.config import DEFAULT_CHANNEL
-from sidecar.core.observations import AckSeen, SkipReason, UserAuthSeen
+from sidecar.core.observations import BACKEND, AckSeen, SkipReason, UserAuthSeen
 from sidecar.core.policy import Stage
 from sidecar.core.walks import UserAuth
 from sidecar.ports import ErrorCode, SidecarError
@@ -44,7 +44,7 @@ def fact_of(ack: Ack, *, identity_key: str | None, ack_id: str | None) -> AckSee
     if (ack.reason is None) == (ack.stage is Stage.SKIPPED):
         raise invalid("`reason` goes with stage `skipped`, and only with it: already_paid, no_booking or failed")
     return AckSeen(
-        source="backend",
+        source=BACKEND,
         stage=ack.stage,
         payment_intent=ack.payment_intent,
         user_ref=reference,

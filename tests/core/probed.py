@@ -33,6 +33,8 @@ PROBED = msgspec.structs.replace(LAX, reverb=REVERB)
 class ProbedWorld(World):
     """A living sidecar beside a Reverb that works, until it is said not to."""
 
+    source = "observer"
+
     def __init__(self, policy: Policy = PROBED) -> None:
         self.round_trip = RoundTripOutcome.OK
         self.walk = WalkOutcome.OK

@@ -1,19 +1,27 @@
 """One vote per payer and hour, on both sides of each boundary."""
 
+import msgspec
 import pytest
 
 from sidecar.core import payers
 from sidecar.core.walks import UserAuth
-from tests.core.probed import ProbedWorld
+from tests.core.probed import PROBED, ProbedWorld
 from tests.core.world import HOUR, MINUTE
 
 OK, GUEST, REFUSED = UserAuth.OK, UserAuth.GUEST, UserAuth.REFUSED
 
 
+def patient() -> ProbedWorld:
+    """Return a world that beats rarely, so that hours pass in a few steps."""
+    return ProbedWorld(msgspec.structs.replace(PROBED, lease_ms=10 * MINUTE))
+
+
 def pass_time(world: ProbedWorld, span_ms: int) -> None:
-    """Let time pass in a few steps only."""
-    world.sleep(span_ms)
-    world.beat()
+    """Let time pass, seen, in a few steps."""
+    end_ms = world.now_ms + span_ms
+    while world.now_ms < end_ms:
+        world.now_ms = min(end_ms, world.now_ms + 5 * MINUTE)
+        world.beat()
 
 
 # fmt: off
@@ -39,26 +47,25 @@ def test_a_payer_votes_by_what_was_answered_around_the_payment(
     answers: list[tuple[int, int, UserAuth]], good: int, bad: int
 ) -> None:
     """Any ok is good; else any refusal is bad; what nobody said is no vote."""
-    world = ProbedWorld()
+    world = patient()
     paid_ms = world.now_ms + 2 * HOUR
     times: list[tuple[int, UserAuth | None]] = [(paid_ms, None)]
     times += [(paid_ms + minutes * MINUTE + ms, result) for minutes, ms, result in answers]
     times.sort(key=lambda each: each[0])
     for at_ms, result in times:
-        world.now_ms = at_ms
+        pass_time(world, at_ms - world.now_ms)
         if result is None:
             world.pay(user="u1")
         else:
             world.authorise("u1", result)
-    world.now_ms = paid_ms + 11 * MINUTE
-    world.beat()
+    pass_time(world, paid_ms + 11 * MINUTE - world.now_ms)
     stream = world.state.streams["user_auth"]
     assert (stream.good, stream.bad) == (good, bad)
 
 
 def test_tabs_of_users_who_do_not_pay_are_counted_and_never_judged() -> None:
     """Logged-out tabs ask all night."""
-    world = ProbedWorld()
+    world = patient()
     for number in range(100):
         world.authorise(f"u{number}", GUEST)
     world.authorise(None, GUEST)
@@ -70,7 +77,7 @@ def test_tabs_of_users_who_do_not_pay_are_counted_and_never_judged() -> None:
 @pytest.mark.parametrize(("gap_ms", "votes"), [(HOUR - 1, 1), (HOUR, 2)])
 def test_one_vote_per_payer_and_hour(gap_ms: int, votes: int) -> None:
     """One user with a broken tab who pays five times is one user."""
-    world = ProbedWorld()
+    world = patient()
     world.authorise("u1", REFUSED)
     world.pay(user="u1")
     pass_time(world, gap_ms)
@@ -80,9 +87,22 @@ def test_one_vote_per_payer_and_hour(gap_ms: int, votes: int) -> None:
     assert world.state.streams["user_auth"].bad == votes
 
 
+def test_a_vote_whose_time_was_not_all_seen_is_left_out() -> None:
+    """A refusal before we were stopped, and an `ok` while: the vote would be a lie."""
+    world = patient()
+    world.authorise("u1", REFUSED)
+    world.pay(user="u1")
+    world.start()
+    pass_time(world, 11 * MINUTE)
+    stream = world.state.streams["user_auth"]
+    assert (stream.good, stream.bad, stream.unmeasured) == (0, 0, 1)
+    world.pay(user="u1")
+    pass_time(world, 5 * MINUTE)
+
+
 def test_a_million_answers_to_one_user_are_one_vote() -> None:
     """And take the memory of one."""
-    world = ProbedWorld()
+    world = patient()
     world.pay(user="u1")
     for _ in range(2000):
         world.authorise("u1", REFUSED)
@@ -93,7 +113,7 @@ def test_a_million_answers_to_one_user_are_one_vote() -> None:
 
 def test_users_are_forgotten_and_bounded() -> None:
     """Reports may name as many users as anybody likes."""
-    world = ProbedWorld()
+    world = patient()
     world.decides = False
     for number in range(payers.PAYERS_MAX + 30):
         world.authorise(f"u{number}", REFUSED)

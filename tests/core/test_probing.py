@@ -4,7 +4,8 @@ import pytest
 
 from sidecar.core.conclusions import StrangerLetIn
 from sidecar.core.gates import gates
-from sidecar.core.policy import Mode
+from sidecar.core.observations import AckSeen
+from sidecar.core.policy import Mode, Stage
 from sidecar.core.state import RestReason
 from sidecar.core.walks import RoundTripOutcome, StrangerVerdict, WalkOutcome
 from tests.core.probed import PROBED, ProbedWorld, probed
@@ -180,6 +181,16 @@ def test_sockets_that_are_all_down_are_told_from_one_that_is() -> None:
     world.wait(5 * SECOND)
     world.observe(is_up=True, observer=0)
     assert (down_since(world), world.state.probing.down_until_ms) == (None, world.now_ms)
+
+
+def test_beside_our_sockets_the_backends_word_of_delivery_counts_for_nothing() -> None:
+    """Who broadcasts cannot know whether it arrived: its word would hide a deaf node."""
+    world = probed(2)
+    name = world.pay()
+    world.see(AckSeen(source="backend", stage=Stage.DELIVERED, payment_intent=name))
+    world.see(AckSeen(source="backend", stage=Stage.DISPATCHED, payment_intent=name))
+    world.wait(40 * SECOND)
+    assert world.endings(name) == ["missed"]
 
 
 def test_a_user_channel_tells_only_of_users_who_were_watched() -> None:

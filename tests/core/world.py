@@ -81,6 +81,9 @@ REVERB = ReverbPolicy(round_trip_every_ms=5 * SECOND, auth_every_ms=60 * SECOND,
 class World:
     """A journal in a list, the state that it folds to, and a controller that decides after every fact."""
 
+    source = "backend"
+    """Who acks."""
+
     def __init__(self, policy: Policy = POLICY, *, decides: bool = True) -> None:
         self.state = State()
         self.records: list[Record] = []
@@ -161,7 +164,7 @@ class World:
 
     def ack(self, name: str, stage: Stage = Stage.DELIVERED, reason: SkipReason | None = None) -> None:
         """Let an ack arrive now that names its payment."""
-        self.see(AckSeen(source="backend", stage=stage, payment_intent=name, reason=reason))
+        self.see(AckSeen(source=self.source, stage=stage, payment_intent=name, reason=reason))
 
     def broadcast(
         self, user: str = "u1", contexts: tuple[str, ...] = ("bookings",), *, source: str = "backend"
