@@ -18,8 +18,9 @@ from sidecar.doctor.examination import examine_by
 from sidecar.doctor.refusal import reason_in
 from tests.captures import SECRET, recorded
 from tests.doctor.recorded import auth_response_of, frames_of, signed, speaking, welcome
-from tests.probes.test_walk import ENDS, Spoil
-from tests.probes.world import APP, PASSWORD, TOKEN, world
+from tests.probes.certificates import Certificates
+from tests.probes.test_walk import ENDS, TIMEOUTS, TLS, Spoil
+from tests.probes.world import APP, PASSWORD, TOKEN, hang, world
 
 
 def shown(told: Diagnosis, width: int = 100) -> str:
@@ -55,6 +56,35 @@ async def test_the_doctor_names_what_the_probe_names(what: str, spoil: Spoil, ou
     assert (told.outcome, told.exit_code) == (outcome, CAUSES[outcome].exit_code), what
     assert told.sentence in " ".join(screen.split())
     assert not any(secret in screen for secret in (APP.secret, TOKEN, PASSWORD))
+
+
+@pytest.mark.parametrize(("outcome", "spoil"), TIMEOUTS, ids=[row[0] for row in TIMEOUTS])
+async def test_the_doctor_says_at_which_step_the_time_was_out(outcome: W, spoil: Spoil) -> None:
+    """A step that hangs, each with its own words."""
+    async with world() as it:
+        spoiling = spoil(it)
+        if spoiling is not None:
+            await spoiling
+        told = await examine_by(it.walker, within_s=0.5)
+        it.reverb.faults.is_frozen = it.app.faults.is_frozen = False
+    assert (told.outcome, told.exit_code) == (outcome, CAUSES[outcome].exit_code)
+    assert f"✗ {told.step}" in shown(told)
+
+
+@pytest.mark.parametrize(
+    ("name", "is_signed", "is_expired", "outcome"), [row[1:] for row in TLS], ids=[row[0] for row in TLS]
+)
+async def test_the_doctor_names_what_is_wrong_with_a_certificate(
+    name: str, outcome: W, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_signed: bool, is_expired: bool
+) -> None:
+    """Each has another remedy."""
+    certificates = Certificates(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificates.authority))
+    async with world() as it:
+        tls = certificates.serving(name, is_signed=is_signed, is_expired=is_expired)
+        await it.reverb_is(hang, tls, "localhost")
+        told = await examine_by(it.walker, within_s=5)
+    assert (told.outcome, told.exit_code) == (outcome, CAUSES[outcome].exit_code)
 
 
 # fmt: off
