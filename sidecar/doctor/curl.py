@@ -10,6 +10,8 @@ from urllib.parse import parse_qsl, urlsplit
 import msgspec
 
 from sidecar.ports import ErrorCode, SidecarError
+from sidecar.probes.ack_facts import user_of
+from sidecar.probes.target import origin_of
 
 BYTES_MAX = 64 * 1024
 _WITH_VALUE = {
@@ -87,7 +89,7 @@ def masked(request: Request) -> list[str]:
 
 def _whom(request: Request) -> list[str]:
     token, cookie = request.headers.get("authorization"), request.headers.get("cookie")
-    is_cross = _origin(request.headers.get("origin")) not in {None, _origin(request.url)}
+    is_cross = origin_of(request.headers.get("origin")) not in {None, origin_of(request.url)}
     if token is not None and token.partition(" ")[2].strip().lower() in _NOTHING_SAID:
         return [
             "The Authorization header has no token in it: Echo was made before there was one. The app sees a guest."
@@ -128,7 +130,7 @@ def _what(request: Request, channel: str | None) -> list[str]:
         found.append(f"channel_name {name!r} has its prefix twice: write Echo.private('{bare.partition('-')[2]}').")
     if any(part.strip().lower() in _NOTHING_SAID for part in re.split(r"[.-]", bare)):
         found.append(f"channel_name {name!r} has no user in it: Echo subscribed before the user was known.")
-    elif channel is not None and not _is_like(name, channel):
+    elif channel is not None and user_of(channel, name) is None:
         found.append(f"channel_name {name!r} is not like {channel!r}, which our configuration has.")
     return found
 
@@ -141,7 +143,7 @@ def _where(request: Request, auth_endpoint: str | None) -> list[str]:
             "It goes to /pusher/auth, pusher-js's own default: Echo was given channelAuthorization without an endpoint, and "
             "then ignores authEndpoint, the CSRF token and bearerToken."
         )
-    elif auth_endpoint is not None and _origin(request.url) != _origin(auth_endpoint):
+    elif auth_endpoint is not None and origin_of(request.url) != origin_of(auth_endpoint):
         found.append(f"It goes to another host than {auth_endpoint}, which our configuration has.")
     elif auth_endpoint is not None and path.rstrip("/") != urlsplit(auth_endpoint).path.rstrip("/"):
         found.append(f"It goes to another path than {auth_endpoint}, which our configuration has.")
@@ -173,26 +175,9 @@ def _request(words: list[str]) -> Request:
                 headers["authorization"] = "Basic ***"
             case other:
                 headers[{"agent": "user-agent"}.get(other, other)] = value
-    if _origin(url) is None:
+    if origin_of(url) is None:
         raise _refused("it has no URL that begins with http:// or https://")
     return Request(method=method or ("POST" if body else "GET"), url=url, headers=headers, body="&".join(body))
-
-
-def _origin(url: str | None) -> tuple[str, str, int | None] | None:
-    """Return scheme, host and port; None: it is no URL of a web server."""
-    try:
-        parts = urlsplit(url or "")
-        port = parts.port
-    except ValueError:
-        return None
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        return None
-    return parts.scheme, parts.hostname, port or {"https": 443, "http": 80}[parts.scheme]
-
-
-def _is_like(name: str, template: str) -> bool:
-    before, _, after = template.partition("{user_id}")
-    return name.startswith(before) and name.endswith(after)
 
 
 def _refused(why: str) -> SidecarError:

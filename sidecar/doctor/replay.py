@@ -13,7 +13,7 @@ from sidecar.ports import ErrorCode, SidecarError
 from sidecar.probes.answers import Answer, auth_in, blocks_script, refusal_of
 from sidecar.probes.browser import Browser
 from sidecar.probes.failures import FAILURES, ended_by
-from sidecar.probes.target import Target, target_of
+from sidecar.probes.target import Target, origin_of, target_of
 from sidecar.probes.trail import Ended, Trail
 from sidecar.probes.walk import BY_FAULT
 from sidecar.pusher.signing import fault_of
@@ -73,7 +73,7 @@ async def _replayed(
 ) -> Diagnosis:
     target = target_of(reverb, secrets)
     asked, known = urlsplit(request.url), urlsplit(target.auth_endpoint)
-    if (asked.scheme, asked.netloc) != (known.scheme, known.netloc):
+    if origin_of(request.url) != origin_of(target.auth_endpoint):
         raise SidecarError(
             ErrorCode.CONFIG_INVALID,
             f"the request goes to {asked.scheme}://{asked.hostname}, and is sent again only to the host of "

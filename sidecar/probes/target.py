@@ -9,6 +9,7 @@ from sidecar.pusher.signing import App
 
 USER_AGENT = "Mozilla/5.0 (compatible; reverb-sidecar)"
 """A browser's prefix, because firewalls refuse what has none; and our name, for who reads the log."""
+_PORTS = {"https": 443, "http": 80}
 _QUERY = "protocol=7&client=js&version=8.6.0&flash=false"
 
 
@@ -37,7 +38,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_cross_origin(self) -> bool:
         """Whether a browser asks the auth endpoint from another origin: then CORS applies, and cookies stay at home."""
-        return _origin(self.origin) != _origin(self.auth_endpoint)
+        return origin_of(self.origin) != origin_of(self.auth_endpoint)
 
     @property
     def sends_cookies(self) -> bool:
@@ -75,9 +76,16 @@ def channel_of(reverb: Reverb, user_id: str) -> str:
     return reverb.channel.replace("{user_id}", user_id)
 
 
-def _origin(url: str) -> tuple[str, str, int]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname or "", parts.port or {"https": 443, "http": 80}.get(parts.scheme, 0)
+def origin_of(url: str | None) -> tuple[str, str, int] | None:
+    """Return scheme, host and port of a web server's URL; None: it is none."""
+    try:
+        parts = urlsplit(url or "")
+        port = parts.port
+    except ValueError:
+        return None
+    if parts.scheme not in _PORTS or not parts.hostname:
+        return None
+    return parts.scheme, parts.hostname, port or _PORTS[parts.scheme]
 
 
 def _site(url: str) -> str:

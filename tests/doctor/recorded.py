@@ -8,14 +8,12 @@ from typing import Any
 import msgspec
 from aiohttp import WSMsgType, web
 
-from sidecar.config import Authorizer, Credentials, ProbeSecrets
 from sidecar.probes.browser import Browser
-from sidecar.probes.target import Target
 from sidecar.probes.walk import Walker
-from sidecar.pusher.signing import App, channel_auth
-from tests.captures import APP_ID, KEY, SECRET, lines
+from sidecar.pusher.signing import channel_auth
+from tests.captures import lines
+from tests.probes.world import APP, target_at
 
-APP = App(app_id=APP_ID, key=KEY, secret=SECRET)
 CHANNEL = "private-live-refresh.7"
 Frames = list[dict[str, Any]]
 
@@ -93,24 +91,10 @@ async def speaking(frames: Frames | None, response: str, *, is_dropped: bool = F
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     server = await asyncio.start_server(app, "127.0.0.1", 0)
-    app_url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    app_port = server.sockets[0].getsockname()[1]
     port = runner.addresses[0][1] if frames is not None else 9
-    target = Target(
-        app=APP,
-        socket_url=f"ws://127.0.0.1:{port}/app/{KEY}",
-        api_url=f"http://127.0.0.1:{port}",
-        origin=app_url,
-        auth_endpoint=f"{app_url}/broadcasting/auth",
-        csrf_url=app_url,
-        login_url=app_url,
-        channel=CHANNEL,
-        stranger_channel=None,
-        observer_channel="private-reverb-sidecar",
-        reference=None,
-        authorizer=Authorizer.DEFAULT,
-        login=Credentials.BEARER,
-        secrets=ProbeSecrets(app_secret=SECRET, token="user-7"),
-    )
+    origin = f"http://127.0.0.1:{app_port}"  # no preflight: none was recorded
+    target = target_at(port, app_port, channel=CHANNEL, origin=origin)
     try:
         yield Walker(Browser(target))
     finally:

@@ -17,16 +17,14 @@ import msgspec
 from aiohttp import web
 
 from sidecar import clock
-from sidecar.config import Authorizer, Credentials, ProbeSecrets
 from sidecar.core.walks import WalkOutcome
 from sidecar.demo.booking_app import BookingApp
 from sidecar.demo.reverb import Reverb
 from sidecar.probes.browser import Browser
 from sidecar.probes.link import dialled
-from sidecar.probes.target import Target
 from sidecar.probes.walk import Walker
 from sidecar.pusher.messages import Arrived
-from tests.probes.world import APP, ORIGIN, TOKEN
+from tests.probes.world import APP, ORIGIN, TOKEN, target_at
 
 WARM_UP = 200
 CHANNEL = "private-live-refresh.0"
@@ -99,25 +97,7 @@ async def other_side(frames: int) -> AsyncIterator[tuple[int, int, int]]:
 
 def browser(reverb: int, app: int) -> Browser:
     """Return a browser of the probe user."""
-    url = f"http://127.0.0.1:{app}"
-    return Browser(
-        Target(
-            app=APP,
-            socket_url=f"ws://127.0.0.1:{reverb}/app/{APP.key}",
-            api_url=f"http://127.0.0.1:{reverb}",
-            origin=ORIGIN,
-            auth_endpoint=f"{url}/broadcasting/auth",
-            csrf_url=url,
-            login_url=url,
-            channel=CHANNEL,
-            stranger_channel=None,
-            observer_channel="private-reverb-sidecar",
-            reference=None,
-            authorizer=Authorizer.DEFAULT,
-            login=Credentials.BEARER,
-            secrets=ProbeSecrets(app_secret=APP.secret, token=TOKEN),
-        )
-    )
+    return Browser(target_at(reverb, app))
 
 
 async def walk(walker: Walker, count: int) -> None:

@@ -102,6 +102,28 @@ class World:
         self.change(auth_endpoint=f"http://127.0.0.1:{await self.serve(talk)}/broadcasting/auth")
 
 
+def target_at(port: int, app_port: int, **keys: object) -> Target:
+    """Return a target on loopback: Reverb and the app by their ports, and what else is said."""
+    base = f"http://127.0.0.1:{app_port}"
+    target = Target(
+        app=APP,
+        socket_url=f"ws://127.0.0.1:{port}/app/{APP.key}?protocol=7",
+        api_url=f"http://127.0.0.1:{port}",
+        origin=ORIGIN,
+        auth_endpoint=f"{base}/broadcasting/auth",
+        csrf_url=f"{base}/sanctum/csrf-cookie",
+        login_url=f"{base}/login",
+        channel="private-live-refresh.0",
+        stranger_channel="private-live-refresh.1",
+        observer_channel="private-reverb-sidecar",
+        reference=None,
+        authorizer=Authorizer.DEFAULT,
+        login=Credentials.BEARER,
+        secrets=ProbeSecrets(app_secret=APP.secret, token=TOKEN),
+    )
+    return msgspec.structs.replace(target, **keys)
+
+
 @asynccontextmanager
 async def world(
     *,
@@ -126,20 +148,7 @@ async def world(
             password=None if by_token else PASSWORD,
         )
         base = f"http://127.0.0.1:{app_port}"
-        target = Target(
-            app=APP,
-            socket_url=f"ws://127.0.0.1:{port}/app/{APP.key}?protocol=7",
-            api_url=f"http://127.0.0.1:{port}",
-            origin=base if is_same_origin else ORIGIN,
-            auth_endpoint=f"{base}/broadcasting/auth",
-            csrf_url=f"{base}/sanctum/csrf-cookie",
-            login_url=f"{base}/login",
-            channel="private-live-refresh.0",
-            stranger_channel="private-live-refresh.1",
-            observer_channel="private-reverb-sidecar",
-            reference=None,
-            authorizer=authorizer,
-            login=login,
-            secrets=secrets,
-        )
+        target = target_at(port, app_port, login=login, authorizer=authorizer, secrets=secrets)
+        if is_same_origin:
+            target = msgspec.structs.replace(target, origin=base)
         yield World(stack, reverb, app, target)

@@ -1,0 +1,179 @@
+"""What a walk sends, to whom, and what it keeps to itself: what a browser there would, and no more."""
+
+import asyncio
+
+import pytest
+
+from sidecar.config import Authorizer, Credentials
+from sidecar.core.walks import Step
+from sidecar.core.walks import WalkOutcome as W
+from sidecar.demo.reverb_sockets import Setup
+from sidecar.pusher.signing import App
+from tests.probes.world import APP, TOKEN, close, saying, world
+
+MISSIGNED = App(app_id="501", key=APP.key, secret="another")
+
+
+async def test_a_browser_of_this_origin_is_refused_by_reverb() -> None:
+    """`allowed_origins` with a scheme never matches, which is the commonest mistake."""
+    async with world(setup=Setup(allowed_origins=("http://app.test.localhost:3000",))) as it:
+        assert (await it.walk()).outcome is W.ERROR_4009_ORIGIN
+    async with world(setup=Setup(allowed_origins=("*.localhost",))) as it:
+        assert (await it.walk()).outcome is W.OK
+
+
+# --- what is sent
+
+
+async def test_the_request_is_the_one_that_pusher_js_sends() -> None:
+    """As recorded: a form, `*/*`, the bearer token, and nothing else that says who asks."""
+    async with world() as it:
+        await it.walk()
+        _, _, headers, body = it.app.requests[-1]
+        assert body.startswith("socket_id=")
+        assert body.endswith("&channel_name=private-live-refresh.0")
+        assert headers["Accept"] == "*/*"
+        assert headers["Content-Type"] == "application/x-www-form-urlencoded"
+        assert headers["Authorization"] == f"Bearer {TOKEN}"
+        assert "Cookie" not in headers
+        preflight = it.app.requests[-2]
+        assert (preflight[0], preflight[2]["Access-Control-Request-Headers"]) == ("OPTIONS", "authorization")
+        assert "Authorization" not in preflight[2]
+
+
+async def test_pusher_js_sends_no_cookie_to_another_origin() -> None:
+    """Whatever Echo's `withCredentials` says: so the app sees a guest, and a session is of no use."""
+    async with world(login=Credentials.COOKIE) as it:
+        walked = await it.walk()
+        assert walked.outcome is W.REFUSED_403
+        assert "Cookie" not in it.app.requests[-1][2]
+
+
+@pytest.mark.parametrize("authorizer", Authorizer)
+async def test_a_session_of_the_same_origin_is_good(authorizer: Authorizer) -> None:
+    """csrf-cookie, login, and then the cookie with every request; the next walk logs in no more."""
+    async with world(login=Credentials.COOKIE, authorizer=authorizer, is_same_origin=True) as it:
+        assert (await it.walk()).outcome is W.OK
+        assert (await it.walk()).outcome is W.OK
+        assert [request[1] for request in it.app.requests].count("/login") == 1
+
+
+async def test_axios_sends_its_cookies_to_its_own_site_with_a_preflight() -> None:
+    """A custom authorizer with `withCredentials`, as the documentation of Sanctum has it."""
+    async with world(login=Credentials.COOKIE, authorizer=Authorizer.AXIOS) as it:
+        it.app._origins = ("http://127.0.0.1:3000",)
+        it.change(origin="http://127.0.0.1:3000")
+        assert (await it.walk()).outcome is W.OK
+        headers = it.app.requests[-1][2]
+        assert "booking_session" in headers["Cookie"]
+        assert headers["X-XSRF-TOKEN"].endswith("=")
+
+
+@pytest.mark.parametrize("status", [401, 419, 403])
+async def test_a_session_that_ended_is_renewed_once(status: int) -> None:
+    """Of its own accord: an expired session of ours is not Reverb's fault."""
+    async with world(login=Credentials.COOKIE, is_same_origin=True) as it:
+        await it.walk()
+        it.app.forget_sessions()
+        it.walker.browser._logged_in_s = -1e9
+        if status == 403:
+            walked = await it.walk()
+            assert (walked.outcome, len(walked.notes)) == (W.OK, 1)
+        else:
+            it.app.faults.status = status
+            walked = await it.walk()
+            assert walked.number == status
+        assert [request[1] for request in it.app.requests].count("/login") == 2
+
+
+async def test_a_refused_session_is_not_renewed_in_every_walk() -> None:
+    """A 403 that lasts would be a login a minute: sessions, throttles and noise."""
+    async with world(login=Credentials.COOKIE, is_same_origin=True) as it:
+        it.app.faults.refuses = frozenset({"0"})
+        for _ in range(5):
+            assert (await it.walk()).outcome is W.REFUSED_403
+        assert [request[1] for request in it.app.requests].count("/login") == 1
+
+
+async def test_a_login_that_is_refused_is_told_from_a_channel_that_is() -> None:
+    """The probe's own password is wrong."""
+    async with world(login=Credentials.COOKIE, is_same_origin=True) as it:
+        it.app.passwords.clear()
+        walked = await it.walk()
+        assert (walked.outcome, walked.step, walked.number) == (W.LOGIN_REFUSED, Step.LOGIN, 422)
+
+
+async def test_a_key_that_reverb_ignores_is_a_note_and_no_failure() -> None:
+    """Only what follows the colon is compared, by Reverb and so by us."""
+    async with world() as it:
+        it.app.faults.signs_as = App(app_id="501", key="old-key", secret=APP.secret)
+        walked = await it.walk()
+        assert (walked.outcome, len(walked.notes)) == (W.OK, 1)
+
+
+async def test_without_the_secret_the_subscription_still_tells() -> None:
+    """The doctor may be asked before anything is set up."""
+    async with world() as it:
+        it.change(app=App(app_id="501", key=APP.key, secret=""))
+        assert (await it.walk()).outcome is W.OK
+        it.app.faults.signs_as = MISSIGNED
+        assert (await it.walk()).outcome is W.ERROR_4009_UNAUTHORISED
+
+
+# --- no weapon
+
+
+async def test_no_redirect_is_followed_and_no_endless_body_is_read() -> None:
+    """What is dialled stands in the configuration, and what is read has a limit."""
+    async with world() as it:
+        elsewhere: list[str] = []
+        good_socket = it.target.socket_url
+
+        async def note(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            elsewhere.append("dialled")
+            await close(reader, writer)
+
+        port = await it.serve(note)
+        for status in (301, 302, 303, 307, 308):
+            it.app.faults.status, it.app.faults.headers = status, {"Location": f"http://127.0.0.1:{port}/"}
+            await it.walk()
+        it.app.faults.status = None
+        await it.reverb_is(
+            saying(f"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:{port}/\r\nContent-Length: 0\r\n\r\n")
+        )
+        assert (await it.walk()).outcome is W.REDIRECT
+        assert elsewhere == []
+
+        async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n")
+            while True:
+                writer.write(b"x" * 65_536)
+                await writer.drain()
+
+        it.change(login=Credentials.COOKIE, socket_url=good_socket)
+        it.change(csrf_url=f"http://127.0.0.1:{await it.serve(endless)}/csrf")
+        walked = await it.walk()
+        assert walked.steps[-1].received.startswith("200 text/html, 65536 bytes") or "65536 bytes" in str(walked.steps)
+
+
+async def test_no_secret_is_in_what_a_walk_leaves_behind() -> None:
+    """Neither token, password, cookie nor secret: it goes into logs, journals and screens."""
+    for login in Credentials:
+        async with world(login=login, is_same_origin=True) as it:
+            walked = str(await it.walk())
+            sessions = [each.value for each in it.walker.browser._jar]
+            for secret in (APP.secret, TOKEN, "a fine password", "probe@example.test", *sessions):
+                assert secret not in walked, (login, secret)
+
+
+async def test_a_stranger_is_refused_or_let_in() -> None:
+    """Only the auth endpoint is asked: no socket is needed for it."""
+    async with world() as it:
+        assert it.target.stranger_channel is not None
+        refused = await it.walker.ask_as_stranger(it.target.stranger_channel, within_s=5)
+        assert (refused.outcome, refused.step) == (W.REFUSED_403, Step.AUTHORISE)
+        it.app.faults.lets_everybody_in = True
+        let_in = await it.walker.ask_as_stranger(it.target.stranger_channel, within_s=5)
+        assert let_in.outcome is W.OK
+        assert len(it.reverb.sockets) == 0
