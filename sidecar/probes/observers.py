@@ -154,21 +154,23 @@ class Observers:
     async def _listen(self, observer: int, socket: "_Socket", turn_s: float) -> Ended:
         """Listen until the socket ends; when its turn comes, go over to a new one first."""
         self._up(observer)
+        held = [socket]
         try:
             while True:
-                await asyncio.wait({socket.listening}, timeout=turn_s)
-                if socket.listening.done():
-                    return socket.listening.result()
+                await asyncio.wait({held[-1].listening}, timeout=turn_s)
+                if held[-1].listening.done():
+                    return held[-1].listening.result()
                 turn_s = self._redial_every_s
                 fresh = await self._dial(observer)
                 if isinstance(fresh, Ended):
                     self._tell("observer.not_redialled", observer, fresh)
                     continue
+                held.append(fresh)
                 await asyncio.sleep(_OVERLAP_S)  # what was on its way to the old one still arrives on it
-                before, socket = socket, fresh
-                await self._drop(before)
+                await self._drop(held.pop(0))
         finally:
-            await self._drop(socket)
+            for each in held:
+                await self._drop(each)
 
     async def _drop(self, socket: "_Socket") -> None:
         self._sockets.pop(socket.number, None)

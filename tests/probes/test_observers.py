@@ -94,6 +94,18 @@ async def test_sockets_are_dialled_anew_without_a_gap() -> None:
         assert watch.counts["deaf"] == 0
 
 
+async def test_nothing_is_left_of_observers_that_were_stopped() -> None:
+    """Neither a task nor a connection, also when they are stopped while one is dialled anew."""
+    before = asyncio.all_tasks()
+    for wait_s in (0.0, 0.15, 0.3, 0.6):
+        async with observing(redial_every_s=0.1) as watch:
+            await asyncio.sleep(wait_s)
+            reverb = watch.it.reverb
+        assert len(reverb.sockets) == 0
+    await asyncio.sleep(0.1)
+    assert {task for task in asyncio.all_tasks() - before if not task.done()} == set()
+
+
 async def test_a_socket_that_ends_is_told_and_dialled_again() -> None:
     """Down with its reason, and up again: in the journal, once each."""
     async with observing(size=1) as watch:
