@@ -18,6 +18,7 @@ from rich.console import Console
 from sidecar import __version__, app, demo, doctor, logs
 from sidecar.config import (
     DEFAULT_CHANNEL,
+    UNKNOWN_APP,
     Config,
     ConfigInvalid,
     Reverb,
@@ -123,6 +124,9 @@ def run_doctor(
     outcomes: Annotated[bool, typer.Option("--outcomes", help="Print all that it can say, and end.")] = False,
     url: Annotated[str, typer.Option("--url", help="Without a configuration: Reverb, such as wss://ws.host.")] = "",
     app_key: Annotated[str, typer.Option("--app-key", help="REVERB_APP_KEY.")] = "",
+    app_id: Annotated[
+        str, typer.Option("--app-id", help="REVERB_APP_ID; optional, to send an event too.")
+    ] = UNKNOWN_APP,
     origin: Annotated[str, typer.Option("--origin", help="Of the page, such as https://app.host.")] = "",
     auth_endpoint: Annotated[str, typer.Option("--auth-endpoint", help="Echo's authEndpoint, in full.")] = "",
     user_id: Annotated[str, typer.Option("--user-id", help="Whose channel; the token is SIDECAR_PROBE_TOKEN.")] = "",
@@ -136,7 +140,7 @@ def run_doctor(
         typer.echo(doctor.catalogue(), nl=False)
         return
     words = {"url": url, "app_key": app_key, "origin": origin, "auth_endpoint": auth_endpoint, "user_id": user_id}
-    reverb = _reverb_of(config, words, channel, is_needed=curl is None or replay)
+    reverb = _reverb_of(config, words, channel, app_id, is_needed=curl is None or replay)
     secrets = read_probe_secrets(os.environ, Config(environment="doctor", reverb=reverb), all_required=False)
     if curl is not None:
         try:
@@ -157,7 +161,7 @@ def run_doctor(
     sys.exit(told.exit_code)
 
 
-def _reverb_of(path: Path, words: dict[str, str], channel: str, *, is_needed: bool) -> Reverb | None:
+def _reverb_of(path: Path, words: dict[str, str], channel: str, app_id: str, *, is_needed: bool) -> Reverb | None:
     """Return what is to be examined: by the options alone, or by the file."""
     if not any(words.values()):
         reverb = read_config(path).reverb if path.exists() else None
@@ -171,7 +175,7 @@ def _reverb_of(path: Path, words: dict[str, str], channel: str, *, is_needed: bo
     missing = [f"--{name.replace('_', '-')}" for name, value in words.items() if not value]
     if missing:
         _fail(f"without a configuration these are needed too: {', '.join(missing)}")
-    return reverb_of_words(channel=channel, **words)
+    return reverb_of_words(channel=channel, app_id=app_id, **words)
 
 
 @cli.command(name="demo")

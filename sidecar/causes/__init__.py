@@ -8,9 +8,10 @@ from sidecar.causes.app import APP
 from sidecar.causes.cause import Cause
 from sidecar.causes.network import AT_APP, NETWORK
 from sidecar.causes.reverb import REVERB
+from sidecar.causes.round_trip import ROUND_TRIPS
 from sidecar.core.walks import WalkOutcome
 
-__all__ = ["CAUSES", "Cause", "cause_of"]
+__all__ = ["CAUSES", "ROUND_TRIPS", "Cause", "cause_of"]
 
 CAUSES: dict[WalkOutcome, Cause] = {**NETWORK, **REVERB, **APP}
 """Every outcome has one."""

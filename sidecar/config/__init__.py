@@ -2,7 +2,7 @@
 
 from sidecar.config.places import Address, JournalPlace, MemoryPlace, SqlitePlace
 from sidecar.config.problems import ConfigInvalid, Problem
-from sidecar.config.reading import read_config, reverb_of_words
+from sidecar.config.reading import UNKNOWN_APP, read_config, reverb_of_words
 from sidecar.config.schema import (
     DEFAULT_CHANNEL,
     Acks,
@@ -34,6 +34,7 @@ from sidecar.config.secrets import (
 
 __all__ = [
     "DEFAULT_CHANNEL",
+    "UNKNOWN_APP",
     "Acks",
     "Address",
     "Authorizer",

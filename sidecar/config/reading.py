@@ -58,13 +58,19 @@ class _Shape(msgspec.Struct, frozen=True, kw_only=True):
         return ", or ".join(filter(None, parts))
 
 
-def reverb_of_words(*, url: str, app_key: str, origin: str, auth_endpoint: str, user_id: str, channel: str) -> Reverb:
+UNKNOWN_APP = "unknown"
+"""In place of an application's id that nobody has said."""
+
+
+def reverb_of_words(
+    *, url: str, app_key: str, origin: str, auth_endpoint: str, user_id: str, channel: str, app_id: str = UNKNOWN_APP
+) -> Reverb:
     """Return the Reverb that is described in words, as a file would. Raises `ConfigInvalid` as for a file."""
     content = {
         "environment": "doctor",
         "reverb": {
             "url": url,
-            "app_id": "unknown",
+            "app_id": app_id,
             "app_key": app_key,
             "origin": origin,
             "auth_endpoint": auth_endpoint,

@@ -28,6 +28,8 @@ class Step(enum.StrEnum):
     """What it answered, compared with what our secret makes."""
     SUBSCRIBE = "subscribe"
     """`pusher:subscribe`, and Reverb's answer."""
+    DELIVER = "deliver"
+    """A canary through Reverb's HTTP API and back: a probe of its own, which only the doctor adds to a walk."""
 
 
 class WalkOutcome(enum.StrEnum):

@@ -2,9 +2,10 @@
 
 import msgspec
 
-from sidecar.causes import cause_of
-from sidecar.config import ProbeSecrets, Reverb
-from sidecar.core.walks import Step, WalkOutcome
+from sidecar.causes import ROUND_TRIPS, cause_of
+from sidecar.config import UNKNOWN_APP, ProbeSecrets, Reverb
+from sidecar.core.walks import RoundTripOutcome, Step, WalkOutcome
+from sidecar.doctor.canary import round_trip, taken
 from sidecar.doctor.refusal import what_debug_says
 from sidecar.probes.browser import Browser
 from sidecar.probes.target import target_of
@@ -19,7 +20,7 @@ class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
 
     subject: str
     """What was examined."""
-    outcome: WalkOutcome | None
+    outcome: WalkOutcome | RoundTripOutcome | None
     """None: nothing was walked or sent, only looked at."""
     step: Step | None
     number: int | None
@@ -45,7 +46,33 @@ async def examine_by(walker: Walker, remarks: tuple[str, ...] = (), *, within_s:
     if walked.outcome is WalkOutcome.REFUSED_403:
         said = await what_debug_says(walker.browser, channel)
         notes += [said] if said else []
-    return diagnosis(f"a browser's way to {channel}", walked, tuple(notes))
+    told = diagnosis(f"a browser's way to {channel}", walked, tuple(notes))
+    return await _with_canary(walker.browser, told) if walked.outcome is WalkOutcome.OK else told
+
+
+async def _with_canary(browser: Browser, told: Diagnosis) -> Diagnosis:
+    """Go on where the walk went well: can an event come back?"""
+    app = browser.target.app
+    if not app.secret or app.app_id == UNKNOWN_APP:
+        note = (
+            "No event was sent through Reverb's API: that needs REVERB_APP_SECRET and the application's id (--app-id)."
+        )
+        return msgspec.structs.replace(told, notes=(*told.notes, note))
+    ended = await round_trip(browser)
+    told = msgspec.structs.replace(told, steps=(*told.steps, taken(ended, app.app_id)))
+    if ended.outcome is RoundTripOutcome.OK:
+        return told
+    cause = ROUND_TRIPS[ended.outcome]
+    return msgspec.structs.replace(
+        told,
+        outcome=ended.outcome,
+        step=Step.DELIVER,
+        number=ended.number,
+        exit_code=cause.exit_code,
+        sentence=cause.sentence,
+        reasons=cause.reasons,
+        changes=cause.changes,
+    )
 
 
 def diagnosis(subject: str, walked: Walked, notes: tuple[str, ...]) -> Diagnosis:

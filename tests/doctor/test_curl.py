@@ -136,7 +136,7 @@ async def test_a_request_that_is_sent_again_is_named_by_its_answer() -> None:
     async with world() as it:
         reverb = reverb_of(it)
 
-        async def outcome(text: str) -> W | None:
+        async def outcome(text: str) -> str | None:
             return (await examine_curl(read_curl(text), reverb, secrets, is_replayed=True)).outcome
 
         assert await outcome(copied(it)) is W.OK

@@ -11,7 +11,8 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from sidecar.causes import CAUSES, cause_of
+from sidecar.causes import CAUSES, ROUND_TRIPS, cause_of
+from sidecar.core.walks import RoundTripOutcome
 from sidecar.core.walks import WalkOutcome as W
 from sidecar.doctor import Diagnosis, print_diagnosis
 from sidecar.doctor.examination import examine_by
@@ -33,7 +34,8 @@ def shown(told: Diagnosis, width: int = 100) -> str:
 def test_every_outcome_has_its_words_and_an_exit_code_of_its_own() -> None:
     """An outcome without a remedy sends people back to guessing, and two with one code send a pipeline astray."""
     assert set(CAUSES) == set(W)
-    codes = [cause.exit_code for cause in CAUSES.values()]
+    assert set(ROUND_TRIPS) == set(RoundTripOutcome) - {RoundTripOutcome.OK}
+    codes = [cause.exit_code for cause in (*CAUSES.values(), *ROUND_TRIPS.values())]
     assert len(set(codes)) == len(codes)
     assert all(code not in {1, 2} and code < 126 for code in codes), "1, 2 and those of the shell are taken"
     for outcome in W:
@@ -56,6 +58,42 @@ async def test_the_doctor_names_what_the_probe_names(what: str, spoil: Spoil, ou
     assert (told.outcome, told.exit_code) == (outcome, CAUSES[outcome].exit_code), what
     assert told.sentence in " ".join(screen.split())
     assert not any(secret in screen for secret in (APP.secret, TOKEN, PASSWORD))
+
+
+# fmt: off
+CANARIES = [
+    # what is wrong with Reverb,                                               outcome
+    ({"is_deaf": True},                                                        RoundTripOutcome.LOST),
+    ({"api_status": 403},                                                      RoundTripOutcome.API_STATUS),
+    ({"api_status": 404},                                                      RoundTripOutcome.API_APP_UNKNOWN_404),
+    ({"api_status": 401},                                                      RoundTripOutcome.API_SIGNATURE_401),
+    ({"delay_s": 3.0},                                                         RoundTripOutcome.LOST),
+    ({},                                                                       W.OK),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("faults", "outcome"), CANARIES)
+async def test_where_the_walk_is_well_an_event_is_sent_through_and_awaited(
+    faults: dict[str, object], outcome: str
+) -> None:
+    """A browser may join its channel, and nothing may ever come: Redis is away, or a proxy forwards only half."""
+    async with world() as it:
+        for name, value in faults.items():
+            setattr(it.reverb.faults, name, value)
+        told = await examine_by(it.walker, within_s=5)
+        screen = shown(told)
+    assert (told.outcome, told.steps[-1].step) == (outcome, "deliver")
+    assert told.sentence in " ".join(screen.split())
+    assert APP.secret not in screen
+
+
+async def test_an_api_that_cannot_be_reached_is_told_from_a_socket_that_can() -> None:
+    """The proxy forwards /app and not /apps, or Laravel's way to Reverb is another than a browser's."""
+    async with world() as it:
+        it.change(api_url="http://127.0.0.1:9")
+        told = await examine_by(it.walker, within_s=5)
+    assert (told.outcome, told.exit_code) == (RoundTripOutcome.API_UNREACHABLE, 83)
 
 
 @pytest.mark.parametrize(("outcome", "spoil"), TIMEOUTS, ids=[row[0] for row in TIMEOUTS])
@@ -103,7 +141,7 @@ FOLDERS = [
 async def test_a_recorded_scenario_is_named(folder: str, outcome: W) -> None:
     """Real bytes of a real Laravel and Reverb. Where only Laravel could not reach Reverb, a browser's way is fine."""
     async with speaking(frames_of(folder), auth_response_of(folder)) as walker:
-        told = await examine_by(walker, within_s=5)
+        told = await (walker.walk(within_s=5) if outcome is W.OK else examine_by(walker, within_s=5))
     assert told.outcome is outcome
 
 
@@ -156,7 +194,7 @@ ANSWERS = [
 async def test_a_recorded_answer_of_laravel_is_named(name: str, outcome: W) -> None:
     """Byte for byte what Laravel said, behind a Reverb that is well."""
     async with speaking(welcome(), recorded("http-app")[name]["response"]) as walker:
-        told = await examine_by(walker, within_s=5)
+        told = await (walker.walk(within_s=5) if outcome is W.OK else examine_by(walker, within_s=5))
     assert told.outcome is outcome
 
 
@@ -183,7 +221,8 @@ async def test_a_recorded_socket_is_named(name: str, outcome: W) -> None:
     exchange = recorded("ws")[name]
     is_dropped = exchange["close"] is not None
     async with speaking(exchange["frames"], signed(exchange.get("sid", "1.1")), is_dropped=is_dropped) as walker:
-        told = await examine_by(walker, within_s=0.5 if outcome is W.TIMEOUT_SUBSCRIBE else 5)
+        within_s = 0.5 if outcome is W.TIMEOUT_SUBSCRIBE else 5.0
+        told = await (walker.walk(within_s=within_s) if outcome is W.OK else examine_by(walker, within_s=within_s))
     assert told.outcome is outcome
 
 
@@ -228,10 +267,12 @@ async def test_it_works_before_anything_else_is_set_up(tmp_path: Path) -> None:
     """No configuration, no journal, no Stripe: five options and a token."""
     async with world() as it:
         port = it.target.api_url.rpartition(":")[2]
-        words = ("--url", f"ws://127.0.0.1:{port}", "--app-key", APP.key, "--origin", it.target.origin,
+        words = ("--url", f"ws://127.0.0.1:{port}", "--app-key", APP.key, "--app-id", APP.app_id, "--origin", it.target.origin,
                  "--auth-endpoint", it.target.auth_endpoint, "--user-id", "0", "--config", str(tmp_path / "none.yaml"))  # fmt: skip
         code, out, _ = await doctor(*words, SIDECAR_PROBE_TOKEN=TOKEN)
-        assert (code, "Everything is well" in out) == (0, True)
+        assert (code, "Everything is well" in out, "No event was sent" in out) == (0, True, True)
+        code, out, _ = await doctor(*words, SIDECAR_PROBE_TOKEN=TOKEN, REVERB_APP_SECRET=APP.secret)
+        assert (code, "✓ deliver" in out) == (0, True)
         it.app.faults.signs_as = msgspec.structs.replace(APP, secret="another")
         code, out, _ = await doctor(*words, "--json", SIDECAR_PROBE_TOKEN=TOKEN, REVERB_APP_SECRET=APP.secret)
         told = json.loads(out)

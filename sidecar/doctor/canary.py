@@ -1,0 +1,42 @@
+"""One canary, sent and awaited once: what no walk of a browser shows, and every broadcast of Laravel's meets."""
+
+import asyncio
+
+from sidecar.core.observations import RoundTripEnded
+from sidecar.core.walks import RoundTripOutcome, Step
+from sidecar.journal.memory import MemoryJournal
+from sidecar.probes.browser import Browser
+from sidecar.probes.observers import Observers
+from sidecar.probes.round_trip import RoundTrip
+from sidecar.probes.trail import Taken
+
+_SUBSCRIBED_WITHIN_S = 10.0
+_LOOK_S = 0.02
+
+
+async def round_trip(browser: Browser) -> RoundTripEnded:
+    """Send one canary on the probe user's own channel, and say what came of it. Nothing of it is kept."""
+    observers = Observers(browser, MemoryJournal(), lambda _: None, replica="doctor", size=1, deliveries=None)
+    running = asyncio.create_task(observers.run())
+    try:
+        for _ in range(round(_SUBSCRIBED_WITHIN_S / _LOOK_S)):
+            if observers.subscribed():
+                break
+            await asyncio.sleep(_LOOK_S)
+        return await RoundTrip(browser.target, observers, every_s=0.0, replica="doctor").probe()
+    finally:
+        running.cancel()
+        await asyncio.wait({running})
+
+
+def taken(ended: RoundTripEnded, app_id: str) -> Taken:
+    """Return a round trip as a step, for people."""
+    is_ok = ended.outcome is RoundTripOutcome.OK
+    return Taken(
+        step=Step.DELIVER,
+        where=f"/apps/{app_id}/events",
+        is_ok=is_ok,
+        took_ms=float(ended.took_ms),
+        sent="a canary event on the same channel, signed",
+        received="the same event, back over a socket" if is_ok else f"{ended.outcome} {ended.number or ''}".strip(),
+    )
