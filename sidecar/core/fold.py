@@ -19,6 +19,7 @@ from sidecar.core.observations import (
     AckSeen,
     AcksLost,
     Approved,
+    BrowserReported,
     ChannelAuthProbed,
     Checkpoint,
     Climbed,
@@ -147,6 +148,8 @@ def _apply(state: State, policy: Policy, record: Record, out: list[Conclusion]) 
             probing.take(state, policy, fact, out)
         case UserAuthSeen() as fact:
             payers.answered(state, fact)
+        case BrowserReported() as fact:
+            payers.reported(state, policy, fact)
         case PolicyAdopted() as fact:
             _adopt(state, fact, out)
         case Checkpoint():

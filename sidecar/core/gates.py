@@ -10,10 +10,12 @@ from typing import assert_never
 import msgspec
 
 from sidecar.core import evidence
+from sidecar.core.browsers import Flow
 from sidecar.core.policy import PPM, Mode, Policy, Rung, Stage
+from sidecar.core.reach import needs_payers
 from sidecar.core.shelters import NAMED_AFTER_MS, Answer, answer
 from sidecar.core.state import RestReason, State
-from sidecar.core.streams import PAYMENTS, REACH, STREAMS, Stream, StreamRow, alpha_of, bank_of
+from sidecar.core.streams import PAYMENTS, STREAMS, Stream, StreamRow, alpha_of, bank_of
 from sidecar.core.walks import StrangerVerdict
 
 
@@ -273,13 +275,28 @@ def _evidence(row: StreamRow) -> Callable[[State, Policy, Rung], Gate | None]:
 
 
 def _unwired(state: State, policy: Policy, row: StreamRow) -> str:
-    if row.name == REACH:
-        return f"reports of {row.outcome}: nothing sends them yet"
     if row.name != PAYMENTS:
         return f"a first report of {row.outcome}: none has ever come"
     if state.wired_ms is None:
         return f"a first ack of stage `{policy.stage}`: none has ever come"
     return "a first payment that can be judged"
+
+
+def _payers(state: State, policy: Policy, _: Rung) -> Gate | None:
+    """Ask for payers who were served a push rung, wherever browsers report: only they can tell what it does."""
+    is_wired = bool(state.reach.flows)
+    if state.flag.rung == 0 or policy.payers_on_rung == 0 or policy.reach_not_required or not is_wired:
+        return None
+    counted = state.flag.payers
+    missing = {flow: policy.payers_on_rung - counted.get(flow, 0) for flow in needs_payers(state)}
+    missing = {flow: count for flow, count in missing.items() if count > 0}
+    return Gate(
+        name="payers_on_rung",
+        value=", ".join(f"{counted.get(flow, 0)} {flow}" for flow in Flow),
+        target=f"{policy.payers_on_rung} of each flow that is common",
+        holds=not missing,
+        needs=" and ".join(f"{count} more payers who were served this rung, {flow}" for flow, count in missing.items()),
+    )
 
 
 def _worst_case(state: State, policy: Policy, _: Rung) -> Gate:
@@ -328,6 +345,7 @@ GATES = (
     _Row(name="stage", read=_stage),
     *(_Row(name=f"recent_{row.name}", read=_recent(row)) for row in STREAMS),
     *(_Row(name=f"evidence_{row.name}", read=_evidence(row)) for row in STREAMS),
+    _Row(name="payers_on_rung", read=_payers),
     _Row(name="worst_case", read=_worst_case),
     _Row(name="approval", read=_approval),
 )

@@ -46,7 +46,7 @@ def payment_succeeded(state: State, policy: Policy, fact: PaymentSucceeded, out:
     journey.user_ref = fact.user_ref
     journey.stripe_wait_s = max(0, (fact.signed_s or fact.created_s) - fact.created_s)
     if fact.user_ref is not None:
-        payers.paid(state, fact.user_ref)
+        payers.paid(state, policy, fact.payment_intent, fact.user_ref)
     _plan(state, state.now_ms + policy.on_time_within_ms, "judge", journey)
     _plan(state, state.now_ms + policy.missed_after_ms, "close", journey)
     if fact.signed_s is None:

@@ -172,3 +172,5 @@ def _move(
     flag.rung = to_rung
     flag.since_ms = state.now_ms
     flag.soaked_ms = 0
+    flag.reached_version = flag.version
+    flag.payers = {}

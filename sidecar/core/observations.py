@@ -8,6 +8,7 @@ import enum
 
 import msgspec
 
+from sidecar.core.browsers import Family, Reading
 from sidecar.core.policy import Policy, Stage
 from sidecar.core.walks import RoundTripOutcome, Step, StrangerVerdict, UserAuth, WalkOutcome
 
@@ -191,6 +192,16 @@ class UserAuthSeen(_Fact, frozen=True, kw_only=True):
     """Whose vote it is; None: nobody's, because the channel is not that user's own, or names none."""
 
 
+class BrowserReported(_Fact, frozen=True, kw_only=True):
+    """A payer's browser told what became of one payment. Anybody who pays can make it say anything."""
+
+    payment_intent: str
+    user_ref: str
+    """Of the user whose token came with it."""
+    browser: Family
+    reading: Reading
+
+
 class PolicyAdopted(_Fact, frozen=True, kw_only=True):
     """These rules hold from here on."""
 
@@ -317,6 +328,7 @@ Observation = (
     | ObserverChanged
     | WatchChanged
     | UserAuthSeen
+    | BrowserReported
     | PolicyAdopted
     | Held
     | Resumed
@@ -347,7 +359,7 @@ CHECKPOINT_KEYS = "checkpoint:"
 """How the keys of all checkpoints begin, and no others."""
 
 
-def identity(observation: Observation) -> str | None:
+def identity(observation: Observation) -> str | None:  # noqa: C901 - a table
     """Return the key under which the same fact, reported again, is the same record; None: every report is a new fact.
 
     A payment is its PaymentIntent and not its event, because Stripe may make two Event objects for one fact.
@@ -363,6 +375,8 @@ def identity(observation: Observation) -> str | None:
             return f"ack:{observation.source}:{said}:{payment_intent}"
         case AckSeen(ack_id=str(ack_id)):
             return f"ack_by_user:{observation.source}:{observation.stage}:{observation.user_ref}:{ack_id}"
+        case BrowserReported():
+            return f"browser_reported:{observation.payment_intent}:{observation.user_ref}"
         case PolicyAdopted():
             return f"policy_adopted:{observation.adoption}"
         case Climbed():

@@ -1,13 +1,15 @@
-"""Could payers authorise their channel? One vote per payer and hour, by what the backend said around the payment.
+"""Who pays, and could they authorise their channel? One vote per payer and hour, by what the backend said around it.
 
 The observer signs for itself and never meets the auth endpoint; the probe is one user. So the backend tells how it
 answered everybody, and those who pay are judged: any `ok` from an hour before to ten minutes after the payment is good,
-otherwise any refusal is bad. Tabs that nobody is logged in to ask too; they do not pay, and are only counted.
+otherwise any refusal is bad. Tabs that nobody is logged in to ask too; they do not pay, and are only counted. What the
+payers' own browsers told is judged by `core.reach`.
 """
 
 import heapq
 
-from sidecar.core.observations import UserAuthSeen
+from sidecar.core import reach
+from sidecar.core.observations import BrowserReported, UserAuthSeen
 from sidecar.core.policy import Policy
 from sidecar.core.state import Payer, State
 from sidecar.core.streams import USER_AUTH, bank_of, judge, row_of
@@ -32,12 +34,20 @@ def answered(state: State, fact: UserAuthSeen) -> None:
         payer.refused_ms = state.now_ms
 
 
-def paid(state: State, user_ref: str) -> None:
-    """Note that a user paid: ten minutes later there may be a vote."""
+def paid(state: State, policy: Policy, payment_intent: str, user_ref: str) -> None:
+    """Note that a user paid: ten minutes later there may be a vote, and their browser may tell of it."""
     payer = _touched(state, user_ref)
-    if payer is not None and payer.paid_ms is None:
+    if payer is None:
+        return
+    if payer.paid_ms is None:
         payer.paid_ms = state.now_ms
         heapq.heappush(state.payer_agenda, (state.now_ms + AFTER_MS, "vote", user_ref))
+    reach.paid(state, policy, payment_intent, payer)
+
+
+def reported(state: State, policy: Policy, fact: BrowserReported) -> None:
+    """Take what a user's browser told of a payment."""
+    reach.reported(state, policy, fact, _touched(state, fact.user_ref))
 
 
 def blinded(state: State) -> None:
@@ -57,6 +67,7 @@ def due(state: State, policy: Policy) -> None:
         if what == "vote":
             _vote(state, policy, payer)
         elif payer.paid_ms is None and state.now_ms - payer.seen_ms >= BEFORE_MS + AFTER_MS:
+            reach.forgotten(state, payer)
             del state.payers[user_ref]
         else:
             _plan_to_forget(state, user_ref, payer)

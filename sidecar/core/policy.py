@@ -121,6 +121,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """After an alarm that Reverb's own trouble explains: push resumes after so long without a failed probe."""
     reverb: ReverbPolicy | None = None
     """None: nothing is probed."""
+    payers_on_rung: int = 50
+    """Payers of each flow who must have been served a push rung, and told of it, before the next; 0: none."""
 
     @property
     def meaning(self) -> tuple[object, ...]:

@@ -53,7 +53,9 @@ def answer(state: State, policy: Policy) -> Answer:
     if PAYMENTS in latched:
         if state.now_ms < state.streams[PAYMENTS].alarmed_ms + NAMED_AFTER_MS:
             return Answer.WAIT
-        if not _was_reverb_away(state):
+        payments = state.streams[PAYMENTS]
+        from_ms = (payments.first_bad_ms or payments.alarmed_ms) - BEFORE_MS
+        if not was_reverb_away(state, from_ms, payments.alarmed_ms + NAMED_AFTER_MS):
             return Answer.FALL
     recent = [began_ms for began_ms in state.flag.shelters_ms if state.now_ms - began_ms < _DAY_MS]
     return Answer.TOO_MANY if len(recent) >= PER_DAY_MAX else Answer.SHELTER
@@ -98,14 +100,12 @@ def next_ms(state: State, policy: Policy) -> int | None:
     return None
 
 
-def _was_reverb_away(state: State) -> bool:
-    """Say whether two round trips failed, or all sockets were down, around the failures of the payments."""
-    payments, probing = state.streams[PAYMENTS], state.probing
-    named_ms = payments.alarmed_ms + NAMED_AFTER_MS
-    from_ms = (payments.first_bad_ms or payments.alarmed_ms) - BEFORE_MS
-    failed = [at_ms for at_ms in probing.failed_round_trips_ms if from_ms <= at_ms <= named_ms]
+def was_reverb_away(state: State, from_ms: int, until_ms: int) -> bool:
+    """Say whether two round trips failed, or all sockets were down, in a time that has not long passed."""
+    probing = state.probing
+    failed = [at_ms for at_ms in probing.failed_round_trips_ms if from_ms <= at_ms <= until_ms]
     if len(failed) >= 2:  # noqa: PLR2004 - one may be chance
         return True
     if probing.down_since_ms is not None:
-        return probing.down_since_ms <= named_ms
+        return probing.down_since_ms <= until_ms
     return probing.down_until_ms >= from_ms

@@ -8,13 +8,14 @@ import enum
 
 import msgspec
 
+from sidecar.core.browsers import Flow, Subscription
 from sidecar.core.coverage import Coverage
-from sidecar.core.observations import IgnoreReason, SkipReason
-from sidecar.core.policy import Policy, Rung, Stage
+from sidecar.core.observations import BrowserReported, IgnoreReason, SkipReason
+from sidecar.core.policy import Mode, Policy, Rung, Stage
 from sidecar.core.streams import STREAMS, Stream
 from sidecar.core.walks import RoundTripOutcome, StrangerVerdict, UserAuth, WalkOutcome
 
-FOLD_VERSION = 3
+FOLD_VERSION = 4
 """Goes up whenever the same journal would give another state."""
 
 
@@ -72,6 +73,23 @@ class RestReason(enum.StrEnum):
     """No probe has ended for far longer than they take: nobody watches Reverb."""
     UNWIRED = "unwired"
     """A push rung is held, and no ack of the deciding stage has ever come: push would be served unmeasured."""
+
+
+class ReportOutcome(enum.StrEnum):
+    """What became of a browser's report."""
+
+    GOOD = "good"
+    BAD = "bad"
+    GONE = "gone"
+    """The page was gone before it could tell: unmeasured."""
+    NEVER_PAID = "never_paid"
+    """The booking was not seen paid: unmeasured."""
+    REPEATED = "repeated"
+    """Its user has voted within the hour."""
+    LATE = "late"
+    """It came long after its payment."""
+    UNMATCHED = "unmatched"
+    """No payment of its user has such a name."""
 
 
 OUR_FAULT = frozenset({Unmeasured.STOPPED, Unmeasured.CUT_OFF, Unmeasured.CLOCK_JUMPED, Unmeasured.ACKS_LOST})
@@ -164,6 +182,10 @@ class Flag(msgspec.Struct, kw_only=True):
     shelter: Shelter | None = None
     shelters_ms: list[int] = []
     """When the shelters of the last 24 hours began, oldest first; a fall forgets them."""
+    reached_version: int = 0
+    """The version as of which this rung is held."""
+    payers: dict[Flow, int] = {}
+    """Payers who were served this rung and whose browsers said whether push reached them, by flow."""
 
 
 class Sight(msgspec.Struct, kw_only=True):
@@ -194,7 +216,7 @@ class Sight(msgspec.Struct, kw_only=True):
 
 
 class Payer(msgspec.Struct, kw_only=True, gc=False):
-    """What the backend said of one user's channel auth, and whether the user paid."""
+    """What the backend said of one user's channel auth, whether the user paid, and what their browser told."""
 
     seen_ms: int
     """When anything was last learned."""
@@ -203,6 +225,21 @@ class Payer(msgspec.Struct, kw_only=True, gc=False):
     paid_ms: int | None = None
     """The payment whose vote is not cast yet; None: there is none."""
     voted_ms: int | None = None
+    reported_ms: int | None = None
+    """When their browser's last vote was cast."""
+    awaited: dict[str, int] = {}
+    """Payments that no browser has told of yet, and when they arrived."""
+    early: dict[str, BrowserReported] = {}
+    """Reports that came before their payments."""
+
+
+class Reach(msgspec.Struct, kw_only=True):
+    """What the payers' browsers told."""
+
+    accusers: dict[str, None] = {}
+    """Users whose browsers said that push did not reach them, since the CUSUMs last stood at zero."""
+    flows: list[Flow] = []
+    """Of the last reports, oldest first."""
 
 
 class Probing(msgspec.Struct, kw_only=True):
@@ -287,6 +324,20 @@ class Tally(msgspec.Struct, kw_only=True):
     dropped_payers: int = 0
     """Users that were forgotten before their hour was over, because there were too many."""
     shelters: int = 0
+    reports: dict[ReportOutcome, int] = {}
+    reported: dict[Mode, int] = {}
+    """Payments that a browser told of, by the mode that it followed."""
+    refetches: dict[Mode, int] = {}
+    """Their refetches."""
+    stale_refetches: int = 0
+    """Refetches after a push that found the booking not paid."""
+    subscriptions: dict[Subscription, int] = {}
+    cleared: dict[str, int] = {}
+    """What cleared the alert, by `mode/what`; `never`: nothing did."""
+    reach: dict[str, int] = {}
+    """What reports said of push, by `flow/browser/verdict`."""
+    rescued: int = 0
+    """Payments that a poll cleared and push did not reach."""
 
 
 class State(msgspec.Struct, kw_only=True):
@@ -324,6 +375,7 @@ class State(msgspec.Struct, kw_only=True):
     """By user reference; forgotten when nothing was learned of them for over an hour."""
     payer_agenda: list[tuple[int, str, str]] = []
     """A heap of (due_ms, `vote` or `forget`, user reference)."""
+    reach: Reach = msgspec.field(default_factory=Reach)
     tally: Tally = msgspec.field(default_factory=Tally)
     checkpointed_ms: int = 0
     """When the last checkpoint was appended; before the first, when the first policy was adopted."""

@@ -83,8 +83,8 @@ STREAMS = (
         needed_for=lambda policy: _NONE if policy.reach_not_required else _PUSH_ONLY,
     ),
 )
-"""The streams, in the order in which people read them. `reach` has no source in this version, so that the ladder ends
-below `push_only`, and its gate says so: without it every payer could get 403 while payments read 100 %."""
+"""The streams, in the order in which people read them. Without `user_auth` and `reach` the ladder ends below
+`push_only`, and their gates say so: every payer could get 403 while payments read 100 %."""
 
 
 class Stream(msgspec.Struct, kw_only=True):
@@ -124,12 +124,19 @@ def bank_of(row: StreamRow, policy: Policy) -> alarms.Bank:
 
 
 def judge(
-    stream: Stream, bank: alarms.Bank, *, is_good: bool, at_ms: int, can_end: bool, is_sheltered: bool = False
+    stream: Stream,
+    bank: alarms.Bank,
+    *,
+    is_good: bool,
+    at_ms: int,
+    can_end: bool,
+    is_sheltered: bool = False,
+    can_latch: bool = True,
 ) -> None:
     """Count one outcome, which may raise the alarm or end it.
 
-    `can_end` is false where the alarm has not yet made the flag fall: an alarm that ended first would be lost. What is
-    sheltered counts in the evidence, and not in the CUSUMs.
+    `can_end` is false where the alarm has not yet made the flag fall: an alarm that ended first would be lost;
+    `can_latch` where not enough people stand behind it. What is sheltered counts in the evidence, not in the CUSUMs.
     """
     stream.last_ms = at_ms
     if is_good:
@@ -144,10 +151,10 @@ def judge(
         else:
             stream.bad += 1
     if not is_sheltered:
-        _alarm(stream, bank, is_good=is_good, at_ms=at_ms, can_end=can_end)
+        _alarm(stream, bank, is_good=is_good, at_ms=at_ms, can_end=can_end, can_latch=can_latch)
 
 
-def _alarm(stream: Stream, bank: alarms.Bank, *, is_good: bool, at_ms: int, can_end: bool) -> None:
+def _alarm(stream: Stream, bank: alarms.Bank, *, is_good: bool, at_ms: int, can_end: bool, can_latch: bool) -> None:
     stream.recent = bank.recent.next(stream.recent, is_good=is_good)
     if not is_good and not any(_levels(stream, bank)):
         stream.first_bad_ms = at_ms
@@ -157,9 +164,9 @@ def _alarm(stream: Stream, bank: alarms.Bank, *, is_good: bool, at_ms: int, can_
     if not any(stream.levels):
         stream.first_bad_ms = 0
     if any(level >= cusum.threshold for cusum, level in zip(bank.alarms, stream.levels, strict=True)):
-        if not stream.is_latched:
+        if can_latch and not stream.is_latched:
             stream.alarmed_ms = at_ms
-        stream.is_latched = True
+            stream.is_latched = True
     elif can_end and is_calm(stream, bank):
         stream.is_latched = False
 

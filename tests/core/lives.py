@@ -3,6 +3,7 @@
 import msgspec
 from hypothesis import strategies as st
 
+from sidecar.core.browsers import Flow, Reading
 from sidecar.core.decide import decide
 from sidecar.core.gates import gates
 from sidecar.core.journeys import GIVE_UP_AFTER_MS
@@ -23,7 +24,7 @@ from sidecar.core.policy import Mode, Policy, Rung, Stage
 from sidecar.core.serving import served
 from sidecar.core.walks import RoundTripOutcome, UserAuth, WalkOutcome
 from sidecar.core.walks import Step as WalkStep
-from tests.core.world import DAY, POLICY, REVERB, SECOND, World
+from tests.core.world import DAY, POLICY, REACHED, REFUSED, REVERB, SECOND, World
 
 T, S, P = Mode.TIMER_POLLING, Mode.PUSH_WITH_SAFETY_NET, Mode.PUSH_ONLY
 
@@ -61,6 +62,7 @@ _LONGEST_MS = max(policy.missed_after_ms for policy in POLICIES) + GIVE_UP_AFTER
 
 Step = tuple[object, ...]
 
+_READINGS = (REACHED, REFUSED, msgspec.structs.replace(REACHED, cleared_ms=None, cleared_by=None, watched_ms=5))
 _payment = st.integers(0, 3)
 _spans_ms = st.sampled_from((1, 300, 1700, 2000, 5000, 12_000, 30_000, 30_001, 41_000, DAY + 1))
 _probe = st.one_of(
@@ -68,6 +70,8 @@ _probe = st.one_of(
     st.tuples(st.just("walks"), st.integers(1, 3), st.booleans()),
     st.tuples(st.just("socket"), st.integers(0, 2), st.booleans()),
     st.tuples(st.just("auth"), st.sampled_from((None, "u1", "u2")), st.booleans()),
+    st.tuples(st.just("reports"), st.integers(1, 7), st.sampled_from(_READINGS), st.sampled_from(Flow)),
+    st.tuples(st.just("report"), _payment, st.sampled_from(("u1", "u2")), st.sampled_from(_READINGS)),
 )
 _small = st.one_of(
     st.tuples(st.just("good"), st.integers(1, 12)),
@@ -140,6 +144,10 @@ class Life(World):
         assert {name for _, _, _, name in state.agenda} >= set(open_journeys)
         assert len(state.coverage.hours) <= 25
         assert len(state.coverage.last) <= 200
+        assert len(state.reach.flows) <= 200
+        reach = state.streams["reach"]
+        assert not reach.is_latched or reach.alarmed_ms
+        assert all(len(payer.awaited) <= 8 and len(payer.early) <= 8 for payer in state.payers.values())
 
     def live(self, steps: list[Step]) -> None:
         """Let the steps happen."""
@@ -196,7 +204,7 @@ class Life(World):
                 self.broadcast(user)
             case ["ignore", int(number), IgnoreReason() as why]:
                 self.ignore(f"pi_own_{number}", why)
-            case ["round trips" | "walks" | "socket" | "auth", *_]:
+            case ["round trips" | "walks" | "socket" | "auth" | "reports" | "report", *_]:
                 self._probe(step)
             case ["approve", int(rung), int(epoch)]:
                 self.approve(rung, epoch)
@@ -219,6 +227,18 @@ class Life(World):
                     self.see(ChannelAuthProbed(replica="a", outcome=walk, step=WalkStep.AUTHORISE, took_ms=9))
             case ["socket", int(observer), bool(is_up)]:
                 self.see(ObserverChanged(replica="a", observer=observer, is_up=is_up, outcome=WalkOutcome.OK))
+            case ["reports", int(count), Reading() as reading, Flow() as flow]:
+                rung, version = self.state.rung, self.state.flag.version
+                mode = rung.mode if rung is not None else T
+                for number in range(count):
+                    reporter = f"r{number}"
+                    name = self.pay(user=reporter)
+                    self.ack(name)
+                    told = msgspec.structs.replace(reading, flow=flow, mode=mode, version=version)
+                    self.report(name, reporter, told)
+                    self._tick()
+            case ["report", int(number), str(user), Reading() as reading]:
+                self.report(f"pi_own_{number}", user, reading)
             case ["auth", user, bool(is_ok)]:
                 assert user is None or isinstance(user, str)
                 self.see(UserAuthSeen(result=UserAuth.OK if is_ok else UserAuth.GUEST, user_ref=user))

@@ -6,6 +6,7 @@ import functools
 import msgspec
 import pytest
 
+from sidecar.core.browsers import Flow
 from sidecar.core.decide import Action, Verdict, decide
 from sidecar.core.gates import GATES, gates
 from sidecar.core.observations import Climbed, EpochRenewed, Fell
@@ -28,6 +29,8 @@ def _ready(rung: int) -> World:
     for name in ("user_auth", "reach"):
         stream = world.state.streams[name]
         stream.good, stream.last_ms, stream.epoch_began_ms = 5000, world.now_ms, world.now_ms
+    world.state.reach.flows = [Flow.IN_PAGE] * 19 + [Flow.REDIRECT]
+    world.state.flag.payers = {Flow.IN_PAGE: 50, Flow.REDIRECT: 50}
     world.approve(rung=3)
     if rung == 3:
         world.see(decided(world, Climbed))
@@ -91,6 +94,9 @@ def differ(world: World, what: str) -> None:  # noqa: C901, PLR0912, PLR0915 - o
             state.streams[name].last_ms = 0
         case [name, "unproven"]:
             state.streams[name].good = 10
+        case ["payers", in_page, redirect, "of", *flows]:
+            flag.payers = {Flow.IN_PAGE: int(in_page), Flow.REDIRECT: int(redirect)}
+            state.reach.flows = [flow for flow, count in zip(Flow, flows, strict=True) for _ in range(int(count))]
         case [count, "unmeasured", "long", "ago"]:
             payments.unmeasured = int(count)
         case ["not", "approved"]:
@@ -160,6 +166,14 @@ SITUATIONS = [
     (2, "user_auth unproven",                   STAY,   "evidence_user_auth"),
     (2, "reach silent",                         STAY,   "evidence_reach"),
     (1, "reach silent",                         CLIMB,  "proven"),
+    # --- leaving a push rung, where browsers report
+    (2, "payers 49 50 of 95 5",                 STAY,   "payers_on_rung"),
+    (1, "payers 49 50 of 95 5",                 STAY,   "payers_on_rung"),
+    (0, "payers 0 0 of 95 5",                   CLIMB,  "proven"),
+    (2, "payers 50 49 of 95 5",                 STAY,   "payers_on_rung"),
+    (2, "payers 50 0 of 96 5",                  CLIMB,  "proven"),
+    (2, "payers 50 50 of 95 5",                 CLIMB,  "proven"),
+    (1, "payers 0 0 of 0 0",                    CLIMB,  "proven"),
     (2, "not approved",                         STAY,   "approval"),
     (1, "not approved",                         CLIMB,  "proven"),
     (2, "approved for 2 1",                     STAY,   "approval"),
@@ -221,7 +235,9 @@ NEEDS = [
     (1, "5 redelivered",                  "coverage",
      "24 judged payments more, or the unmeasured ones to leave the window"),
     (2, "reach silent",                   "evidence_reach",
-     "reports of payers' browsers that push reached: nothing sends them yet"),
+     "a first report of payers' browsers that push reached: none has ever come"),
+    (2, "payers 49 10 of 95 5",           "payers_on_rung",
+     "1 more payers who were served this rung, in_page and 40 more payers who were served this rung, redirect"),
 ]
 # fmt: on
 

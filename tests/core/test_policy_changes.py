@@ -27,6 +27,7 @@ CHANGES = [
     ("coverage_ppm",                960_000,                    False,     False),
     ("coverage_floor_ppm",          700_000,                    False,     False),
     ("reach_not_required",          "an internal tool",         False,     False),
+    ("payers_on_rung",              20,                         False,     False),
     ("lease_ms",                    20 * SECOND,                False,     False),
     ("cooldown_ms",                 2 * HOUR,                   False,     False),
     ("resume_after_ms",             1 * MINUTE,                 False,     False),

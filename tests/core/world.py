@@ -6,12 +6,14 @@ from typing import TypeVar
 
 import msgspec
 
+from sidecar.core.browsers import ClearedBy, Family, Flow, Reading, Subscription
 from sidecar.core.conclusions import Conclusion, PaymentLeftOut, PaymentSettled
 from sidecar.core.decide import decide
 from sidecar.core.fold import fold, next_deadline
 from sidecar.core.observations import (
     AckSeen,
     Approved,
+    BrowserReported,
     Climbed,
     ClockJumped,
     EpochRenewed,
@@ -74,6 +76,30 @@ LAX = msgspec.structs.replace(
 )
 """Proven by a few dozen payments; for tests that are about something else than numbers."""
 
+
+REACHED = Reading(
+    flow=Flow.IN_PAGE,
+    mode=Mode.TIMER_POLLING,
+    version=0,
+    subscription=Subscription.CONFIRMED,
+    subscribed_ms=200,
+    pushed_ms=900,
+    cleared_ms=1000,
+    cleared_by=ClearedBy.PUSH,
+    refetches=2,
+    watched_ms=30 * SECOND,
+)
+"""A browser that push reached."""
+REFUSED = msgspec.structs.replace(
+    REACHED,
+    subscription=Subscription.REFUSED,
+    auth_status=403,
+    subscribed_ms=None,
+    pushed_ms=None,
+    cleared_ms=2100,
+    cleared_by=ClearedBy.TIMER,
+)
+"""A browser whose auth was refused, and that a timer helped."""
 
 REVERB = ReverbPolicy(round_trip_every_ms=5 * SECOND, auth_every_ms=60 * SECOND, is_observing=True)
 
@@ -171,6 +197,10 @@ class World:
     ) -> None:
         """Let an ack arrive now that names only a user."""
         self.see(AckSeen(source=source, stage=Stage.DELIVERED, user_ref=user, contexts=contexts))
+
+    def report(self, name: str, user: str = "u1", reading: Reading = REACHED) -> None:
+        """Let a payer's browser tell of a payment now."""
+        self.see(BrowserReported(payment_intent=name, user_ref=user, browser=Family.SAFARI, reading=reading))
 
     def wire(self) -> None:
         """Let the first ack ever of the deciding stage come."""
