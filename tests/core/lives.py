@@ -75,7 +75,7 @@ _probe = st.one_of(
 )
 _small = st.one_of(
     st.tuples(st.just("good"), st.integers(1, 12)),
-    st.tuples(st.just("bad"), st.integers(1, 8)),
+    st.tuples(st.just("bad"), st.integers(1, 14)),
     st.tuples(st.just("act")),
     st.tuples(st.just("think"), st.sampled_from("ab")),
     st.tuples(st.just("say"), st.integers(0, 5), st.booleans()),

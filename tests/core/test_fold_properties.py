@@ -53,7 +53,7 @@ def test_lives_climb_fall_and_are_late_often_enough_to_mean_something() -> None:
     """Properties of lives in which nothing happens would hold for any code."""
     seen: collections.Counter[str] = collections.Counter()
 
-    @settings(max_examples=150)
+    @settings(max_examples=200)
     @given(lives)
     def look(steps: list[Step]) -> None:
         life = Life()
