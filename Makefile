@@ -89,7 +89,7 @@ tests/browser/node_modules: tests/browser/package-lock.json
 	@tools/fetch-faketime .tools
 
 fuzz: $(VENV)/.dev ## Fuzz every parser for a minute each, guided by coverage
-	@for target in webhook_body signature ack_body stream_entry config record checkpoint snapshot bearer pusher_message auth_answer curl_command delivery; do \
+	@for target in webhook_body signature ack_body browser_report browser_token stream_entry config record checkpoint snapshot bearer pusher_message auth_answer curl_command delivery; do \
 		echo "fuzzing $$target ..."; $(BIN)/python -m tests.fuzz.run --seconds 60 $$target 2>&1 | tail -n 1 || exit 1; done
 
 chaos: $(VENV)/.dev .tools/cc ## Kill it two hundred times under load, cut the power three thousand times, and keep books

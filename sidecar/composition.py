@@ -34,7 +34,9 @@ from sidecar.ports import ErrorCode, Journal, SidecarError, Source
 from sidecar.probes.ack_stream import AckStream, StreamResult
 from sidecar.probes.acks import AckResult, Acks
 from sidecar.probes.probing import Probing
+from sidecar.probes.reports import ReportResult, Reports
 from sidecar.probes.stripe_webhook import StripeWebhook, WebhookResult
+from sidecar.tokens import BrowserTokens
 
 
 class Adoption(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +69,8 @@ class Sidecar:
         self._listeners: dict[str, Listener] = {}
         self._webhooks: Counter[str] = Counter()
         self._ack_requests: Counter[str] = Counter()
+        self._browser_reports: Counter[str] = Counter()
+        self._browser_tokens = BrowserTokens(secrets.browser) if secrets.browser else None
         replica = f"{socket.gethostname()}-{random_secrets.token_hex(4)}"  # new with each start
         self._replica = replica
         self._started_seq = 0
@@ -104,7 +108,7 @@ class Sidecar:
                 _counter(self._observed),
                 replica=replica,
                 identity_key=secrets.identity_key,
-                browser_secret=secrets.browser_secret,
+                browser_tokens=self._browser_tokens,
             )
             if config.reverb is not None and secrets.probe is not None
             else None
@@ -206,11 +210,20 @@ class Sidecar:
             secrets.identity_key,
             _counter(self._webhooks),
         )
+        reports = Reports(
+            self._journal,
+            self._browser_tokens,
+            secrets.identity_key,
+            _counter(self._browser_reports),
+            origins=config.acks.browser_origins,
+            proxies=config.listen.proxies,
+        )
         acks = Acks(
             self._journal,
             secrets.ack_token,
             secrets.identity_key,
             _counter(self._ack_requests),
+            reports,
             channel=config.reverb.channel if config.reverb is not None else DEFAULT_CHANNEL,
         )
         watches = (
@@ -254,6 +267,8 @@ class Sidecar:
             refused_connections=lambda: {name: each.refused_count for name, each in self._listeners.items()},
             webhooks=self._webhooks,
             ack_requests=self._ack_requests,
+            browser_reports=self._browser_reports,
+            report_results=tuple(ReportResult),
             ack_entries=self._ack_entries,
             entry_results=tuple(StreamResult),
             is_ack_stream_up=lambda: None if self._ack_stream is None else self._ack_stream.is_up,

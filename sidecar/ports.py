@@ -26,6 +26,7 @@ class ErrorCode(enum.StrEnum):
     SIGNATURE_INVALID = "signature_invalid"
     TOKEN_INVALID = "token_invalid"  # noqa: S105 - a code, not a secret
     ROLE_INSUFFICIENT = "role_insufficient"
+    ORIGIN_REFUSED = "origin_refused"
     FLAG_UNKNOWN = "flag_unknown"
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"

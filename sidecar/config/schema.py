@@ -57,6 +57,8 @@ class Listen(Section, frozen=True, kw_only=True):
     """The console, the operator API and `/metrics`: not for the public."""
     metrics: Annotated[Address, AddressText()] | None = None
     """`/metrics` on a listener of its own; None: only on the operator's."""
+    proxies: Annotated[int, Whole(at_least=0, at_most=10)] = 0
+    """How many proxies before `public` each add an address to X-Forwarded-For; 0: who connects is who asks."""
 
 
 class Stripe(Section, frozen=True, kw_only=True):
@@ -101,6 +103,13 @@ class Acks(Section, frozen=True, kw_only=True):
         ),
     ] = Stage.DELIVERED
     """The stage whose ack decides a payment's outcome."""
+    browser_origins: Annotated[
+        tuple[
+            Annotated[str, UrlText(schemes=("https", "http"), has_path=False, usual="https://app.example.test")], ...
+        ],
+        Items(at_least=0, at_most=20, of="origins such as https://app.example.test", is_set=True),
+    ] = ()
+    """Of the pages whose browsers may report; empty: any. A hint and no lock: only browsers say their origin."""
     redis_stream: RedisStream | None = None
     """Acks from Redis beside those of `POST /acks`; None: there is no stream. Its silence is a blindness."""
 
@@ -247,6 +256,8 @@ class PolicyKeys(Section, frozen=True, kw_only=True):
     """Below this share of judgeable payments the flag rests at timers, in parts per million; 0: it never does."""
     reach: Annotated[int, Rate(at_least="50%", at_most="99.9999%")] | ReachWaived = DEFAULT_REACH_PPM
     """p0 of the payers' own reports in parts per million, required for `push_only`; or why they are waived."""
+    payers_on_rung: Annotated[int, Whole(at_least=0, at_most=100_000)] = 50
+    """Where browsers report: payers of each flow who must have been served a push rung before the next; 0: none."""
     lease_ms: Annotated[int, Duration(at_least="2s", at_most="10m", usual="30s")] = 30_000
     """How long an answer other than `timer_polling` may be believed, in milliseconds."""
     shelter_ms: Annotated[int, Duration(at_least="1s", at_most="25m", usual="10m")] = 600_000
@@ -331,6 +342,7 @@ def policy_of(config: Config) -> Policy:
         coverage_floor_ppm=keys.coverage_floor_ppm,
         reach_ppm=DEFAULT_REACH_PPM if isinstance(reach, ReachWaived) else reach,
         reach_not_required=reach.not_required if isinstance(reach, ReachWaived) else None,
+        payers_on_rung=keys.payers_on_rung,
         lease_ms=keys.lease_ms,
         cooldown_ms=keys.cooldown_ms,
         resume_after_ms=keys.resume_after_ms,

@@ -69,8 +69,8 @@ class Secrets(_Hidden, frozen=True, kw_only=True):
     """The key of the HMAC that makes a user reference of a user id; None: not configured, and not needed."""
     redis_password: str | None = None
     """Of the Redis of `acks.redis_stream`; None: it wants none."""
-    browser_secret: str | None = None
-    """What the app signs its users' tokens with; None: no user's channel is watched."""
+    browser: tuple[str, ...] = ()
+    """What the app signs its users' tokens with, several while one is rolled; empty: browsers tell nothing."""
     probe: "ProbeSecrets | None" = None
     """None: Reverb is not probed."""
 
@@ -118,7 +118,8 @@ _OPERATORS = _Variable(
 )
 _IDENTITY = _Variable(
     name="SIDECAR_IDENTITY_KEY",
-    allowed=f"at least {LENGTH_MIN} printable ASCII characters without spaces and commas; needed for stripe.user_key",
+    allowed=f"at least {LENGTH_MIN} printable ASCII characters without spaces and commas; needed for stripe.user_key "
+    "and for SIDECAR_BROWSER_SECRET",
 )
 
 _REDIS = _Variable(
@@ -129,8 +130,8 @@ _REDIS = _Variable(
 )
 _BROWSER = _Variable(
     name="SIDECAR_BROWSER_SECRET",
-    allowed=f"at least {BROWSER_LENGTH_MIN} printable ASCII characters without spaces and commas; the app signs tokens "
-    "of its users with it (HS256)",
+    allowed=f"at least {BROWSER_LENGTH_MIN} printable ASCII characters without spaces and commas, or several such, "
+    "comma-separated; the app signs tokens of its users with it (HS256)",
 )
 _APP_SECRET = _Variable(
     name="REVERB_APP_SECRET",
@@ -186,9 +187,10 @@ def read_secrets(environment: Mapping[str, str], config: Config) -> Secrets:
     stripe_webhook = reader.entries(_STRIPE, _webhook_fault, required=True)
     ack_tokens = reader.entries(_ACK, _fault, required=True, several=False)
     operator_tokens = reader.entries(_OPERATORS, _operator_fault, required=False)
-    identity_keys = reader.entries(_IDENTITY, _fault, required=config.stripe.user_key is not None, several=False)
+    browser = reader.entries(_BROWSER, _browser_fault, required=False)
+    needs_identity = config.stripe.user_key is not None or bool(browser)
+    identity_keys = reader.entries(_IDENTITY, _fault, required=needs_identity, several=False)
     redis_passwords = reader.entries(_REDIS, _password_fault, required=False, several=False)
-    browser_secrets = reader.entries(_BROWSER, _browser_fault, required=False, several=False)
     probe = _probe_secrets(reader, config, all_required=True) if config.reverb is not None else None
     operators = tuple(_operator(entry) for entry in operator_tokens)
     for fault in _shared(operators, ack_tokens):
@@ -201,7 +203,7 @@ def read_secrets(environment: Mapping[str, str], config: Config) -> Secrets:
         operator_tokens=operators,
         identity_key=next(iter(identity_keys), None),
         redis_password=next(iter(redis_passwords), None),
-        browser_secret=next(iter(browser_secrets), None),
+        browser=browser,
         probe=probe,
     )
 

@@ -5,6 +5,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from sidecar.console.status import Status
+from sidecar.core.browsers import Flow
 from sidecar.core.gates import Gate, duration
 from sidecar.core.policy import PPM, Rung
 from sidecar.core.walks import RoundTripOutcome, WalkOutcome
@@ -26,6 +27,7 @@ def print_status(console: Console, status: Status) -> None:
     console.print()
     _print_comparison(console, status)
     _print_reverb(console, status)
+    _print_payers(console, status)
     console.print(f"\nPayments: {_counts(status)}; {status.judged} of {status.succeeded} could be judged.")
 
 
@@ -38,6 +40,17 @@ def _print_reverb(console: Console, status: Status) -> None:
         f"\nReverb: {reverb.walks.get(WalkOutcome.OK, 0)} of {walks} walks of the probe user and "
         f"{reverb.round_trips.get(RoundTripOutcome.OK, 0)} of {trips} round trips were clean; {reverb.sockets_up} of "
         f"{reverb.sockets} sockets are up; strangers: {reverb.stranger or 'not asked yet'}."
+    )
+
+
+def _print_payers(console: Console, status: Status) -> None:
+    payers = status.payers
+    if not payers.reports:
+        return
+    told = ", ".join(f"{count} {outcome}" for outcome, count in payers.reports.items())
+    console.print(
+        f"\nPayers' browsers: {told}; on this rung {payers.on_rung.get(Flow.IN_PAGE, 0)} in page and "
+        f"{payers.on_rung.get(Flow.REDIRECT, 0)} back from a redirect; rescued by a poll: {payers.rescued_by_poll}."
     )
 
 
@@ -100,7 +113,7 @@ def _print_comparison(console: Console, status: Status) -> None:
     table.add_row("reliability", _share(timers.reliability_ratio), _share(push.reliability_ratio))
     table.add_row("  of payments", f"{timers.worked} of {timers.judged}", f"{push.worked} of {push.judged}")
     table.add_row("  proven now", "", _share(push.lower_bound_ratio))
-    table.add_row("requests per payment", str(timers.requests_per_payment), str(push.requests_per_payment))
+    table.add_row("requests per payment", f"{timers.requests_per_payment:.3g}", f"{push.requests_per_payment:.3g}")
     table.add_row("  basis", timers.requests_basis, push.requests_basis)
     console.print(table)
     console.print(f"  timers: {timers.reliability_basis}\n  push: {push.reliability_basis}", style="dim")

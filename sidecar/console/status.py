@@ -6,13 +6,14 @@ import msgspec
 
 from sidecar.causes import cause_of
 from sidecar.core import evidence
+from sidecar.core.browsers import Flow
 from sidecar.core.comparison import Comparison, comparison
 from sidecar.core.decide import Action, decide
 from sidecar.core.gates import Gate, duration, gates
 from sidecar.core.observations import IgnoreReason
 from sidecar.core.policy import Rung
 from sidecar.core.serving import Reason, Served
-from sidecar.core.state import Approval, Hold, Move, Outcome, Shelter, State, Unmeasured
+from sidecar.core.state import Approval, Hold, Move, Outcome, ReportOutcome, Shelter, State, Unmeasured
 from sidecar.core.streams import STREAMS, clean_needed, proven_ratio
 from sidecar.core.walks import RoundTripOutcome, StrangerVerdict, UserAuth, WalkOutcome
 
@@ -50,6 +51,19 @@ class ReverbStatus(msgspec.Struct, frozen=True, kw_only=True):
     """What the backend reported of everybody's channel auth."""
 
 
+class PayersStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """What payers' browsers tell."""
+
+    reports: dict[ReportOutcome, int]
+    on_rung: dict[Flow, int]
+    """Payers who were served the rung that is held and told of it."""
+    accusers: int
+    """Users behind the bad reports since the alarm last stood at zero; an alarm needs five."""
+    cleared: dict[str, int]
+    """What cleared the alerts, by `mode/what`."""
+    rescued_by_poll: int
+
+
 class Status(msgspec.Struct, frozen=True, kw_only=True):
     """The state of the sidecar. Times are Unix milliseconds on the journal's clock."""
 
@@ -68,6 +82,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """Timers for a while, with the rung kept, because Reverb hiccups; None: there is none."""
     reverb: ReverbStatus | None
     """None: it is not probed."""
+    payers: PayersStatus
     silent_sources: tuple[str, ...]
     """Sources of our own that did not answer before the last heartbeat; until they do no payment is judged."""
     alarms: tuple[str, ...]
@@ -108,6 +123,13 @@ def status_of(state: State, *, serve: Callable[[], Served], lease_remaining_s: f
         resting=state.sight.rest,
         shelter=state.flag.shelter,
         reverb=_reverb(state),
+        payers=PayersStatus(
+            reports=state.tally.reports,
+            on_rung=state.flag.payers,
+            accusers=len(state.reach.accusers),
+            cleared=state.tally.cleared,
+            rescued_by_poll=state.tally.rescued,
+        ),
         silent_sources=state.sight.unseen,
         alarms=tuple(name for name, stream in state.streams.items() if stream.is_latched),
         hold=state.flag.hold,

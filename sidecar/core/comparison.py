@@ -6,6 +6,8 @@ from sidecar.core.policy import SCHEDULES, Mode
 from sidecar.core.state import State
 from sidecar.core.streams import PAYMENTS, proven_ratio
 
+_PUSH = (Mode.PUSH_WITH_SAFETY_NET, Mode.PUSH_ONLY)
+
 
 class Measured(msgspec.Struct, frozen=True, kw_only=True):
     """One way of learning that a booking is paid."""
@@ -16,7 +18,8 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     reliability_ratio: float | None
     """From 0 to 1; None: nothing was judged yet."""
     reliability_basis: str
-    requests_per_payment: int
+    requests_per_payment: float
+    """Measured by payers' browsers where they report, else what the schedule says."""
     requests_basis: str
     lower_bound_ratio: float | None = None
     """What is proven in the present epoch; None where nothing is proven that way."""
@@ -27,6 +30,8 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
 
     timers: Measured
     push: Measured
+    rescued_by_poll: int
+    """Payments whose alert a poll cleared and which push did not reach, as their browsers told."""
 
 
 def comparison(state: State) -> Comparison:
@@ -48,19 +53,37 @@ def comparison(state: State) -> Comparison:
                 "paid": "the booking was committed within 5 s of the payment",
                 "push": "the broadcast was seen within 5 s of the payment; the booking was committed before it",
             }[basis],
-            requests_per_payment=SCHEDULES[Mode.TIMER_POLLING].requests_per_payment,
-            requests_basis="by schedule",
+            requests_per_payment=_requests(state, (Mode.TIMER_POLLING,)),
+            requests_basis=_requests_basis(state, (Mode.TIMER_POLLING,), "by schedule"),
         ),
         push=Measured(
             worked=push_worked,
             judged=push_judged,
             reliability_ratio=_ratio(push_worked, push_judged),
             reliability_basis=f"stage `{state.policy.stage if state.policy else '?'}` in time after the webhook",
-            requests_per_payment=SCHEDULES[Mode.PUSH_ONLY].requests_per_payment,
-            requests_basis="by schedule, at most",
+            requests_per_payment=_requests(state, _PUSH),
+            requests_basis=_requests_basis(state, _PUSH, "by schedule, at most"),
             lower_bound_ratio=bound,
         ),
+        rescued_by_poll=state.tally.rescued,
     )
+
+
+def _requests(state: State, modes: tuple[Mode, ...]) -> float:
+    """Return how many refetches a payment in one of these modes costs."""
+    payments = _reported(state, modes)
+    if not payments:
+        return float(SCHEDULES[modes[-1]].requests_per_payment)
+    return sum(state.tally.refetches.get(mode, 0) for mode in modes) / payments
+
+
+def _requests_basis(state: State, modes: tuple[Mode, ...], else_: str) -> str:
+    payments = _reported(state, modes)
+    return f"measured by the browsers of {payments} payers" if payments else else_
+
+
+def _reported(state: State, modes: tuple[Mode, ...]) -> int:
+    return sum(state.tally.reported.get(mode, 0) for mode in modes)
 
 
 def _ratio(part: int, whole: int) -> float | None:

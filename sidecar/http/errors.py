@@ -12,6 +12,7 @@ STATUS = {
     ErrorCode.SIGNATURE_INVALID: 400,
     ErrorCode.TOKEN_INVALID: 401,
     ErrorCode.ROLE_INSUFFICIENT: 403,
+    ErrorCode.ORIGIN_REFUSED: 403,
     ErrorCode.FLAG_UNKNOWN: 404,
     ErrorCode.NOT_FOUND: 404,
     ErrorCode.METHOD_NOT_ALLOWED: 405,

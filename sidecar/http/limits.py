@@ -44,7 +44,7 @@ INSIDE = Limit(in_flight_max=50, per_s=200)
 
 LIMITS = {
     "/stripe/webhook": Limit(in_flight_max=4_000, per_s=20_000),
-    "/acks":           Limit(in_flight_max=2_000, per_s=10_000, gives_way_from_s=0.5),
+    "/acks":           Limit(in_flight_max=2_000, per_s=10_000, gives_way_from_s=0.5, is_for_scripts=True),
     "/watches":        Limit(in_flight_max=100,   per_s=100,    gives_way_from_s=0.2, is_for_scripts=True),
     "/flags/{key}":    Limit(in_flight_max=2_000, per_s=50_000, gives_way_from_s=0.2, is_for_scripts=True),
 }  # fmt: skip

@@ -4,6 +4,7 @@ from typing import cast
 
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
 
+from sidecar.core.browsers import Subscription
 from sidecar.core.walks import RoundTripOutcome, StrangerVerdict, UserAuth, WalkOutcome
 from sidecar.metrics import reading
 from sidecar.metrics.view import Row, Samples, Scope, View
@@ -17,15 +18,19 @@ WATCHED = ("watched", "refused", "full", "not_joined")
 def _attempts(view: View) -> Samples:
     walks = cast("dict[str, int]", view.state.tally.walks)
     reported = cast("dict[str, int]", view.state.tally.user_auths)
-    probed = [(("probe", outcome.value), float(walks.get(outcome, 0))) for outcome in WalkOutcome]
-    return [*probed, *((("backend", result.value), float(reported.get(result, 0))) for result in UserAuth)]
+    told = cast("dict[str, int]", view.state.tally.subscriptions)
+    return [
+        *((("probe", outcome.value), float(walks.get(outcome, 0))) for outcome in WalkOutcome),
+        *((("backend", result.value), float(reported.get(result, 0))) for result in UserAuth),
+        *((("browser", ended.value), float(told.get(ended, 0))) for ended in Subscription),
+    ]
 
 
 ROWS = (
     Row(
         name="channel_auth_attempts",
         kind=CounterMetricFamily,
-        help="Channel auths by outcome: walks of the probe user, and what the backend reports of everybody.",
+        help="Channel auths by outcome: walks of the probe user, and what the backend and payers' browsers tell.",
         scope=Scope.FOLDED,
         labels=("source", "outcome"),
         read=_attempts,

@@ -8,7 +8,7 @@ from sidecar import __version__, clock
 from sidecar.core.observations import IgnoreReason, SkipReason
 from sidecar.core.policy import Mode, Stage
 from sidecar.core.state import Outcome, Unmeasured
-from sidecar.metrics import reading, reverb
+from sidecar.metrics import payers, reading, reverb
 from sidecar.metrics.view import Row, Scope
 
 TABLE = (
@@ -266,6 +266,7 @@ TABLE = (
         read=reading.plain(lambda view: view.dropped_lines()),
     ),
     *reverb.ROWS,
+    *payers.ROWS,
     Row(
         name="build_info",
         kind=GaugeMetricFamily,

@@ -40,6 +40,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     ack_entries: Counter[str]
     webhook_results: tuple[str, ...]
     ack_results: tuple[str, ...]
+    browser_reports: Counter[str]
+    report_results: tuple[str, ...]
     entry_results: tuple[str, ...]
     is_ack_stream_up: Callable[[], bool | None]
     """None: no stream is configured."""

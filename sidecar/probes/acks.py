@@ -1,4 +1,7 @@
-"""`POST /acks`: the backend says how far the news of a payment got, and how it answered requests for channels."""
+"""`POST /acks`: the backend says how far the news of a payment got, and how it answered requests for channels.
+
+Browsers report to the same path, without a bearer token and as `text/plain` (`probes.reports`).
+"""
 
 import enum
 
@@ -12,6 +15,7 @@ from sidecar.http.body import read_body
 from sidecar.logs import Throttle
 from sidecar.ports import Count, ErrorCode, Journal, SidecarError
 from sidecar.probes.ack_facts import Ack, AuthReport, checked_ack_id, fact_of, fact_of_report, invalid, why
+from sidecar.probes.reports import Reports
 from sidecar.tokens import bearer_token, is_same
 
 BODY_BYTES_MAX = 16 * 1024
@@ -44,6 +48,7 @@ class Acks:
         token: str,
         identity_key: str | None,
         count: Count,
+        reports: Reports,
         *,
         channel: str = DEFAULT_CHANNEL,
     ) -> None:
@@ -52,6 +57,7 @@ class Acks:
         self._identity_key = identity_key
         self._channel = channel
         self._count = count
+        self._reports = reports
         self._throttle = Throttle()
 
     def routes(self) -> list[web.RouteDef]:
@@ -59,7 +65,9 @@ class Acks:
         return [web.post("/acks", self.receive)]
 
     async def receive(self, request: web.Request) -> web.Response:
-        """Take one ack. Raises `SidecarError` for one that is not authorised or does not make sense."""
+        """Take one ack, or a browser's report. Raises `SidecarError` for what is not authorised or makes no sense."""
+        if request.content_type == "text/plain" and "Authorization" not in request.headers:
+            return await self._reports.receive(request)
         self._authorise(request)
         try:
             body = await read_body(request, bytes_max=BODY_BYTES_MAX, within_s=BODY_WITHIN_S)

@@ -12,6 +12,7 @@ from sidecar.probes.stranger import Stranger
 from sidecar.probes.target import target_of
 from sidecar.probes.walk import Walker
 from sidecar.probes.watches import Watches
+from sidecar.tokens import BrowserTokens
 
 
 class Probing:
@@ -26,7 +27,7 @@ class Probing:
         *,
         replica: str,
         identity_key: str | None,
-        browser_secret: str | None,
+        browser_tokens: BrowserTokens | None,
     ) -> None:
         target, pace = target_of(reverb, secrets), reverb.probe
         browser = Browser(target)
@@ -46,12 +47,12 @@ class Probing:
                 deliveries,
                 journal,
                 count,
-                secret=browser_secret,
+                tokens=browser_tokens,
                 identity_key=identity_key,
                 channel=reverb.channel,
                 replica=replica,
             )
-            if browser_secret is not None and identity_key is not None and reverb.observers
+            if browser_tokens is not None and identity_key is not None and reverb.observers
             else None
         )
         """None: nobody may ask, because there is no secret to check tokens with."""

@@ -1,16 +1,12 @@
 """`POST /watches`: a page asks that its user's own channel be watched for a while, so that delivery can be measured.
 
-For apps that cannot broadcast on our channel too. The token is the app's word for who the user is: a JWT, HS256,
-signed with SIDECAR_BROWSER_SECRET, `aud` reverb-sidecar, `sub` the user id, `exp` at most an hour ahead (RFC 7519). It
-comes in the body, so that a script of any origin may send it without a preflight. Users who are not watched are
-unmeasured.
+For apps that cannot broadcast on our channel too. The token is the app's word for who the user is (`tokens`). It comes
+in the body, so that a script of any origin may send it without a preflight. Users who are not watched are unmeasured.
 """
 
 import asyncio
-import re
 from typing import NoReturn
 
-import jwt
 import msgspec
 import structlog
 from aiohttp import web
@@ -22,17 +18,13 @@ from sidecar.http.cors import READABLE
 from sidecar.ports import Count, ErrorCode, Journal, SidecarError
 from sidecar.probes.deliveries import Deliveries
 from sidecar.probes.observers import Observers
-from sidecar.tokens import user_ref
+from sidecar.tokens import Bearer, BrowserTokens, user_ref
 
-AUDIENCE = "reverb-sidecar"
 WATCHES_MAX = 1_000
 """Users at once; each is a subscription on every socket."""
-LASTS_MAX_S = 3600
 _BODY_BYTES_MAX = 4096
 _BODY_WITHIN_S = 3.0
-_LEEWAY_S = 10
 _JOINED_WITHIN_S = 3.0
-_USER_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 RESULTS = ("watched", "refused", "full", "not_joined")
 
 
@@ -56,13 +48,13 @@ class Watches:
         journal: Journal,
         count: Count,
         *,
-        secret: str,
+        tokens: BrowserTokens,
         identity_key: str,
         channel: str,
         replica: str,
     ) -> None:
         self._observers, self._deliveries, self._journal, self._count = observers, deliveries, journal, count
-        self._secret, self._identity_key, self._channel, self._replica = secret, identity_key, channel, replica
+        self._tokens, self._identity_key, self._channel, self._replica = tokens, identity_key, channel, replica
         self._watches: dict[str, _Watch] = {}
 
     def routes(self) -> list[web.RouteDef]:
@@ -73,11 +65,11 @@ class Watches:
         """Watch a user's channel until the token ends. Raises `SidecarError` for a bad token, or one too many."""
         body = await read_body(request, bytes_max=_BODY_BYTES_MAX, within_s=_BODY_WITHIN_S)
         try:
-            user_id, lasts_s = self._read(body)
+            bearer = self._read(body)
         except SidecarError:
             self._count("refused")
             raise
-        await self._watch(user_id, lasts_s)
+        await self._watch(bearer.user_id, bearer.lasts_s)
         return web.Response(status=204, headers=READABLE)
 
     async def run(self) -> NoReturn:
@@ -88,28 +80,13 @@ class Watches:
             for channel in [each for each, watch in self._watches.items() if watch.until_s <= now_s]:
                 await self._end(channel)
 
-    def _read(self, body: bytes) -> tuple[str, float]:
-        """Return the user id, and for how many seconds from now."""
+    def _read(self, body: bytes) -> Bearer:
+        """Return whose channel is to be watched, and for how long."""
         try:
             asked = msgspec.json.decode(body, type=_Asked)
         except UNREADABLE as error:
             raise SidecarError(ErrorCode.BODY_INVALID, 'the body is not {"token": "…"}') from error
-        try:
-            claims = jwt.decode(
-                asked.token,
-                self._secret,
-                algorithms=["HS256"],
-                audience=AUDIENCE,
-                leeway=_LEEWAY_S,
-                options={"require": ["exp", "sub", "aud"]},
-            )
-        except jwt.InvalidTokenError as error:
-            message = f"the token is not good ({type(error).__name__}); it is HS256 with aud {AUDIENCE}, sub and exp"
-            raise SidecarError(ErrorCode.TOKEN_INVALID, message) from error
-        user_id, lasts_s = claims["sub"], claims["exp"] - clock.wall_ms() / 1000
-        if not _USER_ID.fullmatch(user_id):
-            raise SidecarError(ErrorCode.TOKEN_INVALID, "the token's sub is no user id: 1 to 64 of A-Z a-z 0-9 _ -")
-        return user_id, min(lasts_s, LASTS_MAX_S)
+        return self._tokens.check(asked.token)
 
     async def _watch(self, user_id: str, lasts_s: float) -> None:
         channel = self._channel.replace("{user_id}", user_id)

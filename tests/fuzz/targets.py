@@ -22,13 +22,15 @@ from sidecar.probes.ack_stream import AckStream
 from sidecar.probes.acks import Acks
 from sidecar.probes.answers import Answer, auth_in, refusal_of
 from sidecar.probes.deliveries import Deliveries
+from sidecar.probes.reports import Report, Reports, family_of, reading_of
 from sidecar.probes.stripe_webhook import StripeWebhook
 from sidecar.probes.trail import Ended
 from sidecar.pusher.connection import Connection
 from sidecar.pusher.messages import Arrived
 from sidecar.pusher.signing import App, fault_of
-from sidecar.tokens import bearer_token, is_same
+from sidecar.tokens import BrowserTokens, bearer_token, is_same
 from tests.core.world import LAX, World
+from tests.shells.browser_reports import REPORT, SECRET, token
 from tests.shells.running import event
 
 _SECRET = "whsec_fuzzed_0123456789abcdef"
@@ -46,7 +48,8 @@ _webhook = StripeWebhook(
     _KEY,
     _ignore,
 )
-_acks = Acks(MemoryJournal(), "token-for-the-fuzzer", _KEY, _ignore)
+_acks = Acks(MemoryJournal(), "token-for-the-fuzzer", _KEY, _ignore, Reports(MemoryJournal(), None, None, _ignore))
+_tokens = BrowserTokens((SECRET,))
 _stream = AckStream(MemoryJournal(), RedisStream(url="redis://127.0.0.1"), _ignore, identity_key=_KEY)
 _folder = Path(tempfile.mkdtemp(prefix="reverb-sidecar-fuzz-"))
 
@@ -62,6 +65,19 @@ def signature(data: bytes) -> None:
     header, _, body = data.partition(b"\n")
     with suppress(SidecarError):
         _webhook.verified(body, header.decode("latin-1"))
+
+
+def browser_report(data: bytes) -> None:
+    """Read what a page sent."""
+    with suppress(SidecarError, *UNREADABLE):
+        reading_of(msgspec.json.decode(data, type=Report))
+    family_of(data.decode("latin-1"))
+
+
+def browser_token(data: bytes) -> None:
+    """Check a token."""
+    with suppress(SidecarError):
+        _tokens.check(data.decode("latin-1"))
 
 
 def ack_body(data: bytes) -> None:
@@ -172,6 +188,13 @@ def _seeds() -> dict[str, list[bytes]]:
     return {
         "webhook_body": [paid, paid.replace(b'"event"', b'"v2.core.event"')],
         "signature": [b"t=1790000000,v1=00\n{}", b"t=1,t=2,v1=,v0=a\n"],
+        "browser_report": [
+            msgspec.json.encode({"token": "a.b.c", **REPORT}),
+            msgspec.json.encode({"token": "a.b.c", **REPORT, "subscription": "refused", "auth_status": 403}),
+        ],
+        "browser_token": [
+            token().encode(),
+        ],
         "ack_body": [
             b'{"stage":"delivered","payment_intent":"pi_1","contexts":["bookings"]}\nkey',
             b'{"stage":"skipped"}',
@@ -214,6 +237,8 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
         webhook_body,
         signature,
         ack_body,
+        browser_report,
+        browser_token,
         stream_entry,
         config,
         record,

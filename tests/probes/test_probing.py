@@ -87,7 +87,7 @@ async def watched(
     nodes: int = 1,
     observers: int = 3,
     reference: str | None = None,
-    browser_secret: str | None = None,
+    browser_secrets: tuple[str, ...] = (),
     path: str = "",
     prepare: Callable[[BookingApp], None] = lambda _: None,
 ) -> AsyncIterator[Watched]:
@@ -113,7 +113,7 @@ async def watched(
     )
     config = msgspec.structs.replace(CONFIG, reverb=reverb)
     secrets = msgspec.structs.replace(
-        SECRETS, probe=ProbeSecrets(app_secret=APP.secret, token=TOKEN), browser_secret=browser_secret
+        SECRETS, probe=ProbeSecrets(app_secret=APP.secret, token=TOKEN), browser=browser_secrets
     )
     try:
         async with running(config, secrets) as sidecar:

@@ -34,7 +34,7 @@ async def broadcast_to_user_only(it: Watched, user_id: str) -> None:
 
 async def test_a_watched_users_payment_is_measured_without_any_change_in_the_app() -> None:
     """And one of a user who is not watched says nothing."""
-    async with watched(browser_secret=SECRET) as it:
+    async with watched(browser_secrets=(SECRET,)) as it:
         await it.at_least(ok("trip"), 1)
         status, headers = await ask(it, {"token": token("7")})
         assert (status, headers["Access-Control-Allow-Origin"]) == (204, "*")
@@ -51,7 +51,7 @@ async def test_a_watched_users_payment_is_measured_without_any_change_in_the_app
 
 async def test_a_watch_ends_with_its_token() -> None:
     """A user who logged out is not watched for ever."""
-    async with watched(browser_secret=SECRET) as it:
+    async with watched(browser_secrets=(SECRET,)) as it:
         await it.at_least(ok("trip"), 1)
         assert (await ask(it, {"token": token("7", lasts_s=1.5)}))[0] == 204
         node = it.nodes[0]
@@ -86,7 +86,7 @@ def unsigned() -> str:
 )
 async def test_a_token_that_is_not_good_watches_nobody(body: object) -> None:
     """Whoever could name any channel could fill every socket."""
-    async with watched(browser_secret=SECRET) as it:
+    async with watched(browser_secrets=(SECRET,)) as it:
         status, _ = await ask(it, body)
         assert status in {400, 401}
         assert await it.sidecar.metric('reverb_sidecar_watch_requests_total{result="refused"}') == 1

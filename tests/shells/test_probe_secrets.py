@@ -70,10 +70,20 @@ def test_the_doctor_puts_up_with_what_is_not_set() -> None:
 @pytest.mark.parametrize(("length", "is_right"), [(31, False), (32, True)])
 def test_the_browsers_secret_is_as_long_as_its_algorithm_wants(length: int, *, is_right: bool) -> None:
     """RFC 7518: a key of HMAC-SHA256 has at least 256 bits."""
-    environment = {**OTHERS, "SIDECAR_BROWSER_SECRET": "0123456789abcdef" * 1 + "x7" * 8}
-    environment["SIDECAR_BROWSER_SECRET"] = environment["SIDECAR_BROWSER_SECRET"][:length].ljust(length, "q")
+    secret = "0123456789abcdef0123456789abcdefx7"[:length]
+    environment = {**OTHERS, "SIDECAR_BROWSER_SECRET": secret, "SIDECAR_IDENTITY_KEY": "identity-key-0123456789"}
     if is_right:
-        assert read_secrets(environment, Config(environment="test")).browser_secret is not None
+        assert read_secrets(environment, Config(environment="test")).browser == (secret,)
         return
     with pytest.raises(SecretsInvalid, match="31 characters"):
         read_secrets(environment, Config(environment="test"))
+
+
+def test_several_browser_secrets_are_good_while_one_is_rolled_and_they_need_the_identity_key() -> None:
+    """Without the key nobody could say whose report it is."""
+    one, other = "first-browser-secret-0123456789abcdef", "other-browser-secret-0123456789abcdef"
+    environment = {**OTHERS, "SIDECAR_BROWSER_SECRET": f"{one}, {other}"}
+    with pytest.raises(SecretsInvalid, match="SIDECAR_IDENTITY_KEY: found nothing"):
+        read_secrets(environment, Config(environment="test"))
+    environment["SIDECAR_IDENTITY_KEY"] = "identity-key-0123456789"
+    assert read_secrets(environment, Config(environment="test")).browser == (one, other)

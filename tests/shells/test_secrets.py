@@ -30,7 +30,7 @@ FROM_STRIPE = "allowed: Stripe's signing secrets, comma-separated, each whsec_â€
 ACK_ALLOWED = (
     "allowed: at least 16 printable ASCII characters without spaces and commas; make one with: openssl rand -hex 24"
 )
-KEY_ALLOWED = "allowed: at least 16 printable ASCII characters without spaces and commas; needed for stripe.user_key; make one with: openssl rand -hex 24"
+KEY_ALLOWED = "allowed: at least 16 printable ASCII characters without spaces and commas; needed for stripe.user_key and for SIDECAR_BROWSER_SECRET; make one with: openssl rand -hex 24"
 OPERATORS_ALLOWED = "allowed: name:role:token, comma-separated, each with a name of A-Z a-z 0-9 . _ @ - that no other has, the role read or operate, and a token of its own of at least 16 printable ASCII characters; make a token with: openssl rand -hex 24"
 
 INVALID_SECRETS = (

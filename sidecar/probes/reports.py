@@ -1,0 +1,226 @@
+"""`POST /acks` from browsers: a payer's browser tells what became of one payment.
+
+The problem: anybody can send these. The page sends them with `navigator.sendBeacon`, which allows no header, so that
+the token is in the body and the type is `text/plain`.
+
+What we do: cheap refusals first, each counted by its reason; cookies are never looked at, and nothing that was sent is
+repeated. What may count, and how often, is for the core to say (`core.reach`).
+"""
+
+import enum
+from typing import Annotated
+
+import msgspec
+import structlog
+from aiohttp import web
+
+from sidecar.core.browsers import ClearedBy, Family, Flow, Reading, Subscription
+from sidecar.core.observations import UNREADABLE, BrowserReported
+from sidecar.core.policy import Mode
+from sidecar.http.address import client_address
+from sidecar.http.body import read_body
+from sidecar.http.cors import READABLE
+from sidecar.http.quotas import Quotas
+from sidecar.logs import Throttle
+from sidecar.ports import Count, ErrorCode, Journal, SidecarError
+from sidecar.probes.ack_facts import Name, invalid
+from sidecar.tokens import BrowserTokens, TokenRefused, user_ref
+
+BODY_BYTES_MAX = 2048
+_BODY_WITHIN_S = 3.0
+IN_FLIGHT_MAX = 200
+"""Of the route's room for acks, browsers get so much: a flood of beacons must not keep the backend out."""
+USER_AT_ONCE, USER_PER_S = 10, 1 / 30
+"""Nobody pays more often."""
+ADDRESS_AT_ONCE, ADDRESS_PER_S = 300, 30.0
+"""A school behind one address may; and behind a proxy that is not in the configuration everybody is one address."""
+
+
+class ReportResult(enum.StrEnum):
+    """What became of a browser's report at the door; a closed set."""
+
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"
+    NOT_TAKEN = "not_taken"
+    """No SIDECAR_BROWSER_SECRET is set."""
+    OVERLOADED = "overloaded"
+    ORIGIN_REFUSED = "origin_refused"
+    ADDRESS_RATE = "address_rate"
+    BODY_REFUSED = "body_refused"
+    """Too large, too slow, or compressed."""
+    BODY_INVALID = "body_invalid"
+    TOKEN_MALFORMED = "token_malformed"  # noqa: S105 - a result, not a secret
+    TOKEN_KEY_UNKNOWN = "token_key_unknown"  # noqa: S105
+    TOKEN_SIGNATURE = "token_signature"  # noqa: S105
+    TOKEN_AUDIENCE = "token_audience"  # noqa: S105
+    TOKEN_EXPIRED = "token_expired"  # noqa: S105
+    TOKEN_TOO_LONG = "token_too_long"  # noqa: S105
+    USER_RATE = "user_rate"
+    UNAVAILABLE = "unavailable"
+    """The journal could not keep it."""
+
+
+_Ms = Annotated[int, msgspec.Meta(ge=0, le=3_600_000)]
+_Few = Annotated[int, msgspec.Meta(ge=0, le=1000)]
+
+
+class Report(msgspec.Struct, frozen=True):
+    """A report on the wire. Unknown fields are ignored: pages may be newer than the sidecar."""
+
+    token: str
+    payment_intent: Name
+    flow: Flow
+    mode: Mode
+    version: Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+    subscription: Subscription
+    refetches: _Few
+    watched_ms: _Ms
+    auth_status: Annotated[int, msgspec.Meta(ge=0, le=599)] | None = None
+    subscribed_after_ms: _Ms | None = None
+    pushed_after_ms: _Ms | None = None
+    cleared_after_ms: _Ms | None = None
+    cleared_by: ClearedBy | None = None
+    stale_refetches: _Few = 0
+
+
+_decode = msgspec.json.Decoder(Report).decode
+
+
+class Reports:
+    """Receives what browsers tell."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        tokens: BrowserTokens | None,
+        identity_key: str | None,
+        count: Count,
+        *,
+        origins: tuple[str, ...] = (),
+        proxies: int = 0,
+    ) -> None:
+        self._journal, self._count = journal, count
+        self._tokens, self._identity_key = tokens, identity_key
+        self._origins, self._proxies = origins, proxies
+        self._users = Quotas(at_once=USER_AT_ONCE, per_s=USER_PER_S)
+        self._addresses = Quotas(at_once=ADDRESS_AT_ONCE, per_s=ADDRESS_PER_S)
+        self._in_flight = 0
+        self._throttle = Throttle()
+
+    async def receive(self, request: web.Request) -> web.Response:
+        """Take one report. Raises `SidecarError` for one that is not taken."""
+        if self._tokens is None or self._identity_key is None:
+            raise self._refused(
+                ReportResult.NOT_TAKEN, ErrorCode.NOT_FOUND, "browsers report only where SIDECAR_BROWSER_SECRET is set"
+            )
+        if self._in_flight >= IN_FLIGHT_MAX:
+            raise self._refused(ReportResult.OVERLOADED, ErrorCode.OVERLOADED, "too many reports at once")
+        self._in_flight += 1
+        try:
+            return await self._take(request, self._tokens, self._identity_key)
+        finally:
+            self._in_flight -= 1
+
+    async def _take(self, request: web.Request, tokens: BrowserTokens, identity_key: str) -> web.Response:
+        origin = request.headers.get("Origin")
+        if self._origins and origin is not None and origin not in self._origins:
+            raise self._refused(
+                ReportResult.ORIGIN_REFUSED, ErrorCode.ORIGIN_REFUSED, "`acks.browser_origins` does not name this page"
+            )
+        if not self._addresses.takes(client_address(request, self._proxies)):
+            raise self._refused(ReportResult.ADDRESS_RATE, ErrorCode.RATE_EXCEEDED, "too many reports of one address")
+        try:
+            body = await read_body(request, bytes_max=BODY_BYTES_MAX, within_s=_BODY_WITHIN_S)
+        except SidecarError:
+            self._count(ReportResult.BODY_REFUSED)
+            raise
+        fact = self._read(body, tokens, identity_key, family_of(request.headers.get("User-Agent", "")))
+        if not self._users.takes(fact.user_ref):
+            raise self._refused(ReportResult.USER_RATE, ErrorCode.RATE_EXCEEDED, "too many reports of one user")
+        try:
+            appended = await self._journal.append(fact)
+        except SidecarError:
+            self._count(ReportResult.UNAVAILABLE)
+            raise
+        self._count(ReportResult.DUPLICATE if appended.duplicate else ReportResult.ACCEPTED)
+        return web.Response(status=204, headers=READABLE)
+
+    def _read(self, body: bytes, tokens: BrowserTokens, identity_key: str, browser: Family) -> BrowserReported:
+        try:
+            report = _decode(body)
+            reading = reading_of(report)
+        except UNREADABLE as error:
+            raise self._refused(ReportResult.BODY_INVALID, ErrorCode.BODY_INVALID, _why(error)) from error
+        except SidecarError as error:
+            raise self._refused(ReportResult.BODY_INVALID, error.code, error.message) from error
+        try:
+            bearer = tokens.check(report.token)
+        except TokenRefused as error:
+            raise self._refused(ReportResult(f"token_{error.fault}"), error.code, error.message) from error
+        reference = user_ref(identity_key, bearer.user_id)
+        return BrowserReported(
+            payment_intent=report.payment_intent, user_ref=reference, browser=browser, reading=reading
+        )
+
+    def _refused(self, result: ReportResult, code: ErrorCode, message: str) -> SidecarError:
+        """Count and log a refusal, and return it."""
+        self._count(result)
+        held_back = self._throttle.passes(result)
+        if held_back is not None:
+            structlog.get_logger().warning("report.refused", result=result.value, message=message, held_back=held_back)
+        return SidecarError(code, message)
+
+
+def reading_of(report: Report) -> Reading:
+    """Return what a browser measured. Raises `SidecarError` with `body_invalid` for what contradicts itself."""
+    if (report.cleared_by is None) != (report.cleared_after_ms is None):
+        raise invalid("`cleared_by` and `cleared_after_ms` go together")
+    if report.cleared_by is ClearedBy.PUSH and report.pushed_after_ms is None:
+        raise invalid("what a push cleared has `pushed_after_ms`")
+    if (report.subscription is Subscription.CONFIRMED) != (report.subscribed_after_ms is not None):
+        raise invalid("`subscribed_after_ms` goes with the subscription `confirmed`, and only with it")
+    if report.auth_status is not None and report.subscription is not Subscription.REFUSED:
+        raise invalid("`auth_status` goes with the subscription `refused`")
+    return Reading(
+        flow=report.flow,
+        mode=report.mode,
+        version=report.version,
+        subscription=report.subscription,
+        auth_status=report.auth_status,
+        subscribed_ms=report.subscribed_after_ms,
+        pushed_ms=report.pushed_after_ms,
+        cleared_ms=report.cleared_after_ms,
+        cleared_by=report.cleared_by,
+        refetches=report.refetches,
+        stale_refetches=report.stale_refetches,
+        watched_ms=report.watched_ms,
+    )
+
+
+_FAMILIES = (
+    ("Edg", Family.EDGE),
+    ("SamsungBrowser/", Family.SAMSUNG),
+    ("Firefox/", Family.FIREFOX),
+    ("FxiOS/", Family.FIREFOX),
+    ("CriOS/", Family.CHROME),
+    ("Chrome/", Family.CHROME),
+    ("Safari/", Family.SAFARI),
+)
+"""What a `User-Agent` has in it, the most particular first: most call themselves Chrome and Safari too."""
+
+
+def family_of(user_agent: str) -> Family:
+    """Return which browser says so."""
+    return next((family for part, family in _FAMILIES if part in user_agent), Family.OTHER)
+
+
+def _why(error: Exception) -> str:
+    """Say where a report is wrong without repeating what was sent."""
+    if isinstance(error, msgspec.ValidationError):
+        where = str(error).rpartition(" - at ")[2] if " - at " in str(error) else "the body"
+        return (
+            f"missing or wrong: {where}; a report is a JSON object with token, payment_intent, flow, mode, version, "
+            "subscription, refetches, watched_ms and, where there was such a thing, auth_status, subscribed_after_ms, "
+            "pushed_after_ms, cleared_after_ms, cleared_by, stale_refetches"
+        )
+    return "the body is not JSON in UTF-8"

@@ -1,0 +1,239 @@
+"""`POST /acks` from browsers: who may tell, how often, and that every refusal is counted and nothing is repeated."""
+
+import asyncio
+from typing import Any
+
+import msgspec
+import pytest
+
+from sidecar.core.browsers import Family
+from sidecar.core.observations import BrowserReported
+from sidecar.probes.reports import ADDRESS_AT_ONCE, IN_FLIGHT_MAX, USER_AT_ONCE, ReportResult, family_of
+from tests.e2e.processes import until
+from tests.shells.browser_reports import REPORT, SECRET, send, token
+from tests.shells.running import CONFIG, SECRETS, Running, event, running
+
+OTHER = "another-browser-secret-being-rolled-01234"
+_SECRETS = msgspec.structs.replace(SECRETS, browser=(SECRET, OTHER))
+
+
+def told(**fields: Any) -> dict[str, Any]:
+    """Return a report with a good token, and other fields where given; a field that is None is left out."""
+    report = {"token": token(), **REPORT, **fields}
+    return {name: value for name, value in report.items() if value is not None}
+
+
+async def results(sidecar: Running) -> dict[str, float]:
+    """Return what became of all reports, without those of which there were none."""
+    lines = (line for line in (await sidecar.metrics()).splitlines() if "browser_reports_total{" in line)
+    counted = {line.split('"')[1]: float(line.rsplit(" ", 1)[1]) for line in lines}
+    assert set(counted) == set(ReportResult)
+    return {result: count for result, count in counted.items() if count}
+
+
+async def test_a_report_is_taken_without_a_word_and_counted_once() -> None:
+    """204, no body, readable by any page; the same payment again is a duplicate."""
+    async with running(CONFIG, _SECRETS) as sidecar:
+        await sidecar.deliver(event("pi_1"))
+        status, body, headers = await send(sidecar, told())
+        assert (status, body, headers["Access-Control-Allow-Origin"]) == (204, b"", "*")
+        assert "Set-Cookie" not in headers
+        assert (await send(sidecar, told(cleared_by="timer")))[0] == 204
+        await sidecar.metric_is('reverb_sidecar_payer_reports_total{outcome="good"}', 1)
+        assert await results(sidecar) == {"accepted": 1, "duplicate": 1}
+        assert await sidecar.metric('reverb_sidecar_refetches_total{mode="timer_polling"}') == 2
+        assert await sidecar.metric('reverb_sidecar_cleared_alerts_total{by="push",mode="timer_polling"}') == 1
+        verdict = 'reverb_sidecar_payer_verdicts_total{browser="other",flow="in_page",verdict="good"}'
+        assert await sidecar.metric(verdict) == 1
+        status_page = await sidecar.status()
+        assert status_page["payers"]["reports"] == {"good": 1}
+        assert status_page["comparison"]["timers"]["requests_basis"] == "measured by the browsers of 1 payers"
+        assert status_page["comparison"]["timers"]["requests_per_payment"] == 2
+
+
+async def test_either_secret_signs_while_one_is_rolled_and_the_key_id_says_which() -> None:
+    """A page that was opened before the change must still be heard."""
+    async with running(CONFIG, _SECRETS) as sidecar:
+        assert (await send(sidecar, told(token=token(secret=OTHER))))[0] == 204
+        assert (await send(sidecar, told(token=token("8", kid="deadbeef"))))[0] == 401
+        assert await results(sidecar) == {"accepted": 1, "token_key_unknown": 1}
+
+
+# fmt: off
+REFUSED = [
+    # what is sent,                                             status, counted as
+    (told(token=token(secret="x" * 40, kid="")),                401,    "token_key_unknown"),
+    (told(token=token(lasts_s=-60)),                            401,    "token_expired"),
+    (told(token=token(lasts_s=3700)),                           401,    "token_too_long"),
+    (told(token=token(aud="another")),                          401,    "token_audience"),
+    (told(token=token(aud=None)),                               401,    "token_malformed"),
+    (told(token=token(exp=None)),                               401,    "token_malformed"),
+    (told(token=token(None)),                                   401,    "token_malformed"),
+    (told(token=token("7.private-x")),                          401,    "token_malformed"),
+    (told(token=token(exp="4000000000")),                       401,    "token_malformed"),
+    (told(token=token()[:-4] + "AAAA"),                         401,    "token_signature"),
+    (told(token="a.b.c"),                                       401,    "token_malformed"),
+    (told(token=""),                                            401,    "token_malformed"),
+    (told(token="e" * 1100),                                    401,    "token_malformed"),
+    (told(token=None),                                          400,    "body_invalid"),
+    (told(payment_intent=None),                                 400,    "body_invalid"),
+    (told(payment_intent="with space"),                         400,    "body_invalid"),
+    (told(flow="teleport"),                                     400,    "body_invalid"),
+    (told(mode="push"),                                         400,    "body_invalid"),
+    (told(version=-1),                                          400,    "body_invalid"),
+    (told(watched_ms=3_600_001),                                400,    "body_invalid"),
+    (told(watched_ms=1.5),                                      400,    "body_invalid"),
+    (told(refetches=1001),                                      400,    "body_invalid"),
+    (told(cleared_by="magic"),                                  400,    "body_invalid"),
+    (told(cleared_by=None),                                     400,    "body_invalid"),
+    (told(cleared_after_ms=None),                               400,    "body_invalid"),
+    (told(pushed_after_ms=None),                                400,    "body_invalid"),
+    (told(subscribed_after_ms=None),                            400,    "body_invalid"),
+    (told(subscription="silent"),                               400,    "body_invalid"),
+    (told(auth_status=403),                                     400,    "body_invalid"),
+    (b"not json",                                               400,    "body_invalid"),
+    (b"\xff\xfe",                                               400,    "body_invalid"),
+    (b"[" * 2000,                                               400,    "body_invalid"),
+    (b"",                                                       400,    "body_invalid"),
+    (b"x" * 2049,                                               413,    "body_refused"),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("report", "status", "result"), REFUSED)
+async def test_what_is_not_a_report_is_refused_in_words_and_counted(report: object, status: int, result: str) -> None:
+    """Each wrong in one way; the answer says what is wrong and repeats nothing that was sent."""
+    async with running(CONFIG, _SECRETS) as sidecar:
+        answered, body, headers = await send(sidecar, report)
+        assert answered == status
+        assert headers["Access-Control-Allow-Origin"] == "*"
+        assert set(msgspec.json.decode(body)) == {"code", "message"}
+        assert b"teleport" not in body
+        assert b"eyJ" not in body
+        assert await results(sidecar) == {result: 1}
+
+
+async def test_a_compressed_report_is_refused() -> None:
+    """A bomb costs more to open than to send."""
+    async with running(CONFIG, _SECRETS) as sidecar:
+        assert (await send(sidecar, told(), Content_Encoding="gzip"))[0] == 415
+        assert await results(sidecar) == {"body_refused": 1}
+
+
+async def test_without_a_secret_browsers_are_told_that_nobody_listens() -> None:
+    """And what a backend sends is taken as ever."""
+    async with running() as sidecar:
+        status, body, _ = await send(sidecar, told())
+        assert (status, msgspec.json.decode(body)["code"]) == (404, "not_found")
+        assert await results(sidecar) == {"not_taken": 1}
+        assert (await sidecar.ack({"stage": "paid", "payment_intent": "pi_1"}))[0] == 200
+
+
+async def test_the_backends_text_is_the_backends_because_of_its_token() -> None:
+    """A client library that calls every body text/plain must not be taken for a browser."""
+    async with running(CONFIG, _SECRETS) as sidecar:
+        ack = {"stage": "paid", "payment_intent": "pi_1"}
+        assert await sidecar.ack(ack, Content_Type="text/plain") == (200, {"result": "accepted"})
+        assert await results(sidecar) == {}
+
+
+async def test_the_origin_list_is_a_hint_that_stops_other_pages() -> None:
+    """Who is no browser says no origin, and is stopped by the token."""
+    acks = msgspec.structs.replace(CONFIG.acks, browser_origins=("https://app.example.test",))
+    async with running(msgspec.structs.replace(CONFIG, acks=acks), _SECRETS) as sidecar:
+        assert (await send(sidecar, told(), Origin="https://evil.example.test"))[0] == 403
+        assert (await send(sidecar, told(), Origin="https://app.example.test"))[0] == 204
+        assert (await send(sidecar, told(payment_intent="pi_2")))[0] == 204
+        assert await results(sidecar) == {"origin_refused": 1, "accepted": 2}
+
+
+async def test_a_cookie_is_not_looked_at() -> None:
+    """Beacons bring the cookies of the sidecar's origin along; nothing here depends on them."""
+    async with running(CONFIG, _SECRETS) as sidecar:
+        assert (await send(sidecar, told(), Cookie="session=stolen; token=x"))[0] == 204
+
+
+async def test_one_user_may_not_fill_the_journal() -> None:
+    """Ten at once, then one per half minute: the rest is refused before anything is written."""
+    async with running(CONFIG, _SECRETS) as sidecar:
+        answers = [(await send(sidecar, told(payment_intent=f"pi_{number}")))[0] for number in range(USER_AT_ONCE + 5)]
+        assert answers == [204] * USER_AT_ONCE + [429] * 5
+        assert (await send(sidecar, told(token=token("8"))))[0] == 204
+        counted = await results(sidecar)
+        assert counted == {"accepted": USER_AT_ONCE + 1, "user_rate": 5}
+
+
+async def test_one_address_may_not_keep_us_busy() -> None:
+    """Garbage is refused by its sender before it is read; behind a known proxy the sender is who the proxy says."""
+    listen = msgspec.structs.replace(CONFIG.listen, proxies=1)
+    async with running(msgspec.structs.replace(CONFIG, listen=listen), _SECRETS) as sidecar:
+        for _ in range(ADDRESS_AT_ONCE + 20):
+            await send(sidecar, b"garbage", X_Forwarded_For="203.0.113.7")
+        status, _, headers = await send(sidecar, b"garbage", X_Forwarded_For="198.51.100.1, 203.0.113.7")
+        assert (status, headers["Retry-After"]) == (429, "1")
+        assert (await send(sidecar, told(), X_Forwarded_For="203.0.113.8"))[0] == 204
+        assert (await results(sidecar))["address_rate"] >= 1
+
+
+async def test_beacons_that_never_end_do_not_keep_the_backend_out() -> None:
+    """Browsers have their own share of the room for acks."""
+    async with running(CONFIG, _SECRETS) as sidecar:
+        host, port = sidecar.urls.public.removeprefix("http://").split(":")
+        writers = []
+        for _ in range(IN_FLIGHT_MAX):
+            _, writer = await asyncio.open_connection(host, int(port))
+            writer.write(b"POST /acks HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 99\r\n\r\n{")
+            await writer.drain()
+            writers.append(writer)
+
+        async def are_in() -> bool:
+            return (await send(sidecar, b"x"))[0] == 503
+
+        await until(are_in, "all of them were let in")
+        assert (await sidecar.ack({"stage": "paid", "payment_intent": "pi_1"}))[0] == 200
+        for writer in writers:
+            writer.close()
+
+
+async def test_the_journal_keeps_a_reference_and_no_id_nor_token() -> None:
+    """User ids are raw only in memory."""
+    fields = BrowserReported.__struct_fields__
+    assert set(fields) == {"payment_intent", "user_ref", "browser", "reading"}
+    async with running(CONFIG, _SECRETS) as sidecar:
+        await sidecar.deliver(event("pi_1", metadata={"user_id": "parent-4711", "booking_id": "1"}))
+        await send(sidecar, told(token=token("parent-4711")))
+        await sidecar.metric_is('reverb_sidecar_payer_reports_total{outcome="good"}', 1)
+        assert "4711" not in str(await sidecar.status())
+
+
+AGENTS = [
+    (
+        "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36",
+        Family.CHROME,
+    ),
+    (
+        "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36 Edg/142.0",
+        Family.EDGE,
+    ),
+    (
+        "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1",
+        Family.SAFARI,
+    ),
+    (
+        "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) CriOS/142.0 Mobile/15E148 Safari/604.1",
+        Family.CHROME,
+    ),
+    (
+        "Mozilla/5.0 (Linux; Android 15; SM-S921B) AppleWebKit/537.36 (KHTML, like Gecko) SamsungBrowser/28.0 Chrome/130.0.0.0 Mobile Safari/537.36",
+        Family.SAMSUNG,
+    ),
+    ("Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0", Family.FIREFOX),
+    ("curl/8.5.0", Family.OTHER),
+    ("", Family.OTHER),
+]
+
+
+@pytest.mark.parametrize(("user_agent", "family"), AGENTS)
+def test_a_browser_is_known_by_what_it_calls_itself(user_agent: str, family: Family) -> None:
+    """Most call themselves by the names of others too."""
+    assert family_of(user_agent) is family
