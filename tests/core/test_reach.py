@@ -14,7 +14,7 @@ from sidecar.core.policy import Mode
 from sidecar.core.reach import ACCUSERS_MIN, REPORTS_WITHIN_MS, VOTES_EVERY_MS
 from sidecar.core.state import ReportOutcome, State
 from sidecar.core.streams import REACH
-from sidecar.core.walks import UserAuth
+from sidecar.core.walks import StrangerVerdict, UserAuth
 from tests.core.probed import ProbedWorld, probed
 from tests.core.world import HOUR, LAX, MINUTE, REACHED, REFUSED, SECOND, World, on
 
@@ -114,6 +114,7 @@ def test_a_report_counts_for_a_payment_of_its_own_user_once() -> None:
     assert counts(world.state) == (1, 0)
     world.append(world.records[-1].observation)
     assert counts(world.state) == (1, 0)
+    assert sum(world.state.tally.reported.values()) == 1
 
 
 def test_a_report_of_no_payment_is_nobodys_vote() -> None:
@@ -250,6 +251,25 @@ def test_a_flow_that_becomes_common_closes_the_gate_for_a_climb_that_was_decided
     assert world.state.flag.rung == 1
 
 
+def test_a_bad_report_stops_a_climb_that_was_decided_before_it() -> None:
+    """It may have closed a gate: whoever decided did not know of it."""
+    world = probed(2)
+    world.change(payers_on_rung=0)
+    world.decides = False
+    world.approve(3, world.state.streams["payments"].epoch)
+    world.good(5)
+    world.wait(2 * MINUTE)
+    decision = decide(world.state, "b").decision
+    assert isinstance(decision, Climbed)
+    name = world.pay(user="u9")
+    world.ack(name)
+    late = decide(world.state, "b").decision
+    world.report(name, "u9", REFUSED)
+    assert isinstance(late, Climbed)
+    world.see(late)
+    assert world.state.flag.rung == 2
+
+
 # --- what forged reports can do
 
 
@@ -308,6 +328,31 @@ def test_the_five_users_may_take_their_time() -> None:
     assert world.state.flag.rung == 0
 
 
+def test_a_user_who_accuses_again_is_one_voice_of_the_alarm() -> None:
+    """Hour after hour, one user's votes are proof; but the alarm hears one voice."""
+    world = top()
+    accuse(world, "u1")
+    stream = world.state.streams[REACH]
+    levels, recent, bad = list(stream.levels), stream.recent, stream.bad
+    world.wait(1 * HOUR)
+    accuse(world, "u1")
+    assert (stream.levels, stream.recent, stream.bad) == (levels, recent, bad + 1)
+
+
+def test_accusers_are_forgotten_when_the_alarm_stands_at_zero() -> None:
+    """Four voices of last month and one of today are not five."""
+    world = top()
+    for user in range(ACCUSERS_MIN - 1):
+        accuse(world, f"u{user}")
+    assert len(world.state.reach.accusers) == ACCUSERS_MIN - 1
+    for number in range(600):
+        tell(world, f"good{number}")
+        world.wait(1 * SECOND)
+    assert not world.state.reach.accusers
+    accuse(world, "one more")
+    assert (world.state.flag.rung, len(world.state.reach.accusers)) == (3, 1)
+
+
 def test_good_reports_alone_never_earn_a_climb() -> None:
     """A thousand users' forged good news only lifts the veto that is theirs; payments must be proven all the same."""
     world = ProbedWorld()
@@ -340,6 +385,7 @@ def test_a_deploy_of_reverb_is_no_fall_by_its_payers_reports() -> None:
     """Browsers that could not connect for ten seconds say so half a minute later: the shelter's payers, not an alarm."""
     world = top()
     epoch = world.state.streams[REACH].epoch
+    accuse(world, "before")
     world.fail()
     world.observe(is_up=False)
     names = []
@@ -357,7 +403,8 @@ def test_a_deploy_of_reverb_is_no_fall_by_its_payers_reports() -> None:
     world.wait(15 * MINUTE)
     assert (world.state.flag.rung, world.mode()) == (3, Mode.PUSH_ONLY)
     assert world.state.streams[REACH].epoch == epoch
-    assert world.state.streams[REACH].bad == 12
+    assert world.state.streams[REACH].bad == 13
+    assert set(world.state.reach.accusers) == {"before"}
 
 
 def test_403_for_a_fifth_of_the_payers_keeps_push_only_away_and_says_why() -> None:
@@ -381,3 +428,28 @@ def test_403_for_a_fifth_of_the_payers_keeps_push_only_away_and_says_why() -> No
     closed = {gate.name for gate in gates(world.state) if not gate.holds}
     assert verdict.action is not Action.CLIMB
     assert closed & {"alarm", "recent_reach", "evidence_reach"}
+
+
+def test_the_whole_ladder_is_climbed_by_honest_evidence_and_nothing_less() -> None:
+    """A day in the life: probes, 600 payers whose auth, broadcasts and browsers are well, and one approval."""
+    world = ProbedWorld()
+    world.wire()
+    world.ask_as_a_stranger(StrangerVerdict.REFUSED)
+    reached: dict[int, int] = {}
+    for number in range(700):
+        user = f"u{number}"
+        world.authorise(user, UserAuth.OK)
+        name, told = world.pay(user=user), served(world)
+        world.ack(name)
+        world.wait(90 * SECOND)
+        world.report(name, user, told)
+        reached.setdefault(world.state.flag.rung, number)
+        if world.state.flag.rung == 2 and not world.state.flag.approval:
+            world.approve(3, world.state.streams["payments"].epoch)
+        if world.state.flag.rung == 3:
+            break
+    assert world.mode() is Mode.PUSH_ONLY
+    assert sorted(reached) == [0, 1, 2, 3]
+    assert all(stream.good > 0 and stream.bad == 0 for stream in world.state.streams.values())
+    assert reached[2] - reached[1] >= 50, "payers on the rung"
+    assert reached[3] - reached[2] >= 50
