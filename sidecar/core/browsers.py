@@ -102,7 +102,7 @@ class Verdict(enum.StrEnum):
     BAD = "bad"
     """Push did not reach this payer."""
     GONE = "gone"
-    """The page was gone before it could be told."""
+    """The page was gone before it could be told, or away when the booking was paid."""
     NEVER_PAID = "never_paid"
     """The booking was not seen paid, by push or otherwise."""
 
@@ -120,4 +120,5 @@ def verdict_of(reading: Reading) -> Verdict:
         return Verdict.GOOD
     if pushed_ms is not None and pushed_ms < cleared_ms + PUSHED_WITHIN_MS:
         return Verdict.GOOD
-    return Verdict.BAD if reading.watched_ms >= cleared_ms + PUSHED_WITHIN_MS else Verdict.GONE
+    was_away = reading.cleared_by is ClearedBy.RETURN
+    return Verdict.GONE if was_away or reading.watched_ms < cleared_ms + PUSHED_WITHIN_MS else Verdict.BAD

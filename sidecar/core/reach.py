@@ -27,7 +27,7 @@ _AWAITED_MAX = 8
 """Payments of one user that a report is awaited of, and reports that came before their payments."""
 _ACCUSERS_MAX = 1000
 _POLLS = frozenset({
-    ClearedBy.TIMER, ClearedBy.SAFETY_NET, ClearedBy.RETURN, ClearedBy.MOVED, ClearedBy.LEASE, ClearedBy.LAST
+    ClearedBy.TIMER, ClearedBy.SAFETY_NET, ClearedBy.MOVED, ClearedBy.LEASE, ClearedBy.LAST
 })  # fmt: skip
 """Refetches that neither push nor the payment itself brought about."""
 _AROUND_MS = (-30_000, 60_000)
