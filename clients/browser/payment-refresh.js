@@ -79,6 +79,7 @@ export function createPaymentRefresh(options) {
   let stopListening;
   let stream;
   let watch; // the payment that is pending, or that is still to be reported
+  let cleared = null; // the last payment, once it was found paid
   let timer;
   let isStopped = false;
 
@@ -128,7 +129,6 @@ export function createPaymentRefresh(options) {
       const halfMs = Math.max(1000, Math.min(15000, answer.valid_for_s * 500));
       askAgainAt = env.now() + (isNew ? halfMs : Math.min(30000, 500 * 2 ** Math.min(fails, 6)));
       tick();
-      tell();
     });
     return asking;
   };
@@ -209,9 +209,10 @@ export function createPaymentRefresh(options) {
 
   const begin = (payment, flow) => {
     if (isStopped) return;
-    if (watch && watch.payment === payment && !watch.cleared) return;
+    if (watch?.payment === payment || cleared === payment) return;
     finish();
     watch = { payment, flow, at: env.now(), wall: env.wallNow(), schedule: TIMERS, done: 0, refetches: 0, stale: 0 };
+    cleared = null;
     remember(payment, flow);
     listen();
     if (channel.up) watch.subscribedAt = 0;
@@ -223,7 +224,6 @@ export function createPaymentRefresh(options) {
     openStream();
     trigger('first');
     tick();
-    tell();
   };
 
   const askForToken = (mine) => {
@@ -259,10 +259,10 @@ export function createPaymentRefresh(options) {
     mine.next = undefined;
     if (isPaid && !mine.cleared) {
       mine.cleared = true;
+      cleared = mine.payment;
       mine.clearedBy = why;
       mine.clearedAt = env.now() - mine.at;
       forget();
-      tell();
     } else if (!isPaid && why === 'push') {
       mine.stale += 1;
       if (!mine.isRetried) {
@@ -278,8 +278,11 @@ export function createPaymentRefresh(options) {
   const tick = () => {
     if (isStopped) return;
     env.clearTimeout(timer);
-    if (!watch) return;
-    const mine = watch;
+    if (watch) look(watch);
+    tell();
+  };
+
+  const look = (mine) => {
     const elapsed = env.now() - mine.at;
     mine.wasUp ||= channel.up;
     follow(mine);
@@ -411,7 +414,7 @@ export function createPaymentRefresh(options) {
   const tell = () => {
     const state = {
       pending: watch && !watch.cleared ? watch.payment : null,
-      cleared: Boolean(watch?.cleared),
+      cleared: cleared !== null,
       mode: watch ? watch.schedule.mode : answer.mode,
       isPush: Boolean(watch ? watch.schedule !== TIMERS : channel.up && answer.mode !== TIMERS.mode && leaseMs() > 0),
     };

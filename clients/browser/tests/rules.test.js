@@ -1,0 +1,525 @@
+/** What the page does after a payment, rule by rule, in literal times. */
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Page, answerOf, ready } from './page.js';
+
+const near = (times, expected) => {
+  assert.equal(times.length, expected.length, `refetched at ${times}`);
+  times.forEach((at, index) => assert.ok(Math.abs(at - expected[index]) <= 40, `refetched at ${times}`));
+};
+
+test('with timers it refetches at 0, 2 and 5 s: three requests, as before', async () => {
+  const page = await ready({ answer: answerOf('timer_polling'), paidAt: 2600 });
+  page.begin();
+  page.world.paidAt = page.t + 900;
+  await page.pass(900);
+  page.push();
+  await page.pass(31_000);
+  near(page.refetches, [0, 2000, 5000]);
+  assert.equal(page.reports[0].cleared_by, 'timer');
+  assert.equal(page.reports[0].pushed_after_ms, 900);
+});
+
+test('with timers a push that comes after the last of them is acted upon', async () => {
+  const page = await ready({ answer: answerOf('timer_polling') });
+  page.begin();
+  page.world.paidAt = page.t + 8000;
+  await page.pass(8000);
+  page.push();
+  await page.pass(100);
+  near(page.refetches, [0, 2000, 5000, 8000]);
+  assert.equal(page.state.cleared, true);
+});
+
+test('with push two requests, or one where the first already found it paid', async () => {
+  for (const [paidAfter, expected] of [[900, [0, 900]], [0, [0]]]) {
+    const page = await ready();
+    page.begin();
+    page.world.paidAt = page.t + paidAfter;
+    await page.pass(900);
+    page.push();
+    await page.pass(31_000);
+    near(page.refetches, expected);
+    assert.equal(page.reports[0].refetches, expected.length);
+    assert.equal(page.reports[0].mode, 'push_only');
+  }
+});
+
+test('the safety net is one refetch at 5 s, only if nothing cleared it by then', async () => {
+  for (const [pushes, expected] of [[false, [0, 5000]], [true, [0, 900]]]) {
+    const page = await ready({ answer: answerOf('push_with_safety_net') });
+    page.begin();
+    page.world.paidAt = page.t + 900;
+    await page.pass(900);
+    if (pushes) page.push();
+    await page.pass(31_000);
+    near(page.refetches, expected);
+  }
+});
+
+test('a push that is lost under push_only costs until 30 s and no longer', async () => {
+  const page = await ready();
+  page.begin();
+  page.world.paidAt = page.t + 900;
+  await page.pass(31_000);
+  near(page.refetches, [0, 30_000]);
+  assert.equal(page.reports[0].cleared_by, 'last');
+});
+
+test('without a confirmation within 3 s it goes back to timers, and what they would have done is done once', async () => {
+  const page = await ready({}, { joined: false });
+  page.begin();
+  await page.pass(2999);
+  near(page.refetches, [0]);
+  await page.pass(10_000);
+  near(page.refetches, [0, 3000, 5000]);
+  assert.equal(page.state.isPush, false);
+});
+
+test('a refusal is not waited for: it is timers at once', async () => {
+  const page = await ready({}, { joined: false });
+  page.refuse(403);
+  page.begin();
+  await page.pass(31_000);
+  near(page.refetches, [0, 2000, 5000, 30_000]);
+  assert.equal(page.reports[0].subscription, 'refused');
+  assert.equal(page.reports[0].auth_status, 403);
+  assert.equal(page.reports[0].mode, 'timer_polling');
+});
+
+test('the first confirmation, and each further one, is a refetch: the broadcast may have gone out before', async () => {
+  const page = await ready({}, { joined: false });
+  page.begin('pi_1', { flow: 'redirect' });
+  page.world.paidAt = page.t + 100;
+  await page.pass(400);
+  page.join();
+  await page.pass(31_000);
+  near(page.refetches, [0, 400]);
+  assert.equal(page.reports[0].cleared_by, 'subscribe');
+  assert.equal(page.reports[0].subscribed_after_ms, 400);
+});
+
+test('a connection that is lost is a refetch and timers, and its return is another refetch', async () => {
+  const page = await ready();
+  page.begin();
+  await page.pass(1000);
+  page.drop();
+  await page.pass(500);
+  page.world.paidAt = page.t;
+  page.join();
+  await page.pass(31_000);
+  near(page.refetches, [0, 1000, 1500]);
+  assert.equal(page.reports[0].cleared_by, 'subscribe');
+});
+
+test('a flag that falls while a payment is pending is a refetch and timers', async () => {
+  const page = await ready();
+  page.begin();
+  page.world.answer = answerOf('timer_polling', { version: 8 });
+  await page.pass(31_000);
+  assert.ok(page.refetches.length >= 3);
+  const moved = page.refetches[1];
+  assert.ok(moved > 1000 && moved < 9000, `moved at ${moved}`);
+  assert.equal(page.state.isPush, false);
+});
+
+test('a lease that runs out is a refetch and timers', async () => {
+  const page = await ready();
+  page.world.answer = null;
+  page.begin();
+  page.world.paidAt = page.t + 1000;
+  await page.pass(31_000);
+  near(page.refetches, [0, 14_900]);
+  assert.equal(page.reports[0].cleared_by, 'lease');
+});
+
+test('while a payment is pending the lease is renewed, and when none is nothing is asked', async () => {
+  const page = await ready();
+  await page.pass(60_000);
+  assert.equal(page.asked.length, 1);
+  page.begin();
+  await page.pass(29_000);
+  assert.ok(page.asked.length >= 4, `asked ${page.asked.length} times`);
+  assert.equal(page.state.isPush, true);
+  const asked = page.asked.length;
+  page.world.paidAt = 0;
+  page.push();
+  await page.pass(60_000);
+  assert.equal(page.asked.length, asked);
+});
+
+test('the wall clock counts too: a machine that slept believes nothing of before', async () => {
+  const page = await ready();
+  page.world.answer = null;
+  page.begin();
+  await page.pass(1000);
+  page.wallAhead += 600_000;
+  page.document.dispatch('visibilitychange');
+  await page.pass(100);
+  assert.equal(page.state.isPush, false);
+});
+
+test('what a cache says of its age is taken off, and an old answer is timers', async () => {
+  for (const [ageS, isPush] of [[0, true], [14, true], [15, false], [3600, false]]) {
+    const page = await ready({ ageS });
+    page.begin();
+    await page.pass(200);
+    assert.equal(page.state.isPush, isPush, `Age ${ageS}`);
+  }
+});
+
+test('only a newer answer renews: a proxy that repeats one cannot hold push', async () => {
+  const page = await ready({ issuedAt: 1_800_000_000_500 });
+  page.begin();
+  page.world.paidAt = page.t + 1000;
+  await page.pass(31_000);
+  near(page.refetches, [0, 14_900]);
+});
+
+test('every question has a random value, and says who asks', async () => {
+  const page = await ready();
+  const url = new URL(page.asked[0].url);
+  assert.ok(url.searchParams.get('_'));
+  assert.equal(url.searchParams.get('targeting_key'), '7');
+});
+
+test('an answer that is no good in any way is timers', async () => {
+  const bad = [
+    'not json', '[]', 'null', {}, answerOf('push'), answerOf('push_only', { refetch_after_ms: 'x' }),
+    answerOf('push_only', { refetch_after_ms: [-1] }), answerOf('push_only', { refetch_after_ms: [1e9] }),
+    answerOf('push_only', { refetch_after_ms: Array(11).fill(0) }), answerOf('push_only', { safety_net_ms: '5' }),
+    answerOf('push_only', { valid_for_s: -1 }), answerOf('push_only', { valid_for_s: 'x' }),
+    answerOf('push_only', { version: 1.5 }),
+  ];
+  for (const answer of bad) {
+    const page = await ready({ answer });
+    page.begin();
+    await page.pass(6000);
+    near(page.refetches, [0, 2000, 5000]);
+    page.payments.stop();
+  }
+  const page = await ready({ status: 503 });
+  page.begin();
+  await page.pass(6000);
+  near(page.refetches, [0, 2000, 5000]);
+});
+
+test('a push that finds it not paid is tried once more after a second, and told', async () => {
+  const page = await ready();
+  page.begin();
+  page.world.paidAt = page.t + 900;
+  page.world.isStaleUntil = page.t + 1500;
+  await page.pass(900);
+  page.push();
+  await page.pass(31_000);
+  near(page.refetches, [0, 900, 1930]);
+  assert.equal(page.reports[0].stale_refetches, 1);
+  assert.equal(page.reports[0].cleared_by, 'push');
+});
+
+test('a push before the flag is known is not forgotten when the flag says push', async () => {
+  const page = new Page({ flagTakesMs: 800 });
+  page.make();
+  page.isUp = true;
+  page.begin();
+  page.world.paidAt = page.t + 200;
+  await page.pass(300);
+  page.push();
+  await page.pass(31_000);
+  near(page.refetches, [0, 800]);
+  assert.equal(page.reports[0].cleared_by, 'push');
+  assert.equal(page.reports[0].mode, 'push_only');
+});
+
+test('while a refetch is on its way others wait, and make one more', async () => {
+  const page = await ready({ refetchTakesMs: 2000 });
+  page.begin();
+  for (let count = 0; count < 5; count++) {
+    await page.pass(100);
+    page.push();
+  }
+  page.world.paidAt = page.t;
+  await page.pass(6000);
+  near(page.refetches, [0, 2000]);
+});
+
+test('a refetch that fails or hangs is "not paid", and stops nothing', async () => {
+  for (const world of [{ refetchFails: true }, { refetchTakesMs: 1e9 }]) {
+    const page = await ready(world);
+    page.begin();
+    await page.pass(500);
+    page.push();
+    await page.pass(12_000);
+    Object.assign(page.world, { refetchFails: false, refetchTakesMs: 10, paidAt: 0 });
+    await page.pass(20_000);
+    assert.equal(page.state.cleared, true);
+  }
+});
+
+test('a page that comes back refetches, however it was away', async () => {
+  const events = [
+    (page) => page.window.dispatch('online'),
+    (page) => page.window.dispatch('pageshow', { persisted: true }),
+    (page) => page.document.dispatch('visibilitychange'),
+  ];
+  for (const come of events) {
+    const page = await ready();
+    page.begin();
+    page.world.paidAt = page.t + 1000;
+    await page.pass(4000);
+    come(page);
+    await page.pass(31_000);
+    near(page.refetches, [0, 4000]);
+    assert.equal(page.reports[0].cleared_by, 'return');
+  }
+});
+
+test('frozen for ten minutes: what is past due happens once on return', async () => {
+  const page = await ready();
+  page.begin();
+  page.world.paidAt = page.t + 1000;
+  await page.pass(500);
+  await page.freeze(600_000);
+  await page.pass(1000);
+  assert.equal(page.state.cleared, true);
+  assert.ok(page.refetches.length <= 3, `refetched at ${page.refetches}`);
+});
+
+test('a payment is remembered across the redirect, for an hour', async () => {
+  const storage = new Map();
+  const before = new Page({}, storage);
+  before.make().expect('pi_9');
+  before.payments.stop();
+  const after = new Page({ paidAt: 0 }, storage);
+  after.make();
+  after.began = after.t;
+  after.payments.resume();
+  await after.pass(31_000);
+  assert.deepEqual([after.reports[0].payment_intent, after.reports[0].flow], ['pi_9', 'redirect']);
+  assert.equal(storage.size, 0);
+  before.payments.expect('pi_9');
+  const late = new Page({}, storage);
+  late.wallAhead += 3_700_000;
+  late.make().resume();
+  await late.pass(100);
+  assert.equal(late.state.pending, null);
+});
+
+test('what is kept is read with care', async () => {
+  for (const kept of ['not json', 'null', '{}', '{"payment":7,"at":1}', '{"payment":"pi_1","at":"x"}']) {
+    const page = new Page({}, new Map([['reverb-sidecar:payment', kept]]));
+    page.make().resume();
+    await page.pass(100);
+    assert.equal(page.state.pending, null);
+  }
+  const broken = () => {
+    throw new Error('denied');
+  };
+  const page = new Page({ paidAt: 0 });
+  const storage = { getItem: broken, setItem: broken, removeItem: broken };
+  page.make({ environment: { ...page.options().environment, storage } });
+  page.payments.expect('pi_1');
+  page.payments.resume();
+  page.begin();
+  await page.pass(100);
+  assert.equal(page.state.cleared, true);
+});
+
+test('a page that is left tells what it knows, once', async () => {
+  const page = await ready();
+  page.begin();
+  page.world.paidAt = page.t;
+  await page.pass(5000);
+  page.window.dispatch('pagehide', { persisted: true });
+  page.window.dispatch('pagehide', { persisted: true });
+  await page.pass(60_000);
+  assert.equal(page.reports.length, 1);
+  assert.ok(page.reports[0].watched_ms >= 5000 && page.reports[0].watched_ms < 5100);
+});
+
+test('a report has everything that the sidecar asks for, as whole numbers', async () => {
+  const page = await ready();
+  page.t += 0.4;
+  page.begin();
+  page.world.paidAt = page.t + 500;
+  await page.pass(500.3);
+  page.push();
+  await page.pass(31_000);
+  const { at, url, ...report } = page.reports[0];
+  assert.equal(url, 'https://sidecar.example.test/acks');
+  assert.deepEqual(Object.keys(report).sort(), [
+    'cleared_after_ms', 'cleared_by', 'flow', 'mode', 'payment_intent', 'pushed_after_ms', 'refetches',
+    'stale_refetches', 'subscribed_after_ms', 'subscription', 'token', 'version', 'watched_ms',
+  ]);
+  for (const [name, value] of Object.entries(report)) if (name.endsWith('_ms')) assert.ok(Number.isInteger(value), name);
+});
+
+test('without a token, or with one that fails or hangs, nothing is reported and nothing breaks', async () => {
+  const tokens = [null, undefined, () => null, () => { throw new Error('x'); }, () => new Promise(() => {})];
+  for (const token of tokens) {
+    const page = await ready({ paidAt: 0 }, { options: { token } });
+    page.begin();
+    await page.pass(31_000);
+    assert.equal(page.reports.length, 0);
+    assert.equal(page.state.cleared, true);
+  }
+});
+
+test('where beacons are full it is sent by fetch', async () => {
+  const page = await ready({ isBeaconFull: true, paidAt: 0 });
+  page.begin();
+  await page.pass(31_000);
+  assert.equal(page.reports[0].isFetched, true);
+});
+
+test("an app's own listener is taken in, and refetches nothing twice", async () => {
+  const page = await ready();
+  page.payments.pushed();
+  await page.pass(50);
+  assert.equal(page.refetches.length, 1, 'nothing is pending: it is the news of something else');
+  page.refetches = [];
+  page.begin();
+  page.world.paidAt = page.t + 900;
+  await page.pass(900);
+  page.payments.pushed();
+  await page.pass(100);
+  near(page.refetches, [0, 900]);
+});
+
+test('the push of a payment that the first refetch had found paid costs nothing', async () => {
+  const page = await ready({ paidAt: 0 });
+  page.begin();
+  await page.pass(500);
+  page.payments.pushed();
+  await page.pass(100);
+  near(page.refetches, [0]);
+  page.payments.pushed();
+  await page.pass(100);
+  assert.equal(page.refetches.length, 2, 'the next one is of something else');
+});
+
+test('two payments after one another are two, and the same twice is one', async () => {
+  const page = await ready();
+  page.begin('pi_1');
+  page.begin('pi_1');
+  await page.pass(4000);
+  assert.equal(page.refetches.length, 1);
+  page.begin('pi_2');
+  page.world.paidAt = 0;
+  await page.pass(31_000);
+  assert.deepEqual(page.reports.map((report) => report.payment_intent), ['pi_1', 'pi_2']);
+});
+
+test('stop leaves no timer and no listener, and nothing happens after it', async () => {
+  const page = await ready();
+  page.begin();
+  await page.pass(4000);
+  page.payments.stop();
+  const refetched = page.refetches.length;
+  assert.deepEqual(page.timers.filter((timer) => !timer.isWorld), []);
+  assert.deepEqual([page.window.listeners, page.document.listeners, page.listening], [[], [], []]);
+  page.payments.begin('pi_2');
+  page.payments.prepare();
+  await page.pass(60_000);
+  assert.equal(page.refetches.length, refetched);
+  assert.equal(page.reports.length, 1);
+});
+
+test('mounted twice, as StrictMode does: one payment, one report', async () => {
+  const storage = new Map();
+  const first = new Page({}, storage);
+  first.make().expect('pi_1');
+  first.payments.resume('pi_1');
+  first.payments.stop();
+  const page = new Page({ paidAt: 0 }, storage);
+  page.make();
+  page.began = page.t;
+  page.payments.resume('pi_1');
+  await page.pass(31_000);
+  assert.deepEqual([first.reports.length, page.reports.length], [0, 1]);
+});
+
+test('a booking that takes longer than 30 s is still cleared by the next push', async () => {
+  const page = await ready();
+  page.begin();
+  await page.pass(60_000);
+  page.world.paidAt = page.t;
+  page.push();
+  await page.pass(100);
+  assert.equal(page.state.cleared, true);
+});
+
+test('an hour later nothing is pending any more', async () => {
+  const page = await ready();
+  page.begin();
+  await page.pass(3_600_100);
+  assert.equal(page.state.pending, null);
+  assert.equal(page.storage.size, 0);
+  assert.deepEqual(page.timers.filter((timer) => !timer.isWorld), []);
+});
+
+/** An EventSource that the test speaks through. */
+class Stream {
+  static all = [];
+  constructor(url) {
+    this.url = url;
+    Stream.all.push(this);
+  }
+  say(page, answer, issuedAt = page.t + page.wallAhead) {
+    this.onmessage({ data: JSON.stringify({ ...answer, issued_at: issuedAt }) });
+  }
+  close() {
+    this.isClosed = true;
+  }
+}
+
+test('a stream is opened only on request and while a payment is pending, and its word moves the page at once', async () => {
+  const page = await ready({}, { options: { streamUrl: 'https://sidecar.example.test/flags/payment-refresh/stream' } });
+  page.payments.stop();
+  const streaming = new Page();
+  streaming.EventSource = Stream;
+  streaming.make({ streamUrl: 'https://sidecar.example.test/flags/payment-refresh/stream' });
+  streaming.payments.prepare();
+  streaming.join();
+  await streaming.pass(100);
+  assert.equal(Stream.all.length, 0);
+  streaming.begin();
+  const [stream] = Stream.all;
+  assert.equal(new URL(stream.url).searchParams.get('targeting_key'), '7');
+  await streaming.pass(1000);
+  stream.onmessage({ data: 'garbage' });
+  stream.say(streaming, answerOf('timer_polling', { version: 8 }), 5);
+  assert.equal(streaming.state.isPush, true, 'an old word moves nothing');
+  stream.say(streaming, answerOf('timer_polling', { version: 8 }));
+  await streaming.pass(50);
+  assert.equal(streaming.state.isPush, false);
+  near(streaming.refetches, [0, 1000]);
+  streaming.world.paidAt = 0;
+  await streaming.pass(31_000);
+  assert.equal(stream.isClosed, true);
+});
+
+test('a wall clock that is set back prolongs no lease', async () => {
+  const page = await ready();
+  page.world.answer = null;
+  page.begin();
+  page.world.paidAt = page.t + 1000;
+  page.wallAhead -= 600_000;
+  await page.pass(31_000);
+  near(page.refetches, [0, 14_900]);
+});
+
+test('a page that is loaded anew during the wait takes its payment up again', async () => {
+  const storage = new Map();
+  const before = new Page({}, storage);
+  before.make();
+  before.begin('pi_5');
+  await before.pass(1000);
+  const after = new Page({ paidAt: 0 }, storage);
+  after.make();
+  after.began = after.t;
+  after.payments.resume();
+  await after.pass(31_000);
+  assert.deepEqual([after.reports[0].payment_intent, after.reports[0].flow], ['pi_5', 'in_page']);
+});

@@ -1,0 +1,31 @@
+/** How a typed app uses it: compiled, not run. */
+
+import { createPaymentRefresh, echoSource, type PaymentState, type Source } from '../payment-refresh.js';
+import { modeOf } from '../openfeature.js';
+import { usePaymentRefresh } from '../react.js';
+
+declare const echo: { connector: unknown; private(channel: string): unknown; leaveChannel(channel: string): void };
+
+const source: Source = echoSource(echo, 'live-refresh.7', 'LiveRefreshContextsUpdated', (data) =>
+  data.contexts?.includes('bookings'),
+);
+const payments = createPaymentRefresh({
+  flagUrl: 'https://sidecar.example.test/flags/payment-refresh',
+  source,
+  refetch: async () => true,
+  onChange: (state: PaymentState) => void state.pending,
+});
+payments.begin('pi_1', { flow: 'in_page' });
+payments.resume();
+// @ts-expect-error a flow is one of two
+payments.begin('pi_1', { flow: 'by_mail' });
+// @ts-expect-error without a source nothing is ever heard
+createPaymentRefresh({ flagUrl: 'x', refetch: () => true });
+
+export function useDashboard(): string | null {
+  const { pending, begin } = usePaymentRefresh({ flagUrl: 'x', source, refetch: () => false, returned: null });
+  begin('pi_1');
+  return pending;
+}
+
+export const isPush: boolean = modeOf({ value: {}, reason: 'STATIC' }) === 'push_only';
