@@ -1,0 +1,34 @@
+"""A slow way between the page and the sidecar: an answer waits until it is let through."""
+
+import asyncio
+
+import aiohttp
+from aiohttp import web
+
+
+class HoldingProxy:
+    """Asks the sidecar at once, and answers the page later."""
+
+    def __init__(self, origin: str) -> None:
+        self._origin = origin
+        self.is_open = asyncio.Event()
+        """Set: answers are let through."""
+        self.held = 0
+        """Answers that had to wait."""
+
+    async def get(self, request: web.Request) -> web.Response:
+        """Pass a request on, and its answer when it is let through."""
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"{self._origin}/{request.match_info['path']}", params=request.query) as answer,
+        ):
+            body = await answer.read()
+        names = (
+            "Content-Type",
+            "Cache-Control",
+            "ETag",
+            *(n for n in answer.headers if n.startswith(("Access-", "Reverb-"))),
+        )
+        self.held += not self.is_open.is_set()
+        await self.is_open.wait()
+        return web.Response(status=answer.status, body=body, headers={name: answer.headers[name] for name in names})

@@ -1,0 +1,335 @@
+"""What happens to payers, one row each: what is held, what goes wrong, and what must come of it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from sidecar.core.browsers import ClearedBy, Flow, Subscription
+from sidecar.core.policy import Mode
+from tests.payers.caching_proxy import CachingProxy
+from tests.payers.holding_proxy import HoldingProxy
+from tests.payers.reverb import OTHER
+from tests.payers.stage import Stage
+from tests.payers.tabs import FreezableTab
+
+TIMERS, NET, ONLY = Mode.TIMER_POLLING, Mode.PUSH_WITH_SAFETY_NET, Mode.PUSH_ONLY
+CONFIRMED, REFUSED, SILENT, OFFLINE = Subscription
+PAGE, REDIRECT = Flow
+FIRST, PUSH, SUBSCRIBE, TIMER, SAFETY_NET, RETURN, MOVED, LEASE, LAST = ClearedBy
+
+Play = Callable[[Stage], Awaitable[None]]
+
+
+async def pay(it: Stage) -> None:
+    """Pay, with all well."""
+    await it.open()
+    await it.pay()
+
+
+async def _come_back(it: Stage) -> None:
+    """Pay at Stripe; back, the page finds the booking not paid, and joins the channel; then it is paid."""
+    it.payer.paid_at = asyncio.Event()
+    await it.open()
+    it.payer.refetched.clear()
+    await it.pay()
+    await it.until(lambda: it.tab.evaluate("window.seen?.joined"), "the return page joins the channel")
+    await asyncio.sleep(0.5)
+    it.payer.paid_at.set()
+
+
+async def come_back(it: Stage) -> None:
+    """Come back from Stripe as it redirects, with the payment's name in the URL."""
+    await _come_back(it)
+
+
+async def come_back_nameless(it: Stage) -> None:
+    """Come back to a page whose URL does not name the payment: it must have been remembered."""
+    it.payer.names_payment = False
+    await _come_back(it)
+
+
+async def push_before_flag(it: Stage) -> None:
+    """Come back to a page that is subscribed and pushed to before the flag is answered."""
+    proxy = it.backend.proxies[it.payer.name] = HoldingProxy(it.sidecar.public)
+    proxy.is_open.set()
+    it.payer.flag_url = f"{it.backend.origin}/proxy/{it.payer.name}/flags/payment-refresh"
+    it.payer.paid_at = asyncio.Event()
+    await it.open()
+    proxy.is_open.clear()
+    await it.pay()
+    await it.until(lambda: it.tab.evaluate("window.seen?.joined"), "the return page joins the channel")
+    it.payer.paid_at.set()
+    async with asyncio.timeout(20):
+        await it.payer.broadcast.wait()
+    await asyncio.sleep(0.3)
+    assert proxy.held == 1
+    proxy.is_open.set()
+
+
+async def pay_late(it: Stage) -> None:
+    """Let the webhook take longer than the last timer waits."""
+    it.payer.paid_after_s = 7.0
+    await pay(it)
+
+
+async def pay_at_once(it: Stage) -> None:
+    """Let the webhook be done before the page is told that the payment succeeded."""
+    it.payer.paid_after_s = None
+    it.payer.tells_page_s = 0.3
+    await pay(it)
+
+
+async def lose_late(it: Stage) -> None:
+    """Let the webhook take longer than the last timer waits, and lose the push."""
+    it.payer.paid_after_s = 7.0
+    await lose(it)
+
+
+async def lose(it: Stage) -> None:
+    """Let Reverb's API say 200, and no socket get the broadcast."""
+    it.lose_push()
+    await pay(it)
+
+
+async def broadcast_before(it: Stage) -> None:
+    """Let the return page find it not paid; then it is paid and broadcast, and only then is the channel joined."""
+    it.payer.paid_at = asyncio.Event()
+    await it.open()
+    it.app.faults.is_frozen = True
+    it.payer.refetched.clear()
+    await it.pay()
+    async with asyncio.timeout(20):
+        await it.payer.refetched.wait()
+        it.payer.paid_at.set()
+        await it.payer.broadcast.wait()
+    it.app.faults.is_frozen = False
+
+
+async def reconnect_late(it: Stage) -> None:
+    """Cut the connection after the last timer; the broadcast goes out once the page has noticed, and before it rejoins."""
+    it.payer.paid_at = asyncio.Event()
+    await pay(it)
+    await asyncio.sleep(5.2)
+    it.app.faults.is_frozen = True
+    await it.reverb.cut(it.payer.user_id)
+    await it.until(lambda: it.has_refetched(2), "the page notices that it was cut off")
+    it.payer.paid_at.set()
+    async with asyncio.timeout(20):
+        await it.payer.broadcast.wait()
+    it.app.faults.is_frozen = False
+
+
+async def reconnect(it: Stage) -> None:
+    """Cut the connection while the payment is pending; the broadcast goes out before it is made again."""
+    it.payer.paid_at = asyncio.Event()
+    await pay(it)
+    await it.payer.refetched.wait()
+    await it.reverb.cut(it.payer.user_id)
+    it.payer.paid_at.set()
+
+
+async def refuse(it: Stage) -> None:
+    """Let the auth endpoint answer 403."""
+    it.app.faults.refuses = frozenset({it.payer.user_id})
+    await it.open(joins=False)
+    await it.pay()
+
+
+async def refuse_back(it: Stage) -> None:
+    """Come back from Stripe to a page that hears of its refusal only while the payment is pending."""
+    it.app.faults.refuses = frozenset({it.payer.user_id})
+    it.payer.paid_at = asyncio.Event()
+    await it.open(joins=False)
+    await it.pay()
+    await it.until(lambda: it.has_refetched(2), "the page moves away from push")
+    it.payer.paid_at.set()
+
+
+async def missign(it: Stage) -> None:
+    """Let the auth endpoint sign with another secret: 200, and then nothing."""
+    it.app.faults.signs_as = OTHER
+    await it.open(joins=False)
+    await it.pay()
+
+
+async def forbid(it: Stage) -> None:
+    """Let the auth endpoint answer without the headers that let a page of another origin read it."""
+    it.app.faults.has_cors = False
+    await it.open(joins=False)
+    await it.pay()
+
+
+async def be_offline(it: Stage) -> None:
+    """Let Reverb be out of reach."""
+    it.payer.echo["wsPort"] = 9
+    await it.open(joins=False)
+    await it.pay()
+
+
+async def read_stale(it: Stage) -> None:
+    """Let the push come while the read replica is 600 ms behind."""
+    it.payer.stale_s = 0.6
+    await pay(it)
+
+
+async def read_very_stale(it: Stage) -> None:
+    """Let the push come while the read replica is three seconds behind: more than one retry bridges."""
+    it.payer.stale_s = 3.0
+    await pay(it)
+
+
+async def flip(it: Stage) -> None:
+    """Let a person roll the flag back while the payment is pending, and lose its push."""
+    it.lose_push()
+    await pay(it)
+    await asyncio.sleep(1)
+    await it.roll_back()
+
+
+async def kill(it: Stage) -> None:
+    """Kill the sidecar while the payment is pending, and lose its push."""
+    it.lose_push()
+    await pay(it)
+    await asyncio.sleep(1)
+    it.sidecar.kill()
+
+
+async def kill_alone(it: Stage) -> None:
+    """Kill the sidecar while the payment is pending; push does not need it."""
+    it.payer.paid_after_s = 3.0
+    await pay(it)
+    it.sidecar.kill()
+
+
+async def _through_cache(it: Stage, proxy: CachingProxy) -> None:
+    it.lose_push()
+    it.backend.proxies[it.payer.name] = proxy
+    it.payer.flag_url = f"{it.backend.origin}/proxy/{it.payer.name}/flags/payment-refresh"
+    await pay(it)
+    await it.reported()
+    assert proxy.hits > 0
+
+
+async def cache_an_hour(it: Stage) -> None:
+    """Let a cache answer with what was right almost an hour ago, and lose the push."""
+    proxy = CachingProxy(it.sidecar.public)
+    await proxy.warm(it.session, "/flags/payment-refresh", age_s=3400)
+    await _through_cache(it, proxy)
+
+
+async def cache_from_now_on(it: Stage) -> None:
+    """Let a cache give the page's own first answer again and again, as if it were new, and lose the push."""
+    await _through_cache(it, CachingProxy(it.sidecar.public, tells_age=False))
+
+
+async def _freeze(it: Stage, *, is_asleep: bool) -> None:
+    assert isinstance(it.tab, FreezableTab)
+    await it.tab.leaps(is_asleep=is_asleep)
+    it.payer.paid_at = asyncio.Event()
+    await pay(it)
+    await it.payer.refetched.wait()
+    await it.tab.evaluate("window.leapIn(1000)")
+    await it.tab.freeze()
+    await it.reverb.cut(it.payer.user_id)
+    it.payer.paid_at.set()
+    await it.payer.broadcast.wait()
+    await asyncio.sleep(2)
+    assert len(it.payer.found) == 1, "a frozen page asks for nothing"
+    await it.tab.thaw()
+
+
+async def freeze(it: Stage) -> None:
+    """Hide and freeze the page, so that it misses the push, and show it again ten minutes later."""
+    await _freeze(it, is_asleep=False)
+
+
+async def sleep(it: Stage) -> None:
+    """Do as before, in a machine that sleeps: its monotonic clock stands still meanwhile."""
+    await _freeze(it, is_asleep=True)
+
+
+async def suspend(it: Stage) -> None:
+    """Let the machine sleep for ten minutes with the page in front, so that nothing tells the page; lose the push."""
+    it.lose_push()
+    await it.tab.leaps(is_asleep=True)
+    await pay(it)
+    await it.tab.evaluate("window.leapIn(1000)")
+
+
+async def leave(it: Stage) -> None:
+    """Leave the page a second after the push."""
+    await pay(it)
+    await it.clears()
+    await asyncio.sleep(1)
+    await it.leave()
+
+
+class Scenario(msgspec.Struct, frozen=True):
+    """A row: what is held, how the payer comes, what happens; and what must come of it."""
+
+    key: str
+    what: str
+    held: Mode
+    flow: Flow
+    play: Play
+    follows: Mode
+    """What the page follows when it begins to watch, as it reports."""
+    found: str
+    """What each refetch must find: `-` not paid, `+` paid."""
+    by: frozenset[ClearedBy]
+    cleared_s: tuple[float, float]
+    """"Pay now" goes away from so many seconds after the payment on, and before so many."""
+    subscription: Subscription
+    is_pushed: bool
+    """The page hears of the push."""
+    own_sidecar: bool = False
+    records: bool = False
+    """Reports go to the backend's recorder, because the sidecar is not there any more."""
+    freezes: bool = False
+    """It needs a browser of its own."""
+    is_cut_short: bool = False
+    """The page is left before the 30 s are over."""
+
+
+def by(*causes: ClearedBy) -> frozenset[ClearedBy]:
+    """Return what may have cleared the alert."""
+    return frozenset(causes)
+
+
+# fmt: off
+SCENARIOS = (
+    # key                    what happens                                             held    flow      play                follows  finds   cleared by        within s         subscription  pushed
+    Scenario("timers",       "pay, with timers",                                      TIMERS, PAGE,     pay,                TIMERS,  "-++",  by(TIMER),        (1.9, 4.5),      CONFIRMED,    True),
+    Scenario("timers_late",  "pay, with timers; the webhook takes 7 s",               TIMERS, PAGE,     pay_late,           TIMERS,  "---+", by(PUSH),         (6.9, 9.5),      CONFIRMED,    True),
+    Scenario("timers_lost",  "likewise, and the push is lost",                        TIMERS, PAGE,     lose_late,          TIMERS,  "---+", by(LAST),         (29.9, 35.0),    CONFIRMED,    False),
+    Scenario("net",          "pay → push, with a safety net",                         NET,    PAGE,     pay,                NET,     "-+",   by(PUSH),         (0.4, 4.0),      CONFIRMED,    True),
+    Scenario("push",         "pay → push",                                            ONLY,   PAGE,     pay,                ONLY,    "-+",   by(PUSH),         (0.4, 4.0),      CONFIRMED,    True),
+    Scenario("at_once",      "pay; the booking is paid before the page asks",         ONLY,   PAGE,     pay_at_once,        ONLY,    "+",    by(FIRST),        (0.0, 1.9),      CONFIRMED,    False),
+    Scenario("redirect",     "redirect and back → push",                              ONLY,   REDIRECT, come_back,          ONLY,    "--+",  by(PUSH),         (0.4, 6.0),      CONFIRMED,    True),
+    Scenario("remembered",   "likewise, and the URL does not name the payment",       ONLY,   REDIRECT, come_back_nameless, ONLY,    "--+",  by(PUSH),         (0.4, 6.0),      CONFIRMED,    True),
+    Scenario("before",       "redirect: broadcast before the subscription",           ONLY,   REDIRECT, broadcast_before,   ONLY,    "-+",   by(SUBSCRIBE),    (0.0, 4.0),      CONFIRMED,    False),
+    Scenario("before_flag",  "redirect: push before the flag's answer",               ONLY,   REDIRECT, push_before_flag,   ONLY,    "-+",   by(PUSH),         (0.0, 4.0),      CONFIRMED,    True),
+    Scenario("reconnect",    "reconnect during the wait",                             ONLY,   PAGE,     reconnect,          ONLY,    "-+",   by(MOVED),        (0.9, 5.0),      CONFIRMED,    False),
+    Scenario("rejoin",       "likewise; the push is missed just before it rejoins",   ONLY,   PAGE,     reconnect_late,     ONLY,    "--+",  by(SUBSCRIBE),    (6.0, 12.0),     CONFIRMED,    False),
+    Scenario("lost_net",     "push lost, with a safety net",                          NET,    PAGE,     lose,               NET,     "-+",   by(SAFETY_NET),   (4.9, 8.0),      CONFIRMED,    False),
+    Scenario("lost",         "push lost",                                             ONLY,   PAGE,     lose,               ONLY,    "-+",   by(LAST),         (29.9, 35.0),    CONFIRMED,    False),
+    Scenario("refused",      "auth 403",                                              ONLY,   PAGE,     refuse,             TIMERS,  "-++",  by(TIMER),        (1.9, 4.5),      REFUSED,      False),
+    Scenario("refused_back", "redirect, auth 403",                                    ONLY,   REDIRECT, refuse_back,        ONLY,    "--+",  by(TIMER),        (1.9, 4.5),      REFUSED,      False),
+    Scenario("no_cors",      "auth without CORS",                                     ONLY,   PAGE,     forbid,             TIMERS,  "-++",  by(TIMER),        (1.9, 4.5),      REFUSED,      False),
+    Scenario("silent",       "auth signed with a wrong secret: silence",              ONLY,   PAGE,     missign,            ONLY,    "-+",   by(MOVED),        (2.9, 4.9),      SILENT,       False),
+    Scenario("offline",      "Reverb cannot be reached",                              ONLY,   PAGE,     be_offline,         ONLY,    "-+",   by(MOVED),        (2.9, 4.9),      OFFLINE,      False),
+    Scenario("stale",        "push, but a stale read",                                ONLY,   PAGE,     read_stale,         ONLY,    "--+",  by(PUSH),         (1.4, 4.5),      CONFIRMED,    True),
+    Scenario("very_stale",   "push, but stale reads for 3 s, with a safety net",      NET,    PAGE,     read_very_stale,    NET,     "---+", by(SAFETY_NET),   (4.9, 8.0),      CONFIRMED,    True),
+    Scenario("flip",         "flag flips while pending, push lost",                   ONLY,   PAGE,     flip,               ONLY,    "-+",   by(MOVED),        (1.0, 10.0),     CONFIRMED,    False, own_sidecar=True),
+    Scenario("frozen",       "hidden, frozen for ten minutes, restored; push missed", ONLY,   PAGE,     freeze,             ONLY,    "-+",   by(RETURN),       (600.0, 612.0),  CONFIRMED,    False, freezes=True),
+    Scenario("asleep",       "likewise, in a machine that sleeps",                    ONLY,   PAGE,     sleep,              ONLY,    "-+",   by(RETURN),       (1.9, 12.0),     CONFIRMED,    False, freezes=True),
+    Scenario("suspended",    "likewise, with the page in front; push lost",           ONLY,   PAGE,     suspend,            ONLY,    "-+",   by(LEASE),        (0.9, 10.0),     CONFIRMED,    False),
+    Scenario("killed",       "sidecar killed, push works",                            ONLY,   PAGE,     kill_alone,         ONLY,    "-+",   by(PUSH),         (2.9, 6.0),      CONFIRMED,    True,  own_sidecar=True, records=True),
+    Scenario("killed_lost",  "sidecar killed, push lost",                             ONLY,   PAGE,     kill,               ONLY,    "-+",   by(LEASE),        (8.0, 18.0),     CONFIRMED,    False, own_sidecar=True, records=True),
+    Scenario("cache_hour",   "a cache serves an hour-old flag, push lost",            ONLY,   PAGE,     cache_an_hour,      TIMERS,  "-++",  by(TIMER),        (1.9, 4.5),      CONFIRMED,    False),
+    Scenario("cache_on",     "a cache serves the first flag without Age, push lost",  ONLY,   PAGE,     cache_from_now_on,  ONLY,    "-+",   by(LEASE),        (6.0, 18.0),     CONFIRMED,    False),
+    Scenario("left",         "pay → push, and the page is closed",                    ONLY,   PAGE,     leave,              ONLY,    "-+",   by(PUSH),         (0.4, 4.0),      CONFIRMED,    True,  is_cut_short=True),
+)
+# fmt: on
+"""Every row ends with the booking paid in the page; the times are of the page's own clock."""

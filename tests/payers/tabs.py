@@ -1,0 +1,179 @@
+"""Tabs of headless Chromium: many at once by Playwright, and one that is hidden and frozen as Chromium does it itself.
+
+Playwright tells every page that it has the focus, so that none is ever hidden. The tab that freezes is therefore driven
+by Chromium's own protocol (CDP): a second tab comes to the front, the first is hidden and frozen
+(`Page.setWebLifecycleState`) and its timers stop, and later it is resumed and shown.
+"""
+
+import asyncio
+import itertools
+import json
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import aiohttp
+from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Error as PlaywrightError
+
+CHROMIUM = Path(__file__).parents[2] / ".tools" / "chromium"
+"""Debian's; `make .tools/chromium` puts it there."""
+_ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+)
+
+
+class Tab(Protocol):
+    """A page in a browser."""
+
+    async def open(self, url: str) -> None:
+        """Go there."""
+
+    async def evaluate(self, expression: str) -> Any:
+        """Return the value of a JavaScript expression in the page."""
+
+    async def leaps(self, *, is_asleep: bool) -> None:
+        """Let ten minutes pass on the clocks of every page that is opened from now on, when it says `leapIn`."""
+
+
+LEAP = """
+(() => {
+  const wall = Date.now, monotonic = performance.now.bind(performance);
+  let from = Infinity;
+  window.leapIn = (ms) => { from = monotonic() + ms; };
+  const leapt = (stands) => (monotonic() >= from && !stands ? 600000 : 0);
+  Date.now = () => wall() + leapt(false);
+  performance.now = () => monotonic() + leapt(%s);
+})();
+"""
+"""Ten minutes pass at the moment that `leapIn` says. In a machine that sleeps the monotonic clock stands still."""
+
+
+class PlaywrightTab:
+    """A page in a context of its own."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+
+    async def open(self, url: str) -> None:
+        """Go there."""
+        await self.page.goto(url)
+
+    async def evaluate(self, expression: str) -> Any:
+        """Return the value of a JavaScript expression in the page; None: it was just going somewhere else."""
+        try:
+            return await self.page.evaluate(expression)
+        except PlaywrightError as error:
+            if "Execution context was destroyed" not in error.message:
+                raise
+            return None
+
+    async def leaps(self, *, is_asleep: bool) -> None:
+        """Let ten minutes pass on the clocks of every page that is opened from now on, when it says `leapIn`."""
+        await self.page.add_init_script(LEAP % json.dumps(is_asleep))
+
+
+@asynccontextmanager
+async def chromium() -> AsyncIterator[Browser]:
+    """Run one headless Chromium for many contexts."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=list(_ARGUMENTS))
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
+class FreezableTab:
+    """The only page of a Chromium of its own, driven by CDP."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self._socket = socket
+        self._numbers = itertools.count(1)
+        self._lock = asyncio.Lock()
+
+    async def send(self, method: str, **params: Any) -> dict[str, Any]:
+        """Call a method of the protocol and return its result."""
+        async with self._lock:
+            number = next(self._numbers)
+            await self._socket.send_str(json.dumps({"id": number, "method": method, "params": params}))
+            async with asyncio.timeout(10):
+                while True:
+                    said = json.loads(await self._socket.receive_str())
+                    if said.get("id") == number:
+                        assert "error" not in said, said
+                        result: dict[str, Any] = said["result"]
+                        return result
+
+    async def open(self, url: str) -> None:
+        """Go there."""
+        await self.send("Page.navigate", url=url)
+
+    async def evaluate(self, expression: str) -> Any:
+        """Return the value of a JavaScript expression in the page."""
+        said = await self.send("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        assert "exceptionDetails" not in said, said
+        return said["result"].get("value")
+
+    async def leaps(self, *, is_asleep: bool) -> None:
+        """Let ten minutes pass on the clocks of every page that is opened from now on, when it says `leapIn`."""
+        await self.send("Page.addScriptToEvaluateOnNewDocument", source=LEAP % json.dumps(is_asleep))
+
+    async def freeze(self) -> None:
+        """Put another tab in front, and freeze this one: it runs nothing more."""
+        await self.send("Target.createTarget", url="about:blank")
+        await self.send("Page.setWebLifecycleState", state="frozen")
+
+    async def thaw(self) -> None:
+        """Let it run again, and put it in front."""
+        await self.send("Page.setWebLifecycleState", state="active")
+        await self.send("Page.bringToFront")
+
+
+@asynccontextmanager
+async def freezable_tab() -> AsyncIterator[FreezableTab]:
+    """Run a headless Chromium with one page."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        child = await asyncio.create_subprocess_exec(
+            CHROMIUM,
+            "--headless=new",
+            *_ARGUMENTS,
+            f"--user-data-dir={profile}",
+            "--remote-debugging-port=0",
+            "about:blank",
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        try:
+            async with aiohttp.ClientSession() as session, asyncio.timeout(60):
+                url = await _page_of(session, Path(profile) / "DevToolsActivePort")
+                async with session.ws_connect(url, max_msg_size=0) as socket:
+                    tab = FreezableTab(socket)
+                    await tab.send("Page.enable")
+                    yield tab
+        finally:
+            child.terminate()
+            await child.wait()
+
+
+async def _page_of(session: aiohttp.ClientSession, told: Path) -> str:
+    """Return where the page's protocol is, once Chromium has told its port."""
+    while not told.exists() or not told.read_text():  # noqa: ASYNC110, ASYNC240 - a file of another process
+        await asyncio.sleep(0.05)
+    port = told.read_text().splitlines()[0]  # noqa: ASYNC240
+    while True:
+        async with session.get(f"http://127.0.0.1:{port}/json") as response:
+            targets = await response.json(content_type=None)
+        pages = [each["webSocketDebuggerUrl"] for each in targets if each["type"] == "page"]
+        if pages:
+            return str(pages[0])
+        await asyncio.sleep(0.05)

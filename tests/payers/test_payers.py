@@ -1,0 +1,94 @@
+"""Nobody is left with "Pay now": what each trouble costs a payer, in real browsers, and what their browsers tell of it."""
+
+import pytest
+
+from sidecar.core.browsers import WATCHED_MS, Reading
+from sidecar.core.policy import SCHEDULES, Mode
+from tests.payers.scenarios import SCENARIOS, Scenario
+from tests.payers.stage import Result
+
+_NEAR_MS = 400
+"""So far two looks at the page's clock may lie apart on a busy machine, """
+_APART_MS = 1500
+"""and the page's clock and the backend's."""
+
+every_scenario = pytest.mark.parametrize("scenario", SCENARIOS, ids=[scenario.key for scenario in SCENARIOS])
+
+
+def result_of(scenario: Scenario, results: dict[str, Result]) -> Result:
+    """Return what came of a scenario, which must have been played to its end."""
+    result = results[scenario.key]
+    assert not result.failure, result.failure
+    return result
+
+
+def told(scenario: Scenario, results: dict[str, Result]) -> Reading:
+    """Return what the page reported."""
+    result = result_of(scenario, results)
+    reading = result.sent or result.taken
+    assert reading is not None, "nothing was reported"
+    return reading
+
+
+@every_scenario
+def test_pay_now_goes_away(scenario: Scenario, results: dict[str, Result]) -> None:
+    """In every scenario, and when the table says: neither later nor, which would prove nothing, sooner."""
+    cleared_ms = result_of(scenario, results).cleared_ms
+    assert cleared_ms is not None
+    earliest_s, before_s = scenario.cleared_s
+    assert earliest_s <= cleared_ms / 1000 < before_s
+
+
+@every_scenario
+def test_a_payment_costs_so_many_requests(scenario: Scenario, results: dict[str, Result]) -> None:
+    """As the backend counted them, and what each found."""
+    found = "".join("+" if is_paid else "-" for is_paid in result_of(scenario, results).found)
+    assert found == scenario.found
+
+
+@every_scenario
+def test_the_report_says_what_happened(scenario: Scenario, results: dict[str, Result]) -> None:
+    """What cleared it and when, how many refetches, the subscription and the push: as backend and page saw it."""
+    result, reading = result_of(scenario, results), told(scenario, results)
+    assert reading.cleared_by in scenario.by
+    assert (reading.flow, reading.mode, reading.subscription) == (
+        scenario.flow,
+        scenario.follows,
+        scenario.subscription,
+    )
+    assert reading.refetches == len(result.found)
+    assert (reading.subscribed_ms is not None) == (scenario.subscription == "confirmed")
+    assert reading.cleared_ms is not None
+    assert result.cleared_ms is not None
+    assert abs(reading.cleared_ms - result.cleared_ms) < _NEAR_MS
+    assert (reading.pushed_ms is not None) == scenario.is_pushed
+    if reading.pushed_ms is not None:
+        assert result.broadcast_ms is not None
+        assert abs(reading.pushed_ms - result.broadcast_ms) < _APART_MS
+
+
+@every_scenario
+def test_a_payment_is_reported_once_and_after_thirty_seconds(scenario: Scenario, results: dict[str, Result]) -> None:
+    """Or when the page is left, if that is earlier; by a clock that stands still while a machine sleeps."""
+    result, reading = result_of(scenario, results), told(scenario, results)
+    assert result.reports <= 1
+    assert (reading.watched_ms >= WATCHED_MS) != scenario.is_cut_short
+
+
+@every_scenario
+def test_the_sidecar_keeps_what_was_sent(scenario: Scenario, results: dict[str, Result]) -> None:
+    """The token is good, the beacon crosses origins, and the journal holds the same reading; where there is a sidecar."""
+    result = result_of(scenario, results)
+    if scenario.records:
+        assert result.taken is None
+    else:
+        assert result.taken is not None
+        assert result.sent in {None, result.taken}
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_requests_per_payment_are_those_of_the_schedule(mode: Mode, results: dict[str, Result]) -> None:
+    """Where all is well: 3 with timers; with push 2, or 1 where the first already found it paid."""
+    key = {Mode.TIMER_POLLING: "timers", Mode.PUSH_WITH_SAFETY_NET: "net", Mode.PUSH_ONLY: "push"}[mode]
+    assert len(results[key].found) == SCHEDULES[mode].requests_per_payment
+    assert len(results["at_once"].found) == 1
