@@ -140,9 +140,12 @@ export function createPaymentRefresh(options) {
     stream = attempt(() => new env.EventSource(url.href));
     if (!stream) return;
     stream.onmessage = ({ data }) => {
-      const sent = { now: env.now(), wall: env.wallNow() };
       const told = attempt(() => JSON.parse(data));
-      if (told && take(told, told.issued_at, sent, 0)) tick();
+      // It may have waited long to be read, in a page that was frozen: it was issued so long after the last answer.
+      const later = told?.issued_at - issuedAt;
+      if (!sentAt || !(later > 0)) return;
+      const sent = { now: Math.min(env.now(), sentAt.now + later), wall: Math.min(env.wallNow(), sentAt.wall + later) };
+      if (take(told, told.issued_at, sent, sentAt.ageMs)) tick();
     };
   };
 

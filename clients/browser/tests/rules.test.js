@@ -523,3 +523,25 @@ test('a page that is loaded anew during the wait takes its payment up again', as
   await after.pass(31_000);
   assert.deepEqual([after.reports[0].payment_intent, after.reports[0].flow], ['pi_5', 'in_page']);
 });
+
+test('an event of the stream that waited to be read is as old as it is', async () => {
+  Stream.all = [];
+  const page = new Page();
+  page.EventSource = Stream;
+  page.make({ streamUrl: 'https://sidecar.example.test/flags/payment-refresh/stream' });
+  page.payments.prepare();
+  page.join();
+  await page.pass(100);
+  page.world.answer = null;
+  page.begin();
+  await page.pass(5000);
+  const [stream] = Stream.all;
+  stream.say(page, answerOf('push_only', { version: 8 }));
+  await page.pass(12_000);
+  assert.equal(page.state.isPush, true, 'renewed at 5 s for 15 s');
+  const then = page.t + page.wallAhead;
+  await page.pass(14_000);
+  stream.say(page, answerOf('push_only', { version: 9 }), then);
+  await page.pass(2000);
+  assert.equal(page.state.isPush, false, 'said 14 s before it was read: one second was left');
+});
