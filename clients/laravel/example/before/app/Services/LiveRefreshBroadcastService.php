@@ -1,0 +1,13 @@
+<?php
+
+namespace App\Services;
+
+use App\Events\LiveRefreshContextsUpdated;
+
+class LiveRefreshBroadcastService
+{
+    public static function notify(array $contexts, array $userIds = [], bool $notifyAdmins = false): void
+    {
+        LiveRefreshContextsUpdated::dispatch($contexts, $userIds, $notifyAdmins);
+    }
+}

@@ -1,0 +1,69 @@
+<?php
+
+declare(strict_types=1);
+
+namespace ReverbSidecar\Laravel;
+
+use InvalidArgumentException;
+use SensitiveParameter;
+
+/**
+ * By which a payer's browser shows the sidecar whose it is: a JWT (RFC 7519), HS256, of at most an hour.
+ */
+final class BrowserToken
+{
+    public const AUDIENCE = 'reverb-sidecar';
+    public const LASTS_MAX_S = 3600;
+    public const SECRET_BYTES_MIN = 32;
+
+    private readonly string $secret;
+
+    /**
+     * @param string $secrets SIDECAR_BROWSER_SECRET; of several, separated by commas, the first signs
+     * @throws InvalidArgumentException if the secret is too short, or the token would be good for too long
+     */
+    public function __construct(#[SensitiveParameter] string $secrets, private readonly int $lastsS = 900)
+    {
+        $this->secret = trim(explode(',', $secrets)[0]);
+        if (strlen($this->secret) < self::SECRET_BYTES_MIN) {
+            throw new InvalidArgumentException(
+                'SIDECAR_BROWSER_SECRET must have at least ' . self::SECRET_BYTES_MIN . ' bytes: openssl rand -hex 32'
+            );
+        }
+        if ($lastsS < 1 || $lastsS > self::LASTS_MAX_S) {
+            throw new InvalidArgumentException('a browser token is good for 1 to ' . self::LASTS_MAX_S . ' seconds');
+        }
+    }
+
+    /**
+     * Return the token of a user.
+     *
+     * @param int|null $nowS Unix seconds; null: now
+     * @throws InvalidArgumentException if the sidecar would not take the id
+     */
+    public function of(int|string $userId, ?int $nowS = null): string
+    {
+        if (preg_match('/\A[A-Za-z0-9_-]{1,64}\z/', (string) $userId) !== 1) {
+            throw new InvalidArgumentException('a user id for the sidecar is 1 to 64 of A-Z a-z 0-9 _ -');
+        }
+        $nowS ??= time();
+        $header = ['alg' => 'HS256', 'kid' => substr(hash('sha256', $this->secret), 0, 8), 'typ' => 'JWT'];
+        $claims = ['aud' => self::AUDIENCE, 'sub' => (string) $userId, 'iat' => $nowS, 'exp' => $nowS + $this->lastsS];
+        $signed = self::part($header) . '.' . self::part($claims);
+
+        return $signed . '.' . self::base64url(hash_hmac('sha256', $signed, $this->secret, true));
+    }
+
+    /**
+     * @param array<string, int|string> $content
+     */
+    private static function part(array $content): string
+    {
+        return self::base64url(json_encode($content, JSON_THROW_ON_ERROR));
+    }
+
+    private static function base64url(string $bytes): string
+    {
+        return rtrim(strtr(base64_encode($bytes), '+/', '-_'), '=');
+    }
+}

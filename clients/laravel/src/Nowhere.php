@@ -1,0 +1,15 @@
+<?php
+
+declare(strict_types=1);
+
+namespace ReverbSidecar\Laravel;
+
+/**
+ * Sends nothing, where no sidecar is configured: in development, and in the app's own tests.
+ */
+final class Nowhere implements Transport
+{
+    public function send(array $fields, int $withinMs): void
+    {
+    }
+}

@@ -1,0 +1,20 @@
+<?php
+
+declare(strict_types=1);
+
+namespace ReverbSidecar\Laravel;
+
+/**
+ * Why nothing was broadcast.
+ */
+enum SkipReason: string
+{
+    /** The booking was paid before: somebody else has told, or will. */
+    case AlreadyPaid = 'already_paid';
+
+    /** The payment belongs to no booking. */
+    case NoBooking = 'no_booking';
+
+    /** Confirming or broadcasting failed. The sidecar counts it as a miss. */
+    case Failed = 'failed';
+}

@@ -1,0 +1,144 @@
+<?php
+
+declare(strict_types=1);
+
+namespace ReverbSidecar\Laravel\Tests\Framework;
+
+use Illuminate\Container\Container;
+use Illuminate\Http\Request;
+use InvalidArgumentException;
+use PHPUnit\Framework\TestCase;
+use ReverbSidecar\Laravel\Framework\BrowserTokenController;
+use ReverbSidecar\Laravel\Framework\TokenTag;
+use ReverbSidecar\Laravel\Nowhere;
+use ReverbSidecar\Laravel\PaymentNews;
+use ReverbSidecar\Laravel\Tests\PaymentBroadcast;
+use ReverbSidecar\Laravel\Tests\User;
+use ReverbSidecar\Laravel\Tests\World;
+use ReverbSidecar\Laravel\Transport;
+
+/**
+ * What the package puts into an application; against stand-ins of the framework.
+ */
+final class ProviderTest extends TestCase
+{
+    private const SECRET = 'browser-secret-for-the-vectors-0123456789abcdef';
+
+    /**
+     * The wrapped connection is bounded before it is made, and its other options stay.
+     */
+    public function testTheWrappedConnectionIsBounded(): void
+    {
+        $world = new World();
+
+        self::assertSame(
+            ['verify' => false, 'connect_timeout' => 1.0, 'timeout' => 3.0],
+            $world->config->get('broadcasting.connections.reverb.client_options'),
+        );
+        self::assertNull($world->config->get('broadcasting.connections.quiet.client_options'));
+    }
+
+    /**
+     * A connection that would wrap itself is refused in words instead of calling itself for ever.
+     */
+    public function testAConnectionCannotWrapItself(): void
+    {
+        $world = new World();
+        $world->config->set('broadcasting.connections.reverb-sidecar.wraps', 'reverb-sidecar');
+        $this->expectException(InvalidArgumentException::class);
+        $this->expectExceptionMessage('wraps a connection of its own driver');
+
+        $world->broadcasting->connection();
+    }
+
+    /**
+     * Without configuration the app is as it was: it broadcasts, and tells nobody.
+     */
+    public function testAnAppWithoutASidecarIsAsItWas(): void
+    {
+        $world = new World(isConsole: true, isRecorded: false);
+        PaymentBroadcast::dispatch(7, 'pi_1');
+
+        self::assertInstanceOf(Nowhere::class, $world->app()->make(Transport::class));
+        self::assertCount(1, $world->reverb);
+        self::assertSame([], $world->logged);
+    }
+
+    /**
+     * A wrong configuration is written to the log, without secrets, and costs neither the payment nor the broadcast.
+     *
+     * @dataProvider wrong
+     * @param array<string, mixed> $config
+     */
+    public function testAWrongConfigurationCostsNoPayment(array $config, string $says): void
+    {
+        $world = new World($config, isConsole: true, isRecorded: false);
+        $news = $world->app()->make(PaymentNews::class);
+        $news->paid('pi_1', 7, static fn () => PaymentBroadcast::dispatch(7, 'pi_1'));
+
+        self::assertCount(1, $world->reverb);
+        self::assertStringContainsString($says, $world->logged[0][1]['why']);
+        self::assertStringNotContainsString('hush', json_encode($world->logged, JSON_THROW_ON_ERROR));
+    }
+
+    /**
+     * @return iterable<string, array{array<string, mixed>, string}>
+     */
+    public static function wrong(): iterable
+    {
+        yield 'a transport' => [['transport' => 'pigeon'], 'SIDECAR_TRANSPORT is http, redis or none'];
+        yield 'an address' => [
+            ['transport' => 'redis', 'redis' => ['url' => 'rediss://:hush@redis']],
+            'SIDECAR_REDIS_URL is not of the form',
+        ];
+        yield 'a moment' => [['when' => 'later'], 'SIDECAR_WHEN is after_response or at_once'];
+        yield 'nobody there' => [['url' => 'http://127.0.0.1:9', 'token' => 'hush'], 'POST /acks: '];
+    }
+
+    /**
+     * The configuration file can be published, and the Blade directive is there.
+     */
+    public function testTheFileAndTheDirectiveAreOffered(): void
+    {
+        $world = new World();
+        $file = dirname(__DIR__, 2) . '/config/reverb-sidecar.php';
+
+        self::assertSame(['/app/config/reverb-sidecar.php'], array_values($world->provider->published));
+        self::assertSame($file, realpath(array_keys($world->provider->published)[0]));
+        self::assertSame(['sidecarToken: <?php echo \\' . TokenTag::class . '::html(); ?>'], $world->directives);
+    }
+
+    /**
+     * The tag holds a token of the user; guests get none, and where there can be none the page is still shown.
+     */
+    public function testThePageGetsATokenOfItsUser(): void
+    {
+        $world = new World(['browser_secret' => self::SECRET]);
+        self::assertSame('', TokenTag::html());
+        $world->userId = 7;
+        self::assertMatchesRegularExpression(
+            '~\A<meta name="sidecar-token" content="[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+">\z~',
+            TokenTag::html(),
+        );
+
+        $without = new World();
+        $without->userId = 7;
+        self::assertSame('', TokenTag::html());
+        self::assertStringContainsString('SIDECAR_BROWSER_SECRET', $without->reported[0]);
+    }
+
+    /**
+     * The route gives the token of whoever asks, for the configured time, and never from a cache; guests get 401.
+     */
+    public function testTheRouteGivesATokenOfWhoeverAsks(): void
+    {
+        new World(['browser_secret' => self::SECRET, 'token_lasts_s' => 60]);
+        $controller = Container::getInstance()->make(BrowserTokenController::class);
+        $answer = $controller(new Request(users: ['web' => new User(7)]));
+        $claims = json_decode((string) base64_decode(explode('.', $answer->data['token'])[1]), true);
+
+        self::assertSame([200, 'no-store, private'], [$answer->status, $answer->headers['Cache-Control']]);
+        self::assertSame(['7', 60], [$claims['sub'], $claims['exp'] - $claims['iat']]);
+        self::assertSame(401, $controller(new Request())->status);
+    }
+}

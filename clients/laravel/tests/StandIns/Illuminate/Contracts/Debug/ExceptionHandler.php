@@ -1,0 +1,18 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Illuminate\Contracts\Debug;
+
+use Throwable;
+
+/**
+ * Stand-in: the one method of the contract that we call.
+ */
+interface ExceptionHandler
+{
+    /**
+     * @return void
+     */
+    public function report(Throwable $e);
+}

@@ -1,0 +1,18 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Illuminate\Contracts\Routing;
+
+/**
+ * Stand-in: a model that a name stands for.
+ */
+interface UrlRoutable
+{
+    /**
+     * @param mixed $value
+     * @param string|null $field
+     * @return mixed
+     */
+    public function resolveRouteBinding($value, $field = null);
+}

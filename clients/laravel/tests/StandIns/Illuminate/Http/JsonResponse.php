@@ -1,0 +1,21 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Illuminate\Http;
+
+/**
+ * Stand-in: what was answered.
+ */
+class JsonResponse
+{
+    /**
+     * @param array<string, string> $headers
+     */
+    public function __construct(
+        public readonly mixed $data = null,
+        public readonly int $status = 200,
+        public readonly array $headers = [],
+    ) {
+    }
+}

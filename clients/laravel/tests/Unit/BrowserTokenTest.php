@@ -1,0 +1,107 @@
+<?php
+
+declare(strict_types=1);
+
+namespace ReverbSidecar\Laravel\Tests\Unit;
+
+use InvalidArgumentException;
+use PHPUnit\Framework\TestCase;
+use ReverbSidecar\Laravel\BrowserToken;
+
+/**
+ * By which a browser shows whose it is.
+ */
+final class BrowserTokenTest extends TestCase
+{
+    private const SECRET = 'browser-secret-for-the-vectors-0123456789abcdef';
+
+    /**
+     * The tokens are, byte for byte, those that PyJWT 2.15.1 makes of the same claims, secret and time.
+     *
+     * @dataProvider vectors
+     */
+    public function testATokenIsTheOneThatPyJwtMakes(int|string $userId, int $nowS, string $expected): void
+    {
+        self::assertSame($expected, (new BrowserToken(self::SECRET))->of($userId, $nowS));
+    }
+
+    /**
+     * @return iterable<array{int|string, int, string}>
+     */
+    public static function vectors(): iterable
+    {
+        $header = 'eyJhbGciOiJIUzI1NiIsImtpZCI6ImY5OTNmZTFkIiwidHlwIjoiSldUIn0';
+        yield [7, 1_760_000_000, "$header.eyJhdWQiOiJyZXZlcmItc2lkZWNhciIsInN1YiI6IjciLCJpYXQiOjE3NjAwMDAwMDAsImV4cCI6"
+            . 'MTc2MDAwMDkwMH0.JfjqfTHlx2dcKf9SOBe3nwMHfgotllvdeAy4C2IhcMs'];
+        yield ['user_A-9', 1_893_456_000, "$header.eyJhdWQiOiJyZXZlcmItc2lkZWNhciIsInN1YiI6InVzZXJfQS05IiwiaWF0IjoxODkz"
+            . 'NDU2MDAwLCJleHAiOjE4OTM0NTY5MDB9.tfTUlDAZS2INBz5PMFGcFPVg3LfbhBzCAxq61mrLRLo'];
+    }
+
+    /**
+     * While a secret is rolled, the first of several signs, and `kid` says which it was.
+     */
+    public function testTheFirstOfSeveralSecretsSigns(): void
+    {
+        $rolled = new BrowserToken(' ' . self::SECRET . ' , another-secret-0123456789-0123456789-012');
+
+        self::assertSame((new BrowserToken(self::SECRET))->of(7, 1_760_000_000), $rolled->of(7, 1_760_000_000));
+    }
+
+    /**
+     * An id that the sidecar would not take gets no token.
+     *
+     * @dataProvider strangeIds
+     */
+    public function testAnIdThatTheSidecarWouldRefuseGetsNoToken(string $userId): void
+    {
+        $this->expectException(InvalidArgumentException::class);
+
+        (new BrowserToken(self::SECRET))->of($userId);
+    }
+
+    /**
+     * @return iterable<array{string}>
+     */
+    public static function strangeIds(): iterable
+    {
+        yield 'empty' => [''];
+        yield 'too long' => [str_repeat('7', 65)];
+        yield 'an address' => ['parent@example.test'];
+        yield 'with a line break at the end' => ["7\n"];
+    }
+
+    /**
+     * What the sidecar could not accept is refused when it is configured, and the secret is not repeated.
+     *
+     * @dataProvider wrong
+     */
+    public function testAWrongConfigurationIsRefusedInWords(string $secret, int $lastsS, string $says): void
+    {
+        $this->expectException(InvalidArgumentException::class);
+        $this->expectExceptionMessage($says);
+
+        new BrowserToken($secret, $lastsS);
+    }
+
+    /**
+     * @return iterable<string, array{string, int, string}>
+     */
+    public static function wrong(): iterable
+    {
+        yield 'no secret' => ['', 900, 'SIDECAR_BROWSER_SECRET must have at least 32 bytes'];
+        yield 'a byte short' => [str_repeat('s', 31), 900, 'SIDECAR_BROWSER_SECRET must have at least 32 bytes'];
+        yield 'a second too long' => [self::SECRET, 3601, 'good for 1 to 3600 seconds'];
+        yield 'no time' => [self::SECRET, 0, 'good for 1 to 3600 seconds'];
+    }
+
+    /**
+     * A token of an hour, with a secret of 32 bytes, is the most that is allowed.
+     */
+    public function testTheLimitsThemselvesAreAllowed(): void
+    {
+        $token = (new BrowserToken(str_repeat('s', 32), 3600))->of(str_repeat('7', 64), 1_760_000_000);
+        $claims = json_decode(base64_decode(explode('.', $token)[1]), true);
+
+        self::assertSame(1_760_003_600, $claims['exp']);
+    }
+}

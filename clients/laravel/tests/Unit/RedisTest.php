@@ -1,0 +1,197 @@
+<?php
+
+declare(strict_types=1);
+
+namespace ReverbSidecar\Laravel\Tests\Unit;
+
+use PHPUnit\Framework\TestCase;
+use ReverbSidecar\Laravel\Monotonic;
+use ReverbSidecar\Laravel\RedisCommands;
+use ReverbSidecar\Laravel\RedisConnection;
+use ReverbSidecar\Laravel\RedisStream;
+use ReverbSidecar\Laravel\Refused;
+use ReverbSidecar\Laravel\Tests\Peer;
+use ReverbSidecar\Laravel\Unreachable;
+
+/**
+ * Facts into a Redis stream, and the connection that keeps to its time.
+ */
+final class RedisTest extends TestCase
+{
+    private static function connection(Peer $peer, string $before = '', string $after = ''): RedisConnection
+    {
+        return RedisConnection::to("redis://{$before}127.0.0.1:$peer->port$after");
+    }
+
+    /**
+     * An entry has the fields as the sidecar reads them, lists as JSON, and trims the stream by an age of four days.
+     */
+    public function testAnEntryIsWhatTheSidecarReads(): void
+    {
+        $redis = new class implements RedisCommands {
+            /** @var list<string> */
+            public array $words = [];
+
+            public function command(array $words, int $withinMs): string|int|null
+            {
+                $this->words = [...$words, "within $withinMs"];
+
+                return '1-0';
+            }
+        };
+        $stream = new RedisStream($redis, 'acks-of-tests', static fn (): int => 1_760_000_000_000);
+        $stream->send(['stage' => 'dispatched', 'payment_intent' => 'pi_1', 'contexts' => ['bookings', 'a,b/c']], 42);
+
+        self::assertSame([
+            'XADD', 'acks-of-tests', 'MINID', '~', '1759654400000', '*',
+            'stage', 'dispatched', 'payment_intent', 'pi_1', 'contexts', '["bookings","a,b/c"]', 'within 42',
+        ], $redis->words);
+    }
+
+    /**
+     * Commands are arrays of counted strings, so that nothing in a value can be taken for a command.
+     */
+    public function testACommandIsCountedStrings(): void
+    {
+        $peer = new Peer(["\$3\r\n1-0\r\n"]);
+
+        self::assertSame('1-0', self::connection($peer)->command(['XADD', "a\r\nFLUSHALL", 'é'], 900));
+        self::assertSame("*3\r\n\$4\r\nXADD\r\n\$11\r\na\r\nFLUSHALL\r\n\$2\r\né\r\n", $peer->heard());
+    }
+
+    /**
+     * Every kind of answer that a command can have is understood, in however many pieces it comes.
+     *
+     * @dataProvider answers
+     * @param list<string> $parts
+     */
+    public function testAnswersAreUnderstoodInPieces(array $parts, string|int|null $expected): void
+    {
+        $peer = new Peer($parts);
+
+        self::assertSame($expected, self::connection($peer)->command(['PING'], 900));
+    }
+
+    /**
+     * @return iterable<string, array{list<string>, string|int|null}>
+     */
+    public static function answers(): iterable
+    {
+        yield 'simple' => [["+PONG\r\n"], 'PONG'];
+        yield 'number' => [[":42\r\n"], 42];
+        yield 'bulk' => [["\$5\r\na\r\nb \r\n"], "a\r\nb "];
+        yield 'empty bulk' => [["\$0\r\n\r\n"], ''];
+        yield 'null' => [["\$-1\r\n"], null];
+        yield 'in pieces' => [['$', "5\r", "\n1-", '00', "0\r", "\n"], '1-000'];
+    }
+
+    /**
+     * An error of Redis is a refusal, with its words.
+     */
+    public function testAnErrorIsARefusal(): void
+    {
+        $peer = new Peer(["-OOM command not allowed\r\n"]);
+        $this->expectException(Refused::class);
+        $this->expectExceptionMessage('Redis: OOM command not allowed');
+
+        self::connection($peer)->command(['XADD'], 900);
+    }
+
+    /**
+     * User, password and database of the address are said first, and a password of its own goes before that in it.
+     */
+    public function testItLogsInAndChoosesTheDatabase(): void
+    {
+        $ok = "+OK\r\n";
+        $peer = new Peer([$ok, 'again', $ok, 'again', "+PONG\r\n"], [$ok, 'again', "+PONG\r\n"]);
+        self::assertSame('PONG', self::connection($peer, 'app:p%40ss@', '/3')->command(['PING'], 900));
+        self::assertSame("*3\r\n\$4\r\nAUTH\r\n\$3\r\napp\r\n\$4\r\np@ss\r\n", $peer->heard());
+        self::assertSame("*2\r\n\$6\r\nSELECT\r\n\$1\r\n3\r\n", $peer->heard());
+        $peer->heard();
+
+        $own = RedisConnection::to("redis://:other@127.0.0.1:$peer->port/0", 'own');
+        self::assertSame('PONG', $own->command(['PING'], 900));
+        self::assertSame("*2\r\n\$4\r\nAUTH\r\n\$3\r\nown\r\n", $peer->heard());
+    }
+
+    /**
+     * A wrong password is a refusal, and the next command logs in anew instead of going on without.
+     */
+    public function testAWrongPasswordIsRefusedEveryTime(): void
+    {
+        $no = "-WRONGPASS invalid username-password pair\r\n";
+        $peer = new Peer([$no], [$no]);
+        $connection = self::connection($peer, ':hush@');
+        foreach ([1, 2] as $ignored) {
+            try {
+                $connection->command(['XADD'], 900);
+                self::fail('it was taken');
+            } catch (Refused $error) {
+                self::assertStringContainsString('WRONGPASS', $error->getMessage());
+                self::assertStringNotContainsString('hush', $error->getMessage());
+            }
+        }
+    }
+
+    /**
+     * A kept connection that has died is dialled anew, once, for the same command.
+     */
+    public function testADeadConnectionIsDialledAnew(): void
+    {
+        $peer = new Peer(["+ONE\r\n"], ["+TWO\r\n"]);
+        $connection = self::connection($peer);
+        self::assertSame('ONE', $connection->command(['PING'], 900));
+        usleep(100_000);
+
+        self::assertSame('TWO', $connection->command(['PING'], 900));
+    }
+
+    /**
+     * Whatever does not answer, or not sensibly, costs the budget and no more.
+     *
+     * @dataProvider mutes
+     * @param list<string> $says
+     */
+    public function testSilenceCostsTheBudgetAndNoMore(array $says): void
+    {
+        $peer = new Peer($says);
+        $connection = self::connection($peer);
+        $since = Monotonic::nowMs();
+        try {
+            $connection->command(['PING'], 200);
+            self::fail('it was taken');
+        } catch (Unreachable $error) {
+            self::assertLessThan(600, Monotonic::nowMs() - $since);
+            self::assertStringStartsWith('Redis ', $error->getMessage());
+            self::assertStringNotContainsString('refused', $error->getMessage());
+        }
+    }
+
+    /**
+     * @return iterable<string, array{list<string>}>
+     */
+    public static function mutes(): iterable
+    {
+        yield 'nothing' => [['silence']];
+        yield 'half a line' => [['+PO', 'silence']];
+        yield 'half a bulk' => [["\$10\r\nabc", 'silence']];
+        yield 'bytes without end' => [array_fill(0, 60, 'x')];
+        yield 'the end' => [['']];
+        yield 'no RESP' => [["HTTP/1.1 400 Bad Request\r\n"]];
+        yield 'a bulk that is too large' => [["\$999999999\r\n", 'silence']];
+        yield 'a line that is too long' => [['+' . str_repeat('x', 40_000), 'silence']];
+    }
+
+    /**
+     * Where nobody listens, it is known at once.
+     */
+    public function testNobodyIsKnownAtOnce(): void
+    {
+        $server = stream_socket_server('tcp://127.0.0.1:0');
+        $address = stream_socket_get_name($server, false);
+        fclose($server);
+
+        $this->expectException(Unreachable::class);
+        RedisConnection::to("redis://$address")->command(['PING'], 900);
+    }
+}
