@@ -9,6 +9,7 @@ from sidecar.core.browsers import ClearedBy, Flow, Subscription
 from sidecar.core.policy import Mode
 from tests.payers.caching_proxy import CachingProxy
 from tests.payers.holding_proxy import HoldingProxy
+from tests.payers.leaps import ASLEEP, SET_BACK, TEN_MINUTES, Leap
 from tests.payers.reverb import OTHER
 from tests.payers.stage import Stage
 from tests.payers.tabs import FreezableTab
@@ -133,6 +134,7 @@ async def refuse(it: Stage) -> None:
     """Let the auth endpoint answer 403."""
     it.app.faults.refuses = frozenset({it.payer.user_id})
     await it.open(joins=False)
+    await it.until(lambda: it.tab.evaluate("window.seen.refused"), "the page hears of the refusal")
     await it.pay()
 
 
@@ -157,6 +159,7 @@ async def forbid(it: Stage) -> None:
     """Let the auth endpoint answer without the headers that let a page of another origin read it."""
     it.app.faults.has_cors = False
     await it.open(joins=False)
+    await it.until(lambda: it.tab.evaluate("window.seen.refused"), "the page hears of the refusal")
     await it.pay()
 
 
@@ -223,9 +226,19 @@ async def cache_from_now_on(it: Stage) -> None:
     await _through_cache(it, CachingProxy(it.sidecar.public, tells_age=False))
 
 
-async def _freeze(it: Stage, *, is_asleep: bool) -> None:
+async def set_back(it: Stage) -> None:
+    """Set the clock back by an hour while such a cache answers."""
+    await it.tab.leaps(SET_BACK)
+    it.lose_push()
+    it.backend.proxies[it.payer.name] = CachingProxy(it.sidecar.public, tells_age=False)
+    it.payer.flag_url = f"{it.backend.origin}/proxy/{it.payer.name}/flags/payment-refresh"
+    await pay(it)
+    await it.tab.evaluate("window.leapIn(1000)")
+
+
+async def _freeze(it: Stage, leap: Leap) -> None:
     assert isinstance(it.tab, FreezableTab)
-    await it.tab.leaps(is_asleep=is_asleep)
+    await it.tab.leaps(leap)
     it.payer.paid_at = asyncio.Event()
     await pay(it)
     await it.payer.refetched.wait()
@@ -241,18 +254,18 @@ async def _freeze(it: Stage, *, is_asleep: bool) -> None:
 
 async def freeze(it: Stage) -> None:
     """Hide and freeze the page, so that it misses the push, and show it again ten minutes later."""
-    await _freeze(it, is_asleep=False)
+    await _freeze(it, TEN_MINUTES)
 
 
 async def sleep(it: Stage) -> None:
     """Do as before, in a machine that sleeps: its monotonic clock stands still meanwhile."""
-    await _freeze(it, is_asleep=True)
+    await _freeze(it, ASLEEP)
 
 
 async def suspend(it: Stage) -> None:
     """Let the machine sleep for ten minutes with the page in front, so that nothing tells the page; lose the push."""
     it.lose_push()
-    await it.tab.leaps(is_asleep=True)
+    await it.tab.leaps(ASLEEP)
     await pay(it)
     await it.tab.evaluate("window.leapIn(1000)")
 
@@ -299,37 +312,38 @@ def by(*causes: ClearedBy) -> frozenset[ClearedBy]:
 
 # fmt: off
 SCENARIOS = (
-    # key                    what happens                                             held    flow      play                follows  finds   cleared by        within s         subscription  pushed
-    Scenario("timers",       "pay, with timers",                                      TIMERS, PAGE,     pay,                TIMERS,  "-++",  by(TIMER),        (1.9, 4.5),      CONFIRMED,    True),
-    Scenario("timers_late",  "pay, with timers; the webhook takes 7 s",               TIMERS, PAGE,     pay_late,           TIMERS,  "---+", by(PUSH),         (6.9, 9.5),      CONFIRMED,    True),
-    Scenario("timers_lost",  "likewise, and the push is lost",                        TIMERS, PAGE,     lose_late,          TIMERS,  "---+", by(LAST),         (29.9, 35.0),    CONFIRMED,    False),
-    Scenario("net",          "pay → push, with a safety net",                         NET,    PAGE,     pay,                NET,     "-+",   by(PUSH),         (0.4, 4.0),      CONFIRMED,    True),
-    Scenario("push",         "pay → push",                                            ONLY,   PAGE,     pay,                ONLY,    "-+",   by(PUSH),         (0.4, 4.0),      CONFIRMED,    True),
-    Scenario("at_once",      "pay; the booking is paid before the page asks",         ONLY,   PAGE,     pay_at_once,        ONLY,    "+",    by(FIRST),        (0.0, 1.9),      CONFIRMED,    False),
-    Scenario("redirect",     "redirect and back → push",                              ONLY,   REDIRECT, come_back,          ONLY,    "--+",  by(PUSH),         (0.4, 6.0),      CONFIRMED,    True),
-    Scenario("remembered",   "likewise, and the URL does not name the payment",       ONLY,   REDIRECT, come_back_nameless, ONLY,    "--+",  by(PUSH),         (0.4, 6.0),      CONFIRMED,    True),
-    Scenario("before",       "redirect: broadcast before the subscription",           ONLY,   REDIRECT, broadcast_before,   ONLY,    "-+",   by(SUBSCRIBE),    (0.0, 4.0),      CONFIRMED,    False),
-    Scenario("before_flag",  "redirect: push before the flag's answer",               ONLY,   REDIRECT, push_before_flag,   ONLY,    "-+",   by(PUSH),         (0.0, 4.0),      CONFIRMED,    True),
-    Scenario("reconnect",    "reconnect during the wait",                             ONLY,   PAGE,     reconnect,          ONLY,    "-+",   by(MOVED),        (0.9, 5.0),      CONFIRMED,    False),
-    Scenario("rejoin",       "likewise; the push is missed just before it rejoins",   ONLY,   PAGE,     reconnect_late,     ONLY,    "--+",  by(SUBSCRIBE),    (6.0, 12.0),     CONFIRMED,    False),
-    Scenario("lost_net",     "push lost, with a safety net",                          NET,    PAGE,     lose,               NET,     "-+",   by(SAFETY_NET),   (4.9, 8.0),      CONFIRMED,    False),
-    Scenario("lost",         "push lost",                                             ONLY,   PAGE,     lose,               ONLY,    "-+",   by(LAST),         (29.9, 35.0),    CONFIRMED,    False),
-    Scenario("refused",      "auth 403",                                              ONLY,   PAGE,     refuse,             TIMERS,  "-++",  by(TIMER),        (1.9, 4.5),      REFUSED,      False),
-    Scenario("refused_back", "redirect, auth 403",                                    ONLY,   REDIRECT, refuse_back,        ONLY,    "--+",  by(TIMER),        (1.9, 4.5),      REFUSED,      False),
-    Scenario("no_cors",      "auth without CORS",                                     ONLY,   PAGE,     forbid,             TIMERS,  "-++",  by(TIMER),        (1.9, 4.5),      REFUSED,      False),
-    Scenario("silent",       "auth signed with a wrong secret: silence",              ONLY,   PAGE,     missign,            ONLY,    "-+",   by(MOVED),        (2.9, 4.9),      SILENT,       False),
-    Scenario("offline",      "Reverb cannot be reached",                              ONLY,   PAGE,     be_offline,         ONLY,    "-+",   by(MOVED),        (2.9, 4.9),      OFFLINE,      False),
-    Scenario("stale",        "push, but a stale read",                                ONLY,   PAGE,     read_stale,         ONLY,    "--+",  by(PUSH),         (1.4, 4.5),      CONFIRMED,    True),
-    Scenario("very_stale",   "push, but stale reads for 3 s, with a safety net",      NET,    PAGE,     read_very_stale,    NET,     "---+", by(SAFETY_NET),   (4.9, 8.0),      CONFIRMED,    True),
-    Scenario("flip",         "flag flips while pending, push lost",                   ONLY,   PAGE,     flip,               ONLY,    "-+",   by(MOVED),        (1.0, 10.0),     CONFIRMED,    False, own_sidecar=True),
-    Scenario("frozen",       "hidden, frozen for ten minutes, restored; push missed", ONLY,   PAGE,     freeze,             ONLY,    "-+",   by(RETURN),       (600.0, 612.0),  CONFIRMED,    False, freezes=True),
-    Scenario("asleep",       "likewise, in a machine that sleeps",                    ONLY,   PAGE,     sleep,              ONLY,    "-+",   by(RETURN),       (1.9, 12.0),     CONFIRMED,    False, freezes=True),
-    Scenario("suspended",    "likewise, with the page in front; push lost",           ONLY,   PAGE,     suspend,            ONLY,    "-+",   by(LEASE),        (0.9, 10.0),     CONFIRMED,    False),
-    Scenario("killed",       "sidecar killed, push works",                            ONLY,   PAGE,     kill_alone,         ONLY,    "-+",   by(PUSH),         (2.9, 6.0),      CONFIRMED,    True,  own_sidecar=True, records=True),
-    Scenario("killed_lost",  "sidecar killed, push lost",                             ONLY,   PAGE,     kill,               ONLY,    "-+",   by(LEASE),        (8.0, 18.0),     CONFIRMED,    False, own_sidecar=True, records=True),
-    Scenario("cache_hour",   "a cache serves an hour-old flag, push lost",            ONLY,   PAGE,     cache_an_hour,      TIMERS,  "-++",  by(TIMER),        (1.9, 4.5),      CONFIRMED,    False),
-    Scenario("cache_on",     "a cache serves the first flag without Age, push lost",  ONLY,   PAGE,     cache_from_now_on,  ONLY,    "-+",   by(LEASE),        (6.0, 18.0),     CONFIRMED,    False),
-    Scenario("left",         "pay → push, and the page is closed",                    ONLY,   PAGE,     leave,              ONLY,    "-+",   by(PUSH),         (0.4, 4.0),      CONFIRMED,    True,  is_cut_short=True),
+    # key                    what happens                                            held    flow      play                follows  finds   cleared by        within s         subscription  pushed
+    Scenario("timers",       "pay, with timers",                                     TIMERS, PAGE,     pay,                TIMERS,  "-++",  by(TIMER),        (1.9, 4.5),      CONFIRMED,    True),
+    Scenario("timers_late",  "pay, with timers; the webhook takes 7 s",              TIMERS, PAGE,     pay_late,           TIMERS,  "---+", by(PUSH),         (6.9, 9.5),      CONFIRMED,    True),
+    Scenario("timers_lost",  "pay, with timers; the webhook takes 7 s, push lost",   TIMERS, PAGE,     lose_late,          TIMERS,  "---+", by(LAST),         (29.9, 35.0),    CONFIRMED,    False),
+    Scenario("net",          "pay → push, with a safety net",                        NET,    PAGE,     pay,                NET,     "-+",   by(PUSH),         (0.4, 4.0),      CONFIRMED,    True),
+    Scenario("push",         "pay → push",                                           ONLY,   PAGE,     pay,                ONLY,    "-+",   by(PUSH),         (0.4, 4.0),      CONFIRMED,    True),
+    Scenario("at_once",      "pay; the booking is paid before the page asks",        ONLY,   PAGE,     pay_at_once,        ONLY,    "+",    by(FIRST),        (0.0, 1.9),      CONFIRMED,    False),
+    Scenario("redirect",     "redirect and back → push",                             ONLY,   REDIRECT, come_back,          ONLY,    "--+",  by(PUSH),         (0.4, 6.0),      CONFIRMED,    True),
+    Scenario("remembered",   "redirect and back, payment not in the URL → push",     ONLY,   REDIRECT, come_back_nameless, ONLY,    "--+",  by(PUSH),         (0.4, 6.0),      CONFIRMED,    True),
+    Scenario("before",       "redirect: broadcast before the subscription",          ONLY,   REDIRECT, broadcast_before,   ONLY,    "-+",   by(SUBSCRIBE),    (0.0, 4.0),      CONFIRMED,    False),
+    Scenario("before_flag",  "redirect: push before the flag's answer",              ONLY,   REDIRECT, push_before_flag,   ONLY,    "-+",   by(PUSH),         (0.0, 4.0),      CONFIRMED,    True),
+    Scenario("reconnect",    "reconnect during the wait",                            ONLY,   PAGE,     reconnect,          ONLY,    "-+",   by(MOVED),        (0.9, 5.0),      CONFIRMED,    False),
+    Scenario("rejoin",       "reconnect; broadcast just before it rejoins",          ONLY,   PAGE,     reconnect_late,     ONLY,    "--+",  by(SUBSCRIBE),    (6.0, 12.0),     CONFIRMED,    False),
+    Scenario("lost_net",     "push lost, with a safety net",                         NET,    PAGE,     lose,               NET,     "-+",   by(SAFETY_NET),   (4.9, 8.0),      CONFIRMED,    False),
+    Scenario("lost",         "push lost",                                            ONLY,   PAGE,     lose,               ONLY,    "-+",   by(LAST),         (29.9, 35.0),    CONFIRMED,    False),
+    Scenario("refused",      "auth 403",                                             ONLY,   PAGE,     refuse,             TIMERS,  "-++",  by(TIMER),        (1.9, 4.5),      REFUSED,      False),
+    Scenario("refused_back", "redirect, auth 403",                                   ONLY,   REDIRECT, refuse_back,        ONLY,    "--+",  by(TIMER),        (1.9, 4.5),      REFUSED,      False),
+    Scenario("no_cors",      "auth without CORS",                                    ONLY,   PAGE,     forbid,             TIMERS,  "-++",  by(TIMER),        (1.9, 4.5),      REFUSED,      False),
+    Scenario("silent",       "auth signed with a wrong secret: silence",             ONLY,   PAGE,     missign,            ONLY,    "-+",   by(MOVED),        (2.9, 4.9),      SILENT,       False),
+    Scenario("offline",      "Reverb cannot be reached",                             ONLY,   PAGE,     be_offline,         ONLY,    "-+",   by(MOVED),        (2.9, 4.9),      OFFLINE,      False),
+    Scenario("stale",        "push, but a stale read",                               ONLY,   PAGE,     read_stale,         ONLY,    "--+",  by(PUSH),         (1.4, 4.5),      CONFIRMED,    True),
+    Scenario("very_stale",   "push, but stale reads for 3 s, with a safety net",     NET,    PAGE,     read_very_stale,    NET,     "---+", by(SAFETY_NET),   (4.9, 8.0),      CONFIRMED,    True),
+    Scenario("flip",         "flag flips while pending, push lost",                  ONLY,   PAGE,     flip,               ONLY,    "-+",   by(MOVED),        (1.0, 10.0),     CONFIRMED,    False, own_sidecar=True),
+    Scenario("frozen",       "hidden, frozen for ten minutes; push missed",          ONLY,   PAGE,     freeze,             ONLY,    "-+",   by(RETURN),       (600.0, 612.0),  CONFIRMED,    False, freezes=True),
+    Scenario("asleep",       "hidden, frozen, asleep for ten minutes; push missed",  ONLY,   PAGE,     sleep,              ONLY,    "-+",   by(RETURN),       (1.9, 12.0),     CONFIRMED,    False, freezes=True),
+    Scenario("suspended",    "asleep for ten minutes, in front; push lost",          ONLY,   PAGE,     suspend,            ONLY,    "-+",   by(LEASE),        (0.9, 10.0),     CONFIRMED,    False),
+    Scenario("killed",       "sidecar killed, push works",                           ONLY,   PAGE,     kill_alone,         ONLY,    "-+",   by(PUSH),         (2.9, 6.0),      CONFIRMED,    True,  own_sidecar=True, records=True),
+    Scenario("killed_lost",  "sidecar killed, push lost",                            ONLY,   PAGE,     kill,               ONLY,    "-+",   by(LEASE),        (8.0, 18.0),     CONFIRMED,    False, own_sidecar=True, records=True),
+    Scenario("cache_hour",   "a cache serves an hour-old flag, push lost",           ONLY,   PAGE,     cache_an_hour,      TIMERS,  "-++",  by(TIMER),        (1.9, 4.5),      CONFIRMED,    False),
+    Scenario("cache_on",     "a cache serves the first flag without Age, push lost", ONLY,   PAGE,     cache_from_now_on,  ONLY,    "-+",   by(LEASE),        (6.0, 18.0),     CONFIRMED,    False),
+    Scenario("set_back",     "that cache, and the clock set back; push lost",        ONLY,   PAGE,     set_back,           ONLY,    "-+",   by(LEASE),        (6.0, 18.0),     CONFIRMED,    False),
+    Scenario("left",         "pay → push, and the page is closed",                   ONLY,   PAGE,     leave,              ONLY,    "-+",   by(PUSH),         (0.4, 4.0),      CONFIRMED,    True,  is_cut_short=True),
 )
 # fmt: on
 """Every row ends with the booking paid in the page; the times are of the page's own clock."""

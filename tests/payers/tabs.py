@@ -18,6 +18,8 @@ import aiohttp
 from playwright.async_api import Browser, Page, async_playwright
 from playwright.async_api import Error as PlaywrightError
 
+from tests.payers.leaps import Leap
+
 CHROMIUM = Path(__file__).parents[2] / ".tools" / "chromium"
 """Debian's; `make .tools/chromium` puts it there."""
 _ARGUMENTS = (
@@ -41,21 +43,8 @@ class Tab(Protocol):
     async def evaluate(self, expression: str) -> Any:
         """Return the value of a JavaScript expression in the page."""
 
-    async def leaps(self, *, is_asleep: bool) -> None:
-        """Let ten minutes pass on the clocks of every page that is opened from now on, when it says `leapIn`."""
-
-
-LEAP = """
-(() => {
-  const wall = Date.now, monotonic = performance.now.bind(performance);
-  let from = Infinity;
-  window.leapIn = (ms) => { from = monotonic() + ms; };
-  const leapt = (stands) => (monotonic() >= from && !stands ? 600000 : 0);
-  Date.now = () => wall() + leapt(false);
-  performance.now = () => monotonic() + leapt(%s);
-})();
-"""
-"""Ten minutes pass at the moment that `leapIn` says. In a machine that sleeps the monotonic clock stands still."""
+    async def leaps(self, leap: Leap) -> None:
+        """Give every page that is opened from now on clocks that leap when it says `leapIn`."""
 
 
 class PlaywrightTab:
@@ -77,9 +66,9 @@ class PlaywrightTab:
                 raise
             return None
 
-    async def leaps(self, *, is_asleep: bool) -> None:
-        """Let ten minutes pass on the clocks of every page that is opened from now on, when it says `leapIn`."""
-        await self.page.add_init_script(LEAP % json.dumps(is_asleep))
+    async def leaps(self, leap: Leap) -> None:
+        """Give every page that is opened from now on clocks that leap when it says `leapIn`."""
+        await self.page.add_init_script(leap.script)
 
 
 @asynccontextmanager
@@ -124,9 +113,9 @@ class FreezableTab:
         assert "exceptionDetails" not in said, said
         return said["result"].get("value")
 
-    async def leaps(self, *, is_asleep: bool) -> None:
-        """Let ten minutes pass on the clocks of every page that is opened from now on, when it says `leapIn`."""
-        await self.send("Page.addScriptToEvaluateOnNewDocument", source=LEAP % json.dumps(is_asleep))
+    async def leaps(self, leap: Leap) -> None:
+        """Give every page that is opened from now on clocks that leap when it says `leapIn`."""
+        await self.send("Page.addScriptToEvaluateOnNewDocument", source=leap.script)
 
     async def freeze(self) -> None:
         """Put another tab in front, and freeze this one: it runs nothing more."""

@@ -7,6 +7,8 @@ from sidecar.core.policy import SCHEDULES, Mode
 from tests.payers.scenarios import SCENARIOS, Scenario
 from tests.payers.stage import Result
 
+pytestmark = pytest.mark.timeout(300)
+"""The first test that asks for a result waits for all scenarios, a minute or more."""
 _NEAR_MS = 400
 """So far two looks at the page's clock may lie apart on a busy machine, """
 _APART_MS = 1500

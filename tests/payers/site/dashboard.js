@@ -8,7 +8,7 @@ const payer = query.get('payer');
 const settings = await (await fetch(`/settings?payer=${payer}`)).json();
 
 // What the tests look at. Times are milliseconds since the payment completed here, or the return page began.
-const seen = (window.seen = { began: 0, cleared: null, joined: false, sent: [] });
+const seen = (window.seen = { began: 0, cleared: null, joined: false, refused: false, sent: [] });
 
 const render = (isPaid) => {
   document.querySelector('main').innerHTML = isPaid
@@ -37,7 +37,7 @@ window.Echo = new Echo({
   ...settings.echo,
 });
 const channel = window.Echo.private(`live-refresh.${settings.user_id}`);
-channel.subscribed(() => (seen.joined = true));
+channel.subscribed(() => (seen.joined = true)).error(() => (seen.refused = true));
 
 const payments = createPaymentRefresh({
   flagUrl: settings.flag_url,

@@ -1,0 +1,36 @@
+"""How a page's clocks leap: ten minutes pass, a machine sleeps, somebody sets the clock.
+
+Only what the page reads is changed, not when its timers fire: they must not be what saves the payer.
+"""
+
+import msgspec
+
+_LEAP = """
+(() => {
+  const wall = Date.now, monotonic = performance.now.bind(performance);
+  let from = Infinity;
+  window.leapIn = (ms) => { from = monotonic() + ms; };
+  const leapt = (by) => (monotonic() >= from ? by : 0);
+  Date.now = () => wall() + leapt(%d);
+  performance.now = () => monotonic() + leapt(%d);
+})();
+"""
+
+
+class Leap(msgspec.Struct, frozen=True):
+    """What a page's clocks do at one moment, in milliseconds."""
+
+    wall_ms: int
+    monotonic_ms: int
+
+    @property
+    def script(self) -> str:
+        """What lets them, when the page calls `leapIn(ms)`."""
+        return _LEAP % (self.wall_ms, self.monotonic_ms)
+
+
+TEN_MINUTES = Leap(600_000, 600_000)
+ASLEEP = Leap(600_000, 0)
+"""Ten minutes, in a machine that sleeps: the monotonic clock stands still."""
+SET_BACK = Leap(-3_600_000, 0)
+"""Somebody sets the clock."""
