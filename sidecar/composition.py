@@ -21,9 +21,12 @@ from sidecar.core.serving import Served
 from sidecar.core.state import State
 from sidecar.flags.answers import Answers
 from sidecar.flags.controller import Controller
+from sidecar.flags.evaluations import Evaluations
 from sidecar.flags.lease import Lease
+from sidecar.flags.ofrep import ofrep_routes
 from sidecar.flags.routes import flag_routes
-from sidecar.http.connections import public_max
+from sidecar.flags.streams import DROPPED, REFUSED, Streams
+from sidecar.http.connections import public_max, streams_max
 from sidecar.http.health import Health
 from sidecar.http.lag import Lag
 from sidecar.http.server import Listener
@@ -84,6 +87,7 @@ class Sidecar:
             lease_ms=lease_ms,
             policy_hash=self._policy_hash,
         )
+        self._streams = Streams(self._answers, streams_max=streams_max())
         self.lag = Lag()
         self.keeper = Keeper(journal, self._state, replica=replica)
         self._ack_entries: Counter[str] = Counter()
@@ -129,6 +133,7 @@ class Sidecar:
                 lambda record, _: lease.folded(record),
                 log_conclusions,
                 lambda _record, _conclusions: self.controller.wake(),
+                lambda _record, _conclusions: self._streams.wake(),
             ),
         )
 
@@ -138,6 +143,7 @@ class Sidecar:
         yield "controller", self.controller.run
         yield "keeper", self.keeper.run
         yield "lag", self.lag.run
+        yield "streams", self._streams.run
         yield "check", self._journal.check
         if self._ack_stream is not None:
             yield "ack_stream", self._ack_stream.run
@@ -235,15 +241,22 @@ class Sidecar:
             "public": Listener(
                 "public",
                 config.listen.public,
-                [*webhook.routes(), *acks.routes(), *watches, *flag_routes(self._answers), *health.routes()],
+                [*webhook.routes(), *acks.routes(), *watches, *self._flag_routes(), *health.routes()],
                 connections_max=public_max(),
                 lag_s=self.lag.seconds,
+                before_stop=self._streams.stop,
             ),
             "operator": Listener("operator", config.listen.operator, [*operator.routes(), *health.routes(), scrape]),
         }
         if config.listen.metrics:
             listeners["metrics"] = Listener("metrics", config.listen.metrics, [scrape])
         return listeners
+
+    def _flag_routes(self) -> list[web.RouteDef]:
+        return [
+            *flag_routes(self._answers, self._streams),
+            *ofrep_routes(Evaluations(self._answers), self._streams),
+        ]
 
     def _served(self) -> Served:
         return self._answers.served_to_all(clock.monotonic_s())
@@ -278,6 +291,9 @@ class Sidecar:
             ack_results=tuple(AckResult),
             observers_up=lambda: self._probing.observers.up() if self._probing is not None else {},
             observed=self._observed,
+            open_streams=self._streams.open_count,
+            refused_streams=lambda: {end: self._streams.ended[end] for end in REFUSED},
+            dropped_streams=lambda: {end: self._streams.ended[end] for end in DROPPED},
         )
 
     def _refused_requests(self) -> Iterator[tuple[str, str, str, int]]:

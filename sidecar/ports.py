@@ -22,6 +22,7 @@ class ErrorCode(enum.StrEnum):
     BODY_TOO_LARGE = "body_too_large"
     BODY_TOO_SLOW = "body_too_slow"
     BODY_INVALID = "body_invalid"
+    CONTEXT_INVALID = "context_invalid"
     ENCODING_REFUSED = "encoding_refused"
     SIGNATURE_INVALID = "signature_invalid"
     TOKEN_INVALID = "token_invalid"  # noqa: S105 - a code, not a secret
@@ -34,6 +35,7 @@ class ErrorCode(enum.StrEnum):
     OVERLOADED = "overloaded"
     NOT_READY = "not_ready"
     CONFLICT = "conflict"
+    INTERNAL = "internal"
 
 
 class SidecarError(Exception):

@@ -1,4 +1,4 @@
-"""What does `GET /flags/{key}` say, and for how long may it be believed?"""
+"""What does the flag say to one user, and for how long may it be believed?"""
 
 import hashlib
 
@@ -36,6 +36,17 @@ class Tagged(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes
     etag: str
     max_age_s: int
+    decided: Served
+    version: int
+
+    @property
+    def is_push(self) -> bool:
+        """Whether it is anything better than timers, and therefore leased."""
+        return self.decided.mode is not Mode.TIMER_POLLING
+
+    def issued(self, at_ms: int) -> bytes:
+        """Return the body with `issued_at`, for those who cannot read the header that says it."""
+        return b'%s,"issued_at":%d}' % (self.body[:-1], at_ms)
 
 
 class Answers:
@@ -46,18 +57,14 @@ class Answers:
     ) -> None:
         self._state = state
         self._lease = lease
-        self._flag = flag
-        self._environment = environment
+        self.flag = flag
+        self.environment = environment
         self._lease_ms = lease_ms
         self._policy_hash = policy_hash
         self._kept: dict[tuple[Served, int], Tagged] = {}
         self._for_all: Tagged | None = None
         self._for_all_seq = -1
         self._is_push_for_all = False
-
-    def knows(self, key: str) -> bool:
-        """Say whether there is a flag of this name."""
-        return key == self._flag
 
     def served_to_all(self, now_s: float) -> Served:
         """Return the mode for a user who belongs to every share, and why. `now_s` is on the monotonic clock."""
@@ -74,7 +81,16 @@ class Answers:
 
     def covers_push(self, now_s: float) -> bool:
         """Say whether what is left of the lease covers an answer for as long as it may be kept and believed."""
-        return self.lease_remaining_s(now_s) >= self._max_age_s + self._valid_for_s
+        return self.lapses_in_s(now_s) >= 0
+
+    def lapses_in_s(self, now_s: float) -> float:
+        """Return for how many seconds push may still be answered, unless the lease starts anew; below 0: not now."""
+        return self.lease_remaining_s(now_s) - self.max_age_s - self.valid_for_s
+
+    def outlook(self, now_s: float) -> tuple[object, ...]:
+        """Return what decides every user's answer: as long as it is equal, nobody's is another."""
+        state = self._state
+        return state.flag.version, state.flag.rung, state.policy_hash, self.served_to_all(now_s)
 
     def lease_remaining_s(self, now_s: float) -> float:
         """Return how long this replica's lease still runs, in seconds; at or below 0 it has lapsed."""
@@ -88,7 +104,7 @@ class Answers:
         told = self._for_all
         if told is not None and (not self._is_push_for_all or self.covers_push(now_s)):
             return told
-        return self._keep(self._served(None if targeting_key is None else bucket_of(self._flag, targeting_key), now_s))
+        return self._keep(self._served(None if targeting_key is None else bucket_of(self.flag, targeting_key), now_s))
 
     def _find_what_all_get(self, now_s: float) -> None:
         """Once per record: where no rung is for a share of the users, nobody's bucket matters until the next one."""
@@ -113,24 +129,28 @@ class Answers:
         schedule = SCHEDULES[decided.mode]
         body = msgspec.json.encode(
             Answer(
-                flag=self._flag,
+                flag=self.flag,
                 mode=decided.mode,
                 refetch_after_ms=schedule.refetch_after_ms,
                 safety_net_ms=schedule.safety_net_ms,
                 refetch_on_subscribe=True,
                 version=self._state.flag.version,
-                valid_for_s=self._valid_for_s,
+                valid_for_s=self.valid_for_s,
                 reason=decided.reason,
-                environment=self._environment,
+                environment=self.environment,
             )
         )
         etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-        return Tagged(body=body, etag=etag, max_age_s=int(self._max_age_s))
+        return Tagged(
+            body=body, etag=etag, max_age_s=int(self.max_age_s), decided=decided, version=self._state.flag.version
+        )
 
     @property
-    def _valid_for_s(self) -> float:
+    def valid_for_s(self) -> float:
+        """How long an answer may be believed: half a lease."""
         return self._lease_ms / 2000
 
     @property
-    def _max_age_s(self) -> float:
+    def max_age_s(self) -> float:
+        """How long an answer may be kept."""
         return min(self._lease_ms / 15_000, MAX_AGE_S_MAX)

@@ -7,6 +7,7 @@ descriptors of the whole process, the operator's included.
 
 import asyncio
 import resource
+from collections.abc import Callable
 
 from aiohttp import web
 from aiohttp.web_request import BaseRequest
@@ -25,6 +26,8 @@ _KEEPALIVE_S = 75.0
 _OURS = 2 * OPERATOR_MAX + 56
 """Descriptors that are not for the public: the operators' listeners, the journal, and what Python needs."""
 _PUBLIC_MAX = 10_000
+_STREAMS_SHARE = 2
+"""One in so many connections may be a stream: the others stay for webhooks, acks and reads."""
 
 
 def public_max() -> int:
@@ -34,10 +37,15 @@ def public_max() -> int:
     return max(16, min(_PUBLIC_MAX, may_open - _OURS))
 
 
+def streams_max() -> int:
+    """Return how many of the public's connections may be streams."""
+    return public_max() // _STREAMS_SHARE
+
+
 class Connection(web.RequestHandler):
     """One client's connection."""
 
-    __slots__ = ("_head_timer", "_head_within_s")
+    __slots__ = ("_head_timer", "_head_within_s", "_when_lost")
 
     def __init__(self, server: web.Server, loop: asyncio.AbstractEventLoop, head_within_s: float) -> None:
         super().__init__(
@@ -53,6 +61,11 @@ class Connection(web.RequestHandler):
         )
         self._head_timer: asyncio.TimerHandle | None = None
         self._head_within_s = head_within_s
+        self._when_lost: Callable[[], None] | None = None
+
+    def when_lost(self, act: Callable[[], None]) -> None:
+        """Act when the connection is lost: whoever answers for long would notice it only when it writes again."""
+        self._when_lost = act
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to wait for the first head."""
@@ -69,9 +82,11 @@ class Connection(web.RequestHandler):
             self._stop_waiting()
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """End the wait."""
+        """End the wait, and tell who answers for long."""
         self._stop_waiting()
         super().connection_lost(exc)
+        if self._when_lost is not None:
+            self._when_lost()
 
     def _await_head(self) -> None:
         if self._head_timer is None:

@@ -9,6 +9,7 @@ from sidecar.ports import ErrorCode, SidecarError
 
 STATUS = {
     ErrorCode.BODY_INVALID: 400,
+    ErrorCode.CONTEXT_INVALID: 400,
     ErrorCode.SIGNATURE_INVALID: 400,
     ErrorCode.TOKEN_INVALID: 401,
     ErrorCode.ROLE_INSUFFICIENT: 403,
@@ -35,7 +36,16 @@ REFUSALS = {
 }
 """What is said to those whom a route's turnstile does not let in."""
 
+_IN_OFREP = {
+    ErrorCode.BODY_INVALID: "PARSE_ERROR",
+    ErrorCode.CONTEXT_INVALID: "INVALID_CONTEXT",
+    ErrorCode.FLAG_UNKNOWN: "FLAG_NOT_FOUND",
+}
+"""OFREP's own codes; all else is GENERAL."""
+
 _RETRY_AFTER_S = {429: 1, 503: 5}
+_KEY_MAX = 64
+"""Characters of a flag's name that are said back, as OFREP wants it; nothing else of a request ever is."""
 _NOT_READ_TO_THE_END = frozenset({
     ErrorCode.BODY_TOO_LARGE, ErrorCode.BODY_TOO_SLOW, ErrorCode.RATE_EXCEEDED, ErrorCode.OVERLOADED
 })  # fmt: skip
@@ -44,27 +54,44 @@ _NOT_READ_TO_THE_END = frozenset({
 
 def error_response(code: str, message: str, status: int) -> web.Response:
     """Return an error as JSON."""
-    headers = {"Cache-Control": "no-store"}
-    if status in _RETRY_AFTER_S:
-        headers["Retry-After"] = str(_RETRY_AFTER_S[status])
-    body = msgspec.json.encode({"code": code, "message": message})
-    return web.Response(body=body, status=status, headers=headers, content_type="application/json", charset="utf-8")
+    return _answer({"code": code, "message": message}, status)
 
 
-def told(error: SidecarError) -> web.Response:
+def told(error: SidecarError, request: web.Request) -> web.Response:
     """Return what is said of one of our own errors."""
-    response = error_response(error.code, error.message, STATUS.get(error.code, 500))
-    if error.code in _NOT_READ_TO_THE_END:
-        response.force_close()
-    return response
+    del request
+    return _closing(error, error_response(error.code, error.message, STATUS.get(error.code, 500)))
 
 
-def failed(request: web.Request) -> web.Response:
-    """Log what we did not foresee, with its traceback, and return what is said of it. Call it where it is handled."""
+def told_in_ofrep(error: SidecarError, request: web.Request) -> web.Response:
+    """Return the same in OFREP's shape: its providers take an error for one only with a key, a code and details."""
+    body = {"errorCode": _IN_OFREP.get(error.code, "GENERAL"), "errorDetails": error.message}
+    key = request.match_info.get("key")
+    if key is not None:
+        body = {"key": key[:_KEY_MAX], **body}
+    return _closing(error, _answer(body, STATUS.get(error.code, 500)))
+
+
+def failed(request: web.Request) -> SidecarError:
+    """Log what we did not foresee, with its traceback, and return what is to be said. Call it where it is handled."""
     resource = request.match_info.route.resource  # its pattern is ours; the path is not
     route = resource.canonical if resource is not None else None
     structlog.get_logger().exception("http.failed", method=request.method, route=route)
-    return error_response("internal", "the sidecar failed to answer; its log says why", 500)
+    return SidecarError(ErrorCode.INTERNAL, "the sidecar failed to answer; its log says why")
+
+
+def _answer(body: dict[str, str], status: int) -> web.Response:
+    headers = {"Cache-Control": "no-store"}
+    if status in _RETRY_AFTER_S:
+        headers["Retry-After"] = str(_RETRY_AFTER_S[status])
+    encoded = msgspec.json.encode(body)
+    return web.Response(body=encoded, status=status, headers=headers, content_type="application/json", charset="utf-8")
+
+
+def _closing(error: SidecarError, response: web.Response) -> web.Response:
+    if error.code in _NOT_READ_TO_THE_END:
+        response.force_close()
+    return response
 
 
 def nowhere(allowed: set[str]) -> web.Response:

@@ -37,21 +37,29 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
     """From this lag of the event loop on nothing is taken, in seconds; None: never."""
     is_for_scripts: bool = False
     """Scripts in browsers read its answers, and must be able to read its errors."""
+    is_ofrep: bool = False
+    """Its errors have OFREP's shape."""
 
 
 INSIDE = Limit(in_flight_max=50, per_s=200)
 """For routes that only our own people, Prometheus and health checks reach."""
 
 LIMITS = {
-    "/stripe/webhook": Limit(in_flight_max=4_000, per_s=20_000),
-    "/acks":           Limit(in_flight_max=2_000, per_s=10_000, gives_way_from_s=0.5, is_for_scripts=True),
-    "/watches":        Limit(in_flight_max=100,   per_s=100,    gives_way_from_s=0.2, is_for_scripts=True),
-    "/flags/{key}":    Limit(in_flight_max=2_000, per_s=50_000, gives_way_from_s=0.2, is_for_scripts=True),
+    "/stripe/webhook":     Limit(in_flight_max=4_000,  per_s=20_000),
+    "/acks":               Limit(in_flight_max=2_000,  per_s=10_000, gives_way_from_s=0.5, is_for_scripts=True),
+    "/watches":            Limit(in_flight_max=100,    per_s=100,    gives_way_from_s=0.2, is_for_scripts=True),
+    "/flags/{key}":        Limit(in_flight_max=2_000,  per_s=50_000, gives_way_from_s=0.2, is_for_scripts=True),
+    "/flags/{key}/stream": Limit(in_flight_max=10_000, per_s=5_000,  gives_way_from_s=0.2, is_for_scripts=True),
+    "/ofrep/v1/stream":    Limit(in_flight_max=10_000, per_s=5_000,  gives_way_from_s=0.2, is_for_scripts=True),
+    "/ofrep/v1/evaluate/flags":
+        Limit(in_flight_max=2_000, per_s=20_000, gives_way_from_s=0.2, is_for_scripts=True, is_ofrep=True),
+    "/ofrep/v1/evaluate/flags/{key}":
+        Limit(in_flight_max=2_000, per_s=20_000, gives_way_from_s=0.2, is_for_scripts=True, is_ofrep=True),
 }  # fmt: skip
 """By path. What webhooks and acks have in flight together is well below what may wait for the journal's disk
 (`journal.sqlite.WAITING_MAX`), so that no flood of them refuses a heartbeat or a decision. Stripe as a whole sent about
 2 500 events per second at its busiest, and a payment has up to four acks. The rates are a last resort: on most machines
-the lag speaks first."""
+the lag speaks first. How many streams may be open, `flags.streams` says."""
 
 
 class Turnstile:

@@ -2,22 +2,25 @@
 
 import asyncio
 import errno
+import re
 import socket
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from aiohttp import web
 
 from sidecar.config import Address
 from sidecar.http.connections import BANNER, HEAD_WITHIN_S, OPERATOR_MAX, Connection, Refused
 from sidecar.http.cors import READABLE
-from sidecar.http.errors import REFUSALS, error_response, failed, nowhere, told
-from sidecar.http.limits import INSIDE, LIMITS, Refusal, Turnstile
+from sidecar.http.errors import REFUSALS, error_response, failed, nowhere, told, told_in_ofrep
+from sidecar.http.limits import INSIDE, LIMITS, Limit, Refusal, Turnstile
 from sidecar.ports import ErrorCode, SidecarError
 
 _SHUTDOWN_S = 5.0
 _BACKLOG = 1024
 _ELSEWHERE = "/{elsewhere:.*}"
+_NOT_NAMED = re.compile(r"\{slash(es)?:[^}]*\}|:[^}]*(?=\})")
+"""What a pattern tolerates or asks of its parts, and what is not part of the path's name in limits and metrics."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -34,6 +37,8 @@ class Listener:
         connections_max: int = OPERATOR_MAX,
         lag_s: Callable[[], float] = lambda: 0.0,
         head_within_s: float = HEAD_WITHIN_S,
+        before_stop: Callable[[], Awaitable[None]] | None = None,
+        limits: Mapping[str, Limit] = LIMITS,
     ) -> None:
         self.name = name
         self.refused_count = 0
@@ -42,6 +47,9 @@ class Listener:
         self._connections_max = connections_max
         self._lag_s = lag_s
         self._head_within_s = head_within_s
+        self._limits = limits
+        self._before_stop = before_stop
+        """Ends what is answered for long, so that nobody waits for it."""
         self._socket: socket.socket | None = None
         self._server: asyncio.Server | None = None
         self._turnstiles: dict[str, Turnstile] = {}
@@ -91,12 +99,15 @@ class Listener:
             self._server.close()
         elif self._socket is not None:
             self._socket.close()
+        if self._before_stop is not None:
+            await self._before_stop()
         await self._runner.cleanup()
 
     def _turnstile(self, path: str) -> Turnstile:
         """Return the turnstile of a path: one for all of its methods."""
+        path = _NOT_NAMED.sub("", path)
         if path not in self._turnstiles:
-            self._turnstiles[path] = Turnstile(LIMITS.get(path, INSIDE), self._lag_s)
+            self._turnstiles[path] = Turnstile(self._limits.get(path, INSIDE), self._lag_s)
         return self._turnstiles[path]
 
     async def _elsewhere(self, request: web.Request) -> web.StreamResponse:
@@ -122,22 +133,23 @@ def _in_words(handler: Handler, turnstile: Turnstile) -> Handler:
     Not a middleware: `aiohttp` puts those together anew for each request, which costs as much as all that is done here.
     """
     is_for_scripts = turnstile.limit.is_for_scripts
+    say = told_in_ofrep if turnstile.limit.is_ofrep else told
 
     async def answer(request: web.Request) -> web.StreamResponse:
         refusal = turnstile.enter()
         if refusal is not None:
-            response: web.StreamResponse = told(REFUSALS[refusal])
+            response: web.StreamResponse = say(REFUSALS[refusal], request)
         else:
             try:
                 response = await handler(request)
             except SidecarError as error:
-                response = told(error)
+                response = say(error, request)
             except web.HTTPException as error:
                 response = error_response("http_error", error.reason, error.status)
             except (ConnectionError, TimeoutError):
                 raise
             except Exception:  # noqa: BLE001 - logged with its traceback, and answered: the server goes on
-                response = failed(request)
+                response = say(failed(request), request)
             finally:
                 turnstile.leave()
         headers = response.headers

@@ -52,6 +52,12 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     observers_up: Callable[[], Mapping[int, bool]]
     """By number; empty where Reverb is not probed."""
     observed: Counter[str]
+    open_streams: Callable[[], Mapping[str, int]]
+    """By kind."""
+    refused_streams: Callable[[], Mapping[str, int]]
+    """By reason."""
+    dropped_streams: Callable[[], Mapping[str, int]]
+    """By reason."""
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,101 @@
+"""OFREP 0.3.0: `POST /ofrep/v1/evaluate/flags` and `…/flags/{key}`, and the stream that says when to ask again.
+
+Tolerant of what providers send (no context, no targeting key, a base URL that ends in a slash), and never an error
+where a safe value can be told: who gets none at its start keeps its code's default for as long as the page lives.
+"""
+
+import msgspec
+from aiohttp import web
+
+from sidecar import clock
+from sidecar.core.observations import UNREADABLE
+from sidecar.flags.answers import Tagged
+from sidecar.flags.evaluations import STREAM_PATH, Context, Evaluations
+from sidecar.flags.routes import STREAM_HEADERS, TARGETING_KEY_MAX, targeting_key_of
+from sidecar.flags.streams import StreamKind, Streams
+from sidecar.http.body import read_body
+from sidecar.http.cors import READABLE, preflight
+from sidecar.http.etags import matches
+from sidecar.ports import ErrorCode, SidecarError
+
+_BULK = "/{slashes:/*}ofrep/v1/evaluate/flags{slash:/?}"
+_SINGLE = "/{slashes:/*}ofrep/v1/evaluate/flags/{key:[^/]+}{slash:/?}"
+_HEADERS = "Content-Type, If-None-Match, Authorization, X-API-Key, *"
+_BODY_BYTES_MAX = 16 * 1024
+_BODY_WITHIN_S = 3.0
+_FRESH = {**READABLE, "Cache-Control": "no-store"}
+
+
+class _Asked(msgspec.Struct, frozen=True, rename="camel"):
+    targeting_key: str | None = None
+    checks_lease: object = False
+
+
+class _Body(msgspec.Struct, frozen=True):
+    context: _Asked | None = None
+
+
+class _Signal(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="refetchEvaluation"):
+    etag: str
+    lastModified: int  # noqa: N815 - OFREP's name
+    """Unix seconds."""
+
+
+_decode = msgspec.json.Decoder(_Body).decode
+
+
+def ofrep_routes(evaluations: Evaluations, streams: Streams) -> list[web.RouteDef]:
+    """Return the routes that any OpenFeature SDK needs."""
+
+    async def evaluate_all(request: web.Request) -> web.Response:
+        bulk = evaluations.bulk(await _context(request), clock.monotonic_s())
+        headers = {**_FRESH, "ETag": bulk.etag}
+        is_current = _is_named(request.query.get("flagConfigEtag"), bulk.etag)
+        if is_current and matches(request.headers.get("If-None-Match"), bulk.etag):
+            return web.Response(status=304, headers=headers)
+        return web.Response(body=bulk.body, headers=headers, content_type="application/json", charset="utf-8")
+
+    async def evaluate_one(request: web.Request) -> web.Response:
+        context = await _context(request)
+        body = evaluations.flag(request.match_info["key"], context, clock.monotonic_s())
+        return web.Response(body=body, headers=_FRESH, content_type="application/json", charset="utf-8")
+
+    async def signal(request: web.Request) -> web.StreamResponse:
+        targeting_key = targeting_key_of(request.query)
+        context = Context(targeting_key=targeting_key, checks_lease=request.query.get("checks_lease") == "true")
+
+        def tell(_: Tagged, now_s: float) -> bytes:
+            bulk = evaluations.bulk(context, now_s)
+            return msgspec.json.encode(_Signal(etag=bulk.etag, lastModified=bulk.issued_at_ms // 1000))
+
+        return await streams.serve(request, StreamKind.SIGNALS, targeting_key, tell)
+
+    return [
+        web.get(STREAM_PATH, signal, allow_head=False),
+        preflight(STREAM_PATH, "GET", STREAM_HEADERS),
+        web.post(_BULK, evaluate_all),
+        preflight(_BULK, "POST", _HEADERS),
+        web.post(_SINGLE, evaluate_one),
+        preflight(_SINGLE, "POST", _HEADERS),
+    ]
+
+
+async def _context(request: web.Request) -> Context:
+    """Read who asks. Raises `SidecarError` with `body_invalid` for what is no JSON, `context_invalid` for the rest."""
+    body = await read_body(request, bytes_max=_BODY_BYTES_MAX, within_s=_BODY_WITHIN_S)
+    try:
+        asked = _decode(body).context or _Asked()
+    except msgspec.ValidationError as error:
+        message = f'the body is not {{"context": {{"targetingKey": "…"}}}}: {error}'
+        raise SidecarError(ErrorCode.CONTEXT_INVALID, message) from error
+    except UNREADABLE as error:
+        raise SidecarError(ErrorCode.BODY_INVALID, "the body is no JSON in UTF-8") from error
+    if asked.targeting_key is not None and len(asked.targeting_key) > TARGETING_KEY_MAX:
+        message = f"targetingKey is longer than {TARGETING_KEY_MAX} characters"
+        raise SidecarError(ErrorCode.CONTEXT_INVALID, message)
+    return Context(targeting_key=asked.targeting_key or None, checks_lease=asked.checks_lease is True)
+
+
+def _is_named(named: str | None, etag: str) -> bool:
+    """Say whether what an event named is what we would answer; None: no event sent the client here."""
+    return named is None or named.removeprefix("W/").strip('"') == etag.strip('"')
