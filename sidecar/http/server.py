@@ -53,6 +53,7 @@ class Listener:
         self._socket: socket.socket | None = None
         self._server: asyncio.Server | None = None
         self._turnstiles: dict[str, Turnstile] = {}
+        self._routes: set[tuple[str, str]] = set()
         self._app = web.Application()
         self._runner = web.AppRunner(self._app, handle_signals=False, shutdown_timeout=_SHUTDOWN_S)
         self.add(routes)
@@ -61,7 +62,12 @@ class Listener:
         """Add routes, before `start`."""
         for route in routes:
             handler = _in_words(route.handler, self._turnstile(route.path))
+            self._routes.add((route.method, _named(route.path)))
             self._app.add_routes([web.RouteDef(route.method, route.path, handler, route.kwargs)])
+
+    def routes(self) -> set[tuple[str, str]]:
+        """Return what is answered here: methods and paths."""
+        return self._routes
 
     def refused_requests(self) -> dict[str, Counter[Refusal]]:
         """Return how many requests were refused, by path and reason."""
@@ -105,7 +111,7 @@ class Listener:
 
     def _turnstile(self, path: str) -> Turnstile:
         """Return the turnstile of a path: one for all of its methods."""
-        path = _NOT_NAMED.sub("", path)
+        path = _named(path)
         if path not in self._turnstiles:
             self._turnstiles[path] = Turnstile(self._limits.get(path, INSIDE), self._lag_s)
         return self._turnstiles[path]
@@ -125,6 +131,10 @@ class Listener:
             self.refused_count += 1
             return Refused()
         return Connection(server, asyncio.get_running_loop(), self._head_within_s)
+
+
+def _named(pattern: str) -> str:
+    return _NOT_NAMED.sub("", pattern)
 
 
 def _in_words(handler: Handler, turnstile: Turnstile) -> Handler:

@@ -1,0 +1,267 @@
+"""`docs/openapi.yaml`: it describes all that the public listener answers, and nothing else."""
+
+import asyncio
+import os
+from collections import Counter
+from pathlib import Path
+from typing import Any, TypeGuard
+
+import jsonschema_rs
+import msgspec
+import pytest
+import requests
+import schemathesis
+import yaml
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+    unsupported_method,
+)
+
+from sidecar.composition import Sidecar
+from sidecar.config import Probe, ProbeSecrets, Reverb
+from sidecar.core.serving import Reason
+from sidecar.http.errors import STATUS
+from sidecar.http.limits import LIMITS, Limit
+from sidecar.journal.memory import MemoryJournal
+from tests.e2e.processes import ACK_TOKEN
+from tests.probes.test_watches import SECRET
+from tests.probes.world import TOKEN
+from tests.shells.flag_door import BULK, SIGNALS, STREAM, door, reading
+from tests.shells.running import CONFIG, SECRETS, Running, event, running, sign
+from tests.shells.test_door import say
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "openapi.yaml"
+SCHEMA = schemathesis.openapi.from_path(str(DOCUMENT))
+EXAMPLES = int(os.environ.get("OPENAPI_EXAMPLES", "12"))
+"""Of each operation, in each way; `make fuzz` takes more."""
+FLAG = "/flags/payment-refresh"
+OPERATIONS = {
+    f"{each.method.upper()} {each.path}": each
+    for each in (found.ok() for found in SCHEMA.get_all_operations() if isinstance(found, Ok))
+    if "text/event-stream" not in str(each.definition.raw)
+}
+"""All but the streams, which have no end."""
+CHECKS: list[Any] = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    unsupported_method,
+]
+
+
+def documented() -> set[tuple[str, str]]:
+    """Return the document's methods and paths."""
+    paths = yaml.safe_load(DOCUMENT.read_text())["paths"]
+    methods = {"get", "post", "put", "patch", "delete", "options", "head"}
+    return {(method.upper(), path) for path, operations in paths.items() for method in operations if method in methods}
+
+
+async def test_the_document_and_the_listener_have_the_same_paths_and_methods() -> None:
+    """A route that is not described is found by nobody, and a description without a route misleads."""
+    reverb = Reverb(
+        url="ws://127.0.0.1:1",
+        app_id="1",
+        app_key="key",
+        origin="http://127.0.0.1",
+        auth_endpoint="http://127.0.0.1:1/broadcasting/auth",
+        probe=Probe(user_id="0"),
+    )
+    config = msgspec.structs.replace(CONFIG, reverb=reverb)
+    secrets = msgspec.structs.replace(
+        SECRETS, browser_secret=SECRET, probe=ProbeSecrets(app_secret="app-secret", token=TOKEN)
+    )
+    sidecar = Sidecar(config, secrets, MemoryJournal(), dropped_lines=lambda: 0)
+    assert sidecar.listeners()["public"].routes() == documented()
+
+
+def test_the_document_names_every_reason_and_every_status() -> None:
+    """Whoever generates a client from it must not meet what it does not know."""
+    schemas = yaml.safe_load(DOCUMENT.read_text())["components"]["schemas"]
+    assert set(schemas["Reason"]["enum"]) == set(Reason)
+    operations = yaml.safe_load(DOCUMENT.read_text())["paths"]
+    statuses = {
+        int(status)
+        for path in operations.values()
+        for each in path.values()
+        if "responses" in each
+        for status in each["responses"]
+    }
+    assert statuses >= set(STATUS.values()) - {405, 409}, "409 is the operators', and 405 has no operation"
+
+
+def is_text(body: object) -> TypeGuard[bytes]:
+    """Say whether Stripe could have signed this."""
+    return isinstance(body, bytes) and body.decode(errors="replace").encode() == body
+
+
+def ask(url: str, name: str, mode: GenerationMode, answered: Counter[int]) -> None:
+    """Send what schemathesis makes of an operation, and let it judge the answers."""
+    operation = OPERATIONS[name]
+
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.generate],
+    )
+    @given(case=operation.as_strategy(generation_mode=mode), is_ours=st.booleans())
+    def send(case: Any, *, is_ours: bool) -> None:
+        headers = {}
+        if is_ours and "key" in case.path_parameters:
+            case.path_parameters["key"] = "payment-refresh"
+        if is_ours and name == "POST /acks":
+            headers["Authorization"] = f"Bearer {ACK_TOKEN}"
+        request = requests.Request(**case.as_transport_kwargs(base_url=url, headers=headers)).prepare()
+        if is_ours and name == "POST /stripe/webhook" and is_text(request.body):
+            request.headers["Stripe-Signature"] = sign(request.body)
+        with requests.Session() as session:
+            response = session.send(request, timeout=10)
+        answered[response.status_code] += 1
+        case.validate_response(response, checks=CHECKS)
+
+    send()
+
+
+ALLOWED, NOT_ALLOWED = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
+SENT = [(name, ALLOWED) for name in OPERATIONS] + [
+    (name, NOT_ALLOWED) for name, each in OPERATIONS.items() if [*each.iter_parameters()] or [*each.body]
+]
+"""Where there is nothing to send there is nothing wrong to send."""
+
+
+@pytest.mark.parametrize(("name", "mode"), SENT)
+async def test_whatever_is_sent_is_answered_as_described(name: str, mode: GenerationMode) -> None:
+    """No failure of ours, no undocumented status, type, header or shape."""
+    async with running() as sidecar:
+        answered: Counter[int] = Counter()
+        await asyncio.to_thread(ask, sidecar.urls.public, name, mode, answered)
+        assert answered.total() >= 1
+
+
+BACKEND = {"Authorization": f"Bearer {ACK_TOKEN}", "Content-Type": "application/json"}
+LARGE = b"x" * 300_000
+SIGNED = msgspec.json.encode(event())
+PROVOKED = [
+    # operation                               path                      body              headers                              status
+    ("POST /stripe/webhook",                  "/stripe/webhook",        SIGNED,           {"Stripe-Signature": sign(SIGNED)},  200),
+    ("POST /stripe/webhook",                  "/stripe/webhook",        SIGNED,           {},                                  400),
+    ("POST /stripe/webhook",                  "/stripe/webhook",        LARGE,            {},                                  413),
+    ("POST /stripe/webhook",                  "/stripe/webhook",        SIGNED,           {"Content-Encoding": "gzip"},        415),
+    ("POST /acks",                            "/acks",                  b'{"stage": "paid", "payment_intent": "pi_1"}', BACKEND, 200),
+    ("POST /acks",                            "/acks",                  b'{"auth": "ok", "user_id": 7}', BACKEND,              200),
+    ("POST /acks",                            "/acks",                  b"{}",            BACKEND,                             400),
+    ("POST /acks",                            "/acks",                  b"{}",            {},                                  401),
+    ("POST /acks",                            "/acks",                  LARGE,            BACKEND,                             413),
+    ("POST /acks",                            "/acks",                  b"{}",            {**BACKEND, "Content-Encoding": "br"}, 415),
+    ("POST /watches",                         "/watches",               b"{}",            {},                                  404),
+    ("GET /flags/{key}",                      FLAG,                     None,             {},                                  200),
+    ("GET /flags/{key}",                      FLAG,                     None,             {"If-None-Match": "*"},              304),
+    ("GET /flags/{key}",                      f"{FLAG}?targeting_key={'u' * 257}", None,  {},                                  400),
+    ("GET /flags/{key}",                      "/flags/none",            None,             {},                                  404),
+    ("OPTIONS /flags/{key}",                  FLAG,                     None,             {},                                  204),
+    ("POST /ofrep/v1/evaluate/flags",         BULK,                     b"{}",            {},                                  200),
+    ("POST /ofrep/v1/evaluate/flags",         BULK,                     b"{}",            {"If-None-Match": "*"},              304),
+    ("POST /ofrep/v1/evaluate/flags",         BULK,                     b"",              {},                                  400),
+    ("POST /ofrep/v1/evaluate/flags",         BULK,                     LARGE,            {},                                  413),
+    ("POST /ofrep/v1/evaluate/flags",         BULK,                     b"{}",            {"Content-Encoding": "gzip"},        415),
+    ("OPTIONS /ofrep/v1/evaluate/flags",      BULK,                     None,             {},                                  204),
+    ("POST /ofrep/v1/evaluate/flags/{key}",   f"{BULK}/payment-refresh",      b"{}",      {},                                  200),
+    ("POST /ofrep/v1/evaluate/flags/{key}",   f"{BULK}/payment-refresh-mode", b"{}",      {},                                  200),
+    ("POST /ofrep/v1/evaluate/flags/{key}",   f"{BULK}/payment-refresh",      b"[]",      {},                                  400),
+    ("POST /ofrep/v1/evaluate/flags/{key}",   f"{BULK}/none",           b"{}",            {},                                  404),
+    ("POST /ofrep/v1/evaluate/flags/{key}",   f"{BULK}/none",           LARGE,            {},                                  413),
+    ("GET /healthz",                          "/healthz",               None,             {},                                  200),
+    ("GET /readyz",                           "/readyz",                None,             {},                                  200),
+]  # fmt: skip
+
+
+async def test_the_answers_that_can_be_provoked_are_as_described() -> None:
+    """Each status by a request that must lead to it; so the description is held to more than what chance sends."""
+    async with running() as sidecar:
+        for name, path, body, headers, status in PROVOKED:
+            response = await asyncio.to_thread(send_one, sidecar, name, path, body, headers)
+            assert response.status_code == status, (name, path)
+            OPERATIONS[name].validate_response(response)
+
+
+def send_one(sidecar: Running, name: str, path: str, body: bytes | None, headers: dict[str, str]) -> requests.Response:
+    """Send one request as it is."""
+    url, method = sidecar.urls.public + path, name.partition(" ")[0]
+    return requests.request(method, url, data=body, headers=headers, timeout=10)
+
+
+REFUSALS = [
+    # operation                               path                          in flight   per second   status
+    ("GET /flags/{key}",                      FLAG,                         0,          9,           503),
+    ("GET /flags/{key}",                      FLAG,                         9,          0,           429),
+    ("OPTIONS /flags/{key}",                  FLAG,                         0,          9,           503),
+    ("POST /ofrep/v1/evaluate/flags",         BULK,                         0,          9,           503),
+    ("POST /ofrep/v1/evaluate/flags",         BULK,                         9,          0,           429),
+    ("OPTIONS /ofrep/v1/evaluate/flags",      BULK,                         9,          0,           429),
+    ("POST /ofrep/v1/evaluate/flags/{key}",   f"{BULK}/payment-refresh",    0,          9,           503),
+    ("POST /ofrep/v1/evaluate/flags/{key}",   f"{BULK}/payment-refresh",    9,          0,           429),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "path", "in_flight", "per_s", "status"), REFUSALS)
+async def test_what_the_door_says_is_as_described(
+    name: str, path: str, in_flight: int, per_s: int, status: int
+) -> None:
+    """Those who are one too many read the same description."""
+    limits = {
+        each: Limit(in_flight_max=in_flight, per_s=per_s, is_for_scripts=True, is_ofrep=limit.is_ofrep)
+        for each, limit in LIMITS.items()
+    }
+    async with door(0, limits=limits) as it:
+        method = name.partition(" ")[0]
+        response = await asyncio.to_thread(requests.request, method, it.url + path, data=b"{}", timeout=10)
+        assert response.status_code == status
+        OPERATIONS[name].validate_response(response)
+
+
+@pytest.mark.parametrize(("path", "schema"), [(STREAM, "AnswerIssued"), (SIGNALS, "Signal")])
+@pytest.mark.parametrize("rung", [0, 2])
+async def test_what_streams_tell_is_as_described(path: str, schema: str, rung: int) -> None:
+    """Type and headers, and each event's data."""
+    whole = yaml.safe_load(DOCUMENT.read_text())
+    validator = jsonschema_rs.validator_for(
+        {"$ref": f"#/components/schemas/{schema}", "components": whole["components"]}
+    )
+    async with door(rung) as it, reading(it.url + path) as reader:
+        event = await reader.next(within_s=2)
+        assert event is not None
+        validator.validate(event.data)
+        answer = whole["paths"][path.replace("payment-refresh", "{key}")]["get"]["responses"]["200"]
+        assert set(answer["headers"]) <= set(reader.response.headers)
+        assert reader.response.content_type in answer["content"]
+
+
+async def test_a_body_that_does_not_come_is_a_408_as_described() -> None:
+    """The one answer for which one must wait."""
+    async with running() as sidecar:
+        for path in (BULK, f"{BULK}/payment-refresh"):
+            head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{{".encode()
+            raw_head, _, body = (await say(sidecar.urls.public, head)).partition(b"\r\n\r\n")
+            lines = raw_head.decode().split("\r\n")
+            assert lines[0].split(" ")[1] == "408"
+            told = schemathesis.Response(
+                status_code=408,
+                headers={name.lower(): [value] for name, value in (line.split(": ", 1) for line in lines[1:])},
+                content=body,
+                request=requests.Request("POST", sidecar.urls.public + path).prepare(),
+                elapsed=3.0,
+                verify=False,
+            )
+            OPERATIONS[f"POST {path.replace('payment-refresh', '{key}')}"].validate_response(told)
