@@ -255,7 +255,7 @@ class Sidecar:
     def _flag_routes(self) -> list[web.RouteDef]:
         return [
             *flag_routes(self._answers, self._streams),
-            *ofrep_routes(Evaluations(self._answers), self._streams),
+            *ofrep_routes(Evaluations(self._answers, self._streams.has_room), self._streams),
         ]
 
     def _served(self) -> Served:

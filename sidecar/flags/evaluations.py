@@ -82,8 +82,11 @@ class Bulk(msgspec.Struct, frozen=True, kw_only=True):
 class Evaluations:
     """The flags as OFREP evaluates them."""
 
-    def __init__(self, answers: Answers, wall_ms: Callable[[], int] = clock.wall_ms) -> None:
+    def __init__(
+        self, answers: Answers, has_room: Callable[[], bool], wall_ms: Callable[[], int] = clock.wall_ms
+    ) -> None:
         self._answers = answers
+        self._has_room = has_room
         self._wall_ms = wall_ms
         self._step_ms = max(1, int(answers.max_age_s * 1000))
         self._outlook: tuple[object, ...] | None = None
@@ -98,15 +101,15 @@ class Evaluations:
         raise SidecarError(ErrorCode.FLAG_UNKNOWN, f"there is no flag of this name; there are {flag} and {flag}-mode")
 
     def bulk(self, context: Context, now_s: float) -> Bulk:
-        """Return all flags' evaluations, and where their changes are told."""
+        """Return all flags' evaluations, and where their changes are told while there is room for one more stream."""
         flags, told, issued_at_ms = self._flags(context, now_s)
         answer: dict[str, Any] = {
             "flags": flags,
             "metadata": {"environment": self._answers.environment, "version": told.version},
-            "eventStreams": [
-                {"type": "sse", "endpoint": {"requestUri": stream_uri(context)}, "inactivityDelaySec": _HIDDEN_MAX_S}
-            ],
         }
+        if self._has_room():  # the web provider asks for a stream that is refused again every second, for ever
+            endpoint = {"requestUri": stream_uri(context)}
+            answer["eventStreams"] = [{"type": "sse", "endpoint": endpoint, "inactivityDelaySec": _HIDDEN_MAX_S}]
         body = msgspec.json.encode(answer)
         return Bulk(body=body, etag=f'"{hashlib.sha256(body).hexdigest()[:32]}"', issued_at_ms=issued_at_ms)
 

@@ -119,6 +119,10 @@ class Streams:
         """Return how many are open, by kind."""
         return {kind: len(streams) for kind, streams in self._open.items()}
 
+    def has_room(self) -> bool:
+        """Say whether one more may open a stream."""
+        return sum(len(streams) for streams in self._open.values()) < self._streams_max
+
     def wake(self) -> None:
         """Say that something was folded."""
         self._folded.set()
@@ -181,7 +185,7 @@ class Streams:
         if self._is_stopping:
             self.ended[StreamEnd.STOPPING] += 1
             raise SidecarError(ErrorCode.OVERLOADED, "this sidecar is about to end; try again later")
-        if sum(self.open_count().values()) >= self._streams_max:
+        if not self.has_room():
             self.ended[StreamEnd.FULL] += 1
             message = f"{self._streams_max} streams are open already; read the flag instead, and try again later"
             raise SidecarError(ErrorCode.OVERLOADED, message)

@@ -45,7 +45,7 @@ class Door:
             policy_hash=world.state.policy_hash,
         )
         self.streams = Streams(self.answers, **{"streams_max": 100, **bounds})
-        evaluations = Evaluations(self.answers, lambda: self.wall_ms())
+        evaluations = Evaluations(self.answers, self.streams.has_room, lambda: self.wall_ms())
         self.listener = Listener(
             "public",
             Address(host="127.0.0.1", port=0),

@@ -204,6 +204,22 @@ async def test_a_stream_too_many_is_told_so_in_words_and_counted(path: str) -> N
             assert await reader.next(within_s=1) is not None
 
 
+async def test_a_stream_is_not_advertised_while_there_is_no_room_for_one() -> None:
+    """The web provider asks again every second, for ever, for a stream that is refused."""
+    async with door(streams_max=1) as it, aiohttp.ClientSession() as session:
+
+        async def advertises() -> bool:
+            async with session.post(f"{it.url}/ofrep/v1/evaluate/flags", json={}) as response:
+                return "eventStreams" in await response.json()
+
+        assert await advertises()
+        async with reading(it.url + STREAM) as reader:
+            await reader.next(within_s=1)
+            assert not await advertises()
+        await is_left(it, 0)
+        assert await advertises()
+
+
 async def is_left(it: Door, count: int) -> None:
     """Wait until so many streams are open."""
 
