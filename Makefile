@@ -17,7 +17,7 @@ help: ## Say what there is to make
 run: $(VENV)/.run ## Set up, and start the sidecar in a small world of sample payments
 	@$(BIN)/sidecar demo $(DEMO)
 
-test: check .tools/promtool .tools/redis-server .tools/libfaketime.so.1 .tools/cc .tools/chromium .tools/openssl tests/browser/node_modules ## Set up, check the code, and run every test
+test: check .tools/promtool .tools/redis-server .tools/libfaketime.so.1 .tools/cc .tools/chromium .tools/openssl tests/browser/node_modules tests/providers/node_modules ## Set up, check the code, and run every test
 	@$(BIN)/pytest -n 2
 
 check: $(VENV)/.dev ## Format, lint, types, import contracts
@@ -42,7 +42,7 @@ lock: ## Renew the locked requirements (needs uv)
 	done
 
 clean: ## Remove what was set up
-	rm -rf $(VENV) .tools tests/browser/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .tools tests/browser/node_modules tests/providers/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/bin/pip:
 	@if [ -z "$(PYTHON)" ]; then tools/install-system-packages python3 python3-venv; fi
@@ -80,9 +80,9 @@ $(VENV)/.dev: $(VENV)/bin/pip requirements/dev.txt pyproject.toml
 	@mkdir -p .tools; command -v openssl >/dev/null || tools/install-system-packages openssl; \
 	ln -sf "$$(command -v openssl)" $@
 
-tests/browser/node_modules: tests/browser/package-lock.json
+tests/%/node_modules: tests/%/package-lock.json
 	@command -v npm >/dev/null || tools/install-system-packages nodejs npm
-	@npm ci --prefix tests/browser --no-audit --no-fund --silent
+	@npm ci --prefix tests/$* --no-audit --no-fund --silent
 	@touch $@
 
 .tools/libfaketime.so.1:
