@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests.e2e.processes import until
 from tests.providers import PUSH, TIMERS, VALID_S, leased, mode, tab, world
 from tests.shells.flag_door import door
 
@@ -57,7 +58,7 @@ async def test_a_stream_that_was_cut_tells_what_was_missed_when_it_is_back(tmp_p
     async with world(tmp_path) as it, tab(tmp_path) as page:
         await it.climb()
         assert await page.begin(it.relay.url, U1) is None
-        await page.until(is_mode(PUSH), "push is held")
+        await until(lambda: page.told("PROVIDER_CONFIGURATION_CHANGED"), "its stream is open, and has renewed a push")
         assert it.relay.cut() >= 1
         await it.roll_back()
         await it.serves(TIMERS)
