@@ -31,9 +31,10 @@ from sidecar.core.serving import Reason
 from sidecar.http.errors import STATUS
 from sidecar.http.limits import LIMITS, Limit
 from sidecar.journal.memory import MemoryJournal
+from sidecar.probes.reports import USER_AT_ONCE
 from tests.e2e.processes import ACK_TOKEN
-from tests.probes.test_watches import SECRET
 from tests.probes.world import TOKEN
+from tests.shells.browser_reports import REPORT, SECRET, token
 from tests.shells.flag_door import BULK, SIGNALS, STREAM, door, reading
 from tests.shells.running import CONFIG, SECRETS, Running, event, running, sign
 from tests.shells.test_door import say
@@ -78,7 +79,7 @@ async def test_the_document_and_the_listener_have_the_same_paths_and_methods() -
     )
     config = msgspec.structs.replace(CONFIG, reverb=reverb)
     secrets = msgspec.structs.replace(
-        SECRETS, browser_secret=SECRET, probe=ProbeSecrets(app_secret="app-secret", token=TOKEN)
+        SECRETS, browser=(SECRET,), probe=ProbeSecrets(app_secret="app-secret", token=TOKEN)
     )
     sidecar = Sidecar(config, secrets, MemoryJournal(), dropped_lines=lambda: 0)
     assert sidecar.listeners()["public"].routes() == documented()
@@ -153,9 +154,11 @@ async def test_whatever_is_sent_is_answered_as_described(name: str, mode: Genera
 BACKEND = {"Authorization": f"Bearer {ACK_TOKEN}", "Content-Type": "application/json"}
 LARGE = b"x" * 300_000
 SIGNED = msgspec.json.encode(event())
+NOW = "now"
+"""To be signed when it is sent: a signature lasts for minutes."""
 PROVOKED = [
     # operation                               path                      body              headers                              status
-    ("POST /stripe/webhook",                  "/stripe/webhook",        SIGNED,           {"Stripe-Signature": sign(SIGNED)},  200),
+    ("POST /stripe/webhook",                  "/stripe/webhook",        SIGNED,           {"Stripe-Signature": NOW},           200),
     ("POST /stripe/webhook",                  "/stripe/webhook",        SIGNED,           {},                                  400),
     ("POST /stripe/webhook",                  "/stripe/webhook",        LARGE,            {},                                  413),
     ("POST /stripe/webhook",                  "/stripe/webhook",        SIGNED,           {"Content-Encoding": "gzip"},        415),
@@ -187,10 +190,51 @@ PROVOKED = [
 ]  # fmt: skip
 
 
+BROWSER = {"Content-Type": "text/plain;charset=UTF-8", "Origin": "https://app.example.test"}
+TAKEN = {"token": NOW, **REPORT}
+REPORTED = [
+    # body                                             headers                                              status
+    (TAKEN,                                            BROWSER,                                             204),
+    (TAKEN,                                            BROWSER,                                             204),
+    ({},                                               BROWSER,                                             400),
+    ({**TAKEN, "token": "a.b.c"},                      BROWSER,                                             401),
+    (TAKEN,                                            {**BROWSER, "Origin": "https://other.example.test"}, 403),
+    ({**TAKEN, "more": "x" * 2048},                    BROWSER,                                             413),
+    (TAKEN,                                            {**BROWSER, "Content-Encoding": "gzip"},             415),
+    *[({**TAKEN, "payment_intent": f"pi_{number}"},    BROWSER,                                             204)
+      for number in range(USER_AT_ONCE - 2)],
+    ({**TAKEN, "payment_intent": "pi_more"},           BROWSER,                                             429),
+]  # fmt: skip
+
+
+async def test_what_browsers_report_is_answered_as_described() -> None:
+    """And where no secret is set for it, 404."""
+    schemas = yaml.safe_load(DOCUMENT.read_text())["components"]
+    wire = {"$ref": "#/components/schemas/BrowserReport", "components": schemas}
+    jsonschema_rs.validator_for(wire).validate(TAKEN)
+    good = token()
+    config = msgspec.structs.replace(
+        CONFIG, acks=msgspec.structs.replace(CONFIG.acks, browser_origins=(BROWSER["Origin"],))
+    )
+    async with running(config, msgspec.structs.replace(SECRETS, browser=(SECRET,))) as sidecar:
+        for report, headers, status in REPORTED:
+            body = msgspec.json.encode({**report, "token": good} if report.get("token") == NOW else report)
+            response = await asyncio.to_thread(send_one, sidecar, "POST /acks", "/acks", body, headers)
+            assert response.status_code == status, response.text
+            OPERATIONS["POST /acks"].validate_response(response)
+    async with running() as sidecar:
+        response = await asyncio.to_thread(send_one, sidecar, "POST /acks", "/acks", b"{}", BROWSER)
+        assert response.status_code == 404
+        OPERATIONS["POST /acks"].validate_response(response)
+
+
 async def test_the_answers_that_can_be_provoked_are_as_described() -> None:
     """Each status by a request that must lead to it; so the description is held to more than what chance sends."""
     async with running() as sidecar:
-        for name, path, body, headers, status in PROVOKED:
+        for name, path, body, given_headers, status in PROVOKED:
+            headers = dict(given_headers)
+            if headers.get("Stripe-Signature") == NOW and body is not None:
+                headers["Stripe-Signature"] = sign(body)
             response = await asyncio.to_thread(send_one, sidecar, name, path, body, headers)
             assert response.status_code == status, (name, path)
             OPERATIONS[name].validate_response(response)
