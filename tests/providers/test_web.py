@@ -1,12 +1,18 @@
 """`@openfeature/ofrep-web-provider` and the React SDK in Chromium: what each ends on when things change, and break."""
 
+import asyncio
+import itertools
 import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
+from playwright.async_api import Response
+
+from sidecar.http.limits import LIMITS
 from tests.e2e.processes import until
 from tests.providers import PUSH, TIMERS, VALID_S, leased, mode, tab, world
-from tests.shells.flag_door import door
+from tests.shells.flag_door import Door, door
 
 U1 = {"targetingKey": "u1"}
 CHECKED = {"targetingKey": "u1", "checksLease": True}
@@ -133,6 +139,37 @@ async def test_where_there_is_no_room_for_a_stream_the_web_provider_asks_once_an
         assert leased(await page.ask()) == PUSH
         await page.page.evaluate("span_ms => window.watch(span_ms)", 3500)
         assert [each for each in asked if not each.startswith("OPTIONS")] == ["POST /ofrep/v1/evaluate/flags"]
+
+
+async def test_a_signal_makes_the_web_provider_ask_whatever_retry_after_said(tmp_path: Path) -> None:
+    """Only polling and a new context respect it: so a sidecar that is short of time must not rely on it."""
+    narrow = {name: msgspec.structs.replace(limit, per_s=2) for name, limit in LIMITS.items() if "evaluate" in name}
+    async with door(lease_ms=1200, limits={**LIMITS, **narrow}) as it, tab(tmp_path) as page:
+        asked: list[tuple[int, float]] = []
+
+        def note(answer: Response) -> None:
+            if answer.request.method == "POST":
+                asked.append((answer.status, time.monotonic()))
+
+        page.page.on("response", note)
+        beating = asyncio.create_task(beat(it))
+        assert await page.begin(it.url, U1) is None
+
+        async def is_back_too_early() -> bool:
+            pairs = itertools.pairwise(asked)
+            return any(before == 429 and after_s - at_s < 0.8 for (before, at_s), (_, after_s) in pairs)
+
+        await until(is_back_too_early, "it asks again within the second that it was told to wait", within_s=10)
+        got = await page.ask()
+        assert mode(got) == PUSH, "it keeps what it held"
+        beating.cancel()
+
+
+async def beat(it: Door) -> None:
+    """Keep the lease running."""
+    while True:
+        it.beat()
+        await asyncio.sleep(0.1)
 
 
 async def test_reacts_dashboard_is_drawn_anew_with_every_change(tmp_path: Path) -> None:
