@@ -81,8 +81,11 @@ def ofrep_routes(evaluations: Evaluations, streams: Streams) -> list[web.RouteDe
 
 
 async def _context(request: web.Request) -> Context:
+    return context_in(await read_body(request, bytes_max=_BODY_BYTES_MAX, within_s=_BODY_WITHIN_S))
+
+
+def context_in(body: bytes) -> Context:
     """Read who asks. Raises `SidecarError` with `body_invalid` for what is no JSON, `context_invalid` for the rest."""
-    body = await read_body(request, bytes_max=_BODY_BYTES_MAX, within_s=_BODY_WITHIN_S)
     try:
         asked = _decode(body).context or _Asked()
     except msgspec.ValidationError as error:

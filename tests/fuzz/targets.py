@@ -11,9 +11,12 @@ from sidecar.config import ConfigInvalid, RedisStream, Stripe, read_config
 from sidecar.core.checkpoints import restored
 from sidecar.core.fold import fold
 from sidecar.core.observations import UNREADABLE, Checkpoint
+from sidecar.core.serving import bucket_of
 from sidecar.core.state import FOLD_VERSION, State, encode
 from sidecar.doctor.curl import findings, masked, read_curl
 from sidecar.doctor.refusal import reason_in
+from sidecar.flags.evaluations import stream_uri
+from sidecar.flags.ofrep import context_in
 from sidecar.journal.memory import MemoryJournal
 from sidecar.journal.sqlite_file import decoded
 from sidecar.journal.starting import loaded, snapshot_of
@@ -72,6 +75,14 @@ def browser_report(data: bytes) -> None:
     with suppress(SidecarError, *UNREADABLE):
         reading_of(msgspec.json.decode(data, type=Report))
     family_of(data.decode("latin-1"))
+
+
+def evaluation(data: bytes) -> None:
+    """Read who asks over OFREP, and answer."""
+    with suppress(SidecarError):
+        context = context_in(data)
+        stream_uri(context)
+        bucket_of("payment-refresh", context.targeting_key or "")
 
 
 def browser_token(data: bytes) -> None:
@@ -192,6 +203,11 @@ def _seeds() -> dict[str, list[bytes]]:
             msgspec.json.encode({"token": "a.b.c", **REPORT}),
             msgspec.json.encode({"token": "a.b.c", **REPORT, "subscription": "refused", "auth_status": 403}),
         ],
+        "evaluation": [
+            b'{"context": {"targetingKey": "u1", "checksLease": true, "more": [1, {"a": null}]}}',
+            b'{"context": null}',
+            b"{}",
+        ],
         "browser_token": [
             token().encode(),
         ],
@@ -239,6 +255,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
         ack_body,
         browser_report,
         browser_token,
+        evaluation,
         stream_entry,
         config,
         record,
