@@ -158,10 +158,8 @@ def mode(got: dict[str, Any]) -> str:
 
 
 def leased(got: dict[str, Any]) -> str:
-    """Return the mode as one must read it: a value that was not renewed in time, or comes from a cache, is timers."""
-    whole = got["whole"]
-    is_fresh = got["age_ms"] < 1000 * whole["value"].get("valid_for_s", 0)
-    return mode(got) if is_fresh and whole["reason"] not in {"CACHED", "STALE", "ERROR"} else TIMERS
+    """Return the mode as our client reads it (`modeOf`): what was not renewed in time, or is from a cache, is timers."""
+    return str(got["leased"])
 
 
 @asynccontextmanager

@@ -4,6 +4,7 @@ import { OFREPWebProvider } from '@openfeature/ofrep-web-provider';
 import { OpenFeature, OpenFeatureProvider, useObjectFlagDetails, useStringFlagValue } from '@openfeature/react-sdk';
 import { ProviderEvents } from '@openfeature/web-sdk';
 import { createRoot } from 'react-dom/client';
+import { modeOf } from '../../clients/browser/openfeature.js';
 
 const FLAG = 'payment-refresh';
 /** The code's own default is on the safe side. */
@@ -27,12 +28,13 @@ window.begin = async ({ baseUrl, context, options }) => {
 
 window.become = (context) => OpenFeature.setContext(context);
 
-/** Evaluates both flags. `age_ms` is how old the held value is. */
+/** Evaluates both flags. `leased` is what our own client makes of the object; `age_ms` is how old the held value is. */
 window.ask = () => {
   const client = OpenFeature.getClient();
   const whole = client.getObjectDetails(FLAG, DEFAULT);
   const plain = client.getStringDetails(`${FLAG}-mode`, DEFAULT.mode);
-  return { whole, plain, status: client.providerStatus, age_ms: Date.now() - (whole.value.issued_at ?? Date.now()) };
+  const age_ms = Date.now() - (whole.value.issued_at ?? Date.now());
+  return { whole, plain, leased: modeOf(whole), status: client.providerStatus, age_ms };
 };
 
 /** Watches for so long how old a held push becomes; the oldest counts. */
