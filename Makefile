@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 python3; do \
 	$$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
 	&& { echo $$python; break; }; done)
+NODE_MODULES := tests/browser/node_modules tests/providers/node_modules clients/browser/node_modules
 PIP := $(BIN)/pip --disable-pip-version-check --quiet install
 
 .PHONY: help run test check bench chaos fuzz soak lock clean
@@ -17,7 +18,7 @@ help: ## Say what there is to make
 run: $(VENV)/.run ## Set up, and start the sidecar in a small world of sample payments
 	@$(BIN)/sidecar demo $(DEMO)
 
-test: check .tools/promtool .tools/redis-server .tools/libfaketime.so.1 .tools/cc .tools/chromium .tools/openssl tests/browser/node_modules tests/providers/node_modules ## Set up, check the code, and run every test
+test: check .tools/promtool .tools/redis-server .tools/libfaketime.so.1 .tools/cc .tools/chromium .tools/openssl .tools/php $(NODE_MODULES) ## Set up, check the code, and run every test
 	@$(BIN)/pytest -n 2
 
 check: $(VENV)/.dev ## Format, lint, types, import contracts
@@ -43,7 +44,7 @@ lock: ## Renew the locked requirements (needs uv)
 	done
 
 clean: ## Remove what was set up
-	rm -rf $(VENV) .tools tests/browser/node_modules tests/providers/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .tools $(NODE_MODULES) .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/bin/pip:
 	@if [ -z "$(PYTHON)" ]; then tools/install-system-packages python3 python3-venv; fi
@@ -81,9 +82,14 @@ $(VENV)/.dev: $(VENV)/bin/pip requirements/dev.txt pyproject.toml
 	@mkdir -p .tools; command -v openssl >/dev/null || tools/install-system-packages openssl; \
 	ln -sf "$$(command -v openssl)" $@
 
-tests/%/node_modules: tests/%/package-lock.json
+.tools/php:
+	@mkdir -p .tools; command -v php >/dev/null && command -v phpunit >/dev/null && command -v phpcs >/dev/null \
+	|| tools/install-system-packages php-cli php-curl php-mbstring php-xml phpunit php-codesniffer; \
+	ln -sf "$$(command -v php)" $@
+
+%/node_modules: %/package-lock.json
 	@command -v npm >/dev/null || tools/install-system-packages nodejs npm
-	@npm ci --prefix tests/$* --no-audit --no-fund --silent
+	@npm ci --prefix $* --no-audit --no-fund --silent
 	@touch $@
 
 .tools/libfaketime.so.1:
