@@ -157,6 +157,7 @@ final class BroadcastTest extends TestCase
     public function testWhatADeadRequestLeftIsNotToldByTheNext(): void
     {
         $world = new World();
+        $world->app()->make(Outbox::class);
         try {
             $world->request(static function (): void {
                 PaymentBroadcast::dispatch(7, 'pi_dead');

@@ -122,6 +122,12 @@ final class ChannelAuthTest extends TestCase
             'abort',
             self::SELF,
         ];
+        yield 'a helper of the callback refuses, by the name of the framework' => [
+            [$pattern => static fn () => Bookings::auth()],
+            7,
+            'abort',
+            self::SELF,
+        ];
         yield 'the callback fails' => [$throwing(new TypeError()), 7, 'abort', self::SELF];
     }
 

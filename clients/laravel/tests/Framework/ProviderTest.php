@@ -96,6 +96,28 @@ final class ProviderTest extends TestCase
     }
 
     /**
+     * What the environment does not say is as the documentation says it.
+     */
+    public function testTheDefaultsAreThoseOfTheDocumentation(): void
+    {
+        self::assertSame([
+            'transport' => 'http',
+            'url' => null,
+            'token' => null,
+            'redis' => ['url' => 'redis://127.0.0.1:6379/0', 'password' => null, 'stream' => 'broadcast-acks'],
+            'when' => null,
+            'budget_ms' => 250,
+            'identity_key' => null,
+            'browser_secret' => null,
+            'token_lasts_s' => 900,
+            'channel' => 'private-live-refresh.{user_id}',
+            'auth_reports' => true,
+            'observer_channel' => 'reverb-sidecar',
+            'release' => null,
+        ], (new World(null))->config->get('reverb-sidecar'));
+    }
+
+    /**
      * The configuration file can be published, and the Blade directive is there.
      */
     public function testTheFileAndTheDirectiveAreOffered(): void

@@ -23,7 +23,7 @@ foreach (array_slice($argv, 1) as $script) {
             $kept[] = $connection;
             continue 2;
         } else {
-            fwrite($connection, (string) base64_decode($part));
+            @fwrite($connection, (string) base64_decode($part));
             usleep(20_000);
         }
     }

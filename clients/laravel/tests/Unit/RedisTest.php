@@ -120,7 +120,7 @@ final class RedisTest extends TestCase
     public function testAWrongPasswordIsRefusedEveryTime(): void
     {
         $no = "-WRONGPASS invalid username-password pair\r\n";
-        $peer = new Peer([$no], [$no]);
+        $peer = new Peer([$no, 'again', "+OK\r\n"], [$no]);
         $connection = self::connection($peer, ':hush@');
         foreach ([1, 2] as $ignored) {
             try {
@@ -141,7 +141,6 @@ final class RedisTest extends TestCase
         $peer = new Peer(["+ONE\r\n"], ["+TWO\r\n"]);
         $connection = self::connection($peer);
         self::assertSame('ONE', $connection->command(['PING'], 900));
-        usleep(100_000);
 
         self::assertSame('TWO', $connection->command(['PING'], 900));
     }
@@ -152,7 +151,7 @@ final class RedisTest extends TestCase
      * @dataProvider mutes
      * @param list<string> $says
      */
-    public function testSilenceCostsTheBudgetAndNoMore(array $says): void
+    public function testSilenceCostsTheBudgetAndNoMore(array $says, string $expected): void
     {
         $peer = new Peer($says);
         $connection = self::connection($peer);
@@ -161,25 +160,24 @@ final class RedisTest extends TestCase
             $connection->command(['PING'], 200);
             self::fail('it was taken');
         } catch (Unreachable $error) {
-            self::assertLessThan(600, Monotonic::nowMs() - $since);
-            self::assertStringStartsWith('Redis ', $error->getMessage());
-            self::assertStringNotContainsString('refused', $error->getMessage());
+            self::assertLessThan(1500, Monotonic::nowMs() - $since);
+            self::assertSame("Redis $expected", $error->getMessage());
         }
     }
 
     /**
-     * @return iterable<string, array{list<string>}>
+     * @return iterable<string, array{list<string>, string}>
      */
     public static function mutes(): iterable
     {
-        yield 'nothing' => [['silence']];
-        yield 'half a line' => [['+PO', 'silence']];
-        yield 'half a bulk' => [["\$10\r\nabc", 'silence']];
-        yield 'bytes without end' => [array_fill(0, 60, 'x')];
-        yield 'the end' => [['']];
-        yield 'no RESP' => [["HTTP/1.1 400 Bad Request\r\n"]];
-        yield 'a bulk that is too large' => [["\$999999999\r\n", 'silence']];
-        yield 'a line that is too long' => [['+' . str_repeat('x', 40_000), 'silence']];
+        yield 'nothing' => [['silence'], 'did not answer in time'];
+        yield 'half a line' => [['+PO', 'silence'], 'did not answer in time'];
+        yield 'half a bulk' => [["\$10\r\nabc", 'silence'], 'did not answer in time'];
+        yield 'bytes without end' => [array_fill(0, 60, 'x'), 'did not answer in time'];
+        yield 'the end' => [[''], 'closed the connection'];
+        yield 'no RESP' => [["HTTP/1.1 400 Bad Request\r\n"], 'answered what is no RESP2'];
+        yield 'a bulk that is too large' => [["\$999999999\r\n", 'silence'], 'answered more than was asked for'];
+        yield 'a line that is too long' => [['+' . str_repeat('x', 40_000), 'silence'], 'answered a line without end'];
     }
 
     /**
