@@ -19,7 +19,7 @@ run: $(VENV)/.run ## Set up, and start the sidecar in a small world of sample pa
 	@$(BIN)/sidecar demo $(DEMO)
 
 test: check .tools/promtool .tools/redis-server .tools/libfaketime.so.1 .tools/cc .tools/chromium .tools/openssl .tools/php $(NODE_MODULES) ## Set up, check the code, and run every test
-	@$(BIN)/pytest -n 2
+	@$(BIN)/pytest -n 4 --dist worksteal
 
 check: $(VENV)/.dev ## Format, lint, types, import contracts
 	@$(BIN)/ruff format --check --quiet .
