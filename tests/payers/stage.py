@@ -8,7 +8,7 @@ import aiohttp
 import msgspec
 
 from sidecar.core.browsers import Reading
-from sidecar.core.observations import BrowserReported
+from sidecar.core.observations import AckSeen, BrowserReported
 from sidecar.demo.booking_app import BookingApp
 from sidecar.journal.inspection import opened_to_read
 from sidecar.probes.reports import Report, reading_of
@@ -20,6 +20,7 @@ from tests.payers.tabs import Tab
 
 REPORTED_WITHIN_S = 40.0
 """A browser reports after 30 s; on a busy machine it may be late."""
+_LOOKS_MAX = 15
 
 
 class Result(msgspec.Struct, kw_only=True):
@@ -36,6 +37,8 @@ class Result(msgspec.Struct, kw_only=True):
     """What the page reported."""
     taken: Reading | None = None
     """What the sidecar kept of it; None: it was sent to the backend's recorder instead, or nothing came."""
+    is_delivered: bool = False
+    """The sidecar's own socket received the broadcast."""
     reports: int = 0
     """Beacons that the page sent, or that the recorder received."""
     broadcast_ms: int | None = None
@@ -134,20 +137,24 @@ class Stage:
             result.sent = reading_of(msgspec.json.decode(sent[0], type=Report))
         if payer.broadcast_s is not None and payer.began_s is not None:
             result.broadcast_ms = round(1000 * (payer.broadcast_s - payer.began_s))
-        if payer.report_url.startswith(self.sidecar.public):
-            result.taken = await self.taken()
+        is_awaited = payer.report_url.startswith(self.sidecar.public)
+        for _ in range(_LOOKS_MAX):
+            self._look(result)
+            if result.taken is not None or not is_awaited:
+                break
+            await asyncio.sleep(0.2)
         return result
 
-    async def taken(self, *, within_s: float = 3.0) -> Reading | None:
-        """Return what the sidecar's journal holds of this payment's report; None: nothing comes."""
-        for _ in range(round(within_s / 0.2)):
-            with opened_to_read(self.sidecar.journal) as (_, reader):
-                facts = [record.observation for record in reader.read(0, 100_000)]
-            for fact in facts:
-                if isinstance(fact, BrowserReported) and fact.payment_intent == self.payer.payment_intent:
-                    return fact.reading
-            await asyncio.sleep(0.2)
-        return None
+    def _look(self, result: Result) -> None:
+        """Look into the sidecar's journal for what is there of this payment."""
+        with opened_to_read(self.sidecar.journal) as (_, reader):
+            facts = [record.observation for record in reader.read(0, 100_000)]
+        for fact in facts:
+            if isinstance(fact, BrowserReported | AckSeen) and fact.payment_intent == self.payer.payment_intent:
+                if isinstance(fact, BrowserReported):
+                    result.taken = fact.reading
+                else:
+                    result.is_delivered = True
 
 
 _FLAG_ANSWERED = """

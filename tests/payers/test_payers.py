@@ -2,7 +2,7 @@
 
 import pytest
 
-from sidecar.core.browsers import WATCHED_MS, Reading
+from sidecar.core.browsers import WATCHED_MS, Reading, Verdict, verdict_of
 from sidecar.core.policy import SCHEDULES, Mode
 from tests.payers.scenarios import SCENARIOS, Scenario
 from tests.payers.stage import Result
@@ -94,3 +94,39 @@ def test_requests_per_payment_are_those_of_the_schedule(mode: Mode, results: dic
     key = {Mode.TIMER_POLLING: "timers", Mode.PUSH_WITH_SAFETY_NET: "net", Mode.PUSH_ONLY: "push"}[mode]
     assert len(results[key].found) == SCHEDULES[mode].requests_per_payment
     assert len(results["at_once"].found) == 1
+
+
+UNREACHED = [scenario for scenario in SCENARIOS if scenario.subscription != "confirmed"]
+
+
+@pytest.mark.parametrize("scenario", UNREACHED, ids=[scenario.key for scenario in UNREACHED])
+def test_our_own_socket_is_green_while_a_payer_is_not_reached(scenario: Scenario, results: dict[str, Result]) -> None:
+    """It signs for itself and never meets the auth endpoint; only the payer's report says that push did not reach."""
+    assert result_of(scenario, results).is_delivered
+    assert verdict_of(told(scenario, results)) is Verdict.BAD
+
+
+VERDICTS = [
+    ("push", Verdict.GOOD),
+    ("timers", Verdict.GOOD),
+    ("before", Verdict.GOOD),
+    ("stale", Verdict.GOOD),
+    ("left", Verdict.GOOD),
+    ("lost_net", Verdict.BAD),
+    ("flip", Verdict.BAD),
+    ("frozen", Verdict.GONE),
+    ("asleep", Verdict.GONE),
+]
+
+
+@pytest.mark.parametrize(("key", "verdict"), VERDICTS)
+def test_the_sidecar_concludes_what_is_true(key: str, verdict: Verdict, results: dict[str, Result]) -> None:
+    """From the report alone: push was enough, push was not, or nobody can say because the page was away."""
+    scenario = next(each for each in SCENARIOS if each.key == key)
+    assert verdict_of(told(scenario, results)) is verdict
+
+
+@pytest.mark.parametrize("key", ["lost", "lost_net", "timers_lost"])
+def test_what_reverb_loses_our_own_socket_misses_too(key: str, results: dict[str, Result]) -> None:
+    """The same event in the same call: one fate."""
+    assert not results[key].is_delivered
