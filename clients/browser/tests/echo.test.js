@@ -6,6 +6,9 @@ import { echoSource } from '../payment-refresh.js';
 
 class Bound {
   bindings = [];
+  get callbacks() {
+    return { _callbacks: Object.fromEntries(this.bindings.map(([name, act]) => [name, [act]])) };
+  }
   bind(name, act) {
     this.bindings.push([name, act]);
   }
@@ -22,14 +25,15 @@ function echoOf({ joined = false, state = 'connected', subscribed = false } = {}
   const connection = Object.assign(new Bound(), { state });
   const heard = [];
   const left = [];
+  let there = joined ? subscription : undefined;
   return {
     subscription,
     connection,
     heard,
     left,
-    connector: { pusher: { connection, channel: () => (joined ? subscription : undefined) } },
+    connector: { pusher: { connection, channel: () => there } },
     private: () => ({
-      subscription,
+      subscription: (there = subscription),
       listen: (event, act) => heard.push([event, act]),
       stopListening: (event, act) => heard.splice(heard.findIndex((one) => one[1] === act), 1),
     }),

@@ -58,6 +58,8 @@ export class Page {
     this.isUp = false;
     this.isFrozen = false;
     this.ids = 0;
+    this.checks = 0;
+    this.isLeft = false; // the app left the channel, and nothing tells of that
   }
 
   get state() {
@@ -75,12 +77,17 @@ export class Page {
         listen: (listener) => {
           this.listening.push(listener);
           if (this.isUp) listener.subscribed();
-          return () => {
+          const stop = () => {
             this.listening = this.listening.filter((one) => one !== listener);
           };
+          const check = () => {
+            this.checks += 1;
+            if (this.isLeft && this.isUp) this.drop();
+          };
+          return Object.assign(stop, { check });
         },
       },
-      refetch: () => this.refetch(),
+      refetch: (payment) => this.refetch(payment),
       onChange: (state) => this.states.push({ ...state, at: this.t }),
       environment: {
         fetch: (...all) => this.fetch(...all),
@@ -134,6 +141,7 @@ export class Page {
       return new Response(null, { status: 204 });
     }
     this.asked.push({ url, at: this.t });
+    this.signal = init.signal;
     const { answer, ageS, flagTakesMs } = this.world;
     const told = typeof answer === 'function' ? answer(this.t) : answer;
     await this.later(flagTakesMs);
@@ -141,12 +149,13 @@ export class Page {
     const issued = this.world.issuedAt ?? this.t + this.wallAhead;
     return new Response(typeof told === 'string' ? told : JSON.stringify(told), {
       status: this.world.status ?? 200,
-      headers: { 'Reverb-Sidecar-Issued-At': String(issued), ...(ageS ? { Age: String(ageS) } : {}) },
+      headers: { 'Reverb-Sidecar-Issued-At': String(issued), ...(ageS === null || ageS === 0 ? {} : { Age: String(ageS) }) },
     });
   }
 
-  async refetch() {
+  async refetch(payment) {
     const at = this.t;
+    this.asksFor = payment;
     const { paidAt, isStaleUntil, refetchTakesMs } = this.world;
     this.refetches.push(at - this.began);
     await this.later(refetchTakesMs);
@@ -166,7 +175,12 @@ export class Page {
     for (const one of this.listening) one.refused(status);
   }
   push() {
-    if (this.isUp && !this.isFrozen) for (const one of this.listening) one.pushed();
+    if (this.isUp && !this.isFrozen && !this.isLeft) for (const one of this.listening) one.pushed();
+  }
+
+  /** What the module has planned and not yet done. */
+  get planned() {
+    return this.timers.filter((timer) => !timer.isWorld);
   }
 
   /** Begin a payment now. */

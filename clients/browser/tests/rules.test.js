@@ -190,7 +190,8 @@ test('an answer that is no good in any way is timers', async () => {
     answerOf('push_only', { refetch_after_ms: [-1] }), answerOf('push_only', { refetch_after_ms: [1e9] }),
     answerOf('push_only', { refetch_after_ms: Array(11).fill(0) }), answerOf('push_only', { safety_net_ms: '5' }),
     answerOf('push_only', { valid_for_s: -1 }), answerOf('push_only', { valid_for_s: 'x' }),
-    answerOf('push_only', { version: 1.5 }),
+    answerOf('push_only', { version: 1.5 }), answerOf('push_only', { valid_for_s: 86_400 }),
+    answerOf('timer_polling', { refetch_after_ms: [] }), answerOf('timer_polling', { refetch_after_ms: [0, 45_000] }),
   ];
   for (const answer of bad) {
     const page = await ready({ answer });
@@ -417,7 +418,7 @@ test('stop leaves no timer and no listener, and nothing happens after it', async
   await page.pass(4000);
   page.payments.stop();
   const refetched = page.refetches.length;
-  assert.deepEqual(page.timers.filter((timer) => !timer.isWorld), []);
+  assert.deepEqual(page.planned, []);
   assert.deepEqual([page.window.listeners, page.document.listeners, page.listening], [[], [], []]);
   page.payments.begin('pi_2');
   page.payments.prepare();
@@ -456,7 +457,7 @@ test('an hour later nothing is pending any more', async () => {
   await page.pass(3_600_100);
   assert.equal(page.state.pending, null);
   assert.equal(page.storage.size, 0);
-  assert.deepEqual(page.timers.filter((timer) => !timer.isWorld), []);
+  assert.deepEqual(page.planned, []);
 });
 
 /** An EventSource that the test speaks through. */
@@ -544,4 +545,312 @@ test('an event of the stream that waited to be read is as old as it is', async (
   stream.say(page, answerOf('push_only', { version: 9 }), then);
   await page.pass(2000);
   assert.equal(page.state.isPush, false, 'said 14 s before it was read: one second was left');
+});
+
+test('with timers the answer says when', async () => {
+  const page = await ready({ answer: answerOf('timer_polling', { refetch_after_ms: [0, 1000, 3000, 8000] }) });
+  page.begin();
+  await page.pass(2000);
+  page.push();
+  await page.pass(29_000);
+  near(page.refetches, [0, 1000, 3000, 4030, 8000, 30_000]);
+});
+
+test('with timers a push whose refetch is left to the last of them is still tried once more where that finds it not paid', async () => {
+  const page = await ready({ answer: answerOf('timer_polling') });
+  page.begin();
+  page.world.paidAt = page.t + 4900;
+  page.world.isStaleUntil = page.t + 5500;
+  await page.pass(4900);
+  page.push();
+  await page.pass(31_000);
+  near(page.refetches, [0, 2000, 5000, 6030]);
+  assert.deepEqual([page.reports[0].cleared_by, page.reports[0].stale_refetches], ['push', 1]);
+});
+
+test('every push has a second try, and a second try has none', async () => {
+  const page = await ready();
+  page.begin();
+  await page.pass(900);
+  page.push();
+  await page.pass(3100);
+  page.world.paidAt = page.t;
+  page.world.isStaleUntil = page.t + 500;
+  page.push();
+  await page.pass(31_000);
+  near(page.refetches, [0, 900, 1930, 4000, 5030]);
+  assert.deepEqual([page.reports[0].cleared_by, page.reports[0].stale_refetches], ['push', 3]);
+});
+
+test('a push that waits behind something else for the refetch on its way has its second try too', async () => {
+  const page = await ready({ refetchTakesMs: 500 });
+  page.begin();
+  await page.pass(100);
+  page.window.dispatch('online');
+  page.world.paidAt = page.t;
+  page.world.isStaleUntil = page.t + 1000;
+  page.push();
+  await page.pass(31_000);
+  near(page.refetches, [0, 500, 2000]);
+});
+
+test('what happens before a request has gone out is asked for by that one', async () => {
+  const page = await ready();
+  page.begin();
+  page.push();
+  page.window.dispatch('online');
+  page.document.dispatch('visibilitychange');
+  await page.pass(900);
+  assert.equal(page.refetches.length, 1);
+});
+
+test('where the channel was joined before, the return page asks once, whenever the flag is told', async () => {
+  const page = new Page({ flagTakesMs: 300 });
+  page.make();
+  page.isUp = true;
+  page.began = page.t;
+  page.payments.resume('pi_1');
+  await page.pass(900);
+  near(page.refetches, [0]);
+  page.world.paidAt = page.t;
+  page.push();
+  await page.pass(31_000);
+  near(page.refetches, [0, 900]);
+  assert.equal(page.reports[0].subscribed_after_ms, 0);
+});
+
+test('what a timer has asked since is not asked again when the flag is told late', async () => {
+  const page = new Page({ flagTakesMs: 3000 });
+  page.make();
+  page.begin();
+  await page.pass(1000);
+  page.join();
+  await page.pass(4900);
+  near(page.refetches, [0, 2000]);
+});
+
+test('a channel that the app left is not relied upon, though nothing told of it', async () => {
+  const page = await ready();
+  page.begin();
+  await page.pass(1500);
+  page.isLeft = true;
+  page.world.paidAt = page.t;
+  await page.pass(31_000);
+  assert.equal(page.state.cleared, true);
+  assert.equal(page.refetches.length, 2);
+  assert.ok(page.refetches[1] <= 2600, `refetched at ${page.refetches}`);
+});
+
+test('a channel that was left before the payment is not relied upon either', async () => {
+  const page = await ready();
+  page.isLeft = true;
+  page.begin();
+  assert.equal(page.reports.length, 0);
+  await page.pass(31_000);
+  assert.equal(page.reports[0].subscribed_after_ms, undefined);
+  near(page.refetches, [0, 3000, 5000, 30_000]);
+});
+
+test('a safety net that comes after its time is due at once, unless something has been asked since', async () => {
+  for (const [returnsAfter, expected] of [[1000, [0, 1000, 7430]], [6000, [0, 6000]]]) {
+    const page = await ready();
+    page.world.answer = answerOf('push_with_safety_net', { version: 8 });
+    page.begin();
+    await page.pass(returnsAfter);
+    page.window.dispatch('online');
+    await page.pass(9000 - returnsAfter);
+    near(page.refetches, expected);
+  }
+});
+
+test('an answer that is old already is renewed sooner', async () => {
+  const page = await ready({ ageS: 9 });
+  page.begin();
+  await page.pass(4000);
+  assert.ok(page.asked.length >= 2 && page.asked[1].at - page.began < 3100, JSON.stringify(page.asked));
+  assert.equal(page.state.isPush, true);
+});
+
+test('an age that cannot be read is not believed', async () => {
+  for (const ageS of ['soon', '5, 7', -1]) {
+    const page = await ready({ ageS });
+    page.begin();
+    await page.pass(300);
+    assert.equal(page.state.isPush, false, `Age: ${ageS}`);
+  }
+});
+
+test('an answer whose lease has run out was no answer: the report says version 0', async () => {
+  const page = await ready();
+  await page.pass(60_000);
+  page.world.answer = null;
+  page.begin();
+  await page.pass(31_000);
+  assert.deepEqual([page.reports[0].mode, page.reports[0].version], ['timer_polling', 0]);
+});
+
+test('the page is told which payment to look for', async () => {
+  const page = await ready();
+  page.begin('pi_42');
+  await page.pass(100);
+  assert.equal(page.asksFor, 'pi_42');
+});
+
+test('a payment that is found paid forgets itself, and not the next one that is expected', async () => {
+  const page = await ready();
+  page.begin('pi_1');
+  await page.pass(900);
+  page.payments.expect('pi_2');
+  page.world.paidAt = 0;
+  page.push();
+  await page.pass(100);
+  assert.equal(JSON.parse(page.storage.get('reverb-sidecar:payment')).payment, 'pi_2');
+});
+
+test("a page to which Stripe's back button returns asks at once: it may have been paid there", async () => {
+  const page = await ready();
+  page.payments.expect('pi_1');
+  page.document.dispatch('visibilitychange');
+  await page.pass(100);
+  assert.equal(page.refetches.length, 0, 'it has not even left');
+  await page.freeze(120_000);
+  page.world.paidAt = 0;
+  page.began = page.t;
+  page.window.dispatch('pageshow', { persisted: true });
+  await page.pass(100);
+  assert.deepEqual([page.refetches.length, page.state.cleared], [1, true]);
+});
+
+test('a page that is loaded anew after it has told does not tell again', async () => {
+  const storage = new Map();
+  const before = new Page({}, storage);
+  before.make().begin('pi_1');
+  await before.pass(4000);
+  before.window.dispatch('pagehide', {});
+  const after = new Page({}, storage);
+  after.make().resume('pi_1');
+  await after.pass(40_000);
+  after.payments.stop();
+  assert.deepEqual([before.reports.length, after.reports.length], [1, 0]);
+});
+
+test('a tab and its double each watch, and neither disturbs the other', async () => {
+  const storage = new Map();
+  const one = new Page({ paidAt: 2000 }, storage);
+  one.make().begin('pi_1');
+  await one.pass(500);
+  const other = new Page({ paidAt: 2000 }, new Map(storage)); // a double begins with a copy
+  other.make().resume();
+  await one.pass(31_000);
+  await other.pass(31_000);
+  assert.deepEqual([one.state.cleared, other.state.cleared], [true, true]);
+  assert.deepEqual([one.storage.size, other.storage.size], [0, 0]);
+});
+
+test('a clock that was set back while the payer was away loses nothing', async () => {
+  const storage = new Map();
+  const before = new Page({}, storage);
+  before.make().expect('pi_1');
+  const after = new Page({}, storage);
+  after.wallAhead -= 60_000;
+  after.make().resume();
+  assert.equal(after.state.pending, 'pi_1');
+});
+
+test('an hour is an hour however often the page is loaded anew', async () => {
+  const storage = new Map();
+  const before = new Page({}, storage);
+  before.make().begin('pi_1');
+  await before.pass(3_000_000);
+  const after = new Page({}, storage);
+  after.t = before.t;
+  after.make().resume('pi_1');
+  await after.pass(700_000);
+  assert.equal(after.state.pending, null);
+});
+
+test('when the hour is over it asks a last time', async () => {
+  for (const sleeps of [false, true]) {
+    const page = await ready();
+    page.begin();
+    await page.pass(50_000);
+    const asked = page.refetches.length;
+    if (sleeps) {
+      page.wallAhead += 3_600_000;
+      page.window.dispatch('online');
+    }
+    await page.pass(sleeps ? 100 : 3_600_000);
+    assert.equal(page.refetches.length, asked + 1);
+    assert.deepEqual([page.state.pending, page.planned], [null, []]);
+  }
+});
+
+test('a wall clock that is set back keeps no page busy after the hour', async () => {
+  const page = await ready();
+  page.begin();
+  page.wallAhead -= 600_000;
+  const before = page.ids;
+  await page.pass(3_700_000);
+  assert.deepEqual([page.state.pending, page.planned], [null, []]);
+  assert.ok(page.ids - before < 200, `${page.ids - before} timers`);
+});
+
+test('stop in the middle of everything leaves nothing, and says nothing', async () => {
+  const page = new Page({ flagTakesMs: 4000, refetchTakesMs: 4000, token: new Promise(() => {}) });
+  page.make();
+  page.begin();
+  await page.pass(100);
+  const said = page.states.length;
+  assert.ok(page.planned.length >= 3, 'a refetch, a question and a token are on their way');
+  page.payments.stop();
+  assert.deepEqual(page.planned, []);
+  assert.equal(page.signal.aborted, true);
+  await page.pass(60_000);
+  assert.deepEqual([page.planned, page.states.length, page.refetches.length], [[], said, 1]);
+});
+
+test('a source that is not there yet is asked again with the next payment', async () => {
+  const page = new Page();
+  const { source } = page.options();
+  let isThere = false;
+  page.make({
+    source: {
+      listen: (listener) => {
+        if (!isThere) throw new TypeError('Echo is undefined');
+        return source.listen(listener);
+      },
+    },
+  });
+  page.payments.prepare();
+  page.begin();
+  await page.pass(4000);
+  near(page.refetches, [0, 3000]);
+  isThere = true;
+  page.isUp = true;
+  page.begin('pi_2');
+  await page.pass(100);
+  assert.equal(page.state.isPush, true);
+});
+
+test('a stream is closed when the 30 s are over, paid or not', async () => {
+  Stream.all = [];
+  const page = new Page();
+  page.EventSource = Stream;
+  page.make({ streamUrl: 'https://sidecar.example.test/flags/payment-refresh/stream' });
+  page.begin();
+  await page.pass(29_900);
+  const [stream] = Stream.all;
+  assert.equal(stream.isClosed, undefined);
+  await page.pass(200);
+  assert.equal(stream.isClosed, true);
+  assert.equal(page.state.pending, 'pi_1');
+});
+
+test('a sidecar that does not answer is asked ever less often', async () => {
+  const page = await ready({ answer: null });
+  page.begin();
+  await page.pass(60_000);
+  const times = page.asked.map(({ at }) => at - page.began).filter((at) => at >= 0);
+  assert.ok(times.length >= 4 && times.length <= 7, `asked at ${times}`);
+  assert.ok(times.every((at) => at < 30_000), 'and not at all after 30 s');
 });
