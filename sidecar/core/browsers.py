@@ -121,4 +121,5 @@ def verdict_of(reading: Reading) -> Verdict:
     if pushed_ms is not None and pushed_ms < cleared_ms + PUSHED_WITHIN_MS:
         return Verdict.GOOD
     was_away = reading.cleared_by is ClearedBy.RETURN
-    return Verdict.GONE if was_away or reading.watched_ms < cleared_ms + PUSHED_WITHIN_MS else Verdict.BAD
+    awaits_until_ms = min(cleared_ms + PUSHED_WITHIN_MS, WATCHED_MS)  # it reports then, and awaits no push any more
+    return Verdict.GONE if was_away or reading.watched_ms < awaits_until_ms else Verdict.BAD

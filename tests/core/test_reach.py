@@ -50,6 +50,9 @@ VERDICTS = [
     (200,         None,   9_000,   ClearedBy.MOVED,     30_000,  BAD),
     (200,         None,   9_000,   ClearedBy.LEASE,     30_000,  BAD),
     (200,         None,   28_000,  ClearedBy.LAST,      30_000,  BAD),
+    (200,         None,   30_008,  ClearedBy.LAST,      30_009,  BAD),
+    (200,         None,   28_500,  TIMER,               30_000,  BAD),
+    (200,         None,   28_500,  TIMER,               29_999,  GONE),
     # --- nobody saw it paid
     (200,         None,   None,    None,                29_999,  GONE),
     (200,         None,   None,    None,                30_000,  NEVER),

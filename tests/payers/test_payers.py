@@ -112,6 +112,7 @@ VERDICTS = [
     ("before", Verdict.GOOD),
     ("stale", Verdict.GOOD),
     ("left", Verdict.GOOD),
+    ("lost", Verdict.BAD),
     ("lost_net", Verdict.BAD),
     ("flip", Verdict.BAD),
     ("frozen", Verdict.GONE),
