@@ -3,23 +3,35 @@
 The command is parsed and never run. Of what says who asks only that it is there is ever shown.
 """
 
+import base64
 import re
 import shlex
-from urllib.parse import parse_qsl, urlsplit
+from collections.abc import Iterator
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import msgspec
 
 from sidecar.ports import ErrorCode, SidecarError
 from sidecar.probes.ack_facts import user_of
+from sidecar.probes.shown import shown_headers, shown_url, tidy
 from sidecar.probes.target import origin_of
 
 BYTES_MAX = 64 * 1024
 _WITH_VALUE = {
     "-X": "method", "--request": "method", "-H": "header", "--header": "header", "-b": "cookie", "--cookie": "cookie",
     "-d": "data", "--data": "data", "--data-raw": "data", "--data-binary": "data", "--data-ascii": "data",
-    "--data-urlencode": "data", "-A": "agent", "--user-agent": "agent", "-e": "referer", "--referer": "referer",
-    "--url": "url", "-u": "user", "--user": "user",
+    "--data-urlencode": "data", "-A": "user-agent", "--user-agent": "user-agent", "-e": "referer",
+    "--referer": "referer", "--url": "url", "-u": "user", "--user": "user",
+    "-o": "", "--output": "", "-w": "", "--write-out": "", "-x": "", "--proxy": "", "-m": "", "--max-time": "",
+    "--connect-timeout": "", "--resolve": "", "--cacert": "",
 }  # fmt: skip
+"""Options that have a value, and what it is; empty: nothing to us."""
+_QUOTED = re.compile(r"""\$'((?:[^'\\]|\\.)*)'|'[^']*'|"(?:[^"\\]|\\.)*"|\\.""", re.DOTALL)
+_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|.)", re.DOTALL)
+_UNESCAPED = {"n": "\n", "r": "\r", "t": "\t"}
+"""Of $'…', what browsers write in it: they escape what the shell would take for its own, such as `!`, by its code."""
+_BETWEEN_COMMANDS = frozenset({";", "&", "&&", "|"})
+_METHOD = re.compile(r"[A-Z]{0,20}")
 _NOTHING_SAID = {"", "undefined", "null", "[object object]", "nan"}
 _SOCKET = re.compile(r"\d+\.\d+")
 
@@ -50,18 +62,32 @@ def read_curl(text: str) -> Request:
 
     Raises `SidecarError` with `body_invalid` for anything else.
     """
-    plain = text.replace("\r\n", "\n")
+    plain = text.replace("\r\n", "\n").lstrip("\ufeff$ \t\n")
     if '^"' in plain:  # cmd.exe: ^ before what it would take for its own
         plain = re.sub(r"\^\n", " ", plain).replace('^\\^"', '\\"')
         plain = re.sub(r"\^(.)", r"\1", plain)
-    plain = plain.replace("\\\n", " ").replace("$'", "'")
+    plain = _QUOTED.sub(_plainly_quoted, plain.replace("\\\n", " "))
     try:
         words = shlex.split(plain)
     except ValueError as error:
         raise _refused(f"it is no command line ({error})") from error
     if not words or words[0].removesuffix(".exe") != "curl":
         raise _refused("it does not begin with curl")
+    if _BETWEEN_COMMANDS.intersection(words):
+        raise _refused("it is more than one command; copy only the request that fails")
     return _request(words[1:])
+
+
+def _plainly_quoted(found: re.Match[str]) -> str:
+    """Return bash's $'…' in quotes that `shlex` knows; other quotes as they are."""
+    if found[1] is None:
+        return found[0]
+    units = _ESCAPE.sub(_unescaped, found[1])  # JavaScript's: a character outside the basic plane is two of them
+    return shlex.quote(units.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace"))
+
+
+def _unescaped(escape: re.Match[str]) -> str:
+    return chr(int(escape[1], 16)) if escape[1] else _UNESCAPED.get(escape[0][1], escape[0][1])
 
 
 def findings(request: Request, *, auth_endpoint: str | None, channel: str | None) -> list[str]:
@@ -79,12 +105,12 @@ def findings(request: Request, *, auth_endpoint: str | None, channel: str | None
 
 def masked(request: Request) -> list[str]:
     """Return the request for people, without what says who asks."""
-    lines = [f"{request.method} {request.url.partition('?')[0]}"]
-    for name, value in request.headers.items():
-        shown = value if name in {"accept", "content-type", "origin", "host", "x-requested-with"} else "***"
-        lines.append(f"{name}: {shown}")
-    lines += [f"{name}={value}" for name, value in request.fields.items() if name in {"socket_id", "channel_name"}]
-    return lines
+    fields = {name: value for name, value in request.fields.items() if name in {"socket_id", "channel_name"}}
+    return [
+        f"{request.method} {shown_url(request.url)}",
+        *shown_headers(request.headers),
+        *(f"{name}={tidy(value)}" for name, value in fields.items()),
+    ]
 
 
 def _whom(request: Request) -> list[str]:
@@ -100,7 +126,8 @@ def _whom(request: Request) -> list[str]:
             f"Nothing in it says who asks: no Authorization, no Cookie. The app sees a guest.{why if is_cross else ''}"
         ]
     found = []
-    if token is not None and urlsplit(request.url).path.rstrip("/") == "/broadcasting/auth":
+    is_bearer = token is not None and token.lower().startswith("bearer ")
+    if is_bearer and urlsplit(request.url).path.rstrip("/") == "/broadcasting/auth":
         found.append(
             "A bearer token goes to /broadcasting/auth, whose default guard is the session's (`web`): the token counts for "
             "nothing there. Often the route that takes it is /api/broadcasting/auth."
@@ -152,32 +179,48 @@ def _where(request: Request, auth_endpoint: str | None) -> list[str]:
 
 def _request(words: list[str]) -> Request:
     url, method, body, headers = "", "", [], {}
-    rest = iter(words)
-    for word in rest:
-        name, equals, value = word.partition("=") if word.startswith("--") else (word, "", "")
-        kind = _WITH_VALUE.get(name)
-        if kind is None:
-            if not word.startswith("-"):
-                url = url or word
-            continue
-        value = value if equals else next(rest, "")
+    for kind, value in _options(words):
         match kind:
             case "method":
                 method = value.upper()
             case "url":
-                url = value
+                url = url if origin_of(url) else value
             case "data":
                 body.append(value)
             case "header":
                 key, _, content = value.partition(":")
                 headers[key.strip().lower()] = content.strip()
             case "user":
-                headers["authorization"] = "Basic ***"
+                headers["authorization"] = _basic(value)
             case other:
-                headers[{"agent": "user-agent"}.get(other, other)] = value
+                headers[other] = value
     if origin_of(url) is None:
         raise _refused("it has no URL that begins with http:// or https://")
+    if not _METHOD.fullmatch(method) or not all(value.isprintable() for value in (url, *headers.values())):
+        raise _refused("its method, its URL or a header has characters that none has")
+    user, at, _ = urlsplit(url).netloc.rpartition("@")
+    if at:
+        headers.setdefault("authorization", _basic(unquote(user)))
+        url = url.replace(f"{user}@", "", 1)
     return Request(method=method or ("POST" if body else "GET"), url=url, headers=headers, body="&".join(body))
+
+
+def _options(words: list[str]) -> Iterator[tuple[str, str]]:
+    """Return what is said in a command line, as kind and value; what is nothing to us is left out."""
+    rest = iter(words)
+    for word in rest:
+        if not word.startswith("-"):
+            yield "url", word
+            continue
+        name, given, value = word.partition("=") if word.startswith("--") else (word[:2], word[2:], word[2:])
+        if name in _WITH_VALUE:
+            value = value if given else next(rest, "")
+            if _WITH_VALUE[name]:
+                yield _WITH_VALUE[name], value
+
+
+def _basic(user: str) -> str:
+    return f"Basic {base64.b64encode(user.encode()).decode()}"
 
 
 def _refused(why: str) -> SidecarError:

@@ -16,6 +16,7 @@ from sidecar import clock
 from sidecar.config import Authorizer, Credentials
 from sidecar.core.walks import Step, WalkOutcome
 from sidecar.probes.answers import Answer, is_challenge, refusal_of
+from sidecar.probes.shown import shown_headers, shown_url
 from sidecar.probes.target import USER_AGENT, Target
 from sidecar.probes.trail import Ended, Trail, tls_context
 
@@ -52,7 +53,7 @@ class Browser:
         self, trail: Trail, step: Step, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None
     ) -> Answer:
         """Return what a URL answers. Raises what aiohttp does."""
-        sent = f"{method} {url} ({', '.join(_shown(headers))})"
+        sent = f"{method} {shown_url(url)} ({', '.join(shown_headers(headers))})"
         async with self.session(trail, step, url, sent) as session:
             response = await session.request(method, url, headers=headers, data=body, allow_redirects=False)
             async with response:
@@ -140,20 +141,3 @@ async def is_reached(url: str, *, within_s: float) -> bool:
     except (aiohttp.ClientError, OSError, TimeoutError):
         return False
     return True
-
-
-def _shown(headers: Mapping[str, str]) -> list[str]:
-    """Return headers for people: of what says who asks, only that it does."""
-    shown = []
-    for name, value in headers.items():
-        match name:
-            case "Authorization":
-                shown.append("Authorization: Bearer ***")
-            case "Cookie":
-                names = [each.partition("=")[0].strip() for each in value.split(";")]
-                shown.append(f"Cookie: {', '.join(f'{each}=***' for each in names)}")
-            case "X-XSRF-TOKEN":
-                shown.append("X-XSRF-TOKEN: ***")
-            case _:
-                shown.append(f"{name}: {value}")
-    return shown

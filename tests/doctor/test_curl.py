@@ -31,6 +31,9 @@ ENDPOINT, CHANNEL = "https://app.example.test/api/broadcasting/auth", "private-l
         GOOD.replace("\n", "\r\n"),
         GOOD.replace("--data-raw '", "--data-raw $'"),
         GOOD + "  --compressed -s --insecure\n",
+        GOOD.replace("curl ", "curl -XPOST -o /dev/null -x http://proxy.test:8080 "),
+        GOOD.replace("-H 'accept", "-H'accept"),
+        "\ufeff\n$ " + GOOD,
     ],
 )
 def test_a_request_is_read_in_every_shape_that_browsers_copy(text: str) -> None:
@@ -42,10 +45,41 @@ def test_a_request_is_read_in_every_shape_that_browsers_copy(text: str) -> None:
     assert findings(request, auth_endpoint=ENDPOINT, channel=CHANNEL) == []
 
 
+# fmt: off
+QUOTED = [
+    # what a browser copied,                               what it had sent
+    ("""$'it\\'s \\u0021 \\\\ \\n.'""",           "it's ! \\ \n."),
+    ("""$'\\ud83d\\ude00'""",                          "\U0001f600"),
+    ("""$'\\ud83d'""",                                   "\ufffd"),
+    ("""'costs 5$'""",                                     "costs 5$"),
+    ('''"say $'no' \\"twice\\""''',                  "say $'no' \"twice\""),
+    ("""'a'$'\\u0021''b'""",                             "a!b"),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("copied_as", "sent"), QUOTED)
+def test_what_is_quoted_is_read_as_bash_reads_it(copied_as: str, sent: str) -> None:
+    """Chrome writes $'…' around what has a quote, a newline or a `!`: read otherwise, another body is sent again."""
+    assert read_curl(f"curl https://a.test/ --data-raw {copied_as}").body == sent
+
+
+def test_a_copy_for_windows_is_read_as_cmd_reads_it() -> None:
+    """As Chrome writes it: a caret before each character that cmd would take for its own, and after each percent."""
+    text = 'curl ^"https://a.test/b^" ^\n  --data-raw ^"^{^\\^"a^\\^":^\\^"b^%^20^&c^\\^\\d^\\^"^}^"'
+    assert read_curl(text).body == '{"a":"b%20&c\\d"}'
+
+
 @pytest.mark.parametrize(
     "text",
     [
         "",
+        GOOD + " ;\n" + GOOD,
+        CMD + " &\r\n" + CMD,
+        "curl https://a.test/ -X 'P T'",
+        "curl https://a.test/ -H $'accept: a\\nx: y'",
+        "curl $'https://a.test/\\n'",
+        'Invoke-WebRequest -UseBasicParsing -Uri "https://a.test/"',
         "wget https://x",
         "curl",
         "curl 'ftp://x/y'",
@@ -159,6 +193,35 @@ async def test_a_request_is_sent_again_only_to_the_configured_host() -> None:
         with pytest.raises(SidecarError, match="--replay needs"):
             await examine_curl(elsewhere, None, ProbeSecrets(app_secret=None), is_replayed=True)
         assert it.app.requests == []
+
+
+async def test_a_request_that_is_sent_again_shows_no_secret_either() -> None:
+    """Its headers come as browsers copy them, in lower case, and its address may hold a token."""
+    async with world() as it:
+        text = copied(it).replace("/broadcasting/auth'", "/broadcasting/auth?api_key=qu3ry'")
+        text = text.replace(" -H 'accept", " -b 'app_session=s3ss10n; l0ne' -H 'x-csrf-token: csrft0ken' -H 'accept")
+        told = await examine_curl(read_curl(text), reverb_of(it), ProbeSecrets(app_secret=APP.secret), is_replayed=True)
+        sent = {name.lower(): value for name, value in it.app.requests[-1][2].items()}
+    assert (sent["authorization"], sent["x-csrf-token"]) == (f"Bearer {TOKEN}", "csrft0ken")
+    assert "authorization: Bearer ***" in told.steps[-1].sent
+    assert "app_session=***" in told.steps[-1].sent
+    assert not any(secret in str(told) for secret in (TOKEN, "s3ss10n", "l0ne", "csrft0ken", "qu3ry"))
+
+
+async def test_a_password_in_the_address_or_beside_it_is_sent_as_curl_sends_it_and_never_shown() -> None:
+    """A site behind basic authentication: the walk's own token says nothing there."""
+    async with world() as it:
+        reverb, token = reverb_of(it), f" -H 'authorization: Bearer {TOKEN}'"
+        for text in (
+            copied(it).replace("http://", "http://ann:hunter2@", 1).replace(token, ""),
+            copied(it).replace(token, " -u ann:hunter2"),
+        ):
+            request = read_curl(text)
+            for is_replayed in (False, True):
+                told = await examine_curl(request, reverb, ProbeSecrets(app_secret=APP.secret), is_replayed=is_replayed)
+                assert not any(secret in str(told) for secret in ("hunter2", "YW5uOmh1bnRlcjI=")), told
+            sent = {name.lower(): value for name, value in it.app.requests[-1][2].items()}
+            assert sent["authorization"] == "Basic YW5uOmh1bnRlcjI="
 
 
 async def test_without_replay_nothing_is_sent() -> None:
