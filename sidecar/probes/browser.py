@@ -5,7 +5,6 @@ No redirect is followed, no more than 64 KiB is read, and a cookie goes only whe
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
 from urllib.parse import unquote, urlencode, urlsplit
 
 import aiohttp
@@ -122,12 +121,17 @@ class Browser:
 
     def cookies(self, url: str) -> dict[str, str]:
         """Return the Cookie header for this URL; empty: there are none."""
-        found = self._jar.filter_cookies(URL(url))
-        return {"Cookie": "; ".join(f"{name}={each.value}" for name, each in found.items())} if found else {}
+        found = "; ".join(f"{name}={value}" for name, value in self._cookies(url).items())
+        return {"Cookie": found} if found else {}
 
     def _csrf(self, url: str) -> dict[str, str]:
-        found: Any = self._jar.filter_cookies(URL(url)).get(_CSRF_COOKIE)
-        return {"X-XSRF-TOKEN": unquote(found.value)} if found is not None else {}
+        token = unquote(self._cookies(url).get(_CSRF_COOKIE, ""))
+        return {"X-XSRF-TOKEN": token} if token and token.isprintable() else {}
+
+    def _cookies(self, url: str) -> dict[str, str]:
+        """Return the cookies for this URL that can stand in a header: a line break there would be another header."""
+        found = self._jar.filter_cookies(URL(url))
+        return {name: each.value for name, each in found.items() if each.value.isprintable()}
 
 
 async def is_reached(url: str, *, within_s: float) -> bool:

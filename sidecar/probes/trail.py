@@ -15,6 +15,7 @@ import msgspec
 
 from sidecar import clock
 from sidecar.core.walks import Step, WalkOutcome
+from sidecar.probes.shown import tidy
 
 
 class Ended(Exception):  # noqa: N818 - an answer, not a failure of ours
@@ -85,12 +86,12 @@ class Trail:
 
     def received(self, text: str) -> None:
         """Say what came back in this step."""
-        self._received = text
+        self._received = tidy(text)
 
     def walked(self, outcome: WalkOutcome, number: int | None = None, detail: str = "") -> Walked:
         """End the walk."""
         if detail:
-            self._received = f"{self._received} {detail}".strip()
+            self._received = tidy(f"{self._received} {detail}".strip())
         self._end(is_ok=outcome is WalkOutcome.OK)
         took_ms = (clock.monotonic_s() - self._began_s) * 1000
         return Walked(

@@ -214,7 +214,7 @@ def refused(connection: Connection) -> Ended:
         is_origin = error.message == ORIGIN_MESSAGE or connection.phase is Phase.REFUSED
         outcome = WalkOutcome.ERROR_4009_ORIGIN if is_origin else WalkOutcome.ERROR_4009_UNAUTHORISED
         return Ended(outcome, error.code, error.message)
-    return Ended(_BY_CODE.get(error.code, WalkOutcome.ERROR_OTHER), error.code, error.message[:200])
+    return Ended(_BY_CODE.get(error.code, WalkOutcome.ERROR_OTHER), error.code, error.message)
 
 
 async def _until(ws: aiohttp.ClientWebSocketResponse, connection: Connection, trail: Trail, done: Done) -> None:

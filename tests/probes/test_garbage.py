@@ -3,10 +3,13 @@
 import asyncio
 import random
 
+import msgspec
 import pytest
 
+from sidecar.config import Authorizer, Credentials
 from sidecar.core.walks import WalkOutcome
-from tests.probes.world import world
+from tests.probes.test_walk import error, greeting
+from tests.probes.world import World, saying, world
 
 _HTTP = (
     b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 12\r\nSet-Cookie: a=b; path=/\r\n"
@@ -60,3 +63,51 @@ async def test_a_walk_ends_whatever_is_answered(place: str) -> None:
         for seed in range(500):
             walked = await it.walk(within_s=0.5)
             assert walked.outcome in WalkOutcome, seed
+
+
+_WIPE = "\x1b[2J\u202e" + "x" * 100_000
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        error(4009, _WIPE),
+        error(4100, _WIPE),
+        msgspec.json.encode(
+            {"event": "pusher:connection_established", "data": {"socket_id": _WIPE, "activity_timeout": 30}}
+        ).decode(),
+    ],
+    ids=["4009", "4100", "socket"],
+)
+async def test_what_reverb_says_is_fit_for_a_terminal(frame: str) -> None:
+    """Whoever answers there could otherwise rewrite the screen of who asks why, or fill it."""
+    async with world() as it:
+        greeting(frame)(it)
+        walked = await it.walk()
+    said = [taken.received for taken in walked.steps]
+    assert "x" * 100 in "".join(said)
+    assert all(each.isprintable() and len(each) < 400 for each in said)
+
+
+async def test_what_the_app_says_is_fit_for_a_terminal() -> None:
+    """A header may hold what a line of text may not."""
+    async with world() as it:
+        await it.app_is(saying("HTTP/1.1 200 OK\r\nContent-Type: a\x1b[2Jb\r\nContent-Length: 0\r\n\r\n"))
+        walked = await it.walk()
+    assert all(taken.received.isprintable() for taken in walked.steps)
+
+
+@pytest.mark.parametrize("value", ["a%0d%0ab", "a%00b", "a\x01b", "%ff%fe", "%", "é", '"a\\012b"'])
+async def test_a_walk_ends_whatever_the_cookies_are(value: str) -> None:
+    """They are sent back in headers, decoded; a line break in one would have stopped the sidecar."""
+    async with world(login=Credentials.COOKIE, authorizer=Authorizer.AXIOS, is_same_origin=True) as it:
+        it.change(csrf_url=await _setting(it, f"XSRF-TOKEN={value}"))
+        assert (await it.walk()).outcome is WalkOutcome.CSRF_419
+        it.change(csrf_url=await _setting(it, f"session={value}"))
+        assert (await it.walk()).outcome is WalkOutcome.CSRF_419
+
+
+async def _setting(it: World, cookie: str) -> str:
+    """Return the address of what sets a cookie."""
+    port = await it.serve(saying(f"HTTP/1.1 204 No Content\r\nSet-Cookie: {cookie}; path=/\r\n\r\n"))
+    return f"http://127.0.0.1:{port}/csrf"
