@@ -67,6 +67,10 @@ class Runner:
         except TimeoutError:
             log.warning("probe.hung", probe=probe.name, within_s=probe.within_s)
             return
+        except Exception:  # a bug of ours must not stop what takes Stripe's webhooks
+            if self._throttle.passes(f"{probe.name} broken") is not None:
+                log.exception("probe.broken", probe=probe.name)
+            return
         self._tell(probe.name, fact)
         try:
             await self._journal.append(fact)

@@ -1,0 +1,76 @@
+"""The runner: no probe, whatever becomes of it, stops another one."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import pytest
+import structlog
+from structlog.testing import capture_logs
+
+from sidecar.core.observations import Observation, StrangerProbed
+from sidecar.core.walks import StrangerVerdict, WalkOutcome
+from sidecar.journal.memory import MemoryJournal
+from sidecar.probes.runner import Runner
+from tests.e2e.processes import until
+
+FACT = StrangerProbed(replica="r", verdict=StrangerVerdict.REFUSED, outcome=WalkOutcome.REFUSED_403)
+
+
+class Counted:
+    """A probe that does what it is told, and counts."""
+
+    every_s = 0.01
+    within_s = -0.9
+    """The runner adds a second."""
+
+    def __init__(self, name: str, act: Callable[[], Awaitable[object]]) -> None:
+        self.name, self.count = name, 0
+        self._act = act
+
+    async def probe(self) -> Observation:
+        """Probe once."""
+        self.count += 1
+        await self._act()
+        return FACT
+
+
+async def well() -> None:
+    """Do well."""
+
+
+async def hang() -> None:
+    """Hang."""
+    await asyncio.Event().wait()
+
+
+async def fail() -> None:
+    """Fail as a bug of ours would."""
+    raise KeyError("bug")
+
+
+@pytest.fixture(autouse=True)
+def _plain_log() -> None:
+    structlog.reset_defaults()
+
+
+@pytest.mark.parametrize(("act", "told"), [(hang, "probe.hung"), (fail, "probe.broken")])
+async def test_a_probe_that_hangs_or_breaks_is_told_and_tried_again(
+    act: Callable[[], Awaitable[object]], told: str
+) -> None:
+    """A bug in what watches must not stop what takes Stripe's webhooks; the fold notices the silence."""
+    bad, good = Counted("bad", act), Counted("good", well)
+    journal = MemoryJournal()
+    with capture_logs() as logged:
+        running = asyncio.create_task(Runner(journal, [bad, good]).run())
+
+        async def are_tried() -> bool:
+            return min(bad.count, good.count) >= 3 or running.done()
+
+        await until(are_tried, "both were tried again and again", within_s=10)
+        assert not running.done()
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+    assert {entry["event"] for entry in logged} == {told}
+    assert all(entry["probe"] == "bad" for entry in logged)
