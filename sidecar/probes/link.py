@@ -10,13 +10,12 @@ from sidecar.core.walks import Step, WalkOutcome
 from sidecar.probes.browser import Browser
 from sidecar.probes.failures import FAILURES, ended_by
 from sidecar.probes.trail import Ended, Trail
-from sidecar.probes.walk import CLOSED, refused, upgraded
+from sidecar.probes.walk import CLOSED, closed, hang_up, refused, upgraded
 from sidecar.pusher.connection import Connection, Phase
 from sidecar.pusher.messages import Arrived
 from sidecar.pusher.signing import App, channel_auth
 
 _PONG_WITHIN_S = 10.0
-_CLOSED_WITHIN_S = 1.0
 
 Listener = Callable[[Arrived], None]
 
@@ -62,7 +61,7 @@ class Link:
             if message.type in CLOSED:
                 error = connection.error
                 connection.ended()
-                raise refused(connection) if error else Ended(WalkOutcome.CLOSED_WITHOUT_FRAME, self._ws.close_code)
+                raise refused(connection) if error else closed(self._ws, message)
             if message.type in {aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY}:
                 said = connection.receive(message.data, clock.monotonic_s())
                 if isinstance(said, Arrived):
@@ -87,10 +86,7 @@ class Link:
     async def close(self) -> None:
         """Close the socket, and wait for the other side no longer than a second."""
         try:
-            async with asyncio.timeout(_CLOSED_WITHIN_S):
-                await self._ws.close()
-        except (TimeoutError, *FAILURES):
-            pass
+            await hang_up(self._ws)
         finally:
             await self._session.close()
 
@@ -105,11 +101,11 @@ async def dialled(browser: Browser, channels: Sequence[str], listener: Listener,
     url = target.socket_url
     session = browser.session(trail, Step.UPGRADE, url, "")
     connection = Connection(clock.monotonic_s(), pong_within_s=_PONG_WITHIN_S)
+    link: Link | None = None
     is_done = False
     try:
         async with asyncio.timeout(within_s):
-            ws = await upgraded(session, url, trail)
-            link = Link(session, ws, connection, target.app)
+            link = Link(session, await upgraded(session, url, trail), connection, target.app)
             trail.begin(Step.ESTABLISH)
             while connection.phase is Phase.AWAITING:
                 await link.receive(listener)
@@ -129,5 +125,5 @@ async def dialled(browser: Browser, channels: Sequence[str], listener: Listener,
         raise ended_by(error, trail.step) from error
     finally:
         if not is_done:
-            await session.close()
+            await (session if link is None else link).close()
     return link

@@ -5,8 +5,10 @@ deadline is the caller's, and a walk that is out of time says at which step it w
 """
 
 import asyncio
+import socket
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 
 import aiohttp
 
@@ -32,6 +34,7 @@ from sidecar.pusher.messages import Refused
 from sidecar.pusher.signing import Fault, fault_of
 
 FRAME_BYTES_MAX = 256 * 1024
+_CLOSED_WITHIN_S = 1.0
 CLOSED = {aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSING, aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR}
 _BY_CODE = {
     APP_UNKNOWN: WalkOutcome.ERROR_4001,
@@ -95,25 +98,26 @@ class Walker:
         connection = Connection(clock.monotonic_s())
         url = self._target.socket_url
         sent = f"GET {url.partition('?')[0]} with Upgrade: websocket"
-        async with self.browser.session(trail, Step.UPGRADE, url, sent) as session:
-            ws = await upgraded(session, url, trail)
-            async with ws:
-                trail.begin(Step.ESTABLISH)
-                await _until(ws, connection, trail, lambda: connection.phase is not Phase.AWAITING)
-                if connection.phase is not Phase.CONNECTED:
-                    raise refused(connection)
-                trail.received(f"connection_established, socket {connection.socket_id}")
-                self._earlier_sockets.append(connection.socket_id)
-                auth, data = await self._authorised(trail, connection.socket_id, self._target.channel)
-                self._compare(trail, auth, data, connection.socket_id)
-                trail.begin(Step.SUBSCRIBE, self._target.channel)
-                trail.sent(f"pusher:subscribe {self._target.channel}")
-                connection.join(self._target.channel, auth, data)
-                await _send(ws, connection)
-                await _until(ws, connection, trail, lambda: not connection.pending)
-                if self._target.channel not in connection.subscribed:
-                    raise refused(connection)
-                trail.received("subscription_succeeded")
+        async with (
+            self.browser.session(trail, Step.UPGRADE, url, sent) as session,
+            hung_up(await upgraded(session, url, trail)) as ws,
+        ):
+            trail.begin(Step.ESTABLISH)
+            await _until(ws, connection, trail, lambda: connection.phase is not Phase.AWAITING)
+            if connection.phase is not Phase.CONNECTED:
+                raise refused(connection)
+            trail.received(f"connection_established, socket {connection.socket_id}")
+            self._earlier_sockets.append(connection.socket_id)
+            auth, data = await self._authorised(trail, connection.socket_id, self._target.channel)
+            self._compare(trail, auth, data, connection.socket_id)
+            trail.begin(Step.SUBSCRIBE, self._target.channel)
+            trail.sent(f"pusher:subscribe {self._target.channel}")
+            connection.join(self._target.channel, auth, data)
+            await _send(ws, connection)
+            await _until(ws, connection, trail, lambda: not connection.pending)
+            if self._target.channel not in connection.subscribed:
+                raise refused(connection)
+            trail.received("subscription_succeeded")
 
     async def _authorised(self, trail: Trail, socket_id: str, channel: str) -> tuple[str, str]:
         """Return `auth` and `channel_data` for a channel; a session that ended is renewed once."""
@@ -204,6 +208,29 @@ async def upgraded(session: aiohttp.ClientSession, url: str, trail: Trail) -> ai
     return ws
 
 
+@asynccontextmanager
+async def hung_up(ws: aiohttp.ClientWebSocketResponse) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+    """Give the WebSocket, and close it in the end."""
+    try:
+        yield ws
+    finally:
+        await hang_up(ws)
+
+
+async def hang_up(ws: aiohttp.ClientWebSocketResponse) -> None:
+    """Close a WebSocket, and wait for the other side's answer no longer than a second."""
+    held = ws.get_extra_info("socket")
+    try:
+        async with asyncio.timeout(_CLOSED_WITHIN_S):
+            await ws.close()
+    except (TimeoutError, *FAILURES):
+        pass
+    finally:
+        if held is not None and held.fileno() >= 0:  # else what the other side never reads keeps it open for ever
+            with suppress(OSError), socket.fromfd(held.fileno(), held.family, held.type) as same:
+                same.shutdown(socket.SHUT_RDWR)
+
+
 def refused(connection: Connection) -> Ended:
     """Return how a walk ends whose connection, or channel, Reverb refused, or that just ended."""
     error: Refused | None = connection.error
@@ -215,6 +242,13 @@ def refused(connection: Connection) -> Ended:
         outcome = WalkOutcome.ERROR_4009_ORIGIN if is_origin else WalkOutcome.ERROR_4009_UNAUTHORISED
         return Ended(outcome, error.code, error.message)
     return Ended(_BY_CODE.get(error.code, WalkOutcome.ERROR_OTHER), error.code, error.message)
+
+
+def closed(ws: aiohttp.ClientWebSocketResponse, message: aiohttp.WSMessage) -> Ended:
+    """Return how a walk ends whose WebSocket ended without an error of Reverb's."""
+    if isinstance(message.data, aiohttp.WebSocketError):  # we ended it
+        return Ended(WalkOutcome.NOT_PUSHER, ws.close_code, f"no frame of Reverb's: {message.data}")
+    return Ended(WalkOutcome.CLOSED_WITHOUT_FRAME, ws.close_code)
 
 
 async def _until(ws: aiohttp.ClientWebSocketResponse, connection: Connection, trail: Trail, done: Done) -> None:
@@ -229,7 +263,7 @@ async def _until(ws: aiohttp.ClientWebSocketResponse, connection: Connection, tr
             is_known = connection.error is not None
             connection.ended()
             if not is_known:
-                raise Ended(WalkOutcome.CLOSED_WITHOUT_FRAME, code)
+                raise closed(ws, message)
             return
         if message.type in {aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY}:
             connection.receive(message.data, clock.monotonic_s())

@@ -13,7 +13,7 @@ from sidecar.config import Credentials, ProbeSecrets
 from sidecar.core.walks import Step, WalkOutcome
 from sidecar.pusher.signing import App
 from tests.probes.certificates import Certificates
-from tests.probes.world import APP, World, close, hang, reset, saying, world
+from tests.probes.world import APP, World, close, framing, hang, reset, saying, world
 
 W = WalkOutcome
 Spoil = Callable[[World], Awaitable[object] | None]
@@ -137,6 +137,8 @@ ENDS: list[tuple[str, Spoil, WalkOutcome, Step, int | None]] = [
     ("rate limited",              greeting(error(4301)),                                   W.ERROR_4301,                Step.ESTABLISH,  4301),
     ("another code",              greeting(error(4100, "Over capacity")),                  W.ERROR_OTHER,               Step.ESTABLISH,  4100),
     ("another protocol",          greeting('0{"sid":"abc"}'),                              W.NOT_PUSHER,                Step.ESTABLISH,  None),
+    ("an endless frame",          lambda it: it.reverb_is(framing(b"\x81\x7f" + b"\x00" * 2 + b"\xff" * 6)), W.NOT_PUSHER, Step.ESTABLISH, 1009),
+    ("text that is not UTF-8",    lambda it: it.reverb_is(framing(b"\x81\x02\xff\xfe")), W.NOT_PUSHER,             Step.ESTABLISH,  1007),
     # --- the app
     ("refused",                   app_signs(refuses=frozenset({"0"})),                     W.REFUSED_403,               Step.AUTHORISE,  403),
     ("unknown token",             lambda it: it.change(secrets=ProbeSecrets(app_secret=APP.secret, token="wrong")), W.REFUSED_403, Step.AUTHORISE, 403),

@@ -1,15 +1,20 @@
 """What a walk sends, to whom, and what it keeps to itself: what a browser there would, and no more."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
+from sidecar import clock
 from sidecar.config import Authorizer, Credentials
 from sidecar.core.walks import Step
 from sidecar.core.walks import WalkOutcome as W
 from sidecar.demo.reverb_sockets import Setup
+from sidecar.probes.link import dialled
+from sidecar.probes.trail import Ended
 from sidecar.pusher.signing import App
-from tests.probes.world import APP, TOKEN, close, saying, world
+from tests.e2e.processes import until
+from tests.probes.world import APP, TOKEN, close, saying, upgrade, world
 
 MISSIGNED = App(app_id="501", key=APP.key, secret="another")
 
@@ -155,6 +160,38 @@ async def test_no_redirect_is_followed_and_no_endless_body_is_read() -> None:
         it.change(csrf_url=f"http://127.0.0.1:{await it.serve(endless)}/csrf")
         walked = await it.walk()
         assert walked.steps[-1].received.startswith("200 text/html, 65536 bytes") or "65536 bytes" in str(walked.steps)
+
+
+def descriptors() -> int:
+    """Return how many file descriptors are open."""
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+async def never_listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Upgrade, ping without end, and never read a pong."""
+    await upgrade(reader, writer)
+    ping = b'{"event":"pusher:ping","data":{}}'
+    while True:
+        writer.write((bytes([0x81, len(ping)]) + ping) * 1000)
+        await writer.drain()
+
+
+async def test_a_socket_that_is_never_read_holds_up_neither_a_walk_nor_a_descriptor() -> None:
+    """What we have to say cannot be sent: not even the Close frame, for which a polite client waits for ever."""
+    async with world() as it:
+        await it.reverb_is(never_listen)
+        await it.walk(within_s=0.1)
+        before, began_s = descriptors(), clock.monotonic_s()
+        async with asyncio.timeout(10):
+            assert (await it.walk(within_s=1.5)).outcome is W.TIMEOUT_ESTABLISH
+            with pytest.raises(Ended):
+                await dialled(it.walker.browser, ["private-x"], lambda _: None, within_s=1.5)
+        assert clock.monotonic_s() - began_s < 2 * (1.5 + 1.0) + 1.0
+
+        async def are_closed() -> bool:
+            return descriptors() <= before
+
+        await until(are_closed, "the sockets are closed", within_s=5)
 
 
 async def test_no_secret_is_in_what_a_walk_leaves_behind() -> None:

@@ -1,6 +1,8 @@
 """A Reverb and an app on loopback, and servers that do one thing wrong."""
 
 import asyncio
+import base64
+import hashlib
 import socket
 import ssl
 import struct
@@ -53,6 +55,31 @@ def saying(text: str) -> Talk:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(text.encode())
         await writer.drain()
+        writer.close()
+
+    return say
+
+
+async def upgrade(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Take a WebSocket's handshake (RFC 6455); what follows may be anything."""
+    head = (await reader.readuntil(b"\r\n\r\n")).decode()
+    key = next(line.partition(": ")[2] for line in head.splitlines() if line.lower().startswith("sec-websocket-key"))
+    digest = hashlib.sha1(f"{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11".encode()).digest()  # noqa: S324
+    accept = base64.b64encode(digest).decode()
+    writer.write(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        f"Sec-WebSocket-Accept: {accept}\r\n\r\n".encode()
+    )
+    await writer.drain()
+
+
+def framing(frame: bytes) -> Talk:
+    """Return what upgrades, says these bytes, and then nothing."""
+
+    async def say(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await upgrade(reader, writer)
+        writer.write(frame)
+        await reader.read(-1)
         writer.close()
 
     return say
