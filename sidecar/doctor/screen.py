@@ -24,7 +24,8 @@ def print_diagnosis(console: Console, told: Diagnosis) -> None:
     console.print()
     is_well = told.outcome is WalkOutcome.OK or (told.outcome is None and not told.reasons)
     shown = f"   ({told.outcome.value}{f', {told.number}' if told.number else ''})" if told.outcome else ""
-    console.print(Text.assemble("  ", Text(told.sentence, style="bold green" if is_well else "bold red"), shown))
+    sentence = Text.assemble(Text(told.sentence, style="bold green" if is_well else "bold red"), shown)
+    console.print(Padding(sentence, (0, 0, 0, 2)))
     _listed(console, "Likely, in this order:" if told.outcome else "Found:", told.reasons, numbered=True)
     _listed(console, "What to change:", told.changes)
     _listed(console, "Also:" if told.outcome else "The request, with what says who asks left out:", told.notes)

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from sidecar.core.walks import WalkOutcome
+from sidecar.probes.shown import shown_url
 from sidecar.probes.trail import Ended
 
 _BY_STATUS = {
@@ -37,9 +38,10 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
     def told(self) -> str:
-        """Return status, type and size, for people: never the body."""
+        """Return status, type and size, and where a redirect leads, for people: never the body."""
         size = f"{len(self.body)} bytes" if self.body else "an empty body"
-        return f"{self.status} {self.content_type or 'without a type'}, {size}"
+        where = f", to {shown_url(self.headers['location'])}" if "location" in self.headers else ""
+        return f"{self.status} {self.content_type or 'without a type'}, {size}{where}"
 
 
 def is_challenge(answer: Answer) -> bool:

@@ -20,9 +20,12 @@ def shown_headers(headers: Mapping[str, str]) -> list[str]:
 
 
 def shown_url(url: str) -> str:
-    """Return a URL without user, password, query and fragment."""
-    parts = urlsplit(url)
-    return tidy(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}")
+    """Return a URL, or the rest of one, without user, password, query and fragment."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "what is no URL"
+    return tidy(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl())
 
 
 def tidy(text: str) -> str:

@@ -15,7 +15,7 @@ import msgspec
 
 from sidecar import clock
 from sidecar.core.walks import Step, WalkOutcome
-from sidecar.probes.shown import tidy
+from sidecar.probes.shown import shown_url, tidy
 
 
 class Ended(Exception):  # noqa: N818 - an answer, not a failure of ours
@@ -151,7 +151,8 @@ async def _refuse_redirect(
     _session: aiohttp.ClientSession, _context: SimpleNamespace, params: aiohttp.TraceRequestRedirectParams
 ) -> None:
     """Follow no redirect: what is dialled stands in the configuration."""
-    raise Ended(WalkOutcome.REDIRECT, params.response.status)
+    where = shown_url(params.response.headers.get("Location", ""))
+    raise Ended(WalkOutcome.REDIRECT, params.response.status, f"to {where}")
 
 
 class _Handshaking(ssl.SSLObject):

@@ -88,6 +88,14 @@ async def test_where_the_walk_is_well_an_event_is_sent_through_and_awaited(
     assert APP.secret not in screen
 
 
+async def test_a_narrow_screen_keeps_its_margin() -> None:
+    """80 columns are what a terminal has; a sentence that begins again at the edge reads as another one."""
+    async with world() as it:
+        it.reverb.faults.is_deaf = True
+        lines = shown(await examine_by(it.walker, within_s=5), width=80).splitlines()
+    assert all(len(line) <= 80 and line.startswith(("  ", "sidecar doctor")) for line in lines if line.strip())
+
+
 async def test_an_api_that_cannot_be_reached_is_told_from_a_socket_that_can() -> None:
     """The proxy forwards /app and not /apps, or Laravel's way to Reverb is another than a browser's."""
     async with world() as it:

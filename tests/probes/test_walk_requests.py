@@ -167,6 +167,31 @@ def descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
+# fmt: off
+LOCATIONS = [
+    # where a redirect leads,                         what is shown of it
+    ("https://app.test/login?token=s3cret#s3cret",    "to https://app.test/login"),
+    ("https://ann:s3cret@app.test/x",                 "to https://app.test/x"),
+    ("/login?s3cret",                                 "to /login"),
+    ("https://[s3cret",                               "to what is no URL"),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("location", "shown"), LOCATIONS)
+async def test_where_a_redirect_leads_is_shown_without_what_may_be_secret(location: str, shown: str) -> None:
+    """The remedy is to write that address; a link for a login may hold a token."""
+    async with world() as it:
+        it.app.faults.status, it.app.faults.headers = 302, {"Location": location}
+        walked = await it.walk()
+        assert walked.steps[-1].received.endswith(shown)
+        await it.reverb_is(saying(f"HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n"))
+        to_reverb = await it.walk()
+        if "what" not in shown:
+            assert to_reverb.steps[-1].received.endswith(shown)
+        assert "s3cret" not in f"{walked}{to_reverb}"
+
+
 async def never_listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Upgrade, ping without end, and never read a pong."""
     await upgrade(reader, writer)
