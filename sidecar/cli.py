@@ -1,6 +1,7 @@
 """The command line: parse, call, print, exit code. 0: yes, or done. 1: no. 2: wrong usage, or it cannot be known."""
 
 import asyncio
+import codecs
 import os
 import signal
 import sys
@@ -139,17 +140,14 @@ def run_doctor(
     if outcomes:
         typer.echo(doctor.catalogue(), nl=False)
         return
+    if replay and curl is None:
+        _fail("--replay sends the request of --curl again: name its file")
     words = {"url": url, "app_key": app_key, "origin": origin, "auth_endpoint": auth_endpoint, "user_id": user_id}
     reverb = _reverb_of(config, words, channel, app_id, is_needed=curl is None or replay)
     secrets = read_probe_secrets(os.environ, Config(environment="doctor", reverb=reverb), all_required=False)
     if curl is not None:
-        try:
-            text = curl.read_text(errors="replace")[: doctor.BYTES_MAX]
-        except OSError as error:
-            _fail(
-                f"{curl}: cannot be read ({error.strerror}); paste the browser's Copy as cURL into a file and name it"
-            )
-        told = asyncio.run(doctor.examine_curl(doctor.read_curl(text), reverb, secrets, is_replayed=replay))
+        request = doctor.read_curl(_pasted(curl))
+        told = asyncio.run(doctor.examine_curl(request, reverb, secrets, is_replayed=replay))
     elif reverb is None:
         raise AssertionError  # `_reverb_of` has failed
     else:
@@ -161,9 +159,24 @@ def run_doctor(
     sys.exit(told.exit_code)
 
 
+def _pasted(path: Path) -> str:
+    """Return what a person pasted into a file, whatever wrote it."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(doctor.BYTES_MAX + 1)
+    except OSError as error:
+        _fail(f"{path}: cannot be read ({error.strerror}); paste the browser's Copy as cURL into a file and name it")
+    if len(content) > doctor.BYTES_MAX:
+        _fail(f"{path}: is more than 64 KiB; paste the one request that fails")
+    is_wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return content.decode("utf-16" if is_wide else "utf-8-sig", errors="replace")
+
+
 def _reverb_of(path: Path, words: dict[str, str], channel: str, app_id: str, *, is_needed: bool) -> Reverb | None:
     """Return what is to be examined: by the options alone, or by the file."""
     if not any(words.values()):
+        if channel != DEFAULT_CHANNEL or app_id != UNKNOWN_APP:
+            _fail("--app-id and --channel go with --url and the others; in a configuration they stand in `reverb`")
         reverb = read_config(path).reverb if path.exists() else None
         if reverb is None and is_needed:
             _fail(

@@ -95,7 +95,8 @@ def findings(request: Request, *, auth_endpoint: str | None, channel: str | None
     found = [*_whom(request), *_what(request, channel), *_where(request, auth_endpoint)]
     if request.method not in {"POST", "GET"}:
         found.append(f"The method is {request.method}; pusher-js sends POST.")
-    if request.headers.get("x-requested-with") is None and "json" not in request.headers.get("accept", ""):
+    accepts_anything = "x-requested-with" not in request.headers and "json" not in request.headers.get("accept", "")
+    if accepts_anything and _is_guest(request):
         found.append(
             "It accepts anything (`*/*`), as pusher-js does: where nobody is logged in, `auth` middleware answers with a "
             "redirect to the login page, or with 500 where there is none, and not with 401."
@@ -113,10 +114,18 @@ def masked(request: Request) -> list[str]:
     ]
 
 
+def _is_guest(request: Request) -> bool:
+    """Say whether nothing in it says who asks, or what should has nothing in it."""
+    token = request.headers.get("authorization")
+    if token is not None:
+        return token.partition(" ")[2].strip().lower() in _NOTHING_SAID
+    return "cookie" not in request.headers
+
+
 def _whom(request: Request) -> list[str]:
     token, cookie = request.headers.get("authorization"), request.headers.get("cookie")
     is_cross = origin_of(request.headers.get("origin")) not in {None, origin_of(request.url)}
-    if token is not None and token.partition(" ")[2].strip().lower() in _NOTHING_SAID:
+    if token is not None and _is_guest(request):
         return [
             "The Authorization header has no token in it: Echo was made before there was one. The app sees a guest."
         ]

@@ -301,9 +301,24 @@ async def test_it_works_before_anything_else_is_set_up(tmp_path: Path) -> None:
         ((), "does not say what to examine: add `reverb` to it, or say it here"),
         (("--url", "wss://ws.test"), "needed too: --app-key, --origin, --auth-endpoint, --user-id"),
         (("--curl", "/no/such/file"), "paste the browser's Copy as cURL into a file and name it"),
+        (("--curl", "/"), "paste the browser's Copy as cURL into a file and name it"),
+        (("--curl", "/dev/zero"), "is more than 64 KiB"),
+        (("--replay",), "--replay sends the request of --curl again: name its file"),
+        (("--channel", "private-user.{user_id}"), "--app-id and --channel go with --url"),
+        (("--app-id", "7"), "--app-id and --channel go with --url"),
     ],
 )
 async def test_what_is_missing_is_said_with_what_to_do(words: tuple[str, ...], said: str, tmp_path: Path) -> None:
     """The first screen of a newcomer is often an error."""
     code, _, err = await doctor("--config", str(tmp_path / "none.yaml"), *words)
     assert (code, said in " ".join(err.split())) == (2, True)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+async def test_a_file_is_read_as_windows_writes_it_too(encoding: str, tmp_path: Path) -> None:
+    """What Notepad or PowerShell saved begins with a mark of its encoding."""
+    file = tmp_path / "request.txt"
+    file.write_text("curl 'https://app.test/broadcasting/auth' -X POST", encoding=encoding)
+    code, out, err = await doctor("--curl", str(file), "--config", str(tmp_path / "none.yaml"))
+    assert (code, err) == (1, "")
+    assert "Nothing in it says who asks" in " ".join(out.split())
