@@ -21,6 +21,7 @@ NETWORK: dict[W, Cause] = {
         reasons=(
             "A misspelt host, or VITE_REVERB_HOST was empty when the frontend was built (browsers then try ws-.pusher.com)",
             "The record exists only inside or only outside your network",
+            "Temporary failure in name resolution: the name server here does not answer, or failed itself",
         ),
         changes=(
             "Our config: reverb.url must be what browsers use: VITE_REVERB_SCHEME, VITE_REVERB_HOST and VITE_REVERB_PORT",
@@ -151,7 +152,11 @@ AT_APP: dict[W, Cause] = {
     W.DNS: Cause(
         exit_code=10,
         sentence="The name of the app's host has no address here.",
-        reasons=("A misspelt host in Echo's authEndpoint", "The record exists only in another network"),
+        reasons=(
+            "A misspelt host in Echo's authEndpoint",
+            "The record exists only in another network",
+            "Temporary failure in name resolution: the name server here does not answer, or failed itself",
+        ),
         changes=("Our config: reverb.auth_endpoint must be Echo's authEndpoint in full",),
     ),
     W.CONNECTION_REFUSED: Cause(
