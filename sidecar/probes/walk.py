@@ -75,7 +75,7 @@ class Walker:
         """Ask only the auth endpoint, for a channel that is not the probe user's own; `ok` means that it was let in."""
 
         async def ask(trail: Trail) -> None:
-            await self._authorised(trail, _NO_SOCKET, channel)
+            await self._authorised(trail, _NO_SOCKET, channel, as_script=False)
 
         return await self._taken(ask, within_s)
 
@@ -119,18 +119,23 @@ class Walker:
                 raise refused(connection)
             trail.received("subscription_succeeded")
 
-    async def _authorised(self, trail: Trail, socket_id: str, channel: str) -> tuple[str, str]:
-        """Return `auth` and `channel_data` for a channel; a session that ended is renewed once."""
+    async def _authorised(
+        self, trail: Trail, socket_id: str, channel: str, *, as_script: bool = True
+    ) -> tuple[str, str]:
+        """Return `auth` and `channel_data` for a channel; a session that ended is renewed once.
+
+        CORS binds the script of a page, and not a stranger who listens in.
+        """
         await self.browser.log_in(trail)
-        answer = await self._asked(trail, socket_id, channel)
+        answer = await self._asked(trail, socket_id, channel, as_script=as_script)
         is_expired = answer.status in {401, 419} or (answer.status == 403 and self.browser.may_renew)  # noqa: PLR2004
         if is_expired and self.browser.may_renew:
             trail.notes.append(f"The session was refused with {answer.status}, and was renewed by a new login.")
             self.browser.forget()
             await self.browser.log_in(trail)
-            answer = await self._asked(trail, socket_id, channel)
+            answer = await self._asked(trail, socket_id, channel, as_script=as_script)
         ended = refusal_of(answer)
-        why = self._blocked(answer)
+        why = self._blocked(answer) if as_script else None
         if ended is not None:
             if why is not None:
                 trail.notes.append(f"A browser would show this as a network error with status 0: {why}.")
@@ -139,10 +144,10 @@ class Walker:
             raise Ended(WalkOutcome.BLOCKED_BY_CORS, answer.status, why)
         return auth_in(answer)
 
-    async def _asked(self, trail: Trail, socket_id: str, channel: str) -> Answer:
+    async def _asked(self, trail: Trail, socket_id: str, channel: str, *, as_script: bool) -> Answer:
         target = self._target
         headers, body = self.browser.auth_request(socket_id, channel)
-        if target.is_cross_origin:
+        if target.is_cross_origin and as_script:
             asked = unsafe_headers(headers, is_form=target.authorizer is Authorizer.DEFAULT)
             if asked:
                 await self._preflight(trail, asked)

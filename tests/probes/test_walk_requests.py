@@ -239,3 +239,12 @@ async def test_a_stranger_is_refused_or_let_in() -> None:
         let_in = await it.walker.ask_as_stranger(it.target.stranger_channel, within_s=5)
         assert let_in.outcome is W.OK
         assert len(it.reverb.sockets) == 0
+
+
+async def test_a_stranger_who_is_let_in_is_noticed_also_where_cors_blocks_scripts() -> None:
+    """CORS keeps a page from reading the answer, and nobody else: whoever listens in is no page."""
+    async with world() as it:
+        it.app.faults.lets_everybody_in, it.app.faults.has_cors = True, False
+        assert it.target.stranger_channel is not None
+        assert (await it.walker.ask_as_stranger(it.target.stranger_channel, within_s=5)).outcome is W.OK
+        assert [request[0] for request in it.app.requests] == ["POST"]
