@@ -1,7 +1,7 @@
 """When was a broadcast delivered? When every socket that was subscribed has received it, and not before.
 
 The same broadcast arrives on several sockets, and two broadcasts may say the same: the n-th of one socket is the n-th
-of the others.
+of the others; a socket that was dialled since begins with the next one.
 """
 
 import secrets
@@ -17,6 +17,8 @@ from sidecar.pusher.messages import Arrived
 from sidecar.tokens import user_ref
 
 GIVEN_UP_AFTER_S = 10.0
+LATE_S = 1.0
+"""So long after a broadcast began to arrive, a socket that joined meanwhile may still hear it; later it is another."""
 OPEN_MAX = 10_000
 
 
@@ -37,6 +39,11 @@ class _Open(msgspec.Struct, kw_only=True):
     since_s: float
     is_told: bool = False
 
+    def may_reach(self, number: int) -> bool:
+        """Say whether what a socket hears can be this broadcast."""
+        is_awaited = number in self.expected or not self.is_told
+        return number not in self.heard and (is_awaited or clock.monotonic_s() - self.since_s < LATE_S)
+
 
 class Deliveries:
     """The broadcasts that have arrived on some sockets."""
@@ -52,7 +59,7 @@ class Deliveries:
         """Note that a socket received a broadcast; return the ack once all that were subscribed have."""
         key = (message.channel, message.data)
         entries = self._open.setdefault(key, [])
-        entry = next((each for each in entries if number not in each.heard), None)
+        entry = next((each for each in entries if each.may_reach(number)), None)
         if entry is None:
             fact = self._fact(message)
             if fact is None or self._open_count >= OPEN_MAX:

@@ -14,7 +14,7 @@ from sidecar.core.observations import AckSeen, ObserverChanged
 from sidecar.core.walks import WalkOutcome
 from sidecar.journal.memory import MemoryJournal
 from sidecar.probes.browser import Browser
-from sidecar.probes.deliveries import GIVEN_UP_AFTER_S, OPEN_MAX, Deliveries
+from sidecar.probes.deliveries import GIVEN_UP_AFTER_S, LATE_S, OPEN_MAX, Deliveries
 from sidecar.probes.observers import Observers
 from sidecar.pusher.messages import Arrived
 from sidecar.pusher.signing import signed_target
@@ -195,6 +195,25 @@ def test_two_broadcasts_that_say_the_same_are_two() -> None:
     told = [fact for fact in facts if fact is not None]
     assert len(told) == 2
     assert len({fact.ack_id for fact in told}) == 2
+
+
+def test_a_second_broadcast_alike_is_one_also_after_a_socket_was_dialled_anew() -> None:
+    """The new socket has not heard the first: what it hears is the second, and not the first come late."""
+    books, alike = deliveries(), Arrived(event="e", channel=OURS, data='{"user_id":7,"contexts":["bookings"]}')
+    first = [books.arrived(number, alike, ALL) for number in ALL]
+    for entries in books._open.values():
+        entries[0].since_s -= LATE_S
+    now = frozenset({1, 2, 4})
+    second = [books.arrived(number, alike, now) for number in (4, 1, 2)]
+    assert [sum(fact is not None for fact in facts) for facts in (first, second)] == [1, 1]
+
+
+def test_what_a_socket_hears_late_that_was_dialled_meanwhile_is_no_other_broadcast() -> None:
+    """It joined in the moment of the broadcast, after the others had it."""
+    books = deliveries()
+    facts = [books.arrived(number, arrived(), ALL) for number in ALL]
+    assert books.arrived(4, arrived(), frozenset({1, 2, 4})) is None
+    assert (sum(fact is not None for fact in facts), books._open_count) == (1, 1)
 
 
 def test_what_some_sockets_never_received_shows_a_deaf_node() -> None:
