@@ -31,6 +31,7 @@ _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|.)", re.DOTALL)
 _UNESCAPED = {"n": "\n", "r": "\r", "t": "\t"}
 """Of $'…', what browsers write in it: they escape what the shell would take for its own, such as `!`, by its code."""
 _BETWEEN_COMMANDS = frozenset({";", "&", "&&", "|"})
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _METHOD = re.compile(r"[A-Z]{0,20}")
 _NOTHING_SAID = {"", "undefined", "null", "[object object]", "nan"}
 _SOCKET = re.compile(r"\d+\.\d+")
@@ -187,7 +188,9 @@ def _where(request: Request, auth_endpoint: str | None) -> list[str]:
 
 
 def _request(words: list[str]) -> Request:
-    url, method, body, headers = "", "", [], {}
+    url, method = "", ""
+    body: list[str] = []
+    headers: dict[str, str] = {}
     for kind, value in _options(words):
         match kind:
             case "method":
@@ -197,8 +200,7 @@ def _request(words: list[str]) -> Request:
             case "data":
                 body.append(value)
             case "header":
-                key, _, content = value.partition(":")
-                headers[key.strip().lower()] = content.strip()
+                headers |= _header(value)
             case "user":
                 headers["authorization"] = _basic(value)
             case other:
@@ -226,6 +228,12 @@ def _options(words: list[str]) -> Iterator[tuple[str, str]]:
             value = value if given else next(rest, "")
             if _WITH_VALUE[name]:
                 yield _WITH_VALUE[name], value
+
+
+def _header(text: str) -> dict[str, str]:
+    """Return a header; none, where it has no name: it may be a token, which would be shown as one."""
+    name, colon, value = text.partition(":")
+    return {name.strip().lower(): value.strip()} if colon and _NAME.fullmatch(name.strip()) else {}
 
 
 def _basic(user: str) -> str:

@@ -146,10 +146,11 @@ def test_a_guest_from_another_origin_is_told_why_there_is_no_cookie() -> None:
 
 def test_nothing_that_says_who_asks_is_shown() -> None:
     """A token in a bug report is a token for everybody."""
-    text = GOOD.replace("-H 'accept", "-b 'app_session=s3ss10n' -u 'ann:hunter2' -H 'x-api-key: k3y' -H 'accept")
+    odd = "-H 'Bearer l0ne' -H $'\\u001b[2J: x' "
+    text = GOOD.replace("-H 'accept", odd + "-b 'app_session=s3ss10n' -u 'ann:hunter2' -H 'x-api-key: k3y' -H 'accept")
     shown = "\n".join(masked(read_curl(text)))
     assert "private-live-refresh.7" in shown
-    assert not any(secret in shown for secret in ("abcdefgh", "s3ss10n", "hunter2", "k3y"))
+    assert not any(secret in shown for secret in ("abcdefgh", "s3ss10n", "hunter2", "k3y", "l0ne", "\x1b"))
 
 
 def reverb_of(it: World) -> Reverb:
