@@ -91,8 +91,10 @@ def _plan_to_forget(state: State, user_ref: str, payer: Payer) -> None:
 
 
 def _vote(state: State, policy: Policy, payer: Payer) -> None:
+    if payer.paid_ms is None or state.now_ms < payer.paid_ms + AFTER_MS:
+        return  # it was left out, and this is its time and not that of a later payment
     paid_ms, payer.paid_ms = payer.paid_ms, None
-    if paid_ms is None or (payer.voted_ms is not None and paid_ms - payer.voted_ms < VOTES_EVERY_MS):
+    if payer.voted_ms is not None and paid_ms - payer.voted_ms < VOTES_EVERY_MS:
         return
     is_good = payer.ok_ms is not None and payer.ok_ms >= paid_ms - BEFORE_MS
     if not is_good and (payer.refused_ms is None or payer.refused_ms < paid_ms - BEFORE_MS):

@@ -96,8 +96,21 @@ def test_a_vote_whose_time_was_not_all_seen_is_left_out() -> None:
     pass_time(world, 11 * MINUTE)
     stream = world.state.streams["user_auth"]
     assert (stream.good, stream.bad, stream.unmeasured) == (0, 0, 1)
+
+
+def test_the_time_of_a_vote_that_was_left_out_is_not_that_of_the_next() -> None:
+    """Who pays again after we were stopped has ten minutes of their own: the `ok` may still come."""
+    world = patient()
     world.pay(user="u1")
     pass_time(world, 5 * MINUTE)
+    world.start()
+    world.pay(user="u1")
+    world.authorise("u1", REFUSED)
+    pass_time(world, 9 * MINUTE)
+    world.authorise("u1", OK)
+    pass_time(world, 2 * MINUTE)
+    stream = world.state.streams["user_auth"]
+    assert (stream.good, stream.bad, stream.unmeasured) == (1, 0, 1)
 
 
 def test_a_million_answers_to_one_user_are_one_vote() -> None:
