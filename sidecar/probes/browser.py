@@ -1,6 +1,6 @@
 """The requests of a browser, as far as the probes need one: its headers, its cookies, its session, and its limits.
 
-No redirect is followed, no more than 64 KiB is read, and a cookie goes only where the configuration points.
+No redirect is followed, no more than 64 KiB of a body is read, and a cookie goes only where the configuration points.
 """
 
 import asyncio
@@ -20,6 +20,7 @@ from sidecar.probes.target import USER_AGENT, Target
 from sidecar.probes.trail import Ended, Trail, tls_context
 
 BODY_BYTES_MAX = 64 * 1024
+HEADER_BYTES_MAX = 32 * 1024
 RENEW_EVERY_S = 600.0
 """A session that is refused is renewed at once if it is older than this: a 403 may be its end. Not more often, because
 every login is a session, a line in a log and a step towards a throttle."""
@@ -46,6 +47,8 @@ class Browser:
             timeout=aiohttp.ClientTimeout(total=None),  # the runner's deadline is the only one
             trace_configs=[trail.tracing(parts.hostname or "", then, parts.path or "/", sent)],
             auto_decompress=True,
+            max_line_size=HEADER_BYTES_MAX,
+            max_field_size=HEADER_BYTES_MAX,
         )
 
     async def ask(

@@ -229,6 +229,13 @@ async def test_no_secret_is_in_what_a_walk_leaves_behind() -> None:
                 assert secret not in walked, (login, secret)
 
 
+async def test_a_header_that_browsers_take_is_taken() -> None:
+    """A Content-Security-Policy of 20 kB is odd, and no reason to say that what answers is no web server."""
+    async with world() as it:
+        it.app.faults.status, it.app.faults.headers = 403, {"Content-Security-Policy": "x" * 20_000}
+        assert (await it.walk()).outcome is W.REFUSED_403
+
+
 async def test_a_stranger_is_refused_or_let_in() -> None:
     """Only the auth endpoint is asked: no socket is needed for it."""
     async with world() as it:
