@@ -104,6 +104,7 @@ class Watches:
         self._deliveries.watch(channel, reference)
         if not await self._observers.watch(channel, within_s=_JOINED_WITHIN_S):
             self._forget(channel)
+            await self._observers.leave(channel)  # some sockets may have joined
             self._count("not_joined")
             raise SidecarError(
                 ErrorCode.NOT_READY, "Reverb did not let a socket of ours join the channel; try again later"

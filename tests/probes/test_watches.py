@@ -96,3 +96,15 @@ async def test_without_a_secret_there_is_no_such_route() -> None:
     """Nothing to check a token with: nobody may ask."""
     async with watched() as it:
         assert (await ask(it, {"token": token()}))[0] == 404
+
+
+async def test_a_channel_that_not_all_sockets_may_join_is_left_by_those_that_did() -> None:
+    """Else what nobody watches any more would be heard until every socket is dialled anew."""
+    async with watched(nodes=2, browser_secrets=(SECRET,)) as it:
+        await it.at_least(ok("trip"), 1)
+        it.nodes[1].sockets.faults.is_mute = True
+        assert (await ask(it, {"token": token("7")}))[0] == 503
+        assert await it.sidecar.metric('reverb_sidecar_watch_requests_total{result="not_joined"}') == 1
+        async with asyncio.timeout(5):
+            while any("private-live-refresh.7" in node.channels.names() for node in it.nodes):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
