@@ -15,7 +15,7 @@ from benchmarks.events import payment_succeeded
 from benchmarks.load import Measured, load
 from benchmarks.servers import WEBHOOK_SECRET
 
-_SECONDS = 4.0
+_SECONDS = 3.0
 _ROUNDS = 3
 _AT_MOST = 90_000
 """Requests of one round, made in advance: more than any of the servers takes in its seconds."""
