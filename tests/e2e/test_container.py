@@ -1,0 +1,164 @@
+"""The image, as far as it can be proven without an engine: its recipe, its parts, and what it installs, without rights.
+
+No image is built here. Each of the recipe's own words is checked or run instead.
+"""
+
+import asyncio
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import sysconfig
+import zipfile
+from pathlib import Path
+
+import aiohttp
+import yaml
+
+from sidecar.config import read_config
+from tests.e2e.processes import SECRETS, free_port, until
+
+ROOT = Path(__file__).parents[2]
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+NOBODY = 10001
+_WITHOUT_RIGHTS = ("setpriv", "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all") if os.geteuid() == 0 else ()
+"""Root without capabilities may write only where permissions let it."""
+
+
+def test_the_recipe_is_clean() -> None:
+    """Hadolint knows what makes images large, old, or run as root."""
+    hadolint = shutil.which("hadolint", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    assert hadolint, "hadolint is missing: it is among the development requirements on Linux, x86-64"
+    checked = subprocess.run([hadolint, str(ROOT / "Dockerfile")], capture_output=True, text=True, check=False)
+    assert (checked.returncode, checked.stdout) == (0, "")
+
+
+def test_what_the_recipe_copies_is_there_and_is_let_through() -> None:
+    """A file that `.dockerignore` keeps out fails the build on somebody else's machine."""
+    wanted = [
+        source
+        for line in re.findall(r"^COPY (?!--from)(.+)$", DOCKERFILE, re.MULTILINE)
+        for source in shlex.split(line)[:-1]
+    ]
+    let_through = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    assert wanted
+    for source in wanted:
+        assert (ROOT / source).exists(), source
+        assert source in let_through, source
+
+
+def test_it_runs_as_a_user_without_rights_and_ends_on_sigterm() -> None:
+    """The two lines that an auditor looks for."""
+    last = DOCKERFILE.rpartition("\nFROM ")[2]
+    assert f"\nUSER {NOBODY}:{NOBODY}\n" in last
+    assert "\nSTOPSIGNAL SIGTERM\n" in last
+
+
+def test_what_is_composed_exists_and_is_not_published_to_everybody() -> None:
+    """Ports on loopback, a root that nobody can write to, and files that are there."""
+    composed = yaml.safe_load((ROOT / "compose.yaml").read_text())
+    for name, service in composed["services"].items():
+        assert all(port.startswith("127.0.0.1:") for port in service["ports"]), name
+        mounted = [volume.split(":")[0] for volume in service["volumes"]]
+        assert all((ROOT / path).exists() for path in mounted if path.startswith("./")), name
+        assert all(path in composed["volumes"] for path in mounted if not path.startswith("./")), name
+    sidecar = composed["services"]["sidecar"]
+    assert (sidecar["read_only"], sidecar["cap_drop"]) == (True, ["ALL"])
+
+
+def test_the_containers_configuration_is_good_and_writes_where_it_may() -> None:
+    """Its journal lies in the only folder that its user owns."""
+    config = read_config(ROOT / "deploy" / "sidecar.yaml")
+    assert str(getattr(config.journal, "path", "")).startswith("/var/lib/reverb-sidecar/")
+    assert "VOLUME /var/lib/reverb-sidecar\n" in DOCKERFILE
+    assert f"EXPOSE {config.listen.public.port} {config.listen.operator.port}\n" in DOCKERFILE
+
+
+def installed(folder: Path) -> Path:
+    """Install the package as the image does, not editable, into a folder that only root may write to."""
+    made = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "wheel",
+            "--quiet",
+            "--no-deps",
+            "--no-build-isolation",
+            "-w",
+            str(folder),
+            str(ROOT),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+    assert made.returncode == 0, made.stderr
+    site = folder / "site"
+    with zipfile.ZipFile(next(folder.glob("*.whl"))) as wheel:
+        wheel.extractall(site)
+    for path in (site, *site.rglob("*")):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    return site
+
+
+async def test_what_the_image_installs_runs_without_rights_is_healthy_and_ends_at_once(tmp_path: Path) -> None:
+    """Without a single capability, with nothing to write but its journal; and its health check tells both ways."""
+    site, data = installed(tmp_path), tmp_path / "data"
+    data.mkdir()
+    public, operator = free_port(), free_port()
+    config = tmp_path / "sidecar.yaml"
+    config.write_text(
+        f"environment: test\njournal: sqlite:{data}/sidecar.db\n"
+        f"listen: {{public: 127.0.0.1:{public}, operator: 127.0.0.1:{operator}}}\n"
+    )
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(data),
+        "PYTHONPATH": f"{site}{os.pathsep}{sysconfig.get_paths()['purelib']}",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "SIDECAR_CONFIG": str(config),
+        **SECRETS,
+    }
+    command = [*_WITHOUT_RIGHTS, sys.executable, "-P", "-m", "sidecar", "run"]
+    child = await asyncio.create_subprocess_exec(
+        *command, cwd=data, env=environment, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
+    )
+    try:
+        async with aiohttp.ClientSession() as session:
+
+            async def is_ready() -> bool:
+                assert child.returncode is None, (await child.stderr.read()).decode() if child.stderr else ""
+                try:
+                    async with session.get(f"http://127.0.0.1:{operator}/readyz") as response:
+                        return response.status == 200
+                except aiohttp.ClientError:
+                    return False
+
+            await until(is_ready, "it is ready")
+        assert await is_healthy(operator)
+        child.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(15):
+            assert await child.wait() == 0
+        assert not await is_healthy(operator)
+    finally:
+        if child.returncode is None:
+            child.kill()
+            await child.wait()
+
+
+async def is_healthy(port: int) -> bool:
+    """Ask the image's own health check, of another port."""
+    command = re.search(r"HEALTHCHECK .*\\\n\s+CMD (\[.+\])", DOCKERFILE)
+    assert command is not None
+    _, *arguments = json.loads(command[1])
+    arguments = [argument.replace("127.0.0.1:8701", f"127.0.0.1:{port}") for argument in arguments]
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, *arguments, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
+    )
+    return await child.wait() == 0
