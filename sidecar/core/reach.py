@@ -63,6 +63,12 @@ def forgotten(state: State, payer: Payer) -> None:
         _count(state, ReportOutcome.UNMATCHED)
 
 
+def acquit(state: State) -> None:
+    """Forget who accused once the alarm CUSUMs stand at zero: whoever accuses next is the first."""
+    if not any(state.streams[REACH].levels):
+        state.reach.accusers.clear()
+
+
 def needs_payers(state: State) -> tuple[Flow, ...]:
     """Return the flows that are common enough to need payers of their own on a rung."""
     flows = state.reach.flows
@@ -117,8 +123,7 @@ def _vote(state: State, policy: Policy, user_ref: str, paid_ms: int, *, is_good:
         is_sheltered=is_sheltered,
         can_latch=len(accusers) >= ACCUSERS_MIN,
     )
-    if not any(stream.levels):
-        accusers.clear()
+    acquit(state)
 
 
 def _count_on_rung(state: State, reading: Reading) -> None:

@@ -356,6 +356,21 @@ def test_accusers_are_forgotten_when_the_alarm_stands_at_zero() -> None:
     assert (world.state.flag.rung, len(world.state.reach.accusers)) == (3, 1)
 
 
+def test_a_policy_that_begins_the_alarm_anew_begins_its_accusers_anew() -> None:
+    """Accusers without an alarm would count towards the next one's five, and themselves be heard no more."""
+    world = top()
+    for user in range(ACCUSERS_MIN - 1):
+        accuse(world, f"u{user}")
+    world.change(false_alarm_once_in=50_000)
+    assert not world.state.reach.accusers
+    for user in range(ACCUSERS_MIN - 1):
+        accuse(world, f"v{user}")
+    assert world.state.flag.rung == 3
+    world.wait(1 * HOUR)
+    accuse(world, "u0")
+    assert world.state.flag.rung == 0
+
+
 def test_good_reports_alone_never_earn_a_climb() -> None:
     """A thousand users' forged good news only lifts the veto that is theirs; payments must be proven all the same."""
     world = ProbedWorld()
