@@ -29,10 +29,17 @@ export interface Listener {
   pushed(data?: unknown): void;
 }
 
+/** How to end what was begun. */
+export interface Stop {
+  (): void;
+  /** Asked every second while push is relied upon: tell what nothing told of, as a channel that the app has left. */
+  check?(): void;
+}
+
 /** Where pushes come from. */
 export interface Source {
   /** Begin to tell; returns how to end. */
-  listen(listener: Listener): () => void;
+  listen(listener: Listener): Stop;
 }
 
 /** What the module needs of a browser; for tests. */
@@ -64,10 +71,13 @@ export interface Options {
   reportUrl?: string;
   /** The app's signed word for who the user is; without it nothing is reported. */
   token?: string | null | (() => string | null | undefined | Promise<string | null | undefined>);
-  /** `echoSource(…)`, or your own. */
-  source: Source;
-  /** Fetch the bookings anew; true: the awaited one is paid. Anything else, also a rejection, is "not paid". */
-  refetch(): boolean | Promise<boolean>;
+  /** `echoSource(…)`, or your own; without one push is never relied upon. */
+  source?: Source | null;
+  /**
+   * Fetch the bookings anew; true: the one of this payment is paid. Anything else, also a rejection, or silence for ten
+   * seconds, is "not paid". `null`: the news is of something else, and nobody waits for the answer.
+   */
+  refetch(payment: string | null): boolean | Promise<boolean>;
   /** Called with every change. */
   onChange?(state: PaymentState): void;
   /** `https://sidecar.example.test/flags/payment-refresh/stream`: hear of changes while a payment is pending. */
@@ -87,7 +97,7 @@ export interface PaymentRefresh {
   resume(payment?: string): void;
   /** The app's own listener heard the push: call this instead of refetching. */
   pushed(data?: unknown): void;
-  /** End it all. Nothing is left behind. */
+  /** End it all: what is known is told, and nothing is left behind. */
   stop(): void;
 }
 

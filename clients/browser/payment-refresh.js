@@ -6,8 +6,50 @@
  *
  * What we do: follow the flag's schedule, rely on push only while the subscription is positively known and the lease
  * runs, and refetch once at every moment in which a push may have been missed. And tell the sidecar what happened.
+ *
+ * @import { Environment, Flow, Listener, Mode, Options, PaymentRefresh, PaymentState, Source, EchoLike } from './payment-refresh.d.ts'
  */
 
+/**
+ * @typedef {{ mode: Mode, refetch_after_ms: number[], safety_net_ms: number | null, version: number, valid_for_s: number }} Answer
+ *
+ * @typedef {object} Watch A payment that is watched over. All times are on the monotonic clock, most from `at` on.
+ * @property {string} payment
+ * @property {Facts} facts
+ * @property {number} at when it began
+ * @property {number} wall when it was first heard of, on the wall clock
+ * @property {boolean} isReported
+ * @property {Answer} schedule what is followed now
+ * @property {boolean} [isDecided] the flag is known
+ * @property {boolean} [fell] push was relied upon, and is no more
+ * @property {boolean} wasUp the channel was joined at some time since
+ * @property {number} done up to when the schedule has been seen to
+ * @property {number} refetchedAt when the last refetch began
+ * @property {boolean} [inFlight] a refetch is on its way
+ * @property {boolean} [isSent] and the app has been asked already
+ * @property {boolean} [isNews] a push came that no refetch has followed yet
+ * @property {number} retryAt when a push's refetch that found it not paid is tried once more
+ * @property {Cause} [next] what waits for the refetch on its way
+ * @property {Cause} [left] what was left to the timers
+ * @property {boolean} [cleared]
+ * @property {string | null} [token]
+ *
+ * @typedef {object} Facts What is reported of it, under the names of the report.
+ * @property {string} payment_intent
+ * @property {Flow} flow
+ * @property {Mode} mode what was followed at first, of which `version`
+ * @property {number} version
+ * @property {number} [subscribed_after_ms]
+ * @property {number} [pushed_after_ms]
+ * @property {number} [cleared_after_ms]
+ * @property {Cause} [cleared_by]
+ * @property {number} refetches
+ * @property {number} stale_refetches
+ *
+ * @typedef {'first' | 'push' | 'subscribe' | 'timer' | 'safety_net' | 'return' | 'moved' | 'lease' | 'last'} Cause
+ */
+
+/** @type {Answer} */
 const TIMERS = { mode: 'timer_polling', refetch_after_ms: [0, 2000, 5000], safety_net_ms: null, version: 0, valid_for_s: 0 };
 const MODES = ['timer_polling', 'push_with_safety_net', 'push_only'];
 const CONFIRM_WITHIN_MS = 3000;
@@ -33,6 +75,12 @@ const isGood = (answer) =>
   isUpTo(3600, answer.valid_for_s) &&
   Number.isInteger(answer.version);
 
+/**
+ * Do what may throw.
+ *
+ * @template T
+ * @param {() => T} act
+ */
 const attempt = (act) => {
   try {
     return act();
@@ -41,12 +89,13 @@ const attempt = (act) => {
   }
 };
 
+/** @returns {Environment} */
 const browser = () => ({
-  fetch: (...all) => fetch(...all),
+  fetch: (url, init) => fetch(url, init),
   now: () => performance.now(),
   wallNow: () => Date.now(),
-  setTimeout: (...all) => setTimeout(...all),
-  clearTimeout: (timer) => clearTimeout(timer),
+  setTimeout: (act, ms) => setTimeout(act, ms),
+  clearTimeout: (timer) => clearTimeout(/** @type {number} */ (timer)),
   random: () => Math.random(),
   storage: attempt(() => sessionStorage),
   window: globalThis.window,
@@ -55,29 +104,46 @@ const browser = () => ({
   EventSource: globalThis.EventSource,
 });
 
-/** Make the object that watches over payments in this page. */
+/**
+ * Make the object that watches over payments in this page.
+ *
+ * @param {Options} options
+ * @returns {PaymentRefresh}
+ */
 export function createPaymentRefresh(options) {
   const env = { ...browser(), ...options.environment };
-  const { flagUrl, source, onChange } = options;
+  const { flagUrl, source } = options; // what else is in it may be another one with every use
   let answer = TIMERS; // as it was last told
-  let sentAt; // { now, wall } of the request that brought it, `age` included
+  let since = -Infinity; // from when on it is believed, on the monotonic clock: when it was asked for, less its age
+  let sinceWall = -Infinity; // and on the wall clock
   let issuedAt = 0;
+  /** @type {Promise<void> | undefined} */
   let asking; // a request for the flag is on its way
   let fails = 0; // requests for the flag in a row that brought nothing
   let askAgainAt = Infinity;
-  let channel = { up: false, connected: false, refused: undefined };
+  let isUp = false; // the channel is joined: positively known
+  let isConnected = false; // the socket was connected at some time
+  /** @type {number | undefined} */
+  let refused; // the status of the last refusal, until it is joined
+  /** @type {ReturnType<Source['listen']> | undefined} */
   let stopListening;
+  /** @type {EventSource | undefined} */
   let stream;
+  /** @type {Watch | undefined} */
   let watch; // the payment that is pending, or that is still to be reported
+  /** @type {string | undefined} */
   let expected; // the payment that this page left for Stripe with
+  /** @type {string | null} */
   let cleared = null; // the last payment, once it was found paid
   let timer;
+  /** @type {AbortController | undefined} */
   let aborter;
   let isStopped = false;
 
   // --- time
 
   const timers = new Set();
+  /** @param {number} ms @param {() => void} act */
   const after = (ms, act) => {
     const made = env.setTimeout(() => {
       timers.delete(made);
@@ -91,10 +157,17 @@ export function createPaymentRefresh(options) {
     env.clearTimeout(made);
   };
 
-  /** Resolve to what a promise does, or to undefined when it fails or takes too long. */
+  /**
+   * Resolve to what a promise does, or to undefined when it fails or takes too long.
+   *
+   * @template T
+   * @param {number} ms
+   * @param {() => T | Promise<T>} act
+   * @returns {Promise<T | undefined>}
+   */
   const within = (ms, act) =>
     new Promise((resolve) => {
-      const limit = after(ms, resolve);
+      const limit = after(ms, () => resolve(undefined));
       Promise.resolve()
         .then(act)
         .catch(() => undefined)
@@ -107,16 +180,30 @@ export function createPaymentRefresh(options) {
   // --- the flag
 
   /** Return for how long the answer may still be believed, in milliseconds. */
-  const leaseMs = () =>
-    sentAt ? answer.valid_for_s * 1000 - Math.max(env.now() - sentAt.now, env.wallNow() - sentAt.wall) - sentAt.ageMs : 0;
+  const leaseMs = () => answer.valid_for_s * 1000 - Math.max(env.now() - since, env.wallNow() - sinceWall);
 
-  /** Take an answer, if it is newer than what we have. */
-  const take = (told, issued, sent, ageMs) => {
+  /**
+   * Take an answer, if it is newer than what we have.
+   *
+   * @param {Answer} told
+   * @param {number} issued
+   * @param {number} now
+   * @param {number} wall
+   */
+  const take = (told, issued, now, wall) => {
     if (!isGood(told) || !(issued > issuedAt)) return false;
     answer = told;
     issuedAt = issued;
-    sentAt = { ...sent, ageMs };
+    since = now;
+    sinceWall = wall;
     return true;
+  };
+
+  /** @param {string} base */
+  const addressOf = (base) => {
+    const url = new URL(base, env.document?.baseURI);
+    if (options.targetingKey) url.searchParams.set('targeting_key', options.targetingKey);
+    return url;
   };
 
   /** Return when to renew, which is done only while a payment is pending: at half of what is left. */
@@ -125,19 +212,20 @@ export function createPaymentRefresh(options) {
   const ask = () => {
     if (asking || isStopped) return;
     askAgainAt = Infinity;
-    const sent = { now: env.now(), wall: env.wallNow() };
-    const url = new URL(flagUrl, env.document?.baseURI);
-    if (options.targetingKey) url.searchParams.set('targeting_key', options.targetingKey);
-    url.searchParams.set('_', env.random().toString(36).slice(2));
-    aborter = attempt(() => new AbortController());
+    const now = env.now();
+    const wall = env.wallNow();
+    const url = addressOf(flagUrl);
+    url.searchParams.set('_', String(env.random()));
+    aborter = new AbortController();
+    const { signal } = aborter;
     asking = within(FLAG_MAX_MS, async () => {
-      const response = await env.fetch(url.href, { cache: 'no-store', credentials: 'omit', signal: aborter?.signal });
+      const response = await env.fetch(url.href, { cache: 'no-store', credentials: 'omit', signal });
       if (!response.ok) return false;
       const ageMs = 1000 * Number(response.headers.get('Age') ?? 0);
       const issued = Number(response.headers.get('Reverb-Sidecar-Issued-At'));
-      return ageMs >= 0 && take(await response.json(), issued, sent, ageMs);
+      return ageMs >= 0 && take(await response.json(), issued, now - ageMs, wall - ageMs);
     }).then((isNew) => {
-      if (isNew === undefined) attempt(() => aborter?.abort());
+      if (isNew === undefined) aborter?.abort();
       asking = undefined;
       fails = isNew ? 0 : fails + 1;
       if (isStopped) return;
@@ -147,23 +235,23 @@ export function createPaymentRefresh(options) {
   };
 
   const openStream = () => {
-    if (!options.streamUrl || stream || !env.EventSource) return;
-    const url = new URL(options.streamUrl, env.document?.baseURI);
-    if (options.targetingKey) url.searchParams.set('targeting_key', options.targetingKey);
-    stream = attempt(() => new env.EventSource(url.href));
+    const { EventSource } = env;
+    if (!options.streamUrl || stream || !EventSource) return;
+    const { href } = addressOf(options.streamUrl);
+    stream = attempt(() => new EventSource(href));
     if (!stream) return;
     stream.onmessage = ({ data }) => {
       const told = attempt(() => JSON.parse(data));
       // It may have waited long to be read, in a page that was frozen: it was issued so long after the last answer.
       const later = told?.issued_at - issuedAt;
-      if (!sentAt || !(later > 0)) return;
-      const sent = { now: Math.min(env.now(), sentAt.now + later), wall: Math.min(env.wallNow(), sentAt.wall + later) };
-      if (take(told, told.issued_at, sent, sentAt.ageMs)) tick();
+      const isNew =
+        issuedAt && take(told, told?.issued_at, Math.min(env.now(), since + later), Math.min(env.wallNow(), sinceWall + later));
+      if (isNew) tick();
     };
   };
 
   const closeStream = () => {
-    attempt(() => stream?.close());
+    stream?.close();
     stream = undefined;
   };
 
@@ -171,24 +259,27 @@ export function createPaymentRefresh(options) {
 
   const listen = () => {
     attempt(() => {
-      stopListening ??= source.listen({
+      stopListening ??= source?.listen({
         connected: () => {
-          channel.connected = true;
+          isConnected = true;
         },
         subscribed: () => {
-          channel = { up: true, connected: true, refused: undefined };
+          isUp = isConnected = true;
+          refused = undefined;
           if (watch) {
-            watch.subscribedAt ??= Math.max(0, env.now() - watch.at);
+            watch.facts.subscribed_after_ms ??= afterMs(watch);
             trigger('subscribe');
           }
           tick();
         },
         lost: () => {
-          channel.up = false;
+          isUp = false;
           tick();
         },
         refused: (status) => {
-          channel = { up: false, connected: true, refused: status ?? 0 };
+          isUp = false;
+          isConnected = true;
+          refused = status;
           tick();
         },
         pushed: () => push(),
@@ -198,8 +289,8 @@ export function createPaymentRefresh(options) {
 
   const push = () => {
     if (!watch) return false;
-    const isFirst = watch.pushedAt === undefined;
-    watch.pushedAt ??= env.now() - watch.at;
+    const isFirst = watch.facts.pushed_after_ms === undefined;
+    watch.facts.pushed_after_ms ??= afterMs(watch);
     if (watch.cleared) return isFirst;
     watch.isNews = true;
     trigger('push');
@@ -208,30 +299,51 @@ export function createPaymentRefresh(options) {
 
   // --- a payment
 
+  /** @param {Watch} mine */
   const elapsed = (mine) => env.now() - mine.at;
-  /** Return what is left of the hour, by either clock: one may be set, the other stand still in a machine that sleeps. */
+  /** @param {Watch} mine */
+  const afterMs = (mine) => Math.min(PENDING_MAX_MS, Math.round(elapsed(mine)));
+
+  /**
+   * Return what is left of the hour, by either clock: one may be set, the other stand still in a machine that sleeps.
+   *
+   * @param {Watch} mine
+   */
   const leftMs = (mine) => PENDING_MAX_MS - Math.max(elapsed(mine), env.wallNow() - mine.wall);
 
-  /** Say whether push is relied upon now; before it is confirmed, for three seconds from the payment on. */
-  const relies = () => {
+  /**
+   * Say whether push is relied upon now; before it is confirmed, for three seconds from the payment on.
+   *
+   * @param {Watch} mine
+   */
+  const relies = (mine) => {
     if (isTimers(answer) || leaseMs() <= 0) return false;
-    return channel.up || (channel.refused === undefined && !watch.wasUp && elapsed(watch) < CONFIRM_WITHIN_MS);
+    return isUp || (refused === undefined && !mine.wasUp && elapsed(mine) < CONFIRM_WITHIN_MS);
   };
 
-  /** Return what is to be followed now. */
-  const choose = () => (relies() || (isTimers(answer) && leaseMs() > 0) ? answer : TIMERS);
+  /**
+   * Return what is to be followed now.
+   *
+   * @param {Watch} mine
+   */
+  const choose = (mine) => (relies(mine) || (isTimers(answer) && leaseMs() > 0) ? answer : TIMERS);
 
-  /** Follow what the flag says, once that is known. */
+  /**
+   * Follow what the flag says, once that is known.
+   *
+   * @param {Watch} mine
+   */
   const follow = (mine) => {
     if (mine.isDecided || mine.fell) return;
     mine.isDecided = leaseMs() > 0;
     if (!mine.isDecided) return;
-    mine.schedule = choose();
-    mine.mode = mine.schedule.mode;
-    mine.version = answer.version;
+    mine.schedule = choose(mine);
+    mine.facts.mode = mine.schedule.mode;
+    mine.facts.version = answer.version;
     if (mine.left && !isTimers(mine.schedule)) trigger(mine.left);
   };
 
+  /** @param {string} payment @param {Flow} flow */
   const begin = (payment, flow) => {
     if (isStopped || watch?.payment === payment || cleared === payment) return;
     finish();
@@ -241,23 +353,27 @@ export function createPaymentRefresh(options) {
     const isKept = kept?.payment === payment;
     watch = {
       payment,
-      flow,
+      facts: {
+        payment_intent: payment,
+        flow,
+        mode: TIMERS.mode,
+        version: 0,
+        subscribed_after_ms: isUp ? 0 : undefined,
+        refetches: 0,
+        stale_refetches: 0,
+      },
       at: env.now(),
       wall: isKept ? kept.at : env.wallNow(),
-      isReported: isKept && kept.isReported === true, // by the page as it was before it was loaded anew
+      isReported: isKept && Boolean(kept.isReported), // by the page as it was before it was loaded anew
       schedule: TIMERS,
-      mode: TIMERS.mode,
-      version: 0,
-      wasUp: channel.up,
-      subscribedAt: channel.up ? 0 : undefined,
+      wasUp: isUp,
       done: 0,
       refetchedAt: 0,
-      refetches: 0,
-      stale: 0,
+      retryAt: Infinity,
     };
     cleared = null;
     expected = undefined;
-    remember(watch);
+    remember(payment, flow, watch.wall, watch.isReported);
     follow(watch);
     askForToken(watch);
     if (leaseMs() <= 0) ask();
@@ -267,6 +383,7 @@ export function createPaymentRefresh(options) {
     tick();
   };
 
+  /** @param {Watch} mine */
   const askForToken = (mine) => {
     if (!options.reportUrl || !options.token) return;
     within(FLAG_MAX_MS, () => (typeof options.token === 'function' ? options.token() : options.token)).then((token) => {
@@ -274,7 +391,11 @@ export function createPaymentRefresh(options) {
     });
   };
 
-  /** Refetch because of something; while one is on its way, once more after it. */
+  /**
+   * Refetch because of something; while one is on its way, once more after it.
+   *
+   * @param {Cause} why
+   */
   const trigger = (why, isRetry = false) => {
     if (!watch || (watch.cleared && why !== 'timer')) return;
     // The timers' own schedule is three requests: what they are about to do anyway needs no fourth.
@@ -289,11 +410,12 @@ export function createPaymentRefresh(options) {
     }
   };
 
+  /** @param {Watch} mine @param {Cause} why @param {boolean} isRetry a push's second try */
   const run = async (mine, why, isRetry) => {
     let isNews; // a push came before it was sent
     mine.inFlight = true;
     mine.isSent = false;
-    mine.refetches += 1;
+    mine.facts.refetches += 1;
     mine.refetchedAt = elapsed(mine);
     const isPaid = await within(REFETCH_MAX_MS, () => {
       isNews = mine.isNews;
@@ -309,11 +431,11 @@ export function createPaymentRefresh(options) {
     if (isPaid === true && !mine.cleared) {
       mine.cleared = true;
       cleared = mine.payment;
-      mine.clearedBy = why;
-      mine.clearedAt = elapsed(mine);
+      mine.facts.cleared_by = why;
+      mine.facts.cleared_after_ms = afterMs(mine);
       forget(mine);
     } else if (isPaid !== true && (isNews || isRetry)) {
-      mine.stale += 1;
+      mine.facts.stale_refetches += 1;
       if (isNews) mine.retryAt = env.now() + STALE_AFTER_MS;
     }
     if (next) trigger(next);
@@ -335,19 +457,20 @@ export function createPaymentRefresh(options) {
     tick();
   };
 
+  /** @param {Watch} mine */
   const look = (mine) => {
     const ms = elapsed(mine);
-    mine.wasUp ||= channel.up;
+    mine.wasUp ||= isUp;
     follow(mine);
     if (!mine.cleared && !isTimers(mine.schedule) && mine.schedule !== answer) {
       mine.done = Math.min(mine.done, mine.refetchedAt); // another schedule: what it would have done by now is due
     }
     if (!mine.cleared && !isTimers(mine.schedule)) {
-      if (relies()) {
+      if (relies(mine)) {
         mine.schedule = answer;
       } else {
         const why = leaseMs() <= 0 && !isTimers(answer) ? 'lease' : 'moved';
-        mine.schedule = choose();
+        mine.schedule = choose(mine);
         mine.fell = true;
         mine.done = ms; // what the timers would have done by now, this refetch does
         trigger(why);
@@ -355,9 +478,10 @@ export function createPaymentRefresh(options) {
     }
     const due = (at) => at > mine.done && at <= ms;
     const { schedule } = mine;
+    const netMs = schedule.safety_net_ms ?? 0;
     const mayPoll = !mine.cleared || (isTimers(schedule) && !mine.fell);
     if (mayPoll && schedule.refetch_after_ms.some(due)) trigger('timer');
-    if (!mine.cleared && schedule.safety_net_ms !== null && due(schedule.safety_net_ms)) trigger('safety_net');
+    if (!mine.cleared && due(netMs)) trigger('safety_net');
     if (!mine.cleared && (due(LAST_MS) || leftMs(mine) <= 0)) trigger('last');
     mine.done = Math.max(mine.done, ms);
     if (!mine.cleared && mine.retryAt <= env.now()) {
@@ -372,58 +496,46 @@ export function createPaymentRefresh(options) {
       finish();
       return;
     }
-    const isWaiting = !mine.cleared;
-    if (isWaiting && askAgainAt <= env.now() && ms < LAST_MS) ask();
-    const next = [
-      ...(mayPoll ? schedule.refetch_after_ms : []),
-      ...(isWaiting && schedule.safety_net_ms !== null ? [schedule.safety_net_ms] : []),
-      ...(isWaiting && !mine.wasUp ? [CONFIRM_WITHIN_MS] : []),
-      LAST_MS,
-    ]
-      .filter((at) => at > ms)
-      .map((at) => at - ms);
-    next.push(leftMs(mine));
-    if (isWaiting && !isTimers(schedule)) next.push(leaseMs(), LOOK_AGAIN_MS);
-    if (isWaiting && mine.retryAt !== undefined) next.push(mine.retryAt - env.now());
-    if (isWaiting && ms < LAST_MS) next.push(askAgainAt - env.now());
+    const next = [leftMs(mine)];
+    const looks = [LAST_MS, ...(mayPoll ? schedule.refetch_after_ms : [])];
+    if (!mine.cleared) {
+      looks.push(netMs, mine.wasUp ? 0 : CONFIRM_WITHIN_MS);
+      next.push(mine.retryAt - env.now());
+      if (!isTimers(schedule)) next.push(leaseMs(), LOOK_AGAIN_MS);
+      if (ms < LAST_MS) {
+        if (askAgainAt <= env.now()) ask();
+        next.push(askAgainAt - env.now());
+      }
+    }
+    next.push(...looks.filter((at) => at > ms).map((at) => at - ms));
     timer = after(Math.max(1, Math.min(...next)), wake);
   };
 
-  /** Tell the sidecar, once per payment, what happened. */
+  /**
+   * Tell the sidecar, once per payment, what happened.
+   *
+   * @param {Watch} mine
+   */
   const report = (mine) => {
     if (mine.isReported) return;
     mine.isReported = true;
-    if (!options.reportUrl || typeof mine.token !== 'string') return;
-    if (!mine.cleared) remember(mine);
-    const subscription =
-      mine.subscribedAt !== undefined
-        ? 'confirmed'
-        : channel.refused !== undefined
-          ? 'refused'
-          : channel.connected
-            ? 'silent'
-            : 'offline';
-    const ms = (value) => (value === undefined ? undefined : Math.min(PENDING_MAX_MS, Math.round(value)));
+    const { reportUrl } = options;
+    if (!reportUrl || typeof mine.token !== 'string') return;
+    if (!mine.cleared) remember(mine.payment, mine.facts.flow, mine.wall, true);
+    const { facts, token } = mine;
+    const isConfirmed = facts.subscribed_after_ms !== undefined;
+    const isRefused = !isConfirmed && refused !== undefined;
     const body = JSON.stringify({
-      token: mine.token,
-      payment_intent: mine.payment,
-      flow: mine.flow,
-      mode: mine.mode,
-      version: mine.version,
-      subscription,
-      auth_status: subscription === 'refused' ? channel.refused : undefined,
-      subscribed_after_ms: ms(mine.subscribedAt),
-      pushed_after_ms: ms(mine.pushedAt),
-      cleared_after_ms: ms(mine.clearedAt),
-      cleared_by: mine.clearedBy,
-      refetches: Math.min(1000, mine.refetches),
-      stale_refetches: Math.min(1000, mine.stale),
-      watched_ms: ms(elapsed(mine)),
+      ...facts,
+      token,
+      subscription: isConfirmed ? 'confirmed' : isRefused ? 'refused' : isConnected ? 'silent' : 'offline',
+      auth_status: isRefused ? refused : undefined,
+      watched_ms: afterMs(mine),
     });
-    if (!attempt(() => env.sendBeacon(options.reportUrl, body))) {
+    if (!attempt(() => env.sendBeacon(reportUrl, body))) {
       attempt(() =>
         env
-          .fetch(options.reportUrl, { method: 'POST', body, keepalive: true, credentials: 'omit', mode: 'no-cors' })
+          .fetch(reportUrl, { method: 'POST', body, keepalive: true, credentials: 'omit', mode: 'no-cors' })
           .catch(() => {}),
       );
     }
@@ -442,16 +554,18 @@ export function createPaymentRefresh(options) {
 
   // --- across pages
 
-  const readKept = () => attempt(() => JSON.parse(env.storage.getItem(KEY)));
+  const storage = /** @type {Storage} */ (env.storage); // where there is none, using it fails, and that is all
+  const readKept = () => attempt(() => JSON.parse(storage.getItem(KEY) ?? ''));
   const remembered = () => {
     const kept = readKept();
     return typeof kept?.payment === 'string' && Math.abs(env.wallNow() - kept.at) < PENDING_MAX_MS ? kept : undefined;
   };
-  const remember = ({ payment, flow, wall: at, isReported }) =>
-    attempt(() => env.storage.setItem(KEY, JSON.stringify({ payment, flow, at, isReported })));
+  /** @param {string} payment @param {Flow} flow @param {number} at */
+  const remember = (payment, flow, at, isReported = false) =>
+    attempt(() => storage.setItem(KEY, JSON.stringify({ payment, flow, at, isReported })));
   /** Forget a payment; another one may be expected by now. */
   const forget = ({ payment }) => {
-    if (readKept()?.payment === payment) attempt(() => env.storage.removeItem(KEY));
+    if (readKept()?.payment === payment) attempt(() => storage.removeItem(KEY));
   };
 
   const back = (event) => {
@@ -464,27 +578,30 @@ export function createPaymentRefresh(options) {
   const away = () => {
     if (watch) report(watch);
   };
+  /** @type {[Environment['window'], string, (event: any) => void][]} */
   const events = [
     [env.window, 'pageshow', (event) => event?.persisted !== false && back(event)],
     [env.window, 'online', back],
     [env.window, 'pagehide', away],
     [env.document, 'visibilitychange', back],
-    [env.document, 'resume', back],
   ];
-  for (const [target, name, act] of events) target?.addEventListener?.(name, act);
+  /** @param {'addEventListener' | 'removeEventListener'} how */
+  const each = (how) => events.forEach(([target, name, act]) => target?.[how]?.(name, act));
+  each('addEventListener');
 
   let told = '';
   const tell = () => {
+    /** @type {PaymentState} */
     const state = {
       pending: watch && !watch.cleared ? watch.payment : null,
       cleared: cleared !== null,
       mode: watch ? watch.schedule.mode : answer.mode,
-      isPush: watch ? !isTimers(watch.schedule) : channel.up && !isTimers(answer) && leaseMs() > 0,
+      isPush: watch ? !isTimers(watch.schedule) : isUp && !isTimers(answer) && leaseMs() > 0,
     };
     const text = JSON.stringify(state);
     if (text === told || isStopped) return;
     told = text;
-    attempt(() => onChange?.(state));
+    attempt(() => options.onChange?.(state));
   };
 
   return {
@@ -495,7 +612,7 @@ export function createPaymentRefresh(options) {
     },
     expect(payment) {
       expected = payment;
-      remember({ payment, flow: 'redirect', wall: env.wallNow() });
+      remember(payment, 'redirect', env.wallNow());
     },
     begin(payment, { flow = 'in_page' } = {}) {
       begin(payment, flow);
@@ -507,7 +624,7 @@ export function createPaymentRefresh(options) {
       else this.prepare();
     },
     pushed() {
-      if (!push()) attempt(() => Promise.resolve(options.refetch(null)).catch(() => {}));
+      if (!push()) within(REFETCH_MAX_MS, () => options.refetch(null));
     },
     stop() {
       if (isStopped) return;
@@ -516,10 +633,10 @@ export function createPaymentRefresh(options) {
       if (watch && (watch.cleared || elapsed(watch) >= CONFIRM_WITHIN_MS)) report(watch);
       watch = undefined;
       for (const made of timers) cancel(made);
-      attempt(() => aborter?.abort());
+      aborter?.abort();
       closeStream();
       attempt(() => stopListening?.());
-      for (const [target, name, act] of events) target?.removeEventListener?.(name, act);
+      each('removeEventListener');
     },
   };
 }
@@ -529,48 +646,54 @@ export function createPaymentRefresh(options) {
  *
  * The channel is the app's too. It may leave it and join it anew at any time (a hook whose dependencies change): that is
  * then another object, and the old one is silent for ever.
+ *
+ * @param {EchoLike} echo
+ * @param {string} channel without `private-`
+ * @param {string | null} event null: it tells of the subscription only
+ * @param {(data: any) => boolean} isMine
+ * @returns {Source}
  */
 export function echoSource(echo, channel, event = null, isMine = () => true) {
   return {
     listen({ connected, subscribed, lost, refused, pushed }) {
       const { pusher } = echo.connector;
+      const { connection } = pusher;
       const name = `private-${channel}`;
       let isOurs = false;
       let joined;
+      const hear = (data) => attempt(() => isMine(data)) && pushed(data);
+      /** @param {'bind' | 'unbind'} how */
+      const each = (how) => {
+        joined.subscription[how]('pusher:subscription_succeeded', ok);
+        joined.subscription[how]('pusher:subscription_error', no);
+        if (event) joined[how === 'bind' ? 'listen' : 'stopListening'](event, hear);
+      };
       const ok = () => subscribed();
       const no = (error) => refused(error?.status ?? 0);
-      const hear = (data) => attempt(() => isMine(data)) && pushed(data);
       const join = () => {
         isOurs = !pusher.channel(name);
         joined = echo.private(channel);
-        joined.subscription.bind('pusher:subscription_succeeded', ok);
-        joined.subscription.bind('pusher:subscription_error', no);
-        if (event) joined.listen(event, hear);
-        if (pusher.connection.state === 'connected') {
+        each('bind');
+        if (connection.state === 'connected') {
           connected?.();
           if (joined.subscription.subscribed) subscribed();
         }
       };
-      const part = () => {
-        joined.subscription.unbind('pusher:subscription_succeeded', ok);
-        joined.subscription.unbind('pusher:subscription_error', no);
-        if (event) joined.stopListening(event, hear);
-      };
       const check = () => {
         if (pusher.channel(name) === joined.subscription) return;
-        part();
+        each('unbind');
         lost();
         join();
       };
       const state = ({ current }) => (current === 'connected' ? connected?.() : lost());
       const message = (told) => told?.channel === name && check();
-      pusher.connection.bind('state_change', state);
-      pusher.connection.bind('message', message);
+      connection.bind('state_change', state);
+      connection.bind('message', message);
       join();
       const stop = () => {
-        pusher.connection.unbind('state_change', state);
-        pusher.connection.unbind('message', message);
-        part();
+        connection.unbind('state_change', state);
+        connection.unbind('message', message);
+        each('unbind');
         // pusher-js counts nobody; who else listens is seen by what is bound. In doubt the channel is kept.
         const { callbacks, global_callbacks: others } = joined.subscription;
         const bound = Object.values(callbacks?._callbacks ?? { unknown: [1] });

@@ -1,8 +1,10 @@
-import type { Flow, Options, PaymentState } from './payment-refresh.js';
+import type { Flow, Options, PaymentState, Source } from './payment-refresh.js';
 
 /** The options of `createPaymentRefresh`, and Stripe's `?payment_intent=` where the page has it. */
-export interface HookOptions extends Options {
+export interface HookOptions extends Omit<Options, 'source'> {
   returned?: string | null;
+  /** `echoSource(…)`, or nothing while Echo is not there yet. */
+  source?: Source | null;
 }
 
 export interface PaymentRefreshHook extends PaymentState {
@@ -11,5 +13,5 @@ export interface PaymentRefreshHook extends PaymentState {
   pushed(data?: unknown): void;
 }
 
-/** Watch over payments while the component is there. Make `source` once (`useMemo`). */
+/** Watch over payments while the component is there. */
 export function usePaymentRefresh(options: HookOptions): PaymentRefreshHook;

@@ -1,46 +1,58 @@
+'use client';
 /** A payment watched over from React: one object per page, made and ended with the component that shows "Pay now". */
 
-import { useCallback, useEffect, useRef, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { createPaymentRefresh } from './payment-refresh.js';
 
+/** @type {import('./payment-refresh.d.ts').PaymentState} */
 const NOTHING = { pending: null, cleared: false, mode: 'timer_polling', isPush: false };
 
 /**
  * Watch over payments while the component is there. The return page's payment is taken up by itself.
  *
- * `options` are those of `createPaymentRefresh`; `refetch`, `token` and `onChange` may be new functions with every
- * render. `returned` is Stripe's `?payment_intent=` where the page has it.
+ * `options` are those of `createPaymentRefresh`; functions and `source` may be new ones with every render. It begins
+ * anew when `flagUrl` or `targetingKey` changes, and when `source` comes that was not there before. `returned` is
+ * Stripe's `?payment_intent=` where the page has it.
+ *
+ * @param {import('./react.d.ts').HookOptions} options
+ * @returns {import('./react.d.ts').PaymentRefreshHook}
  */
 export function usePaymentRefresh(options) {
-  const latest = useRef(options);
-  useEffect(() => {
-    latest.current = options;
-  });
-  const payments = useRef(null);
   const [state, setState] = useState(NOTHING);
-  const { flagUrl, reportUrl, streamUrl, targetingKey, source, returned } = options;
+  const payments = useRef(/** @type {import('./payment-refresh.d.ts').PaymentRefresh | null} */ (null));
+  const [latest] = useState(() => ({ ...options }));
   useEffect(() => {
-    const made = createPaymentRefresh({
-      ...latest.current,
-      refetch: () => latest.current.refetch(),
-      token: () => {
-        const { token } = latest.current;
-        return typeof token === 'function' ? token() : token;
-      },
+    Object.assign(latest, options, {
+      /** @param {import('./payment-refresh.d.ts').PaymentState} next */
       onChange: (next) => {
         setState(next);
-        latest.current.onChange?.(next);
+        options.onChange?.(next);
       },
     });
+  });
+  const { flagUrl, targetingKey, returned } = options;
+  const hasSource = Boolean(options.source);
+  useEffect(() => {
+    const made = createPaymentRefresh(latest);
     payments.current = made;
-    made.resume(returned ?? undefined);
+    made.resume(latest.returned ?? undefined);
     return () => {
       payments.current = null;
       made.stop();
+      setState(NOTHING);
     };
-  }, [flagUrl, reportUrl, streamUrl, targetingKey, source, returned]);
-  const begin = useCallback((payment, how) => payments.current?.begin(payment, how), []);
-  const expect = useCallback((payment) => payments.current?.expect(payment), []);
-  const pushed = useCallback((data) => payments.current?.pushed(data), []);
-  return { ...state, begin, expect, pushed };
+  }, [flagUrl, targetingKey, hasSource]);
+  useEffect(() => {
+    // A router that takes the payment out of the URL ends nothing.
+    if (returned) payments.current?.resume(returned);
+  }, [returned]);
+  const [acts] = useState(
+    /** @returns {Pick<import('./react.d.ts').PaymentRefreshHook, 'begin' | 'expect' | 'pushed'>} */
+    () => ({
+      begin: (payment, how) => payments.current?.begin(payment, how),
+      expect: (payment) => payments.current?.expect(payment),
+      pushed: (data) => payments.current?.pushed(data),
+    }),
+  );
+  return { ...state, ...acts };
 }

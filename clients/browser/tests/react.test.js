@@ -1,83 +1,166 @@
-/** The hook, with the real React, mounted and unmounted as an app does. */
+/** The hook, with the real React, this one and the one before, mounted and unmounted as an app does. */
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { build } from 'esbuild';
 import { Window } from 'happy-dom';
+import { Page, answerOf } from './page.js';
 
 const dom = new Window({ url: 'https://app.example.test/dashboard' });
 Object.assign(globalThis, { window: dom, document: dom.document, IS_REACT_ACT_ENVIRONMENT: true });
 globalThis.navigator ??= dom.navigator;
 
-const { StrictMode, act, createElement } = await import('react');
-const { createRoot } = await import('react-dom/client');
-const { usePaymentRefresh } = await import('../react.js');
-const { Page } = await import('./page.js');
-
-/** Render a dashboard that watches, on a played page. */
-async function dashboard({ strict = false, page = new Page({ paidAt: 0 }), returned } = {}) {
-  let hook;
-  let renders = 0;
-  page.isUp = true;
-  const options = page.options();
-  function Dashboard() {
-    renders += 1;
-    hook = usePaymentRefresh({ ...options, returned, refetch: () => page.refetch() });
-    return createElement('p', null, hook.pending ? 'Pay now' : hook.cleared ? 'paid' : 'nothing to pay');
-  }
-  const host = dom.document.createElement('div');
-  const root = createRoot(host);
-  const element = createElement(Dashboard);
-  await act(async () => root.render(strict ? createElement(StrictMode, null, element) : element));
-  return {
-    page,
-    host,
-    root,
-    hook: () => hook,
-    renders: () => renders,
-    pass: (ms) => act(async () => page.pass(ms)),
-  };
+/** Bring the hook together with one React: a module is given the React that lies beside it. */
+async function withReact(where) {
+  const outfile = fileURLToPath(new URL(`${where}/node_modules/.cache/payment-refresh-hook.mjs`, import.meta.url));
+  await build({
+    stdin: {
+      contents: `export { StrictMode, act, createElement, version } from 'react';
+        export { createRoot } from 'react-dom/client'; export { usePaymentRefresh } from '../react.js';`,
+      resolveDir: fileURLToPath(new URL('.', import.meta.url)),
+    },
+    external: ['react', 'react-dom'],
+    bundle: true,
+    format: 'esm',
+    outfile,
+    logLevel: 'error',
+  });
+  return import(pathToFileURL(outfile).href);
 }
 
-test('a payment in the page is shown pending, and then paid', async () => {
-  const it = await dashboard();
-  await it.pass(100);
-  assert.equal(it.host.textContent, 'nothing to pay');
-  it.page.world.paidAt = it.page.t + 900;
-  await act(async () => it.hook().begin('pi_1'));
-  assert.equal(it.host.textContent, 'Pay now');
-  await it.pass(900);
-  await act(async () => it.page.push());
-  await it.pass(100);
-  assert.equal(it.host.textContent, 'paid');
-  await act(async () => it.root.unmount());
-});
+for (const [major, where] of [['18', 'react-18'], ['19', '..']]) {
+  const { StrictMode, act, createElement, createRoot, usePaymentRefresh, version } = await withReact(where);
 
-test('the return page takes up its payment by itself, in StrictMode too, and reports it once', async () => {
-  for (const strict of [false, true]) {
-    const it = await dashboard({ strict, returned: 'pi_7' });
-    await it.pass(31_000);
+  /** Render a dashboard that watches, on a played page. */
+  const dashboard = async ({ strict = false, page = new Page({ paidAt: 0 }), joined = true, ...options } = {}) => {
+    let hook;
+    page.isUp = joined;
+    const played = page.options();
+    function Dashboard(more) {
+      hook = usePaymentRefresh({ ...played, ...options, ...more, refetch: (payment) => page.refetch(payment) });
+      return createElement('p', null, hook.pending ? 'Pay now' : hook.cleared ? 'paid' : 'nothing to pay');
+    }
+    const host = dom.document.createElement('div');
+    const root = createRoot(host);
+    const render = (more) => {
+      const element = createElement(Dashboard, more);
+      return act(async () => root.render(strict ? createElement(StrictMode, null, element) : element));
+    };
+    await render();
+    const pass = (ms) => act(async () => page.pass(ms));
+    return { page, host, played, render, pass, hook: () => hook, end: () => act(async () => root.unmount()) };
+  };
+
+  test(`React ${major}: it is that React`, () => {
+    assert.equal(version.split('.')[0], major);
+  });
+
+  test(`React ${major}: a payment in the page is shown pending, and then paid`, async () => {
+    const it = await dashboard();
+    await it.pass(100);
+    assert.equal(it.host.textContent, 'nothing to pay');
+    it.page.world.paidAt = it.page.t + 900;
+    await act(async () => it.hook().begin('pi_1'));
+    assert.equal(it.host.textContent, 'Pay now');
+    await it.pass(900);
+    await act(async () => it.page.push());
+    await it.pass(100);
     assert.equal(it.host.textContent, 'paid');
-    assert.deepEqual(it.page.reports.map((report) => [report.payment_intent, report.flow]), [['pi_7', 'redirect']]);
-    await act(async () => it.root.unmount());
-  }
-});
+    assert.equal(it.page.asksFor, 'pi_1');
+    await it.end();
+  });
 
-test('unmounting leaves no timer, no listener and no subscription', async () => {
-  const it = await dashboard({ strict: true, returned: 'pi_7', page: new Page() });
-  await it.pass(1000);
-  await act(async () => it.root.unmount());
-  assert.deepEqual(it.page.listening, []);
-  assert.deepEqual([it.page.window.listeners, it.page.document.listeners], [[], []]);
-  assert.deepEqual(it.page.planned, []);
-});
+  test(`React ${major}: the return page takes up its payment by itself, in StrictMode too, and reports it once`, async () => {
+    for (const strict of [false, true]) {
+      const it = await dashboard({ strict, returned: 'pi_7' });
+      await it.pass(31_000);
+      assert.equal(it.host.textContent, 'paid');
+      assert.deepEqual(it.page.reports.map((report) => [report.payment_intent, report.flow]), [['pi_7', 'redirect']]);
+      await it.end();
+    }
+  });
 
-test('new functions with every render make nothing anew', async () => {
-  const it = await dashboard();
-  await it.pass(100);
-  const asked = it.page.asked.length;
-  for (let count = 0; count < 5; count++) await act(async () => it.hook().begin('pi_1'));
-  await it.pass(100);
-  assert.equal(it.page.asked.length, asked);
-  assert.equal(it.page.listening.length, 1);
-  await act(async () => it.root.unmount());
-});
+  test(`React ${major}: a payment that the page left with is taken up without its name`, async () => {
+    const storage = new Map();
+    const before = await dashboard({ page: new Page({}, storage) });
+    await act(async () => before.hook().expect('pi_8'));
+    await before.end();
+    const it = await dashboard({ strict: true, page: new Page({}, storage) });
+    assert.equal(it.hook().pending, 'pi_8');
+    await it.end();
+  });
+
+  test(`React ${major}: a router that takes the payment out of the URL, or brings it late, begins nothing anew`, async () => {
+    const it = await dashboard({ page: new Page() });
+    await it.render({ returned: 'pi_7' });
+    await it.pass(1000);
+    assert.equal(it.hook().pending, 'pi_7');
+    await it.render({ returned: null });
+    await it.pass(3000);
+    assert.equal(it.hook().pending, 'pi_7');
+    assert.equal(it.page.listening.length, 1);
+    assert.deepEqual(it.page.reports, []);
+    await it.end();
+  });
+
+  test(`React ${major}: unmounting leaves no timer, no listener and no subscription`, async () => {
+    const it = await dashboard({ strict: true, returned: 'pi_7', page: new Page() });
+    await it.pass(1000);
+    await it.end();
+    assert.deepEqual(it.page.listening, []);
+    assert.deepEqual([it.page.window.listeners, it.page.document.listeners], [[], []]);
+    assert.deepEqual(it.page.planned, []);
+  });
+
+  test(`React ${major}: new functions and a new source with every render make nothing anew`, async () => {
+    const it = await dashboard();
+    await it.pass(100);
+    const asked = it.page.asked.length;
+    for (let count = 0; count < 5; count++) {
+      await it.render({ source: { listen: (...all) => it.played.source.listen(...all) }, token: async () => 'd.e.f' });
+      await act(async () => it.hook().begin('pi_1'));
+    }
+    await it.pass(100);
+    assert.equal(it.page.asked.length, asked);
+    assert.equal(it.page.listening.length, 1);
+    await it.end();
+  });
+
+  test(`React ${major}: what is called is what the last render gave`, async () => {
+    const it = await dashboard();
+    const said = [];
+    await it.render({ token: () => 'of.the.last', onChange: (state) => said.push(state.pending) });
+    await act(async () => it.hook().begin('pi_1'));
+    await it.pass(31_000);
+    assert.equal(it.page.reports[0].token, 'of.the.last');
+    assert.deepEqual([...new Set(said)], ['pi_1', null]);
+    await it.end();
+  });
+
+  test(`React ${major}: an Echo that comes late is listened to when it is there, and another user begins anew`, async () => {
+    const it = await dashboard({ source: null });
+    await it.pass(100);
+    assert.equal(it.page.listening.length, 0);
+    await it.render({ source: it.played.source });
+    assert.equal(it.page.listening.length, 1);
+    await act(async () => it.hook().begin('pi_1'));
+    await it.render({ source: it.played.source, targetingKey: '8' });
+    await it.pass(100);
+    assert.equal(new URL(it.page.asked.at(-1).url).searchParams.get('targeting_key'), '8');
+    assert.equal(it.page.listening.length, 1);
+    await it.end();
+  });
+
+  test(`React ${major}: a push that the app's own hook hears refetches once`, async () => {
+    const it = await dashboard({ page: new Page({ answer: answerOf('push_only') }) });
+    await it.pass(100);
+    await act(async () => it.hook().begin('pi_1'));
+    await it.pass(900);
+    it.page.world.paidAt = 0;
+    await act(async () => it.hook().pushed({ contexts: ['bookings'] }));
+    await it.pass(5000);
+    assert.equal(it.page.refetches.length, 2);
+    await it.end();
+  });
+}

@@ -19,8 +19,9 @@ payments.begin('pi_1', { flow: 'in_page' });
 payments.resume();
 // @ts-expect-error a flow is one of two
 payments.begin('pi_1', { flow: 'by_mail' });
-// @ts-expect-error without a source nothing is ever heard
-createPaymentRefresh({ flagUrl: 'x', refetch: () => true });
+// @ts-expect-error without it nobody knows what is paid
+createPaymentRefresh({ flagUrl: 'x', source });
+createPaymentRefresh({ flagUrl: 'x', refetch: async (payment) => payment === 'pi_1', token: async () => 'a.b.c' }).stop();
 
 export function useDashboard(): string | null {
   const { pending, begin } = usePaymentRefresh({ flagUrl: 'x', source, refetch: () => false, returned: null });
