@@ -36,6 +36,8 @@ class _Watch(msgspec.Struct, kw_only=True):
     user_ref: str
     until_s: float
     """On the monotonic clock."""
+    is_joined: bool = False
+    """Until it is, whoever asked for it ends it."""
 
 
 class Watches:
@@ -77,7 +79,8 @@ class Watches:
         while True:
             await asyncio.sleep(1.0)
             now_s = clock.monotonic_s()
-            for channel in [each for each, watch in self._watches.items() if watch.until_s <= now_s]:
+            over = [each for each, watch in self._watches.items() if watch.is_joined and watch.until_s <= now_s]
+            for channel in over:
                 await self._end(channel)
 
     def _read(self, body: bytes) -> Bearer:
@@ -100,7 +103,7 @@ class Watches:
             self._count("full")
             raise SidecarError(ErrorCode.OVERLOADED, f"{WATCHES_MAX} users are watched already; try again later")
         reference = user_ref(self._identity_key, user_id)
-        self._watches[channel] = _Watch(user_ref=reference, until_s=until_s)
+        watch = self._watches[channel] = _Watch(user_ref=reference, until_s=until_s)
         self._deliveries.watch(channel, reference)
         if not await self._observers.watch(channel, within_s=_JOINED_WITHIN_S):
             self._forget(channel)
@@ -109,6 +112,7 @@ class Watches:
             raise SidecarError(
                 ErrorCode.NOT_READY, "Reverb did not let a socket of ours join the channel; try again later"
             )
+        watch.is_joined = True
         self._count("watched")
         await self._journal.append(WatchChanged(replica=self._replica, user_ref=reference, is_on=True))
 

@@ -108,3 +108,12 @@ async def test_a_channel_that_not_all_sockets_may_join_is_left_by_those_that_did
         async with asyncio.timeout(5):
             while any("private-live-refresh.7" in node.channels.names() for node in it.nodes):  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
+
+
+async def test_a_watch_that_ends_before_it_was_joined_is_refused_in_words() -> None:
+    """A token about to end, and a Reverb that is slow: a page's bad luck, and no failure of ours."""
+    async with watched(browser_secrets=(SECRET,)) as it:
+        await it.at_least(ok("trip"), 1)
+        it.nodes[0].sockets.faults.is_mute = True
+        assert (await ask(it, {"token": token("7", lasts_s=-5)}))[0] == 503
+        assert await it.sidecar.metric('reverb_sidecar_watch_requests_total{result="not_joined"}') == 1
