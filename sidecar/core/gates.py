@@ -283,8 +283,11 @@ def _unwired(state: State, policy: Policy, row: StreamRow) -> str:
 
 
 def _payers(state: State, policy: Policy, _: Rung) -> Gate | None:
-    """Ask for payers who were served a push rung, wherever browsers report: only they can tell what it does."""
-    is_wired = bool(state.reach.flows)
+    """Ask for payers who were served a push rung, wherever browsers report: only they can tell what it does.
+
+    A dry run serves nobody, and rehearses the rest of the ladder without them.
+    """
+    is_wired = bool(state.reach.flows) and not policy.dry_run
     if state.flag.rung == 0 or policy.payers_on_rung == 0 or policy.reach_not_required or not is_wired:
         return None
     counted = state.flag.payers

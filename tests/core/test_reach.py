@@ -240,6 +240,20 @@ def test_a_rung_is_not_left_before_payers_were_served_it() -> None:
     assert world.state.flag.rung == 2
 
 
+def test_a_dry_run_is_not_stopped_by_payers_whom_it_serves_nothing() -> None:
+    """A rehearsal decides everything; and its end begins on the bottom rung, so that nobody is spared being asked."""
+    world = World(msgspec.structs.replace(LAX, dry_run=True))
+    world.wire()
+    for number in range(60):
+        tell(world, f"u{number}")
+        world.wait(3 * SECOND)
+    assert (world.state.flag.rung, world.state.flag.payers) == (2, {})
+    world.change(dry_run=False)
+    assert world.state.flag.rung == 0
+    world.wait(5 * MINUTE)
+    assert (world.state.flag.rung, decide(world.state, "a").reason) == (1, "payers_on_rung")
+
+
 def test_a_flow_that_becomes_common_closes_the_gate_for_a_climb_that_was_decided_before() -> None:
     """A climb names the guard version that it was based on, so that it is ignored."""
     world = on(1)
