@@ -91,7 +91,11 @@ class BrowserTokens:
         if len(token) > _BROWSER_TOKEN_MAX:
             raise _refused(TokenFault.MALFORMED)
         claims = self._claims(token)
-        user_id, lasts_s = claims.sub, claims.exp - clock.wall_ms() / 1000
+        user_id = claims.sub
+        try:
+            lasts_s = claims.exp - clock.wall_ms() / 1000
+        except OverflowError as error:  # an integer beyond all floats
+            raise _refused(TokenFault.TOO_LONG) from error
         if not _USER_ID.fullmatch(user_id):
             raise TokenRefused(
                 TokenFault.MALFORMED, "the token's `sub` is no user id: a string of 1 to 64 of A-Z a-z 0-9 _ -"

@@ -79,7 +79,7 @@ def _requests(state: State, modes: tuple[Mode, ...]) -> float:
 
 def _requests_basis(state: State, modes: tuple[Mode, ...], else_: str) -> str:
     payments = _reported(state, modes)
-    return f"measured by the browsers of {payments} payers" if payments else else_
+    return f"measured by payers' browsers, in {payments} payments" if payments else else_
 
 
 def _reported(state: State, modes: tuple[Mode, ...]) -> int:

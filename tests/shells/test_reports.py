@@ -47,7 +47,7 @@ async def test_a_report_is_taken_without_a_word_and_counted_once() -> None:
         assert await sidecar.metric(verdict) == 1
         status_page = await sidecar.status()
         assert status_page["payers"]["reports"] == {"good": 1}
-        assert status_page["comparison"]["timers"]["requests_basis"] == "measured by the browsers of 1 payers"
+        assert status_page["comparison"]["timers"]["requests_basis"] == "measured by payers' browsers, in 1 payments"
         assert status_page["comparison"]["timers"]["requests_per_payment"] == 2
 
 
@@ -65,6 +65,7 @@ REFUSED = [
     (told(token=token(secret="x" * 40, kid="")),                401,    "token_key_unknown"),
     (told(token=token(lasts_s=-60)),                            401,    "token_expired"),
     (told(token=token(lasts_s=36_000)),                         401,    "token_too_long"),
+    (told(token=token(exp=10**400)),                            401,    "token_too_long"),
     (told(token=token(aud="another")),                          401,    "token_audience"),
     (told(token=token(aud=None)),                               401,    "token_malformed"),
     (told(token=token(exp=None)),                               401,    "token_malformed"),
