@@ -1,7 +1,8 @@
 """Writes what pins the fold: `python -m tests.core.golden`, after a change that was meant to give another state.
 
-`golden/journal.jsonl`: a life in which everything happens, the same for ever. `golden/digests.json`: fold version → the
-SHA-256 of the state that it gives. `golden/checkpoint-N.json`: a checkpoint of fold version N, which every later one reads.
+`golden/journal.jsonl`: a life of payments and acks, the same for ever; `golden/payers.jsonl`: one of probes, channel
+auths and payers' browsers. `golden/digests.json`: fold version → the SHA-256 of the states that they give.
+`golden/checkpoint-N.json`: a checkpoint of fold version N, which every later one reads.
 """
 
 import hashlib
@@ -10,15 +11,19 @@ from pathlib import Path
 
 import msgspec
 
+from sidecar.core.browsers import Flow, Reading
 from sidecar.core.checkpoints import checkpoint_of
 from sidecar.core.fold import fold
 from sidecar.core.observations import AcksLost, Checkpoint, Heartbeat, IgnoreReason, Record, SkipReason
 from sidecar.core.policy import Stage
 from sidecar.core.state import FOLD_VERSION, State, encode
-from tests.core.world import SECOND, World, on
+from sidecar.core.walks import StrangerVerdict, UserAuth
+from tests.core.probed import ProbedWorld
+from tests.core.world import LAX, MINUTE, REACHED, REFUSED, REVERB, SECOND, World, on
 
 FOLDER = Path(__file__).parent / "golden"
 JOURNAL = FOLDER / "journal.jsonl"
+PAYERS = FOLDER / "payers.jsonl"
 DIGESTS = FOLDER / "digests.json"
 SCHEMA = Path(__file__).parents[2] / "docs" / "checkpoint.schema.json"
 
@@ -53,9 +58,65 @@ def life() -> list[Record]:
     return world.records
 
 
-def golden() -> list[Record]:
-    """Return the journal that is kept."""
-    return [msgspec.json.decode(line, type=Record) for line in JOURNAL.read_bytes().splitlines()]
+def life_of_payers() -> list[Record]:
+    """Return a life with probes that fail, payers on a rung, every verdict, and an alarm of payers' browsers."""
+    world = ProbedWorld(msgspec.structs.replace(LAX, payers_on_rung=2))
+    world.change(reverb=None)
+    world.climb_to(1)
+    rung = world.state.rung
+    served = msgspec.structs.replace(
+        REACHED, mode=rung.mode if rung else REACHED.mode, version=world.state.flag.version
+    )
+    for number, flow in enumerate((Flow.IN_PAGE, Flow.REDIRECT) * 3):
+        world.authorise(f"u{number}", UserAuth.OK)
+        tell(world, f"u{number}", msgspec.structs.replace(served, flow=flow))
+        tell(world, f"u{number}", served)  # a second vote within the hour
+        world.wait(2 * SECOND)
+    world.report("pi_early", "u9", served)
+    world.report("pi_never", "u9", served)
+    world.ack(world.pay(name="pi_early", user="u9"))
+    tell(world, "u10", msgspec.structs.replace(served, cleared_ms=None, cleared_by=None, watched_ms=10))
+    tell(world, "u11", msgspec.structs.replace(served, cleared_ms=None, cleared_by=None))
+    late = world.pay(user="u12")
+    world.ack(late)
+    world.wait(1 * MINUTE)
+    world.change(reverb=REVERB)
+    world.observe(is_up=True)
+    world.ask_as_a_stranger(StrangerVerdict.REFUSED)
+    world.watch("u1")
+    world.wait(2 * MINUTE)
+    world.fail()
+    world.observe(is_up=False)
+    world.wait(20 * SECOND)
+    tell(world, "r9", REFUSED)  # in the shelter
+    world.mend()
+    world.observe(is_up=True)
+    world.wait(12 * MINUTE)
+    world.report(late, "u12")
+    for number in range(2):
+        world.authorise(f"r{number}", UserAuth.GUEST)
+        tell(world, f"r{number}", REFUSED)
+        world.wait(3 * SECOND)
+    for number in range(5):
+        tell(world, f"v{number}", REFUSED)
+        world.wait(2 * SECOND)
+    world.pay(user=None)
+    world.wait(11 * MINUTE)
+    world.sleep(80 * MINUTE)
+    tell(world, "u0")
+    return world.records
+
+
+def tell(world: World, user: str, told: Reading = REACHED) -> None:
+    """Let a user pay, be broadcast to, and their browser tell of it."""
+    name = world.pay(user=user)
+    world.ack(name)
+    world.report(name, user, told)
+
+
+def golden(kept: Path = JOURNAL) -> list[Record]:
+    """Return a journal that is kept."""
+    return [msgspec.json.decode(line, type=Record) for line in kept.read_bytes().splitlines()]
 
 
 def folded(records: list[Record]) -> State:
@@ -66,9 +127,9 @@ def folded(records: list[Record]) -> State:
     return state
 
 
-def digest(state: State) -> str:
-    """Return the SHA-256 of the encoded state."""
-    return hashlib.sha256(encode(state)).hexdigest()
+def digest() -> str:
+    """Return the SHA-256 of the states that the journals give."""
+    return hashlib.sha256(b"".join(encode(folded(golden(kept))) for kept in (JOURNAL, PAYERS))).hexdigest()
 
 
 def schema() -> bytes:
@@ -77,14 +138,14 @@ def schema() -> bytes:
 
 
 def main() -> None:
-    """Write what is missing or of the present fold version; the journal is written once."""
+    """Write what is missing or of the present fold version; the journals are written once."""
     FOLDER.mkdir(exist_ok=True)
-    if not JOURNAL.exists():
-        JOURNAL.write_bytes(b"".join(msgspec.json.encode(record) + b"\n" for record in life()))
-    state = folded(golden())
+    for kept, written in ((JOURNAL, life), (PAYERS, life_of_payers)):
+        if not kept.exists():
+            kept.write_bytes(b"".join(msgspec.json.encode(record) + b"\n" for record in written()))
     known: dict[str, str] = json.loads(DIGESTS.read_text()) if DIGESTS.exists() else {}
-    DIGESTS.write_text(json.dumps(known | {str(FOLD_VERSION): digest(state)}, indent=1) + "\n")
-    checkpoint: Checkpoint = checkpoint_of(state, "golden")
+    DIGESTS.write_text(json.dumps(known | {str(FOLD_VERSION): digest()}, indent=1) + "\n")
+    checkpoint: Checkpoint = checkpoint_of(folded(golden(PAYERS)), "golden")
     checkpoint_path(FOLD_VERSION).write_bytes(msgspec.json.encode(checkpoint) + b"\n")
     SCHEMA.write_bytes(schema())
 
