@@ -12,11 +12,11 @@ from sidecar.core.browsers import ClearedBy, Flow, Reading, Verdict, verdict_of
 from sidecar.core.observations import BrowserReported
 from sidecar.core.policy import Policy
 from sidecar.core.shelters import was_reverb_away
-from sidecar.core.state import Payer, ReportOutcome, State
+from sidecar.core.state import EarlyReport, Payer, ReportOutcome, State
 from sidecar.core.streams import REACH, bank_of, judge, row_of
 
 REPORTS_WITHIN_MS = 600_000
-"""A report counts for so long after its payment's webhook."""
+"""A report counts for so long after its payment's webhook, and before it."""
 VOTES_EVERY_MS = 3_600_000
 ACCUSERS_MIN = 5
 """Users that an alarm needs."""
@@ -40,17 +40,18 @@ def reported(state: State, policy: Policy, fact: BrowserReported, payer: Payer |
         _count(state, ReportOutcome.UNMATCHED)
     elif fact.payment_intent in payer.awaited:
         _take(state, policy, fact, payer, payer.awaited.pop(fact.payment_intent))
-    elif len(payer.early) < _AWAITED_MAX:
-        payer.early[fact.payment_intent] = fact
     else:
-        _count(state, ReportOutcome.UNMATCHED)
+        payer.early[fact.payment_intent] = EarlyReport(fact=fact, at_ms=state.now_ms)
+        if len(payer.early) > _AWAITED_MAX:
+            del payer.early[next(iter(payer.early))]
+            _count(state, ReportOutcome.UNMATCHED)
 
 
 def paid(state: State, policy: Policy, payment_intent: str, payer: Payer) -> None:
     """Await a payment's report, or take the one that came first."""
     early = payer.early.pop(payment_intent, None)
     if early is not None:
-        _take(state, policy, early, payer, state.now_ms)
+        _take(state, policy, early.fact, payer, early.at_ms)
         return
     payer.awaited[payment_intent] = state.now_ms
     while len(payer.awaited) > _AWAITED_MAX:
@@ -76,6 +77,7 @@ def needs_payers(state: State) -> tuple[Flow, ...]:
 
 
 def _take(state: State, policy: Policy, fact: BrowserReported, payer: Payer, paid_ms: int) -> None:
+    """Judge a report of a payment that came at `paid_ms`, or of which a browser told before its webhook then."""
     if state.now_ms - paid_ms >= REPORTS_WITHIN_MS:
         _count(state, ReportOutcome.LATE)
         return

@@ -215,6 +215,13 @@ class Sight(msgspec.Struct, kw_only=True):
     """When a probe last ended that was not cut off."""
 
 
+class EarlyReport(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A report that came before its payment."""
+
+    fact: BrowserReported
+    at_ms: int
+
+
 class Payer(msgspec.Struct, kw_only=True, gc=False):
     """What the backend said of one user's channel auth, whether the user paid, and what their browser told."""
 
@@ -229,7 +236,7 @@ class Payer(msgspec.Struct, kw_only=True, gc=False):
     """When their browser's last vote was cast."""
     awaited: dict[str, int] = {}
     """Payments that no browser has told of yet, and when they arrived."""
-    early: dict[str, BrowserReported] = {}
+    early: dict[str, EarlyReport] = {}
     """Reports that came before their payments."""
 
 

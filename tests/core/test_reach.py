@@ -141,6 +141,28 @@ def test_a_report_may_come_before_its_webhook() -> None:
     assert counts(world.state) == (1, 0)
 
 
+@pytest.mark.parametrize(("before_ms", "is_counted"), [(REPORTS_WITHIN_MS - 1, True), (REPORTS_WITHIN_MS, False)])
+def test_a_report_long_before_its_webhook_is_late_too(before_ms: int, *, is_counted: bool) -> None:
+    """Stripe delivers for three days; what a page told the day before yesterday is no vote of today."""
+    world = World(msgspec.structs.replace(LAX, lease_ms=20 * MINUTE))
+    world.wire()
+    world.report("pi_early", "u1")
+    world.sleep(before_ms)
+    world.pay(name="pi_early", user="u1")
+    assert counts(world.state) == (int(is_counted), 0)
+    assert outcomes(world.state) == ({"good": 1} if is_counted else {"late": 1})
+
+
+def test_reports_of_payments_that_never_come_make_room_for_one_that_does() -> None:
+    """A user whose payments are none of ours pays one that is: the page was faster than Stripe, and its vote counts."""
+    world = on(0)
+    for number in range(8):
+        world.report(f"pi_other_{number}", "u1")
+    world.report("pi_early", "u1")
+    world.pay(name="pi_early", user="u1")
+    assert outcomes(world.state) == {"unmatched": 1, "good": 1}
+
+
 @pytest.mark.parametrize(("after_ms", "is_counted"), [(REPORTS_WITHIN_MS - 1, True), (REPORTS_WITHIN_MS, False)])
 def test_a_report_long_after_its_payment_is_late(after_ms: int, *, is_counted: bool) -> None:
     """A page that was frozen for a day says nothing about today."""
