@@ -14,7 +14,7 @@ def client_address(request: web.Request, proxies: int) -> str:
     address = request.remote or ""
     if proxies > 0:
         told = [part.strip() for header in request.headers.getall("X-Forwarded-For", []) for part in header.split(",")]
-        address = told[-proxies] if len(told) >= proxies else address
+        address = _without_port(told[-proxies]) if len(told) >= proxies else address
     try:
         known = ipaddress.ip_address(address)
     except ValueError:
@@ -23,3 +23,10 @@ def client_address(request: web.Request, proxies: int) -> str:
         mapped = known.ipv4_mapped
         return str(mapped) if mapped is not None else str(ipaddress.ip_network((int(known) >> 64 << 64, 64)))
     return str(known)
+
+
+def _without_port(told: str) -> str:
+    """Return the address alone; some proxies tell the port as well, and so of IPv6 set it in brackets."""
+    if told.startswith("["):
+        return told[1:].partition("]")[0]
+    return told.partition(":")[0] if told.count(":") == 1 else told
