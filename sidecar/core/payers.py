@@ -20,12 +20,15 @@ AFTER_MS = 600_000
 VOTES_EVERY_MS = 3_600_000
 PAYERS_MAX = 50_000
 """Users that are kept; of more nothing is learned, and they are counted."""
+PAYING_MAX = 2 * PAYERS_MAX
+"""The same where somebody paid or a browser told of it: anybody may ask for channels in any user's name, and must not
+keep payers out."""
 
 
 def answered(state: State, fact: UserAuthSeen) -> None:
     """Note how the backend answered a user's request for a channel."""
     state.tally.user_auths[fact.result] = state.tally.user_auths.get(fact.result, 0) + 1
-    payer = _touched(state, fact.user_ref) if fact.user_ref is not None else None
+    payer = _touched(state, fact.user_ref, PAYERS_MAX) if fact.user_ref is not None else None
     if payer is None:
         return
     if fact.result is UserAuth.OK:
@@ -36,7 +39,7 @@ def answered(state: State, fact: UserAuthSeen) -> None:
 
 def paid(state: State, policy: Policy, payment_intent: str, user_ref: str) -> None:
     """Note that a user paid: ten minutes later there may be a vote, and their browser may tell of it."""
-    payer = _touched(state, user_ref)
+    payer = _touched(state, user_ref, PAYING_MAX)
     if payer is None:
         return
     if payer.paid_ms is None:
@@ -47,7 +50,7 @@ def paid(state: State, policy: Policy, payment_intent: str, user_ref: str) -> No
 
 def reported(state: State, policy: Policy, fact: BrowserReported) -> None:
     """Take what a user's browser told of a payment."""
-    reach.reported(state, policy, fact, _touched(state, fact.user_ref))
+    reach.reported(state, policy, fact, _touched(state, fact.user_ref, PAYING_MAX))
 
 
 def blinded(state: State) -> None:
@@ -73,10 +76,11 @@ def due(state: State, policy: Policy) -> None:
             _plan_to_forget(state, user_ref, payer)
 
 
-def _touched(state: State, user_ref: str) -> Payer | None:
+def _touched(state: State, user_ref: str, kept_max: int) -> Payer | None:
+    """Return what is known of a user of whom something was learned; None: so many are kept that this one is not."""
     payer = state.payers.get(user_ref)
     if payer is None:
-        if len(state.payers) >= PAYERS_MAX:
+        if len(state.payers) >= kept_max:
             state.tally.dropped_payers += 1
             return None
         payer = state.payers[user_ref] = Payer(seen_ms=state.now_ms)

@@ -329,7 +329,7 @@ class Tally(msgspec.Struct, kw_only=True):
     strangers: dict[StrangerVerdict, int] = {}
     user_auths: dict[UserAuth, int] = {}
     dropped_payers: int = 0
-    """Users that were forgotten before their hour was over, because there were too many."""
+    """Channel auths, payments and reports of which nothing was learned, because there were too many users."""
     shelters: int = 0
     reports: dict[ReportOutcome, int] = {}
     reported: dict[Mode, int] = {}

@@ -82,7 +82,7 @@ ROWS = (
     Row(
         name="payers_dropped",
         kind=CounterMetricFamily,
-        help="Reports of channel auth that were not kept, because there were too many users.",
+        help="Channel auths, payments and reports of which nothing was learned, because there were too many users.",
         scope=Scope.FOLDED,
         read=reading.plain(lambda view: view.state.tally.dropped_payers),
     ),

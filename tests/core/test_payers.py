@@ -131,5 +131,7 @@ def test_users_are_forgotten_and_bounded() -> None:
     for number in range(payers.PAYERS_MAX + 30):
         world.authorise(f"u{number}", REFUSED)
     assert (len(world.state.payers), world.state.tally.dropped_payers) == (payers.PAYERS_MAX, 30)
+    world.report(world.pay(user="payer"), "payer")
+    assert world.state.streams["reach"].good == 1, "whoever asks for channels without paying keeps no payer out"
     pass_time(world, 2 * HOUR)
     assert (world.state.payers, world.state.payer_agenda) == ({}, [])
