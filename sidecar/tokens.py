@@ -51,6 +51,8 @@ class TokenFault(enum.StrEnum):
     SIGNATURE = "signature"
     AUDIENCE = "audience"
     EXPIRED = "expired"
+    EARLY = "early"
+    """It says that it is good, or was made, only later than now."""
     TOO_LONG = "too_long"
     """It is good for more than an hour."""
 
@@ -121,6 +123,8 @@ class BrowserTokens:
                 refusal = _refused(TokenFault.SIGNATURE)
             except jwt.ExpiredSignatureError as error:
                 raise _refused(TokenFault.EXPIRED) from error
+            except jwt.ImmatureSignatureError as error:
+                raise _refused(TokenFault.EARLY) from error
             except jwt.InvalidAudienceError as error:
                 raise _refused(TokenFault.AUDIENCE) from error
             except _NO_JWT as error:
@@ -149,6 +153,7 @@ _SAID = {
     TokenFault.SIGNATURE: "the token was not signed with SIDECAR_BROWSER_SECRET",
     TokenFault.AUDIENCE: f"the token is not for us: its `aud` is not {AUDIENCE}",
     TokenFault.EXPIRED: "the token has expired: the page must get a new one from the app",
+    TokenFault.EARLY: "the token is not good yet by its `nbf` or `iat`: the app's clock is ahead of ours",
     TokenFault.TOO_LONG: f"the token is good for more than {BROWSER_TOKEN_LASTS_MAX_S // 60} minutes",
 }
 

@@ -54,6 +54,7 @@ class ReportResult(enum.StrEnum):
     TOKEN_SIGNATURE = "token_signature"  # noqa: S105
     TOKEN_AUDIENCE = "token_audience"  # noqa: S105
     TOKEN_EXPIRED = "token_expired"  # noqa: S105
+    TOKEN_EARLY = "token_early"  # noqa: S105
     TOKEN_TOO_LONG = "token_too_long"  # noqa: S105
     USER_RATE = "user_rate"
     UNAVAILABLE = "unavailable"

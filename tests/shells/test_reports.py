@@ -66,6 +66,8 @@ REFUSED = [
     (told(token=token(lasts_s=-60)),                            401,    "token_expired"),
     (told(token=token(lasts_s=36_000)),                         401,    "token_too_long"),
     (told(token=token(exp=10**400)),                            401,    "token_too_long"),
+    (told(token=token(iat=4_000_000_000)),                      401,    "token_early"),
+    (told(token=token(nbf=4_000_000_000)),                      401,    "token_early"),
     (told(token=token(aud="another")),                          401,    "token_audience"),
     (told(token=token(aud=None)),                               401,    "token_malformed"),
     (told(token=token(exp=None)),                               401,    "token_malformed"),
