@@ -36,7 +36,7 @@ class _Watch(msgspec.Struct, kw_only=True):
     user_ref: str
     until_s: float
     """On the monotonic clock."""
-    is_joined: bool = False
+    is_begun: bool = False
     """Until it is, whoever asked for it ends it."""
 
 
@@ -79,7 +79,7 @@ class Watches:
         while True:
             await asyncio.sleep(1.0)
             now_s = clock.monotonic_s()
-            over = [each for each, watch in self._watches.items() if watch.is_joined and watch.until_s <= now_s]
+            over = [each for each, watch in self._watches.items() if watch.is_begun and watch.until_s <= now_s]
             for channel in over:
                 await self._end(channel)
 
@@ -112,9 +112,14 @@ class Watches:
             raise SidecarError(
                 ErrorCode.NOT_READY, "Reverb did not let a socket of ours join the channel; try again later"
             )
-        watch.is_joined = True
+        try:
+            await self._journal.append(WatchChanged(replica=self._replica, user_ref=reference, is_on=True))
+        except SidecarError:
+            self._forget(channel)
+            await self._observers.leave(channel)
+            raise
+        watch.is_begun = True
         self._count("watched")
-        await self._journal.append(WatchChanged(replica=self._replica, user_ref=reference, is_on=True))
 
     async def _end(self, channel: str) -> None:
         watch = self._forget(channel)

@@ -9,6 +9,9 @@ import msgspec
 import pytest
 
 from sidecar import clock
+from sidecar.ports import ErrorCode, SidecarError
+from sidecar.probes.watches import Watches
+from sidecar.tokens import BrowserTokens
 from tests.probes.test_probing import Watched, ok, watched
 from tests.shells.running import event
 
@@ -117,3 +120,45 @@ async def test_a_watch_that_ends_before_it_was_joined_is_refused_in_words() -> N
         it.nodes[0].sockets.faults.is_mute = True
         assert (await ask(it, {"token": token("7", lasts_s=-5)}))[0] == 503
         assert await it.sidecar.metric('reverb_sidecar_watch_requests_total{result="not_joined"}') == 1
+
+
+class Silent:
+    """Sockets that join at once, and who else is told of a watch."""
+
+    async def watch(self, channel: str, *, within_s: float) -> bool:
+        """Join at once."""
+        return bool(channel and within_s)
+
+    async def leave(self, channel: str) -> None:
+        """Leave at once."""
+
+
+async def test_a_watch_that_the_journal_did_not_keep_is_no_watch_for_who_asks_again() -> None:
+    """The fold does not know of it: the user would be unmeasured until the token ends, and be told otherwise."""
+    kept: list[Any] = []
+    is_full = [True]
+
+    class Journal:
+        async def append(self, fact: Any) -> None:
+            if is_full[0]:
+                raise SidecarError(ErrorCode.JOURNAL_UNAVAILABLE, "the disk is full")
+            kept.append(fact)
+
+    told: Any = type("Told", (), {"watch": lambda *_: None, "leave": lambda *_: None})()
+    journal: Any = Journal()
+    sockets: Any = Silent()
+    watches = Watches(
+        sockets,
+        told,
+        journal,
+        lambda _: None,
+        tokens=BrowserTokens((SECRET,)),
+        identity_key="k" * 32,
+        channel="private-live-refresh.{user_id}",
+        replica="a",
+    )
+    with pytest.raises(SidecarError):
+        await watches._watch("7", 60)
+    is_full[0] = False
+    await watches._watch("7", 60)
+    assert [fact.is_on for fact in kept] == [True]
