@@ -9,9 +9,9 @@ export interface PaymentState {
   pending: string | null;
   /** Whether the last one was found paid. */
   cleared: boolean;
-  /** What is followed now. */
+  /** What is followed now; `timer_polling` where no payment is watched. */
   mode: Mode;
-  /** Whether push is relied upon now. */
+  /** Whether push is relied upon now, for a payment. */
   isPush: boolean;
 }
 
@@ -94,7 +94,7 @@ export interface PaymentRefresh {
   /** The payment completed in the page. */
   begin(payment: string, how?: { flow?: Flow }): void;
   /** The page loaded: take up the payment of the URL, or the one that was remembered. */
-  resume(payment?: string): void;
+  resume(payment?: string | null): void;
   /** The app's own listener heard the push: call this instead of refetching. */
   pushed(data?: unknown): void;
   /** End it all: what is known is told, and nothing is left behind. */
@@ -110,9 +110,12 @@ export interface EchoLike {
   leaveChannel(channel: string): void;
 }
 
-/** Make a source of an existing Echo. `event` null: it tells of the subscription only, and the app calls `pushed`. */
+/**
+ * Make a source of an existing Echo; or of a function that returns the present one, where it comes late, is replaced, or
+ * the page is rendered on a server first. `event` null: it tells of the subscription only, and the app calls `pushed`.
+ */
 export function echoSource(
-  echo: EchoLike,
+  echo: EchoLike | (() => EchoLike),
   channel: string,
   event?: string | null,
   isMine?: (data: any) => boolean,

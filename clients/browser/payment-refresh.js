@@ -18,11 +18,11 @@
  * @property {Facts} facts
  * @property {number} at when it began
  * @property {number} wall when it was first heard of, on the wall clock
- * @property {boolean} isReported
+ * @property {boolean} [isReported]
  * @property {Answer} schedule what is followed now
  * @property {boolean} [isDecided] the flag is known
  * @property {boolean} [fell] push was relied upon, and is no more
- * @property {boolean} wasUp the channel was joined at some time since
+ * @property {boolean} [wasUp] the channel was joined at some time since
  * @property {number} done up to when the schedule has been seen to
  * @property {number} refetchedAt when the last refetch began
  * @property {boolean} [inFlight] a refetch is on its way
@@ -89,6 +89,9 @@ const attempt = (act) => {
   }
 };
 
+/** Return a value, or what the function that gives it returns now. */
+const present = (it) => (typeof it === 'function' ? it() : it);
+
 /** @returns {Environment} */
 const browser = () => ({
   fetch: (url, init) => fetch(url, init),
@@ -133,6 +136,8 @@ export function createPaymentRefresh(options) {
   let watch; // the payment that is pending, or that is still to be reported
   /** @type {string | undefined} */
   let expected; // the payment that this page left for Stripe with
+  /** @type {string | null | undefined} */
+  let returned; // the payment that this page's URL names
   /** @type {string | null} */
   let cleared = null; // the last payment, once it was found paid
   let timer;
@@ -167,7 +172,7 @@ export function createPaymentRefresh(options) {
    */
   const within = (ms, act) =>
     new Promise((resolve) => {
-      const limit = after(ms, () => resolve(undefined));
+      const limit = after(ms, /** @type {() => void} */ (resolve));
       Promise.resolve()
         .then(act)
         .catch(() => undefined)
@@ -214,18 +219,17 @@ export function createPaymentRefresh(options) {
     askAgainAt = Infinity;
     const now = env.now();
     const wall = env.wallNow();
-    const url = addressOf(flagUrl);
-    url.searchParams.set('_', String(env.random()));
     aborter = new AbortController();
-    const { signal } = aborter;
     asking = within(FLAG_MAX_MS, async () => {
-      const response = await env.fetch(url.href, { cache: 'no-store', credentials: 'omit', signal });
+      const url = addressOf(flagUrl);
+      url.searchParams.set('_', String(env.random()));
+      const response = await env.fetch(url.href, { cache: 'no-store', credentials: 'omit', signal: aborter?.signal });
       if (!response.ok) return false;
-      const ageMs = 1000 * Number(response.headers.get('Age') ?? 0);
+      const ageMs = 1000 * Number(response.headers.get('Age')); // none: 0
       const issued = Number(response.headers.get('Reverb-Sidecar-Issued-At'));
       return ageMs >= 0 && take(await response.json(), issued, now - ageMs, wall - ageMs);
     }).then((isNew) => {
-      if (isNew === undefined) aborter?.abort();
+      aborter?.abort(); // what took too long, or was not read
       asking = undefined;
       fails = isNew ? 0 : fails + 1;
       if (isStopped) return;
@@ -235,10 +239,9 @@ export function createPaymentRefresh(options) {
   };
 
   const openStream = () => {
-    const { EventSource } = env;
-    if (!options.streamUrl || stream || !EventSource) return;
-    const { href } = addressOf(options.streamUrl);
-    stream = attempt(() => new EventSource(href));
+    const { streamUrl } = options;
+    if (!streamUrl || stream) return;
+    stream = attempt(() => new /** @type {typeof EventSource} */ (env.EventSource)(addressOf(streamUrl).href));
     if (!stream) return;
     stream.onmessage = ({ data }) => {
       const told = attempt(() => JSON.parse(data));
@@ -278,7 +281,6 @@ export function createPaymentRefresh(options) {
         },
         refused: (status) => {
           isUp = false;
-          isConnected = true;
           refused = status;
           tick();
         },
@@ -334,7 +336,7 @@ export function createPaymentRefresh(options) {
    * @param {Watch} mine
    */
   const follow = (mine) => {
-    if (mine.isDecided || mine.fell) return;
+    if (mine.isDecided) return;
     mine.isDecided = leaseMs() > 0;
     if (!mine.isDecided) return;
     mine.schedule = choose(mine);
@@ -351,7 +353,8 @@ export function createPaymentRefresh(options) {
     check();
     const kept = remembered();
     const isKept = kept?.payment === payment;
-    watch = {
+    /** @type {Watch} */
+    const mine = {
       payment,
       facts: {
         payment_intent: payment,
@@ -364,31 +367,25 @@ export function createPaymentRefresh(options) {
       },
       at: env.now(),
       wall: isKept ? kept.at : env.wallNow(),
-      isReported: isKept && Boolean(kept.isReported), // by the page as it was before it was loaded anew
+      isReported: isKept && kept.isReported, // by the page as it was before it was loaded anew
       schedule: TIMERS,
-      wasUp: isUp,
       done: 0,
       refetchedAt: 0,
       retryAt: Infinity,
     };
+    watch = mine;
     cleared = null;
     expected = undefined;
-    remember(payment, flow, watch.wall, watch.isReported);
-    follow(watch);
-    askForToken(watch);
+    remember(payment, flow, mine.wall, mine.isReported);
+    follow(mine);
+    within(FLAG_MAX_MS, () => options.reportUrl && present(options.token)).then((token) => {
+      mine.token = token;
+    });
     if (leaseMs() <= 0) ask();
     else askAgainAt = Math.min(askAgainAt, env.now() + halfLeaseMs());
     openStream();
     trigger('first');
     tick();
-  };
-
-  /** @param {Watch} mine */
-  const askForToken = (mine) => {
-    if (!options.reportUrl || !options.token) return;
-    within(FLAG_MAX_MS, () => (typeof options.token === 'function' ? options.token() : options.token)).then((token) => {
-      mine.token = token;
-    });
   };
 
   /**
@@ -462,10 +459,9 @@ export function createPaymentRefresh(options) {
     const ms = elapsed(mine);
     mine.wasUp ||= isUp;
     follow(mine);
-    if (!mine.cleared && !isTimers(mine.schedule) && mine.schedule !== answer) {
-      mine.done = Math.min(mine.done, mine.refetchedAt); // another schedule: what it would have done by now is due
-    }
     if (!mine.cleared && !isTimers(mine.schedule)) {
+      // Another schedule: what it would have done by now is due.
+      if (mine.schedule !== answer) mine.done = Math.min(mine.done, mine.refetchedAt);
       if (relies(mine)) {
         mine.schedule = answer;
       } else {
@@ -481,20 +477,21 @@ export function createPaymentRefresh(options) {
     const netMs = schedule.safety_net_ms ?? 0;
     const mayPoll = !mine.cleared || (isTimers(schedule) && !mine.fell);
     if (mayPoll && schedule.refetch_after_ms.some(due)) trigger('timer');
-    if (!mine.cleared && due(netMs)) trigger('safety_net');
-    if (!mine.cleared && (due(LAST_MS) || leftMs(mine) <= 0)) trigger('last');
-    mine.done = Math.max(mine.done, ms);
-    if (!mine.cleared && mine.retryAt <= env.now()) {
-      mine.retryAt = Infinity;
-      trigger('push', true);
+    if (!mine.cleared) {
+      if (due(netMs)) trigger('safety_net');
+      if (due(LAST_MS) || leftMs(mine) <= 0) trigger('last');
+      if (mine.retryAt <= env.now()) {
+        mine.retryAt = Infinity;
+        trigger('push', true);
+      }
     }
+    mine.done = Math.max(mine.done, ms);
     if (ms >= LAST_MS) {
       closeStream();
       if (!mine.inFlight) report(mine);
     }
     if (leftMs(mine) <= 0 || (mine.cleared && mine.isReported && !mayPoll)) {
-      finish();
-      return;
+      return finish();
     }
     const next = [leftMs(mine)];
     const looks = [LAST_MS, ...(mayPoll ? schedule.refetch_after_ms : [])];
@@ -521,22 +518,21 @@ export function createPaymentRefresh(options) {
     mine.isReported = true;
     const { reportUrl } = options;
     if (!reportUrl || typeof mine.token !== 'string') return;
-    if (!mine.cleared) remember(mine.payment, mine.facts.flow, mine.wall, true);
-    const { facts, token } = mine;
+    // Another one may be expected by now.
+    if (!mine.cleared && readKept()?.payment === mine.payment) remember(mine.payment, mine.facts.flow, mine.wall, true);
+    const { facts } = mine;
     const isConfirmed = facts.subscribed_after_ms !== undefined;
     const isRefused = !isConfirmed && refused !== undefined;
     const body = JSON.stringify({
       ...facts,
-      token,
+      token: mine.token,
       subscription: isConfirmed ? 'confirmed' : isRefused ? 'refused' : isConnected ? 'silent' : 'offline',
       auth_status: isRefused ? refused : undefined,
       watched_ms: afterMs(mine),
     });
     if (!attempt(() => env.sendBeacon(reportUrl, body))) {
-      attempt(() =>
-        env
-          .fetch(reportUrl, { method: 'POST', body, keepalive: true, credentials: 'omit', mode: 'no-cors' })
-          .catch(() => {}),
+      within(REFETCH_MAX_MS, () =>
+        env.fetch(reportUrl, { method: 'POST', body, keepalive: true, credentials: 'omit', mode: 'no-cors' }),
       );
     }
   };
@@ -562,7 +558,7 @@ export function createPaymentRefresh(options) {
   };
   /** @param {string} payment @param {Flow} flow @param {number} at */
   const remember = (payment, flow, at, isReported = false) =>
-    attempt(() => storage.setItem(KEY, JSON.stringify({ payment, flow, at, isReported })));
+    attempt(() => storage.setItem(KEY, JSON.stringify({ payment, flow, at, isReported, returned })));
   /** Forget a payment; another one may be expected by now. */
   const forget = ({ payment }) => {
     if (readKept()?.payment === payment) attempt(() => storage.removeItem(KEY));
@@ -591,12 +587,13 @@ export function createPaymentRefresh(options) {
 
   let told = '';
   const tell = () => {
+    const { mode } = watch?.schedule ?? TIMERS;
     /** @type {PaymentState} */
     const state = {
       pending: watch && !watch.cleared ? watch.payment : null,
       cleared: cleared !== null,
-      mode: watch ? watch.schedule.mode : answer.mode,
-      isPush: watch ? !isTimers(watch.schedule) : isUp && !isTimers(answer) && leaseMs() > 0,
+      mode,
+      isPush: mode !== TIMERS.mode,
     };
     const text = JSON.stringify(state);
     if (text === told || isStopped) return;
@@ -604,12 +601,13 @@ export function createPaymentRefresh(options) {
     attempt(() => options.onChange?.(state));
   };
 
+  const prepare = () => {
+    if (isStopped) return;
+    listen();
+    if (leaseMs() <= 0) ask();
+  };
   return {
-    prepare() {
-      if (isStopped) return;
-      listen();
-      if (leaseMs() <= 0) ask();
-    },
+    prepare,
     expect(payment) {
       expected = payment;
       remember(payment, 'redirect', env.wallNow());
@@ -619,12 +617,14 @@ export function createPaymentRefresh(options) {
     },
     resume(payment) {
       const kept = remembered();
-      const known = payment ?? kept?.payment;
-      if (known) begin(known, !payment && kept.flow === 'in_page' ? 'in_page' : 'redirect');
-      else this.prepare();
+      returned = payment;
+      // The URL may still name a payment that was there before the one that is kept began.
+      const known = payment && kept?.returned !== payment ? payment : kept?.payment;
+      if (known) begin(known, known === kept?.payment ? kept.flow : 'redirect');
+      else prepare();
     },
     pushed() {
-      if (!push()) within(REFETCH_MAX_MS, () => options.refetch(null));
+      if (!isStopped && !push()) within(REFETCH_MAX_MS, () => options.refetch(null));
     },
     stop() {
       if (isStopped) return;
@@ -644,10 +644,11 @@ export function createPaymentRefresh(options) {
 /**
  * Make a source of an existing Echo: it tells when the channel is joined, lost or refused, and of its event.
  *
- * The channel is the app's too. It may leave it and join it anew at any time (a hook whose dependencies change): that is
- * then another object, and the old one is silent for ever.
+ * Echo and channel are the app's too. It may leave the channel and join it anew (a hook whose dependencies change), end
+ * all who listen to the event, or make another Echo: what was held is then silent for ever. So the event is heard at the
+ * connection, and `check` looks whether all is still what the app has.
  *
- * @param {EchoLike} echo
+ * @param {EchoLike | (() => EchoLike)} echo
  * @param {string} channel without `private-`
  * @param {string | null} event null: it tells of the subscription only
  * @param {(data: any) => boolean} isMine
@@ -656,48 +657,51 @@ export function createPaymentRefresh(options) {
 export function echoSource(echo, channel, event = null, isMine = () => true) {
   return {
     listen({ connected, subscribed, lost, refused, pushed }) {
-      const { pusher } = echo.connector;
-      const { connection } = pusher;
       const name = `private-${channel}`;
-      let isOurs = false;
+      let mine;
+      let isOurs;
       let joined;
-      const hear = (data) => attempt(() => isMine(data)) && pushed(data);
       /** @param {'bind' | 'unbind'} how */
       const each = (how) => {
-        joined.subscription[how]('pusher:subscription_succeeded', ok);
-        joined.subscription[how]('pusher:subscription_error', no);
-        if (event) joined[how === 'bind' ? 'listen' : 'stopListening'](event, hear);
+        const { subscription, pusher } = joined;
+        subscription[how]('pusher:subscription_succeeded', ok);
+        subscription[how]('pusher:subscription_error', no);
+        pusher.connection[how]('state_change', state);
+        pusher.connection[how]('message', message);
       };
       const ok = () => subscribed();
       const no = (error) => refused(error?.status ?? 0);
+      const state = ({ current }) => (current === 'connected' ? connected?.() : lost());
+      const message = (told) => {
+        if (told?.channel !== name) return;
+        check();
+        const isEvent = event && told.event === joined.eventFormatter.format(event);
+        if (isEvent && attempt(() => isMine(told.data))) pushed(told.data);
+      };
       const join = () => {
-        isOurs = !pusher.channel(name);
-        joined = echo.private(channel);
+        const now = present(echo);
+        isOurs = !now.connector.pusher.channel(name);
+        joined = now.private(channel);
+        mine = now;
         each('bind');
-        if (connection.state === 'connected') {
+        if (joined.pusher.connection.state === 'connected') {
           connected?.();
           if (joined.subscription.subscribed) subscribed();
         }
       };
       const check = () => {
-        if (pusher.channel(name) === joined.subscription) return;
+        if (present(echo) === mine && joined.pusher.channel(name) === joined.subscription) return;
         each('unbind');
         lost();
         join();
       };
-      const state = ({ current }) => (current === 'connected' ? connected?.() : lost());
-      const message = (told) => told?.channel === name && check();
-      connection.bind('state_change', state);
-      connection.bind('message', message);
       join();
       const stop = () => {
-        connection.unbind('state_change', state);
-        connection.unbind('message', message);
         each('unbind');
         // pusher-js counts nobody; who else listens is seen by what is bound. In doubt the channel is kept.
         const { callbacks, global_callbacks: others } = joined.subscription;
-        const bound = Object.values(callbacks?._callbacks ?? { unknown: [1] });
-        if (isOurs && !others?.length && bound.every((all) => !all?.length)) echo.leaveChannel(name);
+        const bound = [others, ...Object.values(callbacks?._callbacks ?? ['unknown'])];
+        if (isOurs && !bound.some((all) => all?.length)) mine.leaveChannel(name);
       };
       return Object.assign(stop, { check });
     },

@@ -35,7 +35,7 @@ export function usePaymentRefresh(options) {
   useEffect(() => {
     const made = createPaymentRefresh(latest);
     payments.current = made;
-    made.resume(latest.returned ?? undefined);
+    made.resume(latest.returned);
     return () => {
       payments.current = null;
       made.stop();
@@ -49,7 +49,11 @@ export function usePaymentRefresh(options) {
   const [acts] = useState(
     /** @returns {Pick<import('./react.d.ts').PaymentRefreshHook, 'begin' | 'expect' | 'pushed'>} */
     () => ({
-      begin: (payment, how) => payments.current?.begin(payment, how),
+      begin: (...all) => {
+        const act = () => payments.current?.begin(...all);
+        if (payments.current) act();
+        else queueMicrotask(act); // a child's effects run before ours
+      },
       expect: (payment) => payments.current?.expect(payment),
       pushed: (data) => payments.current?.pushed(data),
     }),

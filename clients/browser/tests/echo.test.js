@@ -23,19 +23,19 @@ class Bound {
 function echoOf({ joined = false, state = 'connected', subscribed = false } = {}) {
   const subscription = Object.assign(new Bound(), { subscribed });
   const connection = Object.assign(new Bound(), { state });
-  const heard = [];
   const left = [];
   let there = joined ? subscription : undefined;
+  const pusher = { connection, channel: () => there };
   return {
     subscription,
     connection,
-    heard,
     left,
-    connector: { pusher: { connection, channel: () => there } },
+    says: (event, data) => connection.emit('message', { event, channel: 'private-live-refresh.7', data }),
+    connector: { pusher },
     private: () => ({
+      pusher,
       subscription: (there = subscription),
-      listen: (event, act) => heard.push([event, act]),
-      stopListening: (event, act) => heard.splice(heard.findIndex((one) => one[1] === act), 1),
+      eventFormatter: { format: (event) => `App\\Events\\${event}` },
     }),
     leaveChannel: (name) => left.push(name),
   };
@@ -60,9 +60,10 @@ test('confirmations, losses, refusals and pushes are told as they come', () => {
   const echo = echoOf();
   const { told } = listened(echo, 'Event', (data) => data.contexts?.includes('bookings'));
   echo.subscription.emit('pusher:subscription_succeeded');
-  echo.heard[0][1]({ contexts: ['bookings'] });
-  echo.heard[0][1]({ contexts: ['profile'] });
-  echo.heard[0][1](null);
+  echo.says('App\\Events\\Event', { contexts: ['bookings'] });
+  echo.says('App\\Events\\Event', { contexts: ['profile'] });
+  echo.says('App\\Events\\Event', null);
+  echo.says('App\\Events\\Other', { contexts: ['bookings'] });
   echo.connection.emit('state_change', { current: 'unavailable' });
   echo.connection.emit('state_change', { current: 'connected' });
   echo.subscription.emit('pusher:subscription_error', { status: 403 });
@@ -80,15 +81,52 @@ test('confirmations, losses, refusals and pushes are told as they come', () => {
 
 test('without an event it tells of the subscription only', () => {
   const echo = echoOf();
-  listened(echo, null);
-  assert.deepEqual(echo.heard, []);
+  const { names } = listened(echo, null);
+  echo.says('App\\Events\\null', {});
+  assert.deepEqual(names(), ['connected']);
 });
 
 test('it ends without a trace, and leaves the channel only if it had joined it', () => {
   for (const joined of [true, false]) {
     const echo = echoOf({ joined });
     listened(echo).stop();
-    assert.deepEqual([echo.subscription.bindings, echo.connection.bindings, echo.heard], [[], [], []]);
+    assert.deepEqual([echo.subscription.bindings, echo.connection.bindings], [[], []]);
     assert.deepEqual(echo.left, joined ? [] : ['private-live-refresh.7']);
   }
+});
+
+test('an app that stops all listeners of the event takes none of ours', () => {
+  const echo = echoOf({ joined: true, subscribed: true });
+  const { names } = listened(echo, 'Event');
+  echo.subscription.bindings = echo.subscription.bindings.filter(([name]) => name.startsWith('pusher:')); // stopListening('Event')
+  echo.says('App\\Events\\Event', {});
+  assert.deepEqual(names(), ['connected', 'subscribed', 'pushed']);
+});
+
+test('an Echo that is there later, is replaced, or goes, is followed', () => {
+  const told = [];
+  const listener = Object.fromEntries(
+    ['connected', 'subscribed', 'lost', 'refused', 'pushed'].map((name) => [name, () => told.push(name)]),
+  );
+  let echo;
+  const source = echoSource(() => echo, 'live-refresh.7', 'Event');
+  assert.throws(() => source.listen(listener));
+  const old = (echo = echoOf({ joined: true, subscribed: true }));
+  const stop = source.listen(listener);
+  stop.check();
+  assert.deepEqual(told.splice(0), ['connected', 'subscribed']);
+  echo = undefined;
+  assert.throws(() => stop.check());
+  assert.deepEqual(told.splice(0), ['lost']);
+  echo = echoOf({ joined: true, subscribed: true });
+  stop.check();
+  old.says('App\\Events\\Event', {});
+  echo.says('App\\Events\\Event', {});
+  assert.deepEqual(told.splice(0), ['lost', 'connected', 'subscribed', 'pushed']);
+  stop();
+  for (const one of [old, echo]) assert.deepEqual([one.subscription.bindings, one.connection.bindings], [[], []]);
+});
+
+test('an Echo without a connection (the null broadcaster) is no source', () => {
+  assert.throws(() => listened({ connector: {}, private: () => ({}), leaveChannel() {} }));
 });

@@ -16,7 +16,7 @@ async function withReact(where) {
   const outfile = fileURLToPath(new URL(`${where}/node_modules/.cache/payment-refresh-hook.mjs`, import.meta.url));
   await build({
     stdin: {
-      contents: `export { StrictMode, act, createElement, version } from 'react';
+      contents: `export { StrictMode, act, createElement, useEffect, version } from 'react';
         export { createRoot } from 'react-dom/client'; export { usePaymentRefresh } from '../react.js';`,
       resolveDir: fileURLToPath(new URL('.', import.meta.url)),
     },
@@ -30,16 +30,16 @@ async function withReact(where) {
 }
 
 for (const [major, where] of [['18', 'react-18'], ['19', '..']]) {
-  const { StrictMode, act, createElement, createRoot, usePaymentRefresh, version } = await withReact(where);
+  const { StrictMode, act, createElement, createRoot, useEffect, usePaymentRefresh, version } = await withReact(where);
 
   /** Render a dashboard that watches, on a played page. */
-  const dashboard = async ({ strict = false, page = new Page({ paidAt: 0 }), joined = true, ...options } = {}) => {
+  const dashboard = async ({ strict = false, page = new Page({ paidAt: 0 }), joined = true, Child, ...options } = {}) => {
     let hook;
     page.isUp = joined;
     const played = page.options();
     function Dashboard(more) {
       hook = usePaymentRefresh({ ...played, ...options, ...more, refetch: (payment) => page.refetch(payment) });
-      return createElement('p', null, hook.pending ? 'Pay now' : hook.cleared ? 'paid' : 'nothing to pay');
+      return createElement('p', null, hook.pending ? 'Pay now' : hook.cleared ? 'paid' : 'nothing to pay', Child && createElement(Child, hook));
     }
     const host = dom.document.createElement('div');
     const root = createRoot(host);
@@ -161,6 +161,28 @@ for (const [major, where] of [['18', 'react-18'], ['19', '..']]) {
     await act(async () => it.hook().pushed({ contexts: ['bookings'] }));
     await it.pass(5000);
     assert.equal(it.page.refetches.length, 2);
+    await it.end();
+  });
+
+  test(`React ${major}: a child that begins a payment in its own first effect is not too early`, async () => {
+    function Child({ begin }) {
+      useEffect(() => void begin('pi_3', { flow: 'redirect' }), [begin]);
+      return null;
+    }
+    for (const strict of [false, true]) {
+      const it = await dashboard({ strict, Child, returned: 'pi_2' });
+      await it.pass(31_000);
+      assert.equal(it.page.asksFor, 'pi_3');
+      assert.deepEqual(it.page.reports.map((report) => report.payment_intent), ['pi_3']);
+      await it.end();
+    }
+  });
+
+  test(`React ${major}: a payment of this page outlives what begins anew, whatever the URL still names`, async () => {
+    const it = await dashboard({ page: new Page(), returned: 'pi_1' });
+    await act(async () => it.hook().begin('pi_2'));
+    await it.render({ targetingKey: '8' });
+    assert.equal(it.hook().pending, 'pi_2');
     await it.end();
   });
 }

@@ -217,3 +217,32 @@ test('without an event it hears nothing, and still knows of the subscription', a
   await until(() => heard.length === 1, 'the app hears');
   assert.ok(!it.told.some((told) => told.startsWith('pushed')));
 });
+
+test('an app that ends all who listen to the event does not end this', async () => {
+  const reverb = await Reverb.start();
+  const echo = echoTo(reverb);
+  const it = listened(echo);
+  await it.has('subscribed');
+  echo.private('live-refresh.7').listen('LiveRefreshContextsUpdated', () => {});
+  echo.private('live-refresh.7').stopListening('LiveRefreshContextsUpdated');
+  reverb.broadcast({ contexts: ['bookings'] });
+  await it.has('pushed {"contexts":["bookings"]}');
+  it.stop();
+  await until(() => reverb.left === 1, 'nobody else listens: it leaves');
+});
+
+test('an Echo that the app makes anew, with another token, is taken up when it is asked', async () => {
+  const [before, after] = [await Reverb.start(), await Reverb.start()];
+  let echo = echoTo(before);
+  const it = listened(() => echo);
+  await it.has('subscribed');
+  echo.disconnect();
+  echo = echoTo(after);
+  it.told.length = 0;
+  it.stop.check();
+  await it.has('subscribed');
+  after.broadcast({ contexts: ['bookings'] });
+  await it.has('pushed {"contexts":["bookings"]}');
+  it.stop();
+  await until(() => after.left === 1, 'nobody else listens: it leaves');
+});

@@ -854,3 +854,72 @@ test('a sidecar that does not answer is asked ever less often', async () => {
   assert.ok(times.length >= 4 && times.length <= 7, `asked at ${times}`);
   assert.ok(times.every((at) => at < 30_000), 'and not at all after 30 s');
 });
+
+test('a page that leaves with an older payment pending keeps the one that it leaves for', async () => {
+  const page = await ready();
+  page.begin('pi_1');
+  await page.pass(4000);
+  page.payments.expect('pi_2');
+  page.window.dispatch('pagehide', {});
+  assert.equal(JSON.parse(page.storage.get('reverb-sidecar:payment')).payment, 'pi_2');
+});
+
+test('an address that is none is a flag that is not told, and no more', async () => {
+  const page = new Page({ paidAt: 0 });
+  page.make({ flagUrl: 'https://', streamUrl: 'https://' });
+  page.payments.prepare();
+  page.begin();
+  await page.pass(100);
+  assert.equal(page.state.cleared, true);
+});
+
+test("a payment that began since is newer than the URL's, and what was not taken up before is newest", async () => {
+  const storage = new Map();
+  const before = new Page({}, storage);
+  before.make().resume('pi_1');
+  before.begin('pi_2');
+  await before.pass(1000);
+  for (const [url, expected, flow] of [['pi_1', 'pi_2', 'in_page'], ['pi_3', 'pi_3', 'redirect']]) {
+    const after = new Page({}, storage);
+    after.make().resume(url);
+    await after.pass(31_000);
+    assert.equal(after.state.pending, expected);
+    assert.deepEqual(after.reports.map((report) => [report.payment_intent, report.flow]), [[expected, flow]]);
+  }
+});
+
+test('a URL without a payment, however it says so, is the payment that was remembered', async () => {
+  for (const none of [undefined, null, '']) {
+    const page = new Page();
+    page.make().expect('pi_1');
+    page.payments.resume(none);
+    assert.equal(page.state.pending, 'pi_1');
+    page.payments.stop();
+  }
+});
+
+test('where nothing is pending nothing is relied upon, and nothing is said to be', async () => {
+  const page = await ready({ paidAt: 0 });
+  assert.equal(page.state.isPush, false);
+  page.begin();
+  assert.equal(page.state.isPush, true);
+  await page.pass(40_000);
+  assert.deepEqual([page.state.isPush, page.state.mode], [false, 'timer_polling']);
+});
+
+test('after stop a push is nothing', async () => {
+  const page = await ready();
+  page.payments.stop();
+  page.payments.pushed();
+  page.payments.expect('pi_1');
+  await page.pass(100);
+  assert.deepEqual([page.refetches.length, page.storage.size], [0, 1], 'the payer leaves all the same');
+});
+
+test('what it returns may be taken apart', async () => {
+  const page = new Page();
+  const { resume } = page.make();
+  resume();
+  await page.pass(100);
+  assert.equal(page.asked.length, 1);
+});
