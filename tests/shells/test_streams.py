@@ -258,8 +258,8 @@ async def test_a_reader_that_takes_nothing_is_cut_off_and_counted_and_others_go_
         await is_left(it, 1)
         assert it.streams.ended["slow"] == 1
         with suppress(ConnectionError):
-            slow.setblocking(True)
-            while slow.recv(65536):
+            slow.setblocking(False)
+            while await asyncio.get_running_loop().sock_recv(slow, 65536):  # the loop has yet to close its end
                 pass
         slow.close()
         before = reader.comments
