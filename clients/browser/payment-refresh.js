@@ -234,7 +234,7 @@ export function createPaymentRefresh(options) {
       fails = isNew ? 0 : fails + 1;
       if (isStopped) return;
       askAgainAt = env.now() + (isNew ? halfLeaseMs() : Math.min(30000, 500 * 2 ** Math.min(fails, 6)));
-      tick();
+      wake();
     });
   };
 
@@ -249,7 +249,7 @@ export function createPaymentRefresh(options) {
       const later = told?.issued_at - issuedAt;
       const isNew =
         issuedAt && take(told, told?.issued_at, Math.min(env.now(), since + later), Math.min(env.wallNow(), sinceWall + later));
-      if (isNew) tick();
+      if (isNew) wake();
     };
   };
 
@@ -436,7 +436,7 @@ export function createPaymentRefresh(options) {
       if (isNews) mine.retryAt = env.now() + STALE_AFTER_MS;
     }
     if (next) trigger(next);
-    tick();
+    wake();
   };
 
   /** Ask the source for what nothing told: an app that left the channel. */

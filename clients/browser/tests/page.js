@@ -140,13 +140,15 @@ export class Page {
       this.reports.push({ url, ...JSON.parse(init.body), isFetched: true });
       return new Response(null, { status: 204 });
     }
-    this.asked.push({ url, at: this.t });
+    const asked = { url, at: this.t, wall: this.t + this.wallAhead };
+    this.asked.push(asked);
     this.signal = init.signal;
     const { answer, ageS, flagTakesMs } = this.world;
     const told = typeof answer === 'function' ? answer(this.t) : answer;
     await this.later(flagTakesMs);
     if (told === null) throw new TypeError('Failed to fetch');
     const issued = this.world.issuedAt ?? this.t + this.wallAhead;
+    Object.assign(asked, { told, ageMs: 1000 * (Number(ageS) || 0), isAnswered: true });
     return new Response(typeof told === 'string' ? told : JSON.stringify(told), {
       status: this.world.status ?? 200,
       headers: { 'Reverb-Sidecar-Issued-At': String(issued), ...(ageS === null || ageS === 0 ? {} : { Age: String(ageS) }) },
@@ -163,8 +165,17 @@ export class Page {
     return at >= paidAt && at >= isStaleUntil;
   }
 
+  /** Say, from what was answered alone, whether any answer of push may be believed: the oracle of the lease. */
+  get isLeased() {
+    return this.asked.some(({ at, wall, told, ageMs, isAnswered }) => {
+      const passedMs = Math.max(this.t - at, this.t + this.wallAhead - wall) + ageMs;
+      return isAnswered && told?.mode?.startsWith('push_') && passedMs < told.valid_for_s * 1000;
+    });
+  }
+
   join() {
     this.isUp = true;
+    this.isLeft = false;
     for (const one of this.listening) one.subscribed();
   }
   drop() {

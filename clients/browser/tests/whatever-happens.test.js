@@ -14,7 +14,8 @@ const answers = fc.oneof(
 );
 const events = fc.oneof(
   { weight: 3, arbitrary: fc.constantFrom('push', 'pushed', 'join', 'drop') },
-  fc.constantFrom('refuse', 'online', 'pageshow', 'visible', 'clock', 'again'),
+  fc.constantFrom('refuse', 'online', 'pageshow', 'visible', 'again', 'leave', 'pagehide'),
+  fc.constantFrom(20_000, -20_000, -3_600_000).map((clock) => ({ clock })),
   answers.map((answer) => ({ answer })),
   fc.integer({ min: 100, max: 90_000 }).map((freeze) => ({ freeze })),
   fc.boolean().map((refetchFails) => ({ refetchFails })),
@@ -28,7 +29,7 @@ const lives = fc.record({
   paidAfter: fc.integer({ min: 0, max: 40_000 }),
   staleFor: fc.constantFrom(0, 0, 500, 4000),
   flow: fc.constantFrom('in_page', 'redirect'),
-  steps: fc.array(fc.tuple(fc.integer({ min: 0, max: 6000 }), events), { maxLength: 14 }),
+  steps: fc.array(fc.tuple(fc.integer({ min: 0, max: 6000 }), events), { maxLength: 14, size: 'max' }), // long lives, too
 });
 
 /** What of a life may cause a refetch of its own. */
@@ -50,7 +51,8 @@ async function live(life, each) {
       await page.pass(Math.min(500, left));
       each?.(page);
     }
-    causes += CAUSES.has(event) || event.freeze ? 2 : 0; // itself, and a push's second try
+    causes += CAUSES.has(event) || event.freeze ? 1 : 0;
+    causes += event === 'push' || event === 'pushed' ? 1 : 0; // its second try
     if (event === 'push') page.push();
     if (event === 'pushed' && page.state.pending) page.payments.pushed();
     if (event === 'join') page.join();
@@ -59,7 +61,12 @@ async function live(life, each) {
     if (event === 'online') page.window.dispatch('online');
     if (event === 'pageshow') page.window.dispatch('pageshow', { persisted: true });
     if (event === 'visible') page.document.dispatch('visibilitychange');
-    if (event === 'clock') page.wallAhead += 20_000;
+    if (event === 'leave') [page.isLeft, page.leftAt] = [true, page.t];
+    if (event === 'pagehide') page.window.dispatch('pagehide', { persisted: true });
+    if (event.clock) {
+      page.wallAhead += event.clock;
+      page.setAt = page.t;
+    }
     if (event === 'again') page.payments.begin('pi_1');
     if (event.answer !== undefined) page.world.answer = event.answer;
     if (event.refetchFails !== undefined) page.world.refetchFails = event.refetchFails;
@@ -102,29 +109,56 @@ test('without a single further event a paid booking is seen paid by 30 s', async
   );
 });
 
-test('refetches are bounded: the schedule, the safety net, one move, the last, and one for each thing that happens', async () => {
+test('refetches are bounded: seven, one for each return or subscription, and two for each push', async () => {
   await fc.assert(
     fc.asyncProperty(lives, async (life) => {
       const page = await live(life);
-      await page.pass(120_000);
-      const bound = 3 + 1 + 1 + 1 + 2 + page.causes;
+      await page.pass(3_700_000);
+      const bound = 3 + 1 + 1 + 1 + 1 + page.causes; // the timers, a safety net, one move, the one at 30 s, the hour's last
       assert.ok(page.refetches.length <= bound, `${page.refetches.length} refetches, at most ${bound}`);
     }),
     { numRuns: RUNS },
   );
 });
 
-test('push is relied upon only while the channel is joined or may yet be, and the lease runs', async () => {
+test('push is relied upon only while the channel is joined or may yet be, and an answer is leased', async () => {
   await fc.assert(
     fc.asyncProperty(lives, async (life) => {
-      let newest = -Infinity;
       const page = await live(life, (now) => {
-        newest = now.asked.length ? now.asked.at(-1).at : newest;
         if (!now.state.isPush || !now.state.pending) return;
+        const isSettled = (at) => at === undefined || now.t - at > 1000; // it looks every second
         assert.ok(now.isUp || now.t - now.began < 3000, 'not joined, and three seconds have passed');
-        assert.ok(now.t - newest < 15_000, 'nothing was asked for longer than any lease');
+        if (now.isLeft && isSettled(now.leftAt)) assert.ok(now.t - now.began < 3000, 'the app left the channel');
+        if (isSettled(now.setAt)) assert.ok(now.isLeased, 'nothing that was answered is good for so long');
       });
       page.payments.stop();
+    }),
+    { numRuns: RUNS },
+  );
+});
+
+test('once it is paid, the very next thing that happens shows it', async () => {
+  const triggers = fc.constantFrom('push', 'pushed', 'join', 'online', 'pageshow', 'visible', 'rejoin');
+  await fc.assert(
+    fc.asyncProperty(lives, triggers, async (life, trigger) => {
+      const page = await live({ ...life, staleFor: 0, steps: life.steps.filter(([, { refetchFails }]) => !refetchFails) });
+      page.world.paidAt = Math.min(page.world.paidAt, page.t);
+      if (trigger === 'push') {
+        if (!page.isUp || page.isLeft) page.join();
+        page.push();
+      }
+      if (trigger === 'pushed' && page.state.pending) page.payments.pushed();
+      if (trigger === 'join') page.join();
+      if (trigger === 'rejoin') {
+        page.drop();
+        page.join();
+      }
+      if (trigger === 'online') page.window.dispatch('online');
+      if (trigger === 'pageshow') page.window.dispatch('pageshow', { persisted: true });
+      if (trigger === 'visible') page.document.dispatch('visibilitychange');
+      // One refetch that is on its way, one more; and what is left to a timer comes within three seconds.
+      await page.pass(2 * life.refetchTakesMs + 3100);
+      assert.equal(page.state.cleared, true);
     }),
     { numRuns: RUNS },
   );
