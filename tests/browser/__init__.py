@@ -12,8 +12,7 @@ import msgspec
 from aiohttp import web
 
 FOLDER = Path(__file__).parent
-_CHROMIUM = (
-    "--headless=new",
+CHROMIUM = (
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -23,6 +22,7 @@ _CHROMIUM = (
     "--disable-sync",
     "--disable-dev-shm-usage",
 )
+"""What every headless Chromium of the tests is started with: it asks nobody outside, and runs as root in a container."""
 
 
 class Told:
@@ -106,7 +106,8 @@ async def in_chromium(settings: dict[str, Any], *, port: int = 0) -> AsyncIterat
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         child = await asyncio.create_subprocess_exec(
             chromium,
-            *_CHROMIUM,
+            "--headless=new",
+            *CHROMIUM,
             f"--user-data-dir={profile}",
             f"http://127.0.0.1:{own}/page.html",
             stdout=asyncio.subprocess.DEVNULL,

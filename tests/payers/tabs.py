@@ -18,20 +18,11 @@ import aiohttp
 from playwright.async_api import Browser, Page, async_playwright
 from playwright.async_api import Error as PlaywrightError
 
+from tests.browser import CHROMIUM as ARGUMENTS
 from tests.payers.leaps import Leap
 
 CHROMIUM = Path(__file__).parents[2] / ".tools" / "chromium"
 """Debian's; `make .tools/chromium` puts it there."""
-_ARGUMENTS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-dev-shm-usage",
-)
 
 
 class Tab(Protocol):
@@ -75,7 +66,7 @@ class PlaywrightTab:
 async def chromium() -> AsyncIterator[Browser]:
     """Run one headless Chromium for many contexts."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=list(_ARGUMENTS))
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
         try:
             yield browser
         finally:
@@ -135,7 +126,7 @@ async def freezable_tab() -> AsyncIterator[FreezableTab]:
         child = await asyncio.create_subprocess_exec(
             CHROMIUM,
             "--headless=new",
-            *_ARGUMENTS,
+            *ARGUMENTS,
             f"--user-data-dir={profile}",
             "--remote-debugging-port=0",
             "about:blank",

@@ -11,6 +11,7 @@ import msgspec
 from aiohttp import web
 from playwright.async_api import Page, async_playwright
 
+from tests.browser import CHROMIUM as ARGUMENTS
 from tests.e2e.processes import OPERATOR_TOKEN, SidecarProcess, until
 from tests.e2e.test_main_job import LAX
 from tests.shells.running import event, sign
@@ -21,7 +22,6 @@ LEASE_S = 4.0
 VALID_S = LEASE_S / 2
 CONFIG = LAX.replace("lease: 6s", f"lease: {LEASE_S:g}s")
 PUSH, TIMERS = "push_with_safety_net", "timer_polling"
-_ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking")
 _PAGE = b'<!doctype html><meta charset="utf-8"><title>A dashboard</title><div id="root"></div><script src="/app.js"></script>'
 
 
@@ -182,7 +182,7 @@ async def tab(folder: Path) -> AsyncIterator[Tab]:
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=list(_ARGUMENTS))
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
         page = await browser.new_page()
         await page.goto(f"http://127.0.0.1:{runner.addresses[0][1]}/index.html")
         try:
