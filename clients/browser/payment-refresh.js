@@ -233,7 +233,7 @@ export function createPaymentRefresh(options) {
       asking = undefined;
       fails = isNew ? 0 : fails + 1;
       if (isStopped) return;
-      askAgainAt = env.now() + (isNew ? halfLeaseMs() : Math.min(30000, 500 * 2 ** Math.min(fails, 6)));
+      askAgainAt = env.now() + (isNew ? halfLeaseMs() : Math.min(30000, 500 * 2 ** fails));
       wake();
     });
   };
@@ -468,8 +468,7 @@ export function createPaymentRefresh(options) {
         const why = leaseMs() <= 0 && !isTimers(answer) ? 'lease' : 'moved';
         mine.schedule = choose(mine);
         mine.fell = true;
-        mine.done = ms; // what the timers would have done by now, this refetch does
-        trigger(why);
+        trigger(why); // and with it what the timers would have done by now
       }
     }
     const due = (at) => at > mine.done && at <= ms;
@@ -488,11 +487,10 @@ export function createPaymentRefresh(options) {
     mine.done = Math.max(mine.done, ms);
     if (ms >= LAST_MS) {
       closeStream();
+      if (mine.cleared && !mine.inFlight) return finish();
       if (!mine.inFlight) report(mine);
     }
-    if (leftMs(mine) <= 0 || (mine.cleared && mine.isReported && !mayPoll)) {
-      return finish();
-    }
+    if (leftMs(mine) <= 0) return finish();
     const next = [leftMs(mine)];
     const looks = [LAST_MS, ...(mayPoll ? schedule.refetch_after_ms : [])];
     if (!mine.cleared) {
@@ -514,10 +512,9 @@ export function createPaymentRefresh(options) {
    * @param {Watch} mine
    */
   const report = (mine) => {
-    if (mine.isReported) return;
-    mine.isReported = true;
     const { reportUrl } = options;
-    if (!reportUrl || typeof mine.token !== 'string') return;
+    if (mine.isReported || !reportUrl || typeof mine.token !== 'string') return;
+    mine.isReported = true;
     // Another one may be expected by now.
     if (!mine.cleared && readKept()?.payment === mine.payment) remember(mine.payment, mine.facts.flow, mine.wall, true);
     const { facts } = mine;

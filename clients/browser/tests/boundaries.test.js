@@ -107,3 +107,39 @@ test('an answer of the flag does not put off the look at the channel', async () 
   assert.ok(page.asked[1].isAnswered);
   assert.equal(page.state.isPush, false);
 });
+
+test('a page that is put away before the token is there tells when it is back', async () => {
+  const page = await still({ paidAt: 0 });
+  page.begin();
+  page.window.dispatch('pagehide', { persisted: true });
+  await page.pass(29_999);
+  assert.equal(page.reports.length, 0);
+  await page.pass(1);
+  assert.equal(page.reports.length, 1);
+});
+
+test('in every mode the watch over a paid payment ends at 30 s: a push after it is the news of something else', async () => {
+  for (const mode of ['timer_polling', 'push_with_safety_net', 'push_only']) {
+    for (const [at, further] of [[29_999, 0], [30_000, 1]]) {
+      const page = await still({ answer: answerOf(mode), paidAt: 0 });
+      page.begin();
+      await page.pass(at);
+      const asked = page.refetches.length;
+      page.payments.pushed();
+      await page.pass(0);
+      assert.equal(page.refetches.length, asked + further, `${mode}, ${at} ms`);
+    }
+  }
+});
+
+test('a payment that was told of early is listened to until 30 s all the same', async () => {
+  const page = await still({ answer: answerOf('timer_polling'), paidAt: 0 });
+  page.begin();
+  await page.pass(4000);
+  page.window.dispatch('pagehide', { persisted: true });
+  await page.pass(2000);
+  assert.deepEqual(page.refetches, [0, 2000, 5000]);
+  page.payments.pushed();
+  await page.pass(0);
+  assert.equal(page.refetches.length, 3);
+});
