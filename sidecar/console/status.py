@@ -14,7 +14,7 @@ from sidecar.core.observations import IgnoreReason
 from sidecar.core.policy import Rung
 from sidecar.core.serving import Reason, Served
 from sidecar.core.state import Approval, Hold, Move, Outcome, ReportOutcome, Shelter, State, Unmeasured
-from sidecar.core.streams import STREAMS, clean_needed, proven_ratio
+from sidecar.core.streams import REACH, STREAMS, clean_needed, proven_ratio
 from sidecar.core.walks import RoundTripOutcome, StrangerVerdict, UserAuth, WalkOutcome
 
 
@@ -126,7 +126,7 @@ def status_of(state: State, *, serve: Callable[[], Served], lease_remaining_s: f
         payers=PayersStatus(
             reports=state.tally.reports,
             on_rung=state.flag.payers,
-            accusers=len(state.reach.accusers),
+            accusers=len(state.streams[REACH].accusers),
             cleared=state.tally.cleared,
             rescued_by_poll=state.tally.rescued,
         ),

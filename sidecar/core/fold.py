@@ -6,7 +6,7 @@ copying it would cost more than folding; nothing else is touched, and only the r
 
 from typing import assert_never
 
-from sidecar.core import journeys, ladder, payers, probing, reach, shelters, sight, streams
+from sidecar.core import journeys, ladder, payers, probing, shelters, sight, streams
 from sidecar.core.conclusions import (
     AlarmEnded,
     AlarmRaised,
@@ -183,7 +183,7 @@ def _rebank(state: State, before: Policy, policy: Policy) -> None:
         if bank != streams.bank_of(streams.row_of(name), before):
             stream.levels = [cusum.threshold if stream.is_latched else 0 for cusum in bank.alarms]
             stream.recent = bank.recent.threshold if stream.is_latched else 0
-    reach.acquit(state)
+            streams.acquit(stream)
 
 
 def _tell_changes(state: State, alarmed: list[str], out: list[Conclusion]) -> None:

@@ -12,7 +12,7 @@ from sidecar.core import reach
 from sidecar.core.observations import BrowserReported, UserAuthSeen
 from sidecar.core.policy import Policy
 from sidecar.core.state import Payer, State
-from sidecar.core.streams import USER_AUTH, bank_of, judge, row_of
+from sidecar.core.streams import USER_AUTH, bank_of, judge_vote, row_of
 from sidecar.core.walks import UserAuth
 
 BEFORE_MS = 3_600_000
@@ -68,7 +68,7 @@ def due(state: State, policy: Policy) -> None:
         _, what, user_ref = heapq.heappop(state.payer_agenda)
         payer = state.payers[user_ref]
         if what == "vote":
-            _vote(state, policy, payer)
+            _vote(state, policy, user_ref, payer)
         elif payer.paid_ms is None and state.now_ms - payer.seen_ms >= BEFORE_MS + AFTER_MS:
             reach.forgotten(state, payer)
             del state.payers[user_ref]
@@ -94,7 +94,7 @@ def _plan_to_forget(state: State, user_ref: str, payer: Payer) -> None:
     heapq.heappush(state.payer_agenda, (due_ms, "forget", user_ref))
 
 
-def _vote(state: State, policy: Policy, payer: Payer) -> None:
+def _vote(state: State, policy: Policy, user_ref: str, payer: Payer) -> None:
     if payer.paid_ms is None or state.now_ms < payer.paid_ms + AFTER_MS:
         return  # it was left out, and this is its time and not that of a later payment
     paid_ms, payer.paid_ms = payer.paid_ms, None
@@ -106,9 +106,10 @@ def _vote(state: State, policy: Policy, payer: Payer) -> None:
     payer.voted_ms = paid_ms
     if not is_good:
         state.flag.guard_version += 1
-    judge(
+    judge_vote(
         state.streams[USER_AUTH],
         bank_of(row_of(USER_AUTH), policy),
+        user_ref,
         is_good=is_good,
         at_ms=state.now_ms,
         can_end=state.flag.rung == 0,

@@ -13,7 +13,7 @@ from sidecar.core.observations import BrowserReported
 from sidecar.core.policy import Policy
 from sidecar.core.shelters import was_reverb_away
 from sidecar.core.state import EarlyReport, Payer, ReportOutcome, State
-from sidecar.core.streams import REACH, bank_of, judge, row_of
+from sidecar.core.streams import REACH, bank_of, judge_vote, row_of
 
 REPORTS_WITHIN_MS = 600_000
 """A report counts for so long after its payment's webhook, and before it."""
@@ -25,7 +25,6 @@ FLOW_COUNTS_FROM_PPM = 50_000
 LAST_FLOWS = 200
 _AWAITED_MAX = 8
 """Payments of one user that a report is awaited of, and reports that came before their payments."""
-_ACCUSERS_MAX = 1000
 _POLLS = frozenset({
     ClearedBy.TIMER, ClearedBy.SAFETY_NET, ClearedBy.MOVED, ClearedBy.LEASE, ClearedBy.LAST
 })  # fmt: skip
@@ -62,12 +61,6 @@ def forgotten(state: State, payer: Payer) -> None:
     """Count the reports of a payer who is forgotten whose payments never came."""
     for _ in payer.early:
         _count(state, ReportOutcome.UNMATCHED)
-
-
-def acquit(state: State) -> None:
-    """Forget who accused once the alarm CUSUMs stand at zero: whoever accuses next is the first."""
-    if not any(state.streams[REACH].levels):
-        state.reach.accusers.clear()
 
 
 def needs_payers(state: State) -> tuple[Flow, ...]:
@@ -107,25 +100,20 @@ def _note_flow(state: State, flow: Flow) -> None:
 
 
 def _vote(state: State, policy: Policy, user_ref: str, paid_ms: int, *, is_good: bool) -> None:
-    stream, accusers = state.streams[REACH], state.reach.accusers
     before_ms, after_ms = _AROUND_MS
     is_sheltered = state.flag.shelter is not None or was_reverb_away(state, paid_ms + before_ms, paid_ms + after_ms)
     if not is_good:
         state.flag.guard_version += 1
-        if user_ref in accusers or len(accusers) >= _ACCUSERS_MAX:
-            is_sheltered = True  # one vote each: it is proof of nothing, and no further alarm
-        elif not is_sheltered:
-            accusers[user_ref] = None
-    judge(
-        stream,
+    judge_vote(
+        state.streams[REACH],
         bank_of(row_of(REACH), policy),
+        user_ref,
         is_good=is_good,
         at_ms=state.now_ms,
         can_end=state.flag.rung == 0,
         is_sheltered=is_sheltered,
-        can_latch=len(accusers) >= ACCUSERS_MIN,
+        accusers_min=ACCUSERS_MIN,
     )
-    acquit(state)
 
 
 def _count_on_rung(state: State, reading: Reading) -> None:

@@ -243,8 +243,6 @@ class Payer(msgspec.Struct, kw_only=True, gc=False):
 class Reach(msgspec.Struct, kw_only=True):
     """What the payers' browsers told."""
 
-    accusers: dict[str, None] = {}
-    """Users whose browsers said that push did not reach them, since the CUSUMs last stood at zero."""
     flows: list[Flow] = []
     """Of the last reports, oldest first."""
 

@@ -87,6 +87,10 @@ STREAMS = (
 `push_only`, and their gates say so: every payer could get 403 while payments read 100 %."""
 
 
+ACCUSERS_MAX = 1000
+"""Users that are remembered; the alarm has long been raised before."""
+
+
 class Stream(msgspec.Struct, kw_only=True):
     """What is kept of one stream. Counts and nano-nats only."""
 
@@ -112,6 +116,8 @@ class Stream(msgspec.Struct, kw_only=True):
     """When the first failure came since the alarm CUSUMs were last at rest; 0: they are."""
     last_ms: int = 0
     """When the last outcome was judged; 0: never."""
+    accusers: dict[str, None] = {}
+    """Of a stream of payers' votes: users whose vote was bad since the alarm CUSUMs last stood at zero."""
 
 
 def bank_of(row: StreamRow, policy: Policy) -> alarms.Bank:
@@ -152,6 +158,44 @@ def judge(
             stream.bad += 1
     if not is_sheltered:
         _alarm(stream, bank, is_good=is_good, at_ms=at_ms, can_end=can_end, can_latch=can_latch)
+
+
+def judge_vote(
+    stream: Stream,
+    bank: alarms.Bank,
+    user_ref: str,
+    *,
+    is_good: bool,
+    at_ms: int,
+    can_end: bool,
+    is_sheltered: bool = False,
+    accusers_min: int = 1,
+) -> None:
+    """Count one user's vote. All of a user's votes are evidence; of an alarm, however long it takes, each is one voice.
+
+    An alarm needs the voices of `accusers_min` users.
+    """
+    if not is_good:
+        if user_ref in stream.accusers or len(stream.accusers) >= ACCUSERS_MAX:
+            is_sheltered = True
+        elif not is_sheltered:
+            stream.accusers[user_ref] = None
+    judge(
+        stream,
+        bank,
+        is_good=is_good,
+        at_ms=at_ms,
+        can_end=can_end,
+        is_sheltered=is_sheltered,
+        can_latch=len(stream.accusers) >= accusers_min,
+    )
+    acquit(stream)
+
+
+def acquit(stream: Stream) -> None:
+    """Forget who accused once the alarm CUSUMs stand at zero: whoever accuses next is the first."""
+    if not any(stream.levels):
+        stream.accusers.clear()
 
 
 def _alarm(stream: Stream, bank: alarms.Bank, *, is_good: bool, at_ms: int, can_end: bool, can_latch: bool) -> None:

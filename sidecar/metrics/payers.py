@@ -7,6 +7,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from sidecar.core.browsers import ClearedBy, Family, Flow, Verdict
 from sidecar.core.policy import Mode
 from sidecar.core.state import ReportOutcome
+from sidecar.core.streams import REACH
 from sidecar.metrics import reading
 from sidecar.metrics.view import Row, Samples, Scope, View
 
@@ -106,6 +107,6 @@ ROWS = (
         kind=GaugeMetricFamily,
         help="Users behind the bad reports since the alarm CUSUMs of reach last stood at zero; an alarm needs five.",
         scope=Scope.FOLDED,
-        read=reading.plain(lambda view: len(view.state.reach.accusers)),
+        read=reading.plain(lambda view: len(view.state.streams[REACH].accusers)),
     ),
 )

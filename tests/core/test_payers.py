@@ -135,3 +135,22 @@ def test_users_are_forgotten_and_bounded() -> None:
     assert world.state.streams["reach"].good == 1, "whoever asks for channels without paying keeps no payer out"
     pass_time(world, 2 * HOUR)
     assert (world.state.payers, world.state.payer_agenda) == ({}, [])
+
+
+def test_one_user_who_is_refused_again_and_again_is_one_voice_of_the_alarm() -> None:
+    """One browser that pays once an hour and loses its session on purpose must not cost everybody their push."""
+    world = patient()
+    stream = world.state.streams["user_auth"]
+    levels = []
+    for _ in range(6):
+        world.authorise("grudge", GUEST)
+        world.pay(user="grudge")
+        pass_time(world, 1 * HOUR + 1 * MINUTE)
+        levels.append(list(stream.levels))
+    assert (stream.good, stream.bad, stream.is_latched) == (0, 6, False)
+    assert levels[0] == levels[-1] != [0] * len(levels[0])
+    for number in range(3):
+        world.authorise(f"u{number}", GUEST)
+        world.pay(user=f"u{number}")
+    pass_time(world, 20 * MINUTE)
+    assert stream.is_latched, "three users are an alarm"

@@ -383,13 +383,13 @@ def test_accusers_are_forgotten_when_the_alarm_stands_at_zero() -> None:
     world = top()
     for user in range(ACCUSERS_MIN - 1):
         accuse(world, f"u{user}")
-    assert len(world.state.reach.accusers) == ACCUSERS_MIN - 1
+    assert len(world.state.streams[REACH].accusers) == ACCUSERS_MIN - 1
     for number in range(600):
         tell(world, f"good{number}")
         world.wait(1 * SECOND)
-    assert not world.state.reach.accusers
+    assert not world.state.streams[REACH].accusers
     accuse(world, "one more")
-    assert (world.state.flag.rung, len(world.state.reach.accusers)) == (3, 1)
+    assert (world.state.flag.rung, len(world.state.streams[REACH].accusers)) == (3, 1)
 
 
 def test_a_policy_that_begins_the_alarm_anew_begins_its_accusers_anew() -> None:
@@ -398,7 +398,7 @@ def test_a_policy_that_begins_the_alarm_anew_begins_its_accusers_anew() -> None:
     for user in range(ACCUSERS_MIN - 1):
         accuse(world, f"u{user}")
     world.change(false_alarm_once_in=50_000)
-    assert not world.state.reach.accusers
+    assert not world.state.streams[REACH].accusers
     for user in range(ACCUSERS_MIN - 1):
         accuse(world, f"v{user}")
     assert world.state.flag.rung == 3
@@ -458,7 +458,7 @@ def test_a_deploy_of_reverb_is_no_fall_by_its_payers_reports() -> None:
     assert (world.state.flag.rung, world.mode()) == (3, Mode.PUSH_ONLY)
     assert world.state.streams[REACH].epoch == epoch
     assert world.state.streams[REACH].bad == 13
-    assert set(world.state.reach.accusers) == {"before"}
+    assert set(world.state.streams[REACH].accusers) == {"before"}
 
 
 def test_403_for_a_fifth_of_the_payers_keeps_push_only_away_and_says_why() -> None:
