@@ -223,6 +223,7 @@ class Sidecar:
             _counter(self._browser_reports),
             origins=config.acks.browser_origins,
             proxies=config.listen.proxies,
+            lag_s=self.lag.seconds,
         )
         acks = Acks(
             self._journal,

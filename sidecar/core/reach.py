@@ -23,6 +23,8 @@ ACCUSERS_MIN = 5
 FLOW_COUNTS_FROM_PPM = 50_000
 """From this share of the last reports a flow needs payers of its own on a rung."""
 LAST_FLOWS = 200
+REFETCHES_MAX = 20
+"""Of one payment no client of ours makes more; a browser that says so must not outweigh all others."""
 _AWAITED_MAX = 8
 """Payments of one user that a report is awaited of, and reports that came before their payments."""
 _POLLS = frozenset({
@@ -126,8 +128,8 @@ def _count_on_rung(state: State, reading: Reading) -> None:
 def _tally(state: State, fact: BrowserReported, verdict: Verdict) -> None:
     tally, reading = state.tally, fact.reading
     tally.reported[reading.mode] = tally.reported.get(reading.mode, 0) + 1
-    tally.refetches[reading.mode] = tally.refetches.get(reading.mode, 0) + reading.refetches
-    tally.stale_refetches += reading.stale_refetches
+    tally.refetches[reading.mode] = tally.refetches.get(reading.mode, 0) + min(reading.refetches, REFETCHES_MAX)
+    tally.stale_refetches += min(reading.stale_refetches, REFETCHES_MAX)
     tally.subscriptions[reading.subscription] = tally.subscriptions.get(reading.subscription, 0) + 1
     cleared = f"{reading.mode}/{reading.cleared_by or 'never'}"
     tally.cleared[cleared] = tally.cleared.get(cleared, 0) + 1

@@ -8,6 +8,8 @@ repeated. What may count, and how often, is for the core to say (`core.reach`).
 """
 
 import enum
+from collections import Counter
+from collections.abc import Callable
 from typing import Annotated
 
 import msgspec
@@ -30,7 +32,11 @@ BODY_BYTES_MAX = 2048
 _BODY_WITHIN_S = 3.0
 IN_FLIGHT_MAX = 200
 """Of the route's room for acks, browsers get so much: a flood of beacons must not keep the backend out."""
-USER_AT_ONCE, USER_PER_S = 10, 1 / 30
+IN_FLIGHT_PER_ADDRESS_MAX = 40
+"""Bodies that never end are to be sent from more addresses than one."""
+GIVES_WAY_FROM_S = 0.2
+"""From this lag of the event loop on reports give way to the backend's acks."""
+USER_AT_ONCE, USER_PER_S = 10, 1 / 300
 """Nobody pays more often."""
 ADDRESS_AT_ONCE, ADDRESS_PER_S = 300, 30.0
 """A school behind one address may; and behind a proxy that is not in the configuration everybody is one address."""
@@ -99,13 +105,16 @@ class Reports:
         *,
         origins: tuple[str, ...] = (),
         proxies: int = 0,
+        lag_s: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._journal, self._count = journal, count
         self._tokens, self._identity_key = tokens, identity_key
         self._origins, self._proxies = origins, proxies
         self._users = Quotas(at_once=USER_AT_ONCE, per_s=USER_PER_S)
         self._addresses = Quotas(at_once=ADDRESS_AT_ONCE, per_s=ADDRESS_PER_S)
-        self._in_flight = 0
+        self._in_flight: Counter[str] = Counter()
+        """By address; how many there are in all is their sum."""
+        self._lag_s = lag_s
         self._throttle = Throttle()
 
     async def receive(self, request: web.Request) -> web.Response:
@@ -114,21 +123,24 @@ class Reports:
             raise self._refused(
                 ReportResult.NOT_TAKEN, ErrorCode.NOT_FOUND, "browsers report only where SIDECAR_BROWSER_SECRET is set"
             )
-        if self._in_flight >= IN_FLIGHT_MAX:
+        address = client_address(request, self._proxies)
+        is_full = self._in_flight.total() >= IN_FLIGHT_MAX or self._in_flight[address] >= IN_FLIGHT_PER_ADDRESS_MAX
+        if is_full or self._lag_s() >= GIVES_WAY_FROM_S:
             raise self._refused(ReportResult.OVERLOADED, ErrorCode.OVERLOADED, "too many reports at once")
-        self._in_flight += 1
+        self._in_flight[address] += 1
         try:
-            return await self._take(request, self._tokens, self._identity_key)
+            return await self._take(request, address, self._tokens, self._identity_key)
         finally:
-            self._in_flight -= 1
+            self._in_flight[address] -= 1
+            self._in_flight += Counter()  # forgets who has none
 
-    async def _take(self, request: web.Request, tokens: BrowserTokens, identity_key: str) -> web.Response:
+    async def _take(self, request: web.Request, address: str, tokens: BrowserTokens, identity_key: str) -> web.Response:
         origin = request.headers.get("Origin")
         if self._origins and origin is not None and origin not in self._origins:
             raise self._refused(
                 ReportResult.ORIGIN_REFUSED, ErrorCode.ORIGIN_REFUSED, "`acks.browser_origins` does not name this page"
             )
-        if not self._addresses.takes(client_address(request, self._proxies)):
+        if not self._addresses.takes(address):
             raise self._refused(ReportResult.ADDRESS_RATE, ErrorCode.RATE_EXCEEDED, "too many reports of one address")
         try:
             body = await read_body(request, bytes_max=BODY_BYTES_MAX, within_s=_BODY_WITHIN_S)

@@ -209,12 +209,18 @@ def test_requests_per_payment_and_what_cleared_the_alert_are_measured() -> None:
     tell(world, "u1")
     tell(world, "u2", msgspec.structs.replace(REFUSED, refetches=3))
     tell(world, "u3", msgspec.structs.replace(REACHED, mode=Mode.PUSH_ONLY, stale_refetches=1))
+    tell(world, "u4", msgspec.structs.replace(REACHED, mode=Mode.PUSH_WITH_SAFETY_NET, refetches=1000))
     tally = world.state.tally
-    assert tally.reported == {"timer_polling": 2, "push_only": 1}
-    assert tally.refetches == {"timer_polling": 5, "push_only": 2}
-    assert tally.cleared == {"timer_polling/push": 1, "timer_polling/timer": 1, "push_only/push": 1}
-    assert tally.subscriptions == {"confirmed": 2, "refused": 1}
-    assert tally.reach == {"in_page/safari/good": 2, "in_page/safari/bad": 1}
+    assert tally.reported == {"timer_polling": 2, "push_only": 1, "push_with_safety_net": 1}
+    assert tally.refetches == {"timer_polling": 5, "push_only": 2, "push_with_safety_net": 20}
+    assert tally.cleared == {
+        "timer_polling/push": 1,
+        "timer_polling/timer": 1,
+        "push_only/push": 1,
+        "push_with_safety_net/push": 1,
+    }
+    assert tally.subscriptions == {"confirmed": 3, "refused": 1}
+    assert tally.reach == {"in_page/safari/good": 3, "in_page/safari/bad": 1}
     assert (tally.rescued, tally.stale_refetches) == (1, 1)
 
 

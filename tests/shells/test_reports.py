@@ -5,10 +5,21 @@ from typing import Any
 
 import msgspec
 import pytest
+from aiohttp.test_utils import make_mocked_request
 
 from sidecar.core.browsers import Family
 from sidecar.core.observations import BrowserReported
-from sidecar.probes.reports import ADDRESS_AT_ONCE, IN_FLIGHT_MAX, USER_AT_ONCE, ReportResult, family_of
+from sidecar.journal.memory import MemoryJournal
+from sidecar.ports import ErrorCode, SidecarError
+from sidecar.probes.reports import (
+    ADDRESS_AT_ONCE,
+    IN_FLIGHT_PER_ADDRESS_MAX,
+    USER_AT_ONCE,
+    ReportResult,
+    Reports,
+    family_of,
+)
+from sidecar.tokens import BrowserTokens
 from tests.e2e.processes import until
 from tests.shells.browser_reports import REPORT, SECRET, send, token
 from tests.shells.running import CONFIG, SECRETS, Running, event, running
@@ -157,7 +168,7 @@ async def test_a_cookie_is_not_looked_at() -> None:
 
 
 async def test_one_user_may_not_fill_the_journal() -> None:
-    """Ten at once, then one per half minute: the rest is refused before anything is written."""
+    """Ten at once, then one per five minutes: the rest is refused before anything is written."""
     async with running(CONFIG, _SECRETS) as sidecar:
         answers = [(await send(sidecar, told(payment_intent=f"pi_{number}")))[0] for number in range(USER_AT_ONCE + 5)]
         assert answers == [204] * USER_AT_ONCE + [429] * 5
@@ -178,22 +189,25 @@ async def test_one_address_may_not_keep_us_busy() -> None:
         assert (await results(sidecar))["address_rate"] >= 1
 
 
-async def test_beacons_that_never_end_do_not_keep_the_backend_out() -> None:
-    """Browsers have their own share of the room for acks."""
-    async with running(CONFIG, _SECRETS) as sidecar:
+async def test_beacons_that_never_end_keep_out_neither_the_backend_nor_other_addresses() -> None:
+    """Browsers have their own share of the room for acks, and each address its share of that."""
+    listen = msgspec.structs.replace(CONFIG.listen, proxies=1)
+    async with running(msgspec.structs.replace(CONFIG, listen=listen), _SECRETS) as sidecar:
         host, port = sidecar.urls.public.removeprefix("http://").split(":")
         writers = []
-        for _ in range(IN_FLIGHT_MAX):
+        for _ in range(IN_FLIGHT_PER_ADDRESS_MAX):
             _, writer = await asyncio.open_connection(host, int(port))
-            writer.write(b"POST /acks HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 99\r\n\r\n{")
+            head = b"POST /acks HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nX-Forwarded-For: 203.0.113.7\r\n"
+            writer.write(head + b"Content-Length: 99\r\n\r\n{")
             await writer.drain()
             writers.append(writer)
 
         async def are_in() -> bool:
-            return (await send(sidecar, b"x"))[0] == 503
+            return (await send(sidecar, b"x", X_Forwarded_For="203.0.113.7"))[0] == 503
 
         await until(are_in, "all of them were let in")
         assert (await sidecar.ack({"stage": "paid", "payment_intent": "pi_1"}))[0] == 200
+        assert (await send(sidecar, told(), X_Forwarded_For="203.0.113.8"))[0] == 204
         for writer in writers:
             writer.close()
 
@@ -240,3 +254,14 @@ AGENTS = [
 def test_a_browser_is_known_by_what_it_calls_itself(user_agent: str, family: Family) -> None:
     """Most call themselves by the names of others too."""
     assert family_of(user_agent) is family
+
+
+@pytest.mark.parametrize(("lag_s", "code"), [(0.2, ErrorCode.OVERLOADED), (0.199, ErrorCode.BODY_INVALID)])
+async def test_reports_give_way_while_we_are_short_of_time(lag_s: float, code: ErrorCode) -> None:
+    """Before the backend's acks do, which come through the same path."""
+    reports = Reports(
+        MemoryJournal(), BrowserTokens((SECRET,)), "identity-key-0123456789", lambda _: None, lag_s=lambda: lag_s
+    )
+    with pytest.raises(SidecarError) as caught:
+        await reports.receive(make_mocked_request("POST", "/acks"))
+    assert caught.value.code is code
