@@ -143,3 +143,23 @@ test('a payment that was told of early is listened to until 30 s all the same', 
   await page.pass(0);
   assert.equal(page.refetches.length, 3);
 });
+
+test('once it is found paid nothing that happens asks again: not a return, a subscription, a loss, nor what waited', async () => {
+  const page = await still({ refetchTakesMs: 200 });
+  page.begin();
+  await page.pass(900);
+  page.world.paidAt = page.t;
+  page.push();
+  await page.pass(100);
+  page.window.dispatch('online'); // waits for the refetch on its way, which finds it paid
+  await page.pass(200);
+  assert.deepEqual([page.refetches, page.state.cleared], [[0, 900], true]);
+  page.window.dispatch('online');
+  page.document.dispatch('visibilitychange');
+  page.window.dispatch('pageshow', { persisted: true });
+  page.drop();
+  page.join();
+  page.push();
+  await page.pass(40_000);
+  assert.deepEqual(page.refetches, [0, 900]);
+});
