@@ -16,7 +16,8 @@ import typer
 import uvloop
 from rich.console import Console
 
-from sidecar import __version__, app, demo, doctor, logs
+from sidecar import __version__, app, demo, doctor, logs, metrics
+from sidecar.composition import SETS
 from sidecar.config import (
     DEFAULT_CHANNEL,
     UNKNOWN_APP,
@@ -310,6 +311,15 @@ def _journal_path(config: Path) -> Path:
     if not isinstance(place, SqlitePlace):
         _fail(f"{config}: `journal` is no file, so there is nothing to look at: it ends with the process")
     return Path(place.path)
+
+
+@cli.command(name="metrics")
+def describe_metrics(*, as_json: AsJson = False) -> None:
+    """Print every metric with its type, labels, scope and highest number of series, as Markdown."""
+    if as_json:
+        typer.echo(msgspec.json.format(msgspec.json.encode(metrics.catalogue(SETS))).decode())
+    else:
+        typer.echo(metrics.page(SETS), nl=False)
 
 
 @cli.command()

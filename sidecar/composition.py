@@ -12,8 +12,8 @@ from aiohttp import web
 from prometheus_client.aiohttp import make_aiohttp_handler
 
 from sidecar import __version__, clock, metrics
-from sidecar.config import DEFAULT_CHANNEL, Config, Secrets, policy_of
-from sidecar.console.operator import Operator
+from sidecar.config import DEFAULT_CHANNEL, OBSERVERS_MAX, Config, Secrets, policy_of
+from sidecar.console.operator import Act, Operator
 from sidecar.console.status import Status, status_of
 from sidecar.core.observations import PolicyAdopted, Started
 from sidecar.core.policy import policy_hash
@@ -25,11 +25,12 @@ from sidecar.flags.evaluations import Evaluations
 from sidecar.flags.lease import Lease
 from sidecar.flags.ofrep import ofrep_routes
 from sidecar.flags.routes import flag_routes
-from sidecar.flags.streams import DROPPED, REFUSED, Streams
+from sidecar.flags.streams import DROPPED, REFUSED, StreamKind, Streams
 from sidecar.http.connections import public_max, streams_max
 from sidecar.http.health import Health
 from sidecar.http.lag import Lag
-from sidecar.http.server import Listener
+from sidecar.http.limits import LIMITS
+from sidecar.http.server import ELSEWHERE, Listener
 from sidecar.journal.follower import Follower
 from sidecar.journal.keeper import Keeper
 from sidecar.logs import log_conclusions
@@ -40,6 +41,32 @@ from sidecar.probes.probing import Probing
 from sidecar.probes.reports import ReportResult, Reports
 from sidecar.probes.stripe_webhook import StripeWebhook, WebhookResult
 from sidecar.tokens import BrowserTokens
+
+_HEALTH = ("/healthz", "/readyz")
+SETS = metrics.Sets(
+    webhook_results=tuple(WebhookResult),
+    ack_results=tuple(AckResult),
+    report_results=tuple(ReportResult),
+    entry_results=tuple(StreamResult),
+    stream_kinds=tuple(StreamKind),
+    stream_refusals=REFUSED,
+    stream_drops=DROPPED,
+    routes={
+        "public": (*LIMITS, *_HEALTH, ELSEWHERE),
+        "operator": (
+            "/api/status",
+            "/api/gates",
+            "/api/decisions",
+            *(f"/api/{act}" for act in Act),
+            *_HEALTH,
+            "/metrics",
+            ELSEWHERE,
+        ),
+        "metrics": ("/metrics", ELSEWHERE),
+    },
+    observers_max=OBSERVERS_MAX,
+)
+"""The closed sets of the metrics' labels, as far as they are not the metrics' own."""
 
 
 class Adoption(msgspec.Struct, frozen=True, kw_only=True):
@@ -274,6 +301,7 @@ class Sidecar:
 
     def _metrics_view(self) -> metrics.View:
         return metrics.View(
+            sets=SETS,
             state=self._state,
             served_mode=lambda: self._served().mode,
             lease_remaining_s=lambda: self._answers.lease_remaining_s(clock.monotonic_s()),
@@ -282,14 +310,10 @@ class Sidecar:
             webhooks=self._webhooks,
             ack_requests=self._ack_requests,
             browser_reports=self._browser_reports,
-            report_results=tuple(ReportResult),
             ack_entries=self._ack_entries,
-            entry_results=tuple(StreamResult),
             is_ack_stream_up=lambda: None if self._ack_stream is None else self._ack_stream.is_up,
             refused_requests=self._refused_requests,
             lag_s=self.lag.seconds,
-            webhook_results=tuple(WebhookResult),
-            ack_results=tuple(AckResult),
             observers_up=lambda: self._probing.observers.up() if self._probing is not None else {},
             observed=self._observed,
             open_streams=self._streams.open_count,

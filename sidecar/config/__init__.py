@@ -5,6 +5,7 @@ from sidecar.config.problems import ConfigInvalid, Problem
 from sidecar.config.reading import UNKNOWN_APP, read_config, reverb_of_words
 from sidecar.config.schema import (
     DEFAULT_CHANNEL,
+    OBSERVERS_MAX,
     Acks,
     Authorizer,
     Config,
@@ -34,6 +35,7 @@ from sidecar.config.secrets import (
 
 __all__ = [
     "DEFAULT_CHANNEL",
+    "OBSERVERS_MAX",
     "UNKNOWN_APP",
     "Acks",
     "Address",

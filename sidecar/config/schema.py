@@ -173,6 +173,7 @@ class Stranger(Section, frozen=True, kw_only=True):
 
 
 DEFAULT_CHANNEL = "private-live-refresh.{user_id}"
+OBSERVERS_MAX = 20
 
 _CHANNEL = r"[A-Za-z0-9_=@,.;-]"
 
@@ -207,7 +208,7 @@ class Reverb(Section, frozen=True, kw_only=True):
         Text(pattern=rf"private-{_CHANNEL}{{1,140}}", allowed="the full name of a private channel"),
     ] = "private-reverb-sidecar"
     """Where the backend broadcasts the same event for us, in the same call."""
-    observers: Annotated[int, Whole(at_least=0, at_most=20)] = 3
+    observers: Annotated[int, Whole(at_least=0, at_most=OBSERVERS_MAX)] = 3
     """Sockets that wait for broadcasts; 0: none, and nothing is known of delivery."""
     echo: Echo = Echo()
     """What a browser sends."""

@@ -11,7 +11,9 @@ from sidecar.core.policy import SCHEDULES, Mode, Policy, Stage
 from sidecar.core.state import OUR_FAULT, Journey, Latency, Outcome, State, Unmeasured
 from sidecar.core.streams import PAYMENTS, bank_of, judge, row_of
 
-_EDGES_MS = (50, 100, 250, 500, 1000, 2000, 5000, 10_000, 30_000)
+EDGES_MS = (50, 100, 250, 500, 1000, 2000, 5000, 10_000, 30_000)
+OBJECTIVES = 2
+"""Each has an edge of its own: `on_time_within` and `missed_after`."""
 
 
 def judge_payment(state: State, policy: Policy, journey: Journey, out: Conclusions) -> None:
@@ -166,7 +168,7 @@ def ask_the_timers(state: State, journey: Journey) -> None:
 
 def latency_edges_ms(policy: Policy) -> list[int]:
     """Return the upper edges of the latency histogram: the usual ones, and one at every objective."""
-    return sorted({*_EDGES_MS, policy.on_time_within_ms, policy.missed_after_ms})
+    return sorted({*EDGES_MS, policy.on_time_within_ms, policy.missed_after_ms})
 
 
 def count_latency(latency: Latency, policy: Policy, latency_ms: int) -> None:

@@ -18,7 +18,9 @@ from sidecar.ports import ErrorCode, SidecarError
 
 _SHUTDOWN_S = 5.0
 _BACKLOG = 1024
-_ELSEWHERE = "/{elsewhere:.*}"
+_REST = "/{elsewhere:.*}"
+ELSEWHERE = "/{elsewhere}"
+"""How all paths that are no route are called in limits and metrics."""
 _NOT_NAMED = re.compile(r"\{slash(es)?:[^}]*\}|:[^}]*(?=\})")
 """What a pattern tolerates or asks of its parts, and what is not part of the path's name in limits and metrics."""
 
@@ -93,8 +95,8 @@ class Listener:
     async def start(self) -> None:
         """Serve who connects to the address that was bound."""
         assert self._socket is not None  # noqa: S101 - the composition binds first
-        elsewhere = _in_words(self._elsewhere, self._turnstile(_ELSEWHERE))
-        self._app.router.add_route("*", _ELSEWHERE, elsewhere)  # the last: it takes all that is left
+        elsewhere = _in_words(self._elsewhere, self._turnstile(_REST))
+        self._app.router.add_route("*", _REST, elsewhere)  # the last: it takes all that is left
         await self._runner.setup()
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(self._connection, sock=self._socket, backlog=_BACKLOG)
@@ -119,7 +121,7 @@ class Listener:
     async def _elsewhere(self, request: web.Request) -> web.StreamResponse:
         allowed: set[str] = set()
         for resource in self._app.router.resources():
-            if resource.canonical != "/{elsewhere}":
+            if resource.canonical != ELSEWHERE:
                 _, methods = await resource.resolve(request)
                 allowed |= methods
         return nowhere(allowed)

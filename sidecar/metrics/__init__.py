@@ -8,17 +8,17 @@ from collections.abc import Iterator
 from typing import cast
 
 from prometheus_client import CollectorRegistry
-from prometheus_client.metrics_core import GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.metrics_core import GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
 from sidecar.core.judging import latency_edges_ms
-from sidecar.core.state import Latency, State
+from sidecar.core.state import State
+from sidecar.metrics.catalogue import PREFIX, catalogue, page
 from sidecar.metrics.table import TABLE
-from sidecar.metrics.view import Scope, View
+from sidecar.metrics.view import Histogram, Row, Sets, View
 
-__all__ = ["TABLE", "View", "registry"]
-
-_PREFIX = "reverb_sidecar_"
+__all__ = ["PREFIX", "TABLE", "Sets", "View", "catalogue", "histogram_family", "page", "registry"]
 
 
 class Exposition(Collector):
@@ -27,30 +27,12 @@ class Exposition(Collector):
     def __init__(self, view: View) -> None:
         self._view = view
 
-    def collect(self) -> Iterator[Metric]:
-        """Yield every metric of the table, and the histograms."""
-        for row in TABLE:
-            family = cast("type[GaugeMetricFamily]", row.kind)(
-                _PREFIX + row.name, f"{row.help} [{row.scope}]", labels=row.labels
-            )
-            for labels, value in row.read(self._view):
-                family.add_metric(labels, value)
-            yield family
-        state = self._view.state
-        yield _histogram(
-            state,
-            state.tally.latency,
-            "webhook_to_broadcast_seconds",
-            "From the webhook's arrival to the deciding ack, of judged payments.",
-        )
-        yield _histogram(
-            state,
-            state.tally.round_trip,
-            "round_trip_seconds",
-            "From a canary's way into Reverb's API to its arrival on the last of our sockets, of clean ones.",
-        )
+    def collect(self) -> Iterator[Family]:
+        """Yield every metric of the table."""
+        for metric in TABLE:
+            yield _row(metric, self._view) if isinstance(metric, Row) else histogram_family(metric, self._view.state)
 
-    def describe(self) -> Iterator[Metric]:
+    def describe(self) -> Iterator[Family]:
         """Yield nothing: names come from `TABLE`, and describing would read a state that may not be there yet."""
         return iter(())
 
@@ -62,13 +44,25 @@ def registry(view: View) -> CollectorRegistry:
     return own
 
 
-def _histogram(state: State, latency: Latency, name: str, words: str) -> HistogramMetricFamily:
-    family = HistogramMetricFamily(f"{_PREFIX}{name}", f"{words} [{Scope.FOLDED}]")
+def _row(row: Row, view: View) -> Family:
+    family = cast("type[GaugeMetricFamily]", row.kind)(
+        PREFIX + row.name, f"{row.help} [{row.scope}]", labels=tuple(row.labels)
+    )
+    for labels, value in row.read(view):
+        family.add_metric(labels, value)
+    return family
+
+
+def histogram_family(histogram: Histogram, state: State) -> HistogramMetricFamily:
+    """Return a histogram whose edges are those of the policy in force: what other edges counted is as if reset."""
+    family = HistogramMetricFamily(PREFIX + histogram.name, f"{histogram.help} [{histogram.scope}]")
+    latency = histogram.read(state)
+    edges_ms = latency_edges_ms(state.policy) if state.policy else []
+    is_current = latency.edges_ms == edges_ms
+    counts = latency.counts if is_current and latency.counts else [0] * (len(edges_ms) + 1)
     buckets, count = [], 0
-    edges_ms = latency.edges_ms or (latency_edges_ms(state.policy) if state.policy else [])
-    for edge_ms, more in zip(edges_ms, latency.counts or [0] * len(edges_ms), strict=False):
+    for edge_ms, more in zip(edges_ms, counts, strict=False):
         count += more
         buckets.append((str(edge_ms / 1000), float(count)))
-    total = float(sum(latency.counts))
-    family.add_metric([], [*buckets, ("+Inf", total)], latency.sum_ms / 1000)
+    family.add_metric([], [*buckets, ("+Inf", float(sum(counts)))], latency.sum_ms / 1000 if is_current else 0.0)
     return family

@@ -13,12 +13,12 @@ from sidecar.metrics.view import Row, Samples, Scope, View
 
 NEVER = "never"
 """Nothing cleared the alert."""
+CLEARED_BY = (*(each.value for each in ClearedBy), NEVER)
 
 
 def _cleared(view: View) -> Samples:
     counted = view.state.tally.cleared
-    by = (*(each.value for each in ClearedBy), NEVER)
-    return [((mode.value, what), counted.get(f"{mode}/{what}", 0)) for mode in Mode for what in by]
+    return [((mode.value, what), counted.get(f"{mode}/{what}", 0)) for mode in Mode for what in CLEARED_BY]
 
 
 def _verdicts(view: View) -> Samples:
@@ -37,15 +37,15 @@ ROWS = (
         kind=CounterMetricFamily,
         help="Reports of browsers at the door, by what became of them.",
         scope=Scope.PROCESS,
-        labels=("result",),
-        read=lambda view: [((result,), view.browser_reports[result]) for result in view.report_results],
+        labels={"result": lambda sets: sets.report_results},
+        read=lambda view: [((result,), view.browser_reports[result]) for result in view.sets.report_results],
     ),
     Row(
         name="payer_reports",
         kind=CounterMetricFamily,
         help="Reports of payers' browsers by what they came to; good and bad are votes.",
         scope=Scope.FOLDED,
-        labels=("outcome",),
+        labels={"outcome": tuple(ReportOutcome)},
         read=reading.counts(ReportOutcome, lambda state: cast("dict[str, int]", state.tally.reports)),
     ),
     Row(
@@ -53,7 +53,7 @@ ROWS = (
         kind=CounterMetricFamily,
         help="What reports say of push, by how the payer came and by browser; also those that are no votes.",
         scope=Scope.FOLDED,
-        labels=("flow", "browser", "verdict"),
+        labels={"flow": tuple(Flow), "browser": tuple(Family), "verdict": tuple(Verdict)},
         read=_verdicts,
     ),
     Row(
@@ -61,7 +61,7 @@ ROWS = (
         kind=CounterMetricFamily,
         help="Payments that a browser told of, by the mode that it followed.",
         scope=Scope.FOLDED,
-        labels=("mode",),
+        labels={"mode": tuple(Mode)},
         read=reading.counts(Mode, lambda state: cast("dict[str, int]", state.tally.reported)),
     ),
     Row(
@@ -69,7 +69,7 @@ ROWS = (
         kind=CounterMetricFamily,
         help="Refetches of those payments; over reported_payments they are the requests per payment.",
         scope=Scope.FOLDED,
-        labels=("mode",),
+        labels={"mode": tuple(Mode)},
         read=reading.counts(Mode, lambda state: cast("dict[str, int]", state.tally.refetches)),
     ),
     Row(
@@ -84,7 +84,7 @@ ROWS = (
         kind=CounterMetricFamily,
         help="What cleared the payers' alerts, by the mode that was followed; never: nothing did.",
         scope=Scope.FOLDED,
-        labels=("mode", "by"),
+        labels={"mode": tuple(Mode), "by": CLEARED_BY},
         read=_cleared,
     ),
     Row(
@@ -99,7 +99,7 @@ ROWS = (
         kind=GaugeMetricFamily,
         help="Payers who were served the rung that is held and told of it, by how they came.",
         scope=Scope.FOLDED,
-        labels=("flow",),
+        labels={"flow": tuple(Flow)},
         read=lambda view: [((flow.value,), view.state.flag.payers.get(flow, 0)) for flow in Flow],
     ),
     Row(

@@ -8,7 +8,10 @@ from sidecar.core.observations import FallCause
 from sidecar.core.policy import Mode
 from sidecar.core.state import State
 from sidecar.core.streams import STREAMS, Stream, StreamRow, bank_of, clean_needed, proven_ratio
-from sidecar.metrics.view import Samples, View
+from sidecar.metrics.view import Samples, Sets, View
+
+NAMES = tuple(row.name for row in STREAMS)
+GATES = tuple(row.name for row in core_gates.GATES)
 
 
 def plain(read: Callable[[View], float]) -> Callable[[View], Samples]:
@@ -33,12 +36,8 @@ def by_stream(read: Callable[[State, Stream, StreamRow], float]) -> Callable[[Vi
 
 def moves(view: View) -> Samples:
     """Read the moves of the flag, with every move that can happen."""
-    causes = ("proven", "policy", *FallCause)
-    known = {
-        (before, after, cause) for before in Mode for after in Mode for cause in causes if may(before, after, cause)
-    }
-    moved = {tuple(key.split("/")): count for key, count in view.state.tally.moves.items()}
-    return [(labels, moved.get(labels, 0)) for labels in sorted(known | set(moved))]
+    moved = view.state.tally.moves
+    return [(move, moved.get("/".join(move), 0)) for move in MOVES]
 
 
 def may(before: Mode, after: Mode, cause: str) -> bool:
@@ -50,20 +49,30 @@ def may(before: Mode, after: Mode, cause: str) -> bool:
     return after is Mode.TIMER_POLLING and before is not Mode.TIMER_POLLING
 
 
+CAUSES = ("proven", "policy", *(cause.value for cause in FallCause))
+MOVES = tuple(
+    (before.value, after.value, cause)
+    for before in Mode
+    for after in Mode
+    for cause in CAUSES
+    if may(before, after, cause)
+)
+"""Every move that can happen: (from, to, cause)."""
+WORKED = ("true", "false")
+BASES = ("paid", "push")
+"""What tells when a booking was paid: the backend, or a later stage in its place."""
+
+
 def timers(view: View) -> Samples:
     """Read whether timers would have worked."""
     counted = view.state.tally.timers
-    return [
-        ((worked, basis), counted.get(f"{worked}/{basis}", 0))
-        for worked in ("true", "false")
-        for basis in ("paid", "push")
-    ]
+    return [((worked, basis), counted.get(f"{worked}/{basis}", 0)) for worked in WORKED for basis in BASES]
 
 
 def gates(view: View) -> Samples:
     """Read which gates of the next rung hold, or do not apply to it."""
     applying = {gate.name: gate.holds for gate in core_gates.gates(view.state)}
-    return [((row.name,), float(applying.get(row.name, True))) for row in core_gates.GATES]
+    return [((name,), float(applying.get(name, True))) for name in GATES]
 
 
 def bound(state: State, stream: Stream, _: StreamRow) -> float:
@@ -98,3 +107,8 @@ def coverage(view: View) -> Samples:
     """Read which share of payments could be judged; nothing before the first."""
     share_ppm = view.state.coverage.share_ppm()
     return [] if share_ppm is None else [((), evidence.ratio(share_ppm))]
+
+
+def routes(sets: Sets) -> tuple[str, ...]:
+    """Return the routes of all listeners."""
+    return tuple(dict.fromkeys(path for paths in sets.routes.values() for path in paths))

@@ -7,22 +7,28 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from sidecar.core.browsers import Subscription
 from sidecar.core.walks import RoundTripOutcome, StrangerVerdict, UserAuth, WalkOutcome
 from sidecar.metrics import reading
-from sidecar.metrics.view import Row, Samples, Scope, View
+from sidecar.metrics.view import Histogram, Row, Samples, Scope, View
 
 OBSERVED = ("delivered", "deaf", "dropped")
 """What became of a broadcast that arrived on our sockets; `deaf`: on some, and never on the others."""
 WATCHED = ("watched", "refused", "full", "not_joined")
 """What became of a request to watch a user's channel."""
 
+AUTH_OUTCOMES: dict[str, tuple[str, ...]] = {
+    "probe": tuple(WalkOutcome),
+    "backend": tuple(UserAuth),
+    "browser": tuple(Subscription),
+}
+"""Who tells of a channel auth, and what each can tell."""
+
 
 def _attempts(view: View) -> Samples:
-    walks = cast("dict[str, int]", view.state.tally.walks)
-    reported = cast("dict[str, int]", view.state.tally.user_auths)
-    told = cast("dict[str, int]", view.state.tally.subscriptions)
+    tally = view.state.tally
+    told = {"probe": tally.walks, "backend": tally.user_auths, "browser": tally.subscriptions}
     return [
-        *((("probe", outcome.value), float(walks.get(outcome, 0))) for outcome in WalkOutcome),
-        *((("backend", result.value), float(reported.get(result, 0))) for result in UserAuth),
-        *((("browser", ended.value), float(told.get(ended, 0))) for ended in Subscription),
+        ((source, str(outcome)), cast("dict[str, int]", told[source]).get(outcome, 0))
+        for source, outcomes in AUTH_OUTCOMES.items()
+        for outcome in outcomes
     ]
 
 
@@ -32,7 +38,11 @@ ROWS = (
         kind=CounterMetricFamily,
         help="Channel auths by outcome: walks of the probe user, and what the backend and payers' browsers tell.",
         scope=Scope.FOLDED,
-        labels=("source", "outcome"),
+        labels={
+            "source": tuple(AUTH_OUTCOMES),
+            "outcome": tuple({each: None for by in AUTH_OUTCOMES.values() for each in by}),
+        },
+        series_max=lambda _: sum(len(outcomes) for outcomes in AUTH_OUTCOMES.values()),
         read=_attempts,
     ),
     Row(
@@ -40,15 +50,21 @@ ROWS = (
         kind=CounterMetricFamily,
         help="Canaries through Reverb's API and back over our sockets, by outcome.",
         scope=Scope.FOLDED,
-        labels=("outcome",),
+        labels={"outcome": tuple(RoundTripOutcome)},
         read=reading.counts(RoundTripOutcome, lambda state: cast("dict[str, int]", state.tally.round_trips)),
+    ),
+    Histogram(
+        name="round_trip_seconds",
+        help="From a canary's way into Reverb's API to its arrival on the last of our sockets, of clean ones.",
+        scope=Scope.FOLDED,
+        read=lambda state: state.tally.round_trip,
     ),
     Row(
         name="stranger_probes",
         kind=CounterMetricFamily,
         help="Requests of the probe user for a channel that is not its own, by verdict; let_in is a security alarm.",
         scope=Scope.FOLDED,
-        labels=("verdict",),
+        labels={"verdict": tuple(StrangerVerdict)},
         read=reading.counts(StrangerVerdict, lambda state: cast("dict[str, int]", state.tally.strangers)),
     ),
     Row(
@@ -91,7 +107,7 @@ ROWS = (
         kind=GaugeMetricFamily,
         help="1 while this socket of ours is subscribed.",
         scope=Scope.PROCESS,
-        labels=("observer",),
+        labels={"observer": lambda sets: tuple(str(number) for number in range(sets.observers_max))},
         read=lambda view: [((str(number),), float(is_up)) for number, is_up in view.observers_up().items()],
     ),
     Row(
@@ -99,7 +115,7 @@ ROWS = (
         kind=CounterMetricFamily,
         help="Broadcasts that arrived on our sockets, by what became of them.",
         scope=Scope.PROCESS,
-        labels=("result",),
+        labels={"result": OBSERVED},
         read=lambda view: [((result,), view.observed[result]) for result in OBSERVED],
     ),
     Row(
@@ -107,7 +123,7 @@ ROWS = (
         kind=CounterMetricFamily,
         help="Requests to watch a user's own channel, by what became of them.",
         scope=Scope.PROCESS,
-        labels=("result",),
+        labels={"result": WATCHED},
         read=lambda view: [((result,), view.observed[result]) for result in WATCHED],
     ),
 )

@@ -8,16 +8,19 @@ from sidecar import __version__, clock
 from sidecar.core.observations import IgnoreReason, SkipReason
 from sidecar.core.policy import Mode, Stage
 from sidecar.core.state import Outcome, Unmeasured
+from sidecar.http.limits import Refusal
 from sidecar.metrics import payers, reading, reverb
-from sidecar.metrics.view import Row, Scope
+from sidecar.metrics.view import Histogram, Row, Scope
 
-TABLE = (
+SKIPPED = (SkipReason.ALREADY_PAID, SkipReason.NO_BOOKING)
+
+TABLE: tuple[Row | Histogram, ...] = (
     Row(
         name="payment_outcomes",
         kind=CounterMetricFamily,
         help="Payments by how they ended, counted when that was decided.",
         scope=Scope.FOLDED,
-        labels=("outcome",),
+        labels={"outcome": tuple(Outcome)},
         read=reading.counts(Outcome, lambda state: cast("dict[str, int]", state.tally.outcomes)),
     ),
     Row(
@@ -25,7 +28,7 @@ TABLE = (
         kind=CounterMetricFamily,
         help="Payments that say nothing about push, by reason.",
         scope=Scope.FOLDED,
-        labels=("reason",),
+        labels={"reason": tuple(Unmeasured)},
         read=reading.counts(Unmeasured, lambda state: cast("dict[str, int]", state.tally.unmeasured)),
     ),
     Row(
@@ -33,7 +36,7 @@ TABLE = (
         kind=CounterMetricFamily,
         help="Succeeded payments that are none of ours, by reason.",
         scope=Scope.FOLDED,
-        labels=("reason",),
+        labels={"reason": tuple(IgnoreReason)},
         read=reading.counts(IgnoreReason, lambda state: cast("dict[str, int]", state.tally.ignored)),
     ),
     Row(
@@ -41,9 +44,9 @@ TABLE = (
         kind=CounterMetricFamily,
         help="Payments that the backend rightly did not broadcast, by reason.",
         scope=Scope.FOLDED,
-        labels=("reason",),
+        labels={"reason": SKIPPED},
         read=reading.counts(
-            (SkipReason.ALREADY_PAID, SkipReason.NO_BOOKING),
+            SKIPPED,
             lambda state: cast("dict[str, int]", state.tally.skipped),
         ),
     ),
@@ -59,7 +62,7 @@ TABLE = (
         kind=CounterMetricFamily,
         help="Acks by stage.",
         scope=Scope.FOLDED,
-        labels=("stage",),
+        labels={"stage": tuple(Stage)},
         read=reading.counts(Stage, lambda state: cast("dict[str, int]", state.tally.acks)),
     ),
     Row(
@@ -81,7 +84,7 @@ TABLE = (
         kind=CounterMetricFamily,
         help="Judged payments by whether the last timer would have cleared the alert, and by what tells us.",
         scope=Scope.FOLDED,
-        labels=("worked", "basis"),
+        labels={"worked": reading.WORKED, "basis": reading.BASES},
         read=reading.timers,
     ),
     Row(
@@ -98,12 +101,18 @@ TABLE = (
         scope=Scope.FOLDED,
         read=reading.coverage,
     ),
+    Histogram(
+        name="webhook_to_broadcast_seconds",
+        help="From the webhook's arrival to the deciding ack, of judged payments.",
+        scope=Scope.FOLDED,
+        read=lambda state: state.tally.latency,
+    ),
     Row(
         name="flag_mode",
         kind=GaugeMetricFamily,
         help="1 for the mode that this replica answers to a user who belongs to every share.",
         scope=Scope.PROCESS,
-        labels=("mode",),
+        labels={"mode": tuple(Mode)},
         read=lambda view: [((mode,), float(mode is view.served_mode())) for mode in Mode],
     ),
     Row(
@@ -118,7 +127,8 @@ TABLE = (
         kind=CounterMetricFamily,
         help="Moves of the flag.",
         scope=Scope.FOLDED,
-        labels=("from_mode", "to_mode", "cause"),
+        labels={"from_mode": tuple(Mode), "to_mode": tuple(Mode), "cause": reading.CAUSES},
+        series_max=lambda _: len(reading.MOVES),
         read=reading.moves,
     ),
     Row(
@@ -133,7 +143,7 @@ TABLE = (
         kind=GaugeMetricFamily,
         help="1 where a gate of the next rung holds or does not apply to it.",
         scope=Scope.FOLDED,
-        labels=("gate",),
+        labels={"gate": reading.GATES},
         read=reading.gates,
     ),
     Row(
@@ -141,7 +151,7 @@ TABLE = (
         kind=GaugeMetricFamily,
         help="The reliability that the present epoch proves.",
         scope=Scope.FOLDED,
-        labels=("stream",),
+        labels={"stream": reading.NAMES},
         read=reading.by_stream(reading.bound),
     ),
     Row(
@@ -149,7 +159,7 @@ TABLE = (
         kind=GaugeMetricFamily,
         help="Outcomes without a failure that would prove the target.",
         scope=Scope.FOLDED,
-        labels=("stream",),
+        labels={"stream": reading.NAMES},
         read=reading.by_stream(reading.needed),
     ),
     Row(
@@ -157,7 +167,7 @@ TABLE = (
         kind=GaugeMetricFamily,
         help="The epoch that evidence is collected in, from 1.",
         scope=Scope.FOLDED,
-        labels=("stream",),
+        labels={"stream": reading.NAMES},
         read=reading.by_stream(lambda _, stream, __: stream.epoch),
     ),
     Row(
@@ -165,7 +175,7 @@ TABLE = (
         kind=GaugeMetricFamily,
         help="The highest alarm CUSUM as a share of its threshold.",
         scope=Scope.FOLDED,
-        labels=("stream",),
+        labels={"stream": reading.NAMES},
         read=reading.by_stream(reading.alarm_level),
     ),
     Row(
@@ -173,7 +183,7 @@ TABLE = (
         kind=GaugeMetricFamily,
         help="1 while an alarm is raised and not over.",
         scope=Scope.FOLDED,
-        labels=("stream",),
+        labels={"stream": reading.NAMES},
         read=reading.by_stream(lambda _, stream, __: float(stream.is_latched)),
     ),
     Row(
@@ -202,24 +212,24 @@ TABLE = (
         kind=CounterMetricFamily,
         help="Requests to the Stripe endpoint by what became of them.",
         scope=Scope.PROCESS,
-        labels=("result",),
-        read=lambda view: [((result,), view.webhooks[result]) for result in view.webhook_results],
+        labels={"result": lambda sets: sets.webhook_results},
+        read=lambda view: [((result,), view.webhooks[result]) for result in view.sets.webhook_results],
     ),
     Row(
         name="ack_requests",
         kind=CounterMetricFamily,
         help="Requests to the ack endpoint by what became of them.",
         scope=Scope.PROCESS,
-        labels=("result",),
-        read=lambda view: [((result,), view.ack_requests[result]) for result in view.ack_results],
+        labels={"result": lambda sets: sets.ack_results},
+        read=lambda view: [((result,), view.ack_requests[result]) for result in view.sets.ack_results],
     ),
     Row(
         name="ack_stream_entries",
         kind=CounterMetricFamily,
         help="Entries of the ack stream by what became of them.",
         scope=Scope.PROCESS,
-        labels=("result",),
-        read=lambda view: [((result,), view.ack_entries[result]) for result in view.entry_results],
+        labels={"result": lambda sets: sets.entry_results},
+        read=lambda view: [((result,), view.ack_entries[result]) for result in view.sets.entry_results],
     ),
     Row(
         name="ack_stream_up",
@@ -240,7 +250,8 @@ TABLE = (
         kind=CounterMetricFamily,
         help="Requests that a route did not let in, because of its rate, those in flight, or the event loop's lag.",
         scope=Scope.PROCESS,
-        labels=("listener", "route", "reason"),
+        labels={"listener": lambda sets: tuple(sets.routes), "route": reading.routes, "reason": tuple(Refusal)},
+        series_max=lambda sets: len(Refusal) * sum(len(paths) for paths in sets.routes.values()),
         read=lambda view: [((name, route, why), count) for name, route, why, count in view.refused_requests()],
     ),
     Row(
@@ -248,7 +259,7 @@ TABLE = (
         kind=GaugeMetricFamily,
         help="Streams of the flag that are open, by what they tell.",
         scope=Scope.PROCESS,
-        labels=("kind",),
+        labels={"kind": lambda sets: sets.stream_kinds},
         read=lambda view: [((kind,), count) for kind, count in view.open_streams().items()],
     ),
     Row(
@@ -256,7 +267,7 @@ TABLE = (
         kind=CounterMetricFamily,
         help="Streams of the flag that did not begin, by reason.",
         scope=Scope.PROCESS,
-        labels=("reason",),
+        labels={"reason": lambda sets: sets.stream_refusals},
         read=lambda view: [((reason,), count) for reason, count in view.refused_streams().items()],
     ),
     Row(
@@ -264,7 +275,7 @@ TABLE = (
         kind=CounterMetricFamily,
         help="Streams of the flag that we cut off, by reason.",
         scope=Scope.PROCESS,
-        labels=("reason",),
+        labels={"reason": lambda sets: sets.stream_drops},
         read=lambda view: [((reason,), count) for reason, count in view.dropped_streams().items()],
     ),
     Row(
@@ -279,7 +290,7 @@ TABLE = (
         kind=CounterMetricFamily,
         help="Connections that were one too many for a listener.",
         scope=Scope.PROCESS,
-        labels=("listener",),
+        labels={"listener": lambda sets: tuple(sets.routes)},
         read=lambda view: [((name,), count) for name, count in view.refused_connections().items()],
     ),
     Row(
@@ -296,10 +307,8 @@ TABLE = (
         kind=GaugeMetricFamily,
         help="Always 1; the version is a label.",
         scope=Scope.PROCESS,
-        labels=("version",),
+        labels={"version": (__version__,)},
         read=lambda _: [((__version__,), 1.0)],
     ),
 )
-"""All metrics but the histograms `webhook_to_broadcast_seconds` and `round_trip_seconds`.
-
-Names are a contract with dashboards and rules."""
+"""All metrics."""

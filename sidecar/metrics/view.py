@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
-from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
 
 from sidecar.core.policy import Mode
-from sidecar.core.state import State
+from sidecar.core.state import Latency, State
 
 
 class Scope(enum.StrEnum):
@@ -25,9 +25,29 @@ def _never() -> int:
     return 0
 
 
+class Sets(msgspec.Struct, frozen=True, kw_only=True):
+    """The closed sets of labels that other parts of the sidecar own."""
+
+    webhook_results: tuple[str, ...]
+    ack_results: tuple[str, ...]
+    report_results: tuple[str, ...]
+    entry_results: tuple[str, ...]
+    stream_kinds: tuple[str, ...]
+    stream_refusals: tuple[str, ...]
+    stream_drops: tuple[str, ...]
+    routes: Mapping[str, tuple[str, ...]]
+    """By listener; all that any configuration opens."""
+    observers_max: int
+
+
+Values = tuple[str, ...] | Callable[[Sets], tuple[str, ...]]
+"""The closed set of a label."""
+
+
 class View(msgspec.Struct, frozen=True, kw_only=True):
     """What metrics are read from."""
 
+    sets: Sets
     state: State
     served_mode: Callable[[], Mode]
     """What this replica answers to a user who belongs to every share."""
@@ -38,11 +58,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     webhooks: Counter[str]
     ack_requests: Counter[str]
     ack_entries: Counter[str]
-    webhook_results: tuple[str, ...]
-    ack_results: tuple[str, ...]
     browser_reports: Counter[str]
-    report_results: tuple[str, ...]
-    entry_results: tuple[str, ...]
     is_ack_stream_up: Callable[[], bool | None]
     """None: no stream is configured."""
     ack_stream_reconnects: Callable[[], int] = _never
@@ -60,13 +76,34 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     """By reason."""
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """One metric."""
+class Metric(msgspec.Struct, frozen=True, kw_only=True):
+    """What every metric has."""
 
     name: str
     """Without the prefix, and for a counter without `_total`."""
-    kind: type[CounterMetricFamily] | type[GaugeMetricFamily] | type[HistogramMetricFamily]
     help: str
     scope: Scope
-    labels: tuple[str, ...] = ()
+
+
+class Row(Metric, frozen=True, kw_only=True):
+    """A counter or a gauge."""
+
+    kind: type[CounterMetricFamily] | type[GaugeMetricFamily]
+    labels: Mapping[str, Values] = {}
+    """The closed set of each label."""
+    series_max: Callable[[Sets], int] | None = None
+    """How many series there are at most; None: as many as there are combinations of labels."""
     read: Callable[[View], Samples]
+
+    def values(self, sets: Sets) -> dict[str, tuple[str, ...]]:
+        """Return the closed set of each label."""
+        return {
+            label: tuple(str(value) for value in (values(sets) if callable(values) else values))
+            for label, values in self.labels.items()
+        }
+
+
+class Histogram(Metric, frozen=True, kw_only=True):
+    """A histogram, with a bucket at every objective."""
+
+    read: Callable[[State], Latency]

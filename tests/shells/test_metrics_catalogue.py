@@ -1,0 +1,134 @@
+"""The catalogue of metrics: what is documented is what is scraped, and no more."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+from prometheus_client.metrics_core import HistogramMetricFamily
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
+
+from sidecar.composition import SETS
+from sidecar.config import OBSERVERS_MAX, Address, Probe, ProbeSecrets, RedisStream, Reverb
+from sidecar.core.judging import count_latency
+from sidecar.core.policy import Policy, Stage
+from sidecar.core.state import Latency, State
+from sidecar.metrics import TABLE, catalogue, histogram_family, page
+from sidecar.metrics.catalogue import Catalogue
+from sidecar.metrics.view import Histogram
+from tests.core.world import LAX
+from tests.e2e.test_commands import sidecar
+from tests.shells.running import CONFIG, SECRETS, Running, event, running
+
+PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
+EVERYTHING = msgspec.structs.replace(
+    CONFIG,
+    listen=msgspec.structs.replace(CONFIG.listen, metrics=Address(host="127.0.0.1", port=0)),
+    acks=msgspec.structs.replace(
+        CONFIG.acks, stage=Stage.REFRESHED, redis_stream=RedisStream(url="redis://127.0.0.1:1/0")
+    ),
+    reverb=Reverb(
+        url="ws://127.0.0.1:1",
+        app_id="1",
+        app_key="key",
+        origin="http://127.0.0.1",
+        auth_endpoint="http://127.0.0.1:1/broadcasting/auth",
+        observers=OBSERVERS_MAX,
+        probe=Probe(user_id="0"),
+    ),
+)
+"""All that can be configured, with nobody at the other end."""
+ALL_SECRETS = msgspec.structs.replace(
+    SECRETS,
+    browser=("a-secret-for-browsers-0123456789abcdef",),
+    probe=ProbeSecrets(app_secret="app-secret", token="probe-token-0123456789"),
+)
+
+
+@asynccontextmanager
+async def everything() -> AsyncIterator[Running]:
+    """Run a sidecar with all that can be configured, until it has a policy and one payment that is decided."""
+    async with running(EVERYTHING, ALL_SECRETS) as it:
+        await it.deliver(event("pi_1"))
+        await it.ack({"stage": "refreshed", "payment_intent": "pi_1"})
+        await it.metric_is('reverb_sidecar_payment_outcomes_total{outcome="unmeasured"}', 1)
+        yield it
+
+
+def scraped(text: str) -> dict[str, list[Sample]]:
+    """Return the series of each metric of an exposition, by the names of the catalogue."""
+    return {
+        family.name + ("_total" if family.type == "counter" else ""): family.samples
+        for family in text_string_to_metric_families(text)
+    }
+
+
+def test_the_page_is_what_the_command_prints() -> None:
+    """`sidecar metrics > docs/metrics.md` after a change."""
+    assert PAGE.read_text() == sidecar("metrics").stdout == page(SETS)
+
+
+def test_the_json_says_the_same() -> None:
+    """Tools that write rules and dashboards need not read Markdown."""
+    assert msgspec.json.decode(sidecar("metrics", "--json").stdout, type=Catalogue) == catalogue(SETS)
+
+
+async def test_a_sidecar_with_all_that_can_be_configured_has_exactly_the_series_of_the_catalogue() -> None:
+    """The bound of each metric and of all together is reached, and not passed: cardinality is known."""
+    described = catalogue(SETS)
+    async with everything() as it:
+        found = {name: len(samples) for name, samples in scraped(await it.metrics()).items()}
+    assert found == {each.name: each.series_max for each in described.metrics}
+    assert sum(found.values()) == described.series_max
+
+
+async def test_every_label_of_a_scrape_is_in_its_closed_set() -> None:
+    """What is documented for rules and dashboards to match on is what stands there, all of it."""
+    async with everything() as it:
+        found = scraped(await it.metrics())
+    for each in catalogue(SETS).metrics:
+        labels: dict[str, set[str]] = {}
+        for sample in found[each.name]:
+            for label, value in sample.labels.items():
+                if label != "le":
+                    labels.setdefault(label, set()).add(value)
+        assert labels == {label: set(values) for label, values in each.labels.items()}, each.name
+
+
+async def test_types_and_help_texts_of_a_scrape_are_the_catalogues() -> None:
+    """The scope stands in the help text, so that it is read where the metric is."""
+    async with running() as it:
+        families = {
+            family.name + ("_total" if family.type == "counter" else ""): family
+            for family in text_string_to_metric_families(await it.metrics())
+        }
+    described = catalogue(SETS).metrics
+    assert {name: (family.type, family.documentation) for name, family in families.items()} == {
+        each.name: (each.type, f"{each.help} [{each.scope}]") for each in described
+    }
+
+
+def edges(family: HistogramMetricFamily) -> set[str]:
+    """Return the upper edges of a histogram's buckets."""
+    return {sample.labels["le"] for sample in family.samples if "le" in sample.labels}
+
+
+def test_a_histogram_has_a_bucket_at_an_objective_that_was_just_moved() -> None:
+    """The edges are those of the policy in force, before the first payment under it too; the counts begin anew."""
+    before, after = LAX, msgspec.structs.replace(LAX, on_time_within_ms=1234, missed_after_ms=4321)
+    for histogram in (metric for metric in TABLE if isinstance(metric, Histogram)):
+        for policy, count in ((before, 3.0), (after, 0.0)):
+            family = histogram_family(histogram, _state(policy, measured_under=before))
+            assert {str(policy.on_time_within_ms / 1000), str(policy.missed_after_ms / 1000)} <= edges(family)
+            counted = {sample.name.rsplit("_", 1)[1]: sample.value for sample in family.samples}
+            assert (counted["count"], counted["sum"]) == (count, 0.3 if count else 0.0)
+
+
+def _state(policy: Policy, *, measured_under: Policy) -> State:
+    latency = Latency()
+    for _ in range(3):
+        count_latency(latency, measured_under, 100)
+    state = State(policy=policy)
+    state.tally.latency = state.tally.round_trip = latency
+    return state
