@@ -303,7 +303,7 @@ class Sidecar:
         return metrics.View(
             sets=SETS,
             state=self._state,
-            served_mode=lambda: self._served().mode,
+            served=self._served,
             lease_remaining_s=lambda: self._answers.lease_remaining_s(clock.monotonic_s()),
             dropped_lines=self._dropped_lines,
             refused_connections=lambda: {name: each.refused_count for name, each in self._listeners.items()},

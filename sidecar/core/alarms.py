@@ -19,7 +19,7 @@ import math
 import msgspec
 
 _NANO = 1_000_000_000
-_DEGREES_PPM = (800_000, 500_000, 100_000)
+DEGREES_PPM = (800_000, 500_000, 100_000)
 """Degrees of damage beside the unacceptable reliability that the policy names: 80 %, 50 % and 10 %."""
 
 
@@ -61,7 +61,7 @@ class Bank(msgspec.Struct, frozen=True, kw_only=True):
 @functools.lru_cache(maxsize=64)
 def bank(p0_ppm: int, unacceptable_ppm: int, once_in: int) -> Bank:
     """Return the CUSUMs for a target `p0`, a mildest damage, and at most one false alarm in `once_in` outcomes."""
-    degrees = (unacceptable_ppm, *(degree for degree in _DEGREES_PPM if degree < unacceptable_ppm))
+    degrees = (unacceptable_ppm, *(degree for degree in DEGREES_PPM if degree < unacceptable_ppm))
     threshold = _threshold(len(degrees) * once_in)
     alarms = tuple(_cusum(p0_ppm, degree, threshold) for degree in degrees)
     twice_the_failures = max(1, 2 * p0_ppm - 1_000_000)

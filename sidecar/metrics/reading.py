@@ -2,16 +2,13 @@
 
 from collections.abc import Callable, Iterable
 
-from sidecar.core import evidence
-from sidecar.core import gates as core_gates
 from sidecar.core.observations import FallCause
-from sidecar.core.policy import Mode
+from sidecar.core.policy import Mode, Policy
 from sidecar.core.state import State
-from sidecar.core.streams import STREAMS, Stream, StreamRow, bank_of, clean_needed, proven_ratio
+from sidecar.core.streams import STREAMS, Stream, StreamRow
 from sidecar.metrics.view import Samples, Sets, View
 
 NAMES = tuple(row.name for row in STREAMS)
-GATES = tuple(row.name for row in core_gates.GATES)
 
 
 def plain(read: Callable[[View], float]) -> Callable[[View], Samples]:
@@ -25,12 +22,20 @@ def counts(names: Iterable[str], read: Callable[[State], dict[str, int]]) -> Cal
     return lambda view: [((name,), read(view.state).get(name, 0)) for name in names]
 
 
-def by_stream(read: Callable[[State, Stream, StreamRow], float]) -> Callable[[View], Samples]:
+def states(names: Iterable[str], present: str | None) -> Samples:
+    """Read which of several states is the present one."""
+    return [((str(name),), float(name == present)) for name in names]
+
+
+def by_policy(read: Callable[[State, Policy], Samples]) -> Callable[[View], Samples]:
+    """Read what depends on the policy in force; nothing before the first."""
+    return lambda view: [] if view.state.policy is None else read(view.state, view.state.policy)
+
+
+def by_stream(read: Callable[[State, Policy, Stream, StreamRow], float]) -> Callable[[View], Samples]:
     """Read a number of each stream; none before the first policy."""
-    return lambda view: (
-        [((row.name,), read(view.state, view.state.streams[row.name], row)) for row in STREAMS]
-        if view.state.policy
-        else []
+    return by_policy(
+        lambda state, policy: [((row.name,), read(state, policy, state.streams[row.name], row)) for row in STREAMS]
     )
 
 
@@ -69,30 +74,6 @@ def timers(view: View) -> Samples:
     return [((worked, basis), counted.get(f"{worked}/{basis}", 0)) for worked in WORKED for basis in BASES]
 
 
-def gates(view: View) -> Samples:
-    """Read which gates of the next rung hold, or do not apply to it."""
-    applying = {gate.name: gate.holds for gate in core_gates.gates(view.state)}
-    return [((name,), float(applying.get(name, True))) for name in GATES]
-
-
-def bound(state: State, stream: Stream, _: StreamRow) -> float:
-    """Read the reliability that the present epoch proves."""
-    return proven_ratio(stream, state.policy) if state.policy else 0.0
-
-
-def needed(state: State, stream: Stream, row: StreamRow) -> float:
-    """Read how many outcomes without a failure would prove the target."""
-    return clean_needed(stream, row, state.policy) if state.policy else 0.0
-
-
-def alarm_level(state: State, stream: Stream, row: StreamRow) -> float:
-    """Read the highest alarm CUSUM as a share of its threshold."""
-    if state.policy is None:
-        return 0.0
-    cusums = bank_of(row, state.policy).alarms
-    return max((level / cusum.threshold for cusum, level in zip(cusums, stream.levels, strict=False)), default=0.0)
-
-
 def oldest_unmatched(view: View) -> float:
     """Return when the oldest payment arrived that still waits for its deciding ack; 0 where none does."""
     waiting = (
@@ -101,12 +82,6 @@ def oldest_unmatched(view: View) -> float:
         if journey.arrived_ms is not None and not journey.is_settled
     )
     return min(waiting, default=0) / 1000
-
-
-def coverage(view: View) -> Samples:
-    """Read which share of payments could be judged; nothing before the first."""
-    share_ppm = view.state.coverage.share_ppm()
-    return [] if share_ppm is None else [((), evidence.ratio(share_ppm))]
 
 
 def routes(sets: Sets) -> tuple[str, ...]:

@@ -82,6 +82,17 @@ ROWS = (
         read=reading.plain(lambda view: float(view.state.probing.walk is WalkOutcome.OK)),
     ),
     Row(
+        name="last_probe_timestamp_seconds",
+        kind=GaugeMetricFamily,
+        help="When a probe last ended, well or not, by the journal's clock; 0 before the first.",
+        scope=Scope.FOLDED,
+        labels={"probe": ("round_trip", "channel_auth")},
+        read=lambda view: [
+            (("round_trip",), view.state.probing.round_trip_ms / 1000),
+            (("channel_auth",), view.state.probing.walk_ms / 1000),
+        ],
+    ),
+    Row(
         name="sheltered",
         kind=GaugeMetricFamily,
         help="1 while timers are served because Reverb hiccups, with the rung kept.",

@@ -7,9 +7,10 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from sidecar import __version__, clock
 from sidecar.core.observations import IgnoreReason, SkipReason
 from sidecar.core.policy import Mode, Stage
+from sidecar.core.serving import Reason
 from sidecar.core.state import Outcome, Unmeasured
 from sidecar.http.limits import Refusal
-from sidecar.metrics import payers, reading, reverb
+from sidecar.metrics import decision, payers, reading, reverb
 from sidecar.metrics.view import Histogram, Row, Scope
 
 SKIPPED = (SkipReason.ALREADY_PAID, SkipReason.NO_BOOKING)
@@ -94,13 +95,6 @@ TABLE: tuple[Row | Histogram, ...] = (
         scope=Scope.FOLDED,
         read=reading.plain(reading.oldest_unmatched),
     ),
-    Row(
-        name="coverage_ratio",
-        kind=GaugeMetricFamily,
-        help="Share of payments that could be judged; absent before the first.",
-        scope=Scope.FOLDED,
-        read=reading.coverage,
-    ),
     Histogram(
         name="webhook_to_broadcast_seconds",
         help="From the webhook's arrival to the deciding ack, of judged payments.",
@@ -113,7 +107,15 @@ TABLE: tuple[Row | Histogram, ...] = (
         help="1 for the mode that this replica answers to a user who belongs to every share.",
         scope=Scope.PROCESS,
         labels={"mode": tuple(Mode)},
-        read=lambda view: [((mode,), float(mode is view.served_mode())) for mode in Mode],
+        read=lambda view: reading.states(Mode, view.served().mode),
+    ),
+    Row(
+        name="flag_reason",
+        kind=GaugeMetricFamily,
+        help="1 for the reason why this replica answers so to a user who belongs to every share.",
+        scope=Scope.PROCESS,
+        labels={"reason": tuple(Reason)},
+        read=lambda view: reading.states(Reason, view.served().reason),
     ),
     Row(
         name="flag_rung",
@@ -139,52 +141,11 @@ TABLE: tuple[Row | Histogram, ...] = (
         read=reading.plain(lambda view: clock.wall_ms() / 1000 + view.lease_remaining_s()),
     ),
     Row(
-        name="gate_satisfied",
+        name="flag_lease_remaining_seconds",
         kind=GaugeMetricFamily,
-        help="1 where a gate of the next rung holds or does not apply to it.",
-        scope=Scope.FOLDED,
-        labels={"gate": reading.GATES},
-        read=reading.gates,
-    ),
-    Row(
-        name="evidence_reliability_lower_bound_ratio",
-        kind=GaugeMetricFamily,
-        help="The reliability that the present epoch proves.",
-        scope=Scope.FOLDED,
-        labels={"stream": reading.NAMES},
-        read=reading.by_stream(reading.bound),
-    ),
-    Row(
-        name="evidence_clean_outcomes_needed",
-        kind=GaugeMetricFamily,
-        help="Outcomes without a failure that would prove the target.",
-        scope=Scope.FOLDED,
-        labels={"stream": reading.NAMES},
-        read=reading.by_stream(reading.needed),
-    ),
-    Row(
-        name="evidence_epoch",
-        kind=GaugeMetricFamily,
-        help="The epoch that evidence is collected in, from 1.",
-        scope=Scope.FOLDED,
-        labels={"stream": reading.NAMES},
-        read=reading.by_stream(lambda _, stream, __: stream.epoch),
-    ),
-    Row(
-        name="alarm_level_ratio",
-        kind=GaugeMetricFamily,
-        help="The highest alarm CUSUM as a share of its threshold.",
-        scope=Scope.FOLDED,
-        labels={"stream": reading.NAMES},
-        read=reading.by_stream(reading.alarm_level),
-    ),
-    Row(
-        name="alarm_latched",
-        kind=GaugeMetricFamily,
-        help="1 while an alarm is raised and not over.",
-        scope=Scope.FOLDED,
-        labels={"stream": reading.NAMES},
-        read=reading.by_stream(lambda _, stream, __: float(stream.is_latched)),
+        help="For how long this replica's lease still runs, by its monotonic clock; 0 once it has lapsed.",
+        scope=Scope.PROCESS,
+        read=reading.plain(lambda view: max(0.0, view.lease_remaining_s())),
     ),
     Row(
         name="acks_lost",
@@ -199,6 +160,27 @@ TABLE: tuple[Row | Histogram, ...] = (
         help="Climbs that were ignored because something had moved since they were decided.",
         scope=Scope.FOLDED,
         read=reading.plain(lambda view: view.state.tally.stale_climbs),
+    ),
+    Row(
+        name="kept_payments",
+        kind=GaugeMetricFamily,
+        help="Payments, and acks without a payment, that are kept because something may still come for them.",
+        scope=Scope.FOLDED,
+        read=reading.plain(lambda view: len(view.state.journeys)),
+    ),
+    Row(
+        name="waiting_acks",
+        kind=GaugeMetricFamily,
+        help="Acks that wait for their payments.",
+        scope=Scope.FOLDED,
+        read=reading.plain(lambda view: view.state.waiting_acks),
+    ),
+    Row(
+        name="last_record_timestamp_seconds",
+        kind=GaugeMetricFamily,
+        help="The stamp of the last record that was folded, by the journal's clock; 0 before the first.",
+        scope=Scope.FOLDED,
+        read=reading.plain(lambda view: view.state.now_ms / 1000),
     ),
     Row(
         name="journal_records",
@@ -300,6 +282,7 @@ TABLE: tuple[Row | Histogram, ...] = (
         scope=Scope.PROCESS,
         read=reading.plain(lambda view: view.dropped_lines()),
     ),
+    *decision.ROWS,
     *reverb.ROWS,
     *payers.ROWS,
     Row(

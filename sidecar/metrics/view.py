@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 import msgspec
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
 
-from sidecar.core.policy import Mode
+from sidecar.core.serving import Served
 from sidecar.core.state import Latency, State
 
 
@@ -49,7 +49,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
 
     sets: Sets
     state: State
-    served_mode: Callable[[], Mode]
+    served: Callable[[], Served]
     """What this replica answers to a user who belongs to every share."""
     lease_remaining_s: Callable[[], float]
     dropped_lines: Callable[[], int]

@@ -1,0 +1,287 @@
+"""The rows of the table that are about the decision: what is proven, what alarms, what is missing, and the thresholds.
+
+Whatever is compared with a threshold stands beside that threshold, so that no rule or dashboard repeats one.
+"""
+
+import math
+
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
+
+from sidecar.core import alarms, evidence
+from sidecar.core import gates as core_gates
+from sidecar.core.policy import Policy
+from sidecar.core.state import RestReason, State
+from sidecar.core.streams import STREAMS, Stream, StreamRow, bank_of, clean_needed, proven_ratio
+from sidecar.metrics import reading
+from sidecar.metrics.view import Row, Samples, Scope, View
+
+GATES = tuple(row.name for row in core_gates.GATES)
+MILDEST = "mildest"
+"""The damage that the policy itself calls unacceptable; the other degrees are reliabilities."""
+DEGREES = (MILDEST, *(f"{evidence.ratio(degree_ppm):g}" for degree_ppm in alarms.DEGREES_PPM))
+_NANO = 1_000_000_000
+
+
+def _gates(view: View) -> Samples:
+    applying = {gate.name: gate.holds for gate in core_gates.gates(view.state)}
+    return [((name,), float(applying.get(name, True))) for name in GATES]
+
+
+def _log_capital(_: State, policy: Policy, stream: Stream, row: StreamRow) -> float:
+    if stream.awaits_epoch:
+        return 0.0
+    return evidence.log_capital(evidence.ratio(row.p0_ppm(policy)), stream.good, stream.bad)
+
+
+def _log_capital_needed(_: State, policy: Policy, stream: Stream, __: StreamRow) -> float:
+    risk = evidence.ratio(policy.false_promotion_risk_ppm)
+    return -math.log(evidence.epoch_alpha(risk, stream.epoch + int(stream.awaits_epoch)))
+
+
+def _epoch_outcomes(state: State, _: Policy) -> Samples:
+    for row in STREAMS:
+        stream = state.streams[row.name]
+        yield (row.name, "good"), stream.good
+        yield (row.name, "bad"), stream.bad
+        yield (row.name, "unmeasured"), stream.unmeasured
+
+
+def _judged(state: State, _: Policy) -> Samples:
+    for row in STREAMS:
+        stream = state.streams[row.name]
+        yield (row.name, "good"), stream.good_total
+        yield (row.name, "bad"), stream.bad_total
+
+
+def _alarm_level(_: State, policy: Policy, stream: Stream, row: StreamRow) -> float:
+    cusums = bank_of(row, policy).alarms
+    return max((level / cusum.threshold for cusum, level in zip(cusums, stream.levels, strict=False)), default=0.0)
+
+
+def _alarm_levels(state: State, policy: Policy) -> Samples:
+    """Read each CUSUM; a degree that is no worse than the mildest has none."""
+    for row in STREAMS:
+        cusums, levels = bank_of(row, policy).alarms, state.streams[row.name].levels
+        if len(levels) != len(cusums):  # as at the start, and after a policy that has changed the bank
+            levels = [0] * len(cusums)
+        for index, (cusum, level) in enumerate(zip(cusums, levels, strict=True)):
+            yield (row.name, f"{evidence.ratio(cusum.p1_ppm):g}" if index else MILDEST), level / _NANO
+
+
+def _alarm_threshold(_: State, policy: Policy, __: Stream, row: StreamRow) -> float:
+    return max(cusum.threshold for cusum in bank_of(row, policy).alarms) / _NANO
+
+
+def _recent_level(_: State, policy: Policy, stream: Stream, row: StreamRow) -> float:
+    return stream.recent / bank_of(row, policy).recent.threshold
+
+
+def _coverage(view: View) -> Samples:
+    share_ppm = view.state.coverage.share_ppm()
+    return [] if share_ppm is None else [((), evidence.ratio(share_ppm))]
+
+
+def _covered(view: View) -> Samples:
+    judged, total = view.state.coverage.counts()
+    return [(("true",), judged), (("false",), total - judged)]
+
+
+ROWS = (
+    Row(
+        name="gate_satisfied",
+        kind=GaugeMetricFamily,
+        help="1 where a gate of the next rung holds or does not apply to it.",
+        scope=Scope.FOLDED,
+        labels={"gate": GATES},
+        read=_gates,
+    ),
+    Row(
+        name="evidence_reliability_lower_bound_ratio",
+        kind=GaugeMetricFamily,
+        help="The reliability that the present epoch proves.",
+        scope=Scope.FOLDED,
+        labels={"stream": reading.NAMES},
+        read=reading.by_stream(lambda _, policy, stream, __: proven_ratio(stream, policy)),
+    ),
+    Row(
+        name="evidence_target_ratio",
+        kind=GaugeMetricFamily,
+        help="The reliability that must be proven.",
+        scope=Scope.FOLDED,
+        labels={"stream": reading.NAMES},
+        read=reading.by_stream(lambda _, policy, __, row: evidence.ratio(row.p0_ppm(policy))),
+    ),
+    Row(
+        name="evidence_clean_outcomes_needed",
+        kind=GaugeMetricFamily,
+        help="Outcomes without a failure that would prove the target.",
+        scope=Scope.FOLDED,
+        labels={"stream": reading.NAMES},
+        read=reading.by_stream(lambda _, policy, stream, row: clean_needed(stream, row, policy)),
+    ),
+    Row(
+        name="evidence_log_capital",
+        kind=GaugeMetricFamily,
+        help="Natural logarithm of the capital of the bet that reliability is above the target; 0 while no epoch runs.",
+        scope=Scope.FOLDED,
+        labels={"stream": reading.NAMES},
+        read=reading.by_stream(_log_capital),
+    ),
+    Row(
+        name="evidence_log_capital_needed",
+        kind=GaugeMetricFamily,
+        help="The log capital from which on the target is proven; higher with every epoch.",
+        scope=Scope.FOLDED,
+        labels={"stream": reading.NAMES},
+        read=reading.by_stream(_log_capital_needed),
+    ),
+    Row(
+        name="evidence_epoch",
+        kind=GaugeMetricFamily,
+        help="The epoch that evidence is collected in, from 1.",
+        scope=Scope.FOLDED,
+        labels={"stream": reading.NAMES},
+        read=reading.by_stream(lambda _, __, stream, ___: stream.epoch),
+    ),
+    Row(
+        name="evidence_outcomes",
+        kind=GaugeMetricFamily,
+        help="Outcomes of the present epoch; what is unmeasured counts as bad in the worst case.",
+        scope=Scope.FOLDED,
+        labels={"stream": reading.NAMES, "verdict": ("good", "bad", "unmeasured")},
+        read=reading.by_policy(_epoch_outcomes),
+    ),
+    Row(
+        name="judged_outcomes",
+        kind=CounterMetricFamily,
+        help="Outcomes that were judged, in all epochs.",
+        scope=Scope.FOLDED,
+        labels={"stream": reading.NAMES, "verdict": ("good", "bad")},
+        read=reading.by_policy(_judged),
+    ),
+    Row(
+        name="alarm_level_ratio",
+        kind=GaugeMetricFamily,
+        help="The highest alarm CUSUM as a share of its threshold.",
+        scope=Scope.FOLDED,
+        labels={"stream": reading.NAMES},
+        read=reading.by_stream(_alarm_level),
+    ),
+    Row(
+        name="alarm_level_nats",
+        kind=GaugeMetricFamily,
+        help="Each alarm CUSUM, by the reliability that it is tuned to notice.",
+        scope=Scope.FOLDED,
+        labels={"stream": reading.NAMES, "degree": DEGREES},
+        read=reading.by_policy(_alarm_levels),
+    ),
+    Row(
+        name="alarm_threshold_nats",
+        kind=GaugeMetricFamily,
+        help="The level of any alarm CUSUM that raises the alarm.",
+        scope=Scope.FOLDED,
+        labels={"stream": reading.NAMES},
+        read=reading.by_stream(_alarm_threshold),
+    ),
+    Row(
+        name="alarm_latched",
+        kind=GaugeMetricFamily,
+        help="1 while an alarm is raised and not over.",
+        scope=Scope.FOLDED,
+        labels={"stream": reading.NAMES},
+        read=reading.by_stream(lambda _, __, stream, ___: float(stream.is_latched)),
+    ),
+    Row(
+        name="recent_level_ratio",
+        kind=GaugeMetricFamily,
+        help="The CUSUM of recent failures as a share of its threshold; from 0.5 on nothing climbs.",
+        scope=Scope.FOLDED,
+        labels={"stream": reading.NAMES},
+        read=reading.by_stream(_recent_level),
+    ),
+    Row(
+        name="coverage_ratio",
+        kind=GaugeMetricFamily,
+        help="Share of payments that could be judged; absent before the first.",
+        scope=Scope.FOLDED,
+        read=_coverage,
+    ),
+    Row(
+        name="coverage_payments",
+        kind=GaugeMetricFamily,
+        help="Payments that coverage is taken from, by whether they could be judged.",
+        scope=Scope.FOLDED,
+        labels={"judged": ("true", "false")},
+        read=_covered,
+    ),
+    Row(
+        name="coverage_threshold_ratio",
+        kind=GaugeMetricFamily,
+        help="Below climb nothing climbs; below rest the flag rests at timers.",
+        scope=Scope.FOLDED,
+        labels={"threshold": ("climb", "rest")},
+        read=reading.by_policy(
+            lambda _, policy: [
+                (("climb",), evidence.ratio(policy.coverage_ppm)),
+                (("rest",), evidence.ratio(policy.coverage_floor_ppm)),
+            ]
+        ),
+    ),
+    Row(
+        name="objective_seconds",
+        kind=GaugeMetricFamily,
+        help="The latency objectives: a payment is on time below the one, and missed from the other on.",
+        scope=Scope.FOLDED,
+        labels={"objective": ("on_time_within", "missed_after")},
+        read=reading.by_policy(
+            lambda _, policy: [
+                (("on_time_within",), policy.on_time_within_ms / 1000),
+                (("missed_after",), policy.missed_after_ms / 1000),
+            ]
+        ),
+    ),
+    Row(
+        name="resting",
+        kind=GaugeMetricFamily,
+        help="1 for the reason why the flag rests at timers; all 0: it does not.",
+        scope=Scope.FOLDED,
+        labels={"reason": tuple(RestReason)},
+        read=lambda view: reading.states(RestReason, view.state.sight.rest),
+    ),
+    Row(
+        name="flag_held",
+        kind=GaugeMetricFamily,
+        help="1 while a person forbids climbing.",
+        scope=Scope.FOLDED,
+        read=reading.plain(lambda view: float(view.state.flag.hold is not None)),
+    ),
+    Row(
+        name="flag_top_rung",
+        kind=GaugeMetricFamily,
+        help="The highest rung of the ladder.",
+        scope=Scope.FOLDED,
+        read=reading.by_policy(lambda _, policy: [((), len(policy.ladder) - 1)]),
+    ),
+    Row(
+        name="flag_strikes",
+        kind=GaugeMetricFamily,
+        help="Falls that are not forgotten yet; each doubles the next cool-down.",
+        scope=Scope.FOLDED,
+        read=reading.plain(lambda view: view.state.flag.strikes),
+    ),
+    Row(
+        name="flag_cooldown_until_timestamp_seconds",
+        kind=GaugeMetricFamily,
+        help="When the last cool-down ends, or ended, by the journal's clock; 0: there was none.",
+        scope=Scope.FOLDED,
+        read=reading.plain(lambda view: view.state.flag.cooldown_until_ms / 1000),
+    ),
+    Row(
+        name="flag_lease_seconds",
+        kind=GaugeMetricFamily,
+        help="How long a lease lasts; the flag may be believed for half of it.",
+        scope=Scope.FOLDED,
+        read=reading.by_policy(lambda _, policy: [((), policy.lease_ms / 1000)]),
+    ),
+)
+"""Gates, evidence, alarms, coverage, and what keeps the flag where it is."""
