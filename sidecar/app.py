@@ -14,6 +14,7 @@ from sidecar.config import Config, Secrets
 from sidecar.http.server import Listener
 from sidecar.journal import open_journal
 from sidecar.journal.unavailable import UnavailableJournal
+from sidecar.logs import LineCounts
 from sidecar.ports import ErrorCode, Journal, SidecarError
 
 __all__ = ["Adoption", "Urls", "run"]
@@ -38,7 +39,7 @@ async def run(
     *,
     adoption: Adoption | None = None,
     started: Callable[[Urls], None] = lambda _: None,
-    dropped_lines: Callable[[], int] = lambda: 0,
+    lines: LineCounts | None = None,
 ) -> None:
     """Run a sidecar until it is cancelled. Raises `SidecarError` if it cannot start.
 
@@ -46,10 +47,11 @@ async def run(
     no reason to be silent: webhooks are answered 503, the flag timers, and it is tried again and again. Each time that
     the listeners begin to listen, `started` is told where.
     """
+    lines = lines or LineCounts()
     while True:
         try:
             async with _journal(config) as journal:
-                sidecar = Sidecar(config, secrets, journal, dropped_lines=dropped_lines)
+                sidecar = Sidecar(config, secrets, journal, lines=lines)
                 await _run(sidecar, adoption, started)
         except* SidecarError as group:
             why_not = _first(group)
@@ -57,7 +59,7 @@ async def run(
             return
         if why_not.code is not ErrorCode.JOURNAL_UNAVAILABLE:
             raise why_not
-        await _stand_in(config, secrets, why_not, started, dropped_lines)
+        await _stand_in(config, secrets, why_not, started, lines)
 
 
 async def _run(sidecar: Sidecar, adoption: Adoption | None, started: Callable[[Urls], None]) -> None:
@@ -90,13 +92,13 @@ async def _stand_in(
     secrets: Secrets,
     error: SidecarError,
     started: Callable[[Urls], None],
-    dropped_lines: Callable[[], int],
+    lines: LineCounts,
 ) -> None:
     """Listen without a journal, and return once it can be opened and read."""
     log = structlog.get_logger()
     log.error("journal.unavailable", message=error.message, hint="webhooks get a 503 and the flag is timer_polling")
     journal = UnavailableJournal(error)
-    sidecar = Sidecar(config, secrets, journal, dropped_lines=dropped_lines, journal_error=error.message)
+    sidecar = Sidecar(config, secrets, journal, lines=lines, journal_error=error.message)
     async with _bound(sidecar) as (listeners, urls):
         await _start(listeners)
         started(urls)

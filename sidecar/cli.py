@@ -111,7 +111,7 @@ def run(
     secrets = read_secrets(os.environ, read)
     lines = logs.configure(as_json=not sys.stdout.isatty())
     adoption = app.Adoption(actor=os.environ.get("USER") or "operator", reason=reason) if adopt_policy else None
-    _until_stopped(lambda: app.run(read, secrets, adoption=adoption, dropped_lines=lambda: lines.dropped), lines)
+    _until_stopped(lambda: app.run(read, secrets, adoption=adoption, lines=lines), lines)
 
 
 @cli.command(name="doctor")
@@ -202,7 +202,7 @@ def run_demo(
     lines = logs.configure(as_json=False)
     command = f"{sys.argv[0]}" if Path(sys.argv[0]).name == "sidecar" else f"{sys.executable} -m sidecar"
     ports = demo.Ports(public=port, operator=operator_port, switch=switch_port)
-    _until_stopped(lambda: demo.run(ports, command=command), lines)
+    _until_stopped(lambda: demo.run(ports, command=command, lines=lines), lines)
 
 
 def _until_stopped(start: Callable[[], Coroutine[Any, Any, None]], lines: logs.Lines) -> None:

@@ -33,7 +33,7 @@ from sidecar.http.limits import LIMITS
 from sidecar.http.server import ELSEWHERE, Listener
 from sidecar.journal.follower import Follower
 from sidecar.journal.keeper import Keeper
-from sidecar.logs import log_conclusions
+from sidecar.logs import LineCounts, log_conclusions
 from sidecar.ports import ErrorCode, Journal, SidecarError, Source
 from sidecar.probes.ack_stream import AckStream, StreamResult
 from sidecar.probes.acks import AckResult, Acks
@@ -85,18 +85,20 @@ class Sidecar:
         secrets: Secrets,
         journal: Journal,
         *,
-        dropped_lines: Callable[[], int],
+        lines: LineCounts,
         journal_error: str = "",
     ) -> None:
         self._config = config
         self._secrets = secrets
         self._journal = journal
-        self._dropped_lines = dropped_lines
+        self._lines = lines
         self._journal_error = journal_error
         self._policy = policy_of(config)
         self._policy_hash = policy_hash(self._policy)
         self._state = State()
         self._listeners: dict[str, Listener] = {}
+        self._task_failures: Counter[str] = Counter()
+        failed = _counter(self._task_failures)
         self._webhooks: Counter[str] = Counter()
         self._ack_requests: Counter[str] = Counter()
         self._browser_reports: Counter[str] = Counter()
@@ -116,7 +118,7 @@ class Sidecar:
         )
         self._streams = Streams(self._answers, streams_max=streams_max())
         self.lag = Lag()
-        self.keeper = Keeper(journal, self._state, replica=replica)
+        self.keeper = Keeper(journal, self._state, replica=replica, failed=failed)
         self._ack_entries: Counter[str] = Counter()
         self._ack_stream = (
             AckStream(
@@ -140,6 +142,7 @@ class Sidecar:
                 replica=replica,
                 identity_key=secrets.identity_key,
                 browser_tokens=self._browser_tokens,
+                failed=failed,
             )
             if config.reverb is not None and secrets.probe is not None
             else None
@@ -152,6 +155,7 @@ class Sidecar:
             policy_hash=self._policy_hash,
             lease_ms=lease_ms,
             sources=tuple(self._sources()),
+            failed=failed,
         )
         self.follower = Follower(
             journal,
@@ -162,6 +166,7 @@ class Sidecar:
                 lambda _record, _conclusions: self.controller.wake(),
                 lambda _record, _conclusions: self._streams.wake(),
             ),
+            failed=failed,
         )
 
     def actors(self) -> Iterator[tuple[str, Callable[[], Coroutine[Any, Any, object]]]]:
@@ -305,7 +310,10 @@ class Sidecar:
             state=self._state,
             served=self._served,
             lease_remaining_s=lambda: self._answers.lease_remaining_s(clock.monotonic_s()),
-            dropped_lines=self._dropped_lines,
+            lines=self._lines,
+            backlog=self._journal.backlog,
+            journal_now_ms=self._journal.now_ms,
+            task_failures=self._task_failures,
             refused_connections=lambda: {name: each.refused_count for name, each in self._listeners.items()},
             webhooks=self._webhooks,
             ack_requests=self._ack_requests,

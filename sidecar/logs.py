@@ -9,6 +9,7 @@ import logging
 import os
 import queue
 import threading
+from collections.abc import MutableMapping
 from typing import Any, assert_never
 
 import msgspec
@@ -42,7 +43,29 @@ _FLUSH_S = 1.0
 _THROTTLE_S = 10.0
 
 
-class Lines:
+LEVELS = ("info", "warning", "error", "critical")
+"""The levels of lines that are written; lower ones are not."""
+
+
+class LineCounts:
+    """How many lines there were."""
+
+    def __init__(self) -> None:
+        self.dropped = 0
+        """Lines that could not be written."""
+        self.by_level = dict.fromkeys(LEVELS, 0)
+        self._lock = threading.Lock()
+
+    def count(self, _: object, __: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        """Count a line by its level, from whatever thread, and pass it on: a processor of structlog's."""
+        level = fields["level"]
+        if level in self.by_level:
+            with self._lock:
+                self.by_level[level] += 1
+        return fields
+
+
+class Lines(LineCounts):
     """Writes lines to a file descriptor from a thread of its own, and never fails.
 
     A log is written from the event loop: a reader that is stuck, a pipe that is broken or a disk that is full must
@@ -50,7 +73,7 @@ class Lines:
     """
 
     def __init__(self, descriptor: int) -> None:
-        self.dropped = 0
+        super().__init__()
         self._descriptor = descriptor
         self._queue: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._write_for_ever, name="log", daemon=True)
@@ -95,6 +118,7 @@ def configure(*, as_json: bool, descriptor: int = 1) -> Lines:
     lines = Lines(descriptor)
     shared: list[Any] = [
         structlog.processors.add_log_level,
+        lines.count,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     if as_json:

@@ -58,6 +58,19 @@ class Appended(msgspec.Struct, frozen=True, kw_only=True):
     duplicate: bool
 
 
+class Backlog(msgspec.Struct, frozen=True, kw_only=True):
+    """What waits for the journal to keep it."""
+
+    waiting_count: int = 0
+    """Observations that were appended and are not durable yet."""
+    oldest_ms: int = 0
+    """For how long the oldest of them has waited; 0 where none does."""
+    refused_count: int = 0
+    """Appends that were refused since opening, because too many were waiting."""
+    commit_count: int = 0
+    """Transactions that were made durable since opening."""
+
+
 class Journal(Protocol):
     """The durable, ordered, append-only log of observations, and the clock."""
 
@@ -104,6 +117,10 @@ class Journal(Protocol):
         """Return the present in Unix milliseconds on the journal's clock; never earlier than any stamp given."""
         ...
 
+    def backlog(self) -> Backlog:
+        """Return what waits, now."""
+        ...
+
     async def close(self) -> None:
         """Finish what was appended and release the journal. Appending afterwards raises `journal_unavailable`."""
         ...
@@ -122,3 +139,30 @@ class Source(Protocol):
 
 Count = Callable[[str], None]
 """Counts one more of something, by its result; the name comes from a closed set."""
+
+
+class Task(enum.StrEnum):
+    """What runs for as long as the sidecar does, and tries again when it fails."""
+
+    FOLLOWER = "follower"
+    """Reads the journal."""
+    BEAT = "beat"
+    """Writes heartbeats."""
+    DECIDE = "decide"
+    """Writes decisions."""
+    KEEPER = "keeper"
+    """Writes checkpoints and snapshots."""
+    OBSERVERS = "observers"
+    """Writes what arrived on our sockets."""
+    PROBES = "probes"
+    """Probes, and writes what came of it."""
+    WATCHES = "watches"
+    """Writes the ends of watches."""
+
+
+Failed = Callable[[Task], None]
+"""Counts one more failure of a task."""
+
+
+def uncounted(_: Task) -> None:
+    """Count nothing: for whoever runs a part alone."""

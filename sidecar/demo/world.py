@@ -19,6 +19,7 @@ from aiohttp import web
 from sidecar import app, clock
 from sidecar.config import Address, OperatorToken, Role, Secrets, read_config
 from sidecar.http.server import Listener
+from sidecar.logs import LineCounts
 from sidecar.ports import ErrorCode, SidecarError
 
 FLAG = "payment-refresh"
@@ -37,7 +38,7 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     switch: int = 8702
 
 
-async def run(ports: Ports, *, command: str) -> None:
+async def run(ports: Ports, *, command: str, lines: LineCounts) -> None:
     """Run the demo on loopback until it is cancelled; `command` is how its visitor calls the sidecar.
 
     Raises `SidecarError` if a port is in use.
@@ -60,7 +61,7 @@ async def run(ports: Ports, *, command: str) -> None:
         try:
             urls: asyncio.Future[app.Urls] = asyncio.get_running_loop().create_future()
             async with asyncio.TaskGroup() as group:
-                group.create_task(app.run(config, secrets, started=urls.set_result), name="sidecar")
+                group.create_task(app.run(config, secrets, started=urls.set_result, lines=lines), name="sidecar")
                 group.create_task(_live(urls, secrets, listener, f"{command} {{}} --config {path}"), name="world")
         except* SidecarError as errors:
             raise _with_a_way_out(errors) from None

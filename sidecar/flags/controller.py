@@ -19,7 +19,7 @@ from sidecar.core.fold import next_deadline
 from sidecar.core.observations import ClockJumped
 from sidecar.core.state import State
 from sidecar.flags.lease import Lease
-from sidecar.ports import Journal, SidecarError, Source
+from sidecar.ports import Failed, Journal, SidecarError, Source, Task, uncounted
 
 _BEATS_PER_LEASE = 6
 _PACE_S = 0.05
@@ -46,6 +46,7 @@ class Controller:
         policy_hash: str,
         lease_ms: int,
         sources: Sequence[Source] = (),
+        failed: Failed = uncounted,
     ) -> None:
         self._journal = journal
         self._state = state
@@ -53,6 +54,7 @@ class Controller:
         self._replica = replica
         self._policy_hash = policy_hash
         self._sources = sources
+        self._failed = failed
         self._beat_every_s = lease_ms / 1000 / _BEATS_PER_LEASE
         self._beaten_s = float("-inf")
         self._jumps = clock.JumpWatch()
@@ -68,12 +70,12 @@ class Controller:
     async def run(self) -> NoReturn:
         """Beat and decide, for ever. While the journal does not answer, the lease lapses by itself."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._repeat(self._beat, self._to_beat, self._until_next_beat_s), name="beat")
-            group.create_task(self._repeat(self._decide, self._to_decide, lambda: None), name="decide")
+            group.create_task(self._repeat(Task.BEAT, self._beat, self._to_beat, self._until_next_beat_s), name="beat")
+            group.create_task(self._repeat(Task.DECIDE, self._decide, self._to_decide, lambda: None), name="decide")
         raise AssertionError  # neither ends
 
     async def _repeat(
-        self, act: Callable[[], Awaitable[None]], woken: asyncio.Event, until_s: Callable[[], float | None]
+        self, task: Task, act: Callable[[], Awaitable[None]], woken: asyncio.Event, until_s: Callable[[], float | None]
     ) -> NoReturn:
         """Act, and again when woken, or when it is time."""
         while True:
@@ -81,6 +83,7 @@ class Controller:
             try:
                 await act()
             except SidecarError as error:
+                self._failed(task)
                 structlog.get_logger().warning("controller.failed", code=error.code.value, message=error.message)
                 woken.set()  # it is tried again
                 await asyncio.sleep(_RETRY_S)

@@ -10,7 +10,7 @@ from sidecar.core.conclusions import Conclusion
 from sidecar.core.fold import fold
 from sidecar.core.observations import Record
 from sidecar.core.state import State, become
-from sidecar.ports import Journal, SidecarError
+from sidecar.ports import Failed, Journal, SidecarError, Task, uncounted
 
 _READ_MAX = 500
 _TELL_EVERY = 100_000
@@ -22,10 +22,13 @@ Listener = Callable[[Record, list[Conclusion]], None]
 class Follower:
     """Keeps a state in step with a journal."""
 
-    def __init__(self, journal: Journal, state: State, listeners: Sequence[Listener] = ()) -> None:
+    def __init__(
+        self, journal: Journal, state: State, listeners: Sequence[Listener] = (), failed: Failed = uncounted
+    ) -> None:
         self._journal = journal
         self._state = state
         self._listeners = listeners
+        self._failed = failed
 
     async def catch_up(self, history_ends: int) -> None:
         """Go on from what the journal kept, and fold all that came after.
@@ -62,5 +65,6 @@ class Follower:
                 else:
                     await self._journal.wait(self._state.seq)
             except SidecarError as error:
+                self._failed(Task.FOLLOWER)
                 structlog.get_logger().warning("journal.failed", code=error.code.value, message=error.message)
                 await asyncio.sleep(_RETRY_S)

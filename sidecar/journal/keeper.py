@@ -9,7 +9,7 @@ from sidecar import clock
 from sidecar.core.checkpoints import checkpoint_of, is_due
 from sidecar.core.state import State, encode
 from sidecar.journal.retention import RETENTION_MS
-from sidecar.ports import Journal, SidecarError
+from sidecar.ports import Failed, Journal, SidecarError, Task, uncounted
 
 _LOOK_EVERY_S = 5.0
 _TRIM_PAUSE_S = 0.02
@@ -23,11 +23,20 @@ _SNAPSHOT_PACE_S = 60.0
 class Keeper:
     """The housekeeping of one replica's journal."""
 
-    def __init__(self, journal: Journal, state: State, *, replica: str, retention_ms: int = RETENTION_MS) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        state: State,
+        *,
+        replica: str,
+        retention_ms: int = RETENTION_MS,
+        failed: Failed = uncounted,
+    ) -> None:
         self._journal = journal
         self._state = state
         self._replica = replica
         self._retention_ms = retention_ms
+        self._failed = failed
         self._kept_seq = 0
         self._kept_s = float("-inf")
 
@@ -37,6 +46,7 @@ class Keeper:
             try:
                 await self.look()
             except SidecarError as error:  # whoever appends is told as well; here it is only late
+                self._failed(Task.KEEPER)
                 structlog.get_logger().warning("keeper.failed", code=error.code.value, message=error.message)
             await asyncio.sleep(_LOOK_EVERY_S)
 

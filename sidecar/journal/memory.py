@@ -6,7 +6,7 @@ from sidecar.clock import AnchoredClock
 from sidecar.core.observations import Observation, Record, identity
 from sidecar.core.state import State
 from sidecar.journal.head import Head
-from sidecar.ports import Appended
+from sidecar.ports import Appended, Backlog
 
 
 class MemoryJournal:
@@ -64,6 +64,10 @@ class MemoryJournal:
         """Return the present by the given clock, or the latest that was ever returned if that is later."""
         self._last_ms = max(self._last_ms, self._clock())
         return self._last_ms
+
+    def backlog(self) -> Backlog:
+        """Return that nothing waits."""
+        return Backlog()
 
     async def close(self) -> None:
         """Refuse from now on."""

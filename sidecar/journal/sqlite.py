@@ -26,7 +26,7 @@ from sidecar.journal.head import Head
 from sidecar.journal.inspection import PageCheck
 from sidecar.journal.sqlite_file import Draft, Reader, Writer
 from sidecar.journal.starting import snapshot_of
-from sidecar.ports import Appended, ErrorCode, SidecarError
+from sidecar.ports import Appended, Backlog, ErrorCode, SidecarError
 
 WAITING_MAX = 20_000
 """Appends that may wait for the disk at once, the batch under way included."""
@@ -75,6 +75,8 @@ class SqliteJournal:
         self._waiting_max = waiting_max
         self._waiting_count = 0
         self._pending: list[tuple[Draft, asyncio.Future[Appended]]] = []
+        self._under_way_ms: int | None = None
+        """When the oldest of the batch that is being committed was appended; None: none is."""
         self._idle = asyncio.Event()
         self._idle.set()
         self._tail: list[Record] = []
@@ -176,6 +178,16 @@ class SqliteJournal:
         """Return the present in Unix milliseconds, counted on since opening: from then, or the last stamp."""
         return self._clock.now_ms()
 
+    def backlog(self) -> Backlog:
+        """Return what waits for the disk, the batch under way included."""
+        oldest_ms = self._pending[0][0].at_ms if self._under_way_ms is None and self._pending else self._under_way_ms
+        return Backlog(
+            waiting_count=self._waiting_count,
+            oldest_ms=0 if oldest_ms is None else self.now_ms() - oldest_ms,
+            refused_count=self.overloads,
+            commit_count=self.commits,
+        )
+
     async def close(self) -> None:
         """Finish what was appended, close the file, end the threads and release the lock."""
         self._head.close()
@@ -189,12 +201,14 @@ class SqliteJournal:
     def _start(self) -> None:
         batch, self._pending = self._pending[:BATCH_MAX], self._pending[BATCH_MAX:]
         drafts = [draft for draft, _ in batch]
+        self._under_way_ms = drafts[0].at_ms
         commit = self._loop.run_in_executor(self._write_thread, self._writer.commit, drafts)
         commit.add_done_callback(functools.partial(self._settle, [kept for _, kept in batch]))
 
     def _settle(self, waiting: list[asyncio.Future[Appended]], commit: asyncio.Future[list[Appended]]) -> None:
         """Tell every caller of a batch what became of it, and go on with the next batch."""
         self._waiting_count -= len(waiting)
+        self._under_way_ms = None
         error = commit.exception()
         if error is None:
             self.commits += 1

@@ -7,7 +7,7 @@ from typing import NoReturn
 from sidecar.clock import AnchoredClock
 from sidecar.core.observations import Observation, Record
 from sidecar.core.state import State
-from sidecar.ports import Appended, SidecarError
+from sidecar.ports import Appended, Backlog, SidecarError
 
 
 class UnavailableJournal:
@@ -53,6 +53,10 @@ class UnavailableJournal:
     def now_ms(self) -> int:
         """Return the present in Unix milliseconds."""
         return self._clock.now_ms()
+
+    def backlog(self) -> Backlog:
+        """Return that nothing waits."""
+        return Backlog()
 
     async def close(self) -> None:
         """Do nothing: nothing was opened."""

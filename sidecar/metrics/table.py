@@ -10,8 +10,10 @@ from sidecar.core.policy import Mode, Stage
 from sidecar.core.serving import Reason
 from sidecar.core.state import Outcome, Unmeasured
 from sidecar.http.limits import Refusal
+from sidecar.logs import LEVELS
 from sidecar.metrics import decision, payers, reading, reverb
 from sidecar.metrics.view import Histogram, Row, Scope
+from sidecar.ports import Task
 
 SKIPPED = (SkipReason.ALREADY_PAID, SkipReason.NO_BOOKING)
 
@@ -280,7 +282,58 @@ TABLE: tuple[Row | Histogram, ...] = (
         kind=CounterMetricFamily,
         help="Log lines that could not be written: the reader is stuck, the pipe broken, or the disk full.",
         scope=Scope.PROCESS,
-        read=reading.plain(lambda view: view.dropped_lines()),
+        read=reading.plain(lambda view: view.lines.dropped),
+    ),
+    Row(
+        name="log_lines",
+        kind=CounterMetricFamily,
+        help="Log lines by level, also those that could not be written; not those that were held back.",
+        scope=Scope.PROCESS,
+        labels={"level": LEVELS},
+        read=lambda view: [((level,), count) for level, count in view.lines.by_level.items()],
+    ),
+    Row(
+        name="task_failures",
+        kind=CounterMetricFamily,
+        help="Failures of what runs for ever and is tried again; the ack stream's are its reconnects.",
+        scope=Scope.PROCESS,
+        labels={"task": tuple(Task)},
+        read=lambda view: [((task.value,), view.task_failures[task]) for task in Task],
+    ),
+    Row(
+        name="journal_waiting_appends",
+        kind=GaugeMetricFamily,
+        help="Observations that were appended and are not durable yet.",
+        scope=Scope.PROCESS,
+        read=reading.plain(lambda view: view.backlog().waiting_count),
+    ),
+    Row(
+        name="journal_oldest_waiting_append_seconds",
+        kind=GaugeMetricFamily,
+        help="For how long the oldest of them has waited; 0 where none does.",
+        scope=Scope.PROCESS,
+        read=reading.plain(lambda view: view.backlog().oldest_ms / 1000),
+    ),
+    Row(
+        name="journal_refused_appends",
+        kind=CounterMetricFamily,
+        help="Appends that were refused because too many were waiting.",
+        scope=Scope.PROCESS,
+        read=reading.plain(lambda view: view.backlog().refused_count),
+    ),
+    Row(
+        name="journal_commits",
+        kind=CounterMetricFamily,
+        help="Transactions that were made durable.",
+        scope=Scope.PROCESS,
+        read=reading.plain(lambda view: view.backlog().commit_count),
+    ),
+    Row(
+        name="clock_offset_seconds",
+        kind=GaugeMetricFamily,
+        help="By how much the journal's clock, which never goes back, is ahead of the wall clock.",
+        scope=Scope.PROCESS,
+        read=reading.plain(lambda view: (view.journal_now_ms() - clock.wall_ms()) / 1000),
     ),
     *decision.ROWS,
     *reverb.ROWS,

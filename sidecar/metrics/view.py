@@ -9,6 +9,8 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 
 from sidecar.core.serving import Served
 from sidecar.core.state import Latency, State
+from sidecar.logs import LineCounts
+from sidecar.ports import Backlog
 
 
 class Scope(enum.StrEnum):
@@ -52,7 +54,11 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     served: Callable[[], Served]
     """What this replica answers to a user who belongs to every share."""
     lease_remaining_s: Callable[[], float]
-    dropped_lines: Callable[[], int]
+    lines: LineCounts
+    backlog: Callable[[], Backlog]
+    journal_now_ms: Callable[[], int]
+    """By the journal's clock."""
+    task_failures: Counter[str]
     refused_connections: Callable[[], dict[str, int]]
     """By listener."""
     webhooks: Counter[str]

@@ -22,7 +22,7 @@ from sidecar import clock
 from sidecar.core.observations import AcksLost, ObserverChanged
 from sidecar.core.walks import WalkOutcome
 from sidecar.logs import Throttle
-from sidecar.ports import Count, Journal, SidecarError
+from sidecar.ports import Count, Failed, Journal, SidecarError, Task, uncounted
 from sidecar.probes.browser import Browser
 from sidecar.probes.deliveries import Deliveries
 from sidecar.probes.link import Link, dialled
@@ -93,6 +93,7 @@ class Observers:
         size: int,
         deliveries: Deliveries | None,
         redial_every_s: float = REDIAL_EVERY_S,
+        failed: Failed = uncounted,
     ) -> None:
         self._browser, self._target, self._journal, self._count = browser, browser.target, journal, count
         self._replica, self._size, self._redial_every_s = replica, size, redial_every_s
@@ -105,6 +106,7 @@ class Observers:
         self._is_lost = False
         self._told: dict[int, bool] = {}
         self._throttle = Throttle()
+        self._failed = failed
 
     # --- for probes
 
@@ -279,6 +281,7 @@ class Observers:
             try:
                 await self._journal.append(fact)  # type: ignore[arg-type]
             except SidecarError as error:
+                self._failed(Task.OBSERVERS)
                 if self._throttle.passes("not kept") is not None:
                     structlog.get_logger().warning("observer.not_kept", code=error.code.value, message=error.message)
                 await asyncio.sleep(_RETRY_S)

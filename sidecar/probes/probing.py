@@ -1,7 +1,7 @@
 """What probes one Reverb: the browser that they share, the sockets, and the probes with their pace."""
 
 from sidecar.config import ProbeSecrets, Reverb
-from sidecar.ports import Count, Journal
+from sidecar.ports import Count, Failed, Journal, uncounted
 from sidecar.probes.browser import Browser
 from sidecar.probes.channel_auth import ChannelAuth
 from sidecar.probes.deliveries import Deliveries
@@ -28,6 +28,7 @@ class Probing:
         replica: str,
         identity_key: str | None,
         browser_tokens: BrowserTokens | None,
+        failed: Failed = uncounted,
     ) -> None:
         target, pace = target_of(reverb, secrets), reverb.probe
         browser = Browser(target)
@@ -40,6 +41,7 @@ class Probing:
             replica=replica,
             size=max(1, reverb.observers),  # a canary needs a socket to come back over
             deliveries=deliveries if reverb.observers else None,
+            failed=failed,
         )
         self.watches = (
             Watches(
@@ -51,6 +53,7 @@ class Probing:
                 identity_key=identity_key,
                 channel=reverb.channel,
                 replica=replica,
+                failed=failed,
             )
             if browser_tokens is not None and identity_key is not None and reverb.observers
             else None
@@ -63,4 +66,4 @@ class Probing:
         if target.stranger_channel is not None:
             every_s = pace.stranger_every_ms / 1000
             probes.append(Stranger(walker, target.stranger_channel, every_s=every_s, replica=replica))
-        self.runner = Runner(journal, probes)
+        self.runner = Runner(journal, probes, failed)

@@ -15,7 +15,7 @@ from sidecar import clock
 from sidecar.core.observations import ChannelAuthProbed, Observation, RoundTripEnded, StrangerProbed
 from sidecar.core.walks import RoundTripOutcome, StrangerVerdict, WalkOutcome
 from sidecar.logs import Throttle
-from sidecar.ports import Journal, SidecarError
+from sidecar.ports import Failed, Journal, SidecarError, Task, uncounted
 
 _JITTER_RATIO = 0.1
 """Each pause is up to so much shorter or longer, so that replicas and probes spread."""
@@ -39,9 +39,10 @@ class Probe(Protocol):
 class Runner:
     """Runs probes, each at its own pace."""
 
-    def __init__(self, journal: Journal, probes: Sequence[Probe]) -> None:
+    def __init__(self, journal: Journal, probes: Sequence[Probe], failed: Failed = uncounted) -> None:
         self._journal = journal
         self._probes = probes
+        self._failed = failed
         self._throttle = Throttle()
 
     async def run(self) -> NoReturn:
@@ -65,9 +66,11 @@ class Runner:
             async with asyncio.timeout(probe.within_s + 1.0):
                 fact = await probe.probe()
         except TimeoutError:
+            self._failed(Task.PROBES)
             log.warning("probe.hung", probe=probe.name, within_s=probe.within_s)
             return
         except Exception:  # a bug of ours must not stop what takes Stripe's webhooks
+            self._failed(Task.PROBES)
             if self._throttle.passes(f"{probe.name} broken") is not None:
                 log.exception("probe.broken", probe=probe.name)
             return
@@ -75,6 +78,7 @@ class Runner:
         try:
             await self._journal.append(fact)
         except SidecarError as error:
+            self._failed(Task.PROBES)
             log.warning("probe.not_kept", probe=probe.name, code=error.code.value, message=error.message)
 
     def _tell(self, name: str, fact: Observation) -> None:

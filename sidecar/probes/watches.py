@@ -15,7 +15,7 @@ from sidecar import clock
 from sidecar.core.observations import UNREADABLE, WatchChanged
 from sidecar.http.body import read_body
 from sidecar.http.cors import READABLE
-from sidecar.ports import Count, ErrorCode, Journal, SidecarError
+from sidecar.ports import Count, ErrorCode, Failed, Journal, SidecarError, Task, uncounted
 from sidecar.probes.deliveries import Deliveries
 from sidecar.probes.observers import Observers
 from sidecar.tokens import Bearer, BrowserTokens, user_ref
@@ -54,10 +54,12 @@ class Watches:
         identity_key: str,
         channel: str,
         replica: str,
+        failed: Failed = uncounted,
     ) -> None:
         self._observers, self._deliveries, self._journal, self._count = observers, deliveries, journal, count
         self._tokens, self._identity_key, self._channel, self._replica = tokens, identity_key, channel, replica
         self._watches: dict[str, _Watch] = {}
+        self._failed = failed
 
     def routes(self) -> list[web.RouteDef]:
         """Return the route."""
@@ -127,6 +129,7 @@ class Watches:
         try:
             await self._journal.append(WatchChanged(replica=self._replica, user_ref=watch.user_ref, is_on=False))
         except SidecarError as error:
+            self._failed(Task.WATCHES)
             structlog.get_logger().warning("watch.not_kept", code=error.code.value, message=error.message)
 
     def _forget(self, channel: str) -> _Watch:

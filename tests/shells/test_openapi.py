@@ -31,6 +31,7 @@ from sidecar.core.serving import Reason
 from sidecar.http.errors import STATUS
 from sidecar.http.limits import LIMITS, Limit
 from sidecar.journal.memory import MemoryJournal
+from sidecar.logs import LineCounts
 from sidecar.probes.reports import USER_AT_ONCE
 from tests.e2e.processes import ACK_TOKEN
 from tests.probes.world import TOKEN
@@ -81,7 +82,7 @@ async def test_the_document_and_the_listener_have_the_same_paths_and_methods() -
     secrets = msgspec.structs.replace(
         SECRETS, browser=(SECRET,), probe=ProbeSecrets(app_secret="app-secret", token=TOKEN)
     )
-    sidecar = Sidecar(config, secrets, MemoryJournal(), dropped_lines=lambda: 0)
+    sidecar = Sidecar(config, secrets, MemoryJournal(), lines=LineCounts())
     assert sidecar.listeners()["public"].routes() == documented()
 
 
