@@ -1,7 +1,5 @@
 """The catalogue of metrics: what is documented is what is scraped, and no more."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import msgspec
@@ -10,50 +8,18 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from sidecar.composition import SETS
-from sidecar.config import OBSERVERS_MAX, Address, Probe, ProbeSecrets, RedisStream, Reverb
 from sidecar.core.judging import count_latency
-from sidecar.core.policy import Policy, Stage
+from sidecar.core.policy import Policy
 from sidecar.core.state import Latency, State
 from sidecar.metrics import TABLE, catalogue, histogram_family, page
 from sidecar.metrics.catalogue import Catalogue
 from sidecar.metrics.view import Histogram
 from tests.core.world import LAX
 from tests.e2e.test_commands import sidecar
-from tests.shells.running import CONFIG, SECRETS, Running, event, running
+from tests.shells.everything import everything
+from tests.shells.running import running
 
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
-EVERYTHING = msgspec.structs.replace(
-    CONFIG,
-    listen=msgspec.structs.replace(CONFIG.listen, metrics=Address(host="127.0.0.1", port=0)),
-    acks=msgspec.structs.replace(
-        CONFIG.acks, stage=Stage.REFRESHED, redis_stream=RedisStream(url="redis://127.0.0.1:1/0")
-    ),
-    reverb=Reverb(
-        url="ws://127.0.0.1:1",
-        app_id="1",
-        app_key="key",
-        origin="http://127.0.0.1",
-        auth_endpoint="http://127.0.0.1:1/broadcasting/auth",
-        observers=OBSERVERS_MAX,
-        probe=Probe(user_id="0"),
-    ),
-)
-"""All that can be configured, with nobody at the other end."""
-ALL_SECRETS = msgspec.structs.replace(
-    SECRETS,
-    browser=("a-secret-for-browsers-0123456789abcdef",),
-    probe=ProbeSecrets(app_secret="app-secret", token="probe-token-0123456789"),
-)
-
-
-@asynccontextmanager
-async def everything() -> AsyncIterator[Running]:
-    """Run a sidecar with all that can be configured, until it has a policy and one payment that is decided."""
-    async with running(EVERYTHING, ALL_SECRETS) as it:
-        await it.deliver(event("pi_1"))
-        await it.ack({"stage": "refreshed", "payment_intent": "pi_1"})
-        await it.metric_is('reverb_sidecar_payment_outcomes_total{outcome="unmeasured"}', 1)
-        yield it
 
 
 def scraped(text: str) -> dict[str, list[Sample]]:

@@ -1,0 +1,134 @@
+"""What runs for ever and fails is counted, each under its own name, and tried again."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import pytest
+
+from sidecar.config import ProbeSecrets
+from sidecar.core.observations import Observation, RoundTripEnded
+from sidecar.core.policy import policy_hash
+from sidecar.core.state import State
+from sidecar.core.walks import RoundTripOutcome
+from sidecar.flags.controller import Controller
+from sidecar.flags.lease import Lease
+from sidecar.journal.follower import Follower
+from sidecar.journal.keeper import Keeper
+from sidecar.journal.unavailable import UnavailableJournal
+from sidecar.ports import ErrorCode, Failed, SidecarError, Task
+from sidecar.probes.browser import Browser
+from sidecar.probes.deliveries import Deliveries
+from sidecar.probes.observers import Observers
+from sidecar.probes.runner import Runner
+from sidecar.probes.target import target_of
+from sidecar.probes.watches import Watches, _Watch
+from sidecar.tokens import BrowserTokens
+from tests.core.world import LAX, World
+from tests.e2e.processes import until
+from tests.shells.everything import EVERYTHING
+
+KEY = "identity-key-for-the-tests-012345"
+Start = Callable[[UnavailableJournal, Failed], Awaitable[object]]
+
+
+class Probed:
+    """A probe that ends well, fails as a bug of ours would, or hangs."""
+
+    name, every_s, within_s = "probed", 0.05, -0.9
+    """The runner adds a second."""
+
+    def __init__(self, act: Callable[[], Awaitable[object]]) -> None:
+        self._act = act
+
+    async def probe(self) -> Observation:
+        """Probe once."""
+        await self._act()
+        return RoundTripEnded(replica="a", outcome=RoundTripOutcome.OK, took_ms=1)
+
+
+async def fail() -> None:
+    """Fail as a bug of ours would."""
+    raise KeyError("bug")
+
+
+def controller(journal: UnavailableJournal, failed: Failed, state: State) -> Controller:
+    """Return a controller that may decide."""
+    return Controller(
+        journal,
+        state,
+        Lease("a"),
+        replica="a",
+        policy_hash=policy_hash(LAX),
+        lease_ms=LAX.lease_ms,
+        failed=failed,
+    )
+
+
+async def decide(journal: UnavailableJournal, failed: Failed) -> None:
+    """Decide that the flag falls, and fail to say so; the heartbeats are left out."""
+    world = World(LAX)
+    world.climb_to(1)
+    world.decides = False
+    world.bad(10)
+    each = controller(journal, failed, world.state)
+    await each._repeat(Task.DECIDE, each._decide, asyncio.Event(), lambda: None)
+
+
+def observers(journal: UnavailableJournal, failed: Failed) -> Observers:
+    """Return observers whose sockets cannot be dialled."""
+    assert EVERYTHING.reverb is not None
+    target = target_of(EVERYTHING.reverb, ProbeSecrets(app_secret="app-secret", token="probe-token-0123456789"))
+    return Observers(
+        Browser(target), journal, lambda _: None, replica="a", size=1, deliveries=None, failed=failed
+    )  # fmt: skip
+
+
+async def end_a_watch(journal: UnavailableJournal, failed: Failed) -> None:
+    """Let a watch end whose end cannot be kept."""
+    deliveries = Deliveries(observer_channel="private-ours", identity_key=KEY)
+    watches = Watches(
+        observers(journal, failed), deliveries, journal, lambda _: None,
+        tokens=BrowserTokens(("a-secret-for-browsers-0123456789abcdef",)), identity_key=KEY,
+        channel="private-live-refresh.{user_id}", replica="a", failed=failed,
+    )  # fmt: skip
+    watches._watches["private-live-refresh.7"] = _Watch(user_ref="u7", until_s=0.0)
+    await watches._end("private-live-refresh.7")
+
+
+STARTS: list[tuple[Task, Start]] = [
+    (Task.FOLLOWER, lambda journal, failed: Follower(journal, State(), failed=failed).run()),
+    (Task.BEAT, lambda journal, failed: controller(journal, failed, State()).run()),
+    (Task.DECIDE, decide),
+    (Task.KEEPER, lambda journal, failed: Keeper(journal, State(seq=20_000), replica="a", failed=failed).run()),
+    (Task.OBSERVERS, lambda journal, failed: observers(journal, failed).run()),
+    (Task.PROBES, lambda journal, failed: Runner(journal, [Probed(asyncio.Event().wait)], failed).run()),
+    (Task.PROBES, lambda journal, failed: Runner(journal, [Probed(fail)], failed).run()),
+    (Task.PROBES, lambda journal, failed: Runner(journal, [Probed(lambda: asyncio.sleep(0))], failed).run()),
+    (Task.WATCHES, end_a_watch),
+]
+
+
+@pytest.mark.parametrize(("task", "start"), STARTS)
+async def test_a_task_that_fails_is_counted_under_its_own_name(task: Task, start: Start) -> None:
+    """Each goes on by itself, so nobody else would notice that it fails again and again."""
+    counts: Counter[Task] = Counter()
+    journal = UnavailableJournal(SidecarError(ErrorCode.JOURNAL_UNAVAILABLE, "the disk is full"))
+    running = asyncio.ensure_future(start(journal, lambda each: counts.update([each])))
+
+    async def is_counted() -> bool:
+        return counts[task] > 0
+
+    try:
+        await until(is_counted, f"a failure of {task} is counted", within_s=10)
+        assert set(counts) == {task}
+    finally:
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+
+
+def test_every_task_is_tried() -> None:
+    """A name that nothing counts would stand at zero for ever."""
+    assert {task for task, _ in STARTS} == set(Task)
