@@ -1,6 +1,7 @@
 """The log: one line per event, never a secret, and never a reason to stop."""
 
 import json
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -76,3 +77,26 @@ def test_a_broken_pipe_is_no_reason_to_stop() -> None:
     lines.close()
     os.close(writer)
     assert lines.dropped == 1
+
+
+@pytest.mark.usefixtures("_restored")
+def test_lines_are_counted_by_level_where_they_are_written() -> None:
+    """Ours and the standard library's, also those that nobody reads; what is not written is not counted."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    lines = logs.configure(as_json=True, descriptor=writer)
+    assert lines.by_level == {"info": 0, "warning": 0, "error": 0, "critical": 0}
+    log = structlog.get_logger()
+    log.debug("not.written")
+    log.info("one")
+    log.warning("two")
+    log.log(logging.WARNING, "three")
+    try:
+        _fail_with("x")
+    except RuntimeError:
+        log.exception("four")
+    log.critical("five")
+    logging.getLogger("aiohttp").error("six")
+    lines.close()
+    os.close(writer)
+    assert lines.by_level == {"info": 1, "warning": 2, "error": 2, "critical": 1}

@@ -1,0 +1,209 @@
+"""Metrics say what the core says: each value beside its threshold, and each state under its own name."""
+
+import math
+from collections import Counter
+
+import pytest
+
+from sidecar import clock
+from sidecar.core import evidence
+from sidecar.core.gates import gates
+from sidecar.core.policy import Mode
+from sidecar.core.serving import Reason, Served, served
+from sidecar.core.state import RestReason, State
+from sidecar.core.streams import PAYMENTS, ROUND_TRIPS, STREAMS, alpha_of, bank_of, clean_needed, row_of
+from sidecar.logs import LineCounts
+from sidecar.ports import Backlog, Task
+from tests.core.world import HOUR, LAX, World
+from tests.shells.metrics_view import Scrape, view_of
+
+NANO = 1_000_000_000
+
+
+def wired(goods: int, bads: int) -> World:
+    """Return a world where so many payments did well, and then so many did not; nobody decides."""
+    world = World(LAX, decides=False)
+    world.wire()
+    world.good(goods)
+    world.bad(bads)
+    world.wait(60_000)
+    return world
+
+
+@pytest.mark.parametrize("goods", [0, 5, 200])
+def test_the_capital_reaches_what_is_needed_exactly_when_the_evidence_gate_holds(goods: int) -> None:
+    """The capital and its threshold stand side by side, as the gate compares them."""
+    state = wired(goods, 1).state
+    scrape = Scrape(view_of(state))
+    stream, row = state.streams[PAYMENTS], row_of(PAYMENTS)
+    assert state.policy is not None
+    capital, needed = (
+        scrape(name, stream=PAYMENTS) for name in ("evidence_log_capital", "evidence_log_capital_needed")
+    )
+    assert capital == evidence.log_capital(0.9, stream.good, stream.bad)
+    assert needed == -math.log(alpha_of(stream, state.policy))
+    assert (capital >= needed) == next(gate.holds for gate in gates(state) if gate.name == "evidence_payments")
+    assert scrape("evidence_clean_outcomes_needed", stream=PAYMENTS) == clean_needed(stream, row, state.policy)
+    assert scrape("evidence_target_ratio", stream=PAYMENTS) == 0.9
+    assert scrape("evidence_outcomes", stream=PAYMENTS, verdict="good") == stream.good
+    assert scrape("evidence_outcomes", stream=PAYMENTS, verdict="bad") == 1
+    assert scrape("judged_outcomes_total", stream=PAYMENTS, verdict="bad") == 1
+
+
+def test_while_no_epoch_runs_there_is_no_capital_and_the_next_epoch_needs_more() -> None:
+    """What was proven before a fall proves nothing after it."""
+    world = World(LAX)
+    world.climb_to(1)
+    before = Scrape(view_of(world.state))
+    world.outage()
+    after = Scrape(view_of(world.state))
+    assert world.state.streams[PAYMENTS].awaits_epoch
+    assert before("evidence_log_capital", stream=PAYMENTS) > after("evidence_log_capital", stream=PAYMENTS) == 0
+    needed = [scrape("evidence_log_capital_needed", stream=PAYMENTS) for scrape in (before, after)]
+    assert needed == [-math.log(evidence.epoch_alpha(0.05, epoch)) for epoch in (1, 2)]
+    assert after("flag_strikes") == 1
+    assert after("flag_cooldown_until_timestamp_seconds") * 1000 == world.state.flag.cooldown_until_ms > world.now_ms
+
+
+@pytest.mark.parametrize("bads", [0, 2, 9])
+def test_an_alarm_is_latched_exactly_when_a_level_has_reached_the_threshold(bads: int) -> None:
+    """Each CUSUM by its degree, the highest as a share, and the one threshold of all."""
+    state = wired(50, bads).state
+    scrape = Scrape(view_of(state))
+    assert state.policy is not None
+    bank, stream = bank_of(row_of(PAYMENTS), state.policy), state.streams[PAYMENTS]
+    threshold = scrape("alarm_threshold_nats", stream=PAYMENTS)
+    levels = [
+        scrape("alarm_level_nats", stream=PAYMENTS, degree=degree) for degree in ("mildest", "0.5", "0.1")
+    ]  # LAX calls 80 % unacceptable: there is no other CUSUM for it
+    assert levels == [level / NANO for level in stream.levels]
+    assert threshold == bank.alarms[0].threshold / NANO
+    assert scrape("alarm_level_ratio", stream=PAYMENTS) == pytest.approx(max(levels) / threshold)
+    assert (max(levels) >= threshold) == (scrape("alarm_latched", stream=PAYMENTS) == 1) == (bads == 9)
+    assert scrape("recent_level_ratio", stream=PAYMENTS) == stream.recent / bank.recent.threshold
+    assert scrape("alarm_level_nats", stream=ROUND_TRIPS, degree="mildest") == 0, "from the start, at rest"
+
+
+def test_coverage_is_told_as_counts_beside_its_thresholds() -> None:
+    """A share of three payments and one of three thousand are not the same news."""
+    world = wired(3, 1)
+    scrape = Scrape(view_of(world.state))
+    counts = {judged: scrape("coverage_payments", judged=judged) for judged in ("true", "false")}
+    assert (counts["true"], counts["true"] + counts["false"]) == world.state.coverage.counts()
+    assert scrape("coverage_ratio") == counts["true"] / sum(counts.values())
+    assert scrape("coverage_threshold_ratio", threshold="climb") == 0.95
+    assert scrape("coverage_threshold_ratio", threshold="rest") == 0.8
+
+
+def test_the_policy_is_told_as_far_as_something_is_compared_with_it() -> None:
+    """So that no rule and no dashboard repeats a number of the configuration."""
+    scrape = Scrape(view_of(wired(1, 0).state))
+    assert scrape("objective_seconds", objective="on_time_within") == 2
+    assert scrape("objective_seconds", objective="missed_after") == 30
+    assert (scrape("flag_lease_seconds"), scrape("flag_top_rung")) == (30, 3)
+
+
+def test_the_reason_to_rest_is_the_one_that_stands() -> None:
+    """One series per reason, and none where the flag does not rest."""
+    world = wired(1, 0)
+    assert Scrape(view_of(world.state)).ones("resting", "reason") == []
+    for reason in RestReason:
+        world.state.sight.rest = reason
+        assert Scrape(view_of(world.state)).ones("resting", "reason") == [reason]
+
+
+def test_a_hold_is_told() -> None:
+    """Climbing that a person forbids needs no search for a cause."""
+    world = wired(1, 0)
+    assert Scrape(view_of(world.state))("flag_held") == 0
+    world.hold()
+    assert Scrape(view_of(world.state))("flag_held") == 1
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+def test_the_flag_tells_one_reason_and_one_mode(reason: Reason) -> None:
+    """Whether push is served, and if not, why."""
+    mode = Mode.PUSH_ONLY if reason is Reason.HELD else Mode.TIMER_POLLING
+    scrape = Scrape(view_of(State(), served=lambda: Served(mode=mode, reason=reason)))
+    assert scrape.ones("flag_reason", "reason") == [reason]
+    assert scrape.ones("flag_mode", "mode") == [mode]
+
+
+def test_what_the_core_serves_has_a_reason_of_the_set() -> None:
+    """As in a world that has climbed."""
+    world = World(LAX)
+    world.climb_to(2)
+    scrape = Scrape(view_of(world.state, served=lambda: served(world.state, 0)))
+    assert scrape.ones("flag_reason", "reason") == [Reason.HELD]
+
+
+@pytest.mark.parametrize(("left_s", "told_s"), [(12.5, 12.5), (0.0, 0.0), (-3.0, 0.0)])
+def test_a_lease_that_has_lapsed_has_nothing_left(left_s: float, told_s: float) -> None:
+    """The instant goes on to say since when."""
+    scrape = Scrape(view_of(State(), lease_remaining_s=lambda: left_s))
+    assert scrape("flag_lease_remaining_seconds") == told_s
+
+
+@pytest.mark.parametrize("others", [0, 40])
+def test_the_oldest_unmatched_payment_is_the_oldest_that_waits(others: int) -> None:
+    """Those that are decided, and acks without a payment, wait for nothing."""
+    world = wired(others, 0)
+    assert Scrape(view_of(world.state))("oldest_unmatched_payment_timestamp_seconds") == 0
+    world.ack("pi_not_come_yet")
+    world.wait(1000)
+    at_ms = world.now_ms
+    world.pay()
+    world.wait(500)
+    world.pay()
+    scrape = Scrape(view_of(world.state))
+    assert scrape("oldest_unmatched_payment_timestamp_seconds") == at_ms / 1000
+    assert scrape("waiting_acks") == world.state.waiting_acks > 0
+    assert scrape("kept_payments") == len(world.state.journeys)
+    assert scrape("last_record_timestamp_seconds") == world.state.now_ms / 1000
+    world.wait(HOUR)
+    assert Scrape(view_of(world.state))("oldest_unmatched_payment_timestamp_seconds") == 0
+
+
+def test_when_the_probes_last_ended_is_told_of_each() -> None:
+    """A probe that has gone silent is found by its own instant."""
+    state = wired(0, 0).state
+    state.probing.round_trip_ms, state.probing.walk_ms = 7000, 9000
+    scrape = Scrape(view_of(state))
+    told = {probe: scrape("last_probe_timestamp_seconds", probe=probe) for probe in ("round_trip", "channel_auth")}
+    assert told == {"round_trip": 7, "channel_auth": 9}
+
+
+def test_what_the_process_counts_is_told() -> None:
+    """Lines by level, failures by task, and what waits for the journal."""
+    lines = LineCounts()
+    lines.dropped = 4
+    lines.by_level["warning"] = 3
+    backlog = Backlog(waiting_count=5, oldest_ms=1500, refused_count=6, commit_count=7)
+    scrape = Scrape(view_of(State(), lines=lines, backlog=lambda: backlog, task_failures=Counter({Task.KEEPER: 2})))
+    assert (scrape("log_lines_dropped_total"), scrape("log_lines_total", level="warning")) == (4, 3)
+    assert scrape("task_failures_total", task="keeper") == 2
+    assert scrape("task_failures_total", task="decide") == 0
+    assert (scrape("journal_waiting_appends"), scrape("journal_oldest_waiting_append_seconds")) == (5, 1.5)
+    assert (scrape("journal_refused_appends_total"), scrape("journal_commits_total")) == (6, 7)
+
+
+@pytest.mark.parametrize("ahead_ms", [-90_000, 90_000])
+def test_the_clocks_offset_is_told_with_its_sign(ahead_ms: int) -> None:
+    """Ahead: the wall clock was set back since the start; stamps go on regardless."""
+    scrape = Scrape(view_of(State(), journal_now_ms=lambda: clock.wall_ms() + ahead_ms))
+    assert scrape("clock_offset_seconds") == pytest.approx(ahead_ms / 1000, abs=60)
+
+
+def test_before_the_first_policy_what_depends_on_one_is_absent() -> None:
+    """A threshold of zero would be a lie."""
+    values = Scrape(view_of(State())).values
+    names = {name for name, _ in values}
+    assert not any(name.startswith(("reverb_sidecar_evidence_", "reverb_sidecar_alarm_")) for name in names)
+    assert "reverb_sidecar_payment_outcomes_total" in names
+
+
+def test_every_stream_has_its_row() -> None:
+    """Also those that nothing feeds yet."""
+    scrape = Scrape(view_of(wired(1, 0).state))
+    for row in STREAMS:
+        assert scrape("evidence_target_ratio", stream=row.name) > 0
