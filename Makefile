@@ -32,6 +32,7 @@ bench: $(VENV)/.dev ## Print what it costs, as ratios against baselines in the s
 	@$(BIN)/python -m benchmarks.statistics
 	@$(BIN)/python -m benchmarks.fold
 	@$(BIN)/python -m benchmarks.listeners
+	@$(BIN)/python -m benchmarks.scrape
 	@$(BIN)/python -m benchmarks.streams
 	@$(BIN)/python -m benchmarks.sustained
 	@$(BIN)/python -m benchmarks.restart

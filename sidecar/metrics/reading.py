@@ -75,13 +75,19 @@ def timers(view: View) -> Samples:
 
 
 def oldest_unmatched(view: View) -> float:
-    """Return when the oldest payment arrived that still waits for its deciding ack; 0 where none does."""
-    waiting = (
-        journey.arrived_ms
-        for journey in view.state.journeys.values()
-        if journey.arrived_ms is not None and not journey.is_settled
-    )
-    return min(waiting, default=0) / 1000
+    """Return when the oldest payment arrived that still waits for its deciding ack; 0 where none does.
+
+    Journeys stand in the order in which they were first heard of. So nobody after a payment that nothing was heard of
+    before it arrived has arrived earlier.
+    """
+    oldest_ms = 0
+    for journey in view.state.journeys.values():
+        arrived_ms = journey.arrived_ms
+        if journey.outcome is None and arrived_ms is not None and not journey.is_left_out:
+            oldest_ms = min(oldest_ms or arrived_ms, arrived_ms)
+            if all(heard_ms >= arrived_ms for heard_ms in (*journey.acks.values(), *journey.skips.values())):
+                break
+    return oldest_ms / 1000
 
 
 def routes(sets: Sets) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import pytest
 from sidecar import clock
 from sidecar.core import evidence
 from sidecar.core.gates import gates
-from sidecar.core.policy import Mode
+from sidecar.core.policy import Mode, Stage
 from sidecar.core.serving import Reason, Served, served
 from sidecar.core.state import RestReason, State
 from sidecar.core.streams import PAYMENTS, ROUND_TRIPS, STREAMS, alpha_of, bank_of, clean_needed, row_of
@@ -162,6 +162,18 @@ def test_the_oldest_unmatched_payment_is_the_oldest_that_waits(others: int) -> N
     assert scrape("last_record_timestamp_seconds") == world.state.now_ms / 1000
     world.wait(HOUR)
     assert Scrape(view_of(world.state))("oldest_unmatched_payment_timestamp_seconds") == 0
+
+
+def test_a_payment_that_was_heard_of_first_and_arrived_last_is_not_the_oldest() -> None:
+    """An ack that names a stage before the deciding one came before its webhook, and another payment in between."""
+    world = wired(1, 0)
+    world.ack("pi_1000", Stage.PAID)
+    world.wait(300)
+    first_ms = world.now_ms
+    world.pay(name="pi_2000")
+    world.wait(300)
+    world.pay(name="pi_1000")
+    assert Scrape(view_of(world.state))("oldest_unmatched_payment_timestamp_seconds") == first_ms / 1000
 
 
 def test_when_the_probes_last_ended_is_told_of_each() -> None:

@@ -1,0 +1,106 @@
+"""What does a scrape cost the event loop? Every series that there can be, over a state with many payments.
+
+Compressed, as Prometheus asks for it. Beside it, as the baseline: merely encoding the same series, already collected.
+And a quiet sidecar, to see what the payments add.
+"""
+
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import msgspec
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.metrics_core import Metric
+from prometheus_client.openmetrics import exposition as openmetrics
+from prometheus_client.registry import Collector
+
+from sidecar.composition import SETS
+from sidecar.core.state import State
+from sidecar.metrics import catalogue, registry
+from tests.core.world import POLICY, World
+from tests.shells.metrics_view import view_of
+
+_PAYMENTS = 20_000
+_ROUNDS = 50
+_OBJECTIVES = msgspec.structs.replace(POLICY, on_time_within_ms=2500, missed_after_ms=25_000)
+"""With a bucket of its own for each."""
+
+
+class _Collected(Collector):
+    """What was collected before."""
+
+    def __init__(self, families: list[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield it again."""
+        yield from self._families
+
+
+class _Cost(NamedTuple):
+    """Milliseconds, each the median of many."""
+
+    all_ms: float
+    encoding_ms: float
+    series: int
+
+
+def median_ms(act: Callable[[], object]) -> float:
+    """Return how long an act takes, in the median."""
+    took = []
+    for _ in range(_ROUNDS):
+        started = time.perf_counter()
+        act()
+        took.append(1000 * (time.perf_counter() - started))
+    return sorted(took)[_ROUNDS // 2]
+
+
+def measured(state: State, encode: Callable[[CollectorRegistry], bytes]) -> _Cost:
+    """Return what a scrape of a state costs, and what its encoding alone does."""
+    whole = registry(view_of(state))
+    families = list(whole.collect())
+    collected = CollectorRegistry(auto_describe=False)
+    collected.register(_Collected(families))
+    series = sum(len(family.samples) for family in families)
+    return _Cost(median_ms(lambda: zlib.compress(encode(whole))), median_ms(lambda: encode(collected)), series)
+
+
+def quiet() -> State:
+    """Return the state of a sidecar that waits for nothing."""
+    world = World(_OBJECTIVES, decides=False)
+    world.wire()
+    world.good(200)
+    return world.state
+
+
+def busy() -> State:
+    """Return the state of one that has decided so many in the last half minute, which it keeps, and waits for more."""
+    world = World(_OBJECTIVES, decides=False)
+    world.wire()
+    world.good(200)
+    names = [world.pay(user=f"u{number}") for number in range(_PAYMENTS)]
+    for name in names:
+        world.ack(name)
+    world.wait(_OBJECTIVES.on_time_within_ms + 1)
+    for number in range(_PAYMENTS):
+        world.pay(user=f"u{number}")
+    assert len(world.state.journeys) >= 2 * _PAYMENTS
+    return world.state
+
+
+def main() -> None:
+    """Print milliseconds, and the ratios."""
+    bound = catalogue(SETS).series_max
+    for name, state in (("quiet", quiet()), (f"{2 * _PAYMENTS} payments kept", busy())):
+        for words, encode in (("text", generate_latest), ("OpenMetrics", openmetrics.generate_latest)):
+            cost = measured(state, encode)
+            assert cost.series == bound, (cost.series, bound)
+            print(
+                f"scrape, {words}, {name}: {cost.all_ms:.1f} ms for {cost.series} series; "
+                f"{cost.all_ms / cost.encoding_ms:.2f} x merely encoding them ({cost.encoding_ms:.1f} ms)"
+            )
+
+
+if __name__ == "__main__":
+    main()
