@@ -9,7 +9,6 @@ from typing import Any
 import msgspec
 import structlog
 from aiohttp import web
-from prometheus_client.aiohttp import make_aiohttp_handler
 
 from sidecar import __version__, clock, metrics
 from sidecar.config import DEFAULT_CHANNEL, OBSERVERS_MAX, Config, Secrets, policy_of
@@ -269,7 +268,7 @@ class Sidecar:
             self._probing.watches.routes() if self._probing is not None and self._probing.watches is not None else []
         )
         operator = Operator(self._journal, self._state, self._status, secrets.operator_tokens)
-        scrape = web.get("/metrics", make_aiohttp_handler(metrics.registry(self._metrics_view())))
+        scrape = web.get("/metrics", metrics.scraped(metrics.Exposition(self._metrics_view()).collect))
         listeners = self._listeners = {
             "public": Listener(
                 "public",

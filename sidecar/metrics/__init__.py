@@ -7,7 +7,6 @@
 from collections.abc import Iterator
 from typing import cast
 
-from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
@@ -15,10 +14,22 @@ from prometheus_client.registry import Collector
 from sidecar.core.judging import latency_edges_ms
 from sidecar.core.state import State
 from sidecar.metrics.catalogue import PREFIX, catalogue, page
+from sidecar.metrics.encoding import encode, scraped
 from sidecar.metrics.table import TABLE
 from sidecar.metrics.view import Histogram, Row, Sets, View
 
-__all__ = ["PREFIX", "TABLE", "Sets", "View", "catalogue", "histogram_family", "page", "registry"]
+__all__ = [
+    "PREFIX",
+    "TABLE",
+    "Exposition",
+    "Sets",
+    "View",
+    "catalogue",
+    "encode",
+    "histogram_family",
+    "page",
+    "scraped",
+]
 
 
 class Exposition(Collector):
@@ -35,13 +46,6 @@ class Exposition(Collector):
     def describe(self) -> Iterator[Family]:
         """Yield nothing: names come from `TABLE`, and describing would read a state that may not be there yet."""
         return iter(())
-
-
-def registry(view: View) -> CollectorRegistry:
-    """Return a registry of its own, with the whole table in it."""
-    own = CollectorRegistry(auto_describe=False)
-    own.register(Exposition(view))
-    return own
 
 
 def _row(row: Row, view: View) -> Family:

@@ -1,12 +1,13 @@
 """What metrics are read from, without a sidecar around it."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
-from prometheus_client import generate_latest
+from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.registry import Collector
 
 from sidecar import clock
 from sidecar.composition import SETS
@@ -15,7 +16,7 @@ from sidecar.core.serving import Reason, Served
 from sidecar.core.state import State
 from sidecar.http.limits import Refusal
 from sidecar.logs import LineCounts
-from sidecar.metrics import View, registry
+from sidecar.metrics import Exposition, View, encode
 from sidecar.ports import Backlog
 
 
@@ -52,11 +53,22 @@ def view_of(state: State, **fields: Any) -> View:
     return msgspec.structs.replace(view, **fields)
 
 
+class Collected(Collector):
+    """What was collected before."""
+
+    def __init__(self, families: list[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[Metric]:
+        """Return it again."""
+        return self._families
+
+
 class Scrape:
     """One scrape, to be asked for its series."""
 
     def __init__(self, view: View) -> None:
-        text = generate_latest(registry(view)).decode()
+        text = encode(Exposition(view).collect(), is_open=False).decode()
         self.values: Mapping[tuple[str, tuple[tuple[str, str], ...]], float] = {
             (sample.name, tuple(sorted(sample.labels.items()))): sample.value
             for family in text_string_to_metric_families(text)

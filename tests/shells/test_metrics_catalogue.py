@@ -1,22 +1,28 @@
 """The catalogue of metrics: what is documented is what is scraped, and no more."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
-from prometheus_client.metrics_core import HistogramMetricFamily
+import pytest
+from prometheus_client import generate_latest
+from prometheus_client.metrics_core import GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample
 
 from sidecar.composition import SETS
 from sidecar.core.judging import count_latency
 from sidecar.core.policy import Policy
 from sidecar.core.state import Latency, State
-from sidecar.metrics import TABLE, catalogue, histogram_family, page
+from sidecar.metrics import TABLE, Exposition, catalogue, encode, histogram_family, page
 from sidecar.metrics.catalogue import Catalogue
 from sidecar.metrics.view import Histogram
-from tests.core.world import LAX
+from tests.core.world import LAX, World
 from tests.e2e.test_commands import sidecar
 from tests.shells.everything import everything
+from tests.shells.metrics_view import Collected, view_of
 from tests.shells.running import running
 
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
@@ -98,3 +104,38 @@ def _state(policy: Policy, *, measured_under: Policy) -> State:
     state = State(policy=policy)
     state.tally.latency = state.tally.round_trip = latency
     return state
+
+
+@pytest.mark.parametrize("library", [generate_latest, openmetrics.generate_latest])
+def test_the_bytes_of_a_scrape_are_those_of_the_client_library(library: Callable[[Collector], bytes]) -> None:
+    """We encode faster, and not otherwise: the library's own output is the specification."""
+    world = World(LAX)
+    world.climb_to(1)
+    world.outage()
+    awkward = GaugeMetricFamily("awkward", 'say "\\n"\nand é', labels=["by", "also"])
+    for number, value in enumerate((1e7, 123456789.0, 1e-9, float("inf"), float("nan"), -0.0, 0.1)):
+        awkward.add_metric([f'"{number}\\\n', "é"], value)
+    families = [*Exposition(view_of(world.state)).collect(), awkward]
+    own = encode(families, is_open=library is openmetrics.generate_latest)
+    assert own == library(Collected(families))
+
+
+async def test_the_format_is_the_one_that_is_asked_for() -> None:
+    """As Prometheus 2 and 3 ask, and as a person with curl does."""
+    asked = {
+        "": "text/plain; version=0.0.4; charset=utf-8",
+        "*/*": "text/plain; version=0.0.4; charset=utf-8",
+        "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,*/*;q=0.1":
+            "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,text/plain;version=0.0.4;q=0.3":
+            "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        "text/plain;version=1.0.0;escaping=allow-utf-8,text/plain;version=0.0.4":
+            "text/plain; version=0.0.4; charset=utf-8",
+    }  # fmt: skip
+    async with running() as it:
+        for accept, content_type in asked.items():
+            async with it.session.get(it.urls.metrics, headers={"Accept": accept}) as response:
+                assert response.headers["Content-Type"].startswith(content_type), accept
+                assert response.headers["Content-Encoding"] in {"gzip", "deflate"}
+                is_open = (await response.text()).endswith("# EOF\n")
+                assert is_open == content_type.startswith("application/openmetrics-text")
