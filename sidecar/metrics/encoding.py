@@ -32,7 +32,7 @@ def encode(families: Iterable[Metric], *, is_open: bool) -> bytes:
         for sample in family.samples:
             labels = ",".join([_label(*label) for label in sorted(sample.labels.items())])
             braced = f"{{{labels}}}" if labels else ""
-            value = floatToGoString(sample.value)  # type: ignore[no-untyped-call]
+            value = floatToGoString(sample.value)  # type: ignore[no-untyped-call]  # the library's
             parts.append(f"{sample.name}{braced} {value}\n")
     if is_open:
         parts.append("# EOF\n")
