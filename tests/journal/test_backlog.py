@@ -7,33 +7,38 @@ import pytest
 
 from sidecar.journal.memory import MemoryJournal
 from sidecar.journal.sqlite import SqliteJournal
-from sidecar.ports import Backlog, ErrorCode, SidecarError
+from sidecar.ports import Appended, Backlog, ErrorCode, SidecarError
 
 from .samples import heartbeat
 
 
 async def test_what_waits_for_the_disk_is_counted_and_the_oldest_is_timed(tmp_path: Path) -> None:
     """The batch under way included; and once all is durable nothing waits."""
-    journal = await SqliteJournal.open(tmp_path / "journal.db", waiting_max=2)
+    journal = await SqliteJournal.open(tmp_path / "journal.db", waiting_max=3)
+    began_ms = journal.now_ms()
+
+    async def appended(number: int, after_ms: int) -> asyncio.Future[Appended]:
+        journal._clock.now_ms = lambda: began_ms + after_ms  # type: ignore[method-assign]
+        appending = asyncio.ensure_future(journal.append(heartbeat(number)))
+        await asyncio.sleep(0)
+        return appending
+
     try:
         assert journal.backlog() == Backlog()
-        now_ms = journal.now_ms()
-        journal._clock.now_ms = lambda: now_ms  # type: ignore[method-assign]
-        first = asyncio.ensure_future(journal.append(heartbeat(1)))
-        await asyncio.sleep(0)
+        first = await appended(1, after_ms=0)
         assert journal.backlog() == Backlog(waiting_count=1)
-        journal._clock.now_ms = lambda: now_ms + 700  # type: ignore[method-assign]
-        second = asyncio.ensure_future(journal.append(heartbeat(2)))
-        await asyncio.sleep(0)  # by now the first is being committed, or waits
-        assert journal.backlog() == Backlog(waiting_count=2, oldest_ms=700)
+        others = [await appended(2, after_ms=300), await appended(3, after_ms=700)]
+        assert journal.backlog() == Backlog(waiting_count=3, oldest_ms=700), "the first is being committed"
         with pytest.raises(SidecarError) as refused:
-            await journal.append(heartbeat(3))
+            await journal.append(heartbeat(4))
         assert refused.value.code is ErrorCode.JOURNAL_OVERLOADED
-        assert journal.backlog().refused_count == 1
-        await asyncio.gather(first, second)
-        done = journal.backlog()
-        assert (done.waiting_count, done.oldest_ms) == (0, 0)
-        assert done.commit_count == journal.commits > 0
+        await first
+        assert journal.backlog() == Backlog(waiting_count=2, oldest_ms=400, refused_count=1, commit_count=1)
+        await asyncio.sleep(0)  # from now on the second is being committed, with the third
+        assert journal.backlog() == Backlog(waiting_count=2, oldest_ms=400, refused_count=1, commit_count=1)
+        await asyncio.gather(*others)
+        journal._clock.now_ms = lambda: began_ms + 9000  # type: ignore[method-assign]
+        assert journal.backlog() == Backlog(refused_count=1, commit_count=2)
     finally:
         await journal.close()
 

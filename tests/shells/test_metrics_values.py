@@ -8,6 +8,7 @@ import pytest
 from sidecar import clock
 from sidecar.core import evidence
 from sidecar.core.gates import gates
+from sidecar.core.observations import SkipReason
 from sidecar.core.policy import Mode, Stage
 from sidecar.core.serving import Reason, Served, served
 from sidecar.core.state import RestReason, State
@@ -174,6 +175,17 @@ def test_a_payment_that_was_heard_of_first_and_arrived_last_is_not_the_oldest() 
     world.wait(300)
     world.pay(name="pi_1000")
     assert Scrape(view_of(world.state))("oldest_unmatched_payment_timestamp_seconds") == first_ms / 1000
+
+
+def test_a_payment_that_was_left_out_waits_for_nothing() -> None:
+    """The backend had nothing to broadcast, so no ack will come; it is kept for a while all the same."""
+    world = wired(1, 0)
+    name = world.pay()
+    world.ack(name, Stage.SKIPPED, SkipReason.NO_BOOKING)
+    world.wait(3000)
+    world.beat()
+    assert world.state.journeys[name].is_left_out
+    assert Scrape(view_of(world.state))("oldest_unmatched_payment_timestamp_seconds") == 0
 
 
 def test_when_the_probes_last_ended_is_told_of_each() -> None:
