@@ -18,7 +18,7 @@ help: ## Say what there is to make
 run: $(VENV)/.run ## Set up, and start the sidecar in a small world of sample payments
 	@$(BIN)/sidecar demo $(DEMO)
 
-test: check .tools/promtool .tools/redis-server .tools/libfaketime.so.1 .tools/cc .tools/chromium .tools/openssl .tools/php $(NODE_MODULES) ## Set up, check the code, and run every test
+test: check .tools/promtool .tools/amtool .tools/redis-server .tools/libfaketime.so.1 .tools/cc .tools/chromium .tools/openssl .tools/php $(NODE_MODULES) ## Set up, check the code, and run every test
 	@$(BIN)/pytest -n 4 --dist worksteal
 
 check: $(VENV)/.dev ## Format, lint, types, import contracts
@@ -67,6 +67,9 @@ $(VENV)/.dev: $(VENV)/bin/pip requirements/dev.txt pyproject.toml
 
 .tools/promtool:
 	@tools/fetch-promtool .tools
+
+.tools/amtool:
+	@tools/fetch-amtool .tools
 
 .tools/redis-server:
 	@tools/fetch-redis-server .tools

@@ -3,6 +3,7 @@
 import asyncio
 import codecs
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Coroutine
@@ -16,7 +17,7 @@ import typer
 import uvloop
 from rich.console import Console
 
-from sidecar import __version__, app, demo, doctor, logs, metrics
+from sidecar import __version__, app, demo, doctor, logs, metrics, rules
 from sidecar.composition import SETS
 from sidecar.config import (
     DEFAULT_CHANNEL,
@@ -251,6 +252,23 @@ def check(config: ConfigFile = DEFAULT_CONFIG, *, as_json: AsJson = False) -> No
             typer.echo(line)
     if missing:
         raise typer.Exit(1)
+
+
+@cli.command(name="rules")
+def print_rules(
+    config: ConfigFile = DEFAULT_CONFIG,
+    *,
+    form: Annotated[rules.Format, typer.Option("--format", help="Who reads them.")] = rules.Format.PROMETHEUS,
+    job: Annotated[str, typer.Option("--job", help="Prometheus' name of the scrape job.")] = rules.DEFAULT_JOB,
+    runbooks: Annotated[
+        str,
+        typer.Option("--runbooks", help="Where people find the runbooks, such as https://wiki.example.test/runbooks/."),
+    ] = rules.DEFAULT_RUNBOOKS,
+) -> None:
+    """Print Prometheus' recording and alert rules for this configuration."""
+    if re.fullmatch(r"[A-Za-z0-9_./:-]{1,100}", job) is None:
+        _fail("--job has characters that no job has: use A-Z a-z 0-9 _ . / : -")
+    typer.echo(rules.printed(rules.terms_of(_read(config), job=job, runbooks=runbooks), form), nl=False)
 
 
 @cli.command()

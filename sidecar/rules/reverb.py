@@ -1,0 +1,71 @@
+"""Alerts about Reverb and the way into its channels, as the probes and the payers' browsers find it."""
+
+from collections.abc import Iterator
+
+from sidecar.rules.alert import Alert, Severity, while_push_is_served
+from sidecar.rules.recordings import folded
+from sidecar.rules.terms import Terms, span
+
+
+def alerts(terms: Terms) -> Iterator[Alert]:
+    """Yield the alerts about Reverb."""
+    job = f'job="{terms.job}"'
+    yield Alert(
+        name="ReverbSidecarStrangerLetIn",
+        severity=Severity.PAGE,
+        expr=f"{folded('strangers_let_in')}{{{job}}} == 1",
+        summary="A user may listen to another user's private channel.",
+        description="The probe user asked for a channel that is not its own, and was let in. "
+        "Any user may listen to the payments of every payer. Push still works, so the flag does not fall.",
+        labels={"category": "security"},
+    )
+    auths = folded("channel_auth_attempts_total")
+    yield from while_push_is_served(
+        terms,
+        name="ReverbSidecarChannelAuthFailing",
+        expr=_failing(
+            f'{auths}{{{job}, source="probe", outcome!="ok"}}',
+            f'{auths}{{{job}, source="probe"}}',
+            window=span(max(600.0, 10 * terms.auth_every_s)),
+            labels="source, outcome",
+            ratio="0.5",
+        ),
+        summary="A browser's way to its private channel is closed.",
+        affected="More than half of the probe user's last walks to its channel failed, and push is served: "
+        "every payer who opens a page now may hear nothing.",
+        unaffected="More than half of the probe user's last walks to its channel failed.",
+    )
+    trips = folded("round_trips_total")
+    yield from while_push_is_served(
+        terms,
+        name="ReverbSidecarRoundTripsFailing",
+        expr=_failing(
+            f'{trips}{{{job}, outcome!="ok"}}',
+            f"{trips}{{{job}}}",
+            window=span(max(300.0, 12 * terms.round_trip_every_s)),
+            labels="outcome",
+            ratio="0.1",
+        ),
+        lasting="1m",
+        summary="What goes into Reverb does not come out on time.",
+        affected="More than one canary in ten did not come back through Reverb, and push is served: "
+        "payers whose news takes that way wait.",
+        unaffected="More than one canary in ten did not come back through Reverb.",
+    )
+    refused = f'sum without (outcome) (increase({auths}{{{job}, source!="probe", outcome!~"ok|confirmed"}}[1h]))'
+    asked = f'sum without (outcome) (increase({auths}{{{job}, source!="probe"}}[1h]))'
+    yield Alert(
+        name="ReverbSidecarPayersCannotSubscribe",
+        severity=Severity.TICKET,
+        expr=f"{refused} >= 4.9\nand {refused} / ({asked} > 0) > 0.2",
+        summary="Payers' own browsers do not get into their channels.",
+        description='{{ $value | printf "%.0f" }} times in the last 1h the {{ $labels.source }} told that a payer did not get into '
+        "their channel, more than one time in five. Those payers are helped by timers only; "
+        "the flag falls by itself where too many are.",
+    )
+
+
+def _failing(bad: str, every: str, *, window: str, labels: str, ratio: str) -> str:
+    count = f"sum without ({labels}) (increase({bad}[{window}]))"
+    total = f"sum without ({labels}) (increase({every}[{window}]))"
+    return f"{count} >= 2.9\nand {count} / ({total} > 0) > {ratio}"

@@ -1,0 +1,166 @@
+"""Alerts about the sidecar itself: does it see, can it be believed, does it get on?"""
+
+from collections.abc import Iterator
+
+from sidecar.rules.alert import NOBODY, Alert, Severity
+from sidecar.rules.recordings import PUSH_SERVED, folded
+from sidecar.rules.terms import Terms, number, span
+
+_FORGED = "token_malformed|token_key_unknown|token_signature|token_audience"
+
+
+def alerts(terms: Terms) -> Iterator[Alert]:
+    """Yield the alerts about the sidecar itself."""
+    yield from _leases(terms)
+    yield from _sight(terms)
+    yield from _progress(terms)
+    yield from _doors(terms)
+    job = f'job="{terms.job}"'
+    yield Alert(
+        name="ReverbSidecarTargetGone",
+        severity=Severity.TICKET,
+        expr=f"absent(up{{{job}}})\nor\nup{{{job}}} == 0",
+        lasting="5m",
+        summary="Prometheus cannot scrape the sidecar.",
+        description="No numbers, so no other alert can be trusted. Nobody is affected, because a frontend that gets no answer "
+        f"goes back to timers within a lease ({span(terms.lease_s)}).",
+    )
+    yield Alert(
+        name="ReverbSidecarWatchdog",
+        severity=Severity.NONE,
+        expr="vector(1)",
+        summary="Always fires, so that its silence can be noticed.",
+        description="Nobody is affected, because this one says only that rules are evaluated and alerts are sent.",
+    )
+
+
+def _leases(terms: Terms) -> Iterator[Alert]:
+    job, window = f'job="{terms.job}"', _quiet(terms)
+    until = f"reverb_sidecar_flag_valid_until_timestamp_seconds{{{job}}}"
+    yield Alert(
+        name="ReverbSidecarLeaseNotHonoured",
+        severity=Severity.PAGE,
+        expr=f"(\n  timestamp({until}) - {until} > 5\n  and ignoring (mode)\n"
+        f'  reverb_sidecar_flag_mode{{{job}, mode!="timer_polling"}} == 1\n)\nor\n'
+        f"(\n  increase({folded('journal_records_total')}{{{job}}}[{window}]) == 0\n  and\n  {PUSH_SERVED}{{{job}}} == 1\n)",
+        lasting="1m",
+        summary="Push is served by a replica that does not know whether push works.",
+        description="Payers are told push although the lease has run out: nobody would notice if push failed. "
+        "Stop that replica: their browsers go back to timers. If all else is well, its clock is behind Prometheus'.",
+    )
+    yield Alert(
+        name="ReverbSidecarClockWrong",
+        severity=Severity.TICKET,
+        expr=f'increase({folded("unmeasured_payments_total")}{{{job}, reason="clock_jumped"}}[1h]) > 0\n'
+        f"or\n{until} - timestamp({until}) > {number(terms.lease_s + 10)}",
+        lasting="1m",
+        summary="The sidecar's clock jumps, or differs from Prometheus'.",
+        description="Nobody is affected, because payments around a jump are left out, and leases run on a clock that does not jump. "
+        "Until it is mended, fewer payments count as evidence, and stamps cannot be compared.",
+    )
+
+
+def _sight(terms: Terms) -> Iterator[Alert]:
+    job = f'job="{terms.job}"'
+    rest = f'max without (gate) ({folded("gate_satisfied")}{{{job}, gate="rest"}}) == 0'
+    kept = (
+        f"(\n  {folded('flag_rung')}{{{job}}} > 0\n  unless {PUSH_SERVED}{{{job}}} == 1\n"
+        f"  unless {folded('sheltered')}{{{job}}} == 1\n"
+        f"  unless max without (stream) ({folded('alarm_latched')}{{{job}}}) == 1\n)"
+    )
+    yield Alert(
+        name="ReverbSidecarBlind",
+        severity=Severity.TICKET,
+        expr=rest if terms.is_dry_run else f"{rest}\nor\n{kept}",
+        lasting="15m",
+        summary="The sidecar rests: it does not see whether push works.",
+        description=f"{NOBODY} Push is not measured and nothing climbs until it sees again.",
+    )
+    yield Alert(
+        name="ReverbSidecarCoverageLow",
+        severity=Severity.TICKET,
+        expr=f"{folded('coverage_ratio')}{{{job}}} < {number(terms.coverage_ratio)}",
+        lasting="1h",
+        summary="Too many payments say nothing about push.",
+        description="Only {{ $value | humanizePercentage }} of payments could be judged; the others' payers may fare "
+        "worse, and nobody would know. Nothing climbs, and far below the flag rests at timers.",
+    )
+    yield Alert(
+        name="ReverbSidecarAckStreamSilent",
+        severity=Severity.TICKET,
+        expr=f"max without (instance, pod) (reverb_sidecar_ack_stream_up{{{job}}}) == 0",
+        lasting="2m",
+        summary="The Redis stream of acks does not answer.",
+        description=f"Nobody is affected, because the flag rests at timers after a lease ({span(terms.lease_s)}) of its silence. "
+        "Payments of this time say nothing about push.",
+    )
+    yield Alert(
+        name="ReverbSidecarAcksLost",
+        severity=Severity.TICKET,
+        expr=f"increase({folded('acks_lost_total')}{{{job}}}[1h]) > 0",
+        summary="Acks were removed from the stream before the sidecar read them.",
+        description='At least {{ $value | printf "%.0f" }} acks of the last 1h are gone. Nobody is affected, because '
+        "a payment whose ack may have been among them is left out, and not counted as clean.",
+    )
+
+
+def _progress(terms: Terms) -> Iterator[Alert]:
+    job, long = f'job="{terms.job}"', span(terms.stuck_after_s)
+    moves, rung = folded("flag_transitions_total"), folded("flag_rung")
+    fell = f'{moves}{{{job}, to_mode="timer_polling", cause=~"alarm|blind|shelter"}}'
+    yield Alert(
+        name="ReverbSidecarFlapping",
+        severity=Severity.TICKET,
+        expr=f"sum without (from_mode, to_mode, cause) (increase({fell}[7d])) >= 1.9\n"
+        f"or\nincrease({folded('shelters_total')}{{{job}}}[1d]) >= 1.9",
+        summary="Push comes and goes.",
+        description="Push fell twice in 7d, or took shelter twice in 1d. Payers got timers each time, so the harm is what the "
+        "first few of each outage waited. What keeps happening has a cause.",
+    )
+    yield Alert(
+        name="ReverbSidecarStuck",
+        severity=Severity.TICKET,
+        expr=f"{rung}{{{job}}} < {terms.top_rung}\nand changes({rung}{{{job}}}[{long}]) == 0\n"
+        f"and {rung}{{{job}}} offset {long} >= 0",
+        lasting="1h",
+        summary="The flag has been on one rung for days.",
+        description=f"For {long} it has been on rung {{{{ $value }}}} of {terms.top_rung}. Nobody is affected, because payers are "
+        "served what has been proven; they only poll more than they might have to. A gate is closed, or waits for a person.",
+    )
+
+
+def _doors(terms: Terms) -> Iterator[Alert]:
+    job = f'job="{terms.job}"'
+    yield Alert(
+        name="ReverbSidecarForgedReports",
+        severity=Severity.TICKET,
+        expr="sum without (instance, pod, result) "
+        f'(increase(reverb_sidecar_browser_reports_total{{{job}, result=~"{_FORGED}"}}[15m])) >= 4.9',
+        summary="Browsers' reports come with tokens that the app did not sign.",
+        description='{{ $value | printf "%.0f" }} reports of the last 15m were refused by their tokens. Nobody is affected, because '
+        "none of them counted. It is a forger, or the secret was changed on one side only: then no payer is heard.",
+    )
+    yield Alert(
+        name="ReverbSidecarJournalUnavailable",
+        severity=Severity.TICKET,
+        expr=f"increase({folded('journal_records_total')}{{{job}}}[{_quiet(terms)}]) == 0\nor\n"
+        "sum without (instance, pod, result) "
+        f'(increase(reverb_sidecar_webhook_requests_total{{{job}, result="unavailable"}}[5m])) > 0',
+        lasting="2m",
+        summary="The journal takes no records.",
+        description="Nobody is affected, because without heartbeats in the journal every payer is served timers, "
+        "and Stripe repeats its webhooks for days.",
+    )
+    yield Alert(
+        name="ReverbSidecarLogLinesDropped",
+        severity=Severity.TICKET,
+        expr=f"sum without (instance, pod) (increase(reverb_sidecar_log_lines_dropped_total{{{job}}}[15m])) > 0",
+        summary="Log lines could not be written.",
+        description='{{ $value | printf "%.0f" }} log lines of the last 15m are gone. Nobody is affected, because the log never stops '
+        "the service; the record of what was decided is in the journal.",
+    )
+
+
+def _quiet(terms: Terms) -> str:
+    """Return for how long a journal without a record is no coincidence: several heartbeats, and more than a lease."""
+    return span(max(300.0, 2 * terms.lease_s))

@@ -1,0 +1,60 @@
+"""Prometheus' own tool, which tries rules on series that never happened."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+ROOT = Path(__file__).parents[2]
+_TRIED = 'group by (alertname, severity) (ALERTS{alertstate="firing", alertname!="ReverbSidecarWatchdog"})'
+
+Fired = tuple[tuple[str, str], ...]
+"""(alert, severity) of each that fires."""
+
+
+class World(msgspec.Struct, frozen=True, kw_only=True):
+    """What Prometheus would have scraped, and until when."""
+
+    minutes: int
+    series: dict[str, str]
+    """In promtool's notation, one value each `step_minutes`."""
+    step_minutes: int = 1
+
+
+def tool(name: str) -> str:
+    """Return where one of Prometheus' tools is."""
+    found = shutil.which(name, path=f"{ROOT / '.tools'}{os.pathsep}{os.environ['PATH']}")
+    assert found is not None, f"{name} is missing: `make .tools/{name}` fetches it"
+    return found
+
+
+def called(name: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run one of Prometheus' tools."""
+    return subprocess.run([tool(name), *arguments], capture_output=True, text=True, check=False, timeout=100)
+
+
+def tried(folder: Path, rules: str, world: World, expected: Fired, **more: Any) -> subprocess.CompletedProcess[str]:
+    """Let `promtool test rules` say whether exactly the expected alerts fire at the end of this world."""
+    (folder / "rules.yml").write_text(rules)
+    at = f"{world.minutes}m"
+    samples = [{"labels": f'{{alertname="{name}", severity="{severity}"}}', "value": 1} for name, severity in expected]
+    step = f"{world.step_minutes}m"
+    document = {
+        "rule_files": ["rules.yml"],
+        "evaluation_interval": step,
+        "group_eval_order": [group["name"] for group in yaml.safe_load(rules)["groups"]],
+        "tests": [
+            {
+                "interval": step,
+                "input_series": [{"series": name, "values": values} for name, values in world.series.items()],
+                "promql_expr_test": [{"expr": _TRIED, "eval_time": at, "exp_samples": samples}],
+                **more,
+            }
+        ],
+    }
+    (folder / "test.yml").write_text(yaml.safe_dump(document, sort_keys=False))
+    return called("promtool", "test", "rules", folder / "test.yml")
