@@ -25,6 +25,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     says: str
     minutes: int = 60
     step_minutes: int = 1
+    """Of the scrapes and of the rules; windows that are no longer than it are empty."""
     replicas: int = 1
     changed: dict[str, str] = {}
     """By metric with labels; `N` stands for the number of values, `_` takes a series away."""
@@ -146,7 +147,7 @@ CASES = (
     Case(
         says="two per cent for three days are a ticket",
         minutes=4320,
-        step_minutes=4,
+        step_minutes=12,
         changed={ON_TIME: "0+49xN", MISSED: "0+1xN"},
         fires=((ERODING, TICKET),),
         spares=(BURNING,),
@@ -154,7 +155,7 @@ CASES = (
     Case(
         says="half a per cent for three days is within the budget",
         minutes=4320,
-        step_minutes=4,
+        step_minutes=12,
         changed={ON_TIME: "0+199xN", MISSED: "0+1xN"},
         spares=(ERODING,),
     ),
@@ -255,8 +256,8 @@ CASES = (
     Case(
         says="two falls in a week are a ticket",
         minutes=2880,
-        step_minutes=4,
-        changed={FELL: "0+0x100 1+0x300 2+0xN"},
+        step_minutes=30,
+        changed={FELL: "0+0x20 1+0x60 2+0xN"},
         fires=((FLAPPING, TICKET),),
     ),
     Case(
@@ -272,14 +273,14 @@ CASES = (
     Case(
         says="the same rung for over two weeks is a ticket",
         minutes=20_280,
-        step_minutes=4,
+        step_minutes=60,
         changed={"flag_rung": "1+0xN"},
         fires=((STUCK, TICKET),),
     ),
     Case(
         says="the top rung for over two weeks is the goal",
         minutes=20_280,
-        step_minutes=4,
+        step_minutes=60,
         spares=(STUCK,),
     ),
     Case(says="a young Prometheus does not call it stuck", changed={"flag_rung": "1+0xN"}, spares=(STUCK,)),
