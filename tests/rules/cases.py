@@ -321,5 +321,10 @@ CASES = (
         spares=(LOGS,),
     ),
     Case(says="a target that is down is a ticket", changed={"up": "1+0x50 0+0xN"}, fires=((GONE, TICKET),)),
+    Case(
+        says="no target at all is a ticket",
+        changed=dict.fromkeys(well(1), "_"),
+        fires=((GONE, TICKET),),
+    ),
     Case(says="a target that is away for a restart is none", changed={"up": "1+0x50 0+0x2 1+0xN"}, spares=(GONE,)),
 )
