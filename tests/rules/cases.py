@@ -15,6 +15,7 @@ FLAPPING, STUCK = "ReverbSidecarFlapping", "ReverbSidecarStuck"
 FORGED, JOURNAL = "ReverbSidecarForgedReports", "ReverbSidecarJournalUnavailable"
 LOGS, GONE = "ReverbSidecarLogLinesDropped", "ReverbSidecarTargetGone"
 PAGE, TICKET = "page", "ticket"
+HOUR, SIX_HOURS, DAY, THREE_DAYS = f"{BURNING} 1h", f"{BURNING} 6h", f"{ERODING} 1d", f"{ERODING} 3d"
 
 JOB = 'job="reverb-sidecar"'
 
@@ -113,19 +114,19 @@ CASES = (
     Case(
         says="an outage under push is a page",
         changed=OUTAGE,
-        fires=((BURNING, PAGE), (ERODING, TICKET), (NOT_FALLING, PAGE)),
+        fires=((HOUR, PAGE), (SIX_HOURS, PAGE), (DAY, TICKET), (THREE_DAYS, TICKET), (NOT_FALLING, PAGE)),
     ),
     Case(
         says="the same outage with timers served is a ticket",
         changed=OUTAGE | TIMERS,
-        fires=((BURNING, TICKET), (ERODING, TICKET)),
+        fires=((HOUR, TICKET), (SIX_HOURS, TICKET), (DAY, TICKET), (THREE_DAYS, TICKET)),
         spares=(NOT_FALLING,),
     ),
     Case(
         says="an outage that is over pages no more",
         minutes=100,
         changed={ON_TIME: "0+2x50 102+0x5 102+2xN", MISSED: "0+0x50 4+4x5 24+0xN"},
-        fires=((ERODING, TICKET),),
+        fires=((DAY, TICKET), (THREE_DAYS, TICKET)),
         spares=(BURNING, NOT_FALLING),
     ),
     Case(
@@ -142,14 +143,36 @@ CASES = (
     Case(
         says="three bad payments in a quiet hour are a page",
         changed=FEW | {MISSED: "0+0x54 1+0x1 2+0x1 3+0xN"},
-        fires=((BURNING, PAGE), (ERODING, TICKET)),
+        fires=((HOUR, PAGE), (SIX_HOURS, PAGE), (DAY, TICKET), (THREE_DAYS, TICKET)),
+    ),
+    Case(
+        says="a few bad payments within minutes of a busy hour page nobody",
+        changed={ON_TIME: "0+10xN", MISSED: "0+0x55 3+3xN"},
+        fires=((THREE_DAYS, TICKET),),
+        spares=(BURNING,),
+    ),
+    Case(
+        says="ten per cent of an hour are a page of the slower kind",
+        changed={ON_TIME: "0+9xN", MISSED: "0+1xN"},
+        fires=((SIX_HOURS, PAGE), (DAY, TICKET), (THREE_DAYS, TICKET)),
+    ),
+    Case(
+        says="ten per cent of an hour are a ticket under timers",
+        changed={ON_TIME: "0+9xN", MISSED: "0+1xN"} | TIMERS,
+        fires=((SIX_HOURS, TICKET), (DAY, TICKET), (THREE_DAYS, TICKET)),
+    ),
+    Case(
+        says="four per cent of an hour are a ticket",
+        changed={ON_TIME: "0+24xN", MISSED: "0+1xN"},
+        fires=((DAY, TICKET), (THREE_DAYS, TICKET)),
+        spares=(BURNING,),
     ),
     Case(
         says="two per cent for three days are a ticket",
         minutes=4320,
         step_minutes=12,
         changed={ON_TIME: "0+49xN", MISSED: "0+1xN"},
-        fires=((ERODING, TICKET),),
+        fires=((THREE_DAYS, TICKET),),
         spares=(BURNING,),
     ),
     Case(

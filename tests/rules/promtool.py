@@ -10,10 +10,10 @@ import msgspec
 import yaml
 
 ROOT = Path(__file__).parents[2]
-_TRIED = 'group by (alertname, severity) (ALERTS{alertstate="firing", alertname!="ReverbSidecarWatchdog"})'
+_TRIED = 'group by (alertname, severity, window) (ALERTS{alertstate="firing", alertname!="ReverbSidecarWatchdog"})'
 
 Fired = tuple[tuple[str, str], ...]
-"""(alert, severity) of each that fires."""
+"""(alert, severity) of each that fires; behind the alert's name its window, where it has one."""
 
 
 class World(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,7 +41,7 @@ def tried(folder: Path, rules: str, world: World, expected: Fired, **more: Any) 
     """Let `promtool test rules` say whether exactly the expected alerts fire at the end of this world."""
     (folder / "rules.yml").write_text(rules)
     at = f"{world.minutes}m"
-    samples = [{"labels": f'{{alertname="{name}", severity="{severity}"}}', "value": 1} for name, severity in expected]
+    samples = [{"labels": _labels(*fired), "value": 1} for fired in expected]
     step = f"{world.step_minutes}m"
     document = {
         "rule_files": ["rules.yml"],
@@ -58,3 +58,8 @@ def tried(folder: Path, rules: str, world: World, expected: Fired, **more: Any) 
     }
     (folder / "test.yml").write_text(yaml.safe_dump(document, sort_keys=False))
     return called("promtool", "test", "rules", folder / "test.yml")
+
+
+def _labels(alert: str, severity: str) -> str:
+    name, _, window = alert.partition(" ")
+    return f'{{alertname="{name}", severity="{severity}"' + (f', window="{window}"}}' if window else "}")
