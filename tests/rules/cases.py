@@ -168,6 +168,20 @@ CASES = (
         spares=(BURNING,),
     ),
     Case(
+        says="a bad half hour of a good day is none",
+        minutes=600,
+        step_minutes=6,
+        changed={ON_TIME: "0+60xN", MISSED: "0+0x95 8+8xN"},
+        spares=(BURNING, ERODING),
+    ),
+    Case(
+        says="two bad hours of the morning are over in the evening",
+        minutes=600,
+        step_minutes=6,
+        changed={ON_TIME: "0+12xN", MISSED: "0+12x20 240+0xN"},
+        spares=(BURNING, ERODING),
+    ),
+    Case(
         says="two per cent for three days are a ticket",
         minutes=4320,
         step_minutes=12,
