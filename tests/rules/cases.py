@@ -105,6 +105,7 @@ NO_TRIP = {TRIP_OK: "0+12x50 600+0xN", TRIP_LOST: "0+0x50 12+12xN"}
 FELL = 'flag_transitions_total{from_mode="push_only", to_mode="timer_polling", cause="alarm"}'
 ROLLED_BACK = 'flag_transitions_total{from_mode="push_only", to_mode="timer_polling", cause="rollback"}'
 UNTIL = "flag_valid_until_timestamp_seconds"
+ASKED, REFUSED = (f'channel_auth_attempts_total{{source="backend", outcome="{how}"}}' for how in ("ok", "refused"))
 FEW = {ON_TIME: "0+0x29 1+0xN"}
 """A quiet hour: one payment on time."""
 
@@ -234,6 +235,64 @@ CASES = (
     ),
     Case(says="four lost canaries of sixty are none", changed={TRIP_LOST: "0+0x56 4+0xN"}, spares=(TRIPS,)),
     Case(
+        says="two failed walks of two are none",
+        changed={WALK_OK: "0+1x40 40+0xN", WALK_403: "0+0x55 1+0x2 2+0xN"},
+        spares=(AUTH,),
+    ),
+    Case(
+        says="four failed walks of five are a page",
+        changed={WALK_OK: "0+0.1xN", WALK_403: "0+0.4xN"},
+        fires=((AUTH, PAGE),),
+    ),
+    Case(
+        says="two failed walks in five are none",
+        changed={WALK_OK: "0+0.6xN", WALK_403: "0+0.4xN"},
+        spares=(AUTH,),
+    ),
+    Case(
+        says="two failed walks in five are none under timers",
+        changed={WALK_OK: "0+0.6xN", WALK_403: "0+0.4xN"} | TIMERS,
+        spares=(AUTH,),
+    ),
+    Case(
+        says="two lost canaries of two are none",
+        changed={TRIP_OK: "0+12x50 600+0xN", TRIP_LOST: "0+0x57 2+0xN"},
+        spares=(TRIPS,),
+    ),
+    Case(
+        says="five lost canaries of five are a page",
+        changed={TRIP_OK: "0+12x50 600+0xN", TRIP_LOST: "0+0x56 5+0xN"},
+        fires=((TRIPS, PAGE),),
+    ),
+    Case(
+        says="one lost canary in five is a page",
+        changed={TRIP_OK: "0+9.6xN", TRIP_LOST: "0+2.4xN"},
+        fires=((TRIPS, PAGE),),
+    ),
+    Case(
+        says="one lost canary in thirty is none under timers",
+        changed={TRIP_OK: "0+11.6xN", TRIP_LOST: "0+0.8xN"} | TIMERS,
+        spares=(TRIPS,),
+    ),
+    Case(
+        says="three payers who are refused in a quiet hour are none",
+        changed={ASKED: "0+0xN", REFUSED: "0+0x50 3+0xN"},
+        spares=(SUBSCRIBE,),
+    ),
+    Case(
+        says="eight payers who are refused in a quiet hour are a ticket",
+        changed={ASKED: "0+0xN", REFUSED: "0+0x50 8+0xN"},
+        fires=((SUBSCRIBE, TICKET),),
+    ),
+    Case(says="one payer in eleven who is refused is none", changed={REFUSED: "0+0.2xN"}, spares=(SUBSCRIBE,)),
+    Case(
+        says="a rung that was climbed within the two weeks is not stuck",
+        minutes=20_280,
+        step_minutes=60,
+        changed={"flag_rung": "1+0x100 2+0xN"},
+        spares=(STUCK,),
+    ),
+    Case(
         says="payers who are refused are a ticket",
         changed={'channel_auth_attempts_total{source="backend", outcome="refused"}': "0+1xN"},
         fires=((SUBSCRIBE, TICKET),),
@@ -303,8 +362,8 @@ CASES = (
         fires=((FLAPPING, TICKET),),
     ),
     Case(
-        says="one fall and two rollbacks by a person are none",
-        changed={FELL: "0+0x20 1+0xN", ROLLED_BACK: "0+0x20 1+0x10 2+0xN"},
+        says="one fall, one shelter and two rollbacks by a person are none",
+        changed={FELL: "0+0x20 1+0xN", ROLLED_BACK: "0+0x20 1+0x10 2+0xN", "shelters_total": "0+0x20 1+0xN"},
         spares=(FLAPPING,),
     ),
     Case(
