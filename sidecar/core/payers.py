@@ -11,13 +11,13 @@ import heapq
 from sidecar.core import reach
 from sidecar.core.observations import BrowserReported, UserAuthSeen
 from sidecar.core.policy import Policy
+from sidecar.core.reach import VOTES_EVERY_MS
 from sidecar.core.state import Payer, State
 from sidecar.core.streams import USER_AUTH, bank_of, judge_vote, row_of
 from sidecar.core.walks import UserAuth
 
 BEFORE_MS = 3_600_000
 AFTER_MS = 600_000
-VOTES_EVERY_MS = 3_600_000
 PAYERS_MAX = 50_000
 """Users that are kept; of more nothing is learned, and they are counted."""
 PAYING_MAX = 2 * PAYERS_MAX

@@ -200,10 +200,10 @@ def acquit(stream: Stream) -> None:
 
 def _alarm(stream: Stream, bank: alarms.Bank, *, is_good: bool, at_ms: int, can_end: bool, can_latch: bool) -> None:
     stream.recent = bank.recent.next(stream.recent, is_good=is_good)
-    if not is_good and not any(_levels(stream, bank)):
+    if not is_good and not any(levels_of(stream, bank)):
         stream.first_bad_ms = at_ms
     stream.levels = [
-        cusum.next(level, is_good=is_good) for cusum, level in zip(bank.alarms, _levels(stream, bank), strict=True)
+        cusum.next(level, is_good=is_good) for cusum, level in zip(bank.alarms, levels_of(stream, bank), strict=True)
     ]
     if not any(stream.levels):
         stream.first_bad_ms = 0
@@ -217,14 +217,14 @@ def _alarm(stream: Stream, bank: alarms.Bank, *, is_good: bool, at_ms: int, can_
 
 def forgive(stream: Stream, bank: alarms.Bank) -> None:
     """End an alarm with its shelter: the CUSUMs that alarmed restart at rest."""
-    levels = zip(bank.alarms, _levels(stream, bank), strict=True)
+    levels = zip(bank.alarms, levels_of(stream, bank), strict=True)
     stream.levels = [0 if level >= cusum.threshold else level for cusum, level in levels]
     stream.is_latched = False
 
 
 def is_calm(stream: Stream, bank: alarms.Bank) -> bool:
     """Say whether every alarm CUSUM is below half its threshold."""
-    return all(cusum.is_calm(level) for cusum, level in zip(bank.alarms, _levels(stream, bank), strict=True))
+    return all(cusum.is_calm(level) for cusum, level in zip(bank.alarms, levels_of(stream, bank), strict=True))
 
 
 def begin_epoch(stream: Stream, *, epoch: int, at_ms: int) -> None:
@@ -240,6 +240,13 @@ def alpha_of(stream: Stream, policy: Policy) -> float:
     return evidence.epoch_alpha(evidence.ratio(policy.false_promotion_risk_ppm), stream.epoch)
 
 
+def coming_alpha_of(stream: Stream, policy: Policy) -> float:
+    """Return the same, of the epoch to come while the stream awaits one."""
+    return evidence.epoch_alpha(
+        evidence.ratio(policy.false_promotion_risk_ppm), stream.epoch + int(stream.awaits_epoch)
+    )
+
+
 def proven_ratio(stream: Stream, policy: Policy) -> float:
     """Return the reliability that the present epoch proves, from 0 to 1; 0 while it awaits one."""
     return 0.0 if stream.awaits_epoch else evidence.lower_bound(stream.good, stream.bad, alpha_of(stream, policy))
@@ -248,13 +255,11 @@ def proven_ratio(stream: Stream, policy: Policy) -> float:
 def clean_needed(stream: Stream, row: StreamRow, policy: Policy) -> int:
     """Return how many outcomes without a failure would prove the target; of the epoch to come while it awaits one."""
     p0 = evidence.ratio(row.p0_ppm(policy))
-    if stream.awaits_epoch:
-        risk = evidence.ratio(policy.false_promotion_risk_ppm)
-        return evidence.clean_needed(p0, 0, 0, evidence.epoch_alpha(risk, stream.epoch + 1))
-    return evidence.clean_needed(p0, stream.good, stream.bad, alpha_of(stream, policy))
+    good, bad = (0, 0) if stream.awaits_epoch else (stream.good, stream.bad)
+    return evidence.clean_needed(p0, good, bad, coming_alpha_of(stream, policy))
 
 
-def _levels(stream: Stream, bank: alarms.Bank) -> list[int]:
+def levels_of(stream: Stream, bank: alarms.Bank) -> list[int]:
     """Return the levels; all zero where the bank has changed its size since."""
     return stream.levels if len(stream.levels) == len(bank.alarms) else [0] * len(bank.alarms)
 

@@ -11,7 +11,16 @@ from sidecar.core import alarms, evidence
 from sidecar.core import gates as core_gates
 from sidecar.core.policy import Policy
 from sidecar.core.state import RestReason, State
-from sidecar.core.streams import STREAMS, Stream, StreamRow, bank_of, clean_needed, proven_ratio
+from sidecar.core.streams import (
+    STREAMS,
+    Stream,
+    StreamRow,
+    bank_of,
+    clean_needed,
+    coming_alpha_of,
+    levels_of,
+    proven_ratio,
+)
 from sidecar.metrics import reading
 from sidecar.metrics.view import Row, Samples, Scope, View
 
@@ -34,8 +43,7 @@ def _log_capital(_: State, policy: Policy, stream: Stream, row: StreamRow) -> fl
 
 
 def _log_capital_needed(_: State, policy: Policy, stream: Stream, __: StreamRow) -> float:
-    risk = evidence.ratio(policy.false_promotion_risk_ppm)
-    return -math.log(evidence.epoch_alpha(risk, stream.epoch + int(stream.awaits_epoch)))
+    return -math.log(coming_alpha_of(stream, policy))
 
 
 def _epoch_outcomes(state: State, _: Policy) -> Samples:
@@ -54,17 +62,17 @@ def _judged(state: State, _: Policy) -> Samples:
 
 
 def _alarm_level(_: State, policy: Policy, stream: Stream, row: StreamRow) -> float:
-    cusums = bank_of(row, policy).alarms
-    return max((level / cusum.threshold for cusum, level in zip(cusums, stream.levels, strict=False)), default=0.0)
+    bank = bank_of(row, policy)
+    levels = zip(bank.alarms, levels_of(stream, bank), strict=True)
+    return max(level / cusum.threshold for cusum, level in levels)
 
 
 def _alarm_levels(state: State, policy: Policy) -> Samples:
     """Read each CUSUM; a degree that is no worse than the mildest has none."""
     for row in STREAMS:
-        cusums, levels = bank_of(row, policy).alarms, state.streams[row.name].levels
-        if len(levels) != len(cusums):  # as at the start, and after a policy that has changed the bank
-            levels = [0] * len(cusums)
-        for index, (cusum, level) in enumerate(zip(cusums, levels, strict=True)):
+        bank = bank_of(row, policy)
+        levels = levels_of(state.streams[row.name], bank)
+        for index, (cusum, level) in enumerate(zip(bank.alarms, levels, strict=True)):
             yield (row.name, f"{evidence.ratio(cusum.p1_ppm):g}" if index else MILDEST), level / _NANO
 
 
