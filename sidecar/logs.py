@@ -182,6 +182,12 @@ class Throttle:
         self._last_s[kind] = now_s
         return self._held_back.pop(kind, 0)
 
+    def warn(self, kind: str, event: str, /, **fields: object) -> None:
+        """Log a warning with how many of its kind were held back, or hold it back."""
+        held_back = self.passes(kind)
+        if held_back is not None:
+            structlog.get_logger().warning(event, **fields, held_back=held_back)
+
 
 def log_conclusions(record: Record, conclusions: list[Conclusion]) -> None:
     """Log what people did and what was concluded: one canonical line per settled payment and per move of the flag."""

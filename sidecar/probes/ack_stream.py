@@ -372,9 +372,7 @@ class AckStream:
             structlog.get_logger().info("ack_stream.up", stream=self._stream.name, reconnects=self.reconnect_count)
 
     def _tell(self, kind: str, message: str) -> None:
-        held_back = self._throttle.passes(kind)
-        if held_back is not None:
-            structlog.get_logger().warning("ack_stream.failed", kind=str(kind), message=message, held_back=held_back)
+        self._throttle.warn(kind, "ack_stream.failed", kind=str(kind), message=message)
 
 
 def _end_if_cancelled() -> None:

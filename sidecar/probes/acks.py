@@ -6,7 +6,6 @@ Browsers report to the same path, without a bearer token and as `text/plain` (`p
 import enum
 
 import msgspec
-import structlog
 from aiohttp import web
 
 from sidecar.config import DEFAULT_CHANNEL
@@ -100,11 +99,7 @@ class Acks:
             raise
 
     def _tell(self, error: SidecarError) -> None:
-        held_back = self._throttle.passes(error.code)
-        if held_back is not None:
-            structlog.get_logger().warning(
-                "ack.refused", code=error.code.value, message=error.message, held_back=held_back
-            )
+        self._throttle.warn(error.code, "ack.refused", code=error.code.value, message=error.message)
 
     def observed(self, body: bytes, idempotency_key: str | None) -> AckSeen | UserAuthSeen:
         """Return what an ack says. Raises `SidecarError` with `body_invalid` for one that makes no sense."""

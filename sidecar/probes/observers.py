@@ -215,11 +215,9 @@ class Observers:
         self._tell("observer.down", observer, ended)
 
     def _tell(self, event: str, observer: int, ended: Ended) -> None:
-        held_back = self._throttle.passes(f"{event} {ended.outcome}")
-        if held_back is not None:
-            structlog.get_logger().warning(
-                event, observer=observer, outcome=ended.outcome.value, number=ended.number, held_back=held_back
-            )
+        self._throttle.warn(
+            f"{event} {ended.outcome}", event, observer=observer, outcome=ended.outcome.value, number=ended.number
+        )
 
     # --- what arrives
 
@@ -246,14 +244,12 @@ class Observers:
                 self._put(fact)
             for _ in range(self._deliveries.take_deaf_count()):
                 self._count("deaf")
-                held_back = self._throttle.passes("deaf")
-                if held_back is not None:
-                    structlog.get_logger().warning(
-                        "observer.deaf",
-                        held_back=held_back,
-                        hint="a broadcast reached some of our sockets and not others: a Reverb node does not hear the "
-                        "others (REVERB_SCALING_ENABLED, Redis), so the users on it get no push",
-                    )
+                self._throttle.warn(
+                    "deaf",
+                    "observer.deaf",
+                    hint="a broadcast reached some of our sockets and not others: a Reverb node does not hear the "
+                    "others (REVERB_SCALING_ENABLED, Redis), so the users on it get no push",
+                )
 
     def _put(self, fact: msgspec.Struct) -> None:
         try:

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from typing import Annotated
 
 import msgspec
-import structlog
 from aiohttp import web
 
 from sidecar.core.browsers import ClearedBy, Family, Flow, Reading, Subscription
@@ -178,9 +177,7 @@ class Reports:
     def _refused(self, result: ReportResult, code: ErrorCode, message: str) -> SidecarError:
         """Count and log a refusal, and return it."""
         self._count(result)
-        held_back = self._throttle.passes(result)
-        if held_back is not None:
-            structlog.get_logger().warning("report.refused", result=result.value, message=message, held_back=held_back)
+        self._throttle.warn(result, "report.refused", result=result.value, message=message)
         return SidecarError(code, message)
 
 

@@ -91,6 +91,4 @@ class Runner:
                 words = {"outcome": verdict.value, "number": fact.number}
             case _:
                 return
-        held_back = self._throttle.passes(f"{name} {words['outcome']}")
-        if held_back is not None:
-            structlog.get_logger().warning("probe.failed", probe=name, **words, held_back=held_back)
+        self._throttle.warn(f"{name} {words['outcome']}", "probe.failed", probe=name, **words)

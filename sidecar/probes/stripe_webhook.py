@@ -153,9 +153,7 @@ class StripeWebhook:
 
     def _refused(self, result: WebhookResult, message: str) -> SidecarError:
         self._count(result)
-        held_back = self._throttle.passes(result)
-        if held_back is not None:
-            structlog.get_logger().warning("webhook.refused", result=result.value, message=message, held_back=held_back)
+        self._throttle.warn(result, "webhook.refused", result=result.value, message=message)
         code = ErrorCode.BODY_INVALID if result is WebhookResult.BODY_INVALID else ErrorCode.SIGNATURE_INVALID
         return SidecarError(code, message)
 
