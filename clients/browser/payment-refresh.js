@@ -378,9 +378,13 @@ export function createPaymentRefresh(options) {
     expected = undefined;
     remember(payment, flow, mine.wall, mine.isReported);
     follow(mine);
-    within(FLAG_MAX_MS, () => options.reportUrl && present(options.token)).then((token) => {
-      mine.token = token;
-    });
+    // Without a limit: it costs nothing to wait, and a page that is frozen meanwhile would find the limit passed.
+    Promise.resolve(attempt(() => options.reportUrl && present(options.token))).then(
+      (token) => {
+        mine.token = token;
+      },
+      () => {},
+    );
     if (leaseMs() <= 0) ask();
     else askAgainAt = Math.min(askAgainAt, env.now() + halfLeaseMs());
     openStream();

@@ -367,6 +367,14 @@ test('without a token, or with one that fails or hangs, nothing is reported and 
   }
 });
 
+test('a token that is long on its way, as in a page that was frozen meanwhile, is as good as any', async () => {
+  const page = await ready({ paidAt: 0 });
+  page.world.token = page.later(29_000).then(() => 'a.b.c');
+  page.begin();
+  await page.pass(31_000);
+  assert.deepEqual(page.reports.map(({ token }) => token), ['a.b.c']);
+});
+
 test('where beacons are full it is sent by fetch', async () => {
   const page = await ready({ isBeaconFull: true, paidAt: 0 });
   page.begin();
@@ -801,7 +809,7 @@ test('stop in the middle of everything leaves nothing, and says nothing', async 
   page.begin();
   await page.pass(100);
   const said = page.states.length;
-  assert.ok(page.planned.length >= 3, 'a refetch, a question and a token are on their way');
+  assert.ok(page.planned.length >= 2, 'a refetch and a question are on their way');
   page.payments.stop();
   assert.deepEqual(page.planned, []);
   assert.equal(page.signal.aborted, true);
