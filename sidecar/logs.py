@@ -33,7 +33,7 @@ from sidecar.core.conclusions import (
     ShelterEnded,
     StrangerLetIn,
 )
-from sidecar.core.observations import Act, Record
+from sidecar.core.observations import Act, Noted, Record
 from sidecar.core.policy import PPM
 
 _LINES_MAX = 10_000
@@ -200,7 +200,7 @@ def log_conclusions(record: Record, conclusions: list[Conclusion]) -> None:
             "operator.acted",
             act=type(fact).__name__,
             actor=fact.actor,
-            reason=fact.reason,
+            reason=fact.text if isinstance(fact, Noted) else fact.reason,
             seq=record.seq,
             at_ms=record.at_ms,
         )

@@ -6,7 +6,8 @@ copying it would cost more than folding; nothing else is touched, and only the r
 
 from typing import assert_never
 
-from sidecar.core import journeys, ladder, payers, probing, shelters, sight, streams
+from sidecar.core import freezes, journeys, ladder, payers, probing, shelters, sight, streams
+from sidecar.core.chain import is_chained, link
 from sidecar.core.conclusions import (
     AlarmEnded,
     AlarmRaised,
@@ -18,6 +19,7 @@ from sidecar.core.conclusions import (
 from sidecar.core.observations import (
     AckSeen,
     AcksLost,
+    Act,
     Approved,
     BrowserReported,
     ChannelAuthProbed,
@@ -27,8 +29,10 @@ from sidecar.core.observations import (
     EpochRenewed,
     EvidenceReset,
     Fell,
+    Frozen,
     Heartbeat,
     Held,
+    Noted,
     ObserverChanged,
     PaymentIgnored,
     PaymentSucceeded,
@@ -39,6 +43,7 @@ from sidecar.core.observations import (
     RoundTripEnded,
     Started,
     StrangerProbed,
+    Thawed,
     UserAuthSeen,
     WatchChanged,
 )
@@ -51,6 +56,8 @@ def fold(state: State, record: Record) -> list[Conclusion]:
     if record.seq <= state.seq:
         return []
     out: list[Conclusion] = []
+    if is_chained(record):
+        state.chain = link(state.chain, record)
     policy = state.policy
     if policy is None:
         _await_policy(state, record, out)
@@ -76,6 +83,8 @@ def next_deadline(state: State) -> int | None:
         times.append(state.now_ms)
     shelter_ms = shelters.next_ms(state, policy)
     times.extend([shelter_ms] if shelter_ms is not None and shelter_ms > state.now_ms else [])
+    freeze_ms = freezes.next_ms(state)
+    times.extend([freeze_ms] if freeze_ms is not None else [])
     times.extend(at_ms for at_ms in (flag.cooldown_until_ms, state.sight.recover_until_ms) if at_ms > state.now_ms)
     to_soak_ms = policy.ladder[flag.rung].soak_ms - flag.soaked_ms
     is_soaking = state.sight.rest is None and not _alarmed(state)
@@ -108,6 +117,7 @@ def _let_time_pass(state: State, policy: Policy, record: Record, out: list[Concl
     payers.due(state, policy)
     if state.coverage.forget(state.now_ms):
         state.flag.guard_version += 1
+    freezes.advance(state, before_ms)
     was_seen = is_seeing and not isinstance(record.observation, Started | ClockJumped)
     ladder.advance(state, policy, elapsed_ms, out, was_seen=was_seen)
 
@@ -131,16 +141,8 @@ def _apply(state: State, policy: Policy, record: Record, out: list[Conclusion]) 
             ladder.fall(state, policy, decision, out)
         case EpochRenewed() as decision:
             ladder.renew(state, decision, out)
-        case Held() as act:
-            ladder.hold(state, act)
-        case Resumed():
-            state.flag.hold = None
-        case Approved() as act:
-            ladder.approve(state, act)
-        case RolledBack() as act:
-            ladder.roll_back(state, policy, act, out)
-        case EvidenceReset():
-            ladder.begin_epochs(state, out)
+        case (Held() | Resumed() | Approved() | RolledBack() | EvidenceReset() | Noted() | Frozen() | Thawed()) as act:
+            _act(state, policy, act, out)
         case ClockJumped() as fact:
             journeys.blinded(state, Unmeasured.CLOCK_JUMPED, out)
             sight.lose(state, policy, abs(fact.by_ms))
@@ -158,6 +160,29 @@ def _apply(state: State, policy: Policy, record: Record, out: list[Conclusion]) 
             probing.restarted(state)
         case _:
             assert_never(record.observation)
+
+
+def _act(state: State, policy: Policy, act: Act, out: list[Conclusion]) -> None:
+    """Apply what a person did."""
+    match act:
+        case Held():
+            ladder.hold(state, act)
+        case Resumed():
+            state.flag.hold = None
+        case Approved():
+            ladder.approve(state, act)
+        case RolledBack():
+            ladder.roll_back(state, policy, act, out)
+        case EvidenceReset():
+            ladder.begin_epochs(state, out)
+        case Frozen():
+            freezes.freeze(state, act)
+        case Thawed():
+            freezes.thaw(state, act)
+        case Noted():
+            pass
+        case _:
+            assert_never(act)
 
 
 def _adopt(state: State, fact: PolicyAdopted, out: list[Conclusion]) -> None:

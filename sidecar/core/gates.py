@@ -9,7 +9,7 @@ from typing import assert_never
 
 import msgspec
 
-from sidecar.core import evidence
+from sidecar.core import evidence, freezes
 from sidecar.core.browsers import Flow
 from sidecar.core.policy import PPM, Mode, Policy, Rung, Stage
 from sidecar.core.reach import needs_payers
@@ -151,6 +151,24 @@ def _hold(state: State, _policy: Policy, _: Rung) -> Gate:
         target="none",
         holds=hold is None,
         needs="`sidecar resume`" if hold else "",
+    )
+
+
+def _freeze(state: State, _policy: Policy, _: Rung) -> Gate:
+    frozen = freezes.in_force(state)
+    needs, expected_ms = "", None
+    if frozen:
+        expected_ms = freezes.opens_ms(state)
+        when = "" if expected_ms is None else f" in {duration(expected_ms - state.now_ms)}"
+        names = " and ".join(f"`sidecar thaw {each.name}`" for each in frozen)
+        needs = f"the freeze to end{when}, or {names}"
+    return Gate(
+        name="freeze",
+        value="; ".join(f"{each.name}, by {each.actor}: {each.reason}" for each in frozen) or "none",
+        target="none",
+        holds=not frozen,
+        needs=needs,
+        expected_ms=expected_ms,
     )
 
 
@@ -341,6 +359,7 @@ GATES = (
     _Row(name="rest", read=_rest),
     _Row(name="stranger", read=_stranger),
     _Row(name="hold", read=_hold),
+    _Row(name="freeze", read=_freeze),
     _Row(name="cooldown", read=_cooldown),
     _Row(name="soak", read=_soak),
     _Row(name="coverage", read=_coverage),

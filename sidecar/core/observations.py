@@ -11,6 +11,7 @@ import msgspec
 from sidecar.core.browsers import Family, Reading
 from sidecar.core.policy import Policy, Stage
 from sidecar.core.walks import RoundTripOutcome, Step, StrangerVerdict, UserAuth, WalkOutcome
+from sidecar.core.windows import Once, Weekly
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What decoding raises for what was not expected: no JSON, or of another shape; not UTF-8; nested too deep."""
@@ -250,6 +251,35 @@ class EvidenceReset(_Fact, frozen=True, kw_only=True):
     reason: str
 
 
+class Noted(_Fact, frozen=True, kw_only=True):
+    """A person noted something for the record: it changes nothing."""
+
+    actor: str
+    text: str
+    release: str | None = None
+    """What was released, such as a version or a commit; None: it is no release."""
+
+
+class Frozen(_Fact, frozen=True, kw_only=True):
+    """A person forbade climbing in certain times; falling stays possible. One of the same name is replaced."""
+
+    actor: str
+    """Whose it is."""
+    reason: str
+    name: str
+    window: Once | Weekly
+    expires_ms: int
+    """When it goes by itself, in Unix milliseconds."""
+
+
+class Thawed(_Fact, frozen=True, kw_only=True):
+    """A person took a freeze away before it went by itself."""
+
+    actor: str
+    reason: str
+    name: str
+
+
 class GateReading(msgspec.Struct, frozen=True, kw_only=True):
     """What one gate said when a decision was taken."""
 
@@ -335,6 +365,9 @@ Observation = (
     | Approved
     | RolledBack
     | EvidenceReset
+    | Noted
+    | Frozen
+    | Thawed
     | Climbed
     | Fell
     | EpochRenewed
@@ -342,10 +375,12 @@ Observation = (
 )
 
 Decision = Climbed | Fell | EpochRenewed
-Act = Held | Resumed | Approved | RolledBack | EvidenceReset
+Act = Held | Resumed | Approved | RolledBack | EvidenceReset | Noted | Frozen | Thawed
+Chained = Decision | Act | PolicyAdopted
+"""What somebody may have to account for: kept for ever, and in one chain (`core.chain`)."""
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True):
+class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An observation in its place in the journal."""
 
     seq: int
@@ -353,6 +388,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     at_ms: int
     """Unix milliseconds on the journal's clock, which never goes back."""
     observation: Observation
+    kept: bytes | None = None
+    """The observation as the journal keeps it, byte for byte, where it is chained; None: as it would be written now."""
 
 
 CHECKPOINT_KEYS = "checkpoint:"

@@ -14,8 +14,9 @@ from sidecar.core.observations import BrowserReported, IgnoreReason, SkipReason
 from sidecar.core.policy import Mode, Policy, Rung, Stage
 from sidecar.core.streams import STREAMS, Stream
 from sidecar.core.walks import RoundTripOutcome, StrangerVerdict, UserAuth, WalkOutcome
+from sidecar.core.windows import Once, Weekly
 
-FOLD_VERSION = 4
+FOLD_VERSION = 5
 """Goes up whenever the same journal would give another state."""
 
 
@@ -151,6 +152,18 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True):
     epoch: int
 
 
+class Freeze(msgspec.Struct, frozen=True, kw_only=True):
+    """Times in which a person forbids climbing."""
+
+    name: str
+    actor: str
+    reason: str
+    at_ms: int
+    """When it was said."""
+    window: Once | Weekly
+    expires_ms: int
+
+
 class Shelter(msgspec.Struct, kw_only=True):
     """Timers for a while, with the rung kept, because Reverb hiccups."""
 
@@ -178,6 +191,8 @@ class Flag(msgspec.Struct, kw_only=True):
     strikes_since_ms: int = 0
     """Since when the number of strikes stands; a week without a fall takes one away."""
     hold: Hold | None = None
+    freezes: list[Freeze] = []
+    """By when they were said; at most `core.freezes.FREEZES_MAX`."""
     approval: Approval | None = None
     shelter: Shelter | None = None
     shelters_ms: list[int] = []
@@ -384,6 +399,8 @@ class State(msgspec.Struct, kw_only=True):
     tally: Tally = msgspec.field(default_factory=Tally)
     checkpointed_ms: int = 0
     """When the last checkpoint was appended; before the first, when the first policy was adopted."""
+    chain: str = ""
+    """The head of the chain of decisions, acts and policies (`core.chain`), in hex; empty: there was none yet."""
 
     @property
     def rung(self) -> Rung | None:

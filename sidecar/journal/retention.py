@@ -2,13 +2,13 @@
 
 import msgspec
 
-from sidecar.core.observations import UNREADABLE, Act, Decision, PolicyAdopted
+from sidecar.core.observations import UNREADABLE, Chained
 
 RETENTION_MS = 35 * 24 * 3_600_000
 """Payments, acks, ticks and their keys are kept so long, and up to a day longer: a month's report can still be checked
 against its payments, and Stripe repeats nothing older than 30 days (https://docs.stripe.com/api/events)."""
 
-_KEPT_FOR_EVER = frozenset(fact.__struct_config__.tag for fact in (*Decision.__args__, *Act.__args__, PolicyAdopted))
+_KEPT_FOR_EVER = frozenset(fact.__struct_config__.tag for fact in Chained.__args__)
 
 
 class _Typed(msgspec.Struct):

@@ -1,7 +1,7 @@
 """Writes what pins the fold: `python -m tests.core.golden`, after a change that was meant to give another state.
 
 `golden/journal.jsonl`: a life of payments and acks, the same for ever; `golden/payers.jsonl`: one of probes, channel
-auths and payers' browsers. `golden/digests.json`: fold version → the SHA-256 of the states that they give.
+auths and payers' browsers; `golden/people.jsonl`: one of what people do. `golden/digests.json`: fold version → the SHA-256 of the states that they give.
 `golden/checkpoint-N.json`: a checkpoint of fold version N, which every later one reads.
 """
 
@@ -14,16 +14,30 @@ import msgspec
 from sidecar.core.browsers import Flow, Reading
 from sidecar.core.checkpoints import checkpoint_of
 from sidecar.core.fold import fold
-from sidecar.core.observations import AcksLost, Checkpoint, Heartbeat, IgnoreReason, Record, SkipReason
+from sidecar.core.observations import (
+    AcksLost,
+    Checkpoint,
+    EpochRenewed,
+    Heartbeat,
+    IgnoreReason,
+    Noted,
+    Observation,
+    Record,
+    SkipReason,
+    Thawed,
+)
 from sidecar.core.policy import Stage
 from sidecar.core.state import FOLD_VERSION, State, encode
 from sidecar.core.walks import StrangerVerdict, UserAuth
+from sidecar.core.windows import Once, Weekly
 from tests.core.probed import ProbedWorld
 from tests.core.world import LAX, MINUTE, REACHED, REFUSED, REVERB, SECOND, World, on
 
 FOLDER = Path(__file__).parent / "golden"
 JOURNAL = FOLDER / "journal.jsonl"
 PAYERS = FOLDER / "payers.jsonl"
+PEOPLE = FOLDER / "people.jsonl"
+KEPT = (JOURNAL, PAYERS, PEOPLE)
 DIGESTS = FOLDER / "digests.json"
 SCHEMA = Path(__file__).parents[2] / "docs" / "checkpoint.schema.json"
 
@@ -107,6 +121,32 @@ def life_of_payers() -> list[Record]:
     return world.records
 
 
+def life_of_people() -> list[Record]:
+    """Return a life with all that people do: freezes that begin, end, expire and are thawed, a rollback, a release."""
+    world: World = on(1)
+    world.decides = True
+    soon_ms = world.now_ms + 1 * MINUTE
+    world.freeze("term", Once(from_ms=soon_ms, until_ms=soon_ms + 1 * MINUTE))
+    world.freeze("nights", Weekly(days=(4, 5), from_minute=0, lasts_minutes=600, utc_offset_minutes=330))
+    world.freeze("gone soon", Once(from_ms=soon_ms - 1 * SECOND, until_ms=soon_ms))
+    world.see(Noted(actor="ann", text="a new booking form", release="2027.1"))
+    world.good(30)
+    world.see(Thawed(actor="bob", reason="all is quiet", name="nights"))
+    world.wait(2 * MINUTE)
+    world.freeze("nights", Weekly(days=(4, 5), from_minute=0, lasts_minutes=1440, utc_offset_minutes=-60))
+    world.roll_back()
+    world.good(3)
+    world.see(Noted(actor="ann", text="a thing that is no release"))
+    world.resume()
+    stream = world.state.streams["payments"]
+    renewed = EpochRenewed(
+        replica="a", stream="payments", epoch=stream.epoch + 1, guard_version=world.state.flag.guard_version
+    )
+    world.see(renewed)
+    world.good(3)
+    return world.records
+
+
 def tell(world: World, user: str, told: Reading = REACHED) -> None:
     """Let a user pay, be broadcast to, and their browser tell of it."""
     name = world.pay(user=user)
@@ -115,8 +155,19 @@ def tell(world: World, user: str, told: Reading = REACHED) -> None:
 
 
 def golden(kept: Path = JOURNAL) -> list[Record]:
-    """Return a journal that is kept."""
-    return [msgspec.json.decode(line, type=Record) for line in kept.read_bytes().splitlines()]
+    """Return a journal that is kept, with its bytes as they were written."""
+    return [_record(msgspec.json.decode(line, type=_Line)) for line in kept.read_bytes().splitlines()]
+
+
+class _Line(msgspec.Struct):
+    seq: int
+    at_ms: int
+    observation: msgspec.Raw
+
+
+def _record(line: _Line) -> Record:
+    observation: Observation = msgspec.json.decode(line.observation, type=Observation)
+    return Record(seq=line.seq, at_ms=line.at_ms, observation=observation, kept=bytes(line.observation))
 
 
 def folded(records: list[Record]) -> State:
@@ -129,7 +180,7 @@ def folded(records: list[Record]) -> State:
 
 def digest() -> str:
     """Return the SHA-256 of the states that the journals give."""
-    return hashlib.sha256(b"".join(encode(folded(golden(kept))) for kept in (JOURNAL, PAYERS))).hexdigest()
+    return hashlib.sha256(b"".join(encode(folded(golden(kept))) for kept in KEPT)).hexdigest()
 
 
 def schema() -> bytes:
@@ -140,7 +191,7 @@ def schema() -> bytes:
 def main() -> None:
     """Write what is missing or of the present fold version; the journals are written once."""
     FOLDER.mkdir(exist_ok=True)
-    for kept, written in ((JOURNAL, life), (PAYERS, life_of_payers)):
+    for kept, written in ((JOURNAL, life), (PAYERS, life_of_payers), (PEOPLE, life_of_people)):
         if not kept.exists():
             kept.write_bytes(b"".join(msgspec.json.encode(record) + b"\n" for record in written()))
     known: dict[str, str] = json.loads(DIGESTS.read_text()) if DIGESTS.exists() else {}

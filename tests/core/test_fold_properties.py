@@ -16,6 +16,7 @@ from sidecar.core.observations import (
     EpochRenewed,
     FallCause,
     Fell,
+    Frozen,
     Heartbeat,
     IgnoreReason,
     Observation,
@@ -23,9 +24,11 @@ from sidecar.core.observations import (
     PaymentSucceeded,
     Record,
     SkipReason,
+    Thawed,
 )
 from sidecar.core.policy import Stage
 from sidecar.core.state import State, decode, encode
+from sidecar.core.windows import Once, Weekly
 from tests.core.lives import POLICIES, Life, Step, lives
 from tests.core.world import START_MS, World
 
@@ -226,6 +229,24 @@ _decisions = st.one_of(
         epoch=st.integers(0, 9),
         guard_version=st.integers(0, 60),
     ),
+    st.builds(
+        Frozen,
+        actor=st.just("x"),
+        reason=st.just(""),
+        name=st.sampled_from(("a", "b")),
+        window=st.one_of(
+            st.builds(Once, from_ms=st.integers(), until_ms=st.integers()),
+            st.builds(
+                Weekly,
+                days=st.lists(st.integers(), max_size=3).map(tuple),
+                from_minute=st.integers(),
+                lasts_minutes=st.integers(),
+                utc_offset_minutes=st.integers(),
+            ),
+        ),
+        expires_ms=st.integers(START_MS, START_MS + 10**12) | st.integers(),
+    ),
+    st.builds(Thawed, actor=st.just("x"), reason=st.just(""), name=st.sampled_from(("a", "b"))),
 )
 
 

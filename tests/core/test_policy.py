@@ -13,6 +13,7 @@ from sidecar.core.observations import Climbed, EpochRenewed, Fell
 from sidecar.core.policy import PPM, Stage
 from sidecar.core.state import State
 from sidecar.core.streams import bank_of, row_of
+from sidecar.core.windows import Once
 from tests.core.probed import PROBED_GATES
 from tests.core.world import DAY, HOUR, LAX, SECOND, World, decided
 
@@ -71,6 +72,8 @@ def differ(world: World, what: str) -> None:  # noqa: C901, PLR0912, PLR0915 - o
             world.beat()
         case ["held"]:
             world.hold()
+        case ["frozen", "from", from_ms, "until", until_ms]:
+            world.freeze("term", Once(from_ms=world.now_ms + int(from_ms), until_ms=world.now_ms + int(until_ms)))
         case ["fell,", "calmed"]:
             world.bad(6)
             world.see(decided(world, Fell))
@@ -140,6 +143,9 @@ SITUATIONS = [
     (1, "30 redelivered",                       STAY,   "rest"),
     # --- up, when every gate holds
     (1, "held",                                 STAY,   "hold"),
+    (1, "frozen from 0 until 1",                STAY,   "freeze"),
+    (1, "frozen from 1 until 9",                CLIMB,  "proven"),
+    (1, "frozen from -9 until 0",               CLIMB,  "proven"),
     (1, "fell, calmed",                         STAY,   "cooldown"),
     (0, "climbed just now",                     STAY,   "soak"),
     (1, "soaked 1 ms less",                     STAY,   "soak"),

@@ -19,6 +19,7 @@ from sidecar.core.observations import (
     EpochRenewed,
     EvidenceReset,
     Fell,
+    Frozen,
     Heartbeat,
     Held,
     IgnoreReason,
@@ -36,6 +37,7 @@ from sidecar.core.observations import (
 from sidecar.core.policy import Mode, Policy, ReverbPolicy, Rung, Stage, policy_hash
 from sidecar.core.serving import bucket_of, served
 from sidecar.core.state import State
+from sidecar.core.windows import Once, Weekly
 
 START_MS = 1_800_000_000_000
 SECOND = 1000
@@ -258,6 +260,13 @@ class World:
     def roll_back(self) -> None:
         """Send the flag to the bottom rung by hand."""
         self.see(RolledBack(actor="ann", reason="a feeling"))
+
+    def freeze(
+        self, name: str, window: Once | Weekly, *, lasts_ms: int = 30 * DAY, reason: str = "pupils return"
+    ) -> None:
+        """Forbid climbing in certain times, for so long at most."""
+        expires_ms = self.now_ms + lasts_ms
+        self.see(Frozen(actor="ann", reason=reason, name=name, window=window, expires_ms=expires_ms))
 
     def reset(self) -> None:
         """Begin new epochs by hand."""
