@@ -14,7 +14,7 @@ from sidecar.config.quantities import Duration, Rate
 from sidecar.config.rules import RUNGS_MAX
 from sidecar.config.scalars import Boolean, Choice, Text, Whole
 from sidecar.config.urls import UrlText
-from sidecar.core.policy import PPM, Mode, Policy, ReverbPolicy, Rung, Stage
+from sidecar.core.policy import PPM, ROUND_TRIPS_PPM, WALKS_PPM, Mode, Policy, ReverbPolicy, Rung, Stage
 
 
 class Items(msgspec.Struct, frozen=True, kw_only=True):
@@ -163,6 +163,10 @@ class Probe(Section, frozen=True, kw_only=True):
     """How often the probe user walks a browser's way to its channel, in milliseconds."""
     stranger_every_ms: Annotated[int, Duration(at_least="1m", at_most="24h", usual="10m")] = 600_000
     """How often it asks for a channel that is not its own, in milliseconds."""
+    round_trip_reliability_ppm: Annotated[int, Rate(at_least="50%", at_most="99.9999%")] = ROUND_TRIPS_PPM
+    """p0: the share of canaries that must come back in time, in parts per million."""
+    auth_reliability_ppm: Annotated[int, Rate(at_least="50%", at_most="99.9999%")] = WALKS_PPM
+    """p0: the share of walks that must come to their end, in parts per million."""
 
 
 class Stranger(Section, frozen=True, kw_only=True):
@@ -355,10 +359,10 @@ def policy_of(config: Config) -> Policy:
 
 
 def _rung(rung: LadderRung) -> Rung:
-    """Return the policy's rung. msgspec leaves a default out by identity: an equal number would alter the hash."""
+    """Return the policy's rung."""
     return Rung(
         mode=rung.mode,
-        share_ppm=PPM if rung.share_ppm == PPM else rung.share_ppm,
+        share_ppm=_same(rung.share_ppm, PPM),
         soak_ms=rung.soak_ms,
         approval_required=rung.approval_required,
     )
@@ -371,4 +375,11 @@ def _reverb(reverb: Reverb | None) -> ReverbPolicy | None:
         round_trip_every_ms=reverb.probe.round_trip_every_ms,
         auth_every_ms=reverb.probe.auth_every_ms,
         is_observing=reverb.observers > 0,
+        round_trip_reliability_ppm=_same(reverb.probe.round_trip_reliability_ppm, ROUND_TRIPS_PPM),
+        auth_reliability_ppm=_same(reverb.probe.auth_reliability_ppm, WALKS_PPM),
     )
+
+
+def _same(number: int, default: int) -> int:
+    """Return the default itself where it is meant: msgspec leaves a default out by identity."""
+    return default if number == default else number

@@ -72,13 +72,21 @@ class Rung(msgspec.Struct, frozen=True, kw_only=True):
     """A person must approve the climb onto this rung."""
 
 
-class ReverbPolicy(msgspec.Struct, frozen=True, kw_only=True):
-    """What the fold may know of the probes."""
+ROUND_TRIPS_PPM = 999_000
+WALKS_PPM = 995_000
+
+
+class ReverbPolicy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the fold may know of the probes. Defaults are left out, so that a policy without them keeps its hash."""
 
     round_trip_every_ms: int
     auth_every_ms: int
     is_observing: bool
     """Sockets of ours wait for the broadcasts: before they do, a payment without one says nothing."""
+    round_trip_reliability_ppm: int = ROUND_TRIPS_PPM
+    """p0 of the round trips."""
+    auth_reliability_ppm: int = WALKS_PPM
+    """p0 of the probe user's walks."""
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,6 +142,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
             self.reliability_ppm,
             self.false_promotion_risk_ppm,
             self.reach_ppm,
+            self.reverb.round_trip_reliability_ppm if self.reverb else ROUND_TRIPS_PPM,
+            self.reverb.auth_reliability_ppm if self.reverb else WALKS_PPM,
         )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import msgspec
 
 from sidecar.core import alarms, evidence
-from sidecar.core.policy import PPM, Mode, Policy
+from sidecar.core.policy import PPM, ROUND_TRIPS_PPM, WALKS_PPM, Mode, Policy
 
 
 class StreamRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,14 +57,14 @@ STREAMS = (
     StreamRow(
         name=ROUND_TRIPS,
         outcome="clean round trips",
-        p0_ppm=lambda _: 999_000,
+        p0_ppm=lambda policy: policy.reverb.round_trip_reliability_ppm if policy.reverb else ROUND_TRIPS_PPM,
         once_in=_round_trips_per_year,
         needed_for=lambda policy: _PUSH if policy.reverb else _NONE,
     ),
     StreamRow(
         name=CHANNEL_AUTH,
         outcome="clean walks of the probe user",
-        p0_ppm=lambda _: 995_000,
+        p0_ppm=lambda policy: policy.reverb.auth_reliability_ppm if policy.reverb else WALKS_PPM,
         once_in=_walks_per_year,
         needed_for=lambda policy: _PUSH if policy.reverb else _NONE,
     ),

@@ -4,13 +4,18 @@ import msgspec
 import pytest
 
 from sidecar.core.conclusions import FlagMoved, PolicyChanged
-from sidecar.core.policy import PPM, Mode, Policy, Rung, Stage
+from sidecar.core.policy import PPM, Mode, Policy, ReverbPolicy, Rung, Stage
 from sidecar.core.serving import Reason, served
 from sidecar.core.streams import STREAMS, bank_of
 from tests.core.world import HOUR, LAX, MINUTE, POLICY, REVERB, SECOND, World, on
 
 T, S, P = Mode.TIMER_POLLING, Mode.PUSH_WITH_SAFETY_NET, Mode.PUSH_ONLY
 TENTH, HALF, ALL = PPM // 10, PPM // 2, PPM
+
+
+def _of(**keys: int) -> ReverbPolicy:
+    return msgspec.structs.replace(REVERB, **keys)
+
 
 # fmt: off
 CHANGES = [
@@ -33,6 +38,8 @@ CHANGES = [
     ("resume_after_ms",             1 * MINUTE,                 False,     False),
     ("shelter_ms",                  5 * MINUTE,                 False,     False),
     ("reverb",                      REVERB,                     False,     False),
+    ("reverb",                      _of(round_trip_reliability_ppm=980_000), True, False),
+    ("reverb",                      _of(auth_reliability_ppm=900_000), True, False),
     ("dry_run",                     True,                       False,     False),
     ("ladder",                      LAX.ladder[:3],             False,     False),
     ("environment",                 "staging",                  False,     False),

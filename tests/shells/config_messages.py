@@ -136,6 +136,6 @@ INVALID = {
     "invalid-reverb-url-scheme.yaml": '3:8: reverb.url: found "https://ws.example.test"; allowed: a URL such as wss://ws.example.test, beginning with wss:// or ws://; did you mean "wss://ws.example.test"?',
     "invalid-reverb-url-without-scheme.yaml": '3:8: reverb.url: found "ws.example.test"; allowed: a URL such as wss://ws.example.test, beginning with wss:// or ws://; did you mean "wss://ws.example.test"?',
     "invalid-reverb-user-id-number.yaml": '8:20: reverb.probe.user_id: found the number 0; allowed: a user id in quotes such as "0": 1 to 64 of A-Z a-z 0-9 _ -; did you mean "0"?',
-    "invalid-reverb-without-probe.yaml": "3:3: reverb.probe: found no such key; allowed: a mapping with the keys user_id, login, csrf_url, login_url, round_trip_every, auth_every, stranger_every; the key is required",
+    "invalid-reverb-without-probe.yaml": "3:3: reverb.probe: found no such key; allowed: a mapping with the keys user_id, login, csrf_url, login_url, round_trip_every, auth_every, stranger_every, round_trip_reliability, auth_reliability; the key is required",
 }
 """The file, and all that is said of it: `file:` and this."""

@@ -238,6 +238,8 @@ reverb:
     round_trip_every: 1s
     auth_every: 10s
     stranger_every: 1m
+    round_trip_reliability: 98%
+    auth_reliability: 90%
   stranger: {channel_user_id: "1"}
   reference: https://www.example.test/up
 objective: {on_time_within: 250ms, missed_after: 1m, reliability: 99.9999%}
@@ -287,6 +289,8 @@ ladder:
                 round_trip_every_ms=1_000,
                 auth_every_ms=10_000,
                 stranger_every_ms=60_000,
+                round_trip_reliability_ppm=980_000,
+                auth_reliability_ppm=900_000,
             ),
             stranger=schema.Stranger(channel_user_id="1"),
             reference="https://www.example.test/up",
@@ -404,6 +408,24 @@ def test_a_default_that_is_written_out_is_the_same_policy_as_one_that_is_left_ou
     left_out = policy_of(config_of(tmp_path, "environment: production\n"))
     journalled = msgspec.json.decode(msgspec.json.encode(written_out), type=Policy)
     assert policy_hash(written_out) == policy_hash(left_out) == policy_hash(journalled)
+
+
+def test_what_round_trips_and_walks_must_prove_alters_the_policy_only_where_it_is_not_the_default(
+    tmp_path: Path,
+) -> None:
+    """A journal from before these keys keeps its policy; and a default that is written out is none."""
+    where = "url: ws://a, app_id: '1', app_key: k, origin: http://a, auth_endpoint: http://a/auth"
+
+    def policy(keys: str) -> Policy:
+        text = f"environment: test\nreverb: {{{where}, probe: {{user_id: '0'{keys}}}}}\n"
+        return policy_of(config_of(tmp_path, text))
+
+    left_out, written_out = policy(""), policy(", round_trip_reliability: 99.9%, auth_reliability: 99.5%")
+    assert policy_hash(left_out) == policy_hash(written_out)
+    assert b"reliability_ppm" not in msgspec.json.encode(left_out.reverb)
+    other = policy(", round_trip_reliability: 98%, auth_reliability: 90%").reverb
+    assert other is not None
+    assert (other.round_trip_reliability_ppm, other.auth_reliability_ppm) == (980_000, 900_000)
 
 
 def test_a_waived_reach_carries_its_reason_into_the_policy() -> None:
