@@ -14,6 +14,7 @@ from sidecar import __version__, clock, metrics
 from sidecar.config import DEFAULT_CHANNEL, OBSERVERS_MAX, Config, Secrets, policy_of
 from sidecar.console.operator import Act, Operator
 from sidecar.console.status import Status, status_of
+from sidecar.core import lifecycle
 from sidecar.core.observations import PolicyAdopted, Started
 from sidecar.core.policy import policy_hash
 from sidecar.core.serving import Served
@@ -94,6 +95,7 @@ class Sidecar:
         self._journal_error = journal_error
         self._policy = policy_of(config)
         self._policy_hash = policy_hash(self._policy)
+        self._policy_refused = ""
         self._state = State()
         self._listeners: dict[str, Listener] = {}
         self._task_failures: Counter[str] = Counter()
@@ -192,8 +194,20 @@ class Sidecar:
             yield self._probing.observers
 
     async def is_fresh(self) -> bool:
-        """Say whether the journal is empty: what comes before its first policy would mean nothing."""
-        return not await self._journal.read(0, 1)
+        """Say whether the journal is empty: what comes before its first policy would mean nothing.
+
+        Raises `SidecarError` with `config_invalid` if it is, and this file's policy cannot be the first of a journal.
+        """
+        is_fresh = not await self._journal.read(0, 1)
+        if is_fresh:
+            self._refuse_first_policy()
+        return is_fresh
+
+    def _refuse_first_policy(self) -> None:
+        """Without any policy nothing is judged and nothing served: better not to start, and to say why."""
+        why_not = lifecycle.why_not(self._state, self._policy)
+        if why_not is not None and self._state.policy is None:
+            raise SidecarError(ErrorCode.CONFIG_INVALID, why_not)
 
     async def announce(self) -> None:
         """Tell the journal that we are here, from when on what comes is seen."""
@@ -204,7 +218,8 @@ class Sidecar:
         """Catch up with the journal, and adopt the policy if that is ours to do.
 
         A policy that was in force before and was superseded returns only by an operator's word: a replica that was
-        left behind with an old file must not take the others back.
+        left behind with an old file must not take the others back. Nor is one adopted that cannot be accepted as things
+        stand (`core.lifecycle`). Raises `SidecarError` with `config_invalid` if there is then none at all.
         """
         await self.follower.catch_up(history_ends=self._started_seq)
         state = self._state
@@ -219,17 +234,35 @@ class Sidecar:
                 "nothing. Update the file, or bring it back with: sidecar run --adopt-policy --reason '...'",
             )
             return
+        why_not = lifecycle.why_not(state, self._policy)
+        if why_not is not None:
+            self._refuse_first_policy()
+            self._refuse_policy(why_not)
+            return
         word = adoption or Adoption(actor="configuration", reason="a policy that this journal had not seen")
         await self._journal.append(
             PolicyAdopted(
                 policy=self._policy,
                 policy_hash=self._policy_hash,
-                adoption=len(state.policies),
+                adoption=state.adoptions,
                 actor=word.actor,
                 reason=word.reason,
             )
         )
         await self.follower.follow()
+        why_not = lifecycle.why_not(state, self._policy)
+        if why_not is not None:  # the flag fell in between
+            self._refuse_policy(why_not)
+
+    def _refuse_policy(self, why_not: str) -> None:
+        self._policy_refused = why_not
+        structlog.get_logger().error(
+            "policy.refused",
+            policy_hash=self._policy_hash[:12],
+            in_force=self._state.policy_hash[:12],
+            why=why_not,
+            hint="this replica answers timer_polling and decides nothing; put `lifecycle: migrating` back and restart",
+        )
 
     def listeners(self) -> dict[str, Listener]:
         """Return the listeners, by the names of their addresses in the configuration."""
@@ -301,6 +334,7 @@ class Sidecar:
             serve=self._served,
             lease_remaining_s=self._answers.lease_remaining_s(clock.monotonic_s()),
             now_ms=self._journal.now_ms(),
+            policy_refused=self._policy_refused,
         )
 
     def _metrics_view(self) -> metrics.View:

@@ -27,6 +27,7 @@ from sidecar.core.conclusions import (
     PaymentLeftOut,
     PaymentSettled,
     PolicyChanged,
+    PolicyRefused,
     RestBegan,
     RestEnded,
     ShelterBegan,
@@ -206,7 +207,7 @@ def log_conclusions(record: Record, conclusions: list[Conclusion]) -> None:
         )
     for conclusion in conclusions:
         event, fields = _line(conclusion)
-        is_bad = isinstance(conclusion, AlarmRaised | RestBegan | FilterContradicted) or (
+        is_bad = isinstance(conclusion, AlarmRaised | RestBegan | FilterContradicted | PolicyRefused) or (
             isinstance(conclusion, FlagMoved) and conclusion.to_rung < conclusion.from_rung
         )
         log.log(logging.WARNING if is_bad else logging.INFO, event, seq=record.seq, at_ms=record.at_ms, **fields)
@@ -270,5 +271,7 @@ def _line(conclusion: Conclusion) -> tuple[str, dict[str, Any]]:  # noqa: C901, 
                 "actor": conclusion.actor,
                 "reason": conclusion.reason,
             }
+        case PolicyRefused():
+            return "policy.refused", {"policy_hash": conclusion.policy_hash[:12], "why": conclusion.why}
         case _:
             assert_never(conclusion)

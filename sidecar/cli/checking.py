@@ -2,6 +2,7 @@
 
 import os
 import re
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -10,8 +11,10 @@ import typer
 from sidecar import metrics, rules
 from sidecar.cli.program import DEFAULT_CONFIG, AsJson, ConfigFile, cli, fail, read_file
 from sidecar.composition import SETS
-from sidecar.config import ConfigInvalid, policy_of, read_secrets
-from sidecar.core.policy import policy_hash
+from sidecar.config import Config, ConfigInvalid, SqlitePlace, policy_of, read_secrets
+from sidecar.core import lifecycle
+from sidecar.core.policy import Lifecycle, policy_hash
+from sidecar.journal.inspection import present
 from sidecar.ports import SidecarError
 
 
@@ -27,20 +30,41 @@ def check(config: ConfigFile = DEFAULT_CONFIG, *, as_json: AsJson = False) -> No
             typer.echo(error.message)
         raise typer.Exit(1) from None
     found = policy_hash(policy_of(read))
+    refused, unknown = _refused(read)
     try:
         read_secrets(os.environ, read)
         missing: list[str] = []
     except SidecarError as error:
         missing = error.message.splitlines()
     if as_json:
-        answer = {"ok": not missing, "policy_hash": found, "problems": [], "secrets": missing}
+        is_good = not missing and not refused
+        answer = {"ok": is_good, "policy_hash": found, "problems": [], "secrets": missing, "refused": refused or None}
         typer.echo(msgspec.json.encode(answer).decode())
     else:
-        typer.echo(f"{config}: good. Policy {found[:12]}, {len(read.ladder)} rungs, environment {read.environment}.")
-        for line in missing:
+        is_off = read.lifecycle is Lifecycle.REMOVED
+        ladder = "the ladder is off (lifecycle: removed)" if is_off else f"{len(read.ladder)} rungs"
+        typer.echo(f"{config}: good. Policy {found[:12]}, {ladder}, environment {read.environment}.")
+        for line in (*missing, *filter(None, (refused, unknown))):
             typer.echo(line)
-    if missing:
+    if missing or refused:
         raise typer.Exit(1)
+
+
+def _refused(read: Config) -> tuple[str, str]:
+    """Return why the journal would refuse this policy as things stand, and why that cannot be known; empty: neither."""
+    if read.lifecycle is not Lifecycle.REMOVED or not isinstance(read.journal, SqlitePlace):
+        return "", ""
+    path = Path(read.journal.path)
+    if not path.exists():
+        asked = "`sidecar run` asks it, and refuses on an empty one"
+        return (
+            "",
+            f"Whether `lifecycle: removed` is accepted is for the journal to say, and {path} is not here: {asked}.",
+        )
+    try:
+        return lifecycle.why_not(present(path), policy_of(read)) or "", ""
+    except SidecarError as error:
+        return "", f"Whether `lifecycle: removed` is accepted cannot be known: {error.message}"
 
 
 @cli.command(name="rules")

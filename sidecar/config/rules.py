@@ -10,9 +10,10 @@ from typing import Any
 
 import msgspec
 
+from sidecar.config.places import MemoryPlace
 from sidecar.config.problems import Problem
 from sidecar.config.scalars import Kind
-from sidecar.core.policy import PPM, Mode
+from sidecar.core.policy import PPM, Lifecycle, Mode
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +53,22 @@ def problems_between(readings: Readings) -> Iterator[Problem]:
     yield from _collisions(readings)
     yield from _probe(readings)
     yield from _ladder(readings)
+    yield from _removed(readings)
+
+
+def _removed(readings: Readings) -> Iterator[Problem]:
+    """Let `lifecycle: removed` be said only where it could ever be accepted."""
+    lifecycle = readings.get("lifecycle")
+    if lifecycle is None or lifecycle.value is not Lifecycle.REMOVED:
+        return
+    dry_run, journal = readings.get("policy.dry_run"), readings.get("journal")
+    if dry_run and dry_run.value:
+        yield _problem(
+            "policy.dry_run", dry_run, "false with lifecycle: removed, which serves push", suggestion="false"
+        )
+    if journal and isinstance(journal.value, MemoryPlace):
+        allowed = "with lifecycle: removed a journal that outlives the process: it must have held the last rung"
+        yield _problem("journal", journal, allowed)
 
 
 def _probe(readings: Readings) -> Iterator[Problem]:

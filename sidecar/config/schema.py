@@ -14,7 +14,18 @@ from sidecar.config.quantities import Duration, Rate
 from sidecar.config.rules import RUNGS_MAX
 from sidecar.config.scalars import Boolean, Choice, Text, Whole
 from sidecar.config.urls import UrlText
-from sidecar.core.policy import PPM, ROUND_TRIPS_PPM, WALKS_PPM, Mode, Policy, ReverbPolicy, Rung, Stage
+from sidecar.core.policy import (
+    LADDER_OFF,
+    PPM,
+    ROUND_TRIPS_PPM,
+    WALKS_PPM,
+    Lifecycle,
+    Mode,
+    Policy,
+    ReverbPolicy,
+    Rung,
+    Stage,
+)
 
 
 class Items(msgspec.Struct, frozen=True, kw_only=True):
@@ -327,6 +338,8 @@ class Config(Section, frozen=True, kw_only=True):
         tuple[LadderRung, ...], Items(at_least=2, at_most=RUNGS_MAX, of="rungs, from the safest to the best")
     ] = DEFAULT_LADDER
     """The rungs that the flag climbs one by one; it falls to the first."""
+    lifecycle: Annotated[Lifecycle, Choice(words={each.value: each for each in Lifecycle})] = Lifecycle.MIGRATING
+    """Whether the hand-written timers are still there. `removed` is accepted only while the last rung is held."""
 
 
 def policy_of(config: Config) -> Policy:
@@ -352,10 +365,18 @@ def policy_of(config: Config) -> Policy:
         cooldown_ms=keys.cooldown_ms,
         resume_after_ms=keys.resume_after_ms,
         dry_run=keys.dry_run,
-        ladder=tuple(_rung(rung) for rung in config.ladder),
+        ladder=_ladder(config),
         shelter_ms=keys.shelter_ms,
         reverb=_reverb(config.reverb),
+        lifecycle=config.lifecycle,
     )
+
+
+def _ladder(config: Config) -> tuple[Rung, ...]:
+    """Return the ladder of the file, which is kept there as the way back, or none where it is off."""
+    if config.lifecycle is Lifecycle.REMOVED:
+        return LADDER_OFF
+    return tuple(_rung(rung) for rung in config.ladder)
 
 
 def _rung(rung: LadderRung) -> Rung:

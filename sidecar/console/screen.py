@@ -7,7 +7,7 @@ from rich.table import Table
 from sidecar.console.status import Status
 from sidecar.core.browsers import Flow
 from sidecar.core.gates import Gate, duration
-from sidecar.core.policy import PPM, Rung
+from sidecar.core.policy import PPM, Lifecycle, Rung
 from sidecar.core.walks import RoundTripOutcome, WalkOutcome
 
 
@@ -80,10 +80,12 @@ def _trouble(status: Status) -> list[str]:
 
 
 def _print_gates(console: Console, status: Status) -> None:
+    is_off = status.lifecycle is Lifecycle.REMOVED
     if not status.gates:
-        console.print("The top of the ladder is reached.")
+        top = "The ladder is off (lifecycle: removed): this is the best that is served."
+        console.print(top if is_off else "The top of the ladder is reached.")
         return
-    console.print(f"[bold]Next: {rung_name(status.ladder[status.rung + 1])}[/]")
+    console.print(f"[bold]{'Returns to' if is_off else 'Next'}: {rung_name(status.ladder[status.rung + 1])}[/]")
     table = Table(box=None, show_header=False, padding=(0, 1), expand=False)
     table.add_column()
     table.add_column(no_wrap=True)

@@ -10,8 +10,9 @@ from sidecar.core.browsers import Flow
 from sidecar.core.comparison import Comparison, comparison
 from sidecar.core.decide import Action, decide
 from sidecar.core.gates import Gate, duration, gates
+from sidecar.core.lifecycle import why_not_removed
 from sidecar.core.observations import IgnoreReason
-from sidecar.core.policy import Rung
+from sidecar.core.policy import Lifecycle, Rung
 from sidecar.core.serving import Reason, Served
 from sidecar.core.state import Approval, Hold, Move, Outcome, ReportOutcome, Shelter, State, Unmeasured
 from sidecar.core.streams import REACH, STREAMS, clean_needed, proven_ratio
@@ -70,6 +71,10 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     environment: str
     flag: str
     now_ms: int
+    lifecycle: Lifecycle
+    """`removed`: the ladder is off, and `push_with_safety_net` is the best that is served."""
+    why_not_removed: str | None
+    """Why `lifecycle: removed` would not be accepted now, in a sentence; None: it would be, or is in force."""
     served: Served
     """What this replica answers to a user who belongs to every share."""
     lease_remaining_s: float
@@ -104,8 +109,13 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...]
 
 
-def status_of(state: State, *, serve: Callable[[], Served], lease_remaining_s: float, now_ms: int) -> Status:
-    """Return the status. The state must have a policy."""
+def status_of(
+    state: State, *, serve: Callable[[], Served], lease_remaining_s: float, now_ms: int, policy_refused: str = ""
+) -> Status:
+    """Return the status. The state must have a policy.
+
+    `policy_refused`: why this process's own policy cannot be adopted; empty: it can, or is in force.
+    """
     policy = state.policy
     assert policy is not None  # noqa: S101 - listeners start after the policy was adopted
     verdict, answer = decide(state, "status"), serve()
@@ -114,6 +124,8 @@ def status_of(state: State, *, serve: Callable[[], Served], lease_remaining_s: f
         environment=policy.environment,
         flag=policy.flag,
         now_ms=now_ms,
+        lifecycle=policy.lifecycle,
+        why_not_removed=why_not_removed(state),
         served=answer,
         lease_remaining_s=max(0.0, lease_remaining_s),
         rung=state.flag.rung,
@@ -144,7 +156,7 @@ def status_of(state: State, *, serve: Callable[[], Served], lease_remaining_s: f
         outcomes=state.tally.outcomes,
         unmeasured=state.tally.unmeasured,
         comparison=comparison(state),
-        warnings=tuple(_warnings(state, answer, now_ms)),
+        warnings=tuple(_warnings(state, answer, now_ms, policy_refused)),
     )
 
 
@@ -190,10 +202,12 @@ def _streams(state: State) -> list[StreamStatus]:
     return rows
 
 
-def _warnings(state: State, answer: Served, now_ms: int) -> list[str]:
+def _warnings(state: State, answer: Served, now_ms: int, policy_refused: str) -> list[str]:
     """Return what a person should do something about, in sentences."""
     warnings = []
-    if answer.reason is Reason.POLICY_DIFFERS:
+    if policy_refused:
+        warnings.append(f"{policy_refused} Until then this process answers timers and decides nothing.")
+    elif answer.reason is Reason.POLICY_DIFFERS:
         warnings.append(
             "The policy in force is not that of this process's file: it answers timers and decides nothing. Update "
             "the file, or bring its policy back with: sidecar run --adopt-policy --reason '...'"
@@ -225,6 +239,12 @@ def _warnings(state: State, answer: Served, now_ms: int) -> list[str]:
         warnings.append(
             "Payments that `stripe.required_metadata` left out got an ack, so the filter is wrong: "
             f"{state.tally.contradicted} so far. They count against coverage."
+        )
+    if state.policy is not None and state.policy.lifecycle is Lifecycle.REMOVED and state.flag.rung == 0:
+        warnings.append(
+            "Push has fallen, and the hand-written timers are gone: payers are helped by the timers that the flag's "
+            "schedule lays down (0, 2 and 5 s), in the browser's client. Push returns when the cool-down is over and "
+            "nothing is latched."
         )
     if state.policy is not None and state.policy.dry_run:
         warnings.append("Dry run: everything is decided and recorded, and the answer is always timer_polling.")

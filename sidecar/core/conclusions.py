@@ -103,6 +103,14 @@ class PolicyChanged(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class PolicyRefused(msgspec.Struct, frozen=True, kw_only=True):
+    """A policy was put before the journal that cannot be accepted as things stand; the one in force stays."""
+
+    policy_hash: str
+    why: str
+    """A sentence."""
+
+
 Conclusion = (
     PaymentSettled
     | PaymentLeftOut
@@ -118,6 +126,7 @@ Conclusion = (
     | FlagMoved
     | ClimbIgnored
     | PolicyChanged
+    | PolicyRefused
 )
 
 Conclusions = list[Conclusion]

@@ -7,8 +7,9 @@ import msgspec
 
 from sidecar.core import evidence, shelters
 from sidecar.core.gates import first_closed, gates
+from sidecar.core.ladder import RETURNED
 from sidecar.core.observations import Climbed, Decision, EpochRenewed, FallCause, Fell, GateReading
-from sidecar.core.policy import Policy
+from sidecar.core.policy import Lifecycle, Policy
 from sidecar.core.shelters import Answer
 from sidecar.core.state import State
 from sidecar.core.streams import STREAMS, Stream, StreamRow, bank_of
@@ -30,8 +31,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
     action: Action
     reason: str
-    """`no_policy`, `blind`, `alarm`, `naming`, `shelter`, `renew`, `top`, `proven`, or the name of the first gate that
-    does not hold."""
+    """`no_policy`, `blind`, `alarm`, `naming`, `shelter`, `renew`, `top`, `proven`, `returned`, or the name of the
+    first gate that does not hold."""
     decision: Decision | None = None
     """What to append to the journal; None: nothing."""
 
@@ -64,7 +65,8 @@ def decide(state: State, replica: str) -> Verdict:
         guard_version=flag.guard_version,
         gates=readings,
     )
-    return Verdict(action=Action.CLIMB, reason="proven", decision=climb)
+    reason = RETURNED if policy.lifecycle is Lifecycle.REMOVED else "proven"
+    return Verdict(action=Action.CLIMB, reason=reason, decision=climb)
 
 
 def _answered(state: State, policy: Policy, replica: str, alarm: str) -> Verdict:

@@ -6,13 +6,14 @@ copying it would cost more than folding; nothing else is touched, and only the r
 
 from typing import assert_never
 
-from sidecar.core import freezes, journeys, ladder, payers, probing, shelters, sight, streams
+from sidecar.core import freezes, journeys, ladder, lifecycle, payers, probing, shelters, sight, streams
 from sidecar.core.chain import is_chained, link
 from sidecar.core.conclusions import (
     AlarmEnded,
     AlarmRaised,
     Conclusion,
     PolicyChanged,
+    PolicyRefused,
     RestBegan,
     RestEnded,
 )
@@ -96,8 +97,7 @@ def next_deadline(state: State) -> int | None:
 def _await_policy(state: State, record: Record, out: list[Conclusion]) -> None:
     """Before the first policy nothing means anything but the first policy."""
     state.seq, state.now_ms = record.seq, max(state.now_ms, record.at_ms)
-    if isinstance(record.observation, PolicyAdopted):
-        _adopt(state, record.observation, out)
+    if isinstance(record.observation, PolicyAdopted) and _adopt(state, record.observation, out):
         state.flag.since_ms = state.sight.seen_ms = state.checkpointed_ms = state.now_ms
 
 
@@ -185,8 +185,14 @@ def _act(state: State, policy: Policy, act: Act, out: list[Conclusion]) -> None:
             assert_never(act)
 
 
-def _adopt(state: State, fact: PolicyAdopted, out: list[Conclusion]) -> None:
+def _adopt(state: State, fact: PolicyAdopted, out: list[Conclusion]) -> bool:
+    """Let other rules hold from here on, and return whether they do: one may have come when it cannot be accepted."""
     before, policy = state.policy, fact.policy
+    why_not = lifecycle.why_not(state, policy)
+    if why_not is not None:
+        state.refused_policies += 1
+        out.append(PolicyRefused(policy_hash=fact.policy_hash, why=why_not))
+        return False
     state.policy, state.policy_hash = policy, fact.policy_hash
     state.policies.append(fact.policy_hash)
     state.flag.version += 1
@@ -199,6 +205,7 @@ def _adopt(state: State, fact: PolicyAdopted, out: list[Conclusion]) -> None:
         if before.meaning != policy.meaning:
             ladder.begin_epochs(state, out)
     out.append(PolicyChanged(policy_hash=fact.policy_hash, actor=fact.actor, reason=fact.reason))
+    return True
 
 
 def _rebank(state: State, before: Policy, policy: Policy) -> None:

@@ -11,7 +11,7 @@ import msgspec
 
 from sidecar.core import evidence, freezes
 from sidecar.core.browsers import Flow
-from sidecar.core.policy import PPM, Mode, Policy, Rung, Stage
+from sidecar.core.policy import PPM, Lifecycle, Mode, Policy, Rung, Stage
 from sidecar.core.reach import needs_payers
 from sidecar.core.shelters import NAMED_AFTER_MS, Answer, answer
 from sidecar.core.state import RestReason, State
@@ -36,6 +36,8 @@ class _Row(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     read: Callable[[State, Policy, Rung], Gate | None]
     """None: the condition does not apply to this rung."""
+    is_for_return: bool = False
+    """Asked also where the ladder is off (`lifecycle: removed`), before the flag returns after a fall."""
 
 
 def gates(state: State) -> tuple[Gate, ...]:
@@ -52,7 +54,10 @@ def _readings(state: State) -> Iterator[Gate]:
     policy, rung = state.policy, state.next_rung
     if policy is None or rung is None:
         return
+    is_off = policy.lifecycle is Lifecycle.REMOVED
     for row in GATES:
+        if is_off and not row.is_for_return:
+            continue
         gate = row.read(state, policy, rung)
         if gate is not None:
             yield gate
@@ -355,12 +360,12 @@ def _approval(state: State, _: Policy, rung: Rung) -> Gate | None:
 
 
 GATES = (
-    _Row(name="alarm", read=_alarm),
-    _Row(name="rest", read=_rest),
+    _Row(name="alarm", read=_alarm, is_for_return=True),
+    _Row(name="rest", read=_rest, is_for_return=True),
     _Row(name="stranger", read=_stranger),
-    _Row(name="hold", read=_hold),
-    _Row(name="freeze", read=_freeze),
-    _Row(name="cooldown", read=_cooldown),
+    _Row(name="hold", read=_hold, is_for_return=True),
+    _Row(name="freeze", read=_freeze, is_for_return=True),
+    _Row(name="cooldown", read=_cooldown, is_for_return=True),
     _Row(name="soak", read=_soak),
     _Row(name="coverage", read=_coverage),
     _Row(name="exact", read=_exact),

@@ -6,10 +6,12 @@ that decide at once cannot climb twice, and a late one cannot undo a hold. A fal
 
 from sidecar.core.conclusions import ClimbIgnored, Conclusions, EpochBegan, FlagMoved
 from sidecar.core.observations import Approved, Climbed, EpochRenewed, FallCause, Fell, Held, RolledBack
-from sidecar.core.policy import Policy, Rung
+from sidecar.core.policy import Lifecycle, Policy, Rung
 from sidecar.core.state import MOVES_MAX, Approval, Hold, Move, State
 from sidecar.core.streams import Stream, bank_of, begin_epoch, is_calm, row_of
 
+RETURNED = "returned"
+"""The cause of the move up after a fall, where the ladder is off: nothing is proven anew."""
 APPROVAL_LASTS_MS = 7 * 24 * 3_600_000
 COOLDOWN_MAX_MS = 7 * 24 * 3_600_000
 _WEEK_MS = 7 * 24 * 3_600_000
@@ -27,7 +29,10 @@ def climb(state: State, policy: Policy, decision: Climbed, out: Conclusions) -> 
         return
     if flag.approval is not None and flag.approval.rung == decision.to_rung:
         flag.approval = None
-    _move(state, policy.ladder[flag.rung], policy.ladder, decision.to_rung, "proven", "every gate holds", out)
+    cause, why = ("proven", "every gate holds")
+    if policy.lifecycle is Lifecycle.REMOVED:
+        cause, why = (RETURNED, "the cool-down is over and nothing is latched")
+    _move(state, policy.ladder[flag.rung], policy.ladder, decision.to_rung, cause, why, out)
 
 
 def fall(state: State, policy: Policy, decision: Fell, out: Conclusions) -> None:
@@ -114,7 +119,9 @@ def change_ladder(state: State, before: Policy, policy: Policy, out: Conclusions
     if policy.ladder != before.ladder:  # what was approved may be another rung by now
         state.flag.approval = None
     if (held.mode, held.share_ppm) != (now_held.mode, now_held.share_ppm):
-        _move(state, held, policy.ladder, rung, "policy", "the ladder or the dry run was changed", out)
+        is_other = before.lifecycle is not policy.lifecycle
+        why = f"lifecycle: {policy.lifecycle}" if is_other else "the ladder or the dry run was changed"
+        _move(state, held, policy.ladder, rung, "policy", why, out)
     state.flag.rung = rung
 
 

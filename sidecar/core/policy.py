@@ -76,6 +76,19 @@ ROUND_TRIPS_PPM = 999_000
 WALKS_PPM = 995_000
 
 
+class Lifecycle(enum.StrEnum):
+    """How far the removal of the hand-written timers has come."""
+
+    MIGRATING = "migrating"
+    """They are there, or may be: the flag climbs the ladder on proof."""
+    REMOVED = "removed"
+    """They are gone. The ladder is off, and push with its safety net is the best that is served."""
+
+
+LADDER_OFF = (Rung(mode=Mode.TIMER_POLLING), Rung(mode=Mode.PUSH_WITH_SAFETY_NET))
+"""What is climbed and fallen from where the ladder is off: after a fall the flag returns without a new proof."""
+
+
 class ReverbPolicy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the fold may know of the probes. Defaults are left out, so that a policy without them keeps its hash."""
 
@@ -131,6 +144,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """None: nothing is probed."""
     payers_on_rung: int = 50
     """Payers of each flow who must have been served a push rung, and told of it, before the next; 0: none."""
+    lifecycle: Lifecycle = Lifecycle.MIGRATING
+    """Where `removed`, the ladder is `LADDER_OFF`."""
 
     @property
     def meaning(self) -> tuple[object, ...]:
@@ -148,5 +163,11 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def policy_hash(policy: Policy) -> str:
-    """Return the SHA-256 of the policy's canonical JSON, as 64 hex digits."""
-    return hashlib.sha256(msgspec.json.encode(policy)).hexdigest()
+    """Return the SHA-256 of the policy's canonical JSON, as 64 hex digits.
+
+    Of `lifecycle` only `removed` is in it: a policy from before there was such a key keeps its hash.
+    """
+    body = msgspec.json.encode(policy)
+    if policy.lifecycle is Lifecycle.MIGRATING:
+        body = body.replace(b',"lifecycle":"migrating"', b"")
+    return hashlib.sha256(body).hexdigest()

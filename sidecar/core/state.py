@@ -402,6 +402,14 @@ class State(msgspec.Struct, kw_only=True):
     chain: str = ""
     """The head of the chain of decisions, acts and policies (`core.chain`), in hex; empty: there was none yet."""
 
+    refused_policies: int = 0
+    """Adoptions that came when they could not be accepted (`core.lifecycle`), and changed nothing."""
+
+    @property
+    def adoptions(self) -> int:
+        """How often a policy was put before this journal: what numbers the next adoption."""
+        return len(self.policies) + self.refused_policies
+
     @property
     def rung(self) -> Rung | None:
         """The rung that is held; None before the first policy."""

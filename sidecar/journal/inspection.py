@@ -12,7 +12,7 @@ from sidecar.core.state import FOLD_VERSION, State, encode
 from sidecar.journal.failures import told, unavailable
 from sidecar.journal.schema import SCHEMA_VERSION, version_of
 from sidecar.journal.sqlite_file import Reader, connect
-from sidecar.journal.starting import Snapshot, state_to_fold_from
+from sidecar.journal.starting import Snapshot, loaded, state_to_fold_from
 from sidecar.ports import SidecarError
 
 _READ_MAX = 1_000
@@ -64,6 +64,21 @@ def inspect(path: Path) -> Inspection:
             snapshot_seq=snapshot.seq if snapshot else None,
             findings=tuple(findings),
         )
+
+
+def present(path: Path) -> State:
+    """Return the state that a journal's file gives, also of a running sidecar; nothing is compared with anything.
+
+    Raises `SidecarError` with `journal_unavailable` if the file cannot be opened or folded.
+    """
+    with opened_to_read(path) as (_, reader):
+        found = (loaded(snapshot, snapshot.seq)[0] for snapshot in reader.snapshots())
+        state = next((each for each in found if each is not None), None)
+        if state is None:
+            state = state_to_fold_from(reader.checkpoints(), trimmed_seq=reader.trimmed_seq())
+        for _ in _folded(reader, state, None):
+            pass
+        return state
 
 
 class PageCheck:

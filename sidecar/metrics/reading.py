@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
+from sidecar.core.ladder import RETURNED
 from sidecar.core.observations import FallCause
 from sidecar.core.policy import Mode, Policy
 from sidecar.core.state import State
@@ -46,15 +47,20 @@ def moves(view: View) -> Samples:
 
 
 def may(before: Mode, after: Mode, cause: str) -> bool:
-    """Say whether the flag can move so: only proof climbs, one rung; falls end at timers."""
+    """Say whether the flag can move so: only proof climbs, one rung, and falls end at timers.
+
+    Where the ladder is off, the flag returns to push with its safety net.
+    """
     if cause == "proven":
         return before.rank <= after.rank <= before.rank + 1 and after is not Mode.TIMER_POLLING
+    if cause == RETURNED:
+        return (before, after) == (Mode.TIMER_POLLING, Mode.PUSH_WITH_SAFETY_NET)
     if cause == "policy":
         return after.rank <= before.rank and before is not Mode.TIMER_POLLING
     return after is Mode.TIMER_POLLING and before is not Mode.TIMER_POLLING
 
 
-CAUSES = ("proven", "policy", *(cause.value for cause in FallCause))
+CAUSES = ("proven", RETURNED, "policy", *(cause.value for cause in FallCause))
 MOVES = tuple(
     (before.value, after.value, cause)
     for before in Mode

@@ -13,6 +13,13 @@ NOBODY: Final = "Nobody is affected, because every payer is served timers."
 """What a ticket says whose page would be about push."""
 
 
+BEHIND: Final = (
+    "The hand-written timers are gone from the app (lifecycle: removed): behind push there are the safety net at 5s and, "
+    "once the flag says timers, the schedule that the browsers' client follows."
+)
+"""What an alert about delivery adds where the ladder is off: nobody should look for code that is not there any more."""
+
+
 class Severity(enum.StrEnum):
     """What an alert asks of people."""
 
@@ -38,6 +45,11 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     labels: Mapping[str, str] = {}
 
 
+def behind(terms: Terms) -> str:
+    """Return what else an alert about delivery says, with a space before it; nothing while the timers are there."""
+    return f" {BEHIND}" if terms.is_removed else ""
+
+
 def while_push_is_served(
     terms: Terms,
     *,
@@ -52,8 +64,8 @@ def while_push_is_served(
     """Yield a page for while push is served, and a ticket for while it is not or nobody knows."""
     served = f'{PUSH_SERVED}{{job="{terms.job}"}} == 1'
     for severity, guard, description in (
-        (Severity.PAGE, f"and\n{served}", affected),
-        (Severity.TICKET, f"unless\n{served}", f"{unaffected} {NOBODY}"),
+        (Severity.PAGE, f"and\n{served}", f"{affected}{behind(terms)}"),
+        (Severity.TICKET, f"unless\n{served}", f"{unaffected} {NOBODY}{behind(terms)}"),
     ):
         yield Alert(
             name=name,

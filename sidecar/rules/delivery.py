@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from sidecar.rules.alert import Alert, Severity, while_push_is_served
+from sidecar.rules.alert import Alert, Severity, behind, while_push_is_served
 from sidecar.rules.recordings import PUSH_SERVED, failed, failed_ratio, folded
 from sidecar.rules.terms import Terms, number, span
 
@@ -57,7 +57,7 @@ def alerts(terms: Terms) -> Iterator[Alert]:
             expr=_burning(tier, terms),
             summary="Push spends its error budget faster than it may.",
             description=f'{{{{ $value | printf "%.0f" }}}} payers of the last {tier.long} had no news by push within '
-            f"{on_time}, more than {_percent(tier, terms)}: a few, for days. Those who were served push waited longer.",
+            f"{on_time}, more than {_percent(tier, terms)}: a few, for days. Those who were served push waited longer.{behind(terms)}",
             labels={"window": tier.long},
         )
     latched = f"max without (stream) ({folded('alarm_latched')}{job}) == 1"
@@ -69,7 +69,7 @@ def alerts(terms: Terms) -> Iterator[Alert]:
         lasting="2m",
         summary="Push fails, and the sidecar goes on serving it.",
         description="An alarm is raised, or most payments of the last 5m failed, and payers are still told push. "
-        "The sidecar should have answered timers at once. Every payer from now on may wait: roll back by hand.",
+        f"The sidecar should have answered timers at once. Every payer from now on may wait: roll back by hand.{behind(terms)}",
     )
     yield Alert(
         name="ReverbSidecarReachAccused",

@@ -4,8 +4,8 @@ from typing import Final
 
 import msgspec
 
-from sidecar.config import Config, Probe
-from sidecar.core.policy import PPM
+from sidecar.config import Config, Probe, policy_of
+from sidecar.core.policy import PPM, Lifecycle
 
 DEFAULT_JOB: Final = "reverb-sidecar"
 DEFAULT_RUNBOOKS: Final = "docs/runbooks/"
@@ -34,6 +34,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     stuck_after_s: float
     """After so long on one rung below the top somebody should look."""
     is_dry_run: bool
+    is_removed: bool
+    """The hand-written timers are gone from the app (`lifecycle: removed`), and the ladder is off."""
 
     @property
     def error_budget_ratio(self) -> float:
@@ -56,9 +58,10 @@ def terms_of(config: Config, *, job: str = DEFAULT_JOB, runbooks: str = DEFAULT_
         round_trip_every_s=probe.round_trip_every_ms / 1000,
         auth_every_s=probe.auth_every_ms / 1000,
         coverage_ratio=config.policy.coverage_ppm / PPM,
-        top_rung=len(config.ladder) - 1,
+        top_rung=len(policy_of(config).ladder) - 1,
         stuck_after_s=max(_STUCK_DAYS_MIN * _DAY_S, 2 * longest_soak_s),
         is_dry_run=config.policy.dry_run,
+        is_removed=config.lifecycle is Lifecycle.REMOVED,
     )
 
 

@@ -123,8 +123,12 @@ def _progress(terms: Terms) -> Iterator[Alert]:
         expr=f"{rung}{{{job}}} < {terms.top_rung}\nand changes({rung}{{{job}}}[{long}]) == 0\n"
         f"and {rung}{{{job}}} offset {long} >= 0",
         lasting="1h",
-        summary="The flag has been on one rung for days.",
-        description=f"For {long} it has been on rung {{{{ $value }}}} of {terms.top_rung}. Nobody is affected, because payers are "
+        summary="Push has not come back for days." if terms.is_removed else "The flag has been on one rung for days.",
+        description=f"For {long} it has been on timers. Nobody is affected, because the client in the browsers follows the flag's "
+        "schedule (0, 2 and 5s), though the hand-written timers are gone (lifecycle: removed); it only polls more than it might have to. "
+        "An alarm is latched, or a person holds it."
+        if terms.is_removed
+        else f"For {long} it has been on rung {{{{ $value }}}} of {terms.top_rung}. Nobody is affected, because payers are "
         "served what has been proven; they only poll more than they might have to. A gate is closed, or waits for a person.",
     )
 

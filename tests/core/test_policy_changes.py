@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from sidecar.core.conclusions import FlagMoved, PolicyChanged
-from sidecar.core.policy import PPM, Mode, Policy, ReverbPolicy, Rung, Stage
+from sidecar.core.policy import PPM, Lifecycle, Mode, Policy, ReverbPolicy, Rung, Stage
 from sidecar.core.serving import Reason, served
 from sidecar.core.streams import STREAMS, bank_of
 from tests.core.world import HOUR, LAX, MINUTE, POLICY, REVERB, SECOND, World, on
@@ -42,6 +42,7 @@ CHANGES = [
     ("reverb",                      _of(auth_reliability_ppm=900_000), True, False),
     ("dry_run",                     True,                       False,     False),
     ("ladder",                      LAX.ladder[:3],             False,     False),
+    ("lifecycle",                   Lifecycle.MIGRATING,        False,     False),  # removed: in test_lifecycle
     ("environment",                 "staging",                  False,     False),
     ("flag",                        "other-flag",               False,     False),
 ]

@@ -148,11 +148,16 @@ class World:
             PolicyAdopted(
                 policy=policy,
                 policy_hash=policy_hash(policy),
-                adoption=len(self.state.policies),
+                adoption=self.state.adoptions,
                 actor="test",
                 reason="test",
             )
         )
+
+    def last_hash(self) -> str:
+        """Return the hash of the policy that was put before the journal last."""
+        facts = (record.observation for record in reversed(self.records))
+        return next(fact.policy_hash for fact in facts if isinstance(fact, PolicyAdopted))
 
     def beat(self) -> None:
         """Append a heartbeat now."""

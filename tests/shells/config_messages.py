@@ -2,7 +2,7 @@
 
 INVALID = {
     "invalid-empty.yaml": "1:1: found an empty file; allowed: a mapping with at least the key environment",
-    "invalid-not-a-mapping.yaml": "1:1: found a list; allowed: a mapping with the keys environment, flag, journal, listen, stripe, acks, reverb, objective, policy, ladder",
+    "invalid-not-a-mapping.yaml": "1:1: found a list; allowed: a mapping with the keys environment, flag, journal, listen, stripe, acks, reverb, objective, policy, ladder, lifecycle",
     "invalid-not-utf-8.yaml": "1:24: found the byte 0xE9, which is not UTF-8; allowed: UTF-8",
     "invalid-control-character.yaml": "2:14: found the character U+0007; allowed: printable characters, line breaks, and tabs inside a value",
     "invalid-tab.yaml": "3:1: found a tab; allowed: spaces: YAML does not indent with tabs",
@@ -18,12 +18,12 @@ INVALID = {
     "invalid-too-deep.yaml": "3:31: found a list or mapping in too many others; allowed: at most 20 levels",
     "invalid-escape-out-of-range.yaml": '2:10: found YAML that cannot be read (a number out of range); allowed: YAML, where "key: value" has a space after the colon, spaces indent, and quotes are needed round a value that ends in : or starts with one of [ { @ % `',
     "invalid-duplicate-key.yaml": "4:3: policy.lease: found the key a second time (the first is on line 3); allowed: each key once",
-    "invalid-unknown-key.yaml": "2:1: polcy: found an unknown key; allowed: the keys environment, flag, journal, listen, stripe, acks, reverb, objective, policy, ladder; did you mean policy?",
+    "invalid-unknown-key.yaml": "2:1: polcy: found an unknown key; allowed: the keys environment, flag, journal, listen, stripe, acks, reverb, objective, policy, ladder, lifecycle; did you mean policy?",
     "invalid-unknown-key-in-section.yaml": "3:3: policy.leese: found an unknown key; allowed: the keys false_promotion_risk, unacceptable_reliability, false_alarm_once_in, coverage, coverage_floor, reach, payers_on_rung, lease, shelter, cooldown, resume_after, dry_run; did you mean lease?",
-    "invalid-key-of-a-later-version.yaml": "2:1: lifecycle: found an unknown key; allowed: the keys environment, flag, journal, listen, stripe, acks, reverb, objective, policy, ladder",
-    "invalid-key-in-the-wrong-place.yaml": "2:1: lease: found an unknown key; allowed: the keys environment, flag, journal, listen, stripe, acks, reverb, objective, policy, ladder; did you mean policy.lease?",
-    "invalid-merge-key.yaml": '2:1: "<<": found an unknown key; allowed: the keys environment, flag, journal, listen, stripe, acks, reverb, objective, policy, ladder',
-    "invalid-list-as-key.yaml": "2:3: found a list as a key; allowed: the keys environment, flag, journal, listen, stripe, acks, reverb, objective, policy, ladder",
+    "invalid-key-of-a-later-version.yaml": "2:1: replicas: found an unknown key; allowed: the keys environment, flag, journal, listen, stripe, acks, reverb, objective, policy, ladder, lifecycle",
+    "invalid-key-in-the-wrong-place.yaml": "2:1: lease: found an unknown key; allowed: the keys environment, flag, journal, listen, stripe, acks, reverb, objective, policy, ladder, lifecycle; did you mean policy.lease?",
+    "invalid-merge-key.yaml": '2:1: "<<": found an unknown key; allowed: the keys environment, flag, journal, listen, stripe, acks, reverb, objective, policy, ladder, lifecycle',
+    "invalid-list-as-key.yaml": "2:3: found a list as a key; allowed: the keys environment, flag, journal, listen, stripe, acks, reverb, objective, policy, ladder, lifecycle",
     "invalid-missing-environment.yaml": "1:1: environment: found no such key; allowed: 1 to 64 of the characters A-Z a-z 0-9 . _ -; the key is required",
     "invalid-missing-mode.yaml": "4:5: ladder[1].mode: found no such key; allowed: timer_polling, push_with_safety_net or push_only; the key is required",
     "invalid-nothing.yaml": "3:9: policy.lease: found nothing; allowed: a duration such as 250ms, 2s, 5m, 1h or 14d, from 2s to 10m; or leave the key out",
@@ -137,5 +137,8 @@ INVALID = {
     "invalid-reverb-url-without-scheme.yaml": '3:8: reverb.url: found "ws.example.test"; allowed: a URL such as wss://ws.example.test, beginning with wss:// or ws://; did you mean "wss://ws.example.test"?',
     "invalid-reverb-user-id-number.yaml": '8:20: reverb.probe.user_id: found the number 0; allowed: a user id in quotes such as "0": 1 to 64 of A-Z a-z 0-9 _ -; did you mean "0"?',
     "invalid-reverb-without-probe.yaml": "3:3: reverb.probe: found no such key; allowed: a mapping with the keys user_id, login, csrf_url, login_url, round_trip_every, auth_every, stranger_every, round_trip_reliability, auth_reliability; the key is required",
+    "invalid-removed-in-a-dry-run.yaml": "3:19: policy.dry_run: found the boolean true; allowed: false with lifecycle: removed, which serves push; did you mean false?",
+    "invalid-removed-without-a-journal.yaml": '2:10: journal: found "memory:"; allowed: with lifecycle: removed a journal that outlives the process: it must have held the last rung',
+    "invalid-lifecycle-misspelt.yaml": '2:12: lifecycle: found "removing"; allowed: migrating or removed; did you mean removed?',
 }
 """The file, and all that is said of it: `file:` and this."""

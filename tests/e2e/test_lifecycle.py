@@ -1,0 +1,42 @@
+"""`lifecycle: removed` as a person at a terminal meets it: what `check` and `run` say, and when."""
+
+import json
+from pathlib import Path
+
+import aiohttp
+
+from tests.e2e.processes import SidecarProcess, until
+from tests.e2e.test_main_job import LAX
+
+REFUSED = "`lifecycle: removed` is accepted only while the last rung of the ladder is held"
+
+
+async def test_check_and_run_say_why_the_ladder_cannot_be_taken_off_yet(tmp_path: Path) -> None:
+    """On an empty journal `run` refuses; on one that holds another rung it serves timers, and both say so."""
+    process = SidecarProcess(tmp_path, LAX + "lifecycle: removed\n")
+    unknown = process.cli("check")
+    assert (unknown.returncode, f"{process.journal} is not here" in unknown.stdout) == (0, True)
+    refused = process.cli("run")
+    assert (refused.returncode, REFUSED in refused.stderr) == (2, True)
+    assert "this journal has never held any" in refused.stderr
+    removing = process.config.read_text()
+    process.config.write_text(removing.replace("removed", "migrating"))
+    async with aiohttp.ClientSession() as session:
+        with process:
+            await process.ready(session)
+            assert process.stop() == 0
+        process.config.write_text(removing)
+        foreseen = process.cli("check")
+        assert foreseen.returncode == 1
+        why = f"{REFUSED}: that is rung 1 (push_with_safety_net), and rung 0 (timer_polling) is."
+        assert why in foreseen.stdout
+        assert why in json.loads(process.cli("check", "--json").stdout)["refused"]
+        with process:
+
+            async def is_told() -> bool:
+                return bool(process.lines("policy.refused"))
+
+            await until(is_told, "the refusal is in the log")
+            assert why in process.lines("policy.refused")[0]["why"]
+            assert (await process.flag(session))["reason"] == "policy_differs"
+            assert why in " ".join(process.cli("status").stdout.split())
