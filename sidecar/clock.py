@@ -1,21 +1,62 @@
-"""The only file that asks the operating system for the time."""
+"""The only file that asks the operating system for the time. The demo may `install` a world whose time goes faster."""
 
 import time
 from collections.abc import Callable
-
-
-def wall_ms() -> int:
-    """Return Unix milliseconds by the wall clock, which an administrator or NTP may set back."""
-    return time.time_ns() // 1_000_000
-
+from datetime import UTC, datetime
+from typing import Protocol
 
 _NEVER_BACK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 """Where the system has it, the clock that also counts while the machine sleeps: a lease must not outlive a suspend."""
 
 
+class Source(Protocol):
+    """Where the time comes from."""
+
+    def wall_ms(self) -> int:
+        """Return Unix milliseconds."""
+        ...
+
+    def monotonic_s(self) -> float:
+        """Return seconds that never go back."""
+        ...
+
+
+class System:
+    """The operating system's time."""
+
+    def wall_ms(self) -> int:
+        """Return Unix milliseconds by the wall clock."""
+        return time.time_ns() // 1_000_000
+
+    def monotonic_s(self) -> float:
+        """Return seconds by the monotonic clock."""
+        return time.clock_gettime(_NEVER_BACK)
+
+
+_in_force: list[Source] = [System()]
+"""One, and the only thing in this process that may be exchanged: time is one for all that it holds."""
+
+
+def install(source: Source) -> Source:
+    """Take the time from another source in this whole process; return the one before, which is to be put back."""
+    before = _in_force[0]
+    _in_force[0] = source
+    return before
+
+
+def wall_ms() -> int:
+    """Return Unix milliseconds by the wall clock, which an administrator or NTP may set back."""
+    return _in_force[0].wall_ms()
+
+
+def wall_iso() -> str:
+    """Return the same as a text in ISO 8601, in UTC."""
+    return f"{datetime.fromtimestamp(wall_ms() / 1000, UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z"
+
+
 def monotonic_s() -> float:
     """Return seconds since an arbitrary instant, which never go back; for durations within this process."""
-    return time.clock_gettime(_NEVER_BACK)
+    return _in_force[0].monotonic_s()
 
 
 class AnchoredClock:

@@ -1,6 +1,5 @@
 """The objects of one sidecar: configuration → objects, wired together around one journal. Nothing else knows how."""
 
-import secrets as random_secrets
 import socket
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
@@ -10,7 +9,7 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from sidecar import __version__, clock, metrics
+from sidecar import __version__, chance, clock, metrics
 from sidecar.config import DEFAULT_CHANNEL, OBSERVERS_MAX, Config, Secrets, policy_of
 from sidecar.console.operator import Act, Operator
 from sidecar.console.status import Status, status_of
@@ -104,7 +103,7 @@ class Sidecar:
         self._ack_requests: Counter[str] = Counter()
         self._browser_reports: Counter[str] = Counter()
         self._browser_tokens = BrowserTokens(secrets.browser) if secrets.browser else None
-        replica = f"{socket.gethostname()}-{random_secrets.token_hex(4)}"  # new with each start
+        replica = f"{socket.gethostname()}-{chance.token_hex(4)}"  # new with each start
         self._replica = replica
         self._started_seq = 0
         lease_ms = self._policy.lease_ms

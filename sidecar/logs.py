@@ -120,7 +120,7 @@ def configure(*, as_json: bool, descriptor: int = 1) -> Lines:
     shared: list[Any] = [
         structlog.processors.add_log_level,
         lines.count,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _stamp,
     ]
     if as_json:
         tracebacks = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
@@ -142,6 +142,12 @@ def configure(*, as_json: bool, descriptor: int = 1) -> Lines:
     )
     logging.basicConfig(handlers=[_Bridge()], level=logging.WARNING, force=True)
     return lines
+
+
+def _stamp(_: object, __: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Say when, by the clock of all else: a processor of structlog's."""
+    fields["timestamp"] = clock.wall_iso()
+    return fields
 
 
 def _as_json(fields: Any, **_: Any) -> str:

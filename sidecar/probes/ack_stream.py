@@ -8,7 +8,6 @@ group: a journal in SQLite has one. Where another consumer of the group holds en
 
 import asyncio
 import enum
-import random
 import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -20,7 +19,7 @@ import structlog
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from sidecar import clock
+from sidecar import chance, clock
 from sidecar.config import DEFAULT_CHANNEL, RedisStream
 from sidecar.core.observations import AckSeen, AcksLost, UserAuthSeen
 from sidecar.logs import Throttle
@@ -142,7 +141,7 @@ class AckStream:
             _end_if_cancelled()
             self.is_up = False
             self.reconnect_count += 1
-            await asyncio.sleep(retry_s * random.uniform(0.5, 1.0))  # noqa: S311 - so that replicas do not come at once
+            await asyncio.sleep(retry_s * chance.uniform(0.5, 1.0))  # so that replicas do not come at once
             retry_s = min(_RETRY_MAX_S, 2 * retry_s)
 
     @asynccontextmanager

@@ -4,12 +4,11 @@ The same broadcast arrives on several sockets, and two broadcasts may say the sa
 of the others; a socket that was dialled since begins with the next one.
 """
 
-import secrets
 from collections.abc import Iterator
 
 import msgspec
 
-from sidecar import clock
+from sidecar import chance, clock
 from sidecar.core.observations import OBSERVER, USER_CHANNEL, AckSeen
 from sidecar.core.policy import Stage
 from sidecar.probes.ack_facts import Name
@@ -134,5 +133,5 @@ def _ack(source: str, payload: _Payload, payment_intent: str | None, reference: 
         user_ref=reference,
         contexts=payload.contexts[:20],
         release=payload.release,
-        ack_id=None if payment_intent else secrets.token_hex(8),
+        ack_id=None if payment_intent else chance.token_hex(8),
     )

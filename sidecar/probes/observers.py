@@ -9,7 +9,6 @@ A socket that Reverb drops is no blindness: browsers lose theirs in the same mom
 
 import asyncio
 import itertools
-import random
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import NoReturn
@@ -18,7 +17,7 @@ import aiohttp
 import msgspec
 import structlog
 
-from sidecar import clock
+from sidecar import chance, clock
 from sidecar.core.observations import AcksLost, ObserverChanged
 from sidecar.core.walks import WalkOutcome
 from sidecar.logs import Throttle
@@ -143,7 +142,7 @@ class Observers:
         back_off_s = 0.0
         turn_s = self._redial_every_s * (1 + observer / self._size)
         while True:
-            await asyncio.sleep(back_off_s * random.uniform(0.5, 1))  # noqa: S311 - to spread
+            await asyncio.sleep(back_off_s * chance.uniform(0.5, 1))
             dialled_as = await self._dial(observer)
             if isinstance(dialled_as, Ended):
                 self._lost(observer, dialled_as)

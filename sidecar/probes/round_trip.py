@@ -5,12 +5,11 @@ not hear it shows a deaf node before a payer meets it.
 """
 
 import asyncio
-import secrets
 
 import aiohttp
 import msgspec
 
-from sidecar import clock
+from sidecar import chance, clock
 from sidecar.core.observations import RoundTripEnded
 from sidecar.core.walks import RoundTripOutcome
 from sidecar.probes.observers import CANARY_EVENT, Observers
@@ -44,7 +43,7 @@ class RoundTrip:
         expected = self._observers.subscribed()
         if not expected:
             return await self._ended(RoundTripOutcome.SOCKETS_DOWN, began_s)
-        canary_id = secrets.token_hex(8)
+        canary_id = chance.token_hex(8)
         publishing = asyncio.create_task(self._publish(canary_id))
         try:
             with self._observers.expect(canary_id, expected) as canary:

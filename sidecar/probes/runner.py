@@ -5,13 +5,12 @@ and the fold notices the silence.
 """
 
 import asyncio
-import random
 from collections.abc import Sequence
 from typing import NoReturn, Protocol
 
 import structlog
 
-from sidecar import clock
+from sidecar import chance, clock
 from sidecar.core.observations import ChannelAuthProbed, Observation, RoundTripEnded, StrangerProbed
 from sidecar.core.walks import RoundTripOutcome, StrangerVerdict, WalkOutcome
 from sidecar.logs import Throttle
@@ -57,7 +56,7 @@ class Runner:
         while True:
             began_s = clock.monotonic_s()
             await self._once(probe)
-            pause_s = probe.every_s * random.uniform(1 - _JITTER_RATIO, 1 + _JITTER_RATIO)  # noqa: S311 - to spread
+            pause_s = probe.every_s * chance.uniform(1 - _JITTER_RATIO, 1 + _JITTER_RATIO)
             await asyncio.sleep(max(0.0, began_s + pause_s - clock.monotonic_s()))
 
     async def _once(self, probe: Probe) -> None:

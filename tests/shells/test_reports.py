@@ -85,6 +85,8 @@ REFUSED = [
     (told(token=token(None)),                                   401,    "token_malformed"),
     (told(token=token("7.private-x")),                          401,    "token_malformed"),
     (told(token=token(exp="4000000000")),                       401,    "token_malformed"),
+    (told(token=token(exp=float("nan"))),                       401,    "token_malformed"),
+    (told(token=token(nbf=float("inf"))),                       401,    "token_malformed"),
     (told(token=token()[:-4] + "AAAA"),                         401,    "token_signature"),
     (told(token="a.b.c"),                                       401,    "token_malformed"),
     (told(token=""),                                            401,    "token_malformed"),
