@@ -32,6 +32,10 @@ class System:
         """Return seconds by the monotonic clock."""
         return time.clock_gettime(_NEVER_BACK)
 
+    def nap(self, span_s: float) -> None:
+        """Do nothing for a moment, and let the event loop do nothing either."""
+        time.sleep(span_s)
+
 
 _in_force: list[Source] = [System()]
 """One, and the only thing in this process that may be exchanged: time is one for all that it holds."""

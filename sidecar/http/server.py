@@ -86,8 +86,7 @@ class Listener:
         """
         host, port = self._address.host, self._address.port
         try:
-            family, *_, sockaddr = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-            self._socket = socket.create_server(sockaddr[:2], family=family, backlog=_BACKLOG)
+            self._socket = _taken(host, port)
         except OSError as error:
             raise SidecarError(ErrorCode.ADDRESS_IN_USE, _why_not(self.name, self._address, error)) from error
         return f"http://{f'[{host}]' if ':' in host else host}:{self._socket.getsockname()[1]}"
@@ -133,6 +132,20 @@ class Listener:
             self.refused_count += 1
             return Refused()
         return Connection(server, asyncio.get_running_loop(), self._head_within_s)
+
+
+def _taken(host: str, port: int) -> socket.socket:
+    """Take an address, also from a loop that brings a network of its own. Raises `OSError`."""
+    take: Callable[[str, int], socket.socket | None] = getattr(asyncio.get_running_loop(), "take_address", _elsewhere)
+    taken = take(host, port)
+    if taken is None:
+        family, *_, sockaddr = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        taken = socket.create_server(sockaddr[:2], family=family, backlog=_BACKLOG)
+    return taken
+
+
+def _elsewhere(_host: str, _port: int) -> None:
+    """Stand in for the loop that has no network of its own."""
 
 
 def _named(pattern: str) -> str:

@@ -1,0 +1,112 @@
+"""How fast the demo's time goes. It is one for the whole world: the sidecar's clock, every sleep and every deadline.
+
+The problem: a clock that simply runs twenty times as fast makes everything twenty times as slow. A journal that needs
+5 ms for its disk would need 100, and payments would be late by our own fault.
+
+What we do: only *waiting* is sped up. While the loop works, or a thread works for it, a second is a second. Without a
+speed, which is the headless way, work takes no time at all, and where nothing is ready or on its way time jumps to the
+next thing that is due: a life of hours takes seconds, and is the same each time.
+"""
+
+import selectors
+from collections.abc import Mapping
+from typing import Any
+
+from sidecar import clock
+
+_REAL = clock.System()
+_NAP_S = 0.0002
+
+
+class Pace:
+    """The world's time, as a source for `sidecar.clock`."""
+
+    def __init__(self, *, starts_ms: int | None = None, speed: int | None = None, settles_s: float = 0.0) -> None:
+        self.speed = speed
+        """Seconds of the world in one of ours, while it waits; None: it jumps."""
+        self.settles_s = settles_s
+        """Before a jump, what may be on its way between sockets gets so long to arrive."""
+        self.jobs = 0
+        """What threads are doing for the loop."""
+        self._starts_ms = _REAL.wall_ms() if starts_ms is None else starts_ms
+        self._now_s = 0.0
+        self._worked_s = _REAL.monotonic_s()
+        """Up to when our time has been counted."""
+
+    def wall_ms(self) -> int:
+        """Return the world's Unix milliseconds."""
+        return self._starts_ms + int(self.monotonic_s() * 1000)
+
+    def monotonic_s(self) -> float:
+        """Return the world's seconds since it began."""
+        if self.speed is not None:
+            now_s = _REAL.monotonic_s()
+            self._now_s += now_s - self._worked_s
+            self._worked_s = now_s
+        return self._now_s
+
+    def waited(self, wait_s: float, took_s: float, rate: float) -> None:
+        """Count a wait of the loop that took so long of ours; never more than it was to wait."""
+        self._now_s += min(wait_s, took_s * rate)
+        self._worked_s = _REAL.monotonic_s()
+
+    def jump(self, wait_s: float) -> None:
+        """Let all the wait pass at once."""
+        self._now_s += wait_s
+
+
+class PacedSelector(selectors.BaseSelector):
+    """Waits for I/O as the loop asks it to, in the world's time."""
+
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
+        self._inner = selectors.DefaultSelector()
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        """Return what is ready, after at most `timeout` seconds of the world."""
+        pace = self._pace
+        if timeout is not None and timeout <= 0:
+            return self._inner.select(0)
+        if pace.speed is None:
+            return self._jump(timeout)
+        rate = 1 if pace.jobs else pace.speed
+        pace.monotonic_s()
+        began_s = _REAL.monotonic_s()
+        ready = self._inner.select(None if timeout is None else timeout / rate)
+        took_s = _REAL.monotonic_s() - began_s
+        pace.waited(took_s * rate if timeout is None else timeout, took_s, rate)
+        return ready
+
+    def _jump(self, timeout: float | None) -> list[tuple[selectors.SelectorKey, int]]:
+        ready = self._inner.select(0)
+        if ready:
+            return ready
+        if timeout is None or self._pace.jobs:
+            return self._inner.select(None)  # a thread, or a signal, will tell
+        until_s = _REAL.monotonic_s() + self._pace.settles_s
+        while not ready and _REAL.monotonic_s() < until_s:
+            _REAL.nap(_NAP_S)
+            ready = self._inner.select(0)
+        if not ready:
+            self._pace.jump(timeout)
+        return ready
+
+    def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        """Watch a file."""
+        return self._inner.register(fileobj, events, data)
+
+    def unregister(self, fileobj: Any) -> selectors.SelectorKey:
+        """Watch it no more."""
+        return self._inner.unregister(fileobj)
+
+    def modify(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        """Watch it for something else."""
+        return self._inner.modify(fileobj, events, data)
+
+    def close(self) -> None:
+        """Watch nothing any more."""
+        self._inner.close()
+
+    def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
+        """Return what is watched."""
+        return self._inner.get_map()

@@ -1,0 +1,1 @@
+"""The demo's world: its time, its network, its switches and its story."""

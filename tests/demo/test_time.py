@@ -1,0 +1,93 @@
+"""The world's time: it jumps where nothing is on its way, and only waiting is sped up."""
+
+import asyncio
+
+import pytest
+
+from sidecar import chance, clock
+from sidecar.demo.pace import Pace
+from tests.demo.running import lived
+
+STARTS_MS = 1_767_225_600_000
+
+
+def test_without_a_speed_an_hour_passes_at_once_and_exactly() -> None:
+    """Sleeps, deadlines and both clocks are one time, and no work takes any of it."""
+    pace = Pace(starts_ms=STARTS_MS)
+
+    async def live() -> list[float]:
+        loop = asyncio.get_running_loop()
+        stamps = [loop.time(), pace.wall_ms()]
+        await asyncio.sleep(3600)
+        sum(range(100_000))
+        stamps += [loop.time(), pace.wall_ms()]
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1.5):
+                await asyncio.Event().wait()
+        return [*stamps, loop.time()]
+
+    assert lived(live(), pace) == [0.0, STARTS_MS, 3600.0, STARTS_MS + 3_600_000, 3601.5]
+
+
+def test_what_is_due_happens_in_its_order() -> None:
+    """Whoever sleeps shorter wakes first, and at the same instant who slept first."""
+
+    async def live() -> list[str]:
+        woken: list[str] = []
+
+        async def sleep(name: str, span_s: float) -> None:
+            await asyncio.sleep(span_s)
+            woken.append(name)
+
+        await asyncio.gather(sleep("c", 30), sleep("a", 10), sleep("b", 20))
+        return woken
+
+    assert lived(live(), Pace()) == ["a", "b", "c"]
+
+
+def test_time_stands_while_a_thread_works_for_the_loop() -> None:
+    """A journal whose disk takes its time must not make payments late: no deadline passes meanwhile."""
+    real = clock.System()
+
+    async def live() -> float:
+        job = asyncio.get_running_loop().run_in_executor(None, real.nap, 0.05)
+        async with asyncio.timeout(0.001):
+            await job
+        return asyncio.get_running_loop().time()
+
+    assert lived(live(), Pace(), in_memory=False) == 0.0
+
+
+def test_only_waiting_is_sped_up() -> None:
+    """At speed 20 a sleep of two seconds takes a tenth of one; what the loop or a thread works counts as it is."""
+    pace, real = Pace(speed=20), clock.System()
+
+    async def live() -> tuple[float, float, float]:
+        began_s, at_s = real.monotonic_s(), pace.monotonic_s()
+        await asyncio.sleep(2)
+        slept_s, at_2_s = real.monotonic_s() - began_s, pace.monotonic_s()
+        real.nap(0.1)
+        await asyncio.get_running_loop().run_in_executor(None, real.nap, 0.1)
+        return slept_s, at_2_s - at_s, pace.monotonic_s() - at_2_s
+
+    slept_s, passed_s, worked_s = lived(live(), pace, in_memory=False)
+    assert slept_s < passed_s, "two seconds of the world are less of ours"
+    assert passed_s >= 2
+    assert 0.2 <= worked_s < 0.2 * 20, "a fifth of a second of work is not four seconds"
+
+
+def test_a_clock_and_a_chance_that_are_installed_are_those_of_the_whole_process() -> None:
+    """And what was there before comes back."""
+    pace = Pace(starts_ms=STARTS_MS)
+    time_before, chance_before = clock.install(pace), chance.install(chance.Seeded(7))
+    try:
+        assert (clock.wall_ms(), clock.monotonic_s()) == (STARTS_MS, 0.0)
+        assert clock.wall_iso() == "2026-01-01T00:00:00.000Z"
+        once = (chance.token_hex(4), chance.uniform(1, 2))
+        chance.install(chance.Seeded(7))
+        assert (chance.token_hex(4), chance.uniform(1, 2)) == once
+    finally:
+        clock.install(time_before)
+        chance.install(chance_before)
+    assert clock.wall_ms() > STARTS_MS
+    assert chance.token_hex(8) != chance.token_hex(8)
