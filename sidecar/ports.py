@@ -58,6 +58,14 @@ class Appended(msgspec.Struct, frozen=True, kw_only=True):
     duplicate: bool
 
 
+class Link(msgspec.Struct, frozen=True, kw_only=True):
+    """A decision, an act or a policy, as a link of the chain (`core.chain`)."""
+
+    record: Record
+    head: str
+    """After it, in hex."""
+
+
 class Backlog(msgspec.Struct, frozen=True, kw_only=True):
     """What waits for the journal to keep it."""
 
@@ -84,6 +92,14 @@ class Journal(Protocol):
 
     async def read(self, after: int, limit: int) -> Sequence[Record]:
         """Return up to `limit` records with a `seq` greater than `after`, in order."""
+        ...
+
+    async def links(self, before: int, limit: int) -> Sequence[Link]:
+        """Return up to `limit` links of the chain whose `seq` is less than `before`, newest first."""
+        ...
+
+    async def find(self, key: str) -> Record | None:
+        """Return the record with this key (`core.observations.identity`); None: there is none, or not any more."""
         ...
 
     async def resume(self) -> State:

@@ -1,5 +1,6 @@
 """Commands that keep the journal's file: check it, copy it, bring it back."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -14,9 +15,18 @@ from sidecar.journal.inspection import inspect
 
 
 @cli.command()
-def verify(config: ConfigFile = DEFAULT_CONFIG, *, as_json: AsJson = False) -> None:
-    """Check the journal, also of a running sidecar: every page, every record, and what they give."""
-    found = inspect(_journal_path(config))
+def verify(
+    config: ConfigFile = DEFAULT_CONFIG,
+    *,
+    head: Annotated[
+        str, typer.Option("--head", help="A head of the chain that was noted, whole or its first 16 digits or more.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Check the journal, also of a running sidecar: every page, every record, what they give, and the chain."""
+    if head and re.fullmatch(r"[0-9a-fA-F]{16,64}", head) is None:
+        fail("--head is 16 to 64 hex digits, as a notification, a report or `sidecar verify` printed them")
+    found = inspect(_journal_path(config), head.lower())
     if as_json:
         typer.echo(msgspec.json.encode(found).decode())
     else:
@@ -28,6 +38,9 @@ def verify(config: ConfigFile = DEFAULT_CONFIG, *, as_json: AsJson = False) -> N
             f"{found.path}: {found.records} records up to {found.last_seq}, {found.bytes} bytes, "
             f"compared with {snapshot}: {verdict}."
         )
+        typer.echo(f"Decisions, acts and policies: {found.links}; the head of their chain is {found.head or 'none'}.")
+        if found.noted_seq is not None:
+            typer.echo(f"The head that was noted is that of record {found.noted_seq}: all up to it is as it was then.")
     if found.findings:
         raise typer.Exit(NO)
 

@@ -12,16 +12,16 @@ import hashlib
 
 import msgspec
 
-from sidecar.core.observations import Chained, Record
+from sidecar.core.observations import Chained, Observation, Record
 
 _BEFORE_ALL = bytes(32)
 _KINDS = frozenset(Chained.__args__)
 _encode = msgspec.json.Encoder().encode
 
 
-def is_chained(record: Record) -> bool:
-    """Say whether a record is a link of the chain."""
-    return type(record.observation) in _KINDS
+def is_chained(observation: Observation) -> bool:
+    """Say whether an observation is a link of the chain."""
+    return type(observation) in _KINDS
 
 
 def link(head: str, record: Record) -> str:

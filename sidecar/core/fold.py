@@ -57,7 +57,7 @@ def fold(state: State, record: Record) -> list[Conclusion]:
     if record.seq <= state.seq:
         return []
     out: list[Conclusion] = []
-    if is_chained(record):
+    if is_chained(record.observation):
         state.chain = link(state.chain, record)
     policy = state.policy
     if policy is None:

@@ -8,7 +8,9 @@ from pathlib import Path
 import msgspec
 
 from sidecar.core.fold import fold
+from sidecar.core.observations import Checkpoint
 from sidecar.core.state import FOLD_VERSION, State, encode
+from sidecar.journal import links
 from sidecar.journal.failures import told, unavailable
 from sidecar.journal.schema import SCHEMA_VERSION, version_of
 from sidecar.journal.sqlite_file import Reader, connect
@@ -31,22 +33,29 @@ class Inspection(msgspec.Struct, frozen=True, kw_only=True):
     """Up to which record old ones were removed; 0: none was."""
     snapshot_seq: int | None
     """The newest snapshot, which the fold was compared with; None: there is none of this fold version."""
+    links: int
+    """Decisions, acts and policies, which are all of the chain."""
+    head: str
+    """Of the chain after the last of them, in hex; note it outside, and `verify --head` finds what is gone since."""
+    noted_seq: int | None = None
+    """After which record the head was the one that was asked for; None: none was asked for, or it never was."""
     findings: tuple[str, ...]
     """What is wrong, a sentence each; empty: nothing is."""
 
 
-def inspect(path: Path) -> Inspection:
-    """Check every page, read and fold every record, and compare with the newest snapshot, byte by byte.
+def inspect(path: Path, noted: str = "") -> Inspection:
+    """Check every page, read and fold every record, compare with the newest snapshot, and go along the chain.
 
-    Raises `SidecarError` with `journal_unavailable` if the file cannot be opened, or is not one of ours.
+    `noted` is a head of the chain, or how one begins, that somebody noted: it must have been one. Raises `SidecarError`
+    with `journal_unavailable` if the file cannot be opened, or is not one of ours.
     """
     with opened_to_read(path) as (connection, reader):
         findings = page_findings(path, connection)
         snapshot = next((each for each in reader.snapshots() if each.fold_version == FOLD_VERSION), None)
         trimmed_seq = reader.trimmed_seq()
-        state, records = State(), 0
+        state, records, walked = State(), 0, links.Walk()
         try:
-            state = state_to_fold_from(reader.checkpoints(), trimmed_seq=trimmed_seq)
+            state = state_to_fold_from(reader.checkpoints(), trimmed_seq=trimmed_seq, head_at=reader.head_at)
             for findings_of_one in _folded(reader, state, snapshot):
                 records += 1
                 findings += findings_of_one
@@ -55,6 +64,11 @@ def inspect(path: Path) -> Inspection:
         else:
             if snapshot is not None and snapshot.seq > state.seq:
                 findings.append(f"the snapshot is of record {snapshot.seq}, and the last is {state.seq}")
+        try:
+            walked = reader.walk(noted)
+            findings += [*walked.findings, *_chain_findings(walked, state, noted)]
+        except SidecarError as error:
+            findings.append(error.message)
         return Inspection(
             path=str(path),
             bytes=path.stat().st_size,
@@ -62,6 +76,9 @@ def inspect(path: Path) -> Inspection:
             last_seq=state.seq,
             trimmed_seq=trimmed_seq,
             snapshot_seq=snapshot.seq if snapshot else None,
+            links=walked.links,
+            head=walked.head,
+            noted_seq=walked.noted_seq,
             findings=tuple(findings),
         )
 
@@ -75,10 +92,21 @@ def present(path: Path) -> State:
         found = (loaded(snapshot, snapshot.seq)[0] for snapshot in reader.snapshots())
         state = next((each for each in found if each is not None), None)
         if state is None:
-            state = state_to_fold_from(reader.checkpoints(), trimmed_seq=reader.trimmed_seq())
+            state = state_to_fold_from(reader.checkpoints(), trimmed_seq=reader.trimmed_seq(), head_at=reader.head_at)
         for _ in _folded(reader, state, None):
             pass
         return state
+
+
+def _chain_findings(walked: links.Walk, state: State, noted: str) -> Iterator[str]:
+    """Yield what the chain is not: that to which the records fold, or that which was noted."""
+    if not walked.findings and state.seq and walked.head != state.chain:
+        yield "the chain is not the one that the checkpoint and the records after it give"
+    if noted and walked.noted_seq is None:
+        yield (
+            f"the chain never had the head {noted[:12]}…: records were changed, or the last ones removed, since it was "
+            "noted; or it is of another journal"
+        )
 
 
 class PageCheck:
@@ -131,6 +159,18 @@ def opened_to_read(path: Path) -> Iterator[tuple[sqlite3.Connection, Reader]]:
         yield connection, Reader(path, connection)
 
 
+class _Chained(msgspec.Struct):
+    chain: str = ""
+
+
+def _checkpoint_findings(reader: Reader, seq: int, checkpoint: Checkpoint) -> list[str]:
+    """Return what is wrong with the chain that a checkpoint, on the day that it was written, knew."""
+    chain = msgspec.json.decode(checkpoint.state, type=_Chained).chain
+    if not chain or chain == reader.head_at(checkpoint.folded_seq):  # before version 5 it knew of none
+        return []
+    return [f"the checkpoint in record {seq} knew another chain: a decision, an act or a policy before it was changed"]
+
+
 def _folded(reader: Reader, state: State, snapshot: Snapshot | None) -> Iterator[list[str]]:
     """Fold every record into the state; yield what is wrong with each."""
     while records := reader.read(state.seq, _READ_MAX):
@@ -140,6 +180,8 @@ def _folded(reader: Reader, state: State, snapshot: Snapshot | None) -> Iterator
                 findings.append(f"record {state.seq + 1} is missing: after {state.seq} comes {record.seq}")
             if record.at_ms < state.now_ms:
                 findings.append(f"record {record.seq} was stamped before the one that it follows")
+            if isinstance(record.observation, Checkpoint):
+                findings += _checkpoint_findings(reader, record.seq, record.observation)
             fold(state, record)
             if snapshot is not None and record.seq == snapshot.seq and encode(state) != snapshot.body:
                 findings.append(

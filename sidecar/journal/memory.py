@@ -3,10 +3,11 @@
 from collections.abc import Callable, Sequence
 
 from sidecar.clock import AnchoredClock
+from sidecar.core.chain import is_chained, link
 from sidecar.core.observations import Observation, Record, identity
 from sidecar.core.state import State
 from sidecar.journal.head import Head
-from sidecar.ports import Appended, Backlog
+from sidecar.ports import Appended, Backlog, Link
 
 
 class MemoryJournal:
@@ -20,6 +21,7 @@ class MemoryJournal:
         self._last_ms = 0
         self._records: list[Record] = []
         self._by_key: dict[str, Record] = {}
+        self._links: list[Link] = []
         self._head = Head("memory:")
 
     async def append(self, observation: Observation) -> Appended:
@@ -32,6 +34,9 @@ class MemoryJournal:
         self._records.append(record)
         if key is not None:
             self._by_key[key] = record
+        if is_chained(observation):
+            before = self._links[-1].head if self._links else ""
+            self._links.append(Link(record=record, head=link(before, record)))
         self._head.advance(record.seq)
         return Appended(record=record, duplicate=False)
 
@@ -39,6 +44,16 @@ class MemoryJournal:
         """Return up to `limit` records with a `seq` greater than `after`, in order."""
         self._head.refuse_if_closed()
         return self._records[after : after + limit]
+
+    async def links(self, before: int, limit: int) -> Sequence[Link]:
+        """Return up to `limit` links of the chain whose `seq` is less than `before`, newest first."""
+        self._head.refuse_if_closed()
+        return [each for each in reversed(self._links) if each.record.seq < before][:limit]
+
+    async def find(self, key: str) -> Record | None:
+        """Return the record with this key; None: there is none."""
+        self._head.refuse_if_closed()
+        return self._by_key.get(key)
 
     async def resume(self) -> State:
         """Return the empty state: nothing was ever kept."""

@@ -3,6 +3,7 @@
 import sqlite3
 from pathlib import Path
 
+from sidecar.journal import links
 from sidecar.journal.failures import unavailable
 
 APPLICATION_ID = 0x52765363
@@ -27,12 +28,17 @@ _MIGRATIONS = (
         "CREATE TABLE trimmed (seq INTEGER NOT NULL)",
         "INSERT INTO trimmed (seq) VALUES (0)",
     ),
+    ("CREATE TABLE chain (seq INTEGER PRIMARY KEY, head BLOB NOT NULL)",),
 )
 """What makes of a file of each version, from 0 (empty), one of the next. Never changed; only added to.
 
 `observations`: the records. `snapshots`: states that a restart may go on from, as `core.state.encode` wrote them, with
-their SHA-256. `trimmed`: up to which record old ones were removed; 0: none was.
+their SHA-256. `trimmed`: up to which record old ones were removed; 0: none was. `chain`: the head after each decision,
+act and policy.
 """
+
+_CHAINED_FROM = 3
+"""The first version with a chain; an older file's is made from its records."""
 
 SCHEMA_VERSION = len(_MIGRATIONS)
 """What `PRAGMA user_version` says of a file that this code reads and writes."""
@@ -55,6 +61,8 @@ def prepare(path: Path, connection: sqlite3.Connection, page_count_max: int | No
             for statements in _MIGRATIONS[version:]:
                 for statement in statements:
                     connection.execute(statement)
+            if version < _CHAINED_FROM:
+                links.fill(connection)
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 

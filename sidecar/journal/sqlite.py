@@ -26,7 +26,7 @@ from sidecar.journal.head import Head
 from sidecar.journal.inspection import PageCheck
 from sidecar.journal.sqlite_file import Draft, Reader, Writer
 from sidecar.journal.starting import snapshot_of
-from sidecar.ports import Appended, Backlog, ErrorCode, SidecarError
+from sidecar.ports import Appended, Backlog, ErrorCode, Link, SidecarError
 
 WAITING_MAX = 20_000
 """Appends that may wait for the disk at once, the batch under way included."""
@@ -145,6 +145,16 @@ class SqliteJournal:
             start = after + 1 - self._tail[0].seq
             return self._tail[start : start + limit]
         return await self._loop.run_in_executor(self._read_thread, self._reader.read, after, limit)
+
+    async def links(self, before: int, limit: int) -> Sequence[Link]:
+        """Return up to `limit` links of the chain whose `seq` is less than `before`, newest first."""
+        self._head.refuse_if_closed()
+        return await self._loop.run_in_executor(self._read_thread, self._reader.links, before, limit)
+
+    async def find(self, key: str) -> Record | None:
+        """Return the record with this key; None: there is none, or not any more."""
+        self._head.refuse_if_closed()
+        return await self._loop.run_in_executor(self._read_thread, self._reader.find, key)
 
     async def resume(self) -> State:
         """Return the state that a process goes on from: a snapshot, a checkpoint, or the empty one."""

@@ -14,14 +14,16 @@ from typing import Self
 
 import msgspec
 
+from sidecar.core.chain import is_chained, link
 from sidecar.core.observations import CHECKPOINT_KEYS, UNREADABLE, Checkpoint, Observation, Record
 from sidecar.core.state import State
+from sidecar.journal import links
 from sidecar.journal.failures import told, unavailable
 from sidecar.journal.lock import PRIVATE, locked
 from sidecar.journal.retention import is_kept_for_ever
 from sidecar.journal.schema import prepare
 from sidecar.journal.starting import Snapshot, state_to_go_on_from
-from sidecar.ports import Appended
+from sidecar.ports import Appended, Link
 
 _MAGIC = b"SQLite format 3\x00"
 """How every SQLite database begins (https://www.sqlite.org/fileformat.html#magic_header_string)."""
@@ -41,6 +43,9 @@ _LAST = "SELECT seq, at_ms FROM observations ORDER BY seq DESC LIMIT 1"
 _KNOWN = """SELECT observations.key, observations.seq, at_ms, body
             FROM json_each(?) AS wanted JOIN observations ON observations.key = wanted.value"""
 _AFTER = "SELECT seq, at_ms, body FROM observations WHERE seq > ? ORDER BY seq LIMIT ?"
+_FIND = "SELECT seq, at_ms, body FROM observations WHERE key = ?"
+_LINKS = """SELECT seq, at_ms, body, hex(head) FROM chain JOIN observations USING (seq)
+            WHERE seq < ? ORDER BY seq DESC LIMIT ?"""
 _CHECKPOINTS = "SELECT seq, at_ms, body FROM observations WHERE key >= ? AND key < ? ORDER BY seq"
 
 
@@ -107,18 +112,25 @@ class Writer:
         seq, _ = self._last()
         known = self._known(drafts)
         appended: list[Appended] = []
+        chain = _Chain(self._connection)
         values: list[int | str | bytes | None] = []
         for draft in drafts:
             if draft.key is not None and draft.key in known:
                 appended.append(Appended(record=known[draft.key], duplicate=True))
                 continue
             seq += 1
-            record = Record(seq=seq, at_ms=draft.at_ms, observation=draft.observation)
+            is_link = is_chained(draft.observation)
+            record = Record(
+                seq=seq, at_ms=draft.at_ms, observation=draft.observation, kept=draft.body if is_link else None
+            )
+            if is_link:
+                chain.add(record)
             if draft.key is not None:
                 known[draft.key] = record
             values += (seq, draft.at_ms, draft.key, draft.body)
             appended.append(Appended(record=record, duplicate=False))
         self._insert_rows(values)
+        chain.keep()
         return appended
 
     def _known(self, drafts: Sequence[Draft]) -> dict[str, Record]:
@@ -180,6 +192,22 @@ class Writer:
         return self._connection.execute(_LAST).fetchone() or (0, 0)
 
 
+class _Chain:
+    """What one transaction adds to the chain."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._heads: list[tuple[int, str]] = []
+
+    def add(self, record: Record) -> None:
+        head = self._heads[-1][1] if self._heads else links.head_at(self._connection)
+        self._heads.append((record.seq, link(head, record)))
+
+    def keep(self) -> None:
+        if self._heads:
+            links.keep(self._connection, self._heads)
+
+
 class Reader:
     """Reads a file through a connection of its own, beside a `Writer` or without one."""
 
@@ -206,8 +234,34 @@ class Reader:
         with told(self._path, "read"):
             last_seq, _ = self._connection.execute(_LAST).fetchone() or (0, 0)
         return state_to_go_on_from(
-            self.snapshots(), self.checkpoints(), last_seq=last_seq, trimmed_seq=self.trimmed_seq()
+            self.snapshots(),
+            self.checkpoints(),
+            last_seq=last_seq,
+            trimmed_seq=self.trimmed_seq(),
+            head_at=self.head_at,
         )
+
+    def head_at(self, seq: int) -> str:
+        """Return the chain's head after the last link up to this record, in hex; empty: there is none."""
+        with told(self._path, "read"):
+            return links.head_at(self._connection, seq)
+
+    def walk(self, noted: str) -> links.Walk:
+        """Go along the chain, and say where it is not what it was, or `noted`, which somebody noted, never was."""
+        with told(self._path, "read"):
+            return links.walk(self._connection, noted)
+
+    def links(self, before: int, limit: int) -> list[Link]:
+        """Return up to `limit` links of the chain whose `seq` is less than `before`, newest first."""
+        with told(self._path, "read"):
+            rows = self._connection.execute(_LINKS, (before, limit)).fetchall()
+        return [Link(record=decoded(self._path, row[:3]), head=row[3].lower()) for row in rows]
+
+    def find(self, key: str) -> Record | None:
+        """Return the record with this key; None: there is none, or not any more."""
+        with told(self._path, "read"):
+            row = self._connection.execute(_FIND, (key,)).fetchone()
+        return None if row is None else decoded(self._path, row)
 
     def snapshots(self) -> list[Snapshot]:
         """Return the snapshots, newest first; whether they can be believed is for `starting` to say."""
@@ -248,10 +302,12 @@ def decoded(path: Path, row: tuple[int, int, bytes]) -> Record:
     """Return the record in a row (seq, at_ms, body). Raises `SidecarError` if this version cannot read it."""
     seq, at_ms, body = row
     try:
-        return Record(seq=seq, at_ms=at_ms, observation=_decode(body))
+        observation = _decode(body)
     except UNREADABLE as error:
         found = f"holds a record {seq} that cannot be read: {error}"
         raise unavailable(path, found, "run the version that wrote it, or restore the file from a backup") from error
+    kept = links.as_bytes(body) if is_chained(observation) else None
+    return Record(seq=seq, at_ms=at_ms, observation=observation, kept=kept)
 
 
 def checkpoints(path: Path, connection: sqlite3.Connection) -> list[Record]:

@@ -5,7 +5,7 @@ left is folded again, from the first record or, where old ones were removed, fro
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 import structlog
@@ -14,6 +14,9 @@ from sidecar.core.checkpoints import restored
 from sidecar.core.observations import UNREADABLE, Checkpoint
 from sidecar.core.state import FOLD_VERSION, State, decode
 from sidecar.ports import ErrorCode, SidecarError
+
+HeadAt = Callable[[int], str]
+"""Returns the chain's head after the last link up to a record, in hex."""
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,7 +36,12 @@ def snapshot_of(seq: int, body: bytes) -> Snapshot:
 
 
 def state_to_go_on_from(
-    snapshots: Sequence[Snapshot], checkpoints: Sequence[Checkpoint], *, last_seq: int, trimmed_seq: int
+    snapshots: Sequence[Snapshot],
+    checkpoints: Sequence[Checkpoint],
+    *,
+    last_seq: int,
+    trimmed_seq: int,
+    head_at: HeadAt,
 ) -> State:
     """Return a state after which all records are there. The snapshots come newest first, the checkpoints oldest first.
 
@@ -44,19 +52,25 @@ def state_to_go_on_from(
         if state is not None:
             return state
         structlog.get_logger().warning("snapshot.refused", seq=snapshot.seq, why=why_not)
-    return state_to_fold_from(checkpoints, trimmed_seq=trimmed_seq)
+    return state_to_fold_from(checkpoints, trimmed_seq=trimmed_seq, head_at=head_at)
 
 
-def state_to_fold_from(checkpoints: Sequence[Checkpoint], *, trimmed_seq: int) -> State:
-    """Return the state before the oldest record from which on all are there. Raises as above."""
+def state_to_fold_from(checkpoints: Sequence[Checkpoint], *, trimmed_seq: int, head_at: HeadAt) -> State:
+    """Return the state before the oldest record from which on all are there. Raises as above.
+
+    A checkpoint from before there was a chain gets its head from the journal, which has every link.
+    """
     if trimmed_seq == 0:
         return State()
     for checkpoint in checkpoints:
         if checkpoint.folded_seq >= trimmed_seq:
             try:
-                return restored(checkpoint)
+                state = restored(checkpoint)
             except (*UNREADABLE, ValueError) as error:
                 structlog.get_logger().warning("checkpoint.refused", folded_seq=checkpoint.folded_seq, why=str(error))
+            else:
+                state.chain = state.chain or head_at(state.seq)
+                return state
     raise SidecarError(
         ErrorCode.JOURNAL_UNAVAILABLE,
         f"The journal has no records up to {trimmed_seq}, and no checkpoint after it that can be read; "

@@ -7,7 +7,7 @@ from typing import NoReturn
 from sidecar.clock import AnchoredClock
 from sidecar.core.observations import Observation, Record
 from sidecar.core.state import State
-from sidecar.ports import Appended, Backlog, SidecarError
+from sidecar.ports import Appended, Backlog, Link, SidecarError
 
 
 class UnavailableJournal:
@@ -25,6 +25,16 @@ class UnavailableJournal:
     async def read(self, after: int, limit: int) -> Sequence[Record]:
         """Raise what opening the journal raised."""
         del after, limit
+        self._refuse()
+
+    async def links(self, before: int, limit: int) -> Sequence[Link]:
+        """Raise what opening the journal raised."""
+        del before, limit
+        self._refuse()
+
+    async def find(self, key: str) -> Record | None:
+        """Raise what opening the journal raised."""
+        del key
         self._refuse()
 
     async def resume(self) -> State:

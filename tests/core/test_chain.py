@@ -90,9 +90,9 @@ def test_every_decision_act_and_policy_is_a_link_and_nothing_else() -> None:
     """Payments come by the thousand and go after five weeks; who decided what stays."""
     world = on(1)
     world.roll_back()
-    kinds = {type(each.observation).__name__ for each in world.records if is_chained(each)}
+    kinds = {type(each.observation).__name__ for each in world.records if is_chained(each.observation)}
     assert kinds == {"PolicyAdopted", "Climbed", "RolledBack"}
     head = ""
     for each in world.records:
-        head = link(head, each) if is_chained(each) else head
+        head = link(head, each) if is_chained(each.observation) else head
     assert world.state.chain == head

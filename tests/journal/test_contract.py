@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import msgspec
 import pytest
 
-from sidecar.core.observations import Observation, Record, identity
-from sidecar.ports import Appended, ErrorCode, Journal, SidecarError
+from sidecar.core.chain import is_chained, link
+from sidecar.core.observations import Held, Observation, Record, Resumed, identity
+from sidecar.ports import Appended, ErrorCode, Journal, Link, SidecarError
 
 from .files import LIMIT_S
 from .samples import heartbeat, observation_types, payment, sample
@@ -216,3 +217,25 @@ async def test_a_closed_journal_refuses_in_words(journal: Journal) -> None:
         with pytest.raises(SidecarError, match=r"^The journal .+ is closed: the sidecar is stopping;") as caught:
             await refused
         assert caught.value.code is ErrorCode.JOURNAL_UNAVAILABLE
+
+
+async def test_who_decided_what_is_listed_newest_first_with_the_heads_of_its_chain(journal: Journal) -> None:
+    """Page after page, and nothing else; each head is what the records up to it give."""
+    await append_at_once(journal, [heartbeat(1), Held(actor="ann", reason="a"), payment(1), heartbeat(2)])
+    await append_at_once(journal, [Held(actor="ann", reason="b"), Resumed(actor="bob", reason="c"), payment(2)])
+    expected, head = [], ""
+    for record in await everything(journal):
+        if is_chained(record.observation):
+            head = link(head, record)
+            expected.append(Link(record=record, head=head))
+    assert [each.record.seq for each in expected] == [2, 5, 6]
+    assert await journal.links(10**9, 10) == expected[::-1]
+    assert await journal.links(6, 1) == [expected[1]]
+    assert await journal.links(2, 10) == []
+
+
+async def test_a_record_is_found_by_its_key(journal: Journal) -> None:
+    """And what was never told is not."""
+    appended = await journal.append(payment(1))
+    assert await journal.find("payment_succeeded:pi_1") == appended.record
+    assert await journal.find("payment_succeeded:pi_2") is None

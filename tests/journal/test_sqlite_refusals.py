@@ -95,9 +95,9 @@ async def test_a_newer_schema_is_told_and_left_alone(tmp_path: Path) -> None:
     assert await everything(path) == []
     with contextlib.closing(sqlite3.connect(path)) as file:
         assert file.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
-        file.execute("PRAGMA user_version = 3")
+        file.execute("PRAGMA user_version = 4")
     assert await refusal(path) == (
-        f"The journal {path} has schema version 3, and this sidecar reads up to version 2; "
+        f"The journal {path} has schema version 4, and this sidecar reads up to version 3; "
         "run the version that wrote it, or name another file under `journal:`."
     )
 

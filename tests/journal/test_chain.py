@@ -1,0 +1,291 @@
+"""The chain in the file: a changed byte is found, a missing end too when the head is known, and housekeeping is none."""
+
+import contextlib
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from sidecar.core.chain import is_chained, link_of
+from sidecar.core.checkpoints import EVERY_MS, checkpoint_of
+from sidecar.core.observations import FallCause, Fell, Heartbeat, Record, identity
+from sidecar.core.state import State
+from sidecar.journal.backup import backup, restore
+from sidecar.journal.inspection import inspect
+from sidecar.journal.keeper import Keeper
+from tests.core.golden import PEOPLE, folded, golden
+from tests.core.world import DAY, World, on
+
+from .files import opened
+from .test_kept_for_good import V1, life, resumed, write
+
+
+@contextlib.contextmanager
+def changing(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open the file as somebody who may write it, and knows what is in it."""
+    with contextlib.closing(sqlite3.connect(path)) as file, file:
+        yield file
+
+
+def short() -> World:
+    """Return a short life: a policy, a fall on the bottom rung, a word of a person's, and a heartbeat."""
+    world = World(decides=False)
+    world.append(Fell(replica="a", version=1, cause=FallCause.ALARM, detail="alarm of payments"))
+    world.hold()
+    world.beat()
+    return world
+
+
+COLUMNS = {
+    "body": ("SELECT body FROM observations WHERE seq = ?", "UPDATE observations SET body = ? WHERE seq = ?"),
+    "key": ("SELECT key FROM observations WHERE seq = ?", "UPDATE observations SET key = ? WHERE seq = ?"),
+    "at_ms": ("SELECT at_ms FROM observations WHERE seq = ?", "UPDATE observations SET at_ms = ? WHERE seq = ?"),
+    "head": ("SELECT head FROM chain WHERE seq = ?", "UPDATE chain SET head = ? WHERE seq = ?"),
+}
+EARLIER = "UPDATE observations SET at_ms = at_ms - 1 WHERE seq = ?"
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+def test_a_changed_byte_in_a_decision_is_found_wherever_it_is(tmp_path: Path, column: str) -> None:
+    """Each byte of its row, one by one: what was decided, its key, when, and the head after it."""
+    path, world = tmp_path / "j.db", short()
+    write(path, world.records)
+    (seq,) = [each.seq for each in world.records if isinstance(each.observation, Fell)]
+    assert inspect(path).findings == ()
+    look, change = COLUMNS[column]
+    with changing(path) as file:
+        (value,) = file.execute(look, (seq,)).fetchone()
+    for changed in changes(value):
+        with changing(path) as file:
+            file.execute(change, (changed, seq))
+        assert inspect(path).findings, f"{column} became {changed!r}"
+    with changing(path) as file:
+        file.execute(change, (value, seq))
+    assert inspect(path).findings == ()
+
+
+def changes(value: bytes | str | int) -> list[bytes | str | int]:
+    """Return the value with each of its bytes changed, one by one."""
+    if isinstance(value, int):
+        return [value ^ 1 << 8 * byte for byte in range(8)]
+    body = value if isinstance(value, bytes) else value.encode()
+    assert len(body) > 5
+    found = [body[:index] + bytes([body[index] ^ 1]) + body[index + 1 :] for index in range(len(body))]
+    return list(found) if isinstance(value, bytes) else [each.decode("latin-1") for each in found]
+
+
+@pytest.mark.parametrize("kind", ["Fell", "Held", "PolicyAdopted"])
+def test_what_was_changed_is_named_and_nothing_else(tmp_path: Path, kind: str) -> None:
+    """The finding says which record: it is where a person looks next."""
+    path, world = tmp_path / "j.db", short()
+    write(path, world.records)
+    (seq,) = [each.seq for each in world.records if type(each.observation).__name__ == kind]
+    with changing(path) as file:
+        file.execute(EARLIER, (seq,))
+    assert [each for each in inspect(path).findings if "stamped" not in each] == [
+        f"record {seq} is not as it was written, or what led to it is not: the chain breaks here"
+    ]
+
+
+# fmt: off
+GONE = [
+    # what somebody removed                                    what is found
+    ("DELETE FROM observations WHERE seq = :fell",             "record {fell} is missing: the chain has it"),
+    ("DELETE FROM chain WHERE seq = :fell",                    "record {fell} is not as it was written"),
+    ("DELETE FROM observations WHERE seq > :fell",             "record {held} is missing: the chain has it"),
+    ("DELETE FROM chain",                                      "record {policy} is not as it was written"),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("what", "finding"), GONE)
+def test_what_is_missing_from_one_of_the_two_tables_is_found(tmp_path: Path, what: str, finding: str) -> None:
+    """A record without its head is no less suspicious than a head without its record."""
+    path, world = tmp_path / "j.db", short()
+    write(path, world.records)
+    names = {type(each.observation).__name__: each.seq for each in world.records}
+    places = {"fell": names["Fell"], "held": names["Held"], "policy": names["PolicyAdopted"]}
+    with changing(path) as file:
+        file.execute(what, places)
+    assert any(each.startswith(finding.format(**places)) for each in inspect(path).findings)
+
+
+def cut(path: Path, after: int) -> None:
+    """Remove the end of a journal as somebody does who knows all of its tables."""
+    with changing(path) as file:
+        file.execute("DELETE FROM observations WHERE seq > ?", (after,))
+        file.execute("DELETE FROM chain WHERE seq > ?", (after,))
+        file.execute("DELETE FROM snapshots WHERE seq > ?", (after,))
+
+
+def test_a_missing_end_is_found_by_whoever_noted_the_head(tmp_path: Path) -> None:
+    """From inside nothing is missing; that is why the head is in every notification and report."""
+    path, world = tmp_path / "j.db", short()
+    write(path, world.records)
+    whole = inspect(path)
+    assert (whole.head, whole.links) == (world.state.chain, 3)
+    for head in (whole.head, whole.head[:16]):
+        assert inspect(path, head).findings == ()
+    (held,) = [each.seq for each in world.records if type(each.observation).__name__ == "Held"]
+    assert inspect(path, whole.head).noted_seq == held
+    cut(path, held - 1)
+    assert inspect(path).findings == ()
+    (finding,) = inspect(path, whole.head).findings
+    assert finding.startswith(f"the chain never had the head {whole.head[:12]}…: records were changed, or the last")
+
+
+def test_an_older_head_tells_that_all_up_to_it_is_as_it_was(tmp_path: Path) -> None:
+    """A journal goes on; a head of last month must not be called wrong for that."""
+    path, world = tmp_path / "j.db", short()
+    noted = world.state.chain
+    world.roll_back()
+    write(path, world.records)
+    found = inspect(path, noted)
+    assert (found.findings, found.head != noted) == ((), True)
+
+
+def forge(path: Path, seq: int, body: bytes) -> None:
+    """Write another body, and all heads anew, as somebody does who has read `core.chain`."""
+    with changing(path) as file:
+        file.execute("UPDATE observations SET body = ? WHERE seq = ?", (body, seq))
+        head = ""
+        rows = file.execute("SELECT seq, at_ms, body FROM chain JOIN observations USING (seq) ORDER BY seq").fetchall()
+        for link_seq, at_ms, kept in rows:
+            head = link_of(head, seq=link_seq, at_ms=at_ms, body=kept)
+            file.execute("UPDATE chain SET head = ? WHERE seq = ?", (bytes.fromhex(head), link_seq))
+
+
+def test_a_forged_record_with_its_heads_made_anew_is_found_by_the_noted_head_and_by_any_checkpoint_since(
+    tmp_path: Path,
+) -> None:
+    """Who may write the file can make a whole chain; not one that leads to a head that is known elsewhere."""
+    path, world = tmp_path / "j.db", short()
+    held = next(each for each in world.records if type(each.observation).__name__ == "Held")
+    forged = msgspec.json.encode(held.observation).replace(b"ann", b"bob")
+    write(path, world.records)
+    forge(path, held.seq, forged)
+    assert inspect(path).findings == ()
+    assert inspect(path, world.state.chain).findings
+    world.see(checkpoint_of(world.state, "a"))
+    later = tmp_path / "later.db"
+    write(later, world.records)
+    assert inspect(later).findings == ()
+    forge(later, held.seq, forged)
+    (finding,) = inspect(later).findings
+    assert finding.startswith(f"the checkpoint in record {world.state.seq} knew another chain")
+
+
+async def test_what_old_age_removes_breaks_no_chain(tmp_path: Path) -> None:
+    """A head noted before the payments of its time were removed must still be found, and the state end in the same."""
+    world = life(2)
+    world.hold()
+    noted = folded(world.records[: len(world.records) // 4]).chain
+    path = tmp_path / "j.db"
+    write(path, world.records)
+    async with opened(path) as journal:
+        retention_ms = journal.now_ms() - world.records[-1].at_ms + EVERY_MS
+        await Keeper(journal, world.state, replica="a", retention_ms=retention_ms).trim()
+    found = inspect(path, noted)
+    assert (found.findings, found.trimmed_seq > 0, found.head) == ((), True, world.state.chain)
+    assert (await resumed(path)).chain == world.state.chain
+    with changing(path) as file:
+        (first,) = file.execute("SELECT min(seq) FROM chain").fetchone()
+        file.execute(EARLIER, (first,))
+    assert inspect(path).findings, "also of what no fold reads any more"
+
+
+async def test_a_checkpoint_from_before_there_was_a_chain_gets_its_head_from_the_journal(tmp_path: Path) -> None:
+    """Otherwise the heads of a replica that started from it would be those of nobody else."""
+    world = on(1)
+    state = msgspec.json.decode(msgspec.json.encode(world.state))
+    del state["chain"]
+    old = msgspec.structs.replace(checkpoint_of(world.state, "a"), fold_version=4, state=msgspec.Raw(encoded(state)))
+    world.now_ms += 40 * DAY
+    world.append(old)
+    world.hold()
+    path = tmp_path / "j.db"
+    write(path, world.records)
+    async with opened(path) as journal:
+        assert await journal.trim(world.now_ms) > 0
+        assert (await journal.resume()).chain == folded(world.records[: old.folded_seq]).chain != ""
+    assert (await resumed(path)).chain == world.state.chain
+    assert inspect(path).findings == ()
+
+
+def encoded(state: dict[str, object]) -> bytes:
+    """Return a state as a sidecar of version 4 wrote it."""
+    return msgspec.json.encode({**state, "fold_version": 4})
+
+
+async def test_a_file_from_before_there_was_a_chain_gets_one_from_its_records(tmp_path: Path) -> None:
+    """With the bytes that are there, whatever this version would write today."""
+    path, records = tmp_path / "j.db", golden(PEOPLE)
+    with changing(path) as file:
+        file.execute(V1)
+        file.execute(f"PRAGMA application_id = {0x52765363}")
+        file.execute("PRAGMA user_version = 1")
+        for each in records:
+            body = each.kept or msgspec.json.encode(each.observation)
+            row = (each.seq, each.at_ms, identity(each.observation), body)
+            file.execute("INSERT INTO observations VALUES (?, ?, ?, ?)", row)
+    async with opened(path):
+        pass
+    found = inspect(path)
+    assert (found.findings, found.head) == ((), folded(records).chain)
+
+
+def test_a_backup_has_the_chain_and_a_restore_adds_a_link_to_it(tmp_path: Path) -> None:
+    """A head noted before the backup stands; one noted after it tells that the journal was put back."""
+    path, world = tmp_path / "j.db", short()
+    write(path, world.records)
+    backup(path, tmp_path / "b.db", is_forced=False)
+    noted = world.state.chain
+    restore(tmp_path / "b.db", path, reason="the disk failed", is_replacing=True)
+    found = inspect(path, noted)
+    assert (found.findings, found.links) == ((), 4)
+    assert found.head != noted
+    assert inspect(tmp_path / "b.db", found.head).findings
+
+
+def test_a_journal_without_a_decision_has_no_head(tmp_path: Path) -> None:
+    """Nor is one missed."""
+    path = tmp_path / "j.db"
+    write(path, [Record(seq=1, at_ms=1000, observation=Heartbeat(replica="a", beat=1))])
+    found = inspect(path)
+    assert (found.findings, found.links, found.head, State().chain) == ((), 0, "", "")
+
+
+async def test_the_links_come_newest_first_and_a_page_at_a_time(tmp_path: Path) -> None:
+    """With the heads that the state had after each."""
+    world = short()
+    path = tmp_path / "j.db"
+    write(path, world.records)
+    chained = [each for each in world.records if is_chained(each.observation)]
+    async with opened(path) as journal:
+        newest = await journal.links(10**9, 2)
+        assert [each.record.seq for each in newest] == [chained[2].seq, chained[1].seq]
+        (oldest,) = await journal.links(chained[1].seq, 5)
+        assert (oldest.record.seq, oldest.record.observation) == (chained[0].seq, chained[0].observation)
+        assert oldest.head == folded(world.records[: chained[0].seq]).chain
+        assert newest[0].head == world.state.chain
+        found = await journal.find("policy_adopted:0")
+        assert found is not None
+        assert found == oldest.record
+        assert await journal.find("policy_adopted:1") is None
+
+
+def test_a_changed_record_that_cannot_be_read_any_more_is_a_finding_and_no_crash(tmp_path: Path) -> None:
+    """Also on pages that are no pages."""
+    path, world = tmp_path / "j.db", short()
+    write(path, world.records)
+    shutil.copy(path, tmp_path / "bad.db")
+    with changing(path) as file:
+        file.execute("UPDATE observations SET body = x'ff' WHERE seq = 2")
+    assert len(inspect(path).findings) == 2
+    with (tmp_path / "bad.db").open("r+b") as file_of_bytes:
+        file_of_bytes.seek(4096)
+        file_of_bytes.write(b"\xff" * 4096)
+    assert inspect(tmp_path / "bad.db").findings
