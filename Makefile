@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 python3; do \
 	$$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
 	&& { echo $$python; break; }; done)
-NODE_MODULES := tests/browser/node_modules tests/providers/node_modules clients/browser/node_modules
+NODE_MODULES := tests/dashboards/node_modules tests/browser/node_modules tests/providers/node_modules clients/browser/node_modules
 PIP := $(BIN)/pip --disable-pip-version-check --quiet install
 
 .PHONY: help run test check bench chaos fuzz soak lock clean

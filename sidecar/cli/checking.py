@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from sidecar import metrics, rules
+from sidecar import dashboards, metrics, rules
 from sidecar.cli.program import DEFAULT_CONFIG, AsJson, ConfigFile, cli, fail, read_file
 from sidecar.composition import SETS
 from sidecar.config import Config, ConfigInvalid, SqlitePlace, policy_of, read_secrets
@@ -82,6 +82,31 @@ def print_rules(
     if re.fullmatch(r"[A-Za-z0-9_./:-]{1,100}", job) is None:
         fail("--job has characters that no job has: use A-Z a-z 0-9 _ . / : -")
     typer.echo(rules.printed(rules.terms_of(read_file(config), job=job, runbooks=runbooks), form), nl=False)
+
+
+@cli.command(name="dashboards")
+def write_dashboards(
+    config: ConfigFile = DEFAULT_CONFIG,
+    *,
+    output: Annotated[Path, typer.Option("--output", help="The folder that Grafana provisions from.")] = Path(
+        "dashboards"
+    ),
+    runbooks: Annotated[
+        str, typer.Option("--runbooks", help="Where people find the runbooks, as for `sidecar rules`.")
+    ] = rules.DEFAULT_RUNBOOKS,
+    console: Annotated[
+        str, typer.Option("--console", help="Where people's browsers find the operator listener.")
+    ] = dashboards.DEFAULT_CONSOLE,
+) -> None:
+    """Write Grafana's dashboards for this configuration, as files for its provisioning."""
+    if re.fullmatch(r"https?://[A-Za-z0-9_./:\[\]~-]{1,200}", console) is None:
+        fail("--console is not the address of a page: it begins with http:// or https://, and has no query")
+    shown = dashboards.shown_of(read_file(config), runbooks=runbooks, console=console)
+    try:
+        for path in dashboards.write(output, shown):
+            typer.echo(path)
+    except OSError as error:
+        fail(f"--output: {error.filename} cannot be written ({error.strerror})")
 
 
 @cli.command(name="metrics")

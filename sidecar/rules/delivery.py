@@ -17,19 +17,25 @@ FAILED_MIN: Final = "2.9"
 """Three failed payments; `increase` extrapolates, so 3 would be missed by a hair."""
 RATIO_MAX: Final = 0.8
 """A loose objective times a high burn rate is more than all payments, and could never fire."""
+ACCUSERS_MIN: Final = 3
+"""Payers who say that push did not reach them, from which somebody should look; at five the flag falls."""
 
 
-class _Tier(msgspec.Struct, frozen=True, kw_only=True):
+class Tier(msgspec.Struct, frozen=True, kw_only=True):
     """A burn rate: how many times faster than allowed the error budget is spent."""
 
     rate: float
     long: str
     short: str
 
+    def ratio_max(self, terms: Terms) -> float:
+        """Return the share of failed payments above which the budget is spent so fast."""
+        return float(number(min(self.rate * terms.error_budget_ratio, RATIO_MAX)))
 
-FAST: Final = (_Tier(rate=14.4, long="1h", short="5m"), _Tier(rate=6, long="6h", short="30m"))
+
+FAST: Final = (Tier(rate=14.4, long="1h", short="5m"), Tier(rate=6, long="6h", short="30m"))
 """2 % of a month's budget in an hour; 5 % in six."""
-SLOW: Final = (_Tier(rate=3, long="1d", short="2h"), _Tier(rate=1, long="3d", short="6h"))
+SLOW: Final = (Tier(rate=3, long="1d", short="2h"), Tier(rate=1, long="3d", short="6h"))
 """10 % of a month's budget in a day; 10 % in three."""
 
 
@@ -74,7 +80,7 @@ def alerts(terms: Terms) -> Iterator[Alert]:
     yield Alert(
         name="ReverbSidecarReachAccused",
         severity=Severity.TICKET,
-        expr=f"{folded('reach_accusers')}{job} >= 3",
+        expr=f"{folded('reach_accusers')}{job} >= {ACCUSERS_MIN}",
         lasting="5m",
         summary="Browsers of several payers say that push did not reach them.",
         description='{{ $value | printf "%.0f" }} payers say that push did not reach their browsers. '
@@ -82,8 +88,8 @@ def alerts(terms: Terms) -> Iterator[Alert]:
     )
 
 
-def _burning(tier: _Tier, terms: Terms) -> str:
-    job, limit = f'{{job="{terms.job}"}}', number(_limit(tier, terms))
+def _burning(tier: Tier, terms: Terms) -> str:
+    job, limit = f'{{job="{terms.job}"}}', number(tier.ratio_max(terms))
     return (
         f"{failed(tier.long)}{job} >= {FAILED_MIN}\n"
         f"and {failed_ratio(tier.long)}{job} > {limit}\n"
@@ -91,9 +97,5 @@ def _burning(tier: _Tier, terms: Terms) -> str:
     )
 
 
-def _limit(tier: _Tier, terms: Terms) -> float:
-    return min(tier.rate * terms.error_budget_ratio, RATIO_MAX)
-
-
-def _percent(tier: _Tier, terms: Terms) -> str:
-    return f"{number(100 * _limit(tier, terms))}%"
+def _percent(tier: Tier, terms: Terms) -> str:
+    return f"{number(100 * tier.ratio_max(terms))}%"

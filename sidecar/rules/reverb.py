@@ -1,10 +1,28 @@
 """Alerts about Reverb and the way into its channels, as the probes and the payers' browsers find it."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from sidecar.rules.alert import Alert, Severity, while_push_is_served
 from sidecar.rules.recordings import folded
 from sidecar.rules.terms import Terms, span
+
+WALKS_FAILED_MAX: Final = 0.5
+"""The share of the probe user's walks that may fail."""
+TRIPS_FAILED_MAX: Final = 0.1
+"""The share of canaries that may not come back."""
+PAYERS_REFUSED_MAX: Final = 0.2
+"""The share of payers' ways into their channels that may fail."""
+
+
+def walks_window(terms: Terms) -> str:
+    """Return over how long walks are counted: ten of them, and no less than ten minutes."""
+    return span(max(600.0, 10 * terms.auth_every_s))
+
+
+def trips_window(terms: Terms) -> str:
+    """Return over how long canaries are counted: twelve of them, and no less than five minutes."""
+    return span(max(300.0, 12 * terms.round_trip_every_s))
 
 
 def alerts(terms: Terms) -> Iterator[Alert]:
@@ -26,9 +44,9 @@ def alerts(terms: Terms) -> Iterator[Alert]:
         expr=_failing(
             f'{auths}{{{job}, source="probe", outcome!="ok"}}',
             f'{auths}{{{job}, source="probe"}}',
-            window=span(max(600.0, 10 * terms.auth_every_s)),
+            window=walks_window(terms),
             labels="source, outcome",
-            ratio="0.5",
+            ratio=WALKS_FAILED_MAX,
         ),
         summary="A browser's way to its private channel is closed.",
         affected="More than half of the probe user's last walks to its channel failed, and push is served: "
@@ -42,9 +60,9 @@ def alerts(terms: Terms) -> Iterator[Alert]:
         expr=_failing(
             f'{trips}{{{job}, outcome!="ok"}}',
             f"{trips}{{{job}}}",
-            window=span(max(300.0, 12 * terms.round_trip_every_s)),
+            window=trips_window(terms),
             labels="outcome",
-            ratio="0.1",
+            ratio=TRIPS_FAILED_MAX,
         ),
         lasting="1m",
         summary="What goes into Reverb does not come out on time.",
@@ -57,7 +75,7 @@ def alerts(terms: Terms) -> Iterator[Alert]:
     yield Alert(
         name="ReverbSidecarPayersCannotSubscribe",
         severity=Severity.TICKET,
-        expr=f"{refused} >= 4.9\nand {refused} / ({asked} > 0) > 0.2",
+        expr=f"{refused} >= 4.9\nand {refused} / ({asked} > 0) > {PAYERS_REFUSED_MAX}",
         summary="Payers' own browsers do not get into their channels.",
         description='{{ $value | printf "%.0f" }} times in the last 1h the {{ $labels.source }} told that a payer did not get into '
         "their channel, more than one time in five. Those payers are helped by timers only; "
@@ -65,7 +83,7 @@ def alerts(terms: Terms) -> Iterator[Alert]:
     )
 
 
-def _failing(bad: str, every: str, *, window: str, labels: str, ratio: str) -> str:
+def _failing(bad: str, every: str, *, window: str, labels: str, ratio: float) -> str:
     count = f"sum without ({labels}) (increase({bad}[{window}]))"
     total = f"sum without ({labels}) (increase({every}[{window}]))"
     return f"{count} >= 2.9\nand {count} / ({total} > 0) > {ratio}"

@@ -1,12 +1,19 @@
 """Alerts about the sidecar itself: does it see, can it be believed, does it get on?"""
 
 from collections.abc import Iterator
+from typing import Final
 
 from sidecar.rules.alert import NOBODY, Alert, Severity
 from sidecar.rules.recordings import PUSH_SERVED, folded
 from sidecar.rules.terms import Terms, number, span
 
-_FORGED = "token_malformed|token_key_unknown|token_signature|token_audience"
+FORGED: Final = "token_malformed|token_key_unknown|token_signature|token_audience"
+"""What a report's token is that the app did not sign."""
+LAPSED_S: Final = 5
+"""Clocks may differ by so much before a lease that has run out is called so."""
+FALLS_MIN: Final = "1.9"
+SHELTERS_MIN: Final = "1.9"
+"""Two of each, in 7d and in 1d, are flapping; `increase` extrapolates, so 2 would be missed by a hair."""
 
 
 def alerts(terms: Terms) -> Iterator[Alert]:
@@ -40,7 +47,7 @@ def _leases(terms: Terms) -> Iterator[Alert]:
     yield Alert(
         name="ReverbSidecarLeaseNotHonoured",
         severity=Severity.PAGE,
-        expr=f"(\n  timestamp({until}) - {until} > 5\n  and ignoring (mode)\n"
+        expr=f"(\n  timestamp({until}) - {until} > {LAPSED_S}\n  and ignoring (mode)\n"
         f'  reverb_sidecar_flag_mode{{{job}, mode!="timer_polling"}} == 1\n)\nor\n'
         f"(\n  increase({folded('journal_records_total')}{{{job}}}[{window}]) == 0\n  and\n  {PUSH_SERVED}{{{job}}} == 1\n)",
         lasting="1m",
@@ -111,8 +118,8 @@ def _progress(terms: Terms) -> Iterator[Alert]:
     yield Alert(
         name="ReverbSidecarFlapping",
         severity=Severity.TICKET,
-        expr=f"sum without (from_mode, to_mode, cause) (increase({fell}[7d])) >= 1.9\n"
-        f"or\nincrease({folded('shelters_total')}{{{job}}}[1d]) >= 1.9",
+        expr=f"sum without (from_mode, to_mode, cause) (increase({fell}[7d])) >= {FALLS_MIN}\n"
+        f"or\nincrease({folded('shelters_total')}{{{job}}}[1d]) >= {SHELTERS_MIN}",
         summary="Push comes and goes.",
         description="Push fell twice in 7d, or took shelter twice in 1d. Payers got timers each time, so the harm is what the "
         "first few of each outage waited. What keeps happening has a cause.",
@@ -139,7 +146,7 @@ def _doors(terms: Terms) -> Iterator[Alert]:
         name="ReverbSidecarForgedReports",
         severity=Severity.TICKET,
         expr="sum without (instance, pod, result) "
-        f'(increase(reverb_sidecar_browser_reports_total{{{job}, result=~"{_FORGED}"}}[15m])) >= 4.9',
+        f'(increase(reverb_sidecar_browser_reports_total{{{job}, result=~"{FORGED}"}}[15m])) >= 4.9',
         summary="Browsers' reports come with tokens that the app did not sign.",
         description='{{ $value | printf "%.0f" }} reports of the last 15m were refused by their tokens. Nobody is affected, because '
         "none of them counted. It is a forger, or the secret was changed on one side only: then no payer is heard.",

@@ -20,6 +20,7 @@ import aiohttp
 import yaml
 
 from sidecar.config import read_config
+from sidecar.rules import DEFAULT_JOB
 from tests.e2e.processes import SECRETS, free_port, until
 
 ROOT = Path(__file__).parents[2]
@@ -68,6 +69,29 @@ def test_what_is_composed_exists_and_is_not_published_to_everybody() -> None:
         assert all(path in composed["volumes"] for path in mounted if not path.startswith("./")), name
     sidecar = composed["services"]["sidecar"]
     assert (sidecar["read_only"], sidecar["cap_drop"]) == (True, ["ALL"])
+
+
+def test_grafana_finds_its_data_and_the_dashboards() -> None:
+    """Addresses, ports, folders and intervals of three files that must fit together; no Grafana runs here."""
+    services = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+    scraping = yaml.safe_load((ROOT / "deploy" / "prometheus.yml").read_text())
+    (job,) = scraping["scrape_configs"]
+    (target,) = job["static_configs"]
+    config = read_config(ROOT / "deploy" / "sidecar.yaml")
+    assert target["targets"] == [f"sidecar:{config.listen.operator.port}"]
+    assert target["labels"] == {"environment": config.environment}
+    assert job["job_name"] == DEFAULT_JOB
+    folder = ROOT / "deploy" / "grafana" / "provisioning"
+    (source,) = yaml.safe_load((folder / "datasources" / "prometheus.yml").read_text())["datasources"]
+    assert source["url"] == "http://prometheus:9090"
+    assert services["prometheus"]["ports"][0].endswith(":9090")
+    assert source["jsonData"]["timeInterval"] == scraping["global"]["scrape_interval"]
+    assert source["jsonData"]["prometheusVersion"] in services["prometheus"]["image"]
+    (provider,) = yaml.safe_load((folder / "dashboards" / "reverb-sidecar.yml").read_text())["providers"]
+    assert f"./dashboards:{provider['options']['path']}:ro" in services["grafana"]["volumes"]
+    assert (provider["type"], provider["allowUiUpdates"]) == ("file", False)
+    assert "./deploy/grafana/provisioning:/etc/grafana/provisioning:ro" in services["grafana"]["volumes"]
+    assert (services["grafana"]["read_only"], services["grafana"]["cap_drop"]) == (True, ["ALL"])
 
 
 def test_the_containers_configuration_is_good_and_writes_where_it_may() -> None:

@@ -1,12 +1,13 @@
-"""What a PromQL expression reads: names of metrics, and what it asks of their labels."""
+"""What a PromQL expression reads: names of metrics, and what it asks of their labels. Read by a parser that is not ours."""
 
 import re
 from collections.abc import Iterator
 
 import msgspec
+import promql_parser
 
-_SELECTOR = re.compile(r"(?<![\w:])((?:job:)?reverb_sidecar_\w+(?::\w+)?)(?:\{([^}]*)\})?")
-_MATCHER = re.compile(r'(\w+)\s*(=~|!~|!=|=)\s*"([^"]*)"')
+_WINDOWS = re.compile(r"\[\$__(?:rate_interval|range|interval)\]")
+_VARIABLE = re.compile(r"\$\w+")
 
 
 class Selector(msgspec.Struct, frozen=True, kw_only=True):
@@ -17,14 +18,28 @@ class Selector(msgspec.Struct, frozen=True, kw_only=True):
     """Every label that is asked of, with the values that are named."""
 
 
+def parsed(expression: str) -> promql_parser.Expr:
+    """Return an expression's tree; Grafana's variables stand for five minutes, or for any value. Raises `ValueError`."""
+    return promql_parser.parse(_VARIABLE.sub(".+", _WINDOWS.sub("[5m]", expression)))
+
+
 def selectors(expression: str) -> Iterator[Selector]:
-    """Yield every metric of ours that an expression reads."""
-    for name, matchers in _SELECTOR.findall(expression):
+    """Yield every metric that an expression reads. Raises `ValueError` for what is no expression."""
+    found: list[promql_parser.VectorSelector] = []
+
+    def keep(node: promql_parser.Expr) -> None:
+        if isinstance(node, promql_parser.MatrixSelector):
+            found.append(node.vector_selector)
+        elif isinstance(node, promql_parser.VectorSelector):
+            found.append(node)
+
+    promql_parser.walk(parsed(expression), keep)
+    for each in {str(node.prettify()): node for node in found}.values():
         labels = [
-            (label, frozenset(_alternatives(value) if "~" in operator else [value]))
-            for label, operator, value in _MATCHER.findall(matchers)
+            (matcher.name, frozenset(_alternatives(matcher.value) if "Re" in str(matcher.op) else [matcher.value]))
+            for matcher in each.matchers.matchers
         ]
-        yield Selector(name=name, labels=tuple(labels))
+        yield Selector(name=each.name or "", labels=tuple(labels))
 
 
 def _alternatives(pattern: str) -> list[str]:

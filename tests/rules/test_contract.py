@@ -1,146 +1,118 @@
-"""Rules and runbooks read what `/metrics` tells, and nothing else."""
+"""Rules, runbooks and dashboards read what `/metrics` tells, and nothing else."""
 
-from collections import defaultdict
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
 import yaml
-from prometheus_client.parser import text_string_to_metric_families
 
-from sidecar.config import RedisStream
-from sidecar.metrics import TABLE
+from sidecar.composition import SETS
+from sidecar.metrics import PREFIX, TABLE, catalogue
 from sidecar.metrics.view import Scope
 from sidecar.rules.recordings import FOLDED
+from tests.dashboards import files
+from tests.rules.contract import RECORDED, RULES, problems, scrape
 from tests.rules.promtool import ROOT, called
 from tests.rules.runbooks import RUNBOOKS, queries
-from tests.rules.selectors import Selector, selectors
-from tests.shells.ack_reading import add
-from tests.shells.redis_server import RedisServer
-from tests.shells.running import CONFIG, event, running
+from tests.rules.selectors import selectors
 
-SHIPPED = yaml.safe_load((ROOT / "deploy" / "rules.yml").read_text())
-RULES = [rule for group in SHIPPED["groups"] for rule in group["rules"]]
-RECORDED = {rule["record"]: rule["expr"] for rule in RULES if "record" in rule}
-ADDED = {"job", "instance", "pod"}
-"""Labels that Prometheus puts on, and not we."""
-
-Scrape = dict[str, dict[str, set[str]]]
-"""By metric and label: the values."""
-
-
-async def test_every_selector_of_the_rules_and_runbooks_exists_with_its_labels(tmp_path: Path) -> None:
-    """A misspelt metric never fires, and nobody notices: that is the worst that a rule can do."""
-    scraped = await _scrape(tmp_path)
-    read = [*_of_rules(), *_of_runbooks()]
-    assert len(read) > 100
-    assert [problem for where, selector in read for problem in _problems(where, selector, scraped)] == []
+NAMED = re.compile(rf"{PREFIX}\w+")
+PAGES = (
+    ROOT / "README.md",
+    *(
+        path
+        for folder in ("docs", "clients")
+        for path in sorted((ROOT / folder).glob("**/*.md"))
+        if "node_modules" not in path.parts
+    ),
+)
+IN_WORDS = ("", "_bucket", "_sum", "_count")
+WORST_OF_REPLICAS = {"flag_mode", "ack_stream_up"}
+"""Metrics of a process that are read by `max` where it counts what any replica says."""
 
 
-async def test_a_misspelt_selector_would_be_found(tmp_path: Path) -> None:
-    """The check above sees a wrong name, a wrong label and a wrong value."""
-    scraped = await _scrape(tmp_path)
+def _of_rules() -> Iterator[tuple[str, str]]:
+    for rule in RULES:
+        yield rule.get("record", rule.get("alert")), rule["expr"]
+
+
+def _of_runbooks() -> Iterator[tuple[str, str]]:
+    for runbook in RUNBOOKS:
+        yield from ((runbook.name, query) for query in queries(runbook))
+
+
+def _of_dashboards() -> Iterator[tuple[str, str]]:
+    for asked in (*files.targets(), *files.annotations(), *files.variables()):
+        yield asked.where, asked.expr
+
+
+async def test_every_selector_of_rules_runbooks_and_dashboards_exists_with_its_labels() -> None:
+    """A misspelt metric never fires and is never drawn, and nobody notices: that is the worst that a rule can do."""
+    scraped = await scrape()
+    read = [*_of_rules(), *_of_runbooks(), *_of_dashboards()]
+    assert len(read) > 300
+    assert [problem for where, expr in read for problem in problems(where, expr, scraped)] == []
+
+
+async def test_a_misspelt_selector_would_be_found() -> None:
+    """The check above sees a wrong name, a wrong label and a wrong value, wherever in an expression."""
+    scraped = await scrape()
     for wrong in (
         "reverb_sidecar_payment_outcome_total",
-        'reverb_sidecar_payment_outcomes_total{outcomes="late"}',
-        'job:reverb_sidecar_payment_outcomes_total:max{outcome=~"late|mised"}',
+        'sum(rate(reverb_sidecar_payment_outcomes_total{outcomes="late"}[$__rate_interval]))',
+        'vector(1) or job:reverb_sidecar_payment_outcomes_total:max{job=~"$job", outcome=~"late|mised"}',
         "job:reverb_sidecar_payment_outcomes:max",
+        "upp",
     ):
-        (selector,) = selectors(wrong)
-        assert _problems("here", selector, scraped), wrong
+        assert list(problems("here", wrong, scraped)), wrong
+
+
+def test_every_metric_that_pages_name_is_one() -> None:
+    """What stands in the documents can be typed as it is read there."""
+    known = {f"{each.name}{end}" for each in catalogue(SETS).metrics for end in IN_WORDS}
+    recorded = {NAMED.findall(name)[0] for name in RECORDED}
+    assert len(PAGES) > 20
+    for page in PAGES:
+        assert set(NAMED.findall(page.read_text())) - known - recorded == set(), page
+
+
+def test_every_metric_is_looked_at_somewhere() -> None:
+    """What no rule, runbook or dashboard reads is a cost without a use."""
+    read = {
+        selector.name for _, expr in (*_of_rules(), *_of_runbooks(), *_of_dashboards()) for selector in selectors(expr)
+    }
+    unread = {each.name for each in catalogue(SETS).metrics if not any(f"{each.name}{end}" in read for end in IN_WORDS)}
+    assert unread == set()
 
 
 def test_folded_metrics_are_read_by_max_and_those_of_a_process_are_not() -> None:
     """The sum of three replicas' equal numbers is three times the truth."""
     scopes = {row.name: row.scope for row in TABLE}
     assert {scopes[name.removesuffix("_total")] for name in FOLDED} == {Scope.FOLDED}
-    for rule in RULES:
-        for selector in selectors(rule["expr"]):
-            if selector.name.startswith("reverb_sidecar_"):
-                scope = scopes[selector.name.removeprefix("reverb_sidecar_").removesuffix("_total")]
-                is_max = rule["expr"].startswith(f"max without (instance, pod) ({selector.name}")
-                assert (scope is Scope.PROCESS) or is_max, rule["expr"]
+    for where, expr in (*_of_rules(), *_of_dashboards()):
+        for name, is_max in _read(expr):
+            scope = scopes[re.sub(r"_(total|bucket|sum|count)$", "", name)]
+            assert is_max is (scope is Scope.FOLDED) or name in WORST_OF_REPLICAS, f"{where}: {name}"
+
+
+def _read(expr: str) -> Iterator[tuple[str, bool]]:
+    """Yield each metric of ours without its prefix, and whether it is read by `max without (instance, pod)`."""
+    for found in re.finditer(rf"(?<![\w:]){PREFIX}(\w+)", expr):
+        before = expr[: found.start()]
+        yield found[1], re.search(r"max without \(instance, pod(?:, \w+)?\) \((?:\w+\()?$", before) is not None
 
 
 def test_every_recorded_name_is_used_or_is_a_part_of_one_that_is() -> None:
     """What nobody reads is only in the way."""
-    read = {selector.name for _, selector in (*_of_rules(), *_of_runbooks())}
+    read = {selector.name for _, expr in (*_of_rules(), *_of_runbooks()) for selector in selectors(expr)}
     assert set(RECORDED) - read == set()
 
 
-def test_every_query_of_the_runbooks_is_one(tmp_path: Path) -> None:
-    """Prometheus itself can read them."""
-    found = [query for runbook in RUNBOOKS for query in queries(runbook)]
+def test_every_query_of_the_runbooks_and_dashboards_is_one(tmp_path: Path) -> None:
+    """Prometheus itself can read them, not only the parser that finds their selectors."""
+    found = [re.sub(r"\$__\w+", "5m", expr) for _, expr in (*_of_runbooks(), *_of_dashboards())]
     rules = [{"record": f"tried:{number}", "expr": query} for number, query in enumerate(found)]
     path = tmp_path / "queries.yml"
     path.write_text(yaml.safe_dump({"groups": [{"name": "tried", "rules": rules}]}))
     checked = called("promtool", "check", "rules", path)
     assert checked.returncode == 0, checked.stdout + checked.stderr
-
-
-def _of_rules() -> Iterator[tuple[str, Selector]]:
-    for rule in RULES:
-        for selector in selectors(rule["expr"]):
-            yield rule.get("record", rule.get("alert")), selector
-
-
-def _of_runbooks() -> Iterator[tuple[str, Selector]]:
-    for runbook in RUNBOOKS:
-        for query in queries(runbook):
-            for selector in selectors(query):
-                yield runbook.name, selector
-
-
-def _problems(where: str, selector: Selector, scraped: Scrape) -> list[str]:
-    """Say what is wrong with a selector; a recorded name has the labels of what it records."""
-    if selector.name in RECORDED:
-        parts = list(selectors(RECORDED[selector.name]))
-        there: dict[str, set[str]] = {}
-        for part in parts:
-            known = _labels(part.name, scraped)
-            there |= {} if known is None else known
-    else:
-        known = _labels(selector.name, scraped)
-        if known is None:
-            return [f"{where}: {selector.name} is not there"]
-        there = known
-    problems = []
-    for label, values in selector.labels:
-        if label in ADDED:
-            continue
-        if label not in there:
-            problems.append(f"{where}: {selector.name} has no label {label}")
-        else:
-            problems += [f"{where}: {selector.name} is never {label}={value}" for value in values - there[label]]
-    return problems
-
-
-def _labels(name: str, scraped: Scrape) -> dict[str, set[str]] | None:
-    if name in RECORDED:
-        return {
-            label: values
-            for part in selectors(RECORDED[name])
-            for label, values in (_labels(part.name, scraped) or {}).items()
-        }
-    return scraped.get(name)
-
-
-async def _scrape(folder: Path) -> Scrape:
-    """Scrape a real sidecar with a stream of acks, once a payment was judged."""
-    with RedisServer(folder) as server:
-        acks = msgspec.structs.replace(CONFIG.acks, redis_stream=RedisStream(url=server.url))
-        async with running(msgspec.structs.replace(CONFIG, acks=acks)) as sidecar:
-            await sidecar.metric_is("reverb_sidecar_ack_stream_up", 1)
-            add(server, "pi_before")
-            await sidecar.metric_is('reverb_sidecar_ack_stream_entries_total{result="accepted"}', 1)
-            await sidecar.deliver(event("pi_1"))
-            await sidecar.ack({"stage": "delivered", "payment_intent": "pi_1"})
-            await sidecar.metric_is('reverb_sidecar_payment_outcomes_total{outcome="on_time"}', 1)
-            text = await sidecar.metrics()
-    found: Scrape = {}
-    for family in text_string_to_metric_families(text):
-        for sample in family.samples:
-            values = found.setdefault(sample.name, defaultdict(set))
-            for label, value in sample.labels.items():
-                values[label].add(value)
-    return found

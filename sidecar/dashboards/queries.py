@@ -1,0 +1,63 @@
+"""How a panel reads metrics: within the variables on top, and what is folded once for all replicas."""
+
+from typing import Final
+
+import msgspec
+
+from sidecar.metrics import PREFIX
+
+WITHIN: Final = 'environment=~"$environment", job=~"$job", instance=~"$instance"'
+"""The variables that every query obeys. A target without the label `environment` is in all of them."""
+RATE: Final = "$__rate_interval"
+"""A window that is never shorter than four scrapes, nor than a step of the graph."""
+RANGE: Final = "$__range"
+"""All that is on the screen."""
+FAILED: Final = "late|missed"
+JUDGED: Final = "on_time|late|missed"
+"""Outcomes that say something about push."""
+
+
+class Query(msgspec.Struct, frozen=True, kw_only=True):
+    """One query of a panel."""
+
+    expr: str
+    legend: str = ""
+    """In Grafana's template language; empty: the panel has one series."""
+    form: str = "time_series"
+    """Or `table`, or `heatmap`."""
+    is_instant: bool = False
+    """Only the last value is asked for, as a table wants it."""
+    has_exemplars: bool = False
+
+
+def series(name: str, *matchers: str, **labels: str) -> str:
+    """Return the selector of a metric, which is given without the prefix; a label may have one value or `a|b`."""
+    equal = (f'{label}{"=~" if "|" in value else "="}"{value}"' for label, value in labels.items())
+    return f"{PREFIX}{name}{{{', '.join((WITHIN, *matchers, *equal))}}}"
+
+
+def foreign(name: str) -> str:
+    """Return the selector of a metric that Prometheus makes itself, of every target."""
+    return f"{name}{{{WITHIN}}}"
+
+
+def folded(name: str, *matchers: str, **labels: str) -> str:
+    """Read a folded gauge, or a counter's whole: every replica tells the same, or a little later."""
+    return f"max without (instance, pod) ({series(name, *matchers, **labels)})"
+
+
+def grown(name: str, *matchers: str, window: str = RATE, **labels: str) -> str:
+    """Return by how much a folded counter grew: per replica first, so that a restart is no jump."""
+    return f"max without (instance, pod) (increase({series(name, *matchers, **labels)}[{window}]))"
+
+
+def counted(name: str, *matchers: str, window: str = RATE, **labels: str) -> str:
+    """Return by how much a counter of each process grew, on all replicas together."""
+    return f"sum without (instance, pod) (increase({series(name, *matchers, **labels)}[{window}]))"
+
+
+def failed_ratio(window: str) -> str:
+    """Return the share of judged payments whose news was late or never came, as the rules compute it."""
+    bad = f"sum without (outcome) ({grown('payment_outcomes_total', window=window, outcome=FAILED)})"
+    every = f"sum without (outcome) ({grown('payment_outcomes_total', window=window, outcome=JUDGED)})"
+    return f"{bad} / ({every} > 0)"

@@ -1,0 +1,56 @@
+"""The committed dashboards as they are read: their panels, and the queries in them."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from tests.rules.promtool import ROOT
+
+FOLDER = ROOT / "dashboards"
+FILES = tuple(sorted(FOLDER.glob("*.json")))
+DOCUMENTS: dict[str, dict[str, Any]] = {path.stem: json.loads(path.read_text()) for path in FILES}
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """One query, and where it stands."""
+
+    where: str
+    expr: str
+    kind: str
+    """Of the panel; `annotation` or `variable` elsewhere."""
+    is_instant: bool = False
+
+
+def panels(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the panels of a dashboard, without the headings."""
+    return [panel for panel in document["panels"] if panel["type"] != "row"]
+
+
+def targets() -> Iterator[Asked]:
+    """Yield every query of every panel of every dashboard."""
+    for name, document in DOCUMENTS.items():
+        for panel in panels(document):
+            for target in panel["targets"]:
+                where = f"{name}, {panel['title']}, {target['refId']}"
+                yield Asked(where=where, expr=target["expr"], kind=panel["type"], is_instant=target["instant"])
+
+
+def annotations() -> Iterator[Asked]:
+    """Yield every query that marks what happened, once."""
+    seen = set()
+    for name, document in DOCUMENTS.items():
+        for each in document["annotations"]["list"]:
+            if "expr" in each and each["expr"] not in seen:
+                seen.add(each["expr"])
+                yield Asked(where=f"{name}, {each['name']}", expr=each["expr"], kind="annotation")
+
+
+def variables() -> Iterator[Asked]:
+    """Yield what the variables read: the selector of each `label_values(selector, label)`."""
+    for name, document in DOCUMENTS.items():
+        for each in document["templating"]["list"]:
+            if each["type"] == "query":
+                query = each["query"]["query"].removeprefix("label_values(").rpartition(",")[0]
+                yield Asked(where=f"{name}, ${each['name']}", expr=query, kind="variable")
