@@ -10,6 +10,7 @@ RUN python -m venv --without-pip /opt/sidecar
 COPY requirements/run.txt requirements/run.txt
 RUN pip --python /opt/sidecar/bin/python install --no-cache-dir --require-hashes -r requirements/run.txt
 COPY pyproject.toml README.md LICENSE ./
+COPY clients/browser/payment-refresh.js clients/browser/payment-refresh.js
 COPY sidecar sidecar
 RUN pip --python /opt/sidecar/bin/python install --no-cache-dir --no-deps --no-build-isolation . \
     && /opt/sidecar/bin/python -m compileall -q /opt/sidecar/lib

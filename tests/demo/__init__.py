@@ -1,1 +1,1 @@
-"""The demo's world: its time, its network, its switches and its story."""
+"""The demo: its world (time, network, switches, story), and the pages that a visitor sees."""

@@ -1,0 +1,62 @@
+"""The visitor's bookings, as the app's table of them: some lessons, each unpaid until the app says otherwise."""
+
+import msgspec
+
+from sidecar.core.browsers import Flow
+from sidecar.demo.page.contract import Demo
+from sidecar.ports import ErrorCode, SidecarError
+
+LESSONS = (
+    ("Swimming, level 2", "Tuesday 16:00"),
+    ("Judo for beginners", "Wednesday 17:30"),
+    ("Climbing wall", "Friday 15:00"),
+    ("Choir", "Thursday 16:15"),
+    ("Pottery", "Saturday 10:00"),
+)
+SHOWN_MAX = 5
+"""Of the visitor's bookings, the newest."""
+
+
+class Booking(msgspec.Struct, kw_only=True):
+    """One booking of the visitor's."""
+
+    number: int
+    title: str
+    when: str
+    price: str = "€42.00"
+    payment_intent: str | None = None
+    """None: nobody has begun to pay it."""
+    paid: bool = False
+
+
+class Bookings:
+    """The visitor's bookings; the newest is the last."""
+
+    def __init__(self, world: Demo) -> None:
+        self._world = world
+        self._count = 0
+        self._bookings: list[Booking] = []
+        self.book()
+
+    def all(self) -> list[Booking]:
+        """Return the bookings, as the app has them now."""
+        for booking in self._bookings:
+            if booking.payment_intent is not None and not booking.paid:
+                booking.paid = self._world.is_paid(booking.payment_intent)
+        return self._bookings
+
+    def book(self) -> None:
+        """Book one more lesson, once all others are on their way to be paid."""
+        if self._bookings and self._bookings[-1].payment_intent is None:
+            return
+        title, when = LESSONS[self._count % len(LESSONS)]
+        self._count += 1
+        self._bookings = [*self._bookings, Booking(number=self._count, title=title, when=when)][-SHOWN_MAX:]
+
+    def begin(self, flow: Flow) -> str:
+        """Begin to pay the newest booking, and return the payment. Raises `SidecarError` with `conflict`."""
+        newest = self.all()[-1]
+        if newest.paid:
+            raise SidecarError(ErrorCode.CONFLICT, "this booking is paid; book another lesson first")
+        newest.payment_intent = self._world.intend(flow)
+        return newest.payment_intent

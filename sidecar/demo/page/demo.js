@@ -1,0 +1,116 @@
+// The demo's page: takes the world from its stream, shows it, and turns its switches.
+
+import { said, stopped } from './announcing.js';
+import { drawing, list, make, prose, say, set } from './dom.js';
+import { events } from './events.js';
+import { flow } from './flow.js';
+import { ICONS } from './icons.js';
+import { ladder } from './ladder.js';
+import { payers } from './payers.js';
+import { story } from './story.js';
+import { switches } from './switches.js';
+import { table } from './table.js';
+import { breaks, next, safe, span, why } from './words.js';
+
+const SPEEDS = [1, 5, 20];
+const SILENT_MS = 6000; // the stream speaks every second, whatever happens
+
+const by = (id) => document.getElementById(id);
+
+async function send(path, body) {
+  const answer = await fetch(path, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
+  if (!answer.ok) throw new Error((await answer.json()).message);
+}
+
+/** Do what a person asked for; say so where it could not be done. */
+async function ask(path, body) {
+  try {
+    await send(path, body);
+  } catch (error) {
+    said(`That was not done: ${error.message}`);
+  }
+}
+
+const parts = [
+  verdict,
+  flow(by('map')),
+  ladder(by('rungs'), by('gates'), by('gates-hint')),
+  story(by('steps'), by('tell'), by('story-hint'), () => ask('/story', { on: true })),
+  switches(by('switches'), (key, on) => ask(`/switches/${encodeURIComponent(key)}`, { on })),
+  table(by('comparison'), by('rescued')),
+  payers(by('payers')),
+  events(by('events')),
+  speed,
+];
+
+function verdict(world) {
+  const answer = safe(world);
+  const says = { safe: answer.text, why: why(world), next: next(world), breaks: breaks(world) };
+  for (const [name, text] of Object.entries(says)) prose(document.querySelector(`[data-answer="${name}"]`), text);
+  if (by('verdict').dataset.drawn !== answer.drawing) by('signal').replaceChildren(drawing(ICONS[answer.drawing]));
+  set(by('verdict'), { 'data-is': answer.is, 'data-drawn': answer.drawing });
+  set(by('to-payer'), { href: world.urls.payer });
+  set(by('to-console'), { href: world.urls.operator });
+}
+
+function speed(world) {
+  list(
+    by('speed'),
+    SPEEDS,
+    String,
+    (times) => make('button', { type: 'button', text: `×${times}`, 'aria-label': `${times} times as fast`, onclick: () => ask('/speed', { speed: times }) }),
+    (node, times) => set(node, { 'aria-pressed': world.speed === times ? 'true' : 'false' }),
+  );
+  say(by('clock'), `${new Date(world.now_ms).toISOString().slice(11, 19)} in the world`);
+}
+
+let before = null;
+let heardAt = performance.now();
+
+function show(world) {
+  for (const part of parts) part(world);
+  tell(before, world);
+  before = world;
+  document.body.dataset.ready = 'true';
+}
+
+/** Say aloud what somebody who cannot see the page would want to know: few things, and only when they change. */
+function tell(was, is) {
+  if (!was) return;
+  if (was.flag.mode !== is.flag.mode || was.flag.reason !== is.flag.reason) said(safe(is).text);
+  for (const each of is.switches) {
+    const old = was.switches.find(({ key }) => key === each.key);
+    if (old && old.came_ms !== each.came_ms && each.came_ms !== null) said(`${each.title}: it came after ${span(each.came_ms - each.turned_ms, true)}.`);
+  }
+  for (const [index, step] of is.story.entries()) if (step.is_done && !was.story[index]?.is_done) said(`Done: ${step.title}.`);
+}
+
+// A stream that is cut comes again by itself (EventSource); one that is silent is cut here.
+function follow() {
+  const stream = new EventSource('/world/stream');
+  stream.addEventListener('message', ({ data }) => {
+    heardAt = performance.now();
+    stopped(false);
+    show(JSON.parse(data));
+  });
+  stream.addEventListener('error', () => {
+    stopped(true, before);
+    if (stream.readyState === EventSource.CLOSED) again(stream);
+  });
+  const watching = setInterval(() => {
+    if (performance.now() - heardAt < SILENT_MS || document.hidden) return;
+    stopped(true, before);
+    clearInterval(watching);
+    again(stream);
+  }, 1000);
+  stream.addEventListener('again', () => clearInterval(watching));
+}
+
+function again(stream) {
+  stream.close();
+  stream.dispatchEvent(new Event('again'));
+  heardAt = performance.now();
+  setTimeout(follow, 1000);
+}
+
+follow();

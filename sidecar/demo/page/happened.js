@@ -1,0 +1,159 @@
+// What happened after a payment, as this page saw it: each request and what it found, the channel, the push, and how
+// long "Pay now" stayed. Seconds are this browser's own, from the payment (or the return) on.
+
+import { list, make, say } from './dom.js';
+import { clearedBy } from './payers.js';
+import { MODES, span } from './words.js';
+
+const HEARD = {
+  connected: 'connected to Reverb',
+  subscribed: 'the channel is joined',
+  pushed: 'a push came: “bookings changed”',
+  lost: 'the connection to Reverb was lost',
+};
+const CHANNEL = { connected: 'connected, and not joined yet', subscribed: 'joined', pushed: 'joined', lost: 'not connected' };
+const LINE_MIN_MS = 6000;
+const SOON_MS = 40; // a request that follows a push begins at once
+
+export class Happened {
+  constructor(places) {
+    this.places = places;
+    this.mode = null; // what the client follows while a payment is pending
+    this.refused = null;
+    this.forgets();
+    say(places.channel, 'not connected yet');
+    setInterval(() => this.at !== null && this.cleared === null && this.show(), 250);
+  }
+
+  forgets() {
+    this.at = null;
+    this.marks = [];
+    this.requests = [];
+    this.pushes = [];
+    this.cleared = null;
+    this.told = null;
+    this.show();
+  }
+
+  begins(text) {
+    this.forgets();
+    this.at = performance.now();
+    this.mark('paid', text);
+  }
+
+  /** Whether a payment is looked at. */
+  get isOn() {
+    return this.at !== null;
+  }
+
+  after() {
+    return performance.now() - this.at;
+  }
+
+  mark(kind, text, ms = this.after()) {
+    if (this.at === null) return null;
+    const mark = { kind, text, ms, key: this.marks.length };
+    this.marks.push(mark);
+    this.show();
+    return mark;
+  }
+
+  /** A request for the bookings begins. */
+  asks() {
+    const ms = this.at === null ? 0 : this.after();
+    const isPushed = this.pushes.some((at) => ms - at >= 0 && ms - at < SOON_MS);
+    const request = { ms, isPushed, mark: this.mark('ask', 'asks: is it paid?') };
+    if (this.at !== null) this.requests.push(request);
+    return request;
+  }
+
+  found(request, isPaid) {
+    if (request.mark) request.mark.text = `asked${request.isPushed ? ', because of the push' : ''}: ${isPaid ? 'paid' : 'not paid yet'}`;
+    if (isPaid && this.cleared === null && this.at !== null) {
+      this.cleared = this.after();
+      this.clearing = request;
+      this.clearedIn = this.mode;
+      this.mark('cleared', '“Pay now” went away');
+    }
+    this.show();
+  }
+
+  failed(request) {
+    if (request.mark) request.mark.text = 'asked: no answer';
+    this.show();
+  }
+
+  /** The source heard something. */
+  heard(what) {
+    const [name, status] = what.split(' ');
+    const refused = status ? `refused: ${status}` : 'refused: no answer that this page may read';
+    if (name !== 'pushed') this.refused = name === 'refused' ? refused : null;
+    say(this.places.channel, name === 'refused' ? refused : CHANNEL[name]);
+    if (this.at === null) return;
+    if (name === 'pushed') this.pushes.push(this.after());
+    this.mark(name, name === 'refused' ? `the channel was ${refused}` : HEARD[name]);
+  }
+
+  /** The client's state changed. */
+  changed({ mode, isPush, pending }) {
+    if (pending && mode !== this.mode && this.at !== null) {
+      const why = !isPush && this.refused ? `, because the channel is ${this.refused}` : '';
+      this.mark(isPush || this.mode === null ? 'follows' : 'moved', `follows ${MODES[mode].short.toLowerCase()}${why}`);
+    }
+    this.mode = pending ? mode : null;
+  }
+
+  /** Look at the flag's answer on its way to the client. */
+  async watched(url, asking) {
+    const isFlag = String(url).includes('/flags/');
+    try {
+      const answer = await asking;
+      if (isFlag && answer.ok && answer.status === 200) {
+        const { mode, reason, valid_for_s: seconds } = await answer.clone().json();
+        say(this.places.flag, `${MODES[mode].short} (${reason.replaceAll('_', ' ')}), believed for ${seconds} s`);
+      } else if (isFlag && !answer.ok) {
+        say(this.places.flag, `no answer that helps (${answer.status}): timers`);
+      }
+      return answer;
+    } catch (error) {
+      if (isFlag) say(this.places.flag, 'no answer: timers');
+      throw error;
+    }
+  }
+
+  reported(told) {
+    this.told = told;
+    this.show();
+  }
+
+  show() {
+    const { summary, line, marks } = this.places;
+    line.hidden = this.at === null;
+    if (this.at !== null || this.marks.length === 0) list(marks, this.marks, ({ key, kind }) => `${key}${kind}`, begin, (node, mark) => say(node.lastChild, mark.text));
+    if (this.at === null) return;
+    say(summary, this.sentence());
+    const whole = Math.max(LINE_MIN_MS, (this.cleared ?? this.after()) * 1.1, ...this.marks.map(({ ms }) => ms * 1.05));
+    list(line, this.marks, ({ key }) => key, ({ kind, text }) => make('i', { 'data-kind': kind, title: text }), (node, { ms }) => node.style.setProperty('--at', (ms / whole).toFixed(4)));
+    line.style.setProperty('--gone', ((this.cleared ?? this.after()) / whole).toFixed(4));
+  }
+
+  /** Guess what cleared it, until the client's report says so. */
+  guess() {
+    if (this.clearing === this.requests[0]) return 'by the first request';
+    return this.clearedIn === 'timer_polling' ? 'by a timer' : 'by asking';
+  }
+
+  sentence() {
+    const asked = this.requests.length;
+    const requests = `${asked} request${asked === 1 ? '' : 's'}`;
+    if (this.cleared === null) return `“Pay now” is still there after ${span(this.after(), true)}; ${requests} so far.`;
+    const cause = this.told?.cleared_by;
+    const how = cause ? clearedBy(cause) : this.clearing.isPushed ? 'by a push' : this.guess();
+    const push = this.pushes.length ? `The push came after ${span(this.pushes[0], true)}.` : 'No push has come.';
+    return `“Pay now” went away after ${span(this.cleared, true)}, ${how}. ${requests} so far; timers alone would have made 3. ${push}`;
+  }
+}
+
+function begin({ ms, kind, text }) {
+  return make('li', { 'data-kind': kind }, make('time', { text: span(ms, true) }), make('span', { text }));
+}

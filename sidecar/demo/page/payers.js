@@ -1,0 +1,48 @@
+// The parents: little dashboards whose "Pay now" goes away, with how long it took and what cleared it.
+
+import { drawing, list, make, say, set } from './dom.js';
+import { ICONS } from './icons.js';
+import { MODES, span } from './words.js';
+
+const CLEARED = {
+  first: 'by the first request',
+  push: 'by a push',
+  subscribe: 'by asking on joining the channel',
+  timer: 'by a timer',
+  safety_net: 'by the safety net',
+  return: 'by asking on return',
+  moved: 'by asking as the flag moved or the channel was lost',
+  lease: 'by asking at the end of the lease',
+  last: 'by the last request, at 30 s',
+};
+
+export const clearedBy = (cause) => CLEARED[cause] ?? `by ${cause}`;
+
+export function payers(parent) {
+  return function show(world) {
+    const newest = [...world.payers].sort((a, b) => b.paid_ms - a.paid_ms);
+    list(parent, newest, ({ payment }) => payment, begin, (node, payer) => {
+      const { cleared_ms: cleared, paid_ms: paid } = payer;
+      const isCleared = cleared !== null;
+      const waits = world.now_ms - paid;
+      set(node, { 'data-visitor': payer.is_visitor, 'data-is': isCleared ? 'cleared' : waits > 5000 ? 'late' : 'waits' });
+      if (node.dataset.drawn !== String(isCleared)) {
+        node.querySelector('.badge').replaceChildren(...(isCleared ? [drawing(ICONS.ok), 'Paid'] : ['Pay now']));
+        set(node, { 'data-drawn': String(isCleared) });
+      }
+      say(node.querySelector('.how'), isCleared ? `${span(cleared - paid, true)}, ${clearedBy(payer.cleared_by)}` : `waits ${span(Math.max(0, waits), true)}`);
+      say(node.querySelector('.mode'), payer.mode ? MODES[payer.mode].short : '');
+    });
+  };
+}
+
+function begin({ user_id: user, flow: way, is_visitor: isVisitor }) {
+  return make(
+    'li',
+    { class: 'dashboard' },
+    make('span', { class: 'who' }, make('strong', { text: isVisitor ? 'You' : `Parent ${user}` }), make('span', { class: 'way', text: way === 'redirect' ? 'back from Stripe’s page' : 'in the page' })),
+    make('span', { class: 'badge' }),
+    make('span', { class: 'how' }),
+    make('span', { class: 'mode' }),
+  );
+}

@@ -1,0 +1,215 @@
+"""The pages' routes: the demo's page with its stream, and the payer's page with what an app and Stripe do behind it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import msgspec
+from aiohttp import web
+
+from sidecar.core.browsers import Flow
+from sidecar.demo.page.bookings import Bookings
+from sidecar.demo.page.contract import Demo
+from sidecar.demo.page.files import ASSETS, asset, client, document
+from sidecar.http.body import read_body
+from sidecar.http.connections import BANNER
+from sidecar.ports import ErrorCode, SidecarError
+
+PACE_S = 0.25
+"""Between two messages of the stream."""
+SPEEDS = (1, 5, 20)
+_BODY_BYTES_MAX = 1000
+_BODY_WITHIN_S = 5.0
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'{}; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+class Turned(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What `POST /switches/{key}` and `POST /story` want."""
+
+    on: bool
+
+
+class Hurried(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What `POST /speed` wants."""
+
+    speed: int
+
+
+class Paid(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What `POST /payer/pay` wants."""
+
+    flow: Flow
+
+
+Wanted = TypeVar("Wanted")
+
+
+async def pace() -> None:
+    """Wait until the stream may tell the next."""
+    await asyncio.sleep(PACE_S)
+
+
+class Pages:
+    """Both pages of one world."""
+
+    def __init__(self, world: Demo, *, pace: Callable[[], Awaitable[None]] = pace) -> None:
+        self._world = world
+        self._pace = pace
+        self._bookings = Bookings(world)
+        self._is_stopping = False
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return all that the page's listener answers."""
+        return [
+            web.get("/", self._page("demo.html")),
+            web.get("/page/{name}", self._asset),
+            web.get("/payment-refresh.js", self._client),
+            web.get("/world", self._see),
+            web.get("/world/stream", self._stream),
+            web.post("/switches/{key}", self._turn),
+            web.post("/story", self._tell),
+            web.post("/speed", self._hurry),
+            web.get("/payer", self._page("payer.html", is_payer=True)),
+            web.get("/payer/return", self._page("payer.html", is_payer=True)),
+            web.get("/payer/stripe", self._page("stripe.html")),
+            web.post("/payer/stripe", self._pay_at_stripe),
+            web.get("/payer/settings", self._settings),
+            web.get("/payer/token", self._token),
+            web.get("/payer/bookings", self._list),
+            web.post("/payer/pay", self._pay),
+            web.post("/payer/book", self._book),
+        ]
+
+    async def stop(self) -> None:
+        """End the streams that are open."""
+        self._is_stopping = True
+
+    # --- files
+
+    def _page(self, name: str, *, is_payer: bool = False) -> Callable[[web.Request], Awaitable[web.Response]]:
+        async def answer(_: web.Request) -> web.Response:
+            elsewhere = ""
+            if is_payer:
+                visitor = self._world.visitor()
+                urls = (visitor.flag_url, visitor.report_url, visitor.auth_endpoint, visitor.reverb_url)
+                elsewhere = "".join(f" {origin}" for origin in dict.fromkeys(map(_origin_of, urls)))
+            return _text(document(name), "text/html", {"Content-Security-Policy": _POLICY.format(elsewhere)})
+
+        return answer
+
+    async def _asset(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        if name not in ASSETS:
+            raise SidecarError(ErrorCode.NOT_FOUND, "there is no such file")
+        return _text(asset(name), ASSETS[name])
+
+    async def _client(self, _: web.Request) -> web.Response:
+        return _text(client(), "text/javascript")
+
+    # --- the world
+
+    async def _see(self, _: web.Request) -> web.Response:
+        return _json(self._world.view())
+
+    async def _stream(self, request: web.Request) -> web.StreamResponse:
+        """Tell the world, again and again, until the reader goes or we stop."""
+        response = web.StreamResponse(headers={"Cache-Control": "no-store", "Server": BANNER})
+        response.content_type = "text/event-stream"
+        try:
+            await response.prepare(request)
+            await response.write(b"retry: 1000\n\n")
+            while not self._is_stopping:
+                await response.write(b"data: " + msgspec.json.encode(self._world.view()) + b"\n\n")
+                await self._pace()
+        except ConnectionError:  # who read it has gone
+            pass
+        return response
+
+    async def _turn(self, request: web.Request) -> web.Response:
+        wanted = await _wanted(request, Turned, '{"on": true} or {"on": false}')
+        self._world.turn(request.match_info["key"], on=wanted.on)
+        return web.Response(status=204)
+
+    async def _tell(self, request: web.Request) -> web.Response:
+        if not (await _wanted(request, Turned, '{"on": true}')).on:
+            raise SidecarError(ErrorCode.BODY_INVALID, "a story that began is told to its end")
+        self._world.tell()
+        return web.Response(status=204)
+
+    async def _hurry(self, request: web.Request) -> web.Response:
+        what = 'a speed of 1, 5 or 20: {"speed": 5}'
+        speed = (await _wanted(request, Hurried, what)).speed
+        if speed not in SPEEDS:
+            raise SidecarError(ErrorCode.BODY_INVALID, f"send {what}")
+        self._world.set_speed(speed)
+        return web.Response(status=204)
+
+    # --- what an app does behind its payer's page
+
+    async def _settings(self, _: web.Request) -> web.Response:
+        return _json(self._world.visitor())
+
+    async def _token(self, _: web.Request) -> web.Response:
+        return _text(self._world.token().encode(), "text/plain")
+
+    async def _list(self, _: web.Request) -> web.Response:
+        return _json({"bookings": self._bookings.all()})
+
+    async def _book(self, request: web.Request) -> web.Response:
+        _refuse_others(request)
+        self._bookings.book()
+        return _json({"bookings": self._bookings.all()})
+
+    async def _pay(self, request: web.Request) -> web.Response:
+        """Make the PaymentIntent; in the page it is paid at once, else the payer is sent to Stripe's page."""
+        wanted = await _wanted(request, Paid, '{"flow": "in_page"} or {"flow": "redirect"}')
+        payment_intent = self._bookings.begin(wanted.flow)
+        if wanted.flow is Flow.IN_PAGE:
+            self._world.pay(payment_intent)
+            return _json({"payment_intent": payment_intent, "redirect": None})
+        return _json({"payment_intent": payment_intent, "redirect": f"/payer/stripe?payment_intent={payment_intent}"})
+
+    async def _pay_at_stripe(self, request: web.Request) -> web.Response:
+        """Take the payment on what stands for Stripe's page, and send the payer back."""
+        _refuse_others(request)
+        payment_intent = request.query.get("payment_intent", "")
+        self._world.pay(payment_intent)
+        back = f"/payer/return?payment_intent={payment_intent}&redirect_status=succeeded"
+        return web.Response(status=303, headers={"Location": back})
+
+
+def _origin_of(url: str) -> str:
+    scheme, netloc, *_ = urlsplit(url)
+    return f"{scheme}://{netloc}"
+
+
+async def _wanted(request: web.Request, shape: type[Wanted], what: str) -> Wanted:
+    """Return what was sent. Raises `SidecarError`: `origin_refused`, `body_invalid` and those of `read_body`."""
+    _refuse_others(request)
+    body = await read_body(request, bytes_max=_BODY_BYTES_MAX, within_s=_BODY_WITHIN_S)
+    try:
+        return msgspec.json.decode(body, type=shape)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise SidecarError(ErrorCode.BODY_INVALID, f"send JSON: {what}") from error
+
+
+def _refuse_others(request: web.Request) -> None:
+    """Refuse what another site's page sends; who is no browser sends no origin."""
+    origin = request.headers.get("Origin")
+    if origin is not None and urlsplit(origin).netloc != request.host:
+        raise SidecarError(ErrorCode.ORIGIN_REFUSED, "only this page's own requests are taken")
+
+
+def _text(body: bytes, content_type: str, headers: dict[str, str] | None = None) -> web.Response:
+    told = {"Cache-Control": "no-cache", "Referrer-Policy": "same-origin", **(headers or {})}
+    return web.Response(body=body, content_type=content_type, charset="utf-8", headers=told)
+
+
+def _json(value: object) -> web.Response:
+    return web.Response(
+        body=msgspec.json.encode(value), content_type="application/json", headers={"Cache-Control": "no-store"}
+    )

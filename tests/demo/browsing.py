@@ -1,0 +1,67 @@
+"""Opening the demo's pages in headless Chromium, and noting whatever they complain of."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Literal
+
+from playwright.async_api import Browser, Page
+
+WIDTHS = {360: 780, 1440: 900, 2560: 1440}
+"""Widths that the pages are looked at in, with their heights."""
+_NOTES = """
+window.violations = [];
+document.addEventListener('securitypolicyviolation', (event) => window.violations.push(event.violatedDirective));
+"""
+
+
+class Opened:
+    """An open page, and what it complained of."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.complaints: list[str] = []
+        """Errors and warnings of its console, and what it threw."""
+        self.hosts: set[str] = set()
+        """Whom it asked."""
+        page.on("console", lambda said: self.complaints.append(said.text) if said.type != "log" else None)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("request", lambda request: self.hosts.add(request.url.split("/")[2].split(":")[0]))
+
+    async def ready(self) -> None:
+        """Wait until it shows something."""
+        await self.page.wait_for_selector("body[data-ready]")
+
+    async def text(self, selector: str) -> str:
+        """Return what an element says."""
+        return await self.page.inner_text(selector)
+
+    async def shows(self, selector: str, words: str) -> None:
+        """Wait until an element says something."""
+        await self.page.wait_for_function(
+            "([selector, words]) => document.querySelector(selector)?.innerText.includes(words)", arg=[selector, words]
+        )
+
+    async def violations(self) -> Any:
+        """Return what the page's policy (CSP) had to forbid."""
+        return await self.page.evaluate("window.violations")
+
+
+@asynccontextmanager
+async def opened(
+    browser: Browser,
+    url: str,
+    *,
+    width: int = 1440,
+    scheme: Literal["light", "dark"] = "light",
+    motion: Literal["reduce", "no-preference"] = "reduce",
+) -> AsyncIterator[Opened]:
+    """Open a page in a context of its own."""
+    context = await browser.new_context(
+        viewport={"width": width, "height": WIDTHS[width]}, color_scheme=scheme, reduced_motion=motion
+    )
+    await context.add_init_script(_NOTES)
+    tab = Opened(await context.new_page())
+    await tab.page.goto(url)
+    await tab.ready()
+    yield tab
+    await context.close()

@@ -1,0 +1,201 @@
+"""What a newcomer reads on the demo's page, touches there, and is told when it stops."""
+
+import asyncio
+from typing import Literal
+
+import aiohttp
+import msgspec
+import pytest
+from playwright.async_api import Browser
+
+from sidecar.config import Address
+from sidecar.demo.page import Pages
+from sidecar.demo.switches import Key
+from sidecar.http.server import Listener
+from tests.demo.browsing import WIDTHS, opened
+from tests.demo.made_up import MadeUpWorld
+from tests.demo.states import NOW_MS, STATES, switches
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+ANSWERS = {
+    #            is push safe yet?   why, or why not?                what happens next?            what if it breaks?
+    "empty":     ("Not yet: timers", "No payment was judged yet",    "or later: push, with a",     "Nobody relies on push now"),
+    "climbing":  ("Not yet: timers", "Of 31 payments all came in time; that proves at least 81 %, and 90 % is asked for",
+                  "12 more clean payments", "Nobody relies on push now"),
+    "push":      ("Yes, with a safety net, for 50 % of payers", "that proves at least 96.1 %", "push, with a safety net, for everybody",
+                  "Everybody gets timers again within seconds"),
+    "sheltered": ("Not this minute", "Reverb itself hiccups",        "In about 27 s: push, with a safety net, for everybody again",
+                  "“Reverb hangs” is on, for 8 s now. After 6.20 s it came"),
+    "fallen":    ("No: push is failing", "(payments alarmed)",       "In 18 s or later: push, with a safety net, for 50 % of payers",
+                  "“The queue is slow” is on, for 8 s now. Expected: Payments are late"),
+    "killed":    ("Nobody answers: timers", "Nobody had to act",     "It comes back on the same journal", "“The sidecar is killed” is on"),
+    "done":      ("Yes: push alone", "that proves at least 98.3 %",  "The hand-written timers may be removed", "Everybody gets timers again"),
+}  # fmt: skip
+
+
+async def test_the_page_answers_the_four_questions(browser: Browser) -> None:
+    """Is push safe yet, why not, what happens next, what if it breaks: in sentences, whatever the world is like."""
+    async with MadeUpWorld().running() as world, opened(browser, world.page_url) as tab:
+        for state, answers in ANSWERS.items():
+            world.shown = STATES[state]
+            for name, words in zip(("safe", "why", "next", "breaks"), answers, strict=True):
+                await tab.shows(f"[data-answer='{name}']", words)
+        assert (tab.complaints, await tab.violations(), tab.hosts) == ([], [], {"127.0.0.1"})
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+async def test_nothing_is_wider_than_the_screen(browser: Browser, width: int) -> None:
+    """On a phone and on a wall, in light and dark: no state makes anybody scroll sideways, or cuts a text off."""
+    async with MadeUpWorld().running() as world, opened(browser, world.page_url, width=width, scheme="dark") as tab:
+        for state, view in STATES.items():
+            world.shown = view
+            await tab.shows("[data-answer='safe']", ANSWERS[state][0])
+            assert await tab.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), state
+            assert await tab.page.evaluate(_CUT_OFF) == [], state
+
+
+async def test_each_switch_is_turned_by_keyboard_and_says_what_came(browser: Browser) -> None:
+    """Tab leads to each of them in order; space turns it; a screen reader hears its state and what to expect."""
+    async with MadeUpWorld().running() as world, opened(browser, world.page_url) as tab:
+        await tab.page.focus("#to-console")
+        for key in Key:
+            for _ in range(12):
+                await tab.page.keyboard.press("Tab")
+                if await tab.page.evaluate("document.activeElement.id") == f"switch-{key}":
+                    break
+            assert await tab.page.get_attribute(f"#switch-{key}", "aria-describedby") == f"about-{key}"
+            for pressed in ("true", "false"):
+                await tab.page.keyboard.press("Space")
+                await tab.page.wait_for_selector(f"#switch-{key}:focus[aria-pressed='{pressed}']")
+        assert world.asked == [(key, on) for key in Key for on in (True, False)]
+        world.shown = msgspec.structs.replace(STATES["push"], switches=switches(Key.SLOW_QUEUE, came_after_ms=3_400))
+        await tab.shows("[data-key='slow_queue'] .came", "After 3.40 s: an alarm, and timers for everybody")
+        await tab.shows("#said", "The queue is slow: it came after 3.40 s.")
+        assert tab.complaints == []
+
+
+async def test_time_and_the_story_are_set_going_by_keyboard(browser: Browser) -> None:
+    """The speed that is in force is told as pressed; a story that is being told cannot be begun again."""
+    async with MadeUpWorld().running() as world, opened(browser, world.page_url) as tab:
+        await tab.page.focus("#tell")
+        await tab.page.keyboard.press("Enter")
+        await tab.page.focus("#speed button:nth-child(3)")
+        await tab.page.keyboard.press("Enter")
+        await tab.page.wait_for_selector("#speed button:nth-child(3)[aria-pressed='true']")
+        assert world.asked == [("story", True), ("speed", 20)]
+        world.shown = STATES["sheltered"]
+        await tab.shows("#story-hint", "3 of 7 steps are done.")
+        assert await tab.page.is_disabled("#tell")
+        assert await tab.text("#steps [aria-current='step'] strong") == "Be sheltered"
+
+
+async def test_what_is_said_aloud_is_what_changed_and_nothing_else(browser: Browser) -> None:
+    """Bars, clocks and events move four times a second; a screen reader hears of none of them."""
+    async with MadeUpWorld().running() as world, opened(browser, world.page_url) as tab:
+        await tab.page.evaluate(_HEAR)
+        for number in range(1, 9):
+            world.shown = msgspec.structs.replace(STATES["climbing"], now_ms=NOW_MS + 1_000 * number)
+            await tab.shows("#clock", f":{40 + number}")
+        world.shown = STATES["push"]
+        await tab.shows("#said", "Yes, with a safety net")
+        heard = await tab.page.evaluate("window.heard")
+        assert heard == ["Done: Watch.", "Yes, with a safety net, for 50 % of payers."][-len(heard) :]
+        assert len(heard) in {1, 2}
+
+
+async def test_who_wants_no_motion_gets_none(browser: Browser) -> None:
+    """Events travel along the picture only where nobody asked for less motion; their words are there for everybody."""
+    async with MadeUpWorld().running() as world:
+        motions: tuple[Literal["reduce", "no-preference"], ...] = ("reduce", "no-preference")
+        for motion in motions:
+            world.shown = STATES["climbing"]
+            async with opened(browser, world.page_url, motion=motion) as tab:
+                await tab.page.evaluate(_COUNT_MOVES)
+                late = msgspec.structs.replace(world.shown.events[-1], at_ms=NOW_MS, kind="stripe", text="the next")
+                world.shown = msgspec.structs.replace(world.shown, events=(*world.shown.events[1:], late))
+                await tab.shows("#events", "the next")
+                assert bool(await tab.page.evaluate("window.moved")) is (motion == "no-preference")
+
+
+async def test_it_says_when_the_world_has_stopped_and_goes_on_by_itself(browser: Browser) -> None:
+    """What is shown is then old, and looks and says so; once the world is there again nobody has to reload."""
+    async with MadeUpWorld().running() as world:
+        pages = Pages(world, pace=lambda: asyncio.sleep(0.05))
+        loopback = Address(host="127.0.0.1", port=0)
+        listener = Listener("page", loopback, pages.routes(), before_stop=pages.stop)
+        url = listener.bind()
+        await listener.start()
+        async with opened(browser, url) as tab:
+            await listener.stop()
+            await tab.shows("#stopped", "The world has stopped, or this page cannot reach it")
+            assert await tab.page.evaluate("document.body.classList.contains('is-stopped')")
+            pages = Pages(world, pace=lambda: asyncio.sleep(0.05))
+            again = Listener(
+                "page",
+                Address(host="127.0.0.1", port=int(url.rpartition(":")[2])),
+                pages.routes(),
+                before_stop=pages.stop,
+            )
+            again.bind()
+            await again.start()
+            world.shown = STATES["done"]
+            await tab.shows("[data-answer='safe']", "Yes: push alone")
+            assert await tab.page.is_hidden("#stopped")
+            await again.stop()
+
+
+async def test_another_sites_page_turns_nothing(browser: Browser) -> None:
+    """What comes from elsewhere is refused by its origin; what nobody can read is answered in words."""
+    async with MadeUpWorld().running() as world, aiohttp.ClientSession(world.page_url) as session:
+        for path, body, origin, status in (
+            ("/switches/slow_queue", {"on": True}, "https://elsewhere.test", 403),
+            ("/speed", {"speed": 20}, "null", 403),
+            ("/payer/pay", {"flow": "in_page"}, "https://elsewhere.test", 403),
+            ("/switches/nothing", {"on": True}, None, 404),
+            ("/switches/slow_queue", {"on": 1}, None, 400),
+            ("/speed", {"speed": 1000}, None, 400),
+            ("/story", {"on": False}, None, 400),
+            ("/speed", {"speed": 5}, world.page_url, 204),
+        ):
+            headers = {"Origin": origin} if origin else {}
+            async with session.post(path, json=body, headers=headers) as answer:
+                assert answer.status == status, path
+        assert world.asked == [("speed", 5)]
+    del browser
+
+
+async def test_the_pages_policy_lets_nothing_in(browser: Browser) -> None:
+    """A script that somebody slips into the page is not run: there is none but ours, and none of them is inline."""
+    async with MadeUpWorld().running() as world, opened(browser, world.page_url) as tab:
+        await tab.page.evaluate(_SLIP_IN)
+        await tab.page.wait_for_function("window.violations.length > 0")
+        assert await tab.page.evaluate("window.slipped") is None
+        async with aiohttp.ClientSession(world.page_url) as session, session.get("/page/../routes.py") as answer:
+            assert answer.status == 404
+
+
+_CUT_OFF = """
+[...document.querySelectorAll('main *')]
+  .filter((each) => each.scrollWidth > each.clientWidth + 1 && getComputedStyle(each).overflowX !== 'visible')
+  .filter((each) => each.clientWidth > 1)
+  .map((each) => each.className || each.tagName)
+"""
+_HEAR = """
+window.heard = [];
+new MutationObserver(() => window.heard.push(document.getElementById('said').textContent))
+  .observe(document.getElementById('said'), { childList: true, characterData: true, subtree: true });
+"""
+_COUNT_MOVES = """
+window.moved = 0;
+document.addEventListener('animationstart', () => (window.moved += 1), true);
+new MutationObserver((all) => { if (all.some(({ target }) => target.classList.contains('moves'))) window.moved += 1; })
+  .observe(document.getElementById('map'), { attributes: true, subtree: true, attributeFilter: ['class'] });
+"""
+_SLIP_IN = """
+(() => {
+  const script = document.createElement('script');
+  script.textContent = 'window.slipped = true';
+  document.body.append(script);
+})()
+"""
