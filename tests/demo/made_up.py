@@ -56,6 +56,11 @@ class MadeUpWorld:
 
     # --- what the pages ask
 
+    @property
+    def speed(self) -> int:
+        """Return the speed; this world's loop goes by ours, whatever is shown."""
+        return 1
+
     def view(self) -> WorldView:
         """Return what is to be shown."""
         return self.shown
@@ -156,7 +161,7 @@ class MadeUpWorld:
     @asynccontextmanager
     async def running(self) -> AsyncIterator["MadeUpWorld"]:
         """Listen on free ports of loopback."""
-        pages = Pages(self, pace=lambda: asyncio.sleep(_PACE_S))
+        pages = Pages(self, pace_s=_PACE_S)
         loopback = Address(host="127.0.0.1", port=0)
         page = Listener("page", loopback, pages.routes(), before_stop=pages.stop)
         public = Listener("public", loopback)

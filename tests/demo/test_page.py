@@ -1,6 +1,5 @@
 """What a newcomer reads on the demo's page, touches there, and is told when it stops."""
 
-import asyncio
 from typing import Literal
 
 import aiohttp
@@ -121,7 +120,7 @@ async def test_who_wants_no_motion_gets_none(browser: Browser) -> None:
 async def test_it_says_when_the_world_has_stopped_and_goes_on_by_itself(browser: Browser) -> None:
     """What is shown is then old, and looks and says so; once the world is there again nobody has to reload."""
     async with MadeUpWorld().running() as world:
-        pages = Pages(world, pace=lambda: asyncio.sleep(0.05))
+        pages = Pages(world, pace_s=0.05)
         loopback = Address(host="127.0.0.1", port=0)
         listener = Listener("page", loopback, pages.routes(), before_stop=pages.stop)
         url = listener.bind()
@@ -130,7 +129,7 @@ async def test_it_says_when_the_world_has_stopped_and_goes_on_by_itself(browser:
             await listener.stop()
             await tab.shows("#stopped", "The world has stopped, or this page cannot reach it")
             assert await tab.page.evaluate("document.body.classList.contains('is-stopped')")
-            pages = Pages(world, pace=lambda: asyncio.sleep(0.05))
+            pages = Pages(world, pace_s=0.05)
             again = Listener(
                 "page",
                 Address(host="127.0.0.1", port=int(url.rpartition(":")[2])),

@@ -29,6 +29,10 @@ class Visitor(msgspec.Struct, frozen=True, kw_only=True):
 class Demo(Protocol):
     """The world. Nothing here waits: what takes time goes on by itself, and is seen in the view."""
 
+    @property
+    def speed(self) -> int:
+        """Return how many seconds of the world pass in one of ours, as it is now. Asked often."""
+
     def view(self) -> WorldView:
         """Return all that the page shows."""
 

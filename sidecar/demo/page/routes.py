@@ -17,7 +17,7 @@ from sidecar.http.connections import BANNER
 from sidecar.ports import ErrorCode, SidecarError
 
 PACE_S = 0.25
-"""Between two messages of the stream."""
+"""Between two messages of the stream, in seconds of who reads it."""
 SPEEDS = (1, 5, 20)
 _BODY_BYTES_MAX = 1000
 _BODY_WITHIN_S = 5.0
@@ -48,17 +48,12 @@ class Paid(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 Wanted = TypeVar("Wanted")
 
 
-async def pace() -> None:
-    """Wait until the stream may tell the next."""
-    await asyncio.sleep(PACE_S)
-
-
 class Pages:
     """Both pages of one world."""
 
-    def __init__(self, world: Demo, *, pace: Callable[[], Awaitable[None]] = pace) -> None:
+    def __init__(self, world: Demo, *, pace_s: float = PACE_S) -> None:
         self._world = world
-        self._pace = pace
+        self._pace_s = pace_s
         self._bookings = Bookings(world)
         self._is_stopping = False
 
@@ -124,10 +119,17 @@ class Pages:
             await response.write(b"retry: 1000\n\n")
             while not self._is_stopping:
                 await response.write(b"data: " + msgspec.json.encode(self._world.view()) + b"\n\n")
-                await self._pace()
+                await self._pause()
         except ConnectionError:  # who read it has gone
             pass
         return response
+
+    async def _pause(self) -> None:
+        """Wait a moment of the reader's time. The loop's is the world's, and its speed may change meanwhile."""
+        waited = 0
+        while waited < self._world.speed and not self._is_stopping:
+            await asyncio.sleep(self._pace_s)
+            waited += 1
 
     async def _turn(self, request: web.Request) -> web.Response:
         wanted = await _wanted(request, Turned, '{"on": true} or {"on": false}')
