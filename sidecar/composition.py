@@ -24,11 +24,12 @@ from sidecar.flags.evaluations import Evaluations
 from sidecar.flags.lease import Lease
 from sidecar.flags.ofrep import ofrep_routes
 from sidecar.flags.routes import flag_routes
-from sidecar.flags.streams import DROPPED, REFUSED, StreamKind, Streams
+from sidecar.flags.streams import StreamKind, Streams
 from sidecar.http.connections import public_max, streams_max
 from sidecar.http.health import Health
 from sidecar.http.lag import Lag
 from sidecar.http.limits import LIMITS
+from sidecar.http.readers import DROPPED, REFUSED
 from sidecar.http.server import ELSEWHERE, Listener
 from sidecar.journal.follower import Follower
 from sidecar.journal.keeper import Keeper

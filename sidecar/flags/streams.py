@@ -13,41 +13,24 @@ own stream. Renewals go out a sixth of a lease after a stream's own last event, 
 import asyncio
 import enum
 import re
-import socket
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import NoReturn
 
 from aiohttp import web
 
 from sidecar import clock
 from sidecar.flags.answers import Answers, Tagged
-from sidecar.http.connections import BANNER, Connection
 from sidecar.http.cors import READABLE
+from sidecar.http.readers import HEADERS, RETRY_MS, SLOW_S, Reader, StreamEnd
 from sidecar.ports import ErrorCode, SidecarError
 
-RETRY_MS = 3000
-"""So long a browser waits before it comes again."""
 HEARTBEAT_S = 15.0
 """Shorter than the idle time of common proxies (60 s), and of OFREP's providers."""
-SLOW_S = 10.0
-"""So long an event may take to leave for a reader; then the reader is cut off."""
-_UNHEARD_MS = 30_000
-"""So long what was sent may be unconfirmed; then the connection is dead. A phone may lose its network for a while."""
-_KERNEL_BYTES_MAX = 16 * 1024
-"""What the system may hold for one reader; ours is none: an event is awaited until it has left."""
 _RENEWALS_PER_LEASE_HALF = 3
 _AT_ONCE = 50
 """Streams that are woken in one turn of the loop: webhooks come in between."""
 _EVENT_ID = re.compile(r"\d{1,10}-(\d{1,15})", re.ASCII)
-_HEADERS = {
-    **READABLE,
-    "Content-Type": "text/event-stream; charset=utf-8",
-    "Cache-Control": "no-store",
-    "X-Accel-Buffering": "no",
-    "X-Content-Type-Options": "nosniff",
-    "Server": BANNER,
-}
 
 
 class StreamKind(enum.StrEnum):
@@ -59,43 +42,8 @@ class StreamKind(enum.StrEnum):
     """For OFREP: that it is time to evaluate anew."""
 
 
-class StreamEnd(enum.StrEnum):
-    """Why a stream did not begin, or did not go on."""
-
-    FULL = "full"
-    """So many are open as this process may hold."""
-    STOPPING = "stopping"
-    """This process is about to end."""
-    SLOW = "slow"
-    """The reader did not take what was sent."""
-
-
-REFUSED = (StreamEnd.FULL, StreamEnd.STOPPING)
-DROPPED = (StreamEnd.SLOW,)
-
 Tell = Callable[[Tagged, float], bytes]
 """Returns an event's data, from the answer and the present on the monotonic clock."""
-
-
-class _Stream:
-    """One open stream."""
-
-    def __init__(self, request: web.Request) -> None:
-        self.request = request
-        self.woken = asyncio.Event()
-        self.is_lost = False
-        self.is_sending = False
-        """What was written has not left."""
-
-    def cut(self) -> None:
-        """Cut the connection off, with what waits for it."""
-        if self.request.transport is not None:
-            self.request.transport.abort()
-
-    def lose(self) -> None:
-        """Note that the connection is gone."""
-        self.is_lost = True
-        self.woken.set()
 
 
 class Streams:
@@ -109,7 +57,7 @@ class Streams:
         self._heartbeat_s = heartbeat_s
         self._slow_s = slow_s
         self._renew_s = answers.valid_for_s / _RENEWALS_PER_LEASE_HALF
-        self._open: dict[StreamKind, set[_Stream]] = {kind: set() for kind in StreamKind}
+        self._open: dict[StreamKind, set[Reader]] = {kind: set() for kind in StreamKind}
         self._is_stopping = False
         self._folded = asyncio.Event()
         self.ended: Counter[str] = Counter(dict.fromkeys(StreamEnd, 0))
@@ -163,12 +111,9 @@ class Streams:
     ) -> web.StreamResponse:
         """Tell a user until it leaves, or we do. Raises `SidecarError` with `overloaded` for one too many."""
         self._check_room()
-        stream = _Stream(request)
-        protocol = request.protocol
-        assert isinstance(protocol, Connection)  # noqa: S101 - our listeners have no other
-        protocol.when_lost(stream.lose)
+        stream = Reader(request, self._slow_s)
         self._open[kind].add(stream)
-        response = web.StreamResponse(headers=_HEADERS)
+        response = web.StreamResponse(headers={**READABLE, **HEADERS})
         response.force_close()
         try:
             await self._tell(stream, response, targeting_key, tell)
@@ -190,9 +135,9 @@ class Streams:
             message = f"{self._streams_max} streams are open already; read the flag instead, and try again later"
             raise SidecarError(ErrorCode.OVERLOADED, message)
 
-    async def _tell(self, stream: _Stream, response: web.StreamResponse, targeting_key: str | None, tell: Tell) -> None:
+    async def _tell(self, stream: Reader, response: web.StreamResponse, targeting_key: str | None, tell: Tell) -> None:
         """Tell what is to be told, when it is time, until the stream ends. `TimeoutError`: the reader is too slow."""
-        send = await self._sender(stream, response)
+        await stream.begin(response)
         number = _number(stream.request.headers.get("Last-Event-ID"))
         told, told_s, sent_s = None, 0.0, 0.0
         while not stream.is_lost:
@@ -204,52 +149,17 @@ class Streams:
             if told is None or answer.etag != told.etag or is_due:
                 number += 1
                 head = b"" if told is not None else b"retry: %d\n" % RETRY_MS
-                await send(b"%sid: %d-%d\ndata: %s\n\n" % (head, answer.version, number, tell(answer, now_s)))
+                await stream.send(b"%sid: %d-%d\ndata: %s\n\n" % (head, answer.version, number, tell(answer, now_s)))
                 told, told_s, sent_s = answer, now_s, now_s
             elif now_s - sent_s >= self._heartbeat_s:
-                await send(b": \n\n")
+                await stream.send(b": \n\n")
                 sent_s = now_s
             if is_last:
                 return
             until_s = sent_s + self._heartbeat_s
             if answer.is_push:
                 until_s = min(until_s, told_s + self._renew_s)
-            await _wait(stream.woken, until_s - clock.monotonic_s())
-
-    async def _sender(
-        self, stream: _Stream, response: web.StreamResponse
-    ) -> Callable[[bytes], Coroutine[None, None, None]]:
-        """Begin the answer, and return what sends a piece of it and waits until that has left for the reader."""
-        writer = await response.prepare(stream.request)
-        transport = stream.request.transport
-        if writer is None or transport is None:
-            raise ConnectionResetError
-        transport.set_write_buffer_limits(high=0)
-        _limit_kernel(transport.get_extra_info("socket"))
-
-        async def send(piece: bytes) -> None:
-            stream.is_sending = True
-            async with asyncio.timeout(self._slow_s):
-                await writer.write(piece)
-                await writer.drain()
-            stream.is_sending = False
-
-        return send
-
-
-def _limit_kernel(connected: socket.socket) -> None:
-    """Let the system hold little for this reader, and give it up once it has not been heard of for long."""
-    connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _KERNEL_BYTES_MAX)
-    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux
-        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNHEARD_MS)
-
-
-async def _wait(woken: asyncio.Event, within_s: float) -> None:
-    try:
-        async with asyncio.timeout(max(0.0, within_s)):
-            await woken.wait()
-    except TimeoutError:
-        return
+            await stream.wait(until_s - clock.monotonic_s())
 
 
 def _number(last_event_id: str | None) -> int:
