@@ -12,6 +12,8 @@ from aiohttp import web
 from sidecar import __version__, chance, clock, metrics
 from sidecar.config import DEFAULT_CHANNEL, OBSERVERS_MAX, Config, Secrets, policy_of
 from sidecar.console.operator import Act, Operator
+from sidecar.console.page.news import News
+from sidecar.console.page.routes import Console
 from sidecar.console.status import Status, status_of
 from sidecar.core import lifecycle
 from sidecar.core.observations import PolicyAdopted, Started
@@ -42,18 +44,23 @@ from sidecar.probes.reports import ReportResult, Reports
 from sidecar.probes.stripe_webhook import StripeWebhook, WebhookResult
 from sidecar.tokens import BrowserTokens
 
+CONSOLE = "console"
+"""How streams that tell open consoles are called in the metrics."""
 _HEALTH = ("/healthz", "/readyz")
 SETS = metrics.Sets(
     webhook_results=tuple(WebhookResult),
     ack_results=tuple(AckResult),
     report_results=tuple(ReportResult),
     entry_results=tuple(StreamResult),
-    stream_kinds=tuple(StreamKind),
+    stream_kinds=(*StreamKind, CONSOLE),
     stream_refusals=REFUSED,
     stream_drops=DROPPED,
     routes={
         "public": (*LIMITS, *_HEALTH, ELSEWHERE),
         "operator": (
+            "/",
+            "/assets/{name}",
+            "/api/stream",
             "/api/status",
             "/api/gates",
             "/api/decisions",
@@ -118,6 +125,7 @@ class Sidecar:
             policy_hash=self._policy_hash,
         )
         self._streams = Streams(self._answers, streams_max=streams_max())
+        self._news = News(self._state, self._served)
         self.lag = Lag()
         self.keeper = Keeper(journal, self._state, replica=replica, failed=failed)
         self._ack_entries: Counter[str] = Counter()
@@ -166,6 +174,7 @@ class Sidecar:
                 log_conclusions,
                 lambda _record, _conclusions: self.controller.wake(),
                 lambda _record, _conclusions: self._streams.wake(),
+                lambda _record, _conclusions: self._news.wake(),
             ),
             failed=failed,
         )
@@ -301,6 +310,7 @@ class Sidecar:
             self._probing.watches.routes() if self._probing is not None and self._probing.watches is not None else []
         )
         operator = Operator(self._journal, self._state, self._status, secrets.operator_tokens)
+        console = Console(self._state, self._status, self._news)
         scrape = web.get("/metrics", metrics.scraped(metrics.Exposition(self._metrics_view()).collect))
         listeners = self._listeners = {
             "public": Listener(
@@ -311,7 +321,12 @@ class Sidecar:
                 lag_s=self.lag.seconds,
                 before_stop=self._streams.stop,
             ),
-            "operator": Listener("operator", config.listen.operator, [*operator.routes(), *health.routes(), scrape]),
+            "operator": Listener(
+                "operator",
+                config.listen.operator,
+                [*console.routes(), *operator.routes(), *health.routes(), scrape],
+                before_stop=self._news.stop,
+            ),
         }
         if config.listen.metrics:
             listeners["metrics"] = Listener("metrics", config.listen.metrics, [scrape])
@@ -357,9 +372,9 @@ class Sidecar:
             lag_s=self.lag.seconds,
             observers_up=lambda: self._probing.observers.up() if self._probing is not None else {},
             observed=self._observed,
-            open_streams=self._streams.open_count,
-            refused_streams=lambda: {end: self._streams.ended[end] for end in REFUSED},
-            dropped_streams=lambda: {end: self._streams.ended[end] for end in DROPPED},
+            open_streams=lambda: {**self._streams.open_count(), CONSOLE: self._news.open_count()},
+            refused_streams=lambda: {end: self._streams.ended[end] + self._news.ended[end] for end in REFUSED},
+            dropped_streams=lambda: {end: self._streams.ended[end] + self._news.ended[end] for end in DROPPED},
         )
 
     def _refused_requests(self) -> Iterator[tuple[str, str, str, int]]:

@@ -1,0 +1,78 @@
+"""What a person may do now, as the buttons of the page: each says what it does before it is done."""
+
+import msgspec
+
+from sidecar.console.page import words
+from sidecar.console.status import Status
+from sidecar.core.state import State
+from sidecar.core.streams import PAYMENTS
+
+
+class Button(msgspec.Struct, frozen=True, kw_only=True):
+    """One act."""
+
+    act: str
+    """The last part of its address."""
+    label: str
+    explanation: str
+    again: str = ""
+    """What is asked before it is done; empty: it can be taken back, and is done at once."""
+    rung: int | None = None
+    epoch: int | None = None
+    """What an approval is for."""
+
+
+def buttons(status: Status, state: State) -> tuple[Button, ...]:
+    """Return what a person may do now."""
+    if status.hold is None:
+        hold = Button(
+            act="hold",
+            label="Hold",
+            explanation="Nothing climbs until somebody resumes. Falling stays possible.",
+        )
+    else:
+        hold = Button(
+            act="resume",
+            label="Resume",
+            explanation=f"Lifts the hold of {status.hold.actor}, who wrote: {status.hold.reason}",
+        )
+    made = [hold]
+    approval = _approval(status, state)
+    if approval is not None:
+        made.append(approval)
+    made.append(
+        Button(
+            act="rollback",
+            label="Roll back",
+            explanation="Sends the flag to the bottom rung: timers for everybody, until somebody resumes.",
+            again="Send everybody back to timers now? What was climbed must be climbed again.",
+        )
+    )
+    made.append(
+        Button(
+            act="reset",
+            label="Reset the proof",
+            explanation="Begins a new epoch in every stream, with less of the false promotion risk left to spend.",
+            again="Throw the proof away? It cannot be brought back, and the next one takes longer.",
+        )
+    )
+    return tuple(made)
+
+
+def _approval(status: Status, state: State) -> Button | None:
+    """Return the button that approves the next rung; None: it needs none, or has it."""
+    rung, number, epoch = state.next_rung, status.rung + 1, state.streams[PAYMENTS].epoch
+    if rung is None or not rung.approval_required:
+        return None
+    if status.approval is not None and (status.approval.rung, status.approval.epoch) == (number, epoch):
+        return None
+    return Button(
+        act="approve",
+        label=f"Approve rung {number}",
+        explanation=(
+            f"Approves rung {number}, {words.rung(rung).lower()}, in epoch {epoch}: once, for 7 days, or until a fall. "
+            "It is climbed when all other gates hold too."
+        ),
+        rung=number,
+        epoch=epoch,
+    )

@@ -1,0 +1,246 @@
+// The console lives: it is told when there is something new, fetches the page, and puts in what is other. Without this
+// script the page is complete, and as old as its head says.
+
+const STALE_MS = 15_000;
+const news = document.getElementById("news");
+const newsWords = document.getElementById("news-words");
+const moves = document.getElementById("moves");
+
+// --- news
+
+let isFetching = false;
+let isWanted = false;
+let heardAt = Date.now();
+let said = document.getElementById("served").dataset.said;
+
+function show(state, words) {
+  news.dataset.state = state;
+  if (newsWords.textContent !== words) newsWords.textContent = words;
+}
+
+function heard() {
+  heardAt = Date.now();
+  show("live", "Live.");
+}
+
+function lost() {
+  const seconds = Math.round((Date.now() - heardAt) / 1000);
+  show("lost", `No news for ${seconds} s: what you see may be old`);
+}
+
+// The browser itself parses the page into a document that runs nothing.
+function fetchPage() {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("GET", location.pathname);
+    request.responseType = "document";
+    request.timeout = 10_000;
+    request.onload = () => (request.status === 200 && request.response ? resolve(request.response) : reject(new Error(`${request.status}`)));
+    request.onerror = request.ontimeout = () => reject(new Error("no answer"));
+    request.send();
+  });
+}
+
+async function refresh() {
+  if (document.hidden) return;
+  if (isFetching) {
+    isWanted = true;
+    return;
+  }
+  isFetching = true;
+  try {
+    put(await fetchPage());
+    heard();
+  } catch {
+    lost();
+  }
+  isFetching = false;
+  if (isWanted) {
+    isWanted = false;
+    refresh();
+  }
+}
+
+function put(page) {
+  for (const section of document.querySelectorAll("[data-live]")) {
+    const fresh = page.getElementById(section.id);
+    if (fresh && !isSelected(section)) replace(section, fresh);
+  }
+  document.title = page.title;
+  announce(document.getElementById("served").dataset.said);
+}
+
+// What a person is copying must not vanish under the pointer.
+function isSelected(section) {
+  const selection = document.getSelection();
+  return selection && !selection.isCollapsed && section.contains(selection.anchorNode);
+}
+
+function replace(section, fresh) {
+  reveal(fresh);
+  for (const opened of section.querySelectorAll("details[open][id]")) {
+    fresh.querySelector(`#${CSS.escape(opened.id)}`)?.setAttribute("open", "");
+  }
+  if (section.outerHTML === fresh.outerHTML) return;
+  const focused = section.contains(document.activeElement) ? document.activeElement.id : "";
+  for (const name of ["class", "data-said"]) {
+    if (fresh.hasAttribute(name)) section.setAttribute(name, fresh.getAttribute(name));
+  }
+  section.replaceChildren(...[...fresh.childNodes].map((node) => document.importNode(node, true)));
+  if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+}
+
+// Moves are said to who hears the page, and nothing else is.
+function announce(now) {
+  const mode = (words) => words.split(". ")[0];
+  if (mode(now) !== mode(said)) moves.textContent = now;
+  said = now;
+}
+
+function reveal(root) {
+  for (const buttons of root.querySelectorAll(".buttons")) buttons.hidden = false;
+}
+
+function listen() {
+  const stream = new EventSource("/api/stream");
+  stream.onmessage = refresh;
+  stream.onerror = () => {
+    lost();
+    if (stream.readyState !== EventSource.CLOSED) return; // the browser comes again by itself
+    refresh(); // refused: too many listen, so this one asks now and then
+    setTimeout(listen, 5000);
+  };
+}
+
+setInterval(() => {
+  if (!document.hidden && Date.now() - heardAt > STALE_MS) lost();
+}, 1000);
+document.addEventListener("visibilitychange", refresh);
+reveal(document);
+listen();
+
+// --- acts
+
+const TOKEN = "operator-token";
+const dialog = document.getElementById("dialog");
+const form = document.getElementById("act-form");
+const part = (name) => document.getElementById(`dialog-${name}`);
+const reason = document.getElementById("reason");
+const token = document.getElementById("token");
+const forget = document.getElementById("token-forget");
+const doIt = part("do");
+let act = null; // the button's data, its label, and how far the dialog has come
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button[data-act]");
+  if (button) open(button);
+});
+
+function open(button) {
+  act = { ...button.dataset, label: button.textContent.trim(), id: button.id, isAsked: false };
+  part("title").textContent = act.label;
+  part("explanation").textContent = act.explanation;
+  part("trouble").textContent = "";
+  part("again").hidden = true;
+  part("fields").hidden = false;
+  part("cancel").textContent = "Cancel";
+  doIt.textContent = act.label;
+  doIt.hidden = false;
+  doIt.toggleAttribute("data-danger", Boolean(act.again));
+  reason.value = "";
+  askToken(!sessionStorage.getItem(TOKEN));
+  dialog.showModal();
+  reason.focus();
+}
+
+function askToken(isAsked) {
+  document.getElementById("token-asked").hidden = !isAsked;
+  forget.hidden = isAsked;
+  token.value = "";
+}
+
+forget.addEventListener("click", () => {
+  sessionStorage.removeItem(TOKEN);
+  askToken(true);
+  token.focus();
+});
+
+part("cancel").addEventListener("click", () => dialog.close());
+dialog.addEventListener("close", () => {
+  token.value = "";
+  const button = document.getElementById(act.id) ?? document.querySelector("button[data-act]");
+  button?.focus({ preventScroll: true });
+});
+
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  const missing = !reason.value.trim() ? reason : !sessionStorage.getItem(TOKEN) && !token.value ? token : null;
+  if (missing) {
+    trouble(missing === reason ? "Say why: it stands in the record." : "An operator token is needed to act.", missing);
+  } else if (act.again && !act.isAsked) {
+    ask();
+  } else {
+    send();
+  }
+});
+
+function trouble(words, field) {
+  part("trouble").textContent = words;
+  field?.focus();
+}
+
+function ask() {
+  act.isAsked = true;
+  part("trouble").textContent = "";
+  part("fields").hidden = true;
+  part("again").textContent = act.again;
+  part("again").hidden = false;
+  doIt.textContent = `Yes: ${act.label.toLowerCase()}`;
+  part("cancel").textContent = "No";
+  part("cancel").focus();
+}
+
+async function send() {
+  const bearer = token.value || sessionStorage.getItem(TOKEN);
+  doIt.disabled = true;
+  try {
+    const answer = await fetch(`/api/${act.act}`, {
+      method: "POST",
+      headers: { Authorization: `Bearer ${bearer}`, "Content-Type": "application/json" },
+      body: JSON.stringify(body()),
+      signal: AbortSignal.timeout(15_000),
+    });
+    settle(answer.status, await answer.json(), bearer);
+  } catch {
+    trouble("The sidecar did not answer; whether it was done, the log below says.");
+  }
+  doIt.disabled = false;
+}
+
+function body() {
+  return { reason: reason.value.trim() };
+}
+
+function settle(status, said, bearer) {
+  if (status === 200) {
+    sessionStorage.setItem(TOKEN, bearer);
+    part("title").textContent = `Done: ${act.label.toLowerCase()}`;
+    part("explanation").textContent = `${said.message}. It is record ${said.seq}, by ${said.actor}.`;
+    part("fields").hidden = part("again").hidden = doIt.hidden = true;
+    part("trouble").textContent = "";
+    part("cancel").textContent = "Close";
+    part("title").focus();
+    refresh();
+    return;
+  }
+  const isToken = status === 401 || status === 403;
+  if (isToken) {
+    sessionStorage.removeItem(TOKEN);
+    askToken(true);
+  }
+  part("fields").hidden = false;
+  part("again").hidden = true;
+  act.isAsked = false;
+  doIt.textContent = act.label;
+  trouble(`Not done: ${said.message}.`, isToken ? token : reason);
+}

@@ -1,0 +1,118 @@
+"""Templates, assets and headers: how a view becomes an answer that no browser can be talked into misreading."""
+
+import functools
+import gzip
+import hashlib
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import jinja2
+import msgspec
+from aiohttp import web
+from markupsafe import Markup, escape
+
+from sidecar.ports import ErrorCode, SidecarError
+
+_FOLDER = Path(__file__).parent
+_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+_FOR_EVER = "public, max-age=31536000, immutable"
+_COMPRESSION = 4
+"""Of gzip: most of what there is to gain, in a millisecond."""
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": _POLICY,
+    "X-Frame-Options": "DENY",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+}
+"""Of every page and asset: nothing from elsewhere, nothing inline, in nobody's frame, and no word to other sites."""
+
+
+class Asset(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that pages refer to by the hash of what is in it."""
+
+    body: bytes
+    kind: str
+    version: str
+
+
+@functools.cache
+def assets() -> dict[str, Asset]:
+    """Return the assets, by name."""
+    found = {}
+    for path in sorted((_FOLDER / "assets").iterdir()):
+        body = path.read_bytes()
+        found[path.name] = Asset(body=body, kind=_TYPES[path.suffix], version=hashlib.sha256(body).hexdigest()[:12])
+    return found
+
+
+_CODE = re.compile(r"`([^`]{1,80})`")
+
+
+def _coded(words: str) -> Markup:
+    """Return words in which what stands in backticks is code: the core and the doctor write so. Escaped before."""
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(words))))  # noqa: S704 - escaped before it is marked
+
+
+def _address(name: str) -> str:
+    return f"/assets/{name}?v={assets()[name].version}"
+
+
+@functools.cache
+def _templates() -> dict[str, jinja2.Template]:
+    """Return all templates, compiled once: the event loop should not wait for that at the first request."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_FOLDER / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    environment.filters["coded"] = _coded
+    environment.globals["asset"] = _address
+    return {name: environment.get_template(name) for name in environment.list_templates()}
+
+
+def rendered(template: str, values: Mapping[str, object]) -> bytes:
+    """Return a page. Whatever is put in is escaped."""
+    return _templates()[template].render(values).encode(errors="replace")
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """A page that is ready to be sent, plain and compressed."""
+
+    plain: bytes
+    zipped: bytes
+
+    def answer(self, request: web.Request, status: int = 200) -> web.Response:
+        """Return it in the way that the browser takes."""
+        headers = {**HEADERS, "Cache-Control": "no-store", "Vary": "Accept-Encoding"}
+        is_zipped = "gzip" in request.headers.get("Accept-Encoding", "").lower()
+        if is_zipped:
+            headers["Content-Encoding"] = "gzip"
+        body = self.zipped if is_zipped else self.plain
+        return web.Response(body=body, status=status, headers=headers, content_type="text/html", charset="utf-8")
+
+
+def page(template: str, **values: object) -> Page:
+    """Return a page from a template and what is put in."""
+    plain = rendered(template, values)
+    return Page(plain=plain, zipped=gzip.compress(plain, _COMPRESSION, mtime=0))
+
+
+async def get_asset(request: web.Request) -> web.Response:
+    """Answer with an asset; for ever, to who asks for exactly this one."""
+    asset = assets().get(request.match_info["name"])
+    if asset is None:
+        raise SidecarError(ErrorCode.NOT_FOUND, "the console has no such file")
+    is_exact = request.query.get("v") == asset.version
+    headers = {**HEADERS, "Cache-Control": _FOR_EVER if is_exact else "no-cache", "ETag": f'"{asset.version}"'}
+    return web.Response(body=asset.body, headers=headers, content_type=asset.kind, charset="utf-8")

@@ -1,0 +1,52 @@
+"""The console as one typed value: every word that the page shows; a template only places it."""
+
+import msgspec
+
+from sidecar.console.page import acts, figures, front, ladder, log, sources
+from sidecar.console.page.words import Moment, moment
+from sidecar.console.status import Status
+from sidecar.core.state import State
+
+
+class View(msgspec.Struct, frozen=True, kw_only=True):
+    """All that the console shows, in the order in which it is asked."""
+
+    environment: str
+    flag: str
+    seq: int
+    """The last record that it knows."""
+    now: Moment
+    served: front.Served
+    verdict: front.Verdict
+    warnings: tuple[str, ...]
+    acts: tuple[acts.Button, ...]
+    ladder: ladder.Ladder
+    table: figures.Table
+    outcomes: tuple[figures.OutcomeRow, ...]
+    spread: figures.Spread | None
+    reverb: sources.Reverb | None
+    payers: sources.Payers
+    log: tuple[log.Entry, ...]
+    unseen: sources.Unseen
+
+
+def view_of(status: Status, state: State) -> View:
+    """Return the console for a status and the state that it was read from."""
+    return View(
+        environment=status.environment,
+        flag=status.flag,
+        seq=state.seq,
+        now=moment(status.now_ms, status.now_ms),
+        served=front.served_now(status, state),
+        verdict=front.verdict(status, state),
+        warnings=status.warnings,
+        acts=acts.buttons(status, state),
+        ladder=ladder.ladder(status, state),
+        table=figures.table(status),
+        outcomes=figures.outcomes(state),
+        spread=figures.spread(state.tally.latency),
+        reverb=sources.reverb(status, state),
+        payers=sources.payers(status, state),
+        log=log.entries(status),
+        unseen=sources.unseen(status, state),
+    )

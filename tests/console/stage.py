@@ -1,0 +1,82 @@
+"""A console on a real listener over a world in the test's hands, and a browser that looks at it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from playwright.async_api import Browser, Page
+
+from sidecar.config import Address
+from sidecar.console.page.news import News
+from sidecar.console.page.routes import Console
+from sidecar.console.status import Status, status_of
+from sidecar.core.serving import Served
+from sidecar.http.server import Listener
+from tests.console.states import Case
+from tests.core.world import World
+
+AXE = Path(__file__).parents[1] / "browser" / "node_modules" / "axe-core" / "axe.min.js"
+NARROW, WIDE, WIDEST = (360, 740), (1440, 900), (2560, 1440)
+
+
+class Shown:
+    """A world, shown."""
+
+    def __init__(self, case: Case, world: World, port: int, **paces: Any) -> None:
+        self.world = world
+        self._case = case
+        self.news = News(world.state, self.served, **paces)
+        console = Console(world.state, self.status, self.news)
+        self.listener = Listener(
+            "operator", Address(host="127.0.0.1", port=port), console.routes(), before_stop=self.news.stop
+        )
+        self.url = ""
+
+    def served(self) -> Served:
+        """Return what this replica answers."""
+        return self._case.serves(self.world.state)
+
+    def status(self) -> Status:
+        """Return the status, at the moment of the world's last record."""
+        return status_of(self.world.state, serve=self.served, lease_remaining_s=24.0, now_ms=self.world.now_ms)
+
+
+@asynccontextmanager
+async def shown(case: Case, world: World | None = None, *, port: int = 0, **paces: Any) -> AsyncIterator[Shown]:
+    """Serve a state's console."""
+    it = Shown(case, world or case.world(), port, **paces)
+    it.url = it.listener.bind()
+    await it.listener.start()
+    try:
+        yield it
+    finally:
+        await it.listener.stop()
+
+
+@asynccontextmanager
+async def looking(
+    browser: Browser,
+    url: str,
+    *,
+    size: tuple[int, int] = WIDE,
+    dark: bool = False,
+    scripts: bool = True,
+    forgives: str = "nothing",
+) -> AsyncIterator[Page]:
+    """Open a page in a context of its own. Fails on what the page's policy forbade, and on errors in scripts."""
+    context = await browser.new_context(
+        viewport={"width": size[0], "height": size[1]},
+        color_scheme="dark" if dark else "light",
+        java_script_enabled=scripts,
+    )
+    troubles: list[str] = []
+    try:
+        page = await context.new_page()
+        page.on("console", lambda message: troubles.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: troubles.append(error.message))
+        await page.goto(url)
+        yield page
+        assert not [trouble for trouble in troubles if forgives not in trouble], troubles
+    finally:
+        await context.close()

@@ -1,0 +1,162 @@
+"""People's acts from the page, against a real sidecar: by mouse, by keyboard, and only with the right token."""
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from tests.console.stage import looking
+from tests.e2e.processes import OPERATOR_TOKEN, READ_TOKEN, until
+from tests.shells.running import Running, running
+from tests.shells.test_flag import EASY, climb
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")  # the browser lives in the module's loop
+REFUSED = "Failed to load resource"
+"""What Chromium writes into its console for an answer that is an error."""
+
+
+async def _moves(sidecar: Running) -> list[str]:
+    status = await sidecar.status()
+    return [move["cause"] for move in status["moves"]]
+
+
+async def _fill(page: Page, reason: str, token: str = OPERATOR_TOKEN) -> None:
+    await page.get_by_label("Why? It stands in the record for ever.").fill(reason)
+    if token:
+        await page.get_by_label("Your operator token").fill(token)
+
+
+async def test_by_mouse_hold_and_resume_and_the_token_is_asked_once(browser: Browser) -> None:
+    """The reason is what was typed, the actor is the token's name, and the next act needs no token again."""
+    async with running(EASY) as sidecar, looking(browser, sidecar.urls.operator) as page:
+        dialog = page.get_by_role("dialog")
+        await page.get_by_role("button", name="Hold").click()
+        await _fill(page, "the term starts <on> Monday")
+        await dialog.get_by_role("button", name="Hold").click()
+        await expect(dialog).to_contain_text("Done: hold")
+        await expect(dialog).to_contain_text("by ada")
+        await dialog.get_by_role("button", name="Close").click()
+        await expect(page.locator("#served .facts")).to_contain_text(
+            "held by ada, who wrote: the term starts <on> Monday"
+        )
+        hold = (await sidecar.status())["hold"]
+        assert (hold["actor"], hold["reason"]) == ("ada", "the term starts <on> Monday")
+
+        await page.get_by_role("button", name="Resume").click()
+        await expect(page.get_by_label("Your operator token")).to_be_hidden()
+        await _fill(page, "it has started", token="")
+        await dialog.get_by_role("button", name="Resume").click()
+        await expect(dialog).to_contain_text("Done: resume")
+        assert (await sidecar.status())["hold"] is None
+        assert await page.evaluate("[document.cookie, localStorage.length]") == ["", 0]
+
+
+async def test_by_keyboard_alone_a_roll_back_is_asked_again(browser: Browser) -> None:
+    """Tab, type, Enter; what cannot be taken back asks again, with the focus on No; Escape leaves all as it was."""
+    async with running(EASY) as sidecar, looking(browser, sidecar.urls.operator) as page:
+        await climb(sidecar)
+        press, focused = page.keyboard.press, page.locator(":focus")
+        await expect(page.locator("#served .headline")).to_have_text("Push with a safety net")
+        await page.keyboard.press("Tab")
+        await expect(focused).to_have_text("Skip to the content")
+        await press("Enter")
+        for _ in range(10):
+            await press("Tab")
+            if await focused.get_attribute("id") == "act-rollback":
+                break
+        await expect(focused).to_have_text("Roll back")
+        await press("Enter")
+        await expect(focused).to_have_attribute("name", "reason")
+        await page.keyboard.type("a feeling")
+        await press("Tab")
+        await page.keyboard.type(OPERATOR_TOKEN)
+        await press("Enter")
+        await expect(page.locator("#dialog-again")).to_contain_text("timers now?")
+        await expect(focused).to_have_text("No")
+        await press("Escape")
+        await expect(page.get_by_role("dialog")).to_be_hidden()
+        await expect(focused).to_have_text("Roll back")
+        assert "people" not in await _moves(sidecar)
+        assert (await sidecar.status())["rung"] == 1
+
+        await press("Enter")
+        await page.keyboard.type("a feeling, again")
+        await press("Tab")
+        await page.keyboard.type(OPERATOR_TOKEN)
+        await press("Enter")
+        await expect(focused).to_have_text("No")
+        await press("Shift+Tab")
+        await expect(focused).to_have_text("Yes: roll back")
+        await press("Enter")
+        await expect(page.locator("#dialog-title")).to_have_text("Done: roll back")
+        await press("Escape")
+        await expect(page.locator("#served .headline")).to_have_text("Timers")
+        status = await sidecar.status()
+        assert (status["rung"], status["hold"]["reason"]) == (0, "a feeling, again")
+
+
+async def test_an_approval_names_its_rung_and_epoch(browser: Browser) -> None:
+    """The button says which rung, the dialog says the epoch, and once it is given the button is gone."""
+    async with running(EASY) as sidecar, looking(browser, sidecar.urls.operator) as page:
+        await climb(sidecar)
+        await page.get_by_role("button", name="Approve rung 2").click()
+        dialog = page.get_by_role("dialog")
+        await expect(dialog).to_contain_text("Approves rung 2, push with a safety net for everybody, in epoch 1")
+        await _fill(page, "looks right")
+        await dialog.get_by_role("button", name="Approve rung 2").click()
+        await expect(dialog).to_contain_text("Done: approve rung 2")
+        approval = (await sidecar.status())["approval"]
+        assert (approval["rung"], approval["epoch"], approval["reason"]) == (2, 1, "looks right")
+        await expect(page.locator("#act-approve")).to_have_count(0)
+
+
+async def test_a_reset_is_asked_again_and_done(browser: Browser) -> None:
+    """By mouse."""
+    async with running(EASY) as sidecar, looking(browser, sidecar.urls.operator) as page:
+        await climb(sidecar)
+        await page.get_by_role("button", name="Reset the proof").click()
+        await _fill(page, "a new cluster")
+        dialog = page.get_by_role("dialog")
+        await dialog.get_by_role("button", name="Reset the proof").click()
+        await expect(dialog).to_contain_text("Throw the proof away?")
+        await dialog.get_by_role("button", name="Yes: reset the proof").click()
+        await expect(dialog).to_contain_text("Done: reset the proof")
+
+        async def is_anew() -> bool:
+            return bool((await sidecar.status())["streams"][0]["epoch"] == 2)
+
+        await until(is_anew, "epoch 2")
+
+
+@pytest.mark.parametrize(
+    ("token", "said"), [("guessed", "none of SIDECAR_OPERATOR_TOKENS"), (READ_TOKEN, "acting needs the role `operate`")]
+)
+async def test_a_token_that_may_not_says_so_and_is_not_kept(browser: Browser, token: str, said: str) -> None:
+    """What was typed as a reason is still there, the token is asked for anew, and nothing was done."""
+    async with running(EASY) as sidecar, looking(browser, sidecar.urls.operator, forgives=REFUSED) as page:
+        await page.get_by_role("button", name="Hold").click()
+        await _fill(page, "a fair", token=token)
+        dialog = page.get_by_role("dialog")
+        await dialog.get_by_role("button", name="Hold").click()
+        await expect(dialog.get_by_role("alert")).to_contain_text(said)
+        await expect(page.locator(":focus")).to_have_attribute("name", "token")
+        assert await page.get_by_label("Why?").input_value() == "a fair"
+        assert await page.evaluate("sessionStorage.length") == 0
+        assert (await sidecar.status())["hold"] is None
+
+
+async def test_an_act_without_a_reason_is_not_sent(browser: Browser) -> None:
+    """The page asks for it; the record has to say why."""
+    async with running(EASY) as sidecar, looking(browser, sidecar.urls.operator) as page:
+        await page.get_by_role("button", name="Hold").click()
+        await _fill(page, "   ")
+        await page.get_by_role("dialog").get_by_role("button", name="Hold").click()
+        await expect(page.get_by_role("alert")).to_contain_text("Say why")
+        await expect(page.locator(":focus")).to_have_attribute("name", "reason")
+        assert (await sidecar.status())["hold"] is None
+
+
+async def test_no_secret_is_on_the_page() -> None:
+    """Neither the operators' tokens nor those of anything else."""
+    async with running(EASY) as sidecar, sidecar.session.get(sidecar.urls.operator) as answer:
+        page = await answer.text()
+        assert "May the timers go?" in page
+        assert not [token for token in (OPERATOR_TOKEN, READ_TOKEN, "whsec_", "identity-key") if token in page]

@@ -1,0 +1,121 @@
+"""The page lives: a move is on it within a second, and when it hears nothing it says so."""
+
+import asyncio
+
+import aiohttp
+import pytest
+from playwright.async_api import Browser, expect
+
+from sidecar.console.page.news import STREAMS_MAX, News
+from sidecar.core.observations import Held
+from sidecar.core.policy import Mode
+from sidecar.core.serving import Reason, Served, served
+from sidecar.http.readers import StreamEnd
+from tests.console.stage import Shown, looking, shown
+from tests.console.states import CASES
+from tests.core.world import on
+from tests.e2e.processes import until
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")  # the browser lives in the module's loop
+LOST = "Failed to load resource"
+"""What Chromium writes into its console when nobody answers."""
+TOP = next(case for case in CASES if case.name == "climbing")
+
+
+async def test_a_move_is_on_the_page_and_is_said_once(browser: Browser) -> None:
+    """Who looks sees it, and who listens hears it, without a reload; within the second that a move may take."""
+    async with shown(TOP, on(2)) as it, looking(browser, it.url) as page:
+        await expect(page.locator("#news")).to_have_attribute("data-state", "live")
+        await expect(page.locator("#moves")).to_have_text("")
+        it.world.roll_back()
+        it.news.wake()
+        await expect(page.locator("#served .headline")).to_have_text("Timers", timeout=1000)
+        await expect(page.locator("#moves")).to_contain_text("Served now: Timers, for everybody.", timeout=1000)
+        assert (await page.title()).startswith("Timers")
+
+
+async def test_what_is_no_move_is_shown_and_not_said(browser: Browser) -> None:
+    """A reader that speaks up with every payment would be turned off."""
+    async with shown(TOP, on(1)) as it, looking(browser, it.url) as page:
+        it.world.see(Held(actor="ann", reason="a fair"))
+        it.news.wake()
+        await expect(page.locator("#act-resume")).to_be_visible()
+        await expect(page.locator("#served .facts")).to_contain_text("held by ann, who wrote: a fair")
+        await expect(page.locator("#moves")).to_have_text("")
+
+
+async def test_the_focus_and_a_selection_outlive_an_update(browser: Browser) -> None:
+    """Whoever is about to press a button, or copies a line, is not thrown off the page."""
+    async with shown(TOP, on(1)) as it, looking(browser, it.url) as page:
+        await page.locator("#act-rollback").focus()
+        await page.evaluate("getSelection().selectAllChildren(document.querySelector('#served .why'))")
+        it.world.see(Held(actor="ann", reason="a fair"))
+        it.news.wake()
+        await expect(page.locator("#act-resume")).to_be_visible()
+        assert await page.evaluate("document.activeElement.id") == "act-rollback"
+        assert await page.evaluate("getSelection().toString()") == "Rung 1 of the ladder is held."
+        await page.evaluate("getSelection().removeAllRanges()")
+
+
+async def test_a_page_that_hears_nothing_says_so_and_comes_back(browser: Browser) -> None:
+    """An old page must not pass for the present."""
+    async with shown(TOP, on(1), retry_ms=50) as it, looking(browser, it.url, forgives=LOST) as page:
+        await expect(page.locator("#news")).to_have_attribute("data-state", "live")
+        await it.listener.stop()
+        await expect(page.locator("#news")).to_have_attribute("data-state", "lost")
+        await expect(page.locator("#news")).to_contain_text("what you see may be old")
+        async with shown(TOP, on(2), port=int(it.url.rpartition(":")[2])):
+            await expect(page.locator("#news")).to_contain_text("Live. As of")
+            await expect(page.locator("#served .audience")).to_have_text("for everybody")
+
+
+async def _read(it: Shown, session: aiohttp.ClientSession) -> aiohttp.ClientResponse:
+    answer = await session.get(f"{it.url}/api/stream")
+    assert answer.status == 200
+    assert await answer.content.readuntil(b"\n\n")
+    return answer
+
+
+async def test_there_are_only_so_many_streams_and_who_leaves_makes_room() -> None:
+    """One more is refused in words; the page is still there for it, without news."""
+    async with shown(TOP, on(1)) as it, aiohttp.ClientSession() as session:
+        opened = [await _read(it, session) for _ in range(STREAMS_MAX)]
+        async with session.get(f"{it.url}/api/stream") as refused:
+            assert refused.status == 503
+            assert (await refused.json())["code"] == "overloaded"
+        assert it.news.ended[StreamEnd.FULL] == 1
+        opened.pop().close()
+
+        async def has_room() -> bool:
+            return it.news.open_count() < STREAMS_MAX
+
+        await until(has_room, "room for one more")
+        opened.append(await _read(it, session))
+        for answer in opened:
+            answer.close()
+
+
+async def test_a_stream_tells_moves_at_once_the_rest_now_and_then_and_that_it_lives() -> None:
+    """Each at its pace: here a move is told while the other paces would last for ever."""
+    world = on(1)
+    for calm_s, pulse_s in ((1000.0, 1000.0), (0.01, 1000.0), (1000.0, 0.01)):
+        async with shown(TOP, world, calm_s=calm_s, pulse_s=pulse_s) as it, aiohttp.ClientSession() as session:
+            answer = await _read(it, session)
+            if pulse_s == 1000.0:
+                if calm_s == 1000.0:
+                    world.see(Held(actor="ann", reason="a fair"))
+                else:
+                    world.beat()
+                it.news.wake()
+            async with asyncio.timeout(5):
+                told = await answer.content.readuntil(b"\n\n")
+            assert told == b'data: {"seq":%d}\n\n' % world.state.seq
+            answer.close()
+
+
+async def test_what_is_served_by_the_lease_alone_is_told_as_well() -> None:
+    """The outlook asks what this replica serves, not what the state says."""
+    state = on(2).state
+    with_lease = News(state, lambda: served(state, 0)).outlook()
+    assert with_lease == News(state, lambda: served(state, 0)).outlook()
+    assert with_lease != News(state, lambda: Served(mode=Mode.TIMER_POLLING, reason=Reason.NO_LEASE)).outlook()

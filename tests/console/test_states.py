@@ -1,0 +1,109 @@
+"""Each state of the console: what it says to who sees it, to who hears it, with scripts and without."""
+
+import re
+
+import aiohttp
+import msgspec
+import pytest
+from playwright.async_api import Browser, Page
+
+from sidecar.core.observations import Heartbeat, RolledBack
+from tests.console.stage import AXE, NARROW, WIDEST, looking, shown
+from tests.console.states import CASES, Case
+from tests.core.world import World, on
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")  # the browser lives in the module's loop
+
+
+async def _faults(page: Page) -> list[str]:
+    """Return what axe finds."""
+    await page.evaluate(AXE.read_text())
+    found = await page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    return [f"{each['id']}: {each['nodes'][0]['html']}" for each in found["violations"]]
+
+
+async def _sideways(page: Page) -> int:
+    """Return by how many pixels the page is wider than its window."""
+    width: int = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    return width
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+async def test_each_state_says_what_it_is_and_axe_finds_nothing(browser: Browser, case: Case) -> None:
+    """The two answers stand there in words, and nobody is shut out, by light or in the dark, on a phone or a wall."""
+    async with shown(case) as it, looking(browser, it.url) as page:
+        for is_dark, (width, height) in ((False, NARROW), (True, WIDEST)):
+            await page.emulate_media(color_scheme="dark" if is_dark else "light")
+            await page.set_viewport_size({"width": width, "height": height})
+            served, verdict = page.locator("#served"), page.locator("#verdict")
+            assert await served.locator(".headline").inner_text() == case.headline
+            assert case.why in await served.locator(".why").inner_text()
+            assert await verdict.locator(".headline").inner_text() == case.answer
+            assert await _sideways(page) == 0
+            assert await _faults(page) == []
+
+
+async def test_the_page_is_complete_without_scripts(browser: Browser) -> None:
+    """Everything but acting, and for that it names the command line."""
+    case = next(case for case in CASES if case.name == "climbing")
+    async with shown(case) as it, looking(browser, it.url, scripts=False) as page:
+        assert await page.locator("#served .headline").inner_text() == case.headline
+        headings = await page.locator("h2").all_inner_texts()
+        assert headings[:2] == ["Served now", "May the timers go?"]
+        assert {"The ladder", "Over time", "Reverb", "Payers", "Decisions and acts"} <= set(headings)
+        assert not await page.locator("#act-hold").is_visible()
+        assert "sidecar hold" in await page.locator("noscript").inner_text()
+        assert "As of 15 Jan 2027" in await page.locator("#news").inner_text()
+
+
+async def test_nothing_that_others_wrote_becomes_markup(browser: Browser) -> None:
+    """Reasons, names and sources are words, whatever they look like; the page runs nothing of theirs."""
+    evil = """"><script>document.title='x'</script><img src=x onerror="document.title='x'"> {{ 7 * 7 }} `<b>` '"""
+    world = on(1)
+    world.change(environment=evil, reach_not_required=evil)
+    world.see(Heartbeat(replica="a", beat=1, unseen=(evil,)))
+    world.see(RolledBack(actor=evil, reason=evil))
+    case = msgspec.structs.replace(CASES[0], world=lambda: world)
+    async with shown(case) as it, looking(browser, it.url) as page:
+        assert await page.locator("main img, main script, main b").count() == 0
+        assert await page.title() == f"Timers · payment-refresh in {evil.strip()}"
+        assert evil.strip() in await page.locator("h1").inner_text()
+        posture = await page.locator("#served .facts").inner_text()
+        assert posture.count(evil.strip()) == 3
+        assert await page.locator("#act-resume").get_attribute("data-explanation") == (
+            f"Lifts the hold of {evil}, who wrote: {evil}"
+        )
+
+
+async def test_a_sidecar_without_a_policy_says_so() -> None:
+    """It has just started, or cannot read its journal: a page all the same, and a status that a monitor understands."""
+    case = msgspec.structs.replace(CASES[0], world=World)
+    async with shown(case) as it, aiohttp.ClientSession() as session:
+        it.world.state.policy = None
+        async with session.get(it.url) as answer:
+            assert answer.status == 503
+            assert "No policy is in force yet" in await answer.text()
+
+
+async def test_headers_shut_out_what_a_page_could_be_talked_into() -> None:
+    """Nothing inline, nothing from elsewhere, in nobody's frame; assets are for ever, and the page for no cache."""
+    async with shown(CASES[0]) as it, aiohttp.ClientSession() as session:
+        async with session.get(it.url) as answer:
+            page, headers = await answer.text(), answer.headers
+        policy = headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert "unsafe" not in policy
+        assert (headers["X-Frame-Options"], headers["X-Content-Type-Options"]) == ("DENY", "nosniff")
+        assert (headers["Referrer-Policy"], headers["Cache-Control"]) == ("no-referrer", "no-store")
+        assert " style=" not in page
+        assert not re.search(r"<script(?! type=\"module\" src=)|\son\w+=", page)
+        for address in re.findall(r'(?:href|src)="(/assets/[^"]+)"', page):
+            async with session.get(it.url + address) as asset:
+                assert asset.status == 200
+                assert "immutable" in asset.headers["Cache-Control"]
+                assert asset.headers["X-Content-Type-Options"] == "nosniff"
+            async with session.get(it.url + address.partition("?")[0]) as asset:
+                assert asset.headers["Cache-Control"] == "no-cache"
+        async with session.get(f"{it.url}/assets/..%2fpages.py") as missing:
+            assert missing.status == 404
