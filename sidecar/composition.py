@@ -1,5 +1,6 @@
 """The objects of one sidecar: configuration → objects, wired together around one journal. Nothing else knows how."""
 
+import functools
 import socket
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
@@ -39,10 +40,11 @@ from sidecar.logs import LineCounts, log_conclusions
 from sidecar.ports import ErrorCode, Journal, SidecarError, Source
 from sidecar.probes.ack_stream import AckStream, StreamResult
 from sidecar.probes.acks import AckResult, Acks
+from sidecar.probes.outside_clocks import BOUNDS, OutsideClocks
 from sidecar.probes.probing import Probing
 from sidecar.probes.reports import ReportResult, Reports
 from sidecar.probes.stripe_webhook import StripeWebhook, WebhookResult
-from sidecar.tokens import BrowserTokens
+from sidecar.tokens import BrowserTokens, payment_ref
 
 CONSOLE = "console"
 """How streams that tell open consoles are called in the metrics."""
@@ -72,6 +74,7 @@ SETS = metrics.Sets(
         "metrics": ("/metrics", ELSEWHERE),
     },
     observers_max=OBSERVERS_MAX,
+    clock_bounds=tuple((reference.value, bound.value) for reference, bound in BOUNDS),
 )
 """The closed sets of the metrics' labels, as far as they are not the metrics' own."""
 
@@ -142,6 +145,7 @@ class Sidecar:
             else None
         )
         self._observed: Counter[str] = Counter()
+        self._clocks = OutsideClocks()
         self._probing = (
             Probing(
                 journal,
@@ -151,6 +155,7 @@ class Sidecar:
                 replica=replica,
                 identity_key=secrets.identity_key,
                 browser_tokens=self._browser_tokens,
+                clocks=self._clocks,
                 failed=failed,
             )
             if config.reverb is not None and secrets.probe is not None
@@ -166,12 +171,15 @@ class Sidecar:
             sources=tuple(self._sources()),
             failed=failed,
         )
+        ref = functools.partial(payment_ref, secrets.identity_key or chance.token_hex(16))
+        self._exemplars = metrics.Exemplars(self._state, ref)
         self.follower = Follower(
             journal,
             self._state,
             listeners=(
                 lambda record, _: lease.folded(record),
-                log_conclusions,
+                lambda record, conclusions: log_conclusions(record, conclusions, ref),
+                self._exemplars.folded,
                 lambda _record, _conclusions: self.controller.wake(),
                 lambda _record, _conclusions: self._streams.wake(),
                 lambda _record, _conclusions: self._news.wake(),
@@ -288,6 +296,7 @@ class Sidecar:
             secrets.stripe_webhook,
             secrets.identity_key,
             _counter(self._webhooks),
+            signed=self._clocks.signed,
         )
         reports = Reports(
             self._journal,
@@ -375,6 +384,8 @@ class Sidecar:
             open_streams=lambda: {**self._streams.open_count(), CONSOLE: self._news.open_count()},
             refused_streams=lambda: {end: self._streams.ended[end] + self._news.ended[end] for end in REFUSED},
             dropped_streams=lambda: {end: self._streams.ended[end] + self._news.ended[end] for end in DROPPED},
+            exemplars=self._exemplars.last,
+            outside_clocks=lambda: self._clocks.bounds(hears_app=self._probing is not None),
         )
 
     def _refused_requests(self) -> Iterator[tuple[str, str, str, int]]:

@@ -9,7 +9,7 @@ import logging
 import os
 import queue
 import threading
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import Any, assert_never
 
 import msgspec
@@ -196,8 +196,13 @@ class Throttle:
             structlog.get_logger().warning(event, **fields, held_back=held_back)
 
 
-def log_conclusions(record: Record, conclusions: list[Conclusion]) -> None:
-    """Log what people did and what was concluded: one canonical line per settled payment and per move of the flag."""
+def log_conclusions(
+    record: Record, conclusions: list[Conclusion], payment_ref: Callable[[str], str] | None = None
+) -> None:
+    """Log what people did and what was concluded: one canonical line per settled payment and per move of the flag.
+
+    With `payment_ref` the line of a payment has the reference that the metrics' exemplars know it by.
+    """
     fact = record.observation
     if not conclusions and not isinstance(fact, Act):
         return
@@ -213,6 +218,8 @@ def log_conclusions(record: Record, conclusions: list[Conclusion]) -> None:
         )
     for conclusion in conclusions:
         event, fields = _line(conclusion)
+        if payment_ref is not None and isinstance(conclusion, PaymentSettled):
+            fields["payment_ref"] = payment_ref(conclusion.payment_intent)
         is_bad = isinstance(conclusion, AlarmRaised | RestBegan | FilterContradicted | PolicyRefused) or (
             isinstance(conclusion, FlagMoved) and conclusion.to_rung < conclusion.from_rung
         )

@@ -179,6 +179,10 @@ def count_latency(latency: Latency, policy: Policy, latency_ms: int) -> None:
     edges = latency_edges_ms(policy)
     if latency.edges_ms != edges:
         latency.edges_ms, latency.counts, latency.sum_ms = edges, [0] * (len(edges) + 1), 0
-    bucket = next((index for index, edge in enumerate(edges) if latency_ms < edge), len(edges))
-    latency.counts[bucket] += 1
+    latency.counts[bucket_of(edges, latency_ms)] += 1
     latency.sum_ms += latency_ms
+
+
+def bucket_of(edges_ms: list[int], latency_ms: int) -> int:
+    """Return the number of the bucket that a latency falls into; the last one is open."""
+    return next((index for index, edge_ms in enumerate(edges_ms) if latency_ms < edge_ms), len(edges_ms))

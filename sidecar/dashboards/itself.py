@@ -6,7 +6,7 @@ from sidecar.dashboards.queries import RATE, Query, counted, folded, foreign, se
 from sidecar.dashboards.terms import Shown
 from sidecar.http.limits import LIMITS
 from sidecar.rules.terms import Terms
-from sidecar.rules.upkeep import FORGED, LAPSED_S
+from sidecar.rules.upkeep import FORGED, LAPSED_S, SKEW_S
 
 _UP = words({"0": ("down", BAD), "1": ("up", GOOD)})
 _GIVES_WAY_S = min(limit.gives_way_from_s for limit in LIMITS.values() if limit.gives_way_from_s is not None)
@@ -56,7 +56,6 @@ def _replicas(terms: Terms) -> tuple[Panel, ...]:
             Query(expr=f"max({folded('flag_lease_seconds')})", legend="whole lease"),
             unit="s",
             limits=("whole lease",),
-            width=8,
         ),
         graph(
             "Lease that has run out, by Prometheus' clock",
@@ -66,8 +65,17 @@ def _replicas(terms: Terms) -> tuple[Panel, ...]:
             unit="s",
             steps=((None, GOOD), (LAPSED_S, BAD)),
             defaults={"min": None},
-            width=8,
             alert="ReverbSidecarLeaseNotHonoured",
+        ),
+        graph(
+            "Ahead of other clocks",
+            "By how much this machine's clock is ahead of Stripe's and the app's, at least and at most: whole seconds and unknown ways "
+            "allow no more. `least` above 0 means ahead, `most` below 0 behind. Dashed: where it is a ticket.",
+            Query(expr=series("clock_ahead_of_reference_seconds"), legend="{{reference}}, at {{bound}}"),
+            unit="s",
+            steps=((None, BAD), (-SKEW_S, GOOD), (SKEW_S, BAD)),
+            defaults={"min": None},
+            alert="ReverbSidecarClockWrong",
         ),
         graph(
             "Journal's clock before the wall clock",
@@ -75,7 +83,6 @@ def _replicas(terms: Terms) -> tuple[Panel, ...]:
             Query(expr=series("clock_offset_seconds"), legend="{{instance}}"),
             unit="s",
             defaults={"min": None},
-            width=8,
             alert="ReverbSidecarClockWrong",
         ),
     )

@@ -6,10 +6,12 @@ It answers as `tests/captures/http-app` shows a real one to: the 403 has an empt
 import asyncio
 import secrets
 from collections.abc import Mapping
+from email.utils import formatdate
 
 import msgspec
 from aiohttp import web
 
+from sidecar import clock
 from sidecar.pusher.signing import App, channel_auth
 
 CHANNEL = "private-live-refresh."
@@ -88,6 +90,7 @@ class BookingApp:
         else:
             response = web.json_response({"message": f"The route {request.path} could not be found."}, status=404)
         self._allow(request, response)
+        response.headers["Date"] = formatdate(clock.wall_ms() / 1000, usegmt=True)  # of the world that it stands in
         return response
 
     def _allow(self, request: web.Request, response: web.Response) -> None:

@@ -10,17 +10,19 @@ from typing import cast
 from prometheus_client.metrics_core import GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
+from prometheus_client.samples import Exemplar
 
 from sidecar.core.judging import latency_edges_ms
-from sidecar.core.state import State
 from sidecar.metrics.catalogue import PREFIX, catalogue, page
 from sidecar.metrics.encoding import encode, scraped
+from sidecar.metrics.exemplars import Exemplars
 from sidecar.metrics.table import TABLE
 from sidecar.metrics.view import Histogram, Row, Sets, View
 
 __all__ = [
     "PREFIX",
     "TABLE",
+    "Exemplars",
     "Exposition",
     "Sets",
     "View",
@@ -41,7 +43,7 @@ class Exposition(Collector):
     def collect(self) -> Iterator[Family]:
         """Yield every metric of the table."""
         for metric in TABLE:
-            yield _row(metric, self._view) if isinstance(metric, Row) else histogram_family(metric, self._view.state)
+            yield _row(metric, self._view) if isinstance(metric, Row) else histogram_family(metric, self._view)
 
     def describe(self) -> Iterator[Family]:
         """Yield nothing: names come from `TABLE`, and describing would read a state that may not be there yet."""
@@ -57,16 +59,20 @@ def _row(row: Row, view: View) -> Family:
     return family
 
 
-def histogram_family(histogram: Histogram, state: State) -> HistogramMetricFamily:
+def histogram_family(histogram: Histogram, view: View) -> HistogramMetricFamily:
     """Return a histogram whose edges are those of the policy in force: what other edges counted is as if reset."""
     family = HistogramMetricFamily(PREFIX + histogram.name, f"{histogram.help} [{histogram.scope}]")
-    latency = histogram.read(state)
-    edges_ms = latency_edges_ms(state.policy) if state.policy else []
+    latency, policy = histogram.read(view.state), view.state.policy
+    edges_ms = latency_edges_ms(policy) if policy else []
     is_current = latency.edges_ms == edges_ms
     counts = latency.counts if is_current and latency.counts else [0] * (len(edges_ms) + 1)
-    buckets, count = [], 0
-    for edge_ms, more in zip(edges_ms, counts, strict=False):
+    last = view.exemplars(edges_ms) if histogram.has_exemplars and is_current else {}
+    buckets: list[tuple[str, float] | tuple[str, float, Exemplar]] = []
+    count = 0
+    for index, more in enumerate(counts):
         count += more
-        buckets.append((str(edge_ms / 1000), float(count)))
-    family.add_metric([], [*buckets, ("+Inf", float(sum(counts)))], latency.sum_ms / 1000 if is_current else 0.0)
+        edge = str(edges_ms[index] / 1000) if index < len(edges_ms) else "+Inf"
+        payment = last.get(index)
+        buckets.append((edge, float(count)) if payment is None else (edge, float(count), payment))
+    family.add_metric([], buckets, latency.sum_ms / 1000 if is_current else 0.0)
     return family

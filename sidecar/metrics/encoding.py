@@ -14,6 +14,7 @@ from aiohttp import hdrs, web
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, choose_encoder
 from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.samples import Exemplar
 from prometheus_client.utils import floatToGoString
 
 _LABELS_MAX = 4096
@@ -33,7 +34,8 @@ def encode(families: Iterable[Metric], *, is_open: bool) -> bytes:
             labels = ",".join([_label(*label) for label in sorted(sample.labels.items())])
             braced = f"{{{labels}}}" if labels else ""
             value = floatToGoString(sample.value)  # type: ignore[no-untyped-call]  # the library's
-            parts.append(f"{sample.name}{braced} {value}\n")
+            shown = _exemplar(sample.exemplar) if is_open and sample.exemplar is not None else ""
+            parts.append(f"{sample.name}{braced} {value}{shown}\n")
     if is_open:
         parts.append("# EOF\n")
     return "".join(parts).encode()
@@ -53,6 +55,12 @@ def scraped(collect: Callable[[], Iterable[Metric]]) -> Callable[[web.Request], 
         return response
 
     return scrape
+
+
+def _exemplar(exemplar: Exemplar) -> str:
+    labels = ",".join([f'{name}="{_escaped(value)}"' for name, value in sorted(exemplar.labels.items())])
+    value = floatToGoString(exemplar.value)  # type: ignore[no-untyped-call]  # the library's
+    return f" # {{{labels}}} {value} {exemplar.timestamp}"
 
 
 @functools.lru_cache(maxsize=_LABELS_MAX)

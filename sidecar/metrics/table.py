@@ -102,6 +102,7 @@ TABLE: tuple[Row | Histogram, ...] = (
         help="From the webhook's arrival to the deciding ack, of judged payments.",
         scope=Scope.FOLDED,
         read=lambda state: state.tally.latency,
+        has_exemplars=True,
     ),
     Row(
         name="flag_mode",
@@ -334,6 +335,18 @@ TABLE: tuple[Row | Histogram, ...] = (
         help="By how much the journal's clock, which never goes back, is ahead of the wall clock.",
         scope=Scope.PROCESS,
         read=reading.plain(lambda view: (view.journal_now_ms() - clock.wall_ms()) / 1000),
+    ),
+    Row(
+        name="clock_ahead_of_reference_seconds",
+        kind=GaugeMetricFamily,
+        help="By how much this machine's clock is ahead of another's, at least and at most; NaN while nobody tells.",
+        scope=Scope.PROCESS,
+        labels={
+            "reference": lambda sets: tuple(dict.fromkeys(reference for reference, _ in sets.clock_bounds)),
+            "bound": lambda sets: tuple(dict.fromkeys(bound for _, bound in sets.clock_bounds)),
+        },
+        series_max=lambda sets: len(sets.clock_bounds),
+        read=lambda view: [((reference, bound), value) for reference, bound, value in view.outside_clocks()],
     ),
     *decision.ROWS,
     *reverb.ROWS,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.samples import Exemplar
 
 from sidecar.core.serving import Served
 from sidecar.core.state import Latency, State
@@ -27,6 +28,10 @@ def _never() -> int:
     return 0
 
 
+def _none(_: list[int]) -> Mapping[int, Exemplar]:
+    return {}
+
+
 class Sets(msgspec.Struct, frozen=True, kw_only=True):
     """The closed sets of labels that other parts of the sidecar own."""
 
@@ -40,6 +45,8 @@ class Sets(msgspec.Struct, frozen=True, kw_only=True):
     routes: Mapping[str, tuple[str, ...]]
     """By listener; all that any configuration opens."""
     observers_max: int
+    clock_bounds: tuple[tuple[str, str], ...]
+    """(reference, bound) of each that can be known of our clock."""
 
 
 Values = tuple[str, ...] | Callable[[Sets], tuple[str, ...]]
@@ -71,6 +78,10 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     refused_requests: Callable[[], Iterable[tuple[str, str, str, int]]]
     """(listener, route, reason, count)."""
     lag_s: Callable[[], float]
+    exemplars: Callable[[list[int]], Mapping[int, Exemplar]] = _none
+    """The last payment of each bucket of these edges."""
+    outside_clocks: Callable[[], Iterable[tuple[str, str, float]]]
+    """(reference, bound, seconds) by which our clock is ahead of another, at least or at most."""
     observers_up: Callable[[], Mapping[int, bool]]
     """By number; empty where Reverb is not probed."""
     observed: Counter[str]
@@ -113,3 +124,5 @@ class Histogram(Metric, frozen=True, kw_only=True):
     """A histogram, with a bucket at every objective."""
 
     read: Callable[[State], Latency]
+    has_exemplars: bool = False
+    """Whether its buckets name their last payments."""

@@ -15,6 +15,7 @@ from sidecar import clock
 from sidecar.config import Authorizer, Credentials
 from sidecar.core.walks import Step, WalkOutcome
 from sidecar.probes.answers import Answer, is_challenge, refusal_of
+from sidecar.probes.outside_clocks import OutsideClocks
 from sidecar.probes.shown import shown_headers, shown_url
 from sidecar.probes.target import USER_AGENT, Target
 from sidecar.probes.trail import Ended, Trail, tls_context
@@ -30,8 +31,9 @@ _CSRF_COOKIE = "XSRF-TOKEN"
 class Browser:
     """One user's browser: its cookies last from walk to walk."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, clocks: OutsideClocks | None = None) -> None:
         self.target = target
+        self._clocks = clocks or OutsideClocks()
         self._tls = tls_context()
         self._jar = aiohttp.CookieJar(unsafe=True)
         self._logged_in_s: float | None = None
@@ -57,7 +59,10 @@ class Browser:
         """Return what a URL answers. Raises what aiohttp does."""
         sent = f"{method} {shown_url(url)} ({', '.join(shown_headers(headers))})"
         async with self.session(trail, step, url, sent) as session:
+            asked_ms = clock.wall_ms()
             response = await session.request(method, url, headers=headers, data=body, allow_redirects=False)
+            told = {name.lower(): value for name, value in response.headers.items()}
+            self._clocks.answered(told, asked_ms=asked_ms)
             async with response:
                 content = bytearray()
                 while len(content) < BODY_BYTES_MAX and not response.content.at_eof():
@@ -65,7 +70,7 @@ class Browser:
                 self._jar.update_cookies(response.cookies, response.url)
                 answer = Answer(
                     status=response.status,
-                    headers={name.lower(): value for name, value in response.headers.items()},
+                    headers=told,
                     body=bytes(content),
                 )
         trail.received(answer.told())

@@ -6,6 +6,7 @@ from sidecar.probes.browser import Browser
 from sidecar.probes.channel_auth import ChannelAuth
 from sidecar.probes.deliveries import Deliveries
 from sidecar.probes.observers import Observers
+from sidecar.probes.outside_clocks import OutsideClocks
 from sidecar.probes.round_trip import RoundTrip
 from sidecar.probes.runner import Probe, Runner
 from sidecar.probes.stranger import Stranger
@@ -28,10 +29,11 @@ class Probing:
         replica: str,
         identity_key: str | None,
         browser_tokens: BrowserTokens | None,
+        clocks: OutsideClocks | None = None,
         failed: Failed = uncounted,
     ) -> None:
         target, pace = target_of(reverb, secrets), reverb.probe
-        browser = Browser(target)
+        browser = Browser(target, clocks)
         walker = Walker(browser)
         deliveries = Deliveries(observer_channel=target.observer_channel, identity_key=identity_key)
         self.observers = Observers(

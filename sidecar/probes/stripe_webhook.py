@@ -6,7 +6,7 @@ when it cannot be. Source: https://docs.stripe.com/webhooks.
 """
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import msgspec
@@ -96,13 +96,22 @@ class StripeWebhook:
     """Receives Stripe's events for one endpoint."""
 
     def __init__(
-        self, journal: Journal, config: Stripe, secrets: Sequence[str], identity_key: str | None, count: Count
+        self,
+        journal: Journal,
+        config: Stripe,
+        secrets: Sequence[str],
+        identity_key: str | None,
+        count: Count,
+        *,
+        signed: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._journal = journal
         self._config = config
         self._secrets = secrets
         self._identity_key = identity_key
         self._count = count
+        self._signed = signed
+        """Told of every second in which Stripe signed something that came."""
         self._throttle = Throttle()
 
     def routes(self) -> list[web.RouteDef]:
@@ -139,6 +148,7 @@ class StripeWebhook:
                 WebhookResult.SIGNATURE_WRONG,
                 "no signature matches: STRIPE_WEBHOOK_SECRET is of another endpoint, or a proxy altered the body",
             )
+        self._signed(signed_s)
         age_s = clock.wall_ms() // 1000 - signed_s
         if age_s > TOLERANCE_S:
             raise self._refused(

@@ -20,6 +20,7 @@ FOLDED: Final = (
     "flag_rung",
     "flag_transitions_total",
     "gate_satisfied",
+    "resting",
     "alarm_latched",
     "sheltered",
     "shelters_total",

@@ -33,7 +33,6 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     top_rung: int
     stuck_after_s: float
     """After so long on one rung below the top somebody should look."""
-    is_dry_run: bool
     is_removed: bool
     """The hand-written timers are gone from the app (`lifecycle: removed`), and the ladder is off."""
 
@@ -60,7 +59,6 @@ def terms_of(config: Config, *, job: str = DEFAULT_JOB, runbooks: str = DEFAULT_
         coverage_ratio=config.policy.coverage_ppm / PPM,
         top_rung=len(policy_of(config).ladder) - 1,
         stuck_after_s=max(_STUCK_DAYS_MIN * _DAY_S, 2 * longest_soak_s),
-        is_dry_run=config.policy.dry_run,
         is_removed=config.lifecycle is Lifecycle.REMOVED,
     )
 

@@ -11,6 +11,10 @@ FORGED: Final = "token_malformed|token_key_unknown|token_signature|token_audienc
 """What a report's token is that the app did not sign."""
 LAPSED_S: Final = 5
 """Clocks may differ by so much before a lease that has run out is called so."""
+UNABLE: Final = "starting|no_lease|policy_differs"
+"""Why a replica answers timers whatever it sees; where all do, nobody could serve push."""
+SKEW_S: Final = 5
+"""Our clock may differ from Stripe's and the app's by so much: half of what a browser's token forgives."""
 FALLS_MIN: Final = "1.9"
 SHELTERS_MIN: Final = "1.9"
 """Two of each, in 7d and in 1d, are flapping; `increase` extrapolates, so 2 would be missed by a hair."""
@@ -43,6 +47,7 @@ def alerts(terms: Terms) -> Iterator[Alert]:
 
 def _leases(terms: Terms) -> Iterator[Alert]:
     job, window = f'job="{terms.job}"', _quiet(terms)
+    ahead = "reverb_sidecar_clock_ahead_of_reference_seconds"
     until = f"reverb_sidecar_flag_valid_until_timestamp_seconds{{{job}}}"
     yield Alert(
         name="ReverbSidecarLeaseNotHonoured",
@@ -59,9 +64,10 @@ def _leases(terms: Terms) -> Iterator[Alert]:
         name="ReverbSidecarClockWrong",
         severity=Severity.TICKET,
         expr=f'increase({folded("unmeasured_payments_total")}{{{job}, reason="clock_jumped"}}[1h]) > 0\n'
-        f"or\n{until} - timestamp({until}) > {number(terms.lease_s + 10)}",
+        f"or\n{until} - timestamp({until}) > {number(terms.lease_s + 10)}\n"
+        f'or\n{ahead}{{{job}, bound="least"}} > {SKEW_S}\nor\n{ahead}{{{job}, bound="most"}} < -{SKEW_S}',
         lasting="1m",
-        summary="The sidecar's clock jumps, or differs from Prometheus'.",
+        summary="The sidecar's clock jumps, or differs from others'.",
         description="Nobody is affected, because payments around a jump are left out, and leases run on a clock that does not jump. "
         "Until it is mended, fewer payments count as evidence, and stamps cannot be compared.",
     )
@@ -69,19 +75,16 @@ def _leases(terms: Terms) -> Iterator[Alert]:
 
 def _sight(terms: Terms) -> Iterator[Alert]:
     job = f'job="{terms.job}"'
-    rest = f'max without (gate) ({folded("gate_satisfied")}{{{job}, gate="rest"}}) == 0'
-    kept = (
-        f"(\n  {folded('flag_rung')}{{{job}}} > 0\n  unless {PUSH_SERVED}{{{job}}} == 1\n"
-        f"  unless {folded('sheltered')}{{{job}}} == 1\n"
-        f"  unless max without (stream) ({folded('alarm_latched')}{{{job}}}) == 1\n)"
-    )
+    resting = f"{folded('resting')}{{{job}}}"
+    unable = f'sum without (reason) (reverb_sidecar_flag_reason{{{job}, reason=~"{UNABLE}"}})'
     yield Alert(
         name="ReverbSidecarBlind",
         severity=Severity.TICKET,
-        expr=rest if terms.is_dry_run else f"{rest}\nor\n{kept}",
+        expr=f"max without (reason) ({resting}) == 1\nor\nmin without (instance, pod) ({unable}) == 1",
         lasting="15m",
         summary="The sidecar rests: it does not see whether push works.",
-        description=f"{NOBODY} Push is not measured and nothing climbs until it sees again.",
+        description=f"{NOBODY} Push is not measured and nothing climbs until it sees again. "
+        f"It rests for: {{{{ range query `{resting} == 1` }}}}{{{{ .Labels.reason }}}} {{{{ else }}}}no replica has a lease{{{{ end }}}}",
     )
     yield Alert(
         name="ReverbSidecarCoverageLow",

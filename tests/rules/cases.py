@@ -76,7 +76,13 @@ def well(step_minutes: int) -> dict[str, str]:
         'flag_transitions_total{from_mode="push_only", to_mode="timer_polling", cause="alarm"}': "0+0xN",
         'flag_transitions_total{from_mode="push_only", to_mode="timer_polling", cause="rollback"}': "0+0xN",
         "flag_valid_until_timestamp_seconds": f"25+{seconds}xN",
-        'gate_satisfied{gate="rest"}': "1+0xN",
+        'resting{reason="recovering"}': "0+0xN",
+        'resting{reason="cut_off"}': "0+0xN",
+        'flag_reason{reason="held"}': "1+0xN",
+        'flag_reason{reason="no_lease"}': "0+0xN",
+        'clock_ahead_of_reference_seconds{reference="stripe", bound="most"}': "0.2+0xN",
+        'clock_ahead_of_reference_seconds{reference="app", bound="least"}': "-0.9+0xN",
+        'clock_ahead_of_reference_seconds{reference="app", bound="most"}': "0.3+0xN",
         'alarm_latched{stream="payments"}': "0+0xN",
         'alarm_latched{stream="round_trips"}': "0+0xN",
         "sheltered": "0+0xN",
@@ -104,6 +110,9 @@ NO_WALK = {WALK_OK: "0+1x50 50+0xN", WALK_403: "0+0x50 1+1xN"}
 NO_TRIP = {TRIP_OK: "0+12x50 600+0xN", TRIP_LOST: "0+0x50 12+12xN"}
 FELL = 'flag_transitions_total{from_mode="push_only", to_mode="timer_polling", cause="alarm"}'
 ROLLED_BACK = 'flag_transitions_total{from_mode="push_only", to_mode="timer_polling", cause="rollback"}'
+REST, NO_LEASE = 'resting{reason="recovering"}', 'flag_reason{reason="no_lease"}'
+AHEAD = 'clock_ahead_of_reference_seconds{reference="app", bound="least"}'
+BEHIND = 'clock_ahead_of_reference_seconds{reference="stripe", bound="most"}'
 UNTIL = "flag_valid_until_timestamp_seconds"
 ASKED, REFUSED = (f'channel_auth_attempts_total{{source="backend", outcome="{how}"}}' for how in ("ok", "refused"))
 FEW = {ON_TIME: "0+0x29 1+0xN"}
@@ -326,13 +335,34 @@ CASES = (
     ),
     Case(says="a clock ahead of Prometheus' is a ticket", changed={UNTIL: "90+60xN"}, fires=((CLOCK, TICKET),)),
     Case(says="a clock three seconds ahead is none", changed={UNTIL: "33+60xN"}, spares=(CLOCK,)),
+    Case(says="a clock that is ahead of the app's is a ticket", changed={AHEAD: "7+0xN"}, fires=((CLOCK, TICKET),)),
+    Case(says="a clock that is behind Stripe's is a ticket", changed={BEHIND: "-7+0xN"}, fires=((CLOCK, TICKET),)),
     Case(
-        says="resting is a ticket", changed={'gate_satisfied{gate="rest"}': "0+0xN"} | TIMERS, fires=((BLIND, TICKET),)
+        says="webhooks that are long on their way say nothing of the clock",
+        changed={BEHIND: "40+0xN"},
+        spares=(CLOCK,),
     ),
-    Case(says="resting on the top rung is a ticket too", changed=KEPT, fires=((BLIND, TICKET),)),
+    Case(
+        says="a clock four seconds from the app's and Stripe's is none",
+        changed={AHEAD: "4+0xN", BEHIND: "-4+0xN"},
+        spares=(CLOCK,),
+    ),
+    Case(says="clocks that nobody tells of are none", changed={AHEAD: "nan+0xN", BEHIND: "nan+0xN"}, spares=(CLOCK,)),
+    Case(
+        says="resting is a ticket, whatever for",
+        changed={REST: "1+0x50 0+0xN", 'resting{reason="cut_off"}': "0+0x50 1+0xN"} | TIMERS,
+        fires=((BLIND, TICKET),),
+    ),
+    Case(says="resting on the top rung is a ticket too", changed=KEPT | {REST: "1+0xN"}, fires=((BLIND, TICKET),)),
+    Case(
+        says="replicas that all have no lease are a ticket",
+        replicas=3,
+        changed=KEPT | {NO_LEASE: "1+0xN", 'flag_reason{reason="held"}': "0+0xN"},
+        fires=((BLIND, TICKET),),
+    ),
     Case(
         says="ten minutes of rest are none",
-        changed={'gate_satisfied{gate="rest"}': "1+0x50 0+0xN"} | TIMERS,
+        changed={REST: "0+0x50 1+0xN"} | TIMERS,
         spares=(BLIND,),
     ),
     Case(

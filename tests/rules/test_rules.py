@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 
 from sidecar import rules
 from sidecar.cli import cli
-from sidecar.config import Config, Objective, PolicyKeys, read_config
-from tests.rules.cases import BURNING, CASES, PAGE, TICKET, Case
+from sidecar.config import Config, Objective, read_config
+from tests.rules.cases import BURNING, CASES, KEPT, PAGE, TICKET, Case
 from tests.rules.promtool import ROOT, World, called, tried
 
 SHIPPED = ROOT / "deploy" / "rules.yml"
@@ -176,9 +176,22 @@ def _only_missed(case: Case) -> dict[str, str]:
 
 def test_a_dry_run_is_not_called_blind(tmp_path: Path) -> None:
     """It climbs and serves timers: that is what it is for."""
-    text = rules.printed(rules.terms_of(Config(environment="test", policy=PolicyKeys(dry_run=True))))
-    ended = tried(tmp_path, text, _case("resting on the top rung is a ticket too").world, ())
+    rehearsing = {'flag_reason{reason="dry_run"}': "1+0xN", 'flag_reason{reason="held"}': "0+0xN"}
+    case = Case(says="", changed=KEPT | rehearsing)
+    ended = tried(tmp_path, SHIPPED.read_text(), case.world, ())
     assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+def test_a_ticket_about_rest_says_what_it_rests_for(tmp_path: Path) -> None:
+    """The reason stands in the text and not in the labels: a reason that changes must not begin the quarter of an hour anew."""
+    for case, words in (
+        ("resting is a ticket, whatever for", "cut_off"),
+        ("replicas that all have no lease are a ticket", "lease"),
+    ):
+        wanted = [{"alertname": "ReverbSidecarBlind", "eval_time": "60m", "exp_alerts": []}]
+        ended = tried(tmp_path, SHIPPED.read_text(), _case(case).world, _case(case).fires, alert_rule_test=wanted)
+        (told,) = re.findall(r"It rests for: ([^\"]*)\"", ended.stdout + ended.stderr)
+        assert words in told
 
 
 def test_a_job_that_would_break_an_expression_is_refused() -> None:

@@ -48,6 +48,7 @@ def view_of(state: State, **fields: Any) -> View:
         observed=Counter(),
         open_streams=lambda: dict.fromkeys(SETS.stream_kinds, 0),
         refused_streams=lambda: dict.fromkeys(SETS.stream_refusals, 0),
+        outside_clocks=lambda: [(reference, bound, 0.0) for reference, bound in SETS.clock_bounds],
         dropped_streams=lambda: dict.fromkeys(SETS.stream_drops, 0),
     )
     return msgspec.structs.replace(view, **fields)

@@ -10,7 +10,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily, HistogramMetricFam
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
-from prometheus_client.samples import Sample
+from prometheus_client.samples import Exemplar, Sample
 
 from sidecar.composition import SETS
 from sidecar.core.judging import count_latency
@@ -91,7 +91,7 @@ def test_a_histogram_has_a_bucket_at_an_objective_that_was_just_moved() -> None:
     before, after = LAX, msgspec.structs.replace(LAX, on_time_within_ms=1234, missed_after_ms=4321)
     for histogram in (metric for metric in TABLE if isinstance(metric, Histogram)):
         for policy, count in ((before, 3.0), (after, 0.0)):
-            family = histogram_family(histogram, _state(policy, measured_under=before))
+            family = histogram_family(histogram, view_of(_state(policy, measured_under=before)))
             assert {str(policy.on_time_within_ms / 1000), str(policy.missed_after_ms / 1000)} <= edges(family)
             counted = {sample.name.rsplit("_", 1)[1]: sample.value for sample in family.samples}
             assert (counted["count"], counted["sum"]) == (count, 0.3 if count else 0.0)
@@ -115,7 +115,10 @@ def test_the_bytes_of_a_scrape_are_those_of_the_client_library(library: Callable
     awkward = GaugeMetricFamily("awkward", 'say "\\n"\nand é', labels=["by", "also"])
     for number, value in enumerate((1e7, 123456789.0, 1e-9, float("inf"), float("nan"), -0.0, 0.1)):
         awkward.add_metric([f'"{number}\\\n', "é"], value)
-    families = [*Exposition(view_of(world.state)).collect(), awkward]
+    payments = {
+        number: Exemplar({"payment_ref": f'"{number}\\\n'}, number / 7, 1e9 + number / 1000) for number in range(4)
+    }
+    families = [*Exposition(view_of(world.state, exemplars=lambda _: payments)).collect(), awkward]
     own = encode(families, is_open=library is openmetrics.generate_latest)
     assert own == library(Collected(families))
 

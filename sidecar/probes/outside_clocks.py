@@ -1,0 +1,89 @@
+"""By how much is this machine's clock ahead of others'? As much as can be known from whole seconds, and no more.
+
+Stripe signs the second `t` in which it sent a webhook, and the app's answers carry the second `Date` in which they were
+made (RFC 9110, 6.6.1). Each is some instant within that second, and we see it later, by an unknown way. So one webhook
+says only that we are ahead by *at most* our time of its arrival less `t`; and one answer, which was made between our
+question and its arrival, that we are ahead by at most the arrival less `Date`, and *at least* the question less the end
+of that second. An estimate between the two would be an invention; bounds are not. Many samples narrow them, for ways
+and seconds vary: the tightest of the last minutes counts.
+"""
+
+import enum
+from collections import deque
+from collections.abc import Iterator, Mapping
+from email.utils import parsedate_to_datetime
+
+from sidecar import clock
+
+LASTS_S = 600.0
+"""So long a sample counts: a clock that is mended must be seen so."""
+SAMPLES_MAX = 1000
+
+
+class Reference(enum.StrEnum):
+    """Whose clock."""
+
+    STRIPE = "stripe"
+    APP = "app"
+
+
+class Bound(enum.StrEnum):
+    """Of what is known of the difference."""
+
+    LEAST = "least"
+    MOST = "most"
+
+
+BOUNDS = ((Reference.STRIPE, Bound.MOST), (Reference.APP, Bound.LEAST), (Reference.APP, Bound.MOST))
+"""Stripe's webhooks may have been on their way for long: they say nothing of the least."""
+_UNKNOWN = float("nan")
+
+
+class OutsideClocks:
+    """Remembers what was heard of other clocks."""
+
+    def __init__(self) -> None:
+        self._samples: dict[tuple[Reference, Bound], deque[tuple[float, float]]] = {
+            each: deque(maxlen=SAMPLES_MAX) for each in BOUNDS
+        }
+        """When it was heard, on the monotonic clock, and the bound in seconds."""
+
+    def signed(self, signed_s: int) -> None:
+        """Take the second in which Stripe signed what has just come."""
+        self._take(Reference.STRIPE, Bound.MOST, clock.wall_ms() - 1000 * signed_s)
+
+    def answered(self, headers: Mapping[str, str], *, asked_ms: int) -> None:
+        """Take the headers of an answer of the app's that has just come, asked for at `asked_ms` of our clock.
+
+        An answer that was kept by somebody in between says nothing.
+        """
+        date_s = _seconds(headers.get("date", ""))
+        if date_s is None or "age" in headers:
+            return
+        self._take(Reference.APP, Bound.LEAST, asked_ms - 1000 * (date_s + 1))
+        self._take(Reference.APP, Bound.MOST, clock.wall_ms() - 1000 * date_s)
+
+    def bounds(self, *, hears_app: bool = True) -> Iterator[tuple[str, str, float]]:
+        """Yield (reference, bound, seconds) by which we are ahead; NaN where nothing was heard lately.
+
+        Where the app is not probed, it is left out.
+        """
+        oldest_s = clock.monotonic_s() - LASTS_S
+        for (reference, bound), samples in self._samples.items():
+            if reference is Reference.APP and not hears_app:
+                continue
+            while samples and samples[0][0] < oldest_s:
+                samples.popleft()
+            tightest = max if bound is Bound.LEAST else min
+            yield reference.value, bound.value, tightest((value for _, value in samples), default=_UNKNOWN)
+
+    def _take(self, reference: Reference, bound: Bound, value_ms: int) -> None:
+        self._samples[reference, bound].append((clock.monotonic_s(), value_ms / 1000))
+
+
+def _seconds(date: str) -> int | None:
+    """Return Unix seconds of an HTTP date; None: it is none."""
+    try:
+        return int(parsedate_to_datetime(date).timestamp())
+    except (ValueError, TypeError, OverflowError):
+        return None
