@@ -6,7 +6,7 @@ copying it would cost more than folding; nothing else is touched, and only the r
 
 from typing import assert_never
 
-from sidecar.core import freezes, journeys, ladder, lifecycle, payers, probing, shelters, sight, streams
+from sidecar.core import chronicle, freezes, journeys, ladder, lifecycle, payers, probing, shelters, sight, streams
 from sidecar.core.chain import is_chained, link
 from sidecar.core.conclusions import (
     AlarmEnded,
@@ -63,11 +63,14 @@ def fold(state: State, record: Record) -> list[Conclusion]:
     if policy is None:
         _await_policy(state, record, out)
         return out
+    if record.at_ms >= state.history.ends_ms:  # what the record counts belongs to the new hour
+        chronicle.count(state, record.at_ms)
     alarmed = _alarmed(state)
     _let_time_pass(state, policy, record, out, is_seeing=state.sight.rest is None and not alarmed)
     _apply(state, policy, record, out)
     shelters.settle(state, state.policy or policy, out)
     _tell_changes(state, alarmed, out)
+    chronicle.write(state, state.policy or policy, record, out)
     return out
 
 
@@ -99,6 +102,7 @@ def _await_policy(state: State, record: Record, out: list[Conclusion]) -> None:
     state.seq, state.now_ms = record.seq, max(state.now_ms, record.at_ms)
     if isinstance(record.observation, PolicyAdopted) and _adopt(state, record.observation, out):
         state.flag.since_ms = state.sight.seen_ms = state.checkpointed_ms = state.now_ms
+        chronicle.write(state, record.observation.policy, record, out)
 
 
 def _alarmed(state: State) -> list[str]:

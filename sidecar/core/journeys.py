@@ -43,6 +43,7 @@ def payment_succeeded(state: State, policy: Policy, fact: PaymentSucceeded, out:
         state.waiting_acks -= 1
     journey.ignored = None
     journey.arrived_ms = state.now_ms
+    state.tally.succeeded += 1
     journey.user_ref = fact.user_ref
     journey.stripe_wait_s = max(0, (fact.signed_s or fact.created_s) - fact.created_s)
     if fact.user_ref is not None:

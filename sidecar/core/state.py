@@ -10,6 +10,7 @@ import msgspec
 
 from sidecar.core.browsers import Flow, Subscription
 from sidecar.core.coverage import Coverage
+from sidecar.core.history import History
 from sidecar.core.observations import BrowserReported, IgnoreReason, SkipReason
 from sidecar.core.policy import Mode, Policy, Rung, Stage
 from sidecar.core.streams import STREAMS, Stream
@@ -316,6 +317,8 @@ class Latency(msgspec.Struct, kw_only=True):
 class Tally(msgspec.Struct, kw_only=True):
     """Counts since the journal began; what metrics and the comparison are read from."""
 
+    succeeded: int = 0
+    """Payments whose webhook came."""
     outcomes: dict[Outcome, int] = {}
     unmeasured: dict[Unmeasured, int] = {}
     ignored: dict[IgnoreReason, int] = {}
@@ -401,6 +404,8 @@ class State(msgspec.Struct, kw_only=True):
     """When the last checkpoint was appended; before the first, when the first policy was adopted."""
     chain: str = ""
     """The head of the chain of decisions, acts and policies (`core.chain`), in hex; empty: there was none yet."""
+    history: History = msgspec.field(default_factory=History)
+    """What was, by the hour and by the change."""
 
     refused_policies: int = 0
     """Adoptions that came when they could not be accepted (`core.lifecycle`), and changed nothing."""
