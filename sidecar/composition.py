@@ -12,7 +12,10 @@ from aiohttp import web
 
 from sidecar import __version__, chance, clock, metrics
 from sidecar.config import DEFAULT_CHANNEL, OBSERVERS_MAX, Config, Secrets, policy_of
-from sidecar.console.operator import Act, Operator
+from sidecar.console.access import Access
+from sidecar.console.acts import Act
+from sidecar.console.explanation import Explanation, explain_now
+from sidecar.console.operator import Operator
 from sidecar.console.page.news import News
 from sidecar.console.page.routes import Console
 from sidecar.console.status import Status, status_of
@@ -29,6 +32,7 @@ from sidecar.flags.ofrep import ofrep_routes
 from sidecar.flags.routes import flag_routes
 from sidecar.flags.streams import StreamKind, Streams
 from sidecar.http.connections import public_max, streams_max
+from sidecar.http.guard import Guard
 from sidecar.http.health import Health
 from sidecar.http.lag import Lag
 from sidecar.http.limits import LIMITS
@@ -66,6 +70,9 @@ SETS = metrics.Sets(
             "/api/status",
             "/api/gates",
             "/api/decisions",
+            "/api/decisions/{seq}",
+            "/api/payments/{payment_intent}",
+            "/api/explanation",
             *(f"/api/{act}" for act in Act),
             *_HEALTH,
             "/metrics",
@@ -318,7 +325,10 @@ class Sidecar:
         watches = (
             self._probing.watches.routes() if self._probing is not None and self._probing.watches is not None else []
         )
-        operator = Operator(self._journal, self._state, self._status, secrets.operator_tokens)
+        access = Access(secrets.operator_tokens, config.console)
+        operator = Operator(
+            self._journal, self._state, status=self._status, explanation=self._explanation, access=access
+        )
         console = Console(self._state, self._status, self._news)
         scrape = web.get("/metrics", metrics.scraped(metrics.Exposition(self._metrics_view()).collect))
         listeners = self._listeners = {
@@ -335,6 +345,7 @@ class Sidecar:
                 config.listen.operator,
                 [*console.routes(), *operator.routes(), *health.routes(), scrape],
                 before_stop=self._news.stop,
+                guard=Guard((config.listen.operator.host, *config.console.hosts), access.admit),
             ),
         }
         if config.listen.metrics:
@@ -360,6 +371,10 @@ class Sidecar:
             now_ms=self._journal.now_ms(),
             policy_refused=self._policy_refused,
         )
+
+    def _explanation(self) -> Explanation:
+        now_ms = self._journal.now_ms()
+        return explain_now(self._state, self._served(), now_ms=now_ms, policy_refused=self._policy_refused)
 
     def _metrics_view(self) -> metrics.View:
         return metrics.View(

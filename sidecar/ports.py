@@ -26,7 +26,10 @@ class ErrorCode(enum.StrEnum):
     ENCODING_REFUSED = "encoding_refused"
     SIGNATURE_INVALID = "signature_invalid"
     TOKEN_INVALID = "token_invalid"  # noqa: S105 - a code, not a secret
+    TOKEN_NEEDED = "token_needed"  # noqa: S105 - a code, not a secret
     ROLE_INSUFFICIENT = "role_insufficient"
+    USER_INVALID = "user_invalid"
+    HOST_REFUSED = "host_refused"
     ORIGIN_REFUSED = "origin_refused"
     FLAG_UNKNOWN = "flag_unknown"
     NOT_FOUND = "not_found"

@@ -15,6 +15,14 @@ _TIMEOUT_S = 10.0
 
 def own_token() -> str:
     """Return the caller's own token, so that an act stands in the record under the right name."""
+    token = known_token()
+    if not token:
+        fail("acting needs your token: set SIDECAR_TOKEN, or SIDECAR_TOKEN_FILE, to one with the role `operate`")
+    return token
+
+
+def known_token() -> str:
+    """Return the caller's token, which reading may need; empty: there is none."""
     token = os.environ.get("SIDECAR_TOKEN", "")
     path = os.environ.get("SIDECAR_TOKEN_FILE", "")
     if path and not token:
@@ -24,8 +32,6 @@ def own_token() -> str:
             fail(f"SIDECAR_TOKEN_FILE: {path} cannot be read ({type(error).__name__})")
     if not token.isascii() or not token.isprintable():
         fail("SIDECAR_TOKEN has characters that no token has")
-    if not token:
-        fail("acting needs your token: set SIDECAR_TOKEN, or SIDECAR_TOKEN_FILE, to one with the role `operate`")
     return token
 
 

@@ -117,6 +117,30 @@ class JournalText(msgspec.Struct, frozen=True, kw_only=True):
         return quoted(f"sqlite:{path}") if likely and _is_plain_path(path) else None
 
 
+class NetworkText(msgspec.Struct, frozen=True, kw_only=True):
+    """An IP address, or a network of them."""
+
+    allowed: str = "an IP address such as 127.0.0.1, or a network such as 10.0.0.0/8"
+
+    def read(self, scalar: Scalar) -> str:
+        """Return the network as it is best written."""
+        try:
+            return str(ipaddress.ip_network(scalar.text))
+        except ValueError as error:
+            raise Refused(self._meant(scalar)) from error
+
+    def write(self, value: str) -> str:
+        """Return the network in quotes."""
+        return quoted(value)
+
+    @staticmethod
+    def _meant(scalar: Scalar) -> str | None:
+        try:
+            return quoted(str(ipaddress.ip_network(scalar.text.strip(), strict=False)))
+        except ValueError:
+            return None
+
+
 class RedisText(msgspec.Struct, frozen=True, kw_only=True):
     """The URL of a Redis: what a client would only refuse when it connects is refused here, with its place."""
 

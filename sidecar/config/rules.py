@@ -54,6 +54,14 @@ def problems_between(readings: Readings) -> Iterator[Problem]:
     yield from _probe(readings)
     yield from _ladder(readings)
     yield from _removed(readings)
+    yield from _user_header(readings)
+
+
+def _user_header(readings: Readings) -> Iterator[Problem]:
+    """Let a header be named only where somebody is believed who sends it."""
+    header = readings.get("console.user_header")
+    if header is not None and header.value is not None and "console.trusted_proxies[0]" not in readings:
+        yield _problem("console.user_header", header, "no such key without console.trusted_proxies, who are believed")
 
 
 def _removed(readings: Readings) -> Iterator[Problem]:

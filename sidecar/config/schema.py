@@ -9,7 +9,7 @@ from typing import Annotated
 
 import msgspec
 
-from sidecar.config.places import Address, AddressText, JournalPlace, JournalText, RedisText, SqlitePlace
+from sidecar.config.places import Address, AddressText, JournalPlace, JournalText, NetworkText, RedisText, SqlitePlace
 from sidecar.config.quantities import Duration, Rate
 from sidecar.config.rules import RUNGS_MAX
 from sidecar.config.scalars import Boolean, Choice, Text, Whole
@@ -70,6 +70,37 @@ class Listen(Section, frozen=True, kw_only=True):
     """`/metrics` on a listener of its own; None: only on the operator's."""
     proxies: Annotated[int, Whole(at_least=0, at_most=10)] = 0
     """How many proxies before `public` each add an address to X-Forwarded-For; 0: who connects is who asks."""
+
+
+class Reading(enum.StrEnum):
+    """Who may look at the operator listener, where nothing is changed by it."""
+
+    OPEN = "open"
+    """Whoever reaches it."""
+    TOKEN = "token"  # noqa: S105 - a word, not a secret
+    """Whoever has a token of SIDECAR_OPERATOR_TOKENS, of any role."""
+
+
+_HOST = Text(pattern=r"[A-Za-z0-9.-]{1,253}", allowed="a host's name without a port, such as sidecar.example.test")
+_HEADER = Text(pattern=r"[A-Za-z0-9-]{1,64}", allowed="a header's name such as X-Forwarded-User")
+
+
+class Console(Section, frozen=True, kw_only=True):
+    """Who may look at the operator listener, and what a proxy before it may say."""
+
+    reading: Annotated[Reading, Choice(words={each.value: each for each in Reading})] = Reading.OPEN
+    """Whether reading needs a token too; acting always does. `/metrics` and the health checks never ask for one."""
+    hosts: Annotated[
+        tuple[Annotated[str, _HOST], ...], Items(at_least=0, at_most=20, of="names of hosts", is_set=True)
+    ] = ()
+    """Names by which browsers reach the operator listener, beside localhost and addresses; others are refused."""
+    user_header: Annotated[str, _HEADER] | None = None
+    """The header in which a proxy of `trusted_proxies` names its user, for the record; None: it is not looked at."""
+    trusted_proxies: Annotated[
+        tuple[Annotated[str, NetworkText()], ...],
+        Items(at_least=0, at_most=20, of="addresses or networks", is_set=True),
+    ] = ()
+    """Whose `user_header` is believed: addresses, or networks such as 10.0.0.0/8."""
 
 
 class Stripe(Section, frozen=True, kw_only=True):
@@ -324,6 +355,8 @@ class Config(Section, frozen=True, kw_only=True):
     """Where the observations are kept."""
     listen: Listen = Listen()
     """Where others reach the sidecar."""
+    console: Console = Console()
+    """Who may look at the operator listener."""
     stripe: Stripe = Stripe()
     """Which payments are judged."""
     acks: Acks = Acks()

@@ -1,65 +1,52 @@
-"""The operator API: reading the status, and the acts of people. Every act is an observation with actor and reason."""
+"""The operator API: reading what is, what was decided and why, and the acts of people.
+
+Every act is an observation with actor and reason.
+"""
 
 import asyncio
-import enum
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Annotated, assert_never
+from collections.abc import Awaitable, Callable
 
 import msgspec
 from aiohttp import web
 
-from sidecar.config import OperatorToken, Role
+from sidecar.console.access import Access
+from sidecar.console.acts import Act, ActDone, fact_of, read_request
+from sidecar.console.decisions import LIMIT_MAX, detail_of, page_of
+from sidecar.console.explanation import Explanation, explain_decision
+from sidecar.console.journeys import journey_of
 from sidecar.console.status import Status
-from sidecar.core.observations import UNREADABLE, Approved, EvidenceReset, Held, Resumed, RolledBack
-from sidecar.core.observations import Act as ActFact
 from sidecar.core.state import State
-from sidecar.core.streams import PAYMENTS
 from sidecar.http.body import read_body
 from sidecar.ports import ErrorCode, Journal, SidecarError
-from sidecar.tokens import bearer_token, is_same
 
 _BODY_BYTES_MAX = 4096
 _BODY_WITHIN_S = 3.0
 _IN_FORCE_WITHIN_S = 5.0
 _LOOK_EVERY_S = 0.005
-
-
-class Act(enum.StrEnum):
-    """What a person can do."""
-
-    HOLD = "hold"
-    RESUME = "resume"
-    APPROVE = "approve"
-    ROLLBACK = "rollback"
-    RESET = "reset"
-
-
-class ActRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The body of an act."""
-
-    reason: Annotated[str, msgspec.Meta(max_length=500, pattern=r"\S")]
-
-
-class ActDone(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of an act."""
-
-    act: Act
-    actor: str
-    seq: int
-    """Its record in the journal."""
-    message: str
+_LIMIT = 50
+_SEQ_DIGITS_MAX = 18
+_TOLD_AT_ONCE_MAX = 2
+"""Payments whose minutes are folded once more, at the same time."""
 
 
 class Operator:
     """The operator API of one process."""
 
     def __init__(
-        self, journal: Journal, state: State, status: Callable[[], Status], tokens: Sequence[OperatorToken]
+        self,
+        journal: Journal,
+        state: State,
+        *,
+        status: Callable[[], Status],
+        explanation: Callable[[], Explanation],
+        access: Access,
     ) -> None:
         self._journal = journal
         self._state = state
         self._status = status
-        self._tokens = tokens
+        self._explanation = explanation
+        self._access = access
+        self._telling = asyncio.Semaphore(_TOLD_AT_ONCE_MAX)
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes of the API."""
@@ -67,6 +54,9 @@ class Operator:
             web.get("/api/status", self.get_status),
             web.get("/api/gates", self.get_gates),
             web.get("/api/decisions", self.get_decisions),
+            web.get("/api/decisions/{seq}", self.get_decision),
+            web.get("/api/payments/{payment_intent}", self.get_payment),
+            web.get("/api/explanation", self.get_explanation),
             *(web.post(f"/api/{act}", self._doing(act)) for act in Act),
         ]
 
@@ -78,20 +68,39 @@ class Operator:
         """Answer with the gates of the next rung."""
         return _json(self._status().gates)
 
-    async def get_decisions(self, _: web.Request) -> web.Response:
-        """Answer with the last moves of the flag, oldest first."""
-        return _json(self._state.moves)
+    async def get_decisions(self, request: web.Request) -> web.Response:
+        """Answer with decisions, acts and policies, newest first: `?limit=` so many, `?before=` a record."""
+        limit = _number(request.query.get("limit", str(_LIMIT)), "limit")
+        if not 1 <= limit <= LIMIT_MAX:
+            raise SidecarError(ErrorCode.CONTEXT_INVALID, f"`limit` is from 1 to {LIMIT_MAX}")
+        told = request.query.get("before")
+        before = None if told is None else _number(told, "before")
+        return _json(await page_of(self._journal, self._state, before=before, limit=limit))
+
+    async def get_decision(self, request: web.Request) -> web.Response:
+        """Answer with one of them, and the policy that it was taken by."""
+        seq = _number(request.match_info["seq"], "a record's number")
+        return _json(await detail_of(self._journal, self._state, seq))
+
+    async def get_payment(self, request: web.Request) -> web.Response:
+        """Answer with one payment's way."""
+        async with self._telling:
+            return _json(await journey_of(self._journal, self._state, request.match_info["payment_intent"]))
+
+    async def get_explanation(self, request: web.Request) -> web.Response:
+        """Answer with why it is as it is, or with `?decision=` a record why that was decided."""
+        told = request.query.get("decision")
+        if told is None:
+            return _json(self._explanation())
+        seq = _number(told, "decision")
+        return _json(explain_decision(await detail_of(self._journal, self._state, seq)))
 
     def _doing(self, act: Act) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def do(request: web.Request) -> web.Response:
-            actor = self._actor(request)
+            actor = self._access.actor(request)
             body = await read_body(request, bytes_max=_BODY_BYTES_MAX, within_s=_BODY_WITHIN_S)
-            try:
-                reason = msgspec.json.decode(body, type=ActRequest).reason
-            except UNREADABLE as error:
-                message = 'send JSON {"reason": "why"}, with a reason of 1 to 500 characters'
-                raise SidecarError(ErrorCode.BODY_INVALID, message) from error
-            fact, message = self._fact(act, actor, reason)
+            asked = read_request(act, body)
+            fact, message = fact_of(act, asked, actor, self._state, self._journal.now_ms())
             appended = await self._journal.append(fact)
             await self._in_force(appended.record.seq)
             return _json(ActDone(act=act, actor=actor, seq=appended.record.seq, message=message))
@@ -108,47 +117,11 @@ class Operator:
             message = f"the act is recorded (record {seq}), but this process is behind its journal"
             raise SidecarError(ErrorCode.NOT_READY, message) from error
 
-    def _actor(self, request: web.Request) -> str:
-        """Return the name of the token. Raises `SidecarError`: `token_invalid` or `role_insufficient`."""
-        if not self._tokens:
-            raise SidecarError(
-                ErrorCode.TOKEN_INVALID, "nobody may act: set SIDECAR_OPERATOR_TOKENS=name:operate:token and restart"
-            )
-        token = bearer_token(request.headers)
-        matches = [candidate for candidate in self._tokens if is_same(token, candidate.token)]
-        if not matches:
-            raise SidecarError(ErrorCode.TOKEN_INVALID, "the token is none of SIDECAR_OPERATOR_TOKENS")
-        if matches[0].role is not Role.OPERATE:
-            raise SidecarError(ErrorCode.ROLE_INSUFFICIENT, "this token may read; acting needs the role `operate`")
-        return matches[0].name
 
-    def _fact(self, act: Act, actor: str, reason: str) -> tuple[ActFact, str]:
-        match act:
-            case Act.HOLD:
-                return Held(actor=actor, reason=reason), "nothing climbs until `sidecar resume`; falling stays possible"
-            case Act.RESUME:
-                if self._state.flag.hold is None:
-                    raise SidecarError(ErrorCode.CONFLICT, "there is no hold to lift")
-                return Resumed(actor=actor, reason=reason), "the hold is lifted"
-            case Act.APPROVE:
-                return self._approval(actor, reason)
-            case Act.ROLLBACK:
-                return RolledBack(actor=actor, reason=reason), "timers for everybody; it holds until `sidecar resume`"
-            case Act.RESET:
-                message = "a new epoch begins in every stream, with less of the false promotion risk left to spend"
-                return EvidenceReset(actor=actor, reason=reason), message
-            case _:
-                assert_never(act)
-
-    def _approval(self, actor: str, reason: str) -> tuple[ActFact, str]:
-        rung, to_rung = self._state.next_rung, self._state.flag.rung + 1
-        if rung is None:
-            raise SidecarError(ErrorCode.CONFLICT, "the top of the ladder is reached; there is nothing to approve")
-        if not rung.approval_required:
-            raise SidecarError(ErrorCode.CONFLICT, f"rung {to_rung} ({rung.mode}) needs no approval")
-        epoch = self._state.streams[PAYMENTS].epoch
-        message = f"rung {to_rung} ({rung.mode}) is approved for epoch {epoch}, once, for 7 days, or until a fall"
-        return Approved(actor=actor, reason=reason, rung=to_rung, epoch=epoch), message
+def _number(text: str, what: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= _SEQ_DIGITS_MAX):
+        raise SidecarError(ErrorCode.CONTEXT_INVALID, f"{what} must be a whole number, in digits")
+    return int(text)
 
 
 def _json(value: object) -> web.Response:

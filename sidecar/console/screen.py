@@ -4,8 +4,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from sidecar.console.status import Status
+from sidecar.console.status import FreezeStatus, Status
 from sidecar.core.browsers import Flow
+from sidecar.core.calendar import stamp
 from sidecar.core.gates import Gate, duration
 from sidecar.core.policy import PPM, Lifecycle, Rung
 from sidecar.core.walks import RoundTripOutcome, WalkOutcome
@@ -29,6 +30,8 @@ def print_status(console: Console, status: Status) -> None:
     _print_reverb(console, status)
     _print_payers(console, status)
     console.print(f"\nPayments: {_counts(status)}; {status.judged} of {status.succeeded} could be judged.")
+    if status.chain:
+        console.print(f"Chain of decisions and acts: {status.chain[:16]}… (sidecar verify --head)", style="dim")
 
 
 def _print_reverb(console: Console, status: Status) -> None:
@@ -74,9 +77,19 @@ def _trouble(status: Status) -> list[str]:
         lines.append(f"resting: {status.resting}")
     if status.hold:
         lines.append(f"held by {status.hold.actor}: {status.hold.reason}")
+    lines.extend(_freeze_line(each, status.now_ms) for each in status.freezes)
     if status.approval:
         lines.append(f"rung {status.approval.rung} approved by {status.approval.actor}: {status.approval.reason}")
     return lines
+
+
+def _freeze_line(each: FreezeStatus, now_ms: int) -> str:
+    freeze, when = each.freeze, ""
+    if each.until_ms is not None:
+        when = f"in force for {duration(max(0, each.until_ms - now_ms))} more"
+    elif each.begins_ms is not None:
+        when = f"begins in {duration(max(0, each.begins_ms - now_ms))}"
+    return f"freeze {freeze.name} of {freeze.actor}: {freeze.reason} ({when}; goes at {stamp(freeze.expires_ms)})"
 
 
 def _print_gates(console: Console, status: Status) -> None:

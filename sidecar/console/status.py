@@ -1,11 +1,11 @@
 """Everything that a person asks first, as one typed answer: what is served, what is missing, what was measured."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import msgspec
 
 from sidecar.causes import cause_of
-from sidecar.core import evidence
+from sidecar.core import evidence, freezes
 from sidecar.core.browsers import Flow
 from sidecar.core.comparison import Comparison, comparison
 from sidecar.core.decide import Action, decide
@@ -14,7 +14,7 @@ from sidecar.core.lifecycle import why_not_removed
 from sidecar.core.observations import IgnoreReason
 from sidecar.core.policy import Lifecycle, Rung
 from sidecar.core.serving import Reason, Served
-from sidecar.core.state import Approval, Hold, Move, Outcome, ReportOutcome, Shelter, State, Unmeasured
+from sidecar.core.state import Approval, Freeze, Hold, Move, Outcome, ReportOutcome, Shelter, State, Unmeasured
 from sidecar.core.streams import REACH, STREAMS, clean_needed, proven_ratio
 from sidecar.core.walks import RoundTripOutcome, StrangerVerdict, UserAuth, WalkOutcome
 
@@ -65,6 +65,17 @@ class PayersStatus(msgspec.Struct, frozen=True, kw_only=True):
     rescued_by_poll: int
 
 
+class FreezeStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """A freeze, and when it forbids climbing."""
+
+    freeze: Freeze
+    is_in_force: bool
+    until_ms: int | None
+    """When the window ends that we are in; None: we are in none."""
+    begins_ms: int | None
+    """When its next window begins; None: never again."""
+
+
 class Status(msgspec.Struct, frozen=True, kw_only=True):
     """The state of the sidecar. Times are Unix milliseconds on the journal's clock."""
 
@@ -92,6 +103,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """Sources of our own that did not answer before the last heartbeat; until they do no payment is judged."""
     alarms: tuple[str, ...]
     hold: Hold | None
+    freezes: tuple[FreezeStatus, ...]
+    """Windows in which nothing climbs, by when they were said."""
     approval: Approval | None
     cooldown_until_ms: int
     moves: tuple[Move, ...]
@@ -103,6 +116,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     judged: int
     succeeded: int
     """Payments in the coverage window; `judged` of them could be."""
+    chain: str
+    """The head of the chain of decisions, acts and policies, in hex; empty: there was none yet."""
     outcomes: dict[Outcome, int]
     unmeasured: dict[Unmeasured, int]
     comparison: Comparison
@@ -145,6 +160,7 @@ def status_of(
         silent_sources=state.sight.unseen,
         alarms=tuple(name for name, stream in state.streams.items() if stream.is_latched),
         hold=state.flag.hold,
+        freezes=tuple(_freezes(state)),
         approval=state.flag.approval,
         cooldown_until_ms=state.flag.cooldown_until_ms,
         moves=tuple(state.moves),
@@ -153,11 +169,23 @@ def status_of(
         streams=tuple(_streams(state)),
         judged=judged,
         succeeded=succeeded,
+        chain=state.chain,
         outcomes=state.tally.outcomes,
         unmeasured=state.tally.unmeasured,
         comparison=comparison(state),
         warnings=tuple(_warnings(state, answer, now_ms, policy_refused)),
     )
+
+
+def _freezes(state: State) -> Iterator[FreezeStatus]:
+    for each in state.flag.freezes:
+        until = freezes.until_ms(each, state.now_ms)
+        yield FreezeStatus(
+            freeze=each,
+            is_in_force=until is not None,
+            until_ms=until,
+            begins_ms=freezes.begins_ms(each, state.now_ms),
+        )
 
 
 def _reverb(state: State) -> ReverbStatus | None:

@@ -11,9 +11,12 @@ STATUS = {
     ErrorCode.BODY_INVALID: 400,
     ErrorCode.CONTEXT_INVALID: 400,
     ErrorCode.SIGNATURE_INVALID: 400,
+    ErrorCode.USER_INVALID: 400,
     ErrorCode.TOKEN_INVALID: 401,
+    ErrorCode.TOKEN_NEEDED: 401,
     ErrorCode.ROLE_INSUFFICIENT: 403,
     ErrorCode.ORIGIN_REFUSED: 403,
+    ErrorCode.HOST_REFUSED: 403,
     ErrorCode.FLAG_UNKNOWN: 404,
     ErrorCode.NOT_FOUND: 404,
     ErrorCode.METHOD_NOT_ALLOWED: 405,
@@ -44,6 +47,7 @@ _IN_OFREP = {
 """OFREP's own codes; all else is GENERAL."""
 
 _RETRY_AFTER_S = {429: 1, 503: 5}
+_REALM = "reverb-sidecar: any name, and a token of SIDECAR_OPERATOR_TOKENS as the password"
 _KEY_MAX = 64
 """Characters of a flag's name that are said back, as OFREP wants it; nothing else of a request ever is."""
 _NOT_READ_TO_THE_END = frozenset({
@@ -60,7 +64,10 @@ def error_response(code: str, message: str, status: int) -> web.Response:
 def told(error: SidecarError, request: web.Request) -> web.Response:
     """Return what is said of one of our own errors."""
     del request
-    return _closing(error, error_response(error.code, error.message, STATUS.get(error.code, 500)))
+    response = error_response(error.code, error.message, STATUS.get(error.code, 500))
+    if error.code is ErrorCode.TOKEN_NEEDED:  # so that a browser asks the person who looks
+        response.headers["WWW-Authenticate"] = f'Basic realm="{_REALM}", charset="UTF-8"'
+    return _closing(error, response)
 
 
 def told_in_ofrep(error: SidecarError, request: web.Request) -> web.Response:

@@ -13,6 +13,7 @@ from sidecar.config import Address
 from sidecar.http.connections import BANNER, HEAD_WITHIN_S, OPERATOR_MAX, Connection, Refused
 from sidecar.http.cors import READABLE
 from sidecar.http.errors import REFUSALS, error_response, failed, nowhere, told, told_in_ofrep
+from sidecar.http.guard import Guard
 from sidecar.http.limits import INSIDE, LIMITS, Limit, Refusal, Turnstile
 from sidecar.ports import ErrorCode, SidecarError
 
@@ -41,6 +42,7 @@ class Listener:
         head_within_s: float = HEAD_WITHIN_S,
         before_stop: Callable[[], Awaitable[None]] | None = None,
         limits: Mapping[str, Limit] = LIMITS,
+        guard: Guard | None = None,
     ) -> None:
         self.name = name
         self.refused_count = 0
@@ -56,14 +58,17 @@ class Listener:
         self._server: asyncio.Server | None = None
         self._turnstiles: dict[str, Turnstile] = {}
         self._routes: set[tuple[str, str]] = set()
+        self._guard = guard
         self._app = web.Application()
+        if guard is not None:
+            self._app.on_response_prepare.append(guard.adorn)
         self._runner = web.AppRunner(self._app, handle_signals=False, shutdown_timeout=_SHUTDOWN_S)
         self.add(routes)
 
     def add(self, routes: Sequence[web.RouteDef]) -> None:
         """Add routes, before `start`."""
         for route in routes:
-            handler = _in_words(route.handler, self._turnstile(route.path))
+            handler = _in_words(route.handler, self._turnstile(route.path), self._guard)
             self._routes.add((route.method, _named(route.path)))
             self._app.add_routes([web.RouteDef(route.method, route.path, handler, route.kwargs)])
 
@@ -94,7 +99,7 @@ class Listener:
     async def start(self) -> None:
         """Serve who connects to the address that was bound."""
         assert self._socket is not None  # noqa: S101 - the composition binds first
-        elsewhere = _in_words(self._elsewhere, self._turnstile(_REST))
+        elsewhere = _in_words(self._elsewhere, self._turnstile(_REST), self._guard)
         self._app.router.add_route("*", _REST, elsewhere)  # the last: it takes all that is left
         await self._runner.setup()
         loop = asyncio.get_running_loop()
@@ -152,7 +157,7 @@ def _named(pattern: str) -> str:
     return _NOT_NAMED.sub("", pattern)
 
 
-def _in_words(handler: Handler, turnstile: Turnstile) -> Handler:
+def _in_words(handler: Handler, turnstile: Turnstile, guard: Guard | None) -> Handler:
     """Return a handler that takes no more than the route's limit, and whose errors are answers in words.
 
     Not a middleware: `aiohttp` puts those together anew for each request, which costs as much as all that is done here.
@@ -166,6 +171,8 @@ def _in_words(handler: Handler, turnstile: Turnstile) -> Handler:
             response: web.StreamResponse = say(REFUSALS[refusal], request)
         else:
             try:
+                if guard is not None:
+                    guard.check(request)
                 response = await handler(request)
             except SidecarError as error:
                 response = say(error, request)

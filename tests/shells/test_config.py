@@ -173,6 +173,7 @@ def test_the_shipped_file_says_what_the_defaults_are() -> None:
 SECTIONS: tuple[type[schema.Section], ...] = (
     Config,
     Listen,
+    schema.Console,
     Stripe,
     RedisStream,
     Acks,
@@ -217,6 +218,11 @@ environment: Staging.eu-1
 flag: my_flag
 journal: sqlite:/var/lib/sidecar/journal.db
 listen: {public: "[::1]:8700", operator: "localhost:0", metrics: 0.0.0.0:9000}
+console:
+  reading: token
+  hosts: [sidecar.example.test]
+  user_header: X-Forwarded-User
+  trusted_proxies: [10.0.0.0/8, "::1", 127.0.0.1]
 stripe: {livemode: false, user_key: user id, required_metadata: [booking_id, tenant]}
 acks: {contexts: [bookings, App.Models:Trip/2], stage: refreshed}
 reverb:
@@ -267,6 +273,12 @@ ladder:
             public=Address(host="::1", port=8700),
             operator=Address(host="localhost", port=0),
             metrics=Address(host="0.0.0.0", port=9000),  # noqa: S104 - read, not bound
+        ),
+        console=schema.Console(
+            reading=schema.Reading.TOKEN,
+            hosts=("sidecar.example.test",),
+            user_header="X-Forwarded-User",
+            trusted_proxies=("10.0.0.0/8", "::1/128", "127.0.0.1/32"),
         ),
         stripe=Stripe(livemode=False, user_key="user id", required_metadata=("booking_id", "tenant")),
         acks=Acks(contexts=("bookings", "App.Models:Trip/2"), stage=Stage.REFRESHED),

@@ -2,12 +2,13 @@
 
 import pytest
 
+from sidecar.console.acts import Act
 from tests.e2e.processes import READ_TOKEN, until
 from tests.shells.running import running
 from tests.shells.test_flag import EASY, climb
 
 WHY = {"reason": "term starts"}
-ACTS = ("hold", "resume", "approve", "rollback", "reset")
+ACTS = tuple(Act)
 
 
 @pytest.mark.parametrize("act", ACTS)

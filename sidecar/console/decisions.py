@@ -1,0 +1,249 @@
+"""Who decided what, and on what? Each decision of the controller, act of a person and policy, as the journal has it."""
+
+import enum
+from collections.abc import Sequence
+from typing import assert_never
+
+import msgspec
+
+from sidecar.core.observations import (
+    Approved,
+    Chained,
+    Climbed,
+    EpochRenewed,
+    EvidenceReset,
+    FallCause,
+    Fell,
+    Frozen,
+    GateReading,
+    Held,
+    Noted,
+    PolicyAdopted,
+    Resumed,
+    RolledBack,
+    Thawed,
+)
+from sidecar.core.policy import Policy
+from sidecar.core.state import MOVES_MAX, State
+from sidecar.core.windows import Once, Weekly
+from sidecar.ports import ErrorCode, Journal, Link, SidecarError
+
+LIMIT_MAX = 200
+POLICIES_MAX = 200
+"""So many policies, the newest first, are asked which one was in force."""
+_BEFORE_MAX = 2**63 - 1
+
+
+class Kind(enum.StrEnum):
+    """Whose word it is."""
+
+    DECISION = "decision"
+    """The controller's."""
+    ACT = "act"
+    """A person's."""
+    POLICY = "policy"
+    """The rules, from a file; brought by a person or by a process that started."""
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One decision, act or policy. Times are Unix milliseconds on the journal's clock."""
+
+    seq: int
+    """Its record in the journal."""
+    at_ms: int
+    kind: Kind
+    what: str
+    """`climbed`, `fell`, `epoch_renewed`, `held`, `resumed`, `approved`, `rolled_back`, `evidence_reset`, `noted`,
+    `frozen`, `thawed` or `policy_adopted`."""
+    who: str
+    """The person; of a decision the replica that took it; of a policy who brought it."""
+    reason: str
+    """The person's own words, or the fall's detail; empty: the gates are the reason."""
+    text: str
+    """What it did, as a sentence without a full stop and without the reason."""
+    head: str
+    """Of the chain after it, in hex."""
+    is_in_force: bool | None = None
+    """Of a climb: whether the flag moved, or something had moved before it; None: nobody can say any more."""
+    to_rung: int | None = None
+    cause: FallCause | None = None
+    gates: tuple[GateReading, ...] = ()
+    """What every gate said when the climb was decided."""
+    version: int | None = None
+    """Of the flag that it was decided on."""
+    guard_version: int | None = None
+    stream: str | None = None
+    epoch: int | None = None
+    """Of an approval that of payments; of a renewal the one that began."""
+    release: str | None = None
+    name: str | None = None
+    """Of a freeze."""
+    window: Once | Weekly | None = None
+    expires_ms: int | None = None
+    policy_hash: str | None = None
+    """Of the policy in force when it was taken; of a policy its own; None: there was none yet, or nobody can say."""
+
+
+class Detail(msgspec.Struct, frozen=True, kw_only=True):
+    """One decision, act or policy, and the rules that it was taken by."""
+
+    entry: Entry
+    policy: Policy | None
+    """In force when it was taken; of a policy that policy; None: nobody can say."""
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """Some of the decisions, acts and policies, newest first."""
+
+    entries: tuple[Entry, ...]
+    next_before: int | None
+    """Ask with `before` so for the next ones; None: there are no more."""
+    head: str
+    """Of the chain now, in hex: note it, and `sidecar verify --head` finds what was changed or removed since."""
+
+
+async def page_of(journal: Journal, state: State, *, before: int | None, limit: int) -> Page:
+    """Return up to `limit` entries before this record, newest first."""
+    start = _BEFORE_MAX if before is None else before
+    links = await journal.links(start, min(limit, LIMIT_MAX) + 1)
+    shown = links[: min(limit, LIMIT_MAX)]
+    policies = await _policies(journal, state, from_seq=shown[-1].record.seq if shown else 0)
+    return Page(
+        entries=tuple(entry_of(link, state, _in_force(policies, link)) for link in shown),
+        next_before=shown[-1].record.seq if len(links) > len(shown) else None,
+        head=state.chain,
+    )
+
+
+async def detail_of(journal: Journal, state: State, seq: int) -> Detail:
+    """Return one. Raises `SidecarError` with `not_found` if this record is none."""
+    link = await link_at(journal, seq)
+    policies = await _policies(journal, state, from_seq=seq)
+    adopted = _in_force(policies, link)
+    return Detail(entry=entry_of(link, state, adopted), policy=adopted.policy if adopted else None)
+
+
+async def link_at(journal: Journal, seq: int) -> Link:
+    """Return the link in this record. Raises `SidecarError` with `not_found` if it is none."""
+    found = await journal.links(seq + 1, 1) if 0 < seq < _BEFORE_MAX else []
+    if not found or found[0].record.seq != seq:
+        message = f"record {seq} is no decision, act or policy; `sidecar explain` and /api/decisions list them"
+        raise SidecarError(ErrorCode.NOT_FOUND, message)
+    return found[0]
+
+
+async def _policies(journal: Journal, state: State, *, from_seq: int) -> list[tuple[int, PolicyAdopted]]:
+    """Return the policies that may have been in force since this record, and where they stand, newest first."""
+    found: list[tuple[int, PolicyAdopted]] = []
+    for number in range(len(state.policies) - 1, max(-1, len(state.policies) - 1 - POLICIES_MAX), -1):
+        record = await journal.find(f"policy_adopted:{number}")
+        if record is not None and isinstance(record.observation, PolicyAdopted):
+            found.append((record.seq, record.observation))
+            if record.seq <= from_seq:
+                break
+    return found
+
+
+def _in_force(policies: Sequence[tuple[int, PolicyAdopted]], link: Link) -> PolicyAdopted | None:
+    return next((adopted for seq, adopted in policies if seq <= link.record.seq), None)
+
+
+def entry_of(link: Link, state: State, adopted: PolicyAdopted | None) -> Entry:
+    """Return a link for people; `adopted` is the policy that was in force."""
+    fact = link.record.observation
+    assert isinstance(fact, Chained)  # noqa: S101 - a link is one
+    entry = _entry(fact, link)
+    own_hash = fact.policy_hash if isinstance(fact, PolicyAdopted) else None
+    in_force = _moved(link.record.seq, state) if isinstance(fact, Climbed) else None
+    return msgspec.structs.replace(
+        entry, is_in_force=in_force, policy_hash=own_hash or (adopted.policy_hash if adopted else None)
+    )
+
+
+def _moved(seq: int, state: State) -> bool | None:
+    """Say whether a climb moved the flag, as far back as moves are remembered."""
+    if any(move.seq == seq for move in state.moves):
+        return True
+    return False if len(state.moves) < MOVES_MAX or seq > state.moves[0].seq else None
+
+
+def _entry(fact: Chained, link: Link) -> Entry:  # noqa: C901, PLR0912 - a table
+    entry = Entry(
+        seq=link.record.seq,
+        at_ms=link.record.at_ms,
+        kind=Kind.ACT,
+        what=str(fact.__struct_config__.tag),
+        who="",
+        reason="",
+        text="",
+        head=link.head,
+    )
+    replace = msgspec.structs.replace
+    match fact:
+        case Climbed():
+            return replace(
+                entry,
+                kind=Kind.DECISION,
+                who=fact.replica,
+                text=f"climbed to rung {fact.to_rung}",
+                to_rung=fact.to_rung,
+                gates=fact.gates,
+                version=fact.version,
+                guard_version=fact.guard_version,
+            )
+        case Fell():
+            return replace(
+                entry,
+                kind=Kind.DECISION,
+                who=fact.replica,
+                text=f"fell to the bottom rung, because of {_FALLS[fact.cause]}",
+                reason=fact.detail,
+                to_rung=0,
+                cause=fact.cause,
+                version=fact.version,
+            )
+        case EpochRenewed():
+            return replace(
+                entry,
+                kind=Kind.DECISION,
+                who=fact.replica,
+                text=f"began epoch {fact.epoch} of {fact.stream}, which proves sooner than the old one",
+                stream=fact.stream,
+                epoch=fact.epoch,
+                guard_version=fact.guard_version,
+            )
+        case PolicyAdopted():
+            text = f"adopted the policy {fact.policy_hash[:12]}"
+            return replace(entry, kind=Kind.POLICY, who=fact.actor, reason=fact.reason, text=text)
+        case Noted():
+            text = "noted" if fact.release is None else f"noted the release {fact.release}"
+            return replace(entry, who=fact.actor, reason=fact.text, text=text, release=fact.release)
+        case Held():
+            text = "forbade climbing until resumed"
+        case Resumed():
+            text = "lifted the hold"
+        case Approved():
+            text = f"approved the climb to rung {fact.rung} in epoch {fact.epoch}"
+            entry = replace(entry, to_rung=fact.rung, epoch=fact.epoch)
+        case RolledBack():
+            text = "rolled back to the bottom rung, and holds there"
+            entry = replace(entry, to_rung=0)
+        case EvidenceReset():
+            text = "began a new epoch in every stream"
+        case Frozen():
+            text = f"froze climbing: {fact.name}"
+            entry = replace(entry, name=fact.name, window=fact.window, expires_ms=fact.expires_ms)
+        case Thawed():
+            text = f"thawed {fact.name}"
+            entry = replace(entry, name=fact.name)
+        case _:
+            assert_never(fact)
+    return replace(entry, who=fact.actor, reason=fact.reason, text=text)
+
+
+_FALLS = {
+    FallCause.ALARM: "an alarm",
+    FallCause.BLIND: "a blindness of over 24 hours",
+    FallCause.SHELTER: "a shelter too long or too many",
+    FallCause.ROLLBACK: "a rollback",
+}

@@ -1,0 +1,128 @@
+"""Notes and freezes over the operator API: what they do, what is refused, and that they stand in the record."""
+
+import asyncio
+from typing import Any
+
+import msgspec
+import pytest
+
+from sidecar import clock
+from sidecar.core.freezes import FREEZES_MAX
+from tests.shells.running import Running, running
+from tests.shells.test_flag import EASY, climb
+from tests.shells.test_operator import WHY
+
+DAY = 86_400_000
+
+
+def once(from_ms: int = -DAY, until_ms: int = DAY) -> dict[str, Any]:
+    """Return a freeze of one span, around now."""
+    now_ms = clock.wall_ms()
+    window = {"type": "once", "from_ms": now_ms + from_ms, "until_ms": now_ms + until_ms}
+    return {**WHY, "name": "term", "window": window}
+
+
+def weekly(expires_ms: int | None = DAY, **window: object) -> dict[str, Any]:
+    """Return a freeze of every week that is right, but for what is named."""
+    right = {"type": "weekly", "days": [4], "from_minute": 0, "lasts_minutes": 60, "utc_offset_minutes": 60}
+    expires = {} if expires_ms is None else {"expires_ms": clock.wall_ms() + expires_ms}
+    return {**WHY, "name": "term", "window": {**right, **window}, **expires}
+
+
+async def test_a_freeze_forbids_climbing_until_it_is_thawed() -> None:
+    """It is in the status with its owner and its end, and the gate names it."""
+    async with running(EASY) as sidecar:
+        status, done = await sidecar.act("freeze", once())
+        assert (status, done["act"], done["actor"]) == (200, "freeze", "ada")
+        with pytest.raises(AssertionError, match="not within"):
+            await climb(sidecar, within_s=1.5)
+        status_of = await sidecar.status()
+        (freeze,) = status_of["freezes"]
+        assert (freeze["freeze"]["actor"], freeze["is_in_force"]) == ("ada", True)
+        assert freeze["until_ms"] == freeze["freeze"]["expires_ms"] > status_of["now_ms"]
+        gate = next(each for each in status_of["gates"] if each["name"] == "freeze")
+        assert (gate["holds"], gate["value"]) == (False, "term, by ada: term starts")
+        assert (await sidecar.act("thaw", {**WHY, "name": "term"}))[0] == 200
+        await climb(sidecar)
+
+
+async def test_a_freeze_that_is_not_in_its_window_lets_climb() -> None:
+    """The weekend's freeze says nothing on a Tuesday."""
+    async with running(EASY) as sidecar:
+        assert (await sidecar.act("freeze", once(from_ms=DAY // 2)))[0] == 200
+        await climb(sidecar)
+        (freeze,) = (await sidecar.status())["freezes"]
+        assert (freeze["is_in_force"], freeze["until_ms"]) == (False, None)
+        assert freeze["begins_ms"] == freeze["freeze"]["window"]["from_ms"]
+
+
+# fmt: off
+FAULTS: list[tuple[dict[str, Any], str]] = [
+    (once(from_ms=2, until_ms=2),                           "must end after it begins"),
+    (once(from_ms=-2 * DAY, until_ms=-DAY),                 "ends after now"),
+    (once(until_ms=401 * DAY),                              "within 400 days"),
+    ({**once(), "name": "a b"},                             "send JSON"),
+    ({**once(), "name": ""},                                "send JSON"),
+    ({**once(), "reason": " "},                             "send JSON"),
+    ({**once(), "until": 7},                                "send JSON"),
+    (WHY,                                                   "send JSON"),
+    (weekly(days=[]),                                       "`days`"),
+    (weekly(days=[7]),                                      "`days`"),
+    (weekly(days=[-1]),                                     "`days`"),
+    (weekly(days=[4, 4]),                                   "`days`"),
+    (weekly(from_minute=1440),                              "`from_minute`"),
+    (weekly(from_minute=-1),                                "`from_minute`"),
+    (weekly(lasts_minutes=0),                               "`lasts_minutes`"),
+    (weekly(lasts_minutes=10_081),                          "`lasts_minutes`"),
+    (weekly(utc_offset_minutes=841),                        "`utc_offset_minutes`"),
+    (weekly(expires_ms=None),                               "`expires_ms`"),
+    (weekly(expires_ms=-1),                                 "ends after now"),
+    (weekly(expires_ms=401 * DAY),                          "within 400 days"),
+]
+# fmt: on
+
+
+async def test_a_freeze_that_makes_no_sense_is_refused_in_words() -> None:
+    """Each of these would be a window that never begins, never ends, or is another than was meant."""
+    async with running(EASY) as sidecar:
+        for body, words in FAULTS:
+            status, answer = await sidecar.act("freeze", body)
+            assert (status, answer["code"], words in answer["message"]) == (400, "body_invalid", True), (body, answer)
+        assert (await sidecar.act("freeze", weekly(days=[0, 6], lasts_minutes=10_080)))[0] == 200
+
+
+async def test_there_are_only_so_many_freezes_and_one_that_is_not_there_cannot_be_thawed() -> None:
+    """Both are told with what there is."""
+    async with running(EASY) as sidecar:
+        status, answer = await sidecar.act("thaw", {**WHY, "name": "term"})
+        assert (status, answer["message"]) == (409, "there is no freeze of this name; there is none at all")
+        freezes = [{**once(), "name": f"f{number}"} for number in range(FREEZES_MAX)]
+        assert {status for status, _ in await asyncio.gather(*(sidecar.act("freeze", each) for each in freezes))} == {
+            200
+        }
+        status, answer = await sidecar.act("freeze", once())
+        assert (status, answer["code"]) == (409, "conflict")
+        assert (await sidecar.act("freeze", {**once(), "name": "f3"}))[0] == 200
+        assert (await sidecar.act("thaw", {**WHY, "name": "f"}))[1]["message"].startswith("there is no freeze of this")
+
+
+async def test_a_note_is_in_the_record_with_its_release() -> None:
+    """It changes nothing else."""
+    async with running(EASY) as sidecar:
+        version = (await sidecar.status())["version"]
+        status, done = await sidecar.act("note", {"reason": "a new booking form", "release": "2027.1+b7"})
+        assert (status, done["message"]) == (200, "the release 2027.1+b7 is noted")
+        entry = (await decisions(sidecar))["entries"][0]
+        told = (entry["what"], entry["who"], entry["reason"], entry["release"], entry["seq"])
+        assert told == ("noted", "ada", "a new booking form", "2027.1+b7", done["seq"])
+        assert (await sidecar.status())["version"] == version
+        for release in ("", "a b", "x" * 101, 7):
+            assert (await sidecar.act("note", {"reason": "x", "release": release}))[0] == 400
+        assert (await sidecar.act("note", WHY))[1]["message"] == "noted"
+
+
+async def decisions(sidecar: Running, query: str = "") -> dict[str, Any]:
+    """Return a page of decisions."""
+    async with sidecar.session.get(f"{sidecar.urls.operator}/api/decisions{query}") as response:
+        answer: dict[str, Any] = msgspec.json.decode(await response.read())
+        return answer
