@@ -10,6 +10,7 @@ from sidecar.core.policy import Mode, Rung
 from sidecar.core.serving import Reason, Served, served
 from sidecar.core.state import State
 from sidecar.core.walks import RoundTripOutcome, StrangerVerdict, UserAuth, WalkOutcome
+from tests.console.quarter import quarter
 from tests.core.probed import ProbedWorld, probed
 from tests.core.reporting import served as read_as_served
 from tests.core.reporting import top as on_top
@@ -169,5 +170,6 @@ CASES = (
     ),
     Case(name="dry run", world=_dry_run, headline="Timers", answer="Cannot know", why="Dry run"),
     Case(name="top", world=_top, headline="Push only", answer="Yes", why="top of the ladder"),
+    Case(name="90 days", world=quarter, headline="Push only", answer="Yes", why="top of the ladder"),
 )
 """The states, in the order in which a flag lives through them."""

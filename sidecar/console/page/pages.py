@@ -12,6 +12,7 @@ import msgspec
 from aiohttp import web
 from markupsafe import Markup, escape
 
+from sidecar.console.page.over_time import HEIGHT, KINDS
 from sidecar.ports import ErrorCode, SidecarError
 
 _FOLDER = Path(__file__).parent
@@ -77,7 +78,7 @@ def _templates() -> dict[str, jinja2.Template]:
         auto_reload=False,
     )
     environment.filters["coded"] = _coded
-    environment.globals["asset"] = _address
+    environment.globals.update(asset=_address, kinds=KINDS, height=HEIGHT)
     return {name: environment.get_template(name) for name in environment.list_templates()}
 
 

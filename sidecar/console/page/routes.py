@@ -6,6 +6,7 @@ from aiohttp import web
 
 from sidecar import clock
 from sidecar.console.page.news import News
+from sidecar.console.page.over_time import Range
 from sidecar.console.page.pages import Page, get_asset, page
 from sidecar.console.page.view import view_of
 from sidecar.console.status import Status
@@ -22,7 +23,8 @@ class Console:
         self._state = state
         self._status = status
         self._news = news
-        self._kept: tuple[bytes, float, Page] | None = None
+        self._kept: dict[Range | None, tuple[bytes, float, Page]] = {}
+        """The last rendering of each range."""
         page("console/dialog.html")  # so that all templates are compiled before anybody waits for one
 
     def routes(self) -> list[web.RouteDef]:
@@ -37,10 +39,18 @@ class Console:
         """Answer with the console."""
         if self._state.policy is None:
             return page("starting.html").answer(request, status=503)
-        return self._console().answer(request)
+        return self._console(_range(request.query.get("range"))).answer(request)
 
-    def _console(self) -> Page:
+    def _console(self, chosen: Range | None) -> Page:
         outlook, now_s = self._news.outlook(), clock.monotonic_s()
-        if self._kept is None or self._kept[0] != outlook or now_s - self._kept[1] >= _KEPT_S:
-            self._kept = (outlook, now_s, page("console.html", view=view_of(self._status(), self._state)))
-        return self._kept[2]
+        kept = self._kept.get(chosen)
+        if kept is not None and kept[0] == outlook and now_s - kept[1] < _KEPT_S:
+            return kept[2]
+        made = page("console.html", view=view_of(self._status(), self._state, chosen))
+        self._kept[chosen] = (outlook, now_s, made)
+        return made
+
+
+def _range(asked: str | None) -> Range | None:
+    """Return the range that was asked for; None: none, or there is no such range."""
+    return Range(asked) if asked in set(Range) else None

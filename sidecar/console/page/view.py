@@ -2,7 +2,7 @@
 
 import msgspec
 
-from sidecar.console.page import acts, figures, front, ladder, log, sources
+from sidecar.console.page import acts, figures, front, ladder, log, over_time, sources
 from sidecar.console.page.words import Moment, moment
 from sidecar.console.status import Status
 from sidecar.core.state import State
@@ -24,13 +24,14 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     table: figures.Table
     outcomes: tuple[figures.OutcomeRow, ...]
     spread: figures.Spread | None
+    over_time: over_time.OverTime | None
     reverb: sources.Reverb | None
     payers: sources.Payers
     log: tuple[log.Entry, ...]
     unseen: sources.Unseen
 
 
-def view_of(status: Status, state: State) -> View:
+def view_of(status: Status, state: State, chosen: over_time.Range | None = None) -> View:
     """Return the console for a status and the state that it was read from."""
     return View(
         environment=status.environment,
@@ -45,6 +46,7 @@ def view_of(status: Status, state: State) -> View:
         table=figures.table(status),
         outcomes=figures.outcomes(state),
         spread=figures.spread(state.tally.latency),
+        over_time=over_time.over_time(state, status.now_ms, chosen),
         reverb=sources.reverb(status, state),
         payers=sources.payers(status, state),
         log=log.entries(status),

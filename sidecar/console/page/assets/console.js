@@ -32,7 +32,7 @@ function lost() {
 function fetchPage() {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
-    request.open("GET", location.pathname);
+    request.open("GET", location.pathname + location.search);
     request.responseType = "document";
     request.timeout = 10_000;
     request.onload = () => (request.status === 200 && request.response ? resolve(request.response) : reject(new Error(`${request.status}`)));
