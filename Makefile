@@ -28,12 +28,13 @@ check: $(VENV)/.dev ## Format, lint, types, import contracts
 	@$(BIN)/lint-imports --no-cache --config pyproject.toml >.lint-imports.log || { cat .lint-imports.log; exit 1; }
 	@rm -f .lint-imports.log
 
-bench: $(VENV)/.dev ## Print what it costs, as ratios against baselines in the same run
+bench: $(VENV)/.dev .tools/chromium ## Print what it costs, as ratios against baselines in the same run
 	@$(BIN)/python -m benchmarks.statistics
 	@$(BIN)/python -m benchmarks.fold
 	@$(BIN)/python -m benchmarks.listeners
 	@$(BIN)/python -m benchmarks.scrape
 	@$(BIN)/python -m benchmarks.streams
+	@$(BIN)/python -m benchmarks.console
 	@$(BIN)/python -m benchmarks.sustained
 	@$(BIN)/python -m benchmarks.restart
 	@$(BIN)/python -m benchmarks.memory

@@ -5,11 +5,12 @@ from collections.abc import Callable
 import msgspec
 
 from sidecar.core.browsers import ClearedBy, Family, Flow
-from sidecar.core.observations import BrowserReported, Heartbeat, Held
-from sidecar.core.policy import Mode, Rung
+from sidecar.core.observations import BrowserReported, Frozen, Heartbeat, Held
+from sidecar.core.policy import LADDER_OFF, Lifecycle, Mode, Rung
 from sidecar.core.serving import Reason, Served, served
 from sidecar.core.state import State
 from sidecar.core.walks import RoundTripOutcome, StrangerVerdict, UserAuth, WalkOutcome
+from sidecar.core.windows import Once
 from tests.console.quarter import quarter
 from tests.core.probed import ProbedWorld, probed
 from tests.core.reporting import served as read_as_served
@@ -100,6 +101,21 @@ def _awaiting() -> World:
     return world
 
 
+def _frozen() -> World:
+    world = probed(1)
+    window = Once(from_ms=world.now_ms, until_ms=world.now_ms + 3 * DAY)
+    world.see(Frozen(actor="ann", reason="enrolment", name="term-start", window=window, expires_ms=window.until_ms))
+    world.wait(MINUTE)
+    return world
+
+
+def _removed() -> World:
+    world = on_top()
+    world.change(lifecycle=Lifecycle.REMOVED, ladder=LADDER_OFF)
+    world.wait(HOUR)
+    return world
+
+
 def _sheltered() -> World:
     world = probed(2)
     world.round_trip, world.walk = RoundTripOutcome.LOST, WalkOutcome.REFUSED_403
@@ -169,6 +185,14 @@ CASES = (
         serves=lambda _: Served(mode=Mode.TIMER_POLLING, reason=Reason.NO_LEASE),
     ),
     Case(name="dry run", world=_dry_run, headline="Timers", answer="Cannot know", why="Dry run"),
+    Case(name="frozen", world=_frozen, headline="Push with a safety net", answer="Not yet", why="Rung 1"),
+    Case(
+        name="removed",
+        world=_removed,
+        headline="Push with a safety net",
+        answer="They are gone",
+        why="The ladder is off",
+    ),
     Case(name="top", world=_top, headline="Push only", answer="Yes", why="top of the ladder"),
     Case(name="90 days", world=quarter, headline="Push only", answer="Yes", why="top of the ladder"),
 )

@@ -7,8 +7,9 @@ import msgspec
 from sidecar.console.page import words
 from sidecar.console.page.words import Moment, moment
 from sidecar.console.status import Status
+from sidecar.core import freezes
 from sidecar.core.gates import duration
-from sidecar.core.policy import PPM, Mode, Policy
+from sidecar.core.policy import PPM, Lifecycle, Mode, Policy
 from sidecar.core.serving import Reason
 from sidecar.core.state import RestReason, State
 from sidecar.core.walks import StrangerVerdict
@@ -146,8 +147,7 @@ def _audience(slices: tuple[Slice, ...]) -> str:
 def _why(status: Status, state: State, policy: Policy) -> str:
     match status.served.reason:
         case Reason.HELD:
-            is_top = status.rung + 1 == len(status.ladder)
-            return "The top of the ladder is held." if is_top else f"Rung {status.rung} of the ladder is held."
+            return _held(status)
         case Reason.ALARM:
             return f"Alarm: {words.joined([words.name(each) for each in status.alarms])}."
         case Reason.SHELTERED:
@@ -167,6 +167,13 @@ def _why(status: Status, state: State, policy: Policy) -> str:
             if state.wired_ms is None:
                 return f"Not wired: no ack of stage {policy.stage} has ever come, so nothing can be judged."
             return "The bottom rung: push has not been proven yet."
+
+
+def _held(status: Status) -> str:
+    if status.lifecycle is Lifecycle.REMOVED:
+        return "The ladder is off, and nothing speaks against push."
+    is_top = status.rung + 1 == len(status.ladder)
+    return "The top of the ladder is held." if is_top else f"Rung {status.rung} of the ladder is held."
 
 
 def _would_be(status: Status) -> str:
@@ -215,6 +222,9 @@ def posture(status: Status, state: State) -> str:
         return "rests until it sees again"
     if status.rung + 1 == len(status.ladder):
         return "at the top; watches, and falls by itself"
+    frozen = freezes.in_force(state)
+    if frozen:
+        return f"frozen: {frozen[0].name}, by {frozen[0].actor}, who wrote: {frozen[0].reason}"
     if reason == "approval":
         return "waits for a person's approval"
     return "climbs by itself once proven, and falls by itself"
@@ -222,6 +232,8 @@ def posture(status: Status, state: State) -> str:
 
 def verdict(status: Status, state: State) -> Verdict:
     """Return whether the hand-written timers may be removed, and why (not)."""
+    if status.lifecycle is Lifecycle.REMOVED:
+        return _removed(status, state)
     unknown = _unknown(status, state)
     if unknown:
         return Verdict(tone=Tone.BLIND, answer="Cannot know", reasons=tuple(unknown))
@@ -235,8 +247,20 @@ def verdict(status: Status, state: State) -> Verdict:
         if open_gates:
             reasons.append(f"{len(open_gates)} of {len(status.gates)} gates of the next rung do not hold yet.")
         return Verdict(tone=Tone.WAIT, answer="Not yet", reasons=tuple(reasons))
+    if status.why_not_removed is not None:
+        return Verdict(tone=Tone.WAIT, answer="Not yet", reasons=(status.why_not_removed,))
     since = duration(status.now_ms - status.since_ms)
     return Verdict(tone=Tone.GOOD, answer="Yes", reasons=(f"The top of the ladder has been held for {since}.",))
+
+
+def _removed(status: Status, state: State) -> Verdict:
+    against = _unknown(status, state) or _against(status, state)
+    behind = "Behind push stand the safety net at 5 s and the schedule of the browser's client."
+    return Verdict(
+        tone=Tone.BAD if against else Tone.GOOD,
+        answer="They are gone",
+        reasons=("`lifecycle: removed` is in force: the ladder is off.", behind, *against),
+    )
 
 
 def _unknown(status: Status, state: State) -> list[str]:

@@ -7,7 +7,7 @@ from sidecar.console.page.front import Tone
 from sidecar.console.page.words import Moment, moment
 from sidecar.console.status import Status, StreamStatus
 from sidecar.core.gates import Gate, duration
-from sidecar.core.policy import Mode
+from sidecar.core.policy import Lifecycle, Mode
 from sidecar.core.state import State
 
 
@@ -59,6 +59,8 @@ class Ladder(msgspec.Struct, frozen=True, kw_only=True):
     """The ladder and what is missing for its next rung."""
 
     rungs: tuple[RungRow, ...]
+    is_off: bool
+    """`lifecycle: removed`."""
     following: str
     """The next rung in words; empty: the top is held."""
     gates: tuple[GateRow, ...]
@@ -110,6 +112,7 @@ def ladder(status: Status, state: State) -> Ladder:
     gates = tuple(_gate(gate, status, state) for gate in status.gates)
     return Ladder(
         rungs=tuple(_rungs(status)),
+        is_off=status.lifecycle is Lifecycle.REMOVED,
         following=words.rung(status.ladder[following]) if following < len(status.ladder) else "",
         gates=tuple(sorted(gates, key=lambda gate: gate.holds)),  # stable: what is missing comes first
         holding=sum(gate.holds for gate in gates),

@@ -60,8 +60,8 @@ class News:
         """Return what is told at once when it changes: what is served, where the flag stands, and people's words."""
         state, flag = self._state, self._state.flag
         latched = [name for name, stream in state.streams.items() if stream.is_latched]
-        told = (self._served(), flag.version, flag.hold, flag.approval, flag.shelter, state.sight.rest, latched)
-        return msgspec.json.encode(told)
+        words = (flag.hold, flag.approval, flag.freezes)
+        return msgspec.json.encode((self._served(), flag.version, words, flag.shelter, state.sight.rest, latched))
 
     def wake(self) -> None:
         """Say that something was folded."""

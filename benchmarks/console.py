@@ -1,0 +1,63 @@
+"""How long until the console's first paint, with ninety days of history? And what does its rendering cost the loop?
+
+A page on loopback in headless Chromium, loaded anew each time without a cache. Beside it, as the baseline: the page of
+a sidecar without a policy, which has nothing on it but a sentence.
+"""
+
+import asyncio
+import time
+
+from playwright.async_api import Browser
+
+from sidecar.console.page.over_time import Range
+from sidecar.console.page.pages import page
+from sidecar.console.page.view import view_of
+from tests.console.quarter import quarter
+from tests.console.stage import Shown, shown
+from tests.console.states import CASES
+from tests.core.world import World
+from tests.payers.tabs import chromium
+
+_ROUNDS = 15
+_PAINT = """new Promise((tell) => new PerformanceObserver((list) => {
+  const paint = list.getEntriesByName("first-contentful-paint")[0];
+  if (paint) tell(paint.startTime);
+}).observe({type: "paint", buffered: true}))"""
+
+
+async def _first_paint_ms(browser: Browser, it: Shown, path: str) -> float:
+    """Return the median of the first paints of what is there at once: not of a font, nor of a script."""
+    took = []
+    for _ in range(_ROUNDS):
+        context = await browser.new_context()
+        tab = await context.new_page()
+        await tab.goto(it.url + path)
+        took.append(float(await tab.evaluate(_PAINT)))
+        await context.close()
+    return sorted(took)[_ROUNDS // 2]
+
+
+def _rendered_ms(it: Shown) -> tuple[float, int, int]:
+    """Return the median of a rendering, compressed, and the page's bytes, plain and compressed."""
+    took = []
+    for _ in range(_ROUNDS):
+        started = time.perf_counter()
+        made = page("console.html", view=view_of(it.status(), it.world.state, Range.QUARTER))
+        took.append(1000 * (time.perf_counter() - started))
+    return sorted(took)[_ROUNDS // 2], len(made.plain), len(made.zipped)
+
+
+async def main() -> None:
+    """Print it."""
+    case = next(case for case in CASES if case.name == "90 days")
+    async with shown(case, quarter()) as it, shown(case, World()) as bare, chromium() as browser:
+        bare.world.state.policy = None
+        rendered_ms, plain, zipped = _rendered_ms(it)
+        paint_ms = await _first_paint_ms(browser, it, "/?range=90d")
+        bare_ms = await _first_paint_ms(browser, bare, "/")
+    print(f"console, 90 days: rendered in {rendered_ms:.1f} ms; {plain / 1024:.0f} KiB, {zipped / 1024:.0f} KiB sent")
+    print(f"console, 90 days: first paint after {paint_ms:.0f} ms; of a bare page {bare_ms:.0f} ms")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
