@@ -15,6 +15,7 @@ from sidecar.core.decide import Action, decide
 from sidecar.core.freezes import begins_ms, in_force
 from sidecar.core.gates import Gate, duration, gates
 from sidecar.core.ladder import APPROVAL_LASTS_MS
+from sidecar.core.observations import Fell
 from sidecar.core.policy import PPM, Lifecycle, Policy, Rung
 from sidecar.core.serving import Reason, Served
 from sidecar.core.state import RestReason, State
@@ -197,7 +198,7 @@ def _standing(state: State, policy: Policy) -> Iterator[Point]:
     if flag.hold is not None:
         text = f"{flag.hold.actor} holds the flag since {stamp(flag.hold.at_ms)}: {flag.hold.reason}"
         yield Point(
-            key="held", text=_sentence(text), remedy="When the reason has passed: sidecar resume --reason '...'."
+            key="hold", text=_sentence(text), remedy="When the reason has passed: sidecar resume --reason '...'."
         )
     frozen = in_force(state)
     for each in flag.freezes:
@@ -228,8 +229,8 @@ def _next(state: State, policy: Policy) -> Point:
     """Say what the controller would do now."""
     verdict, rung = decide(state, "explain"), state.next_rung
     is_off = policy.lifecycle is Lifecycle.REMOVED
-    if verdict.action is Action.FALL:
-        text = f"The flag is about to fall to the bottom rung, because of {verdict.reason}."
+    if isinstance(verdict.decision, Fell):
+        text = f"The flag is about to fall to the bottom rung: {verdict.decision.detail}."
         return Point(key="falling", text=text, remedy="Nothing: timers are served already.")
     if verdict.action is Action.RENEW:
         text = "A new epoch is about to begin, because it would prove sooner than the old one."

@@ -1,0 +1,296 @@
+"""Why not yet? In each state that there is: a sentence that names the cause, and one that says what to do."""
+
+import msgspec
+import pytest
+from rich.console import Console
+
+from sidecar.console.decisions import Detail, Entry, Kind
+from sidecar.console.explanation import CLOSES, REMEDIES, RESTS, Explanation, Point, explain_decision, explain_now
+from sidecar.console.telling import print_explanation
+from sidecar.core.decide import Action
+from sidecar.core.gates import GATES, gates
+from sidecar.core.observations import FallCause, GateReading
+from sidecar.core.policy import Mode
+from sidecar.core.serving import Reason, Served, served
+from sidecar.core.state import RestReason, State
+from sidecar.core.windows import Once
+from tests.core.probed import probed
+from tests.core.test_lifecycle import removed
+from tests.core.test_policy import SITUATIONS, differ, ready
+from tests.core.test_shelters import hiccup, pay_into_nothing
+from tests.core.world import DAY, HOUR, LAX, World, on
+
+
+def explained(world: World, reason: Reason | None = None) -> Explanation:
+    """Explain a world; `reason`: why this process answers timers, where that is not in the state."""
+    answer = served(world.state, 0) if reason is None else Served(mode=Mode.TIMER_POLLING, reason=reason)
+    return explain_now(world.state, answer, now_ms=world.now_ms)
+
+
+def point(explanation: Explanation, key: str) -> Point:
+    """Return the point with this key, which must be there once."""
+    (found,) = [each for each in explanation.points if each.key == key]
+    return found
+
+
+def in_words(explanation: Explanation) -> None:
+    """See that all of it is sentences: causes, and what to do."""
+    assert explanation.points
+    assert explanation.headline.endswith(".")
+    for each in (*explanation.points, *explanation.gates):
+        assert each.text.endswith((".", "!", "?"))
+        assert each.remedy.endswith(".")
+        assert "None" not in each.text
+        assert "_ms" not in each.text
+
+
+def unwired() -> World:
+    """Return a world to which nobody has ever sent an ack."""
+    return World(LAX)
+
+
+def dry() -> World:
+    """Return a world in rehearsal."""
+    world = on(1)
+    world.change(dry_run=True)
+    return world
+
+
+def held() -> World:
+    """Return a world that a person holds."""
+    world = ready(1)
+    world.hold()
+    return world
+
+
+def frozen(from_ms: int = 0) -> World:
+    """Return a world that a person froze."""
+    world = ready(1)
+    world.freeze("term", Once(from_ms=world.now_ms + from_ms, until_ms=world.now_ms + DAY))
+    return world
+
+
+def spoilt(rung: int, what: str) -> World:
+    """Return a world that differs in one way from one that is ready to climb."""
+    world = ready(rung)
+    differ(world, what)
+    return world
+
+
+def sheltered() -> World:
+    """Return a world whose Reverb has hiccupped."""
+    world = probed(1)
+    hiccup(world, 20_000)
+    return world
+
+
+def naming() -> World:
+    """Return a world whose alarm has no name yet."""
+    world = probed(1)
+    while not world.state.streams["payments"].is_latched:
+        pay_into_nothing(world, 1)
+    return world
+
+
+def fallen() -> World:
+    """Return a world that has fallen, and was well again since."""
+    world = on(1)
+    world.outage()
+    world.good(30)
+    return world
+
+
+def removed_and_fallen() -> World:
+    """Return a world without a ladder that has fallen."""
+    world = removed()
+    world.outage()
+    world.good(30)
+    return world
+
+
+# fmt: off
+STATES = [
+    # state               made by                                  the point       its cause                    what to do
+    ("not wired",         unwired,                                 "not_wired",    "No ack of stage `delivered`", "clients/laravel"),
+    ("bottom rung",       unwired,                                 "bottom_rung",  "bottom rung is held",       "gates of the next rung"),
+    ("climbing",          lambda: ready(1),                        "climbing",     "is due",                    "passes by itself"),
+    ("push held",         lambda: ready(1),                        "held",         "rung 1 is held, for 10 %",  "what was proven"),
+    ("not yet",           lambda: spoilt(1, "soaked 1 ms less"),   "next",         "One gate stands in the way of rung 2", "what each"),
+    ("held by a person",  held,                                    "hold",         "ann holds the flag since",  "sidecar resume"),
+    ("frozen",            frozen,                                  "frozen",       "The freeze term of ann is in force", "sidecar thaw term"),
+    ("frozen later",      lambda: frozen(from_ms=HOUR),            "frozen",       "is not in force, begins next at", "passes by itself"),
+    ("awaits approval",   lambda: spoilt(2, "not approved"),       "next",         "approval",                  "what each"),
+    ("approved early",    lambda: ready(1),                        "approved",     "ann approved rung 3, until", "used by the climb"),
+    ("sheltered",         sheltered,                               "sheltered",    "Reverb hiccups",            "sidecar doctor"),
+    ("naming",            naming,                                  "naming",       "alarm of payments",         "Nothing yet"),
+    ("alarm below",       lambda: spoilt(0, "6 missed"),           "alarm",        "alarm of payments",         "sidecar doctor"),
+    ("about to fall",     lambda: spoilt(1, "6 missed"),           "falling",      "alarm of payments",         "timers are served already"),
+    ("fallen",            fallen,                                  "cooldown",     "After the last fall",       "passes by itself"),
+    ("blind for a day",   lambda: spoilt(1, f"silent for {DAY + 1}"), "falling",   "blind for over 24 hours",   "timers are served already"),
+    ("a new epoch",       lambda: spoilt(0, "epoch of 7 d 9 bad"), "renew",        "prove sooner",              "passes by itself"),
+    ("dry run",           dry,                                     "dry_run",      "dry run",                   "policy.dry_run: false"),
+    ("top",               lambda: ready(3),                        "top",          "top of the ladder",         "docs/removal.md"),
+    ("ladder off",        removed,                                 "top",          "lifecycle: removed",        "docs/removal.md"),
+    ("ladder off, fallen", removed_and_fallen,                     "bottom_rung",  "bottom rung is held",       "gates of the next rung"),
+]
+OF_THIS_PROCESS = [
+    (Reason.POLICY_DIFFERS, "not the policy in force",             "--adopt-policy"),
+    (Reason.NO_LEASE,       "has not lately proven",               "journal.failed"),
+    (Reason.STARTING,       "not caught up",                       "Wait"),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("state", "made", "key", "cause", "remedy"), STATES)
+def test_each_state_has_a_sentence_with_its_cause_and_one_with_what_to_do(
+    state: str, made: object, key: str, cause: str, remedy: str
+) -> None:
+    """A person who asks "why not yet?" gets the answer, and not a list of numbers to find it in."""
+    assert callable(made)
+    why = explained(made())
+    in_words(why)
+    found = point(why, key)
+    assert (cause in found.text, remedy in found.remedy) == (True, True), (state, found)
+
+
+@pytest.mark.parametrize("reason", RestReason)
+def test_each_reason_to_rest_comes_first_with_its_cause_and_what_to_do(reason: RestReason) -> None:
+    """Nobody is served push, and whoever is called at night wants to know why before anything else."""
+    world = ready(1)
+    world.state.sight.rest = reason
+    why = explained(world)
+    in_words(why)
+    first = why.points[0]
+    assert (first.key, first.text.startswith("Everybody gets timers, because ")) == (reason, True)
+    assert "{" not in first.text
+    assert RESTS[reason][1] == first.remedy
+
+
+@pytest.mark.parametrize(("reason", "cause", "remedy"), OF_THIS_PROCESS)
+def test_what_keeps_this_process_from_answering_push_comes_first(reason: Reason, cause: str, remedy: str) -> None:
+    """The state says that push is held; this replica knows better why it does not say so."""
+    why = explained(ready(1), reason)
+    in_words(why)
+    first = why.points[0]
+    assert (first.key, cause in first.text, remedy in first.remedy) == (reason, True, True)
+
+
+def test_a_policy_that_is_refused_says_why() -> None:
+    """It is this process's own file that somebody must change."""
+    world = ready(1)
+    answer = Served(mode=Mode.TIMER_POLLING, reason=Reason.POLICY_DIFFERS)
+    why = explain_now(world.state, answer, now_ms=world.now_ms, policy_refused="`lifecycle: removed` is early.")
+    assert why.points[0].text.endswith("`lifecycle: removed` is early.")
+
+
+@pytest.mark.parametrize(
+    ("rung", "what", "reason"),
+    [(rung, what, reason) for rung, what, action, reason in SITUATIONS if action is Action.STAY],
+)
+def test_each_gate_that_is_closed_says_its_value_what_it_needs_and_what_to_do(
+    rung: int, what: str, reason: str
+) -> None:
+    """Every way in which a climb can be kept waiting, one by one."""
+    world = spoilt(rung, what)
+    why = explained(world)
+    in_words(why)
+    told = {each.key: each for each in why.gates}
+    assert list(told) == [gate.name for gate in gates(world.state)]
+    for gate in gates(world.state):
+        each = told[gate.name]
+        assert (each.holds, gate.value in each.text, each.expected_ms) == (gate.holds, True, gate.expected_ms)
+        assert gate.holds or gate.needs in each.text
+    if reason in told:
+        assert not told[reason].holds
+        assert reason in why.headline or reason in point(why, "next").text
+
+
+def test_every_gate_has_words_for_what_to_do_and_for_what_would_close_it() -> None:
+    """A gate without them would say that it is closed, and leave it at that."""
+    names = {row.name for row in GATES}
+    kinds = {name.partition("_")[0] if name.startswith(("recent_", "evidence_")) else name for name in names}
+    assert kinds == set(REMEDIES) == set(CLOSES)
+    assert set(RESTS) == set(RestReason)
+
+
+def test_when_it_is_known_when_every_gate_opens_the_last_of_them_is_told() -> None:
+    """People ask for it next; where one gate cannot say, no time is a promise."""
+    world = fallen()
+    world.good(3)
+    expected = [gate.expected_ms for gate in gates(world.state) if not gate.holds]
+    assert None in expected
+    assert point(explained(world), "next").expected_ms is None
+    world = frozen()
+    world.state.flag.soaked_ms = 0
+    closed = [gate.expected_ms for gate in gates(world.state) if not gate.holds]
+    assert len(closed) == 2
+    assert point(explained(world), "next").expected_ms == world.state.flag.freezes[0].expires_ms
+
+
+def test_before_the_first_policy_there_is_an_answer_too() -> None:
+    """Somebody asks in the first second."""
+    answer = Served(mode=Mode.TIMER_POLLING, reason=Reason.STARTING)
+    why = explain_now(State(), answer, now_ms=1)
+    in_words(why)
+    assert why.points[0].key == "starting"
+
+
+# --- a decision
+
+
+def entry(**fields: object) -> Entry:
+    """Return an entry."""
+    basic = Entry(
+        seq=7,
+        at_ms=1_800_000_000_000,
+        kind=Kind.DECISION,
+        what="climbed",
+        who="a-1",
+        reason="",
+        text="x",
+        head="ab" * 32,
+    )
+    return msgspec.structs.replace(basic, **fields)
+
+
+def test_a_climb_is_explained_by_what_every_gate_said() -> None:
+    """And by the head of the chain, which anchors it."""
+    said = (GateReading(name="soak", value="72 h", target="72 h", holds=True),)
+    climbed = entry(text="climbed to rung 1", gates=said, policy_hash="cd" * 32)
+    why = explain_decision(Detail(entry=climbed, policy=None))
+    assert why.headline == "At 2027-01-15 08:00 UTC a-1 climbed to rung 1."
+    assert [each.text for each in why.gates] == ["soak held: 72 h (target: 72 h)."]
+    assert point(why, "policy").text == "The policy in force was cdcdcdcdcdcd."
+    assert "abab" in point(why, "head").text
+
+
+def test_a_climb_that_came_too_late_says_so() -> None:
+    """Otherwise the list would show a climb that nobody ever saw."""
+    why = explain_decision(Detail(entry=entry(is_in_force=False), policy=None))
+    assert "came too late" in point(why, "ignored").text
+    assert [each.key for each in explain_decision(Detail(entry=entry(), policy=None)).points] == ["climbed", "head"]
+
+
+def test_a_fall_and_an_act_say_their_reason() -> None:
+    """In the words of the record."""
+    fell = entry(what="fell", cause=FallCause.ALARM, reason="alarm of reach")
+    assert point(explain_decision(Detail(entry=fell, policy=None)), "reason").text == "What was seen: alarm of reach."
+    word = entry(kind=Kind.ACT, what="held", who="ada", reason="launch!")
+    assert point(explain_decision(Detail(entry=word, policy=None)), "reason").text.endswith("in the record: launch!")
+
+
+def test_it_is_printed_for_a_terminal_with_nothing_lost() -> None:
+    """Also what looks like markup."""
+    world = ready(1)
+    world.state.flag.soaked_ms = 0
+    world.hold()
+    hold = world.state.flag.hold
+    assert hold is not None
+    world.state.flag.hold = msgspec.structs.replace(hold, reason="[bold]launch[/]")
+    console = Console(width=200, highlight=False)
+    with console.capture() as capture:
+        print_explanation(console, explained(world))
+    text = capture.get()
+    assert "[bold]launch[/]" in text
+    for each in explained(world).gates:
+        assert each.text.split(":")[0] in text
