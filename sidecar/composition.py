@@ -11,7 +11,7 @@ import structlog
 from aiohttp import web
 
 from sidecar import __version__, chance, clock, metrics
-from sidecar.config import DEFAULT_CHANNEL, OBSERVERS_MAX, Config, Secrets, policy_of
+from sidecar.config import DEFAULT_CHANNEL, OBSERVERS_MAX, Config, Secrets, TargetKind, policy_of
 from sidecar.console.access import Access
 from sidecar.console.acts import Act
 from sidecar.console.explanation import Explanation, explain_now
@@ -41,6 +41,7 @@ from sidecar.http.server import ELSEWHERE, Listener
 from sidecar.journal.follower import Follower
 from sidecar.journal.keeper import Keeper
 from sidecar.logs import LineCounts, log_conclusions
+from sidecar.notices import Attempt, NoticeResult, notifier_of
 from sidecar.ports import ErrorCode, Journal, SidecarError, Source
 from sidecar.probes.ack_stream import AckStream, StreamResult
 from sidecar.probes.acks import AckResult, Acks
@@ -61,6 +62,9 @@ SETS = metrics.Sets(
     stream_kinds=(*StreamKind, CONSOLE),
     stream_refusals=REFUSED,
     stream_drops=DROPPED,
+    notice_targets=tuple(TargetKind),
+    notice_results=tuple(NoticeResult),
+    notice_attempts=tuple(Attempt),
     routes={
         "public": (*LIMITS, *_HEALTH, ELSEWHERE),
         "operator": (
@@ -180,6 +184,9 @@ class Sidecar:
         )
         ref = functools.partial(payment_ref, secrets.identity_key or chance.token_hex(16))
         self._exemplars = metrics.Exemplars(self._state, ref)
+        self._notifier = notifier_of(
+            config.notices, secrets.notices, journal, self._state, replica=replica, failed=failed
+        )
         self.follower = Follower(
             journal,
             self._state,
@@ -190,6 +197,7 @@ class Sidecar:
                 lambda _record, _conclusions: self.controller.wake(),
                 lambda _record, _conclusions: self._streams.wake(),
                 lambda _record, _conclusions: self._news.wake(),
+                self._notifier.heard,
             ),
             failed=failed,
         )
@@ -202,6 +210,7 @@ class Sidecar:
         yield "lag", self.lag.run
         yield "streams", self._streams.run
         yield "check", self._journal.check
+        yield "notices", self._notifier.run
         if self._ack_stream is not None:
             yield "ack_stream", self._ack_stream.run
         if self._probing is not None:
@@ -401,6 +410,9 @@ class Sidecar:
             dropped_streams=lambda: {end: self._streams.ended[end] + self._news.ended[end] for end in DROPPED},
             exemplars=self._exemplars.last,
             outside_clocks=lambda: self._clocks.bounds(hears_app=self._probing is not None),
+            notices=self._notifier.results,
+            notice_attempts=self._notifier.attempts,
+            waiting_notices=self._notifier.waiting,
         )
 
     def _refused_requests(self) -> Iterator[tuple[str, str, str, int]]:

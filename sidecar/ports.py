@@ -177,6 +177,8 @@ class Task(enum.StrEnum):
     """Probes, and writes what came of it."""
     WATCHES = "watches"
     """Writes the ends of watches."""
+    NOTICES = "notices"
+    """Claims what is to be told; a target that fails is no failure of it."""
 
 
 Failed = Callable[[Task], None]

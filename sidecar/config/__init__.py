@@ -1,5 +1,7 @@
 """What is this sidecar told to do? Its YAML file and its secrets as frozen structs, or all that is wrong with them."""
 
+from sidecar.config.notice_secrets import NoticeSecrets
+from sidecar.config.notices import Notices, NoticeTarget, TargetKind
 from sidecar.config.places import Address, JournalPlace, MemoryPlace, SqlitePlace
 from sidecar.config.problems import ConfigInvalid, Problem
 from sidecar.config.reading import UNKNOWN_APP, read_config, reverb_of_words
@@ -30,10 +32,11 @@ from sidecar.config.secrets import (
     ProbeSecrets,
     Role,
     Secrets,
-    SecretsInvalid,
+    read_notice_secrets,
     read_probe_secrets,
     read_secrets,
 )
+from sidecar.config.variables import SecretsInvalid
 
 __all__ = [
     "DEFAULT_CHANNEL",
@@ -51,6 +54,9 @@ __all__ = [
     "LadderRung",
     "Listen",
     "MemoryPlace",
+    "NoticeSecrets",
+    "NoticeTarget",
+    "Notices",
     "Objective",
     "OperatorToken",
     "PolicyKeys",
@@ -67,8 +73,10 @@ __all__ = [
     "SqlitePlace",
     "Stranger",
     "Stripe",
+    "TargetKind",
     "policy_of",
     "read_config",
+    "read_notice_secrets",
     "read_probe_secrets",
     "read_secrets",
     "reverb_of_words",

@@ -13,7 +13,8 @@ from sidecar.config.document import read_document
 from sidecar.config.problems import ConfigInvalid, Problem, quoted
 from sidecar.config.rules import Reading, problems_between
 from sidecar.config.scalars import Guess, Kind, Refused, Scalar, closest
-from sidecar.config.schema import Config, Items, Reverb, Section
+from sidecar.config.schema import Config, Reverb
+from sidecar.config.section import Items, Section
 
 _INVALID: Any = object()
 """Stands for a value that has a problem, so that reading goes on to the next."""
@@ -141,7 +142,8 @@ class _Walk:
             return
         here = {field.encode_name: field.encode_name for field in msgspec.structs.fields(section)}
         word = node.value.lower().replace("-", "_")
-        meant = closest(word, here) or _paths_by_key().get(word)
+        elsewhere = None if path.endswith("]") else _paths_by_key().get(word)  # in a list: what is said of one of many
+        meant = closest(word, here) or elsewhere
         key = node.value if node.value.isidentifier() and node.value.isascii() else quoted(node.value)
         self._refuse(_join(path, key[:64]), node, "an unknown key", _keys_text(section), meant)
 

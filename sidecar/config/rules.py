@@ -43,6 +43,7 @@ ASCENDING = (
 """Of each pair the first must be less than the second."""
 
 RUNGS_MAX = 20
+TARGETS_MAX = 10
 
 LISTENERS = ("listen.public", "listen.operator", "listen.metrics")
 
@@ -55,6 +56,7 @@ def problems_between(readings: Readings) -> Iterator[Problem]:
     yield from _ladder(readings)
     yield from _removed(readings)
     yield from _user_header(readings)
+    yield from _targets(readings)
 
 
 def _user_header(readings: Readings) -> Iterator[Problem]:
@@ -62,6 +64,17 @@ def _user_header(readings: Readings) -> Iterator[Problem]:
     header = readings.get("console.user_header")
     if header is not None and header.value is not None and "console.trusted_proxies[0]" not in readings:
         yield _problem("console.user_header", header, "no such key without console.trusted_proxies, who are believed")
+
+
+def _targets(readings: Readings) -> Iterator[Problem]:
+    """Let each target of notices have a name of its own: its secrets are called after it."""
+    seen: set[str] = set()
+    for index in range(TARGETS_MAX):
+        name = readings.get(f"notices.targets[{index}].name")
+        if name is not None and name.value in seen:
+            yield _problem(f"notices.targets[{index}].name", name, "a name that no other target has")
+        if name is not None:
+            seen.add(name.value)
 
 
 def _removed(readings: Readings) -> Iterator[Problem]:

@@ -9,10 +9,12 @@ from typing import Annotated
 
 import msgspec
 
+from sidecar.config.notices import Notices
 from sidecar.config.places import Address, AddressText, JournalPlace, JournalText, NetworkText, RedisText, SqlitePlace
 from sidecar.config.quantities import Duration, Rate
 from sidecar.config.rules import RUNGS_MAX
 from sidecar.config.scalars import Boolean, Choice, Text, Whole
+from sidecar.config.section import Items, Section
 from sidecar.config.urls import UrlText
 from sidecar.core.policy import (
     LADDER_OFF,
@@ -26,30 +28,6 @@ from sidecar.core.policy import (
     Rung,
     Stage,
 )
-
-
-class Items(msgspec.Struct, frozen=True, kw_only=True):
-    """The annotation of a list."""
-
-    at_least: int
-    at_most: int
-    of: str
-    is_set: bool = False
-    """The same value twice is refused."""
-
-    @property
-    def allowed(self) -> str:
-        """The form and the range."""
-        return f"a list of {self.at_least} to {self.at_most} {self.of}"
-
-
-def _key(field: str) -> str:
-    return field.removesuffix("_ms").removesuffix("_ppm")
-
-
-class Section(msgspec.Struct, frozen=True, kw_only=True, rename=_key):
-    """A mapping in the file: the parent of all, which gives the keys their names."""
-
 
 _METADATA_KEY = Text(
     pattern=r"[^\[\]]{1,40}", allowed="a Stripe metadata key: 1 to 40 printable characters without square brackets"
@@ -373,6 +351,8 @@ class Config(Section, frozen=True, kw_only=True):
     """The rungs that the flag climbs one by one; it falls to the first."""
     lifecycle: Annotated[Lifecycle, Choice(words={each.value: each for each in Lifecycle})] = Lifecycle.MIGRATING
     """Whether the hand-written timers are still there. `removed` is accepted only while the last rung is held."""
+    notices: Notices | None = None
+    """Who is told of moves, shelters and alarms; None: nobody."""
 
 
 def policy_of(config: Config) -> Policy:

@@ -34,6 +34,7 @@ from sidecar.core.observations import (
     Heartbeat,
     Held,
     Noted,
+    NoticeClaimed,
     ObserverChanged,
     PaymentIgnored,
     PaymentSucceeded,
@@ -102,6 +103,7 @@ def _await_policy(state: State, record: Record, out: list[Conclusion]) -> None:
     state.seq, state.now_ms = record.seq, max(state.now_ms, record.at_ms)
     if isinstance(record.observation, PolicyAdopted) and _adopt(state, record.observation, out):
         state.flag.since_ms = state.sight.seen_ms = state.checkpointed_ms = state.now_ms
+        state.sight.rested_from_ms = state.now_ms
         chronicle.write(state, record.observation.policy, record, out)
 
 
@@ -162,6 +164,8 @@ def _apply(state: State, policy: Policy, record: Record, out: list[Conclusion]) 
             state.checkpointed_ms = state.now_ms
         case Started():
             probing.restarted(state)
+        case NoticeClaimed():
+            pass  # for those who tell, not for what they tell of
         case _:
             assert_never(record.observation)
 
@@ -234,6 +238,7 @@ def _tell_changes(state: State, alarmed: list[str], out: list[Conclusion]) -> No
     state.sight.rest = rest
     if rest is not None and was_resting is None:
         state.flag.guard_version += 1
+        state.sight.rested_from_ms = state.now_ms
         out.append(RestBegan(reason=rest))
     elif rest is None and was_resting is not None:
         out.append(RestEnded())

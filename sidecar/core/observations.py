@@ -328,6 +328,16 @@ class EpochRenewed(_Fact, frozen=True, kw_only=True):
     guard_version: int
 
 
+class NoticeClaimed(_Fact, frozen=True, kw_only=True):
+    """A replica is about to tell one target of one event: nobody else will, and after a restart it will not again."""
+
+    replica: str
+    event: str
+    """What is told: the same for every replica, because it comes from the record that brought it about."""
+    target: str
+    """Its name in the configuration."""
+
+
 class Checkpoint(_Fact, frozen=True, kw_only=True):
     """The complete state as of an earlier record: what a full fold may start from once older records are removed.
 
@@ -371,6 +381,7 @@ Observation = (
     | Climbed
     | Fell
     | EpochRenewed
+    | NoticeClaimed
     | Checkpoint
 )
 
@@ -422,6 +433,8 @@ def identity(observation: Observation) -> str | None:  # noqa: C901 - a table
             return f"fell:{observation.version}"
         case EpochRenewed():
             return f"epoch_renewed:{observation.stream}:{observation.epoch}:{observation.guard_version}"
+        case NoticeClaimed():
+            return f"notice_claimed:{observation.event}:{observation.target}"
         case Checkpoint():
             return f"{CHECKPOINT_KEYS}{observation.day}"
         case _:

@@ -229,6 +229,8 @@ class Sight(msgspec.Struct, kw_only=True):
     is_cut_off: bool = False
     reached_ms: int = 0
     """When a probe last ended that was not cut off."""
+    rested_from_ms: int = 0
+    """When the present rest began, or the last one."""
 
 
 class EarlyReport(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -11,7 +11,7 @@ from sidecar.core.serving import Reason
 from sidecar.core.state import Outcome, Unmeasured
 from sidecar.http.limits import Refusal
 from sidecar.logs import LEVELS
-from sidecar.metrics import decision, payers, reading, reverb
+from sidecar.metrics import decision, notices, payers, reading, reverb
 from sidecar.metrics.view import Histogram, Row, Scope
 from sidecar.ports import Task
 
@@ -263,6 +263,7 @@ TABLE: tuple[Row | Histogram, ...] = (
         labels={"reason": lambda sets: sets.stream_drops},
         read=lambda view: [((reason,), count) for reason, count in view.dropped_streams().items()],
     ),
+    *notices.ROWS,
     Row(
         name="event_loop_lag_seconds",
         kind=GaugeMetricFamily,

@@ -42,6 +42,9 @@ class Sets(msgspec.Struct, frozen=True, kw_only=True):
     stream_kinds: tuple[str, ...]
     stream_refusals: tuple[str, ...]
     stream_drops: tuple[str, ...]
+    notice_targets: tuple[str, ...]
+    notice_results: tuple[str, ...]
+    notice_attempts: tuple[str, ...]
     routes: Mapping[str, tuple[str, ...]]
     """By listener; all that any configuration opens."""
     observers_max: int
@@ -91,6 +94,11 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     """By reason."""
     dropped_streams: Callable[[], Mapping[str, int]]
     """By reason."""
+    notices: Counter[tuple[str, str]]
+    """By the target's kind and what became of them."""
+    notice_attempts: Counter[tuple[str, str]]
+    """By the target's kind and what came of them."""
+    waiting_notices: Callable[[], int]
 
 
 class Metric(msgspec.Struct, frozen=True, kw_only=True):

@@ -173,6 +173,15 @@ def _doors(terms: Terms) -> Iterator[Alert]:
         description='{{ $value | printf "%.0f" }} log lines of the last 15m are gone. Nobody is affected, because the log never stops '
         "the service; the record of what was decided is in the journal.",
     )
+    yield Alert(
+        name="ReverbSidecarNoticesLost",
+        severity=Severity.TICKET,
+        expr="sum without (instance, pod, result) "
+        f'(increase(reverb_sidecar_notices_total{{{job}, result=~"given_up|dropped"}}[1h])) > 0',
+        summary="People were not told of what happened.",
+        description='{{ $value | printf "%.0f" }} notices of the last 1h did not reach a {{ $labels.target }} target. Nobody is affected, '
+        "because nothing waits for a notice; but whoever relies on it does not know of a move, a shelter or an alarm.",
+    )
 
 
 def _quiet(terms: Terms) -> str:

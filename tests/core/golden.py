@@ -21,6 +21,7 @@ from sidecar.core.observations import (
     Heartbeat,
     IgnoreReason,
     Noted,
+    NoticeClaimed,
     Observation,
     Record,
     SkipReason,
@@ -143,6 +144,8 @@ def life_of_people() -> list[Record]:
         replica="a", stream="payments", epoch=stream.epoch + 1, guard_version=world.state.flag.guard_version
     )
     world.see(renewed)
+    for _ in range(2):
+        world.see(NoticeClaimed(replica="a", event="fell:7", target="ops"))
     world.good(3)
     return world.records
 

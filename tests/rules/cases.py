@@ -14,6 +14,7 @@ SILENT, LOST = "ReverbSidecarAckStreamSilent", "ReverbSidecarAcksLost"
 FLAPPING, STUCK = "ReverbSidecarFlapping", "ReverbSidecarStuck"
 FORGED, JOURNAL = "ReverbSidecarForgedReports", "ReverbSidecarJournalUnavailable"
 LOGS, GONE = "ReverbSidecarLogLinesDropped", "ReverbSidecarTargetGone"
+NOTICES = "ReverbSidecarNoticesLost"
 PAGE, TICKET = "page", "ticket"
 HOUR, SIX_HOURS, DAY, THREE_DAYS = f"{BURNING} 1h", f"{BURNING} 6h", f"{ERODING} 1d", f"{ERODING} 3d"
 
@@ -95,6 +96,10 @@ def well(step_minutes: int) -> dict[str, str]:
         'browser_reports_total{result="token_expired"}': "0+0xN",
         'webhook_requests_total{result="unavailable"}': "0+0xN",
         "log_lines_dropped_total": "0+0xN",
+        'notices_total{target="slack", result="told"}': "0+0xN",
+        'notices_total{target="slack", result="claimed"}': "0+0xN",
+        'notices_total{target="slack", result="given_up"}': "0+0xN",
+        'notices_total{target="slack", result="dropped"}': "0+0xN",
     }
 
 
@@ -445,6 +450,24 @@ CASES = (
         says="log lines dropped an hour ago are none",
         changed={"log_lines_dropped_total": "0+0x10 7+0xN"},
         spares=(LOGS,),
+    ),
+    Case(
+        says="a notice that was given up is a ticket",
+        changed={'notices_total{target="slack", result="given_up"}': "0+0x50 1+0xN"},
+        fires=((NOTICES, TICKET),),
+    ),
+    Case(
+        says="a notice that was dropped is a ticket",
+        changed={'notices_total{target="slack", result="dropped"}': "0+0x50 1+0xN"},
+        fires=((NOTICES, TICKET),),
+    ),
+    Case(
+        says="notices that arrived, or that another replica told, are none",
+        changed={
+            'notices_total{target="slack", result="told"}': "0+1xN",
+            'notices_total{target="slack", result="claimed"}': "0+1xN",
+        },
+        spares=(NOTICES,),
     ),
     Case(says="a target that is down is a ticket", changed={"up": "1+0x50 0+0xN"}, fires=((GONE, TICKET),)),
     Case(

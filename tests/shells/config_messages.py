@@ -2,7 +2,7 @@
 
 INVALID = {
     "invalid-empty.yaml": "1:1: found an empty file; allowed: a mapping with at least the key environment",
-    "invalid-not-a-mapping.yaml": "1:1: found a list; allowed: a mapping with the keys environment, flag, journal, listen, console, stripe, acks, reverb, objective, policy, ladder, lifecycle",
+    "invalid-not-a-mapping.yaml": "1:1: found a list; allowed: a mapping with the keys environment, flag, journal, listen, console, stripe, acks, reverb, objective, policy, ladder, lifecycle, notices",
     "invalid-not-utf-8.yaml": "1:24: found the byte 0xE9, which is not UTF-8; allowed: UTF-8",
     "invalid-control-character.yaml": "2:14: found the character U+0007; allowed: printable characters, line breaks, and tabs inside a value",
     "invalid-tab.yaml": "3:1: found a tab; allowed: spaces: YAML does not indent with tabs",
@@ -18,12 +18,12 @@ INVALID = {
     "invalid-too-deep.yaml": "3:31: found a list or mapping in too many others; allowed: at most 20 levels",
     "invalid-escape-out-of-range.yaml": '2:10: found YAML that cannot be read (a number out of range); allowed: YAML, where "key: value" has a space after the colon, spaces indent, and quotes are needed round a value that ends in : or starts with one of [ { @ % `',
     "invalid-duplicate-key.yaml": "4:3: policy.lease: found the key a second time (the first is on line 3); allowed: each key once",
-    "invalid-unknown-key.yaml": "2:1: polcy: found an unknown key; allowed: the keys environment, flag, journal, listen, console, stripe, acks, reverb, objective, policy, ladder, lifecycle; did you mean policy?",
+    "invalid-unknown-key.yaml": "2:1: polcy: found an unknown key; allowed: the keys environment, flag, journal, listen, console, stripe, acks, reverb, objective, policy, ladder, lifecycle, notices; did you mean policy?",
     "invalid-unknown-key-in-section.yaml": "3:3: policy.leese: found an unknown key; allowed: the keys false_promotion_risk, unacceptable_reliability, false_alarm_once_in, coverage, coverage_floor, reach, payers_on_rung, lease, shelter, cooldown, resume_after, dry_run; did you mean lease?",
-    "invalid-key-of-a-later-version.yaml": "2:1: replicas: found an unknown key; allowed: the keys environment, flag, journal, listen, console, stripe, acks, reverb, objective, policy, ladder, lifecycle",
-    "invalid-key-in-the-wrong-place.yaml": "2:1: lease: found an unknown key; allowed: the keys environment, flag, journal, listen, console, stripe, acks, reverb, objective, policy, ladder, lifecycle; did you mean policy.lease?",
-    "invalid-merge-key.yaml": '2:1: "<<": found an unknown key; allowed: the keys environment, flag, journal, listen, console, stripe, acks, reverb, objective, policy, ladder, lifecycle',
-    "invalid-list-as-key.yaml": "2:3: found a list as a key; allowed: the keys environment, flag, journal, listen, console, stripe, acks, reverb, objective, policy, ladder, lifecycle",
+    "invalid-key-of-a-later-version.yaml": "2:1: replicas: found an unknown key; allowed: the keys environment, flag, journal, listen, console, stripe, acks, reverb, objective, policy, ladder, lifecycle, notices",
+    "invalid-key-in-the-wrong-place.yaml": "2:1: lease: found an unknown key; allowed: the keys environment, flag, journal, listen, console, stripe, acks, reverb, objective, policy, ladder, lifecycle, notices; did you mean policy.lease?",
+    "invalid-merge-key.yaml": '2:1: "<<": found an unknown key; allowed: the keys environment, flag, journal, listen, console, stripe, acks, reverb, objective, policy, ladder, lifecycle, notices',
+    "invalid-list-as-key.yaml": "2:3: found a list as a key; allowed: the keys environment, flag, journal, listen, console, stripe, acks, reverb, objective, policy, ladder, lifecycle, notices",
     "invalid-missing-environment.yaml": "1:1: environment: found no such key; allowed: 1 to 64 of the characters A-Z a-z 0-9 . _ -; the key is required",
     "invalid-missing-mode.yaml": "4:5: ladder[1].mode: found no such key; allowed: timer_polling, push_with_safety_net or push_only; the key is required",
     "invalid-nothing.yaml": "3:9: policy.lease: found nothing; allowed: a duration such as 250ms, 2s, 5m, 1h or 14d, from 2s to 10m; or leave the key out",
@@ -144,5 +144,11 @@ INVALID = {
     "invalid-removed-in-a-dry-run.yaml": "3:19: policy.dry_run: found the boolean true; allowed: false with lifecycle: removed, which serves push; did you mean false?",
     "invalid-removed-without-a-journal.yaml": '2:10: journal: found "memory:"; allowed: with lifecycle: removed a journal that outlives the process: it must have held the last rung',
     "invalid-lifecycle-misspelt.yaml": '2:12: lifecycle: found "removing"; allowed: migrating or removed; did you mean removed?',
+    "invalid-notices-nobody.yaml": "2:20: notices.targets: found an empty list; allowed: a list of 1 to 10 targets, each with a name and a kind",
+    "invalid-notices-name.yaml": '4:14: notices.targets[0].name: found "Ops Team"; allowed: 1 to 32 of the characters a-z 0-9 -, of which the first is a letter',
+    "invalid-notices-name-twice.yaml": '5:14: notices.targets[1].name: found "ops"; allowed: a name that no other target has',
+    "invalid-notices-kind.yaml": '4:25: notices.targets[0].kind: found "email"; allowed: webhook, slack or grafana',
+    "invalid-notices-url.yaml": "4:32: notices.targets[0].url: found an unknown key; allowed: the keys name, kind",
+    "invalid-notices-console-url.yaml": '4:16: notices.console_url: found "https://sidecar.example.test/?token=x"; allowed: a URL such as https://sidecar.example.test, beginning with https:// or http://; did you mean "https://sidecar.example.test/"?',
 }
 """The file, and all that is said of it: `file:` and this."""

@@ -1,6 +1,7 @@
 """What the configuration and the secrets may be, and what is said of those that may not."""
 
 import ast
+import inspect
 import re
 from pathlib import Path
 
@@ -18,12 +19,15 @@ from sidecar.config import (
     LadderRung,
     Listen,
     MemoryPlace,
+    Notices,
+    NoticeTarget,
     Objective,
     PolicyKeys,
     ReachWaived,
     RedisStream,
     SqlitePlace,
     Stripe,
+    TargetKind,
     policy_of,
     read_config,
     schema,
@@ -31,7 +35,8 @@ from sidecar.config import (
 from sidecar.config.places import AddressText, JournalText, RedisText
 from sidecar.config.quantities import Duration, Rate, duration_text, milliseconds, parts_per_million, rate_text
 from sidecar.config.scalars import Boolean, Choice, Guess, Kind, Refused, Scalar, Text, Whole
-from sidecar.core.policy import PPM, Mode, Policy, Rung, Stage, policy_hash
+from sidecar.config.section import Section
+from sidecar.core.policy import PPM, Lifecycle, Mode, Policy, Rung, Stage, policy_hash
 from sidecar.ports import ErrorCode
 from tests.shells.config_messages import INVALID
 
@@ -170,7 +175,7 @@ def test_the_shipped_file_says_what_the_defaults_are() -> None:
     assert read_config(SHIPPED) == Config(environment="production")
 
 
-SECTIONS: tuple[type[schema.Section], ...] = (
+SECTIONS: tuple[type[Section], ...] = (
     Config,
     Listen,
     schema.Console,
@@ -185,6 +190,8 @@ SECTIONS: tuple[type[schema.Section], ...] = (
     PolicyKeys,
     ReachWaived,
     LadderRung,
+    NoticeTarget,
+    Notices,
 )
 
 
@@ -198,10 +205,11 @@ def test_every_key_is_in_the_shipped_file_with_a_comment() -> None:
 
 def test_every_key_is_documented_under_its_field() -> None:
     """The documentation of a key sits where the key is defined, so that neither changes without the other."""
-    assert set(SECTIONS) == set(schema.Section.__subclasses__())
-    classes = [node for node in ast.parse(Path(schema.__file__).read_text()).body if isinstance(node, ast.ClassDef)]
+    assert set(SECTIONS) == set(Section.__subclasses__())
     for section in SECTIONS:
-        (body,) = [node.body for node in classes if node.name == section.__name__]
+        (defined,) = ast.parse(inspect.getsource(section)).body
+        assert isinstance(defined, ast.ClassDef)
+        body = defined.body
         undocumented = [
             ast.unparse(field)
             for field, below in zip(body, [*body[1:], ast.Pass()], strict=True)
@@ -264,6 +272,12 @@ policy:
 ladder:
   - {mode: timer_polling, soak: 14d}
   - {mode: push_only, share: 0.0001%, soak: 1h, approval: required}
+lifecycle: migrating
+notices:
+  targets: [{name: ops-team, kind: slack}, {name: pipeline, kind: webhook}, {name: grafana, kind: grafana}]
+  console_url: https://sidecar.example.test/console/
+  stuck_after: 7d
+  rest_after: 5m
 """
     assert config_of(tmp_path, text) == Config(
         environment="Staging.eu-1",
@@ -324,6 +338,17 @@ ladder:
         ladder=(
             LadderRung(mode=Mode.TIMER_POLLING, soak_ms=14 * 86_400_000),
             LadderRung(mode=Mode.PUSH_ONLY, share_ppm=1, soak_ms=3_600_000, approval_required=True),
+        ),
+        lifecycle=Lifecycle.MIGRATING,
+        notices=Notices(
+            targets=(
+                NoticeTarget(name="ops-team", kind=TargetKind.SLACK),
+                NoticeTarget(name="pipeline", kind=TargetKind.WEBHOOK),
+                NoticeTarget(name="grafana", kind=TargetKind.GRAFANA),
+            ),
+            console_url="https://sidecar.example.test/console",
+            stuck_after_ms=7 * 86_400_000,
+            rest_after_ms=300_000,
         ),
     )
 

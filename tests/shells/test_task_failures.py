@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import pytest
 
-from sidecar.config import ProbeSecrets
+from sidecar.config import Notices, NoticeSecrets, NoticeTarget, ProbeSecrets, TargetKind
 from sidecar.core.observations import Observation, RoundTripEnded
 from sidecar.core.policy import policy_hash
 from sidecar.core.state import State
@@ -17,6 +17,7 @@ from sidecar.flags.lease import Lease
 from sidecar.journal.follower import Follower
 from sidecar.journal.keeper import Keeper
 from sidecar.journal.unavailable import UnavailableJournal
+from sidecar.notices import notifier_of
 from sidecar.ports import ErrorCode, Failed, SidecarError, Task
 from sidecar.probes.browser import Browser
 from sidecar.probes.deliveries import Deliveries
@@ -27,6 +28,7 @@ from sidecar.probes.watches import Watches, _Watch
 from sidecar.tokens import BrowserTokens
 from tests.core.world import LAX, World
 from tests.e2e.processes import until
+from tests.notices.told import notice
 from tests.shells.everything import EVERYTHING
 
 KEY = "identity-key-for-the-tests-012345"
@@ -97,6 +99,15 @@ async def end_a_watch(journal: UnavailableJournal, failed: Failed) -> None:
     await watches._end("private-live-refresh.7")
 
 
+async def tell(journal: UnavailableJournal, failed: Failed) -> None:
+    """Have somebody to tell, and no journal to claim it in."""
+    where = NoticeSecrets(url="http://127.0.0.1:1/")
+    target = NoticeTarget(name="ops", kind=TargetKind.SLACK)
+    notifier = notifier_of(Notices(targets=(target,)), {"ops": where}, journal, State(), replica="a", failed=failed)
+    notifier._queue(notifier._lines[0], notice())
+    await notifier.run()
+
+
 STARTS: list[tuple[Task, Start]] = [
     (Task.FOLLOWER, lambda journal, failed: Follower(journal, State(), failed=failed).run()),
     (Task.BEAT, lambda journal, failed: controller(journal, failed, State()).run()),
@@ -107,6 +118,7 @@ STARTS: list[tuple[Task, Start]] = [
     (Task.PROBES, lambda journal, failed: Runner(journal, [Probed(fail)], failed).run()),
     (Task.PROBES, lambda journal, failed: Runner(journal, [Probed(lambda: asyncio.sleep(0))], failed).run()),
     (Task.WATCHES, end_a_watch),
+    (Task.NOTICES, tell),
 ]
 
 

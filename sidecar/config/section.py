@@ -1,0 +1,26 @@
+"""What every mapping of the file is, and how a list in it is annotated."""
+
+import msgspec
+
+
+class Items(msgspec.Struct, frozen=True, kw_only=True):
+    """The annotation of a list."""
+
+    at_least: int
+    at_most: int
+    of: str
+    is_set: bool = False
+    """The same value twice is refused."""
+
+    @property
+    def allowed(self) -> str:
+        """The form and the range."""
+        return f"a list of {self.at_least} to {self.at_most} {self.of}"
+
+
+def _key(field: str) -> str:
+    return field.removesuffix("_ms").removesuffix("_ppm")
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True, rename=_key):
+    """A mapping in the file: the parent of all, which gives the keys their names."""

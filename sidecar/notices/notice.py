@@ -1,0 +1,76 @@
+"""What a notice is."""
+
+import enum
+from collections.abc import Mapping
+
+import msgspec
+
+
+class NoticeKind(enum.StrEnum):
+    """What is told of."""
+
+    CLIMBED = "climbed"
+    """One rung up, on proof."""
+    RETURNED = "returned"
+    """Back to push after a fall, where the ladder is off."""
+    FELL = "fell"
+    """Timers for everybody: an alarm, a blindness, a shelter that lasted, or a person."""
+    MOVED = "moved"
+    """Another rung because the policy is another."""
+    SHELTER_BEGAN = "shelter_began"
+    SHELTER_ENDED = "shelter_ended"
+    ALARM_RAISED = "alarm_raised"
+    ALARM_ENDED = "alarm_ended"
+    STRANGER_LET_IN = "stranger_let_in"
+    """The probe user was let into a channel that is not its own."""
+    RESTING = "resting"
+    """The flag rests for longer than a while."""
+    SEEING = "seeing"
+    """A rest that was told of is over."""
+    STUCK = "stuck"
+    """So many days on the same rung."""
+    RELEASED = "released"
+    """A person noted a release."""
+    TEST = "test"
+    """Nothing happened: somebody tries whether notices arrive."""
+
+
+class Tone(enum.StrEnum):
+    """How it is to be taken."""
+
+    GOOD = "good"
+    BAD = "bad"
+    PLAIN = "plain"
+
+
+class Words(msgspec.Struct, frozen=True, kw_only=True):
+    """What a notice says, to people."""
+
+    title: str
+    """One line: what happened."""
+    text: str
+    """Who is affected, in payers, and why it happened."""
+    next: str
+    """What to do now."""
+
+
+class Notice(msgspec.Struct, frozen=True, kw_only=True):
+    """One event, as it is told to every target."""
+
+    event: str
+    """Names it: the same for every replica, and never that of another."""
+    kind: NoticeKind
+    tone: Tone
+    words: Words
+    environment: str
+    flag: str
+    at_ms: int
+    """When it happened, in Unix milliseconds on the journal's clock."""
+    from_ms: int | None = None
+    """Of what has lasted: when it began."""
+    seq: int
+    """The record in the journal that brought it about."""
+    chain: str
+    """The head of the chain of decisions, acts and policies after that record, in hex; empty: there was none yet."""
+    facts: Mapping[str, str | int] = {}
+    """The same for machines."""

@@ -1,0 +1,297 @@
+"""Told once, whatever becomes of the target, the process or the journal; and nobody ever waits for it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import msgspec
+import pytest
+import structlog
+from structlog.testing import capture_logs
+
+from sidecar.config import TargetKind
+from sidecar.core.observations import NoticeClaimed, Observation, Record
+from sidecar.core.state import State
+from sidecar.journal.follower import Follower
+from sidecar.journal.memory import MemoryJournal
+from sidecar.notices import Attempt, NoticeResult, Notifier, Pace, Target, Watch
+from sidecar.ports import Appended, ErrorCode, SidecarError, Task
+from tests.core.world import HOUR, World, on
+from tests.e2e.processes import free_port, until
+from tests.notices.receiving import Act, annotate, cut, drip, hang, receiving, says, well
+from tests.notices.told import notice, target
+from tests.probes.certificates import Certificates
+
+QUICK = Pace(attempt_within_s=0.2, first_pause_s=0.01, pause_max_s=0.02, give_up_after_s=0.5, waiting_max=100)
+PATIENT = msgspec.structs.replace(QUICK, attempt_within_s=5, give_up_after_s=30)
+
+
+@pytest.fixture(autouse=True)
+def _plain_log() -> None:
+    structlog.reset_defaults()
+
+
+class Bare(Watch):
+    """A watch of a journal that nothing happens in."""
+
+    def __init__(self) -> None:
+        super().__init__(State(), stuck_after_ms=HOUR, rest_after_ms=HOUR)
+
+
+@asynccontextmanager
+async def notifying(
+    targets: Sequence[Target],
+    pace: Pace = PATIENT,
+    *,
+    journal: MemoryJournal | None = None,
+    failures: list[Task] | None = None,
+    replica: str = "a",
+) -> AsyncIterator[Notifier]:
+    """Run a notifier for a while."""
+    kept: list[Task] = failures if failures is not None else []
+    notifier = Notifier(journal or MemoryJournal(), Bare(), targets, replica=replica, pace=pace, failed=kept.append)
+    task = asyncio.create_task(notifier.run())
+    try:
+        yield notifier
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def come(notifier: Notifier, result: NoticeResult, count: int = 1, kind: str = "webhook") -> None:
+    """Wait until so many notices ended so."""
+
+    async def is_there() -> bool:
+        return notifier.results[kind, result.value] >= count
+
+    await until(is_there, f"{count} notices are {result}: {notifier.results}", within_s=20)
+
+
+def tell(notifier: Notifier, *events: str) -> None:
+    """Let these events happen."""
+    for event in events:
+        for line in notifier._lines:
+            notifier._queue(line, notice(event))
+
+
+# fmt: off
+TROUBLES: list[tuple[list[Act], list[Attempt], NoticeResult]] = [
+    # what the target does                         attempts that come first        what becomes of the notice
+    ([well],                                       [],                             NoticeResult.TOLD),
+    ([says(204)],                                  [],                             NoticeResult.TOLD),
+    ([drip],                                       [],                             NoticeResult.TOLD),
+    ([says(500), says(502), well],                 [Attempt.FAILED] * 2,           NoticeResult.TOLD),
+    ([says(429, Retry_After="0"), well],           [Attempt.BUSY],                 NoticeResult.TOLD),
+    ([cut, well],                                  [Attempt.UNREACHABLE],          NoticeResult.TOLD),
+    ([says(301, Location="http://169.254.1.1/")],  [Attempt.REDIRECTED],           NoticeResult.GIVEN_UP),
+    ([says(307, Location="/elsewhere"), well],     [Attempt.REDIRECTED],           NoticeResult.GIVEN_UP),
+    ([says(400), well],                            [Attempt.REFUSED],              NoticeResult.GIVEN_UP),
+    ([says(404), well],                            [Attempt.REFUSED],              NoticeResult.GIVEN_UP),
+    ([says(410), well],                            [Attempt.REFUSED],              NoticeResult.GIVEN_UP),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("acts", "attempts", "result"), TROUBLES)
+async def test_what_may_pass_is_tried_again_and_what_will_not_is_given_up(
+    acts: list[Act], attempts: list[Attempt], result: NoticeResult
+) -> None:
+    """A redirect is never followed: who answers could lead us to anything that this machine reaches."""
+    async with receiving(*acts) as receiver, notifying([target(receiver.url)]) as notifier:
+        tell(notifier, "moved:1")
+        await come(notifier, result)
+        found = {Attempt(outcome): count for (_, outcome), count in notifier.attempts.items()}
+        wanted = attempts + ([Attempt.SENT] if result is NoticeResult.TOLD else [])
+        assert found == {attempt: wanted.count(attempt) for attempt in wanted}
+        assert receiver.events() == ["moved:1"] * len(wanted)
+        assert all(path == "/hooks/T1" for path in receiver.paths)
+
+
+async def test_a_target_that_hangs_is_tried_for_so_long_and_no_longer() -> None:
+    """Bounded in time, whatever it does; the next notice gets its own chance."""
+    async with receiving(hang) as receiver, notifying([target(receiver.url)], QUICK) as notifier:
+        with capture_logs() as lines:
+            tell(notifier, "moved:1")
+            await come(notifier, NoticeResult.GIVEN_UP)
+        assert set(notifier.attempts) == {("webhook", "timed_out")}
+        (said,) = [line for line in lines if line["event"] == "notice.given_up"]
+        assert (said["target"], said["why"], said["event_id"]) == ("ops", "timed_out", "moved:1")
+        assert "in-the-url" not in str(lines)
+
+
+async def test_a_certificate_that_is_not_to_be_trusted_is_named_and_nothing_is_sent(tmp_path: Path) -> None:
+    """The body has the names of people in it."""
+    tls = Certificates(tmp_path).serving("127.0.0.1", is_signed=False)
+    async with receiving(tls=tls) as receiver, notifying([target(receiver.url)], QUICK) as notifier:
+        tell(notifier, "moved:1")
+        await come(notifier, NoticeResult.GIVEN_UP)
+        assert set(notifier.attempts) == {("webhook", "tls")}
+        assert receiver.bodies == []
+
+
+async def test_ten_thousand_moves_with_a_dead_target_cost_nothing_and_the_other_target_is_told() -> None:
+    """The line of a dead target is short, and the oldest goes: who hears it takes no time, and neither does a neighbour."""
+    dead = target(f"http://127.0.0.1:{free_port()}/", name="dead")
+    pace = msgspec.structs.replace(PATIENT, waiting_max=50)
+    journal = MemoryJournal()
+    async with receiving() as receiver:
+        targets = [dead, target(receiver.url, TargetKind.SLACK, "alive")]
+        async with notifying(targets, pace, journal=journal) as notifier:
+            for number in range(10_000):
+                tell(notifier, f"moved:{number}")
+                assert notifier.waiting() <= 2 * 50
+            await come(notifier, NoticeResult.TOLD, 50, "slack")
+            assert notifier.results["webhook", "dropped"] >= 10_000 - 51
+            assert notifier.results["slack", "dropped"] == 10_000 - 50
+        claims = [record for record in await journal.read(0, 1_000) if isinstance(record.observation, NoticeClaimed)]
+        assert len(claims) <= 52  # of the dead one only those that were tried
+
+
+async def test_the_end_of_a_process_in_the_middle_repeats_nothing_that_was_begun_and_loses_nothing_that_was_not() -> (
+    None
+):
+    """What was claimed may have arrived; what still waited is told by the next process, which hears of it again."""
+    journal = MemoryJournal()
+    async with receiving(hang, well) as receiver:
+        async with notifying([target(receiver.url)], journal=journal) as notifier:
+            tell(notifier, "moved:1", "moved:2")
+
+            async def is_begun() -> bool:
+                return bool(receiver.bodies)
+
+            await until(is_begun, "the first attempt")
+        async with notifying([target(receiver.url)], journal=journal, replica="b") as again:
+            tell(again, "moved:1", "moved:2")
+            await come(again, NoticeResult.TOLD)
+            assert again.results["webhook", "claimed"] == 1
+    assert receiver.events() == ["moved:1", "moved:2"]
+
+
+async def test_two_replicas_on_one_journal_tell_each_target_of_each_event_once() -> None:
+    """Both see every move, and a channel in which all is said twice is soon muted."""
+    journal = MemoryJournal()
+    async with receiving() as receiver, receiving() as other:
+        targets = [target(receiver.url, name="one"), target(other.url, name="two")]
+        async with notifying(targets, journal=journal) as a, notifying(targets, journal=journal, replica="b") as b:
+            events = [f"moved:{number}" for number in range(40)]
+            for event in events:
+                tell(a, event)
+                tell(b, event)
+                await asyncio.sleep(0)
+
+            async def is_done() -> bool:
+                return sum((a.results + b.results).values()) == 4 * len(events)
+
+            await until(is_done, "everything is told or claimed")
+            both = a.results + b.results
+            assert (both["webhook", "told"], both["webhook", "claimed"]) == (80, 80)
+    for each in (receiver, other):
+        assert sorted(each.events()) == sorted(events)
+
+
+async def test_a_journal_that_takes_no_claim_is_asked_again_and_nothing_is_told_without_one() -> None:
+    """While it does not answer, another replica may be telling it."""
+    failures: list[Task] = []
+    journal = Refusing(3)
+    async with (
+        receiving() as receiver,
+        notifying([target(receiver.url)], journal=journal, failures=failures) as notifier,
+    ):
+        tell(notifier, "moved:1")
+        await come(notifier, NoticeResult.TOLD)
+        assert failures == [Task.NOTICES] * 3
+        assert receiver.events() == ["moved:1"]
+    never = Refusing(10_000)
+    async with receiving() as receiver, notifying([target(receiver.url)], QUICK, journal=never) as notifier:
+        tell(notifier, "moved:1")
+        await come(notifier, NoticeResult.DROPPED)
+        assert receiver.bodies == []
+
+
+class Refusing(MemoryJournal):
+    """A journal that takes nothing for a while."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self._times = times
+
+    async def append(self, observation: Observation) -> Appended:
+        """Refuse, or keep."""
+        if self._times:
+            self._times -= 1
+            raise SidecarError(ErrorCode.JOURNAL_UNAVAILABLE, "the disk is full")
+        return await super().append(observation)
+
+
+async def test_a_mistake_of_ours_in_the_words_stops_neither_the_fold_nor_the_next_notice() -> None:
+    """Who tells must not stop what it tells of; it is counted, and logged with its traceback."""
+    failures: list[Task] = []
+    async with receiving() as receiver, notifying([target(receiver.url)], failures=failures) as notifier:
+        notifier._queue(notifier._lines[0], notice("moved:0", text="half a character: \ud83d"))
+        tell(notifier, "moved:1")
+        await come(notifier, NoticeResult.TOLD)
+        assert notifier.results["webhook", "given_up"] == 1
+        assert failures == [Task.NOTICES]
+
+        class Broken(Watch):
+            def seen(self, *_: object) -> object:  # type: ignore[override]
+                raise KeyError("bug")
+
+        notifier._watch = Broken(State(), stuck_after_ms=1, rest_after_ms=1)
+        with capture_logs() as lines:
+            notifier.heard(Record(seq=1, at_ms=1, observation=NoticeClaimed(replica="a", event="e", target="t")), [])
+        assert [line["event"] for line in lines] == ["notices.mistaken"]
+        assert failures == [Task.NOTICES] * 2
+
+
+async def test_a_whole_life_is_told_to_a_webhook_and_drawn_into_grafana_by_two_replicas_once() -> None:
+    """From the journal, through the fold, to Grafana's own demands: a fall and a return, and each of them once."""
+    world = on(2)
+    world.outage()
+    world.good(60)
+    journal = await journal_of(world)
+    async with receiving() as receiver, receiving(annotate) as grafana:
+        base = grafana.url.partition("/hooks")[0]
+        targets = [target(receiver.url), target(base, TargetKind.GRAFANA, "plots")]
+        async with living(journal, targets, "a") as a, living(journal, targets, "b") as b:
+
+            async def is_done() -> bool:
+                both = a.results + b.results
+                return both["webhook", "claimed"] == both["webhook", "told"] == 5 and both["grafana", "claimed"] == 3
+
+            await until(is_done, "both have told or found it claimed")
+        kinds = [body["kind"] for body in receiver.bodies]
+        assert sorted(kinds) == ["alarm_ended", "alarm_raised", "climbed", "climbed", "fell"]
+        assert sorted(body["tags"][1] for body in grafana.bodies) == ["climbed", "climbed", "fell"]
+        assert (a.attempts + b.attempts)["grafana", "sent"] == 3
+        (fell,) = [body for body in receiver.bodies if body["kind"] == "fell"]
+        assert len(fell["chain"]) == 64
+        assert fell["facts"]["cause"] == "alarm"
+
+
+@asynccontextmanager
+async def living(journal: MemoryJournal, targets: Sequence[Target], replica: str) -> AsyncIterator[Notifier]:
+    """Run a notifier that hears a journal from its beginning, as a follower does."""
+    state = State()
+    watch = Watch(state, stuck_after_ms=1000 * HOUR, rest_after_ms=HOUR)
+    notifier = Notifier(journal, watch, targets, replica=replica, pace=PATIENT)
+    follower = Follower(journal, state, [notifier.heard])
+    tasks = [asyncio.create_task(notifier.run()), asyncio.create_task(follower.run())]
+    try:
+        yield notifier
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def journal_of(world: World) -> MemoryJournal:
+    """Return a journal that holds what a world saw, at the times when it saw it."""
+    now_ms = world.records[0].at_ms
+    journal = MemoryJournal(lambda: now_ms)
+    for record in world.records:
+        now_ms = record.at_ms
+        await journal.append(record.observation)
+    return journal

@@ -1,0 +1,120 @@
+"""Notices of a whole sidecar, and of the command that tries whether they arrive."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import msgspec
+from typer.testing import CliRunner, Result
+
+from sidecar.cli import cli
+from sidecar.config import LadderRung, Notices, NoticeSecrets, NoticeTarget, Objective, PolicyKeys, TargetKind
+from sidecar.core.policy import Mode
+from tests.e2e.processes import free_port
+from tests.notices.receiving import annotate, receiving, says
+from tests.notices.told import KEY
+from tests.shells.running import CONFIG, SECRETS, event, running
+
+FILE = """
+environment: staging
+notices:
+  targets: [{name: ops, kind: slack}, {name: ci, kind: webhook}, {name: plots, kind: grafana}]
+  console_url: https://sidecar.example.test
+"""
+
+
+LAX = PolicyKeys(
+    false_promotion_risk_ppm=200_000,
+    unacceptable_reliability_ppm=600_000,
+    false_alarm_once_in=100,
+    coverage_ppm=500_000,
+    coverage_floor_ppm=200_000,
+    lease_ms=3000,
+)
+"""At 75 % reliability nine clean payments are proof enough."""
+
+
+async def test_a_running_sidecar_tells_of_a_climb_and_of_a_rollback_and_shows_no_url() -> None:
+    """From a payment or a person, through journal and fold, to the target; metrics have kinds and no addresses."""
+    async with receiving() as receiver:
+        config = msgspec.structs.replace(
+            CONFIG,
+            notices=Notices(targets=(NoticeTarget(name="ci", kind=TargetKind.WEBHOOK),)),
+            objective=Objective(on_time_within_ms=400, missed_after_ms=1000, reliability_ppm=750_000),
+            policy=LAX,
+            ladder=(LadderRung(mode=Mode.TIMER_POLLING), LadderRung(mode=Mode.PUSH_WITH_SAFETY_NET)),
+        )
+        secrets = msgspec.structs.replace(SECRETS, notices={"ci": NoticeSecrets(url=receiver.url, key=KEY)})
+        async with running(config, secrets) as it:
+            assert await it.metric('reverb_sidecar_notices_total{result="given_up",target="grafana"}') == 0
+            for number in range(12):
+                await it.deliver(event(f"pi_{number}"))
+                await it.ack({"stage": "delivered", "payment_intent": f"pi_{number}"})
+            await it.metric_is('reverb_sidecar_notices_total{result="told",target="webhook"}', 1)
+            await it.act("rollback", {"reason": "a feeling"})
+            await it.metric_is('reverb_sidecar_notices_total{result="told",target="webhook"}', 2)
+            assert await it.metric('reverb_sidecar_notice_attempts_total{outcome="sent",target="webhook"}') == 2
+            assert "hooks" not in await it.metrics()
+        climbed, fell = receiver.bodies
+        assert (climbed["kind"], fell["kind"], fell["facts"]["detail"]) == ("climbed", "fell", "ada: a feeling")
+        assert fell["chain"] not in {"", climbed["chain"]}
+        assert "rolled back by ada: a feeling" in fell["text"]
+
+
+async def called(*arguments: str, path: Path, env: dict[str, str]) -> Result:
+    """Run `sidecar notices`, beside the servers of this loop."""
+    file = path / "sidecar.yaml"
+    file.write_text(FILE)
+    words = ["notices", "--config", str(file), *arguments]
+    return await asyncio.to_thread(CliRunner().invoke, cli, words, env=env)
+
+
+def environment(ops: str, ci: str, plots: str) -> dict[str, str]:
+    """Return what says where the targets are."""
+    return {
+        "SIDECAR_NOTICE_OPS_URL": ops,
+        "SIDECAR_NOTICE_CI_URL": ci,
+        "SIDECAR_NOTICE_CI_KEY": KEY,
+        "SIDECAR_NOTICE_PLOTS_URL": plots.partition("/hooks")[0],
+        "SIDECAR_NOTICE_PLOTS_KEY": KEY,
+    }
+
+
+async def test_the_command_sends_one_test_to_each_target_and_says_what_came(tmp_path: Path) -> None:
+    """Before the night in which it matters; exit 0 only if all arrived."""
+    async with receiving() as ops, receiving() as ci, receiving(annotate) as plots:
+        env = environment(ops.url, ci.url, plots.url)
+        tried = await called("--test", path=tmp_path, env=env)
+        assert (tried.exit_code, tried.stdout.splitlines()) == (
+            0,
+            ["ops (slack): arrived (200)", "ci (webhook): arrived (200)", "plots (grafana): arrived (200)"],
+        )
+        assert "a test of notices" in ops.bodies[0]["text"]
+        assert (ci.bodies[0]["kind"], ci.bodies[0]["environment"]) == ("test", "staging")
+        assert plots.bodies[0]["tags"][:2] == ["reverb-sidecar", "test"]
+        listed = await called(path=tmp_path, env=env)
+        assert listed.stdout.splitlines()[1] == "ci (webhook): set are SIDECAR_NOTICE_CI_URL, SIDECAR_NOTICE_CI_KEY"
+
+
+async def test_the_command_says_of_each_target_what_is_wrong_and_never_where_it_is(tmp_path: Path) -> None:
+    """Exit 1, and the words for whoever has to mend it."""
+    async with receiving(says(403)) as ops, receiving(says(302, Location="/x")) as ci:
+        env = environment(ops.url, ci.url, f"http://127.0.0.1:{free_port()}")
+        tried = await called("--test", path=tmp_path, env=env)
+        nowhere = "no connection: look at the host in its URL, and at what lies between"
+        assert tried.exit_code == 1
+        assert tried.stdout.splitlines() == [
+            "ops (slack): it will not have it: look at its URL and its key (403)",
+            "ci (webhook): it points elsewhere, and is not followed: give the URL that it points to (302)",
+            f"plots (grafana): {nowhere} (ClientConnectorError)",
+        ]
+        assert "in-the-url" not in tried.output
+        as_json = json.loads((await called("--test", "--json", path=tmp_path, env=env)).stdout)
+        assert [one["attempt"] for one in as_json] == ["refused", "redirected", "unreachable"]
+
+
+async def test_without_targets_the_command_says_where_to_read_on(tmp_path: Path) -> None:
+    """Exit 2: there is nothing to know."""
+    (tmp_path / "bare.yaml").write_text("environment: test\n")
+    shown = CliRunner().invoke(cli, ["notices", "--test", "--config", str(tmp_path / "bare.yaml")])
+    assert (shown.exit_code, "docs/notices.md" in shown.output) == (2, True)

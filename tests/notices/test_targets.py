@@ -1,0 +1,112 @@
+"""What each kind of target is sent, and what may not be in it."""
+
+import hashlib
+import hmac
+
+import msgspec
+import pytest
+
+from sidecar.config import TargetKind
+from sidecar.notices import NoticeKind, Target
+from tests.notices.receiving import Annotation
+from tests.notices.told import CHAIN, KEY, notice, target
+
+NOW_S = 1_800_000_123
+EVIL = "<!channel> & <script>alert(1)</script> *bold* " + "x" * 6000
+
+
+def test_a_webhook_is_told_everything_and_can_tell_whose_word_it_is() -> None:
+    """The signature covers the time and every byte, as Stripe's does; a retry is recognised by its key."""
+    hook = target("https://hooks.example.test/in", console_url="https://sidecar.example.test")
+    outgoing = hook.request(notice(), NOW_S)
+    body = msgspec.json.decode(outgoing.body)
+    assert body == {
+        "event": "moved:7",
+        "kind": "fell",
+        "tone": "bad",
+        "environment": "test",
+        "flag": "payment-refresh",
+        "title": "payment-refresh in test: push fell",
+        "text": "All payers are on timers.",
+        "next": "Find the cause.",
+        "at_ms": 1_800_000_060_000,
+        "from_ms": None,
+        "seq": 7,
+        "chain": CHAIN,
+        "url": "https://sidecar.example.test",
+        "facts": {"cause": "alarm", "to_rung": 0},
+        "version": body["version"],
+    }
+    code = hmac.new(KEY.encode(), f"{NOW_S}.".encode() + outgoing.body, hashlib.sha256).hexdigest()
+    assert outgoing.headers["Reverb-Sidecar-Signature"] == f"t={NOW_S},v1={code}"
+    assert outgoing.headers["Idempotency-Key"] == "moved:7"
+    assert outgoing.url == "https://hooks.example.test/in"
+
+
+def test_slack_is_told_in_blocks_and_in_plain_words_with_a_link() -> None:
+    """What shows no blocks, and the notification on a phone, have the text."""
+    outgoing = target("https://hooks.example.test/s", TargetKind.SLACK, console_url="https://c.example.test").request(
+        notice(), NOW_S
+    )
+    body = msgspec.json.decode(outgoing.body)
+    assert [block["type"] for block in body["blocks"]] == ["section", "section", "section", "context"]
+    assert body["blocks"][0]["text"] == {"type": "mrkdwn", "text": "🔴 *payment-refresh in test: push fell*"}
+    assert body["blocks"][3]["elements"][0]["text"] == (
+        f"record 7 · chain `{CHAIN}` · <https://c.example.test|Open the console>"
+    )
+    assert "All payers are on timers.\nNext: Find the cause." in body["text"]
+    assert CHAIN in body["text"]
+    assert not {"Authorization", "Reverb-Sidecar-Signature"} & set(outgoing.headers)
+
+
+def test_what_a_person_wrote_calls_no_channel_and_breaks_no_limit() -> None:
+    """A reason is text from outside: in Slack `<!channel>` wakes everybody, and 3001 characters are refused."""
+    slack = msgspec.json.decode(target("https://x.test", TargetKind.SLACK).request(notice(text=EVIL), NOW_S).body)
+    texts = [slack["text"], *(block["text"]["text"] for block in slack["blocks"] if block["type"] == "section")]
+    assert all(len(text) <= 3000 for text in texts)
+    assert not any("<!" in text or "<script" in text for text in texts)
+    assert "&lt;!channel&gt; &amp; " in texts[2]
+    grafana = msgspec.json.decode(target("https://x.test", TargetKind.GRAFANA).request(notice(text=EVIL), NOW_S).body)
+    assert "<script" not in grafana["text"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "time_ms", "end_ms"),
+    [
+        (NoticeKind.FELL, 1_800_000_060_000, 0),
+        (NoticeKind.SHELTER_ENDED, 1_800_000_000_000, 1_800_000_060_000),
+    ],
+)
+def test_grafana_gets_a_point_or_a_region(kind: NoticeKind, time_ms: int, end_ms: int) -> None:
+    """A shelter is seen in every plot for as long as it lasted; the head of the chain is in the text."""
+    outgoing = target("https://grafana.example.test/", TargetKind.GRAFANA).request(notice(kind=kind), NOW_S)
+    found = msgspec.json.decode(outgoing.body, type=Annotation)
+    assert (found.time, found.timeEnd) == (time_ms, end_ms)
+    assert found.tags == ["reverb-sidecar", kind.value, "test", "payment-refresh"]
+    assert f"record 7, chain {CHAIN}" in found.text
+    assert outgoing.url == "https://grafana.example.test/api/annotations"
+    assert outgoing.headers["Authorization"] == f"Bearer {KEY}"
+
+
+# fmt: off
+TAKES = [
+    # kind of target,     told of,                      not told of
+    (TargetKind.WEBHOOK,  set(NoticeKind) - {NoticeKind.RELEASED}),
+    (TargetKind.SLACK,    set(NoticeKind) - {NoticeKind.RELEASED}),
+    (TargetKind.GRAFANA,  {NoticeKind.CLIMBED, NoticeKind.RETURNED, NoticeKind.FELL, NoticeKind.MOVED,
+                           NoticeKind.SHELTER_BEGAN, NoticeKind.SHELTER_ENDED, NoticeKind.RELEASED, NoticeKind.TEST}),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("kind", "kinds"), TAKES)
+def test_each_kind_of_target_is_told_what_is_for_it(kind: TargetKind, kinds: set[NoticeKind]) -> None:
+    """Plots want moves, shelters and releases; people want what they may have to act upon."""
+    assert {each for each in NoticeKind if target("https://x.test", kind).takes(each)} == kinds
+
+
+def test_no_target_shows_its_secrets() -> None:
+    """A traceback or a log that prints one must not give away where to post."""
+    hidden: Target = target("https://hooks.example.test/T0/B0/very-secret")
+    assert "very-secret" not in repr(hidden)
+    assert KEY not in repr(hidden)

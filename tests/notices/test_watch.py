@@ -1,0 +1,219 @@
+"""What is worth a notice, and what is not: lives of literal times, and what is told of them."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from sidecar.core.fold import fold
+from sidecar.core.observations import Noted
+from sidecar.core.policy import LADDER_OFF, Lifecycle
+from sidecar.core.state import State
+from sidecar.core.walks import StrangerVerdict
+from sidecar.notices import NoticeKind, Tone, Watch
+from tests.core.golden import KEPT, golden
+from tests.core.probed import ProbedWorld, probed
+from tests.core.world import HOUR, LAX, MINUTE, SECOND, World, on
+from tests.notices.told import told
+
+K = NoticeKind
+REMOVED = msgspec.structs.replace(LAX, lifecycle=Lifecycle.REMOVED, ladder=LADDER_OFF)
+
+
+def climbing() -> World:
+    """Climb two rungs."""
+    return on(2)
+
+
+def outage() -> World:
+    """Fall by an alarm of payments, and calm."""
+    world = on(2)
+    world.outage()
+    world.good(60)
+    return world
+
+
+def hiccup() -> World:
+    """Let Reverb be away for twenty seconds, and wait for the shelter's end."""
+    world = probed(2)
+    world.fail()
+    world.wait(20 * SECOND)
+    world.mend()
+    world.wait(11 * MINUTE)
+    return world
+
+
+def long_shelter() -> World:
+    """Let Reverb be away for longer than a shelter lasts."""
+    world = probed(2)
+    world.fail()
+    world.wait(35 * MINUTE)
+    return world
+
+
+def rollback() -> World:
+    """Let a person roll back."""
+    world = on(2)
+    world.roll_back()
+    return world
+
+
+def blindness() -> World:
+    """See nothing for over a day, and again."""
+    world = on(2)
+    world.sleep(25 * HOUR)
+    world.beat()
+    world.wait(5 * MINUTE)
+    return world
+
+
+def removal() -> World:
+    """Take the ladder off, fall, and return."""
+    world = on(2)
+    world.change(ladder=LAX.ladder[:3])
+    world.adopt(REMOVED)
+    world.outage()
+    world.good(60)
+    world.wait(1 * HOUR)
+    return world
+
+
+def other_ladder() -> World:
+    """Adopt a ladder that ends lower."""
+    world = on(2)
+    world.change(ladder=LAX.ladder[:2])
+    return world
+
+
+def stranger() -> World:
+    """Let a stranger in, twice."""
+    world: ProbedWorld = probed(1)
+    world.ask_as_a_stranger(StrangerVerdict.LET_IN)
+    world.ask_as_a_stranger(StrangerVerdict.LET_IN)
+    return world
+
+
+def release() -> World:
+    """Note a release, and something else."""
+    world = on(2)
+    world.see(Noted(actor="ann", text="the timers are gone", release="web-12"))
+    world.see(Noted(actor="ann", text="nothing of note"))
+    return world
+
+
+# fmt: off
+LIVES: list[tuple[Callable[[], World], list[NoticeKind]]] = [
+    # what happens    what is told, of the last of it
+    (climbing,        [K.CLIMBED, K.CLIMBED]),
+    (outage,          [K.ALARM_RAISED, K.FELL, K.ALARM_ENDED]),
+    (hiccup,          [K.SHELTER_BEGAN, K.ALARM_RAISED, K.SHELTER_ENDED, K.ALARM_ENDED]),
+    (long_shelter,    [K.SHELTER_BEGAN, K.ALARM_RAISED, K.ALARM_RAISED, K.FELL, K.SHELTER_ENDED]),
+    (rollback,        [K.FELL]),
+    (blindness,       [K.FELL]),
+    (removal,         [K.ALARM_RAISED, K.FELL, K.ALARM_ENDED, K.RETURNED]),
+    (other_ladder,    [K.MOVED]),
+    (stranger,        [K.STRANGER_LET_IN]),
+    (release,         [K.RELEASED]),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("life", "kinds"), LIVES)
+def test_every_move_shelter_and_alarm_is_told_once(life: Callable[[], World], kinds: list[NoticeKind]) -> None:
+    """What is told twice is believed half; what is not told is found out by payers."""
+    notices = told(life().records, stuck_after_ms=90 * 24 * HOUR)
+    found = [notice.kind for notice in notices if notice.kind is not K.RESTING]
+    assert found[-len(kinds) :] == kinds
+    assert len({notice.event for notice in notices}) == len(notices)
+
+
+def test_a_shelter_that_ended_says_when_it_began() -> None:
+    """It becomes a region in plots."""
+    world = hiccup()
+    (ended,) = [notice for notice in told(world.records) if notice.kind is K.SHELTER_ENDED]
+    assert ended.from_ms is not None
+    assert 10 * MINUTE <= ended.at_ms - ended.from_ms <= 11 * MINUTE
+    (fallen,) = [notice for notice in told(long_shelter().records) if notice.kind is K.SHELTER_ENDED]
+    assert (fallen.tone, "in a fall" in fallen.words.title) == (Tone.BAD, True)
+
+
+def test_a_rest_is_told_when_it_has_lasted_and_once_and_so_is_its_end() -> None:
+    """Every restart rests for seconds; nobody wants to hear of it."""
+    world = on(2)
+    world.change(resume_after_ms=20 * MINUTE)
+    world.sleep(1 * MINUTE)
+    world.beat()
+    rested_ms = world.now_ms
+    world.wait(10 * MINUTE - 1)
+    assert [notice.kind for notice in told(world.records)][-1] is K.CLIMBED
+    world.wait(1)
+    (resting,) = [notice for notice in told(world.records) if notice.kind is K.RESTING]
+    assert (resting.event, resting.facts["reason"]) == (f"resting:{rested_ms}", "recovering")
+    world.wait(15 * MINUTE)
+    after = [notice for notice in told(world.records) if notice.kind in {K.RESTING, K.SEEING}]
+    assert [notice.kind for notice in after] == [K.RESTING, K.SEEING]
+    assert after[1].from_ms == rested_ms
+    restarted = on(2)
+    restarted.start()
+    restarted.wait(1 * MINUTE)
+    assert not [notice for notice in told(restarted.records) if notice.kind in {K.RESTING, K.SEEING}]
+
+
+# fmt: off
+STUCK = [
+    # rung, what else,     for how long,      told so often
+    (2,     "nothing",     1 * HOUR - 1,      0),
+    (2,     "nothing",     1 * HOUR,          1),
+    (2,     "nothing",     2 * HOUR - 1,      1),
+    (2,     "nothing",     2 * HOUR,          2),
+    (2,     "a hold",      3 * HOUR,          0),
+    (2,     "the last",    3 * HOUR,          0),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("rung", "what", "span_ms", "times"), STUCK)
+def test_a_flag_that_is_stuck_is_told_of_each_time_that_so_long_has_passed(
+    rung: int, what: str, span_ms: int, times: int
+) -> None:
+    """On the last rung it is no news, and who holds it knows."""
+    world = on(rung)
+    if what == "a hold":
+        world.hold()
+    if what == "the last":
+        world.change(ladder=LAX.ladder[:3])
+    since_ms = world.state.flag.since_ms
+    world.wait(since_ms + span_ms - world.now_ms)
+    found = [notice for notice in told(world.records) if notice.kind is K.STUCK and notice.facts["rung"] == rung]
+    assert len(found) == times
+    if found:
+        assert "It waits for `" in found[0].words.text
+
+
+def test_after_a_restart_the_moves_of_the_last_hour_are_told_that_nobody_may_have_been_told_of() -> None:
+    """A process that was killed between the fall and its notice must not have been the only one who knew."""
+    world = outage()
+    fallen = next(move for move in world.state.moves if move.cause == "alarm")
+    cut = next(index for index, record in enumerate(world.records) if record.seq == fallen.seq) + 1
+    state = State()
+    for record in world.records[:cut]:
+        fold(state, record)
+    watch = Watch(state, stuck_after_ms=HOUR, rest_after_ms=HOUR)
+    record = world.records[cut]
+    found = list(watch.seen(record, fold(state, record)))
+    assert [notice.event for notice in found][-1] == f"moved:{fallen.seq}"
+    assert found[-1].kind is K.FELL
+    assert [notice.event for notice in told(world.records) if notice.kind is K.FELL] == [f"moved:{fallen.seq}"]
+
+
+@pytest.mark.parametrize("kept", KEPT, ids=lambda path: path.stem)
+def test_nothing_that_is_pinned_makes_it_stumble_and_no_event_is_named_twice(kept: Path) -> None:
+    """Lives with everything in them: each notice has its words, and a name of its own."""
+    notices = told(golden(kept))
+    assert notices
+    assert len({notice.event for notice in notices}) == len(notices)
+    for notice in notices:
+        assert notice.words.title.startswith("payment-refresh in test: ")
+        assert notice.words.text
+        assert notice.words.next

@@ -1,0 +1,53 @@
+"""What a watch tells of a life, and notices to try targets with."""
+
+from collections.abc import Iterable
+
+from sidecar.config import NoticeSecrets, TargetKind
+from sidecar.core.fold import fold
+from sidecar.core.observations import Record
+from sidecar.core.state import State
+from sidecar.notices import Notice, NoticeKind, Target, Tone, Watch
+from sidecar.notices.notice import Words
+from tests.core.world import HOUR, MINUTE
+
+KEY = "signing-key-for-the-tests-0123456789"
+CHAIN = "c0ffee" * 10 + "c0de"
+
+
+def told(
+    records: Iterable[Record], *, stuck_after_ms: int = 1 * HOUR, rest_after_ms: int = 10 * MINUTE
+) -> list[Notice]:
+    """Return all that a watch tells of these records, which are folded from the beginning."""
+    state = State()
+    watch = Watch(state, stuck_after_ms=stuck_after_ms, rest_after_ms=rest_after_ms)
+    found: list[Notice] = []
+    for record in records:
+        found += watch.seen(record, fold(state, record))
+    return found
+
+
+def notice(
+    event: str = "moved:7", kind: NoticeKind = NoticeKind.FELL, text: str = "All payers are on timers."
+) -> Notice:
+    """Return a notice."""
+    return Notice(
+        event=event,
+        kind=kind,
+        tone=Tone.BAD,
+        words=Words(title="payment-refresh in test: push fell", text=text, next="Find the cause."),
+        environment="test",
+        flag="payment-refresh",
+        at_ms=1_800_000_060_000,
+        from_ms=1_800_000_000_000 if kind is NoticeKind.SHELTER_ENDED else None,
+        seq=7,
+        chain=CHAIN,
+        facts={"cause": "alarm", "to_rung": 0},
+    )
+
+
+def target(
+    url: str, kind: TargetKind = TargetKind.WEBHOOK, name: str = "ops", console_url: str | None = None
+) -> Target:
+    """Return a target at a URL."""
+    secrets = NoticeSecrets(url=url, key="" if kind is TargetKind.SLACK else KEY)
+    return Target(name=name, kind=kind, secrets=secrets, console_url=console_url)
