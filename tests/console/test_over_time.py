@@ -64,7 +64,8 @@ def test_each_hour_falls_into_its_bucket_and_older_ones_into_none() -> None:
     plots = _drawn(_state(_past(24, on_time=9), _past(23, on_time=1), _past(1, on_time=2, late=3)))
     assert len(plots.buckets) == 24
     assert [bucket.outcomes.judged for bucket in plots.buckets] == [1, *[0] * 21, 5, 0]
-    assert (plots.buckets[0].x, plots.buckets[23].x + plots.buckets[23].width) == (0.0, pytest.approx(100, abs=0.01))
+    assert plots.buckets[0].x == 0.0
+    assert plots.buckets[23].x + plots.buckets[23].width == pytest.approx(100, abs=0.01)
 
 
 def test_bars_stand_on_each_other_and_the_fullest_fills_the_height() -> None:
