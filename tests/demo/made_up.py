@@ -41,8 +41,8 @@ class MadeUpWorld:
         """What a visitor did, in order."""
         self.mode = Mode.TIMER_POLLING
         """What the flag says."""
-        self.paid_after_s = 0.4
-        """So long the app takes to hear of a payment and to broadcast."""
+        self.paid_after_s: float | None = 0.3
+        """So long after the page first asked the app hears of a payment, and broadcasts; None: before it can ask."""
         self.loses_push = False
         self.reports: list[dict[str, Any]] = []
         self.reverb = LosingReverb()
@@ -50,6 +50,7 @@ class MadeUpWorld:
         self.page_url = ""
         self._urls: dict[str, str] = {}
         self._paid: dict[str, bool] = {}
+        self._asked: dict[str, asyncio.Event] = {}
         self._numbers = itertools.count(1)
         self._tasks: set[asyncio.Task[None]] = set()
         self._session: aiohttp.ClientSession
@@ -104,6 +105,7 @@ class MadeUpWorld:
         """Make a payment."""
         payment_intent = f"pi_madeup_{next(self._numbers)}_{flow}"
         self._paid[payment_intent] = False
+        self._asked[payment_intent] = asyncio.Event()
         return payment_intent
 
     def pay(self, payment_intent: str) -> None:
@@ -116,12 +118,15 @@ class MadeUpWorld:
 
     def is_paid(self, payment_intent: str) -> bool:
         """Say what the app knows."""
+        self._asked[payment_intent].set()
         return self._paid[payment_intent]
 
     # --- what goes on behind
 
     async def _hear(self, payment_intent: str) -> None:
-        await asyncio.sleep(self.paid_after_s)
+        if self.paid_after_s is not None:
+            await self._asked[payment_intent].wait()
+            await asyncio.sleep(self.paid_after_s)
         self._paid[payment_intent] = True
         if self.loses_push:
             return
