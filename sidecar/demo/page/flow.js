@@ -2,7 +2,7 @@
 
 import { drawing, list, make, say, set } from './dom.js';
 import { ICONS } from './icons.js';
-import { MODES } from './words.js';
+import { saying } from './words.js';
 
 const NODES = [
   { key: 'stripe', name: 'Stripe', does: 'takes the payment', drawn: 'card' },
@@ -61,7 +61,7 @@ export function flow(parent) {
     const { flag } = world;
     set(parent, { 'data-mode': flag.mode });
     say(parent.querySelector('[data-edge="browser-app"] .said'), flag.mode === 'timer_polling' ? 'asks at 0, 2 and 5 s' : 'asks once, then on a push');
-    say(parent.querySelector('.decides'), `says: ${MODES[flag.mode].short}`);
+    say(parent.querySelector('.decides'), saying(world));
     const keys = world.events.map(keyOf);
     if (seen.size && !still.matches && !document.hidden) {
       for (const [index, event] of world.events.entries()) if (!seen.has(keys[index])) pulse(parent, event);

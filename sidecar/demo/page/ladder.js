@@ -18,9 +18,14 @@ export function ladder(rungs, gates, hint) {
     const closed = world.gates.filter((gate) => !gate.holds).length;
     const to = flag.ladder[flag.rung + 1];
     const open = `${world.gates.length - closed} of ${world.gates.length} hold`;
-    say(hint, to ? `All must hold before “${MODES[to.mode].short}”: ${open}.` : 'The top is reached: there is nothing more to climb.');
+    say(hint, hintOf(to, world.gates.length, open));
     list(gates, world.gates, ({ name }) => name, beginGate, (node, gate) => fill(node, gate, world));
   };
+}
+
+function hintOf(to, count, open) {
+  if (!to) return 'The top is reached: there is nothing more to climb.';
+  return count ? `All must hold before “${MODES[to.mode].short}”: ${open}.` : 'The sidecar does not answer, so nobody knows.';
 }
 
 function beginRung({ mode }) {

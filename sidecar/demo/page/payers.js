@@ -21,6 +21,7 @@ export const clearedBy = (cause) => CLEARED[cause] ?? `by ${cause}`;
 export function payers(parent) {
   return function show(world) {
     const newest = [...world.payers].sort((a, b) => b.paid_ms - a.paid_ms);
+    document.getElementById('nobody').hidden = newest.length > 0;
     list(parent, newest, ({ payment }) => payment, begin, (node, payer) => {
       const { cleared_ms: cleared, paid_ms: paid } = payer;
       const isCleared = cleared !== null;
@@ -31,18 +32,18 @@ export function payers(parent) {
         set(node, { 'data-drawn': String(isCleared) });
       }
       say(node.querySelector('.how'), isCleared ? `${span(cleared - paid, true)}, ${clearedBy(payer.cleared_by)}` : `waits ${span(Math.max(0, waits), true)}`);
-      say(node.querySelector('.mode'), payer.mode ? MODES[payer.mode].short : '');
+      say(node.querySelector('.way'), `${payer.flow === 'redirect' ? 'back from Stripe' : 'in the page'}, ${MODES[payer.mode].brief}`);
     });
   };
 }
 
-function begin({ user_id: user, flow: way, is_visitor: isVisitor }) {
+function begin({ user_id: user, is_visitor: isVisitor }) {
   return make(
     'li',
     { class: 'dashboard' },
-    make('span', { class: 'who' }, make('strong', { text: isVisitor ? 'You' : `Parent ${user}` }), make('span', { class: 'way', text: way === 'redirect' ? 'back from Stripe’s page' : 'in the page' })),
+    make('strong', { text: isVisitor ? 'You' : `Parent ${user}` }),
     make('span', { class: 'badge' }),
+    make('span', { class: 'way' }),
     make('span', { class: 'how' }),
-    make('span', { class: 'mode' }),
   );
 }

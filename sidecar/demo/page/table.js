@@ -9,7 +9,7 @@ export function table(body, rescued) {
     const { timers, push } = comparison;
     const rows = [
       { name: 'reliability', cells: [reliability(timers), reliability(push)] },
-      { name: 'proven', cells: [{ value: 'nothing is proven of it', basis: '' }, proven(push)] },
+      { name: 'proven', cells: [{ value: '–', basis: 'nobody has to prove them' }, proven(push)] },
       { name: 'requests per payment', cells: [requests(timers), requests(push)] },
     ];
     list(body, rows, ({ name }) => name, begin, (row, { cells }) => {

@@ -1,9 +1,9 @@
 // From the world's numbers to sentences: is push safe yet, why not, what happens next, what if it breaks. Pure.
 
 export const MODES = {
-  timer_polling: { short: 'Timers', long: 'timers: every browser asks at 0, 2 and 5 s' },
-  push_with_safety_net: { short: 'Push, with a safety net', long: 'push, and one request at 5 s only if nothing came' },
-  push_only: { short: 'Push only', long: 'push alone' },
+  timer_polling: { short: 'Timers', brief: 'timers' },
+  push_with_safety_net: { short: 'Push, with a safety net', brief: 'push + net' },
+  push_only: { short: 'Push only', brief: 'push' },
 };
 
 const GATES = {
@@ -65,7 +65,7 @@ export function why(world) {
   }
   const payments = world.streams.find((stream) => stream.name === 'payments');
   const proof = payments && proofOf(payments);
-  if (flag.mode !== 'timer_polling') return `${proof ?? 'It was proven.'} It fell back at no alarm since.`;
+  if (flag.mode !== 'timer_polling') return `${proof ?? 'It was proven.'} No alarm since.`;
   const cooldown = closed.find((gate) => gate.name === 'cooldown');
   if (cooldown) return `It fell not long ago: ${cooldown.needs}. ${proof ?? ''}`;
   return proof ?? 'No payment was judged yet, and nothing is taken on trust.';
@@ -117,6 +117,9 @@ export function breaks({ flag, switches, now_ms: now }) {
   const back = flag.mode === 'timer_polling' ? 'Nobody relies on push now, so nobody would notice.' : 'Everybody gets timers again within seconds, without anyone acting; so they do if the sidecar itself dies.';
   return back;
 }
+
+/** Return what the sidecar says now. */
+export const saying = ({ flag }) => (flag.reason === 'no_sidecar' ? 'says nothing: timers' : `says: ${MODES[flag.mode].short}`);
 
 /** Return a gate's name for people. */
 export const gateName = (name) => GATES[name] ?? name.replaceAll('_', ' ');
