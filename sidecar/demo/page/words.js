@@ -68,7 +68,9 @@ export function why(world) {
   if (flag.mode !== 'timer_polling') return `${proof ?? 'It was proven.'} No alarm since.`;
   const cooldown = closed.find((gate) => gate.name === 'cooldown');
   if (cooldown) return `It fell not long ago: ${cooldown.needs}. ${proof ?? ''}`;
-  return proof ?? 'No payment was judged yet, and nothing is taken on trust.';
+  if (!proof) return 'No payment was judged yet, and nothing is taken on trust.';
+  const missing = closed.filter(({ name }) => name !== 'evidence_payments').map(({ name }) => `“${gateName(name)}”`);
+  return payments.clean_needed === 0 && missing.length ? `${proof} Missing: ${missing.join(', ')}.` : proof;
 }
 
 /** Return what a stream's outcomes prove, as a sentence. */
@@ -80,12 +82,13 @@ function proofOf({ good, bad, target_ratio: target, lower_bound_ratio: bound, cl
 }
 
 /** Return what happens next, and when. */
-export function next({ flag, gates, now_ms: now }) {
+export function next({ flag, gates, speed, now_ms: now }) {
+  const inAbout = (ms) => `${span(Math.max(0, ms - now))}${speed > 1 ? ' of the world’s time' : ''}`;
   if (flag.reason === 'no_sidecar') return 'It comes back on the same journal: with the same rung, which it serves once it sees again.';
   const shut = gates.find((gate) => !gate.holds && BACK.includes(gate.name));
   if (SAFE[flag.reason] && flag.rung > 0) {
     const held = flag.ladder[flag.rung];
-    const when = shut?.expected_ms ? `In about ${span(Math.max(0, shut.expected_ms - now))}` : 'As soon as it may';
+    const when = shut?.expected_ms ? `In about ${inAbout(shut.expected_ms)}` : 'As soon as it may';
     return `${when}: ${named(held)} again, because that rung is kept.${shut?.needs ? ` Still needed: ${stop(shut.needs)}` : ''}`;
   }
   const rung = flag.ladder[flag.rung + 1];
@@ -95,10 +98,9 @@ export function next({ flag, gates, now_ms: now }) {
   if (closed.length === 0) return `It climbs: ${goal}.`;
   const needs = closed.filter((gate) => gate.needs).slice(0, 2).map((gate) => gate.needs);
   const known = closed.map((gate) => gate.expected_ms).filter(Boolean);
-  const inAbout = span(Math.max(0, Math.max(...known) - now));
   let when = 'Next';
   if (closed.length === 1 && closed[0].name === 'approval') when = 'When a person approves';
-  else if (known.length) when = known.length === closed.length ? `In about ${inAbout}` : `In ${inAbout} or later`;
+  else if (known.length) when = known.length === closed.length ? `In about ${inAbout(Math.max(...known))}` : `In ${inAbout(Math.max(...known))} or later`;
   return `${when}: ${goal}. Still needed: ${needs.join('; ')}.`;
 }
 
