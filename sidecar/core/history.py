@@ -14,6 +14,7 @@ Everything is bounded. Where spans or marks had to be dropped, `since_ms` says f
 """
 
 import enum
+from collections.abc import Iterable
 from typing import TypeVar
 
 import msgspec
@@ -303,6 +304,24 @@ class History(msgspec.Struct, kw_only=True):
             del self.releases[next(iter(self.releases))]
 
 
+def summed(hours: Iterable[Hour], number: int = 0) -> Hour:
+    """Return several hours as if they were one. Latency is that of those that were counted by the newest edges."""
+    whole, many = Hour(hour=number), list(hours)
+    whole.edges = max((hour.edges for hour in many if hour.latency), default=0)
+    for hour in many:
+        for name in _PLAIN:
+            setattr(whole, name, getattr(whole, name) + getattr(hour, name))
+        for name in _GROUPED:
+            _add(getattr(whole, name), getattr(hour, name))
+        for why, count in hour.unmeasured.items():
+            whole.unmeasured[why] = whole.unmeasured.get(why, 0) + count
+        if hour.latency and hour.edges == whole.edges:
+            before = whole.latency or [0] * len(hour.latency)
+            whole.latency = [mine + its for mine, its in zip(before, hour.latency, strict=True)]
+            whole.latency_sum_ms += hour.latency_sum_ms
+    return whole
+
+
 def spend(hour: Hour, span: Span, spent_ms: int) -> None:
     """Count time of an hour under a span."""
     hour.held_ms.add(span.mode, spent_ms)
@@ -316,6 +335,28 @@ def spend(hour: Hour, span: Span, spent_ms: int) -> None:
 
 def _what(span: Span) -> tuple[Mode, Mode, Condition]:
     return span.mode, span.for_all, span.condition
+
+
+_PLAIN = (
+    "succeeded",
+    "contradicted",
+    "reach_good",
+    "reach_bad",
+    "rescued",
+    "walks_ok",
+    "walks_bad",
+    "round_trips_ok",
+    "round_trips_bad",
+    "resting_ms",
+    "sheltered_ms",
+    "seen_ms",
+)
+_GROUPED = ("outcomes", "timers", "reported", "refetches", "held_ms", "held_by_all_ms")
+
+
+def _add(whole: Counts, part: Counts) -> None:
+    for name in whole.__struct_fields__:
+        setattr(whole, name, getattr(whole, name) + getattr(part, name))
 
 
 def _less(now: Counts, before: Counts) -> Counts:

@@ -14,6 +14,7 @@ from sidecar.core.history import (
     ByOutcome,
     ByTimers,
     Condition,
+    summed,
 )
 from sidecar.core.observations import Heartbeat, Observation, Record
 from sidecar.core.policy import PPM, Mode
@@ -125,7 +126,7 @@ def test_what_hours_count_is_what_the_tally_counts(steps: list[Step]) -> None:
     assert sum(hour.succeeded for hour in every) == tally.succeeded
     for name in ByOutcome.__struct_fields__:
         assert sum(getattr(hour.outcomes, name) for hour in every) == tally.outcomes.get(name, 0)  # type: ignore[call-overload]
-    assert sum(sum(hour.unmeasured.values()) for hour in every) == sum(tally.unmeasured.values())
+    assert summed(every).unmeasured == {str(why): count for why, count in tally.unmeasured.items()}
     assert sum(hour.contradicted for hour in every) == tally.contradicted
     assert sum(hour.rescued for hour in every) == tally.rescued
     timers = ("true/paid", "false/paid", "true/push", "false/push")

@@ -1,0 +1,350 @@
+"""Plots as SVG, from hours, spans and marks: no script, no style of their own but the classes of `plots.css`.
+
+Each has a title and a description for who cannot see it; shapes, borders and words say what colours say. A plot is
+drawn twice, for wide and for narrow pages, so that its words keep their size; the stylesheet shows one.
+"""
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+from markupsafe import Markup, escape
+
+from sidecar.console.page import words
+from sidecar.console.scales import Frame, percentile_ms, round_up, times
+from sidecar.core.gates import duration
+from sidecar.core.history import HOUR_MS, Condition, Hour, Mark, MarkKind, Span, summed
+from sidecar.core.policy import Mode
+
+WIDE, NARROW = (960, 250), (340, 220)
+_SLOTS = {WIDE: 96, NARROW: 40}
+_WIDTHS_H = (1, 2, 3, 4, 6, 12, 24, 48, 168, 336)
+_TOP, _BOTTOM = 22, 20
+MARKED = (MarkKind.FELL, MarkKind.MOVED, MarkKind.RELEASE, MarkKind.ALARM_RAISED, MarkKind.POLICY, MarkKind.ACT)
+"""What is drawn as a shape, the most important first; shelters and rests are drawn as spans."""
+_SHAPES = {
+    MarkKind.FELL: "M-6 -5H6L0 6Z",
+    MarkKind.MOVED: "M-6 5H6L0 -6Z",
+    MarkKind.RELEASE: "M0 -6L6 0L0 6L-6 0Z",
+    MarkKind.ALARM_RAISED: "M-6 -4L-4 -6L0 -2L4 -6L6 -4L2 0L6 4L4 6L0 2L-4 6L-6 4L-2 0Z",
+    MarkKind.POLICY: "M-5 -5H5V5H-5Z",
+    MarkKind.ACT: "M-5 0A5 5 0 1 0 5 0A5 5 0 1 0 -5 0Z",
+}
+_NAMES = {
+    MarkKind.FELL: "fall",
+    MarkKind.MOVED: "move",
+    MarkKind.RELEASE: "release",
+    MarkKind.ALARM_RAISED: "alarm",
+    MarkKind.POLICY: "policy",
+    MarkKind.ACT: "act of a person",
+}
+_CONDITIONS = {
+    Condition.SHELTERED: ("p-shelter", "sheltered"),
+    Condition.RESTING: ("p-rest", "resting"),
+    Condition.ALARM: ("p-alarm", "alarm"),
+    Condition.BLIND: ("p-blind", "nothing seen"),
+}
+
+
+class Plot(msgspec.Struct, frozen=True, kw_only=True):
+    """What all plots over time need."""
+
+    key: str
+    """A word that no other plot of the page has."""
+    from_ms: int
+    until_ms: int
+    marks: Sequence[Mark] = ()
+
+
+def responsive(draw: Callable[[tuple[int, int]], Markup]) -> Markup:
+    """Return a plot drawn for wide and for narrow pages."""
+    wide, narrow = (
+        f'<div class="plot-{name}">{draw(size)}</div>' for name, size in (("wide", WIDE), ("narrow", NARROW))
+    )
+    return Markup(f'<div class="plot">{wide}{narrow}</div>')  # noqa: S704 - made of plots, which escape their words
+
+
+def outcomes(plot: Plot, hours: Sequence[Hour], size: tuple[int, int] = WIDE) -> Markup:
+    """Draw how payments ended: on time upwards, all else downwards and by a scale of its own, so that a few show."""
+    frame, bars = _frame(plot, size), _bars(plot, hours, size)
+    whole = summed(bar for _, _, bar in bars)
+    middle = _TOP + (frame.height - _TOP - _BOTTOM) * 0.62
+    most = round_up(max((bar.outcomes.on_time for _, _, bar in bars), default=0))
+    worst = round_up(max((_not_on_time(bar) for _, _, bar in bars), default=0))
+    up, down = (middle - _TOP) / most, (frame.height - _BOTTOM - middle) / worst
+    parts = [
+        _line("p-grid", frame.left, _TOP, frame.right, _TOP),
+        _text(frame.left - 6, _TOP + 4, words.count(most), "p-end"),
+        _text(frame.left - 6, middle + 4, "0", "p-end"),
+        _text(frame.left - 6, frame.height - _BOTTOM + 4, words.count(worst), "p-end"),
+        _line("p-grid", frame.left, frame.height - _BOTTOM, frame.right, frame.height - _BOTTOM),
+        *_times(frame),
+    ]
+    for from_ms, until_ms, bar in bars:
+        x, width = frame.x(from_ms), max(1.0, frame.x(until_ms) - frame.x(from_ms) - 1)
+        parts.append(_rect("p-good", x, middle - up * bar.outcomes.on_time, width, up * bar.outcomes.on_time))
+        y = middle
+        for name in ("missed", "late", "unmeasured"):
+            height = down * getattr(bar.outcomes, name)
+            parts.append(_rect(f"p-{name}", x, y, width, height))
+            y += height
+    parts += [_line("p-base", frame.left, middle, frame.right, middle), *_stems(plot, frame)]
+    counts = whole.outcomes
+    legend = [("p-good", "on time"), ("p-missed", "missed"), ("p-late", "late"), ("p-unmeasured", "unmeasured")]
+    told = (
+        f"{words.count(counts.on_time)} payments on time, {words.count(counts.late)} late, "
+        f"{words.count(counts.missed)} missed, {words.count(counts.unmeasured)} unmeasured."
+    )
+    return _svg(plot, frame, "How payments ended over time", told, parts, legend)
+
+
+def latency(
+    plot: Plot, hours: Sequence[Hour], edges_ms: Sequence[int], objective_ms: int, size: tuple[int, int] = WIDE
+) -> Markup:
+    """Draw how long the news took: a dot where half of the payments were, a bar up to where 95 % were."""
+    frame, bars = _frame(plot, size), _bars(plot, hours, size)
+    top_ms = (list(edges_ms) or [1])[-1]
+    shown = [(from_ms, until_ms, bar) for from_ms, until_ms, bar in bars if len(bar.latency) == len(edges_ms) + 1]
+
+    def y(at_ms: float) -> float:
+        return frame.logarithm(at_ms, 20, top_ms, frame.height - _BOTTOM, _TOP)
+
+    parts = list(_times(frame))
+    for tick_ms in (50, 200, 1000, 5000, 30_000):
+        if tick_ms <= top_ms:
+            parts.append(_line("p-grid", frame.left, y(tick_ms), frame.right, y(tick_ms)))
+            parts.append(_text(frame.left - 6, y(tick_ms) + 4, seconds(tick_ms), "p-end"))
+    for from_ms, until_ms, bar in shown:
+        x = (frame.x(from_ms) + frame.x(until_ms)) / 2
+        half, most = (percentile_ms(edges_ms, bar.latency, percent) for percent in (50, 95))
+        parts.append(_line("p-range", x, y(half), x, y(most)))
+        parts.append(Markup('<circle class="p-good" cx="{:.1f}" cy="{:.1f}" r="2.5"/>').format(x, y(half)))
+    parts += [_line("p-goal", frame.left, y(objective_ms), frame.right, y(objective_ms)), *_stems(plot, frame)]
+    parts.append(
+        _text(frame.right, y(objective_ms) - 4, f"on time: under {seconds(objective_ms)}", "p-end p-goal-text")
+    )
+    counts = summed(bar for _, _, bar in shown).latency
+    told = "No payment has been judged in this time."
+    if counts:
+        within = [seconds(round(percentile_ms(edges_ms, counts, percent))) for percent in (50, 95)]
+        told = f"Half of the payments within about {within[0]}, 95 % within about {within[1]}; on time is "
+        told += f"under {seconds(objective_ms)}."
+    legend = [("p-good", "half were faster"), ("p-range-key", "up to 95 %")]
+    return _svg(plot, frame, "From the webhook to the deciding ack over time", told, parts, legend)
+
+
+def modes(plot: Plot, spans: Sequence[Span], size: tuple[int, int] = WIDE) -> Markup:
+    """Draw what was servable as a step, what stood against it as ground, and what happened as shapes."""
+    frame = _frame(plot, size)
+    floor, ceiling = frame.height - _BOTTOM - 8, _TOP + 18
+    pieces = _pieces(plot, spans)
+    names = {Mode.TIMER_POLLING: "timers", Mode.PUSH_WITH_SAFETY_NET: "safety net", Mode.PUSH_ONLY: "push only"}
+
+    def y(mode: Mode) -> float:
+        return floor - mode.rank * (floor - ceiling) / 2
+
+    parts = list(_times(frame))
+    for mode, name in names.items():
+        parts.append(_line("p-grid", frame.left, y(mode), frame.right, y(mode)))
+        parts.append(_text(frame.left - 6, y(mode) + 4, name, "p-end"))
+    for from_ms, until_ms, span in pieces:
+        if span.condition in _CONDITIONS:
+            kind, name = _CONDITIONS[span.condition]
+            width = max(1.5, frame.x(until_ms) - frame.x(from_ms))
+            box = _rect(kind, frame.x(from_ms), _TOP + 6, width, frame.height - _BOTTOM - _TOP - 6)
+            parts.append(Markup("<g>{}<title>{}</title></g>").format(box, f"{name} for {duration(until_ms - from_ms)}"))
+    for kind, name in (("p-step-some", "mode"), ("p-step", "for_all")):
+        corners = [(at_ms, getattr(span, name)) for start, end, span in pieces for at_ms in (start, end)]
+        points = " ".join(f"{frame.x(at_ms):.1f},{y(mode):.1f}" for at_ms, mode in corners)
+        parts.append(Markup('<polyline class="{}" points="{}"/>').format(kind, points))
+    shapes, named = _shapes(plot, frame)
+    parts += shapes
+    shaded = {span.condition for _, _, span in pieces}
+    legend = [("p-step-key", "for everybody"), ("p-step-some-key", "for some")]
+    legend += [_CONDITIONS[condition] for condition in _CONDITIONS if condition in shaded]
+    legend += named
+    told = "; ".join(
+        f"{name} was servable to everybody for {duration(spent)}"
+        for mode, name in reversed(names.items())
+        if (spent := sum(end - start for start, end, span in pieces if span.for_all is mode and _was_seen(span)))
+    )
+    return _svg(plot, frame, "What was servable over time", f"{told or 'Nothing was seen'}.", parts, legend)
+
+
+def histogram(
+    key: str, edges_ms: Sequence[int], counts: Sequence[int], objective_ms: int, size: tuple[int, int] = WIDE
+) -> Markup:
+    """Draw a latency distribution: one bar for each bucket, with those that were late in another colour and hatch."""
+    frame = Frame(width=size[0], height=size[1], from_ms=0, until_ms=1)
+    most, whole = round_up(max(counts, default=0)), sum(counts)
+    floor, step = frame.height - _BOTTOM, (frame.right - frame.left) / max(1, len(counts))
+    parts = [
+        _line("p-grid", frame.left, _TOP, frame.right, _TOP),
+        _text(frame.left - 6, _TOP + 4, words.count(most), "p-end"),
+        _text(frame.left - 6, floor + 4, "0", "p-end"),
+    ]
+    for number, count in enumerate(counts):
+        lower_ms = edges_ms[number - 1] if number else 0
+        height = (floor - _TOP) * count / most
+        x = frame.left + step * number
+        parts.append(_rect("p-good" if lower_ms < objective_ms else "p-late", x + 1, floor - height, step - 2, height))
+        if number < len(edges_ms) and (size == WIDE or number % 2 == 0 or edges_ms[number] == objective_ms):
+            parts.append(_text(x + step, floor + 15, seconds(edges_ms[number]), "p-middle"))
+    below = sum(1 for edge in edges_ms if edge <= objective_ms)
+    goal = frame.left + step * below
+    parts += [_line("p-base", frame.left, floor, frame.right, floor), _line("p-goal", goal, _TOP - 6, goal, floor)]
+    is_left = goal < (frame.left + frame.right) / 2
+    side = (goal + 5, "p-goal-text") if is_left else (goal - 5, "p-end p-goal-text")
+    parts.append(_text(side[0], _TOP - 8, f"on time: under {seconds(objective_ms)}", side[1]))
+    told = "No latency has been measured."
+    if whole:
+        on_time = sum(count for number, count in enumerate(counts) if number < below)
+        told = f"{words.count(whole)} payments; {words.count(on_time)} of them under {seconds(objective_ms)}."
+    plot = Plot(key=key, from_ms=0, until_ms=1)
+    return _svg(plot, frame, "How long from the webhook to the deciding ack", told, parts, [])
+
+
+def seconds(span_ms: int) -> str:
+    """Return a short time: `250 ms`, `2.5 s`."""
+    return f"{span_ms} ms" if span_ms < 1000 else f"{span_ms / 1000:g} s"  # noqa: PLR2004 - a second
+
+
+# --- parts
+
+
+def _frame(plot: Plot, size: tuple[int, int]) -> Frame:
+    return Frame(width=size[0], height=size[1], from_ms=plot.from_ms, until_ms=max(plot.until_ms, plot.from_ms + 1))
+
+
+def _bars(plot: Plot, hours: Sequence[Hour], size: tuple[int, int]) -> list[tuple[int, int, Hour]]:
+    """Return the hours of the time, added up so that there are not too many: (from, until, sum)."""
+    first, last = plot.from_ms // HOUR_MS, -(-plot.until_ms // HOUR_MS)
+    width = next((width for width in _WIDTHS_H if (last - first) / width <= _SLOTS[size]), _WIDTHS_H[-1])
+    groups: dict[int, list[Hour]] = {}
+    for hour in hours:
+        if first <= hour.hour < last:
+            groups.setdefault(hour.hour // width, []).append(hour)
+    return [
+        (
+            max(plot.from_ms, group * width * HOUR_MS),
+            min(plot.until_ms, (group + 1) * width * HOUR_MS),
+            summed(each, group),
+        )
+        for group, each in groups.items()
+    ]
+
+
+def _pieces(plot: Plot, spans: Sequence[Span]) -> list[tuple[int, int, Span]]:
+    """Return what of the spans lies in the time: (from, until, span)."""
+    ends = [*(span.at_ms for span in spans[1:]), plot.until_ms][: len(spans)]
+    cut = [
+        (max(span.at_ms, plot.from_ms), min(end, plot.until_ms), span) for span, end in zip(spans, ends, strict=True)
+    ]
+    return [piece for piece in cut if piece[0] < piece[1]]
+
+
+def _was_seen(span: Span) -> bool:
+    return span.condition is not Condition.BLIND
+
+
+def _not_on_time(hour: Hour) -> int:
+    return hour.outcomes.late + hour.outcomes.missed + hour.outcomes.unmeasured
+
+
+def _times(frame: Frame) -> list[Markup]:
+    parts = []
+    for at_ms, text in times(frame):
+        x = frame.x(at_ms)
+        parts.append(_line("p-grid", x, frame.height - _BOTTOM, x, frame.height - _BOTTOM + 5))
+        parts.append(_text(x, frame.height - 3, text, "p-middle"))
+    return parts
+
+
+def _stems(plot: Plot, frame: Frame) -> list[Markup]:
+    """Mark falls, moves, alarms and releases on a plot that is about something else."""
+    kinds = {MarkKind.FELL, MarkKind.MOVED, MarkKind.ALARM_RAISED, MarkKind.RELEASE}
+    parts = []
+    for mark in _apart(plot, frame):
+        if mark.kind in kinds:
+            x = frame.x(mark.at_ms)
+            parts += [_line("p-stem", x, _TOP - 6, x, frame.height - _BOTTOM), _shape(mark, x, _TOP - 12)]
+    return parts
+
+
+def _shapes(plot: Plot, frame: Frame) -> tuple[list[Markup], list[tuple[str, str]]]:
+    """Return the shapes of what happened, and their rows of the legend."""
+    shown = _apart(plot, frame)
+    kinds = [kind for kind in MARKED if any(mark.kind is kind for mark in shown)]
+    return [_shape(mark, frame.x(mark.at_ms), _TOP - 6) for mark in shown], [(kind, _NAMES[kind]) for kind in kinds]
+
+
+def _apart(plot: Plot, frame: Frame) -> list[Mark]:
+    """Return the marks of the time, the most important first, without those that would cover such a one."""
+    inside = [mark for mark in plot.marks if mark.kind in MARKED and plot.from_ms <= mark.at_ms <= plot.until_ms]
+    shown: list[Mark] = []
+    taken: set[int] = set()
+    for mark in sorted(inside, key=lambda mark: MARKED.index(mark.kind)):
+        place = int(frame.x(mark.at_ms) / 10)
+        if not taken & {place - 1, place, place + 1}:
+            taken.add(place)
+            shown.append(mark)
+    return shown
+
+
+def _shape(mark: Mark, x: float, y: float) -> Markup:
+    title = f"{_NAMES[mark.kind]}: {mark.detail}" if mark.detail else _NAMES[mark.kind]
+    return Markup(
+        '<g class="p-of-{}" transform="translate({:.1f} {:.1f})"><path class="p-mark" d="{}"/><title>{}</title></g>'
+    ).format(mark.kind, x, y, _SHAPES[mark.kind], title)
+
+
+def _legend(frame: Frame, rows: Sequence[tuple[str, str]]) -> tuple[list[Markup], float]:
+    """Name what is drawn, below the plot; return where the last row is."""
+    parts: list[Markup] = []
+    x, y = float(frame.left), frame.height + 14.0
+    for kind, name in rows:
+        width = 32 + 7 * len(name)
+        if x + width > frame.right and x > frame.left:
+            x, y = float(frame.left), y + 18
+        if kind in _SHAPES:
+            parts.append(_shape(Mark(at_ms=0, seq=0, kind=MarkKind(kind), detail=""), x + 7, y - 4))
+        elif kind.endswith("-key"):
+            parts.append(_line(kind.removesuffix("-key"), x, y - 4, x + 14, y - 4))
+        else:
+            parts.append(_rect(kind, x + 2, y - 9, 10, 10))
+        parts.append(_text(x + 18, y, name, ""))
+        x += width
+    return parts, y
+
+
+def _svg(
+    plot: Plot, frame: Frame, title: str, told: str, parts: Sequence[Markup], legend: Sequence[tuple[str, str]]
+) -> Markup:
+    key = f"{plot.key}-{frame.width}"
+    named, last = _legend(frame, legend)
+    return Markup(
+        '<svg role="img" viewBox="0 0 {w} {h}" aria-labelledby="{key}-title {key}-desc"><title id="{key}-title">{title}'
+        '</title><desc id="{key}-desc">{told}</desc>{parts}</svg>'
+    ).format(
+        w=frame.width,
+        h=round(last + 8 if legend else frame.height + 4),
+        key=key,
+        title=title,
+        told=told,
+        parts=Markup().join([*parts, *named]),
+    )
+
+
+def _line(kind: str, x1: float, y1: float, x2: float, y2: float) -> Markup:
+    return Markup('<path class="{}" d="M{:.1f} {:.1f}L{:.1f} {:.1f}"/>').format(kind, x1, y1, x2, y2)
+
+
+def _rect(kind: str, x: float, y: float, width: float, height: float) -> Markup:
+    if height <= 0:
+        return Markup()
+    return Markup('<rect class="{}" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"/>').format(
+        kind, x, y, width, height
+    )
+
+
+def _text(x: float, y: float, said: str, kind: str) -> Markup:
+    return Markup('<text class="{}" x="{:.1f}" y="{:.1f}">{}</text>').format(kind, x, y, escape(said))

@@ -1,0 +1,1 @@
+"""Do the gate and the report tell what was, and nothing that was not?"""

@@ -1,0 +1,187 @@
+"""Plots: well-formed, said in words too, safe from what people write, and never more than fits."""
+
+import itertools
+import re
+from collections.abc import Callable
+from xml.etree import ElementTree as ET
+
+import pytest
+from markupsafe import Markup
+
+from sidecar.console import plots
+from sidecar.console.plots import NARROW, WIDE, Plot
+from sidecar.console.scales import Frame, percentile_ms, round_up, times
+from sidecar.core.chronicle import hours
+from sidecar.core.history import Condition, Hour, MarkKind, summed
+from tests.core.world import DAY, HOUR, MINUTE, START_MS
+from tests.release.prepared import EDGES_MS, NOW_MS, Past
+
+_SVG = "{http://www.w3.org/2000/svg}"
+Draw = Callable[[tuple[int, int]], Markup]
+
+
+def past() -> Past:
+    """Return one in which everything has happened."""
+    prepared = Past(held_ms=20 * DAY)
+    prepared.fall(24 * DAY, 3 * DAY)
+    prepared.interrupt(8 * DAY, 2 * HOUR, Condition.SHELTERED)
+    prepared.interrupt(5 * DAY, 6 * HOUR, Condition.BLIND)
+    prepared.interrupt(2 * DAY, 1 * HOUR, Condition.RESTING)
+    prepared.release(3 * DAY, '<script>alert("release")</script>', 100)
+    prepared.mark(11 * DAY, MarkKind.ACT, "hold by ann & bob: it's <b>launch</b> day")
+    return prepared
+
+
+def drawn(prepared: Past, span_ms: int) -> dict[str, Draw]:
+    """Return each plot of a past."""
+    history, every = prepared.state.history, hours(prepared.state)
+    plot = Plot(key="k", from_ms=NOW_MS - span_ms, until_ms=NOW_MS, marks=history.marks)
+    return {
+        "outcomes": lambda size: plots.outcomes(plot, every, size),
+        "latency": lambda size: plots.latency(plot, every, EDGES_MS, 2000, size),
+        "modes": lambda size: plots.modes(plot, history.spans, size),
+        "histogram": lambda size: plots.histogram("h", EDGES_MS, summed(every).latency, 2000, size),
+    }
+
+
+def parsed(svg: Markup) -> ET.Element:
+    """Return a plot as an XML reader sees it: no page would forgive what it does not."""
+    return ET.fromstring(str(svg).replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1))  # noqa: S314 - our own
+
+
+@pytest.mark.parametrize("name", ["outcomes", "latency", "modes", "histogram"])
+@pytest.mark.parametrize("size", [WIDE, NARROW])
+@pytest.mark.parametrize("span_ms", [5 * MINUTE, 1 * DAY, 60 * DAY])
+def test_a_plot_is_well_formed_and_stays_within_itself(name: str, size: tuple[int, int], span_ms: int) -> None:
+    """Whatever the time: nothing is drawn where nobody can see it."""
+    svg = parsed(drawn(past(), span_ms)[name](size))
+    width, height = (float(word) for word in svg.attrib["viewBox"].split()[2:])
+    for rect in svg.iter(f"{_SVG}rect"):
+        x, y, wide, high = (float(rect.attrib[key]) for key in ("x", "y", "width", "height"))
+        assert 0 <= x <= x + wide <= width
+        assert 0 <= y <= y + high <= height
+    for text in svg.iter(f"{_SVG}text"):
+        assert 0 <= float(text.attrib["x"]) <= width
+        assert 0 <= float(text.attrib["y"]) <= height
+    for line in svg.iter(f"{_SVG}polyline"):
+        assert all(0 <= float(number) <= width for number in re.split("[ ,]", line.attrib["points"]))
+
+
+@pytest.mark.parametrize("name", ["outcomes", "latency", "modes", "histogram"])
+def test_a_plot_without_anything_says_so(name: str) -> None:
+    """The first minute of a sidecar has a page too."""
+    plot = Plot(key="k", from_ms=START_MS, until_ms=START_MS)
+    empty: dict[str, Callable[[], Markup]] = {
+        "outcomes": lambda: plots.outcomes(plot, []),
+        "latency": lambda: plots.latency(plot, [], [], 2000),
+        "modes": lambda: plots.modes(plot, []),
+        "histogram": lambda: plots.histogram("h", [], [], 2000),
+    }
+    told = {
+        "outcomes": "0 payments on time, 0 late, 0 missed, 0 unmeasured.",
+        "latency": "No payment has been judged in this time.",
+        "modes": "Nothing was seen.",
+        "histogram": "No latency has been measured.",
+    }[name]
+    assert [desc.text for desc in parsed(empty[name]()).iter(f"{_SVG}desc")] == [told]
+
+
+def test_a_plot_says_in_words_what_it_shows() -> None:
+    """For who cannot see it; and the words are of the same figures."""
+    draws = drawn(past(), 60 * DAY)
+    told = {name: next(parsed(draw(WIDE)).iter(f"{_SVG}desc")).text or "" for name, draw in draws.items()}
+    whole = summed(hours(past().state))
+    assert told["outcomes"].startswith(f"{whole.outcomes.on_time:,}".replace(",", "\N{NARROW NO-BREAK SPACE}"))
+    assert re.fullmatch(r"Half of the payments within about \d+ ms, 95 % .* on time is under 2 s\.", told["latency"])
+    assert "push only was servable to everybody for 19 d 15 h" in told["modes"]
+    assert re.fullmatch(r"57.640 payments; 57.\d+ of them under 2 s\.", told["histogram"])
+
+
+def test_a_plot_counts_what_is_in_its_time_and_no_more() -> None:
+    """A bar more, and the words would tell of another day."""
+    plot = Plot(key="k", from_ms=NOW_MS - NOW_MS % HOUR - 3 * HOUR, until_ms=NOW_MS)
+    told = next(parsed(plots.outcomes(plot, hours(Past(per_hour=10).state))).iter(f"{_SVG}desc")).text or ""
+    counted = [int(number) for number in re.findall(r"\d+", told)]
+    assert (sum(counted), counted[-2:]) == (40, [0, 0])
+
+
+@pytest.mark.parametrize("name", ["outcomes", "modes"])
+def test_what_people_wrote_is_text_and_nothing_else(name: str) -> None:
+    """A release may be named by whoever can push a tag."""
+    body = str(plots.responsive(drawn(past(), 60 * DAY)[name]))
+    assert "<script" not in body
+    assert "&lt;script&gt;" in body
+    assert "style=" not in body
+    titles = [title.text for title in parsed(drawn(past(), 60 * DAY)["modes"](WIDE)).iter(f"{_SVG}title")]
+    assert "act of a person: hold by ann & bob: it's <b>launch</b> day" in titles
+
+
+def test_each_plot_has_names_of_its_own() -> None:
+    """Else one plot's description is read for another."""
+    body = "".join(str(plots.responsive(draw)) for draw in drawn(past(), 60 * DAY).values())
+    named = [name for names in re.findall(r'aria-labelledby="([^"]*)"', body) for name in names.split()]
+    ids = re.findall(r' id="([^"]*)"', body)
+    assert named == ids
+    assert len(ids) == 16
+    assert len({name for name in ids if name.startswith("h-")}) == 4
+
+
+@pytest.mark.parametrize(("size", "most"), [(WIDE, 96), (NARROW, 40)])
+def test_many_hours_are_added_up_until_they_fit(size: tuple[int, int], most: int) -> None:
+    """400 days are 9600 hours; a screen has no room for them, and a page not the bytes."""
+    first = NOW_MS // HOUR - 9600
+    many = [Hour(hour=first + number, succeeded=1) for number in range(9600)]
+    for hour in many:
+        hour.outcomes.on_time = 3
+    plot = Plot(key="k", from_ms=first * HOUR, until_ms=NOW_MS)
+    body = plots.outcomes(plot, many, size)
+    assert 20 < body.count('class="p-good"') <= most + 3
+    assert "28 800 payments on time" in body.replace("\N{NARROW NO-BREAK SPACE}", " ")
+
+
+def test_a_fall_is_never_covered() -> None:
+    """Of shapes that would lie upon each other the graver is shown."""
+    prepared = Past()
+    prepared.mark(3 * DAY, MarkKind.ACT, "an act")
+    prepared.mark(3 * DAY, MarkKind.FELL, "a fall")
+    prepared.mark(3 * DAY, MarkKind.ALARM_RAISED, "payments")
+    body = drawn(prepared, 60 * DAY)["modes"](WIDE)
+    assert body.count("fall: a fall") == 1
+    assert "an act" not in body
+
+
+# --- scales
+
+
+@pytest.mark.parametrize(
+    ("number", "rounded"), [(0, 1), (1, 1), (2, 2), (3, 5), (5, 5), (6, 10), (11, 20), (999, 1000), (1001, 2000)]
+)
+def test_a_scale_ends_at_a_round_number(number: int, rounded: int) -> None:
+    """One that people can divide."""
+    assert round_up(number) == rounded
+
+
+@pytest.mark.parametrize(
+    ("counts", "percent", "expected"),
+    [
+        ([0, 0, 0, 0], 50, 200.0),
+        ([10, 0, 0, 0], 50, 25.0),
+        ([0, 10, 0, 0], 100, 100.0),
+        ([5, 5, 0, 0], 50, 50.0),
+        ([5, 5, 0, 0], 75, 75.0),
+        ([0, 0, 0, 7], 50, 200.0),
+    ],
+)
+def test_a_percentile_lies_within_its_bucket(counts: list[int], percent: int, expected: float) -> None:
+    """Between its edges, by how many are below; beyond the last edge nobody knows."""
+    assert percentile_ms([50, 100, 200], counts, percent) == expected
+
+
+@pytest.mark.parametrize("span_ms", [2 * MINUTE, 1 * HOUR, 1 * DAY, 14 * DAY, 400 * DAY, 4000 * DAY])
+def test_ticks_are_apart(span_ms: int) -> None:
+    """Words must not run into each other."""
+    frame = Frame(width=340, height=220, from_ms=NOW_MS - span_ms, until_ms=NOW_MS)
+    places = [frame.x(at_ms) for at_ms, _ in times(frame)]
+    assert all(second - first >= 60 for first, second in itertools.pairwise(places))
+    assert places
+    assert all(re.fullmatch(r"\d\d:\d\d|\d+ [A-Z][a-z]{2}", text) for _, text in times(frame))
