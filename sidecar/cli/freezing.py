@@ -34,7 +34,7 @@ def weekly_request(words: WeeklyWords, *, name: str, reason: str) -> FreezeReque
     """Return a freeze of every week. Exits with a sentence for what cannot be read."""
     if not words.expires:
         fail("a freeze of every week needs its end: --expires 2027-07-31")
-    days = [day.strip().lower()[:3] for day in words.days.split(",")]
+    days = [day.strip().lower() for day in words.days.split(",")]
     unknown = [day for day in days if day not in DAYS]
     if unknown:
         fail(f"--weekly names days by {', '.join(DAYS)}, such as fri or sat,sun")
