@@ -6,7 +6,7 @@ from playwright.async_api import Browser, Page, expect
 
 from sidecar.core.observations import Held, RolledBack, SkipReason
 from sidecar.core.policy import Stage
-from tests.console.faults import faults, sideways
+from tests.console.faults import faults, sideways, squeezed
 from tests.console.stage import NARROW, looking, shown
 from tests.console.states import CASES
 from tests.core.world import MINUTE, SECOND, World, on
@@ -117,6 +117,7 @@ async def test_a_climb_shows_what_every_gate_said_and_the_rules_of_then(browser:
         for key, value in (("reliability_ppm", "900000"), ("environment", "test"), ("stage", "delivered")):
             await expect(keys.locator("div", has_text=key).first).to_contain_text(value)
         await expect(page.locator("main")).to_contain_text("head of the chain after it")
+        assert await squeezed(page) == []
         assert await faults(page) == []
 
 

@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Browser
 
 from sidecar.core.observations import Heartbeat, RolledBack
-from tests.console.faults import faults, sideways
+from tests.console.faults import faults, sideways, squeezed
 from tests.console.stage import NARROW, WIDEST, looking, shown
 from tests.console.states import CASES, Case
 from tests.core.world import World, on
@@ -28,6 +28,7 @@ async def test_each_state_says_what_it_is_and_axe_finds_nothing(browser: Browser
             assert case.why in await served.locator(".why").inner_text()
             assert await verdict.locator(".headline").inner_text() == case.answer
             assert await sideways(page) == 0
+            assert await squeezed(page) == []
             assert await faults(page) == []
 
 

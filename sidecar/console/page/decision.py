@@ -32,7 +32,6 @@ class DecisionView(msgspec.Struct, frozen=True, kw_only=True):
     """The page of one decision."""
 
     line: Line
-    headline: str
     points: tuple[str, ...]
     gates: tuple[GateThen, ...]
     facts: tuple[Fact, ...]
@@ -54,7 +53,6 @@ def view_of(detail: Detail, explanation: Explanation, now_ms: int) -> DecisionVi
     }
     return DecisionView(
         line=entry_line(entry, now_ms),
-        headline=explanation.headline,
         points=tuple(point.text for point in explanation.points if point.key not in {"head", "policy"}),
         gates=tuple(
             GateThen(
