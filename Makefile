@@ -18,7 +18,7 @@ help: ## Say what there is to make
 run: $(VENV)/.run ## Set up, and start the sidecar in a small world of sample payments
 	@$(BIN)/sidecar demo $(DEMO)
 
-test: check .tools/promtool .tools/amtool .tools/redis-server .tools/libfaketime.so.1 .tools/cc .tools/chromium .tools/openssl .tools/php $(NODE_MODULES) ## Set up, check the code, and run every test
+test: check .tools/promtool .tools/prometheus .tools/amtool .tools/redis-server .tools/libfaketime.so.1 .tools/cc .tools/chromium .tools/openssl .tools/php $(NODE_MODULES) ## Set up, check the code, and run every test
 	@$(BIN)/pytest -n 4 --dist worksteal
 
 check: $(VENV)/.dev ## Format, lint, types, import contracts
@@ -33,6 +33,7 @@ bench: $(VENV)/.dev .tools/chromium ## Print what it costs, as ratios against ba
 	@$(BIN)/python -m benchmarks.fold
 	@$(BIN)/python -m benchmarks.listeners
 	@$(BIN)/python -m benchmarks.scrape
+	@$(BIN)/python -m benchmarks.scraped
 	@$(BIN)/python -m benchmarks.streams
 	@$(BIN)/python -m benchmarks.console
 	@$(BIN)/python -m benchmarks.sustained
@@ -66,8 +67,8 @@ $(VENV)/.dev: $(VENV)/bin/pip requirements/dev.txt pyproject.toml
 	@$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@ $(VENV)/.run
 
-.tools/promtool:
-	@tools/fetch-promtool .tools
+.tools/promtool .tools/prometheus:
+	@tools/fetch-prometheus .tools $(@F)
 
 .tools/amtool:
 	@tools/fetch-amtool .tools

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import msgspec
 from prometheus_client import generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics
+from prometheus_client.samples import Exemplar
 
 from sidecar.composition import SETS
 from sidecar.core.state import State
@@ -23,6 +24,10 @@ _PAYMENTS = 20_000
 _ROUNDS = 50
 _OBJECTIVES = msgspec.structs.replace(POLICY, on_time_within_ms=2500, missed_after_ms=25_000)
 """With a bucket of its own for each."""
+
+
+_PAYMENT = Exemplar({"payment_ref": "0123456789abcdef"}, 0.25, 1.8e9)
+"""Each bucket of the latency names one, where OpenMetrics is asked for."""
 
 
 class _Cost(NamedTuple):
@@ -46,7 +51,9 @@ def median_ms(act: Callable[[], object]) -> float:
 
 def measured(state: State, library: Callable[[Collected], bytes]) -> _Cost:
     """Return what a scrape of a state costs, what encoding alone does, and what the library's encoding does."""
-    exposition = Exposition(view_of(state))
+    exposition = Exposition(
+        view_of(state, exemplars=lambda edges_ms: dict.fromkeys(range(len(edges_ms) + 1), _PAYMENT))
+    )
     families = list(exposition.collect())
     is_open = library is openmetrics.generate_latest
     return _Cost(

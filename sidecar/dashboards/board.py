@@ -184,12 +184,19 @@ def _annotations() -> Iterator[Json]:
     yield _annotation(
         "Shelters", "orange", f"{_seen('shelters_total')} > 0", "shelter", "timers for a while, the rung is kept"
     )
+    yield _annotation(
+        "Releases",
+        "yellow",
+        f"{_seen('app_release_timestamp_seconds')} > 0",
+        "release",
+        "another release of the app: the console says which",
+    )
     new = f"max by (version) ({series('build_info')}) unless max by (version) ({series('build_info')} offset {_SEEN_EVERY})"
     yield _annotation("Sidecar's versions", "blue", new, "sidecar {{version}}", "a version that was not there before")
 
 
-def _seen(counter: str) -> str:
-    return f"max without (instance, pod) (changes({series(counter)}[{_SEEN_EVERY}]))"
+def _seen(metric: str) -> str:
+    return f"max without (instance, pod) (changes({series(metric)}[{_SEEN_EVERY}]))"
 
 
 def _annotation(name: str, colour: str, expr: str, title: str, text: str) -> dict[str, Any]:

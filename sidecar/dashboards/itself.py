@@ -2,7 +2,7 @@
 
 from sidecar.dashboards.board import Board, Section
 from sidecar.dashboards.panels import BAD, GOOD, ODD, Panel, graph, stat, states, table, words
-from sidecar.dashboards.queries import RATE, Query, counted, folded, foreign, series
+from sidecar.dashboards.queries import RANGE, RATE, Query, counted, folded, foreign, series
 from sidecar.dashboards.terms import Shown
 from sidecar.http.limits import LIMITS
 from sidecar.rules.terms import Terms
@@ -23,6 +23,7 @@ def board(shown: Shown) -> Board:
             Section(title="Replicas, leases and clocks", panels=_replicas(shown.rules)),
             Section(title="Journal", panels=_journal()),
             Section(title="Doors", panels=_doors()),
+            Section(title="Notices to people", panels=_notices()),
             Section(title="Loop, tasks and log", panels=_loop()),
         ),
         hours=6,
@@ -190,13 +191,30 @@ def _doors() -> tuple[Panel, ...]:
         ),
         graph(
             "Requests that were not let in",
-            "By route: because of its rate, of those in flight, or of the event loop's lag. Who gets no answer follows the timers.",
+            "Because of their rate, of those in flight, or of the event loop's lag; and connections that were one too many. "
+            "Who gets no answer follows the timers.",
             Query(
-                expr=f"sum without (listener) ({counted('refused_requests_total')}) > 0", legend="{{route}}: {{reason}}"
+                expr=f"sum without (listener, route) ({counted('refused_requests_total')})",
+                legend="requests: {{reason}}",
             ),
             Query(expr=counted("refused_connections_total"), legend="connections to {{listener}}"),
             unit="short",
             is_stacked=True,
+            width=8,
+        ),
+        table(
+            "Routes that refused most, in the time shown",
+            "Of each route, how many requests were not let in.",
+            Query(
+                expr=f"topk(10, sum by (route) ({counted('refused_requests_total', window=RANGE)}))",
+                form="table",
+                is_instant=True,
+            ),
+            key="route",
+            columns={"route": "Route", "Value": "Requests"},
+            unit="short",
+            defaults={"decimals": 0},
+            width=8,
         ),
         graph(
             "Streams of the flag",
@@ -205,6 +223,36 @@ def _doors() -> tuple[Panel, ...]:
             Query(expr=counted("refused_streams_total"), legend="refused: {{reason}}"),
             Query(expr=counted("dropped_streams_total"), legend="cut off: {{reason}}"),
             unit="short",
+            width=8,
+        ),
+    )
+
+
+def _notices() -> tuple[Panel, ...]:
+    return (
+        graph(
+            "Notices, by what became of them",
+            "Of moves, alarms and acts, each once per target. `given_up` and `dropped` never came to anybody.",
+            Query(expr=f"sum without (target) ({counted('notices_total')})", legend="{{result}}"),
+            unit="short",
+            is_stacked=True,
+            width=8,
+            alert="ReverbSidecarNoticesLost",
+        ),
+        graph(
+            "Attempts to tell, by what came of them",
+            "What is not `sent` is tried again for a while.",
+            Query(expr=f"sum without (target) ({counted('notice_attempts_total')})", legend="{{outcome}}"),
+            unit="short",
+            is_stacked=True,
+            width=8,
+        ),
+        graph(
+            "Notices that wait",
+            "For their targets, of all targets together.",
+            Query(expr=series("waiting_notices"), legend="{{instance}}"),
+            unit="short",
+            width=8,
         ),
     )
 

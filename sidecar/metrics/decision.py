@@ -285,6 +285,13 @@ ROWS = (
         read=reading.plain(lambda view: view.state.flag.cooldown_until_ms / 1000),
     ),
     Row(
+        name="app_release_timestamp_seconds",
+        kind=GaugeMetricFamily,
+        help="When the app's newest release was heard of, in acks or a person's note, by the journal's clock; 0: none.",
+        scope=Scope.FOLDED,
+        read=reading.plain(lambda view: view.state.history.release_ms / 1000),
+    ),
+    Row(
         name="flag_lease_seconds",
         kind=GaugeMetricFamily,
         help="How long a lease lasts; the flag may be believed for half of it.",

@@ -135,10 +135,11 @@ def test_links_lead_somewhere(name: str) -> None:
 
 
 def test_every_dashboard_marks_what_happened() -> None:
-    """Moves of the flag, shelters and versions stand in every graph."""
+    """Moves of the flag, shelters, and releases of the app and of the sidecar stand in every graph."""
     for document in files.DOCUMENTS.values():
         assert [each["name"] for each in document["annotations"]["list"]][1:] == [
             "Moves",
             "Shelters",
+            "Releases",
             "Sidecar's versions",
         ]

@@ -1,0 +1,1 @@
+"""A real Prometheus: it scrapes real sidecars, keeps what they tell, and answers what dashboards ask."""
