@@ -258,7 +258,7 @@ def _sentences(
     policy: Policy, told: Retold, stages: Sequence[StageTime], report: BrowserReported | None, first: Record | None
 ) -> Iterator[str]:
     if first is not None and isinstance(first.observation, PaymentIgnored):
-        yield f"Not one of ours: {_IGNORED[first.observation.reason]}."
+        yield f"Not one of ours: {IGNORED[first.observation.reason]}."
     elif told.left_out is not None:
         yield f"No outcome: {_SKIPPED.get(told.left_out, told.left_out)}."
     elif first is None:
@@ -266,7 +266,7 @@ def _sentences(
     else:
         yield _ending(policy, told, stages)
     if report is not None:
-        yield _VERDICTS[verdict_of(report.reading)]
+        yield VERDICTS[verdict_of(report.reading)]
 
 
 def _ending(policy: Policy, told: Retold, stages: Sequence[StageTime]) -> str:
@@ -285,13 +285,13 @@ def _ending(policy: Policy, told: Retold, stages: Sequence[StageTime]) -> str:
             why = "the backend said that its broadcast failed" if failed else f"within {after} nothing came"
             return f"Missed, a failure: {why}; its news had to reach the stage `{policy.stage}`."
         case Outcome.UNMEASURED:
-            why = _UNMEASURED[told.unmeasured] if told.unmeasured else "nobody can say why any more"
+            why = UNMEASURED[told.unmeasured] if told.unmeasured else "nobody can say why any more"
             return f"Unmeasured, so it says nothing about push: {why}."
         case _:
             assert_never(told.outcome)
 
 
-_IGNORED = {
+IGNORED = {
     IgnoreReason.OTHER_LIVEMODE: "a payment of Stripe's other mode (`stripe.livemode`)",
     IgnoreReason.MISSING_METADATA: "it has not all of `stripe.required_metadata`",
     IgnoreReason.THIN_EVENT: "it came as a thin event, which carries no metadata",
@@ -300,7 +300,7 @@ _SKIPPED: dict[str, str] = {
     SkipReason.ALREADY_PAID: "the backend had nothing to broadcast, because the booking was paid already",
     SkipReason.NO_BOOKING: "the backend had nothing to broadcast, because no booking belongs to it",
 }
-_UNMEASURED = {
+UNMEASURED = {
     Unmeasured.STOPPED: "the sidecar was not running in its time",
     Unmeasured.CUT_OFF: "the sidecar saw nothing in its time",
     Unmeasured.CLOCK_JUMPED: "the clock was set in its time",
@@ -312,7 +312,7 @@ _UNMEASURED = {
     Unmeasured.NOT_WATCHED: "no socket of ours watched in its time",
     Unmeasured.NO_USER: "broadcasts name no payment, and this payment names no user",
 }
-_VERDICTS = {
+VERDICTS = {
     Verdict.GOOD: "The payer's browser says that push alone would have cleared the alert.",
     Verdict.BAD: "The payer's browser says that push did not reach it.",
     Verdict.GONE: "The payer's page was gone, or away, before it could tell whether push reached it.",

@@ -15,6 +15,7 @@ from sidecar.console.decisions import LIMIT_MAX, detail_of, page_of
 from sidecar.console.explanation import Explanation, explain_decision
 from sidecar.console.journeys import journey_of
 from sidecar.console.status import Status
+from sidecar.core.observations import Frozen
 from sidecar.core.state import State
 from sidecar.http.body import read_body
 from sidecar.ports import ErrorCode, Journal, SidecarError
@@ -103,6 +104,8 @@ class Operator:
             fact, message = fact_of(act, asked, actor, self._state, self._journal.now_ms())
             appended = await self._journal.append(fact)
             await self._in_force(appended.record.seq)
+            if isinstance(fact, Frozen) and all(each.name != fact.name for each in self._state.flag.freezes):
+                raise SidecarError(ErrorCode.CONFLICT, "others froze at the same moment, and there are too many now")
             return _json(ActDone(act=act, actor=actor, seq=appended.record.seq, message=message))
 
         return do

@@ -102,6 +102,9 @@ async def test_there_are_only_so_many_freezes_and_one_that_is_not_there_cannot_b
         }
         status, answer = await sidecar.act("freeze", once())
         assert (status, answer["code"]) == (409, "conflict")
+        await sidecar.act("thaw", {**WHY, "name": "f0"})
+        race = [sidecar.act("freeze", {**once(), "name": f"r{number}"}) for number in range(5)]
+        assert sorted(status for status, _ in await asyncio.gather(*race)) == [200, 409, 409, 409, 409]
         assert (await sidecar.act("freeze", {**once(), "name": "f3"}))[0] == 200
         assert (await sidecar.act("thaw", {**WHY, "name": "f"}))[1]["message"].startswith("there is no freeze of this")
 

@@ -1,0 +1,224 @@
+"""One payment's way: each stage with its time, each end with its reason, and what the payer's browser told."""
+
+import msgspec
+import pytest
+
+from sidecar.console.journeys import IGNORED, UNMEASURED, VERDICTS, Clock, PaymentJourney, journey_of
+from sidecar.core.browsers import Reading, Verdict
+from sidecar.core.observations import IgnoreReason, SkipReason
+from sidecar.core.policy import Stage
+from sidecar.core.state import Outcome, Unmeasured
+from sidecar.journal.memory import MemoryJournal
+from sidecar.ports import ErrorCode, SidecarError
+from tests.core.probed import ProbedWorld, probed
+from tests.core.world import LAX, MINUTE, REACHED, REFUSED, SECOND, World, on
+
+NAME = "pi_asked"
+
+
+async def told(world: World, name: str = NAME) -> PaymentJourney:
+    """Put a world's records into a journal, and ask it for a payment."""
+    records = iter(world.records)
+    now_ms = [0]
+    journal = MemoryJournal(lambda: now_ms[0])
+    for record in records:
+        now_ms[0] = record.at_ms
+        appended = await journal.append(record.observation)
+        assert (appended.record.seq, appended.record.at_ms) == (record.seq, record.at_ms)
+    try:
+        return await journey_of(journal, world.state, name)
+    finally:
+        await journal.close()
+
+
+def quiet(world: World) -> World:
+    """Let some time pass in which nobody pays."""
+    world.wait(5 * MINUTE)
+    return world
+
+
+async def test_each_stage_has_its_time_from_the_webhook_on() -> None:
+    """And Stripe's wait before it, which is by another clock and ends where the others begin."""
+    world = quiet(on(1))
+    world.now_ms += 7
+    arrived_ms = world.now_ms
+    world.ack(NAME, Stage.PAID)
+    world.now_ms += 40
+    world.pay(name=NAME, waited_s=2)
+    for span_ms, stage in ((110, Stage.DISPATCHED), (60, Stage.DELIVERED), (900, Stage.REFRESHED)):
+        world.now_ms += span_ms
+        world.ack(NAME, stage)
+    world.wait(2 * MINUTE)
+    journey = await told(world)
+    assert [(each.stage, each.after_ms) for each in journey.stages] == [
+        (Stage.PAID, -40), (Stage.DISPATCHED, 110), (Stage.DELIVERED, 170), (Stage.REFRESHED, 1070),
+    ]  # fmt: skip
+    assert [(step.name, step.clock, step.from_ms, step.until_ms) for step in journey.steps] == [
+        ("stripe_wait", Clock.STRIPE, -2000, 0),
+        ("paid", Clock.JOURNAL, -40, -40),
+        ("dispatched", Clock.JOURNAL, 0, 110),
+        ("delivered", Clock.JOURNAL, 110, 170),
+        ("refreshed", Clock.JOURNAL, 170, 1070),
+    ]
+    assert (journey.arrived_ms, journey.stripe_wait_s) == (arrived_ms + 40, 2)
+    assert (journey.on_time_until_ms, journey.missed_from_ms) == (arrived_ms + 2040, arrived_ms + 30_040)
+    assert journey.steps[1].text == "the booking was committed as paid, 40 ms before the webhook"
+    assert (journey.outcome, journey.text) == (
+        Outcome.ON_TIME,
+        "On time: its news reached the stage `delivered` 170 ms after the webhook; 2000 ms are allowed.",
+    )
+
+
+# fmt: off
+ENDS = [
+    # what becomes of it        outcome               what is said of it
+    ("acked late",              Outcome.LATE,         "Late, a failure: its news reached the stage `delivered` only 5300 ms after the"),
+    ("never acked",             Outcome.MISSED,       "Missed, a failure: within 30 s nothing came; its news had to reach"),
+    ("failed",                  Outcome.MISSED,       "Missed, a failure: the backend said that its broadcast failed"),
+    ("no booking",              None,                 "No outcome: the backend had nothing to broadcast, because no booking"),
+    ("already paid",            None,                 "No outcome: the backend had nothing to broadcast, because the booking was"),
+    ("ignored",                 None,                 "Not one of ours: it has not all of `stripe.required_metadata`."),
+    ("only acks",               None,                 "Only acks have come; Stripe's webhook has not."),
+    ("on its way",              None,                 "On its way: it is judged once 2000 ms have passed since its webhook"),
+    ("stopped",                 Outcome.UNMEASURED,   "Unmeasured, so it says nothing about push: the sidecar was not running"),
+    ("redelivered",             Outcome.UNMEASURED,   "Unmeasured, so it says nothing about push: the webhook that came was not"),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("what", "outcome", "text"), ENDS)
+async def test_each_end_is_told_with_its_reason(what: str, outcome: Outcome | None, text: str) -> None:
+    """In words that somebody in support can pass on."""
+    world = quiet(on(1))
+    _live(world, what)
+    journey = await told(world)
+    assert (journey.outcome, journey.text.startswith(text)) == (outcome, True), journey.text
+    assert (journey.unmeasured is not None) is (outcome is Outcome.UNMEASURED)
+    assert journey.skipped == {"failed": SkipReason.FAILED, "no booking": SkipReason.NO_BOOKING,
+                               "already paid": SkipReason.ALREADY_PAID}.get(what)  # fmt: skip
+
+
+def _live(world: World, what: str) -> None:
+    match what:
+        case "ignored":
+            world.ignore(NAME, IgnoreReason.MISSING_METADATA)
+        case "only acks":
+            world.ack(NAME)
+            return
+        case "redelivered":
+            world.pay(name=NAME, waited_s=10)
+        case _:
+            world.pay(name=NAME)
+    _end(world, what)
+    if what != "on its way":
+        world.wait(2 * MINUTE)
+
+
+def _end(world: World, what: str) -> None:
+    match what:
+        case "acked late":
+            world.wait(5300)
+            world.ack(NAME)
+        case "failed" | "no booking" | "already paid":
+            world.ack(NAME, Stage.SKIPPED, SkipReason(what.replace(" ", "_")))
+        case "stopped":
+            world.start()
+
+
+# fmt: off
+REPORTS = [
+    # what the browser told                                                                       verdict              in words
+    (REACHED,                                                                                     Verdict.GOOD,        "push alone would have cleared"),
+    (REFUSED,                                                                                     Verdict.BAD,         "push did not reach it"),
+    (msgspec.structs.replace(REACHED, cleared_ms=None, cleared_by=None, watched_ms=10),           Verdict.GONE,        "gone, or away"),
+    (msgspec.structs.replace(REACHED, cleared_ms=None, cleared_by=None),                          Verdict.NEVER_PAID,  "never saw the booking paid"),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("reading", "verdict", "words"), REPORTS)
+async def test_what_the_payers_browser_told_is_part_of_the_way_by_its_own_clock(
+    reading: Reading, verdict: Verdict, words: str
+) -> None:
+    """Its times are from the payment, by its own clock: no bar of it may be drawn on ours."""
+    world = quiet(on(1))
+    world.pay(name=NAME)
+    world.ack(NAME)
+    world.wait(31 * SECOND)
+    world.report(NAME, "u1", reading)
+    world.report("pi_other", "u1", REFUSED)
+    reported_ms = world.now_ms
+    world.wait(1 * MINUTE)
+    journey = await told(world)
+    assert journey.report is not None
+    assert (journey.report.reading, journey.verdict, journey.reported_ms) == (reading, verdict, reported_ms)
+    assert words in journey.text
+    steps = {step.name: step.until_ms for step in journey.steps if step.clock is Clock.BROWSER}
+    times = {"subscribed": reading.subscribed_ms, "pushed": reading.pushed_ms, "cleared": reading.cleared_ms}
+    assert steps == {name: at_ms for name, at_ms in times.items() if at_ms is not None}
+
+
+async def test_the_source_and_the_release_of_an_ack_are_told() -> None:
+    """Which half of the system said so; inferred acks name a user and no payment."""
+    world: ProbedWorld = probed(1)
+    quiet(world)
+    world.pay(name=NAME)
+    world.ack(NAME)
+    world.wait(2 * MINUTE)
+    assert [each.source for each in (await told(world)).stages] == ["observer"]
+    nameless = World(LAX)
+    nameless.broadcast("u9")
+    quiet(nameless)
+    nameless.pay(name=NAME)
+    nameless.now_ms += 90
+    nameless.broadcast()
+    nameless.wait(2 * MINUTE)
+    journey = await told(nameless)
+    assert [(each.source, each.after_ms) for each in journey.stages] == [("inferred", 90)]
+    assert journey.outcome is Outcome.ON_TIME
+
+
+async def test_it_is_told_by_the_policy_of_its_own_time() -> None:
+    """Allowed were 2 s when it took 3; that 5 are allowed today makes it no success."""
+    world = quiet(on(1))
+    world.pay(name=NAME)
+    world.wait(3 * SECOND)
+    world.ack(NAME)
+    world.wait(2 * MINUTE)
+    world.change(on_time_within_ms=5 * SECOND)
+    quiet(world)
+    journey = await told(world)
+    assert (journey.outcome, "2000 ms are allowed" in journey.text) == (Outcome.LATE, True)
+
+
+async def test_it_is_found_among_thousands_of_others() -> None:
+    """The minutes around it are many records, and it stands in the middle of one page of them."""
+    world = quiet(on(1))
+    world.decides = False
+    world.ack(NAME, Stage.PAID)
+    for _ in range(2):
+        for _ in range(700):
+            world.ack(world.pay())
+        if NAME not in world.state.journeys or world.state.journeys[NAME].arrived_ms is None:
+            world.pay(name=NAME)
+    world.wait(3 * SECOND)
+    world.ack(NAME)
+    world.wait(2 * MINUTE)
+    journey = await told(world)
+    assert [(each.stage, each.after_ms) for each in journey.stages] == [(Stage.PAID, 0), (Stage.DELIVERED, 3000)]
+    assert journey.outcome is Outcome.LATE
+
+
+async def test_what_is_gone_or_never_was_is_told_so() -> None:
+    """With the reasons that there can be."""
+    world = on(1)
+    with pytest.raises(SidecarError, match="no payment of this name is known") as caught:
+        await told(world, "pi_never")
+    assert caught.value.code is ErrorCode.NOT_FOUND
+
+
+def test_every_reason_has_its_words() -> None:
+    """A `KeyError` is no answer to a person in support."""
+    assert set(UNMEASURED) == set(Unmeasured)
+    assert set(IGNORED) == set(IgnoreReason)
+    assert set(VERDICTS) == set(Verdict)
