@@ -118,7 +118,7 @@ class Watch:
             event=f"moved:{seq}",
             kind=kind,
             tone=tone,
-            words=words.moved(self._state, policy, move, kind),
+            words=words.moved(self._state, policy, move, kind, seq),
             environment=policy.environment,
             flag=policy.flag,
             at_ms=at_ms,

@@ -48,8 +48,8 @@ def place(policy: Policy) -> str:
     return f"{policy.flag} in {policy.environment}"
 
 
-def moved(state: State, policy: Policy, move: FlagMoved, kind: NoticeKind) -> Words:
-    """Say that the flag went to another rung."""
+def moved(state: State, policy: Policy, move: FlagMoved, kind: NoticeKind, seq: int) -> Words:
+    """Say that the flag went to another rung. `seq` is the record that moved it, for who wants to know more."""
     rung = Rung(mode=move.to_mode, share_ppm=move.share_ppm)
     why = f"Why: {'rolled back by ' if move.cause == FallCause.ROLLBACK else ''}{move.detail}."
     is_same_ladder = move.cause != "policy" and move.from_rung < len(policy.ladder)
@@ -59,13 +59,13 @@ def moved(state: State, policy: Policy, move: FlagMoved, kind: NoticeKind) -> Wo
         left_ms = max(0, state.flag.cooldown_until_ms - state.now_ms)
         wait = f" Nothing climbs for {duration(left_ms)} (the cool-down)." if left_ms else ""
         text = f"It was {was}, and now is timer_polling for everybody: {_MEANS[move.to_mode]}. {why}{wait}"
-        return Words(title=title, text=_dry(policy, text), next=_after_fall(policy, move))
+        return Words(title=title, text=_dry(policy, text), next=_after_fall(policy, move, seq))
     title = f"{place(policy)}: now {rung_name(rung)}"
     text = f"It was {was}, and now is {rung_name(rung)}: {_MEANS[move.to_mode]}. {why}"
-    return Words(title=title, text=_dry(policy, text), next=_after_move(state, kind))
+    return Words(title=title, text=_dry(policy, text), next=_after_move(state, kind, seq))
 
 
-def _after_fall(policy: Policy, move: FlagMoved) -> str:
+def _after_fall(policy: Policy, move: FlagMoved, seq: int) -> str:
     match FallCause(move.cause) if move.cause in set(FallCause) else None:
         case FallCause.ROLLBACK:
             return "It holds until `sidecar resume --reason '…'`. Payers need nothing."
@@ -77,18 +77,18 @@ def _after_fall(policy: Policy, move: FlagMoved) -> str:
             books = [book for stream, (_, book) in _ALARMS.items() if stream in move.detail]
             book = f" The runbook: {', '.join(books)}." if books else ""
             back = "returns by itself" if policy.lifecycle is Lifecycle.REMOVED else "is proven anew"
-            return f"Find the cause before push {back}: `sidecar status`, `sidecar doctor`.{book} Payers need nothing."
+            return f"Find the cause before push {back}: `sidecar explain {seq}`.{book} Payers need nothing."
         case None:
-            return "If nobody meant it: `sidecar explain` says who changed the policy."
+            return f"If nobody meant it: `sidecar explain {seq}` says who changed the policy."
         case never:
             assert_never(never)
 
 
-def _after_move(state: State, kind: NoticeKind) -> str:
+def _after_move(state: State, kind: NoticeKind, seq: int) -> str:
     if kind is NoticeKind.RETURNED:
         return "Watch it: another fall doubles the cool-down. `sidecar status` says what is measured."
     if kind is NoticeKind.MOVED:
-        return "If nobody meant it: `sidecar explain` says who changed the policy."
+        return f"If nobody meant it: `sidecar explain {seq}` says who changed the policy."
     following = state.next_rung
     if following is None:
         return "It is the last rung. `sidecar gate` says when the timers may go, and docs/removal.md how."

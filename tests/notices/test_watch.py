@@ -1,11 +1,14 @@
 """What is worth a notice, and what is not: lives of literal times, and what is told of them."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 import pytest
+from typer.testing import CliRunner
 
+from sidecar.cli import cli
 from sidecar.core.fold import fold
 from sidecar.core.observations import Noted
 from sidecar.core.policy import LADDER_OFF, Lifecycle
@@ -16,6 +19,7 @@ from tests.core.golden import KEPT, golden
 from tests.core.probed import ProbedWorld, probed
 from tests.core.world import HOUR, LAX, MINUTE, SECOND, World, on
 from tests.notices.told import told
+from tests.rules.runbooks import RUNBOOKS
 
 K = NoticeKind
 REMOVED = msgspec.structs.replace(LAX, lifecycle=Lifecycle.REMOVED, ladder=LADDER_OFF)
@@ -217,3 +221,34 @@ def test_nothing_that_is_pinned_makes_it_stumble_and_no_event_is_named_twice(kep
         assert notice.words.title.startswith("payment-refresh in test: ")
         assert notice.words.text
         assert notice.words.next
+
+
+def test_notices_name_commands_and_runbooks_that_there_are() -> None:
+    """Whoever is told what to do next does it on a phone, at night."""
+    helped = CliRunner().invoke(cli, ["--help"]).stdout
+    known = set(re.findall(r"^\W*([a-z]+)  ", helped, flags=re.MULTILINE))
+    said = [f"{each.words.text} {each.words.next}" for life, _ in LIVES for each in told(life().records)]
+    commands = {command for text in said for command in re.findall(r"`sidecar ([a-z]+)", text)}
+    books = {book for text in said for book in re.findall(r"ReverbSidecar\w+", text)}
+    assert {"explain", "doctor", "status", "resume"} <= commands <= known
+    assert books <= {path.stem for path in RUNBOOKS}
+    assert {"ReverbSidecarDeliveryBurning", "ReverbSidecarRoundTripsFailing", "ReverbSidecarStrangerLetIn"} <= books
+
+
+def test_a_fall_says_what_was_what_is_why_and_for_how_long() -> None:
+    """One notice in full, as it is read."""
+    world = outage()
+    (fell,) = [notice for notice in told(world.records) if notice.kind is K.FELL]
+    assert fell.words.title == "payment-refresh in test: push fell, all payers are on timers"
+    assert fell.words.text == (
+        "It was push_with_safety_net for all payers, and now is timer_polling for everybody: their pages refetch at 0, 2 and "
+        "5 s, whatever push does. Why: alarm of payments. Nothing climbs for 1 h (the cool-down)."
+    )
+    assert fell.words.next == (
+        f"Find the cause before push is proven anew: `sidecar explain {fell.seq}`. The runbook: "
+        "ReverbSidecarDeliveryBurning. Payers need nothing."
+    )
+    dry = World(msgspec.structs.replace(LAX, dry_run=True))
+    dry.climb_to(1)
+    (climbed,) = [notice for notice in told(dry.records) if notice.kind is K.CLIMBED]
+    assert climbed.words.text.startswith("DRY RUN, nobody is served this: ")
