@@ -117,8 +117,6 @@ class Notifier:
         raise AssertionError  # none of them ends
 
     def _queue(self, line: _Line, notice: Notice) -> None:
-        if any(each.notice.event == notice.event for each in line.waiting):
-            return  # what time brings is found again at every heartbeat
         if len(line.waiting) >= self._pace.waiting_max:
             line.waiting.popleft()
             self._count(line, NoticeResult.DROPPED)

@@ -16,6 +16,7 @@ from sidecar.core.state import State
 from sidecar.journal.follower import Follower
 from sidecar.journal.memory import MemoryJournal
 from sidecar.notices import Attempt, NoticeResult, Notifier, Pace, Target, Watch
+from sidecar.notices.sending import send, session
 from sidecar.ports import Appended, ErrorCode, SidecarError, Task
 from tests.core.world import HOUR, World, on
 from tests.e2e.processes import free_port, until
@@ -107,6 +108,16 @@ async def test_what_may_pass_is_tried_again_and_what_will_not_is_given_up(
         assert found == {attempt: wanted.count(attempt) for attempt in wanted}
         assert receiver.events() == ["moved:1"] * len(wanted)
         assert all(path == "/hooks/T1" for path in receiver.paths)
+
+
+@pytest.mark.parametrize(
+    ("said", "pause_s"), [("7", 7.0), ("0", 0.0), ("86400", 300.0), ("Wed, 21 Oct 2026 07:28:00 GMT", 0.0), ("-5", 0.0)]
+)
+async def test_how_long_a_target_asks_us_to_wait_is_heeded_within_reason(said: str, pause_s: float) -> None:
+    """A day, from a target that is wrong or hostile, would be for ever."""
+    async with receiving(says(429, Retry_After=said)) as receiver, session() as client:
+        answer = await send(client, target(receiver.url).request(notice(), 0), within_s=5)
+        assert (answer.attempt, answer.status, answer.pause_s) == (Attempt.BUSY, 429, pause_s)
 
 
 async def test_a_target_that_hangs_is_tried_for_so_long_and_no_longer() -> None:

@@ -14,6 +14,7 @@ from sidecar.core.observations import Noted
 from sidecar.core.policy import LADDER_OFF, Lifecycle
 from sidecar.core.state import State
 from sidecar.core.walks import StrangerVerdict
+from sidecar.core.windows import Once
 from sidecar.notices import NoticeKind, Tone, Watch
 from tests.core.golden import KEPT, golden
 from tests.core.probed import ProbedWorld, probed
@@ -172,6 +173,7 @@ STUCK = [
     (2,     "nothing",     2 * HOUR - 1,      1),
     (2,     "nothing",     2 * HOUR,          2),
     (2,     "a hold",      3 * HOUR,          0),
+    (2,     "a freeze",    3 * HOUR,          0),
     (2,     "the last",    3 * HOUR,          0),
 ]
 # fmt: on
@@ -185,6 +187,8 @@ def test_a_flag_that_is_stuck_is_told_of_each_time_that_so_long_has_passed(
     world = on(rung)
     if what == "a hold":
         world.hold()
+    if what == "a freeze":
+        world.freeze("term", Once(from_ms=world.now_ms, until_ms=world.now_ms + 4 * HOUR))
     if what == "the last":
         world.change(ladder=LAX.ladder[:3])
     since_ms = world.state.flag.since_ms
@@ -195,19 +199,22 @@ def test_a_flag_that_is_stuck_is_told_of_each_time_that_so_long_has_passed(
         assert "It waits for `" in found[0].words.text
 
 
-def test_after_a_restart_the_moves_of_the_last_hour_are_told_that_nobody_may_have_been_told_of() -> None:
+@pytest.mark.parametrize(("ago_ms", "is_told"), [(1 * HOUR - 1, True), (1 * HOUR, False)])
+def test_after_a_restart_the_moves_of_the_last_hour_are_told_that_nobody_may_have_been_told_of(
+    ago_ms: int, *, is_told: bool
+) -> None:
     """A process that was killed between the fall and its notice must not have been the only one who knew."""
-    world = outage()
-    fallen = next(move for move in world.state.moves if move.cause == "alarm")
-    cut = next(index for index, record in enumerate(world.records) if record.seq == fallen.seq) + 1
-    state = State()
-    for record in world.records[:cut]:
+    world = on(2)
+    world.outage()
+    fallen = world.state.moves[-1]
+    world.decides = False
+    world.wait(fallen.at_ms + ago_ms - world.now_ms)
+    state, (*before, last) = State(), world.records
+    for record in before:
         fold(state, record)
-    watch = Watch(state, stuck_after_ms=HOUR, rest_after_ms=HOUR)
-    record = world.records[cut]
-    found = list(watch.seen(record, fold(state, record)))
-    assert [notice.event for notice in found][-1] == f"moved:{fallen.seq}"
-    assert found[-1].kind is K.FELL
+    watch = Watch(state, stuck_after_ms=1000 * HOUR, rest_after_ms=1000 * HOUR)
+    found = [notice for notice in watch.seen(last, fold(state, last)) if notice.at_ms == fallen.at_ms]
+    assert [(notice.event, notice.kind) for notice in found] == [(f"moved:{fallen.seq}", K.FELL)] * is_told
     assert [notice.event for notice in told(world.records) if notice.kind is K.FELL] == [f"moved:{fallen.seq}"]
 
 
