@@ -1,0 +1,50 @@
+"""A process that is killed while it tells somebody, and the one that comes after it."""
+
+import os
+from pathlib import Path
+
+import aiohttp
+import msgspec
+
+from tests.e2e.processes import SidecarProcess, until
+from tests.e2e.test_main_job import LAX
+from tests.notices.receiving import hang, receiving, well
+from tests.notices.told import KEY
+from tests.shells.running import event, sign
+
+NOTICES = "notices: {targets: [{name: slow, kind: webhook}, {name: quick, kind: webhook}]}\n"
+
+
+async def test_after_kill_9_nobody_is_told_again_and_what_comes_next_is_told_to_all(tmp_path: Path) -> None:
+    """The claim was durable before the first byte left: so the target that hung is not asked twice, nor the other."""
+    async with receiving(hang, well) as slow, receiving() as quick, aiohttp.ClientSession() as session:
+        sidecar = SidecarProcess(tmp_path, LAX + NOTICES)
+        keys = {f"SIDECAR_NOTICE_{name}_KEY": KEY for name in ("SLOW", "QUICK")}
+        urls = {"SIDECAR_NOTICE_SLOW_URL": slow.url, "SIDECAR_NOTICE_QUICK_URL": quick.url}
+        sidecar.environment = {**os.environ, **keys, **urls}
+
+        async def are_told(count: int) -> bool:
+            return len(slow.bodies) == len(quick.bodies) == count
+
+        with sidecar:
+            await sidecar.ready(session)
+            for number in range(12):
+                name = f"pi_{number}"
+                assert await sidecar.ack(session, stage="delivered", payment_intent=name) == 200
+                body = msgspec.json.encode(event(name, livemode=False))
+                headers = {"Stripe-Signature": sign(body)}
+                async with session.post(f"{sidecar.public}/stripe/webhook", data=body, headers=headers) as response:
+                    assert response.status == 200
+            await until(lambda: are_told(1), "both have been asked to take the climb")
+            sidecar.kill()
+
+            sidecar.start()
+            await sidecar.ready(session)
+            assert sidecar.cli("rollback", "--reason", "a feeling").returncode == 0
+            await until(lambda: are_told(2), "both are told of the fall, and of nothing else")
+            assert sidecar.stop() == 0
+        assert [body["kind"] for body in slow.bodies] == ["climbed", "fell"]
+        assert [body["kind"] for body in quick.bodies] == ["climbed", "fell"]
+        told = [(line["target"], line["notice"]) for line in sidecar.lines("notice.told")]
+        assert sorted(told) == [("quick", "climbed"), ("quick", "fell"), ("slow", "fell")]
+        assert "in-the-url" not in sidecar.log.read_text()
