@@ -111,14 +111,16 @@ class Lines(LineCounts):
                     break
 
 
-def configure(*, as_json: bool, descriptor: int = 1) -> Lines:
+def configure(*, as_json: bool, descriptor: int = 1, silent: frozenset[str] = frozenset()) -> Lines:
     """Send our own log and the standard library's (aiohttp, asyncio) to a file, standard output, in one form.
 
-    Tracebacks are told without local variables, which may hold a body, a token or a secret.
+    `silent`: events that are not written. Tracebacks are told without local variables, which may hold a body, a token
+    or a secret.
     """
     lines = Lines(descriptor)
     shared: list[Any] = [
         structlog.processors.add_log_level,
+        _without(silent),
         lines.count,
         _stamp,
     ]
@@ -142,6 +144,17 @@ def configure(*, as_json: bool, descriptor: int = 1) -> Lines:
     )
     logging.basicConfig(handlers=[_Bridge()], level=logging.WARNING, force=True)
     return lines
+
+
+def _without(silent: frozenset[str]) -> Callable[[object, str, MutableMapping[str, Any]], MutableMapping[str, Any]]:
+    """Return what drops these events: a processor of structlog's."""
+
+    def drop(_: object, __: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        if fields.get("event") in silent:
+            raise structlog.DropEvent
+        return fields
+
+    return drop
 
 
 def _stamp(_: object, __: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

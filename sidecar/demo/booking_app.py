@@ -4,14 +4,13 @@ It answers as `tests/captures/http-app` shows a real one to: the 403 has an empt
 """
 
 import asyncio
-import secrets
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from email.utils import formatdate
 
 import msgspec
 from aiohttp import web
 
-from sidecar import clock
+from sidecar import chance, clock
 from sidecar.pusher.signing import App, channel_auth
 
 CHANNEL = "private-live-refresh."
@@ -33,7 +32,7 @@ class AppFaults(msgspec.Struct, kw_only=True):
     signs_for_channel: str | None = None
     lets_everybody_in: bool = False
     """The channel's callback is true for everybody."""
-    refuses: frozenset[str] = frozenset()
+    refuses: Container[str] = frozenset()
     """Users who get a 403 for their own channel."""
     has_cors: bool = True
     """Answers to other origins carry the headers that let scripts read them."""
@@ -83,15 +82,28 @@ class BookingApp:
             response = web.Response(status=204)
         elif request.path in {"/broadcasting/auth", "/api/broadcasting/auth"}:
             response = await self._authorise(request)
+            if request.method == "POST" and request.content_type != "application/json":
+                self.answered(str((await request.post()).get("channel_name", "")), response.status)
         elif request.path == "/sanctum/csrf-cookie":
             response = self._csrf_cookie()
         elif request.path == "/login" and request.method == "POST":
             response = self._login(request, body)
         else:
-            response = web.json_response({"message": f"The route {request.path} could not be found."}, status=404)
+            response = await self.elsewhere(request, body)
         self._allow(request, response)
         response.headers["Date"] = formatdate(clock.wall_ms() / 1000, usegmt=True)  # of the world that it stands in
         return response
+
+    async def elsewhere(self, request: web.Request, body: str) -> web.Response:  # noqa: ARG002 - for apps that do more
+        """Answer what is not about channels."""
+        return web.json_response({"message": f"The route {request.path} could not be found."}, status=404)
+
+    def answered(self, channel: str, status: int) -> None:
+        """Note how a request for a channel was answered."""
+
+    def serve(self) -> web.RequestHandler | None:
+        """Return what speaks with one more connection, for a door; None: it has stopped."""
+        return None if self._runner is None or self._runner.server is None else self._runner.server()
 
     def _allow(self, request: web.Request, response: web.Response) -> None:
         origin = request.headers.get("Origin", "")
@@ -125,7 +137,7 @@ class BookingApp:
 
     def _csrf_cookie(self) -> web.Response:
         response = web.Response(status=204)
-        session = secrets.token_hex(16)
+        session = chance.token_hex(16)
         self._sessions[session] = None
         response.set_cookie("XSRF-TOKEN", f"{session}%3D", path="/", samesite="Lax")
         response.set_cookie("booking_session", session, path="/", httponly=True, samesite="Lax")
@@ -140,7 +152,7 @@ class BookingApp:
         if not password or password != said.get("password"):
             return web.json_response({"message": "These credentials do not match our records."}, status=422)
         del self._sessions[session]
-        renewed = secrets.token_hex(16)
+        renewed = chance.token_hex(16)
         self._sessions[renewed] = user_id
         response = web.Response(status=204)
         response.set_cookie("booking_session", renewed, path="/", httponly=True, samesite="Lax")

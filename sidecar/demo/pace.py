@@ -45,6 +45,11 @@ class Pace:
             self._worked_s = now_s
         return self._now_s
 
+    def set_speed(self, speed: int) -> None:
+        """Go at another speed from now on."""
+        self.monotonic_s()
+        self.speed = speed
+
     def waited(self, wait_s: float, took_s: float, rate: float) -> None:
         """Count a wait of the loop that took so long of ours; never more than it was to wait."""
         self._now_s += min(wait_s, took_s * rate)

@@ -9,13 +9,12 @@ Not modelled: unmasked frames, the bytes on Reverb's Redis bus (only what it doe
 """
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 
 from aiohttp import web
 
-from sidecar import clock
+from sidecar import chance, clock
 from sidecar.demo.reverb_api import (
     Broadcast,
     Raw,
@@ -76,6 +75,10 @@ class Reverb:
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+
+    def serve(self) -> web.RequestHandler | None:
+        """Return what speaks with one more connection, for a door; None: it is dead."""
+        return None if self._runner is None or self._runner.server is None else self._runner.server()
 
     async def exit(self) -> None:
         """Die as Reverb does of an exception in its event loop."""
@@ -226,7 +229,7 @@ class Reverb:
     async def _broadcast(self, asked: Broadcast) -> None:
         self.published = [*self.published[-99:], asked]
         frames = [(channel, asked.frame(channel)) for channel in asked.channels]
-        if random.random() >= self.faults.swallow_ratio:  # noqa: S311 - a fault's share
+        if chance.uniform(0, 1) >= self.faults.swallow_ratio:
             self._publish(lambda node: node.deliver(frames, but=asked.socket_id))
         await self.sockets.flush()
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import random
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -10,11 +9,12 @@ from typing import Any
 import msgspec
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from sidecar import clock
+from sidecar import chance, clock
 from sidecar.demo.reverb_channels import Channels, Member, is_private, php_json
 from sidecar.pusher.signing import App, channel_auth
 
 _UNSENT_MAX = 10_000
+_LOOK_S = 0.05
 FLUSHED_WITHIN_S = 1.0
 
 Whisper = Callable[[str, str, str], None]
@@ -78,7 +78,7 @@ class _Socket:
     """One WebSocket, its outbox, and when it was last heard."""
 
     def __init__(self, ws: web.WebSocketResponse, request: web.Request, now_s: float) -> None:
-        self.socket_id = f"{random.randint(1, 10**9)}.{random.randint(1, 10**9)}"  # noqa: S311 - as Reverb makes it
+        self.socket_id = f"{int(chance.uniform(1, 10**9))}.{int(chance.uniform(1, 10**9))}"
         self.ws, self.request, self.heard_s = ws, request, now_s
         self.is_pinged = self.uses_control = False
         self.minute, self.messages = 0, 0
@@ -127,7 +127,7 @@ class Sockets:
     async def thawed(self) -> None:
         """Wait while the process is frozen."""
         while self.faults.is_frozen:  # noqa: ASYNC110 - a switch that anybody may turn needs no event
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(_LOOK_S)
 
     async def flush(self) -> None:
         """Return once what was to be sent is written, or after a second: a slow reader must not hold up the API."""

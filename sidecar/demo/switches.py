@@ -62,8 +62,8 @@ SWITCHES = (
         key=Key.SLOW_QUEUE,
         title="The queue is slow",
         text="Broadcasts wait four seconds in the app's queue before they are sent.",
-        expect="Payments are late. The alarm answers timers at once; a minute later, because Reverb itself is well, it "
-        "is named: a fall.",
+        expect="Payments are late. The alarm answers timers at once; within a minute, because Reverb itself is well, "
+        "it is named: a fall.",
     ),
     Switch(
         key=Key.BROADCASTS_LOST,

@@ -95,8 +95,6 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     """Deliveries to the sidecar, again and again ones included."""
     broadcasts: int
     reports: int
-    records: int
-    """In the sidecar's journal."""
 
 
 class WorldUrls(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,215 +1,345 @@
-"""The demo's world: a Stripe that signs webhooks, a booking app that sends acks, and a switch that breaks them.
+"""The demo's world: a Stripe, a booking app, two Reverb nodes and payers' browsers around the real sidecar.
 
-Everything speaks to the sidecar over HTTP, as in production; the sidecar is composed as in production too.
+All of it is one process and one event loop, and speaks over connections as it would anywhere; whatever it asks of the
+sidecar it asks over HTTP. Nothing here is asked to wait: what takes time goes on by itself, and is seen in the view.
 """
 
 import asyncio
-import secrets as random_secrets
-import tempfile
-from contextlib import suppress
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NoReturn
 
 import aiohttp
-import msgspec
-import stripe
 import structlog
 from aiohttp import web
 
-from sidecar import app, clock
-from sidecar.config import Address, OperatorToken, Role, Secrets, read_config
+from sidecar import app, chance
+from sidecar.config import Address, policy_of
+from sidecar.core.browsers import Flow
+from sidecar.demo import setup, viewing
+from sidecar.demo.backend import Backend
+from sidecar.demo.booking_app import CHANNEL
+from sidecar.demo.door import Door
+from sidecar.demo.history import History
+from sidecar.demo.listening import Listening, Places
+from sidecar.demo.pace import Pace
+from sidecar.demo.page import Visitor
+from sidecar.demo.payers import Browser
+from sidecar.demo.reverb import Reverb
+from sidecar.demo.reverb_bus import Bus
+from sidecar.demo.running import Running
+from sidecar.demo.setup import Ports
+from sidecar.demo.story import Story
+from sidecar.demo.stripe import Endpoint, Stripe
+from sidecar.demo.switchboard import Switchboard
+from sidecar.demo.switches import Key
+from sidecar.demo.view import WorldView
+from sidecar.demo.visitor import USER, WIRE_EVENT, Purse, report_token
+from sidecar.demo.watching import Watching
 from sidecar.http.server import Listener
 from sidecar.logs import LineCounts
 from sidecar.ports import ErrorCode, SidecarError
+from sidecar.pusher.signing import App
 
 FLAG = "payment-refresh"
-_PAYMENTS_PER_S = 2
-_PAID_AFTER_S = 0.05
-_DELIVERED_AFTER_S = 0.1
-_TOLD_EVERY_S = 5.0
-_TIMEOUT = aiohttp.ClientTimeout(total=5)
-
-
-class Ports(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the demo listens on loopback."""
-
-    public: int = 8700
-    operator: int = 8701
-    switch: int = 8702
-
-
-async def run(ports: Ports, *, command: str, lines: LineCounts) -> None:
-    """Run the demo on loopback until it is cancelled; `command` is how its visitor calls the sidecar.
-
-    Raises `SidecarError` if a port is in use.
-    """
-    with tempfile.TemporaryDirectory(prefix="reverb-sidecar-demo-") as folder:
-        path = Path(folder) / "demo.yaml"
-        path.write_text(
-            f"journal: sqlite:{folder}/demo.db\n"
-            f"listen: {{public: 127.0.0.1:{ports.public}, operator: 127.0.0.1:{ports.operator}}}\n"
-            + Path(__file__).with_name("demo.yaml").read_text()
-        )
-        config = read_config(path)
-        secrets = Secrets(
-            stripe_webhook=(f"whsec_{random_secrets.token_hex(16)}",),
-            ack_token=random_secrets.token_hex(16),
-            operator_tokens=(OperatorToken(name="visitor", role=Role.OPERATE, token=random_secrets.token_hex(16)),),
-            identity_key=random_secrets.token_hex(16),
-        )
-        listener = Listener("switch", Address(host="127.0.0.1", port=ports.switch))
-        try:
-            urls: asyncio.Future[app.Urls] = asyncio.get_running_loop().create_future()
-            async with asyncio.TaskGroup() as group:
-                group.create_task(app.run(config, secrets, started=urls.set_result, lines=lines), name="sidecar")
-                group.create_task(_live(urls, secrets, listener, f"{command} {{}} --config {path}"), name="world")
-        except* SidecarError as errors:
-            raise _with_a_way_out(errors) from None
-        finally:
-            await listener.stop()
-
-
-def _with_a_way_out(errors: ExceptionGroup[SidecarError]) -> SidecarError:
-    error: BaseException = errors
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    message = str(error)
-    if isinstance(error, SidecarError) and error.code is ErrorCode.ADDRESS_IN_USE:
-        message += "; here: --port, --operator-port and --switch-port, or make run DEMO='--port 9700'"
-    return SidecarError(ErrorCode.ADDRESS_IN_USE, message)
-
-
-async def _live(urls: "asyncio.Future[app.Urls]", secrets: Secrets, listener: Listener, command: str) -> None:
-    where = await urls
-    async with (
-        aiohttp.ClientSession(timeout=_TIMEOUT, raise_for_status=True) as session,
-        asyncio.TaskGroup() as group,
-    ):
-        world = World(session, where, secrets)
-        listener.add(world.routes())
-        switch = listener.bind()
-        await listener.start()
-        _welcome(where, secrets, command, switch)
-        group.create_task(world.pay_for_ever(group))
-        group.create_task(world.tell_for_ever())
-
-
-def _welcome(where: app.Urls, secrets: Secrets, command: str, switch: str) -> None:
-    print(  # noqa: T201 - the first screen is for people, not for the log
-        f"""
-  A small world is running: two payments a second, each with a signed webhook and three acks.
-
-  The flag:
-    curl '{where.public}/flags/{FLAG}?targeting_key=me'
-  What is served, what is missing, what was measured (in another terminal, like all below):
-    {command.format("status")}
-  Break the acks, and watch the flag fall; mend them, and watch it climb again with less trust:
-    curl -X POST {switch}/break
-    curl -X POST {switch}/mend
-  Act as an operator:
-    SIDECAR_TOKEN={secrets.operator_tokens[0].token} {command.format("hold --reason 'trying it'")}
-  Metrics:
-    curl {where.metrics}
-
-  Ctrl-C ends it.
-""",
-        flush=True,
-    )
+PAYMENTS_PER_S = 0.5
+FIRST_PAYER = 101
+_REDIRECTS_RATIO = 0.4
+_LOOKS_EVERY_S, _HEADLESS_LOOKS_EVERY_S = 1.0, 2.0
+_REAL_LOOKS_EVERY_S = 0.2
+"""The same in our own time: nobody sees more."""
 
 
 class World:
-    """Stripe, the booking app and the switch."""
+    """All of it."""
 
-    def __init__(self, session: aiohttp.ClientSession, urls: app.Urls, secrets: Secrets) -> None:
-        self._session = session
-        self._urls = urls
-        self._secrets = secrets
-        self._is_broken = False
-        self._payments = 0
-        self._run_id = random_secrets.token_hex(4)
-
-    def routes(self) -> list[web.RouteDef]:
-        """Return the switch."""
-        return [web.post("/break", self._break), web.post("/mend", self._mend)]
-
-    async def _break(self, _: web.Request) -> web.Response:
-        self._is_broken = True
-        structlog.get_logger().warning("demo.broken", what="the booking app no longer delivers its broadcasts")
-        return web.json_response({"acks": "broken", "expect": "the flag falls to timer_polling within seconds"})
-
-    async def _mend(self, _: web.Request) -> web.Response:
-        self._is_broken = False
-        structlog.get_logger().warning("demo.mended", what="the booking app delivers its broadcasts again")
-        expect = "after the cool-down it climbs again, in a new epoch that asks for more clean payments"
-        return web.json_response({"acks": "mended", "expect": expect})
-
-    async def pay_for_ever(self, group: asyncio.TaskGroup) -> NoReturn:
-        """Let payments come."""
-        while True:
-            self._payments += 1
-            group.create_task(self._pay(self._payments))
-            await asyncio.sleep(1 / _PAYMENTS_PER_S)
-
-    async def _pay(self, number: int) -> None:
-        """Let one parent pay: Stripe tells the sidecar and the booking app, the booking app broadcasts and acks."""
-        payment_intent = f"pi_demo_{self._run_id}_{number}"
-        try:
-            await self._webhook(payment_intent, number)
-            await asyncio.sleep(_PAID_AFTER_S)
-            await self._ack(payment_intent, "paid")
-            if self._is_broken:
-                return
-            await self._ack(payment_intent, "dispatched")
-            await asyncio.sleep(_DELIVERED_AFTER_S)
-            await self._ack(payment_intent, "delivered")
-        except (aiohttp.ClientError, TimeoutError) as error:
-            structlog.get_logger().warning("demo.failed", payment_intent=payment_intent, error=repr(error))
-
-    async def _webhook(self, payment_intent: str, number: int) -> None:
-        now_s = clock.wall_ms() // 1000
-        event = {
-            "id": f"evt_demo_{self._run_id}_{number}",
-            "object": "event",
-            "api_version": "2026-10-28.endive",
-            "created": now_s,
-            "type": "payment_intent.succeeded",
-            "livemode": False,
-            "pending_webhooks": 2,
-            "request": {"id": None, "idempotency_key": None},
-            "data": {
-                "object": {
-                    "id": payment_intent,
-                    "object": "payment_intent",
-                    "amount": 4200,
-                    "currency": "eur",
-                    "status": "succeeded",
-                    "metadata": {"user_id": str(number % 40), "booking_id": str(number)},
-                }
-            },
-        }
-        body = msgspec.json.encode(event)
-        signature = stripe.WebhookSignature.generate_signature_header(
-            body.decode(), self._secrets.stripe_webhook[0], timestamp=now_s
+    def __init__(
+        self,
+        group: asyncio.TaskGroup,
+        session: aiohttp.ClientSession,
+        *,
+        ports: Ports,
+        folder: Path,
+        pace: Pace,
+        seed: int,
+        lines: LineCounts,
+        pages: Callable[["World"], Sequence[web.RouteDef]] | None,
+        first_payer: int,
+    ) -> None:
+        self.pace, self.folder = pace, folder
+        self.group = group
+        self.history = History()
+        self.reverb_app = App(app_id="501", key="demo-key", secret=chance.token_hex(16))
+        probe_token = chance.token_hex(16)
+        self.secrets = setup.secrets_of(self.reverb_app, probe_token)
+        webhook_secret = f"whsec_{chance.token_hex(16)}"
+        bus = Bus()
+        self.nodes = [Reverb(self.reverb_app, bus=bus) for _ in range(2)]
+        self.app = Backend(
+            self.reverb_app,
+            webhook_secret=webhook_secret,
+            ack_token=self.secrets.ack_token,
+            group=group,
+            told=self.history.told_app,
+            users={probe_token: setup.PROBE_USER},
         )
-        headers = {"Stripe-Signature": signature, "Content-Type": "application/json"}
-        async with self._session.post(f"{self._urls.public}/stripe/webhook", data=body, headers=headers):
-            pass
+        self._reference = web.Server(_up)
+        nodes = [node.serve for node in self.nodes]
+        self.reverb_doors = (Door(nodes), Door(nodes))
+        """Everybody's, and the sidecar's own."""
+        self.sidecars_doors = (self.reverb_doors[1], Door([self.app.serve]), Door([self._reference]))
+        """By which alone the sidecar goes out: Reverb, the app, and the reference target."""
+        self.stripe = Stripe(session, group, seed=seed, told=self.history.told_stripe)
+        self.watching = Watching(session, self.history, token=self.secrets.operator_tokens[0].token)
+        self.switchboard = Switchboard(self)
+        self.story = Story(self)
+        self.config_path = folder / "demo.yaml"
+        self.urls = viewing.WorldUrls(public="", operator="", page="", payer="")
+        self.metrics_url = ""
+        self.sidecar: Running
+        self.ladder: tuple[viewing.Rung, ...] = ()
+        self._purse = Purse(self, self._apply_speed)
+        self._speed = pace.speed
+        self._places = Places()
+        self._session, self._ports, self._seed, self._lines = session, ports, seed, lines
+        self._webhook_secret, self._first_payer = webhook_secret, first_payer
+        self._page: Listener | None = None
+        if pages is not None:
+            self._page = Listener("page", Address(host="127.0.0.1", port=ports.page), pages(self))
 
-    async def _ack(self, payment_intent: str, stage: str) -> None:
-        headers = {"Authorization": f"Bearer {self._secrets.ack_token}"}
-        ack = {"stage": stage, "payment_intent": payment_intent, "contexts": ["bookings"]}
-        async with self._session.post(f"{self._urls.public}/acks", json=ack, headers=headers):
-            pass
+    # --- its beginning and its end
 
-    async def tell_for_ever(self) -> NoReturn:
-        """Say now and then what is served and what the next rung still needs."""
-        log = structlog.get_logger()
+    async def start(self) -> None:
+        """Let everything be there, and the first payers come. Raises `SidecarError`."""
+        self.app.use(self._session)
+        page = self._page.bind() if self._page is not None else f"http://127.0.0.1:{self._ports.page or 8702}"
+        for node in self.nodes:
+            await node.start()
+        app_port = await _taken("--app-port", self.app.start(self._ports.app))
+        await _taken("--reverb-port", self.reverb_doors[0].open(self._ports.reverb))
+        for door in self.sidecars_doors:
+            await door.open()
+        self._places.reverb = f"ws://127.0.0.1:{self.reverb_doors[0].port}"
+        self._places.app = f"http://127.0.0.1:{app_port}"
+        self.app.reverb_url = f"http://127.0.0.1:{self.reverb_doors[0].port}"
+        self.app.let_in_from(page, page.replace("127.0.0.1", "localhost"))
+        reverb, backend, reference = (door.port for door in self.sidecars_doors)
+        page_port = int(page.rpartition(":")[2])
+        where = setup.Addresses(reverb=reverb, app=backend, reference=reference, page=page_port)
+        self.config_path = setup.written(self.folder, self._ports, where, self.reverb_app)
+        config = setup.config_of(self.config_path)
+        self.ladder = policy_of(config).ladder
+        self.urls = viewing.WorldUrls(public="", operator="", page=page, payer=f"{page}/payer")
+        self.sidecar = Running(config, self.secrets, self.group, lines=self._lines, started=self._started)
+        await self.sidecar.start()
+        if self._page is not None:
+            await self._page.start()
+        self.group.create_task(self._look_for_ever(), name="world.look")
+        self.group.create_task(self._pay_for_ever(), name="world.pay")
+
+    async def stop(self) -> None:
+        """End it, the sidecar first."""
+        if hasattr(self, "sidecar"):
+            await self.sidecar.kill()
+        if self._page is not None:
+            await self._page.stop()
+        for door in {*self.reverb_doors, *self.sidecars_doors}:
+            door.close()
+        for node in self.nodes:
+            node.faults.is_frozen = False
+            await node.stop()
+        await self.app.stop()
+        await self._reference.shutdown(timeout=0.1)
+
+    def _started(self, where: app.Urls) -> None:
+        self.urls = viewing.WorldUrls(
+            public=where.public, operator=where.operator, page=self.urls.page, payer=self.urls.payer
+        )
+        self.metrics_url = where.metrics
+        self._places.public = where.public
+        self.watching.operator = where.operator
+        self.app.acks_url = f"{where.public}/acks"
+        self.stripe.endpoints = (
+            Endpoint(name="sidecar", url=f"{where.public}/stripe/webhook", secret=self.secrets.stripe_webhook[0]),
+            Endpoint(name="app", url=f"{self._places.app}/stripe/webhook", secret=self._webhook_secret),
+        )
+
+    # --- its payers
+
+    async def _pay_for_ever(self) -> NoReturn:
+        """Let payers come."""
+        number = self._first_payer
         while True:
-            await asyncio.sleep(_TOLD_EVERY_S)
-            with suppress(aiohttp.ClientError, TimeoutError):
-                async with self._session.get(f"{self._urls.public}/flags/{FLAG}?targeting_key=me") as response:
-                    answer = await response.json()
-                async with self._session.get(f"{self._urls.operator}/api/gates") as response:
-                    gates = await response.json()
-                missing = "; ".join(f"{gate['name']}: {gate['needs']}" for gate in gates if not gate["holds"])
-                log.info("demo.flag", mode=answer["mode"], reason=answer["reason"], needs=missing or None)
+            lot = random.Random(f"{self._seed} payer {number}")  # noqa: S311 - each payer's own, whatever else happens
+            self.group.create_task(self._live(number, lot), name="payer")
+            number += 1
+            await asyncio.sleep(lot.uniform(0.5, 1.5) / PAYMENTS_PER_S)
+
+    async def _live(self, number: int, lot: random.Random) -> None:
+        """Let one parent pay, and watch their page."""
+        user_id, payment = str(number), f"pi_demo_{number:06}"
+        flow = Flow.REDIRECT if lot.random() < _REDIRECTS_RATIO else Flow.IN_PAGE
+        browser = Browser(
+            self._session,
+            self._places,
+            user_id=user_id,
+            payment=payment,
+            flow=flow,
+            report_token=lambda: report_token(self.secrets.browser[0], user_id),
+            changed=self.history.changed,
+        )
+        token = self.app.token_of(user_id)
+        listening = Listening(
+            self._session, self._places, self.reverb_app, channel=f"{CHANNEL}{user_id}", token=token, heard=browser
+        )
+
+        def pay() -> None:
+            self.history.pay(payment, user_id, flow)
+            self.stripe.succeed(payment, user_id=user_id, booking_id=str(number))
+
+        await browser.live(listening, pay, pays_after_s=lot.uniform(1.0, 4.0), away_s=lot.uniform(0.3, 1.2))
+        self.app.forget(token)
+
+    async def _look_for_ever(self) -> NoReturn:
+        """See how the sidecar is, again and again."""
+        while True:
+            await self.watching.look()
+            self.switchboard.look()
+            speed = self.pace.speed
+            await asyncio.sleep(
+                _HEADLESS_LOOKS_EVERY_S if speed is None else max(_LOOKS_EVERY_S, _REAL_LOOKS_EVERY_S * speed)
+            )
+
+    # --- what the page asks
+
+    @property
+    def speed(self) -> int:
+        """Return how many seconds of the world pass in one of ours, as it is now."""
+        return self.pace.speed or 1
+
+    def view(self) -> WorldView:
+        """Return all that the page shows."""
+        return viewing.view_of(self)
+
+    def turn(self, key: str, *, on: bool) -> None:
+        """Turn a switch. Raises `SidecarError` with `not_found`."""
+        self.switchboard.turn(key, on=on)
+
+    def is_on(self, key: Key) -> bool:
+        """Say how a switch stands."""
+        return self.switchboard.is_on(key)
+
+    def tell(self) -> None:
+        """Let the story be told, from its beginning; while it is told nothing happens."""
+        if not self.story.is_told:
+            self.story.begin()
+            self.group.create_task(self._told(), name="world.story")
+
+    async def _told(self) -> None:
+        failure = await self.story.tell()
+        if failure:
+            structlog.get_logger().warning("demo.story_stopped", why=failure)
+
+    def set_speed(self, speed: int) -> None:
+        """Let so many seconds of the world pass in one of ours."""
+        if self._speed is not None:
+            self._speed = speed
+            self._apply_speed()
+
+    def _apply_speed(self) -> None:
+        """Let a visitor's own payment happen in their own time."""
+        if self._speed is not None:
+            self.pace.set_speed(1 if self._purse.is_in_flight else self._speed)
+
+    def visitor(self) -> Visitor:
+        """Return who pays on the payer's page."""
+        return Visitor(
+            user_id=USER,
+            flag_url=f"{self.urls.public}/flags/{FLAG}",
+            report_url=f"{self.urls.public}/acks",
+            reverb_url=self._places.reverb,
+            app_key=self.reverb_app.key,
+            channel=f"{CHANNEL}{USER}",
+            event=WIRE_EVENT,
+            auth_endpoint=f"{self._places.app}/broadcasting/auth",
+            auth_token=self.app.token_of(USER),
+        )
+
+    def token(self) -> str:
+        """Sign the app's word for who the visitor is, for their browser's reports."""
+        return report_token(self.secrets.browser[0], USER)
+
+    def intend(self, flow: Flow) -> str:
+        """Let the app make a PaymentIntent for the visitor's next booking, and return its id."""
+        return self._purse.intend(flow)
+
+    def pay(self, payment_intent: str) -> None:
+        """Let Stripe take the visitor's payment. Raises `SidecarError` with `not_found`."""
+        self._purse.pay(payment_intent)
+
+    def is_paid(self, payment_intent: str) -> bool:
+        """Say whether the app has this booking as paid."""
+        return self._purse.is_paid(payment_intent)
+
+
+class _OverError(Exception):
+    """The world has been lived in for long enough."""
+
+
+@asynccontextmanager
+async def living(
+    *,
+    ports: Ports,
+    folder: Path,
+    pace: Pace,
+    seed: int,
+    lines: LineCounts,
+    pages: Callable[[World], Sequence[web.RouteDef]] | None = None,
+    first_payer: int = FIRST_PAYER,
+) -> AsyncIterator[World]:
+    """Let a world be there. Raises `SidecarError`, in a group, where it cannot."""
+    connector = aiohttp.TCPConnector(limit=0)
+    try:
+        async with (
+            aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as session,
+            asyncio.TaskGroup() as group,
+        ):
+            world = World(
+                group,
+                session,
+                ports=ports,
+                folder=folder,
+                pace=pace,
+                seed=seed,
+                lines=lines,
+                pages=pages,
+                first_payer=first_payer,
+            )
+            try:
+                await world.start()
+                yield world
+            finally:
+                await world.stop()
+            _end()
+    except* _OverError:
+        pass
+
+
+def _end() -> None:
+    """End all that goes on in the group."""
+    raise _OverError
+
+
+async def _taken(option: str, taking: Awaitable[int]) -> int:
+    """Return the port that was taken. Raises `SidecarError` with the option that chooses another."""
+    try:
+        return await taking
+    except OSError as error:
+        message = f"cannot listen ({error.strerror or error}); choose another port with {option} (0 takes any free one)"
+        raise SidecarError(ErrorCode.ADDRESS_IN_USE, message) from error
+
+
+async def _up(_: web.BaseRequest) -> web.Response:
+    return web.Response(text="up")

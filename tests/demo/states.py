@@ -189,7 +189,7 @@ _EMPTY = WorldView(
     events=(),
     payers=(),
     switches=switches(),
-    counts=Counts(payments=0, cleared=0, waiting=0, webhooks=0, broadcasts=0, reports=0, records=3),
+    counts=Counts(payments=0, cleared=0, waiting=0, webhooks=0, broadcasts=0, reports=0),
     urls=WorldUrls(public="http://127.0.0.1:1", operator="http://127.0.0.1:1/", page="/", payer="/payer"),
 )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import aiohttp
 
 from sidecar.journal.sqlite import SqliteJournal
-from tests.e2e.processes import READ_TOKEN, SECRETS, SidecarProcess, free_port, until
+from tests.e2e.processes import READ_TOKEN, SECRETS, SidecarProcess, until
 from tests.e2e.test_main_job import LAX
 
 ROOT = Path(__file__).parents[2]
@@ -165,45 +165,3 @@ async def test_a_superseded_policy_returns_only_by_an_operators_word(tmp_path: P
         await with_word.ready(session)
         assert (await with_word.flag(session))["reason"] == "bottom_rung"
         assert with_word.stop() == 0
-
-
-async def test_the_demo_climbs_falls_when_it_is_broken_and_says_how(tmp_path: Path) -> None:
-    """What the README promises a newcomer: within a minute it climbs; break the acks, and it falls."""
-    log = tmp_path / "demo.log"
-    ports = {name: str(free_port()) for name in ("PUBLIC", "OPERATOR", "SWITCH")}
-    with log.open("wb") as out:
-        process = subprocess.Popen(  # noqa: ASYNC220 - started once, and watched over HTTP
-            [sys.executable, "-m", "sidecar", "demo", *_ports(ports)], stdout=out, stderr=out, cwd=tmp_path
-        )
-    try:
-        async with aiohttp.ClientSession() as session:
-
-            async def mode() -> str:
-                try:
-                    url = f"http://127.0.0.1:{ports['PUBLIC']}/flags/payment-refresh?targeting_key=me"
-                    async with session.get(url) as response:
-                        return str((await response.json())["mode"])
-                except aiohttp.ClientError:
-                    return ""
-
-            async def climbed() -> bool:
-                return await mode() == "push_with_safety_net"
-
-            async def fallen() -> bool:
-                return await mode() == "timer_polling"
-
-            await until(climbed, "the demo climbs within a minute", within_s=60)
-            async with session.post(f"http://127.0.0.1:{ports['SWITCH']}/break") as response:
-                assert response.status == 200
-            await until(fallen, "the demo falls", within_s=20)
-        process.terminate()
-        assert process.wait(timeout=20) == 0
-    finally:
-        process.kill()
-        process.wait()
-    assert "Break the acks" in log.read_text()
-    assert "Traceback" not in log.read_text()
-
-
-def _ports(ports: dict[str, str]) -> list[str]:
-    return ["--port", ports["PUBLIC"], "--operator-port", ports["OPERATOR"], "--switch-port", ports["SWITCH"]]

@@ -1,0 +1,65 @@
+"""A door: one address before several servers, as a load balancer's, which hands each connection to the next of them.
+
+The sidecar has doors of its own, so that it can be cut off while everybody else goes in and out.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from itertools import count
+
+from aiohttp import web
+
+Serve = Callable[[], web.RequestHandler | None]
+"""Returns what speaks with one more connection; None: this server is not there."""
+
+
+class Door:
+    """One address."""
+
+    def __init__(self, behind: Sequence[Serve]) -> None:
+        self.port = 0
+        self._behind = behind
+        self._turns = count()
+        self._inside: list[web.RequestHandler] = []
+        self._server: asyncio.Server | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether connections are taken."""
+        return self._server is not None
+
+    async def open(self, port: int = 0) -> int:
+        """Take connections, again at the same port unless another is named; return it. Raises `OSError`."""
+        if self._server is None:
+            loop = asyncio.get_running_loop()
+            self._server = await loop.create_server(self._let_in, "127.0.0.1", port or self.port)
+            self.port = self._server.sockets[0].getsockname()[1]
+        return self.port
+
+    def close(self) -> None:
+        """Refuse connections, and cut those that there are."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        for handler in self._inside:
+            if handler.transport is not None:
+                handler.transport.abort()
+        self._inside = []
+
+    def _let_in(self) -> asyncio.BaseProtocol:
+        self._inside = [each for each in self._inside if each.transport is not None]
+        for _ in self._behind:
+            handler = self._behind[next(self._turns) % len(self._behind)]()
+            if handler is not None:
+                self._inside.append(handler)
+                return handler
+        return _Nobody()
+
+
+class _Nobody(asyncio.Protocol):
+    """What answers where every server is gone: nothing."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """End it."""
+        if isinstance(transport, asyncio.Transport):
+            transport.abort()

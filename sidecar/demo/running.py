@@ -1,0 +1,58 @@
+"""The sidecar in the demo's world: composed and run as in production, ended and started anew on the same journal."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+
+from sidecar import app
+from sidecar.config import Config, Secrets
+from sidecar.logs import LineCounts
+
+
+class Running:
+    """One sidecar, which may be killed."""
+
+    def __init__(
+        self,
+        config: Config,
+        secrets: Secrets,
+        group: asyncio.TaskGroup,
+        *,
+        lines: LineCounts,
+        started: Callable[[app.Urls], None],
+    ) -> None:
+        self._config, self._secrets, self._group, self._lines, self._started = config, secrets, group, lines, started
+        self._task: asyncio.Task[None] | None = None
+        self._wanted = asyncio.Lock()
+
+    @property
+    def is_up(self) -> bool:
+        """Whether it runs."""
+        return self._task is not None
+
+    async def start(self) -> None:
+        """Start it, and return once it listens. What makes it fail ends the world's group of tasks."""
+        async with self._wanted:
+            if self._task is not None:
+                return
+            urls: asyncio.Future[app.Urls] = asyncio.get_running_loop().create_future()
+
+            def told(where: app.Urls) -> None:
+                self._started(where)
+                if not urls.done():
+                    urls.set_result(where)
+
+            running = app.run(self._config, self._secrets, started=told, lines=self._lines)
+            task = self._task = self._group.create_task(running, name="sidecar")
+            task.add_done_callback(lambda _: urls.cancel())
+            with suppress(asyncio.CancelledError):
+                await asyncio.shield(urls)
+
+    async def kill(self) -> None:
+        """End it where it stands, and return once its addresses are free."""
+        async with self._wanted:
+            task, self._task = self._task, None
+            if task is not None:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task

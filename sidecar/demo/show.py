@@ -1,0 +1,175 @@
+"""Running the demo: for a visitor who looks at its page, by itself as a story, or headless for tests."""
+
+import asyncio
+import tempfile
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from sidecar import chance, clock
+from sidecar.demo.loop import WorldLoop
+from sidecar.demo.network import Network
+from sidecar.demo.pace import Pace
+from sidecar.demo.page import Pages
+from sidecar.demo.setup import Ports
+from sidecar.demo.summary import Summary, summary_of
+from sidecar.demo.world import FLAG, World, living
+from sidecar.logs import LineCounts
+from sidecar.ports import ErrorCode, SidecarError
+
+HEADLESS_STARTS_MS = 1_767_225_600_000
+"""2026-01-01 00:00 UTC: a life that is to be the same each time begins at the same moment."""
+_SETTLES_S = 0.0005
+"""What was written to a socket of our own has arrived by then."""
+IN_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder in it has a name of its own, and is ours alone
+"""Where Linux keeps files without a disk: nobody looks at a headless world's journal."""
+SILENT = frozenset({"payment.settled"})
+"""Events of the log that are not shown: at this speed there are too many of them to read, and the page shows them."""
+FREE = Ports(public=0, operator=0, page=0, reverb=0, app=0)
+
+
+class Show(msgspec.Struct, frozen=True, kw_only=True):
+    """How the demo is to be run."""
+
+    ports: Ports = Ports()
+    seed: int = 7
+    speed: int = 20
+    is_story: bool = False
+    """The story is told at once, and the demo ends with it."""
+    is_headless: bool = False
+    """No page, and time jumps."""
+    is_real: bool = False
+    """Headless, but over real sockets and with threads."""
+    command: str = "sidecar"
+    """How a visitor calls the sidecar."""
+
+
+def pace_of(show: Show, *, starts_ms: int = HEADLESS_STARTS_MS) -> Pace:
+    """Return the time of such a world."""
+    if not show.is_headless:
+        return Pace(speed=show.speed)
+    return Pace(starts_ms=starts_ms, settles_s=_SETTLES_S if show.is_real else 0.0)
+
+
+def loop_of(show: Show, pace: Pace) -> Callable[[], asyncio.AbstractEventLoop]:
+    """Return what makes the event loop of such a world."""
+    is_in_memory = show.is_headless and not show.is_real
+    return lambda: WorldLoop(pace, Network() if is_in_memory else None)
+
+
+@contextmanager
+def installed(show: Show, pace: Pace) -> Iterator[None]:
+    """Let this process take its time, and headless also its chance, from the world."""
+    time_before = clock.install(pace)
+    chance_before = chance.install(chance.Seeded(show.seed)) if show.is_headless else None
+    try:
+        yield
+    finally:
+        clock.install(time_before)
+        if chance_before is not None:
+            chance.install(chance_before)
+
+
+async def run(
+    show: Show,
+    pace: Pace,
+    *,
+    lines: LineCounts,
+    say: Callable[[str], None],
+    live: Callable[[World], Coroutine[Any, Any, str]] | None = None,
+) -> Summary:
+    """Run it until it is cancelled, or its story told; return how it went. Raises `SidecarError`.
+
+    `live`: what is lived through in place of the story; it returns why it could not be, or nothing.
+    """
+    failure = ""
+    with folder_for(show) as folder:
+        try:
+            async with living(
+                ports=show.ports, folder=folder, pace=pace, seed=show.seed, lines=lines, pages=_pages(show)
+            ) as world:
+                if live is not None:
+                    failure = await live(world)
+                else:
+                    if not show.is_headless:
+                        say(_welcome(world, show))
+                    if not show.is_story:
+                        await asyncio.get_running_loop().create_future()
+                    failure = await world.story.tell(lambda step: say(f"  ✓ {step.title}: {step.expect}"))
+        except* SidecarError as errors:
+            raise _with_a_way_out(errors) from None
+        return summary_of(folder / "demo.db", seed=show.seed, failure=failure, told=world.story.told)
+
+
+def lived(show: Show, lines: LineCounts, live: Callable[[World], Coroutine[Any, Any, str]] | None = None) -> Summary:
+    """Run it in a loop of its own, and return how it went."""
+    pace = pace_of(show)
+    with installed(show, pace), asyncio.Runner(loop_factory=loop_of(show, pace)) as runner:
+        return runner.run(run(show, pace, lines=lines, say=lambda _: None, live=live))
+
+
+def _pages(show: Show) -> Callable[[World], Sequence[web.RouteDef]] | None:
+    return None if show.is_headless else lambda world: Pages(world).routes()
+
+
+@contextmanager
+def folder_for(show: Show) -> Iterator[Path]:
+    """Have a folder for the journal, and throw it away. Raises `SidecarError` where there can be none."""
+    where = IN_MEMORY if show.is_headless and IN_MEMORY.is_dir() else None
+    try:
+        made = tempfile.TemporaryDirectory(prefix="reverb-sidecar-demo-", dir=where)
+    except OSError as error:
+        message = f"there is no folder for the demo's journal ({error.strerror}); set TMPDIR to one that can be written"
+        raise SidecarError(ErrorCode.JOURNAL_UNAVAILABLE, message) from error
+    with made as folder:
+        yield Path(folder)
+
+
+def _with_a_way_out(errors: BaseExceptionGroup[SidecarError]) -> SidecarError:
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    code = error.code if isinstance(error, SidecarError) else ErrorCode.INTERNAL
+    message = str(error)
+    if code is ErrorCode.ADDRESS_IN_USE and "--" not in message:
+        message += "; here: --port, --operator-port and --page-port, or make run DEMO='--port 0 --page-port 0'"
+    return SidecarError(code, message)
+
+
+def _welcome(world: World, show: Show) -> str:
+    command = f"{show.command} {{}} --config {world.config_path}"
+    return f"""
+  A small world is running: payers, Stripe, a booking app, two Reverb nodes, and the sidecar. Open
+
+    {world.urls.page}
+
+  and see it, break it, and pay in it ({world.urls.payer}). The sidecar's own console: {world.urls.operator}
+
+  In another terminal:
+    curl '{world.urls.public}/flags/{FLAG}?targeting_key=me'
+    {command.format("status")}
+    curl {world.metrics_url}
+  Act as an operator, for instance where the last rung wants a person's word:
+    SIDECAR_TOKEN={world.secrets.operator_tokens[0].token} {command.format("approve --reason 'the proof is there'")}
+
+  Time goes {show.speed} times as fast as ours, and as ours while you pay. Ctrl-C ends it.
+"""
+
+
+__all__ = [
+    "FREE",
+    "SILENT",
+    "Ports",
+    "Show",
+    "Summary",
+    "folder_for",
+    "installed",
+    "lived",
+    "loop_of",
+    "pace_of",
+    "run",
+]

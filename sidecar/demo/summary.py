@@ -1,0 +1,109 @@
+"""How the story went: its steps with their times, what the flag did, how payments ended, and the journal's digest."""
+
+import hashlib
+from pathlib import Path
+
+import msgspec
+
+from sidecar.core.fold import fold
+from sidecar.core.state import State
+from sidecar.demo.story import STEPS, Told
+from sidecar.journal.inspection import opened_to_read
+
+_READ_MAX = 1_000
+
+
+class StepTold(msgspec.Struct, frozen=True, kw_only=True):
+    """One step; times are seconds of the world's since the story began."""
+
+    key: str
+    title: str
+    began_s: float
+    done_s: float
+
+
+class Moved(msgspec.Struct, frozen=True, kw_only=True):
+    """One move of the flag."""
+
+    at_s: float
+    from_rung: int
+    to_rung: int
+    cause: str
+
+
+class JournalTold(msgspec.Struct, frozen=True, kw_only=True):
+    """What the journal holds."""
+
+    records: int
+    sha256: str
+    """Of every record's number, stamp and body, in order: the same seed gives the same, headless and in memory."""
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """All of it."""
+
+    seed: int
+    is_whole: bool
+    """Every step came."""
+    failure: str
+    """What did not come; empty: everything did."""
+    steps: tuple[StepTold, ...]
+    moves: tuple[Moved, ...]
+    outcomes: dict[str, int]
+    unmeasured: dict[str, int]
+    epochs: dict[str, int]
+    journal: JournalTold
+
+
+def summary_of(path: Path, *, seed: int, failure: str, told: list[Told]) -> Summary:
+    """Return how it went, from the journal that it left."""
+    state, digest, count, first_ms = State(), hashlib.sha256(), 0, 0
+    with opened_to_read(path) as (_, reader):
+        while records := reader.read(state.seq, _READ_MAX):
+            for record in records:
+                body = msgspec.json.encode(record.observation)
+                digest.update(b"%d %d %s\n" % (record.seq, record.at_ms, body))
+                fold(state, record)
+                first_ms = first_ms or record.at_ms
+                count += 1
+    titles = {step.key: step.title for step in STEPS}
+
+    def at_s(at_ms: int) -> float:
+        return (at_ms - first_ms) / 1000
+
+    return Summary(
+        seed=seed,
+        is_whole=not failure and len(told) == len(STEPS),
+        failure=failure,
+        steps=tuple(
+            StepTold(key=each.key, title=titles[each.key], began_s=at_s(each.began_ms), done_s=at_s(each.done_ms))
+            for each in told
+        ),
+        moves=tuple(
+            Moved(at_s=at_s(move.at_ms), from_rung=move.from_rung, to_rung=move.to_rung, cause=move.cause)
+            for move in state.moves
+        ),
+        outcomes={str(outcome): number for outcome, number in state.tally.outcomes.items()},
+        unmeasured={str(reason): number for reason, number in state.tally.unmeasured.items()},
+        epochs={name: stream.epoch for name, stream in state.streams.items()},
+        journal=JournalTold(records=count, sha256=digest.hexdigest()),
+    )
+
+
+def printed(summary: Summary) -> str:
+    """Return it for people."""
+    lines = ["", "  The story, in the world's own time:", ""]
+    for step in summary.steps:
+        took_s = step.done_s - step.began_s
+        lines.append(f"    ✓ {step.title:<32} {_clock(step.done_s):>9}   after {_clock(took_s)}")
+    lines += [f"    ✗ {summary.failure}"] if summary.failure else []
+    lines += ["", "  The flag:", ""]
+    for move in summary.moves:
+        lines.append(f"    {_clock(move.at_s):>9}   rung {move.from_rung} → {move.to_rung}: {move.cause}")
+    outcomes = ", ".join(f"{count} {outcome.replace('_', ' ')}" for outcome, count in sorted(summary.outcomes.items()))
+    lines += ["", f"  Payments: {outcomes}. {summary.journal.records} records, seed {summary.seed}.", ""]
+    return "\n".join(lines)
+
+
+def _clock(span_s: float) -> str:
+    return f"{int(span_s) // 60} min {int(span_s) % 60:02} s"

@@ -1,0 +1,107 @@
+"""The command that a visitor runs: over real sockets, with a page, until it is told to stop; and what it cannot do."""
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from tests.e2e.processes import free_port, until
+
+_NAMES = ("--port", "--operator-port", "--page-port", "--reverb-port", "--app-port")
+
+
+@contextmanager
+def _demo(folder: Path, ports: dict[str, int], *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the demo with its journal in this folder, and its log in `demo.log`."""
+    options = [word for name, port in ports.items() for word in (name, str(port))]
+    with (folder / "demo.log").open("wb") as log:
+        command = [sys.executable, "-m", "sidecar", "demo", *options, *arguments]
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | {"TMPDIR": str(folder)})
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+async def test_a_visitor_sees_it_climb_breaks_it_and_stops_it(tmp_path: Path) -> None:
+    """Payments are judged, the first rung is climbed, a switch is turned and what it says comes; nothing is left."""
+    ports = {name: free_port() for name in _NAMES}
+    page = f"http://127.0.0.1:{ports['--page-port']}"
+    async with aiohttp.ClientSession() as session:
+
+        async def world() -> dict[str, Any]:
+            try:
+                async with session.get(f"{page}/world") as response:
+                    seen: dict[str, Any] = await response.json()
+                    return seen
+            except aiohttp.ClientError:
+                return {}
+
+        async def has_climbed() -> bool:
+            seen = await world()
+            return bool(seen) and seen["flag"]["rung"] > 0
+
+        async def has_come() -> bool:
+            return any(switch["came_ms"] for switch in (await world())["switches"])
+
+        with _demo(tmp_path, ports) as process:
+            await until(has_climbed, "the first rung is climbed", within_s=120)
+            seen = await world()
+            assert seen["counts"]["cleared"] > 0
+            assert seen["comparison"]["push"]["judged"] > 0
+            async with session.post(f"{page}/switches/reverb_gone", json={"on": True}) as response:
+                assert response.status == 204
+            await until(has_come, "it comes", within_s=60)
+            assert (await world())["flag"]["mode"] == "timer_polling"
+            process.terminate()
+            assert await asyncio.to_thread(process.wait, 20) == 0
+    told = (tmp_path / "demo.log").read_text()
+    assert page in told
+    assert "Traceback" not in told
+    assert os.listdir(tmp_path) == ["demo.log"], "the journal is thrown away"  # noqa: PTH208 - it has no coroutine
+
+
+def _refused(folder: Path, *arguments: str, before: str = "") -> str:
+    """Run the demo where it cannot run, and return the one sentence that it says; `before`: Python that is run first."""
+    script = (
+        f"import sys; sys.argv = ['sidecar', 'demo', *sys.argv[1:]]; {before}\nfrom sidecar.cli import main; main()"
+    )
+    env = os.environ | {"TMPDIR": str(folder)}
+    command = [sys.executable, "-c", script, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=env)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return " ".join(done.stderr.split())
+
+
+def test_a_port_in_use_is_said_with_the_option_that_chooses_another(tmp_path: Path) -> None:
+    """Whether the sidecar or the world around it wants it."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        for name in ("--operator-port", "--app-port"):
+            ports = {each: port if each == name else 0 for each in _NAMES}
+            options = [word for each, number in ports.items() for word in (each, str(number))]
+            told = _refused(tmp_path, *options)
+            assert name in told, told
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    """With what to do about it."""
+    no_file = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))"
+    assert "TMPDIR" in _refused(tmp_path, before=no_file)
+
+
+def test_options_that_do_not_go_together_are_said(tmp_path: Path) -> None:
+    """JSON is for the headless story."""
+    assert "--headless" in _refused(tmp_path, "--json")
