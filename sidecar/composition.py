@@ -18,6 +18,7 @@ from sidecar.console.explanation import Explanation, explain_now
 from sidecar.console.operator import Operator
 from sidecar.console.page.news import News
 from sidecar.console.page.routes import Console
+from sidecar.console.release import Release
 from sidecar.console.status import Status, status_of
 from sidecar.core import lifecycle
 from sidecar.core.observations import PolicyAdopted, Started
@@ -338,6 +339,7 @@ class Sidecar:
         operator = Operator(
             self._journal, self._state, status=self._status, explanation=self._explanation, access=access
         )
+        release = Release(self._state, self._served, is_livemode=config.stripe.livemode)
         console = Console(self._state, self._status, self._news)
         scrape = web.get("/metrics", metrics.scraped(metrics.Exposition(self._metrics_view()).collect))
         listeners = self._listeners = {
@@ -352,7 +354,7 @@ class Sidecar:
             "operator": Listener(
                 "operator",
                 config.listen.operator,
-                [*console.routes(), *operator.routes(), *health.routes(), scrape],
+                [*console.routes(), *operator.routes(), *release.routes(), *health.routes(), scrape],
                 before_stop=self._news.stop,
                 guard=Guard((config.listen.operator.host, *config.console.hosts), access.admit),
             ),

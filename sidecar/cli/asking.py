@@ -35,10 +35,31 @@ def known_token() -> str:
     return token
 
 
+class Unanswered(Exception):  # noqa: N818 - it is what happened
+    """No sidecar answered, or it said no; why, in a sentence, and the exit code that this is."""
+
+    def __init__(self, message: str, code: int = CANNOT_KNOW) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+
+
 async def ask(config: Config, method: str, path: str, body: object = None, *, token: str = "") -> bytes:
     """Ask the operator listener of the running sidecar. Exits with a sentence where it says no or is not there."""
+    try:
+        return await ask_at(address_of(config), method, path, body, token=token)
+    except Unanswered as error:
+        fail(error.message, error.code)
+
+
+def address_of(config: Config) -> str:
+    """Return where the operator listener of this configuration is reached from the same machine."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(config.listen.operator.host, config.listen.operator.host)  # noqa: S104
-    url = f"http://{f'[{host}]' if ':' in host else host}:{config.listen.operator.port}"
+    return f"http://{f'[{host}]' if ':' in host else host}:{config.listen.operator.port}"
+
+
+async def ask_at(url: str, method: str, path: str, body: object = None, *, token: str = "") -> bytes:
+    """Ask an operator listener. Raises `Unanswered` where it says no or is not there."""
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     timeout = aiohttp.ClientTimeout(total=_TIMEOUT_S)
     try:
@@ -51,12 +72,12 @@ async def ask(config: Config, method: str, path: str, body: object = None, *, to
             answer = await response.read()
             if response.status != HTTPStatus.OK:
                 is_no = response.status == HTTPStatus.CONFLICT
-                fail(_message(answer, response.status), NO if is_no else CANNOT_KNOW)
+                raise Unanswered(_message(answer, response.status), NO if is_no else CANNOT_KNOW)
             return answer
-    except (aiohttp.ClientError, TimeoutError) as error:
-        fail(
+    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+        raise Unanswered(
             f"no sidecar answers at {url} ({type(error).__name__}); start it with `sidecar run`, or see listen.operator"
-        )
+        ) from error
 
 
 def _message(answer: bytes, status_code: int) -> str:

@@ -20,7 +20,7 @@ POLICY = msgspec.structs.replace(PROBED, reliability_ppm=990_000, unacceptable_r
 class Past:
     """A state whose last days went as it is told: `push_only` for everybody, but for what is said."""
 
-    def __init__(self, policy: Policy = POLICY, *, held_ms: int = 14 * DAY, per_hour: int = 40) -> None:
+    def __init__(self, policy: Policy = POLICY, *, held_ms: int = 14 * DAY, per_hour: int = 40, days: int = 16) -> None:
         world = ProbedWorld(policy)
         world.wire()
         self.state = state = folded(world.records)
@@ -44,7 +44,7 @@ class Past:
             stream.last_ms, stream.epoch_began_ms = NOW_MS, state.history.since_ms
         state.first_named_ack_ms = dict(state.first_ack_ms)
         self.mark(held_ms, MarkKind.MOVED, "rung 2 → 3, push_only: proven, every gate holds")
-        self.fill(60, per_hour)
+        self.fill(days, per_hour)
 
     def interrupt(self, ago_ms: int, lasted_ms: int, condition: Condition, mode: Mode = T) -> None:
         """Let something else have been servable for a while, so long ago."""

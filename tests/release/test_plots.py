@@ -22,7 +22,7 @@ Draw = Callable[[tuple[int, int]], Markup]
 
 def past() -> Past:
     """Return one in which everything has happened."""
-    prepared = Past(held_ms=20 * DAY)
+    prepared = Past(held_ms=20 * DAY, days=60)
     prepared.fall(24 * DAY, 3 * DAY)
     prepared.interrupt(8 * DAY, 2 * HOUR, Condition.SHELTERED)
     prepared.interrupt(5 * DAY, 6 * HOUR, Condition.BLIND)

@@ -1,0 +1,94 @@
+"""What a pipeline and the release record ask: the gate, and the report of a period."""
+
+from collections.abc import Callable
+
+import msgspec
+from aiohttp import web
+
+from sidecar.config.quantities import milliseconds
+from sidecar.core.findings import Process, Question
+from sidecar.core.policy import Mode
+from sidecar.core.readiness import Readiness, readiness
+from sidecar.core.serving import Served
+from sidecar.core.state import State
+from sidecar.ports import ErrorCode, SidecarError
+
+FOR_MAX_MS = 400 * 24 * 3_600_000
+"""No history reaches further back."""
+_DIGITS_MAX = 9
+
+
+class Release:
+    """The questions of release managers, asked of one process."""
+
+    def __init__(self, state: State, served: Callable[[], Served], *, is_livemode: bool) -> None:
+        self._state = state
+        self._served = served
+        self._is_livemode = is_livemode
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return the routes. A token of any role may ask; where reading is open, nobody needs one."""
+        return [web.get("/api/gate", self.get_gate)]
+
+    def readiness(self, question: Question) -> Readiness:
+        """Return the verdict. Raises `SidecarError` with `not_ready` before the first policy."""
+        if self._state.policy is None:
+            raise SidecarError(ErrorCode.NOT_READY, "no policy is in force yet; try again in a second")
+        return readiness(self._state, question, self._process())
+
+    async def get_gate(self, request: web.Request) -> web.Response:
+        """Answer with the verdict: `?mode=&for=&environment=&max_shelters=&min_payments=&min_since_release=`."""
+        return _json(self.readiness(_question(dict(request.query))))
+
+    def _process(self) -> Process:
+        return Process(is_livemode=self._is_livemode, reason=self._served().reason)
+
+
+def _question(told: dict[str, str]) -> Question:
+    """Return what is asked. Raises `SidecarError` with `context_invalid`: a misspelt name is no lenient gate."""
+    known = {"mode", "for", "environment", "max_shelters", "min_payments", "min_since_release"}
+    strange = sorted(told.keys() - known)
+    if strange:
+        raise SidecarError(
+            ErrorCode.CONTEXT_INVALID, f"`{strange[0][:40]}` cannot be asked; {', '.join(sorted(known))} can"
+        )
+    asked = Question()
+    return Question(
+        mode=_mode(told.get("mode", asked.mode)),
+        for_ms=span_ms(told["for"], "for") if "for" in told else asked.for_ms,
+        environment=told.get("environment"),
+        shelters_max=_number(told, "max_shelters", asked.shelters_max),
+        payments_min=_number(told, "min_payments", asked.payments_min),
+        since_release_min=_number(told, "min_since_release", asked.since_release_min),
+    )
+
+
+def _mode(text: str) -> Mode:
+    asked = [Mode.PUSH_WITH_SAFETY_NET, Mode.PUSH_ONLY]
+    if text not in asked:
+        raise SidecarError(ErrorCode.CONTEXT_INVALID, f"`mode` is {' or '.join(asked)}")
+    return Mode(text)
+
+
+def span_ms(text: str, name: str) -> int:
+    """Return a time such as `14d`. Raises `SidecarError` with `context_invalid`."""
+    try:
+        asked_ms = milliseconds(text)
+    except ValueError:
+        asked_ms = 0
+    if not 0 < asked_ms <= FOR_MAX_MS:
+        raise SidecarError(ErrorCode.CONTEXT_INVALID, f"`{name}` is a time such as 14d, from 1ms to 400d")
+    return asked_ms
+
+
+def _number(told: dict[str, str], name: str, default: int) -> int:
+    text = told.get(name, str(default))
+    if not (text.isascii() and text.isdecimal() and len(text) <= _DIGITS_MAX):
+        raise SidecarError(ErrorCode.CONTEXT_INVALID, f"`{name}` is a whole number, in digits")
+    return int(text)
+
+
+def _json(value: object) -> web.Response:
+    return web.Response(
+        body=msgspec.json.encode(value), content_type="application/json", headers={"Cache-Control": "no-store"}
+    )

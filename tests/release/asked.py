@@ -1,0 +1,58 @@
+"""A real operator listener over a prepared past, and the command line that asks it, as a process of its own."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import msgspec
+
+from sidecar.config import Address, OperatorToken, Role
+from sidecar.console.access import Access
+from sidecar.console.release import Release
+from sidecar.core.policy import Mode
+from sidecar.core.serving import Reason, Served
+from sidecar.http.guard import Guard
+from sidecar.http.server import Listener
+from tests.e2e.processes import READ_TOKEN
+from tests.release.prepared import Past
+
+_TOKENS = (OperatorToken(name="reader", role=Role.READ, token=READ_TOKEN),)
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """What a command printed, and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+
+@asynccontextmanager
+async def listening(past: Past, *, is_livemode: bool = True, reason: Reason = Reason.HELD) -> AsyncIterator[str]:
+    """Serve a past as a sidecar does, and give its address."""
+    release = Release(past.state, lambda: Served(mode=Mode.PUSH_ONLY, reason=reason), is_livemode=is_livemode)
+    guard = Guard(("127.0.0.1",), Access(_TOKENS).admit)
+    listener = Listener("operator", Address(host="127.0.0.1", port=0), release.routes(), guard=guard)
+    url = listener.bind()
+    await listener.start()
+    try:
+        yield url
+    finally:
+        await listener.stop()
+
+
+async def sidecar(words: Sequence[str], **variables: str) -> Told:
+    """Run a command line to its end."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "sidecar",
+        *words,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": os.environ.get("PYTHONPATH", ""), **variables},
+    )
+    out, err = await process.communicate()
+    return Told(code=process.returncode or 0, out=out.decode(), err=err.decode())

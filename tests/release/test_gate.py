@@ -1,0 +1,140 @@
+"""`sidecar gate`: one exit code for a pipeline, and one line for each reason. A real listener, a real process."""
+
+import msgspec
+import pytest
+
+from sidecar.core.history import Condition
+from sidecar.core.readiness import Readiness
+from sidecar.core.serving import Reason
+from tests.core.world import DAY, HOUR
+from tests.e2e.processes import READ_TOKEN, free_port
+from tests.release.asked import listening, sidecar
+from tests.release.prepared import Past
+from tests.shells.running import running
+
+STAGING_TOKEN = "a-token-of-staging-0123456789abcdef"
+
+
+def gate(url: str, *words: str, environment: str = "test") -> list[str]:
+    """Return the command that asks this address."""
+    return ["gate", "--url", url, "--environment", environment, *words]
+
+
+async def test_yes_is_exit_code_0_and_one_line() -> None:
+    """A read token suffices, and where reading is open none is needed."""
+    async with listening(Past()) as url:
+        told = await sidecar(gate(url), SIDECAR_TOKEN=READ_TOKEN)
+        assert (told.code, told.out, told.err) == (0, "Yes: push_only for everybody in test, the last 14 d\n", "")
+        assert (await sidecar(gate(url))).code == 0
+
+
+async def test_not_yet_is_exit_code_1_with_a_line_for_each_reason_and_when_to_ask_again() -> None:
+    """So that a pipeline's log says all that a person needs."""
+    past = Past(held_ms=14 * DAY - HOUR)
+    past.fall(3 * DAY)
+    async with listening(past) as url:
+        told = await sidecar(gate(url))
+    lines = told.out.splitlines()
+    assert told.code == 1
+    assert lines[0] == "Not yet: push_only for everybody in test, the last 14 d"
+    assert lines[1].startswith("  ✗ everybody could be served push_only for 99.70 % of 14 d outside shelters; 99.9 %")
+    assert lines[1].endswith("(in 39 min 51 s)")
+    assert lines[2].startswith("  ✗ it fell once, last 3 d ago; not before ")
+    assert lines[3].startswith("Ask again at ")
+    assert lines[3].endswith("(in 11 d 1 s): sooner it cannot be a yes.")
+    assert len(lines) == 4
+
+
+@pytest.mark.parametrize(
+    ("is_livemode", "reason", "environment", "token", "words"),
+    [
+        (False, Reason.HELD, "test", "", "it judges Stripe's test payments (`stripe.livemode: false`)"),
+        (True, Reason.NO_LEASE, "test", "", "has not lately proven that it can write and read its journal"),
+        (True, Reason.HELD, "production", "", "this is the sidecar of `test`, and `production` was asked about"),
+        (True, Reason.HELD, "test", STAGING_TOKEN, "the token is none of SIDECAR_OPERATOR_TOKENS"),
+    ],
+)
+async def test_what_cannot_be_known_is_exit_code_2(
+    *, is_livemode: bool, reason: Reason, environment: str, token: str, words: str
+) -> None:
+    """Test payments, a replica without a lease, another environment's sidecar, another environment's token."""
+    async with listening(Past(), is_livemode=is_livemode, reason=reason) as url:
+        told = await sidecar(gate(url, environment=environment), SIDECAR_TOKEN=token)
+    assert told.code == 2
+    assert "Cannot know" in told.out + told.err
+    assert words in told.out + told.err
+
+
+async def test_a_sidecar_that_is_down_is_exit_code_2() -> None:
+    """Never 0, and not 1 either: nobody said no."""
+    told = await sidecar(gate(f"http://127.0.0.1:{free_port()}", "--json", "--github"))
+    assert told.code == 2
+    assert msgspec.json.decode(told.out)["answer"] == "cannot_know"
+    assert told.err.startswith("::error title=sidecar gate::no sidecar answers at http://127.0.0.1:")
+
+
+@pytest.mark.parametrize("words", [["--for", "two weeks"], ["--mode", "timer_polling"], ["--for", "500d"]])
+async def test_a_question_that_makes_no_sense_is_exit_code_2(words: list[str]) -> None:
+    """A pipeline with a mistake must not pass."""
+    async with listening(Past()) as url:
+        assert (await sidecar(gate(url, *words))).code == 2
+
+
+async def test_an_address_without_an_environment_is_refused() -> None:
+    """It might be staging's."""
+    told = await sidecar(["gate", "--url", "http://127.0.0.1:1"])
+    assert (told.code, "--environment" in told.err) == (2, True)
+
+
+async def test_a_misspelt_question_is_refused_by_the_listener() -> None:
+    """`max_shelter=9` would else be a gate with another limit than was meant."""
+    async with listening(Past()) as url, running() as it, it.session.get(f"{url}/api/gate?max_shelter=9") as answer:
+        assert (answer.status, "`max_shelter` cannot be asked" in await answer.text()) == (400, True)
+        async with it.session.get(f"{url}/api/gate?min_payments=-1") as other:
+            assert other.status == 400
+
+
+async def test_the_question_can_be_changed() -> None:
+    """Each option reaches the verdict."""
+    past = Past()
+    for number in range(5):
+        past.interrupt((number + 1) * 2 * DAY, HOUR, Condition.SHELTERED)
+    past.release(1 * DAY, "2026.48", 7)
+    async with listening(past) as url:
+        assert (await sidecar(gate(url))).code == 1
+        told = await sidecar(
+            gate(url, "--for", "1d", "--max-shelters", "5", "--min-since-release", "7", "--min-payments", "9", "--json")
+        )
+        found = msgspec.json.decode(told.out, type=Readiness)
+        assert (told.code, found.question.for_ms, found.question.shelters_max) == (0, DAY, 5)
+        assert (found.question.since_release_min, found.question.payments_min) == (7, 9)
+        assert (await sidecar(gate(url, "--for", "1d", "--min-since-release", "8"))).code == 1
+        assert (await sidecar(gate(url, "--for", "1d", "--min-since-release", "0", "--min-payments", "9999"))).code == 1
+
+
+async def test_github_gets_an_annotation_for_each_reason() -> None:
+    """What people wrote must not end it, nor begin another command."""
+    past = Past()
+    past.release(1 * DAY, "a%0A\n::set-output name=x::y", 3)
+    async with listening(past) as url:
+        told = await sidecar(gate(url), GITHUB_ACTIONS="true")
+    commands = [line for line in told.out.splitlines() if line.startswith("::")]
+    assert told.code == 1
+    assert len(commands) == 1
+    assert "since release a%250A ::set-output name=x::y; 20 are asked" in commands[0]
+
+
+async def test_github_is_told_a_yes_too() -> None:
+    """A step without a word looks as if it had not run."""
+    async with listening(Past()) as url:
+        told = await sidecar(gate(url, "--github", "--all"))
+    assert told.out.splitlines()[-1].startswith("::notice title=sidecar gate::Yes: push_only for everybody in test")
+    assert "  ✓ payments: 13480 (asked: at least 50)" in told.out
+
+
+async def test_a_running_sidecar_answers_the_gate() -> None:
+    """Wired as in production: a young journal has no reports yet, and says so."""
+    async with running() as it, it.session.get(f"{it.urls.operator}/api/gate") as answer:
+        found = msgspec.json.decode(await answer.read(), type=Readiness)
+        assert (answer.status, found.answer) == (200, "cannot_know")
+        assert {"reports", "history", "served"} <= {finding.name for finding in found.against}

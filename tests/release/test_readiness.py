@@ -1,0 +1,293 @@
+"""May the timers go? A table of pasts with the verdict on each, and of its twin just beside."""
+
+from collections.abc import Callable
+
+import msgspec
+import pytest
+
+from sidecar.core.findings import Process, Question
+from sidecar.core.history import Condition, MarkKind
+from sidecar.core.policy import LADDER_OFF, Lifecycle
+from sidecar.core.readiness import Answer, Readiness, readiness
+from sidecar.core.serving import Reason
+from sidecar.core.state import Shelter
+from sidecar.core.walks import StrangerVerdict
+from tests.core.world import DAY, HOUR, MINUTE, SECOND
+from tests.release.prepared import NOW_MS, POLICY, Past, S, T
+
+ASKED = Question(environment="test")
+LIVE = Process(is_livemode=True, reason=Reason.HELD)
+FOR = 14 * DAY
+
+
+def verdict(past: Past, question: Question = ASKED, process: Process = LIVE) -> Readiness:
+    """Return the verdict on a past."""
+    return readiness(past.state, question, process)
+
+
+def against(found: Readiness) -> list[str]:
+    """Return what speaks against it."""
+    return [finding.name for finding in found.against]
+
+
+def test_what_was_held_for_the_time_may_go() -> None:
+    """The one past in which nothing speaks against it: every other of this file is beside it."""
+    found = verdict(Past())
+    assert (found.answer, found.answer.exit_code, against(found), found.again_ms) == (Answer.YES, 0, [], None)
+    assert (found.environment, found.from_ms, found.now_ms) == ("test", NOW_MS - FOR, NOW_MS)
+
+
+Change = Callable[[Past], None]
+
+
+def shelters(count: int, lasting_ms: int = 10 * MINUTE) -> Change:
+    """Let there have been so many shelters."""
+
+    def change(past: Past) -> None:
+        for number in range(count):
+            past.interrupt((number + 1) * 2 * DAY, lasting_ms, Condition.SHELTERED)
+
+    return change
+
+
+TABLE: list[tuple[str, Past | Callable[[], Past], Change, list[str]]] = [
+    ("held 13 d 23 h", lambda: Past(held_ms=FOR - HOUR), lambda _: None, ["served"]),
+    ("held all but 0.1 %", lambda: Past(held_ms=FOR - FOR // 1000), lambda _: None, []),
+    ("held all but 0.1 % and a millisecond", lambda: Past(held_ms=FOR - FOR // 1000 - 1), lambda _: None, ["served"]),
+    ("one fall on day 3", Past, lambda past: past.fall(11 * DAY), ["falls"]),
+    ("one fall before", Past, lambda past: past.fall(FOR + 1), []),
+    ("one fall in the first millisecond", Past, lambda past: past.fall(FOR), ["falls"]),
+    ("four shelters", Past, shelters(4), []),
+    ("five shelters", Past, shelters(5), ["shelters"]),
+    ("two shelters of 1 % together", Past, shelters(2, FOR // 200), []),
+    ("two shelters of more", Past, shelters(2, FOR // 200 + 1), ["sheltered"]),
+    ("rests of 0.1 %", Past, lambda past: past.interrupt(2 * DAY, FOR // 1000, Condition.RESTING), []),
+    ("rests of more", Past, lambda past: past.interrupt(2 * DAY, FOR // 1000 + 1, Condition.RESTING), ["served"]),
+    ("blind for an hour", Past, lambda past: past.interrupt(2 * DAY, HOUR, Condition.BLIND), ["served"]),
+    ("an hour of the safety net", Past, lambda past: past.interrupt(2 * DAY, HOUR, Condition.SERVING, S), ["served"]),
+    ("coverage 95 %", Past, lambda past: past.fill(16, 95, uncovered=5), []),
+    ("coverage 94 %", Past, lambda past: past.fill(16, 94, uncovered=6), ["coverage"]),
+    ("50 payments", lambda: quiet(50), lambda _: None, []),
+    ("49 payments", lambda: quiet(49), lambda _: None, ["payments"]),
+    ("20 payments since the release", Past, lambda past: past.release(1 * DAY, "2026.48", 20), []),
+    ("19 payments since the release", Past, lambda past: past.release(1 * DAY, "2026.48", 19), ["since_release"]),
+    ("no reports", Past, lambda past: past.fill(16, 40, reported=False), ["reports"]),
+    ("a history of 14 d", Past, lambda past: known_for(past, FOR), []),
+    ("a history of less", Past, lambda past: known_for(past, FOR - 1), ["history"]),
+    (
+        "strangers let in",
+        Past,
+        lambda past: setattr(past.state.probing, "stranger", StrangerVerdict.LET_IN),
+        ["stranger"],
+    ),
+    ("proof lost", Past, lambda past: setattr(past.state.streams["payments"], "good", 100), ["evidence_payments"]),
+    ("payers refused", Past, lambda past: setattr(past.state.streams["user_auth"], "good", 9), ["evidence_user_auth"]),
+    ("payers not reached", Past, lambda past: setattr(past.state.streams["reach"], "bad", 999), ["evidence_reach"]),
+    ("lately bad", Past, lambda past: setattr(past.state.streams["reach"], "recent", 10**11), ["recent_reach"]),
+    ("acks without names", Past, lambda past: past.state.first_named_ack_ms.clear(), ["exact"]),
+]
+
+
+def quiet(payments: int) -> Past:
+    """Return a past with so many payments, all in one hour."""
+    past = Past(per_hour=0)
+    hour = past.state.history.hours[-30]
+    hour.outcomes.on_time = payments
+    hour.reported.push_only = 1
+    return past
+
+
+def known_for(past: Past, span_ms: int) -> None:
+    """Let the history be complete for so long only."""
+    past.state.history.since_ms = NOW_MS - span_ms
+
+
+@pytest.mark.parametrize(("made", "change", "names"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE])
+def test_the_verdict_on_each_past_is_as_in_the_table(
+    made: Callable[[], Past], change: Change, names: list[str]
+) -> None:
+    """Each reason by itself, and its twin beside the limit."""
+    past = made()
+    change(past)
+    found = verdict(past)
+    assert against(found) == names
+    expected = Answer.YES if not names else Answer.CANNOT_KNOW if names == ["reports"] else Answer.NOT_YET
+    assert found.answer is expected
+    assert all(finding.why and not finding.why.endswith(".") for finding in found.against)
+    assert not any(finding.why for finding in found.findings if finding.holds)
+
+
+@pytest.mark.parametrize(
+    ("question", "process", "policy", "name"),
+    [
+        (msgspec.structs.replace(ASKED, environment="production"), LIVE, POLICY, "environment"),
+        (msgspec.structs.replace(ASKED, environment=None), LIVE, POLICY, None),
+        (ASKED, msgspec.structs.replace(LIVE, is_livemode=False), POLICY, "livemode"),
+        (ASKED, msgspec.structs.replace(LIVE, reason=Reason.NO_LEASE), POLICY, "replica"),
+        (ASKED, msgspec.structs.replace(LIVE, reason=Reason.STARTING), POLICY, "replica"),
+        (ASKED, msgspec.structs.replace(LIVE, reason=Reason.POLICY_DIFFERS), POLICY, "replica"),
+        (ASKED, msgspec.structs.replace(LIVE, reason=Reason.SHELTERED), POLICY, None),
+        (ASKED, LIVE, msgspec.structs.replace(POLICY, dry_run=True), "dry_run"),
+    ],
+)
+def test_what_cannot_be_known_is_never_a_yes(
+    question: Question, process: Process, policy: object, name: str | None
+) -> None:
+    """Not for another environment, in a dry run, on test payments, or by a replica that has no lease."""
+    past = Past()
+    past.state.policy = policy  # type: ignore[assignment]
+    found = verdict(past, question, process)
+    assert against(found) == ([name] if name else [])
+    assert found.answer is (Answer.CANNOT_KNOW if name else Answer.YES)
+    assert found.answer.exit_code == (2 if name else 0)
+
+
+def test_what_cannot_be_known_goes_before_what_does_not_hold() -> None:
+    """A pipeline that waits for a staging sidecar to become ready would wait for the wrong thing."""
+    past = Past(held_ms=1 * DAY)
+    found = verdict(past, process=msgspec.structs.replace(LIVE, is_livemode=False))
+    assert (found.answer, against(found)) == (Answer.CANNOT_KNOW, ["livemode", "served"])
+
+
+def test_reports_may_be_waived_with_a_reason() -> None:
+    """Then nobody is asked whether push reached the payers, and every verdict repeats why."""
+    past = Past()
+    past.fill(16, 40, reported=False)
+    assert past.state.policy is not None
+    past.state.policy = msgspec.structs.replace(past.state.policy, reach_not_required="a kiosk")
+    past.state.streams["reach"].good = 0
+    found = verdict(past)
+    assert found.answer is Answer.YES
+    assert "not required: a kiosk" in [finding.value for finding in found.findings]
+
+
+def test_a_lesser_mode_may_be_asked_for_and_a_better_one_counts_for_it() -> None:
+    """Whoever is content with the safety net need not wait for push only, nor lose what it proved."""
+    question = msgspec.structs.replace(ASKED, mode=S)
+    past = Past(held_ms=1 * DAY)
+    assert verdict(past, question).answer is Answer.YES
+    past.state.streams["user_auth"].good = 0
+    assert verdict(past, question).answer is Answer.YES
+    past.state.streams["reach"].recent = 10**11
+    assert against(verdict(past, question)) == ["recent_reach"]
+
+
+def test_a_rung_for_some_is_nobodys_leave() -> None:
+    """At 50 % half of the payers still need their timers."""
+    past = Past()
+    past.state.history.spans[-1].for_all = T
+    assert against(verdict(past)) == ["now", "served"]
+
+
+def test_a_ladder_without_the_mode_never_gets_there() -> None:
+    """It is said at once, and not after two weeks."""
+    past = Past()
+    assert past.state.policy is not None
+    past.state.policy = msgspec.structs.replace(past.state.policy, ladder=LADDER_OFF, lifecycle=Lifecycle.REMOVED)
+    assert "ladder" in against(verdict(past))
+    assert "ladder" not in against(verdict(past, msgspec.structs.replace(ASKED, mode=S)))
+
+
+def test_while_it_is_sheltered_the_timers_stay() -> None:
+    """However good the two weeks were: this moment is one in which they are needed."""
+    past = Past()
+    past.interrupt(2 * MINUTE, 1 * MINUTE, Condition.SHELTERED)
+    past.state.history.spans.pop()
+    past.state.flag.shelter = Shelter(began_ms=NOW_MS - 2 * MINUTE, until_ms=NOW_MS + 8 * MINUTE)
+    found = verdict(past)
+    assert against(found) == ["now"]
+    assert found.again_ms == NOW_MS + 8 * MINUTE
+
+
+def test_time_beyond_the_lease_is_not_served() -> None:
+    """A journal that stands still says nothing about the hours since."""
+    past = Past()
+    past.state.history.lease_until_ms = NOW_MS - HOUR
+    assert against(verdict(past)) == ["served"]
+
+
+# --- when to ask again
+
+
+@pytest.mark.parametrize(
+    ("made", "change"),
+    [
+        (lambda: Past(held_ms=FOR - HOUR), lambda _: None),
+        (Past, lambda past: past.fall(11 * DAY)),
+        (Past, shelters(5)),
+        (Past, shelters(3, FOR // 200)),
+        (Past, lambda past: past.interrupt(9 * DAY, 2 * HOUR, Condition.RESTING)),
+        (Past, lambda past: known_for(past, FOR - DAY)),
+    ],
+)
+def test_when_to_ask_again_is_the_first_moment_that_says_yes(made: Callable[[], Past], change: Change) -> None:
+    """Not a millisecond sooner, if all goes well; and a pipeline may sleep until then."""
+    past = made()
+    change(past)
+    again_ms = verdict(past).again_ms
+    assert again_ms is not None
+    assert verdict_at(past, again_ms - 1) is Answer.NOT_YET
+    assert verdict_at(past, again_ms) is Answer.YES
+
+
+def verdict_at(past: Past, at_ms: int) -> Answer:
+    """Return the verdict at a later time to which all went well."""
+    past.state.now_ms = at_ms
+    past.state.history.lease_until_ms = at_ms
+    for number, hour in enumerate(past.state.history.hours[-400:]):
+        hour.hour = at_ms // HOUR - 400 + number
+    return verdict(past).answer
+
+
+def test_coverage_returns_when_the_bad_hours_have_left() -> None:
+    """The hour that the time begins in counts in full, so that it is its end."""
+    past = Past()
+    bad = past.state.history.hours[-100]
+    bad.outcomes.unmeasured, bad.unmeasured = 2000, {"cut_off": 2000}
+    found = verdict(past)
+    assert against(found) == ["coverage"]
+    assert found.again_ms == (bad.hour + 1) * HOUR + FOR
+
+
+def test_payments_since_a_release_are_expected_at_the_rate_of_the_time() -> None:
+    """19 of 20, at 40 an hour: in a minute and a half."""
+    past = Past()
+    past.release(1 * DAY, "2026.48", 19)
+    again_ms = verdict(past).again_ms
+    assert again_ms is not None
+    assert again_ms - NOW_MS == pytest.approx(90 * SECOND, rel=0.05)
+
+
+def test_nobody_says_when_payments_will_come() -> None:
+    """At a rate that has not reached the minimum in two weeks it will not in two more."""
+    assert verdict(quiet(49)).again_ms is None
+
+
+# --- a shelter across the border
+
+
+@pytest.mark.parametrize(("ago_ms", "counted"), [(FOR + 5 * MINUTE, 1), (FOR + 10 * MINUTE, 0), (FOR, 1), (FOR - 1, 1)])
+def test_a_shelter_that_the_time_begins_in_counts(ago_ms: int, counted: int) -> None:
+    """Once, and only for what of it lies in the time."""
+    past = Past(held_ms=15 * DAY)
+    past.interrupt(ago_ms, 10 * MINUTE, Condition.SHELTERED)
+    found = {finding.name: finding.value for finding in verdict(past).findings}
+    assert found["shelters"] == str(counted)
+    assert found["sheltered"] == {FOR + 5 * MINUTE: "5 min", FOR + 10 * MINUTE: "0 s"}.get(ago_ms, "10 min")
+
+
+def test_a_shelter_whose_alarm_came_before_and_whose_name_within_counts_once() -> None:
+    """It is named a minute after its alarm."""
+    past = Past(held_ms=15 * DAY)
+    past.interrupt(FOR + 30 * SECOND, 10 * MINUTE, Condition.SHELTERED)
+    past.state.history.marks = [mark for mark in past.state.history.marks if mark.kind is not MarkKind.SHELTER_BEGAN]
+    past.mark(FOR - 30 * SECOND, MarkKind.SHELTER_BEGAN, "")
+    assert {finding.name: finding.value for finding in verdict(past).findings}["shelters"] == "1"
+
+
+def test_the_verdict_is_of_the_state_alone() -> None:
+    """Asking changes nothing, and the same state says the same: so the page, the pipeline and the report agree."""
+    past = Past()
+    before = msgspec.json.encode(past.state)
+    assert verdict(past) == verdict(past)
+    assert msgspec.json.encode(past.state) == before
