@@ -70,6 +70,10 @@ SETS = metrics.Sets(
         "public": (*LIMITS, *_HEALTH, ELSEWHERE),
         "operator": (
             "/",
+            "/decisions",
+            "/decisions/{seq}",
+            "/payments",
+            "/payments/{payment_intent}",
             "/assets/{name}",
             "/api/stream",
             "/api/status",
@@ -340,7 +344,7 @@ class Sidecar:
             self._journal, self._state, status=self._status, explanation=self._explanation, access=access
         )
         release = Release(self._state, self._served, is_livemode=config.stripe.livemode)
-        console = Console(self._state, self._status, self._news)
+        console = Console(self._journal, self._state, self._status, self._news)
         scrape = web.get("/metrics", metrics.scraped(metrics.Exposition(self._metrics_view()).collect))
         listeners = self._listeners = {
             "public": Listener(

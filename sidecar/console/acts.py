@@ -49,6 +49,15 @@ class ActRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     reason: Reason
 
 
+class ApproveRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body of an approval."""
+
+    reason: Reason
+    rung: int | None = None
+    epoch: int | None = None
+    """What whoever approves has seen; None: what is next. Another one is a conflict: the flag has moved meanwhile."""
+
+
 class NoteRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The body of a note."""
 
@@ -86,11 +95,17 @@ class ActDone(msgspec.Struct, frozen=True, kw_only=True):
     message: str
 
 
-Request = ActRequest | NoteRequest | FreezeRequest | ThawRequest
+Request = ActRequest | ApproveRequest | NoteRequest | FreezeRequest | ThawRequest
 
-_TYPES: dict[Act, type[Request]] = {Act.NOTE: NoteRequest, Act.FREEZE: FreezeRequest, Act.THAW: ThawRequest}
+_TYPES: dict[Act, type[Request]] = {
+    Act.APPROVE: ApproveRequest,
+    Act.NOTE: NoteRequest,
+    Act.FREEZE: FreezeRequest,
+    Act.THAW: ThawRequest,
+}
 _REASON = '"reason": "why", of 1 to 500 characters'
 _SHAPES = {
+    Act.APPROVE: f'{{{_REASON}, "rung": 3 or null, "epoch": 1 or null}}',
     Act.NOTE: f'{{{_REASON}, "release": "2027.1" or null}}',
     Act.FREEZE: f'{{{_REASON}, "name": "term-start", "window": {{"type": "once", "from_ms", "until_ms"}} or {{"type": '
     '"weekly", "days": [4], "from_minute", "lasts_minutes", "utc_offset_minutes"}, "expires_ms"}',
@@ -121,7 +136,8 @@ def fact_of(act: Act, request: Request, actor: str, state: State, now_ms: int) -
                 raise SidecarError(ErrorCode.CONFLICT, "there is no hold to lift")
             return Resumed(actor=actor, reason=reason), "the hold is lifted"
         case Act.APPROVE:
-            return _approval(state, actor, reason)
+            assert isinstance(request, ApproveRequest)  # noqa: S101 - as `read_request` read it
+            return _approval(request, state, actor)
         case Act.ROLLBACK:
             return RolledBack(actor=actor, reason=reason), "timers for everybody; it holds until `sidecar resume`"
         case Act.RESET:
@@ -141,15 +157,21 @@ def fact_of(act: Act, request: Request, actor: str, state: State, now_ms: int) -
             assert_never(act)
 
 
-def _approval(state: State, actor: str, reason: str) -> tuple[ActFact, str]:
+def _approval(request: ApproveRequest, state: State, actor: str) -> tuple[ActFact, str]:
     rung, to_rung = state.next_rung, state.flag.rung + 1
     if rung is None:
         raise SidecarError(ErrorCode.CONFLICT, "the top of the ladder is reached; there is nothing to approve")
     if not rung.approval_required:
         raise SidecarError(ErrorCode.CONFLICT, f"rung {to_rung} ({rung.mode}) needs no approval")
     epoch = state.streams[PAYMENTS].epoch
+    if (request.rung or to_rung, request.epoch or epoch) != (to_rung, epoch):
+        raise SidecarError(
+            ErrorCode.CONFLICT,
+            f"the flag has moved meanwhile: rung {to_rung} in epoch {epoch} is next, not rung {request.rung} in epoch "
+            f"{request.epoch}",
+        )
     message = f"rung {to_rung} ({rung.mode}) is approved for epoch {epoch}, once, for 7 days, or until a fall"
-    return Approved(actor=actor, reason=reason, rung=to_rung, epoch=epoch), message
+    return Approved(actor=actor, reason=request.reason, rung=to_rung, epoch=epoch), message
 
 
 def _freeze(request: FreezeRequest, actor: str, state: State, now_ms: int) -> tuple[ActFact, str]:

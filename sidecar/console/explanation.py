@@ -193,8 +193,13 @@ RESTS = {
 
 
 def _standing(state: State, policy: Policy) -> Iterator[Point]:
-    """Yield what outlasts the moment: a hold, freezes, a cool-down, an approval, a missing wire."""
+    """Yield what outlasts the moment: the last move, a hold, freezes, a cool-down, an approval, a missing wire."""
     flag = state.flag
+    if state.moves:
+        move = state.moves[-1]
+        text = f"The last move was at {stamp(move.at_ms)}, from rung {move.from_rung} to rung {move.to_rung}"
+        remedy = f"For all that it was based on: sidecar explain {move.seq}."
+        yield Point(key="last_move", text=_sentence(f"{text}, {move.cause}: {move.detail}"), remedy=remedy)
     if flag.hold is not None:
         text = f"{flag.hold.actor} holds the flag since {stamp(flag.hold.at_ms)}: {flag.hold.reason}"
         yield Point(
@@ -262,7 +267,7 @@ def _gate(gate: Gate, now_ms: int) -> Point:
         return Point(key=gate.name, text=text, remedy=f"It would close {CLOSES[_kind(gate.name)]}.", holds=True)
     when = ""
     if gate.expected_ms is not None:
-        when = f"; at the present rate at {stamp(gate.expected_ms)}, in {duration(max(0, gate.expected_ms - now_ms))}"
+        when = f"; expected at {stamp(gate.expected_ms)}, in {duration(max(0, gate.expected_ms - now_ms))}"
     text = _sentence(f"{gate.name} does not hold: {gate.value} (target: {gate.target}). It needs {gate.needs}{when}")
     return Point(key=gate.name, text=text, remedy=REMEDIES[_kind(gate.name)], expected_ms=gate.expected_ms)
 
@@ -279,13 +284,13 @@ REMEDIES = {
     "freeze": "Wait for its end, or: sidecar thaw NAME --reason '...'.",
     "cooldown": _WAIT,
     "soak": _WAIT,
-    "coverage": "See why payments are unmeasured (`sidecar status`), and mend that.",
+    "coverage": "Wait for payments; where many are unmeasured, see why (`sidecar status`), and mend that.",
     "exact": "Let acks name their payment: payment_intent in the broadcast's payload (clients/laravel).",
     "stage": "Set acks.stage: delivered, and let the observers watch.",
     "recent": "Wait for good outcomes; if bad ones go on, see `sidecar doctor`.",
     "evidence": "Wait for outcomes; where none ever came, wire their source (README).",
     "payers_on_rung": "Wait for payers; if none report, see docs/payers.md.",
-    "worst_case": "See why payments are unmeasured (`sidecar status`), and mend that.",
+    "worst_case": "Wait for clean payments; where many are unmeasured, see why (`sidecar status`).",
     "approval": "Look at the evidence, then: sidecar approve --reason '...'.",
 }
 """What to do about each gate that does not hold."""

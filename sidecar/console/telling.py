@@ -21,4 +21,4 @@ def print_explanation(console: Console, explanation: Explanation) -> None:
 def _print_point(console: Console, mark: str, point: Point) -> None:
     console.print(f"{mark} {escape(point.text)}")
     if point.remedy:
-        console.print(Padding(f"[dim]→ {escape(point.remedy)}[/]", (0, 0, 0, 2)))
+        console.print(Padding(f"[dim]→ {escape(point.remedy)}[/]", (0, 0, 0, 2), expand=False))

@@ -13,8 +13,10 @@ from sidecar.console.page.routes import Console
 from sidecar.console.status import Status, status_of
 from sidecar.core.serving import Served
 from sidecar.http.server import Listener
+from sidecar.ports import Journal
 from tests.console.states import Case
 from tests.core.world import World
+from tests.shells.test_lifecycle import journal_of
 
 AXE = Path(__file__).parents[1] / "browser" / "node_modules" / "axe-core" / "axe.min.js"
 NARROW, WIDE, WIDEST = (360, 740), (1440, 900), (2560, 1440)
@@ -23,11 +25,12 @@ NARROW, WIDE, WIDEST = (360, 740), (1440, 900), (2560, 1440)
 class Shown:
     """A world, shown."""
 
-    def __init__(self, case: Case, world: World, port: int, **paces: Any) -> None:
+    def __init__(self, case: Case, world: World, journal: Journal, port: int, **paces: Any) -> None:
         self.world = world
+        self.journal = journal
         self._case = case
         self.news = News(world.state, self.served, **paces)
-        console = Console(world.state, self.status, self.news)
+        console = Console(journal, world.state, self.status, self.news)
         self.listener = Listener(
             "operator", Address(host="127.0.0.1", port=port), console.routes(), before_stop=self.news.stop
         )
@@ -45,7 +48,8 @@ class Shown:
 @asynccontextmanager
 async def shown(case: Case, world: World | None = None, *, port: int = 0, **paces: Any) -> AsyncIterator[Shown]:
     """Serve a state's console."""
-    it = Shown(case, world or case.world(), port, **paces)
+    world = world or case.world()
+    it = Shown(case, world, await journal_of(world), port, **paces)
     it.url = it.listener.bind()
     await it.listener.start()
     try:

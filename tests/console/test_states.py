@@ -5,27 +5,15 @@ import re
 import aiohttp
 import msgspec
 import pytest
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser
 
 from sidecar.core.observations import Heartbeat, RolledBack
-from tests.console.stage import AXE, NARROW, WIDEST, looking, shown
+from tests.console.faults import faults, sideways, squeezed
+from tests.console.stage import NARROW, WIDEST, looking, shown
 from tests.console.states import CASES, Case
 from tests.core.world import World, on
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")  # the browser lives in the module's loop
-
-
-async def _faults(page: Page) -> list[str]:
-    """Return what axe finds."""
-    await page.evaluate(AXE.read_text())
-    found = await page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-    return [f"{each['id']}: {each['nodes'][0]['html']}" for each in found["violations"]]
-
-
-async def _sideways(page: Page) -> int:
-    """Return by how many pixels the page is wider than its window."""
-    width: int = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    return width
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -39,8 +27,9 @@ async def test_each_state_says_what_it_is_and_axe_finds_nothing(browser: Browser
             assert await served.locator(".headline").inner_text() == case.headline
             assert case.why in await served.locator(".why").inner_text()
             assert await verdict.locator(".headline").inner_text() == case.answer
-            assert await _sideways(page) == 0
-            assert await _faults(page) == []
+            assert await sideways(page) == 0
+            assert await squeezed(page) == []
+            assert await faults(page) == []
 
 
 async def test_the_page_is_complete_without_scripts(browser: Browser) -> None:

@@ -125,6 +125,7 @@ STATES = [
     ("naming",            naming,                                  "naming",       "alarm of payments",         "Nothing yet"),
     ("alarm below",       lambda: spoilt(0, "6 missed"),           "alarm",        "alarm of payments",         "sidecar doctor"),
     ("about to fall",     lambda: spoilt(1, "6 missed"),           "falling",      "alarm of payments",         "timers are served already"),
+    ("fallen lately",     fallen,                                  "last_move",    "to rung 0, alarm: alarm of payments", "sidecar explain"),
     ("fallen",            fallen,                                  "cooldown",     "After the last fall",       "passes by itself"),
     ("blind for a day",   lambda: spoilt(1, f"silent for {DAY + 1}"), "falling",   "blind for over 24 hours",   "timers are served already"),
     ("a new epoch",       lambda: spoilt(0, "epoch of 7 d 9 bad"), "renew",        "prove sooner",              "passes by itself"),

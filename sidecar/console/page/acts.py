@@ -17,6 +17,10 @@ class Button(msgspec.Struct, frozen=True, kw_only=True):
     explanation: str
     again: str = ""
     """What is asked before it is done; empty: it can be taken back, and is done at once."""
+    fields: tuple[str, ...] = ()
+    """What else is asked: `release`, `name`, `window`."""
+    name: str | None = None
+    """Of the freeze that is thawed."""
     rung: int | None = None
     epoch: int | None = None
     """What an approval is for."""
@@ -40,6 +44,32 @@ def buttons(status: Status, state: State) -> tuple[Button, ...]:
     approval = _approval(status, state)
     if approval is not None:
         made.append(approval)
+    made.append(
+        Button(
+            act="note",
+            label="Note",
+            explanation="Puts a note into the record and on the plots, such as a release of the app. Changes nothing.",
+            fields=("release",),
+        )
+    )
+    made.append(
+        Button(
+            act="freeze",
+            label="Freeze",
+            explanation="Forbids climbing in a window of time, such as a term's start or every weekend. Falling stays "
+            "possible.",
+            fields=("name", "window"),
+        )
+    )
+    made += [
+        Button(
+            act="thaw",
+            label=f"Thaw {each.name}",
+            explanation=f"Lifts the freeze {each.name} of {each.actor}, who wrote: {each.reason}",
+            name=each.name,
+        )
+        for each in state.flag.freezes
+    ]
     made.append(
         Button(
             act="rollback",

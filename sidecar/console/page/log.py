@@ -1,46 +1,84 @@
-"""What the sidecar decided and what people did, newest first."""
+"""What the sidecar decided, what people did, and what else befell the flag: newest first."""
+
+from collections.abc import Iterable
 
 import msgspec
 
+from sidecar.console.decisions import Entry, Kind, Page
 from sidecar.console.page import words
 from sidecar.console.page.front import Tone
 from sidecar.console.page.words import Moment, moment
-from sidecar.console.status import Status
+from sidecar.core.history import Mark, MarkKind
+
+SHOWN_MAX = 30
+"""Lines of the log on the console; the page of decisions has all."""
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """One decision or act."""
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of the log."""
 
     seq: int
     moment: Moment
+    who: str
     what: str
-    detail: str
+    why: str
+    """A person's own words, or what was seen; empty: the gates are the reason."""
     tone: Tone
+    leads: bool
+    """Whether there is a page that says on what it was based."""
 
 
-def entries(status: Status) -> tuple[Entry, ...]:
-    """Return the moves of the flag, newest first."""
-    return tuple(
-        Entry(
-            seq=move.seq,
-            moment=moment(move.at_ms, status.now_ms),
-            what=_what(move.from_rung, move.to_rung, move.cause),
-            detail=move.detail,
-            tone=_tone(move.from_rung, move.to_rung),
-        )
-        for move in reversed(status.moves)
+def lines(page: Page, marks: Iterable[Mark], now_ms: int) -> tuple[Line, ...]:
+    """Return decisions, acts and policies, and between them alarms, shelters, rests and releases."""
+    entries = [entry_line(entry, now_ms) for entry in page.entries]
+    since = page.entries[-1].seq if page.next_before is not None else 0
+    told = {entry.seq for entry in page.entries}
+    befell = [_befell(mark, now_ms) for mark in marks if mark.kind in _BEFELL and mark.seq >= since]
+    both = [*entries, *(line for line in befell if line.seq not in told)]
+    return tuple(sorted(both, key=lambda line: -line.seq)[:SHOWN_MAX])
+
+
+def entry_line(entry: Entry, now_ms: int) -> Line:
+    """Return a decision, act or policy as a line."""
+    is_late = entry.is_in_force is False
+    return Line(
+        seq=entry.seq,
+        moment=moment(entry.at_ms, now_ms),
+        who="the sidecar" if entry.kind is Kind.DECISION else entry.who,
+        what=f"{entry.text}, too late: something had moved" if is_late else entry.text,
+        why=entry.reason,
+        tone=Tone.CALM if is_late else _TONES.get(entry.what, Tone.CALM),
+        leads=True,
     )
 
 
-def _what(from_rung: int, to_rung: int, cause: str) -> str:
-    if to_rung > from_rung:
-        return f"Climbed from rung {from_rung} to rung {to_rung}"
-    if to_rung == from_rung:
-        return f"Stays on rung {to_rung}: {words.name(cause)}"
-    return f"Fell from rung {from_rung} to rung {to_rung}: {words.name(cause)}"
+_TONES = {
+    "climbed": Tone.GOOD,
+    "approved": Tone.GOOD,
+    "fell": Tone.BAD,
+    "rolled_back": Tone.BAD,
+    "held": Tone.WAIT,
+    "frozen": Tone.WAIT,
+}
+_BEFELL = {
+    MarkKind.ALARM_RAISED: ("alarm", Tone.BAD),
+    MarkKind.ALARM_ENDED: ("the alarm is over", Tone.CALM),
+    MarkKind.SHELTER_BEGAN: ("a shelter began", Tone.WAIT),
+    MarkKind.SHELTER_ENDED: ("the shelter is over", Tone.CALM),
+    MarkKind.REST_BEGAN: ("rests", Tone.BLIND),
+    MarkKind.REST_ENDED: ("rests no more", Tone.CALM),
+    MarkKind.RELEASE: ("another release of the app", Tone.CALM),
+}
 
 
-def _tone(from_rung: int, to_rung: int) -> Tone:
-    if to_rung > from_rung:
-        return Tone.GOOD
-    return Tone.CALM if to_rung == from_rung else Tone.BAD
+def _befell(mark: Mark, now_ms: int) -> Line:
+    what, tone = _BEFELL[mark.kind]
+    return Line(
+        seq=mark.seq,
+        moment=moment(mark.at_ms, now_ms),
+        who="",
+        what=what,
+        why=words.name(mark.detail) if mark.kind is not MarkKind.RELEASE else mark.detail,
+        tone=tone,
+        leads=False,
+    )

@@ -1,36 +1,63 @@
-"""The console's routes: the page, its assets, and the stream that says when to look again."""
+"""The console's routes: the page, the pages behind it, their assets, and the stream that says when to look again."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
+from urllib.parse import quote
 
+import msgspec
 from aiohttp import web
 
 from sidecar import clock
+from sidecar.console import decisions
+from sidecar.console.explanation import explain_decision
+from sidecar.console.journeys import journey_of
+from sidecar.console.page import decision, journey
+from sidecar.console.page.log import SHOWN_MAX, entry_line
 from sidecar.console.page.news import News
 from sidecar.console.page.over_time import Range
 from sidecar.console.page.pages import Page, get_asset, page
 from sidecar.console.page.view import view_of
 from sidecar.console.status import Status
 from sidecar.core.state import State
+from sidecar.ports import ErrorCode, Journal, SidecarError
 
 _KEPT_S = 0.5
 """So long one rendering serves all who ask, while nothing that they would wait for changes."""
+_LISTED = 50
+_TOLD_AT_ONCE_MAX = 2
+"""Payments whose minutes are folded once more, at the same time."""
+_SEQ_DIGITS_MAX = 18
+
+
+class _Place(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose pages these are."""
+
+    flag: str
+    environment: str
 
 
 class Console:
     """The pages of one process."""
 
-    def __init__(self, state: State, status: Callable[[], Status], news: News) -> None:
+    def __init__(self, journal: Journal, state: State, status: Callable[[], Status], news: News) -> None:
+        self._journal = journal
         self._state = state
         self._status = status
         self._news = news
         self._kept: dict[Range | None, tuple[bytes, float, Page]] = {}
         """The last rendering of each range."""
-        page("console/dialog.html")  # so that all templates are compiled before anybody waits for one
+        self._rendering = asyncio.Lock()
+        self._telling = asyncio.Semaphore(_TOLD_AT_ONCE_MAX)
+        page("missing.html", message="")  # so that all templates are compiled before anybody waits for one
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes of the console."""
         return [
             web.get("/", self.get_console),
+            web.get("/decisions", _in_html(self.get_decisions)),
+            web.get("/decisions/{seq}", _in_html(self.get_decision)),
+            web.get("/payments", self.find_payment),
+            web.get("/payments/{payment_intent}", _in_html(self.get_payment)),
             web.get("/assets/{name}", get_asset),
             web.get("/api/stream", self._news.serve, allow_head=False),
         ]
@@ -39,18 +66,89 @@ class Console:
         """Answer with the console."""
         if self._state.policy is None:
             return page("starting.html").answer(request, status=503)
-        return self._console(_range(request.query.get("range"))).answer(request)
+        return (await self._console(_range(request.query.get("range")))).answer(request)
 
-    def _console(self, chosen: Range | None) -> Page:
-        outlook, now_s = self._news.outlook(), clock.monotonic_s()
-        kept = self._kept.get(chosen)
-        if kept is not None and kept[0] == outlook and now_s - kept[1] < _KEPT_S:
-            return kept[2]
-        made = page("console.html", view=view_of(self._status(), self._state, chosen))
-        self._kept[chosen] = (outlook, now_s, made)
-        return made
+    async def get_decisions(self, request: web.Request) -> web.Response:
+        """Answer with decisions, acts and policies, newest first; with `?before=` a record those before it."""
+        told = request.query.get("before")
+        before = None if told is None else _number(told)
+        listed = await decisions.page_of(self._journal, self._state, before=before, limit=_LISTED)
+        now_ms = self._journal.now_ms()
+        return page(
+            "decisions.html",
+            place=self._place(),
+            lines=[entry_line(entry, now_ms) for entry in listed.entries],
+            next_before=listed.next_before,
+            head=listed.head,
+        ).answer(request)
+
+    async def get_decision(self, request: web.Request) -> web.Response:
+        """Answer with one of them, and everything that it was based on."""
+        detail = await decisions.detail_of(self._journal, self._state, _number(request.match_info["seq"]))
+        view = decision.view_of(detail, explain_decision(detail), self._journal.now_ms())
+        return page("decision.html", place=self._place(), view=view).answer(request)
+
+    async def find_payment(self, request: web.Request) -> web.Response:
+        """Lead from the form to the payment's page."""
+        asked = request.query.get("id", "").strip()
+        location = f"/payments/{quote(asked, safe='')}" if asked else "/"
+        return web.Response(status=303, headers={"Location": location, "Cache-Control": "no-store"})
+
+    async def get_payment(self, request: web.Request) -> web.Response:
+        """Answer with one payment's way."""
+        async with self._telling:
+            told = await journey_of(self._journal, self._state, request.match_info["payment_intent"])
+        view = journey.view_of(told, self._journal.now_ms())
+        return page("payment.html", place=self._place(), view=view).answer(request)
+
+    def _place(self) -> _Place:
+        policy = self._state.policy
+        if policy is None:
+            raise SidecarError(ErrorCode.NOT_READY, "no policy is in force yet; try again in a second")
+        return _Place(flag=policy.flag, environment=policy.environment)
+
+    async def _console(self, chosen: Range | None) -> Page:
+        async with self._rendering:  # many who ask at once wait for one rendering
+            outlook, now_s = self._news.outlook(), clock.monotonic_s()
+            kept = self._kept.get(chosen)
+            if kept is not None and kept[0] == outlook and now_s - kept[1] < _KEPT_S:
+                return kept[2]
+            decided, trouble = await self._decided()
+            view = view_of(self._status(), self._state, decided=decided, log_trouble=trouble, chosen=chosen)
+            made = page("console.html", view=view)
+            self._kept[chosen] = (outlook, now_s, made)
+            return made
+
+    async def _decided(self) -> tuple[decisions.Page, str]:
+        """Return the last decisions; without the journal none, and why: the rest of the page needs only the state."""
+        try:
+            return await decisions.page_of(self._journal, self._state, before=None, limit=SHOWN_MAX), ""
+        except SidecarError as error:
+            return decisions.Page(entries=(), next_before=None, head=""), f"The journal cannot be read: {error.message}"
 
 
 def _range(asked: str | None) -> Range | None:
     """Return the range that was asked for; None: none, or there is no such range."""
     return Range(asked) if asked in set(Range) else None
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= _SEQ_DIGITS_MAX):
+        raise SidecarError(ErrorCode.NOT_FOUND, "a record has a whole number, in digits")
+    return int(text)
+
+
+def _in_html(
+    handler: Callable[[web.Request], Awaitable[web.Response]],
+) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """Return a handler that says what is not there as a page, and not as JSON: a person has followed a link."""
+
+    async def answer(request: web.Request) -> web.Response:
+        try:
+            return await handler(request)
+        except SidecarError as error:
+            if error.code is not ErrorCode.NOT_FOUND:
+                raise
+            return page("missing.html", message=f"{error.message}.").answer(request, status=404)
+
+    return answer

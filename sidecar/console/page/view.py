@@ -2,6 +2,7 @@
 
 import msgspec
 
+from sidecar.console.decisions import Page
 from sidecar.console.page import acts, figures, front, ladder, log, over_time, sources
 from sidecar.console.page.words import Moment, moment
 from sidecar.console.status import Status
@@ -27,12 +28,21 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     over_time: over_time.OverTime | None
     reverb: sources.Reverb | None
     payers: sources.Payers
-    log: tuple[log.Entry, ...]
+    log: tuple[log.Line, ...]
+    log_trouble: str
+    """Why the log may be incomplete; empty: it is not."""
     unseen: sources.Unseen
 
 
-def view_of(status: Status, state: State, chosen: over_time.Range | None = None) -> View:
-    """Return the console for a status and the state that it was read from."""
+def view_of(
+    status: Status,
+    state: State,
+    *,
+    decided: Page,
+    log_trouble: str = "",
+    chosen: over_time.Range | None = None,
+) -> View:
+    """Return the console for a status and the state that it was read from; `decided`: the last of what was."""
     return View(
         environment=status.environment,
         flag=status.flag,
@@ -49,6 +59,7 @@ def view_of(status: Status, state: State, chosen: over_time.Range | None = None)
         over_time=over_time.over_time(state, status.now_ms, chosen),
         reverb=sources.reverb(status, state),
         payers=sources.payers(status, state),
-        log=log.entries(status),
+        log=log.lines(decided, state.history.marks, status.now_ms),
+        log_trouble=log_trouble,
         unseen=sources.unseen(status, state),
     )

@@ -129,6 +129,7 @@ const reason = document.getElementById("reason");
 const token = document.getElementById("token");
 const forget = document.getElementById("token-forget");
 const doIt = part("do");
+const field = (id) => document.getElementById(id);
 let act = null; // the button's data, its label, and how far the dialog has come
 
 document.addEventListener("click", (event) => {
@@ -148,9 +149,11 @@ function open(button) {
   doIt.hidden = false;
   doIt.toggleAttribute("data-danger", Boolean(act.again));
   reason.value = "";
+  const fields = (act.fields ?? "").split(" ");
+  for (const name of ["release", "name", "window"]) field(`field-${name}`).hidden = !fields.includes(name);
   askToken(!sessionStorage.getItem(TOKEN));
   dialog.showModal();
-  reason.focus();
+  (fields.includes("name") ? field("name") : fields.includes("release") ? field("release") : reason).focus();
 }
 
 function askToken(isAsked) {
@@ -217,9 +220,38 @@ async function send() {
   doIt.disabled = false;
 }
 
+// What is sent. A field that is missing or makes no sense is the sidecar's to refuse, in words.
 function body() {
-  return { reason: reason.value.trim() };
+  const said = { reason: reason.value.trim() };
+  if (act.act === "approve") return { ...said, rung: Number(act.rung), epoch: Number(act.epoch) };
+  if (act.act === "thaw") return { ...said, name: act.name };
+  if (act.act === "note") return { ...said, release: field("release").value.trim() || null };
+  if (act.act === "freeze") return { ...said, name: field("name").value.trim(), ...frozen() };
+  return said;
 }
+
+function frozen() {
+  const at = (id) => new Date(field(id).value).getTime() || 0;
+  if (!isWeekly()) return { window: { type: "once", from_ms: at("once-from"), until_ms: at("once-until") } };
+  const [hours, minutes] = (field("weekly-from").value || "0:0").split(":").map(Number);
+  const window = {
+    type: "weekly",
+    days: [...form.querySelectorAll("[name=day]:checked")].map((day) => Number(day.value)),
+    from_minute: 60 * hours + minutes,
+    lasts_minutes: Math.round(60 * Number(field("weekly-hours").value)),
+    utc_offset_minutes: -new Date().getTimezoneOffset(),
+  };
+  return { window, expires_ms: new Date(`${field("weekly-expires").value}T00:00`).getTime() || 0 };
+}
+
+function isWeekly() {
+  return form.querySelector("[name=window]:checked").value === "weekly";
+}
+
+form.addEventListener("change", () => {
+  field("window-once").hidden = isWeekly();
+  field("window-weekly").hidden = !isWeekly();
+});
 
 function settle(status, said, bearer) {
   if (status === 200) {

@@ -1,0 +1,152 @@
+"""The pages behind the console: one payment's way, one decision with all that it was based on, and the list of them."""
+
+import aiohttp
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from sidecar.core.observations import Held, RolledBack, SkipReason
+from sidecar.core.policy import Stage
+from tests.console.faults import faults, sideways, squeezed
+from tests.console.stage import NARROW, looking, shown
+from tests.console.states import CASES
+from tests.core.world import MINUTE, SECOND, World, on
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")  # the browser lives in the module's loop
+CASE = next(case for case in CASES if case.name == "climbing")
+EVIL = "<img src=x onerror=alert(1)>"
+
+
+def _told() -> World:
+    """Return a world in which a payment was paid, dispatched and delivered in time, one was late, and one is lost."""
+    world = on(1)
+    for name, after_ms in (("pi_good", 400), ("pi_late", 2600)):
+        world.pay(name=name, user="u7")
+        world.now_ms += 120
+        world.ack(name, Stage.PAID)
+        world.now_ms += after_ms - 120
+        world.ack(name)
+        world.wait(MINUTE)
+    world.pay(name="pi_lost", waited_s=7)
+    world.wait(MINUTE)
+    world.pay(name="pi_none")
+    world.ack("pi_none", Stage.SKIPPED, SkipReason.NO_BOOKING)
+    world.wait(5 * SECOND)
+    return world
+
+
+async def _bars(page: Page) -> list[tuple[str, float, float]]:
+    """Return the name of each lane, and where its bar begins and ends, in per cent."""
+    lanes = []
+    for lane in await page.locator(".waterfall li").all():
+        bar = lane.locator(".bar-done")
+        x, width = [float((await bar.get_attribute(name) or "").rstrip("%")) for name in ("x", "width")]
+        lanes.append(((await lane.locator(".lane-name").inner_text()).split("\n")[0].strip(), x, x + width))
+    return lanes
+
+
+async def test_a_payment_is_a_waterfall_in_the_order_of_its_way(browser: Browser) -> None:
+    """Stripe's wait ends where the webhook is, each stage begins where the one before ended, and the objective lies beyond."""
+    async with shown(CASE, _told()) as it, looking(browser, f"{it.url}/payments/pi_good") as page:
+        assert await page.locator(".headline").inner_text() == "On time"
+        await expect(page.locator(".why")).to_contain_text("400 ms after the webhook; 2000 ms are allowed.")
+        (stripe, begins, webhook), (paid, paid_from, paid_at), (delivered, delivered_from, at) = await _bars(page)
+        assert (stripe, paid, delivered) == ("Stripe waits", "Paid", "Delivered")
+        assert begins == 0
+        assert webhook == pytest.approx(paid_from, abs=0.1)
+        assert paid_at == pytest.approx(delivered_from, abs=0.1)
+        objective = await page.locator(".plot-objective").first.get_attribute("x1")
+        assert objective is not None
+        assert at < float(objective.rstrip("%"))
+        assert await faults(page) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "headline", "text"),
+    [
+        ("pi_late", "Late", "only 2600 ms after the webhook"),
+        ("pi_lost", "Missed", "within 30 s nothing came"),
+        ("pi_none", "Left out", "no booking belongs to it"),
+    ],
+)
+async def test_a_payment_says_how_it_ended_and_why(name: str, headline: str, text: str) -> None:
+    """In words, whatever became of it."""
+    async with shown(CASE, _told()) as it, aiohttp.ClientSession() as session:
+        async with session.get(f"{it.url}/payments/{name}") as answer:
+            page = await answer.text()
+        assert f"<span>{headline}</span>" in page
+        assert text in page
+
+
+async def test_a_long_wait_of_stripes_is_cut_and_says_so(browser: Browser) -> None:
+    """A redelivery hours later must not squeeze all else into a line."""
+    world = on(1)
+    world.pay(name="pi_slow", waited_s=7200)
+    world.now_ms += 400
+    world.ack("pi_slow")
+    world.wait(MINUTE)
+    async with shown(CASE, world) as it, looking(browser, f"{it.url}/payments/pi_slow", size=NARROW) as page:
+        bars = await _bars(page)
+        assert bars[0][2] == pytest.approx(45, abs=0.1)
+        assert await page.locator(".torn").count() == 1
+        await expect(page.locator(".waterfall")).to_contain_text("took 2 h")
+        assert bars[1][2] - bars[1][1] > 5
+        assert await sideways(page) == 0
+
+
+async def test_the_form_leads_to_a_payment_and_what_is_not_known_is_a_page(browser: Browser) -> None:
+    """Without scripts as well; a name that nobody knows is said so, and never echoed."""
+    async with shown(CASE, _told()) as it, looking(browser, it.url, scripts=False, forgives="404") as page:
+        await page.get_by_label("One payment's way").fill("pi_good")
+        await page.get_by_role("button", name="Show").click()
+        await expect(page.locator("h1")).to_have_text("Payment pi_good")
+        answer = await page.goto(f"{it.url}/payments?id={EVIL}")
+        assert answer is not None
+        assert answer.status == 404
+        await expect(page.locator("h1")).to_have_text("Not found")
+        assert "img" not in await page.content()
+
+
+async def test_a_climb_shows_what_every_gate_said_and_the_rules_of_then(browser: Browser) -> None:
+    """From the log by a link; with the head of the chain, so that it can be checked."""
+    async with shown(CASE, on(1)) as it, looking(browser, it.url) as page:
+        await page.locator("#log").get_by_role("link", name="the sidecar climbed to rung 1").click()
+        await expect(page.locator("h1")).to_contain_text("climbed to rung 1")
+        assert await page.locator(".gate").count() == len(await page.locator(".gate-holds").all()) > 5
+        await expect(page.locator(".gates")).to_contain_text("evidence_payments")
+        keys = page.locator(".keys")
+        for key, value in (("reliability_ppm", "900000"), ("environment", "test"), ("stage", "delivered")):
+            await expect(keys.locator("div", has_text=key).first).to_contain_text(value)
+        await expect(page.locator("main")).to_contain_text("head of the chain after it")
+        assert await squeezed(page) == []
+        assert await faults(page) == []
+
+
+async def test_all_decisions_are_listed_a_page_at_a_time_and_hostile_words_stay_words(browser: Browser) -> None:
+    """Newest first, each with its page; a record that is none has none."""
+    world = on(1)
+    for number in range(60):
+        world.see(Held(actor=EVIL, reason=f"{EVIL} {number}"))
+    world.see(RolledBack(actor="ann", reason="a feeling"))
+    async with shown(CASE, world) as it, looking(browser, f"{it.url}/decisions", forgives="404") as page:
+        first = page.locator(".log li").first
+        await expect(first).to_contain_text("rolled back")
+        assert await page.locator(".log li").count() == 50
+        assert await page.locator("main img").count() == 0
+        await page.get_by_role("link", name="Older ones").click()
+        await expect(page.locator(".log li").first).to_contain_text(f"{EVIL} 10")
+        await page.get_by_role("link", name=EVIL).first.click()
+        await expect(page.locator("main")).to_contain_text(f"The reason in the record: {EVIL} 10")
+        assert await page.locator("main img").count() == 0
+        for path in ("/decisions/1", "/decisions/x", "/decisions/99999"):
+            answer = await page.goto(it.url + path)
+            assert answer is not None
+            assert answer.status == 404
+
+
+async def test_the_log_tells_what_befell_the_flag_between_decisions(browser: Browser) -> None:
+    """Alarms, shelters and rests are nobody's decision, and explain many."""
+    case = next(case for case in CASES if case.name == "sheltered")
+    async with shown(case) as it, looking(browser, it.url) as page:
+        log = await page.locator("#log").inner_text()
+        assert log.index("a shelter began") < log.index("climbed to rung 2")
+        assert "alarm" in log
