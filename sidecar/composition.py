@@ -82,6 +82,7 @@ SETS = metrics.Sets(
             "/api/decisions/{seq}",
             "/api/payments/{payment_intent}",
             "/api/explanation",
+            "/api/gate",
             *(f"/api/{act}" for act in Act),
             *_HEALTH,
             "/metrics",
