@@ -5,10 +5,12 @@ from playwright.async_api import Page
 from tests.console.stage import AXE
 
 
-async def faults(page: Page) -> list[str]:
-    """Return what axe finds."""
-    await page.evaluate(AXE.read_text())
-    found = await page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+async def faults(page: Page, *rules: str) -> list[str]:
+    """Return what axe finds, by these rules or by all."""
+    if not await page.evaluate("'axe' in window"):
+        await page.evaluate(AXE.read_text())
+    only = {"runOnly": list(rules)} if rules else {}
+    found = await page.evaluate("(only) => axe.run(document, {...only, resultTypes: ['violations']})", only)
     return [f"{each['id']}: {each['nodes'][0]['html']}" for each in found["violations"]]
 
 

@@ -54,7 +54,7 @@ async def test_a_payment_is_a_waterfall_in_the_order_of_its_way(browser: Browser
         assert begins == 0
         assert webhook == pytest.approx(paid_from, abs=0.1)
         assert paid_at == pytest.approx(delivered_from, abs=0.1)
-        objective = await page.locator(".plot-objective").first.get_attribute("x1")
+        objective = await page.locator(".lane-objective").first.get_attribute("x1")
         assert objective is not None
         assert at < float(objective.rstrip("%"))
         assert await faults(page) == []

@@ -38,6 +38,7 @@ def drawn(prepared: Past, span_ms: int) -> dict[str, Draw]:
     plot = Plot(key="k", from_ms=NOW_MS - span_ms, until_ms=NOW_MS, marks=history.marks)
     return {
         "outcomes": lambda size: plots.outcomes(plot, every, size),
+        "reliability": lambda size: plots.reliability(plot, every, 990_000, size),
         "latency": lambda size: plots.latency(plot, every, EDGES_MS, 2000, size),
         "modes": lambda size: plots.modes(plot, history.spans, size),
         "histogram": lambda size: plots.histogram("h", EDGES_MS, summed(every).latency, 2000, size),
@@ -49,7 +50,7 @@ def parsed(svg: Markup) -> ET.Element:
     return ET.fromstring(str(svg).replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1))  # noqa: S314 - our own
 
 
-@pytest.mark.parametrize("name", ["outcomes", "latency", "modes", "histogram"])
+@pytest.mark.parametrize("name", ["outcomes", "reliability", "latency", "modes", "histogram"])
 @pytest.mark.parametrize("size", [WIDE, NARROW])
 @pytest.mark.parametrize("span_ms", [5 * MINUTE, 1 * DAY, 60 * DAY])
 def test_a_plot_is_well_formed_and_stays_within_itself(name: str, size: tuple[int, int], span_ms: int) -> None:
@@ -67,18 +68,20 @@ def test_a_plot_is_well_formed_and_stays_within_itself(name: str, size: tuple[in
         assert all(0 <= float(number) <= width for number in re.split("[ ,]", line.attrib["points"]))
 
 
-@pytest.mark.parametrize("name", ["outcomes", "latency", "modes", "histogram"])
+@pytest.mark.parametrize("name", ["outcomes", "reliability", "latency", "modes", "histogram"])
 def test_a_plot_without_anything_says_so(name: str) -> None:
     """The first minute of a sidecar has a page too."""
     plot = Plot(key="k", from_ms=START_MS, until_ms=START_MS)
     empty: dict[str, Callable[[], Markup]] = {
         "outcomes": lambda: plots.outcomes(plot, []),
+        "reliability": lambda: plots.reliability(plot, [], 990_000),
         "latency": lambda: plots.latency(plot, [], [], 2000),
         "modes": lambda: plots.modes(plot, []),
         "histogram": lambda: plots.histogram("h", [], [], 2000),
     }
     told = {
         "outcomes": "0 payments on time, 0 late, 0 missed, 0 unmeasured.",
+        "reliability": "No payment has been judged in this time.",
         "latency": "No payment has been judged in this time.",
         "modes": "Nothing was seen.",
         "histogram": "No latency has been measured.",
@@ -122,7 +125,7 @@ def test_each_plot_has_names_of_its_own() -> None:
     named = [name for names in re.findall(r'aria-labelledby="([^"]*)"', body) for name in names.split()]
     ids = re.findall(r' id="([^"]*)"', body)
     assert named == ids
-    assert len(ids) == 16
+    assert len(ids) == 20
     assert len({name for name in ids if name.startswith("h-")}) == 4
 
 

@@ -12,7 +12,6 @@ import msgspec
 from aiohttp import web
 from markupsafe import Markup, escape
 
-from sidecar.console.page.over_time import HEIGHT, KINDS
 from sidecar.ports import ErrorCode, SidecarError
 
 _FOLDER = Path(__file__).parent
@@ -78,7 +77,7 @@ def _templates() -> dict[str, jinja2.Template]:
         auto_reload=False,
     )
     environment.filters["coded"] = _coded
-    environment.globals.update(asset=_address, kinds=KINDS, height=HEIGHT)
+    environment.globals["asset"] = _address
     return {name: environment.get_template(name) for name in environment.list_templates()}
 
 

@@ -14,7 +14,7 @@ from sidecar.console.journeys import journey_of
 from sidecar.console.page import decision, journey
 from sidecar.console.page.log import SHOWN_MAX, entry_line
 from sidecar.console.page.news import News
-from sidecar.console.page.over_time import Range
+from sidecar.console.page.over_time import OverTime, Range, over_time
 from sidecar.console.page.pages import Page, get_asset, page
 from sidecar.console.page.view import view_of
 from sidecar.console.status import Status
@@ -23,6 +23,7 @@ from sidecar.ports import ErrorCode, Journal, SidecarError
 
 _KEPT_S = 0.5
 """So long one rendering serves all who ask, while nothing that they would wait for changes."""
+_DRAWN_MS = 20_000
 _LISTED = 50
 _TOLD_AT_ONCE_MAX = 2
 """Payments whose minutes are folded once more, at the same time."""
@@ -46,6 +47,8 @@ class Console:
         self._news = news
         self._kept: dict[Range | None, tuple[bytes, float, Page]] = {}
         """The last rendering of each range."""
+        self._drawn: dict[Range | None, tuple[bytes, OverTime | None]] = {}
+        """The last plots of each range."""
         self._rendering = asyncio.Lock()
         self._telling = asyncio.Semaphore(_TOLD_AT_ONCE_MAX)
         page("missing.html", message="")  # so that all templates are compiled before anybody waits for one
@@ -114,10 +117,21 @@ class Console:
             if kept is not None and kept[0] == outlook and now_s - kept[1] < _KEPT_S:
                 return kept[2]
             decided, trouble = await self._decided()
-            view = view_of(self._status(), self._state, decided=decided, log_trouble=trouble, chosen=chosen)
+            status = self._status()
+            plots = self._plots(chosen, status.now_ms)
+            view = view_of(status, self._state, decided=decided, log_trouble=trouble, plots=plots)
             made = page("console.html", view=view)
             self._kept[chosen] = (outlook, now_s, made)
             return made
+
+    def _plots(self, chosen: Range | None, now_ms: int) -> OverTime | None:
+        """Return the plots, drawn anew when something happened and now and then: they cost more than all the rest."""
+        history = self._state.history
+        told = (now_ms // _DRAWN_MS, self._state.policy_hash, history.marks[-1:], history.spans[-1:])
+        key = msgspec.json.encode(told)  # spans are changed in place
+        if chosen not in self._drawn or self._drawn[chosen][0] != key:
+            self._drawn[chosen] = (key, over_time(self._state, now_ms, chosen))
+        return self._drawn[chosen][1]
 
     async def _decided(self) -> tuple[decisions.Page, str]:
         """Return the last decisions; without the journal none, and why: the rest of the page needs only the state."""

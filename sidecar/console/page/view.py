@@ -40,7 +40,7 @@ def view_of(
     *,
     decided: Page,
     log_trouble: str = "",
-    chosen: over_time.Range | None = None,
+    plots: over_time.OverTime | None = None,
 ) -> View:
     """Return the console for a status and the state that it was read from; `decided`: the last of what was."""
     return View(
@@ -56,7 +56,7 @@ def view_of(
         table=figures.table(status),
         outcomes=figures.outcomes(state),
         spread=figures.spread(state.tally.latency),
-        over_time=over_time.over_time(state, status.now_ms, chosen),
+        over_time=plots,
         reverb=sources.reverb(status, state),
         payers=sources.payers(status, state),
         log=log.lines(decided, state.history.marks, status.now_ms),

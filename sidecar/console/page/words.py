@@ -28,11 +28,6 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
     distance: str
     """From now: `3 h ago`, `in 2 d`, `just now`."""
 
-    def tick(self, is_day: bool) -> str:  # noqa: FBT001 - called from templates
-        """Return what stands below a plot: within a day the clock, else the date."""
-        date, _, clock = self.text.partition(", ")
-        return clock if is_day else date
-
 
 def moment(at_ms: int, now_ms: int) -> Moment:
     """Return a time in words."""
