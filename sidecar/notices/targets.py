@@ -37,6 +37,10 @@ _DRAWN = frozenset(
 """What Grafana draws into plots; the rest would be clutter there."""
 
 
+_DECIDED = frozenset({NoticeKind.CLIMBED, NoticeKind.RETURNED, NoticeKind.FELL, NoticeKind.MOVED, NoticeKind.RELEASED})
+"""Whose record is a decision, an act or a policy: the console has a page for each."""
+
+
 class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
     """A request."""
 
@@ -59,18 +63,24 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
             return kind in _DRAWN
         return kind is not NoticeKind.RELEASED
 
+    def link(self, notice: Notice) -> str | None:
+        """Return where the console shows more of it; None: nobody said where the console is."""
+        if self.console_url is None or notice.kind not in _DECIDED:
+            return self.console_url
+        return f"{self.console_url}/decisions/{notice.seq}"
+
     def request(self, notice: Notice, now_s: int) -> Outgoing:
         """Return the request that tells it. `now_s`, in Unix seconds, goes into the signature."""
         headers = {"Content-Type": "application/json", "User-Agent": f"reverb-sidecar/{__version__}"}
         url = self.secrets.url
         match self.kind:
             case TargetKind.WEBHOOK:
-                body = msgspec.json.encode(_event(notice, self.console_url))
+                body = msgspec.json.encode(_event(notice, self.link(notice)))
                 signed = f"{now_s}.".encode() + body
                 code = hmac.new(self.secrets.key.encode(), signed, hashlib.sha256).hexdigest()
                 headers |= {SIGNATURE: f"t={now_s},v1={code}", "Idempotency-Key": notice.event}
             case TargetKind.SLACK:
-                body = msgspec.json.encode(_message(notice, self.console_url))
+                body = msgspec.json.encode(_message(notice, self.link(notice)))
             case TargetKind.GRAFANA:
                 url = f"{url.rstrip('/')}/api/annotations"
                 headers["Authorization"] = f"Bearer {self.secrets.key}"
@@ -107,7 +117,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     """Of the sidecar."""
 
 
-def _event(notice: Notice, console_url: str | None) -> Event:
+def _event(notice: Notice, link: str | None) -> Event:
     return Event(
         event=notice.event,
         kind=notice.kind,
@@ -121,21 +131,19 @@ def _event(notice: Notice, console_url: str | None) -> Event:
         from_ms=notice.from_ms,
         seq=notice.seq,
         chain=notice.chain,
-        url=console_url,
+        url=link,
         facts=notice.facts,
         version=__version__,
     )
 
 
-def _message(notice: Notice, console_url: str | None) -> dict[str, object]:
+def _message(notice: Notice, link: str | None) -> dict[str, object]:
     words, mark = notice.words, _MARKS[notice.tone]
     small = [f"record {notice.seq}"]
     small += [f"chain `{notice.chain}`"] if notice.chain else []
-    small += [f"<{console_url}|Open the console>"] if console_url else []
+    small += [f"<{link}|Open the console>"] if link else []
     return {
-        "text": _short(
-            f"{mark} {words.title}\n{words.text}\nNext: {words.next}\n{' · '.join(_plain(notice, console_url))}"
-        ),
+        "text": _short(f"{mark} {words.title}\n{words.text}\nNext: {words.next}\n{' · '.join(_plain(notice, link))}"),
         "blocks": [
             _section(f"{mark} *{_escaped(words.title)}*"),
             _section(_escaped(words.text)),
@@ -145,8 +153,8 @@ def _message(notice: Notice, console_url: str | None) -> dict[str, object]:
     }
 
 
-def _plain(notice: Notice, console_url: str | None) -> Sequence[str]:
-    said = [f"record {notice.seq}", f"chain {notice.chain}" if notice.chain else "", console_url or ""]
+def _plain(notice: Notice, link: str | None) -> Sequence[str]:
+    said = [f"record {notice.seq}", f"chain {notice.chain}" if notice.chain else "", link or ""]
     return [each for each in said if each]
 
 

@@ -6,6 +6,7 @@ import hmac
 import msgspec
 import pytest
 
+from sidecar.composition import SETS
 from sidecar.config import TargetKind
 from sidecar.notices import NoticeKind, Target
 from tests.notices.receiving import Annotation
@@ -33,7 +34,7 @@ def test_a_webhook_is_told_everything_and_can_tell_whose_word_it_is() -> None:
         "from_ms": None,
         "seq": 7,
         "chain": CHAIN,
-        "url": "https://sidecar.example.test",
+        "url": "https://sidecar.example.test/decisions/7",
         "facts": {"cause": "alarm", "to_rung": 0},
         "version": body["version"],
     }
@@ -52,7 +53,7 @@ def test_slack_is_told_in_blocks_and_in_plain_words_with_a_link() -> None:
     assert [block["type"] for block in body["blocks"]] == ["section", "section", "section", "context"]
     assert body["blocks"][0]["text"] == {"type": "mrkdwn", "text": "🔴 *payment-refresh in test: push fell*"}
     assert body["blocks"][3]["elements"][0]["text"] == (
-        f"record 7 · chain `{CHAIN}` · <https://c.example.test|Open the console>"
+        f"record 7 · chain `{CHAIN}` · <https://c.example.test/decisions/7|Open the console>"
     )
     assert "All payers are on timers.\nNext: Find the cause." in body["text"]
     assert CHAIN in body["text"]
@@ -68,6 +69,14 @@ def test_what_a_person_wrote_calls_no_channel_and_breaks_no_limit() -> None:
     assert "&lt;!channel&gt; &amp; " in texts[2]
     grafana = msgspec.json.decode(target("https://x.test", TargetKind.GRAFANA).request(notice(text=EVIL), NOW_S).body)
     assert "<script" not in grafana["text"]
+
+
+def test_what_is_no_decision_links_to_the_console_and_without_one_to_nothing() -> None:
+    """An alarm has no page of its own, and a link that leads nowhere is worse than none."""
+    shelter = notice(kind=NoticeKind.SHELTER_BEGAN)
+    assert target("https://x.test", console_url="https://c.example.test").link(shelter) == "https://c.example.test"
+    assert target("https://x.test").link(notice()) is None
+    assert "/decisions/{seq}" in SETS.routes["operator"]
 
 
 @pytest.mark.parametrize(
