@@ -38,7 +38,9 @@ class Act(enum.StrEnum):
     THAW = "thaw"
 
 
-Reason = Annotated[str, msgspec.Meta(max_length=500, pattern=r"\S")]
+_PLAIN = r"[^\x00-\x08\x0b-\x1f\x7f-\x9f]"
+"""No control characters but tabs and line feeds: what a person writes is shown on other people's terminals."""
+Reason = Annotated[str, msgspec.Meta(max_length=500, pattern=rf"\A{_PLAIN}*(?=\S){_PLAIN}+\Z")]
 Release = Annotated[str, msgspec.Meta(max_length=100, pattern=r"^[!-~]+$")]
 Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{1,64}\Z")]
 
@@ -195,6 +197,8 @@ def _fault(request: FreezeRequest, now_ms: int) -> str | None:
     if isinstance(window, Once):
         if window.from_ms >= window.until_ms:
             return "the window must end after it begins"
+        if window.from_ms < now_ms - LASTS_MAX_MS:
+            return "the window began more than 400 days ago"
         expires_ms = window.until_ms if expires_ms is None else min(expires_ms, window.until_ms)
     else:
         if not window.days or len(set(window.days)) < len(window.days) or not set(window.days) <= set(range(7)):

@@ -18,6 +18,7 @@ from sidecar.console.status import Status
 from sidecar.core.observations import Frozen
 from sidecar.core.state import State
 from sidecar.http.body import read_body
+from sidecar.logs import Throttle
 from sidecar.ports import ErrorCode, Journal, SidecarError
 
 _BODY_BYTES_MAX = 4096
@@ -47,6 +48,7 @@ class Operator:
         self._status = status
         self._explanation = explanation
         self._access = access
+        self._throttle = Throttle()
         self._telling = asyncio.Semaphore(_TOLD_AT_ONCE_MAX)
 
     def routes(self) -> list[web.RouteDef]:
@@ -98,7 +100,7 @@ class Operator:
 
     def _doing(self, act: Act) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def do(request: web.Request) -> web.Response:
-            actor = self._access.actor(request)
+            actor = self._actor(act, request)
             body = await read_body(request, bytes_max=_BODY_BYTES_MAX, within_s=_BODY_WITHIN_S)
             asked = read_request(act, body)
             fact, message = fact_of(act, asked, actor, self._state, self._journal.now_ms())
@@ -109,6 +111,14 @@ class Operator:
             return _json(ActDone(act=act, actor=actor, seq=appended.record.seq, message=message))
 
         return do
+
+    def _actor(self, act: Act, request: web.Request) -> str:
+        """Return who acts. Whoever may not is in the log, where somebody may wonder why they try."""
+        try:
+            return self._access.actor(request)
+        except SidecarError as error:
+            self._throttle.warn(error.code, "operator.refused", act=act.value, code=error.code.value)
+            raise
 
     async def _in_force(self, seq: int) -> None:
         """Wait until an act is folded, so that who acts next finds it done. Raises `SidecarError` with `not_ready`."""

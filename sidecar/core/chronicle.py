@@ -124,7 +124,8 @@ def count(state: State, until_ms: int) -> None:
             spend(history.present, span, seen_until_ms - history.counted_ms)
         history.counted_ms = to_ms
         if to_ms == history.ends_ms:
-            _close(state)
+            is_unseen = span.condition is Condition.BLIND or to_ms >= history.lease_until_ms
+            _close(state, until_ms // HOUR_MS if is_unseen else history.present.hour + 1)
 
 
 def _begin(state: State, policy: Policy) -> None:
@@ -139,8 +140,9 @@ def _begin(state: State, policy: Policy) -> None:
     history.blind()
 
 
-def _close(state: State) -> None:
-    history, next_hour = state.history, state.history.present.hour + 1
+def _close(state: State, next_hour: int) -> None:
+    """End the hour and begin another: of those in between, in which nothing was seen, there is nothing to keep."""
+    history = state.history
     closed = _with_counts(state, history.present)
     if closed != Hour(hour=closed.hour, edges=closed.edges):
         history.hours.append(closed)
@@ -148,6 +150,7 @@ def _close(state: State) -> None:
         del history.hours[0]
     history.began = _totals(state, Hour(hour=0))
     history.present = Hour(hour=next_hour)
+    history.counted_ms = next_hour * HOUR_MS
     history.ends_ms = (next_hour + 1) * HOUR_MS
 
 

@@ -208,6 +208,18 @@ def test_days_of_blindness_leave_no_hours() -> None:
     assert hours(world.state)[-1].seen_ms == 0
 
 
+def test_a_clock_that_was_set_thousands_of_years_ahead_is_folded_at_once() -> None:
+    """Hour after hour it would take the fold minutes, at every start and on every replica, for one wrong stamp."""
+    world = on(1)
+    began_ms = world.now_ms
+    world.sleep(10**15)
+    world.beat()
+    kept = hours(world.state)
+    assert (kept[-1].hour, world.state.history.counted_ms <= world.now_ms) == (world.now_ms // HOUR_MS, True)
+    assert all(hour.hour * HOUR_MS >= world.now_ms - 400 * DAY for hour in kept)
+    assert world.now_ms - began_ms == 10**15
+
+
 def test_a_payment_is_of_the_hour_in_which_it_came_and_its_outcome_of_that_in_which_it_was_named() -> None:
     """A second later is another hour."""
     world = on(2)

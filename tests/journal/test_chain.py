@@ -20,7 +20,7 @@ from tests.core.golden import PEOPLE, folded, golden
 from tests.core.world import DAY, World, on
 
 from .files import opened
-from .test_kept_for_good import V1, life, resumed, write
+from .test_kept_for_good import V1, resumed, write
 
 
 @contextlib.contextmanager
@@ -180,7 +180,13 @@ def test_a_forged_record_with_its_heads_made_anew_is_found_by_the_noted_head_and
 
 async def test_what_old_age_removes_breaks_no_chain(tmp_path: Path) -> None:
     """A head noted before the payments of its time were removed must still be found, and the state end in the same."""
-    world = life(2)
+    world = on(1)
+    for _ in range(3):
+        world.good(5)
+        world.append(checkpoint_of(world.state, "a"))
+        world.roll_back()
+        world.sleep(EVERY_MS)
+        world.beat()
     world.hold()
     noted = folded(world.records[: len(world.records) // 4]).chain
     path = tmp_path / "j.db"

@@ -60,6 +60,8 @@ async def test_a_freeze_that_is_not_in_its_window_lets_climb() -> None:
 FAULTS: list[tuple[dict[str, Any], str]] = [
     (once(from_ms=2, until_ms=2),                           "must end after it begins"),
     (once(from_ms=-2 * DAY, until_ms=-DAY),                 "ends after now"),
+    (once(from_ms=-401 * DAY),                              "more than 400 days ago"),
+    (once(from_ms=-(10**25)),                               "more than 400 days ago"),
     (once(until_ms=401 * DAY),                              "within 400 days"),
     ({**once(), "name": "a b"},                             "send JSON"),
     ({**once(), "name": ""},                                "send JSON"),

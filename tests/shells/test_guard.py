@@ -259,6 +259,8 @@ async def test_no_secret_is_in_any_answer_or_log(capsys: pytest.CaptureFixture[s
         said = [(await ask(sidecar, path, Authorization=value))[1] for path in paths for value in values]
         tokens = (READ_TOKEN, "guessed-token-0123", OPERATOR_TOKEN)
         said += [(await sidecar.act(act, WHY, token=token))[1] for act in Act for token in tokens]
-    text = repr(said) + "".join(capsys.readouterr())
+    log = "".join(capsys.readouterr())
+    assert log.count("operator.refused") == 2, "each kind once: no token that is known, and one that may only read"
+    text = repr(said) + log
     secrets = [OPERATOR_TOKEN, READ_TOKEN, ACK_TOKEN, "guessed-token", SECRETS.identity_key, *SECRETS.stripe_webhook]
     assert [secret for secret in secrets if secret is not None and secret in text] == []

@@ -22,7 +22,18 @@ async def test_nothing_changes_without_a_token_that_may_operate(act: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "body", [{}, {"reason": ""}, {"reason": "  "}, {"reason": "x" * 501}, {"reason": 7}, [], {"why": "x"}]
+    "body",
+    [
+        {},
+        {"reason": ""},
+        {"reason": "  "},
+        {"reason": "x" * 501},
+        {"reason": 7},
+        {"reason": "a\x1b[2Jb"},
+        {"reason": "\r"},
+        [],
+        {"why": "x"},
+    ],
 )
 async def test_an_act_needs_a_reason(body: object) -> None:
     """The record has to say why."""

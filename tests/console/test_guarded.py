@@ -1,0 +1,128 @@
+"""The console in a browser that also visits others: with a token to read, and against pages that mean harm."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from aiohttp import web
+from playwright.async_api import Browser, Error, Page, Route, expect
+
+from sidecar.config import Console, Reading
+from tests.console.stage import looking
+from tests.e2e.processes import OPERATOR_TOKEN, READ_TOKEN
+from tests.shells.running import Running, running
+from tests.shells.test_flag import EASY
+from tests.shells.test_guard import console
+from tests.shells.test_operator import WHY
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")  # the browser lives in the module's loop
+
+
+@asynccontextmanager
+async def elsewhere(body: str) -> AsyncIterator[str]:
+    """Serve a page of somebody else's, of another origin; yield its URL."""
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(text=f"<!doctype html><title>elsewhere</title>{body}", content_type="text/html")
+
+    app = web.Application()
+    app.router.add_get("/", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        host, port, *_ = runner.addresses[0]
+        yield f"http://{host}:{port}/"
+    finally:
+        await runner.cleanup()
+
+
+async def test_where_reading_needs_a_token_a_browser_asks_for_it_and_the_page_lives(browser: Browser) -> None:
+    """Page, assets and stream all come with what the person typed once; without it there is nothing to see."""
+    async with running(console(reading=Reading.TOKEN)) as sidecar:
+        context = await browser.new_context(http_credentials={"username": "ann", "password": READ_TOKEN})
+        try:
+            page = await context.new_page()
+            answer = await page.goto(sidecar.urls.operator)
+            assert answer is not None
+            assert answer.status == 200
+            await expect(page.locator("#news")).to_have_attribute("data-state", "live")
+            assert (await sidecar.act("hold", WHY))[0] == 200
+            await expect(page.locator("#act-resume")).to_be_visible()
+        finally:
+            await context.close()
+        context = await browser.new_context()
+        try:
+            page = await context.new_page()
+            with pytest.raises(Error, match="ERR_INVALID_AUTH_CREDENTIALS"):  # there is nobody to ask
+                await page.goto(sidecar.urls.operator)
+        finally:
+            await context.close()
+
+
+# fmt: off
+ATTACKS = {
+    "a fetch":                 "await fetch('{url}/api/hold', {{method: 'POST', mode: 'no-cors', body: '{body}'}})",
+    "a fetch with a token":    "await fetch('{url}/api/hold', {{method: 'POST', body: '{body}', "
+                               "headers: {{Authorization: 'Bearer {token}'}}}})",
+    "a beacon":                "navigator.sendBeacon('{url}/api/hold', '{body}')",
+    "reading":                 "await (await fetch('{url}/api/status')).text()",
+    "reading without a word":  "await fetch('{url}/api/status', {{mode: 'no-cors'}})",
+}
+# fmt: on
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+async def test_a_page_of_somebody_elses_changes_nothing_and_reads_nothing(browser: Browser, attack: str) -> None:
+    """Even where it knows a token: it is our own page, or a program, that acts."""
+    async with running(EASY) as sidecar, elsewhere("") as url, looking(browser, url, forgives="") as page:
+        body = '{"reason":"x"}'
+        script = ATTACKS[attack].format(url=sidecar.urls.operator, body=body, token=OPERATOR_TOKEN)
+        answers = []
+        page.on("response", lambda response: answers.append(response.status))
+        read = await page.evaluate(f"async () => {{ try {{ return {script} }} catch (error) {{ return 'kept out' }} }}")
+        assert read in {"kept out", True} or not read or "no-cors" in script, read
+        assert set(answers) <= {403}
+        assert (await sidecar.status())["hold"] is None
+
+
+async def _framed(page: Page, sidecar: Running) -> str:
+    frame = page.frame(url=lambda url: url.startswith((sidecar.urls.operator, "chrome-error")))
+    return await frame.content() if frame is not None else ""
+
+
+async def test_the_console_is_in_nobodys_frame(browser: Browser) -> None:
+    """Under somebody else's transparent buttons a person would roll back without knowing."""
+    async with running(EASY) as sidecar:
+        frame = f'<iframe src="{sidecar.urls.operator}/" width="800" height="600"></iframe>'
+        async with elsewhere(frame) as url, looking(browser, url, forgives="") as page:
+            await page.wait_for_load_state("networkidle")
+            assert "Roll back" not in await _framed(page, sidecar)
+
+
+async def test_a_name_that_was_pointed_at_us_reads_nothing(browser: Browser) -> None:
+    """DNS rebinding: the page and we are one origin by then, and only the name tells."""
+    async with running(EASY) as sidecar, looking(browser, "about:blank", forgives="") as page:
+        answers = []
+
+        async def rebound(route: Route) -> None:
+            """Bring a request to us as a browser does after the name was pointed at our address."""
+            headers = await route.request.all_headers() | {"host": "rebound.attacker.test"}
+            response = await route.fetch(url=f"{sidecar.urls.operator}/api/status", headers=headers)
+            answers.append(response.status)
+            await route.fulfill(response=response)
+
+        await page.route("http://rebound.attacker.test/**", rebound)
+        await page.goto("http://rebound.attacker.test/api/status")
+        assert answers == [403]
+        assert "host_refused" in await page.content()
+
+
+async def test_a_link_from_elsewhere_opens_the_console(browser: Browser) -> None:
+    """From a notification, a runbook or Grafana."""
+    async with running(console(hosts=Console().hosts)) as sidecar:
+        link = f'<a href="{sidecar.urls.operator}/">console</a>'
+        async with elsewhere(link) as url, looking(browser, url, forgives="") as page:
+            await page.get_by_role("link").click()
+            await expect(page.locator("#served")).to_be_visible()
