@@ -11,7 +11,9 @@ import structlog
 from structlog.testing import capture_logs
 
 from sidecar.config import TargetKind
-from sidecar.core.observations import NoticeClaimed, Observation, Record
+from sidecar.core.conclusions import FlagMoved
+from sidecar.core.observations import Held, NoticeClaimed, Observation, Record
+from sidecar.core.policy import Mode
 from sidecar.core.state import State
 from sidecar.journal.follower import Follower
 from sidecar.journal.memory import MemoryJournal
@@ -135,7 +137,8 @@ async def test_a_target_that_hangs_is_tried_for_so_long_and_no_longer() -> None:
 async def test_a_certificate_that_is_not_to_be_trusted_is_named_and_nothing_is_sent(tmp_path: Path) -> None:
     """The body has the names of people in it."""
     tls = Certificates(tmp_path).serving("127.0.0.1", is_signed=False)
-    async with receiving(tls=tls) as receiver, notifying([target(receiver.url)], QUICK) as notifier:
+    pace = msgspec.structs.replace(QUICK, attempt_within_s=5)
+    async with receiving(tls=tls) as receiver, notifying([target(receiver.url)], pace) as notifier:
         tell(notifier, "moved:1")
         await come(notifier, NoticeResult.GIVEN_UP)
         assert set(notifier.attempts) == {("webhook", "tls")}
@@ -150,14 +153,28 @@ async def test_ten_thousand_moves_with_a_dead_target_cost_nothing_and_the_other_
     async with receiving() as receiver:
         targets = [dead, target(receiver.url, TargetKind.SLACK, "alive")]
         async with notifying(targets, pace, journal=journal) as notifier:
-            for number in range(10_000):
-                tell(notifier, f"moved:{number}")
+            notifier._watch = Watch(on(2).state, stuck_after_ms=1000 * HOUR, rest_after_ms=HOUR)
+            for number in range(1, 10_001):
+                fact = Held(actor="ann", reason="whatever the record is")
+                notifier.heard(Record(seq=number, at_ms=number, observation=fact), [MOVED])
                 assert notifier.waiting() <= 2 * 50
             await come(notifier, NoticeResult.TOLD, 50, "slack")
             assert notifier.results["webhook", "dropped"] >= 10_000 - 51
             assert notifier.results["slack", "dropped"] == 10_000 - 50
         claims = [record for record in await journal.read(0, 1_000) if isinstance(record.observation, NoticeClaimed)]
         assert len(claims) <= 52  # of the dead one only those that were tried
+
+
+MOVED = FlagMoved(
+    from_rung=0,
+    to_rung=1,
+    from_mode=Mode.TIMER_POLLING,
+    to_mode=Mode.PUSH_WITH_SAFETY_NET,
+    share_ppm=100_000,
+    cause="proven",
+    detail="every gate holds",
+    version=1,
+)
 
 
 async def test_the_end_of_a_process_in_the_middle_repeats_nothing_that_was_begun_and_loses_nothing_that_was_not() -> (
