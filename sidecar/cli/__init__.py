@@ -7,7 +7,7 @@ import sys
 
 # isort: off
 from sidecar.cli import running, doctoring, checking, keeping, explaining, acting  # noqa: F401 - each registers its
-from sidecar.cli import gating, telling  # noqa: F401 - commands
+from sidecar.cli import gating, reporting, telling  # noqa: F401 - commands
 
 # isort: on
 from sidecar.cli.program import cli, fail

@@ -6,6 +6,7 @@ import msgspec
 from aiohttp import web
 
 from sidecar.config.quantities import milliseconds
+from sidecar.console.report import report_of
 from sidecar.core.findings import Process, Question
 from sidecar.core.policy import Mode
 from sidecar.core.readiness import Readiness, readiness
@@ -28,7 +29,7 @@ class Release:
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes. A token of any role may ask; where reading is open, nobody needs one."""
-        return [web.get("/api/gate", self.get_gate)]
+        return [web.get("/api/gate", self.get_gate), web.get("/api/report", self.get_report)]
 
     def readiness(self, question: Question) -> Readiness:
         """Return the verdict. Raises `SidecarError` with `not_ready` before the first policy."""
@@ -39,6 +40,14 @@ class Release:
     async def get_gate(self, request: web.Request) -> web.Response:
         """Answer with the verdict: `?mode=&for=&environment=&max_shelters=&min_payments=&min_since_release=`."""
         return _json(self.readiness(_question(dict(request.query))))
+
+    async def get_report(self, request: web.Request) -> web.Response:
+        """Answer with the report of the last `?since=`, and in it the verdict on what `/api/gate` may be asked."""
+        if self._state.policy is None:
+            raise SidecarError(ErrorCode.NOT_READY, "no policy is in force yet; try again in a second")
+        asked = dict(request.query)
+        since_ms = span_ms(asked.pop("since", "30d"), "since")
+        return _json(report_of(self._state, since_ms, _question(asked), self._process()))
 
     def _process(self) -> Process:
         return Process(is_livemode=self._is_livemode, reason=self._served().reason)

@@ -6,7 +6,7 @@ import msgspec
 
 from sidecar.core.history import HOUR_MS, ByMode, ByOutcome, ByTimers, Condition, Hour, Mark, MarkKind, Span, spend
 from sidecar.core.policy import Mode, Policy
-from sidecar.core.state import Outcome
+from sidecar.core.state import Outcome, Unmeasured
 from tests.core.golden import folded
 from tests.core.probed import PROBED, ProbedWorld
 from tests.core.world import DAY, HOUR, SECOND, START_MS
@@ -104,7 +104,8 @@ class Past:
         tally = state.tally
         tally.succeeded = present.succeeded
         tally.outcomes = {Outcome(name): getattr(present.outcomes, name) for name in ByOutcome.__struct_fields__}
-        tally.unmeasured, tally.timers = {}, {}
+        tally.unmeasured = {Unmeasured(why): count for why, count in present.unmeasured.items()}
+        tally.timers = {"true/paid": present.timers.worked_paid, "false/paid": present.timers.failed_paid}
         tally.latency.edges_ms, tally.latency.counts, tally.latency.sum_ms = EDGES_MS, list(present.latency), 0
         tally.reported = {mode: present.reported.of(mode) for mode in Mode}
         tally.refetches = {mode: present.refetches.of(mode) for mode in Mode}

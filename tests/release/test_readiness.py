@@ -179,6 +179,26 @@ def test_a_rung_for_some_is_nobodys_leave() -> None:
     assert against(verdict(past)) == ["now", "served"]
 
 
+def test_a_ladder_that_ends_with_some_never_gets_there() -> None:
+    """Nobody can remove the timers of half the users."""
+    past = Past()
+    assert past.state.policy is not None
+    ladder = past.state.policy.ladder
+    half = (*ladder[:-1], msgspec.structs.replace(ladder[-1], share_ppm=500_000))
+    past.state.policy = msgspec.structs.replace(past.state.policy, ladder=half)
+    assert against(verdict(past)) == ["ladder"]
+
+
+def test_the_share_is_of_the_time_outside_shelters() -> None:
+    """What is taken out above is taken out below the line as well."""
+    past = Past()
+    past.interrupt(8 * DAY, FOR // 100, Condition.SHELTERED)
+    past.interrupt(4 * DAY, (FOR - FOR // 100) // 1000, Condition.RESTING)
+    assert verdict(past).answer is Answer.YES
+    past.interrupt(2 * DAY, 1 * SECOND, Condition.RESTING)
+    assert against(verdict(past)) == ["served"]
+
+
 def test_a_ladder_without_the_mode_never_gets_there() -> None:
     """It is said at once, and not after two weeks."""
     past = Past()
@@ -247,6 +267,21 @@ def test_coverage_returns_when_the_bad_hours_have_left() -> None:
     found = verdict(past)
     assert against(found) == ["coverage"]
     assert found.again_ms == (bad.hour + 1) * HOUR + FOR
+
+
+def test_after_two_falls_it_is_asked_again_for_the_second() -> None:
+    """The first is forgiven when the second is not yet."""
+    past = Past()
+    past.fall(11 * DAY)
+    past.fall(2 * DAY)
+    assert verdict(past).again_ms == NOW_MS + 12 * DAY + 1
+
+
+def test_without_one_good_hour_nobody_says_when_coverage_returns() -> None:
+    """An empty time is not a covered one."""
+    past = Past()
+    past.fill(16, 0, uncovered=5)
+    assert {finding.name: finding.again_ms for finding in verdict(past).against}["coverage"] is None
 
 
 def test_payments_since_a_release_are_expected_at_the_rate_of_the_time() -> None:

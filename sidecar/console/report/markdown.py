@@ -1,0 +1,34 @@
+"""The report as Markdown: for a merge request, a wiki, a release's notes."""
+
+import re
+
+from sidecar.console.report.report import Report
+from sidecar.console.report.sections import Section, Table, sections, title
+
+_SPECIAL = re.compile(r"([\\`*\[\]<>|#~&$!])|(?<![A-Za-z0-9])(_)|(_)(?![A-Za-z0-9])")
+
+
+def markdown(told: Report) -> str:
+    """Return the report as GitHub's Markdown. What people wrote is text, whatever it looks like."""
+    parts = [f"# {_text(title(told))}", *(part for section in sections(told) for part in _section(section))]
+    return "\n\n".join(parts) + "\n"
+
+
+def _section(section: Section) -> list[str]:
+    parts = [f"## {_text(section.title)}", *(_text(paragraph) for paragraph in section.paragraphs)]
+    if section.facts:
+        parts.append("\n".join(f"- **{_text(name)}**: {_text(value)}" for name, value in section.facts))
+    if section.table is not None:
+        parts.append(_table(section.table))
+    return parts
+
+
+def _table(table: Table) -> str:
+    lines = [table.heads, tuple("---:" if number in table.numbers else "---" for number in range(len(table.heads)))]
+    told = [" | ".join(lines[0]), " | ".join(lines[1])]
+    told += [" | ".join(_text(cell) for cell in row) for row in table.rows]
+    return "\n".join(f"| {line} |" for line in told)
+
+
+def _text(told: str) -> str:
+    return _SPECIAL.sub(lambda found: f"\\{found[0]}", " ".join(told.split()))

@@ -1,0 +1,186 @@
+"""A period as one typed value: what was served, what was measured, what was decided, and what could not be seen."""
+
+import msgspec
+
+from sidecar import __version__
+from sidecar.core import evidence
+from sidecar.core.chronicle import hours
+from sidecar.core.findings import Process, Question
+from sidecar.core.history import Condition, Hour, Mark, Span, summed
+from sidecar.core.policy import SCHEDULES, Mode, Policy
+from sidecar.core.readiness import Readiness, readiness
+from sidecar.core.state import FOLD_VERSION, State
+from sidecar.core.streams import STREAMS, alpha_of, clean_needed, proven_ratio
+from sidecar.core.stretches import Stretch
+
+
+class Bound(msgspec.Struct, frozen=True, kw_only=True):
+    """What the present epoch of a stream proves."""
+
+    stream: str
+    epoch: int
+    since_ms: int
+    """When the epoch began; 0: it has not."""
+    good: int
+    bad: int
+    unmeasured: int
+    target_ratio: float
+    lower_bound_ratio: float
+    worst_case_ratio: float
+    """The same, with every unmeasured outcome counted as bad."""
+    clean_needed: int
+    """Outcomes without a failure that would prove the target; 0: it is proven."""
+
+
+class Way(msgspec.Struct, frozen=True, kw_only=True):
+    """One way of learning that a booking is paid, in this period."""
+
+    worked: int
+    judged: int
+    basis: str
+    requests: int
+    reported: int
+    """Payments that browsers told of; their requests are counted and not assumed."""
+    scheduled: int
+    """Requests of one payment by the schedule."""
+
+
+class Times(msgspec.Struct, frozen=True, kw_only=True):
+    """How long it was as it was, to the millisecond, from `complete_from_ms` on."""
+
+    known_ms: int
+    for_all_ms: dict[Mode, int]
+    """How long each mode was servable to everybody; blind time is in none."""
+    conditions_ms: dict[Condition, int]
+    """The same time, by what stood against the rung."""
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """All that the report says. Times are Unix milliseconds on the journal's clock."""
+
+    environment: str
+    flag: str
+    from_ms: int
+    until_ms: int
+    complete_from_ms: int
+    """From when on moves and times are complete; after `from_ms` where the journal is younger."""
+    verdict: Readiness
+    is_livemode: bool
+    policy: Policy
+    policy_hash: str
+    chain: str
+    """The head of the chain of decisions, acts and policies, in hex."""
+    seq: int
+    version: str
+    fold_version: int
+    times: Times
+    whole: Hour
+    """All hours of the period as one."""
+    latency_edges_ms: list[int]
+    timers: Way
+    push: Way
+    bounds: tuple[Bound, ...]
+    hour_fields: tuple[str, ...]
+    """The names of what each of `hours` lists."""
+    hours: list[Hour]
+    spans: list[Span]
+    """(since, mode for every share, mode for everybody, condition); the first may have begun before the period."""
+    marks: list[Mark]
+    """(when, record, kind, detail)."""
+
+
+def report_of(state: State, since_ms: int, question: Question, process: Process) -> Report:
+    """Return the report of the last `since_ms`. The state must have a policy."""
+    policy, history = state.policy, state.history
+    assert policy is not None  # noqa: S101 - listeners start after the policy was adopted
+    stretch = Stretch(state=state, from_ms=state.now_ms - since_ms, mode=question.mode)
+    known = stretch.hours(hours(state))
+    whole = summed(known)
+    return Report(
+        environment=policy.environment,
+        flag=policy.flag,
+        from_ms=stretch.from_ms,
+        until_ms=stretch.until_ms,
+        complete_from_ms=max(stretch.from_ms, history.since_ms),
+        verdict=readiness(state, question, process),
+        is_livemode=process.is_livemode,
+        policy=policy,
+        policy_hash=state.policy_hash,
+        chain=state.chain,
+        seq=state.seq,
+        version=__version__,
+        fold_version=FOLD_VERSION,
+        times=_times(stretch),
+        whole=whole,
+        latency_edges_ms=history.edges_ms[whole.edges] if history.edges_ms else [],
+        timers=_timers(whole),
+        push=_push(whole),
+        bounds=tuple(_bounds(state, policy)),
+        hour_fields=Hour.__struct_fields__,
+        hours=known,
+        spans=[span for _, _, span in stretch.pieces()],
+        marks=[mark for mark in history.marks if mark.at_ms >= stretch.from_ms],
+    )
+
+
+def _times(stretch: Stretch) -> Times:
+    for_all_ms, conditions_ms = dict.fromkeys(Mode, 0), dict.fromkeys(Condition, 0)
+    for from_ms, until_ms, span in stretch.pieces():
+        conditions_ms[span.condition] += until_ms - from_ms
+        if span.condition is not Condition.BLIND:
+            for_all_ms[span.for_all] += until_ms - from_ms
+    return Times(known_ms=sum(conditions_ms.values()), for_all_ms=for_all_ms, conditions_ms=conditions_ms)
+
+
+def _timers(whole: Hour) -> Way:
+    counted = whole.timers
+    is_paid = counted.worked_paid + counted.failed_paid > 0
+    worked, failed = (
+        (counted.worked_paid, counted.failed_paid) if is_paid else (counted.worked_push, counted.failed_push)
+    )
+    return Way(
+        worked=worked,
+        judged=worked + failed,
+        basis="the booking was committed within 5 s of the payment"
+        if is_paid
+        else "the broadcast was seen within 5 s of the payment; the booking was committed before it",
+        requests=whole.refetches.timer_polling,
+        reported=whole.reported.timer_polling,
+        scheduled=SCHEDULES[Mode.TIMER_POLLING].requests_per_payment,
+    )
+
+
+def _push(whole: Hour) -> Way:
+    least = Mode.PUSH_WITH_SAFETY_NET
+    return Way(
+        worked=whole.outcomes.on_time,
+        judged=whole.outcomes.judged,
+        basis="the news reached the deciding stage in time after the webhook",
+        requests=whole.refetches.at_least(least),
+        reported=whole.reported.at_least(least),
+        scheduled=SCHEDULES[Mode.PUSH_ONLY].requests_per_payment,
+    )
+
+
+def _bounds(state: State, policy: Policy) -> list[Bound]:
+    found = []
+    for row in STREAMS:
+        stream = state.streams[row.name]
+        alpha = alpha_of(stream, policy)
+        found.append(
+            Bound(
+                stream=row.name,
+                epoch=stream.epoch,
+                since_ms=stream.epoch_began_ms,
+                good=stream.good,
+                bad=stream.bad,
+                unmeasured=stream.unmeasured,
+                target_ratio=evidence.ratio(row.p0_ppm(policy)),
+                lower_bound_ratio=proven_ratio(stream, policy),
+                worst_case_ratio=0.0
+                if stream.awaits_epoch
+                else evidence.lower_bound(stream.good, stream.bad + stream.unmeasured, alpha),
+                clean_needed=clean_needed(stream, row, policy),
+            )
+        )
+    return found

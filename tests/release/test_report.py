@@ -1,0 +1,217 @@
+"""`sidecar report`: one file for the release record, that says what was and hides nothing that was not seen."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from sidecar.console.report import Report, markdown, page, report_of
+from sidecar.console.report.sections import ROWS_MAX, sections
+from sidecar.core.findings import Process, Question
+from sidecar.core.history import Condition, MarkKind
+from sidecar.core.policy import Mode
+from sidecar.core.serving import Reason
+from tests.core.world import DAY, HOUR, MINUTE
+from tests.e2e.processes import free_port
+from tests.release.asked import listening, sidecar
+from tests.release.prepared import NOW_MS, Past
+from tests.release.test_plots import past
+
+LIVE = Process(is_livemode=True, reason=Reason.HELD)
+EVIL = "<script>alert(1)</script> | `x` *y* [z](javascript:w) ![i](http://e.test/) \n# h & \"q\" 'p'"
+
+
+def report(prepared: Past, since_ms: int = 30 * DAY) -> Report:
+    """Return the report of a past."""
+    return report_of(prepared.state, since_ms, Question(environment="test"), LIVE)
+
+
+class Page(HTMLParser):
+    """What a browser would find in a page."""
+
+    def __init__(self, body: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.ids: list[str] = []
+        self.attributes: set[str] = set()
+        self.addresses: list[str] = []
+        self.texts: list[str] = []
+        self.feed(body)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Take an element."""
+        self.tags.append(tag)
+        for name, value in attrs:
+            self.attributes.add(name)
+            if name == "id":
+                self.ids.append(value or "")
+            if name in {"href", "src", "action", "xlink:href"}:
+                self.addresses.append(value or "")
+
+    def handle_data(self, data: str) -> None:
+        """Take a text."""
+        self.texts.append(data)
+
+
+def test_a_report_says_all_that_a_release_record_needs() -> None:
+    """Each part is there, in the page and in Markdown."""
+    prepared = past()
+    prepared.state.chain = "ab" * 32
+    told = report(prepared)
+    keys = [section.key for section in sections(told)]
+    assert keys[:7] == ["verdict", "period", "compared", "served", "outcomes", "latency", "bounds"]
+    assert {
+        "moves",
+        "shelters",
+        "rests",
+        "blind",
+        "alarms",
+        "releases",
+        "acts",
+        "unmeasured",
+        "policy",
+        "record",
+    } <= set(keys)
+    for body in (page(told), markdown(told)):
+        assert "ab" * 32 in body
+        assert told.policy_hash in body
+        assert told.version in body
+        assert "Ville" in body
+        assert "Not yet" in body
+
+
+def test_times_are_to_the_millisecond_and_add_up_to_the_period() -> None:
+    """Of a month: what was served, what was blind, and nothing twice."""
+    prepared = Past(held_ms=20 * DAY)
+    prepared.interrupt(8 * DAY, 2 * HOUR + 1, Condition.SHELTERED)
+    prepared.interrupt(5 * DAY, 6 * HOUR, Condition.BLIND)
+    times = report(prepared).times
+    assert times.known_ms == 30 * DAY
+    assert times.conditions_ms[Condition.SHELTERED] == 2 * HOUR + 1
+    assert times.conditions_ms[Condition.BLIND] == 6 * HOUR
+    assert times.for_all_ms[Mode.PUSH_ONLY] == 20 * DAY - 8 * HOUR - 1
+    assert sum(times.for_all_ms.values()) == 30 * DAY - 6 * HOUR
+
+
+def test_a_young_journal_says_from_when_on_it_knows() -> None:
+    """A report of 30 days over three days of knowledge must not look like 30 good days."""
+    prepared = Past()
+    prepared.state.history.since_ms = NOW_MS - 3 * DAY
+    prepared.state.history.spans = prepared.state.history.spans[1:]
+    prepared.state.history.spans[0].at_ms = NOW_MS - 3 * DAY
+    told = report(prepared)
+    assert told.complete_from_ms == NOW_MS - 3 * DAY
+    assert told.times.known_ms == 3 * DAY
+    assert "Known from" in page(told)
+    assert "the history is no older" in markdown(told)
+
+
+def test_reports_that_are_waived_and_a_dry_run_are_said_in_every_report() -> None:
+    """Whoever reads it must know what nobody asked the payers."""
+    prepared = Past()
+    assert prepared.state.policy is not None
+    prepared.state.policy = msgspec.structs.replace(prepared.state.policy, reach_not_required="a kiosk", dry_run=True)
+    for body in (page(report(prepared)), markdown(report(prepared))):
+        assert "not required: a kiosk" in body
+        assert "nobody was served push" in body
+
+
+def test_what_could_not_be_measured_is_listed_with_its_meaning() -> None:
+    """The most frequent first; and payments that the filter left out wrongly."""
+    prepared = Past()
+    hour = prepared.state.history.hours[-50]
+    hour.unmeasured, hour.outcomes.unmeasured, hour.contradicted = {"redelivered": 3, "cut_off": 4}, 7, 2
+    found = next(section for section in sections(report(prepared)) if section.key == "unmeasured")
+    assert found.table is not None
+    assert [row[:2] for row in found.table.rows] == [("cut off", "4"), ("redelivered", "3"), ("contradicted", "2")]
+    assert all(row[2] for row in found.table.rows)
+
+
+def test_long_tables_are_cut_and_say_so() -> None:
+    """A thousand rests are a number and not thirty pages."""
+    prepared = Past()
+    for number in range(ROWS_MAX + 5):
+        prepared.mark((number + 1) * HOUR, MarkKind.ALARM_RAISED, "reach")
+    found = next(section for section in sections(report(prepared)) if section.key == "alarms")
+    assert found.table is not None
+    assert len(found.table.rows) == ROWS_MAX
+    assert found.paragraphs == (f"{ROWS_MAX + 5} in this period; the last {ROWS_MAX} are listed.",)
+
+
+def test_a_rest_says_why_it_was() -> None:
+    """By the mark that began it."""
+    prepared = Past()
+    prepared.interrupt(2 * DAY, 20 * MINUTE, Condition.RESTING)
+    prepared.mark(2 * DAY, MarkKind.REST_BEGAN, "source_down")
+    found = next(section for section in sections(report(prepared)) if section.key == "rests")
+    assert found.table is not None
+    assert found.table.rows[0][1:] == ("20 min", "source down")
+
+
+def evil() -> Report:
+    """Return a report in which all that people may write is written to do harm."""
+    prepared = past()
+    prepared.release(1 * DAY, EVIL, 100)
+    prepared.mark(2 * DAY, MarkKind.ACT, EVIL)
+    prepared.mark(3 * DAY, MarkKind.FELL, EVIL)
+    assert prepared.state.policy is not None
+    prepared.state.policy = msgspec.structs.replace(prepared.state.policy, reach_not_required=EVIL)
+    return report(prepared)
+
+
+def test_a_page_is_self_contained_and_runs_nothing() -> None:
+    """No script, no style on an element, no address at all: it is opened in ten years, from a mail."""
+    found = Page(page(evil()))
+    assert not {"script", "iframe", "img", "link", "object", "form", "a"} & set(found.tags)
+    assert not {name for name in found.attributes if name.startswith("on") or name == "style"}
+    assert found.addresses == []
+    assert len(found.ids) == len(set(found.ids))
+    assert "default-src 'none'; style-src 'unsafe-inline'" in page(evil())
+    assert sum("<script>alert(1)</script>" in text for text in found.texts) >= 4
+    assert found.tags.count("svg") == 8
+
+
+def test_in_markdown_what_people_wrote_is_text() -> None:
+    """It may be pasted into a merge request, where HTML and links would be alive."""
+    body = markdown(evil())
+    assert "<script" not in body.replace("\\<", "")
+    assert "](javascript" not in body.replace("\\]", "")
+    rows = [line for line in body.splitlines() if line.startswith("| ")]
+    bars = [len(re.findall(r"(?<!\\)\|", line)) for line in rows]
+    assert set(bars) <= {3, 4, 5, 6, 9}
+    assert not [line for line in body.splitlines() if line.startswith("# h")]
+
+
+@pytest.mark.parametrize("form", ["html", "md", "json"])
+async def test_each_format_is_written_to_a_file(form: str, tmp_path: Path) -> None:
+    """From what the running sidecar says, in one request."""
+    written = tmp_path / f"report.{form}"
+    words = ["report", "--environment", "test", "--format", form, "--output", str(written), "--since", "14d"]
+    async with listening(Past()) as url:
+        told = await sidecar([*words, "--url", url])
+    body = written.read_text()
+    assert (told.code, told.err) == (0, "")
+    if form == "json":
+        assert msgspec.json.decode(body, type=Report).verdict.answer == "yes"
+    else:
+        assert "Yes: push_only for everybody in test" in body.replace("\\_", "_")
+
+
+async def test_a_report_that_cannot_be_had_or_written_is_exit_code_2(tmp_path: Path) -> None:
+    """No file is left that looks like one."""
+    written = tmp_path / "report.html"
+    words = ["report", "--environment", "test", "--output"]
+    assert (await sidecar([*words, str(written), "--url", f"http://127.0.0.1:{free_port()}"])).code == 2
+    assert not written.exists()
+    async with listening(Past()) as url:
+        assert (await sidecar([*words, str(tmp_path / "no" / "where"), "--url", url])).code == 2
+        assert (await sidecar([*words, str(written), "--url", url, "--since", "soon"])).code == 2
+
+
+def test_a_report_of_400_full_days_is_a_page_that_can_be_sent() -> None:
+    """Plots add up hours, and tables are cut."""
+    prepared = Past(days=400, per_hour=5)
+    assert len(page(report(prepared, 400 * DAY))) < 400_000
