@@ -1,0 +1,24 @@
+"""The page that people follow when the timers go: every command of it is one, with the options that it names."""
+
+import re
+from pathlib import Path
+
+import typer
+
+from sidecar.cli import cli
+
+PAGES = [Path(__file__).parents[2] / "docs" / name for name in ("removal.md", "notices.md")]
+CALLED = re.compile(r"(?:^ *|`)sidecar ([a-z]+)([^`#\n]*)", flags=re.MULTILINE)
+
+
+def test_every_command_on_the_way_is_one_and_takes_the_options_that_are_named() -> None:
+    """Whoever removes the timers does it once, with this page beside them."""
+    known = {
+        name: {option for parameter in command.params for option in parameter.opts}
+        for name, command in typer.main.get_command(cli).commands.items()  # type: ignore[attr-defined]
+    }
+    called = [found for page in PAGES for found in CALLED.findall(page.read_text())]
+    assert len(called) > 15
+    for command, words in called:
+        assert command in known, f"sidecar {command}"
+        assert set(re.findall(r"--[a-z-]+", words)) <= known[command], f"sidecar {command}{words}"
