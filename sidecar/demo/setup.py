@@ -62,7 +62,7 @@ reverb:
     auth_every: 10s
     stranger_every: 1m
     round_trip_reliability: 95%
-    auth_reliability: 90%
+    auth_reliability: 80%
   stranger: {{channel_user_id: "{STRANGER}"}}
   reference: http://127.0.0.1:{where.reference}/up
 """

@@ -158,23 +158,28 @@ class Story:
 
     async def tell(self, say: Callable[[Step], None] = lambda _: None) -> str:
         """Tell it to its end, and each step that came; return why it could not be, or nothing."""
-        world = self._world
         self.begin()
+        self._world.switchboard.mend()
         try:
-            for step in STEPS:
-                self.began_ms = clock.wall_ms()
-                acting = step.acts(world)
-                if inspect.isawaitable(acting):
-                    await acting
-                if not await world.watching.until(functools.partial(self._is_done, step), step.within_s):
-                    minutes = step.within_s / _MINUTE_S
-                    return f"{step.title}: not within {minutes:g} minutes of the world's time: {step.expect}"
-                done_ms = clock.wall_ms()
-                self.told.append(Told(key=step.key, began_ms=self.began_ms, done_ms=done_ms))
-                world.history.note("person", "story", f"{step.title}: {step.expect}")
-                say(step)
+            failure = await self._tell(say)
         finally:
             self.is_told = False
+        self._world.switchboard.mend()
+        return failure
+
+    async def _tell(self, say: Callable[[Step], None]) -> str:
+        world = self._world
+        for step in STEPS:
+            self.began_ms = clock.wall_ms()
+            acting = step.acts(world)
+            if inspect.isawaitable(acting):
+                await acting
+            if not await world.watching.until(functools.partial(self._is_done, step), step.within_s):
+                minutes = step.within_s / _MINUTE_S
+                return f"{step.title}: not within {minutes:g} minutes of the world's time: {step.expect}"
+            self.told.append(Told(key=step.key, began_ms=self.began_ms, done_ms=clock.wall_ms()))
+            world.history.note("person", "story", f"{step.title}: {step.expect}")
+            say(step)
         return ""
 
     def _is_done(self, step: Step, status: Status | None) -> bool:

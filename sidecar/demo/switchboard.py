@@ -61,6 +61,12 @@ class Switchboard:
         async with self._one_by_one:
             await acting
 
+    def mend(self) -> None:
+        """Turn everything off."""
+        for key, stand in self._stands.items():
+            if stand.is_on:
+                self.turn(key, on=False)
+
     def is_on(self, key: Key) -> bool:
         """Say how a switch stands."""
         return self._stands[key].is_on
