@@ -13,6 +13,7 @@ import msgspec
 from sidecar import clock
 from sidecar.console.status import Status
 from sidecar.core.policy import Mode
+from sidecar.core.readiness import Answer
 from sidecar.demo.switches import Key
 from sidecar.demo.view import StoryStep
 from sidecar.demo.watching import is_push
@@ -20,8 +21,6 @@ from sidecar.demo.watching import is_push
 if TYPE_CHECKING:
     from sidecar.demo.world import World
 
-HELD_FOR_S = 120.0
-"""So long the last rung must be held until the timers may go."""
 _JUDGED = 10
 _MINUTE_S = 60.0
 
@@ -59,9 +58,9 @@ def _needs_only_a_person(status: Status) -> bool:
     return status.rung == len(status.ladder) - 2 and all(gate.holds or gate.name == "approval" for gate in status.gates)
 
 
-def _held(status: Status) -> bool:
-    is_last = status.rung == len(status.ladder) - 1 and is_push(status, Mode.PUSH_ONLY)
-    return is_last and status.now_ms - status.since_ms >= HELD_FOR_S * 1000
+def _may_go(world: "World") -> bool:
+    readiness = world.watching.readiness
+    return readiness is not None and readiness.answer is Answer.YES
 
 
 STEPS = (
@@ -123,10 +122,11 @@ STEPS = (
     Step(
         key="remove",
         title="Be allowed to remove the timers",
-        text="Payers' own browsers and channel auths have spoken too. A person approves the last rung: push only.",
-        expect="push only for everybody, and held",
+        text="Payers' own browsers and channel auths have spoken too. A person approves the last rung, push only; "
+        "and a pipeline asks again and again whether the timers may go (`sidecar gate`).",
+        expect="push only for everybody, and a yes of the release gate",
         acts=_approve,
-        is_done=lambda _, status: _held(status),
+        is_done=lambda world, _: _may_go(world),
         within_s=20 * _MINUTE_S,
     ),
 )

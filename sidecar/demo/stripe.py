@@ -55,7 +55,7 @@ class Stripe:
             "api_version": "2026-10-28.endive",
             "created": clock.wall_ms() // 1000,
             "type": "payment_intent.succeeded",
-            "livemode": False,
+            "livemode": True,
             "pending_webhooks": len(self.endpoints),
             "request": {"id": None, "idempotency_key": None},
             "data": {

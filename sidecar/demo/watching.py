@@ -3,17 +3,23 @@
 import asyncio
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import TypeVar
+from urllib.parse import urlencode
 
 import aiohttp
 import msgspec
 
 from sidecar.console.status import Status
 from sidecar.core.policy import Mode
+from sidecar.core.readiness import Readiness
 from sidecar.demo.history import History
 from sidecar.ports import ErrorCode, SidecarError
 
 _TIMEOUT = aiohttp.ClientTimeout(total=5)
 _SHARES = 1_000_000
+QUESTION = {"mode": "push_only", "for": "2m", "environment": "demo", "min_payments": "20"}
+"""What is asked before the timers may go: in production, 14 days; here, where a day is not to be had, two minutes."""
+T = TypeVar("T", Status, Readiness)
 
 
 class Watching:
@@ -24,6 +30,8 @@ class Watching:
         """As it was last seen; None: it does not answer."""
         self.last: Status | None = None
         """The same, or as it was when it last answered."""
+        self.readiness: Readiness | None = None
+        """What `sidecar gate` answers, asked on the last rung; None: it was not asked, or nobody answered."""
         self.operator = ""
         """The operator listener's URL."""
         self._session, self._history, self._token = session, history, token
@@ -31,12 +39,14 @@ class Watching:
 
     async def look(self) -> None:
         """See how it is, and tell who waits."""
-        status = await self._ask()
+        status = await self._asked("/api/status", Status)
         if status is not None and self.last is not None:
             for text in _changes(self.last, status):
                 self._history.note("sidecar", "sidecar", text)
         if (status is None) is not (self.status is None):
             self._history.note("sidecar", "sidecar", "does not answer" if status is None else "answers")
+        is_top = status is not None and status.rung == len(status.ladder) - 1
+        self.readiness = await self._asked(f"/api/gate?{urlencode(QUESTION)}", Readiness) if is_top else None
         self.status = status
         self.last = status or self.last
         async with self._looked:
@@ -63,13 +73,13 @@ class Watching:
             raise SidecarError(ErrorCode.CONFLICT, f"{act}: {told.decode(errors='replace')}")
         self._history.note("person", "visitor", f"{act}: {reason}")
 
-    async def _ask(self) -> Status | None:
+    async def _asked(self, path: str, shape: type[T]) -> T | None:
         try:
-            async with self._session.get(f"{self.operator}/api/status", timeout=_TIMEOUT) as answer:
+            async with self._session.get(f"{self.operator}{path}", timeout=_TIMEOUT) as answer:
                 body = await answer.read()
         except (aiohttp.ClientError, OSError, TimeoutError):
             return None
-        return msgspec.json.decode(body, type=Status) if answer.status == HTTPStatus.OK else None
+        return msgspec.json.decode(body, type=shape) if answer.status == HTTPStatus.OK else None
 
 
 def _changes(before: Status, after: Status) -> list[str]:

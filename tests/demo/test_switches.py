@@ -2,7 +2,6 @@
 
 import asyncio
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,18 +16,6 @@ from tests.demo.worlds import HEADLESS, REAL, live
 
 _RUNG = 2
 """Push with a safety net for everybody."""
-
-
-@pytest.fixture(scope="module")
-def climbed() -> Iterator[Path]:
-    """Return the journal of a world that has climbed."""
-
-    async def climb(world: World) -> None:
-        assert await world.watching.until(is_push, 1800), "it climbs"
-
-    with folder_for(HEADLESS) as folder:
-        live(folder, climb)
-        yield folder / "demo.db"
 
 
 class _Expected:

@@ -10,15 +10,15 @@ from sidecar.logs import LineCounts
 
 HEADLESS = Show(is_headless=True)
 REAL = Show(is_headless=True, is_real=True, ports=FREE)
-_LATER_MS = 3_600_000
-_LATER_PAYER = 5001
+LATER_MS = 3_600_000
+LATER_PAYER = 5001
 
 
 def live(
     folder: Path, life: Callable[[World], Awaitable[None]], *, is_later: bool = False, show: Show = HEADLESS
 ) -> None:
     """Live in a world whose journal is in this folder."""
-    pace = pace_of(show, starts_ms=HEADLESS_STARTS_MS + (_LATER_MS if is_later else 0))
+    pace = pace_of(show, starts_ms=HEADLESS_STARTS_MS + (LATER_MS if is_later else 0))
 
     async def run() -> None:
         async with living(
@@ -27,7 +27,7 @@ def live(
             pace=pace,
             seed=show.seed,
             lines=LineCounts(),
-            first_payer=_LATER_PAYER if is_later else FIRST_PAYER,
+            first_payer=LATER_PAYER if is_later else FIRST_PAYER,
         ) as world:
             await life(world)
 

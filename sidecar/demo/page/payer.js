@@ -17,6 +17,7 @@ const read = async (path, init) => {
 const write = (path, body = {}) => read(path, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
 
 const happened = new Happened({ summary: by('summary'), line: by('line'), marks: by('marks'), channel: by('channel'), flag: by('flag') });
+let paid = null; // the last payment that was begun here
 let pending = null;
 let isBusy = false;
 
@@ -58,7 +59,7 @@ async function refetch(payment) {
 
 function report(url, body) {
   const { token: _, ...told } = JSON.parse(body);
-  happened.reported(told);
+  if (paid === null || told.payment_intent === paid) happened.reported(told); // the one before is told of when the next begins
   by('report-box').hidden = false;
   by('report').textContent = JSON.stringify(told, null, 1);
   return navigator.sendBeacon(url, body);
@@ -94,6 +95,7 @@ async function start() {
         location.href = redirect;
         return;
       }
+      paid = payment;
       happened.begins('You paid here');
       payments.begin(payment);
     } catch (error) {

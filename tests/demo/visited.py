@@ -1,0 +1,36 @@
+"""A world for a visitor, in a process of its own: `python -m tests.demo.visited FOLDER PORT`, with a journal to go on from.
+
+Time goes as for a visitor, and the page is at the port; everything else is wherever there is room.
+"""
+
+import asyncio
+import sys
+from pathlib import Path
+
+from sidecar.demo.pace import Pace
+from sidecar.demo.page import Pages
+from sidecar.demo.setup import Ports
+from sidecar.demo.show import HEADLESS_STARTS_MS, Show, installed, loop_of
+from sidecar.demo.world import living
+from sidecar.logs import LineCounts
+from tests.demo.worlds import LATER_MS, LATER_PAYER
+
+
+async def _live(folder: Path, show: Show) -> None:
+    async with living(
+        ports=show.ports,
+        folder=folder,
+        pace=pace,
+        seed=show.seed,
+        lines=LineCounts(),
+        pages=lambda world: Pages(world).routes(),
+        first_payer=LATER_PAYER,
+    ):
+        await asyncio.get_running_loop().create_future()
+
+
+if __name__ == "__main__":
+    show = Show(ports=Ports(public=0, operator=0, page=int(sys.argv[2]), reverb=0, app=0))
+    pace = Pace(starts_ms=HEADLESS_STARTS_MS + LATER_MS, speed=show.speed)
+    with installed(show, pace), asyncio.Runner(loop_factory=loop_of(show, pace)) as runner:
+        runner.run(_live(Path(sys.argv[1]), show))
