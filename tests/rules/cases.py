@@ -26,8 +26,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
 
     says: str
     minutes: int = 60
-    step_minutes: int = 1
-    """Of the scrapes and of the rules; windows that are no longer than it are empty."""
+    step_minutes: float = 1
+    """Of the scrapes and of the rules; windows that are no longer than it are empty. A quarter is the shortest."""
     replicas: int = 1
     changed: dict[str, str] = {}
     """By metric with labels; `N` stands for the number of values, `_` takes a series away."""
@@ -39,7 +39,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     def world(self) -> World:
         """The series of every replica."""
         values = {**well(self.step_minutes), **self.changed}
-        count = str(self.minutes // self.step_minutes + 1)
+        count = str(int(self.minutes / self.step_minutes) + 1)
         series = {}
         for number in range(self.replicas):
             target = f'{JOB}, instance="sidecar-{number}:8701", pod="sidecar-{number}"'
@@ -50,9 +50,9 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
         return World(minutes=self.minutes, step_minutes=self.step_minutes, series=series)
 
 
-def well(step_minutes: int) -> dict[str, str]:
+def well(step_minutes: float) -> dict[str, str]:
     """Return a sidecar that is well and serves push on the top rung."""
-    seconds, trips = 60 * step_minutes, 12 * step_minutes
+    seconds, trips = int(60 * step_minutes), int(12 * step_minutes)
     return {
         "up": "1+0xN",
         'payment_outcomes_total{outcome="on_time"}': f"0+{2 * step_minutes}xN",

@@ -22,7 +22,7 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     minutes: int
     series: dict[str, str]
     """In promtool's notation, one value each `step_minutes`."""
-    step_minutes: int = 1
+    step_minutes: float = 1
 
 
 def tool(name: str) -> str:
@@ -42,7 +42,7 @@ def tried(folder: Path, rules: str, world: World, expected: Fired, **more: Any) 
     (folder / "rules.yml").write_text(rules)
     at = f"{world.minutes}m"
     samples = [{"labels": _labels(*fired), "value": 1} for fired in expected]
-    step = f"{world.step_minutes}m"
+    step = f"{60 * world.step_minutes:.0f}s"
     document = {
         "rule_files": ["rules.yml"],
         "evaluation_interval": step,

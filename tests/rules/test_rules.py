@@ -11,6 +11,7 @@ from sidecar import rules
 from sidecar.cli import cli
 from sidecar.config import Config, Objective, read_config
 from tests.rules.cases import BURNING, CASES, KEPT, PAGE, TICKET, Case
+from tests.rules.limits import LIMITS
 from tests.rules.promtool import ROOT, World, called, tried
 
 SHIPPED = ROOT / "deploy" / "rules.yml"
@@ -22,7 +23,7 @@ def _case(says: str) -> Case:
     return next(case for case in CASES if case.says == says)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.says)
+@pytest.mark.parametrize("case", [*CASES, *LIMITS], ids=lambda case: case.says)
 def test_exactly_the_expected_alerts_fire(case: Case, tmp_path: Path) -> None:
     """Whatever happens, nothing fires beside what must."""
     ended = tried(tmp_path, SHIPPED.read_text(), case.world, case.fires)

@@ -1,0 +1,260 @@
+"""Every limit of every alert from both sides, and the patience of each: a little more fires, a little less does not.
+
+`python -m tests.rules.mutate` moves each of them, and finds out whether a case here or in `cases` turns red.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from tests.rules.cases import (
+    ACCUSED,
+    ASKED,
+    AUTH,
+    BLIND,
+    CLOCK,
+    COVERAGE,
+    DAY,
+    FORGED,
+    GONE,
+    HOUR,
+    JOURNAL,
+    KEPT,
+    LATCHED,
+    LEASE,
+    MISSED,
+    NOT_FALLING,
+    ON_TIME,
+    PAGE,
+    REFUSED,
+    REST,
+    SILENT,
+    SIX_HOURS,
+    STUCK,
+    SUBSCRIBE,
+    THREE_DAYS,
+    TICKET,
+    TIMERS,
+    TRIP_LOST,
+    TRIP_OK,
+    TRIPS,
+    UNTIL,
+    WALK_403,
+    WALK_OK,
+    Case,
+)
+from tests.rules.promtool import Fired
+
+QUARTER = 0.25
+HIGH, LOW = "a little more", "a little less"
+SIGNED = 'browser_reports_total{result="token_signature"}'
+UNAVAILABLE = 'webhook_requests_total{result="unavailable"}'
+SLOW = ((DAY, TICKET), (THREE_DAYS, TICKET))
+
+
+def _burns() -> Iterator[Case]:
+    """Yield worlds in which one window is beyond its limit, and the other a little above or below its own."""
+    hours: dict[str, tuple[tuple[str, bool, dict[str, str]], ...]] = {
+        "the hour": (
+            (HIGH, True, {ON_TIME: "0+10xN", MISSED: "0+0x55 23+23xN"}),
+            (LOW, False, {ON_TIME: "0+10xN", MISSED: "0+0x55 17.5+17.5xN"}),
+        ),
+        "its last five minutes": (
+            (HIGH, True, {ON_TIME: "0+5x55 283.4+8.4xN", MISSED: "0+5x55 276.6+1.6xN"}),
+            (LOW, False, {ON_TIME: "0+5x55 283.7+8.7xN", MISSED: "0+5x55 276.3+1.3xN"}),
+        ),
+    }
+    for window, worlds in hours.items():
+        for side, fires, changed in worlds:
+            for severity, flag in ((PAGE, {}), (TICKET, TIMERS)):
+                also: Fired = ((SIX_HOURS, severity), *SLOW)
+                if severity == PAGE and window == "the hour":  # most of the last minutes failed, and push is served
+                    also = (*also, (NOT_FALLING, PAGE))
+                says = f"{side} in {window} than 14.4 times: {severity}"
+                yield Case(says=says, changed=changed | flag, **_either(HOUR, severity, fires=fires, also=also))
+    sixes: dict[str, tuple[tuple[str, bool, dict[str, str]], ...]] = {
+        "six hours": (
+            (HIGH, True, {ON_TIME: "0+10xN", MISSED: "0+0x30 1.5+1.5xN"}),
+            (LOW, False, {ON_TIME: "0+10xN", MISSED: "0+0x30 1.1+1.1xN"}),
+        ),
+        "the last half hour": (
+            (HIGH, True, {ON_TIME: "0+9x30 279.3+9.3xN", MISSED: "0+3x30 90.7+0.7xN"}),
+            (LOW, False, {ON_TIME: "0+9x30 279.5+9.5xN", MISSED: "0+3x30 90.5+0.5xN"}),
+        ),
+    }
+    for window, worlds in sixes.items():
+        for side, fires, changed in worlds:
+            for severity, flag in ((PAGE, {}), (TICKET, TIMERS)):
+                says = f"{side} in {window} than 6 times: {severity}"
+                yield Case(says=says, changed=changed | flag, **_either(SIX_HOURS, severity, fires=fires, also=SLOW))
+
+
+def _erosion() -> Iterator[Case]:
+    for side, fires, changed in (
+        (f"{HIGH} in a day than 3 times", True, {ON_TIME: "0+60xN", MISSED: "0+0x80 10.9+10.9xN"}),
+        (f"{LOW} in a day than 3 times", False, {ON_TIME: "0+60xN", MISSED: "0+0x80 7.7+7.7xN"}),
+        (f"{HIGH} in its last two hours", True, {ON_TIME: "0+60xN", MISSED: "0+6x80 482.2+2.2xN"}),
+        (f"{LOW} in its last two hours", False, {ON_TIME: "0+60xN", MISSED: "0+6x80 481.5+1.5xN"}),
+    ):
+        what = _either(DAY, TICKET, fires=fires, also=((THREE_DAYS, TICKET),))
+        yield Case(says=side, minutes=600, step_minutes=6, changed=changed, **what)
+    for side, fired, changed in (
+        (f"{HIGH} in three days than allowed", ((SIX_HOURS, PAGE), *SLOW), {MISSED: "0+0x330 7.3+7.3xN"}),
+        (f"{LOW} in three days than allowed", ((SIX_HOURS, PAGE),), {MISSED: "0+0x330 4.8+4.8xN"}),
+        (f"{HIGH} in their last six hours", ((THREE_DAYS, TICKET),), {MISSED: "0+1x330 330.6+0.6xN"}),
+        (f"{LOW} in their last six hours", (), {MISSED: "0+1x330 330.41+0.41xN"}),
+    ):
+        spares = () if (THREE_DAYS, TICKET) in fired else (THREE_DAYS,)
+        good = {ON_TIME: "0+50xN"}
+        yield Case(says=side, minutes=4320, step_minutes=12, changed=good | changed, fires=fired, spares=spares)
+
+
+def _counts() -> Iterator[Case]:
+    """Yield the fewest that an alert asks for, and one less; nothing else happens."""
+    quiet = {ON_TIME: "0+0xN", MISSED: "0+0x54 1+0x1 2+0xN"}
+    yield Case(says="two failed payments in a quiet hour are none", changed=quiet)
+    yield Case(says="two failed payments in a quiet hour are none under timers", changed=quiet | TIMERS)
+    three = {ON_TIME: "0+0xN", MISSED: "0+0x54 1+0x1 2+0x1 3+0xN"}
+    fast = ((HOUR, TICKET), (SIX_HOURS, TICKET), *SLOW)
+    yield Case(
+        says="three failed payments in a quiet hour are a ticket under timers", changed=three | TIMERS, fires=fast
+    )
+    for severity, flag in ((PAGE, {}), (TICKET, TIMERS)):
+        for count, fires in ((3, True), (2, False)):
+            walks = {WALK_OK: "0+1x40 40+0xN", WALK_403: f"0+0x52 {count}+0xN"}
+            says = f"{count} failed walks of {count}: {severity}"
+            yield Case(says=says, changed=walks | flag, **_either(AUTH, severity, fires=fires))
+            trips = {TRIP_OK: "0+12x50 600+0xN", TRIP_LOST: f"0+0x57 {count}+0xN"}
+            says = f"{count} lost canaries of {count}: {severity}"
+            yield Case(says=says, changed=trips | flag, **_either(TRIPS, severity, fires=fires))
+    for count, fires in ((5, True), (4, False)):
+        refused = {ASKED: "0+0xN", REFUSED: f"0+0x30 {count}+0xN"}
+        yield Case(
+            says=f"{count} payers refused of {count}", changed=refused, **_either(SUBSCRIBE, TICKET, fires=fires)
+        )
+        forged = {SIGNED: f"0+0x50 {count}+0xN"}
+        yield Case(says=f"{count} forged reports", changed=forged, **_either(FORGED, TICKET, fires=fires))
+    yield Case(
+        says="coverage a little below its limit",
+        minutes=90,
+        changed={"coverage_ratio": "0.94+0xN"},
+        fires=((COVERAGE, TICKET),),
+    )
+    yield Case(
+        says="coverage a little above its limit", minutes=90, changed={"coverage_ratio": "0.96+0xN"}, spares=(COVERAGE,)
+    )
+    yield Case(
+        says="the rung below the top for over two weeks is a ticket",
+        minutes=20_280,
+        step_minutes=60,
+        changed={"flag_rung": "2+0xN"},
+        fires=((STUCK, TICKET),),
+    )
+
+
+def _ratios() -> Iterator[Case]:
+    for severity, flag in ((PAGE, {}), (TICKET, TIMERS)):
+        for side, bad, fires in ((HIGH, 0.56, True), (LOW, 0.44, False)):
+            walks = {WALK_OK: f"0+{1 - bad:g}xN", WALK_403: f"0+{bad}xN"}
+            yield Case(
+                says=f"{side} than half of the walks: {severity}",
+                changed=walks | flag,
+                **_either(AUTH, severity, fires=fires),
+            )
+        for side, bad, fires in ((HIGH, 1.44, True), (LOW, 0.96, False)):
+            trips = {TRIP_OK: f"0+{12 - bad:g}xN", TRIP_LOST: f"0+{bad}xN"}
+            yield Case(
+                says=f"{side} than a tenth of the canaries: {severity}",
+                changed=trips | flag,
+                **_either(TRIPS, severity, fires=fires),
+            )
+    for side, bad, fires in ((HIGH, 0.48, True), (LOW, 0.34, False)):
+        refused = {ASKED: f"0+{2 - bad:g}xN", REFUSED: f"0+{bad}xN"}
+        yield Case(
+            says=f"{side} than a fifth of the payers", changed=refused, **_either(SUBSCRIBE, TICKET, fires=fires)
+        )
+    for side, ahead_s, fires in ((HIGH, 43, True), (LOW, 37, False)):
+        yield Case(
+            says=f"{side} ahead of Prometheus",
+            changed={UNTIL: f"{ahead_s}+60xN"},
+            **_either(CLOCK, TICKET, fires=fires),
+        )
+    for side, late_s, fires in ((HIGH, 6, True), (LOW, 4, False)):
+        yield Case(
+            says=f"{side} behind its lease", changed={UNTIL: f"-{late_s}+60xN"}, **_either(LEASE, PAGE, fires=fires)
+        )
+
+
+def _failing_while_served() -> Iterator[Case]:
+    """Yield failures of the last five minutes before the alarm: too few, enough, too small a share, enough of one."""
+    fast = ((HOUR, PAGE), (SIX_HOURS, PAGE), *SLOW)
+    for says, good, bad, fires in (
+        ("five failed payments that are all", 0, 5, True),
+        ("four failed payments that are all", 0, 4, False),
+        ("eight failed payments of fourteen", 6, 8, True),
+        ("eight failed payments of eighteen", 10, 8, False),
+    ):
+        changed = {ON_TIME: f"0+0x225 {good}+0xN", MISSED: f"0+0x225 {bad}+0xN"}
+        yield Case(
+            says=f"{says} while push is served",
+            step_minutes=QUARTER,
+            changed=changed,
+            **_either(NOT_FALLING, PAGE, fires=fires, also=fast),
+        )
+
+
+def _patience() -> Iterator[Case]:
+    """Yield conditions that hold a little longer, or a little shorter, than an alert waits."""
+    for alert, severity, wait, metric, before, since, flag in (
+        (NOT_FALLING, PAGE, 2, LATCHED, "0+0", "1+0", {}),
+        (ACCUSED, TICKET, 5, "reach_accusers", "0+0", "3+0", {}),
+        (SILENT, TICKET, 2, "ack_stream_up", "1+0", "0+0", {}),
+        (BLIND, TICKET, 15, REST, "0+0", "1+0", KEPT),
+        (GONE, TICKET, 5, "up", "1+0", "0+0", {}),
+        (COVERAGE, TICKET, 60, "coverage_ratio", "0.99+0", "0.9+0", {}),
+        (JOURNAL, TICKET, 2, UNAVAILABLE, "0+0", "1+1", {}),
+    ):
+        for held, fires in ((wait * 1.25, True), (wait * 0.75, False)):
+            minutes, step = (60, QUARTER) if wait < 5 else (120, 1)
+            steps = int((minutes - held) / step) - 1
+            changed = {metric: f"{before}x{steps} {since}xN"} | flag
+            says = f"{alert} after {held:g} of {wait} minutes"
+            yield Case(
+                says=says, minutes=minutes, step_minutes=step, changed=changed, **_either(alert, severity, fires=fires)
+            )
+    for severity, flag in ((PAGE, {}), (TICKET, TIMERS)):
+        for quarters, fires in ((6, True), (3, False)):
+            whole = 239 - quarters
+            changed = {TRIP_OK: f"0+3x{whole} {3 * whole}+0xN", TRIP_LOST: f"0+0x{whole} 9+3xN"} | flag
+            yield Case(
+                says=f"lost canaries for {quarters} quarters: {severity}",
+                step_minutes=QUARTER,
+                changed=changed,
+                **_either(TRIPS, severity, fires=fires),
+            )
+    for quarters, fires in ((5, True), (3, False)):
+        whole = 239 - quarters
+        for alert, severity, ahead_s in ((LEASE, PAGE, -10), (CLOCK, TICKET, 60)):
+            changed = {UNTIL: f"25+15x{whole} {15 * (whole + 1) + ahead_s}+15xN"}
+            yield Case(
+                says=f"{alert} after {quarters} quarters",
+                step_minutes=QUARTER,
+                changed=changed,
+                **_either(alert, severity, fires=fires),
+            )
+    for more, fires in ((70, True), (50, False)):
+        changed = {"flag_rung": "1+0xN"}
+        yield Case(
+            says=f"{STUCK} after two weeks and {more} minutes",
+            minutes=20_160 + more,
+            step_minutes=10,
+            changed=changed,
+            **_either(STUCK, TICKET, fires=fires),
+        )
+
+
+def _either(alert: str, severity: str, *, fires: bool, also: Fired = ()) -> dict[str, Any]:
+    """Return what a case says of an alert: that it fires, or that it is spared; others fire in any case."""
+    return {"fires": ((alert, severity), *also)} if fires else {"fires": also, "spares": (alert,)}
+
+
+LIMITS = (*_burns(), *_erosion(), *_counts(), *_ratios(), *_failing_while_served(), *_patience())
