@@ -10,7 +10,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 pyth
 NODE_MODULES := tests/dashboards/node_modules tests/browser/node_modules tests/providers/node_modules clients/browser/node_modules
 PIP := $(BIN)/pip --disable-pip-version-check --quiet install
 
-.PHONY: help run test check bench chaos fuzz mutate soak lock clean
+.PHONY: help run test check bench chaos fuzz story mutate soak lock clean
 
 help: ## Say what there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -109,6 +109,9 @@ fuzz: $(VENV)/.dev ## Fuzz every parser for a minute each, guided by coverage; s
 chaos: $(VENV)/.dev .tools/cc ## Kill it two hundred times under load, cut the power three thousand times, and keep books
 	@$(BIN)/python -m tests.harm.kill --rounds 200
 	@POWER_CUTS=3000 $(BIN)/pytest -q tests/harm/test_powercut.py
+
+story: $(VENV)/.dev .tools/promtool .tools/prometheus .tools/redis-server ## Let Prometheus watch the demo's story and a bad day: what fires, what is drawn
+	@$(BIN)/python -m tests.prometheus.story
 
 mutate: $(VENV)/.dev .tools/promtool ## Move every limit of every alert, and see whether a test notices
 	@$(BIN)/python -m tests.rules.mutate

@@ -169,14 +169,22 @@ def _links() -> Iterator[Json]:
 
 
 def _annotations() -> Iterator[Json]:
+    grafana = {"type": "grafana", "uid": "-- Grafana --"}
     yield {
         "builtIn": 1,
-        "datasource": {"type": "grafana", "uid": "-- Grafana --"},
+        "datasource": grafana,
         "enable": True,
         "hide": True,
         "iconColor": "rgba(0, 211, 255, 1)",
         "name": "Annotations & Alerts",
         "type": "dashboard",
+    }
+    yield {
+        "datasource": grafana,
+        "enable": True,
+        "hide": False,
+        "iconColor": "light-blue",
+        "name": "Notices",
         "target": {"type": "tags", "tags": [TAG], "matchAny": False, "limit": 100},
     }
     moves = f"sum by (from_mode, to_mode, cause) ({_seen('flag_transitions_total')}) > 0"

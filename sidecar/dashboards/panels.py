@@ -203,7 +203,7 @@ def heat_map(title: str, description: str, query: Query, **more: Any) -> Panel:
             "exemplars": {"color": "rgba(255,0,255,0.7)"},
             "filterValues": {"le": 1e-9},
             "legend": {"show": True},
-            "rowsFrame": {"layout": "le"},
+            "rowsFrame": {"layout": "auto"},
             "showValue": "never",
             "tooltip": {"mode": "single", "showColorScale": False, "yHistogram": True},
             "yAxis": {"axisPlacement": "left", "reverse": False, "unit": "s"},

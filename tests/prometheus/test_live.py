@@ -111,12 +111,12 @@ async def alerts(it: Prometheus) -> set[tuple[str, bool]]:
     return {(each["metric"]["alertname"], each["metric"]["alertname"] in now) for each in await it.range(FIRED)}
 
 
-async def without_data(it: Prometheus) -> list[str]:
+async def without_data(it: Prometheus, *, environment: str = "test") -> list[str]:
     """Ask what every panel and every mark asks, as Grafana would, and return which have nothing to show."""
     values = {
         "$__rate_interval": "4s",
         "$__range": f"{time.time() - it.began_s:.0f}s",
-        "$environment": "test",
+        "$environment": environment,
         "$job": "reverb-sidecar",
         "$instance": ".+",
     }

@@ -89,8 +89,8 @@ def main() -> int:
         count += 1
         if not is_noticed(mutant):
             survivors += 1
-            print(f"nobody notices: {mutant.says}", flush=True)  # noqa: T201 - it is what it is for
-    print(f"{count} limits and patiences were moved; {survivors} of them unnoticed")  # noqa: T201
+            print(f"nobody notices: {mutant.says}", flush=True)
+    print(f"{count} limits and patiences were moved; {survivors} of them unnoticed")
     return 1 if survivors else 0
 
 
