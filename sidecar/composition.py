@@ -83,6 +83,7 @@ SETS = metrics.Sets(
             "/api/payments/{payment_intent}",
             "/api/explanation",
             "/api/gate",
+            "/api/report",
             *(f"/api/{act}" for act in Act),
             *_HEALTH,
             "/metrics",
