@@ -13,6 +13,7 @@ from sidecar.console.decisions import page_of
 from sidecar.console.page.over_time import Range, over_time
 from sidecar.console.page.pages import page
 from sidecar.console.page.view import view_of
+from sidecar.core.findings import Question
 from tests.console.quarter import quarter
 from tests.console.stage import Shown, shown
 from tests.console.states import CASES
@@ -46,7 +47,9 @@ async def _rendered_ms(it: Shown) -> tuple[float, float, int, int]:
         started = time.perf_counter()
         plots = over_time(it.world.state, it.world.now_ms, Range.QUARTER)
         drawn.append(1000 * (time.perf_counter() - started))
-        made = page("console.html", view=view_of(it.status(), it.world.state, decided=decided, plots=plots))
+        asked = it.readiness(Question())
+        view = view_of(it.status(), it.world.state, decided=decided, asked=asked, plots=plots)
+        made = page("console.html", view=view)
         took.append(1000 * (time.perf_counter() - started))
     return sorted(drawn)[_ROUNDS // 2], sorted(took)[_ROUNDS // 2], len(made.plain), len(made.zipped)
 

@@ -346,7 +346,7 @@ class Sidecar:
             self._journal, self._state, status=self._status, explanation=self._explanation, access=access
         )
         release = Release(self._state, self._served, is_livemode=config.stripe.livemode)
-        console = Console(self._journal, self._state, self._status, self._news)
+        console = Console(self._journal, self._state, status=self._status, readiness=release.readiness, news=self._news)
         scrape = web.get("/metrics", metrics.scraped(metrics.Exposition(self._metrics_view()).collect))
         listeners = self._listeners = {
             "public": Listener(

@@ -35,6 +35,7 @@ def quarter() -> World:
     history.hours = [
         _hour(began_ms // HOUR_MS + number, chance, len(history.edges_ms[0]) + 1) for number in range(_DAYS * 24)
     ]
+    history.since_ms = began_ms
     history.marks, history.spans, state.moves = [], [], []
     rung = 0
     for number, (day, mode, for_all, to_rung) in enumerate((*_CLIMBS, *_LATER), start=1):
@@ -91,5 +92,6 @@ def _hour(number: int, chance: random.Random, buckets: int) -> Hour:
         outcomes=ByOutcome(on_time=on_time, late=late, missed=missed, unmeasured=unmeasured),
         latency=latency if any(latency) else [],
         seen_ms=HOUR_MS,
+        reported=ByMode(push_only=count),
         held_ms=ByMode(push_only=HOUR_MS),
     )

@@ -11,6 +11,8 @@ from sidecar.config import Address
 from sidecar.console.page.news import News
 from sidecar.console.page.routes import Console
 from sidecar.console.status import Status, status_of
+from sidecar.core.findings import Process, Question
+from sidecar.core.readiness import Readiness, readiness
 from sidecar.core.serving import Served
 from sidecar.http.server import Listener
 from sidecar.ports import Journal
@@ -30,7 +32,7 @@ class Shown:
         self.journal = journal
         self._case = case
         self.news = News(world.state, self.served, **paces)
-        console = Console(journal, world.state, self.status, self.news)
+        console = Console(journal, world.state, status=self.status, readiness=self.readiness, news=self.news)
         self.listener = Listener(
             "operator", Address(host="127.0.0.1", port=port), console.routes(), before_stop=self.news.stop
         )
@@ -39,6 +41,11 @@ class Shown:
     def served(self) -> Served:
         """Return what this replica answers."""
         return self._case.serves(self.world.state)
+
+    def readiness(self, question: Question) -> Readiness:
+        """Return what the gate says."""
+        process = Process(is_livemode=True, reason=self.served().reason)
+        return readiness(self.world.state, question, process)
 
     def status(self) -> Status:
         """Return the status, at the moment of the world's last record."""

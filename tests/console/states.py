@@ -162,16 +162,19 @@ def _alarmed() -> World:
 
 def _top() -> World:
     world = on_top()
+    _report(world, 60)
     world.wait(2 * HOUR)
     return world
 
 
 CASES = (
     Case(name="not wired", world=_not_wired, headline="Timers", answer="Cannot know", why="Not wired"),
-    Case(name="at first", world=_at_first, headline="Timers", answer="Not yet", why="not been proven"),
+    Case(name="at first", world=_at_first, headline="Timers", answer="Cannot know", why="not been proven"),
     Case(name="climbing", world=_climbing, headline="Push with a safety net", answer="Not yet", why="Rung 1"),
-    Case(name="held", world=_held, headline="Push with a safety net", answer="Not yet", why="Rung 1"),
-    Case(name="awaiting approval", world=_awaiting, headline="Push with a safety net", answer="Not yet", why="Rung 2"),
+    Case(name="held", world=_held, headline="Push with a safety net", answer="Cannot know", why="Rung 1"),
+    Case(
+        name="awaiting approval", world=_awaiting, headline="Push with a safety net", answer="Cannot know", why="Rung 2"
+    ),
     Case(name="sheltered", world=_sheltered, headline="Timers", answer="No", why="Sheltered"),
     Case(name="alarmed", world=_alarmed, headline="Timers", answer="No", why="Alarm"),
     Case(name="fallen", world=_fallen, headline="Timers", answer="No", why="Fell from rung 2"),
@@ -185,7 +188,7 @@ CASES = (
         serves=lambda _: Served(mode=Mode.TIMER_POLLING, reason=Reason.NO_LEASE),
     ),
     Case(name="dry run", world=_dry_run, headline="Timers", answer="Cannot know", why="Dry run"),
-    Case(name="frozen", world=_frozen, headline="Push with a safety net", answer="Not yet", why="Rung 1"),
+    Case(name="frozen", world=_frozen, headline="Push with a safety net", answer="Cannot know", why="Rung 1"),
     Case(
         name="removed",
         world=_removed,
@@ -193,7 +196,7 @@ CASES = (
         answer="They are gone",
         why="The ladder is off",
     ),
-    Case(name="top", world=_top, headline="Push only", answer="Yes", why="top of the ladder"),
+    Case(name="top", world=_top, headline="Push only", answer="Not yet", why="top of the ladder"),
     Case(name="90 days", world=quarter, headline="Push only", answer="Yes", why="top of the ladder"),
 )
 """The states, in the order in which a flag lives through them."""

@@ -6,6 +6,7 @@ from playwright.async_api import Browser, Page, expect
 from tests.console.stage import looking
 from tests.e2e.processes import OPERATOR_TOKEN, READ_TOKEN, until
 from tests.shells.running import Running, running
+from tests.shells.test_acts import decisions
 from tests.shells.test_flag import EASY, climb
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")  # the browser lives in the module's loop
@@ -124,6 +125,91 @@ async def test_a_reset_is_asked_again_and_done(browser: Browser) -> None:
             return bool((await sidecar.status())["streams"][0]["epoch"] == 2)
 
         await until(is_anew, "epoch 2")
+
+
+async def test_a_note_names_a_release_and_changes_nothing(browser: Browser) -> None:
+    """It stands in the log, with its words."""
+    async with running(EASY) as sidecar, looking(browser, sidecar.urls.operator) as page:
+        await page.get_by_role("button", name="Note").click()
+        await expect(page.locator(":focus")).to_have_attribute("id", "release")
+        await page.get_by_label("Release, if it is one").fill("2027.1")
+        await _fill(page, "the new checkout")
+        dialog = page.get_by_role("dialog")
+        await dialog.get_by_role("button", name="Note").click()
+        await expect(dialog).to_contain_text("Done: note")
+        await dialog.get_by_role("button", name="Close").click()
+        await expect(page.locator("#log")).to_contain_text("ada noted the release 2027.1")
+        await expect(page.locator("#log")).to_contain_text("the new checkout")
+
+
+async def test_a_freeze_is_once_or_every_week_and_is_thawed_by_its_name(browser: Browser) -> None:
+    """By the clock of who says it: the page says which, and the record holds moments."""
+    async with running(EASY) as sidecar, looking(browser, sidecar.urls.operator) as page:
+        dialog = page.get_by_role("dialog")
+        await page.get_by_role("button", name="Freeze").click()
+        await page.get_by_label("A short name").fill("term-start")
+        from_, until = await page.evaluate(
+            "[-3600e3, 3600e3].map((ms) => new Date(Date.now() + ms - new Date().getTimezoneOffset() * 60000)"
+            ".toISOString().slice(0, 16))"
+        )
+        await page.get_by_label("From", exact=True).fill(from_)
+        await page.get_by_label("Until", exact=True).fill(until)
+        await _fill(page, "enrolment")
+        await dialog.get_by_role("button", name="Freeze").click()
+        await expect(dialog).to_contain_text("term-start forbids climbing")
+        await dialog.get_by_role("button", name="Close").click()
+        await expect(page.locator("#served .facts")).to_contain_text("frozen: term-start, by ada, who wrote: enrolment")
+
+        await page.get_by_role("button", name="Freeze").click()
+        await page.get_by_label("A short name").fill("weekends")
+        await page.get_by_label("Every week").check()
+        await expect(page.get_by_label("Until", exact=True)).to_be_hidden()
+        for day in ("Sat", "Sun"):
+            await page.get_by_label(day).check()
+        expires = await page.evaluate("new Date(Date.now() + 90 * 86400e3).toISOString().slice(0, 10)")
+        await page.get_by_label("Expires").fill(expires)
+        await _fill(page, "nobody is here", token="")
+        await dialog.get_by_role("button", name="Freeze").click()
+        await expect(dialog).to_contain_text("weekends forbids climbing")
+        await dialog.get_by_role("button", name="Close").click()
+
+        await page.get_by_role("button", name="Thaw term-start").click()
+        await _fill(page, "it went well", token="")
+        await dialog.get_by_role("button", name="Thaw term-start").click()
+        await expect(dialog).to_contain_text("term-start is thawed")
+        await dialog.get_by_role("button", name="Close").click()
+        await expect(page.get_by_role("button", name="Thaw term-start")).to_have_count(0)
+        await expect(page.get_by_role("button", name="Thaw weekends")).to_be_visible()
+        entries = (await decisions(sidecar))["entries"]
+        frozen = next(each for each in entries if each.get("name") == "weekends")
+        assert frozen["window"]["days"] == [5, 6]
+        assert (frozen["window"]["from_minute"], frozen["window"]["lasts_minutes"]) == (0, 1440)
+
+
+async def test_a_freeze_that_makes_no_sense_is_refused_in_words_and_nothing_is_lost(browser: Browser) -> None:
+    """The sidecar says what is wrong; the form is as it was."""
+    async with running(EASY) as sidecar, looking(browser, sidecar.urls.operator, forgives=REFUSED) as page:
+        dialog = page.get_by_role("dialog")
+        await page.get_by_role("button", name="Freeze").click()
+        await page.get_by_label("A short name").fill("term-start")
+        await _fill(page, "enrolment")
+        await dialog.get_by_role("button", name="Freeze").click()
+        await expect(page.get_by_role("alert")).to_contain_text("the window must end after it begins")
+        assert await page.get_by_label("A short name").input_value() == "term-start"
+        assert await page.get_by_label("Why?").input_value() == "enrolment"
+
+
+async def test_an_approval_of_what_is_no_longer_next_is_refused(browser: Browser) -> None:
+    """Somebody reset the proof while the dialog was open: who approves has seen another epoch."""
+    async with running(EASY) as sidecar, looking(browser, sidecar.urls.operator, forgives=REFUSED) as page:
+        await climb(sidecar)
+        await page.get_by_role("button", name="Approve rung 2").click()
+        await sidecar.act("reset", {"reason": "a new cluster"})
+        await _fill(page, "looks right")
+        dialog = page.get_by_role("dialog")
+        await dialog.get_by_role("button", name="Approve rung 2").click()
+        await expect(page.get_by_role("alert")).to_contain_text("rung 2 in epoch 2 is next, not rung 2 in epoch 1")
+        assert (await sidecar.status())["approval"] is None
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What is served now, and may the timers go? The two answers that must be read within a second."""
+"""What is served now, to whom and why: the first of the two answers that must be read within a second."""
 
 import enum
 
@@ -12,7 +12,6 @@ from sidecar.core.gates import duration
 from sidecar.core.policy import PPM, Lifecycle, Mode, Policy
 from sidecar.core.serving import Reason
 from sidecar.core.state import RestReason, State
-from sidecar.core.walks import StrangerVerdict
 
 
 class Tone(enum.StrEnum):
@@ -69,15 +68,6 @@ class Served(msgspec.Struct, frozen=True, kw_only=True):
         return f"Served now: {self.headline}, {self.audience}. {self.why}"
 
 
-class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """May the timers go?"""
-
-    tone: Tone
-    answer: str
-    """`Yes`, `Not yet`, `No`, `Cannot know`."""
-    reasons: tuple[str, ...]
-
-
 _TONES = {
     Reason.HELD: Tone.GOOD,
     Reason.BOTTOM_RUNG: Tone.CALM,
@@ -101,6 +91,11 @@ _RESTS = {
     RestReason.PROBES_SILENT: "No probe of Reverb has ended for far longer than they take.",
     RestReason.UNWIRED: "No ack of the deciding stage has ever come, so push would be served unmeasured.",
 }
+
+
+def rest_in_words(reason: RestReason) -> str:
+    """Return why the flag rests, as a sentence."""
+    return _RESTS[reason]
 
 
 def served_now(status: Status, state: State) -> Served:
@@ -228,63 +223,3 @@ def posture(status: Status, state: State) -> str:
     if reason == "approval":
         return "waits for a person's approval"
     return "climbs by itself once proven, and falls by itself"
-
-
-def verdict(status: Status, state: State) -> Verdict:
-    """Return whether the hand-written timers may be removed, and why (not)."""
-    if status.lifecycle is Lifecycle.REMOVED:
-        return _removed(status, state)
-    unknown = _unknown(status, state)
-    if unknown:
-        return Verdict(tone=Tone.BLIND, answer="Cannot know", reasons=tuple(unknown))
-    against = _against(status, state)
-    if against:
-        return Verdict(tone=Tone.BAD, answer="No", reasons=tuple(against))
-    if status.rung + 1 < len(status.ladder):
-        open_gates = [gate for gate in status.gates if not gate.holds]
-        following = words.rung(status.ladder[status.rung + 1])
-        reasons = [f"Rung {status.rung} of {len(status.ladder) - 1} is held; {following} is next."]
-        if open_gates:
-            reasons.append(f"{len(open_gates)} of {len(status.gates)} gates of the next rung do not hold yet.")
-        return Verdict(tone=Tone.WAIT, answer="Not yet", reasons=tuple(reasons))
-    if status.why_not_removed is not None:
-        return Verdict(tone=Tone.WAIT, answer="Not yet", reasons=(status.why_not_removed,))
-    since = duration(status.now_ms - status.since_ms)
-    return Verdict(tone=Tone.GOOD, answer="Yes", reasons=(f"The top of the ladder has been held for {since}.",))
-
-
-def _removed(status: Status, state: State) -> Verdict:
-    against = _unknown(status, state) or _against(status, state)
-    behind = "Behind push stand the safety net at 5 s and the schedule of the browser's client."
-    return Verdict(
-        tone=Tone.BAD if against else Tone.GOOD,
-        answer="They are gone",
-        reasons=("`lifecycle: removed` is in force: the ladder is off.", behind, *against),
-    )
-
-
-def _unknown(status: Status, state: State) -> list[str]:
-    policy = _policy(state)
-    reasons = []
-    if policy.dry_run:
-        reasons.append("This is a dry run: nobody was served push.")
-    if state.wired_ms is None:
-        reasons.append(f"No ack of stage {policy.stage} has ever come.")
-    elif state.sight.rest is not None:
-        reasons.append(_RESTS[state.sight.rest])
-    if status.served.reason in {Reason.NO_LEASE, Reason.POLICY_DIFFERS, Reason.STARTING}:
-        reasons.append("This replica cannot vouch for what it says.")
-    return reasons
-
-
-def _against(status: Status, state: State) -> list[str]:
-    reasons = []
-    if state.probing.stranger is StrangerVerdict.LET_IN:
-        reasons.append("Strangers are let into users' channels.")
-    if status.shelter is not None:
-        reasons.append("Reverb hiccups at this moment.")
-    elif status.alarms:
-        reasons.append(f"Alarm: {words.joined([words.name(each) for each in status.alarms])}.")
-    if status.cooldown_until_ms > status.now_ms:
-        reasons.append(f"Push fell; the cool-down ends {words.distance(status.cooldown_until_ms, status.now_ms)}.")
-    return reasons

@@ -16,8 +16,12 @@ from sidecar.console.page.log import SHOWN_MAX, entry_line
 from sidecar.console.page.news import News
 from sidecar.console.page.over_time import OverTime, Range, over_time
 from sidecar.console.page.pages import Page, get_asset, page
+from sidecar.console.page.verdict import question_of
 from sidecar.console.page.view import view_of
 from sidecar.console.status import Status
+from sidecar.core.findings import Question
+from sidecar.core.policy import Policy
+from sidecar.core.readiness import Readiness
 from sidecar.core.state import State
 from sidecar.ports import ErrorCode, Journal, SidecarError
 
@@ -40,10 +44,19 @@ class _Place(msgspec.Struct, frozen=True, kw_only=True):
 class Console:
     """The pages of one process."""
 
-    def __init__(self, journal: Journal, state: State, status: Callable[[], Status], news: News) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        state: State,
+        *,
+        status: Callable[[], Status],
+        readiness: Callable[[Question], Readiness],
+        news: News,
+    ) -> None:
         self._journal = journal
         self._state = state
         self._status = status
+        self._readiness = readiness
         self._news = news
         self._kept: dict[Range | None, tuple[bytes, float, Page]] = {}
         """The last rendering of each range."""
@@ -104,10 +117,14 @@ class Console:
         view = journey.view_of(told, self._journal.now_ms())
         return page("payment.html", place=self._place(), view=view).answer(request)
 
-    def _place(self) -> _Place:
+    def _policy(self) -> Policy:
         policy = self._state.policy
         if policy is None:
             raise SidecarError(ErrorCode.NOT_READY, "no policy is in force yet; try again in a second")
+        return policy
+
+    def _place(self) -> _Place:
+        policy = self._policy()
         return _Place(flag=policy.flag, environment=policy.environment)
 
     async def _console(self, chosen: Range | None) -> Page:
@@ -119,7 +136,8 @@ class Console:
             decided, trouble = await self._decided()
             status = self._status()
             plots = self._plots(chosen, status.now_ms)
-            view = view_of(status, self._state, decided=decided, log_trouble=trouble, plots=plots)
+            asked = self._readiness(question_of(self._policy()))
+            view = view_of(status, self._state, decided=decided, asked=asked, log_trouble=trouble, plots=plots)
             made = page("console.html", view=view)
             self._kept[chosen] = (outlook, now_s, made)
             return made

@@ -3,9 +3,10 @@
 import msgspec
 
 from sidecar.console.decisions import Page
-from sidecar.console.page import acts, figures, front, ladder, log, over_time, sources
+from sidecar.console.page import acts, figures, front, ladder, log, over_time, sources, verdict
 from sidecar.console.page.words import Moment, moment
 from sidecar.console.status import Status
+from sidecar.core.readiness import Readiness
 from sidecar.core.state import State
 
 
@@ -18,7 +19,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     """The last record that it knows."""
     now: Moment
     served: front.Served
-    verdict: front.Verdict
+    verdict: verdict.Verdict
     warnings: tuple[str, ...]
     acts: tuple[acts.Button, ...]
     ladder: ladder.Ladder
@@ -39,6 +40,7 @@ def view_of(
     state: State,
     *,
     decided: Page,
+    asked: Readiness,
     log_trouble: str = "",
     plots: over_time.OverTime | None = None,
 ) -> View:
@@ -49,7 +51,7 @@ def view_of(
         seq=state.seq,
         now=moment(status.now_ms, status.now_ms),
         served=front.served_now(status, state),
-        verdict=front.verdict(status, state),
+        verdict=verdict.verdict(status, state, asked),
         warnings=status.warnings,
         acts=acts.buttons(status, state),
         ladder=ladder.ladder(status, state),

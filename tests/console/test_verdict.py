@@ -1,0 +1,92 @@
+"""May the timers go? The page is never kinder than the gate, and says why, and when to ask again."""
+
+import msgspec
+import pytest
+
+from sidecar.console.page.front import Tone
+from sidecar.console.page.verdict import Verdict, question_of, verdict
+from sidecar.core.policy import LADDER_OFF, Mode
+from sidecar.core.readiness import Answer
+from sidecar.core.walks import StrangerVerdict
+from tests.console.quarter import quarter
+from tests.console.stage import Shown, shown
+from tests.console.states import CASES, Case
+from tests.core.world import DAY, LAX, MINUTE, World
+
+TOP = next(case for case in CASES if case.name == "90 days")
+
+
+def _verdict(it: Shown) -> Verdict:
+    state = it.world.state
+    assert state.policy is not None
+    return verdict(it.status(), state, it.readiness(question_of(state.policy)))
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+async def test_the_page_says_yes_only_where_the_gate_does(case: Case) -> None:
+    """In every state there is."""
+    async with shown(case) as it:
+        assert it.world.state.policy is not None
+        asked, told = it.readiness(question_of(it.world.state.policy)), _verdict(it)
+        assert (told.answer == "Yes") == (asked.answer is Answer.YES)
+        assert told.answer in {"Yes", "They are gone"} or told.reasons, "why not has an answer at any moment"
+
+
+async def test_a_yes_is_taken_back_by_what_happens_now() -> None:
+    """However good the last weeks were: a stranger is let in, an alarm is raised, the replica loses its lease."""
+    async with shown(TOP, quarter()) as it:
+        assert _verdict(it).answer == "Yes"
+        it.world.state.probing.stranger = StrangerVerdict.LET_IN
+        assert (_verdict(it).answer, _verdict(it).tone) == ("No", Tone.BAD)
+        assert "Strangers are let into users' channels." in _verdict(it).reasons
+
+
+async def test_it_says_what_is_missing_and_from_when_it_is_worth_asking_again() -> None:
+    """The gate's own reasons, as sentences, the first five at once and all of them in the list."""
+    async with shown(TOP, quarter()) as it:
+        history = it.world.state.history
+        history.since_ms = it.world.now_ms - 10 * DAY
+        told = _verdict(it)
+        assert told.answer == "Not yet"
+        assert told.reasons == ("What was servable is known for the last 10 d only.",)
+        assert told.again is not None
+        assert told.again.at_ms == history.since_ms + 14 * DAY
+        missing = [each.label for each in told.conditions if each.tone is not Tone.GOOD]
+        assert missing == ["The time is known"]
+
+
+def test_it_is_asked_about_the_best_that_the_ladder_leads_to() -> None:
+    """Without a rung of `push_only`, the gate is content with the safety net, and the command says so."""
+    assert question_of(LAX).mode is Mode.PUSH_ONLY
+    shorter = msgspec.structs.replace(LAX, ladder=LAX.ladder[:3])
+    assert question_of(shorter).mode is Mode.PUSH_WITH_SAFETY_NET
+    assert question_of(msgspec.structs.replace(LAX, ladder=LADDER_OFF)).mode is Mode.PUSH_WITH_SAFETY_NET
+
+
+async def test_the_command_beside_it_asks_the_same() -> None:
+    """Who does not believe the page asks in a pipeline."""
+    async with shown(TOP, quarter()) as it:
+        assert _verdict(it).command == "sidecar gate --mode push_only --for 14d"
+
+
+async def test_a_world_without_reports_is_not_known_and_says_that_first() -> None:
+    """Every payer could get 403 while all else reads well."""
+    case = next(case for case in CASES if case.name == "held")
+    async with shown(case) as it:
+        told = _verdict(it)
+        assert told.answer == "Cannot know"
+        assert told.reasons[0].startswith("No payer's browser has told of a payment")
+        assert told.again is None
+        assert told.more > 0
+
+
+async def test_a_fall_says_until_when_the_cool_down_lasts() -> None:
+    """And nothing of the last two weeks, which matters less."""
+    world = World(LAX)
+    world.climb_to(1)
+    world.outage()
+    world.wait(MINUTE)
+    async with shown(TOP, world) as it:
+        told = _verdict(it)
+        assert told.answer == "No"
+        assert told.reasons[-1].startswith("Push fell; the cool-down ends in 5")
