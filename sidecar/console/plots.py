@@ -178,9 +178,12 @@ def modes(plot: Plot, spans: Sequence[Span], size: tuple[int, int] = WIDE) -> Ma
     for mode, name in names.items():
         parts.append(_line("p-grid", frame.left, y(mode), frame.right, y(mode)))
         parts.append(_text(frame.left - 6, y(mode) + 4, name, "p-end"))
+    drawn: set[tuple[str, int]] = set()
     for from_ms, until_ms, span in pieces:
-        if span.condition in _CONDITIONS:
-            kind, name = _CONDITIONS[span.condition]
+        kind, name = _CONDITIONS.get(span.condition, ("", ""))
+        place = (kind, int(frame.x(from_ms)))
+        if kind and (place not in drawn or frame.x(until_ms) - frame.x(from_ms) > 1):  # one for each pixel is enough
+            drawn.add(place)
             width = max(1.5, frame.x(until_ms) - frame.x(from_ms))
             box = _rect(kind, frame.x(from_ms), _TOP + 6, width, frame.height - _BOTTOM - _TOP - 6)
             parts.append(Markup("<g>{}<title>{}</title></g>").format(box, f"{name} for {duration(until_ms - from_ms)}"))

@@ -14,7 +14,7 @@ from sidecar.core.policy import PPM, Mode, Policy, Rung
 from sidecar.core.serving import Reason
 from sidecar.core.state import State
 from sidecar.core.streams import REACH, STREAMS, bank_of, row_of
-from sidecar.core.stretches import Stretch, first_ms
+from sidecar.core.stretches import Stretch, Timeline, first_ms
 
 DAY_MS = 24 * HOUR_MS
 FOR_MS = 14 * DAY_MS
@@ -78,7 +78,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 def findings(state: State, policy: Policy, question: Question, process: Process) -> tuple[Finding, ...]:
     """Return every condition, and what became of it."""
-    stretch = Stretch(state=state, from_ms=state.now_ms - question.for_ms, mode=question.mode)
+    stretch = Stretch(Timeline(state, question.mode), state.now_ms - question.for_ms)
     known = stretch.hours(hours(state))
     return (
         *_vouching(policy, question, process),

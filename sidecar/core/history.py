@@ -14,7 +14,8 @@ Everything is bounded. Where spans or marks had to be dropped, `since_ms` says f
 """
 
 import enum
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from operator import attrgetter
 from typing import TypeVar
 
 import msgspec
@@ -308,17 +309,17 @@ def summed(hours: Iterable[Hour], number: int = 0) -> Hour:
     """Return several hours as if they were one. Latency is that of those that were counted by the newest edges."""
     whole, many = Hour(hour=number), list(hours)
     whole.edges = max((hour.edges for hour in many if hour.latency), default=0)
+    for name, get in _PLAIN.items():
+        setattr(whole, name, sum(map(get, many)))
+    for group, gets in _GROUPED.items():
+        for name, get in gets.items():
+            setattr(getattr(whole, group), name, sum(map(get, many)))
     for hour in many:
-        for name in _PLAIN:
-            setattr(whole, name, getattr(whole, name) + getattr(hour, name))
-        for name in _GROUPED:
-            _add(getattr(whole, name), getattr(hour, name))
         for why, count in hour.unmeasured.items():
             whole.unmeasured[why] = whole.unmeasured.get(why, 0) + count
-        if hour.latency and hour.edges == whole.edges:
-            before = whole.latency or [0] * len(hour.latency)
-            whole.latency = [mine + its for mine, its in zip(before, hour.latency, strict=True)]
-            whole.latency_sum_ms += hour.latency_sum_ms
+    counted = [hour for hour in many if hour.latency and hour.edges == whole.edges]
+    whole.latency = [sum(counts) for counts in zip(*(hour.latency for hour in counted), strict=True)]
+    whole.latency_sum_ms = sum(hour.latency_sum_ms for hour in counted)
     return whole
 
 
@@ -337,7 +338,7 @@ def _what(span: Span) -> tuple[Mode, Mode, Condition]:
     return span.mode, span.for_all, span.condition
 
 
-_PLAIN = (
+_COUNTED = (
     "succeeded",
     "contradicted",
     "reach_good",
@@ -351,12 +352,19 @@ _PLAIN = (
     "sheltered_ms",
     "seen_ms",
 )
-_GROUPED = ("outcomes", "timers", "reported", "refetches", "held_ms", "held_by_all_ms")
-
-
-def _add(whole: Counts, part: Counts) -> None:
-    for name in whole.__struct_fields__:
-        setattr(whole, name, getattr(whole, name) + getattr(part, name))
+_PLAIN: dict[str, Callable[[Hour], int]] = {name: attrgetter(name) for name in _COUNTED}
+_GROUPED: dict[str, dict[str, Callable[[Hour], int]]] = {
+    group: {name: attrgetter(f"{group}.{name}") for name in kind.__struct_fields__}
+    for group, kind in {
+        "outcomes": ByOutcome,
+        "timers": ByTimers,
+        "reported": ByMode,
+        "refetches": ByMode,
+        "held_ms": ByMode,
+        "held_by_all_ms": ByMode,
+    }.items()
+}
+"""How each count is read; names are looked up once, because sums are over thousands of hours."""
 
 
 def _less(now: Counts, before: Counts) -> Counts:

@@ -11,7 +11,7 @@ from sidecar.core.policy import SCHEDULES, Mode, Policy
 from sidecar.core.readiness import Readiness, readiness
 from sidecar.core.state import FOLD_VERSION, State
 from sidecar.core.streams import STREAMS, alpha_of, clean_needed, proven_ratio
-from sidecar.core.stretches import Stretch
+from sidecar.core.stretches import Stretch, Timeline
 
 
 class Bound(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,7 +93,7 @@ def report_of(state: State, since_ms: int, question: Question, process: Process)
     """Return the report of the last `since_ms`. The state must have a policy."""
     policy, history = state.policy, state.history
     assert policy is not None  # noqa: S101 - listeners start after the policy was adopted
-    stretch = Stretch(state=state, from_ms=state.now_ms - since_ms, mode=question.mode)
+    stretch = Stretch(Timeline(state, question.mode), state.now_ms - since_ms)
     known = stretch.hours(hours(state))
     whole = summed(known)
     return Report(

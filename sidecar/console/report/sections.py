@@ -146,7 +146,7 @@ def _compared(told: Report) -> Section:
         key="compared",
         title="Timers beside push",
         paragraphs=(f"Payments that a poll cleared and push did not reach: {words.count(told.whole.rescued)}.",),
-        table=Table(heads=("", "timers", "push"), rows=rows),
+        table=Table(heads=("measured", "timers", "push"), rows=rows),
     )
 
 

@@ -1,0 +1,61 @@
+"""The report in a browser: narrow and wide, light and dark, printed; nothing overflows, nothing is fetched."""
+
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser
+
+from sidecar.console.report import page
+from tests.console.faults import faults, sideways
+from tests.console.stage import NARROW, WIDE, looking
+from tests.release.test_report import evil
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Write a report with everything in it, and give its address."""
+    written: Path = tmp_path_factory.mktemp("report") / "report.html"
+    written.write_text(page(evil()), encoding="utf-8")
+    return written.as_uri()
+
+
+@pytest.mark.parametrize(("size", "dark"), [(NARROW, False), (NARROW, True), (WIDE, False), (WIDE, True)])
+async def test_it_fits_and_axe_finds_nothing(
+    browser: Browser, address: str, size: tuple[int, int], *, dark: bool
+) -> None:
+    """At 360 px and at 1440, in both lights; `looking` fails on what its policy forbade."""
+    async with looking(browser, address, size=size, dark=dark) as shown:
+        assert await sideways(shown) == 0
+        assert await faults(shown) == []
+        seen = await shown.locator(".plot svg").evaluate_all(
+            "(all) => all.filter((one) => one.checkVisibility()).length"
+        )
+        assert seen == 4
+
+
+async def test_what_people_wrote_stays_words(browser: Browser, address: str) -> None:
+    """The page asks for nothing and runs nothing, whatever a release is called."""
+    context = await browser.new_context()
+    asked: list[str] = []
+    context.on("request", lambda request: asked.append(request.url))
+    shown = await context.new_page()
+    shown.on("dialog", lambda dialog: asked.append(dialog.message))
+    await shown.goto(address)
+    assert asked == [address]
+    assert await shown.locator("script, a, img").count() == 0
+    assert await shown.get_by_text("<script>alert(1)</script>").count() >= 3
+    await context.close()
+
+
+async def test_it_prints_on_pages_that_can_be_filed(browser: Browser, address: str) -> None:
+    """On white, with its plots, also where the screen is dark."""
+    context = await browser.new_context(color_scheme="dark")
+    shown = await context.new_page()
+    await shown.goto(address)
+    printed = await shown.pdf(format="A4")
+    await shown.emulate_media(media="print")
+    assert 3 <= printed.count(b"/Type /Page\n") <= 15
+    assert await shown.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    await context.close()
