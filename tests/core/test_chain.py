@@ -17,7 +17,7 @@ from tests.core.world import POLICY, on
 HEADS = {
     JOURNAL: "0107763133cb09b74af49ddd98457f18b352f34682b518288203d02f94e1a37a",
     PAYERS:  "2cbd94951682a43fd09cc89b16ac98c132d59452472cb0dd2461e3c5123754ea",
-    PEOPLE:  "ad4f38f669f9fe18ca9fbee24c325b0eac958a87743c41c5bdb856b0f5e89dab",
+    PEOPLE:  "28d85ddc87b985c9e68fbebfb13de30d66dbd06c1ac4961c6df25b5dc89d5755",
 }
 # fmt: on
 """Of the golden journals. They never change, in no version: people have noted heads like these."""
