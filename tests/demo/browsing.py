@@ -2,10 +2,12 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, Literal
 
 from playwright.async_api import Browser, Page
 
+AXE = Path(__file__).parents[1] / "browser" / "node_modules" / "axe-core" / "axe.min.js"
 WIDTHS = {360: 780, 1440: 900, 2560: 1440}
 """Widths that the pages are looked at in, with their heights."""
 _NOTES = """
@@ -41,6 +43,13 @@ class Opened:
             "([selector, words]) => document.querySelector(selector)?.innerText.includes(words)", arg=[selector, words]
         )
 
+    async def axe(self) -> list[str]:
+        """Return what axe-core finds wrong."""
+        await self.page.evaluate(AXE.read_text())
+        found = await self.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        assert found["passes"], "axe did not look"
+        return [f"{each['id']}: {each['nodes'][0]['html'][:200]}" for each in found["violations"]]
+
     async def violations(self) -> Any:
         """Return what the page's policy (CSP) had to forbid."""
         return await self.page.evaluate("window.violations")
@@ -54,10 +63,14 @@ async def opened(
     width: int = 1440,
     scheme: Literal["light", "dark"] = "light",
     motion: Literal["reduce", "no-preference"] = "reduce",
+    bypass_policy: bool = False,
 ) -> AsyncIterator[Opened]:
     """Open a page in a context of its own."""
     context = await browser.new_context(
-        viewport={"width": width, "height": WIDTHS[width]}, color_scheme=scheme, reduced_motion=motion
+        viewport={"width": width, "height": WIDTHS[width]},
+        color_scheme=scheme,
+        reduced_motion=motion,
+        bypass_csp=bypass_policy,
     )
     await context.add_init_script(_NOTES)
     tab = Opened(await context.new_page())

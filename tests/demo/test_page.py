@@ -54,6 +54,24 @@ async def test_nothing_is_wider_than_the_screen(browser: Browser, width: int) ->
             assert await tab.page.evaluate(_CUT_OFF) == [], state
 
 
+async def test_axe_finds_nothing(browser: Browser) -> None:
+    """Contrast, names, roles and order hold, in light and dark, on both pages and on what stands for Stripe's."""
+    looks: tuple[tuple[Literal["light", "dark"], tuple[str, ...], str], ...] = (
+        ("light", ("climbing", "sheltered"), "/payer"),
+        ("dark", ("fallen", "done"), "/payer/stripe?payment_intent=pi_1"),
+    )
+    async with MadeUpWorld().running() as world:
+        for scheme, states, path in looks:
+            async with opened(browser, world.page_url, width=360, scheme=scheme, bypass_policy=True) as tab:
+                for state in states:
+                    world.shown = STATES[state]
+                    await tab.shows("[data-answer='safe']", ANSWERS[state][0])
+                    assert await tab.axe() == [], (scheme, state)
+                await tab.page.goto(world.page_url + path)
+                await tab.page.wait_for_selector("#pay")
+                assert await tab.axe() == [], (scheme, path)
+
+
 async def test_each_switch_is_turned_by_keyboard_and_says_what_came(browser: Browser) -> None:
     """Tab leads to each of them in order; space turns it; a screen reader hears its state and what to expect."""
     async with MadeUpWorld().running() as world, opened(browser, world.page_url) as tab:
