@@ -11,7 +11,7 @@ import html
 import re
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +67,8 @@ async def _demo() -> AsyncIterator[str]:
         yield found[1]
         draining.cancel()
     finally:
-        child.terminate()
+        with suppress(ProcessLookupError):  # it ends by itself, with its story
+            child.terminate()
         await child.wait()
 
 

@@ -43,6 +43,18 @@ async def test_the_page_answers_the_four_questions(browser: Browser) -> None:
         assert (tab.complaints, await tab.violations(), tab.hosts) == ([], [], {"127.0.0.1"})
 
 
+async def test_the_gates_fill_up_as_far_as_they_are(browser: Browser) -> None:
+    """A bar is as long as what is there of what is asked for; full means that the gate holds, and nothing else does."""
+    async with MadeUpWorld().running() as world:
+        world.shown = STATES["climbing"]
+        async with opened(browser, world.page_url) as tab:
+            filled = await tab.page.evaluate(_FILLED)
+        closed = {"soak": 7 / 10, "evidence_payments": 31 / (31 + 12), "worst_case": 74.2 / 80}
+        assert filled == {
+            gate.name: pytest.approx(closed.get(gate.name, 1), abs=0.001) for gate in STATES["climbing"].gates
+        }
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 async def test_nothing_is_wider_than_the_screen(browser: Browser, width: int) -> None:
     """On a phone and on a wall, in light and dark: no state makes anybody scroll sideways, or cuts a text off."""
@@ -192,6 +204,10 @@ async def test_the_pages_policy_lets_nothing_in(browser: Browser) -> None:
             assert answer.status == 404
 
 
+_FILLED = """
+Object.fromEntries([...document.querySelectorAll('.gate')]
+  .map((each) => [each.dataset.key, Number(each.querySelector('i').style.getPropertyValue('--filled'))]))
+"""
 _CUT_OFF = """
 [...document.querySelectorAll('main *')]
   .filter((each) => each.scrollWidth > each.clientWidth + 1 && getComputedStyle(each).overflowX !== 'visible')

@@ -136,6 +136,9 @@ async def test_one_booking_after_another_is_paid(browser: Browser) -> None:
                 await tab.page.wait_for_selector("#pay[disabled]")
                 await tab.shows("#alert", "paid. Thank you.")
                 assert await tab.page.locator("#bookings [data-paid=true]").count() == number
+                paid = {"flow": "in_page"}
+                async with aiohttp.ClientSession(world.page_url) as it, it.post("/payer/pay", json=paid) as answer:
+                    assert answer.status == 409
                 await tab.page.click("#book")
                 await tab.page.wait_for_selector("#pay:focus")
             assert await tab.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
