@@ -2,13 +2,12 @@
 
 import asyncio
 import tempfile
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from aiohttp import web
 
 from sidecar import chance, clock
 from sidecar.demo.loop import WorldLoop
@@ -112,8 +111,8 @@ def lived(show: Show, lines: LineCounts, live: Callable[[World], Coroutine[Any, 
         return runner.run(run(show, pace, lines=lines, say=lambda _: None, live=live))
 
 
-def _pages(show: Show) -> Callable[[World], Sequence[web.RouteDef]] | None:
-    return None if show.is_headless else lambda world: Pages(world).routes()
+def _pages(show: Show) -> Callable[[World], Pages] | None:
+    return None if show.is_headless else Pages
 
 
 @contextmanager

@@ -6,7 +6,7 @@ sidecar it asks over HTTP. Nothing here is asked to wait: what takes time goes o
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NoReturn
@@ -25,7 +25,7 @@ from sidecar.demo.door import Door
 from sidecar.demo.history import History
 from sidecar.demo.listening import Listening, Places
 from sidecar.demo.pace import Pace
-from sidecar.demo.page import Visitor
+from sidecar.demo.page import Pages, Visitor
 from sidecar.demo.payers import Browser
 from sidecar.demo.reverb import Reverb
 from sidecar.demo.reverb_bus import Bus
@@ -65,7 +65,7 @@ class World:
         pace: Pace,
         seed: int,
         lines: LineCounts,
-        pages: Callable[["World"], Sequence[web.RouteDef]] | None,
+        pages: Callable[["World"], Pages] | None,
         first_payer: int,
     ) -> None:
         self.pace, self.folder = pace, folder
@@ -107,7 +107,9 @@ class World:
         self._webhook_secret, self._first_payer = webhook_secret, first_payer
         self._page: Listener | None = None
         if pages is not None:
-            self._page = Listener("page", Address(host="127.0.0.1", port=ports.page), pages(self))
+            own = pages(self)
+            address = Address(host="127.0.0.1", port=ports.page)
+            self._page = Listener("page", address, own.routes(), before_stop=own.stop)
 
     # --- its beginning and its end
 
@@ -296,7 +298,7 @@ async def living(
     pace: Pace,
     seed: int,
     lines: LineCounts,
-    pages: Callable[[World], Sequence[web.RouteDef]] | None = None,
+    pages: Callable[[World], Pages] | None = None,
     first_payer: int = FIRST_PAYER,
 ) -> AsyncIterator[World]:
     """Let a world be there. Raises `SidecarError`, in a group, where it cannot."""

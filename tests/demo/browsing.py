@@ -37,10 +37,12 @@ class Opened:
         """Return what an element says."""
         return await self.page.inner_text(selector)
 
-    async def shows(self, selector: str, words: str) -> None:
+    async def shows(self, selector: str, words: str, *, within_s: float = 30.0) -> None:
         """Wait until an element says something."""
         await self.page.wait_for_function(
-            "([selector, words]) => document.querySelector(selector)?.innerText.includes(words)", arg=[selector, words]
+            "([selector, words]) => document.querySelector(selector)?.innerText.includes(words)",
+            arg=[selector, words],
+            timeout=within_s * 1000,
         )
 
     async def axe(self) -> list[str]:

@@ -23,7 +23,7 @@ async def _live(folder: Path, show: Show) -> None:
         pace=pace,
         seed=show.seed,
         lines=LineCounts(),
-        pages=lambda world: Pages(world).routes(),
+        pages=Pages,
         first_payer=LATER_PAYER,
     ):
         await asyncio.get_running_loop().create_future()
