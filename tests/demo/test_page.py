@@ -198,7 +198,7 @@ async def test_the_pages_policy_lets_nothing_in(browser: Browser) -> None:
     """A script that somebody slips into the page is not run: there is none but ours, and none of them is inline."""
     async with MadeUpWorld().running() as world, opened(browser, world.page_url) as tab:
         await tab.page.evaluate(_SLIP_IN)
-        await tab.page.wait_for_function("window.violations.length > 0")
+        await tab.page.wait_for_function("() => window.violations.length > 0")
         assert await tab.page.evaluate("window.slipped") is None
         async with aiohttp.ClientSession(world.page_url) as session, session.get("/page/../routes.py") as answer:
             assert answer.status == 404

@@ -89,7 +89,7 @@ async def _pay(browser: Browser, scenario: Scenario) -> tuple[MadeUpWorld, list[
         scenario.breaks(world)
         async with opened(browser, f"{world.page_url}/payer") as tab:
             await tab.shows("#channel", scenario.channel)
-            await tab.page.wait_for_function("document.querySelector('#flag').innerText !== '…'")
+            await tab.page.wait_for_function("() => document.querySelector('#flag').innerText !== '…'")
             await tab.page.check(f"input[value={scenario.flow}]")
             await tab.page.click("#pay")
             if scenario.flow is Flow.REDIRECT:

@@ -16,8 +16,8 @@ from tests.demo.visiting import VisitedWorld, climbed, visited
 from tests.demo.worlds import HEADLESS
 from tests.payers.tabs import chromium
 
-_JOINED = "!['…', 'not connected yet'].includes(document.querySelector('#channel').innerText)"
-_TOLD = "document.querySelector('#flag').innerText !== '…'"
+_JOINED = "() => !['…', 'not connected yet'].includes(document.querySelector('#channel').innerText)"
+_TOLD = "() => document.querySelector('#flag').innerText !== '…'"
 
 
 class Visit(msgspec.Struct, frozen=True, kw_only=True):

@@ -49,6 +49,8 @@ function verdict(world) {
   for (const [name, text] of Object.entries(says)) prose(document.querySelector(`[data-answer="${name}"]`), text);
   if (by('verdict').dataset.drawn !== answer.drawing) by('signal').replaceChildren(drawing(ICONS[answer.drawing]));
   set(by('verdict'), { 'data-is': answer.is, 'data-drawn': answer.drawing });
+  say(by('now'), `Is push safe yet? ${answer.text}`);
+  set(by('now'), { 'data-is': answer.is });
   set(by('to-payer'), { href: world.urls.payer });
   set(by('to-console'), { href: world.urls.operator });
 }

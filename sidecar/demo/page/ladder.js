@@ -59,6 +59,6 @@ function fill(node, gate, { streams, now_ms: now }) {
   const value = gate.name === 'alarm' && gate.value !== 'none' ? `alarm: ${gate.value}` : gate.value;
   say(node.querySelector('.value'), gate.holds ? value : `${value} → ${gate.target}`);
   const isTimed = /^\d+ (s|min|h|d)\b/.test(gate.needs); // it says already how long
-  const when = gate.expected_ms && !isTimed ? `, in about ${span(Math.max(0, gate.expected_ms - now))}` : '';
+  const when = gate.expected_ms && !isTimed ? `, in about ${span(Math.max(1000, gate.expected_ms - now))}` : '';
   prose(node.querySelector('.needs'), gate.holds ? '' : `needs ${gate.needs}${when}`);
 }

@@ -65,7 +65,10 @@ export function why(world) {
   }
   const payments = world.streams.find((stream) => stream.name === 'payments');
   const proof = payments && proofOf(payments);
-  if (flag.mode !== 'timer_polling') return `${proof ?? 'It was proven.'} No alarm since.`;
+  if (flag.mode !== 'timer_polling') {
+    if (proof && payments.clean_needed === 0) return `${proof} No alarm is up.`;
+    return `It was proven when it climbed, and no alarm is up.${payments ? ` ${inTime(payments)}.` : ''}`;
+  }
   const cooldown = closed.find((gate) => gate.name === 'cooldown');
   if (cooldown) return `It fell not long ago: ${cooldown.needs}. ${proof ?? ''}`;
   if (!proof) return 'No payment was judged yet, and nothing is taken on trust.';
@@ -73,17 +76,18 @@ export function why(world) {
   return payments.clean_needed === 0 && missing.length ? `${proof} Missing: ${missing.join(', ')}.` : proof;
 }
 
+const inTime = ({ good, bad }) => `Of ${count(good + bad, 'payment')} ${bad ? good : 'all'} came in time`;
+
 /** Return what a stream's outcomes prove, as a sentence. */
 function proofOf({ good, bad, target_ratio: target, lower_bound_ratio: bound, clean_needed: needed }) {
   if (good + bad === 0) return null;
-  const came = `Of ${count(good + bad, 'payment')} ${good === good + bad ? 'all' : good} came in time`;
   const proves = `that proves at least ${percent(bound, 1)}`;
-  return `${came}; ${proves}, and ${percent(target, 1)} is asked for${needed ? '' : ': proven'}.`;
+  return `${inTime({ good, bad })}; ${proves}, and ${percent(target, 1)} is asked for${needed ? '' : ': proven'}.`;
 }
 
 /** Return what happens next, and when. */
 export function next({ flag, gates, speed, now_ms: now }) {
-  const inAbout = (ms) => `${span(Math.max(0, ms - now))}${speed > 1 ? ' of the world’s time' : ''}`;
+  const inAbout = (ms) => `${span(Math.max(1000, ms - now))}${speed > 1 ? ' of the world’s time' : ''}`;
   if (flag.reason === 'no_sidecar') return 'It comes back on the same journal: with the same rung, which it serves once it sees again.';
   const shut = gates.find((gate) => !gate.holds && BACK.includes(gate.name));
   if (SAFE[flag.reason] && flag.rung > 0) {
@@ -101,7 +105,8 @@ export function next({ flag, gates, speed, now_ms: now }) {
   let when = 'Next';
   if (closed.length === 1 && closed[0].name === 'approval') when = 'When a person approves';
   else if (known.length) when = known.length === closed.length ? `In about ${inAbout(Math.max(...known))}` : `In ${inAbout(Math.max(...known))} or later`;
-  return `${when}: ${goal}. Still needed: ${needs.join('; ')}.`;
+  const how = closed.length === 1 && closed[0].name === 'approval' ? ' (the terminal shows the command; in the story a person does it)' : '';
+  return `${when}: ${goal}. Still needed: ${needs.join('; ')}${how}.`;
 }
 
 const BACK = ['alarm', 'rest'];
