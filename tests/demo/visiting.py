@@ -19,12 +19,10 @@ from sidecar.demo.switches import Key
 from sidecar.demo.watching import is_push
 from sidecar.demo.world import World, living
 from sidecar.logs import LineCounts
-from tests.demo.worlds import live
+from tests.demo.worlds import LATER_MS, LATER_PAYER, live
 
 Answer = TypeVar("Answer")
 _SHOW = Show(ports=FREE)
-_LATER_MS = 3_600_000
-_LATER_PAYER = 5001
 _SETTLES_S = 0.0001
 _WITHIN_S = 3600.0
 
@@ -101,14 +99,14 @@ async def visited(journal: Path | None = None) -> AsyncIterator[VisitedWorld]:
     """Let the demo's world be there, with its pages, on free ports; it goes on from a copy of the journal."""
     ours = asyncio.get_running_loop()
     began: asyncio.Future[VisitedWorld] = ours.create_future()
-    pace = Pace(starts_ms=HEADLESS_STARTS_MS + _LATER_MS, settles_s=_SETTLES_S)
+    pace = Pace(starts_ms=HEADLESS_STARTS_MS + LATER_MS, settles_s=_SETTLES_S)
 
     async def be(folder: Path) -> None:
         if journal is not None:
             shutil.copy(journal, folder / "demo.db")
         lines = LineCounts()
         async with living(
-            ports=_SHOW.ports, folder=folder, pace=pace, seed=7, lines=lines, pages=Pages, first_payer=_LATER_PAYER
+            ports=_SHOW.ports, folder=folder, pace=pace, seed=7, lines=lines, pages=Pages, first_payer=LATER_PAYER
         ) as world:
             handle = VisitedWorld(world, pace)
             ours.call_soon_threadsafe(began.set_result, handle)
