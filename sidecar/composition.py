@@ -362,7 +362,7 @@ class Sidecar:
                 config.listen.operator,
                 [*console.routes(), *operator.routes(), *release.routes(), *health.routes(), scrape],
                 before_stop=self._news.stop,
-                guard=Guard((config.listen.operator.host, *config.console.hosts), access.admit),
+                guard=Guard(config.listen.operator.host, config.console.hosts, access.admit),
             ),
         }
         if config.listen.metrics:

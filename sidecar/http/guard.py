@@ -38,10 +38,15 @@ Admit = Callable[[web.Request], None]
 
 
 class Guard:
-    """Stands before all routes of one listener."""
+    """Stands before all routes of one listener.
 
-    def __init__(self, hosts: Collection[str], admit: Admit | None = None) -> None:
-        self._hosts = frozenset({"localhost", *(host.lower().rstrip(".") for host in hosts)})
+    `own`: the host that it listens on; `names`: others by which browsers reach it, perhaps through a proxy that asks us
+    under another.
+    """
+
+    def __init__(self, own: str, names: Collection[str] = (), admit: Admit | None = None) -> None:
+        self._names = frozenset(name.lower().rstrip(".") for name in names)
+        self._hosts = self._names | {"localhost", own.lower()}
         self._admit = admit
 
     def check(self, request: web.Request) -> None:
@@ -49,7 +54,7 @@ class Guard:
         if request.path in UNGUARDED:
             return
         self._check_host(request)
-        _check_origin(request)
+        self._check_origin(request)
         if self._admit is not None:
             self._admit(request)
 
@@ -68,20 +73,24 @@ class Guard:
             )
             raise SidecarError(ErrorCode.HOST_REFUSED, message)
 
-
-def _check_origin(request: web.Request) -> None:
-    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
-    is_link = (
-        request.method in _SAFE
-        and request.headers.get("Sec-Fetch-Mode") == "navigate"
-        and request.headers.get("Sec-Fetch-Dest", "document") == "document"
-    )
-    is_foreign = site is not None and site not in _OWN and not is_link
-    if origin is not None:
-        is_foreign = is_foreign or urlsplit(origin).netloc.lower() != request.headers.get("Host", "").lower()
-    if is_foreign:
-        message = "a page of another origin sent this: only the console's own pages may, and programs"
-        raise SidecarError(ErrorCode.ORIGIN_REFUSED, message)
+    def _check_origin(self, request: web.Request) -> None:
+        site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+        is_link = (
+            request.method in _SAFE
+            and request.headers.get("Sec-Fetch-Mode") == "navigate"
+            and request.headers.get("Sec-Fetch-Dest", "document") == "document"
+        )
+        is_foreign = site is not None and site not in _OWN and not is_link
+        if origin is not None:
+            place = urlsplit(origin).netloc.lower()
+            is_ours = place == request.headers.get("Host", "").lower() or _host(place) in self._names
+            is_foreign = is_foreign or not is_ours
+        if is_foreign:
+            message = (
+                "a page of another origin sent this: only the console's own pages may, and programs; behind a proxy, "
+                "add the name that browsers see to `console.hosts`"
+            )
+            raise SidecarError(ErrorCode.ORIGIN_REFUSED, message)
 
 
 def _host(header: str) -> str | None:

@@ -33,7 +33,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
 async def listening(past: Past, *, is_livemode: bool = True, reason: Reason = Reason.HELD) -> AsyncIterator[str]:
     """Serve a past as a sidecar does, and give its address."""
     release = Release(past.state, lambda: Served(mode=Mode.PUSH_ONLY, reason=reason), is_livemode=is_livemode)
-    guard = Guard(("127.0.0.1",), Access(_TOKENS).admit)
+    guard = Guard("127.0.0.1", admit=Access(_TOKENS).admit)
     listener = Listener("operator", Address(host="127.0.0.1", port=0), release.routes(), guard=guard)
     url = listener.bind()
     await listener.start()

@@ -106,6 +106,9 @@ ORIGINS: list[tuple[str, str, dict[str, str], bool]] = [
     ("an old browser, another port",  "POST",  {"Origin": "http://127.0.0.1:1"},                            False),
     ("a sandbox",                     "POST",  {"Origin": "null"},                                          False),
     ("an old browser, our page",      "POST",  {"Origin": "{own}"},                                         True),
+    ("our page behind a proxy",       "POST",  {**SAME, "Origin": "https://sidecar.example.test"},          True),
+    ("another port of that name",     "POST",  {"Sec_Fetch_Site": "same-site", "Origin": "https://sidecar.example.test:81"}, False),
+    ("a name that ends in ours",      "POST",  {"Origin": "https://x.sidecar.example.test"},                False),
 ]
 # fmt: on
 
@@ -115,7 +118,7 @@ async def test_nobody_elses_page_can_make_a_browser_ask(
     what: str, method: str, headers: dict[str, str], *, is_let_through: bool
 ) -> None:
     """Only our own pages, programs, and a person who follows a link."""
-    async with running() as sidecar:
+    async with running(console(hosts=("sidecar.example.test",))) as sidecar:
         filled = {name: value.format(own=sidecar.urls.operator) for name, value in headers.items()}
         path, body = ("/api/hold", WHY) if method == "POST" else ("/api/status", None)
         filled |= {"Authorization": bearer(OPERATOR_TOKEN)}
