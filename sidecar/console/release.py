@@ -39,18 +39,26 @@ class Release:
 
     async def get_gate(self, request: web.Request) -> web.Response:
         """Answer with the verdict: `?mode=&for=&environment=&max_shelters=&min_payments=&min_since_release=`."""
-        return _json(self.readiness(_question(dict(request.query))))
+        return _json(self.readiness(_question(_asked(request))))
 
     async def get_report(self, request: web.Request) -> web.Response:
         """Answer with the report of the last `?since=`, and in it the verdict on what `/api/gate` may be asked."""
         if self._state.policy is None:
             raise SidecarError(ErrorCode.NOT_READY, "no policy is in force yet; try again in a second")
-        asked = dict(request.query)
+        asked = _asked(request)
         since_ms = span_ms(asked.pop("since", "30d"), "since")
         return _json(report_of(self._state, since_ms, _question(asked), self._process()))
 
     def _process(self) -> Process:
         return Process(is_livemode=self._is_livemode, reason=self._served().reason)
+
+
+def _asked(request: web.Request) -> dict[str, str]:
+    """Return what is asked, each thing once. Raises `SidecarError` with `context_invalid`: the laxer may be meant."""
+    asked = dict(request.query)
+    if len(asked) != len(request.query):
+        raise SidecarError(ErrorCode.CONTEXT_INVALID, "each name may stand in the question once")
+    return asked
 
 
 def _question(told: dict[str, str]) -> Question:

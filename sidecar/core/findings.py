@@ -180,16 +180,17 @@ def _time(stretch: Stretch, policy: Policy, question: Question) -> Iterator[Find
 
 
 def _served_now(stretch: Stretch, question: Question) -> Finding:
-    span = stretch.history.spans[-1]
-    shelter = stretch.state.flag.shelter
-    holds = span.for_all.rank >= question.mode.rank
-    condition = "" if span.condition is Condition.SERVING else f", {span.condition}"
+    spans, shelter = stretch.history.spans, stretch.state.flag.shelter
+    mode = spans[-1].for_all if spans else Mode.TIMER_POLLING
+    holds = mode.rank >= question.mode.rank
+    is_serving = bool(spans) and spans[-1].condition is Condition.SERVING
+    condition = "" if is_serving else f", {spans[-1].condition if spans else Condition.BLIND}"
     return Finding(
         name="now",
-        value=f"{span.for_all}{condition}",
+        value=f"{mode}{condition}",
         target=question.mode,
         holds=holds,
-        why="" if holds else f"everybody is served {span.for_all} at this moment{condition}",
+        why="" if holds else f"everybody is served {mode} at this moment{condition}",
         again_ms=shelter.until_ms if shelter is not None and not holds else None,
     )
 

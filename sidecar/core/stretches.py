@@ -20,7 +20,8 @@ class Timeline:
         self.spans = state.history.spans
         self._starts_ms = [span.at_ms for span in self.spans]
         seen_until_ms = min(self.until_ms, state.history.lease_until_ms)
-        self.ends_ms = [min(at_ms, self.until_ms) for at_ms in [*self._starts_ms[1:], seen_until_ms]]
+        ends_ms = [*self._starts_ms[1:], seen_until_ms][: len(self.spans)]
+        self.ends_ms = [min(at_ms, self.until_ms) for at_ms in ends_ms]
         self._is_served = [span.for_all.rank >= mode.rank for span in self.spans]
         self.is_sheltered = [
             span.condition is Condition.SHELTERED and not served

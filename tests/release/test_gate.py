@@ -90,8 +90,9 @@ async def test_a_misspelt_question_is_refused_by_the_listener() -> None:
     """`max_shelter=9` would else be a gate with another limit than was meant."""
     async with listening(Past()) as url, running() as it, it.session.get(f"{url}/api/gate?max_shelter=9") as answer:
         assert (answer.status, "`max_shelter` cannot be asked" in await answer.text()) == (400, True)
-        async with it.session.get(f"{url}/api/gate?min_payments=-1") as other:
-            assert other.status == 400
+        for other in ("min_payments=-1", "for=14d&for=1d"):
+            async with it.session.get(f"{url}/api/gate?{other}") as refused:
+                assert refused.status == 400
 
 
 async def test_the_question_can_be_changed() -> None:

@@ -6,11 +6,11 @@ import msgspec
 import pytest
 
 from sidecar.core.findings import Process, Question
-from sidecar.core.history import Condition, MarkKind
+from sidecar.core.history import Condition, History, MarkKind
 from sidecar.core.policy import LADDER_OFF, Lifecycle
 from sidecar.core.readiness import Answer, Readiness, readiness
 from sidecar.core.serving import Reason
-from sidecar.core.state import Shelter
+from sidecar.core.state import Shelter, Tally
 from sidecar.core.walks import StrangerVerdict
 from tests.core.world import DAY, HOUR, MINUTE, SECOND
 from tests.release.prepared import NOW_MS, POLICY, Past, S, T
@@ -318,6 +318,16 @@ def test_a_shelter_whose_alarm_came_before_and_whose_name_within_counts_once() -
     past.state.history.marks = [mark for mark in past.state.history.marks if mark.kind is not MarkKind.SHELTER_BEGAN]
     past.mark(FOR - 30 * SECOND, MarkKind.SHELTER_BEGAN, "")
     assert {finding.name: finding.value for finding in verdict(past).findings}["shelters"] == "1"
+
+
+def test_before_anything_was_recorded_the_answer_is_no() -> None:
+    """A process that has read an older version's checkpoint, and nothing since."""
+    past = Past()
+    past.state.history = History()
+    past.state.tally = Tally()
+    found = verdict(past)
+    assert found.answer is Answer.CANNOT_KNOW
+    assert {"reports", "now", "served", "coverage", "payments"} <= set(against(found))
 
 
 def test_the_verdict_is_of_the_state_alone() -> None:

@@ -1,0 +1,22 @@
+"""`docs/gate.md` names every condition, and no other."""
+
+import re
+from pathlib import Path
+
+from tests.release.prepared import Past
+from tests.release.test_readiness import verdict
+
+PAGE = Path(__file__).parents[2] / "docs" / "gate.md"
+
+
+def test_the_page_names_every_condition_and_no_other() -> None:
+    """A reason that stands in a pipeline's log is looked up there."""
+    table = PAGE.read_text().partition("## What is asked")[2].partition("A release is")[0]
+    named = {
+        name
+        for row in table.splitlines()
+        if row.startswith("| `")
+        for name in re.findall(r"`([a-z_…]+)`", row.split("|")[1])
+    }
+    asked = {re.sub("^(evidence|recent)_.*", r"\1_…", finding.name) for finding in verdict(Past()).findings}
+    assert named == asked
