@@ -138,6 +138,7 @@ def test_long_tables_are_cut_and_say_so() -> None:
     found = next(section for section in sections(report(prepared)) if section.key == "alarms")
     assert found.table is not None
     assert len(found.table.rows) == ROWS_MAX
+    assert found.table.rows[-1][0] == "16 Mar 2027, 08:00 UTC", "the newest are kept"
     assert found.paragraphs == (f"{ROWS_MAX + 5} in this period; the last {ROWS_MAX} are listed.",)
 
 
