@@ -44,12 +44,12 @@ def test_the_story_is_told_to_its_end_by_the_command_itself() -> None:
 
 async def troubles(world: World) -> str:
     """Live for some minutes in which much goes wrong: a restart, a freeze, a deaf node, refusals."""
-    await asyncio.sleep(60)
+    await asyncio.sleep(30)
     for key in (Key.SIDECAR_KILLED, Key.REVERB_FROZEN, Key.NODE_DEAF, Key.AUTH_REFUSED_FIFTH, Key.BROADCASTS_LOST):
         world.turn(key, on=True)
-        await asyncio.sleep(15)
+        await asyncio.sleep(8)
         world.turn(key, on=False)
-        await asyncio.sleep(10)
+        await asyncio.sleep(4)
     return ""
 
 
