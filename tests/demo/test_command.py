@@ -66,6 +66,7 @@ async def test_a_visitor_sees_it_climb_breaks_it_and_stops_it(tmp_path: Path) ->
     told = (tmp_path / "demo.log").read_text()
     assert page in told
     assert "Traceback" not in told
+    assert "payment.settled" not in told, "so many lines that nobody reads any"
     assert os.listdir(tmp_path) == ["demo.log"], "the journal is thrown away"  # noqa: PTH208 - it has no coroutine
 
 
