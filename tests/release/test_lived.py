@@ -1,0 +1,102 @@
+"""The gate over pasts that were lived through, record by record, and not written down: the fold and the verdict agree."""
+
+import copy
+import functools
+
+import msgspec
+
+from sidecar.core.findings import Question
+from sidecar.core.policy import Mode
+from sidecar.core.readiness import Answer, Readiness, readiness
+from tests.core.probed import ProbedWorld, probed
+from tests.core.world import HOUR, MINUTE, REACHED, SECOND
+from tests.release.test_readiness import LIVE, against
+
+ASKED = Question(mode=Mode.PUSH_ONLY, for_ms=HOUR, environment="test", payments_min=50)
+
+
+def pay(world: ProbedWorld, span_ms: int) -> None:
+    """Let payers come, one each half minute, whose browsers say that push reached them."""
+    end_ms, rung = world.now_ms + span_ms, world.state.rung
+    told = msgspec.structs.replace(
+        REACHED, mode=rung.mode if rung else Mode.TIMER_POLLING, version=world.state.flag.version
+    )
+    while world.now_ms < end_ms:
+        user = f"u{world.now_ms}"
+        name = world.pay(user=user)
+        world.ack(name)
+        world.report(name, user, told)
+        world.wait(min(30 * SECOND, end_ms - world.now_ms))
+
+
+@functools.cache
+def _top() -> ProbedWorld:
+    world = probed(2)
+    world.approve(3)
+    world.wait(5 * MINUTE)
+    world.climb_to(3)
+    world.state.streams["round_trips"].good = 500_000  # as after a month; a deploy costs a few
+    return world
+
+
+def top() -> ProbedWorld:
+    """Return a world that has just climbed to push only for everybody."""
+    return copy.deepcopy(_top())
+
+
+def verdict(world: ProbedWorld) -> Readiness:
+    """Return the verdict now."""
+    return readiness(world.state, ASKED, LIVE)
+
+
+def test_an_hour_that_was_held_is_a_yes_when_it_is_over_and_not_before() -> None:
+    """All but the 3.6 s that may be missing."""
+    world = top()
+    moved_ms = world.state.flag.since_ms
+    pay(world, moved_ms + HOUR - 10 * SECOND - world.now_ms)
+    early = verdict(world)
+    assert against(early) == ["served"]
+    assert early.again_ms == moved_ms + HOUR - HOUR // 1000
+    world.wait(10 * SECOND)
+    assert verdict(world).answer is Answer.YES
+
+
+def test_an_outage_is_a_fall_and_two_more_weeks() -> None:
+    """Here an hour."""
+    world = top()
+    pay(world, HOUR)
+    world.bad(20, every_ms=6 * SECOND)
+    found = verdict(world)
+    assert world.state.flag.rung == 0
+    assert {"falls", "now", "served"} <= set(against(found))
+    fell_ms = next(mark.at_ms for mark in reversed(world.state.history.marks) if mark.kind == "fell")
+    assert {finding.name: finding.again_ms for finding in found.findings}["falls"] == fell_ms + HOUR + 1
+
+
+def test_a_deploy_of_reverb_is_a_shelter_and_no_fall() -> None:
+    """Ten minutes of an hour are more than one per cent; of a day they are not."""
+    world = top()
+    pay(world, HOUR)
+    world.fail()
+    world.wait(20 * SECOND)
+    world.mend()
+    assert against(verdict(world)) == ["now", "alarm"]
+    pay(world, 11 * MINUTE)
+    found = verdict(world)
+    assert against(found) == ["sheltered"]
+    days = readiness(world.state, msgspec.structs.replace(ASKED, for_ms=24 * HOUR), LIVE)
+    assert "sheltered" not in against(days)
+    assert {finding.name: finding.value for finding in found.findings}["shelters"] == "1"
+
+
+def test_a_night_without_the_sidecar_is_not_served() -> None:
+    """Nobody was answered push while nobody answered."""
+    world = top()
+    pay(world, HOUR)
+    world.sleep(5 * MINUTE)
+    world.start()
+    world.beat()
+    found = verdict(world)
+    assert {"now", "served"} <= set(against(found))
+    value = {finding.name: finding.value for finding in found.findings}["served"]
+    assert value == "92.50 % of 1 h", "an hour less five minutes, and the lease of half a minute"
