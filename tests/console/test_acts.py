@@ -3,7 +3,8 @@
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from tests.console.stage import looking
+from tests.console.faults import faults, sideways
+from tests.console.stage import NARROW, looking
 from tests.e2e.processes import OPERATOR_TOKEN, READ_TOKEN, until
 from tests.shells.running import Running, running
 from tests.shells.test_acts import decisions
@@ -238,6 +239,22 @@ async def test_an_act_without_a_reason_is_not_sent(browser: Browser) -> None:
         await expect(page.get_by_role("alert")).to_contain_text("Say why")
         await expect(page.locator(":focus")).to_have_attribute("name", "reason")
         assert (await sidecar.status())["hold"] is None
+
+
+@pytest.mark.parametrize("act", ["Hold", "Freeze", "Roll back"])
+async def test_the_dialog_is_for_everybody_too(browser: Browser, act: str) -> None:
+    """Light and dark, on a phone, with every field that there can be, and while it asks again."""
+    async with running(EASY) as sidecar, looking(browser, sidecar.urls.operator, size=NARROW) as page:
+        await page.get_by_role("button", name=act).click()
+        if act == "Freeze":
+            await page.get_by_label("Every week").check()
+        elif act == "Roll back":
+            await _fill(page, "a feeling")
+            await page.get_by_role("dialog").get_by_role("button", name=act).click()
+        for is_dark in (False, True):
+            await page.emulate_media(color_scheme="dark" if is_dark else "light")
+            assert await faults(page, *(("color-contrast",) if is_dark else ())) == []
+        assert await sideways(page) == 0
 
 
 async def test_no_secret_is_on_the_page() -> None:

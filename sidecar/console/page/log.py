@@ -35,7 +35,7 @@ def lines(page: Page, marks: Iterable[Mark], now_ms: int) -> tuple[Line, ...]:
     told = {entry.seq for entry in page.entries}
     befell = [_befell(mark, now_ms) for mark in marks if mark.kind in _BEFELL and mark.seq >= since]
     both = [*entries, *(line for line in befell if line.seq not in told)]
-    return tuple(sorted(both, key=lambda line: -line.seq)[:SHOWN_MAX])
+    return tuple(sorted(both, key=lambda line: (-line.moment.at_ms, -line.seq))[:SHOWN_MAX])
 
 
 def entry_line(entry: Entry, now_ms: int) -> Line:
