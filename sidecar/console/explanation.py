@@ -272,6 +272,11 @@ def _gate(gate: Gate, now_ms: int) -> Point:
     return Point(key=gate.name, text=text, remedy=REMEDIES[_kind(gate.name)], expected_ms=gate.expected_ms)
 
 
+def remedy_of(gate: str) -> str:
+    """Return what to do about a gate that does not hold, as a sentence."""
+    return REMEDIES[_kind(gate)]
+
+
 def _kind(name: str) -> str:
     return next((kind for kind in ("recent", "evidence") if name.startswith(f"{kind}_")), name)
 

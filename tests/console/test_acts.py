@@ -214,13 +214,22 @@ async def test_an_approval_of_what_is_no_longer_next_is_refused(browser: Browser
 
 
 @pytest.mark.parametrize(
-    ("token", "said"), [("guessed", "none of SIDECAR_OPERATOR_TOKENS"), (READ_TOKEN, "acting needs the role `operate`")]
+    ("token", "is_kept", "said"),
+    [
+        ("guessed", False, "none of SIDECAR_OPERATOR_TOKENS"),
+        (READ_TOKEN, False, "acting needs the role `operate`"),
+        ("of-yesterday", True, "none of SIDECAR_OPERATOR_TOKENS"),
+    ],
 )
-async def test_a_token_that_may_not_says_so_and_is_not_kept(browser: Browser, token: str, said: str) -> None:
+async def test_a_token_that_may_not_says_so_and_is_not_kept(
+    browser: Browser, token: str, *, is_kept: bool, said: str
+) -> None:
     """What was typed as a reason is still there, the token is asked for anew, and nothing was done."""
     async with running(EASY) as sidecar, looking(browser, sidecar.urls.operator, forgives=REFUSED) as page:
+        if is_kept:
+            await page.evaluate("(token) => sessionStorage.setItem('operator-token', token)", token)
         await page.get_by_role("button", name="Hold").click()
-        await _fill(page, "a fair", token=token)
+        await _fill(page, "a fair", token="" if is_kept else token)
         dialog = page.get_by_role("dialog")
         await dialog.get_by_role("button", name="Hold").click()
         await expect(dialog.get_by_role("alert")).to_contain_text(said)

@@ -119,3 +119,10 @@ async def test_what_is_served_by_the_lease_alone_is_told_as_well() -> None:
     with_lease = News(state, lambda: served(state, 0)).outlook()
     assert with_lease == News(state, lambda: served(state, 0)).outlook()
     assert with_lease != News(state, lambda: Served(mode=Mode.TIMER_POLLING, reason=Reason.NO_LEASE)).outlook()
+
+
+async def test_a_larger_share_is_a_move_although_its_mode_is_the_same() -> None:
+    """From 10 % to everybody: who is asked about in `served` had it before."""
+    smaller, larger = on(1).state, on(2).state
+    assert served(smaller, 0) == served(larger, 0)
+    assert News(smaller, lambda: served(smaller, 0)).outlook() != News(larger, lambda: served(larger, 0)).outlook()

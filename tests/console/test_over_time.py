@@ -73,12 +73,15 @@ def test_the_figures_are_those_of_the_range_and_none_are_said_of_nothing() -> No
 
 def test_rows_of_a_longer_range_hold_days_from_midnight() -> None:
     """Two payments of one day stand in one row, with the latency of both."""
-    counts = [0, 0, 10, 0, 0, 0, 0, 0, 0, 0]
-    hours = [Hour(hour=HOUR_NOW - ago, outcomes=ByOutcome(on_time=10), latency=counts) for ago in (3, 2)]
+    early, late = [0, 0, 10, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 10, 0, 0, 0, 0, 0, 0]
+    hours = [
+        Hour(hour=HOUR_NOW - ago, outcomes=ByOutcome(on_time=10), latency=counts)
+        for ago, counts in ((3, early), (2, late))
+    ]
     state = _state(*hours)
     state.history.edges_ms = [[50, 100, 250, 500, 1000, 2000, 5000, 10_000, 30_000]]
     (row,) = _drawn(state, Range.MONTH).figures
-    assert (row.on_time, row.half, row.most) == ("20", "175 ms", "242 ms")
+    assert (row.on_time, row.half, row.most) == ("20", "250 ms", "475 ms")
     assert row.begins.iso.endswith("T00:00:00Z")
 
 

@@ -5,7 +5,7 @@ import re
 import aiohttp
 import msgspec
 import pytest
-from playwright.async_api import Browser
+from playwright.async_api import Browser, expect
 
 from sidecar.core.observations import Heartbeat, RolledBack
 from tests.console.faults import faults, sideways, squeezed
@@ -43,6 +43,23 @@ async def test_the_page_is_complete_without_scripts(browser: Browser) -> None:
         assert not await page.locator("#act-hold").is_visible()
         assert "sidecar hold" in await page.locator("noscript").inner_text()
         assert "As of 15 Jan 2027" in await page.locator("#news").inner_text()
+
+
+async def test_each_gate_that_does_not_hold_says_what_it_needs_when_and_what_to_do(browser: Browser) -> None:
+    """What "Why not yet?" asks has a full answer; what is missing stands first, with how far it is."""
+    case = next(case for case in CASES if case.name == "at first")
+    async with shown(case) as it, looking(browser, it.url) as page:
+        gates = page.locator("#ladder .gate")
+        is_open = [not gate.holds for gate in it.status().gates]
+        assert await gates.count() == len(is_open)
+        assert await page.locator("#ladder .gate-needs").count() == sum(is_open)
+        first = gates.first
+        await expect(first).to_contain_text("Held for long enough soak")
+        await expect(first).to_contain_text("target: 3 d")
+        await expect(first).to_contain_text("more on this rung; expected 18 Jan 2027, 08:00 UTC (in 2 d")
+        await expect(first).to_contain_text("What to do? Nothing: it passes by itself.")
+        width = float(await first.locator(".bar-done").get_attribute("width") or 0)
+        assert 0 < width < 1
 
 
 async def test_nothing_that_others_wrote_becomes_markup(browser: Browser) -> None:

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from sidecar.console.explanation import remedy_of
 from sidecar.console.page import words
 from sidecar.console.page.front import Tone
 from sidecar.console.page.words import Moment, moment
@@ -35,6 +36,8 @@ class GateRow(msgspec.Struct, frozen=True, kw_only=True):
     tone: Tone
     holds: bool
     needs: str
+    remedy: str
+    """What somebody can do about it; empty: it holds."""
     expected: Moment | None
     done_ratio: float | None
     """How far it is, from 0 to 1; None: it is not a matter of more."""
@@ -102,7 +105,8 @@ def gate_label(name: str) -> str:
     """Return the condition that a gate is, as a statement that is true when it holds."""
     for prefix, said in (("recent_", "Clean lately"), ("evidence_", "Proven")):
         if name.startswith(prefix):
-            return f"{said}: {stream_label(name.removeprefix(prefix)).lower()}"
+            label = stream_label(name.removeprefix(prefix))
+            return f"{said}: {label[:1].lower()}{label[1:]}"
     return _GATES.get(name, words.name(name))
 
 
@@ -152,6 +156,7 @@ def _gate(gate: Gate, status: Status, state: State) -> GateRow:
         tone=Tone.GOOD if gate.holds else Tone.BAD if gate.name in {"alarm", "stranger"} else Tone.WAIT,
         holds=gate.holds,
         needs=gate.needs,
+        remedy="" if gate.holds else remedy_of(gate.name),
         expected=expected,
         done_ratio=None if gate.holds else _done(gate.name, status, state),
     )
