@@ -21,7 +21,9 @@ class Running:
         lines: LineCounts,
         started: Callable[[app.Urls], None],
     ) -> None:
-        self._config, self._secrets, self._group, self._lines, self._started = config, secrets, group, lines, started
+        self.config = config
+        """What it is started with, the next time."""
+        self._secrets, self._group, self._lines, self._started = secrets, group, lines, started
         self._task: asyncio.Task[None] | None = None
         self._wanted = asyncio.Lock()
 
@@ -42,7 +44,7 @@ class Running:
                 if not urls.done():
                     urls.set_result(where)
 
-            running = app.run(self._config, self._secrets, started=told, lines=self._lines)
+            running = app.run(self.config, self._secrets, started=told, lines=self._lines)
             task = self._task = self._group.create_task(running, name="sidecar")
             task.add_done_callback(lambda _: urls.cancel())
             with suppress(asyncio.CancelledError):

@@ -1,6 +1,7 @@
 """Running the demo: for a visitor who looks at its page, by itself as a story, or headless for tests."""
 
 import asyncio
+import os
 import tempfile
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
@@ -118,7 +119,7 @@ def _pages(show: Show) -> Callable[[World], Pages] | None:
 @contextmanager
 def folder_for(show: Show) -> Iterator[Path]:
     """Have a folder for the journal, and throw it away. Raises `SidecarError` where there can be none."""
-    where = IN_MEMORY if show.is_headless and IN_MEMORY.is_dir() else None
+    where = IN_MEMORY if show.is_headless and os.access(IN_MEMORY, os.W_OK) else None
     try:
         made = tempfile.TemporaryDirectory(prefix="reverb-sidecar-demo-", dir=where)
     except OSError as error:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import aiohttp
+import msgspec
 import structlog
 from aiohttp import web
 
@@ -128,7 +129,7 @@ class World:
         self.app.reverb_url = f"http://127.0.0.1:{self.reverb_doors[0].port}"
         self.app.let_in_from(page, page.replace("127.0.0.1", "localhost"))
         reverb, backend, reference = (door.port for door in self.sidecars_doors)
-        page_port = int(page.rpartition(":")[2])
+        page_port = _port_of(page)
         where = setup.Addresses(reverb=reverb, app=backend, reference=reference, page=page_port)
         self.config_path = setup.written(self.folder, self._ports, where, self.reverb_app)
         config = setup.config_of(self.config_path)
@@ -136,6 +137,12 @@ class World:
         self.urls = viewing.WorldUrls(public="", operator="", page=page, payer=f"{page}/payer")
         self.sidecar = Running(config, self.secrets, self.group, lines=self._lines, started=self._started)
         await self.sidecar.start()
+        taken = msgspec.structs.replace(
+            self._ports, public=_port_of(self.urls.public), operator=_port_of(self.urls.operator)
+        )
+        if taken != self._ports:  # where any was free it stays that one, for those who ask and after a restart
+            self.config_path = setup.written(self.folder, taken, where, self.reverb_app)
+            self.sidecar.config = setup.config_of(self.config_path)
         if self._page is not None:
             await self._page.start()
         self.group.create_task(self._look_for_ever(), name="world.look")
@@ -332,6 +339,10 @@ async def living(
 def _end() -> None:
     """End all that goes on in the group."""
     raise _OverError
+
+
+def _port_of(url: str) -> int:
+    return int(url.rpartition(":")[2])
 
 
 async def _taken(option: str, taking: Awaitable[int]) -> int:

@@ -33,7 +33,7 @@ def _demo(folder: Path, ports: dict[str, int], *arguments: str) -> Iterator[subp
 
 async def test_a_visitor_sees_it_climb_breaks_it_and_stops_it(tmp_path: Path) -> None:
     """Payments are judged, the first rung is climbed, a switch is turned and what it says comes; nothing is left."""
-    ports = {name: free_port() for name in _NAMES}
+    ports = dict.fromkeys(_NAMES, 0) | {"--page-port": free_port()}
     page = f"http://127.0.0.1:{ports['--page-port']}"
     async with aiohttp.ClientSession() as session:
 
@@ -57,6 +57,9 @@ async def test_a_visitor_sees_it_climb_breaks_it_and_stops_it(tmp_path: Path) ->
             seen = await world()
             assert seen["counts"]["cleared"] > 0
             assert seen["comparison"]["push"]["judged"] > 0
+            assert "demo: push_with_safety_net" in await asyncio.to_thread(_status, tmp_path), (
+                "as the first screen says"
+            )
             async with session.post(f"{page}/switches/reverb_gone", json={"on": True}) as response:
                 assert response.status == 204
             await until(has_come, "it comes", within_s=60)
@@ -68,6 +71,13 @@ async def test_a_visitor_sees_it_climb_breaks_it_and_stops_it(tmp_path: Path) ->
     assert "Traceback" not in told
     assert "payment.settled" not in told, "so many lines that nobody reads any"
     assert os.listdir(tmp_path) == ["demo.log"], "the journal is thrown away"  # noqa: PTH208 - it has no coroutine
+
+
+def _status(folder: Path) -> str:
+    """Run the command that the first screen tells, with the ports that were free, and return what it prints."""
+    config = next(folder.glob("*/demo.yaml"))
+    command = [sys.executable, "-m", "sidecar", "status", "--config", str(config)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False).stdout
 
 
 def _refused(folder: Path, *arguments: str, before: str = "") -> str:
