@@ -17,16 +17,8 @@ import msgspec
 from benchmarks.servers import ENVIRONMENT
 from sidecar.config import policy_of, read_config
 from sidecar.core.fold import fold
-from sidecar.core.observations import (
-    AckSeen,
-    Heartbeat,
-    Observation,
-    PaymentSucceeded,
-    PolicyAdopted,
-    Record,
-    Started,
-    identity,
-)
+from sidecar.core.identities import identity
+from sidecar.core.observations import AckSeen, Heartbeat, Observation, PaymentSucceeded, PolicyAdopted, Record, Started
 from sidecar.core.policy import Stage, policy_hash
 from sidecar.core.state import State, encode
 from sidecar.journal.inspection import opened_to_read

@@ -88,7 +88,7 @@ class Journal(Protocol):
     async def append(self, observation: Observation) -> Appended:
         """Keep the observation and return once it would survive `kill -9`.
 
-        The same fact (`core.observations.identity`) is kept once. Raises `SidecarError` with `journal_unavailable`
+        The same fact (`core.identities.identity`) is kept once. Raises `SidecarError` with `journal_unavailable`
         if it could not be kept, or `journal_overloaded` if too many are waiting.
         """
         ...
@@ -102,7 +102,7 @@ class Journal(Protocol):
         ...
 
     async def find(self, key: str) -> Record | None:
-        """Return the record with this key (`core.observations.identity`); None: there is none, or not any more."""
+        """Return the record with this key (`core.identities.identity`); None: there is none, or not any more."""
         ...
 
     async def resume(self) -> State:

@@ -3,6 +3,7 @@
 from sidecar.config.notice_secrets import NoticeSecrets
 from sidecar.config.notices import Notices, NoticeTarget, TargetKind
 from sidecar.config.places import Address, JournalPlace, MemoryPlace, SqlitePlace
+from sidecar.config.policies import policy_of
 from sidecar.config.problems import ConfigInvalid, Problem
 from sidecar.config.reading import UNKNOWN_APP, read_config, reverb_of_words
 from sidecar.config.schema import (
@@ -25,7 +26,6 @@ from sidecar.config.schema import (
     Reverb,
     Stranger,
     Stripe,
-    policy_of,
 )
 from sidecar.config.secrets import (
     OperatorToken,

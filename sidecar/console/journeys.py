@@ -19,8 +19,9 @@ from sidecar.core.observations import (
     Record,
     SkipReason,
 )
+from sidecar.core.outcomes import Outcome, Unmeasured
 from sidecar.core.policy import Policy, Stage
-from sidecar.core.state import Outcome, State, Unmeasured
+from sidecar.core.state import State
 from sidecar.ports import ErrorCode, Journal, SidecarError
 
 _READ_MAX = 1_000

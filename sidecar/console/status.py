@@ -12,9 +12,10 @@ from sidecar.core.decide import Action, decide
 from sidecar.core.gates import Gate, duration, gates
 from sidecar.core.lifecycle import why_not_removed
 from sidecar.core.observations import IgnoreReason
+from sidecar.core.outcomes import Outcome, ReportOutcome, Unmeasured
 from sidecar.core.policy import Lifecycle, Rung
 from sidecar.core.serving import Reason, Served
-from sidecar.core.state import Approval, Freeze, Hold, Move, Outcome, ReportOutcome, Shelter, State, Unmeasured
+from sidecar.core.state import Approval, Freeze, Hold, Move, Shelter, State
 from sidecar.core.streams import REACH, STREAMS, clean_needed, proven_ratio
 from sidecar.core.walks import RoundTripOutcome, StrangerVerdict, UserAuth, WalkOutcome
 

@@ -3,8 +3,8 @@
 import msgspec
 
 from sidecar.core.observations import IgnoreReason
+from sidecar.core.outcomes import Outcome, Unmeasured
 from sidecar.core.policy import Mode, Stage
-from sidecar.core.state import Outcome, Unmeasured
 
 
 class PaymentSettled(msgspec.Struct, frozen=True, kw_only=True):

@@ -49,8 +49,9 @@ from sidecar.core.observations import (
     UserAuthSeen,
     WatchChanged,
 )
+from sidecar.core.outcomes import Unmeasured
 from sidecar.core.policy import Policy
-from sidecar.core.state import State, Unmeasured
+from sidecar.core.state import State
 
 
 def fold(state: State, record: Record) -> list[Conclusion]:

@@ -15,8 +15,9 @@ from sidecar.core.conclusions import PaymentLeftOut, PaymentSettled
 from sidecar.core.fold import fold
 from sidecar.core.journeys import GIVE_UP_AFTER_MS
 from sidecar.core.observations import Record
+from sidecar.core.outcomes import Outcome, Unmeasured
 from sidecar.core.policy import Policy
-from sidecar.core.state import Journey, Outcome, State, Unmeasured
+from sidecar.core.state import Journey, State
 
 MARGIN_MS = 60_000
 

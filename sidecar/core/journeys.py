@@ -19,8 +19,9 @@ from sidecar.core.observations import (
     PaymentIgnored,
     PaymentSucceeded,
 )
+from sidecar.core.outcomes import Unmeasured
 from sidecar.core.policy import Policy, Stage
-from sidecar.core.state import Journey, State, Unmeasured
+from sidecar.core.state import Journey, State
 from sidecar.core.streams import PAYMENTS
 
 REDELIVERED_FROM_S = 10

@@ -7,8 +7,9 @@ without an ack would flatter push. What is late or missed is a failure at the de
 
 from sidecar.core.conclusions import Conclusions, PaymentLeftOut, PaymentSettled
 from sidecar.core.observations import SkipReason
+from sidecar.core.outcomes import OUR_FAULT, Outcome, Unmeasured
 from sidecar.core.policy import SCHEDULES, Mode, Policy, Stage
-from sidecar.core.state import OUR_FAULT, Journey, Latency, Outcome, State, Unmeasured
+from sidecar.core.state import Journey, Latency, State
 from sidecar.core.streams import PAYMENTS, bank_of, judge, row_of
 
 EDGES_MS = (50, 100, 250, 500, 1000, 2000, 5000, 10_000, 30_000)

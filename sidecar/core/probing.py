@@ -6,8 +6,9 @@ from sidecar.core import journeys, shelters, sight
 from sidecar.core.conclusions import Conclusions, StrangerLetIn
 from sidecar.core.judging import count_latency
 from sidecar.core.observations import ChannelAuthProbed, ObserverChanged, RoundTripEnded, StrangerProbed, WatchChanged
+from sidecar.core.outcomes import Unmeasured
 from sidecar.core.policy import Policy
-from sidecar.core.state import Probing, State, Unmeasured
+from sidecar.core.state import Probing, State
 from sidecar.core.streams import CHANNEL_AUTH, ROUND_TRIPS, bank_of, judge, row_of
 from sidecar.core.walks import RoundTripOutcome, StrangerVerdict, WalkOutcome
 

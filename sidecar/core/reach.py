@@ -10,9 +10,10 @@ since its CUSUMs last stood at zero come from five different users, one vote eac
 
 from sidecar.core.browsers import ClearedBy, Flow, Reading, Verdict, verdict_of
 from sidecar.core.observations import BrowserReported
+from sidecar.core.outcomes import ReportOutcome
 from sidecar.core.policy import Policy
 from sidecar.core.shelters import was_reverb_away
-from sidecar.core.state import EarlyReport, Payer, ReportOutcome, State
+from sidecar.core.state import EarlyReport, Payer, State
 from sidecar.core.streams import REACH, bank_of, judge_vote, row_of
 
 REPORTS_WITHIN_MS = 600_000

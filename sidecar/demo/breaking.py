@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sidecar.console.status import Status
+from sidecar.core.outcomes import Outcome, ReportOutcome
 from sidecar.core.policy import Mode
-from sidecar.core.state import Outcome, ReportOutcome
 from sidecar.core.walks import RoundTripOutcome, WalkOutcome
 from sidecar.demo.switches import Key
 from sidecar.pusher.signing import App

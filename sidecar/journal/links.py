@@ -10,7 +10,8 @@ from collections.abc import Iterator
 import msgspec
 
 from sidecar.core.chain import link_of
-from sidecar.core.observations import UNREADABLE, Chained, identity
+from sidecar.core.identities import identity
+from sidecar.core.observations import UNREADABLE, Chained
 
 _HEX = 64
 _LAST = "SELECT hex(head) FROM chain WHERE seq <= ? ORDER BY seq DESC LIMIT 1"

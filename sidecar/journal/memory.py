@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 
 from sidecar.clock import AnchoredClock
 from sidecar.core.chain import is_chained, link
-from sidecar.core.observations import Observation, Record, identity
+from sidecar.core.identities import identity
+from sidecar.core.observations import Observation, Record
 from sidecar.core.state import State
 from sidecar.journal.head import Head
 from sidecar.ports import Appended, Backlog, Link

@@ -20,7 +20,8 @@ from typing import Self
 import msgspec
 
 from sidecar.clock import AnchoredClock
-from sidecar.core.observations import Observation, Record, identity
+from sidecar.core.identities import identity
+from sidecar.core.observations import Observation, Record
 from sidecar.core.state import State
 from sidecar.journal.head import Head
 from sidecar.journal.inspection import PageCheck

@@ -15,7 +15,8 @@ from typing import Self
 import msgspec
 
 from sidecar.core.chain import is_chained, link
-from sidecar.core.observations import CHECKPOINT_KEYS, UNREADABLE, Checkpoint, Observation, Record
+from sidecar.core.identities import CHECKPOINT_KEYS
+from sidecar.core.observations import UNREADABLE, Checkpoint, Observation, Record
 from sidecar.core.state import State
 from sidecar.journal import links
 from sidecar.journal.failures import told, unavailable

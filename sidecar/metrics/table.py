@@ -6,9 +6,9 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 
 from sidecar import __version__, clock
 from sidecar.core.observations import IgnoreReason, SkipReason
+from sidecar.core.outcomes import Outcome, Unmeasured
 from sidecar.core.policy import Mode, Stage
 from sidecar.core.serving import Reason
-from sidecar.core.state import Outcome, Unmeasured
 from sidecar.http.limits import Refusal
 from sidecar.logs import LEVELS
 from sidecar.metrics import decision, notices, payers, reading, reverb

@@ -5,9 +5,9 @@ import msgspec
 from sidecar.core.decide import Action, decide
 from sidecar.core.gates import gates
 from sidecar.core.observations import FallCause, Fell
+from sidecar.core.outcomes import ReportOutcome
 from sidecar.core.policy import Mode
 from sidecar.core.reach import ACCUSERS_MIN
-from sidecar.core.state import ReportOutcome
 from sidecar.core.streams import REACH
 from sidecar.core.walks import StrangerVerdict, UserAuth
 from tests.core.probed import ProbedWorld, probed

@@ -8,7 +8,8 @@ import pytest
 
 from sidecar.core.checkpoints import restored
 from sidecar.core.observations import Checkpoint, Observation
-from sidecar.core.state import FOLD_VERSION, ReportOutcome, encode
+from sidecar.core.outcomes import ReportOutcome
+from sidecar.core.state import FOLD_VERSION, encode
 from tests.core.golden import DIGESTS, KEPT, PAYERS, SCHEMA, checkpoint_path, digest, folded, golden, schema
 
 _FIRST = 2

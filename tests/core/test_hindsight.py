@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from sidecar.core.conclusions import PaymentLeftOut, PaymentSettled
 from sidecar.core.hindsight import Retold, retold, window_of
 from sidecar.core.observations import PaymentSucceeded, PolicyAdopted, Record, SkipReason
+from sidecar.core.outcomes import Outcome, Unmeasured
 from sidecar.core.policy import Policy, Stage
-from sidecar.core.state import Outcome, State, Unmeasured
+from sidecar.core.state import State
 from tests.core.lives import Life, Step, lives
 from tests.core.probed import probed
 from tests.core.world import LAX, MINUTE, SECOND, World, on

@@ -5,8 +5,8 @@ import pytest
 
 from sidecar.core.conclusions import PaymentSettled
 from sidecar.core.observations import AckSeen, SkipReason
+from sidecar.core.outcomes import Outcome
 from sidecar.core.policy import Stage
-from sidecar.core.state import Outcome
 from tests.core.world import POLICY, SECOND, World
 
 Steps = tuple[tuple[int, str], ...]

@@ -3,8 +3,9 @@
 import pytest
 
 from sidecar.core.observations import AcksLost, Heartbeat
+from sidecar.core.outcomes import Unmeasured
 from sidecar.core.policy import Mode
-from sidecar.core.state import RestReason, Unmeasured
+from sidecar.core.state import RestReason
 from tests.core.world import DAY, LAX, SECOND, World, on
 
 

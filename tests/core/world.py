@@ -10,6 +10,7 @@ from sidecar.core.browsers import ClearedBy, Family, Flow, Reading, Subscription
 from sidecar.core.conclusions import Conclusion, PaymentLeftOut, PaymentSettled
 from sidecar.core.decide import decide
 from sidecar.core.fold import fold, next_deadline
+from sidecar.core.identities import identity
 from sidecar.core.observations import (
     AckSeen,
     Approved,
@@ -32,7 +33,6 @@ from sidecar.core.observations import (
     RolledBack,
     SkipReason,
     Started,
-    identity,
 )
 from sidecar.core.policy import Mode, Policy, ReverbPolicy, Rung, Stage, policy_hash
 from sidecar.core.serving import bucket_of, served

@@ -11,7 +11,8 @@ import pytest
 
 from sidecar.core.chain import is_chained, link_of
 from sidecar.core.checkpoints import EVERY_MS, checkpoint_of
-from sidecar.core.observations import FallCause, Fell, Heartbeat, Record, identity
+from sidecar.core.identities import identity
+from sidecar.core.observations import FallCause, Fell, Heartbeat, Record
 from sidecar.core.state import State
 from sidecar.journal.backup import backup, restore
 from sidecar.journal.inspection import inspect

@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from sidecar.core.chain import is_chained, link
-from sidecar.core.observations import Held, Observation, Record, Resumed, identity
+from sidecar.core.identities import identity
+from sidecar.core.observations import Held, Observation, Record, Resumed
 from sidecar.ports import Appended, ErrorCode, Journal, Link, SidecarError
 
 from .files import LIMIT_S

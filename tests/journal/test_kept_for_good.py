@@ -11,7 +11,8 @@ import pytest
 
 from sidecar.core.checkpoints import EVERY_MS, checkpoint_of, restored
 from sidecar.core.fold import fold
-from sidecar.core.observations import Checkpoint, Heartbeat, PaymentSucceeded, Record, identity
+from sidecar.core.identities import identity
+from sidecar.core.observations import Checkpoint, Heartbeat, PaymentSucceeded, Record
 from sidecar.core.state import FOLD_VERSION, State, encode
 from sidecar.journal.backup import backup, restore
 from sidecar.journal.inspection import inspect

@@ -5,8 +5,8 @@ import random
 import msgspec
 
 from sidecar.core.history import HOUR_MS, ByMode, ByOutcome, ByTimers, Condition, Hour, Mark, MarkKind, Span, spend
+from sidecar.core.outcomes import Outcome, Unmeasured
 from sidecar.core.policy import Mode, Policy
-from sidecar.core.state import Outcome, Unmeasured
 from tests.core.golden import folded
 from tests.core.probed import PROBED, ProbedWorld
 from tests.core.world import DAY, HOUR, SECOND, START_MS

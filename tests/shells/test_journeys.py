@@ -6,8 +6,8 @@ import pytest
 from sidecar.console.journeys import IGNORED, UNMEASURED, VERDICTS, Clock, PaymentJourney, journey_of
 from sidecar.core.browsers import Reading, Verdict
 from sidecar.core.observations import IgnoreReason, SkipReason
+from sidecar.core.outcomes import Outcome, Unmeasured
 from sidecar.core.policy import Stage
-from sidecar.core.state import Outcome, Unmeasured
 from sidecar.journal.memory import MemoryJournal
 from sidecar.ports import ErrorCode, SidecarError
 from tests.core.probed import ProbedWorld, probed

@@ -6,7 +6,8 @@ from sidecar.console.page import words
 from sidecar.console.status import Status
 from sidecar.core.comparison import Measured
 from sidecar.core.gates import duration
-from sidecar.core.state import Latency, Outcome, State
+from sidecar.core.outcomes import Outcome
+from sidecar.core.state import Latency, State
 
 
 class Way(msgspec.Struct, frozen=True, kw_only=True):

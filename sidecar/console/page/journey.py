@@ -10,7 +10,7 @@ from sidecar.console.page import words
 from sidecar.console.page.figures import edge
 from sidecar.console.page.front import Fact, Tone
 from sidecar.console.page.words import moment
-from sidecar.core.state import Outcome
+from sidecar.core.outcomes import Outcome
 
 _NAMES = {
     "stripe_wait": "Stripe waits",

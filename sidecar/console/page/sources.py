@@ -9,7 +9,8 @@ from sidecar.console.page.front import Tone
 from sidecar.console.status import Status
 from sidecar.core.browsers import Family, Flow, Verdict
 from sidecar.core.observations import IgnoreReason
-from sidecar.core.state import State, Unmeasured
+from sidecar.core.outcomes import Unmeasured
+from sidecar.core.state import State
 from sidecar.core.walks import RoundTripOutcome, StrangerVerdict, UserAuth, WalkOutcome
 
 

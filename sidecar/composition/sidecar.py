@@ -11,9 +11,9 @@ import structlog
 from aiohttp import web
 
 from sidecar import __version__, chance, clock, metrics
-from sidecar.config import DEFAULT_CHANNEL, OBSERVERS_MAX, Config, Secrets, TargetKind, policy_of
+from sidecar.composition.sets import CONSOLE, SETS
+from sidecar.config import DEFAULT_CHANNEL, Config, Secrets, policy_of
 from sidecar.console.access import Access
-from sidecar.console.acts import Act
 from sidecar.console.explanation import Explanation, explain_now
 from sidecar.console.operator import Operator
 from sidecar.console.page.news import News
@@ -31,70 +31,25 @@ from sidecar.flags.evaluations import Evaluations
 from sidecar.flags.lease import Lease
 from sidecar.flags.ofrep import ofrep_routes
 from sidecar.flags.routes import flag_routes
-from sidecar.flags.streams import StreamKind, Streams
+from sidecar.flags.streams import Streams
 from sidecar.http.connections import public_max, streams_max
 from sidecar.http.guard import Guard
 from sidecar.http.health import Health
 from sidecar.http.lag import Lag
-from sidecar.http.limits import LIMITS
 from sidecar.http.readers import DROPPED, REFUSED
-from sidecar.http.server import ELSEWHERE, Listener
+from sidecar.http.server import Listener
 from sidecar.journal.follower import Follower
 from sidecar.journal.keeper import Keeper
 from sidecar.logs import LineCounts, log_conclusions
-from sidecar.notices import Attempt, NoticeResult, notifier_of
+from sidecar.notices import notifier_of
 from sidecar.ports import ErrorCode, Journal, SidecarError, Source
-from sidecar.probes.ack_stream import AckStream, StreamResult
-from sidecar.probes.acks import AckResult, Acks
-from sidecar.probes.outside_clocks import BOUNDS, OutsideClocks
+from sidecar.probes.ack_stream import AckStream
+from sidecar.probes.acks import Acks
+from sidecar.probes.outside_clocks import OutsideClocks
 from sidecar.probes.probing import Probing
-from sidecar.probes.reports import ReportResult, Reports
-from sidecar.probes.stripe_webhook import StripeWebhook, WebhookResult
+from sidecar.probes.reports import Reports
+from sidecar.probes.stripe_webhook import StripeWebhook
 from sidecar.tokens import BrowserTokens, payment_ref
-
-CONSOLE = "console"
-"""How streams that tell open consoles are called in the metrics."""
-_HEALTH = ("/healthz", "/readyz")
-SETS = metrics.Sets(
-    webhook_results=tuple(WebhookResult),
-    ack_results=tuple(AckResult),
-    report_results=tuple(ReportResult),
-    entry_results=tuple(StreamResult),
-    stream_kinds=(*StreamKind, CONSOLE),
-    stream_refusals=REFUSED,
-    stream_drops=DROPPED,
-    notice_targets=tuple(TargetKind),
-    notice_results=tuple(NoticeResult),
-    notice_attempts=tuple(Attempt),
-    routes={
-        "public": (*LIMITS, *_HEALTH, ELSEWHERE),
-        "operator": (
-            "/",
-            "/decisions",
-            "/decisions/{seq}",
-            "/payments",
-            "/payments/{payment_intent}",
-            "/assets/{name}",
-            "/api/stream",
-            "/api/status",
-            "/api/gates",
-            "/api/decisions",
-            "/api/decisions/{seq}",
-            "/api/payments/{payment_intent}",
-            "/api/explanation",
-            "/api/gate",
-            "/api/report",
-            *(f"/api/{act}" for act in Act),
-            *_HEALTH,
-            "/metrics",
-            ELSEWHERE,
-        ),
-        "metrics": ("/metrics", ELSEWHERE),
-    },
-    observers_max=OBSERVERS_MAX,
-    clock_bounds=tuple((reference.value, bound.value) for reference, bound in BOUNDS),
-)
-"""The closed sets of the metrics' labels, as far as they are not the metrics' own."""
 
 
 class Adoption(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,59 @@
+"""The closed sets of the metrics' labels, as far as they are not the metrics' own."""
+
+from sidecar import metrics
+from sidecar.config import OBSERVERS_MAX, TargetKind
+from sidecar.console.acts import Act
+from sidecar.flags.streams import StreamKind
+from sidecar.http.limits import LIMITS
+from sidecar.http.readers import DROPPED, REFUSED
+from sidecar.http.server import ELSEWHERE
+from sidecar.notices import Attempt, NoticeResult
+from sidecar.probes.ack_stream import StreamResult
+from sidecar.probes.acks import AckResult
+from sidecar.probes.outside_clocks import BOUNDS
+from sidecar.probes.reports import ReportResult
+from sidecar.probes.stripe_webhook import WebhookResult
+
+CONSOLE = "console"
+"""How streams that tell open consoles are called in the metrics."""
+_HEALTH = ("/healthz", "/readyz")
+SETS = metrics.Sets(
+    webhook_results=tuple(WebhookResult),
+    ack_results=tuple(AckResult),
+    report_results=tuple(ReportResult),
+    entry_results=tuple(StreamResult),
+    stream_kinds=(*StreamKind, CONSOLE),
+    stream_refusals=REFUSED,
+    stream_drops=DROPPED,
+    notice_targets=tuple(TargetKind),
+    notice_results=tuple(NoticeResult),
+    notice_attempts=tuple(Attempt),
+    routes={
+        "public": (*LIMITS, *_HEALTH, ELSEWHERE),
+        "operator": (
+            "/",
+            "/decisions",
+            "/decisions/{seq}",
+            "/payments",
+            "/payments/{payment_intent}",
+            "/assets/{name}",
+            "/api/stream",
+            "/api/status",
+            "/api/gates",
+            "/api/decisions",
+            "/api/decisions/{seq}",
+            "/api/payments/{payment_intent}",
+            "/api/explanation",
+            "/api/gate",
+            "/api/report",
+            *(f"/api/{act}" for act in Act),
+            *_HEALTH,
+            "/metrics",
+            ELSEWHERE,
+        ),
+        "metrics": ("/metrics", ELSEWHERE),
+    },
+    observers_max=OBSERVERS_MAX,
+    clock_bounds=tuple((reference.value, bound.value) for reference, bound in BOUNDS),
+)
+"""The closed sets of the metrics' labels, as far as they are not the metrics' own."""

@@ -1,0 +1,77 @@
+"""What may the fold know of the configuration? The policy, as it is journalled."""
+
+from sidecar.config.schema import DEFAULT_REACH_PPM, Config, LadderRung, ReachWaived, Reverb
+from sidecar.core.policy import (
+    LADDER_OFF,
+    PPM,
+    ROUND_TRIPS_PPM,
+    WALKS_PPM,
+    Lifecycle,
+    Policy,
+    ReverbPolicy,
+    Rung,
+)
+
+
+def policy_of(config: Config) -> Policy:
+    """Return what the fold may know of the configuration."""
+    keys, reach = config.policy, config.policy.reach
+    return Policy(
+        environment=config.environment,
+        flag=config.flag,
+        stage=config.acks.stage,
+        contexts=config.acks.contexts,
+        on_time_within_ms=config.objective.on_time_within_ms,
+        missed_after_ms=config.objective.missed_after_ms,
+        reliability_ppm=config.objective.reliability_ppm,
+        false_promotion_risk_ppm=keys.false_promotion_risk_ppm,
+        unacceptable_reliability_ppm=keys.unacceptable_reliability_ppm,
+        false_alarm_once_in=keys.false_alarm_once_in,
+        coverage_ppm=keys.coverage_ppm,
+        coverage_floor_ppm=keys.coverage_floor_ppm,
+        reach_ppm=DEFAULT_REACH_PPM if isinstance(reach, ReachWaived) else reach,
+        reach_not_required=reach.not_required if isinstance(reach, ReachWaived) else None,
+        payers_on_rung=keys.payers_on_rung,
+        lease_ms=keys.lease_ms,
+        cooldown_ms=keys.cooldown_ms,
+        resume_after_ms=keys.resume_after_ms,
+        dry_run=keys.dry_run,
+        ladder=_ladder(config),
+        shelter_ms=keys.shelter_ms,
+        reverb=_reverb(config.reverb),
+        lifecycle=config.lifecycle,
+    )
+
+
+def _ladder(config: Config) -> tuple[Rung, ...]:
+    """Return the ladder of the file, which is kept there as the way back, or none where it is off."""
+    if config.lifecycle is Lifecycle.REMOVED:
+        return LADDER_OFF
+    return tuple(_rung(rung) for rung in config.ladder)
+
+
+def _rung(rung: LadderRung) -> Rung:
+    """Return the policy's rung."""
+    return Rung(
+        mode=rung.mode,
+        share_ppm=_same(rung.share_ppm, PPM),
+        soak_ms=rung.soak_ms,
+        approval_required=rung.approval_required,
+    )
+
+
+def _reverb(reverb: Reverb | None) -> ReverbPolicy | None:
+    if reverb is None:
+        return None
+    return ReverbPolicy(
+        round_trip_every_ms=reverb.probe.round_trip_every_ms,
+        auth_every_ms=reverb.probe.auth_every_ms,
+        is_observing=reverb.observers > 0,
+        round_trip_reliability_ppm=_same(reverb.probe.round_trip_reliability_ppm, ROUND_TRIPS_PPM),
+        auth_reliability_ppm=_same(reverb.probe.auth_reliability_ppm, WALKS_PPM),
+    )
+
+
+def _same(number: int, default: int) -> int:
+    """Return the default itself where it is meant: msgspec leaves a default out by identity."""
+    return default if number == default else number
