@@ -10,6 +10,8 @@ from sidecar.rules.recordings import PUSH_SERVED
 from sidecar.rules.terms import Terms
 
 NOBODY: Final = "Nobody is affected, because every payer is served timers."
+"""What a ticket says where nobody could be served push."""
+NOBODY_THEN: Final = "Nobody is affected, because every payer is served timers, or was until it was well again."
 """What a ticket says whose page would be about push."""
 
 
@@ -55,17 +57,22 @@ def while_push_is_served(
     *,
     name: str,
     expr: str,
+    window: str,
     lasting: str = "",
     summary: str,
     affected: str,
     unaffected: str,
     labels: Mapping[str, str] = {},
 ) -> Iterator[Alert]:
-    """Yield a page for while push is served, and a ticket for while it is not or nobody knows."""
-    served = f'{PUSH_SERVED}{{job="{terms.job}"}} == 1'
+    """Yield a page for while push is served, and a ticket for while it is not or nobody knows.
+
+    `window`: what the condition looks back to. Push must have been served for all of it: what failed while everybody
+    had timers must wake nobody when push comes back.
+    """
+    served = f'min_over_time({PUSH_SERVED}{{job="{terms.job}"}}[{window}]) == 1'
     for severity, guard, description in (
         (Severity.PAGE, f"and\n{served}", f"{affected}{behind(terms)}"),
-        (Severity.TICKET, f"unless\n{served}", f"{unaffected} {NOBODY}{behind(terms)}"),
+        (Severity.TICKET, f"unless\n{served}", f"{unaffected} {NOBODY_THEN}{behind(terms)}"),
     ):
         yield Alert(
             name=name,

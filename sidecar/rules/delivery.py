@@ -48,6 +48,7 @@ def alerts(terms: Terms) -> Iterator[Alert]:
             terms,
             name="ReverbSidecarDeliveryBurning",
             expr=_burning(tier, terms),
+            window=tier.short,
             summary="Payers wait for the news of their payments, which push does not bring.",
             affected=f'{{{{ $value | printf "%.0f" }}}} payers of the last {tier.long} had no news by push within {on_time}, '
             f"more than {_percent(tier, terms)} of those who paid, and push is served: "
@@ -70,8 +71,8 @@ def alerts(terms: Terms) -> Iterator[Alert]:
     yield Alert(
         name="ReverbSidecarBurningWithoutFalling",
         severity=Severity.PAGE,
-        expr=f"(\n  {latched}\nor\n  ({failed('5m')}{job} >= 4.9 and {failed_ratio('5m')}{job} > 0.5)\n)\n"
-        f"and\n{PUSH_SERVED}{job} == 1",
+        expr=f"({latched}\n  and {PUSH_SERVED}{job} == 1)\nor\n({failed('5m')}{job} >= 4.9\n  and {failed_ratio('5m')}{job} > 0.5\n"
+        f"  and min_over_time({PUSH_SERVED}{job}[5m]) == 1)",
         lasting="2m",
         summary="Push fails, and the sidecar goes on serving it.",
         description="An alarm is raised, or most payments of the last 5m failed, and payers are still told push. "

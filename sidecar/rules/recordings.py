@@ -16,6 +16,7 @@ FOLDED: Final = (
     "coverage_ratio",
     "channel_auth_attempts_total",
     "round_trips_total",
+    "last_channel_auth_ok",
     "strangers_let_in",
     "flag_rung",
     "flag_transitions_total",

@@ -47,13 +47,15 @@ def alerts(terms: Terms) -> Iterator[Alert]:
             window=walks_window(terms),
             labels="source, outcome",
             ratio=WALKS_FAILED_MAX,
-        ),
+        )
+        + f"\nand {folded('last_channel_auth_ok')}{{{job}}} == 0",
+        window=walks_window(terms),
         summary="A browser's way to its private channel is closed.",
         affected="More than half of the probe user's last walks to its channel failed, and push is served: "
         "every payer who opens a page now may hear nothing.",
         unaffected="More than half of the probe user's last walks to its channel failed.",
     )
-    trips = folded("round_trips_total")
+    trips, recently = folded("round_trips_total"), span(max(120.0, 6 * terms.round_trip_every_s))
     yield from while_push_is_served(
         terms,
         name="ReverbSidecarRoundTripsFailing",
@@ -63,7 +65,9 @@ def alerts(terms: Terms) -> Iterator[Alert]:
             window=trips_window(terms),
             labels="outcome",
             ratio=TRIPS_FAILED_MAX,
-        ),
+        )
+        + f'\nand sum without (outcome) (increase({trips}{{{job}, outcome!="ok"}}[{recently}])) > 0',
+        window=trips_window(terms),
         lasting="1m",
         summary="What goes into Reverb does not come out on time.",
         affected="More than one canary in ten did not come back through Reverb, and push is served: "

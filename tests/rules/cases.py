@@ -67,6 +67,7 @@ def well(step_minutes: float) -> dict[str, str]:
         'channel_auth_attempts_total{source="backend", outcome="refused"}': "0+0xN",
         'channel_auth_attempts_total{source="browser", outcome="confirmed"}': f"0+{2 * step_minutes}xN",
         'channel_auth_attempts_total{source="browser", outcome="silent"}': "0+0xN",
+        "last_channel_auth_ok": "1+0xN",
         'round_trips_total{outcome="ok"}': f"0+{trips}xN",
         'round_trips_total{outcome="lost"}': "0+0xN",
         "strangers_let_in": "0+0xN",
@@ -105,13 +106,16 @@ def well(step_minutes: float) -> dict[str, str]:
 
 TIMERS = {'flag_mode{mode="timer_polling"}': "1+0xN", 'flag_mode{mode="push_only"}': "0+0xN", "flag_rung": "0+0xN"}
 KEPT = TIMERS | {"flag_rung": "3+0xN"}
+BACK = {'flag_mode{mode="timer_polling"}': "1+0x50 0+0xN", 'flag_mode{mode="push_only"}': "0+0x50 1+0xN"}
+BACK_NOW = {'flag_mode{mode="timer_polling"}': "1+0x56 0+0xN", 'flag_mode{mode="push_only"}': "0+0x56 1+0xN"}
 MISSED = 'payment_outcomes_total{outcome="missed"}'
 ON_TIME = 'payment_outcomes_total{outcome="on_time"}'
 OUTAGE = {ON_TIME: "0+2x50 100+0xN", MISSED: "0+0x50 2+2xN"}
 LATCHED = 'alarm_latched{stream="payments"}'
 WALK_OK, WALK_403 = (f'channel_auth_attempts_total{{source="probe", outcome="{how}"}}' for how in ("ok", "http_403"))
 TRIP_OK, TRIP_LOST = (f'round_trips_total{{outcome="{how}"}}' for how in ("ok", "lost"))
-NO_WALK = {WALK_OK: "0+1x50 50+0xN", WALK_403: "0+0x50 1+1xN"}
+BAD_WALK = {"last_channel_auth_ok": "0+0xN"}
+NO_WALK = BAD_WALK | {WALK_OK: "0+1x50 50+0xN", WALK_403: "0+0x50 1+1xN"}
 NO_TRIP = {TRIP_OK: "0+12x50 600+0xN", TRIP_LOST: "0+0x50 12+12xN"}
 FELL = 'flag_transitions_total{from_mode="push_only", to_mode="timer_polling", cause="alarm"}'
 ROLLED_BACK = 'flag_transitions_total{from_mode="push_only", to_mode="timer_polling", cause="rollback"}'
@@ -239,7 +243,29 @@ CASES = (
     Case(
         says="a closed way to the channel is a ticket under timers", changed=NO_WALK | TIMERS, fires=((AUTH, TICKET),)
     ),
-    Case(says="two failed walks are none", changed={WALK_403: "0+0x50 1+0x2 2+0xN"}, spares=(AUTH,)),
+    Case(says="two failed walks are none", changed=BAD_WALK | {WALK_403: "0+0x50 1+0x2 2+0xN"}, spares=(AUTH,)),
+    Case(
+        says="a way that is open again is none",
+        changed=NO_WALK | {"last_channel_auth_ok": "0+0x59 1+0xN"},
+        spares=(AUTH,),
+    ),
+    Case(
+        says="canaries that come back again are none",
+        changed={TRIP_OK: "0+12x50 600+0x5 612+12xN", TRIP_LOST: "0+0x50 12+12x5 72+0xN"},
+        spares=(TRIPS,),
+    ),
+    Case(
+        says="what failed while timers were served wakes nobody when push comes back",
+        changed=BACK | {ON_TIME: "0+2x20 40+0x28 40+2xN", MISSED: "0+0x20 2+2x28 58+0xN"},
+        fires=((SIX_HOURS, TICKET), (DAY, TICKET), (THREE_DAYS, TICKET)),
+        spares=(NOT_FALLING,),
+    ),
+    Case(
+        says="nor do failures of the last minutes before it came back",
+        changed=BACK_NOW | {ON_TIME: "0+2x50 100+0xN", MISSED: "0+0x50 2+2xN"},
+        fires=((HOUR, TICKET), (SIX_HOURS, TICKET), (DAY, TICKET), (THREE_DAYS, TICKET)),
+        spares=(NOT_FALLING,),
+    ),
     Case(says="lost canaries are a page under push", changed=NO_TRIP, fires=((TRIPS, PAGE),)),
     Case(
         says="lost canaries are a ticket in a shelter",
@@ -247,35 +273,35 @@ CASES = (
         fires=((TRIPS, TICKET),),
         spares=(BLIND,),
     ),
-    Case(says="four lost canaries of sixty are none", changed={TRIP_LOST: "0+0x56 4+0xN"}, spares=(TRIPS,)),
+    Case(says="four lost canaries of sixty are none", changed={TRIP_LOST: "0+0x58 4+0xN"}, spares=(TRIPS,)),
     Case(
         says="two failed walks of two are none",
-        changed={WALK_OK: "0+1x40 40+0xN", WALK_403: "0+0x55 1+0x2 2+0xN"},
+        changed=BAD_WALK | {WALK_OK: "0+1x40 40+0xN", WALK_403: "0+0x55 1+0x2 2+0xN"},
         spares=(AUTH,),
     ),
     Case(
         says="four failed walks of five are a page",
-        changed={WALK_OK: "0+0.1xN", WALK_403: "0+0.4xN"},
+        changed=BAD_WALK | {WALK_OK: "0+0.1xN", WALK_403: "0+0.4xN"},
         fires=((AUTH, PAGE),),
     ),
     Case(
         says="two failed walks in five are none",
-        changed={WALK_OK: "0+0.6xN", WALK_403: "0+0.4xN"},
+        changed=BAD_WALK | {WALK_OK: "0+0.6xN", WALK_403: "0+0.4xN"},
         spares=(AUTH,),
     ),
     Case(
         says="two failed walks in five are none under timers",
-        changed={WALK_OK: "0+0.6xN", WALK_403: "0+0.4xN"} | TIMERS,
+        changed=BAD_WALK | {WALK_OK: "0+0.6xN", WALK_403: "0+0.4xN"} | TIMERS,
         spares=(AUTH,),
     ),
     Case(
         says="two lost canaries of two are none",
-        changed={TRIP_OK: "0+12x50 600+0xN", TRIP_LOST: "0+0x57 2+0xN"},
+        changed={TRIP_OK: "0+12x50 600+0xN", TRIP_LOST: "0+0x58 2+0xN"},
         spares=(TRIPS,),
     ),
     Case(
         says="five lost canaries of five are a page",
-        changed={TRIP_OK: "0+12x50 600+0xN", TRIP_LOST: "0+0x56 5+0xN"},
+        changed={TRIP_OK: "0+12x50 600+0xN", TRIP_LOST: "0+0x58 5+0xN"},
         fires=((TRIPS, PAGE),),
     ),
     Case(

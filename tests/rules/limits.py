@@ -10,6 +10,7 @@ from tests.rules.cases import (
     ACCUSED,
     ASKED,
     AUTH,
+    BAD_WALK,
     BLIND,
     CLOCK,
     COVERAGE,
@@ -121,10 +122,10 @@ def _counts() -> Iterator[Case]:
     )
     for severity, flag in ((PAGE, {}), (TICKET, TIMERS)):
         for count, fires in ((3, True), (2, False)):
-            walks = {WALK_OK: "0+1x40 40+0xN", WALK_403: f"0+0x52 {count}+0xN"}
+            walks = BAD_WALK | {WALK_OK: "0+1x40 40+0xN", WALK_403: f"0+0x52 {count}+0xN"}
             says = f"{count} failed walks of {count}: {severity}"
             yield Case(says=says, changed=walks | flag, **_either(AUTH, severity, fires=fires))
-            trips = {TRIP_OK: "0+12x50 600+0xN", TRIP_LOST: f"0+0x57 {count}+0xN"}
+            trips = {TRIP_OK: "0+12x50 600+0xN", TRIP_LOST: f"0+0x58 {count}+0xN"}
             says = f"{count} lost canaries of {count}: {severity}"
             yield Case(says=says, changed=trips | flag, **_either(TRIPS, severity, fires=fires))
     for count, fires in ((5, True), (4, False)):
@@ -155,7 +156,7 @@ def _counts() -> Iterator[Case]:
 def _ratios() -> Iterator[Case]:
     for severity, flag in ((PAGE, {}), (TICKET, TIMERS)):
         for side, bad, fires in ((HIGH, 0.56, True), (LOW, 0.44, False)):
-            walks = {WALK_OK: f"0+{1 - bad:g}xN", WALK_403: f"0+{bad}xN"}
+            walks = BAD_WALK | {WALK_OK: f"0+{1 - bad:g}xN", WALK_403: f"0+{bad}xN"}
             yield Case(
                 says=f"{side} than half of the walks: {severity}",
                 changed=walks | flag,

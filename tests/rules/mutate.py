@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from tests.rules.cases import CASES, Case
+from tests.rules.extract import alerts_of, extracted
 from tests.rules.limits import LIMITS
 from tests.rules.promtool import ROOT, tried
 
@@ -69,7 +70,7 @@ def _hurried(rule: dict[str, Any]) -> Iterator[tuple[str, dict[str, str]]]:
 def about(alert: str) -> Iterator[Case]:
     """Yield the cases that say something of an alert, those of its limits first."""
     for case in (*LIMITS, *CASES):
-        if any(name.split()[0] == alert for name in (*(name for name, _ in case.fires), *case.spares)):
+        if alert in alerts_of(case):
             yield case
 
 
@@ -77,7 +78,8 @@ def is_noticed(mutant: Mutant) -> bool:
     """Say whether some case turns red."""
     for case in about(mutant.alert):
         with tempfile.TemporaryDirectory() as folder:
-            if tried(Path(folder), mutant.rules, case.world, case.fires).returncode != 0:
+            rules = extracted(mutant.rules, alerts_of(case))
+            if tried(Path(folder), rules, case.world, case.fires).returncode != 0:
                 return True
     return False
 

@@ -1,0 +1,189 @@
+"""The demo's story and a bad day after it, as alerts and dashboards see them: `python -m tests.prometheus.story`.
+
+First headless, in the world's own time: every quarter of a minute of it is scraped, and promtool evaluates the rules for
+the demo's configuration, with their own windows and patience. Then live, twenty times as fast, under a real Prometheus:
+every query of every panel must have had data.
+"""
+
+import asyncio
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+import msgspec
+import structlog
+import yaml
+
+from sidecar.config import RedisStream
+from sidecar.demo.switches import Key
+from sidecar.demo.world import World
+from tests.prometheus.recording import STEP_S, Recording, recorded
+from tests.prometheus.server import prometheus
+from tests.prometheus.test_live import without_data
+from tests.rules.promtool import called
+from tests.shells.ack_reading import add
+from tests.shells.redis_server import RedisServer
+from tests.shells.running import CONFIG, running
+
+_FIRING = 'group by (alertname, severity) (ALERTS{alertstate="firing", alertname!="ReverbSidecarWatchdog"})'
+_GOT = re.compile(r"time: (\S+),.*?got:(.*?)(?=\n\s+expr:|\Z)", re.DOTALL)
+_ALERT = re.compile(r'alertname="ReverbSidecar(\w+)", severity="(\w+)"')
+_MINUTE_S = 60
+SLOW_TO_FORGET = {"DeliveryEroding ticket", "Flapping ticket", "PayersCannotSubscribe ticket"}
+"""They look back for hours and days, and say so."""
+
+
+class Trouble(msgspec.Struct, frozen=True, kw_only=True):
+    """What is broken, for how long, how long it takes to be well again, and what must and may be said of it."""
+
+    key: Key
+    lasts_s: int
+    heals_s: int
+    must: frozenset[str]
+    may: frozenset[str] = frozenset()
+
+
+BAD_DAY = (
+    Trouble(
+        key=Key.REVERB_GONE,
+        lasts_s=6 * _MINUTE_S,
+        heals_s=12 * _MINUTE_S,
+        must=frozenset({"RoundTripsFailing ticket"}),
+        may=frozenset({"ChannelAuthFailing ticket"}),
+    ),
+    Trouble(
+        key=Key.AUTH_REFUSED,
+        lasts_s=14 * _MINUTE_S,
+        heals_s=14 * _MINUTE_S,
+        must=frozenset({"ChannelAuthFailing ticket", "PayersCannotSubscribe ticket"}),
+        may=frozenset({"ReachAccused ticket"}),
+    ),
+    Trouble(
+        key=Key.SIDECAR_KILLED, lasts_s=8 * _MINUTE_S, heals_s=6 * _MINUTE_S, must=frozenset({"TargetGone ticket"})
+    ),
+    Trouble(
+        key=Key.SIDECAR_BLIND,
+        lasts_s=18 * _MINUTE_S,
+        heals_s=8 * _MINUTE_S,
+        must=frozenset({"Blind ticket"}),
+        may=frozenset({"RoundTripsFailing ticket", "ChannelAuthFailing ticket"}),
+    ),
+)
+
+
+async def live(world: World, recording: Recording) -> str:
+    """Let the story be told, then break one thing after the other."""
+    failure = await world.story.tell(lambda step: recording.happens(step.title))
+    for trouble in BAD_DAY:
+        recording.happens(f"{trouble.key} begins")
+        world.turn(trouble.key, on=True)
+        await asyncio.sleep(trouble.lasts_s)
+        world.turn(trouble.key, on=False)
+        recording.happens(f"{trouble.key} ends")
+        await asyncio.sleep(trouble.heals_s)
+        recording.happens(f"{trouble.key} is over")
+    return failure
+
+
+def firing(recording: Recording) -> list[tuple[int, set[str]]]:
+    """Return which alerts fire at each scrape, as promtool evaluates the rules."""
+    times = range(0, STEP_S * len(recording.scrapes), STEP_S)
+    never = [{"labels": '{nothing="fires"}', "value": 1}]
+    document = {
+        "rule_files": ["rules.yml"],
+        "evaluation_interval": f"{STEP_S}s",
+        "group_eval_order": [group["name"] for group in yaml.safe_load(recording.rules)["groups"]],
+        "tests": [
+            {
+                "interval": f"{STEP_S}s",
+                "input_series": [{"series": name, "values": values} for name, values in recording.series.items()],
+                "promql_expr_test": [{"expr": _FIRING, "eval_time": f"{at}s", "exp_samples": never} for at in times],
+            }
+        ],
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "rules.yml").write_text(recording.rules)
+        (Path(folder) / "test.yml").write_text(yaml.safe_dump(document, sort_keys=False, width=10**9))
+        tried = called("promtool", "test", "rules", Path(folder) / "test.yml")
+    said = _GOT.findall(tried.stdout + tried.stderr)
+    assert len(said) == len(times), (tried.stdout + tried.stderr)[:2000]
+    return [(at, {" ".join(found) for found in _ALERT.findall(got)}) for at, (_, got) in zip(times, said, strict=True)]
+
+
+def judged(recording: Recording) -> list[str]:
+    """Say when alerts came and went, and what is wrong with that."""
+    found, told = firing(recording), []
+    events = [(at, f"      {what}") for at, what in recording.happened]
+    before: set[str] = set()
+    for at, alerts in found:
+        events += [(at, f"  fires   {alert}") for alert in sorted(alerts - before)]
+        events += [(at, f"  silent  {alert}") for alert in sorted(before - alerts)]
+        before = alerts
+    for at, what in sorted(events):
+        told.append(f"{at // 60:4d}:{at % 60:02d} {what}")
+    print("\n".join(told))
+    wrong = []
+    when = {what: at for at, what in recording.happened}
+    day_s = when[f"{BAD_DAY[0].key} begins"]
+    in_story = {alert for at, alerts in found if at < day_s for alert in alerts}
+    if in_story - SLOW_TO_FORGET:
+        wrong.append(f"the story: {sorted(in_story - SLOW_TO_FORGET)} fired, and nobody was to be called")
+    for trouble in BAD_DAY:
+        begins, over = when[f"{trouble.key} begins"], when[f"{trouble.key} is over"]
+        fired = {alert for at, alerts in found if begins <= at < over for alert in alerts}
+        at_last = {alert for at, alerts in found if over - 2 * STEP_S <= at < over for alert in alerts}
+        if not trouble.must <= fired:
+            wrong.append(f"{trouble.key}: {sorted(trouble.must - fired)} did not fire")
+        if fired - trouble.must - trouble.may - SLOW_TO_FORGET:
+            wrong.append(f"{trouble.key}: {sorted(fired - trouble.must - trouble.may - SLOW_TO_FORGET)} fired too")
+        if at_last - SLOW_TO_FORGET:
+            wrong.append(f"{trouble.key}: {sorted(at_last - SLOW_TO_FORGET)} fires on when it is over")
+    return wrong
+
+
+async def drawn() -> list[str]:
+    """Let a real Prometheus scrape the demo while its story is told; return the queries that had no data.
+
+    Beside it stands a sidecar with a stream of acks, which the demo has none of.
+    """
+    command = [sys.executable, "-m", "sidecar", "demo", "--story", "--speed", "20"]
+    ports = [option for name in ("", "operator-", "page-", "reverb-", "app-") for option in (f"--{name}port", "0")]
+    child = await asyncio.create_subprocess_exec(*command, *ports, stdout=asyncio.subprocess.PIPE)
+    assert child.stdout is not None
+    try:
+        target = ""
+        while not target:
+            line = (await child.stdout.readline()).decode()
+            assert line, "the demo ended before it said where its metrics are"
+            target = "".join(re.findall(r"curl http://(127\.0\.0\.1:\d+)/metrics", line))
+        with tempfile.TemporaryDirectory() as folder, RedisServer(Path(folder)) as redis:
+            acks = msgspec.structs.replace(CONFIG.acks, redis_stream=RedisStream(url=redis.url))
+            async with running(msgspec.structs.replace(CONFIG, acks=acks)) as other:
+                add(redis, "pi_before")
+                beside = other.urls.metrics.removeprefix("http://").removesuffix("/metrics")
+                targets = {target: {"environment": "demo"}, beside: {"environment": "demo"}}
+                async with prometheus(Path(folder), targets) as it:
+                    while line := (await child.stdout.readline()).decode():
+                        if line.startswith("  ✓ Recover"):
+                            break
+                        if "✓" in line:
+                            print(line.rstrip(), flush=True)
+                    return await without_data(it, environment="demo")
+    finally:
+        if child.returncode is None:
+            child.terminate()
+        await child.wait()
+
+
+def main() -> int:
+    """Print what came and went, and what is wrong; 1 where something is."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+    wrong = judged(recorded(live))
+    wrong += [f"no data: {where}" for where in asyncio.run(drawn())]
+    print("\n".join(wrong) or "all that must fire did, all is silent again, and every panel had data")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
