@@ -1,4 +1,6 @@
-"""How long until the console's first paint, with ninety days of history? And what does its rendering cost the loop?
+"""How long until the console's first paint, with ninety days of history, and until a move is on it?
+
+And what does its rendering cost the loop?
 
 A page on loopback in headless Chromium, loaded anew each time without a cache. Beside it, as the baseline: the page of
 a sidecar without a policy, which has nothing on it but a sentence.
@@ -15,8 +17,8 @@ from sidecar.console.page.pages import page
 from sidecar.console.page.view import view_of
 from sidecar.core.findings import Question
 from tests.console.quarter import quarter
-from tests.console.stage import Shown, shown
-from tests.console.states import CASES
+from tests.console.stage import Shown, looking, shown
+from tests.console.states import CASES, Case
 from tests.core.world import World
 from tests.payers.tabs import chromium
 
@@ -25,6 +27,9 @@ _PAINT = """new Promise((tell) => new PerformanceObserver((list) => {
   const paint = list.getEntriesByName("first-contentful-paint")[0];
   if (paint) tell(paint.startTime);
 }).observe({type: "paint", buffered: true}))"""
+_MOVED = """new Promise((tell) => new MutationObserver(() => {
+  if (document.querySelector("#served .headline").textContent.trim() === "Timers") tell();
+}).observe(document.getElementById("served"), {childList: true, subtree: true}))"""
 
 
 async def _first_paint_ms(browser: Browser, it: Shown, path: str) -> float:
@@ -54,6 +59,22 @@ async def _rendered_ms(it: Shown) -> tuple[float, float, int, int]:
     return sorted(drawn)[_ROUNDS // 2], sorted(took)[_ROUNDS // 2], len(made.plain), len(made.zipped)
 
 
+async def _moved_ms(browser: Browser, case: Case) -> float:
+    """Return the median of the time from a move's record to its word on the screen."""
+    took = []
+    for _ in range(_ROUNDS // 3):
+        async with shown(case, quarter()) as it, looking(browser, it.url) as tab:
+            await tab.wait_for_selector('#news[data-state="live"]')
+            moved = asyncio.create_task(tab.evaluate(_MOVED))
+            await tab.evaluate("0")  # the one before has begun
+            started = time.perf_counter()
+            it.world.roll_back()
+            it.news.wake()
+            await moved
+            took.append(1000 * (time.perf_counter() - started))
+    return sorted(took)[len(took) // 2]
+
+
 async def main() -> None:
     """Print it."""
     case = next(case for case in CASES if case.name == "90 days")
@@ -61,10 +82,12 @@ async def main() -> None:
         bare.world.state.policy = None
         drawn_ms, rendered_ms, plain, zipped = await _rendered_ms(it)
         paint_ms = await _first_paint_ms(browser, it, "/?range=90d")
+        moved_ms = await _moved_ms(browser, case)
         bare_ms = await _first_paint_ms(browser, bare, "/")
     print(f"console, 90 days: rendered in {rendered_ms:.1f} ms, of which its plots take {drawn_ms:.1f} ms once in 20 s")
     print(f"console, 90 days: {plain / 1024:.0f} KiB, of which {zipped / 1024:.0f} KiB are sent")
     print(f"console, 90 days: first paint after {paint_ms:.0f} ms; of a bare page {bare_ms:.0f} ms")
+    print(f"console, 90 days: a move is on the screen {moved_ms:.0f} ms after its record")
 
 
 if __name__ == "__main__":

@@ -3,9 +3,11 @@
 from collections.abc import AsyncIterator
 
 import pytest_asyncio
-from playwright.async_api import Browser
+from playwright.async_api import Browser, expect
 
 from tests.payers.tabs import chromium
+
+expect.set_options(timeout=20_000)  # a machine that runs four browsers at once
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -90,3 +90,15 @@ async def test_a_fall_says_until_when_the_cool_down_lasts() -> None:
         told = _verdict(it)
         assert told.answer == "No"
         assert told.reasons[-1].startswith("Push fell; the cool-down ends in 5")
+
+
+async def test_a_gate_is_called_as_the_page_calls_it() -> None:
+    """Not `evidence_user_auth`, as machines do."""
+    async with shown(TOP, quarter()) as it:
+        stream = it.world.state.streams["user_auth"]
+        stream.good, stream.last_ms = 0, 0
+        told = _verdict(it)
+        assert told.answer == "Not yet"
+        assert told.reasons[0].startswith(
+            '"Proven: payers\' channel auth" does not hold: 0 good, 0 bad in epoch 1; it needs'
+        )

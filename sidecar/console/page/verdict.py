@@ -82,7 +82,7 @@ def question_of(policy: Policy) -> Question:
 def verdict(status: Status, state: State, asked: Readiness) -> Verdict:
     """Return whether the hand-written timers may be removed, and why (not)."""
     unknown, acute = _unknown(status, state), _acute(status, state)
-    against = [f"{finding.why[:1].upper()}{finding.why[1:]}." for finding in asked.against if finding.why]
+    against = [_sentence(finding) for finding in asked.against]
     if status.lifecycle is Lifecycle.REMOVED:
         gone = "`lifecycle: removed` is in force: the ladder is off. Behind push stand the safety net at 5 s and the "
         told = [f"{gone}schedule of the browser's client.", *unknown, *acute]
@@ -93,8 +93,7 @@ def verdict(status: Status, state: State, asked: Readiness) -> Verdict:
         tone, answer, told = Tone.BAD, "No", acute
     elif asked.answer is Answer.CANNOT_KNOW:
         unknowable = [finding for finding in asked.against if finding.holds is None]
-        first = [f"{each.why[:1].upper()}{each.why[1:]}." for each in unknowable]
-        against = [*first, _climb(status), *against]
+        against = [*(_sentence(finding) for finding in unknowable), _climb(status), *against]
         tone, answer, told = Tone.BLIND, "Cannot know", list(dict.fromkeys(against))
     elif asked.answer is Answer.NOT_YET:
         tone, answer, told = Tone.WAIT, "Not yet", [_climb(status), *against]
@@ -115,6 +114,14 @@ def verdict(status: Status, state: State, asked: Readiness) -> Verdict:
         command=f"sidecar gate --mode {mode} --for {asked.question.for_ms // 86_400_000}d",
         conditions=tuple(_condition(finding, status.now_ms) for finding in asked.findings),
     )
+
+
+def _sentence(finding: Finding) -> str:
+    """Return what is wrong as a sentence; a gate is called as the page calls it."""
+    why = finding.why.removeprefix(f"{finding.name}: ")
+    if why != finding.why:
+        return f'"{gate_label(finding.name)}" does not hold: {why}.'
+    return f"{why[:1].upper()}{why[1:]}."
 
 
 def _climb(status: Status) -> str:
