@@ -30,6 +30,8 @@ class Shown:
     def __init__(self, case: Case, world: World, journal: Journal, port: int, **paces: Any) -> None:
         self.world = world
         self.journal = journal
+        self.asked = 0
+        """How often somebody asked what is served."""
         self._case = case
         self.news = News(world.state, self.served, **paces)
         console = Console(journal, world.state, status=self.status, readiness=self.readiness, news=self.news)
@@ -40,6 +42,7 @@ class Shown:
 
     def served(self) -> Served:
         """Return what this replica answers."""
+        self.asked += 1
         return self._case.serves(self.world.state)
 
     def readiness(self, question: Question) -> Readiness:

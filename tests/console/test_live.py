@@ -113,6 +113,20 @@ async def test_a_stream_tells_moves_at_once_the_rest_now_and_then_and_that_it_li
             answer.close()
 
 
+async def test_a_record_costs_as_much_with_many_consoles_as_with_one() -> None:
+    """Hundreds of records may come in a second, and twenty consoles be open."""
+    async with shown(TOP, on(1), calm_s=1e3, pulse_s=1e3) as it, aiohttp.ClientSession() as session:
+        opened = [await _read(it, session) for _ in range(10)]
+        before = it.asked
+        for _ in range(50):
+            it.world.beat()
+            it.news.wake()
+            await asyncio.sleep(0)
+        assert it.asked - before <= 60
+        for answer in opened:
+            answer.close()
+
+
 async def test_what_is_served_by_the_lease_alone_is_told_as_well() -> None:
     """The outlook asks what this replica serves, not what the state says."""
     state = on(2).state

@@ -48,6 +48,7 @@ class News:
         self._slow_s = slow_s
         self._retry_ms = retry_ms
         self._open: set[Reader] = set()
+        self._seen = b""
         self._is_stopping = False
         self.ended: Counter[str] = Counter(dict.fromkeys(StreamEnd, 0))
         """Streams that did not begin or did not go on, by `StreamEnd`."""
@@ -64,9 +65,14 @@ class News:
         return msgspec.json.encode((self._served(), flag.version, words, flag.shelter, state.sight.rest, latched))
 
     def wake(self) -> None:
-        """Say that something was folded."""
-        for reader in self._open:
-            reader.woken.set()
+        """Say that something was folded. With every record: so what changed is found once, not by each reader."""
+        if not self._open:
+            return
+        outlook = self.outlook()
+        if outlook != self._seen:
+            self._seen = outlook
+            for reader in self._open:
+                reader.woken.set()
 
     async def stop(self) -> None:
         """End every stream; no other begins."""
@@ -106,6 +112,7 @@ class News:
         await reader.begin(response)
         await reader.send(b"retry: %d\n" % self._retry_ms + self._event())
         seen, seq, told_s = self.outlook(), self._state.seq, clock.monotonic_s()
+        self._seen = seen
         while not reader.is_lost and not self._is_stopping:
             reader.woken.clear()
             now_s, outlook = clock.monotonic_s(), self.outlook()
@@ -114,7 +121,7 @@ class News:
                 seen, seq, told_s = outlook, self._state.seq, now_s
                 await reader.send(self._event())
             else:
-                await reader.wait(rest_s)
+                await reader.wait(min(rest_s, self._calm_s))
 
     def _event(self) -> bytes:
         return b'data: {"seq":%d}\n\n' % self._state.seq
