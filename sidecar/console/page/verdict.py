@@ -129,7 +129,7 @@ def _climb(status: Status) -> str:
     if following >= len(status.ladder):
         return ""
     missing = sum(not gate.holds for gate in status.gates)
-    of = f"{missing} of its {len(status.gates)} gates do not hold yet"
+    of = f"{missing} of its {len(status.gates)} gates {'does' if missing == 1 else 'do'} not hold yet"
     name = words.rung(status.ladder[following])
     return f"Rung {status.rung} of {len(status.ladder) - 1} is held. {name} is next: {of}."
 
