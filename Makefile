@@ -10,7 +10,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 pyth
 NODE_MODULES := tests/dashboards/node_modules tests/browser/node_modules tests/providers/node_modules clients/browser/node_modules
 PIP := $(BIN)/pip --disable-pip-version-check --quiet install
 
-.PHONY: help run test check bench chaos fuzz story mutate soak lock clean
+.PHONY: help run test check bench chaos fuzz story mutate soak pictures lock clean
 
 help: ## Say what there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -115,6 +115,9 @@ story: $(VENV)/.dev .tools/promtool .tools/prometheus .tools/redis-server ## Let
 
 mutate: $(VENV)/.dev .tools/promtool ## Move every limit of every alert, and see whether a test notices
 	@$(BIN)/python -m tests.rules.mutate
+
+pictures: $(VENV)/.dev .tools/chromium ## Take the README's pictures from the demo's own page, while it tells its story
+	@$(BIN)/python -m tests.demo.pictures
 
 soak: $(VENV)/.dev ## Take 20 000 walks and a million frames, and look for leaks
 	@$(BIN)/python -m tests.harm.soak

@@ -1,7 +1,7 @@
 """The README's pictures, from the real page of the real demo: `python -m tests.demo.pictures` (some minutes).
 
-It runs `sidecar demo --story`, looks at its page as each step of the story is done, and writes `docs/pictures/flow.webp`
-and `docs/pictures/story.webp`. With `--url` it looks at a demo that runs already and whose story has just begun.
+It runs `sidecar demo`, lets the story be told, looks at its page as each step is done, and writes `docs/pictures/flow.webp`
+and `docs/pictures/story.webp`. With `--url` it does so at a demo that runs already.
 """
 
 import argparse
@@ -11,7 +11,7 @@ import html
 import re
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -47,14 +47,14 @@ img { width: 100%; display: block }
 
 @asynccontextmanager
 async def _demo() -> AsyncIterator[str]:
-    """Run the demo, telling its story; yields where its page is."""
+    """Run the demo; yields where its page is."""
     ports = [
         option
         for name in ("port", "operator-port", "page-port", "reverb-port", "app-port")
         for option in (f"--{name}", "0")
     ]
     child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "sidecar", "demo", "--story", *ports, stdout=asyncio.subprocess.PIPE
+        sys.executable, "-m", "sidecar", "demo", *ports, stdout=asyncio.subprocess.PIPE
     )  # fmt: skip
     assert child.stdout is not None
     output = child.stdout
@@ -67,8 +67,7 @@ async def _demo() -> AsyncIterator[str]:
         yield found[1]
         draining.cancel()
     finally:
-        with suppress(ProcessLookupError):  # it ends by itself, with its story
-            child.terminate()
+        child.terminate()
         await child.wait()
 
 
@@ -114,6 +113,7 @@ async def _take(url: str) -> dict[str, bytes]:
         flow_page = await _opened(browser, url, 1000, _FLOW)
         table_page = await _opened(browser, url, 760, _TABLE)
         steps = await step_page.evaluate("fetch('/world').then((answer) => answer.json()).then(({ story }) => story)")
+        await step_page.evaluate("document.getElementById('tell').click()")
         for number, step in enumerate(steps, start=1):
             await step_page.wait_for_selector(
                 f"#steps li[data-key='{step['key']}'][data-is='done']", state="attached", timeout=_STEP_WITHIN_S * 1000
@@ -143,7 +143,7 @@ async def main(url: str | None, folder: Path) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--url", help="of a demo's page whose story has just begun")
+    parser.add_argument("--url", help="of a demo's page")
     parser.add_argument("--folder", type=Path, default=FOLDER)
     given = parser.parse_args()
     asyncio.run(main(given.url, given.folder))
