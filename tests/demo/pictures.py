@@ -96,7 +96,7 @@ async def _shot(page: Page, selector: str, *, scale: float = 1.5) -> bytes:
 
 def _figure(number: int, title: str, text: str, picture: bytes) -> str:
     data = base64.b64encode(picture).decode()
-    caption = f"<b>{number}. {html.escape(title)}</b><i>{html.escape(text)}</i>"
+    caption = f"<b>{number}. {html.escape(title)}</b><i>{html.escape(text.replace('`', ''))}</i>"
     return f'<figure><figcaption>{caption}</figcaption><img src="data:image/webp;base64,{data}" alt=""></figure>'
 
 
@@ -119,11 +119,16 @@ async def _take(url: str) -> dict[str, bytes]:
                 f"#steps li[data-key='{step['key']}'][data-is='done']", state="attached", timeout=_STEP_WITHIN_S * 1000
             )
             figures.append(_figure(number, step["title"], step["text"], await _shot(step_page, "main")))
-            if step["key"] == "climb":
+            if step["key"] == "recover":  # push is served, and the next step breaks nothing
                 pictures["flow.webp"] = await _shot(flow_page, "#flow", scale=2)
         measured = await _shot(table_page, ".table")
         figures.append(
-            _figure(len(steps) + 1, "What was measured", "Timers beside push, over the whole story.", measured)
+            _figure(
+                len(steps) + 1,
+                "What was measured",
+                "Timers beside push, over the whole story, its outages included.",
+                measured,
+            )
         )
         pictures["story.webp"] = await _sheet(browser, figures)
     return pictures
