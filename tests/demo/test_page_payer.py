@@ -119,6 +119,7 @@ async def test_pay_now_goes_away_whatever_is_wrong(browser: Browser) -> None:
         assert report["cleared_by"] in scenario.cleared_by, (name, report)
         assert (report["flow"], report["subscription"]) == (scenario.flow, scenario.subscription), name
         assert report["refetches"] == asked, name
+        assert scenario.says in said[0], (name, said)  # before the report says so
         assert scenario.says in said[-1], (name, said)
         assert "went away" in said[1], name
 

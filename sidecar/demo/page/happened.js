@@ -13,6 +13,7 @@ const HEARD = {
 };
 const CHANNEL = { connected: 'connected, and not joined yet', subscribed: 'joined', pushed: 'joined', lost: 'not connected' };
 const LINE_MIN_MS = 6000;
+const SAFETY_NET_MS = 5000;
 const SOON_MS = 40; // a request that follows a push begins at once
 
 export class Happened {
@@ -30,6 +31,8 @@ export class Happened {
     this.marks = [];
     this.requests = [];
     this.pushes = [];
+    this.movedAt = -Infinity;
+    this.joinedAt = -Infinity;
     this.cleared = null;
     this.told = null;
     this.show();
@@ -91,6 +94,7 @@ export class Happened {
     say(this.places.channel, name === 'refused' ? refused : CHANNEL[name]);
     if (this.at === null) return;
     if (name === 'pushed') this.pushes.push(this.after());
+    if (name === 'subscribed') this.joinedAt = this.after();
     this.mark(name, name === 'refused' ? `the channel was ${refused}` : HEARD[name]);
   }
 
@@ -98,6 +102,7 @@ export class Happened {
   changed({ mode, isPush, pending }) {
     if (pending && mode !== this.mode && this.at !== null) {
       const why = !isPush && this.refused ? `, because the channel is ${this.refused}` : '';
+      if (this.mode !== null && !isPush) this.movedAt = this.after();
       this.mark(isPush || this.mode === null ? 'follows' : 'moved', `follows ${MODES[mode].short.toLowerCase()}${why}`);
     }
     this.mode = pending ? mode : null;
@@ -140,7 +145,10 @@ export class Happened {
   /** Guess what cleared it, until the client's report says so. */
   guess() {
     if (this.clearing === this.requests[0]) return 'by the first request';
-    return this.clearedIn === 'timer_polling' ? 'by a timer' : 'by asking';
+    if (Math.abs(this.clearing.ms - this.movedAt) < SOON_MS) return clearedBy('moved');
+    if (Math.abs(this.clearing.ms - this.joinedAt) < SOON_MS) return clearedBy('subscribe');
+    if (this.clearedIn === 'timer_polling') return clearedBy('timer');
+    return this.clearing.ms >= SAFETY_NET_MS ? clearedBy('safety_net') : 'by asking';
   }
 
   sentence() {
