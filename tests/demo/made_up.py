@@ -43,6 +43,9 @@ class MadeUpWorld:
         """What the flag says."""
         self.paid_after_s: float | None = 0.3
         """So long after the page first asked the app hears of a payment, and broadcasts; None: before it can ask."""
+        self.may_hear = asyncio.Event()
+        """Until it is set the app hears of no payment."""
+        self.may_hear.set()
         self.loses_push = False
         self.reports: list[dict[str, Any]] = []
         self.reverb = LosingReverb()
@@ -127,6 +130,7 @@ class MadeUpWorld:
         if self.paid_after_s is not None:
             await self._asked[payment_intent].wait()
             await asyncio.sleep(self.paid_after_s)
+        await self.may_hear.wait()
         self._paid[payment_intent] = True
         if self.loses_push:
             return

@@ -128,13 +128,14 @@ async def test_one_booking_after_another_is_paid(browser: Browser) -> None:
     """While a payment is on its way it cannot be paid again; once it is paid another lesson can be booked, and paid."""
     async with MadeUpWorld().running() as world:
         world.mode = Mode.PUSH_ONLY
-        world.paid_after_s = 0.2
         async with opened(browser, f"{world.page_url}/payer", width=360, scheme="dark") as tab:
             for number in (1, 2):
                 await tab.shows("#channel", "joined")
+                world.may_hear.clear()
                 await tab.page.focus("#pay")
                 await tab.page.keyboard.press("Enter")
                 await tab.page.wait_for_selector("#pay[disabled]")
+                world.may_hear.set()
                 await tab.shows("#alert", "paid. Thank you.")
                 assert await tab.page.locator("#bookings [data-paid=true]").count() == number
                 paid = {"flow": "in_page"}
@@ -150,13 +151,14 @@ async def test_a_page_that_is_loaded_anew_takes_its_payment_up(browser: Browser)
     """Who reloads while the payment is on its way is not left with "Pay now", and is told what happened."""
     async with MadeUpWorld().running() as world:
         world.mode = Mode.PUSH_ONLY
-        world.paid_after_s = 1.5
+        world.may_hear.clear()
         async with opened(browser, f"{world.page_url}/payer") as tab:
             await tab.shows("#channel", "joined")
             await tab.page.click("#pay")
             await tab.shows("#marks", "not paid yet")
             await tab.page.reload()
             await tab.shows("#marks", "This page was loaded anew")
+            world.may_hear.set()
             await tab.shows("#alert", "paid. Thank you.")
 
 
