@@ -164,6 +164,8 @@ async def drawn() -> list[str]:
                 beside = other.urls.metrics.removeprefix("http://").removesuffix("/metrics")
                 targets = {target: {"environment": "demo"}, beside: {"environment": "demo"}}
                 async with prometheus(Path(folder), targets) as it:
+                    await it.has_scraped(2)
+                    await other.act("note", {"reason": "the demo's app has no releases", "release": "1.2.3"})
                     while line := (await child.stdout.readline()).decode():
                         if line.startswith("  ✓ Recover"):
                             break
