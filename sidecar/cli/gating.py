@@ -1,10 +1,11 @@
 """The command that a pipeline asks before the timers go. 0: yes. 1: not yet. 2: it cannot be known."""
 
 import asyncio
+import enum
 import sys
 from pathlib import Path
 from typing import Annotated, NoReturn
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import msgspec
 import typer
@@ -23,11 +24,20 @@ Url = Annotated[
 ]
 
 
+class Asked(enum.StrEnum):
+    """Modes that can be asked for: timers need no leave."""
+
+    PUSH_WITH_SAFETY_NET = Mode.PUSH_WITH_SAFETY_NET
+    PUSH_ONLY = Mode.PUSH_ONLY
+
+
 @cli.command()
 def gate(
     config: ConfigFile = DEFAULT_CONFIG,
     *,
-    mode: Annotated[Mode, typer.Option("--mode", help="Which must have been servable to everybody.")] = Mode.PUSH_ONLY,
+    mode: Annotated[
+        Asked, typer.Option("--mode", help="Which must have been servable to everybody.")
+    ] = Asked.PUSH_ONLY,
     span: Annotated[str, typer.Option("--for", help="For how long.")] = "14d",
     environment: Annotated[
         str, typer.Option("--environment", help="Whose sidecar is meant; else that of --config.")
@@ -77,6 +87,8 @@ def where(config: Path, url: str, environment: str) -> tuple[str, str]:
     if not url:
         read = read_file(config)
         return address_of(read), environment or read.environment
+    if "@" in urlsplit(url).netloc:
+        fail("--url has a name or a password in it, which would stand in logs: set SIDECAR_TOKEN instead")
     if not environment:
         fail("with --url name the --environment that is meant: an address does not say whose sidecar it is")
     return url.rstrip("/"), environment

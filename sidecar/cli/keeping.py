@@ -40,7 +40,8 @@ def verify(
         )
         typer.echo(f"Decisions, acts and policies: {found.links}; the head of their chain is {found.head or 'none'}.")
         if found.noted_seq is not None:
-            typer.echo(f"The head that was noted is that of record {found.noted_seq}: all up to it is as it was then.")
+            verdict = "what is wrong stands above" if found.findings else "all up to it is as it was then"
+            typer.echo(f"The head that was noted is that of record {found.noted_seq}: {verdict}.")
     if found.findings:
         raise typer.Exit(NO)
 

@@ -38,11 +38,12 @@ class Act(enum.StrEnum):
     THAW = "thaw"
 
 
-_PLAIN = r"[^\x00-\x08\x0b-\x1f\x7f-\x9f]"
-"""No control characters but tabs and line feeds: what a person writes is shown on other people's terminals."""
+_PLAIN = r"[^\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]"
+"""No control characters but tabs and line feeds, and none that turn the direction of writing: what a person writes is
+shown on other people's terminals and pages, between words of ours."""
 Reason = Annotated[str, msgspec.Meta(max_length=500, pattern=rf"\A{_PLAIN}*(?=\S){_PLAIN}+\Z")]
-Release = Annotated[str, msgspec.Meta(max_length=100, pattern=r"^[!-~]+$")]
-Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{1,64}\Z")]
+Release = Annotated[str, msgspec.Meta(max_length=100, pattern=r"\A[!-~]+\Z")]
+Name = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9._-]{1,64}\Z")]
 
 
 class ActRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -166,14 +167,20 @@ def _approval(request: ApproveRequest, state: State, actor: str) -> tuple[ActFac
     if not rung.approval_required:
         raise SidecarError(ErrorCode.CONFLICT, f"rung {to_rung} ({rung.mode}) needs no approval")
     epoch = state.streams[PAYMENTS].epoch
-    if (request.rung or to_rung, request.epoch or epoch) != (to_rung, epoch):
+    if request.rung not in {None, to_rung} or request.epoch not in {None, epoch}:
         raise SidecarError(
             ErrorCode.CONFLICT,
-            f"the flag has moved meanwhile: rung {to_rung} in epoch {epoch} is next, not rung {request.rung} in epoch "
-            f"{request.epoch}",
+            f"the flag has moved meanwhile: rung {to_rung} in epoch {epoch} is next, not "
+            f"{_seen(request.rung, request.epoch)}",
         )
     message = f"rung {to_rung} ({rung.mode}) is approved for epoch {epoch}, once, for 7 days, or until a fall"
     return Approved(actor=actor, reason=request.reason, rung=to_rung, epoch=epoch), message
+
+
+def _seen(rung: int | None, epoch: int | None) -> str:
+    """Return what whoever approves has seen, in words; at least one of them was said."""
+    seen = (f"rung {rung}" if rung is not None else "", f"epoch {epoch}" if epoch is not None else "")
+    return " in ".join(each for each in seen if each)
 
 
 def _freeze(request: FreezeRequest, actor: str, state: State, now_ms: int) -> tuple[ActFact, str]:

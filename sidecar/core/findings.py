@@ -315,7 +315,7 @@ def _proof(state: State, policy: Policy, question: Question) -> Iterator[Finding
             value=gate.value,
             target=gate.target,
             holds=gate.holds,
-            why="" if gate.holds else f"{gate.name}: {gate.value}; it needs {gate.needs}",
+            why="" if gate.holds else f"the gate `{gate.name}` does not hold ({gate.value}): it needs {gate.needs}",
             again_ms=gate.expected_ms,
         )
     row = row_of(REACH)

@@ -318,11 +318,18 @@ def _payers(state: State, policy: Policy, _: Rung) -> Gate | None:
     missing = {flow: count for flow, count in missing.items() if count > 0}
     return Gate(
         name="payers_on_rung",
-        value=", ".join(f"{counted.get(flow, 0)} {flow}" for flow in Flow),
+        value=", ".join(f"{counted.get(flow, 0)} {_FLOWS[flow]}" for flow in Flow),
         target=f"{policy.payers_on_rung} of each flow that is common",
         holds=not missing,
-        needs=" and ".join(f"{count} more payers who were served this rung, {flow}" for flow, count in missing.items()),
+        needs=f"payers who were served this rung: {_flows(missing)}" if missing else "",
     )
+
+
+_FLOWS = {Flow.IN_PAGE: "in page", Flow.REDIRECT: "back from a redirect"}
+
+
+def _flows(missing: dict[Flow, int]) -> str:
+    return " and ".join(f"{count} more {_FLOWS[flow]}" for flow, count in missing.items())
 
 
 def _worst_case(state: State, policy: Policy, _: Rung) -> Gate:

@@ -94,11 +94,14 @@ class Guard:
 
 
 def _host(header: str) -> str | None:
+    """Return the name or address without the port; None: it is neither, and no browser would send it."""
     try:
-        host = urlsplit(f"//{header}").hostname
+        place = urlsplit(f"//{header}")
+        place.port  # noqa: B018 - raises where what should be one is none
     except ValueError:
         return None
-    return host.lower().rstrip(".") if host else None
+    host = place.hostname
+    return host.rstrip(".") if host and place.netloc == header and place.username is None else None
 
 
 def _is_address(host: str) -> bool:

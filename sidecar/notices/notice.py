@@ -71,6 +71,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     seq: int
     """The record in the journal that brought it about."""
     chain: str
-    """The head of the chain of decisions, acts and policies after that record, in hex; empty: there was none yet."""
+    """The head of the chain of decisions, acts and policies after that record, in hex; of a move that is told late, by
+    another process, the head when it was told. Empty: there was none yet."""
     facts: Mapping[str, str | int] = {}
     """The same for machines."""

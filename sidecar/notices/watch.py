@@ -133,7 +133,7 @@ class Watch:
             if move.seq < first.seq and self._state.now_ms - move.at_ms < MISSED_MAX_MS:
                 known = _as_moved(policy, move, self._state.flag.version)
                 if known is not None:
-                    yield self._moved(policy, known, seq=move.seq, at_ms=move.at_ms, chain="")
+                    yield self._moved(policy, known, seq=move.seq, at_ms=move.at_ms, chain=self._state.chain)
 
     def _shelter_ended(self, policy: Policy, record: Record, *, is_fallen: bool) -> Notice:
         began_ms = self._sheltered_ms

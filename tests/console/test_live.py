@@ -15,6 +15,9 @@ from tests.console.stage import Shown, looking, shown
 from tests.console.states import CASES
 from tests.core.world import on
 from tests.e2e.processes import until
+from tests.shells.running import running
+from tests.shells.test_flag import EASY, climb
+from tests.shells.test_operator import WHY
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")  # the browser lives in the module's loop
 LOST = "Failed to load resource"
@@ -32,6 +35,16 @@ async def test_a_move_is_on_the_page_and_is_said_once(browser: Browser) -> None:
         await expect(page.locator("#served .headline")).to_have_text("Timers")
         await expect(page.locator("#moves")).to_contain_text("Served now: Timers, for everybody.")
         assert (await page.title()).startswith("Timers")
+
+
+async def test_a_move_of_a_running_sidecar_is_on_the_page_within_a_second(browser: Browser) -> None:
+    """As it is put together for production: from the act to the journal, the fold, the stream and the page."""
+    async with running(EASY) as sidecar, looking(browser, sidecar.urls.operator) as page:
+        await climb(sidecar)
+        await expect(page.locator("#served .headline")).to_have_text("Push with a safety net")
+        await expect(page.locator("#news")).to_have_attribute("data-state", "live")
+        assert (await sidecar.act("rollback", WHY))[0] == 200
+        await expect(page.locator("#served .headline")).to_have_text("Timers", timeout=1000)
 
 
 async def test_what_is_no_move_is_shown_and_not_said(browser: Browser) -> None:

@@ -243,7 +243,7 @@ NEEDS = [
     (2, "reach silent",                   "evidence_reach",
      "a first report of payers' browsers that push reached: none has ever come"),
     (2, "payers 49 10 of 95 5",           "payers_on_rung",
-     "1 more payers who were served this rung, in_page and 40 more payers who were served this rung, redirect"),
+     "payers who were served this rung: 1 more in page and 40 more back from a redirect"),
 ]
 # fmt: on
 

@@ -85,6 +85,8 @@ def _audit(process: SidecarProcess, head: str, seq: int) -> None:
         file.execute("UPDATE observations SET body = replace(body, '2027.1', '2027.2') WHERE seq = ?", (seq,))
     changed = say("verify")
     assert (changed.exit_code, f"record {seq} is not as it was written" in changed.stdout) == (1, True)
+    noted = say("verify", "--head", head)
+    assert (noted.exit_code, "all up to it is as it was then" in noted.stdout) == (1, False)
 
 
 # fmt: off

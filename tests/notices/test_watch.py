@@ -215,6 +215,8 @@ def test_after_a_restart_the_moves_of_the_last_hour_are_told_that_nobody_may_hav
     watch = Watch(state, stuck_after_ms=1000 * HOUR, rest_after_ms=1000 * HOUR)
     found = [notice for notice in watch.seen(last, fold(state, last)) if notice.at_ms == fallen.at_ms]
     assert [(notice.event, notice.kind) for notice in found] == [(f"moved:{fallen.seq}", K.FELL)] * is_told
+    assert {notice.chain for notice in found} <= {state.chain}
+    assert state.chain
     assert [notice.event for notice in told(world.records) if notice.kind is K.FELL] == [f"moved:{fallen.seq}"]
 
 

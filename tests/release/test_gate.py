@@ -86,6 +86,12 @@ async def test_an_address_without_an_environment_is_refused() -> None:
     assert (told.code, "--environment" in told.err) == (2, True)
 
 
+async def test_an_address_with_a_password_in_it_is_refused_and_not_repeated() -> None:
+    """It would stand in the pipeline's log."""
+    told = await sidecar(gate("http://ann:s3cret@127.0.0.1:1"))
+    assert (told.code, "SIDECAR_TOKEN" in told.err, "s3cret" in told.out + told.err) == (2, True, False)
+
+
 async def test_a_misspelt_question_is_refused_by_the_listener() -> None:
     """`max_shelter=9` would else be a gate with another limit than was meant."""
     async with listening(Past()) as url, running() as it, it.session.get(f"{url}/api/gate?max_shelter=9") as answer:

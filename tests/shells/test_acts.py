@@ -7,7 +7,10 @@ import msgspec
 import pytest
 
 from sidecar import clock
+from sidecar.console.acts import Act, ApproveRequest, fact_of, read_request
 from sidecar.core.freezes import FREEZES_MAX
+from sidecar.ports import ErrorCode, SidecarError
+from tests.core.probed import probed
 from tests.shells.running import Running, running
 from tests.shells.test_flag import EASY, climb
 from tests.shells.test_operator import WHY
@@ -121,7 +124,7 @@ async def test_a_note_is_in_the_record_with_its_release() -> None:
         told = (entry["what"], entry["who"], entry["reason"], entry["release"], entry["seq"])
         assert told == ("noted", "ada", "a new booking form", "2027.1+b7", done["seq"])
         assert (await sidecar.status())["version"] == version
-        for release in ("", "a b", "x" * 101, 7):
+        for release in ("", "a b", "x" * 101, 7, "2027.1\n"):
             assert (await sidecar.act("note", {"reason": "x", "release": release}))[0] == 400
         assert (await sidecar.act("note", WHY))[1]["message"] == "noted"
 
@@ -131,3 +134,26 @@ async def decisions(sidecar: Running, query: str = "") -> dict[str, Any]:
     async with sidecar.session.get(f"{sidecar.urls.operator}/api/decisions{query}") as response:
         answer: dict[str, Any] = msgspec.json.decode(await response.read())
         return answer
+
+
+@pytest.mark.parametrize("seen", [{"rung": 0}, {"epoch": 0}, {"rung": 0, "epoch": 0}, {"rung": 2}, {"epoch": 2}])
+def test_an_approval_of_what_is_not_next_is_a_conflict_also_where_its_number_is_0(seen: dict[str, int]) -> None:
+    """Nought is a number that somebody has seen, and not a word that was left out."""
+    world = probed(2)
+    with pytest.raises(SidecarError) as refused:
+        fact_of(Act.APPROVE, ApproveRequest(reason="x", **seen), "ann", world.state, world.now_ms)
+    assert refused.value.code is ErrorCode.CONFLICT
+    assert all(f"{name} {number}" in refused.value.message for name, number in seen.items())
+    fact, _ = fact_of(Act.APPROVE, ApproveRequest(reason="x", rung=3), "ann", world.state, world.now_ms)
+    assert (getattr(fact, "rung", None), getattr(fact, "epoch", None)) == (3, 1)
+
+
+@pytest.mark.parametrize("sign", ["\x00", "\x1b", "\u202e", "\u2066", "\u2028"])
+def test_a_reason_has_nothing_in_it_that_turns_the_words_around_it(sign: str) -> None:
+    """It stands on other people's pages and terminals, and may not make our own words say something else."""
+    for act, more in ((Act.HOLD, {}), (Act.APPROVE, {}), (Act.NOTE, {}), (Act.THAW, {"name": "term"})):
+        body = msgspec.json.encode({"reason": f"the {sign}fair", **more})
+        with pytest.raises(SidecarError) as refused:
+            read_request(act, body)
+        assert refused.value.code is ErrorCode.BODY_INVALID
+        assert read_request(act, body.replace(msgspec.json.encode(sign)[1:-1], "ü".encode())).reason == "the üfair"

@@ -64,7 +64,10 @@ HOSTS = [
     ("rebound.attacker.test:{port}",              False),
     ("127.0.0.1.attacker.test",                   False),
     ("localhost.attacker.test",                   False),
-    ("attacker.test@localhost",                   True),   # no browser sends it; the host is localhost
+    ("attacker.test@localhost",                   False),  # no browser sends it
+    ("127.0.0.1:{port}.attacker.test",            False),
+    ("localhost:attacker.test",                   False),
+    ("localhost/attacker.test",                   False),
     ("2130706433",                                False),
     ("",                                          False),
     ("[::1",                                      False),

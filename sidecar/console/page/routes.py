@@ -181,6 +181,7 @@ def _in_html(
         except SidecarError as error:
             if error.code is not ErrorCode.NOT_FOUND:
                 raise
-            return page("missing.html", message=f"{error.message}.").answer(request, status=404)
+            said = f"{error.message[:1].upper()}{error.message[1:]}."
+            return page("missing.html", message=said).answer(request, status=404)
 
     return answer
