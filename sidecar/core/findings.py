@@ -190,7 +190,7 @@ def _served_now(stretch: Stretch, question: Question) -> Finding:
         value=f"{mode}{condition}",
         target=question.mode,
         holds=holds,
-        why="" if holds else f"everybody is served {mode} at this moment{condition}",
+        why="" if holds else f"all that everybody gets at this moment is {mode}{condition}",
         again_ms=shelter.until_ms if shelter is not None and not holds else None,
     )
 
