@@ -33,7 +33,7 @@ class Running:
         return self._task is not None
 
     async def start(self) -> None:
-        """Start it, and return once it listens. What makes it fail ends the world's group of tasks."""
+        """Start it, and return once it listens. Raises what makes it fail, which ends the world too."""
         async with self._wanted:
             if self._task is not None:
                 return
@@ -46,9 +46,9 @@ class Running:
 
             running = app.run(self.config, self._secrets, started=told, lines=self._lines)
             task = self._task = self._group.create_task(running, name="sidecar")
-            task.add_done_callback(lambda _: urls.cancel())
-            with suppress(asyncio.CancelledError):
-                await asyncio.shield(urls)
+            await asyncio.wait({task, urls}, return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                await task
 
     async def kill(self) -> None:
         """End it where it stands, and return once its addresses are free."""

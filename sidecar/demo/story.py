@@ -17,6 +17,7 @@ from sidecar.core.readiness import Answer
 from sidecar.demo.switches import Key
 from sidecar.demo.view import StoryStep
 from sidecar.demo.watching import is_push
+from sidecar.ports import SidecarError
 
 if TYPE_CHECKING:
     from sidecar.demo.world import World
@@ -143,37 +144,42 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
 class Story:
     """The story as it is told in one world."""
 
-    def __init__(self, world: "World") -> None:
+    def __init__(self, world: "World", steps: tuple[Step, ...] = STEPS) -> None:
         self.told: list[Told] = []
         self.began_ms = 0
         """When the present step began."""
         self.is_told = False
         """It goes on."""
-        self._world = world
+        self.failure = ""
+        """Why the last telling came to no end; empty: it did, or there was none."""
+        self._world, self._steps = world, steps
 
     def begin(self) -> None:
         """Begin from the beginning."""
         self.is_told = True
-        self.told = []
+        self.told, self.failure = [], ""
 
     async def tell(self, say: Callable[[Step], None] = lambda _: None) -> str:
         """Tell it to its end, and each step that came; return why it could not be, or nothing."""
         self.begin()
         self._world.switchboard.mend()
         try:
-            failure = await self._tell(say)
+            self.failure = await self._tell(say)
         finally:
             self.is_told = False
         self._world.switchboard.mend()
-        return failure
+        return self.failure
 
     async def _tell(self, say: Callable[[Step], None]) -> str:
         world = self._world
-        for step in STEPS:
+        for step in self._steps:
             self.began_ms = clock.wall_ms()
             acting = step.acts(world)
             if inspect.isawaitable(acting):
-                await acting
+                try:
+                    await acting
+                except SidecarError as error:  # whoever watches may have turned a switch of their own
+                    return f"{step.title}: {error}"
             if not await world.watching.until(functools.partial(self._is_done, step), step.within_s):
                 minutes = step.within_s / _MINUTE_S
                 return f"{step.title}: not within {minutes:g} minutes of the world's time: {step.expect}"
@@ -199,5 +205,5 @@ class Story:
                 is_current=self.is_told and number == len(done),
                 done_ms=done.get(step.key),
             )
-            for number, step in enumerate(STEPS)
+            for number, step in enumerate(self._steps)
         )

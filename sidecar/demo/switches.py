@@ -111,9 +111,8 @@ SWITCHES = (
     Switch(
         key=Key.SIDECAR_KILLED,
         title="The sidecar is killed",
-        text="Its task is ended where it stands, and all its connections are cut; turning this off starts it anew on "
-        "the same journal. (The demo is one process, so its files are closed in order all the same; `make chaos` "
-        "kills it for real.)",
+        text="Its task is cancelled and it no longer listens; turning this off starts it anew on the same journal. "
+        "(The demo is one process, so it ends in better order than by `kill -9`; `make chaos` kills it for real.)",
         expect="Nobody answers for the flag, so browsers follow timers. Stripe delivers again. Once it is back it has "
         "the same rung, and serves it after 20 round trips and 3 walks were clean.",
     ),

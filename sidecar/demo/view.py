@@ -115,6 +115,8 @@ class WorldView(msgspec.Struct, frozen=True, kw_only=True):
     is_story: bool
     """The story turns the switches."""
     story: tuple[StoryStep, ...]
+    story_failure: str = ""
+    """Why the last telling came to no end."""
     flag: FlagView
     gates: tuple[Gate, ...]
     streams: tuple[StreamStatus, ...]

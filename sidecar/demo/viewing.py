@@ -22,6 +22,7 @@ def view_of(world: "World") -> WorldView:
         speed=world.speed,
         is_story=world.story.is_told,
         story=world.story.views(),
+        story_failure=world.story.failure,
         flag=_flag(world, status),
         gates=() if status is None else status.gates,
         streams=() if status is None else status.streams,

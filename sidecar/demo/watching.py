@@ -22,6 +22,12 @@ QUESTION = {"mode": "push_only", "for": "2m", "environment": "demo", "min_paymen
 T = TypeVar("T", Status, Readiness)
 
 
+class _Refused(msgspec.Struct, frozen=True):
+    """How the sidecar says no."""
+
+    message: str
+
+
 class Watching:
     """Looks at the sidecar, again and again."""
 
@@ -67,10 +73,14 @@ class Watching:
         """Act as a person. Raises `SidecarError` where that is not possible now."""
         headers = {"Authorization": f"Bearer {self._token}"}
         url = f"{self.operator}/api/{act}"
-        async with self._session.post(url, json={"reason": reason}, headers=headers, timeout=_TIMEOUT) as answer:
-            told = await answer.read()
+        try:
+            async with self._session.post(url, json={"reason": reason}, headers=headers, timeout=_TIMEOUT) as answer:
+                told = await answer.read()
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise SidecarError(ErrorCode.CONFLICT, f"{act}: the sidecar does not answer") from error
         if answer.status != HTTPStatus.OK:
-            raise SidecarError(ErrorCode.CONFLICT, f"{act}: {told.decode(errors='replace')}")
+            why = msgspec.json.decode(told, type=_Refused).message
+            raise SidecarError(ErrorCode.CONFLICT, f"{act}: {why}")
         self._history.note("person", "visitor", f"{act}: {reason}")
 
     async def _asked(self, path: str, shape: type[T]) -> T | None:

@@ -39,6 +39,7 @@ from sidecar.demo.switches import Key
 from sidecar.demo.view import WorldView
 from sidecar.demo.visitor import USER, WIRE_EVENT, Purse, report_token
 from sidecar.demo.watching import Watching
+from sidecar.http.guard import Guard
 from sidecar.http.server import Listener
 from sidecar.logs import LineCounts
 from sidecar.ports import ErrorCode, SidecarError
@@ -110,7 +111,7 @@ class World:
         if pages is not None:
             own = pages(self)
             address = Address(host="127.0.0.1", port=ports.page)
-            self._page = Listener("page", address, own.routes(), before_stop=own.stop)
+            self._page = Listener("page", address, own.routes(), before_stop=own.stop, guard=Guard(address.host))
 
     # --- its beginning and its end
 

@@ -21,6 +21,7 @@ from sidecar.demo.booking_app import BookingApp
 from sidecar.demo.page import Pages, Visitor
 from sidecar.demo.switches import Key
 from sidecar.demo.view import WorldView
+from sidecar.http.guard import Guard
 from sidecar.http.server import Listener
 from sidecar.ports import ErrorCode, SidecarError
 from sidecar.pusher.signing import signed_target
@@ -47,6 +48,8 @@ class MadeUpWorld:
         """Until it is set the app hears of no payment."""
         self.may_hear.set()
         self.loses_push = False
+        self.paid: list[str] = []
+        """What Stripe was to take, in order."""
         self.reports: list[dict[str, Any]] = []
         self.reverb = LosingReverb()
         self.app: BookingApp
@@ -115,6 +118,7 @@ class MadeUpWorld:
         """Let the app hear of it after a while."""
         if payment_intent not in self._paid:
             raise SidecarError(ErrorCode.NOT_FOUND, "there is no such payment")
+        self.paid.append(payment_intent)
         task = asyncio.create_task(self._hear(payment_intent))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -172,7 +176,7 @@ class MadeUpWorld:
         """Listen on free ports of loopback."""
         pages = Pages(self, pace_s=_PACE_S)
         loopback = Address(host="127.0.0.1", port=0)
-        page = Listener("page", loopback, pages.routes(), before_stop=pages.stop)
+        page = Listener("page", loopback, pages.routes(), before_stop=pages.stop, guard=Guard(loopback.host))
         public = Listener("public", loopback)
         public.add([web.get("/flags/payment-refresh", self.flag), web.post("/acks", self.take_report)])
         self.page_url, public_url = page.bind(), public.bind()

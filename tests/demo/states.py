@@ -94,12 +94,14 @@ def gates(good: int, *, is_closed: bool = True) -> tuple[Gate, ...]:
     )  # fmt: skip
 
 
-def streams(good: int, *, bad: int = 0, is_latched: bool = False, proven: float = 0.81) -> tuple[StreamStatus, ...]:
+def streams(
+    good: int, *, bad: int = 0, is_latched: bool = False, proven: float = 0.81, epoch: int = 1
+) -> tuple[StreamStatus, ...]:
     """Return the streams after so many payments."""
     return tuple(
         StreamStatus(
             name=name,
-            epoch=1,
+            epoch=epoch,
             awaits_epoch=False,
             good=good,
             bad=bad,
@@ -255,7 +257,7 @@ STATES = {
         _BUSY,
         flag=_flag(Mode.PUSH_ONLY, "held", 3),
         gates=(),
-        streams=streams(412, proven=0.983),
+        streams=streams(412, proven=0.983, epoch=2),
         payers=payers(12, Mode.PUSH_ONLY, waiting=0),
         story=story(7, is_told=False),
         speed=5,

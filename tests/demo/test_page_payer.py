@@ -183,3 +183,24 @@ async def test_without_a_world_the_dashboard_says_so(browser: Browser) -> None:
                 await tab.page.click("#pay")
                 await tab.shows("#summary", "Is “sidecar demo” still running?")
                 assert await tab.page.is_enabled("#pay")
+
+
+async def test_no_booking_is_paid_twice() -> None:
+    """However often it is asked for: what Stripe took is taken once, and what was given up for another is not taken."""
+    async with MadeUpWorld().running() as world, aiohttp.ClientSession(world.page_url) as session:
+
+        async def begin(flow: Flow) -> tuple[int, str]:
+            async with session.post("/payer/pay", json={"flow": flow}) as answer:
+                return answer.status, (await answer.json()).get("payment_intent", "")
+
+        async def pay(payment: str) -> int:
+            path = f"/payer/stripe?payment_intent={payment}"
+            async with session.post(path, allow_redirects=False) as answer:
+                return answer.status
+
+        (_, given_up), (_, payment) = await begin(Flow.REDIRECT), await begin(Flow.REDIRECT)
+        assert [await pay(given_up), await pay(payment), await pay(payment)] == [409, 303, 303]
+        assert (await begin(Flow.IN_PAGE))[0] == 409
+        async with session.post("/payer/book"):
+            assert [(await begin(Flow.IN_PAGE))[0] for _ in range(50)] == [200] + 49 * [409]
+        assert world.paid == [payment, "pi_madeup_3_in_page"]

@@ -5,11 +5,15 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
-from sidecar.demo.story import STEPS
+import msgspec
+
+from sidecar.demo.story import STEPS, Step, Story
 from sidecar.demo.switches import Key
 from sidecar.demo.world import World
+from tests.demo.worlds import live
 
 
 def _told(*arguments: str, **environment: str) -> tuple[int, dict[str, Any]]:
@@ -40,6 +44,41 @@ def test_the_story_is_told_to_its_end_by_the_command_itself() -> None:
     sheltered = next(step for step in told["steps"] if step["key"] == "shelter")
     assert not any(sheltered["began_s"] < move["at_s"] < sheltered["done_s"] for move in told["moves"])
     assert told["unmeasured"].get("stopped", 0) == 0
+
+
+def test_a_story_that_cannot_go_on_says_why_and_the_world_goes_on(tmp_path: Path) -> None:
+    """A visitor kills the sidecar just when it is to be asked; the page tells, and the story may be told again."""
+    asks = next(step for step in STEPS if step.key == "remove")
+    watches = next(step for step in STEPS if step.key == "watch")
+
+    async def tell(world: World) -> None:
+        assert await world.watching.until(lambda status: status is not None, 60)
+        step = msgspec.structs.replace(asks, acts=lambda world: _killed(world, asks))
+        world.story = Story(world, (step,))
+        world.tell()
+        assert await world.watching.until(lambda _: not world.story.is_told, 60)
+        assert world.view().story_failure == f"{asks.title}: approve: the sidecar does not answer"
+        world.turn(Key.SIDECAR_KILLED, on=False)
+        assert await world.watching.until(lambda status: status is not None, 60)
+        world.story = Story(world, (asks,))
+        world.tell()
+        assert await world.watching.until(lambda _: not world.story.is_told, 60)
+        assert world.view().story_failure == f"{asks.title}: approve: rung 1 (push_with_safety_net) needs no approval"
+        world.story = Story(world, (watches,))
+        world.tell()
+        assert await world.watching.until(lambda _: not world.story.is_told, 300)
+        assert (world.view().story_failure, world.view().story[0].is_done) == ("", True)
+
+    live(tmp_path, tell)
+
+
+async def _killed(world: World, step: Step) -> None:
+    """Do what a step does, when there is no sidecar."""
+    world.turn(Key.SIDECAR_KILLED, on=True)
+    assert await world.watching.until(lambda status: status is None, 60)
+    acting = step.acts(world)
+    assert acting is not None
+    await acting
 
 
 async def troubles(world: World) -> str:

@@ -36,6 +36,8 @@ class Bookings:
         self._world = world
         self._count = 0
         self._bookings: list[Booking] = []
+        self._taken: set[str] = set()
+        """Payments that Stripe took, whether or not the app has heard of it."""
         self.book()
 
     def all(self) -> list[Booking]:
@@ -58,5 +60,18 @@ class Bookings:
         newest = self.all()[-1]
         if newest.paid:
             raise SidecarError(ErrorCode.CONFLICT, "this booking is paid; book another lesson first")
+        if newest.payment_intent in self._taken:
+            raise SidecarError(
+                ErrorCode.CONFLICT, "this booking is paid at Stripe's already; the app hears of it in a moment"
+            )
         newest.payment_intent = self._world.intend(flow)
         return newest.payment_intent
+
+    def pay(self, payment_intent: str) -> None:
+        """Let Stripe take a payment, once. Raises `SidecarError`: `conflict`, where another was begun since."""
+        if payment_intent in self._taken:
+            return
+        if payment_intent not in {booking.payment_intent for booking in self._bookings}:
+            raise SidecarError(ErrorCode.CONFLICT, "there is no such payment now; begin one on the payer's page")
+        self._world.pay(payment_intent)
+        self._taken.add(payment_intent)

@@ -29,6 +29,6 @@ function begin({ at_ms: at, kind, who, text, payment }) {
     make('span', { class: 'kind', text: WHO[kind] ?? kind }),
     what,
   );
-  if (payment) item.append(make('code', { text: payment.slice(-8) }));
+  if (payment) item.append(make('code', { text: payment.replace('pi_demo_', '') }));
   return item;
 }

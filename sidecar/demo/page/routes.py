@@ -161,8 +161,7 @@ class Pages:
     async def _list(self, _: web.Request) -> web.Response:
         return _json({"bookings": self._bookings.all()})
 
-    async def _book(self, request: web.Request) -> web.Response:
-        _refuse_others(request)
+    async def _book(self, _: web.Request) -> web.Response:
         self._bookings.book()
         return _json({"bookings": self._bookings.all()})
 
@@ -171,15 +170,14 @@ class Pages:
         wanted = await _wanted(request, Paid, '{"flow": "in_page"} or {"flow": "redirect"}')
         payment_intent = self._bookings.begin(wanted.flow)
         if wanted.flow is Flow.IN_PAGE:
-            self._world.pay(payment_intent)
+            self._bookings.pay(payment_intent)
             return _json({"payment_intent": payment_intent, "redirect": None})
         return _json({"payment_intent": payment_intent, "redirect": f"/payer/stripe?payment_intent={payment_intent}"})
 
     async def _pay_at_stripe(self, request: web.Request) -> web.Response:
         """Take the payment on what stands for Stripe's page, and send the payer back."""
-        _refuse_others(request)
         payment_intent = request.query.get("payment_intent", "")
-        self._world.pay(payment_intent)
+        self._bookings.pay(payment_intent)
         back = f"/payer/return?payment_intent={payment_intent}&redirect_status=succeeded"
         return web.Response(status=303, headers={"Location": back})
 
@@ -190,20 +188,12 @@ def _origin_of(url: str) -> str:
 
 
 async def _wanted(request: web.Request, shape: type[Wanted], what: str) -> Wanted:
-    """Return what was sent. Raises `SidecarError`: `origin_refused`, `body_invalid` and those of `read_body`."""
-    _refuse_others(request)
+    """Return what was sent. Raises `SidecarError`: `body_invalid` and those of `read_body`."""
     body = await read_body(request, bytes_max=_BODY_BYTES_MAX, within_s=_BODY_WITHIN_S)
     try:
         return msgspec.json.decode(body, type=shape)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise SidecarError(ErrorCode.BODY_INVALID, f"send JSON: {what}") from error
-
-
-def _refuse_others(request: web.Request) -> None:
-    """Refuse what another site's page sends; who is no browser sends no origin."""
-    origin = request.headers.get("Origin")
-    if origin is not None and urlsplit(origin).netloc != request.host:
-        raise SidecarError(ErrorCode.ORIGIN_REFUSED, "only this page's own requests are taken")
 
 
 def _text(body: bytes, content_type: str, headers: dict[str, str] | None = None) -> web.Response:

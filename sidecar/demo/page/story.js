@@ -23,8 +23,9 @@ export function story(steps, button, hint, tell) {
   };
 }
 
-function hintOf({ story: steps }, done, isTold) {
+function hintOf({ story: steps, story_failure: failure }, done, isTold) {
   if (done === steps.length) return 'Told to its end. Break something yourself, or let it be told again.';
+  if (failure) return `It came to no end. ${failure}. Perhaps a switch was turned meanwhile; let it be told again.`;
   if (isTold) return `${done} of ${steps.length} steps are done.`;
   return 'By itself, in a few minutes: it turns the switches below, and says what to look at.';
 }

@@ -76,13 +76,13 @@ export function why(world) {
   return payments.clean_needed === 0 && missing.length ? `${proof} Missing: ${missing.join(', ')}.` : proof;
 }
 
-const inTime = ({ good, bad }) => `Of ${count(good + bad, 'payment')} ${bad ? good : 'all'} came in time`;
+const inTime = ({ good, bad, epoch }) => `Of ${count(good + bad, 'payment')}${epoch > 1 ? ' since the last fall' : ''} ${bad ? good : 'all'} came in time`;
 
 /** Return what a stream's outcomes prove, as a sentence. */
-function proofOf({ good, bad, target_ratio: target, lower_bound_ratio: bound, clean_needed: needed }) {
+function proofOf({ good, bad, epoch, target_ratio: target, lower_bound_ratio: bound, clean_needed: needed }) {
   if (good + bad === 0) return null;
   const proves = `that proves at least ${percent(bound, 1)}`;
-  return `${inTime({ good, bad })}; ${proves}, and ${percent(target, 1)} is asked for${needed ? '' : ': proven'}.`;
+  return `${inTime({ good, bad, epoch })}; ${proves}, and ${percent(target, 1)} is asked for${needed ? '' : ': proven'}.`;
 }
 
 /** Return what happens next, and when. */
