@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 from sidecar import app
 from sidecar.config import Config, Secrets
@@ -46,7 +47,8 @@ class Running:
 
             running = app.run(self.config, self._secrets, started=told, lines=self._lines)
             task = self._task = self._group.create_task(running, name="sidecar")
-            await asyncio.wait({task, urls}, return_when=asyncio.FIRST_COMPLETED)
+            first: list[asyncio.Future[Any]] = [task, urls]
+            await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
             if task.done():
                 await task
 
