@@ -26,8 +26,9 @@ def show_notices(
     targets = targets_of(read.notices, read_notice_secrets(os.environ, read))
     if not test:
         for each in read.notices.targets:
-            key = "" if each.kind is TargetKind.SLACK else f", {each.stem}_KEY"
-            typer.echo(f"{each.name} ({each.kind}): set are {each.stem}_URL{key}")
+            how = {TargetKind.SLACK: "", TargetKind.WEBHOOK: "signed", TargetKind.GRAFANA: "authorised"}[each.kind]
+            key = f", {how} with {each.stem}_KEY" if how else ""
+            typer.echo(f"{each.name} ({each.kind}): told at {each.stem}_URL{key}")
         return
     tried = asyncio.run(try_targets(read, targets))
     if as_json:

@@ -15,6 +15,7 @@ from sidecar.composition.sets import CONSOLE, SETS
 from sidecar.config import DEFAULT_CHANNEL, Config, Secrets, policy_of
 from sidecar.console.access import Access
 from sidecar.console.explanation import Explanation, explain_now
+from sidecar.console.journeys import Journeys
 from sidecar.console.operator import Operator
 from sidecar.console.page.news import News
 from sidecar.console.page.routes import Console
@@ -297,11 +298,14 @@ class Sidecar:
             self._probing.watches.routes() if self._probing is not None and self._probing.watches is not None else []
         )
         access = Access(secrets.operator_tokens, config.console)
+        journeys = Journeys(self._journal, self._state)
         operator = Operator(
-            self._journal, self._state, status=self._status, explanation=self._explanation, access=access
+            self._journal, self._state, journeys, status=self._status, explanation=self._explanation, access=access
         )
         release = Release(self._state, self._served, is_livemode=config.stripe.livemode)
-        console = Console(self._journal, self._state, status=self._status, readiness=release.readiness, news=self._news)
+        console = Console(
+            self._journal, self._state, journeys, status=self._status, readiness=release.readiness, news=self._news
+        )
         scrape = web.get("/metrics", metrics.scraped(metrics.Exposition(self._metrics_view()).collect))
         listeners = self._listeners = {
             "public": Listener(

@@ -32,6 +32,12 @@ LIMIT_MAX = 200
 POLICIES_MAX = 200
 """So many policies, the newest first, are asked which one was in force."""
 _BEFORE_MAX = 2**63 - 1
+_DIGITS_MAX = 18
+
+
+def number_of(text: str) -> int | None:
+    """Return a record's number, as it stands in an address; None: it is none."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _DIGITS_MAX else None
 
 
 class Kind(enum.StrEnum):

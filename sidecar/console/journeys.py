@@ -1,5 +1,6 @@
 """One payment's way, from Stripe to the payer's page: when it passed each stage, how it ended, and why."""
 
+import asyncio
 import enum
 from collections.abc import Iterator, Sequence
 from typing import assert_never
@@ -28,6 +29,7 @@ _READ_MAX = 1_000
 _BACK_MAX = 20_000
 _ON_MAX = 40_000
 """So many records before a payment, and after it, are looked through at most."""
+_TOLD_AT_ONCE_MAX = 2
 
 
 class Clock(enum.StrEnum):
@@ -97,6 +99,20 @@ class PaymentJourney(msgspec.Struct, frozen=True, kw_only=True):
     """Why it is no outcome at all."""
     text: str
     """How it ended, and why, in sentences."""
+
+
+class Journeys:
+    """Payments' ways, for all who ask of one process: each folds some minutes once more, so only so many at a time."""
+
+    def __init__(self, journal: Journal, state: State) -> None:
+        self._journal = journal
+        self._state = state
+        self._telling = asyncio.Semaphore(_TOLD_AT_ONCE_MAX)
+
+    async def of(self, payment_intent: str) -> PaymentJourney:
+        """Return a payment's way. Raises `SidecarError` with `not_found`."""
+        async with self._telling:
+            return await journey_of(self._journal, self._state, payment_intent)
 
 
 async def journey_of(journal: Journal, state: State, payment_intent: str) -> PaymentJourney:

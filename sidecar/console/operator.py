@@ -11,9 +11,9 @@ from aiohttp import web
 
 from sidecar.console.access import Access
 from sidecar.console.acts import Act, ActDone, fact_of, read_request
-from sidecar.console.decisions import LIMIT_MAX, detail_of, page_of
+from sidecar.console.decisions import LIMIT_MAX, detail_of, number_of, page_of
 from sidecar.console.explanation import Explanation, explain_decision
-from sidecar.console.journeys import journey_of
+from sidecar.console.journeys import Journeys
 from sidecar.console.status import Status
 from sidecar.core.observations import Frozen
 from sidecar.core.state import State
@@ -26,9 +26,6 @@ _BODY_WITHIN_S = 3.0
 _IN_FORCE_WITHIN_S = 5.0
 _LOOK_EVERY_S = 0.005
 _LIMIT = 50
-_SEQ_DIGITS_MAX = 18
-_TOLD_AT_ONCE_MAX = 2
-"""Payments whose minutes are folded once more, at the same time."""
 
 
 class Operator:
@@ -38,6 +35,7 @@ class Operator:
         self,
         journal: Journal,
         state: State,
+        journeys: Journeys,
         *,
         status: Callable[[], Status],
         explanation: Callable[[], Explanation],
@@ -47,9 +45,9 @@ class Operator:
         self._state = state
         self._status = status
         self._explanation = explanation
+        self._journeys = journeys
         self._access = access
         self._throttle = Throttle()
-        self._telling = asyncio.Semaphore(_TOLD_AT_ONCE_MAX)
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes of the API."""
@@ -87,8 +85,7 @@ class Operator:
 
     async def get_payment(self, request: web.Request) -> web.Response:
         """Answer with one payment's way."""
-        async with self._telling:
-            return _json(await journey_of(self._journal, self._state, request.match_info["payment_intent"]))
+        return _json(await self._journeys.of(request.match_info["payment_intent"]))
 
     async def get_explanation(self, request: web.Request) -> web.Response:
         """Answer with why it is as it is, or with `?decision=` a record why that was decided."""
@@ -132,9 +129,10 @@ class Operator:
 
 
 def _number(text: str, what: str) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) <= _SEQ_DIGITS_MAX):
+    number = number_of(text)
+    if number is None:
         raise SidecarError(ErrorCode.CONTEXT_INVALID, f"{what} must be a whole number, in digits")
-    return int(text)
+    return number
 
 
 def _json(value: object) -> web.Response:

@@ -8,6 +8,7 @@ from typing import Any
 from playwright.async_api import Browser, Page
 
 from sidecar.config import Address
+from sidecar.console.journeys import Journeys
 from sidecar.console.page.news import News
 from sidecar.console.page.routes import Console
 from sidecar.console.status import Status, status_of
@@ -34,7 +35,14 @@ class Shown:
         """How often somebody asked what is served."""
         self._case = case
         self.news = News(world.state, self.served, **paces)
-        console = Console(journal, world.state, status=self.status, readiness=self.readiness, news=self.news)
+        console = Console(
+            journal,
+            world.state,
+            Journeys(journal, world.state),
+            status=self.status,
+            readiness=self.readiness,
+            news=self.news,
+        )
         self.listener = Listener(
             "operator", Address(host="127.0.0.1", port=port), console.routes(), before_stop=self.news.stop
         )

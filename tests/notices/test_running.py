@@ -93,7 +93,10 @@ async def test_the_command_sends_one_test_to_each_target_and_says_what_came(tmp_
         assert (ci.bodies[0]["kind"], ci.bodies[0]["environment"]) == ("test", "staging")
         assert plots.bodies[0]["tags"][:2] == ["reverb-sidecar", "test"]
         listed = await called(path=tmp_path, env=env)
-        assert listed.stdout.splitlines()[1] == "ci (webhook): set are SIDECAR_NOTICE_CI_URL, SIDECAR_NOTICE_CI_KEY"
+        assert (
+            listed.stdout.splitlines()[1]
+            == "ci (webhook): told at SIDECAR_NOTICE_CI_URL, signed with SIDECAR_NOTICE_CI_KEY"
+        )
 
 
 async def test_the_command_says_of_each_target_what_is_wrong_and_never_where_it_is(tmp_path: Path) -> None:

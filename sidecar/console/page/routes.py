@@ -10,7 +10,7 @@ from aiohttp import web
 from sidecar import clock
 from sidecar.console import decisions
 from sidecar.console.explanation import explain_decision
-from sidecar.console.journeys import journey_of
+from sidecar.console.journeys import Journeys
 from sidecar.console.page import decision, journey
 from sidecar.console.page.log import SHOWN_MAX, entry_line
 from sidecar.console.page.news import News
@@ -29,9 +29,6 @@ _KEPT_S = 0.5
 """So long one rendering serves all who ask, while nothing that they would wait for changes."""
 _DRAWN_MS = 20_000
 _LISTED = 50
-_TOLD_AT_ONCE_MAX = 2
-"""Payments whose minutes are folded once more, at the same time."""
-_SEQ_DIGITS_MAX = 18
 
 
 class _Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +45,7 @@ class Console:
         self,
         journal: Journal,
         state: State,
+        journeys: Journeys,
         *,
         status: Callable[[], Status],
         readiness: Callable[[Question], Readiness],
@@ -57,13 +55,13 @@ class Console:
         self._state = state
         self._status = status
         self._readiness = readiness
+        self._journeys = journeys
         self._news = news
         self._kept: dict[Range | None, tuple[bytes, float, Page]] = {}
         """The last rendering of each range."""
         self._drawn: dict[Range | None, tuple[bytes, OverTime | None]] = {}
         """The last plots of each range."""
         self._rendering = asyncio.Lock()
-        self._telling = asyncio.Semaphore(_TOLD_AT_ONCE_MAX)
         page("missing.html", message="")  # so that all templates are compiled before anybody waits for one
 
     def routes(self) -> list[web.RouteDef]:
@@ -112,8 +110,7 @@ class Console:
 
     async def get_payment(self, request: web.Request) -> web.Response:
         """Answer with one payment's way."""
-        async with self._telling:
-            told = await journey_of(self._journal, self._state, request.match_info["payment_intent"])
+        told = await self._journeys.of(request.match_info["payment_intent"])
         view = journey.view_of(told, self._journal.now_ms())
         return page("payment.html", place=self._place(), view=view).answer(request)
 
@@ -165,9 +162,10 @@ def _range(asked: str | None) -> Range | None:
 
 
 def _number(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) <= _SEQ_DIGITS_MAX):
+    number = decisions.number_of(text)
+    if number is None:
         raise SidecarError(ErrorCode.NOT_FOUND, "a record has a whole number, in digits")
-    return int(text)
+    return number
 
 
 def _in_html(
