@@ -72,6 +72,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """None: it cannot be known."""
     why: str = ""
     """What is wrong, as a sentence without a full stop; empty where it holds."""
+    needs: str = ""
+    """Of a gate of the ladder that does not hold: what it needs, as the gate says it."""
     again_ms: int | None = None
     """When it holds at the earliest, if all goes well; None: nobody can say, or it holds."""
 
@@ -316,6 +318,7 @@ def _proof(state: State, policy: Policy, question: Question) -> Iterator[Finding
             target=gate.target,
             holds=gate.holds,
             why="" if gate.holds else f"the gate `{gate.name}` does not hold ({gate.value}): it needs {gate.needs}",
+            needs=gate.needs,
             again_ms=gate.expected_ms,
         )
     row = row_of(REACH)

@@ -100,5 +100,5 @@ async def test_a_gate_is_called_as_the_page_calls_it() -> None:
         told = _verdict(it)
         assert told.answer == "Not yet"
         assert told.reasons[0].startswith(
-            '"Proven: payers\' channel auth" does not hold: 0 good, 0 bad in epoch 1; it needs'
+            '"Proven: payers\' channel auth" does not hold (0 good, 0 bad in epoch 1): it needs'
         )

@@ -118,10 +118,9 @@ def verdict(status: Status, state: State, asked: Readiness) -> Verdict:
 
 def _sentence(finding: Finding) -> str:
     """Return what is wrong as a sentence; a gate is called as the page calls it."""
-    why = finding.why.removeprefix(f"{finding.name}: ")
-    if why != finding.why:
-        return f'"{gate_label(finding.name)}" does not hold: {why}.'
-    return f"{why[:1].upper()}{why[1:]}."
+    if finding.needs:
+        return f'"{gate_label(finding.name)}" does not hold ({finding.value}): it needs {finding.needs}.'
+    return f"{finding.why[:1].upper()}{finding.why[1:]}."
 
 
 def _climb(status: Status) -> str:
