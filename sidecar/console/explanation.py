@@ -19,7 +19,7 @@ from sidecar.core.observations import Fell
 from sidecar.core.policy import PPM, Lifecycle, Policy, Rung
 from sidecar.core.serving import Reason, Served
 from sidecar.core.state import RestReason, State
-from sidecar.core.streams import STREAMS
+from sidecar.core.streams import PAYMENTS, STREAMS
 
 _WAIT = "Nothing: it passes by itself."
 
@@ -223,7 +223,10 @@ def _standing(state: State, policy: Policy) -> Iterator[Point]:
         text = (
             f"{flag.approval.actor} approved rung {flag.approval.rung}, until {until} or a fall: {flag.approval.reason}"
         )
-        yield Point(key="approved", text=_sentence(text), remedy="Nothing: it is used by the climb onto that rung.")
+        remedy = "Nothing: it is used by the climb onto that rung."
+        if flag.approval.epoch != state.streams[PAYMENTS].epoch:
+            remedy = "It counts for nothing any more: another epoch has begun. When that is proven, approve anew."
+        yield Point(key="approved", text=_sentence(text), remedy=remedy)
     if state.wired_ms is None:
         text = f"No ack of stage `{policy.stage}` has ever come, so no payment can be judged."
         remedy = "Let the backend send acks (clients/laravel), or broadcast on the observer channel too."

@@ -79,7 +79,8 @@ def _trouble(status: Status) -> list[str]:
         lines.append(f"held by {status.hold.actor}: {status.hold.reason}")
     lines.extend(_freeze_line(each, status.now_ms) for each in status.freezes)
     if status.approval:
-        lines.append(f"rung {status.approval.rung} approved by {status.approval.actor}: {status.approval.reason}")
+        approval = status.approval
+        lines.append(f"rung {approval.rung} approved for epoch {approval.epoch} by {approval.actor}: {approval.reason}")
     return lines
 
 

@@ -49,6 +49,14 @@ def unwired() -> World:
     return World(LAX)
 
 
+def outdated() -> World:
+    """Return a world in which the proof was reset after its climb was approved."""
+    world = probed(2)
+    world.approve(3, 1)
+    world.reset()
+    return world
+
+
 def dry() -> World:
     """Return a world in rehearsal."""
     world = on(1)
@@ -120,6 +128,7 @@ STATES = [
     ("frozen",            frozen,                                  "frozen",       "The freeze term of ann is in force", "sidecar thaw term"),
     ("frozen later",      lambda: frozen(from_ms=HOUR),            "frozen",       "is not in force, begins next at", "passes by itself"),
     ("awaits approval",   lambda: spoilt(2, "not approved"),       "next",         "approval",                  "what each"),
+    ("approved, and reset", outdated,                              "approved",     "ann approved rung 3, until", "counts for nothing any more"),
     ("approved early",    lambda: ready(1),                        "approved",     "ann approved rung 3, until", "used by the climb"),
     ("sheltered",         sheltered,                               "sheltered",    "Reverb hiccups",            "sidecar doctor"),
     ("naming",            naming,                                  "naming",       "alarm of payments",         "Nothing yet"),
