@@ -2,16 +2,20 @@
 
 import asyncio
 import base64
+import contextlib
 import socket
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 import pytest
+from aiohttp.test_utils import make_mocked_request
 
-from sidecar.config import Config, Console, Reading
+from sidecar.config import Config, Console, OperatorToken, Reading, Role
+from sidecar.console.access import Access
 from sidecar.console.acts import Act
 from sidecar.http.guard import HEADERS, UNGUARDED
+from sidecar.ports import SidecarError
 from tests.e2e.processes import ACK_TOKEN, OPERATOR_TOKEN, READ_TOKEN
 from tests.shells.running import CONFIG, SECRETS, Running, running
 from tests.shells.test_acts import decisions
@@ -254,6 +258,41 @@ async def test_two_users_in_one_request_are_refused() -> None:
         assert b"user_invalid" in answer
 
 
+class Watched(str):
+    """A secret that notices how it is looked at."""
+
+    __slots__ = ("reads",)
+    reads: int
+
+    def __new__(cls, text: str) -> Self:
+        """Return one that nobody has looked at yet."""
+        made = super().__new__(cls, text)
+        made.reads = 0
+        return made
+
+    def __eq__(self, other: object) -> bool:
+        """Fail: this ends at the first character that differs, and so tells where it is."""
+        raise AssertionError(other)
+
+    __hash__ = str.__hash__
+
+    def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
+        """Return the bytes, as whoever compares in constant time needs them."""
+        self.reads += 1
+        return super().encode(encoding, errors)
+
+
+@pytest.mark.parametrize("sent", ["first-token-0123456", "second-token-012345", "guessed-token-0123", "f"])
+def test_a_token_is_compared_with_every_other_in_constant_time(sent: str) -> None:
+    """Whichever it is, and however much of it is right: the time tells neither."""
+    tokens = [Watched("first-token-0123456"), Watched("second-token-012345"), Watched("third-token-0123456")]
+    known = [OperatorToken(name=f"n{number}", role=Role.OPERATE, token=each) for number, each in enumerate(tokens)]
+    request = make_mocked_request("GET", "/api/status", headers={"Authorization": bearer(sent)})
+    with contextlib.suppress(SidecarError):
+        Access(known).admit(request)
+    assert [each.reads for each in tokens] == [1, 1, 1]
+
+
 # --- what is never said
 
 
@@ -261,7 +300,7 @@ async def test_no_secret_is_in_any_answer_or_log(capsys: pytest.CaptureFixture[s
     """Not even the caller's own, nor what was sent for one."""
     async with running(console(reading=Reading.TOKEN)) as sidecar:
         values = (bearer(OPERATOR_TOKEN), bearer("guessed-token-0123"), basic("guessed-token-0123"))
-        paths = (*PATHS, "/metrics", "/nowhere", "/api/decisions/1", "/api/payments/pi_1")
+        paths = (*PATHS, "/metrics", "/nowhere", "/api/decisions/1", "/api/payments/pi_1", "/api/gate", "/api/report")
         said = [(await ask(sidecar, path, Authorization=value))[1] for path in paths for value in values]
         tokens = (READ_TOKEN, "guessed-token-0123", OPERATOR_TOKEN)
         said += [(await sidecar.act(act, WHY, token=token))[1] for act in Act for token in tokens]

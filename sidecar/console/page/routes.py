@@ -18,6 +18,7 @@ from sidecar.console.page.over_time import OverTime, Range, over_time
 from sidecar.console.page.pages import Page, get_asset, page
 from sidecar.console.page.verdict import question_of
 from sidecar.console.page.view import view_of
+from sidecar.console.page.words import sentence
 from sidecar.console.status import Status
 from sidecar.core.findings import Question
 from sidecar.core.policy import Policy
@@ -179,7 +180,6 @@ def _in_html(
         except SidecarError as error:
             if error.code is not ErrorCode.NOT_FOUND:
                 raise
-            said = f"{error.message[:1].upper()}{error.message[1:]}."
-            return page("missing.html", message=said).answer(request, status=404)
+            return page("missing.html", message=sentence(error.message)).answer(request, status=404)
 
     return answer

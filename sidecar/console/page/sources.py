@@ -9,7 +9,6 @@ from sidecar.console.page.front import Tone
 from sidecar.console.status import Status
 from sidecar.core.browsers import Family, Flow, Verdict
 from sidecar.core.observations import IgnoreReason
-from sidecar.core.outcomes import Unmeasured
 from sidecar.core.state import State
 from sidecar.core.walks import RoundTripOutcome, StrangerVerdict, UserAuth, WalkOutcome
 
@@ -82,18 +81,6 @@ class Unseen(msgspec.Struct, frozen=True, kw_only=True):
     lost: tuple[str, ...]
 
 
-_UNMEASURED = {
-    Unmeasured.STOPPED: "The sidecar was not running.",
-    Unmeasured.CUT_OFF: "The sidecar ran and saw nothing: frozen, or its journal did not answer.",
-    Unmeasured.CLOCK_JUMPED: "The clock was set while the payment was on its way.",
-    Unmeasured.ACKS_LOST: "Acks were removed from the stream before they were read.",
-    Unmeasured.NOT_WIRED: "It came before the first ack ever of the deciding stage.",
-    Unmeasured.REDELIVERED: "Stripe delivered it late or again, so its time says nothing.",
-    Unmeasured.BACKFILLED: "It was never delivered, but listed from Stripe's API later.",
-    Unmeasured.AMBIGUOUS: "Several broadcasts without a payment's name came at once.",
-    Unmeasured.NOT_WATCHED: "No socket of ours was subscribed yet, and nothing else would have told.",
-    Unmeasured.NO_USER: "Neither the broadcast nor the payment says whose it is.",
-}
 _AUTHS = {
     UserAuth.OK: "The app let the user in.",
     UserAuth.GUEST: "Nobody was logged in: no cookie, the wrong guard, or an expired session.",
@@ -250,7 +237,7 @@ def unseen(status: Status, state: State) -> Unseen:
         tone=Tone.BLIND if ratio is None else Tone.GOOD if ratio >= target else Tone.WAIT,
         reasons=_outcomes(
             {str(key): value for key, value in tally.unmeasured.items()},
-            {str(key): ("", value) for key, value in _UNMEASURED.items()},
+            {str(key): ("", words.sentence(value)) for key, value in words.UNMEASURED.items()},
         ),
         ignored=_outcomes(
             {str(key): value for key, value in tally.ignored.items()},

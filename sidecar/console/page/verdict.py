@@ -120,7 +120,7 @@ def _sentence(finding: Finding) -> str:
     """Return what is wrong as a sentence; a gate is called as the page calls it."""
     if finding.needs:
         return f'"{gate_label(finding.name)}" does not hold ({finding.value}): it needs {finding.needs}.'
-    return f"{finding.why[:1].upper()}{finding.why[1:]}."
+    return words.sentence(finding.why)
 
 
 def _climb(status: Status) -> str:

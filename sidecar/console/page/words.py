@@ -5,6 +5,7 @@ from email.utils import formatdate
 import msgspec
 
 from sidecar.core.gates import duration
+from sidecar.core.outcomes import Unmeasured
 from sidecar.core.policy import PPM, Mode, Rung
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -15,6 +16,21 @@ MODES = {
     Mode.PUSH_ONLY: "Push only",
 }
 """The modes, as a person says them; machines and the log keep their own names."""
+
+
+UNMEASURED = {
+    Unmeasured.STOPPED: "the sidecar was not running",
+    Unmeasured.CUT_OFF: "the sidecar ran and saw nothing: frozen, or its journal did not answer",
+    Unmeasured.CLOCK_JUMPED: "the clock was set while the payment was on its way",
+    Unmeasured.ACKS_LOST: "acks were removed from the stream before they were read",
+    Unmeasured.NOT_WIRED: "it came before the first ack ever of the deciding stage; counts in no coverage",
+    Unmeasured.REDELIVERED: "Stripe delivered it late or again, so that its time says nothing",
+    Unmeasured.BACKFILLED: "it was never delivered, but listed from Stripe's API later",
+    Unmeasured.AMBIGUOUS: "several broadcasts without a payment's name came at once",
+    Unmeasured.NOT_WATCHED: "no socket of ours was subscribed yet, and nothing else would have told",
+    Unmeasured.NO_USER: "neither the broadcast nor the payment says whose it is",
+}
+"""Why a payment says nothing about push."""
 
 
 class Moment(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,6 +93,11 @@ def count(number: int) -> str:
 def name(word: str) -> str:
     """Return an enumerated word as a person reads it: `already_paid` is `already paid`."""
     return word.replace("_", " ")
+
+
+def sentence(told: str) -> str:
+    """Return words as a sentence: with a capital and a full stop."""
+    return f"{told[:1].upper()}{told[1:]}."
 
 
 def joined(parts: list[str]) -> str:

@@ -30,19 +30,8 @@ _ORIGIN = (
     "the chain of decisions, acts and policies; its head is noted here, so that a later change is found."
 )
 _HOLDS = {True: "yes", False: "no", None: "cannot be known"}
+_WHY = {str(why): told for why, told in words.UNMEASURED.items()}
 _TIME = "Times are UTC, on the journal's clock."
-_UNMEASURED = {
-    "stopped": "the sidecar was not running",
-    "cut_off": "the sidecar ran and saw nothing: frozen, or its journal did not answer",
-    "clock_jumped": "the clock was set while the payment was on its way",
-    "acks_lost": "acks were removed from the stream before they were read",
-    "not_wired": "it came before the first ack ever of the deciding stage; counts in no coverage",
-    "redelivered": "Stripe delivered it late or again, so that its time says nothing",
-    "backfilled": "it was never delivered, but listed from Stripe's API later",
-    "ambiguous": "several broadcasts without a payment's name came at once",
-    "not_watched": "no socket of ours was subscribed yet, and nothing else would have told",
-    "no_user": "neither the broadcast nor the payment says whose it is",
-}
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,7 +88,7 @@ def _verdict(told: Report) -> Section:
         title="May the timers go?",
         paragraphs=(
             f"{verdicts.headline(found)}.",
-            *(f"{reason[:1].upper()}{reason[1:]}." for reason in reasons),
+            *(words.sentence(reason) for reason in reasons),
             *([last] if last else []),
         ),
     )
@@ -290,7 +279,7 @@ def _tabled(
 
 def _unmeasured(told: Report) -> Section:
     counted = sorted(told.whole.unmeasured.items(), key=lambda each: -each[1])
-    rows = [(words.name(why), words.count(count), _UNMEASURED.get(why, "")) for why, count in counted]
+    rows = [(words.name(why), words.count(count), _WHY.get(why, "")) for why, count in counted]
     if told.whole.contradicted:
         rows.append(("contradicted", words.count(told.whole.contradicted), "the filter left it out, and it got an ack"))
     return Section(
