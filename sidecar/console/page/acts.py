@@ -90,11 +90,10 @@ def buttons(status: Status, state: State) -> tuple[Button, ...]:
 
 
 def _approval(status: Status, state: State) -> Button | None:
-    """Return the button that approves the next rung; None: it needs none, or has it."""
+    """Return the button that approves the next rung; None: it needs none, or has it: the gate knows."""
     rung, number, epoch = state.next_rung, status.rung + 1, state.streams[PAYMENTS].epoch
-    if rung is None or not rung.approval_required:
-        return None
-    if status.approval is not None and (status.approval.rung, status.approval.epoch) == (number, epoch):
+    is_asked = any(gate.name == "approval" and not gate.holds for gate in status.gates)
+    if rung is None or not is_asked:
         return None
     return Button(
         act="approve",

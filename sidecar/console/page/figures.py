@@ -13,7 +13,6 @@ from sidecar.core.state import Latency, State
 class Way(msgspec.Struct, frozen=True, kw_only=True):
     """One way of learning that a booking is paid."""
 
-    name: str
     assumed_reliability: str
     """What was said before anybody had measured."""
     reliability: str
@@ -24,8 +23,6 @@ class Way(msgspec.Struct, frozen=True, kw_only=True):
     assumed_requests: str
     requests: str
     requests_basis: str
-    is_measured: bool
-    """Whether the requests were counted by browsers, and not read from the schedule."""
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,7 +32,6 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     push: Way
     rescued: str
     """Payments that a poll cleared and push did not reach."""
-    rescued_count: int
 
 
 class OutcomeRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,20 +57,17 @@ class Spread(msgspec.Struct, frozen=True, kw_only=True):
 def table(status: Status) -> Table:
     """Return the table as it stands now."""
     compared = status.comparison
-    rescued = compared.rescued_by_poll
     return Table(
-        timers=_way("Timers", compared.timers, "about 90 %", "3"),
-        push=_way("Push", compared.push, "about 100 %", "1 extra at most"),
-        rescued=words.count(rescued),
-        rescued_count=rescued,
+        timers=_way(compared.timers, "about 90 %", "3"),
+        push=_way(compared.push, "about 100 %", "1 extra at most"),
+        rescued=words.count(compared.rescued_by_poll),
     )
 
 
-def _way(name: str, measured: Measured, assumed_reliability: str, assumed_requests: str) -> Way:
+def _way(measured: Measured, assumed_reliability: str, assumed_requests: str) -> Way:
     bound = measured.lower_bound_ratio
     judged = f"{words.count(measured.worked)} of {words.count(measured.judged)} payments"
     return Way(
-        name=name,
         assumed_reliability=assumed_reliability,
         reliability="not measured" if measured.reliability_ratio is None else words.ratio(measured.reliability_ratio),
         of_payments=judged if measured.judged else "",
@@ -83,12 +76,11 @@ def _way(name: str, measured: Measured, assumed_reliability: str, assumed_reques
         assumed_requests=assumed_requests,
         requests=f"{measured.requests_per_payment:.3g}",
         requests_basis=measured.requests_basis,
-        is_measured=measured.requests_basis.startswith("measured"),
     )
 
 
 def outcomes(state: State) -> tuple[OutcomeRow, ...]:
-    """Return how the judged payments ended, since the journal began."""
+    """Return how payments ended, judged or not, since the journal began."""
     told = state.tally.outcomes
     whole = sum(told.get(outcome, 0) for outcome in Outcome)
     return tuple(
