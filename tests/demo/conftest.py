@@ -1,16 +1,13 @@
-"""One headless Chromium for all tests of a file that look at the pages, and one world that has climbed."""
+"""One headless Chromium for all tests of a file that look at the pages, and one world that has climbed for all tests."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser
 
-from sidecar.demo.show import folder_for
-from sidecar.demo.watching import is_push
-from sidecar.demo.world import World
-from tests.demo.worlds import HEADLESS, live
+from tests.demo.sharing import climbed_once
 from tests.payers.tabs import chromium
 
 
@@ -22,12 +19,7 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def climbed() -> Iterator[Path]:
+def climbed(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     """Return the journal of a world that has climbed until everybody is served push, with a safety net."""
-
-    async def climb(world: World) -> None:
-        assert await world.watching.until(is_push, 1800), "it climbs"
-
-    with folder_for(HEADLESS) as folder:
-        live(folder, climb)
-        yield folder / "demo.db"
+    own = tmp_path_factory.getbasetemp()
+    return climbed_once(own if worker_id == "master" else own.parent)

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -64,7 +65,7 @@ async def test_a_visitor_sees_it_climb_breaks_it_and_stops_it(tmp_path: Path) ->
                 assert response.status == 204
             await until(has_come, "it comes", within_s=60)
             assert (await world())["flag"]["mode"] == "timer_polling"
-            process.terminate()
+            process.send_signal(signal.SIGINT)  # as Ctrl-C does
             assert await asyncio.to_thread(process.wait, 20) == 0
     told = (tmp_path / "demo.log").read_text()
     assert page in told

@@ -117,7 +117,9 @@ class Pages:
         try:
             await response.prepare(request)
             await response.write(b"retry: 1000\n\n")
-            while not self._is_stopping:
+            is_last = False
+            while not is_last:  # how it all ended is told too
+                is_last = self._is_stopping
                 await response.write(b"data: " + msgspec.json.encode(self._world.view()) + b"\n\n")
                 await self._pause()
         except ConnectionError:  # who read it has gone
