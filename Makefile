@@ -51,8 +51,10 @@ clean: ## Remove what was set up
 
 $(VENV)/bin/pip:
 	@if [ -z "$(PYTHON)" ]; then tools/install-system-packages python3 python3-venv; fi
-	@python="$(or $(PYTHON),python3)"; $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-		|| { echo "Python 3.11 or later is needed; $$($$python --version) was found. Set PYTHON=/path/to/python3.11" >&2; exit 1; }; \
+	@test -w . || { echo "$(CURDIR) cannot be written by $$(id -un); clone into a folder that can" >&2; exit 1; }
+	@python="$(or $(PYTHON),python3)"; $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+		|| { found="$$($$python --version 2>&1)" || found="nothing that runs"; \
+		echo "Python 3.11 or later is needed; $$found was found. Set PYTHON=/path/to/python3.11" >&2; exit 1; }; \
 	echo "Setting up $(VENV) ..."; $$python -m venv $(VENV)
 
 $(VENV)/.run: $(VENV)/bin/pip requirements/run.txt pyproject.toml

@@ -156,6 +156,8 @@ def _welcome(world: World, show: Show) -> str:
   Act as an operator, for instance where the last rung wants a person's word:
     SIDECAR_TOKEN={world.secrets.operator_tokens[0].token} {command.format("approve --reason 'the proof is there'")}
 
+  No browser here? The story in this terminal, in half a minute: {show.command} demo --story --headless
+
   Time goes {show.speed} times as fast as ours, and as ours while you pay. Ctrl-C ends it.
 """
 

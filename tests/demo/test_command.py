@@ -117,3 +117,18 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
 def test_options_that_do_not_go_together_are_said(tmp_path: Path) -> None:
     """JSON is for the headless story."""
     assert "--headless" in _refused(tmp_path, "--json")
+
+
+def test_an_old_python_is_said_with_the_way_to_name_another(tmp_path: Path) -> None:
+    """Before anything is set up: by the very `make run`, of a Python that is too old and of one that is not there."""
+    (tmp_path / "Makefile").symlink_to(Path(__file__).parents[2] / "Makefile")
+    old = tmp_path / "python3.9"
+    old.write_text('#!/bin/sh\n[ "$1" = --version ] && echo "Python 3.9.2"\n')
+    old.chmod(0o755)
+    for python, found in ((old, "Python 3.9.2 was found"), (tmp_path / "none", "nothing that runs was found")):
+        command = ["make", "--directory", str(tmp_path), "run", f"PYTHON={python}"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode != 0
+        said = done.stderr.splitlines()
+        assert said[0] == f"Python 3.11 or later is needed; {found}. Set PYTHON=/path/to/python3.11"
+        assert not (tmp_path / ".venv").exists()
