@@ -4,6 +4,7 @@ The sidecar has doors of its own, so that it can be cut off while everybody else
 """
 
 import asyncio
+import socket
 from collections.abc import Callable, Sequence
 from itertools import count
 
@@ -22,6 +23,8 @@ class Door:
         self._turns = count()
         self._inside: list[web.RequestHandler] = []
         self._server: asyncio.Server | None = None
+        self._kept: socket.socket | None = None
+        """What keeps the port from others while nobody is let in."""
 
     @property
     def is_open(self) -> bool:
@@ -32,19 +35,31 @@ class Door:
         """Take connections, again at the same port unless another is named; return it. Raises `OSError`."""
         if self._server is None:
             loop = asyncio.get_running_loop()
-            self._server = await loop.create_server(self._let_in, "127.0.0.1", port or self.port)
+            if self._kept is None:
+                self._server = await loop.create_server(self._let_in, "127.0.0.1", port or self.port)
+            else:
+                self._server = await loop.create_server(self._let_in, sock=self._kept)
+                self._kept = None
             self.port = self._server.sockets[0].getsockname()[1]
         return self.port
 
     def close(self) -> None:
-        """Refuse connections, and cut those that there are."""
+        """Refuse connections, and cut those that there are; the port stays ours."""
         if self._server is not None:
             self._server.close()
             self._server = None
+            self._kept = _kept(self.port)
         for handler in self._inside:
             if handler.transport is not None:
                 handler.transport.abort()
         self._inside = []
+
+    def end(self) -> None:
+        """Close for good."""
+        self.close()
+        if self._kept is not None:
+            self._kept.close()
+            self._kept = None
 
     def _let_in(self) -> asyncio.BaseProtocol:
         self._inside = [each for each in self._inside if each.transport is not None]
@@ -54,6 +69,16 @@ class Door:
                 self._inside.append(handler)
                 return handler
         return _Nobody()
+
+
+def _kept(port: int) -> socket.socket | None:
+    """Keep a port, which anybody who dials might be given; None: in memory nobody is."""
+    if getattr(asyncio.get_running_loop(), "network", None) is not None:
+        return None
+    kept = socket.socket()
+    kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    kept.bind(("127.0.0.1", port))
+    return kept
 
 
 class _Nobody(asyncio.Protocol):

@@ -156,7 +156,7 @@ class World:
         if self._page is not None:
             await self._page.stop()
         for door in {*self.reverb_doors, *self.sidecars_doors}:
-            door.close()
+            door.end()
         for node in self.nodes:
             node.faults.is_frozen = False
             await node.stop()
