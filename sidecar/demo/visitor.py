@@ -9,8 +9,6 @@ import jwt
 from sidecar import clock
 from sidecar.core.browsers import Flow
 from sidecar.core.policy import Mode
-from sidecar.demo.backend import EVENT
-from sidecar.demo.booking_app import CHANNEL
 from sidecar.ports import ErrorCode, SidecarError
 from sidecar.tokens import AUDIENCE, key_id
 
@@ -80,12 +78,3 @@ def report_token(secret: str, user_id: str) -> str:
     now_s = clock.wall_ms() // 1000
     claims = {"sub": user_id, "aud": AUDIENCE, "iat": now_s, "exp": now_s + _TOKEN_LASTS_S}
     return jwt.encode(claims, secret, algorithm="HS256", headers={"kid": key_id(secret)})
-
-
-WIRE_EVENT = EVENT
-"""The broadcast's name on the wire."""
-
-
-def channel_of(user_id: str) -> str:
-    """Return a user's own channel, with `private-`."""
-    return f"{CHANNEL}{user_id}"

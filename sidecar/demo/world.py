@@ -20,7 +20,7 @@ from sidecar import app, chance
 from sidecar.config import Address, policy_of
 from sidecar.core.browsers import Flow
 from sidecar.demo import setup, viewing
-from sidecar.demo.backend import Backend
+from sidecar.demo.backend import EVENT, Backend
 from sidecar.demo.booking_app import CHANNEL
 from sidecar.demo.door import Door
 from sidecar.demo.history import History
@@ -37,7 +37,7 @@ from sidecar.demo.stripe import Endpoint, Stripe
 from sidecar.demo.switchboard import Switchboard
 from sidecar.demo.switches import Key
 from sidecar.demo.view import WorldView
-from sidecar.demo.visitor import USER, WIRE_EVENT, Purse, report_token
+from sidecar.demo.visitor import USER, Purse, report_token
 from sidecar.demo.watching import Watching
 from sidecar.http.guard import Guard
 from sidecar.http.server import Listener
@@ -272,7 +272,7 @@ class World:
             reverb_url=self._places.reverb,
             app_key=self.reverb_app.key,
             channel=f"{CHANNEL}{USER}",
-            event=WIRE_EVENT,
+            event=EVENT,
             auth_endpoint=f"{self._places.app}/broadcasting/auth",
             auth_token=self.app.token_of(USER),
         )

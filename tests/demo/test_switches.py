@@ -88,6 +88,6 @@ def test_over_real_sockets_the_same_payments_end_the_same_way_and_the_flag_moves
     assert real.outcomes == in_memory.outcomes
 
 
-def test_a_switch_that_is_not_there_is_told_of() -> None:
-    """The table is closed."""
+def test_no_switch_is_without_an_expectation() -> None:
+    """The table is closed: what can be turned is shown, and tried here."""
     assert {switch.key for switch in SWITCHES} == set(Key) == set(EXPECTED)
