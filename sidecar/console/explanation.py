@@ -296,7 +296,7 @@ REMEDIES = {
     "exact": "Let acks name their payment: payment_intent in the broadcast's payload (clients/laravel).",
     "stage": "Set acks.stage: delivered, and let the observers watch.",
     "recent": "Wait for good outcomes; if bad ones go on, see `sidecar doctor`.",
-    "evidence": "Wait for outcomes; where none ever came, wire their source (README).",
+    "evidence": "Wait for outcomes; where none ever came, wire their source (docs/setup.md).",
     "payers_on_rung": "Wait for payers; if none report, see docs/payers.md.",
     "worst_case": "Wait for clean payments; where many are unmeasured, see why (`sidecar status`).",
     "approval": "Look at the evidence, then: sidecar approve --reason '...'.",

@@ -159,9 +159,17 @@ def _why(status: Status, state: State, policy: Policy) -> str:
         case Reason.STARTING:
             return "This replica has not caught up with its journal yet."
         case _:
-            if state.wired_ms is None:
-                return f"Not wired: no ack of stage {policy.stage} has ever come, so nothing can be judged."
-            return "The bottom rung: push has not been proven yet."
+            return _at_the_bottom(status, state, policy)
+
+
+def _at_the_bottom(status: Status, state: State, policy: Policy) -> str:
+    last = status.moves[-1] if status.moves else None
+    if state.wired_ms is None:
+        return f"Not wired: no ack of stage {policy.stage} has ever come, so nothing can be judged."
+    if last is not None and last.to_rung == 0:
+        ago = words.distance(last.at_ms, status.now_ms)
+        return f"The bottom rung, reached {ago}: {words.name(last.cause)}, {last.detail}."
+    return "The bottom rung: push has not been proven yet."
 
 
 def _held(status: Status) -> str:
@@ -184,7 +192,7 @@ def _fallen(status: Status) -> str:
     if fall is None:
         return ""
     ago = words.distance(fall.at_ms, status.now_ms)
-    return f"Fell from rung {fall.from_rung} {ago}: {fall.detail}."
+    return f"Fell from rung {fall.from_rung}, {ago}: {fall.detail}."
 
 
 def _facts(status: Status, state: State, policy: Policy) -> tuple[Fact, ...]:
