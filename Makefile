@@ -22,7 +22,7 @@ run: $(VENV)/.run ## Set up, and start the sidecar in a small world of sample pa
 
 test: check .tools/promtool .tools/prometheus .tools/amtool .tools/redis-server .tools/libfaketime.so.1 .tools/cc .tools/chromium .tools/openssl .tools/php $(NODE_MODULES) ## Set up, check the code, and run every test
 	@$(BIN)/pytest -n 2 --dist loadfile $(BY_THE_CLOCK)
-	@$(BIN)/pytest -n 4 --dist worksteal $(addprefix --ignore=,$(BY_THE_CLOCK))
+	@$(BIN)/pytest -n 5 --dist worksteal $(addprefix --ignore=,$(BY_THE_CLOCK))
 
 check: $(VENV)/.dev ## Format, lint, types, import contracts
 	@$(BIN)/ruff format --check --quiet .

@@ -22,11 +22,11 @@ SEEN = {
     #           what the page answers in it, in this order, to "is push safe yet?"
     "watch":    ["Not yet: timers."],
     "climb":    ["Yes, with a safety net, for 25 % of payers.", _NET],
-    "break":    [_NET, _SHELTERED],
+    "break":    [_SHELTERED],
     "shelter":  [_SHELTERED, _NET],
-    "fall":     [_NET, "No: push is failing."],
+    "fall":     ["No: push is failing."],
     "recover":  ["No: push is failing.", "Not yet: timers.", "Yes, with a safety net, for 25 % of payers.", _NET],
-    "remove":   [_NET, "Yes: push alone."],
+    "remove":   ["Yes: push alone."],
 }  # fmt: skip
 _NOTES = """
 () => {
