@@ -114,7 +114,9 @@ class Backend:
     async def _pay(self, request: web.Request) -> web.Response:
         payer = self._payer(request)
         self._succeed(payer)
-        await asyncio.sleep(payer.tells_page_s)
+        if payer.tells_page_s:
+            await payer.broadcast.wait()
+            await asyncio.sleep(payer.tells_page_s)
         payer.began_s = clock.monotonic_s()
         return web.json_response({"status": "succeeded"})
 

@@ -27,7 +27,7 @@ class Payer(msgspec.Struct, kw_only=True):
     paid_at: asyncio.Event | None = None
     """The backend does its webhook when this is set; None: by time."""
     tells_page_s: float = 0.0
-    """So long after Stripe took the payment the page is told of it."""
+    """So long after the broadcast the page is told that Stripe took the payment; 0: at once, without waiting for that."""
     stale_s: float = 0.0
     """So long after the commit the read replica still shows the booking as not paid."""
     names_payment: bool = True
