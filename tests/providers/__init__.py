@@ -32,14 +32,22 @@ class World:
         self.sidecar, self.session, self.relay = sidecar, session, relay
 
     async def climb(self) -> None:
-        """Let twelve clean payments come, and wait until push is served."""
+        """Let twelve clean payments come, and wait until all are judged and push is served.
+
+        Five that were still pending when a sidecar is killed would make it rest until another one comes.
+        """
         for number in range(12):
             name = f"pi_{number}"
             await self.sidecar.ack(self.session, stage="delivered", payment_intent=name)
             body = msgspec.json.encode(event(name, livemode=False))
             headers = {"Stripe-Signature": sign(body)}
             await self.session.post(f"{self.sidecar.public}/stripe/webhook", data=body, headers=headers)
+        await until(self._has_judged_all, "all twelve are judged")
         await self.serves(PUSH)
+
+    async def _has_judged_all(self) -> bool:
+        async with self.session.get(f"{self.sidecar.operator}/api/status") as answer:
+            return bool((await answer.json())["judged"] == 12)
 
     async def serves(self, mode: str) -> None:
         """Wait until this mode is answered."""
