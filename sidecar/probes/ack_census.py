@@ -42,7 +42,7 @@ async def census(client: redis.asyncio.Redis, stream: RedisStream, *, waiting_ma
     given_id: bytes = ours["last-delivered-id"]
     answer = await client.xrange(stream.name, b"(" + given_id, "+", count=waiting_max)
     waiting = [entry_id for entry_id, _ in answer or () if isinstance(entry_id, bytes)]
-    added_since = sum(_is_after(entry_id, whole["last-generated-id"]) for entry_id in waiting)
+    added_since = sum(is_after(entry_id, whole["last-generated-id"]) for entry_id in waiting)
     return Census(
         passed=whole["entries-added"] + added_since - len(waiting),
         waiting=len(waiting),
@@ -69,6 +69,6 @@ def is_gone(error: redis.exceptions.ResponseError) -> bool:
     return said.startswith(("NOGROUP", "UNBLOCKED")) or "no such key" in said
 
 
-def _is_after(entry_id: bytes, other: bytes) -> bool:
+def is_after(entry_id: bytes, other: bytes) -> bool:
     """Say whether an entry was added after another: ids are MILLISECONDS-NUMBER."""
     return [int(part) for part in entry_id.split(b"-")] > [int(part) for part in other.split(b"-")]

@@ -24,7 +24,7 @@ from sidecar.config import DEFAULT_CHANNEL, RedisStream
 from sidecar.core.observations import AckSeen, AcksLost, UserAuthSeen
 from sidecar.logs import Throttle
 from sidecar.ports import Count, Journal, SidecarError
-from sidecar.probes.ack_census import census, is_gone, removed_count
+from sidecar.probes.ack_census import census, is_after, is_gone, removed_count
 from sidecar.probes.ack_entries import Entry, aside, entries_of, fact_of_entry
 from sidecar.probes.ack_trouble import what_to_do
 
@@ -52,6 +52,7 @@ _TIMEOUT_S = 2.0
 _SHRINK = 8
 """By how much a batch is made smaller that did not come in time, until one entry is asked for at once."""
 _RETRY_S, _RETRY_MAX_S = 0.1, 5.0
+_BEFORE_ALL = b"0-0"
 
 
 class StreamResult(enum.StrEnum):
@@ -102,7 +103,8 @@ class AckStream:
         """Whether we once took all that was ours: none of it ended us."""
         self._read_count: int | None = None
         """Of all that was ever added, how many we were given or have told to be lost; None: not known yet."""
-        self._last_id = b"0-0"
+        self._last_id = _BEFORE_ALL
+        """The last entry that is in this count."""
         self._lost: list[int | None] = []
         """Losses that the journal was not told yet."""
         self._removed: set[bytes] = set()
@@ -173,7 +175,8 @@ class AckStream:
             if not str(error).startswith("BUSYGROUP"):
                 raise
             if self._read_count is None:
-                self._read_count = (await census(client, self._stream, waiting_max=1)).read_count
+                books = await census(client, self._stream, waiting_max=1)
+                self._read_count, self._last_id = books.read_count, books.given_id
         else:
             if self._was_attached:
                 structlog.get_logger().warning(
@@ -185,13 +188,14 @@ class AckStream:
                 was_trimmed_only = self._read_count is not None and removed <= self._read_count
                 if not (was_trimmed_only and await client.xrange(name, self._last_id, self._last_id)):
                     self._lost.append(None)
-            self._read_count = removed
+            self._read_count, self._last_id = removed, _BEFORE_ALL
         self._was_attached = True
 
     async def _take_own(self, client: redis.asyncio.Redis) -> None:
         """Take what we were given before and did not acknowledge; our name is the same after a restart."""
         after = b"0"
         while entries := await self._read(client, after, block_ms=None):
+            self._count_given(entries)  # by an answer that was cut off on its way
             if self._has_lived:
                 await self._take(client, entries)
             else:
@@ -214,16 +218,21 @@ class AckStream:
             await self._attach(client)
             return
         self._was_full = len(entries) >= batch
-        if entries:
-            self._last_id = entries[-1][0]
-        if self._read_count is not None:
-            self._read_count += len(entries)
+        self._count_given(entries)
         await self._take(client, entries)
         is_due = self._asked_s > self._seen_s or sent_s - self._looked_s >= _LOOK_EVERY_S
         if not self._was_full and is_due and await self._is_all(client):
             self._looked_s = self._seen_s = sent_s
             self._news.set()
             self._news = asyncio.Event()
+
+    def _count_given(self, entries: Sequence[Entry]) -> None:
+        """Count entries that we did not know to be given to us."""
+        new = [entry_id for entry_id, _ in entries if is_after(entry_id, self._last_id)]
+        if new:
+            self._last_id = new[-1]
+        if self._read_count is not None:
+            self._read_count += len(new)
 
     async def _read(self, client: redis.asyncio.Redis, after: bytes, *, block_ms: int | None) -> list[Entry]:
         answer = await client.xreadgroup(

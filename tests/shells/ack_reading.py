@@ -20,10 +20,9 @@ NAME, GROUP = "broadcast-acks", "reverb-sidecar"
 class Reading:
     """A stream that is being read into a journal."""
 
-    def __init__(self, server: RedisServer, journal: Journal, **options: Any) -> None:
+    def __init__(self, place: RedisStream, journal: Journal, **options: Any) -> None:
         self.journal = journal
         self.counts: Counter[str] = Counter()
-        place = RedisStream(url=server.url)
         self.stream = AckStream(journal, place, self._count, **{"consumer": "one", **options})
 
     def _count(self, result: str) -> None:
@@ -54,9 +53,11 @@ class Reading:
 
 
 @asynccontextmanager
-async def reading(server: RedisServer, journal: Journal | None = None, **options: Any) -> AsyncIterator[Reading]:
+async def reading(
+    server: RedisServer, journal: Journal | None = None, place: RedisStream | None = None, **options: Any
+) -> AsyncIterator[Reading]:
     """Read until the end of the block."""
-    it = Reading(server, journal or MemoryJournal(), **options)
+    it = Reading(place or RedisStream(url=server.url), journal or MemoryJournal(), **options)
     task = asyncio.create_task(it.stream.run())
     try:
         yield it

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
 import redis
 
+from sidecar.config import RedisStream
 from sidecar.core.observations import AcksLost, Observation
 from sidecar.journal.memory import MemoryJournal
 from sidecar.journal.sqlite import SqliteJournal
@@ -67,6 +69,42 @@ async def test_connections_that_are_cut_again_and_again_lose_and_double_nothing(
         assert Counter(await it.payments()) == Counter(f"pi_{number}" for number in range(40))
         assert await it.facts(AcksLost) == []
     assert client.xpending(NAME, GROUP)["pending"] == 0
+
+
+@asynccontextmanager
+async def a_way_that_is_cut_when_it_brings(word: bytes, port: int) -> AsyncIterator[int]:
+    """Stand between us and Redis; once, end the connection rather than bring an answer that holds the word."""
+    is_cut = False
+
+    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal is_cut
+        while (data := await reader.read(65_536)) and (is_cut or word not in data):
+            writer.write(data)
+        is_cut = is_cut or word in data
+        writer.close()
+
+    async def meet(ours: asyncio.StreamReader, to_us: asyncio.StreamWriter) -> None:
+        theirs, to_them = await asyncio.open_connection("127.0.0.1", port)
+        with suppress(ConnectionError):
+            await asyncio.gather(carry(ours, to_them), carry(theirs, to_us))
+
+    async with await asyncio.start_server(meet, "127.0.0.1", 0) as way:
+        yield way.sockets[0].getsockname()[1]
+    assert is_cut
+
+
+async def test_entries_whose_answer_was_cut_off_on_its_way_are_not_taken_for_lost(server: RedisServer) -> None:
+    """Redis has given them to us, and we have never seen them: they are among our own."""
+    async with a_way_that_is_cut_when_it_brings(b"pi_2", server.port) as port:
+        place = RedisStream(url=f"redis://127.0.0.1:{port}/0")
+        async with reading(server, place=place) as it:
+            add(server, "pi_1")
+            await it.all_seen()
+            add(server, "pi_2", "pi_3")
+            await it.all_seen(20)
+            assert Counter(await it.payments()) == Counter(["pi_1", "pi_2", "pi_3"])
+            assert it.stream.reconnect_count == 1
+            assert await it.facts(AcksLost) == []
 
 
 class Unwilling(MemoryJournal):
