@@ -10,6 +10,8 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 pyth
 NODE_MODULES := tests/dashboards/node_modules tests/browser/node_modules tests/providers/node_modules clients/browser/node_modules
 # What is measured by the clock, in browsers and by Prometheus, has the machine for itself: a busy one would be what is measured.
 BY_THE_CLOCK := tests/payers tests/prometheus
+# Several hundred processes are started by the tests: none of them should compile what another has compiled.
+unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/pip --disable-pip-version-check --quiet install
 
 .PHONY: help run test check bench chaos fuzz story mutate soak pictures lock clean

@@ -6,39 +6,21 @@ from email.utils import formatdate
 
 import pytest
 
-from sidecar import clock
 from sidecar.core.walks import WalkOutcome
 from sidecar.probes.browser import Browser
 from sidecar.probes.outside_clocks import LASTS_S, OutsideClocks
 from sidecar.probes.walk import Walker
+from tests.hands import Hands, hands
 from tests.probes.world import world
 
 NOON_S = 1_800_000_000
 
 
-class Hands:
-    """A clock that stands where it is put."""
-
-    def __init__(self) -> None:
-        self.wall = NOON_S * 1000
-        self.monotonic = 1000.0
-
-    def wall_ms(self) -> int:
-        """Return what it shows."""
-        return self.wall
-
-    def monotonic_s(self) -> float:
-        """Return seconds that never go back."""
-        return self.monotonic
-
-
 @pytest.fixture
 def ours() -> Iterator[Hands]:
     """Put our clock's hands where a test wants them."""
-    hands = Hands()
-    before = clock.install(hands)
-    yield hands
-    clock.install(before)
+    with hands(wall_ms=NOON_S * 1000) as ours:
+        yield ours
 
 
 def known(clocks: OutsideClocks) -> dict[str, float]:
