@@ -270,3 +270,4 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     )
 }
 """By name. `planted` is no parser of ours."""
+PARSERS = [name for name in TARGETS if name != "planted"]
