@@ -8,8 +8,6 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 pyth
 	$$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
 	&& { echo $$python; break; }; done)
 NODE_MODULES := tests/dashboards/node_modules tests/browser/node_modules tests/providers/node_modules clients/browser/node_modules
-# What is measured by the clock, in browsers and by Prometheus, has the machine for itself: a busy one would be what is measured.
-BY_THE_CLOCK := tests/payers tests/prometheus
 # Several hundred processes are started by the tests: none of them should compile what another has compiled.
 unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/pip --disable-pip-version-check --quiet install
@@ -23,8 +21,7 @@ run: $(VENV)/.run ## Set up, and start the sidecar in a small world of sample pa
 	@$(BIN)/sidecar demo $(DEMO)
 
 test: check .tools/promtool .tools/prometheus .tools/amtool .tools/redis-server .tools/libfaketime.so.1 .tools/cc .tools/chromium .tools/openssl .tools/php $(NODE_MODULES) ## Set up, check the code, and run every test
-	@$(BIN)/pytest -n 2 --dist loadfile $(BY_THE_CLOCK)
-	@$(BIN)/pytest -n 5 --dist worksteal $(addprefix --ignore=,$(BY_THE_CLOCK))
+	@tools/run-tests
 
 check: $(VENV)/.dev ## Format, lint, types, import contracts
 	@$(BIN)/ruff format --check --quiet .

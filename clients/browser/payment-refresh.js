@@ -89,6 +89,15 @@ const attempt = (act) => {
   }
 };
 
+/**
+ * Do what may throw or fail, and resolve to what comes of it.
+ *
+ * @template T
+ * @param {() => T | Promise<T>} act
+ * @returns {Promise<T | undefined>}
+ */
+const soon = (act) => Promise.resolve().then(act).catch(() => undefined);
+
 /** Return a value, or what the function that gives it returns now. */
 const present = (it) => (typeof it === 'function' ? it() : it);
 
@@ -173,13 +182,10 @@ export function createPaymentRefresh(options) {
   const within = (ms, act) =>
     new Promise((resolve) => {
       const limit = after(ms, /** @type {() => void} */ (resolve));
-      Promise.resolve()
-        .then(act)
-        .catch(() => undefined)
-        .then((value) => {
-          cancel(limit);
-          resolve(value);
-        });
+      soon(act).then((value) => {
+        cancel(limit);
+        resolve(value);
+      });
     });
 
   // --- the flag
@@ -379,12 +385,11 @@ export function createPaymentRefresh(options) {
     remember(payment, flow, mine.wall, mine.isReported);
     follow(mine);
     // Without a limit: it costs nothing to wait, and a page that is frozen meanwhile would find the limit passed.
-    Promise.resolve(attempt(() => options.reportUrl && present(options.token))).then(
-      (token) => {
-        mine.token = token;
-      },
-      () => {},
-    );
+    soon(() => options.reportUrl && present(options.token)).then((token) => {
+      mine.token = token;
+      if (mine === watch) tick();
+      else if (elapsed(mine) >= LAST_MS) report(mine); // it ended meanwhile
+    });
     if (leaseMs() <= 0) ask();
     else askAgainAt = Math.min(askAgainAt, env.now() + halfLeaseMs());
     openStream();

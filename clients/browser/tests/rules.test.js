@@ -375,6 +375,20 @@ test('a token that is long on its way, as in a page that was frozen meanwhile, i
   assert.deepEqual(page.reports.map(({ token }) => token), ['a.b.c']);
 });
 
+test('a token that comes after all is over is reported with at once, and once', async () => {
+  for (const paidAt of [0, Infinity]) {
+    const page = await ready({ paidAt });
+    page.world.token = page.later(35_000).then(() => 'a.b.c');
+    page.begin();
+    await page.pass(34_000);
+    assert.deepEqual(page.reports, []);
+    await page.pass(2000);
+    assert.deepEqual(page.reports.map(({ watched_ms }) => watched_ms), [35_000]);
+    await page.pass(60_000);
+    assert.equal(page.reports.length, 1);
+  }
+});
+
 test('where beacons are full it is sent by fetch', async () => {
   const page = await ready({ isBeaconFull: true, paidAt: 0 });
   page.begin();
