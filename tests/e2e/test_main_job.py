@@ -202,6 +202,8 @@ async def _replays(path: Path) -> None:
     end = [*records, *_heartbeats(records[-1])]
     outcomes = _folded(end).tally.outcomes
     for first in range(1, len(records) - 1):
+        if any(isinstance(each.observation, Heartbeat) for each in records[first : first + 2]):
+            continue  # our own look at the clock: it says when, and another moment is another life
         swapped = _swapped(end, first)
         assert _folded(swapped).tally.outcomes == outcomes, records[first : first + 2]
 

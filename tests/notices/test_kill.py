@@ -26,6 +26,9 @@ async def test_after_kill_9_nobody_is_told_again_and_what_comes_next_is_told_to_
         async def are_told(count: int) -> bool:
             return len(slow.bodies) == len(quick.bodies) == count
 
+        async def is_known() -> bool:
+            return [line["target"] for line in sidecar.lines("notice.told")] == ["quick"]
+
         with sidecar:
             await sidecar.ready(session)
             for number in range(12):
@@ -36,6 +39,7 @@ async def test_after_kill_9_nobody_is_told_again_and_what_comes_next_is_told_to_
                 async with session.post(f"{sidecar.public}/stripe/webhook", data=body, headers=headers) as response:
                     assert response.status == 200
             await until(lambda: are_told(1), "both have been asked to take the climb")
+            await until(is_known, "the one that took it is known to have it")
             sidecar.kill()
 
             sidecar.start()
