@@ -356,6 +356,7 @@ class Sidecar:
         return metrics.View(
             sets=SETS,
             state=self._state,
+            has_caught_up=lambda: self.follower.has_caught_up,
             served=self._served,
             lease_remaining_s=lambda: self._answers.lease_remaining_s(clock.monotonic_s()),
             lines=self._lines,

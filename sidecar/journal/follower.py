@@ -29,6 +29,8 @@ class Follower:
         self._state = state
         self._listeners = listeners
         self._failed = failed
+        self.has_caught_up = False
+        """Whether the journal was read to its end once; since then the state is the present, or a moment behind."""
 
     async def catch_up(self, history_ends: int) -> None:
         """Go on from what the journal kept, and fold all that came after.
@@ -42,6 +44,7 @@ class Follower:
                 self._fold(record, is_told=record.seq >= history_ends)
             if self._state.seq // _TELL_EVERY != (self._state.seq - len(records)) // _TELL_EVERY:
                 structlog.get_logger().info("journal.replaying", seq=self._state.seq, until=history_ends)
+        self.has_caught_up = True
 
     async def follow(self) -> bool:
         """Fold what is new and tell of it; return whether there was any. Raises `SidecarError` like `catch_up`."""

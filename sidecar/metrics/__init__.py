@@ -1,7 +1,7 @@
 """What do SREs read? One table of metrics, read from the state and from this process when Prometheus asks.
 
 *Folded* metrics come from the journal and are equal on all replicas: read them by `max without (instance, pod)`.
-*Process* metrics are this process's own.
+*Process* metrics are this process's own. Folded ones are told once the journal has been read to its end.
 """
 
 from collections.abc import Iterator
@@ -41,9 +41,10 @@ class Exposition(Collector):
         self._view = view
 
     def collect(self) -> Iterator[Family]:
-        """Yield every metric of the table."""
+        """Yield every metric of the table that is told now."""
         for metric in TABLE:
-            yield _row(metric, self._view) if isinstance(metric, Row) else histogram_family(metric, self._view)
+            if metric.is_told(self._view):
+                yield _row(metric, self._view) if isinstance(metric, Row) else histogram_family(metric, self._view)
 
     def describe(self) -> Iterator[Family]:
         """Yield nothing: names come from `TABLE`, and describing would read a state that may not be there yet."""

@@ -183,6 +183,7 @@ TABLE: tuple[Row | Histogram, ...] = (
         kind=GaugeMetricFamily,
         help="The stamp of the last record that was folded, by the journal's clock; 0 before the first.",
         scope=Scope.FOLDED,
+        is_progress=True,
         read=reading.plain(lambda view: view.state.now_ms / 1000),
     ),
     Row(
@@ -190,6 +191,7 @@ TABLE: tuple[Row | Histogram, ...] = (
         kind=CounterMetricFamily,
         help="Records that were folded.",
         scope=Scope.FOLDED,
+        is_progress=True,
         read=reading.plain(lambda view: view.state.seq),
     ),
     Row(

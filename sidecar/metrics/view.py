@@ -61,6 +61,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
 
     sets: Sets
     state: State
+    has_caught_up: Callable[[], bool]
+    """Whether the journal was read to its end; before, the state is some moment of the past, or empty."""
     served: Callable[[], Served]
     """What this replica answers to a user who belongs to every share."""
     lease_remaining_s: Callable[[], float]
@@ -108,6 +110,12 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
     """Without the prefix, and for a counter without `_total`."""
     help: str
     scope: Scope
+    is_progress: bool = False
+    """A folded metric that says how far the journal has been read, and is told while it is read."""
+
+    def is_told(self, view: View) -> bool:
+        """Say whether it is told now. What a replay passes through would be read as resets, growth and old alarms."""
+        return self.scope is Scope.PROCESS or self.is_progress or view.has_caught_up()
 
 
 class Row(Metric, frozen=True, kw_only=True):

@@ -25,6 +25,7 @@ def view_of(state: State, **fields: Any) -> View:
     view = View(
         sets=SETS,
         state=state,
+        has_caught_up=lambda: True,
         served=lambda: Served(mode=Mode.TIMER_POLLING, reason=Reason.STARTING),
         lease_remaining_s=lambda: 0.0,
         lines=LineCounts(),

@@ -10,11 +10,14 @@ import msgspec
 from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
-from sidecar.config import RedisStream
+from sidecar.config import RedisStream, SqlitePlace
 from sidecar.metrics import TABLE
+from sidecar.metrics.view import Scope
 from sidecar.probes.ack_stream import StreamResult
+from tests.core.world import LAX, World
 from tests.shells.ack_reading import NAME, add
 from tests.shells.everything import everything
+from tests.shells.metrics_view import Scrape, view_of
 from tests.shells.redis_server import RedisServer
 from tests.shells.running import CONFIG, event, running
 
@@ -57,6 +60,30 @@ async def test_every_metric_of_the_contract_is_there_from_the_first_scrape() -> 
     empty = [name for name, family in families.items() if not family.samples]
     absent = ["reverb_sidecar_coverage_ratio", "reverb_sidecar_ack_stream_up", "reverb_sidecar_observer_up"]
     assert sorted(empty) == sorted(absent), "of nothing there is no number"
+
+
+def test_what_a_replay_passes_through_is_told_to_nobody() -> None:
+    """Counters that start at 0 again are growth to `increase`, and a stranger of last month would wake somebody tonight."""
+    world = World(LAX)
+    world.wire()
+    scopes = {f"reverb_sidecar_{row.name}": row.scope for row in TABLE}
+    past, present = (
+        {name.removesuffix("_total") for name, _ in Scrape(view_of(world.state, has_caught_up=caught_up)).values}
+        for caught_up in (lambda: False, lambda: True)
+    )
+    progress = {"reverb_sidecar_journal_records", "reverb_sidecar_last_record_timestamp_seconds"}
+    assert {name for name in past if scopes[name] is Scope.FOLDED} == progress
+    assert "reverb_sidecar_strangers_let_in" in present - past
+
+
+async def test_without_a_journal_nothing_of_it_is_told_but_that_no_record_comes(tmp_path: Path) -> None:
+    """Zeros until it is mended would make all that ever happened happen again."""
+    damaged = tmp_path / "journal.db"
+    damaged.write_bytes(b"no journal" * 1000)
+    async with running(msgspec.structs.replace(CONFIG, journal=SqlitePlace(path=str(damaged)))) as sidecar:
+        assert "reverb_sidecar_payment_outcomes_total{" not in await sidecar.metrics()
+        assert await sidecar.metric("reverb_sidecar_journal_records_total") == 0
+        assert await sidecar.metric('reverb_sidecar_flag_reason{reason="starting"}') == 1
 
 
 async def test_the_ack_stream_has_its_own_series_where_it_is_configured(tmp_path: Path) -> None:
