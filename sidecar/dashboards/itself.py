@@ -6,7 +6,7 @@ from sidecar.dashboards.queries import RANGE, RATE, Query, counted, folded, fore
 from sidecar.dashboards.terms import Shown
 from sidecar.http.limits import LIMITS
 from sidecar.rules.terms import Terms
-from sidecar.rules.upkeep import FORGED, LAPSED_S, SKEW_S
+from sidecar.rules.upkeep import FORGED, LAPSED_S, SKEW_S, STARTS_MIN
 
 _UP = words({"0": ("down", BAD), "1": ("up", GOOD)})
 _GIVES_WAY_S = min(limit.gives_way_from_s for limit in LIMITS.values() if limit.gives_way_from_s is not None)
@@ -51,12 +51,22 @@ def _replicas(terms: Terms) -> tuple[Panel, ...]:
             height=6,
         ),
         graph(
+            "Starts of the last hour",
+            f"How often each replica began anew, as its counters tell. Dashed: {STARTS_MIN}, from where it is a ticket.",
+            Query(expr=f"resets({series('journal_commits_total')}[1h])", legend="{{instance}}"),
+            unit="short",
+            steps=((None, GOOD), (STARTS_MIN, BAD)),
+            width=8,
+            alert="ReverbSidecarRestarting",
+        ),
+        graph(
             "Lease that is left",
             "By each replica's own monotonic clock. At 0 it answers timers; dashed is how long a lease lasts.",
             Query(expr=series("flag_lease_remaining_seconds"), legend="{{instance}}"),
             Query(expr=f"max({folded('flag_lease_seconds')})", legend="whole lease"),
             unit="s",
             limits=("whole lease",),
+            width=8,
         ),
         graph(
             "Lease that has run out, by Prometheus' clock",
@@ -66,6 +76,7 @@ def _replicas(terms: Terms) -> tuple[Panel, ...]:
             unit="s",
             steps=((None, GOOD), (LAPSED_S, BAD)),
             defaults={"min": None},
+            width=8,
             alert="ReverbSidecarLeaseNotHonoured",
         ),
         graph(

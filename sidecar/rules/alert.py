@@ -69,7 +69,7 @@ def while_push_is_served(
     `window`: what the condition looks back to. Push must have been served for all of it: what failed while everybody
     had timers must wake nobody when push comes back.
     """
-    served = f'min_over_time({PUSH_SERVED}{{job="{terms.job}"}}[{window}]) == 1'
+    served = f"min_over_time({PUSH_SERVED}{{{terms.within}}}[{window}]) == 1"
     for severity, guard, description in (
         (Severity.PAGE, f"and\n{served}", f"{affected}{behind(terms)}"),
         (Severity.TICKET, f"unless\n{served}", f"{unaffected} {NOBODY_THEN}{behind(terms)}"),

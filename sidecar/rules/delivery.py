@@ -41,7 +41,7 @@ SLOW: Final = (Tier(rate=3, long="1d", short="2h"), Tier(rate=1, long="3d", shor
 
 def alerts(terms: Terms) -> Iterator[Alert]:
     """Yield the alerts about delivery."""
-    job = f'{{job="{terms.job}"}}'
+    job = f"{{{terms.within}}}"
     on_time = span(terms.on_time_within_s) if terms.on_time_within_s >= 1 else f"{terms.on_time_within_s:g}s"
     for tier in FAST:
         yield from while_push_is_served(
@@ -52,7 +52,7 @@ def alerts(terms: Terms) -> Iterator[Alert]:
             summary="Payers wait for the news of their payments, which push does not bring.",
             affected=f'{{{{ $value | printf "%.0f" }}}} payers of the last {tier.long} had no news by push within {on_time}, '
             f"more than {_percent(tier, terms)} of those who paid, and push is served: "
-            'they see "Pay now" although they have paid.',
+            'those of them who were told push see "Pay now" although they have paid.',
             unaffected=f'{{{{ $value | printf "%.0f" }}}} payments of the last {tier.long} had no news by push within '
             f"{on_time}, more than {_percent(tier, terms)}.",
             labels={"window": tier.long},
@@ -90,7 +90,7 @@ def alerts(terms: Terms) -> Iterator[Alert]:
 
 
 def _burning(tier: Tier, terms: Terms) -> str:
-    job, limit = f'{{job="{terms.job}"}}', number(tier.ratio_max(terms))
+    job, limit = f"{{{terms.within}}}", number(tier.ratio_max(terms))
     return (
         f"{failed(tier.long)}{job} >= {FAILED_MIN}\n"
         f"and {failed_ratio(tier.long)}{job} > {limit}\n"

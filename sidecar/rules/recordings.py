@@ -14,6 +14,7 @@ FOLDED: Final = (
     "payment_outcomes_total",
     "unmeasured_payments_total",
     "coverage_ratio",
+    "coverage_payments",
     "channel_auth_attempts_total",
     "round_trips_total",
     "last_channel_auth_ok",
@@ -66,7 +67,7 @@ def failed_ratio(window: str) -> str:
 
 def recordings(terms: Terms) -> tuple[Recording, ...]:
     """Return the recording rules, each after those that it reads."""
-    job = f'job="{terms.job}"'
+    job = terms.within
     outcomes = folded("payment_outcomes_total")
     rows = [
         *((folded(name), f"max without (instance, pod) (reverb_sidecar_{name}{{{job}}})") for name in FOLDED),

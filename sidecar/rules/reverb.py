@@ -27,7 +27,7 @@ def trips_window(terms: Terms) -> str:
 
 def alerts(terms: Terms) -> Iterator[Alert]:
     """Yield the alerts about Reverb."""
-    job = f'job="{terms.job}"'
+    job = terms.within
     yield Alert(
         name="ReverbSidecarStrangerLetIn",
         severity=Severity.PAGE,

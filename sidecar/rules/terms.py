@@ -19,8 +19,9 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     """The numbers of one deployment."""
 
     job: str
-    """Prometheus' name of the scrape job; every selector has it."""
+    """Prometheus' name of the scrape job."""
     environment: str
+    """The label of the targets, where they have one, and of every alert."""
     runbooks: str
     """What stands before `<alert>.md`."""
     reliability_ratio: float
@@ -35,6 +36,15 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     """After so long on one rung below the top somebody should look."""
     is_removed: bool
     """The hand-written timers are gone from the app (`lifecycle: removed`), and the ladder is off."""
+
+    @property
+    def within(self) -> str:
+        """What every selector asks for: the job, of this environment. Targets without the label are of all environments.
+
+        One Prometheus may scrape several environments; a trouble of staging's must not be told as production's.
+        """
+        environment = self.environment.replace(".", "[.]")
+        return f'job="{self.job}", environment=~"{environment}|"'
 
     @property
     def error_budget_ratio(self) -> float:

@@ -13,6 +13,10 @@ LAPSED_S: Final = 5
 """Clocks may differ by so much before a lease that has run out is called so."""
 UNABLE: Final = "starting|no_lease|policy_differs"
 """Why a replica answers timers whatever it sees; where all do, nobody could serve push."""
+UNJUDGED_MIN: Final = 3
+"""Fewer payments that could not be judged are one restart on a quiet day, and nothing that somebody could mend."""
+STARTS_MIN: Final = 3
+"""A release and its rollback are two."""
 SKEW_S: Final = 5
 """Our clock may differ from Stripe's and the app's by so much: half of what a browser's token forgives."""
 FALLS_MIN: Final = "1.9"
@@ -26,7 +30,7 @@ def alerts(terms: Terms) -> Iterator[Alert]:
     yield from _sight(terms)
     yield from _progress(terms)
     yield from _doors(terms)
-    job = f'job="{terms.job}"'
+    job = terms.within
     yield Alert(
         name="ReverbSidecarTargetGone",
         severity=Severity.TICKET,
@@ -34,7 +38,17 @@ def alerts(terms: Terms) -> Iterator[Alert]:
         lasting="5m",
         summary="Prometheus cannot scrape the sidecar.",
         description="No numbers, so no other alert can be trusted. Nobody is affected, because a frontend that gets no answer "
-        f"goes back to timers within a lease ({span(terms.lease_s)}).",
+        f"goes back to timers within a lease ({span(terms.lease_s)}), and a sidecar that only Prometheus does not reach goes on "
+        f"acting by itself. Looked for: the job {terms.job} of the environment {terms.environment}.",
+    )
+    yield Alert(
+        name="ReverbSidecarRestarting",
+        severity=Severity.TICKET,
+        expr=f"resets(reverb_sidecar_journal_commits_total{{{job}}}[1h]) >= {STARTS_MIN}",
+        summary="The sidecar begins anew again and again.",
+        description='{{ $labels.instance }} began anew {{ $value | printf "%.0f" }} times in the last 1h. Nobody is affected, because '
+        "push is served only under a lease, and who gets no answer goes back to timers. But payments around each start say "
+        "nothing about push: nothing climbs so.",
     )
     yield Alert(
         name="ReverbSidecarWatchdog",
@@ -46,7 +60,7 @@ def alerts(terms: Terms) -> Iterator[Alert]:
 
 
 def _leases(terms: Terms) -> Iterator[Alert]:
-    job, window = f'job="{terms.job}"', _quiet(terms)
+    job, window = terms.within, _quiet(terms)
     ahead = "reverb_sidecar_clock_ahead_of_reference_seconds"
     until = f"reverb_sidecar_flag_valid_until_timestamp_seconds{{{job}}}"
     yield Alert(
@@ -74,7 +88,7 @@ def _leases(terms: Terms) -> Iterator[Alert]:
 
 
 def _sight(terms: Terms) -> Iterator[Alert]:
-    job = f'job="{terms.job}"'
+    job = terms.within
     resting = f"{folded('resting')}{{{job}}}"
     unable = f'sum without (reason) (reverb_sidecar_flag_reason{{{job}, reason=~"{UNABLE}"}})'
     yield Alert(
@@ -89,7 +103,8 @@ def _sight(terms: Terms) -> Iterator[Alert]:
     yield Alert(
         name="ReverbSidecarCoverageLow",
         severity=Severity.TICKET,
-        expr=f"{folded('coverage_ratio')}{{{job}}} < {number(terms.coverage_ratio)}",
+        expr=f"{folded('coverage_ratio')}{{{job}}} < {number(terms.coverage_ratio)}\nand ignoring (judged)\n"
+        f'{folded("coverage_payments")}{{{job}, judged="false"}} >= {UNJUDGED_MIN}',
         lasting="1h",
         summary="Too many payments say nothing about push.",
         description="Only {{ $value | humanizePercentage }} of payments could be judged; the others' payers may fare "
@@ -115,7 +130,7 @@ def _sight(terms: Terms) -> Iterator[Alert]:
 
 
 def _progress(terms: Terms) -> Iterator[Alert]:
-    job, long = f'job="{terms.job}"', span(terms.stuck_after_s)
+    job, long = terms.within, span(terms.stuck_after_s)
     moves, rung = folded("flag_transitions_total"), folded("flag_rung")
     fell = f'{moves}{{{job}, to_mode="timer_polling", cause=~"alarm|blind|shelter"}}'
     yield Alert(
@@ -144,7 +159,7 @@ def _progress(terms: Terms) -> Iterator[Alert]:
 
 
 def _doors(terms: Terms) -> Iterator[Alert]:
-    job = f'job="{terms.job}"'
+    job = terms.within
     yield Alert(
         name="ReverbSidecarForgedReports",
         severity=Severity.TICKET,

@@ -26,6 +26,7 @@ LIMITS = (
     ("reverb", "Share of payers who did not get in", "ReverbSidecarPayersCannotSubscribe", {0.2}),
     ("reverb", "Share of canaries that did not come back", "ReverbSidecarRoundTripsFailing", {0.1}),
     ("itself", "Lease that has run out, by Prometheus' clock", "ReverbSidecarLeaseNotHonoured", {5}),
+    ("itself", "Starts of the last hour", "ReverbSidecarRestarting", {3}),
     ("itself", "Ahead of other clocks", "ReverbSidecarClockWrong", {5}),
 )
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from tests.rules.cases import Case
+from tests.rules.case import Case
 from tests.rules.selectors import selectors
 
 

@@ -6,13 +6,14 @@
 from collections.abc import Iterator
 from typing import Any
 
-from tests.rules.cases import (
+from tests.rules.case import (
     ACCUSED,
     ASKED,
     AUTH,
     BAD_WALK,
     BLIND,
     CLOCK,
+    COMMITS,
     COVERAGE,
     DAY,
     FORGED,
@@ -28,6 +29,7 @@ from tests.rules.cases import (
     PAGE,
     REFUSED,
     REST,
+    RESTARTING,
     SILENT,
     SIX_HOURS,
     STUCK,
@@ -38,6 +40,7 @@ from tests.rules.cases import (
     TRIP_LOST,
     TRIP_OK,
     TRIPS,
+    UNJUDGED,
     UNTIL,
     WALK_403,
     WALK_OK,
@@ -141,6 +144,12 @@ def _counts() -> Iterator[Case]:
         changed={"coverage_ratio": "0.94+0xN"},
         fires=((COVERAGE, TICKET),),
     )
+    for count, fires in ((3, True), (2, False)):
+        changed = {"coverage_ratio": "0.9+0xN", UNJUDGED: f"{count}+0xN"}
+        what = _either(COVERAGE, TICKET, fires=fires)
+        yield Case(says=f"{count} payments that could not be judged", minutes=90, changed=changed, **what)
+        changed = {COMMITS: "0+12x30" + " 0+12x5" * (count - 1) + " 0+12xN"}
+        yield Case(says=f"{count} starts within the hour", changed=changed, **_either(RESTARTING, TICKET, fires=fires))
     yield Case(
         says="coverage a little above its limit", minutes=90, changed={"coverage_ratio": "0.96+0xN"}, spares=(COVERAGE,)
     )

@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from tests.rules.cases import CASES, Case
+from tests.rules.case import Case
+from tests.rules.cases import CASES
 from tests.rules.extract import alerts_of, extracted
 from tests.rules.limits import LIMITS
 from tests.rules.promtool import ROOT, tried

@@ -63,6 +63,11 @@ def test_a_stranger_and_a_lease_are_silenced_by_nothing() -> None:
     )
 
 
+def test_a_replica_that_is_gone_silences_nothing_that_the_others_see() -> None:
+    """`TargetGone` is about one of them; where all are gone, what they told is gone with them."""
+    assert {pair[2:] for pair in _silenced() if pair[0] == "ReverbSidecarTargetGone"} == set()
+
+
 def test_every_rule_of_inhibition_silences_something() -> None:
     """A misspelt name in a matcher would be a rule about nothing."""
     for rule in yaml.safe_load(PATH.read_text())["inhibit_rules"]:

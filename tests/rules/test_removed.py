@@ -10,7 +10,7 @@ from sidecar import rules
 from sidecar.config import Config
 from sidecar.core.policy import Lifecycle
 from sidecar.rules.alert import BEHIND
-from tests.rules.cases import STUCK, TIMERS, Case
+from tests.rules.case import STUCK, TIMERS, Case
 from tests.rules.promtool import Fired, tried
 from tests.rules.test_rules import _case
 

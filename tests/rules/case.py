@@ -1,0 +1,139 @@
+"""What a case is, and the alerts and series that cases are told in.
+
+Worlds begin well: push is served on the top rung, and two payments a minute are on time.
+"""
+
+import msgspec
+
+from tests.rules.promtool import Fired, World
+
+BURNING, ERODING = "ReverbSidecarDeliveryBurning", "ReverbSidecarDeliveryEroding"
+NOT_FALLING, ACCUSED = "ReverbSidecarBurningWithoutFalling", "ReverbSidecarReachAccused"
+STRANGER, AUTH = "ReverbSidecarStrangerLetIn", "ReverbSidecarChannelAuthFailing"
+TRIPS, SUBSCRIBE = "ReverbSidecarRoundTripsFailing", "ReverbSidecarPayersCannotSubscribe"
+LEASE, CLOCK = "ReverbSidecarLeaseNotHonoured", "ReverbSidecarClockWrong"
+BLIND, COVERAGE = "ReverbSidecarBlind", "ReverbSidecarCoverageLow"
+SILENT, LOST = "ReverbSidecarAckStreamSilent", "ReverbSidecarAcksLost"
+FLAPPING, STUCK = "ReverbSidecarFlapping", "ReverbSidecarStuck"
+FORGED, JOURNAL = "ReverbSidecarForgedReports", "ReverbSidecarJournalUnavailable"
+LOGS, GONE = "ReverbSidecarLogLinesDropped", "ReverbSidecarTargetGone"
+NOTICES, RESTARTING = "ReverbSidecarNoticesLost", "ReverbSidecarRestarting"
+PAGE, TICKET = "page", "ticket"
+HOUR, SIX_HOURS, DAY, THREE_DAYS = f"{BURNING} 1h", f"{BURNING} 6h", f"{ERODING} 1d", f"{ERODING} 3d"
+
+JOB = 'job="reverb-sidecar"'
+
+
+class Case(msgspec.Struct, frozen=True, kw_only=True):
+    """One world, and what must fire at its end."""
+
+    says: str
+    minutes: int = 60
+    step_minutes: float = 1
+    """Of the scrapes and of the rules; windows that are no longer than it are empty. A quarter is the shortest."""
+    replicas: int = 1
+    environment: str = ""
+    """The label of the targets; empty: they have none."""
+    changed: dict[str, str] = {}
+    """By metric with labels; `N` stands for the number of values, `_` takes a series away."""
+    fires: Fired = ()
+    spares: tuple[str, ...] = ()
+    """Alerts that are shown to stay silent although something of theirs happened."""
+
+    @property
+    def world(self) -> World:
+        """The series of every replica."""
+        values = {**well(self.step_minutes), **self.changed}
+        count = str(int(self.minutes / self.step_minutes) + 1)
+        series = {}
+        for number in range(self.replicas):
+            target = f'{JOB}, instance="sidecar-{number}:8701", pod="sidecar-{number}"'
+            if self.environment:
+                target += f', environment="{self.environment}"'
+            for name, value in values.items():
+                if value != "_":
+                    full = name.replace("}", f", {target}}}") if "{" in name else f"{name}{{{target}}}"
+                    series[full if full.startswith("up") else f"reverb_sidecar_{full}"] = value.replace("N", count)
+        return World(minutes=self.minutes, step_minutes=self.step_minutes, series=series)
+
+
+def well(step_minutes: float) -> dict[str, str]:
+    """Return a sidecar that is well and serves push on the top rung."""
+    seconds, trips = int(60 * step_minutes), int(12 * step_minutes)
+    return {
+        "up": "1+0xN",
+        'payment_outcomes_total{outcome="on_time"}': f"0+{2 * step_minutes}xN",
+        'payment_outcomes_total{outcome="late"}': "0+0xN",
+        'payment_outcomes_total{outcome="missed"}': "0+0xN",
+        'payment_outcomes_total{outcome="unmeasured"}': "0+0xN",
+        'unmeasured_payments_total{reason="clock_jumped"}': "0+0xN",
+        "coverage_ratio": "0.99+0xN",
+        'coverage_payments{judged="false"}': "4+0xN",
+        'channel_auth_attempts_total{source="probe", outcome="ok"}': f"0+{step_minutes}xN",
+        'channel_auth_attempts_total{source="probe", outcome="http_403"}': "0+0xN",
+        'channel_auth_attempts_total{source="backend", outcome="ok"}': f"0+{2 * step_minutes}xN",
+        'channel_auth_attempts_total{source="backend", outcome="refused"}': "0+0xN",
+        'channel_auth_attempts_total{source="browser", outcome="confirmed"}': f"0+{2 * step_minutes}xN",
+        'channel_auth_attempts_total{source="browser", outcome="silent"}': "0+0xN",
+        "last_channel_auth_ok": "1+0xN",
+        'round_trips_total{outcome="ok"}': f"0+{trips}xN",
+        'round_trips_total{outcome="lost"}': "0+0xN",
+        "strangers_let_in": "0+0xN",
+        "flag_rung": "3+0xN",
+        'flag_mode{mode="timer_polling"}': "0+0xN",
+        'flag_mode{mode="push_with_safety_net"}': "0+0xN",
+        'flag_mode{mode="push_only"}': "1+0xN",
+        'flag_transitions_total{from_mode="push_only", to_mode="timer_polling", cause="alarm"}': "0+0xN",
+        'flag_transitions_total{from_mode="push_only", to_mode="timer_polling", cause="rollback"}': "0+0xN",
+        "flag_valid_until_timestamp_seconds": f"25+{seconds}xN",
+        'resting{reason="recovering"}': "0+0xN",
+        'resting{reason="cut_off"}': "0+0xN",
+        'flag_reason{reason="held"}': "1+0xN",
+        'flag_reason{reason="no_lease"}': "0+0xN",
+        'clock_ahead_of_reference_seconds{reference="stripe", bound="most"}': "0.2+0xN",
+        'clock_ahead_of_reference_seconds{reference="app", bound="least"}': "-0.9+0xN",
+        'clock_ahead_of_reference_seconds{reference="app", bound="most"}': "0.3+0xN",
+        'alarm_latched{stream="payments"}': "0+0xN",
+        'alarm_latched{stream="round_trips"}': "0+0xN",
+        "sheltered": "0+0xN",
+        "shelters_total": "0+0xN",
+        "reach_accusers": "0+0xN",
+        "acks_lost_total": "0+0xN",
+        "journal_records_total": f"100+{seconds}xN",
+        "journal_commits_total": f"0+{trips}xN",
+        "ack_stream_up": "1+0xN",
+        'browser_reports_total{result="token_signature"}': "0+0xN",
+        'browser_reports_total{result="token_expired"}': "0+0xN",
+        'webhook_requests_total{result="unavailable"}': "0+0xN",
+        "log_lines_dropped_total": "0+0xN",
+        'notices_total{target="slack", result="told"}': "0+0xN",
+        'notices_total{target="slack", result="claimed"}': "0+0xN",
+        'notices_total{target="slack", result="given_up"}': "0+0xN",
+        'notices_total{target="slack", result="dropped"}': "0+0xN",
+    }
+
+
+TIMERS = {'flag_mode{mode="timer_polling"}': "1+0xN", 'flag_mode{mode="push_only"}': "0+0xN", "flag_rung": "0+0xN"}
+KEPT = TIMERS | {"flag_rung": "3+0xN"}
+BACK = {'flag_mode{mode="timer_polling"}': "1+0x50 0+0xN", 'flag_mode{mode="push_only"}': "0+0x50 1+0xN"}
+BACK_NOW = {'flag_mode{mode="timer_polling"}': "1+0x56 0+0xN", 'flag_mode{mode="push_only"}': "0+0x56 1+0xN"}
+MISSED = 'payment_outcomes_total{outcome="missed"}'
+ON_TIME = 'payment_outcomes_total{outcome="on_time"}'
+OUTAGE = {ON_TIME: "0+2x50 100+0xN", MISSED: "0+0x50 2+2xN"}
+LATCHED = 'alarm_latched{stream="payments"}'
+WALK_OK, WALK_403 = (f'channel_auth_attempts_total{{source="probe", outcome="{how}"}}' for how in ("ok", "http_403"))
+TRIP_OK, TRIP_LOST = (f'round_trips_total{{outcome="{how}"}}' for how in ("ok", "lost"))
+BAD_WALK = {"last_channel_auth_ok": "0+0xN"}
+NO_WALK = BAD_WALK | {WALK_OK: "0+1x50 50+0xN", WALK_403: "0+0x50 1+1xN"}
+NO_TRIP = {TRIP_OK: "0+12x50 600+0xN", TRIP_LOST: "0+0x50 12+12xN"}
+FELL = 'flag_transitions_total{from_mode="push_only", to_mode="timer_polling", cause="alarm"}'
+ROLLED_BACK = 'flag_transitions_total{from_mode="push_only", to_mode="timer_polling", cause="rollback"}'
+REST, NO_LEASE = 'resting{reason="recovering"}', 'flag_reason{reason="no_lease"}'
+AHEAD = 'clock_ahead_of_reference_seconds{reference="app", bound="least"}'
+BEHIND = 'clock_ahead_of_reference_seconds{reference="stripe", bound="most"}'
+COMMITS = "journal_commits_total"
+UNJUDGED = 'coverage_payments{judged="false"}'
+UNTIL = "flag_valid_until_timestamp_seconds"
+ASKED, REFUSED = (f'channel_auth_attempts_total{{source="backend", outcome="{how}"}}' for how in ("ok", "refused"))
+FEW = {ON_TIME: "0+0x29 1+0xN"}
+"""A quiet hour: one payment on time."""

@@ -1,0 +1,121 @@
+"""What happens to Reverb and on the way into its channels, and what must fire then."""
+
+from tests.rules.case import (
+    ASKED,
+    AUTH,
+    BAD_WALK,
+    BLIND,
+    KEPT,
+    NO_TRIP,
+    NO_WALK,
+    PAGE,
+    REFUSED,
+    STRANGER,
+    SUBSCRIBE,
+    TICKET,
+    TIMERS,
+    TRIP_LOST,
+    TRIP_OK,
+    TRIPS,
+    WALK_403,
+    WALK_OK,
+    Case,
+)
+
+CASES = (
+    Case(
+        says="a stranger let in is a page at once",
+        changed={"strangers_let_in": "0+0x59 1+0xN"},
+        fires=((STRANGER, PAGE),),
+    ),
+    Case(
+        says="a stranger let in is a page under timers too",
+        changed={"strangers_let_in": "0+0x59 1+0xN"} | TIMERS,
+        fires=((STRANGER, PAGE),),
+    ),
+    Case(says="a stranger refused again is none", changed={"strangers_let_in": "1+0x50 0+0xN"}, spares=(STRANGER,)),
+    Case(says="a closed way to the channel is a page under push", changed=NO_WALK, fires=((AUTH, PAGE),)),
+    Case(
+        says="a closed way to the channel is a ticket under timers", changed=NO_WALK | TIMERS, fires=((AUTH, TICKET),)
+    ),
+    Case(says="two failed walks are none", changed=BAD_WALK | {WALK_403: "0+0x50 1+0x2 2+0xN"}, spares=(AUTH,)),
+    Case(
+        says="a way that is open again is none",
+        changed=NO_WALK | {"last_channel_auth_ok": "0+0x59 1+0xN"},
+        spares=(AUTH,),
+    ),
+    Case(
+        says="canaries that come back again are none",
+        changed={TRIP_OK: "0+12x50 600+0x5 612+12xN", TRIP_LOST: "0+0x50 12+12x5 72+0xN"},
+        spares=(TRIPS,),
+    ),
+    Case(says="lost canaries are a page under push", changed=NO_TRIP, fires=((TRIPS, PAGE),)),
+    Case(
+        says="lost canaries are a ticket in a shelter",
+        changed=NO_TRIP | KEPT | {"sheltered": "1+0xN"},
+        fires=((TRIPS, TICKET),),
+        spares=(BLIND,),
+    ),
+    Case(says="four lost canaries of sixty are none", changed={TRIP_LOST: "0+0x58 4+0xN"}, spares=(TRIPS,)),
+    Case(
+        says="two failed walks of two are none",
+        changed=BAD_WALK | {WALK_OK: "0+1x40 40+0xN", WALK_403: "0+0x55 1+0x2 2+0xN"},
+        spares=(AUTH,),
+    ),
+    Case(
+        says="four failed walks of five are a page",
+        changed=BAD_WALK | {WALK_OK: "0+0.1xN", WALK_403: "0+0.4xN"},
+        fires=((AUTH, PAGE),),
+    ),
+    Case(
+        says="two failed walks in five are none",
+        changed=BAD_WALK | {WALK_OK: "0+0.6xN", WALK_403: "0+0.4xN"},
+        spares=(AUTH,),
+    ),
+    Case(
+        says="two failed walks in five are none under timers",
+        changed=BAD_WALK | {WALK_OK: "0+0.6xN", WALK_403: "0+0.4xN"} | TIMERS,
+        spares=(AUTH,),
+    ),
+    Case(
+        says="two lost canaries of two are none",
+        changed={TRIP_OK: "0+12x50 600+0xN", TRIP_LOST: "0+0x58 2+0xN"},
+        spares=(TRIPS,),
+    ),
+    Case(
+        says="five lost canaries of five are a page",
+        changed={TRIP_OK: "0+12x50 600+0xN", TRIP_LOST: "0+0x58 5+0xN"},
+        fires=((TRIPS, PAGE),),
+    ),
+    Case(
+        says="one lost canary in five is a page",
+        changed={TRIP_OK: "0+9.6xN", TRIP_LOST: "0+2.4xN"},
+        fires=((TRIPS, PAGE),),
+    ),
+    Case(
+        says="one lost canary in thirty is none under timers",
+        changed={TRIP_OK: "0+11.6xN", TRIP_LOST: "0+0.8xN"} | TIMERS,
+        spares=(TRIPS,),
+    ),
+    Case(
+        says="three payers who are refused in a quiet hour are none",
+        changed={ASKED: "0+0xN", REFUSED: "0+0x50 3+0xN"},
+        spares=(SUBSCRIBE,),
+    ),
+    Case(
+        says="eight payers who are refused in a quiet hour are a ticket",
+        changed={ASKED: "0+0xN", REFUSED: "0+0x50 8+0xN"},
+        fires=((SUBSCRIBE, TICKET),),
+    ),
+    Case(says="one payer in eleven who is refused is none", changed={REFUSED: "0+0.2xN"}, spares=(SUBSCRIBE,)),
+    Case(
+        says="payers who are refused are a ticket",
+        changed={'channel_auth_attempts_total{source="backend", outcome="refused"}': "0+1xN"},
+        fires=((SUBSCRIBE, TICKET),),
+    ),
+    Case(
+        says="one payer in twenty who hears nothing is none",
+        changed={'channel_auth_attempts_total{source="browser", outcome="silent"}': "0+0.1xN"},
+        spares=(SUBSCRIBE,),
+    ),
+)
