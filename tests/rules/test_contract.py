@@ -95,6 +95,15 @@ def test_folded_metrics_are_read_by_max_and_those_of_a_process_are_not() -> None
             assert is_max is (scope is Scope.FOLDED) or name in WORST_OF_REPLICAS, f"{where}: {name}"
 
 
+def test_runbooks_never_add_up_what_every_replica_tells() -> None:
+    """At three in the morning nobody divides by the number of replicas."""
+    scopes = {row.name: row.scope for row in TABLE}
+    for where, expr in _of_runbooks():
+        for found in re.finditer(rf"(\w+)(?: (?:by|without) \([^)]*\) )?\((?:\w+\()?{PREFIX}(\w+)", expr):
+            scope = scopes[re.sub(r"_(total|bucket|sum|count)$", "", found[2])]
+            assert scope is Scope.PROCESS or found[1] not in {"sum", "avg", "count"}, f"{where}: {expr}"
+
+
 def _read(expr: str) -> Iterator[tuple[str, bool]]:
     """Yield each metric of ours without its prefix, and whether it is read by `max without (instance, pod)`."""
     for found in re.finditer(rf"(?<![\w:]){PREFIX}(\w+)", expr):

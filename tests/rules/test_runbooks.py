@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 from sidecar import rules
 from sidecar.cli import cli
 from sidecar.config import read_config
+from tests.dashboards import files
 from tests.rules.promtool import ROOT
 from tests.rules.runbooks import FOLDER, PARTS, RUNBOOKS, parts, queries
 
@@ -32,6 +33,18 @@ def test_a_runbook_has_one_shape(name: str) -> None:
     assert queries(path), "it has queries to look at"
     assert re.findall(r"^```promql$", found["What to look at first"], flags=re.MULTILINE)
     assert "sidecar " in found["What to look at first"]
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "ReverbSidecarWatchdog"])
+def test_a_runbook_leads_to_the_panels_that_ask_the_same(name: str) -> None:
+    """By the dashboard's address and the panels' titles, one of which names the alert: who was woken does not search."""
+    first = " ".join(parts(FOLDER / f"{name}.md")["What to look at first"].split())
+    (board, told) = re.findall(r"Grafana, \*[\w ]+\* \(`/d/reverb-sidecar-(\w+)`\): ([^`]*?)\.(?: \d\.|$)", first)[0]
+    descriptions = {panel["title"]: panel["description"] for panel in files.panels(files.DOCUMENTS[board])}
+    titles = re.findall(r"\*([^*]+)\*", told)
+    assert titles
+    assert set(titles) <= set(descriptions)
+    assert any(name in descriptions[title] for title in titles)
 
 
 def test_runbooks_name_commands_that_there_are() -> None:
