@@ -199,7 +199,7 @@ def _annotations() -> Iterator[Json]:
         "release",
         "another release of the app: the console says which",
     )
-    new = f"max by (version) ({series('build_info')}) unless max by (version) ({series('build_info')} offset {_SEEN_EVERY})"
+    new = f"max by (version) ({series('build_info')}) unless max by (version) (last_over_time({series('build_info')}[1d] offset {_SEEN_EVERY}))"
     yield _annotation("Sidecar's versions", "blue", new, "sidecar {{version}}", "a version that was not there before")
 
 

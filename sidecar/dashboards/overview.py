@@ -2,8 +2,9 @@
 
 from sidecar.core.policy import SCHEDULES, Mode
 from sidecar.dashboards.board import Board, Section, uid_of
+from sidecar.dashboards.outcomes import outcomes
 from sidecar.dashboards.panels import BAD, CALM, GOOD, MODE_WORDS, ODD, Json, Panel, graph, stat, states, table, words
-from sidecar.dashboards.queries import JUDGED, RANGE, Query, failed_ratio, folded, foreign, grown, series
+from sidecar.dashboards.queries import JUDGED, RANGE, Query, failed_ratio, folded, foreign, grown, oldest_wait, series
 from sidecar.dashboards.terms import Shown
 from sidecar.rules.delivery import FAST, SLOW
 from sidecar.rules.terms import number
@@ -71,7 +72,7 @@ def _safety(shown: Shown) -> tuple[Panel, ...]:
             "Error budget left",
             f"Of the payments of {_BUDGET_WINDOW} whose news may be late or lost ({100 * terms.error_budget_ratio:g}%), how much is "
             "left. Below 0 the objective is missed. With few payments one failure is a large part.",
-            Query(expr=f"1 - ({failed_ratio(_BUDGET_WINDOW)}) / {budget}"),
+            Query(expr=f"1 - ({failed_ratio(_BUDGET_WINDOW)}) / {budget}", is_instant=True),
             unit="percentunit",
             steps=((None, BAD), (0, ODD), (0.5, GOOD)),
             details=_PAYMENTS,
@@ -81,10 +82,7 @@ def _safety(shown: Shown) -> tuple[Panel, ...]:
         stat(
             "Oldest payment without its news",
             "For how long the oldest payment has waited for its deciding ack; 0 where none waits.",
-            Query(
-                expr=f"(time() - {folded('oldest_unmatched_payment_timestamp_seconds')}) * "
-                f"({folded('oldest_unmatched_payment_timestamp_seconds')} > bool 0)"
-            ),
+            Query(expr=oldest_wait()),
             unit="s",
             steps=((None, GOOD), (terms.on_time_within_s, ODD), (terms.missed_after_s, BAD)),
             details=_PAYMENTS,
@@ -200,14 +198,7 @@ def _history(shown: Shown) -> tuple[Panel, ...]:
             height=5,
             details=_DECISION,
         ),
-        graph(
-            "Payments by outcome",
-            "Decided at the deadline, so that news which never came is counted too.",
-            Query(expr=grown("payment_outcomes_total"), legend="{{outcome}}"),
-            unit="short",
-            is_stacked=True,
-            details=_PAYMENTS,
-        ),
+        outcomes(details=_PAYMENTS),
         graph(
             "Share of payments without their news in time",
             "Over the long and the short windows that the alerts look at. Dashed: where the budget is spent 14 and 6 times too fast. "

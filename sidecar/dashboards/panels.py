@@ -13,6 +13,11 @@ DATASOURCE: Final = {"type": "prometheus", "uid": "${datasource}"}
 GOOD, ODD, BAD, CALM, UNKNOWN = "green", "orange", "red", "blue", "text"
 MODE_COLOURS: Final = {Mode.TIMER_POLLING: CALM, Mode.PUSH_WITH_SAFETY_NET: "light-green", Mode.PUSH_ONLY: "dark-green"}
 
+_BAR: Final = "1m"
+"""A count of shorter steps, whose window is four scrapes, would show each event in several bars."""
+_COLUMNS_MAX: Final = 150
+"""In more columns than this, one payment of a quiet day is too thin to be seen."""
+
 Json = dict[str, Any]
 Steps = Sequence[tuple[float | None, str]]
 """From which value on which colour; the first has no value, and is the colour of everything below."""
@@ -38,6 +43,10 @@ class Panel(msgspec.Struct, frozen=True, kw_only=True):
     overrides: tuple[Json, ...] = ()
     options: Mapping[str, Any] = {}
     transformations: tuple[Json, ...] = ()
+    step_min: str = ""
+    """No shorter step is asked for, however short the time shown; empty: than a scrape."""
+    steps_max: int | None = None
+    """Into how many steps the time shown is cut at most; None: as many as there are pixels."""
 
 
 def thresholds(steps: Steps) -> Json:
@@ -114,7 +123,7 @@ def graph(
         "fillOpacity": 60 if is_stacked else 8,
         "lineInterpolation": "stepAfter",
         "lineWidth": 1,
-        "showPoints": "never",
+        "showPoints": "auto",  # on a quiet day every value stands alone, and between two gaps there is no line
         "spanNulls": False,
         "stacking": {"group": "A", "mode": "normal" if is_stacked else "none"},
         "thresholdsStyle": {"mode": "dashed" if steps else "off"},
@@ -133,6 +142,7 @@ def graph(
             **{name: value for name, value in shown.items() if value is not None},
         },
         overrides=tuple(_limit(name) for name in limits),
+        step_min=_BAR if is_stacked else "",
         options={
             "legend": {"calcs": [], "displayMode": "list", "placement": "bottom", "showLegend": True},
             "tooltip": {"hideZeros": is_stacked, "mode": "multi", "sort": "desc"},
@@ -178,8 +188,14 @@ def states(title: str, description: str, *queries: Query, meanings: list[Json], 
     )
 
 
-def heat_map(title: str, description: str, query: Query, **more: Any) -> Panel:
-    """Return a histogram over time; its rows are the histogram's own buckets."""
+def heat_map(
+    title: str, description: str, query: Query, *, edges: Mapping[float, str] | None = None, **more: Any
+) -> Panel:
+    """Return a histogram over time; its rows are the histogram's own buckets.
+
+    `edges` are words for buckets' upper edges in seconds: the axis says them at their lines, for Grafana's heat map
+    draws no thresholds. A row's name is its `le`, which the client writes as a float: `2` or `2.0`.
+    """
     return Panel(
         kind="heatmap",
         title=title,
@@ -208,8 +224,15 @@ def heat_map(title: str, description: str, query: Query, **more: Any) -> Panel:
             "tooltip": {"mode": "single", "showColorScale": False, "yHistogram": True},
             "yAxis": {"axisPlacement": "left", "reverse": False, "unit": "s"},
         },
+        transformations=tuple(_named(f"{edge:g}", words) for edge, words in (edges or {}).items()),
+        steps_max=_COLUMNS_MAX,
         **more,
     )
+
+
+def _named(edge: str, words: str) -> Json:
+    options = {"regex": f"{edge.replace('.', '[.]')}([.]0)?", "renamePattern": words}
+    return {"id": "renameByRegex", "options": options}
 
 
 def table(title: str, description: str, *queries: Query, columns: Mapping[str, str], key: str, **more: Any) -> Panel:
@@ -262,6 +285,8 @@ def drawn(panel: Panel, *, number: int, x: int, y: int, runbooks: str) -> Json:
         "targets": [_target(query, index) for index, query in enumerate(panel.queries)],
         "transformations": list(panel.transformations),
         "links": links,
+        **({"interval": panel.step_min} if panel.step_min else {}),
+        **({"maxDataPoints": panel.steps_max} if panel.steps_max is not None else {}),
     }
 
 

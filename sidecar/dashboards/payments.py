@@ -2,8 +2,9 @@
 
 from sidecar.core.reach import ACCUSERS_MIN as ACCUSERS_ALARM
 from sidecar.dashboards.board import Board, Section
+from sidecar.dashboards.outcomes import outcomes
 from sidecar.dashboards.panels import BAD, GOOD, ODD, Panel, graph, heat_map, table
-from sidecar.dashboards.queries import JUDGED, RANGE, RATE, Query, folded, grown, series
+from sidecar.dashboards.queries import JUDGED, RANGE, RATE, Query, folded, grown, oldest_wait, series
 from sidecar.dashboards.terms import Shown
 from sidecar.rules.delivery import ACCUSERS_MIN, FAILED_MIN
 
@@ -35,10 +36,11 @@ def _latency(shown: Shown) -> tuple[Panel, ...]:
     return (
         heat_map(
             f"Latency (on time: below {terms.on_time_within_s:g} s)",
-            "How long the news of a payment took, of judged payments that got it; a row ends exactly at "
-            f"{terms.on_time_within_s:g} s, where on time ends. Payments whose news never came are in no row: see the outcomes. "
+            "How long the news of a payment took, of judged payments that got it. On time is what lies below the edge that the axis "
+            f"names, exactly at {terms.on_time_within_s:g} s. Payments whose news never came are in no row: see the outcomes. "
             "A point is one payment: its `payment` stands as `payment_ref` in that payment's log line.",
             Query(expr=buckets, legend="{{le}}", form="heatmap", has_exemplars=True),
+            edges={terms.on_time_within_s: f"▼ on time: {terms.on_time_within_s:g} s"},
             height=10,
             alert="ReverbSidecarDeliveryBurning",
         ),
@@ -58,6 +60,7 @@ def _latency(shown: Shown) -> tuple[Panel, ...]:
             Query(expr=oldest_wait(), legend="oldest"),
             unit="s",
             steps=((None, GOOD), (terms.on_time_within_s, ODD), (terms.missed_after_s, BAD)),
+            width=8,
             height=6,
         ),
         graph(
@@ -66,6 +69,19 @@ def _latency(shown: Shown) -> tuple[Panel, ...]:
             Query(expr=folded("kept_payments"), legend="kept"),
             Query(expr=folded("waiting_acks"), legend="acks that wait"),
             unit="short",
+            width=8,
+            height=6,
+        ),
+        graph(
+            "Judged payments, and the latency's count",
+            "Payments that were judged, and those whose latency is in the histogram: the difference are those whose news never came.",
+            Query(expr=f"sum without (outcome) ({grown('payment_outcomes_total', outcome=JUDGED)})", legend="judged"),
+            Query(
+                expr=f"max without (instance, pod) (increase({series(f'{_LATENCY}_count')}[{RATE}]))",
+                legend="with a latency",
+            ),
+            unit="short",
+            width=8,
             height=6,
         ),
     )
@@ -74,23 +90,10 @@ def _latency(shown: Shown) -> tuple[Panel, ...]:
 _TYPICAL = 0.5
 
 
-def oldest_wait() -> str:
-    """Return for how long the oldest payment has waited for its deciding ack; 0 where none waits."""
-    since = folded("oldest_unmatched_payment_timestamp_seconds")
-    return f"(time() - {since}) * ({since} > bool 0)"
-
-
 def _outcomes(shown: Shown) -> tuple[Panel, ...]:
     terms = shown.rules
     return (
-        graph(
-            "Payments by outcome",
-            "Decided at the deadline, so that news which never came is counted too.",
-            Query(expr=grown("payment_outcomes_total"), legend="{{outcome}}"),
-            unit="short",
-            is_stacked=True,
-            width=8,
-        ),
+        outcomes(width=8),
         graph(
             "Unmeasured, by reason",
             "Payments that say nothing about push, and why.",
@@ -272,16 +275,6 @@ def _reach() -> tuple[Panel, ...]:
             Query(expr=grown("payers_dropped_total"), legend="dropped"),
             unit="short",
             is_stacked=True,
-        ),
-        graph(
-            "Judged payments, and the latency's count",
-            "Payments that were judged, and those whose latency is in the histogram: the difference are those whose news never came.",
-            Query(expr=f"sum without (outcome) ({grown('payment_outcomes_total', outcome=JUDGED)})", legend="judged"),
-            Query(
-                expr=f"max without (instance, pod) (increase({series(f'{_LATENCY}_count')}[{RATE}]))",
-                legend="with a latency",
-            ),
-            unit="short",
         ),
     )
 

@@ -12,6 +12,8 @@ RATE: Final = "$__rate_interval"
 """A window that is never shorter than four scrapes, nor than a step of the graph."""
 RANGE: Final = "$__range"
 """All that is on the screen."""
+STEP: Final = "$__interval"
+"""A step of the graph, and never shorter than a scrape."""
 FAILED: Final = "late|missed"
 JUDGED: Final = "on_time|late|missed"
 """Outcomes that say something about push."""
@@ -37,8 +39,11 @@ def series(name: str, *matchers: str, **labels: str) -> str:
 
 
 def foreign(name: str) -> str:
-    """Return the selector of a metric that Prometheus makes itself, of every target."""
-    return f"{name}{{{WITHIN}}}"
+    """Read a metric that Prometheus makes itself of every target: of the jobs that a sidecar was seen in within a day.
+
+    Where *All* jobs are chosen it would else be of all that this Prometheus scrapes.
+    """
+    return f"{name}{{{WITHIN}}} and on (job) last_over_time({series('build_info')}[1d])"
 
 
 def folded(name: str, *matchers: str, **labels: str) -> str:
@@ -47,13 +52,26 @@ def folded(name: str, *matchers: str, **labels: str) -> str:
 
 
 def grown(name: str, *matchers: str, window: str = RATE, **labels: str) -> str:
-    """Return by how much a folded counter grew: per replica first, so that a restart is no jump."""
-    return f"max without (instance, pod) (increase({series(name, *matchers, **labels)}[{window}]))"
+    """Return by how much a folded counter grew.
+
+    In a step of a graph, per replica first, so that one that is a little behind is no jump. In hours and days folded
+    first: a replica may be replaced meanwhile, and none of them has seen the whole.
+    """
+    if window == RATE or window.endswith("m"):
+        return f"max without (instance, pod) (increase({series(name, *matchers, **labels)}[{window}]))"
+    step = STEP if window == RANGE else "1m" if window.endswith("h") else "5m"
+    return f"increase({folded(name, *matchers, **labels)}[{window}:{step}])"
 
 
 def counted(name: str, *matchers: str, window: str = RATE, **labels: str) -> str:
     """Return by how much a counter of each process grew, on all replicas together."""
     return f"sum without (instance, pod) (increase({series(name, *matchers, **labels)}[{window}]))"
+
+
+def oldest_wait() -> str:
+    """Return for how long the oldest payment has waited for its deciding ack; 0 where none waits."""
+    since = folded("oldest_unmatched_payment_timestamp_seconds")
+    return f"(time() - {since}) * ({since} > bool 0)"
 
 
 def failed_ratio(window: str) -> str:

@@ -10,11 +10,15 @@ from typer.testing import CliRunner
 
 from sidecar import dashboards, rules
 from sidecar.cli import cli
-from sidecar.config import Config, Objective, read_config
+from sidecar.config import Config, Objective, policy_of, read_config
 from sidecar.core.alarms import bank
 from sidecar.dashboards.decision import CALM_BELOW
+from sidecar.metrics import TABLE, histogram_family
+from sidecar.metrics.view import Histogram
+from tests.core.world import World
 from tests.dashboards.files import DOCUMENTS, FILES, FOLDER, panels
 from tests.rules.promtool import ROOT
+from tests.shells.metrics_view import view_of
 
 DEFAULT = ROOT / "config" / "sidecar.yaml"
 LIMITS = (
@@ -61,6 +65,36 @@ def test_a_limit_that_is_drawn_is_the_rules(name: str, title: str, alert: str, l
     assert limits <= _drawn(panel)
     assert limits <= _numbers(alert)
     assert alert in panel["description"]
+
+
+@pytest.mark.parametrize("within_ms", [500, 800, 2000])
+def test_the_heat_maps_axis_says_where_on_time_ends(within_ms: int) -> None:
+    """A heat map draws no thresholds: the row that ends at the objective is named, by whatever the client calls it."""
+    config = Config(environment="test", objective=Objective(on_time_within_ms=within_ms))
+    shown = dashboards.shown_of(config, runbooks="runbooks")
+    documents = {board.name: board.document(shown) for board in dashboards.boards(shown)}
+    panel = _panel(documents, "payments", f"Latency (on time: below {within_ms / 1000:g} s)")
+    (renamed,) = panel["transformations"]
+    assert renamed["id"] == "renameByRegex"
+    assert renamed["options"]["renamePattern"] == f"▼ on time: {within_ms / 1000:g} s"
+    world = World(policy_of(config))
+    (latency,) = (row for row in TABLE if isinstance(row, Histogram) and row.has_exemplars)
+    rows = {
+        sample.labels["le"]
+        for sample in histogram_family(latency, view_of(world.state)).samples
+        if "le" in sample.labels
+    }
+    assert len(rows) > 5
+    assert {row for row in rows if re.fullmatch(renamed["options"]["regex"], row)} == {str(within_ms / 1000)}
+
+
+def test_the_quantiles_stand_beside_the_heat_map_with_the_objective_as_a_line() -> None:
+    """What the axis names, the panel at its right draws, at the same height."""
+    heat, beside = (panel for panel in panels(DOCUMENTS["payments"]) if panel["title"].startswith("Latency"))
+    assert (heat["type"], beside["type"]) == ("heatmap", "timeseries")
+    assert (heat["gridPos"]["y"], heat["gridPos"]["h"]) == (beside["gridPos"]["y"], beside["gridPos"]["h"])
+    (limit,) = beside["fieldConfig"]["overrides"]
+    assert limit["matcher"] == {"id": "byRegexp", "options": "objective .*"}
 
 
 def test_every_alert_stands_on_a_panel() -> None:

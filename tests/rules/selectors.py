@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import msgspec
 import promql_parser
 
-_WINDOWS = re.compile(r"\[\$__(?:rate_interval|range|interval)\]")
+_WINDOWS = {"$__rate_interval": "5m", "$__range": "5m", "$__interval": "1m"}
 _VARIABLE = re.compile(r"\$\w+")
 
 
@@ -20,7 +20,9 @@ class Selector(msgspec.Struct, frozen=True, kw_only=True):
 
 def parsed(expression: str) -> promql_parser.Expr:
     """Return an expression's tree; Grafana's variables stand for five minutes, or for any value. Raises `ValueError`."""
-    return promql_parser.parse(_VARIABLE.sub(".+", _WINDOWS.sub("[5m]", expression)))
+    for window, length in _WINDOWS.items():
+        expression = expression.replace(window, length)
+    return promql_parser.parse(_VARIABLE.sub(".+", expression))
 
 
 def selectors(expression: str) -> Iterator[Selector]:
