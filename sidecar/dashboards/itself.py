@@ -70,7 +70,8 @@ def _replicas(terms: Terms) -> tuple[Panel, ...]:
         ),
         graph(
             "Lease that has run out, by Prometheus' clock",
-            f"How long ago it ran out; below 0 it runs. Dashed: {LAPSED_S} s, from where it is a page if push is served all the same. "
+            f"How long ago it ran out; below 0 it runs. Dashed: {LAPSED_S} s, from where it is a page if push is served all the same and "
+            "the line climbs; a ticket about the clock if it stays level, for then the lease is renewed. "
             f"Far below -{terms.lease_s:g} s the sidecar's clock is ahead.",
             Query(expr=f"timestamp({until}) - {until}", legend="{{instance}}"),
             unit="s",

@@ -11,6 +11,10 @@ FORGED: Final = "token_malformed|token_key_unknown|token_signature|token_audienc
 """What a report's token is that the app did not sign."""
 LAPSED_S: Final = 5
 """Clocks may differ by so much before a lease that has run out is called so."""
+STANDS_S: Final = 10
+"""The end of a lease that moves on by less in two minutes is not renewed."""
+RENEWED_S: Final = 60
+"""The end of a lease that moves on by more in two minutes is renewed, and lies in the past only by another's clock."""
 UNABLE: Final = "starting|no_lease|policy_differs"
 """Why a replica answers timers whatever it sees; where all do, nobody could serve push."""
 UNJUDGED_MIN: Final = 3
@@ -66,19 +70,20 @@ def _leases(terms: Terms) -> Iterator[Alert]:
     yield Alert(
         name="ReverbSidecarLeaseNotHonoured",
         severity=Severity.PAGE,
-        expr=f"(\n  timestamp({until}) - {until} > {LAPSED_S}\n  and ignoring (mode)\n"
+        expr=f"(\n  timestamp({until}) - {until} > {LAPSED_S}\n  and\n  abs(delta({until}[2m])) < {STANDS_S}\n  and ignoring (mode)\n"
         f'  reverb_sidecar_flag_mode{{{job}, mode!="timer_polling"}} == 1\n)\nor\n'
         f"(\n  increase({folded('journal_records_total')}{{{job}}}[{window}]) == 0\n  and\n  {PUSH_SERVED}{{{job}}} == 1\n)",
         lasting="1m",
         summary="Push is served by a replica that does not know whether push works.",
         description="Payers are told push although the lease has run out: nobody would notice if push failed. "
-        "Stop that replica: their browsers go back to timers. If all else is well, its clock is behind Prometheus'.",
+        "Stop that replica: their browsers go back to timers.",
     )
     yield Alert(
         name="ReverbSidecarClockWrong",
         severity=Severity.TICKET,
         expr=f'increase({folded("unmeasured_payments_total")}{{{job}, reason="clock_jumped"}}[1h]) > 0\n'
         f"or\n{until} - timestamp({until}) > {number(terms.lease_s + 10)}\n"
+        f"or\n(timestamp({until}) - {until} > {LAPSED_S} and delta({until}[2m]) > {RENEWED_S})\n"
         f'or\n{ahead}{{{job}, bound="least"}} > {SKEW_S}\nor\n{ahead}{{{job}, bound="most"}} < -{SKEW_S}',
         lasting="1m",
         summary="The sidecar's clock jumps, or differs from others'.",

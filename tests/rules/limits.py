@@ -191,7 +191,33 @@ def _ratios() -> Iterator[Case]:
         )
     for side, late_s, fires in ((HIGH, 6, True), (LOW, 4, False)):
         yield Case(
-            says=f"{side} behind its lease", changed={UNTIL: f"-{late_s}+60xN"}, **_either(LEASE, PAGE, fires=fires)
+            says=f"{side} behind Prometheus, and renewed",
+            changed={UNTIL: f"-{late_s}+60xN"},
+            **_either(CLOCK, TICKET, fires=fires),
+        )
+    yield from _leases()
+
+
+def _leases() -> Iterator[Case]:
+    """Yield ends of leases that stand, or move a little, for an hour of quarters of a minute."""
+    for late_s, fires in ((66, True), (64, False), (81, True), (51, False)):  # 5 s, and then for 1m
+        yield Case(
+            says=f"a lease that ended {late_s} s ago",
+            step_minutes=QUARTER,
+            changed={UNTIL: f"{3600 - late_s}+0xN"},
+            **_either(LEASE, PAGE, fires=fires),
+        )
+    for moved_s, alert, severity, fires in (
+        (8.5, LEASE, PAGE, True),
+        (12, LEASE, PAGE, False),
+        (70, CLOCK, TICKET, True),
+        (50, CLOCK, TICKET, False),
+    ):
+        yield Case(
+            says=f"the end of a lease that moved by {moved_s} s in two minutes: {alert}",
+            step_minutes=QUARTER,
+            changed={UNTIL: f"0+{moved_s / 8}xN"},
+            **_either(alert, severity, fires=fires),
         )
 
 
@@ -244,14 +270,13 @@ def _patience() -> Iterator[Case]:
             )
     for quarters, fires in ((5, True), (3, False)):
         whole = 239 - quarters
-        for alert, severity, ahead_s in ((LEASE, PAGE, -10), (CLOCK, TICKET, 60)):
-            changed = {UNTIL: f"25+15x{whole} {15 * (whole + 1) + ahead_s}+15xN"}
-            yield Case(
-                says=f"{alert} after {quarters} quarters",
-                step_minutes=QUARTER,
-                changed=changed,
-                **_either(alert, severity, fires=fires),
-            )
+        changed = {UNTIL: f"25+15x{whole} {15 * (whole + 1) + 60}+15xN"}
+        yield Case(
+            says=f"{CLOCK} after {quarters} quarters",
+            step_minutes=QUARTER,
+            changed=changed,
+            **_either(CLOCK, TICKET, fires=fires),
+        )
     for more, fires in ((70, True), (50, False)):
         changed = {"flag_rung": "1+0xN"}
         yield Case(

@@ -63,6 +63,17 @@ CASES = (
         fires=((CLOCK, TICKET),),
     ),
     Case(says="a clock ahead of Prometheus' is a ticket", changed={UNTIL: "90+60xN"}, fires=((CLOCK, TICKET),)),
+    Case(
+        says="a clock behind Prometheus', by which every lease has run out, is a ticket and no page",
+        changed={UNTIL: "-50+60xN"},
+        fires=((CLOCK, TICKET),),
+        spares=(LEASE,),
+    ),
+    Case(
+        says="a lease that lapsed under timers says nothing of the clock",
+        changed={UNTIL: "25+60x50 3025+0xN"} | TIMERS,
+        spares=(LEASE, CLOCK),
+    ),
     Case(says="a clock three seconds ahead is none", changed={UNTIL: "33+60xN"}, spares=(CLOCK,)),
     Case(says="a clock that is ahead of the app's is a ticket", changed={AHEAD: "7+0xN"}, fires=((CLOCK, TICKET),)),
     Case(says="a clock that is behind Stripe's is a ticket", changed={BEHIND: "-7+0xN"}, fires=((CLOCK, TICKET),)),
