@@ -1,7 +1,7 @@
 """Can these numbers be believed? The sidecar's own health: its lease, its journal, its doors, its log."""
 
 from sidecar.dashboards.board import Board, Section
-from sidecar.dashboards.panels import BAD, GOOD, ODD, Panel, graph, stat, states, table, words
+from sidecar.dashboards.panels import BAD, CALM, GOOD, ODD, Panel, graph, stat, states, table, words
 from sidecar.dashboards.queries import RANGE, RATE, Query, counted, folded, foreign, series
 from sidecar.dashboards.terms import Shown
 from sidecar.http.limits import LIMITS
@@ -248,6 +248,7 @@ def _notices() -> tuple[Panel, ...]:
             Query(expr=f"sum without (target) ({counted('notices_total')})", legend="{{result}}"),
             unit="short",
             is_stacked=True,
+            colours={"told": GOOD, "claimed": CALM, "given_up": BAD, "dropped": BAD},
             width=8,
             alert="ReverbSidecarNoticesLost",
         ),

@@ -1,9 +1,18 @@
 """How payments ended, over time: the one picture that stands on two dashboards."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
-from sidecar.dashboards.panels import Panel, graph
+from sidecar.core.outcomes import Outcome
+from sidecar.dashboards.panels import BAD, GOOD, ODD, UNKNOWN, Panel, graph
 from sidecar.dashboards.queries import Query, grown
+
+COLOURS: Final[Mapping[str, str]] = {
+    Outcome.ON_TIME: GOOD,
+    Outcome.LATE: ODD,
+    Outcome.MISSED: BAD,
+    Outcome.UNMEASURED: UNKNOWN,
+}
 
 
 def outcomes(**more: Any) -> Panel:
@@ -14,5 +23,6 @@ def outcomes(**more: Any) -> Panel:
         Query(expr=grown("payment_outcomes_total"), legend="{{outcome}}"),
         unit="short",
         is_stacked=True,
+        colours=COLOURS,
         **more,
     )

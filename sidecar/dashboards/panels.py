@@ -114,10 +114,14 @@ def graph(
     unit: str,
     steps: Steps = (),
     limits: tuple[str, ...] = (),
+    colours: Mapping[str, str] = {},
     is_stacked: bool = False,
     **more: Any,
 ) -> Panel:
-    """Return lines over time, or stacked bars of counts. Series that `limits` name are drawn as dashed limits."""
+    """Return lines over time, or stacked bars of counts. Series that `limits` name are drawn as dashed limits.
+
+    `colours` are those of series whose names have a meaning; Grafana would give the first of the alphabet green, which is `late`.
+    """
     drawn: Json = {
         "drawStyle": "bars" if is_stacked else "line",
         "fillOpacity": 60 if is_stacked else 8,
@@ -141,7 +145,10 @@ def graph(
             "thresholds": thresholds(steps or ((None, GOOD),)),
             **{name: value for name, value in shown.items() if value is not None},
         },
-        overrides=tuple(_limit(name) for name in limits),
+        overrides=(
+            *(_limit(name) for name in limits),
+            *(_coloured(name, colour) for name, colour in colours.items()),
+        ),
         step_min=_BAR if is_stacked else "",
         options={
             "legend": {"calcs": [], "displayMode": "list", "placement": "bottom", "showLegend": True},
@@ -149,6 +156,11 @@ def graph(
         },
         **more,
     )
+
+
+def _coloured(name: str, colour: str) -> Json:
+    properties = [{"id": "color", "value": {"mode": "fixed", "fixedColor": colour}}]
+    return {"matcher": {"id": "byName", "options": name}, "properties": properties}
 
 
 def _limit(name: str) -> Json:

@@ -206,6 +206,7 @@ def _reach() -> tuple[Panel, ...]:
             Query(expr=grown("payer_reports_total"), legend="{{outcome}}"),
             unit="short",
             is_stacked=True,
+            colours={"good": GOOD, "bad": BAD},
             width=8,
         ),
         graph(

@@ -1,7 +1,7 @@
 """Is the way into Reverb's channels open, and does what goes in come out?"""
 
 from sidecar.dashboards.board import Board, Section
-from sidecar.dashboards.panels import BAD, GOOD, ODD, Panel, graph, heat_map, stat, states, table, words
+from sidecar.dashboards.panels import BAD, GOOD, ODD, UNKNOWN, Panel, graph, heat_map, stat, states, table, words
 from sidecar.dashboards.queries import RANGE, Query, counted, folded, grown, series
 from sidecar.dashboards.terms import Shown
 from sidecar.rules import reverb
@@ -94,6 +94,7 @@ def _auths(terms: Terms) -> tuple[Panel, ...]:
             Query(expr=f"{grown(_AUTHS, source='probe')} > 0", legend="{{outcome}}"),
             unit="short",
             is_stacked=True,
+            colours={"ok": GOOD},
             alert="ReverbSidecarChannelAuthFailing",
         ),
         graph(
@@ -153,6 +154,7 @@ def _trips(terms: Terms) -> tuple[Panel, ...]:
             Query(expr=grown(_TRIPS), legend="{{outcome}}"),
             unit="short",
             is_stacked=True,
+            colours={"ok": GOOD},
             width=8,
             alert="ReverbSidecarRoundTripsFailing",
         ),
@@ -213,6 +215,7 @@ def _sockets() -> tuple[Panel, ...]:
             Query(expr=grown("stranger_probes_total"), legend="{{verdict}}"),
             unit="short",
             is_stacked=True,
+            colours={"refused": GOOD, "let_in": BAD, "unknown": UNKNOWN},
             width=8,
             alert="ReverbSidecarStrangerLetIn",
         ),

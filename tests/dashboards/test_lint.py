@@ -127,6 +127,24 @@ def test_counters_are_read_by_how_they_grow() -> None:
             assert "$__rate_interval" not in asked.expr, f"{asked.where}: a single number is of the whole screen"
 
 
+def test_what_is_well_is_green_and_what_is_not_is_not() -> None:
+    """Grafana colours by the alphabet: `late` would be green, and `missed` yellow."""
+    meant = {"on_time": "green", "late": "orange", "missed": "red", "unmeasured": "text"}
+    seen = 0
+    for name, document in files.DOCUMENTS.items():
+        for panel in files.panels(document):
+            colours = {
+                override["matcher"]["options"]: override["properties"][0]["value"]["fixedColor"]
+                for override in panel["fieldConfig"]["overrides"]
+                if override["properties"][0]["id"] == "color"
+            }
+            if panel["title"] == "Payments by outcome":
+                seen += 1
+                assert colours == meant, name
+            assert {colours.get(good, "green") for good in ("ok", "good", "told", "refused")} == {"green"}
+    assert seen == 2
+
+
 def test_one_payment_of_a_quiet_day_is_seen() -> None:
     """A line between two gaps has no length, a column of a heat map of a day is a pixel, and a bar is one bar."""
     for panel in (panel for document in files.DOCUMENTS.values() for panel in files.panels(document)):
