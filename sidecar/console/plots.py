@@ -79,22 +79,23 @@ def outcomes(plot: Plot, hours: Sequence[Hour], size: tuple[int, int] = WIDE) ->
         _line("p-grid", frame.left, frame.height - _BOTTOM, frame.right, frame.height - _BOTTOM),
         *_times(frame),
     ]
+    drawn: dict[str, list[str]] = {kind: [] for kind in ("p-good", "p-missed", "p-late", "p-unmeasured")}
     for from_ms, until_ms, bar in bars:
-        x, width = frame.x(from_ms), max(1.0, frame.x(until_ms) - frame.x(from_ms) - 1)
-        parts.append(_rect("p-good", x, middle - up * bar.outcomes.on_time, width, up * bar.outcomes.on_time))
+        x, width, told = frame.x(from_ms), max(1.0, frame.x(until_ms) - frame.x(from_ms) - 1), bar.outcomes
+        drawn["p-good"].append(_box(x, middle - up * told.on_time, width, up * told.on_time))
         y = middle
-        for name in ("missed", "late", "unmeasured"):
-            height = down * getattr(bar.outcomes, name)
-            parts.append(_rect(f"p-{name}", x, y, width, height))
-            y += height
+        for kind, count in (("p-missed", told.missed), ("p-late", told.late), ("p-unmeasured", told.unmeasured)):
+            drawn[kind].append(_box(x, y, width, down * count))
+            y += down * count
+    parts += [_path(kind, pieces) for kind, pieces in drawn.items()]
     parts += [_line("p-base", frame.left, middle, frame.right, middle), *_stems(plot, frame)]
     counts = whole.outcomes
     legend = [("p-good", "on time"), ("p-missed", "missed"), ("p-late", "late"), ("p-unmeasured", "unmeasured")]
-    told = (
+    said = (
         f"{words.count(counts.on_time)} payments on time, {words.count(counts.late)} late, "
         f"{words.count(counts.missed)} missed, {words.count(counts.unmeasured)} unmeasured."
     )
-    return _svg(plot, frame, "How payments ended over time", told, parts, legend)
+    return _svg(plot, frame, "How payments ended over time", said, parts, legend)
 
 
 def reliability(plot: Plot, hours: Sequence[Hour], objective_ppm: int, size: tuple[int, int] = WIDE) -> Markup:
@@ -115,10 +116,9 @@ def reliability(plot: Plot, hours: Sequence[Hour], objective_ppm: int, size: tup
         parts.append(_text(frame.left - 6, y(share) + 4, f"{100 * share:g} %", "p-end"))
     parts += _stems(plot, frame)
     parts.append(_line("p-goal", frame.left, y(objective), frame.right, y(objective)))
-    for from_ms, until_ms, share in shown:
-        x = (frame.x(from_ms) + frame.x(until_ms)) / 2
-        kind = "p-good" if share >= objective else "p-missed"
-        parts.append(_dot(kind, x, y(share), 3))
+    dots = [((frame.x(from_ms) + frame.x(until_ms)) / 2, share) for from_ms, until_ms, share in shown]
+    parts.append(_path("p-good", [_dot(x, y(share), 3) for x, share in dots if share >= objective]))
+    parts.append(_path("p-missed", [_dot(x, y(share), 3) for x, share in dots if share < objective]))
     goal = f"objective: {100 * objective:g} %"
     parts.append(_text(frame.right, y(objective) + 14, goal, "p-end p-goal-text"))
     judged, on_time = (sum(getattr(each, name) for _, _, each in bars) for name in ("judged", "on_time"))
@@ -145,11 +145,13 @@ def latency(
         if tick_ms <= top_ms:
             parts.append(_line("p-grid", frame.left, y(tick_ms), frame.right, y(tick_ms)))
             parts.append(_text(frame.left - 6, y(tick_ms) + 4, seconds(tick_ms), "p-end"))
+    ranges, dots = [], []
     for from_ms, until_ms, bar in shown:
         x = (frame.x(from_ms) + frame.x(until_ms)) / 2
-        half, most = (percentile_ms(edges_ms, bar.latency, percent) for percent in (50, 95))
-        parts.append(_line("p-range", x, y(half), x, y(most)))
-        parts.append(_dot("p-good", x, y(half), 2.5))
+        half, most = (y(percentile_ms(edges_ms, bar.latency, percent)) for percent in (50, 95))
+        ranges.append(f"M{x:.1f} {half:.1f}V{most:.1f}")
+        dots.append(_dot(x, half, 2.5))
+    parts += [_path("p-range", ranges), _path("p-good", dots)]
     parts += [_line("p-goal", frame.left, y(objective_ms), frame.right, y(objective_ms)), *_stems(plot, frame)]
     parts.append(
         _text(frame.right, y(objective_ms) - 4, f"on time: under {seconds(objective_ms)}", "p-end p-goal-text")
@@ -262,7 +264,7 @@ def _bars(plot: Plot, hours: Sequence[Hour], size: tuple[int, int]) -> list[tupl
         (
             max(plot.from_ms, group * width * HOUR_MS),
             min(plot.until_ms, (group + 1) * width * HOUR_MS),
-            summed(each, group),
+            each[0] if len(each) == 1 else summed(each),
         )
         for group, each in groups.items()
     ]
@@ -297,12 +299,9 @@ def _times(frame: Frame) -> list[Markup]:
 def _stems(plot: Plot, frame: Frame) -> list[Markup]:
     """Mark falls, moves, alarms and releases on a plot that is about something else."""
     kinds = {MarkKind.FELL, MarkKind.MOVED, MarkKind.ALARM_RAISED, MarkKind.RELEASE}
-    parts = []
-    for mark in _apart(plot, frame):
-        if mark.kind in kinds:
-            x = frame.x(mark.at_ms)
-            parts += [_line("p-stem", x, _TOP - 6, x, frame.height - _BOTTOM), _shape(mark, x, _TOP - 12)]
-    return parts
+    marks = [(frame.x(mark.at_ms), mark) for mark in _apart(plot, frame) if mark.kind in kinds]
+    stems = [f"M{x:.1f} {_TOP - 6}V{frame.height - _BOTTOM}" for x, _ in marks]
+    return [_path("p-stem", stems), *(_shape(mark, x, _TOP - 12) for x, mark in marks)]
 
 
 def _shapes(plot: Plot, frame: Frame) -> tuple[list[Markup], list[tuple[str, str]]]:
@@ -369,22 +368,30 @@ def _svg(
     )
 
 
-# Hundreds of these make one plot: put together as they are, because `Markup.format` costs many times as much.
+# Hundreds of numbers make one plot. So they are put together as they are, because `Markup.format` costs many times as
+# much; and all bars or dots of a kind are one element, because each costs the browser a node, a style and a layout.
+
+
+def _path(kind: str, pieces: Sequence[str]) -> Markup:
+    drawn = "".join(pieces)
+    return Markup(f'<path class="{kind}" d="{drawn}"/>' if drawn else "")  # noqa: S704 - numbers
+
+
+def _box(x: float, y: float, width: float, height: float) -> str:
+    return f"M{x:.1f} {y:.1f}h{width:.1f}v{height:.1f}h-{width:.1f}z" if height > 0 else ""
+
+
+def _dot(x: float, y: float, radius: float) -> str:
+    half = f"a{radius:g} {radius:g} 0 1 0 "
+    return f"M{x - radius:.1f} {y:.1f}{half}{2 * radius:g} 0{half}{-2 * radius:g} 0"
 
 
 def _line(kind: str, x1: float, y1: float, x2: float, y2: float) -> Markup:
-    return Markup(f'<path class="{kind}" d="M{x1:.1f} {y1:.1f}L{x2:.1f} {y2:.1f}"/>')  # noqa: S704 - numbers
+    return _path(kind, [f"M{x1:.1f} {y1:.1f}L{x2:.1f} {y2:.1f}"])
 
 
 def _rect(kind: str, x: float, y: float, width: float, height: float) -> Markup:
-    if height <= 0:
-        return Markup()
-    place = f'x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}"'
-    return Markup(f'<rect class="{kind}" {place}/>')  # noqa: S704 - numbers
-
-
-def _dot(kind: str, x: float, y: float, radius: float) -> Markup:
-    return Markup(f'<circle class="{kind}" cx="{x:.1f}" cy="{y:.1f}" r="{radius:g}"/>')  # noqa: S704 - numbers
+    return _path(kind, [_box(x, y, width, height)])
 
 
 def _text(x: float, y: float, said: str, kind: str) -> Markup:
