@@ -1,5 +1,7 @@
 """Each state of the console: what it says to who sees it, to who hears it, with scripts and without."""
 
+import base64
+import hashlib
 import re
 
 import aiohttp
@@ -92,7 +94,7 @@ async def test_a_sidecar_without_a_policy_says_so() -> None:
 
 
 async def test_headers_shut_out_what_a_page_could_be_talked_into() -> None:
-    """Nothing inline, nothing from elsewhere, in nobody's frame; assets are for ever, and the page for no cache."""
+    """Nothing inline but known styles, nothing from elsewhere, in nobody's frame; assets are for ever, pages for no cache."""
     async with shown(CASES[0]) as it, aiohttp.ClientSession() as session:
         async with session.get(it.url) as answer:
             page, headers = await answer.text(), answer.headers
@@ -100,6 +102,9 @@ async def test_headers_shut_out_what_a_page_could_be_talked_into() -> None:
         assert "default-src 'none'" in policy
         assert "frame-ancestors 'none'" in policy
         assert "unsafe" not in policy
+        (styles,) = re.findall(r"<style>(.+?)</style>", page, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(styles.encode()).digest()).decode()
+        assert f"style-src 'sha256-{digest}';" in policy
         assert (headers["X-Frame-Options"], headers["X-Content-Type-Options"]) == ("DENY", "nosniff")
         assert (headers["Referrer-Policy"], headers["Cache-Control"]) == ("no-referrer", "no-store")
         assert " style=" not in page

@@ -1,5 +1,6 @@
 """Templates, assets and headers: how a view becomes an answer that no browser can be talked into misreading."""
 
+import base64
 import functools
 import gzip
 import hashlib
@@ -15,13 +16,17 @@ from markupsafe import Markup, escape
 from sidecar.ports import ErrorCode, SidecarError
 
 _FOLDER = Path(__file__).parent
-_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+_TYPES = {".js": "text/javascript", ".svg": "image/svg+xml"}
 _FOR_EVER = "public, max-age=31536000, immutable"
 _COMPRESSION = 4
 """Of gzip: most of what there is to gain, in a millisecond."""
+_STYLES = "".join((_FOLDER / "styles" / name).read_text() for name in ("console.css", "plots.css"))
+"""They stand in each page, because nothing is painted before they are there; the policy names them by their hash."""
+_STYLES_HASH = base64.b64encode(hashlib.sha256(_STYLES.encode()).digest()).decode()
 _POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+    f"default-src 'none'; script-src 'self'; style-src 'sha256-{_STYLES_HASH}'; img-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; "
+    "trusted-types 'none'"
 )
 HEADERS = {
     "Content-Security-Policy": _POLICY,
@@ -32,7 +37,8 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
-"""Of every page and asset: nothing from elsewhere, nothing inline, in nobody's frame, and no word to other sites."""
+"""Of every page and asset: nothing from elsewhere, nothing inline but our own styles, in nobody's frame, and no word to
+other sites."""
 
 
 class Asset(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +84,7 @@ def _templates() -> dict[str, jinja2.Template]:
     )
     environment.filters["coded"] = _coded
     environment.globals["asset"] = _address
+    environment.globals["styles"] = Markup(_STYLES)  # noqa: S704 - our own files
     return {name: environment.get_template(name) for name in environment.list_templates()}
 
 

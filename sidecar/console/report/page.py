@@ -12,7 +12,7 @@ from sidecar.console.report.report import Report
 from sidecar.console.report.sections import sections, title, tone
 
 _FOLDER = Path(__file__).parent
-_PLOTS = _FOLDER.parent / "page" / "assets" / "plots.css"
+_PLOTS = _FOLDER.parent / "page" / "styles" / "plots.css"
 
 
 def page(told: Report) -> str:
