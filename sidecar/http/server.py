@@ -184,6 +184,8 @@ def _in_words(handler: Handler, turnstile: Turnstile, guard: Guard | None) -> Ha
                 response = say(failed(request), request)
             finally:
                 turnstile.leave()
+        if request.writer.output_size and not response.prepared:
+            raise ConnectionAbortedError  # another answer has begun: that it is cut off is all that can be said
         headers = response.headers
         headers["Server"] = BANNER  # not the versions that run here
         headers["X-Content-Type-Options"] = "nosniff"

@@ -2,17 +2,18 @@
 
 import base64
 import functools
-import gzip
 import hashlib
 import re
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import jinja2
 import msgspec
-from aiohttp import web
+from aiohttp import hdrs, web
 from markupsafe import Markup, escape
 
+from sidecar.http.connections import BANNER
 from sidecar.ports import ErrorCode, SidecarError
 
 _FOLDER = Path(__file__).parent
@@ -20,6 +21,7 @@ _TYPES = {".js": "text/javascript", ".svg": "image/svg+xml"}
 _FOR_EVER = "public, max-age=31536000, immutable"
 _COMPRESSION = 4
 """Of gzip: most of what there is to gain, in a millisecond."""
+_GZIP = zlib.MAX_WBITS | 16
 _STYLES = "".join((_FOLDER / "styles" / name).read_text() for name in ("console.css", "plots.css"))
 """They stand in each page, because nothing is painted before they are there; the policy names them by their hash."""
 _STYLES_HASH = base64.b64encode(hashlib.sha256(_STYLES.encode()).digest()).decode()
@@ -94,25 +96,64 @@ def rendered(template: str, values: Mapping[str, object]) -> bytes:
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
-    """A page that is ready to be sent, plain and compressed."""
+    """A page, or a piece of one, that is ready to be sent: plain and compressed."""
 
     plain: bytes
     zipped: bytes
 
     def answer(self, request: web.Request, status: int = 200) -> web.Response:
         """Return it in the way that the browser takes."""
-        headers = {**HEADERS, "Cache-Control": "no-store", "Vary": "Accept-Encoding"}
-        is_zipped = "gzip" in request.headers.get("Accept-Encoding", "").lower()
-        if is_zipped:
-            headers["Content-Encoding"] = "gzip"
-        body = self.zipped if is_zipped else self.plain
-        return web.Response(body=body, status=status, headers=headers, content_type="text/html", charset="utf-8")
+        return web.Response(body=self.body(request), status=status, headers=_headers(request))
+
+    def body(self, request: web.Request) -> bytes:
+        """Return the bytes that the browser takes."""
+        return self.zipped if _takes_gzip(request) else self.plain
+
+
+class Begun:
+    """A page whose beginning is made, so that it can be on its way while the rest is made; more than one may be."""
+
+    def __init__(self, template: str, **values: object) -> None:
+        plain = rendered(template, values)
+        self._zipping = zlib.compressobj(_COMPRESSION, wbits=_GZIP)
+        self.first = Page(plain=plain, zipped=self._zipping.compress(plain) + self._zipping.flush(zlib.Z_SYNC_FLUSH))
+
+    def rest(self, template: str, **values: object) -> Page:
+        """Return what ends the page."""
+        plain, zipping = rendered(template, values), self._zipping.copy()
+        return Page(plain=plain, zipped=zipping.compress(plain) + zipping.flush())
 
 
 def page(template: str, **values: object) -> Page:
     """Return a page from a template and what is put in."""
-    plain = rendered(template, values)
-    return Page(plain=plain, zipped=gzip.compress(plain, _COMPRESSION, mtime=0))
+    plain, zipping = rendered(template, values), zlib.compressobj(_COMPRESSION, wbits=_GZIP)
+    return Page(plain=plain, zipped=zipping.compress(plain) + zipping.flush())
+
+
+async def sent(request: web.Request, pieces: Iterator[Page]) -> web.StreamResponse:
+    """Answer with a page in pieces: none is made before the one ahead of it has left."""
+    response = web.StreamResponse(headers={**_headers(request), hdrs.SERVER: BANNER})
+    await response.prepare(request)
+    if request.method != hdrs.METH_HEAD:
+        for piece in pieces:
+            await response.write(piece.body(request))
+    await response.write_eof()
+    return response
+
+
+def _headers(request: web.Request) -> dict[str, str]:
+    headers = {
+        hdrs.CONTENT_TYPE: "text/html; charset=utf-8",
+        hdrs.CACHE_CONTROL: "no-store",
+        hdrs.VARY: "Accept-Encoding",
+    }
+    if _takes_gzip(request):
+        headers[hdrs.CONTENT_ENCODING] = "gzip"
+    return HEADERS | headers
+
+
+def _takes_gzip(request: web.Request) -> bool:
+    return "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, "").lower()
 
 
 async def get_asset(request: web.Request) -> web.Response:

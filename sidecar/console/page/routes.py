@@ -1,7 +1,8 @@
 """The console's routes: the page, the pages behind it, their assets, and the stream that says when to look again."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import functools
+from collections.abc import Awaitable, Callable, Iterator
 from urllib.parse import quote
 
 import msgspec
@@ -15,9 +16,9 @@ from sidecar.console.page import decision, journey
 from sidecar.console.page.log import SHOWN_MAX, entry_line
 from sidecar.console.page.news import News
 from sidecar.console.page.over_time import OverTime, Range, over_time
-from sidecar.console.page.pages import Page, get_asset, page
+from sidecar.console.page.pages import Begun, Page, get_asset, page, sent
 from sidecar.console.page.verdict import question_of
-from sidecar.console.page.view import view_of
+from sidecar.console.page.view import View, view_of
 from sidecar.console.page.words import sentence
 from sidecar.console.status import Status
 from sidecar.core.findings import Question
@@ -39,6 +40,27 @@ class _Place(msgspec.Struct, frozen=True, kw_only=True):
     environment: str
 
 
+class _Made:
+    """The console as it was at one moment: made once for all who ask then, and sent in two pieces."""
+
+    def __init__(self, view: View, plots: Callable[[], OverTime | None]) -> None:
+        self._view = view
+        self._plots = plots
+        self._begun = Begun("console.html", view=view)
+        self._rest: Page | None = None
+
+    def pieces(self) -> Iterator[Page]:
+        """Return the two answers, which are cheap, and then what costs most of the time."""
+        yield self._begun.first
+        if self._rest is None:
+            try:
+                self._rest = self._begun.rest("below.html", view=self._view, plots=self._plots())
+            except Exception:
+                yield self._begun.rest("unfinished.html")  # for who reads it; scripts see that it is cut off
+                raise
+        yield self._rest
+
+
 class Console:
     """The pages of one process."""
 
@@ -58,7 +80,7 @@ class Console:
         self._readiness = readiness
         self._journeys = journeys
         self._news = news
-        self._kept: dict[Range | None, tuple[bytes, float, Page]] = {}
+        self._kept: dict[Range | None, tuple[bytes, float, _Made]] = {}
         """The last rendering of each range."""
         self._drawn: dict[Range | None, tuple[bytes, OverTime | None]] = {}
         """The last plots of each range."""
@@ -77,11 +99,12 @@ class Console:
             web.get("/api/stream", self._news.serve, allow_head=False),
         ]
 
-    async def get_console(self, request: web.Request) -> web.Response:
-        """Answer with the console."""
+    async def get_console(self, request: web.Request) -> web.StreamResponse:
+        """Answer with the console; what is below the two answers, and all its plots, is made once these have left."""
         if self._state.policy is None:
             return page("starting.html").answer(request, status=503)
-        return (await self._console(_range(request.query.get("range")))).answer(request)
+        made = await self._console(_range(request.query.get("range")))
+        return await sent(request, made.pieces())
 
     async def get_decisions(self, request: web.Request) -> web.Response:
         """Answer with decisions, acts and policies, newest first; with `?before=` a record those before it."""
@@ -125,7 +148,7 @@ class Console:
         policy = self._policy()
         return _Place(flag=policy.flag, environment=policy.environment)
 
-    async def _console(self, chosen: Range | None) -> Page:
+    async def _console(self, chosen: Range | None) -> _Made:
         async with self._rendering:  # many who ask at once wait for one rendering
             outlook, now_s = self._news.outlook(), clock.monotonic_s()
             kept = self._kept.get(chosen)
@@ -133,10 +156,9 @@ class Console:
                 return kept[2]
             decided, trouble = await self._decided()
             status = self._status()
-            plots = self._plots(chosen, status.now_ms)
             asked = self._readiness(question_of(self._policy()))
-            view = view_of(status, self._state, decided=decided, asked=asked, log_trouble=trouble, plots=plots)
-            made = page("console.html", view=view)
+            view = view_of(status, self._state, decided=decided, asked=asked, log_trouble=trouble)
+            made = _Made(view, functools.partial(self._plots, chosen, status.now_ms))
             self._kept[chosen] = (outlook, now_s, made)
             return made
 

@@ -3,7 +3,7 @@
 import msgspec
 
 from sidecar.console.decisions import Page
-from sidecar.console.page import acts, figures, front, ladder, log, over_time, sources, verdict
+from sidecar.console.page import acts, figures, front, ladder, log, sources, verdict
 from sidecar.console.page.words import Moment, moment
 from sidecar.console.status import Status
 from sidecar.core.readiness import Readiness
@@ -11,7 +11,7 @@ from sidecar.core.state import State
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
-    """All that the console shows, in the order in which it is asked."""
+    """All that the console shows but the plots, in the order in which it is asked."""
 
     environment: str
     flag: str
@@ -26,7 +26,6 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     table: figures.Table
     outcomes: tuple[figures.OutcomeRow, ...]
     spread: figures.Spread | None
-    over_time: over_time.OverTime | None
     reverb: sources.Reverb | None
     payers: sources.Payers
     log: tuple[log.Line, ...]
@@ -42,7 +41,6 @@ def view_of(
     decided: Page,
     asked: Readiness,
     log_trouble: str = "",
-    plots: over_time.OverTime | None = None,
 ) -> View:
     """Return the console for a status and the state that it was read from; `decided`: the last of what was."""
     return View(
@@ -58,7 +56,6 @@ def view_of(
         table=figures.table(status),
         outcomes=figures.outcomes(state),
         spread=figures.spread(state.tally.latency),
-        over_time=plots,
         reverb=sources.reverb(status, state),
         payers=sources.payers(status, state),
         log=log.lines(decided, state.history.marks, status.now_ms),

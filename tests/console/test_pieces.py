@@ -1,0 +1,76 @@
+"""The page comes in two pieces: the two answers leave before the rest is made, and whatever becomes of the rest."""
+
+import asyncio
+import zlib
+from urllib.parse import urlsplit
+
+import aiohttp
+import pytest
+from structlog.testing import capture_logs
+
+from tests.console.stage import Shown, shown
+from tests.console.states import CASES
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+QUARTER = next(case for case in CASES if case.name == "90 days")
+ANSWERS = (b'id="served"', b'id="verdict"', b'id="acts"')
+BELOW = (b'id="ladder"', b'id="time"', b'id="dialog"', b"console.js")
+
+
+async def _received(it: Shown, coding: str, method: str = "GET") -> tuple[bytes, list[bytes]]:
+    """Return an answer's head, and its chunks as they came."""
+    place = urlsplit(it.url)
+    reader, writer = await asyncio.open_connection(place.hostname, place.port)
+    head = f"{method} / HTTP/1.1\r\nHost: {place.netloc}\r\nAccept-Encoding: {coding}\r\nConnection: close\r\n\r\n"
+    writer.write(head.encode())
+    async with asyncio.timeout(10):
+        told, _, body = (await reader.read(-1)).partition(b"\r\n\r\n")
+    writer.close()
+    chunks = []
+    while body:
+        size, _, body = body.partition(b"\r\n")
+        chunks.append(body[: int(size, 16)])
+        body = body[int(size, 16) + 2 :]
+    return told, chunks
+
+
+@pytest.mark.parametrize("coding", ["gzip", "identity"])
+async def test_the_answers_are_a_piece_that_can_be_read_before_the_rest(coding: str) -> None:
+    """Compressed or not: a browser paints what it has, and the rest ends the page."""
+    async with shown(QUARTER) as it:
+        _, chunks = await _received(it, coding)
+    first, rest, end = chunks
+    if coding == "gzip":
+        unzipping = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+        first, rest = unzipping.decompress(first), unzipping.decompress(rest)
+        assert unzipping.eof
+    assert [part for part in (*ANSWERS, *BELOW) if part in first] == [*ANSWERS]
+    assert [part for part in (*ANSWERS, *BELOW) if part in rest] == [*BELOW]
+    assert end == b""
+
+
+async def test_the_answers_have_left_when_the_rest_cannot_be_made() -> None:
+    """A person reads what is so and that the rest is not there, a script that the answer was cut off, and the log why."""
+    async with shown(QUARTER) as it:
+        busy = next(hour for hour in it.world.state.history.hours if hour.latency)
+        busy.latency = [1]  # not as many as there are buckets: the plots cannot be drawn
+        with capture_logs() as logs:
+            _, chunks = await _received(it, "identity")
+        first, rest = chunks  # and no end
+        assert all(part in first for part in ANSWERS)
+        assert b"could not be made" in rest
+        assert [(each["event"], each["route"]) for each in logs] == [("http.failed", "/")]
+        async with aiohttp.ClientSession() as session, session.get(it.url) as answer:
+            with pytest.raises(aiohttp.ClientPayloadError):
+                await answer.read()
+
+
+async def test_who_asks_for_the_head_gets_no_more() -> None:
+    """And the same one: a monitor may look at its status."""
+    async with shown(QUARTER) as it:
+        told, chunks = await _received(it, "gzip", "HEAD")
+        whole, _ = await _received(it, "gzip")
+        assert chunks == []
+        named = {line.partition(b":")[0] for line in told.splitlines()}
+        assert {line.partition(b":")[0] for line in whole.splitlines()} - named == {b"Transfer-Encoding"}
+        assert b"\r\nServer: reverb-sidecar\r\n" in whole
