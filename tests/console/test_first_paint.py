@@ -1,4 +1,4 @@
-"""The page comes in two pieces: the two answers leave before the rest is made, and whatever becomes of the rest."""
+"""What the first paint waits for: the two answers, which leave before the rest is made, and little else."""
 
 import asyncio
 import zlib
@@ -6,9 +6,10 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
+from playwright.async_api import Browser
 from structlog.testing import capture_logs
 
-from tests.console.stage import Shown, shown
+from tests.console.stage import Shown, looking, shown
 from tests.console.states import CASES
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -74,3 +75,13 @@ async def test_who_asks_for_the_head_gets_no_more() -> None:
         named = {line.partition(b":")[0] for line in told.splitlines()}
         assert {line.partition(b":")[0] for line in whole.splitlines()} - named == {b"Transfer-Encoding"}
         assert b"\r\nServer: reverb-sidecar\r\n" in whole
+
+
+async def test_all_words_are_written_with_few_faces(browser: Browser) -> None:
+    """The browser asks the system for each size and weight of a font, one after the other, before it paints anything."""
+    async with shown(QUARTER) as it, looking(browser, it.url) as page:
+        faces = await page.evaluate("""[...new Set([...document.querySelectorAll('body *:not(svg *, script)')]
+            .filter((each) => [...each.childNodes].some((node) => node.nodeType === 3 && node.data.trim()))
+            .map((each) => getComputedStyle(each))
+            .map((style) => `${style.fontFamily} ${style.fontWeight} ${style.fontSize}`))]""")
+        assert 5 <= len(faces) <= 8, faces
