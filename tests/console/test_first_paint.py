@@ -77,6 +77,22 @@ async def test_who_asks_for_the_head_gets_no_more() -> None:
         assert b"\r\nServer: reverb-sidecar\r\n" in whole
 
 
+async def test_what_is_far_below_the_window_is_laid_out_once_somebody_comes_near(browser: Browser) -> None:
+    """A link leads there all the same, and on paper everything is there."""
+    async with shown(QUARTER) as it, looking(browser, it.url, size=(1280, 720)) as page:
+        is_laid_out = "document.querySelector('#log h2').checkVisibility({contentVisibilityAuto: true})"
+        await page.wait_for_selector('#news[data-state="live"]')
+        assert not await page.evaluate(is_laid_out)
+        await page.emulate_media(media="print")
+        assert await page.evaluate(is_laid_out)
+        await page.emulate_media(media="screen")
+        await page.get_by_role("link", name="Log", exact=True).click()
+        await page.wait_for_function(is_laid_out)
+        box = await page.locator("#log h2").bounding_box()
+        assert box is not None
+        assert 0 < box["y"] < 200
+
+
 async def test_all_words_are_written_with_few_faces(browser: Browser) -> None:
     """The browser asks the system for each size and weight of a font, one after the other, before it paints anything."""
     async with shown(QUARTER) as it, looking(browser, it.url) as page:

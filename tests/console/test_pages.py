@@ -147,6 +147,6 @@ async def test_the_log_tells_what_befell_the_flag_between_decisions(browser: Bro
     """Alarms, shelters and rests are nobody's decision, and explain many."""
     case = next(case for case in CASES if case.name == "sheltered")
     async with shown(case) as it, looking(browser, it.url) as page:
-        log = await page.locator("#log").inner_text()
+        log = await page.locator("#log").text_content() or ""
         assert log.index("a shelter began") < log.index("climbed to rung 2")
         assert "alarm" in log

@@ -39,7 +39,7 @@ async def test_the_page_is_complete_without_scripts(browser: Browser) -> None:
     case = next(case for case in CASES if case.name == "climbing")
     async with shown(case) as it, looking(browser, it.url, scripts=False) as page:
         assert await page.locator("#served .headline").inner_text() == case.headline
-        headings = await page.locator("h2").all_inner_texts()
+        headings = await page.locator("h2").all_text_contents()
         assert headings[:2] == ["Served now", "May the timers go?"]
         assert {"The ladder", "Over time", "Reverb", "Payers", "Decisions and acts"} <= set(headings)
         assert not await page.locator("#act-hold").is_visible()
