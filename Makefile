@@ -8,6 +8,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 pyth
 	$$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
 	&& { echo $$python; break; }; done)
 NODE_MODULES := tests/dashboards/node_modules tests/browser/node_modules tests/providers/node_modules clients/browser/node_modules
+TOOLS := $(addprefix .tools/,promtool prometheus amtool redis-server libfaketime.so.1 cc chromium openssl php)
 # Several hundred processes are started by the tests: none of them should compile what another has compiled.
 unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/pip --disable-pip-version-check --quiet install
@@ -20,7 +21,8 @@ help: ## Say what there is to make
 run: $(VENV)/.run ## Set up, and start the sidecar in a small world of sample payments
 	@$(BIN)/sidecar demo $(DEMO)
 
-test: check .tools/promtool .tools/prometheus .tools/amtool .tools/redis-server .tools/libfaketime.so.1 .tools/cc .tools/chromium .tools/openssl .tools/php $(NODE_MODULES) ## Set up, check the code, and run every test
+test: ## Set up, check the code, and run every test
+	@$(MAKE) --no-print-directory -j4 $(VENV)/.dev $(TOOLS) $(NODE_MODULES)
 	@tools/run-tests
 
 check: $(VENV)/.dev ## Format, lint, types, import contracts
@@ -88,6 +90,10 @@ $(VENV)/.dev: $(VENV)/bin/pip requirements/dev.txt pyproject.toml
 	@mkdir -p .tools; command -v chromium >/dev/null || tools/install-system-packages chromium; \
 	ln -sf "$$(command -v chromium)" $@
 
+.tools/npm:
+	@mkdir -p .tools; command -v npm >/dev/null || tools/install-system-packages nodejs npm; \
+	ln -sf "$$(command -v npm)" $@
+
 .tools/openssl:
 	@mkdir -p .tools; command -v openssl >/dev/null || tools/install-system-packages openssl; \
 	ln -sf "$$(command -v openssl)" $@
@@ -97,8 +103,7 @@ $(VENV)/.dev: $(VENV)/bin/pip requirements/dev.txt pyproject.toml
 	|| tools/install-system-packages php-cli php-curl php-mbstring php-xml phpunit php-codesniffer; \
 	ln -sf "$$(command -v php)" $@
 
-%/node_modules: %/package-lock.json
-	@command -v npm >/dev/null || tools/install-system-packages nodejs npm
+%/node_modules: %/package-lock.json .tools/npm
 	@npm ci --prefix $* --no-audit --no-fund --silent
 	@touch $@
 
