@@ -103,7 +103,7 @@ $(VENV)/.dev: $(VENV)/bin/pip requirements/dev.txt pyproject.toml
 	|| tools/install-system-packages php-cli php-curl php-mbstring php-xml phpunit php-codesniffer; \
 	ln -sf "$$(command -v php)" $@
 
-%/node_modules: %/package-lock.json .tools/npm
+%/node_modules: %/package-lock.json | .tools/npm
 	@npm ci --prefix $* --no-audit --no-fund --silent
 	@touch $@
 

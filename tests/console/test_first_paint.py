@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 
 from tests.console.stage import Shown, looking, shown
 from tests.console.states import CASES
+from tests.e2e.processes import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 QUARTER = next(case for case in CASES if case.name == "90 days")
@@ -84,10 +85,10 @@ async def test_what_is_far_below_the_window_is_laid_out_once_somebody_comes_near
         await page.wait_for_selector('#news[data-state="live"]')
         assert not await page.evaluate(is_laid_out)
         await page.emulate_media(media="print")
-        assert await page.evaluate(is_laid_out)
+        await until(lambda: page.evaluate(is_laid_out), "it is there on paper")
         await page.emulate_media(media="screen")
         await page.get_by_role("link", name="Log", exact=True).click()
-        await page.wait_for_function(is_laid_out)
+        await until(lambda: page.evaluate(is_laid_out), "it is there for who came near")
         box = await page.locator("#log h2").bounding_box()
         assert box is not None
         assert 0 < box["y"] < 200

@@ -163,5 +163,9 @@ async def test_a_superseded_policy_returns_only_by_an_operators_word(tmp_path: P
         process.start("--adopt-policy", "--reason", "the newer one was wrong")
         with_word = process
         await with_word.ready(session)
-        assert (await with_word.flag(session))["reason"] == "bottom_rung"
+
+        async def is_well() -> bool:
+            return bool((await with_word.flag(session))["reason"] == "bottom_rung")
+
+        await until(is_well, "the bottom rung, once it has seen that all is in the journal")
         assert with_word.stop() == 0
