@@ -8,7 +8,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 pyth
 	$$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
 	&& { echo $$python; break; }; done)
 NODE_MODULES := tests/dashboards/node_modules tests/browser/node_modules tests/providers/node_modules clients/browser/node_modules
-TOOLS := $(addprefix .tools/,promtool prometheus amtool redis-server libfaketime.so.1 cc chromium openssl php)
+TOOLS := $(addprefix .tools/,promtool prometheus amtool redis-server libfaketime.so.1 cc chromium chromium-headless-shell openssl php)
 # Several hundred processes are started by the tests: none of them should compile what another has compiled.
 unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/pip --disable-pip-version-check --quiet install
@@ -32,7 +32,7 @@ check: $(VENV)/.dev ## Format, lint, types, import contracts
 	@$(BIN)/lint-imports --no-cache --config pyproject.toml >.lint-imports.log || { cat .lint-imports.log; exit 1; }
 	@rm -f .lint-imports.log
 
-bench: $(VENV)/.dev .tools/chromium ## Print what it costs, as ratios against baselines in the same run
+bench: $(VENV)/.dev .tools/chromium-headless-shell ## Print what it costs, as ratios against baselines in the same run
 	@$(BIN)/python -m benchmarks.statistics
 	@$(BIN)/python -m benchmarks.fold
 	@$(BIN)/python -m benchmarks.listeners
@@ -86,9 +86,9 @@ $(VENV)/.dev: $(VENV)/bin/pip requirements/dev.txt pyproject.toml
 	@mkdir -p .tools; command -v cc >/dev/null || tools/install-system-packages gcc libc6-dev; \
 	ln -sf "$$(command -v cc)" $@
 
-.tools/chromium:
-	@mkdir -p .tools; command -v chromium >/dev/null || tools/install-system-packages chromium; \
-	ln -sf "$$(command -v chromium)" $@
+.tools/chromium .tools/chromium-headless-shell:
+	@mkdir -p .tools; command -v $(@F) >/dev/null || tools/install-system-packages $(@F); \
+	ln -sf "$$(command -v $(@F))" $@
 
 .tools/npm:
 	@mkdir -p .tools; command -v npm >/dev/null || tools/install-system-packages nodejs npm; \
@@ -124,7 +124,7 @@ story: $(VENV)/.dev .tools/promtool .tools/prometheus .tools/redis-server ## Let
 mutate: $(VENV)/.dev .tools/promtool ## Move every limit of every alert, and see whether a test notices
 	@$(BIN)/python -m tests.rules.mutate
 
-pictures: $(VENV)/.dev .tools/chromium ## Take the README's pictures from the demo's own page, while it tells its story
+pictures: $(VENV)/.dev .tools/chromium-headless-shell ## Take the README's pictures from the demo's own page, while it tells its story
 	@$(BIN)/python -m tests.demo.pictures
 
 soak: $(VENV)/.dev ## Take 20 000 walks and a million frames, and look for leaks

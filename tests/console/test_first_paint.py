@@ -9,6 +9,7 @@ import pytest
 from playwright.async_api import Browser
 from structlog.testing import capture_logs
 
+from sidecar.console.page import pages
 from tests.console.stage import Shown, looking, shown
 from tests.console.states import CASES
 from tests.e2e.processes import until
@@ -49,6 +50,20 @@ async def test_the_answers_are_a_piece_that_can_be_read_before_the_rest(coding: 
     assert [part for part in (*ANSWERS, *BELOW) if part in first] == [*ANSWERS]
     assert [part for part in (*ANSWERS, *BELOW) if part in rest] == [*BELOW]
     assert end == b""
+
+
+async def test_who_opens_the_page_has_the_answers_for_a_moment_before_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that the browser paints them, and does not lay out all of it first; who refreshes it need not wait."""
+    monkeypatch.setattr(pages, "AHEAD_S", 3600.0)
+    async with shown(QUARTER) as it, aiohttp.ClientSession() as session:
+        async with session.get(it.url, headers={"Sec-Fetch-Dest": "empty"}) as refreshed:
+            whole = await refreshed.read()
+            assert all(part in whole for part in (*ANSWERS, *BELOW))
+        async with session.get(it.url, headers={"Sec-Fetch-Dest": "document"}) as opened:
+            ahead = await opened.content.readuntil(b'id="acts"')
+            assert all(part in ahead for part in ANSWERS)
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(opened.content.readuntil(b'id="ladder"'), 0.3)
 
 
 async def test_the_answers_have_left_when_the_rest_cannot_be_made() -> None:

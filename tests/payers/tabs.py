@@ -23,6 +23,8 @@ from tests.payers.leaps import Leap
 
 CHROMIUM = Path(__file__).parents[2] / ".tools" / "chromium"
 """Debian's; `make .tools/chromium` puts it there."""
+SHELL = CHROMIUM.with_name("chromium-headless-shell")
+"""Debian's too: the same engine without the windows of a browser, which cost as much as our pages do."""
 
 
 class Tab(Protocol):
@@ -66,7 +68,7 @@ class PlaywrightTab:
 async def chromium() -> AsyncIterator[Browser]:
     """Run one headless Chromium for many contexts."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
+        browser = await playwright.chromium.launch(executable_path=SHELL, args=list(ARGUMENTS))
         try:
             yield browser
         finally:
