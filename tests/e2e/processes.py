@@ -1,6 +1,7 @@
 """Real processes for the end-to-end tests: a sidecar, and localstripe. Both listen on loopback, on free ports."""
 
 import asyncio
+import itertools
 import json
 import os
 import signal
@@ -38,12 +39,18 @@ runpy.run_module("localstripe.server", run_name="__main__")
 """localstripe has no option for the address it listens on, and would take all of this machine's."""
 
 
+_FIRST, _BELOW = 11_000, 32_000
+"""Ports that no system gives to connections, and no browser holds unsafe."""
+_tried = itertools.count(101 * os.getpid())
+
+
 def free_port() -> int:
-    """Return a port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a port that is free: one that no connection will take meanwhile, and another process hardly."""
+    while True:
+        port = _FIRST + next(_tried) % (_BELOW - _FIRST)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 async def until(condition: Callable[[], Coroutine[Any, Any, Any]], what: str, *, within_s: float = 30) -> Any:
@@ -147,7 +154,11 @@ class SidecarProcess:
                     return response.status == 200
             return False
 
-        await until(is_ready, f"ready; log: {self.log.read_text()[-2000:]}")
+        try:
+            await until(is_ready, "ready")
+        except AssertionError as error:
+            error.add_note(self.log.read_text()[-2000:])
+            raise
 
     async def flag(self, session: aiohttp.ClientSession, targeting_key: str = "anyone") -> dict[str, Any]:
         """Return what the flag answers."""

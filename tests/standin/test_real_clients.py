@@ -1,6 +1,5 @@
 """The real pusher-js and Laravel Echo, in Node and in Chromium, cannot tell the stand-in from Reverb."""
 
-import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
@@ -15,17 +14,12 @@ from sidecar.demo.reverb import Reverb
 from sidecar.pusher.signing import App, signed_target
 from tests.browser import Told, in_chromium, in_node
 from tests.captures import APP_ID, KEY, SECRET
+from tests.e2e.processes import free_port
 
 APP = App(app_id=APP_ID, key=KEY, secret=SECRET)
 LIVE = "private-live-refresh.7"
 EVENT = "App\\Events\\LiveRefreshContextsUpdated"
 Client = Callable[..., AbstractAsyncContextManager[Told]]
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as held:
-        return int(held.getsockname()[1])
 
 
 class World:
