@@ -24,6 +24,7 @@
  * @property {boolean} [fell] push was relied upon, and is no more
  * @property {boolean} [wasUp] the channel was joined at some time since
  * @property {number} done up to when the schedule has been seen to
+ * @property {number} lookAt when the next look is planned
  * @property {number} refetchedAt when the last refetch began
  * @property {boolean} [inFlight] a refetch is on its way
  * @property {boolean} [isSent] and the app has been asked already
@@ -59,6 +60,7 @@ const REFETCH_MAX_MS = 10000;
 const FLAG_MAX_MS = 5000;
 const PENDING_MAX_MS = 3600000;
 const LOOK_AGAIN_MS = 1000;
+const AWAY_MS = 3000;
 const KEY = 'reverb-sidecar:payment';
 
 const isUpTo = (max, value) => Number.isFinite(value) && value >= 0 && value <= max;
@@ -376,6 +378,7 @@ export function createPaymentRefresh(options) {
       isReported: isKept && kept.isReported, // by the page as it was before it was loaded anew
       schedule: TIMERS,
       done: 0,
+      lookAt: 0,
       refetchedAt: 0,
       retryAt: Infinity,
     };
@@ -466,6 +469,8 @@ export function createPaymentRefresh(options) {
   /** @param {Watch} mine */
   const look = (mine) => {
     const ms = elapsed(mine);
+    // Long after its time, as in a page that was frozen: whoever thaws hears of the return only after the timers.
+    if (ms - mine.lookAt > AWAY_MS) trigger('return');
     mine.wasUp ||= isUp;
     follow(mine);
     if (!mine.cleared && !isTimers(mine.schedule)) {
@@ -512,7 +517,9 @@ export function createPaymentRefresh(options) {
       }
     }
     next.push(...looks.filter((at) => at > ms).map((at) => at - ms));
-    timer = after(Math.max(1, Math.min(...next)), wake);
+    const waitMs = Math.max(1, Math.min(...next));
+    mine.lookAt = ms + waitMs;
+    timer = after(waitMs, wake);
   };
 
   /**

@@ -218,12 +218,14 @@ export class Page {
     await settle();
   }
 
-  async freeze(ms) {
+  /** Freeze the page; the timers that are overdue then may come before it hears that it is seen again. */
+  async freeze(ms, { timersFirst = false } = {}) {
     this.document.visibilityState = 'hidden';
     this.document.dispatch('visibilitychange');
     this.isFrozen = true;
     await this.pass(ms);
     this.isFrozen = false;
+    if (timersFirst) await this.pass(0);
     this.document.visibilityState = 'visible';
     this.document.dispatch('visibilitychange');
     await this.pass(0);

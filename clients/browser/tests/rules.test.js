@@ -287,6 +287,30 @@ test('frozen for ten minutes: what is past due happens once on return', async ()
   assert.ok(page.refetches.length <= 3, `refetched at ${page.refetches}`);
 });
 
+test('frozen beyond the lease, it is the return that clears, also where the timers come first', async () => {
+  for (const timersFirst of [false, true]) {
+    const page = await ready({ answer: answerOf('push_only') });
+    page.begin();
+    page.world.paidAt = page.t + 1000;
+    await page.pass(500);
+    await page.freeze(600_000, { timersFirst });
+    await page.pass(1000);
+    assert.deepEqual(page.reports.map(({ cleared_by }) => cleared_by), ['return']);
+    assert.equal(page.refetches.length, 2);
+  }
+});
+
+test('a timer that comes late by less is no return', async () => {
+  const page = await ready({ answer: answerOf('push_only', { valid_for_s: 4 }) });
+  page.begin();
+  page.world.paidAt = page.t + 1000;
+  page.isFrozen = true;
+  await page.pass(3900);
+  page.isFrozen = false;
+  await page.pass(31_000);
+  assert.notEqual(page.reports[0].cleared_by, 'return');
+});
+
 test('a payment is remembered across the redirect, for an hour', async () => {
   const storage = new Map();
   const before = new Page({}, storage);
