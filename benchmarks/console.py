@@ -15,7 +15,7 @@ from sidecar.console.decisions import page_of
 from sidecar.console.page.over_time import Range, over_time
 from sidecar.console.page.pages import Begun
 from sidecar.console.page.view import view_of
-from sidecar.core.findings import Question
+from sidecar.core.release.checks import Question
 from tests.console.quarter import quarter
 from tests.console.stage import Shown, looking, shown
 from tests.console.states import CASES, Case

@@ -4,9 +4,9 @@ import time
 
 import msgspec
 
-from sidecar.core.fold import fold
-from sidecar.core.observations import Observation, Record
-from sidecar.core.state import State, encode
+from sidecar.core.facts.observations import Observation, Record
+from sidecar.core.fold.fold import fold
+from sidecar.core.fold.state import State, encode
 from tests.core.world import LAX, World
 
 _PAYMENTS = 5_000

@@ -5,10 +5,10 @@ import sys
 import time
 from collections.abc import Iterator
 
-from sidecar.core.fold import fold
-from sidecar.core.observations import AckSeen, Heartbeat, Observation, PaymentSucceeded, Record
-from sidecar.core.policy import Stage
-from sidecar.core.state import encode
+from sidecar.core.facts.observations import AckSeen, Heartbeat, Observation, PaymentSucceeded, Record
+from sidecar.core.facts.policy import Stage
+from sidecar.core.fold.fold import fold
+from sidecar.core.fold.state import encode
 from tests.core.world import LAX, World
 
 _LOOKS = 10

@@ -16,14 +16,22 @@ import msgspec
 
 from benchmarks.servers import ENVIRONMENT
 from sidecar.config import policy_of, read_config
-from sidecar.core.fold import fold
-from sidecar.core.identities import identity
-from sidecar.core.observations import AckSeen, Heartbeat, Observation, PaymentSucceeded, PolicyAdopted, Record, Started
-from sidecar.core.policy import Stage, policy_hash
-from sidecar.core.state import State, encode
-from sidecar.journal.inspection import opened_to_read
-from sidecar.journal.sqlite_file import Draft, Writer
-from sidecar.journal.starting import snapshot_of
+from sidecar.core.facts.identities import identity
+from sidecar.core.facts.observations import (
+    AckSeen,
+    Heartbeat,
+    Observation,
+    PaymentSucceeded,
+    PolicyAdopted,
+    Record,
+    Started,
+)
+from sidecar.core.facts.policy import Stage, policy_hash
+from sidecar.core.fold.fold import fold
+from sidecar.core.fold.state import State, encode
+from sidecar.journal.snapshots import snapshot_of
+from sidecar.journal.sqlite.file import Draft, Writer
+from sidecar.journal.sqlite.verification import opened_to_read
 
 _DAYS = 35
 _PER_DAY = 10_000

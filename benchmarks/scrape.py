@@ -15,7 +15,7 @@ from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.samples import Exemplar
 
 from sidecar.composition import SETS
-from sidecar.core.state import State
+from sidecar.core.fold.state import State
 from sidecar.metrics import Exposition, catalogue, encode
 from tests.core.world import POLICY, World
 from tests.shells.metrics_view import Collected, view_of

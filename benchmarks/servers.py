@@ -14,18 +14,8 @@ import uvloop
 from aiohttp import web
 
 from sidecar import app, logs
-from sidecar.config import (
-    Address,
-    Config,
-    LadderRung,
-    Listen,
-    Objective,
-    PolicyKeys,
-    SqlitePlace,
-    Stripe,
-    read_secrets,
-)
-from sidecar.core.policy import Mode
+from sidecar.config import Address, Config, LadderRung, Listen, Objective, PolicyKeys, SqlitePlace, Stripe, read_secrets
+from sidecar.core.facts.policy import Mode
 
 WEBHOOK_SECRET = "whsec_benchmark_0123456789abcdef"
 ACK_TOKEN, OPERATOR_TOKEN = "benchmark-ack-token-01234", "benchmark-operator-token-0123456789"

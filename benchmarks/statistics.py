@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from sidecar.core import evidence
-from sidecar.core.alarms import Bank, bank
+from sidecar.core.statistics import evidence
+from sidecar.core.statistics.alarms import Bank, bank
 
 _RUNS = 10_000
 _PAYMENTS = 20_000

@@ -16,7 +16,9 @@ import msgspec
 import structlog
 
 from sidecar import clock
-from sidecar.core.conclusions import (
+from sidecar.core.facts.observations import Act, Noted, Record
+from sidecar.core.facts.policy import PPM
+from sidecar.core.fold.conclusions import (
     AlarmEnded,
     AlarmRaised,
     ClimbIgnored,
@@ -34,8 +36,6 @@ from sidecar.core.conclusions import (
     ShelterEnded,
     StrangerLetIn,
 )
-from sidecar.core.observations import Act, Noted, Record
-from sidecar.core.policy import PPM
 
 _LINES_MAX = 10_000
 _LINES_AT_ONCE = 100

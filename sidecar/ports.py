@@ -6,8 +6,8 @@ from typing import Protocol
 
 import msgspec
 
-from sidecar.core.observations import Observation, Record
-from sidecar.core.state import State
+from sidecar.core.facts.observations import Observation, Record
+from sidecar.core.fold.state import State
 
 
 class ErrorCode(enum.StrEnum):
@@ -62,7 +62,7 @@ class Appended(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Link(msgspec.Struct, frozen=True, kw_only=True):
-    """A decision, an act or a policy, as a link of the chain (`core.chain`)."""
+    """A decision, an act or a policy, as a link of the chain (`core.facts.chain`)."""
 
     record: Record
     head: str
@@ -88,7 +88,7 @@ class Journal(Protocol):
     async def append(self, observation: Observation) -> Appended:
         """Keep the observation and return once it would survive `kill -9`.
 
-        The same fact (`core.identities.identity`) is kept once. Raises `SidecarError` with `journal_unavailable`
+        The same fact (`core.facts.identities.identity`) is kept once. Raises `SidecarError` with `journal_unavailable`
         if it could not be kept, or `journal_overloaded` if too many are waiting.
         """
         ...
@@ -102,7 +102,7 @@ class Journal(Protocol):
         ...
 
     async def find(self, key: str) -> Record | None:
-        """Return the record with this key (`core.identities.identity`); None: there is none, or not any more."""
+        """Return the record with this key (`core.facts.identities.identity`); None: there is none, or not any more."""
         ...
 
     async def resume(self) -> State:
@@ -114,7 +114,7 @@ class Journal(Protocol):
         ...
 
     async def keep(self, seq: int, body: bytes) -> None:
-        """Keep the state after record `seq`, as `core.state.encode` wrote it, for `resume`."""
+        """Keep the state after record `seq`, as `core.fold.state.encode` wrote it, for `resume`."""
         ...
 
     async def check(self) -> None:

@@ -1,6 +1,6 @@
 """What does each end of a walk mean, why did it likely come to that, and what exactly is to be changed?
 
-One row per outcome of `core.walks.WalkOutcome`: the doctor, the console and the runbooks say the same words. Facts:
+One row per outcome of `core.facts.auth_probes.WalkOutcome`: the doctor, the console and the runbooks say the same words. Facts:
 what Laravel, Reverb and pusher-js do was read in their sources and seen on the wire (`tests/captures`).
 """
 
@@ -9,7 +9,7 @@ from sidecar.causes.cause import Cause
 from sidecar.causes.network import AT_APP, NETWORK
 from sidecar.causes.reverb import REVERB
 from sidecar.causes.round_trip import ROUND_TRIPS
-from sidecar.core.walks import WalkOutcome
+from sidecar.core.facts.auth_probes import WalkOutcome
 
 __all__ = ["CAUSES", "ROUND_TRIPS", "Cause", "cause_of"]
 

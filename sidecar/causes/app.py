@@ -1,7 +1,7 @@
 """The app: login, CORS, the auth endpoint, and what it signed."""
 
 from sidecar.causes.cause import Cause
-from sidecar.core.walks import WalkOutcome as W
+from sidecar.core.facts.auth_probes import WalkOutcome as W
 
 _CLEAR = "php artisan config:clear && php artisan route:clear"
 _RESTART = "php artisan config:clear && php artisan reverb:restart, and restart the queue workers"

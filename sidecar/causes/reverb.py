@@ -1,7 +1,7 @@
 """Reverb, and what stands before it: the upgrade, the first message, and the subscription."""
 
 from sidecar.causes.cause import Cause
-from sidecar.core.walks import WalkOutcome as W
+from sidecar.core.facts.auth_probes import WalkOutcome as W
 
 _RESTART = "then: php artisan config:clear && php artisan reverb:restart (it does not start again by itself)"
 

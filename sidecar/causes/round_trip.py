@@ -1,7 +1,7 @@
 """A canary's way through Reverb's HTTP API and back: what Laravel's broadcasts meet."""
 
 from sidecar.causes.cause import Cause
-from sidecar.core.walks import RoundTripOutcome as R
+from sidecar.core.facts.auth_probes import RoundTripOutcome as R
 
 _SAME = "Laravel: REVERB_HOST, REVERB_PORT and REVERB_SCHEME are where Laravel reaches Reverb; ours is reverb.api_url"
 

@@ -6,8 +6,8 @@ One file for each group of commands; they are imported here in the order in whic
 import sys
 
 # isort: off
-from sidecar.cli import running, doctoring, checking, keeping, explaining, acting  # noqa: F401 - each registers its
-from sidecar.cli import gating, reporting, telling  # noqa: F401 - commands
+from sidecar.cli import run, doctor, check, backup, explain, operator_actions  # noqa: F401 - each registers its
+from sidecar.cli import gate, report, notifications  # noqa: F401 - commands
 
 # isort: on
 from sidecar.cli.program import cli, fail

@@ -2,12 +2,12 @@
 
 from sidecar import metrics
 from sidecar.config import OBSERVERS_MAX, TargetKind
-from sidecar.console.acts import Act
+from sidecar.console.operator_actions import Act
 from sidecar.flags.streams import StreamKind
-from sidecar.http.limits import LIMITS
-from sidecar.http.readers import DROPPED, REFUSED
+from sidecar.http.event_streams import DROPPED, REFUSED
+from sidecar.http.rate_limits import LIMITS
 from sidecar.http.server import ELSEWHERE
-from sidecar.notices import Attempt, NoticeResult
+from sidecar.notifications import Attempt, NoticeResult
 from sidecar.probes.ack_stream import StreamResult
 from sidecar.probes.acks import AckResult
 from sidecar.probes.outside_clocks import BOUNDS

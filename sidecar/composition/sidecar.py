@@ -10,22 +10,23 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from sidecar import __version__, chance, clock, metrics
+from sidecar import __version__, clock, metrics
+from sidecar import randomness as chance
 from sidecar.composition.sets import CONSOLE, SETS
 from sidecar.config import DEFAULT_CHANNEL, Config, Secrets, policy_of
 from sidecar.console.access import Access
 from sidecar.console.explanation import Explanation, explain_now
-from sidecar.console.journeys import Journeys
 from sidecar.console.operator import Operator
-from sidecar.console.page.news import News
+from sidecar.console.page.live_updates import News
 from sidecar.console.page.routes import Console
+from sidecar.console.payment_timelines import Journeys
 from sidecar.console.release import Release
 from sidecar.console.status import Status, status_of
-from sidecar.core import lifecycle
-from sidecar.core.observations import PolicyAdopted, Started
-from sidecar.core.policy import policy_hash
-from sidecar.core.serving import Served
-from sidecar.core.state import State
+from sidecar.core.facts.observations import PolicyAdopted, Started
+from sidecar.core.facts.policy import policy_hash
+from sidecar.core.fold import lifecycle
+from sidecar.core.fold.serving import Served
+from sidecar.core.fold.state import State
 from sidecar.flags.answers import Answers
 from sidecar.flags.controller import Controller
 from sidecar.flags.evaluations import Evaluations
@@ -34,15 +35,15 @@ from sidecar.flags.ofrep import ofrep_routes
 from sidecar.flags.routes import flag_routes
 from sidecar.flags.streams import Streams
 from sidecar.http.connections import public_max, streams_max
+from sidecar.http.event_streams import DROPPED, REFUSED
 from sidecar.http.guard import Guard
 from sidecar.http.health import Health
 from sidecar.http.lag import Lag
-from sidecar.http.readers import DROPPED, REFUSED
 from sidecar.http.server import Listener
 from sidecar.journal.follower import Follower
-from sidecar.journal.keeper import Keeper
+from sidecar.journal.maintenance import Keeper
 from sidecar.logs import LineCounts, log_conclusions
-from sidecar.notices import notifier_of
+from sidecar.notifications import notifier_of
 from sidecar.ports import ErrorCode, Journal, SidecarError, Source
 from sidecar.probes.ack_stream import AckStream
 from sidecar.probes.acks import Acks
@@ -215,7 +216,7 @@ class Sidecar:
 
         A policy that was in force before and was superseded returns only by an operator's word: a replica that was
         left behind with an old file must not take the others back. Nor is one adopted that cannot be accepted as things
-        stand (`core.lifecycle`). Raises `SidecarError` with `config_invalid` if there is then none at all.
+        stand (`core.fold.lifecycle`). Raises `SidecarError` with `config_invalid` if there is then none at all.
         """
         await self.follower.catch_up(history_ends=self._started_seq)
         state = self._state

@@ -1,11 +1,11 @@
 """What is this sidecar told to do? Its YAML file and its secrets as frozen structs, or all that is wrong with them."""
 
-from sidecar.config.notice_secrets import NoticeSecrets
-from sidecar.config.notices import Notices, NoticeTarget, TargetKind
+from sidecar.config.notification_secrets import NoticeSecrets
+from sidecar.config.notifications import Notices, NoticeTarget, TargetKind
+from sidecar.config.parsing import UNKNOWN_APP, read_config, reverb_of_words
 from sidecar.config.places import Address, JournalPlace, MemoryPlace, SqlitePlace
 from sidecar.config.policies import policy_of
 from sidecar.config.problems import ConfigInvalid, Problem
-from sidecar.config.reading import UNKNOWN_APP, read_config, reverb_of_words
 from sidecar.config.schema import (
     DEFAULT_CHANNEL,
     OBSERVERS_MAX,

@@ -1,16 +1,7 @@
 """What may the fold know of the configuration? The policy, as it is journalled."""
 
 from sidecar.config.schema import DEFAULT_REACH_PPM, Config, LadderRung, ReachWaived, Reverb
-from sidecar.core.policy import (
-    LADDER_OFF,
-    PPM,
-    ROUND_TRIPS_PPM,
-    WALKS_PPM,
-    Lifecycle,
-    Policy,
-    ReverbPolicy,
-    Rung,
-)
+from sidecar.core.facts.policy import LADDER_OFF, PPM, ROUND_TRIPS_PPM, WALKS_PPM, Lifecycle, Policy, ReverbPolicy, Rung
 
 
 def policy_of(config: Config) -> Policy:

@@ -7,7 +7,7 @@ import msgspec
 
 from sidecar.config.problems import SHOWN_MAX, quoted
 from sidecar.config.scalars import Guess, Refused, Scalar
-from sidecar.core.policy import PPM
+from sidecar.core.facts.policy import PPM
 
 UNITS_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 

@@ -13,7 +13,7 @@ import msgspec
 from sidecar.config.places import MemoryPlace
 from sidecar.config.problems import Problem
 from sidecar.config.scalars import Kind
-from sidecar.core.policy import PPM, Lifecycle, Mode
+from sidecar.core.facts.policy import PPM, Lifecycle, Mode
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,21 +9,14 @@ from typing import Annotated
 
 import msgspec
 
-from sidecar.config.notices import Notices
+from sidecar.config.notifications import Notices
 from sidecar.config.places import Address, AddressText, JournalPlace, JournalText, NetworkText, RedisText, SqlitePlace
 from sidecar.config.quantities import Duration, Rate
 from sidecar.config.rules import RUNGS_MAX
 from sidecar.config.scalars import Boolean, Choice, Text, Whole
 from sidecar.config.section import Items, Section
 from sidecar.config.urls import UrlText
-from sidecar.core.policy import (
-    PPM,
-    ROUND_TRIPS_PPM,
-    WALKS_PPM,
-    Lifecycle,
-    Mode,
-    Stage,
-)
+from sidecar.core.facts.policy import PPM, ROUND_TRIPS_PPM, WALKS_PPM, Lifecycle, Mode, Stage
 
 _METADATA_KEY = Text(
     pattern=r"[^\[\]]{1,40}", allowed="a Stripe metadata key: 1 to 40 printable characters without square brackets"

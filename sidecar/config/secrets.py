@@ -4,7 +4,7 @@ import enum
 import re
 from collections.abc import Iterator, Mapping
 
-from sidecar.config.notice_secrets import NoticeSecrets, notice_secrets
+from sidecar.config.notification_secrets import NoticeSecrets, notice_secrets
 from sidecar.config.schema import Config, Credentials
 from sidecar.config.variables import (
     LENGTH_MIN,

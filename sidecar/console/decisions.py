@@ -6,7 +6,7 @@ from typing import assert_never
 
 import msgspec
 
-from sidecar.core.observations import (
+from sidecar.core.facts.observations import (
     Approved,
     Chained,
     Climbed,
@@ -23,9 +23,9 @@ from sidecar.core.observations import (
     RolledBack,
     Thawed,
 )
-from sidecar.core.policy import Policy
-from sidecar.core.state import MOVES_MAX, State
-from sidecar.core.windows import Once, Weekly
+from sidecar.core.facts.policy import Policy
+from sidecar.core.facts.windows import Once, Weekly
+from sidecar.core.fold.state import MOVES_MAX, State
 from sidecar.ports import ErrorCode, Journal, Link, SidecarError
 
 LIMIT_MAX = 200

@@ -10,16 +10,16 @@ from typing import assert_never
 import msgspec
 
 from sidecar.console.decisions import Detail, Kind
-from sidecar.core.calendar import stamp
-from sidecar.core.decide import Action, decide
-from sidecar.core.freezes import begins_ms, in_force
-from sidecar.core.gates import Gate, duration, gates
-from sidecar.core.ladder import APPROVAL_LASTS_MS
-from sidecar.core.observations import Fell
-from sidecar.core.policy import PPM, Lifecycle, Policy, Rung
-from sidecar.core.serving import Reason, Served
-from sidecar.core.state import RestReason, State
-from sidecar.core.streams import PAYMENTS, STREAMS
+from sidecar.core.decision.decide import Action, decide
+from sidecar.core.decision.gates import Gate, duration, gates
+from sidecar.core.facts.calendar import stamp
+from sidecar.core.facts.observations import Fell
+from sidecar.core.facts.policy import PPM, Lifecycle, Policy, Rung
+from sidecar.core.fold.freezes import begins_ms, in_force
+from sidecar.core.fold.ladder import APPROVAL_LASTS_MS
+from sidecar.core.fold.serving import Reason, Served
+from sidecar.core.fold.state import RestReason, State
+from sidecar.core.statistics.indicators import PAYMENTS, STREAMS
 
 _WAIT = "Nothing: it passes by itself."
 

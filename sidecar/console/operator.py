@@ -10,13 +10,13 @@ import msgspec
 from aiohttp import web
 
 from sidecar.console.access import Access
-from sidecar.console.acts import Act, ActDone, fact_of, read_request
 from sidecar.console.decisions import LIMIT_MAX, detail_of, number_of, page_of
 from sidecar.console.explanation import Explanation, explain_decision
-from sidecar.console.journeys import Journeys
+from sidecar.console.operator_actions import Act, ActDone, fact_of, read_request
+from sidecar.console.payment_timelines import Journeys
 from sidecar.console.status import Status
-from sidecar.core.observations import Frozen
-from sidecar.core.state import State
+from sidecar.core.facts.observations import Frozen
+from sidecar.core.fold.state import State
 from sidecar.http.body import read_body
 from sidecar.logs import Throttle
 from sidecar.ports import ErrorCode, Journal, SidecarError

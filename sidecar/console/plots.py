@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 import msgspec
 from markupsafe import Markup, escape
 
-from sidecar.console.page import words
+from sidecar.console import labels as words
 from sidecar.console.scales import Frame, percentile_ms, round_up, times
-from sidecar.core.gates import duration
-from sidecar.core.history import HOUR_MS, Condition, Hour, Mark, MarkKind, Span, summed
-from sidecar.core.policy import PPM, Mode
+from sidecar.core.decision.gates import duration
+from sidecar.core.facts.policy import PPM, Mode
+from sidecar.core.fold.history import HOUR_MS, Condition, Hour, Mark, MarkKind, Span, summed
 
 WIDE, NARROW = (960, 250), (340, 220)
 _SLOTS = {WIDE: 96, NARROW: 40}

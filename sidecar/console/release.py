@@ -7,11 +7,11 @@ from aiohttp import web
 
 from sidecar.config.quantities import milliseconds
 from sidecar.console.report import report_of
-from sidecar.core.findings import Process, Question
-from sidecar.core.policy import Mode
-from sidecar.core.readiness import Readiness, readiness
-from sidecar.core.serving import Served
-from sidecar.core.state import State
+from sidecar.core.facts.policy import Mode
+from sidecar.core.fold.serving import Served
+from sidecar.core.fold.state import State
+from sidecar.core.release.checks import Process, Question
+from sidecar.core.release.readiness import Readiness, readiness
 from sidecar.ports import ErrorCode, SidecarError
 
 FOR_MAX_MS = 400 * 24 * 3_600_000

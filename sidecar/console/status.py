@@ -5,19 +5,20 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from sidecar.causes import cause_of
-from sidecar.core import evidence, freezes
-from sidecar.core.browsers import Flow
-from sidecar.core.comparison import Comparison, comparison
-from sidecar.core.decide import Action, decide
-from sidecar.core.gates import Gate, duration, gates
-from sidecar.core.lifecycle import why_not_removed
-from sidecar.core.observations import IgnoreReason
-from sidecar.core.outcomes import Outcome, ReportOutcome, Unmeasured
-from sidecar.core.policy import Lifecycle, Rung
-from sidecar.core.serving import Reason, Served
-from sidecar.core.state import Approval, Freeze, Hold, Move, Shelter, State
-from sidecar.core.streams import REACH, STREAMS, clean_needed, proven_ratio
-from sidecar.core.walks import RoundTripOutcome, StrangerVerdict, UserAuth, WalkOutcome
+from sidecar.core.decision.decide import Action, decide
+from sidecar.core.decision.gates import Gate, duration, gates
+from sidecar.core.facts.auth_probes import RoundTripOutcome, StrangerVerdict, UserAuth, WalkOutcome
+from sidecar.core.facts.observations import IgnoreReason
+from sidecar.core.facts.outcomes import Outcome, ReportOutcome, Unmeasured
+from sidecar.core.facts.policy import Lifecycle, Rung
+from sidecar.core.facts.reports import Flow
+from sidecar.core.fold import freezes
+from sidecar.core.fold.lifecycle import why_not_removed
+from sidecar.core.fold.serving import Reason, Served
+from sidecar.core.fold.state import Approval, Freeze, Hold, Move, Shelter, State
+from sidecar.core.release.comparison import Comparison, comparison
+from sidecar.core.statistics import evidence
+from sidecar.core.statistics.indicators import REACH, STREAMS, clean_needed, proven_ratio
 
 
 class StreamStatus(msgspec.Struct, frozen=True, kw_only=True):

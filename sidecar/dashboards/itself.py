@@ -4,7 +4,7 @@ from sidecar.dashboards.board import Board, Section
 from sidecar.dashboards.panels import BAD, CALM, GOOD, ODD, Panel, graph, stat, states, table, words
 from sidecar.dashboards.queries import RANGE, RATE, Query, counted, folded, foreign, series
 from sidecar.dashboards.terms import Shown
-from sidecar.http.limits import LIMITS
+from sidecar.http.rate_limits import LIMITS
 from sidecar.rules.terms import Terms
 from sidecar.rules.upkeep import FORGED, LAPSED_S, SKEW_S, STARTS_MIN
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sidecar.core.outcomes import Outcome
+from sidecar.core.facts.outcomes import Outcome
 from sidecar.dashboards.panels import BAD, GOOD, ODD, UNKNOWN, Panel, graph
 from sidecar.dashboards.queries import Query, grown
 

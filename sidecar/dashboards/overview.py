@@ -1,6 +1,6 @@
 """Is push safe, what is served, and what do payers get? The first look of whoever was woken."""
 
-from sidecar.core.policy import SCHEDULES, Mode
+from sidecar.core.facts.policy import SCHEDULES, Mode
 from sidecar.dashboards.board import Board, Section, uid_of
 from sidecar.dashboards.outcomes import outcomes
 from sidecar.dashboards.panels import BAD, CALM, GOOD, MODE_WORDS, ODD, Json, Panel, graph, stat, states, table, words

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
-from sidecar.core.policy import Mode
+from sidecar.core.facts.policy import Mode
 from sidecar.dashboards.queries import Query
 from sidecar.dashboards.terms import MODES
 

@@ -1,6 +1,6 @@
 """Do payers get the news of their payments by push, and what do their own browsers say?"""
 
-from sidecar.core.reach import ACCUSERS_MIN as ACCUSERS_ALARM
+from sidecar.core.fold.reach import ACCUSERS_MIN as ACCUSERS_ALARM
 from sidecar.dashboards.board import Board, Section
 from sidecar.dashboards.outcomes import outcomes
 from sidecar.dashboards.panels import BAD, GOOD, ODD, Panel, graph, heat_map, table

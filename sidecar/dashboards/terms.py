@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 
 from sidecar.config import Config
-from sidecar.core.policy import PPM, Mode
+from sidecar.core.facts.policy import PPM, Mode
 from sidecar.rules import Terms, terms_of
 
 DEFAULT_CONSOLE: Final = "http://127.0.0.1:8701"

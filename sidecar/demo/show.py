@@ -10,14 +10,15 @@ from typing import Any
 
 import msgspec
 
-from sidecar import chance, clock
-from sidecar.demo.loop import WorldLoop
-from sidecar.demo.network import Network
-from sidecar.demo.pace import Pace
+from sidecar import clock
+from sidecar import randomness as chance
 from sidecar.demo.page import Pages
-from sidecar.demo.setup import Ports
 from sidecar.demo.summary import Summary, summary_of
-from sidecar.demo.world import FLAG, World, living
+from sidecar.demo.world.loop import WorldLoop
+from sidecar.demo.world.network import Network
+from sidecar.demo.world.pace import Pace
+from sidecar.demo.world.setup import Ports
+from sidecar.demo.world.world import FLAG, World, living
 from sidecar.logs import LineCounts
 from sidecar.ports import ErrorCode, SidecarError
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import msgspec
 
-from sidecar.core.fold import fold
-from sidecar.core.state import State
-from sidecar.demo.story import STEPS, Told
-from sidecar.journal.inspection import opened_to_read
+from sidecar.core.fold.fold import fold
+from sidecar.core.fold.state import State
+from sidecar.demo.world.story import STEPS, Told
+from sidecar.journal.sqlite.verification import opened_to_read
 
 _READ_MAX = 1_000
 

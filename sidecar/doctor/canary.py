@@ -2,13 +2,13 @@
 
 import asyncio
 
-from sidecar.core.observations import RoundTripEnded
-from sidecar.core.walks import RoundTripOutcome, Step
+from sidecar.core.facts.auth_probes import RoundTripOutcome, Step
+from sidecar.core.facts.observations import RoundTripEnded
 from sidecar.journal.memory import MemoryJournal
 from sidecar.probes.browser import Browser
 from sidecar.probes.observers import Observers
+from sidecar.probes.probe_record import Taken
 from sidecar.probes.round_trip import RoundTrip
-from sidecar.probes.trail import Taken
 
 _SUBSCRIBED_WITHIN_S = 10.0
 _LOOK_S = 0.02

@@ -2,7 +2,7 @@
 
 from sidecar.causes import CAUSES, ROUND_TRIPS
 from sidecar.causes.cause import Cause
-from sidecar.core.walks import WalkOutcome
+from sidecar.core.facts.auth_probes import WalkOutcome
 
 
 def catalogue() -> str:

@@ -13,7 +13,7 @@ import msgspec
 
 from sidecar.ports import ErrorCode, SidecarError
 from sidecar.probes.ack_facts import user_of
-from sidecar.probes.shown import shown_headers, shown_url, tidy
+from sidecar.probes.redaction import shown_headers, shown_url, tidy
 from sidecar.probes.target import origin_of
 
 BYTES_MAX = 64 * 1024

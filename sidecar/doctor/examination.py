@@ -4,13 +4,13 @@ import msgspec
 
 from sidecar.causes import ROUND_TRIPS, cause_of
 from sidecar.config import UNKNOWN_APP, ProbeSecrets, Reverb
-from sidecar.core.walks import RoundTripOutcome, Step, WalkOutcome
+from sidecar.core.facts.auth_probes import RoundTripOutcome, Step, WalkOutcome
 from sidecar.doctor.canary import round_trip, taken
 from sidecar.doctor.refusal import what_debug_says
+from sidecar.probes.auth_probe import Walker
 from sidecar.probes.browser import Browser
+from sidecar.probes.probe_record import Taken, Walked
 from sidecar.probes.target import target_of
-from sidecar.probes.trail import Taken, Walked
-from sidecar.probes.walk import Walker
 
 WITHIN_S = 15.0
 

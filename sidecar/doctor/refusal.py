@@ -5,10 +5,10 @@ from typing import Any
 
 import msgspec
 
-from sidecar.core.walks import Step
+from sidecar.core.facts.auth_probes import Step
 from sidecar.probes.browser import Browser
-from sidecar.probes.failures import FAILURES
-from sidecar.probes.trail import Trail
+from sidecar.probes.connection_errors import FAILURES
+from sidecar.probes.probe_record import Trail
 
 _WITHIN_S = 5.0
 _SOCKET = "1234.5678"

@@ -5,17 +5,17 @@ from urllib.parse import urlsplit
 
 from sidecar.causes import cause_of
 from sidecar.config import ProbeSecrets, Reverb
-from sidecar.core.walks import Step, WalkOutcome
+from sidecar.core.facts.auth_probes import Step, WalkOutcome
 from sidecar.doctor.curl import Request, findings, masked
 from sidecar.doctor.examination import WITHIN_S, Diagnosis, diagnosis
 from sidecar.doctor.refusal import reason_in
 from sidecar.ports import ErrorCode, SidecarError
-from sidecar.probes.answers import Answer, auth_in, blocks_script, refusal_of
+from sidecar.probes.auth_probe import BY_FAULT
+from sidecar.probes.auth_responses import Answer, auth_in, blocks_script, refusal_of
 from sidecar.probes.browser import Browser
-from sidecar.probes.failures import FAILURES, ended_by
+from sidecar.probes.connection_errors import FAILURES, ended_by
+from sidecar.probes.probe_record import Ended, Trail
 from sidecar.probes.target import Target, origin_of, target_of
-from sidecar.probes.trail import Ended, Trail
-from sidecar.probes.walk import BY_FAULT
 from sidecar.pusher.signing import fault_of
 
 _SENT_ON = (

@@ -5,7 +5,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from sidecar.core.walks import WalkOutcome
+from sidecar.core.facts.auth_probes import WalkOutcome
 from sidecar.doctor.examination import Diagnosis
 
 _WIDTH = 92

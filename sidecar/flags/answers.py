@@ -4,9 +4,9 @@ import hashlib
 
 import msgspec
 
-from sidecar.core.policy import PPM, SCHEDULES, Mode
-from sidecar.core.serving import Reason, Served, bucket_of, served
-from sidecar.core.state import State
+from sidecar.core.facts.policy import PPM, SCHEDULES, Mode
+from sidecar.core.fold.serving import Reason, Served, bucket_of, served
+from sidecar.core.fold.state import State
 from sidecar.flags.lease import Lease
 
 MAX_AGE_S_MAX = 2.0

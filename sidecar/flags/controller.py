@@ -14,10 +14,10 @@ from typing import NoReturn
 import structlog
 
 from sidecar import clock
-from sidecar.core.decide import decide
-from sidecar.core.fold import next_deadline
-from sidecar.core.observations import ClockJumped
-from sidecar.core.state import State
+from sidecar.core.decision.decide import decide
+from sidecar.core.facts.observations import ClockJumped
+from sidecar.core.fold.fold import next_deadline
+from sidecar.core.fold.state import State
 from sidecar.flags.lease import Lease
 from sidecar.ports import Failed, Journal, SidecarError, Source, Task, uncounted
 

@@ -22,8 +22,8 @@ from urllib.parse import urlencode
 import msgspec
 
 from sidecar import clock
-from sidecar.core.policy import Mode
-from sidecar.core.serving import Reason, Served
+from sidecar.core.facts.policy import Mode
+from sidecar.core.fold.serving import Reason, Served
 from sidecar.flags.answers import Answers, Tagged
 from sidecar.ports import ErrorCode, SidecarError
 

@@ -7,7 +7,7 @@ has folded that heartbeat in order. So a running lease proves that the journal t
 before it is known; whatever stops either lets the lease lapse, without anyone acting.
 """
 
-from sidecar.core.observations import Heartbeat, Record
+from sidecar.core.facts.observations import Heartbeat, Record
 
 _UNFOLDED_MAX = 64
 """Heartbeats that were appended and not folded yet; older ones start no lease."""

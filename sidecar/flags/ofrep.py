@@ -8,7 +8,7 @@ import msgspec
 from aiohttp import web
 
 from sidecar import clock
-from sidecar.core.observations import UNREADABLE
+from sidecar.core.facts.observations import UNREADABLE
 from sidecar.flags.answers import Tagged
 from sidecar.flags.evaluations import STREAM_PATH, Context, Evaluations
 from sidecar.flags.routes import STREAM_HEADERS, TARGETING_KEY_MAX, targeting_key_of

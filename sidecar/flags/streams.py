@@ -22,7 +22,7 @@ from aiohttp import web
 from sidecar import clock
 from sidecar.flags.answers import Answers, Tagged
 from sidecar.http.cors import READABLE
-from sidecar.http.readers import HEADERS, RETRY_MS, SLOW_S, Reader, StreamEnd
+from sidecar.http.event_streams import HEADERS, RETRY_MS, SLOW_S, Reader, StreamEnd
 from sidecar.ports import ErrorCode, SidecarError
 
 HEARTBEAT_S = 15.0

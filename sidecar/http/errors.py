@@ -4,7 +4,7 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from sidecar.http.limits import Refusal
+from sidecar.http.rate_limits import Refusal
 from sidecar.ports import ErrorCode, SidecarError
 
 STATUS = {

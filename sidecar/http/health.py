@@ -5,7 +5,7 @@ from collections.abc import Callable
 import msgspec
 from aiohttp import web
 
-from sidecar.core.state import State
+from sidecar.core.fold.state import State
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ from sidecar.http.connections import BANNER, HEAD_WITHIN_S, OPERATOR_MAX, Connec
 from sidecar.http.cors import READABLE
 from sidecar.http.errors import REFUSALS, error_response, failed, nowhere, told, told_in_ofrep
 from sidecar.http.guard import Guard
-from sidecar.http.limits import INSIDE, LIMITS, Limit, Refusal, Turnstile
+from sidecar.http.rate_limits import INSIDE, LIMITS, Limit, Refusal, Turnstile
 from sidecar.ports import ErrorCode, SidecarError
 
 _SHUTDOWN_S = 5.0

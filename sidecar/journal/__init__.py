@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sidecar.config import JournalPlace, SqlitePlace
 from sidecar.journal.memory import MemoryJournal
-from sidecar.journal.sqlite import SqliteJournal
+from sidecar.journal.sqlite.journal import SqliteJournal
 from sidecar.ports import Journal
 
 

@@ -6,10 +6,10 @@ from typing import NoReturn
 
 import structlog
 
-from sidecar.core.conclusions import Conclusion
-from sidecar.core.fold import fold
-from sidecar.core.observations import Record
-from sidecar.core.state import State, become
+from sidecar.core.facts.observations import Record
+from sidecar.core.fold.conclusions import Conclusion
+from sidecar.core.fold.fold import fold
+from sidecar.core.fold.state import State, become
 from sidecar.ports import Failed, Journal, SidecarError, Task, uncounted
 
 _READ_MAX = 500

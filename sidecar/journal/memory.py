@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 
 from sidecar.clock import AnchoredClock
-from sidecar.core.chain import is_chained, link
-from sidecar.core.identities import identity
-from sidecar.core.observations import Observation, Record
-from sidecar.core.state import State
+from sidecar.core.facts.chain import is_chained, link
+from sidecar.core.facts.identities import identity
+from sidecar.core.facts.observations import Observation, Record
+from sidecar.core.fold.state import State
 from sidecar.journal.head import Head
 from sidecar.ports import Appended, Backlog, Link
 

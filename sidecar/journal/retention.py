@@ -2,7 +2,7 @@
 
 import msgspec
 
-from sidecar.core.observations import UNREADABLE, Chained
+from sidecar.core.facts.observations import UNREADABLE, Chained
 
 RETENTION_MS = 35 * 24 * 3_600_000
 """Payments, acks, ticks and their keys are kept so long, and up to a day longer: a month's report can still be checked

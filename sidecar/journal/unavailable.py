@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from sidecar.clock import AnchoredClock
-from sidecar.core.observations import Observation, Record
-from sidecar.core.state import State
+from sidecar.core.facts.observations import Observation, Record
+from sidecar.core.fold.state import State
 from sidecar.ports import Appended, Backlog, Link, SidecarError
 
 

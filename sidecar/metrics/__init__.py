@@ -12,7 +12,7 @@ from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 from prometheus_client.samples import Exemplar
 
-from sidecar.core.judging import latency_edges_ms
+from sidecar.core.fold.judging import latency_edges_ms
 from sidecar.metrics.catalogue import PREFIX, catalogue, page
 from sidecar.metrics.encoding import encode, scraped
 from sidecar.metrics.exemplars import Exemplars

@@ -3,7 +3,7 @@
 import msgspec
 from prometheus_client.metrics_core import CounterMetricFamily
 
-from sidecar.core.judging import EDGES_MS, OBJECTIVES
+from sidecar.core.fold.judging import EDGES_MS, OBJECTIVES
 from sidecar.metrics.table import TABLE
 from sidecar.metrics.view import Histogram, Metric, Row, Scope, Sets
 

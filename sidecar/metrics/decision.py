@@ -7,11 +7,11 @@ import math
 
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
 
-from sidecar.core import alarms, evidence
-from sidecar.core import gates as core_gates
-from sidecar.core.policy import Policy
-from sidecar.core.state import RestReason, State
-from sidecar.core.streams import (
+from sidecar.core.decision import gates as core_gates
+from sidecar.core.facts.policy import Policy
+from sidecar.core.fold.state import RestReason, State
+from sidecar.core.statistics import alarms, evidence
+from sidecar.core.statistics.indicators import (
     STREAMS,
     Stream,
     StreamRow,

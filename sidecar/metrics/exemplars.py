@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 
 from prometheus_client.samples import Exemplar
 
-from sidecar.core.conclusions import Conclusion, PaymentSettled
-from sidecar.core.judging import bucket_of, latency_edges_ms
-from sidecar.core.observations import Record
-from sidecar.core.state import State
+from sidecar.core.facts.observations import Record
+from sidecar.core.fold.conclusions import Conclusion, PaymentSettled
+from sidecar.core.fold.judging import bucket_of, latency_edges_ms
+from sidecar.core.fold.state import State
 
 LABEL = "payment_ref"
 """Also the name of the field in the log."""

@@ -4,10 +4,10 @@ from typing import cast
 
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
 
-from sidecar.core.browsers import ClearedBy, Family, Flow, Verdict
-from sidecar.core.outcomes import ReportOutcome
-from sidecar.core.policy import Mode
-from sidecar.core.streams import REACH
+from sidecar.core.facts.outcomes import ReportOutcome
+from sidecar.core.facts.policy import Mode
+from sidecar.core.facts.reports import ClearedBy, Family, Flow, Verdict
+from sidecar.core.statistics.indicators import REACH
 from sidecar.metrics import reading
 from sidecar.metrics.view import Row, Samples, Scope, View
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Iterable
 
-from sidecar.core.ladder import RETURNED
-from sidecar.core.observations import FallCause
-from sidecar.core.policy import Mode, Policy
-from sidecar.core.state import State
-from sidecar.core.streams import STREAMS, Stream, StreamRow
+from sidecar.core.facts.observations import FallCause
+from sidecar.core.facts.policy import Mode, Policy
+from sidecar.core.fold.ladder import RETURNED
+from sidecar.core.fold.state import State
+from sidecar.core.statistics.indicators import STREAMS, Stream, StreamRow
 from sidecar.metrics.view import Samples, Sets, View
 
 NAMES = tuple(row.name for row in STREAMS)

@@ -4,8 +4,8 @@ from typing import cast
 
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
 
-from sidecar.core.browsers import Subscription
-from sidecar.core.walks import RoundTripOutcome, StrangerVerdict, UserAuth, WalkOutcome
+from sidecar.core.facts.auth_probes import RoundTripOutcome, StrangerVerdict, UserAuth, WalkOutcome
+from sidecar.core.facts.reports import Subscription
 from sidecar.metrics import reading
 from sidecar.metrics.view import Histogram, Row, Samples, Scope, View
 

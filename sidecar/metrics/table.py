@@ -5,13 +5,14 @@ from typing import cast
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
 
 from sidecar import __version__, clock
-from sidecar.core.observations import IgnoreReason, SkipReason
-from sidecar.core.outcomes import Outcome, Unmeasured
-from sidecar.core.policy import Mode, Stage
-from sidecar.core.serving import Reason
-from sidecar.http.limits import Refusal
+from sidecar.core.facts.observations import IgnoreReason, SkipReason
+from sidecar.core.facts.outcomes import Outcome, Unmeasured
+from sidecar.core.facts.policy import Mode, Stage
+from sidecar.core.fold.serving import Reason
+from sidecar.http.rate_limits import Refusal
 from sidecar.logs import LEVELS
-from sidecar.metrics import decision, notices, payers, reading, reverb
+from sidecar.metrics import decision, payers, reading, reverb
+from sidecar.metrics import notifications as notices
 from sidecar.metrics.view import Histogram, Row, Scope
 from sidecar.ports import Task
 

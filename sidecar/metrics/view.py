@@ -8,8 +8,8 @@ import msgspec
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.samples import Exemplar
 
-from sidecar.core.serving import Served
-from sidecar.core.state import Latency, State
+from sidecar.core.fold.serving import Served
+from sidecar.core.fold.state import Latency, State
 from sidecar.logs import LineCounts
 from sidecar.ports import Backlog
 

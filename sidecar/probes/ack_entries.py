@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from sidecar.config import DEFAULT_CHANNEL
-from sidecar.core.observations import UNREADABLE, AckSeen, UserAuthSeen
+from sidecar.core.facts.observations import UNREADABLE, AckSeen, UserAuthSeen
 from sidecar.probes.ack_facts import Ack, AuthReport, checked_ack_id, fact_of, fact_of_report, invalid, why
 
 ENTRY_BYTES_MAX = 16 * 1024

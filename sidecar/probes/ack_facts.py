@@ -6,9 +6,9 @@ from typing import Annotated
 import msgspec
 
 from sidecar.config import DEFAULT_CHANNEL
-from sidecar.core.observations import BACKEND, AckSeen, SkipReason, UserAuthSeen
-from sidecar.core.policy import Stage
-from sidecar.core.walks import UserAuth
+from sidecar.core.facts.auth_probes import UserAuth
+from sidecar.core.facts.observations import BACKEND, AckSeen, SkipReason, UserAuthSeen
+from sidecar.core.facts.policy import Stage
 from sidecar.ports import ErrorCode, SidecarError
 from sidecar.tokens import user_ref
 

@@ -19,14 +19,15 @@ import structlog
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from sidecar import chance, clock
+from sidecar import clock
+from sidecar import randomness as chance
 from sidecar.config import DEFAULT_CHANNEL, RedisStream
-from sidecar.core.observations import AckSeen, AcksLost, UserAuthSeen
+from sidecar.core.facts.observations import AckSeen, AcksLost, UserAuthSeen
 from sidecar.logs import Throttle
 from sidecar.ports import Count, Journal, SidecarError
-from sidecar.probes.ack_census import census, is_after, is_gone, removed_count
+from sidecar.probes.ack_accounting import census, is_after, is_gone, removed_count
 from sidecar.probes.ack_entries import Entry, aside, entries_of, fact_of_entry
-from sidecar.probes.ack_trouble import what_to_do
+from sidecar.probes.ack_stream_errors import what_to_do
 
 BATCH_MAX = 500
 """Entries that are read, and wait for the journal, at once."""

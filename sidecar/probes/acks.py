@@ -9,7 +9,7 @@ import msgspec
 from aiohttp import web
 
 from sidecar.config import DEFAULT_CHANNEL
-from sidecar.core.observations import UNREADABLE, AckSeen, UserAuthSeen
+from sidecar.core.facts.observations import UNREADABLE, AckSeen, UserAuthSeen
 from sidecar.http.body import read_body
 from sidecar.logs import Throttle
 from sidecar.ports import Count, ErrorCode, Journal, SidecarError

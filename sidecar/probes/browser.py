@@ -13,12 +13,12 @@ from yarl import URL
 
 from sidecar import clock
 from sidecar.config import Authorizer, Credentials
-from sidecar.core.walks import Step, WalkOutcome
-from sidecar.probes.answers import Answer, is_challenge, refusal_of
+from sidecar.core.facts.auth_probes import Step, WalkOutcome
+from sidecar.probes.auth_responses import Answer, is_challenge, refusal_of
 from sidecar.probes.outside_clocks import OutsideClocks
-from sidecar.probes.shown import shown_headers, shown_url
+from sidecar.probes.probe_record import Ended, Trail, tls_context
+from sidecar.probes.redaction import shown_headers, shown_url
 from sidecar.probes.target import USER_AGENT, Target
-from sidecar.probes.trail import Ended, Trail, tls_context
 
 BODY_BYTES_MAX = 64 * 1024
 HEADER_BYTES_MAX = 32 * 1024

@@ -1,11 +1,11 @@
 """Channel auth: a browser's whole walk to the probe user's own channel, once a minute."""
 
-from sidecar.core.observations import ChannelAuthProbed
+from sidecar.core.facts.observations import ChannelAuthProbed
+from sidecar.probes.auth_probe import Walker
+from sidecar.probes.probe_record import Walked
 from sidecar.probes.reachability import WITHIN_S as CHECKED_WITHIN_S
 from sidecar.probes.reachability import is_cut_off, may_be_cut_off_walk
 from sidecar.probes.target import Target
-from sidecar.probes.trail import Walked
-from sidecar.probes.walk import Walker
 
 WITHIN_S = 10.0
 

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 
 import msgspec
 
-from sidecar import chance, clock
-from sidecar.core.observations import OBSERVER, USER_CHANNEL, AckSeen
-from sidecar.core.policy import Stage
+from sidecar import clock
+from sidecar import randomness as chance
+from sidecar.core.facts.observations import OBSERVER, USER_CHANNEL, AckSeen
+from sidecar.core.facts.policy import Stage
 from sidecar.probes.ack_facts import Name
 from sidecar.pusher.messages import Arrived
 from sidecar.tokens import user_ref

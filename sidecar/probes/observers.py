@@ -17,15 +17,16 @@ import aiohttp
 import msgspec
 import structlog
 
-from sidecar import chance, clock
-from sidecar.core.observations import AcksLost, ObserverChanged
-from sidecar.core.walks import WalkOutcome
+from sidecar import clock
+from sidecar import randomness as chance
+from sidecar.core.facts.auth_probes import WalkOutcome
+from sidecar.core.facts.observations import AcksLost, ObserverChanged
 from sidecar.logs import Throttle
 from sidecar.ports import Count, Failed, Journal, SidecarError, Task, uncounted
 from sidecar.probes.browser import Browser
 from sidecar.probes.deliveries import Deliveries
-from sidecar.probes.link import Link, dialled
-from sidecar.probes.trail import Ended
+from sidecar.probes.probe_record import Ended
+from sidecar.probes.socket import Link, dialled
 from sidecar.pusher.messages import Arrived
 
 REDIAL_EVERY_S = 300.0

@@ -2,16 +2,16 @@
 
 from sidecar.config import ProbeSecrets, Reverb
 from sidecar.ports import Count, Failed, Journal, uncounted
+from sidecar.probes.auth_probe import Walker
 from sidecar.probes.browser import Browser
 from sidecar.probes.channel_auth import ChannelAuth
 from sidecar.probes.deliveries import Deliveries
+from sidecar.probes.isolation_probe import Stranger
 from sidecar.probes.observers import Observers
 from sidecar.probes.outside_clocks import OutsideClocks
 from sidecar.probes.round_trip import RoundTrip
 from sidecar.probes.runner import Probe, Runner
-from sidecar.probes.stranger import Stranger
 from sidecar.probes.target import target_of
-from sidecar.probes.walk import Walker
 from sidecar.probes.watches import Watches
 from sidecar.tokens import BrowserTokens
 

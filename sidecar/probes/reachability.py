@@ -6,10 +6,10 @@ would hide just the outage that matters. So it takes three witnesses, and in dou
 
 import asyncio
 
-from sidecar.core.walks import RoundTripOutcome, Step, WalkOutcome
+from sidecar.core.facts.auth_probes import RoundTripOutcome, Step, WalkOutcome
 from sidecar.probes.browser import is_reached
+from sidecar.probes.probe_record import Walked
 from sidecar.probes.target import Target
-from sidecar.probes.trail import Walked
 
 WITHIN_S = 2.0
 _UNREACHED = frozenset({

@@ -4,7 +4,7 @@ The problem: anybody can send these. The page sends them with `navigator.sendBea
 the token is in the body and the type is `text/plain`.
 
 What we do: cheap refusals first, each counted by its reason; cookies are never looked at, and nothing that was sent is
-repeated. What may count, and how often, is for the core to say (`core.reach`).
+repeated. What may count, and how often, is for the core to say (`core.fold.reach`).
 """
 
 import enum
@@ -15,9 +15,9 @@ from typing import Annotated
 import msgspec
 from aiohttp import web
 
-from sidecar.core.browsers import ClearedBy, Family, Flow, Reading, Subscription
-from sidecar.core.observations import UNREADABLE, BrowserReported
-from sidecar.core.policy import Mode
+from sidecar.core.facts.observations import UNREADABLE, BrowserReported
+from sidecar.core.facts.policy import Mode
+from sidecar.core.facts.reports import ClearedBy, Family, Flow, Reading, Subscription
 from sidecar.http.address import client_address
 from sidecar.http.body import read_body
 from sidecar.http.cors import READABLE

@@ -9,9 +9,10 @@ import asyncio
 import aiohttp
 import msgspec
 
-from sidecar import chance, clock
-from sidecar.core.observations import RoundTripEnded
-from sidecar.core.walks import RoundTripOutcome
+from sidecar import clock
+from sidecar import randomness as chance
+from sidecar.core.facts.auth_probes import RoundTripOutcome
+from sidecar.core.facts.observations import RoundTripEnded
 from sidecar.probes.observers import CANARY_EVENT, Observers
 from sidecar.probes.reachability import WITHIN_S as CHECKED_WITHIN_S
 from sidecar.probes.reachability import is_cut_off, may_be_cut_off_round_trip

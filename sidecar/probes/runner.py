@@ -10,9 +10,10 @@ from typing import NoReturn, Protocol
 
 import structlog
 
-from sidecar import chance, clock
-from sidecar.core.observations import ChannelAuthProbed, Observation, RoundTripEnded, StrangerProbed
-from sidecar.core.walks import RoundTripOutcome, StrangerVerdict, WalkOutcome
+from sidecar import clock
+from sidecar import randomness as chance
+from sidecar.core.facts.auth_probes import RoundTripOutcome, StrangerVerdict, WalkOutcome
+from sidecar.core.facts.observations import ChannelAuthProbed, Observation, RoundTripEnded, StrangerProbed
 from sidecar.logs import Throttle
 from sidecar.ports import Failed, Journal, SidecarError, Task, uncounted
 

@@ -12,7 +12,7 @@ import structlog
 from aiohttp import web
 
 from sidecar import clock
-from sidecar.core.observations import UNREADABLE, WatchChanged
+from sidecar.core.facts.observations import UNREADABLE, WatchChanged
 from sidecar.http.body import read_body
 from sidecar.http.cors import READABLE
 from sidecar.ports import Count, ErrorCode, Failed, Journal, SidecarError, Task, uncounted

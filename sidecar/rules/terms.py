@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 
 from sidecar.config import Config, Probe, policy_of
-from sidecar.core.policy import PPM, Lifecycle
+from sidecar.core.facts.policy import PPM, Lifecycle
 
 DEFAULT_JOB: Final = "reverb-sidecar"
 DEFAULT_RUNBOOKS: Final = "docs/runbooks/"

@@ -2,10 +2,10 @@
 
 import random
 
-from sidecar.core.history import HOUR_MS, ByMode, ByOutcome, Condition, Hour, Mark, MarkKind, Span
-from sidecar.core.judging import latency_edges_ms
-from sidecar.core.policy import Mode
-from sidecar.core.state import MOVES_MAX, Move
+from sidecar.core.facts.policy import Mode
+from sidecar.core.fold.history import HOUR_MS, ByMode, ByOutcome, Condition, Hour, Mark, MarkKind, Span
+from sidecar.core.fold.judging import latency_edges_ms
+from sidecar.core.fold.state import MOVES_MAX, Move
 from tests.core.reporting import top
 from tests.core.world import DAY, HOUR, MINUTE, World
 

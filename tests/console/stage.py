@@ -8,13 +8,13 @@ from typing import Any
 from playwright.async_api import Browser, Page
 
 from sidecar.config import Address
-from sidecar.console.journeys import Journeys
-from sidecar.console.page.news import News
+from sidecar.console.page.live_updates import News
 from sidecar.console.page.routes import Console
+from sidecar.console.payment_timelines import Journeys
 from sidecar.console.status import Status, status_of
-from sidecar.core.findings import Process, Question
-from sidecar.core.readiness import Readiness, readiness
-from sidecar.core.serving import Served
+from sidecar.core.fold.serving import Served
+from sidecar.core.release.checks import Process, Question
+from sidecar.core.release.readiness import Readiness, readiness
 from sidecar.http.server import Listener
 from sidecar.ports import Journal
 from tests.console.states import Case

@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 import msgspec
 
-from sidecar.core.browsers import ClearedBy, Family, Flow
-from sidecar.core.observations import BrowserReported, Frozen, Heartbeat, Held
-from sidecar.core.policy import LADDER_OFF, Lifecycle, Mode, Rung
-from sidecar.core.serving import Reason, Served, served
-from sidecar.core.state import State
-from sidecar.core.walks import RoundTripOutcome, StrangerVerdict, UserAuth, WalkOutcome
-from sidecar.core.windows import Once
+from sidecar.core.facts.auth_probes import RoundTripOutcome, StrangerVerdict, UserAuth, WalkOutcome
+from sidecar.core.facts.observations import BrowserReported, Frozen, Heartbeat, Held
+from sidecar.core.facts.policy import LADDER_OFF, Lifecycle, Mode, Rung
+from sidecar.core.facts.reports import ClearedBy, Family, Flow
+from sidecar.core.facts.windows import Once
+from sidecar.core.fold.serving import Reason, Served, served
+from sidecar.core.fold.state import State
 from tests.console.quarter import quarter
 from tests.core.probed import ProbedWorld, probed
 from tests.core.reporting import served as read_as_served

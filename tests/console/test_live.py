@@ -7,11 +7,11 @@ import aiohttp
 import pytest
 from playwright.async_api import Browser, expect
 
-from sidecar.console.page.news import STREAMS_MAX, News
-from sidecar.core.observations import Held
-from sidecar.core.policy import Mode
-from sidecar.core.serving import Reason, Served, served
-from sidecar.http.readers import StreamEnd
+from sidecar.console.page.live_updates import STREAMS_MAX, News
+from sidecar.core.facts.observations import Held
+from sidecar.core.facts.policy import Mode
+from sidecar.core.fold.serving import Reason, Served, served
+from sidecar.http.event_streams import StreamEnd
 from tests.console.stage import Shown, looking, shown
 from tests.console.states import CASES
 from tests.core.world import on

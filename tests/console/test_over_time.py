@@ -5,9 +5,9 @@ import re
 import pytest
 
 from sidecar.console.page.over_time import OverTime, Range, over_time
-from sidecar.core.history import HOUR_MS, ByOutcome, Condition, Hour, Mark, Span
-from sidecar.core.policy import Mode
-from sidecar.core.state import State
+from sidecar.core.facts.policy import Mode
+from sidecar.core.fold.history import HOUR_MS, ByOutcome, Condition, Hour, Mark, Span
+from sidecar.core.fold.state import State
 from tests.console.quarter import quarter
 from tests.core.world import World, on
 

@@ -4,8 +4,8 @@ import aiohttp
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from sidecar.core.observations import Held, RolledBack, SkipReason
-from sidecar.core.policy import Stage
+from sidecar.core.facts.observations import Held, RolledBack, SkipReason
+from sidecar.core.facts.policy import Stage
 from tests.console.faults import faults, sideways, squeezed
 from tests.console.stage import NARROW, looking, shown
 from tests.console.states import CASES

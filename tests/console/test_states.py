@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from playwright.async_api import Browser, expect
 
-from sidecar.core.observations import Heartbeat, RolledBack
+from sidecar.core.facts.observations import Heartbeat, RolledBack
 from tests.console.faults import faults, sideways, squeezed
 from tests.console.stage import NARROW, WIDEST, looking, shown
 from tests.console.states import CASES, Case

@@ -5,9 +5,9 @@ import pytest
 
 from sidecar.console.page.front import Tone
 from sidecar.console.page.verdict import Verdict, question_of, verdict
-from sidecar.core.policy import LADDER_OFF, Mode
-from sidecar.core.readiness import Answer
-from sidecar.core.walks import StrangerVerdict
+from sidecar.core.facts.auth_probes import StrangerVerdict
+from sidecar.core.facts.policy import LADDER_OFF, Mode
+from sidecar.core.release.readiness import Answer
 from tests.console.quarter import quarter
 from tests.console.stage import Shown, shown
 from tests.console.states import CASES, Case

@@ -11,10 +11,8 @@ from pathlib import Path
 
 import msgspec
 
-from sidecar.core.browsers import Flow, Reading
-from sidecar.core.checkpoints import checkpoint_of
-from sidecar.core.fold import fold
-from sidecar.core.observations import (
+from sidecar.core.facts.auth_probes import StrangerVerdict, UserAuth
+from sidecar.core.facts.observations import (
     AcksLost,
     Checkpoint,
     EpochRenewed,
@@ -27,10 +25,12 @@ from sidecar.core.observations import (
     SkipReason,
     Thawed,
 )
-from sidecar.core.policy import Stage
-from sidecar.core.state import FOLD_VERSION, State, encode
-from sidecar.core.walks import StrangerVerdict, UserAuth
-from sidecar.core.windows import Once, Weekly
+from sidecar.core.facts.policy import Stage
+from sidecar.core.facts.reports import Flow, Reading
+from sidecar.core.facts.windows import Once, Weekly
+from sidecar.core.fold.checkpoints import checkpoint_of
+from sidecar.core.fold.fold import fold
+from sidecar.core.fold.state import FOLD_VERSION, State, encode
 from tests.core.probed import ProbedWorld
 from tests.core.world import LAX, MINUTE, REACHED, REFUSED, REVERB, SECOND, World, on
 

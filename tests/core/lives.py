@@ -3,11 +3,11 @@
 import msgspec
 from hypothesis import strategies as st
 
-from sidecar.core.browsers import Flow, Reading
-from sidecar.core.decide import decide
-from sidecar.core.gates import gates
-from sidecar.core.journeys import GIVE_UP_AFTER_MS
-from sidecar.core.observations import (
+from sidecar.core.decision.decide import decide
+from sidecar.core.decision.gates import gates
+from sidecar.core.facts.auth_probes import RoundTripOutcome, UserAuth, WalkOutcome
+from sidecar.core.facts.auth_probes import Step as WalkStep
+from sidecar.core.facts.observations import (
     ChannelAuthProbed,
     Climbed,
     Decision,
@@ -20,10 +20,10 @@ from sidecar.core.observations import (
     SkipReason,
     UserAuthSeen,
 )
-from sidecar.core.policy import Mode, Policy, Rung, Stage
-from sidecar.core.serving import served
-from sidecar.core.walks import RoundTripOutcome, UserAuth, WalkOutcome
-from sidecar.core.walks import Step as WalkStep
+from sidecar.core.facts.policy import Mode, Policy, Rung, Stage
+from sidecar.core.facts.reports import Flow, Reading
+from sidecar.core.fold.journeys import GIVE_UP_AFTER_MS
+from sidecar.core.fold.serving import served
 from tests.core.world import DAY, POLICY, REACHED, REFUSED, REVERB, SECOND, World
 
 T, S, P = Mode.TIMER_POLLING, Mode.PUSH_WITH_SAFETY_NET, Mode.PUSH_ONLY

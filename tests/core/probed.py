@@ -5,8 +5,8 @@ import functools
 
 import msgspec
 
-from sidecar.core.fold import next_deadline
-from sidecar.core.observations import (
+from sidecar.core.facts.auth_probes import RoundTripOutcome, Step, StrangerVerdict, UserAuth, WalkOutcome
+from sidecar.core.facts.observations import (
     ChannelAuthProbed,
     ObserverChanged,
     RoundTripEnded,
@@ -14,8 +14,8 @@ from sidecar.core.observations import (
     UserAuthSeen,
     WatchChanged,
 )
-from sidecar.core.policy import Policy
-from sidecar.core.walks import RoundTripOutcome, Step, StrangerVerdict, UserAuth, WalkOutcome
+from sidecar.core.facts.policy import Policy
+from sidecar.core.fold.fold import next_deadline
 from tests.core.world import LAX, MINUTE, REVERB, SECOND, World
 
 PROBED_GATES = {

@@ -5,9 +5,9 @@ import functools
 
 import msgspec
 
-from sidecar.core.browsers import ClearedBy, Reading, Subscription
-from sidecar.core.state import State
-from sidecar.core.streams import REACH
+from sidecar.core.facts.reports import ClearedBy, Reading, Subscription
+from sidecar.core.fold.state import State
+from sidecar.core.statistics.indicators import REACH
 from tests.core.probed import ProbedWorld, probed
 from tests.core.world import MINUTE, REACHED, REFUSED, SECOND, World
 

@@ -6,8 +6,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from sidecar.core.alarms import Bank, Cusum, bank
-from sidecar.core.streams import STREAMS, Stream, bank_of, is_calm, judge
+from sidecar.core.statistics.alarms import Bank, Cusum, bank
+from sidecar.core.statistics.indicators import STREAMS, Stream, bank_of, is_calm, judge
 from tests.core.world import POLICY, World
 
 DEFAULT = bank(990_000, 950_000, 100_000)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sidecar.core.browsers import ClearedBy, Verdict, verdict_of
+from sidecar.core.facts.reports import ClearedBy, Verdict, verdict_of
 from tests.core.reporting import reading
 
 GOOD, BAD, GONE, NEVER = Verdict.GOOD, Verdict.BAD, Verdict.GONE, Verdict.NEVER_PAID

@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from sidecar.core.calendar import offset_minutes, stamp, written
+from sidecar.core.facts.calendar import offset_minutes, stamp, written
 from tests.core.world import DAY, START_MS
 
 

@@ -5,11 +5,11 @@ import hashlib
 import msgspec
 import pytest
 
-from sidecar.core.chain import is_chained, link
-from sidecar.core.fold import fold
-from sidecar.core.observations import Heartbeat, Held, Noted, Observation, PolicyAdopted, Record
-from sidecar.core.policy import policy_hash
-from sidecar.core.state import State
+from sidecar.core.facts.chain import is_chained, link
+from sidecar.core.facts.observations import Heartbeat, Held, Noted, Observation, PolicyAdopted, Record
+from sidecar.core.facts.policy import policy_hash
+from sidecar.core.fold.fold import fold
+from sidecar.core.fold.state import State
 from tests.core.golden import JOURNAL, PAYERS, PEOPLE, folded, golden
 from tests.core.world import POLICY, on
 

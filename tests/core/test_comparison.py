@@ -2,9 +2,9 @@
 
 import pytest
 
-from sidecar.core.comparison import Measured, comparison
-from sidecar.core.policy import Stage
-from sidecar.core.state import State
+from sidecar.core.facts.policy import Stage
+from sidecar.core.fold.state import State
+from sidecar.core.release.comparison import Measured, comparison
 from tests.core.world import LAX, SECOND, World
 
 

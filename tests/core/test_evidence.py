@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.stats import beta, binom
 
-from sidecar.core.evidence import (
+from sidecar.core.statistics.evidence import (
     ALTERNATIVES,
     clean_needed,
     epoch_alpha,

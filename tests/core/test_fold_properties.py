@@ -7,10 +7,9 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from sidecar.core.decide import decide
-from sidecar.core.fold import fold, next_deadline
-from sidecar.core.gates import gates
-from sidecar.core.observations import (
+from sidecar.core.decision.decide import decide
+from sidecar.core.decision.gates import gates
+from sidecar.core.facts.observations import (
     AckSeen,
     Climbed,
     EpochRenewed,
@@ -26,9 +25,10 @@ from sidecar.core.observations import (
     SkipReason,
     Thawed,
 )
-from sidecar.core.policy import Stage
-from sidecar.core.state import State, decode, encode
-from sidecar.core.windows import Once, Weekly
+from sidecar.core.facts.policy import Stage
+from sidecar.core.facts.windows import Once, Weekly
+from sidecar.core.fold.fold import fold, next_deadline
+from sidecar.core.fold.state import State, decode, encode
 from tests.core.lives import POLICIES, Life, Step, lives
 from tests.core.world import START_MS, World
 

@@ -2,14 +2,14 @@
 
 import msgspec
 
-from sidecar.core.decide import Action, decide
-from sidecar.core.gates import gates
-from sidecar.core.observations import FallCause, Fell
-from sidecar.core.outcomes import ReportOutcome
-from sidecar.core.policy import Mode
-from sidecar.core.reach import ACCUSERS_MIN
-from sidecar.core.streams import REACH
-from sidecar.core.walks import StrangerVerdict, UserAuth
+from sidecar.core.decision.decide import Action, decide
+from sidecar.core.decision.gates import gates
+from sidecar.core.facts.auth_probes import StrangerVerdict, UserAuth
+from sidecar.core.facts.observations import FallCause, Fell
+from sidecar.core.facts.outcomes import ReportOutcome
+from sidecar.core.facts.policy import Mode
+from sidecar.core.fold.reach import ACCUSERS_MIN
+from sidecar.core.statistics.indicators import REACH
 from tests.core.probed import ProbedWorld, probed
 from tests.core.reporting import accuse, counts, served, tell, top
 from tests.core.world import HOUR, MINUTE, REFUSED, SECOND, on

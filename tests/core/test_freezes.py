@@ -2,13 +2,13 @@
 
 import pytest
 
-from sidecar.core import freezes
-from sidecar.core.conclusions import ClimbIgnored
-from sidecar.core.decide import decide
-from sidecar.core.fold import next_deadline
-from sidecar.core.gates import Gate, gates
-from sidecar.core.observations import Climbed, Noted, Thawed
-from sidecar.core.windows import Once, Weekly, next_begin_ms, span_at
+from sidecar.core.decision.decide import decide
+from sidecar.core.decision.gates import Gate, gates
+from sidecar.core.facts.observations import Climbed, Noted, Thawed
+from sidecar.core.facts.windows import Once, Weekly, next_begin_ms, span_at
+from sidecar.core.fold import freezes
+from sidecar.core.fold.conclusions import ClimbIgnored
+from sidecar.core.fold.fold import next_deadline
 from tests.core.world import DAY, HOUR, MINUTE, SECOND, START_MS, World, decided, on
 
 FRIDAY = 1_799_971_200_000

@@ -6,10 +6,10 @@ from typing import get_args
 import msgspec
 import pytest
 
-from sidecar.core.checkpoints import restored
-from sidecar.core.observations import Checkpoint, Observation
-from sidecar.core.outcomes import ReportOutcome
-from sidecar.core.state import FOLD_VERSION, encode
+from sidecar.core.facts.observations import Checkpoint, Observation
+from sidecar.core.facts.outcomes import ReportOutcome
+from sidecar.core.fold.checkpoints import restored
+from sidecar.core.fold.state import FOLD_VERSION, encode
 from tests.core.golden import DIGESTS, KEPT, PAYERS, SCHEMA, checkpoint_path, digest, folded, golden, schema
 
 _FIRST = 2
@@ -20,7 +20,7 @@ def test_the_same_journal_gives_the_same_state_or_the_fold_version_went_up() -> 
     """Snapshots of the old meaning must not be taken for the new one."""
     known = json.loads(DIGESTS.read_text())
     assert known.get(str(FOLD_VERSION)) == digest(), (
-        "the fold gives another state: raise FOLD_VERSION in core/state.py, then run: python -m tests.core.golden"
+        "the fold gives another state: raise FOLD_VERSION in core/fold/state.py, then run: python -m tests.core.golden"
     )
 
 

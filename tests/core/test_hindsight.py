@@ -3,12 +3,12 @@
 import pytest
 from hypothesis import given, settings
 
-from sidecar.core.conclusions import PaymentLeftOut, PaymentSettled
-from sidecar.core.hindsight import Retold, retold, window_of
-from sidecar.core.observations import PaymentSucceeded, PolicyAdopted, Record, SkipReason
-from sidecar.core.outcomes import Outcome, Unmeasured
-from sidecar.core.policy import Policy, Stage
-from sidecar.core.state import State
+from sidecar.core.facts.observations import PaymentSucceeded, PolicyAdopted, Record, SkipReason
+from sidecar.core.facts.outcomes import Outcome, Unmeasured
+from sidecar.core.facts.policy import Policy, Stage
+from sidecar.core.fold.conclusions import PaymentLeftOut, PaymentSettled
+from sidecar.core.fold.state import State
+from sidecar.core.release.reconstruction import Retold, retold, window_of
 from tests.core.lives import Life, Step, lives
 from tests.core.probed import probed
 from tests.core.world import LAX, MINUTE, SECOND, World, on

@@ -6,20 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.core.chronicle import hours
-from sidecar.core.conclusions import ShelterBegan
-from sidecar.core.fold import fold
-from sidecar.core.history import (
-    HOUR_MS,
-    ByOutcome,
-    ByTimers,
-    Condition,
-    summed,
-)
-from sidecar.core.observations import Heartbeat, Observation, Record
-from sidecar.core.policy import PPM, Mode
-from sidecar.core.serving import Reason, served
-from sidecar.core.state import State, encode
+from sidecar.core.facts.observations import Heartbeat, Observation, Record
+from sidecar.core.facts.policy import PPM, Mode
+from sidecar.core.fold.conclusions import ShelterBegan
+from sidecar.core.fold.fold import fold
+from sidecar.core.fold.history import HOUR_MS, ByOutcome, ByTimers, Condition, summed
+from sidecar.core.fold.history_writer import hours
+from sidecar.core.fold.serving import Reason, served
+from sidecar.core.fold.state import State, encode
 from tests.core.lives import Life, Step, lives
 from tests.core.world import DAY, LAX, SECOND, START_MS, on
 

@@ -3,10 +3,10 @@
 import msgspec
 import pytest
 
-from sidecar.core.conclusions import PaymentSettled
-from sidecar.core.observations import AckSeen, SkipReason
-from sidecar.core.outcomes import Outcome
-from sidecar.core.policy import Stage
+from sidecar.core.facts.observations import AckSeen, SkipReason
+from sidecar.core.facts.outcomes import Outcome
+from sidecar.core.facts.policy import Stage
+from sidecar.core.fold.conclusions import PaymentSettled
 from tests.core.world import POLICY, SECOND, World
 
 Steps = tuple[tuple[int, str], ...]

@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
-from sidecar.core.conclusions import ClimbIgnored, FlagMoved
-from sidecar.core.decide import decide
-from sidecar.core.fold import next_deadline
-from sidecar.core.observations import Climbed, FallCause, Fell
-from sidecar.core.policy import Mode
-from sidecar.core.streams import alpha_of
+from sidecar.core.decision.decide import decide
+from sidecar.core.facts.observations import Climbed, FallCause, Fell
+from sidecar.core.facts.policy import Mode
+from sidecar.core.fold.conclusions import ClimbIgnored, FlagMoved
+from sidecar.core.fold.fold import next_deadline
+from sidecar.core.statistics.indicators import alpha_of
 from tests.core.world import DAY, HOUR, LAX, MINUTE, SECOND, START_MS, World, decided, on
 
 

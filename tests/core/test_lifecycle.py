@@ -3,14 +3,14 @@
 import msgspec
 import pytest
 
-from sidecar.core.conclusions import FlagMoved, PolicyChanged, PolicyRefused
-from sidecar.core.decide import decide
-from sidecar.core.gates import gates
-from sidecar.core.lifecycle import why_not
-from sidecar.core.observations import Heartbeat
-from sidecar.core.policy import LADDER_OFF, Lifecycle, Mode, Rung, policy_hash
-from sidecar.core.serving import Reason, Served, served
-from sidecar.core.state import State, encode
+from sidecar.core.decision.decide import decide
+from sidecar.core.decision.gates import gates
+from sidecar.core.facts.observations import Heartbeat
+from sidecar.core.facts.policy import LADDER_OFF, Lifecycle, Mode, Rung, policy_hash
+from sidecar.core.fold.conclusions import FlagMoved, PolicyChanged, PolicyRefused
+from sidecar.core.fold.lifecycle import why_not
+from sidecar.core.fold.serving import Reason, Served, served
+from sidecar.core.fold.state import State, encode
 from tests.core.probed import ProbedWorld, probed
 from tests.core.world import DAY, HOUR, LAX, MINUTE, SECOND, World, on
 

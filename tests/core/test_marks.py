@@ -3,10 +3,20 @@
 import msgspec
 import pytest
 
-from sidecar.core.checkpoints import restored
-from sidecar.core.chronicle import hours
-from sidecar.core.fold import fold
-from sidecar.core.history import (
+from sidecar.core.facts.observations import (
+    AckSeen,
+    Checkpoint,
+    Heartbeat,
+    Noted,
+    Observation,
+    PaymentSucceeded,
+    PolicyAdopted,
+    Record,
+)
+from sidecar.core.facts.policy import Mode, Stage
+from sidecar.core.fold.checkpoints import restored
+from sidecar.core.fold.fold import fold
+from sidecar.core.fold.history import (
     HOUR_MS,
     HOURS_MAX,
     MARKS_MAX,
@@ -21,18 +31,8 @@ from sidecar.core.history import (
     MarkKind,
     Span,
 )
-from sidecar.core.observations import (
-    AckSeen,
-    Checkpoint,
-    Heartbeat,
-    Noted,
-    Observation,
-    PaymentSucceeded,
-    PolicyAdopted,
-    Record,
-)
-from sidecar.core.policy import Mode, Stage
-from sidecar.core.state import Latency, State, encode
+from sidecar.core.fold.history_writer import hours
+from sidecar.core.fold.state import Latency, State, encode
 from tests.core.golden import checkpoint_path
 from tests.core.probed import probed
 from tests.core.world import LAX, MINUTE, SECOND, START_MS, World, on

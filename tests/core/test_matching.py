@@ -2,10 +2,10 @@
 
 import pytest
 
-from sidecar.core import journeys
-from sidecar.core.conclusions import FilterContradicted
-from sidecar.core.observations import AckSeen, IgnoreReason
-from sidecar.core.policy import Stage
+from sidecar.core.facts.observations import AckSeen, IgnoreReason
+from sidecar.core.facts.policy import Stage
+from sidecar.core.fold import journeys
+from sidecar.core.fold.conclusions import FilterContradicted
 from tests.core.world import SECOND, World
 
 Steps = tuple[tuple[int, str], ...]

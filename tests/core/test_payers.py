@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
-from sidecar.core import payers
-from sidecar.core.walks import UserAuth
+from sidecar.core.facts.auth_probes import UserAuth
+from sidecar.core.fold import payers
 from tests.core.probed import PROBED, ProbedWorld
 from tests.core.world import HOUR, MINUTE
 

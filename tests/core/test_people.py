@@ -3,11 +3,11 @@
 import msgspec
 import pytest
 
-from sidecar.core.conclusions import EpochBegan
-from sidecar.core.decide import decide
-from sidecar.core.observations import EpochRenewed, FallCause, Fell
-from sidecar.core.policy import Mode, Rung
-from sidecar.core.serving import Reason, served
+from sidecar.core.decision.decide import decide
+from sidecar.core.facts.observations import EpochRenewed, FallCause, Fell
+from sidecar.core.facts.policy import Mode, Rung
+from sidecar.core.fold.conclusions import EpochBegan
+from sidecar.core.fold.serving import Reason, served
 from tests.core.world import DAY, HOUR, LAX, MINUTE, SECOND, World, decided, on
 
 # --- hold and rollback

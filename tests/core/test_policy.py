@@ -6,14 +6,14 @@ import functools
 import msgspec
 import pytest
 
-from sidecar.core.browsers import Flow
-from sidecar.core.decide import Action, Verdict, decide
-from sidecar.core.gates import GATES, gates
-from sidecar.core.observations import Climbed, EpochRenewed, Fell
-from sidecar.core.policy import PPM, Stage
-from sidecar.core.state import State
-from sidecar.core.streams import bank_of, row_of
-from sidecar.core.windows import Once
+from sidecar.core.decision.decide import Action, Verdict, decide
+from sidecar.core.decision.gates import GATES, gates
+from sidecar.core.facts.observations import Climbed, EpochRenewed, Fell
+from sidecar.core.facts.policy import PPM, Stage
+from sidecar.core.facts.reports import Flow
+from sidecar.core.facts.windows import Once
+from sidecar.core.fold.state import State
+from sidecar.core.statistics.indicators import bank_of, row_of
 from tests.core.probed import PROBED_GATES
 from tests.core.world import DAY, HOUR, LAX, SECOND, World, decided
 

@@ -3,10 +3,10 @@
 import msgspec
 import pytest
 
-from sidecar.core.conclusions import FlagMoved, PolicyChanged
-from sidecar.core.policy import PPM, Lifecycle, Mode, Policy, ReverbPolicy, Rung, Stage
-from sidecar.core.serving import Reason, served
-from sidecar.core.streams import STREAMS, bank_of
+from sidecar.core.facts.policy import PPM, Lifecycle, Mode, Policy, ReverbPolicy, Rung, Stage
+from sidecar.core.fold.conclusions import FlagMoved, PolicyChanged
+from sidecar.core.fold.serving import Reason, served
+from sidecar.core.statistics.indicators import STREAMS, bank_of
 from tests.core.world import HOUR, LAX, MINUTE, POLICY, REVERB, SECOND, World, on
 
 T, S, P = Mode.TIMER_POLLING, Mode.PUSH_WITH_SAFETY_NET, Mode.PUSH_ONLY

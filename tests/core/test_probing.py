@@ -2,12 +2,12 @@
 
 import pytest
 
-from sidecar.core.conclusions import StrangerLetIn
-from sidecar.core.gates import gates
-from sidecar.core.observations import AckSeen
-from sidecar.core.policy import Mode, Stage
-from sidecar.core.state import RestReason
-from sidecar.core.walks import RoundTripOutcome, StrangerVerdict, WalkOutcome
+from sidecar.core.decision.gates import gates
+from sidecar.core.facts.auth_probes import RoundTripOutcome, StrangerVerdict, WalkOutcome
+from sidecar.core.facts.observations import AckSeen
+from sidecar.core.facts.policy import Mode, Stage
+from sidecar.core.fold.conclusions import StrangerLetIn
+from sidecar.core.fold.state import RestReason
 from tests.core.probed import PROBED, ProbedWorld, probed
 from tests.core.world import DAY, MINUTE, POLICY, REVERB, SECOND
 

@@ -3,12 +3,12 @@
 import msgspec
 import pytest
 
-from sidecar.core.browsers import Flow
-from sidecar.core.decide import decide
-from sidecar.core.observations import Climbed
-from sidecar.core.policy import Mode
-from sidecar.core.reach import REPORTS_WITHIN_MS, VOTES_EVERY_MS
-from sidecar.core.streams import REACH
+from sidecar.core.decision.decide import decide
+from sidecar.core.facts.observations import Climbed
+from sidecar.core.facts.policy import Mode
+from sidecar.core.facts.reports import Flow
+from sidecar.core.fold.reach import REPORTS_WITHIN_MS, VOTES_EVERY_MS
+from sidecar.core.statistics.indicators import REACH
 from tests.core.probed import probed
 from tests.core.reporting import counts, outcomes, reading, served, tell
 from tests.core.world import HOUR, LAX, MINUTE, REACHED, REFUSED, SECOND, World, on

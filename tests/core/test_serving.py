@@ -5,10 +5,10 @@ import itertools
 import msgspec
 import pytest
 
-from sidecar.core.decide import decide
-from sidecar.core.policy import PPM, SCHEDULES, Mode, Rung
-from sidecar.core.serving import Reason, Served, bucket_of, served
-from sidecar.core.state import State
+from sidecar.core.decision.decide import decide
+from sidecar.core.facts.policy import PPM, SCHEDULES, Mode, Rung
+from sidecar.core.fold.serving import Reason, Served, bucket_of, served
+from sidecar.core.fold.state import State
 from tests.core.world import DAY, LAX, World, on
 
 T, S, P = Mode.TIMER_POLLING, Mode.PUSH_WITH_SAFETY_NET, Mode.PUSH_ONLY

@@ -2,12 +2,12 @@
 
 import pytest
 
-from sidecar.core.conclusions import ShelterBegan, ShelterEnded
-from sidecar.core.decide import Action, decide
-from sidecar.core.gates import gates
-from sidecar.core.policy import Mode
-from sidecar.core.serving import Reason, served
-from sidecar.core.walks import RoundTripOutcome, StrangerVerdict, UserAuth, WalkOutcome
+from sidecar.core.decision.decide import Action, decide
+from sidecar.core.decision.gates import gates
+from sidecar.core.facts.auth_probes import RoundTripOutcome, StrangerVerdict, UserAuth, WalkOutcome
+from sidecar.core.facts.policy import Mode
+from sidecar.core.fold.conclusions import ShelterBegan, ShelterEnded
+from sidecar.core.fold.serving import Reason, served
 from tests.core.probed import PROBED_GATES, ProbedWorld, probed
 from tests.core.world import DAY, HOUR, MINUTE, SECOND
 

@@ -2,14 +2,14 @@
 
 import pytest
 
-from sidecar.core import coverage
-from sidecar.core.conclusions import RestBegan, RestEnded
-from sidecar.core.coverage import Coverage
-from sidecar.core.fold import next_deadline
-from sidecar.core.policy import Mode, Stage
-from sidecar.core.serving import Reason, served
-from sidecar.core.sight import rest_reason
-from sidecar.core.state import RestReason
+from sidecar.core.facts.policy import Mode, Stage
+from sidecar.core.fold.conclusions import RestBegan, RestEnded
+from sidecar.core.fold.fold import next_deadline
+from sidecar.core.fold.serving import Reason, served
+from sidecar.core.fold.state import RestReason
+from sidecar.core.fold.visibility import rest_reason
+from sidecar.core.statistics import coverage
+from sidecar.core.statistics.coverage import Coverage
 from tests.core.world import DAY, HOUR, LAX, MINUTE, SECOND, World, on
 
 LEASE = LAX.lease_ms

@@ -2,10 +2,10 @@
 
 import pytest
 
-from sidecar.core.observations import AcksLost, Heartbeat
-from sidecar.core.outcomes import Unmeasured
-from sidecar.core.policy import Mode
-from sidecar.core.state import RestReason
+from sidecar.core.facts.observations import AcksLost, Heartbeat
+from sidecar.core.facts.outcomes import Unmeasured
+from sidecar.core.facts.policy import Mode
+from sidecar.core.fold.state import RestReason
 from tests.core.world import DAY, LAX, SECOND, World, on
 
 

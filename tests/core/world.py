@@ -6,12 +6,9 @@ from typing import TypeVar
 
 import msgspec
 
-from sidecar.core.browsers import ClearedBy, Family, Flow, Reading, Subscription
-from sidecar.core.conclusions import Conclusion, PaymentLeftOut, PaymentSettled
-from sidecar.core.decide import decide
-from sidecar.core.fold import fold, next_deadline
-from sidecar.core.identities import identity
-from sidecar.core.observations import (
+from sidecar.core.decision.decide import decide
+from sidecar.core.facts.identities import identity
+from sidecar.core.facts.observations import (
     AckSeen,
     Approved,
     BrowserReported,
@@ -34,10 +31,13 @@ from sidecar.core.observations import (
     SkipReason,
     Started,
 )
-from sidecar.core.policy import Mode, Policy, ReverbPolicy, Rung, Stage, policy_hash
-from sidecar.core.serving import bucket_of, served
-from sidecar.core.state import State
-from sidecar.core.windows import Once, Weekly
+from sidecar.core.facts.policy import Mode, Policy, ReverbPolicy, Rung, Stage, policy_hash
+from sidecar.core.facts.reports import ClearedBy, Family, Flow, Reading, Subscription
+from sidecar.core.facts.windows import Once, Weekly
+from sidecar.core.fold.conclusions import Conclusion, PaymentLeftOut, PaymentSettled
+from sidecar.core.fold.fold import fold, next_deadline
+from sidecar.core.fold.serving import bucket_of, served
+from sidecar.core.fold.state import State
 
 START_MS = 1_800_000_000_000
 SECOND = 1000

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from sidecar import dashboards, rules
 from sidecar.cli import cli
 from sidecar.config import Config, Objective, policy_of, read_config
-from sidecar.core.alarms import bank
+from sidecar.core.statistics.alarms import bank
 from sidecar.dashboards.decision import CALM_BELOW
 from sidecar.metrics import TABLE, histogram_family
 from sidecar.metrics.view import Histogram

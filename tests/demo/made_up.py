@@ -15,12 +15,12 @@ from aiohttp import web
 
 from sidecar import clock
 from sidecar.config import Address
-from sidecar.core.browsers import Flow
-from sidecar.core.policy import SCHEDULES, Mode
-from sidecar.demo.booking_app import BookingApp
+from sidecar.core.facts.policy import SCHEDULES, Mode
+from sidecar.core.facts.reports import Flow
 from sidecar.demo.page import Pages, Visitor
-from sidecar.demo.switches import Key
-from sidecar.demo.view import WorldView
+from sidecar.demo.page.view import WorldView
+from sidecar.demo.standin.booking_app import BookingApp
+from sidecar.demo.world.switches import Key
 from sidecar.http.guard import Guard
 from sidecar.http.server import Listener
 from sidecar.ports import ErrorCode, SidecarError

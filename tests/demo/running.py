@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from sidecar.demo.loop import WorldLoop
-from sidecar.demo.network import Network
-from sidecar.demo.pace import Pace
+from sidecar.demo.world.loop import WorldLoop
+from sidecar.demo.world.network import Network
+from sidecar.demo.world.pace import Pace
 
 T = TypeVar("T")
 

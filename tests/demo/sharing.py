@@ -5,8 +5,8 @@ import shutil
 from pathlib import Path
 
 from sidecar.demo.show import folder_for
-from sidecar.demo.watching import is_push
-from sidecar.demo.world import World
+from sidecar.demo.world.operator_view import is_push
+from sidecar.demo.world.world import World
 from tests.demo.worlds import HEADLESS, live
 
 

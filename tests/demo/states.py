@@ -5,11 +5,11 @@ from typing import Any
 import msgspec
 
 from sidecar.console.status import StreamStatus
-from sidecar.core.comparison import Comparison, Measured
-from sidecar.core.gates import Gate
-from sidecar.core.policy import Mode, Rung
-from sidecar.demo.switches import SWITCHES, Key
-from sidecar.demo.view import Counts, Event, FlagView, PayerView, StoryStep, SwitchView, WorldUrls, WorldView
+from sidecar.core.decision.gates import Gate
+from sidecar.core.facts.policy import Mode, Rung
+from sidecar.core.release.comparison import Comparison, Measured
+from sidecar.demo.page.view import Counts, Event, FlagView, PayerView, StoryStep, SwitchView, WorldUrls, WorldView
+from sidecar.demo.world.switches import SWITCHES, Key
 
 NOW_MS = 1_795_000_000_000
 LADDER = (

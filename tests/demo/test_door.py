@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from sidecar.demo.door import Door
+from sidecar.demo.standin.proxy import Door
 
 
 async def test_nobody_takes_the_port_of_a_closed_door() -> None:

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from sidecar.config import Address
-from sidecar.demo.pace import Pace
+from sidecar.demo.world.pace import Pace
 from sidecar.http.server import Listener
 from sidecar.ports import ErrorCode, SidecarError
 from tests.demo.running import lived

@@ -9,7 +9,7 @@ from playwright.async_api import Browser
 
 from sidecar.config import Address
 from sidecar.demo.page import Pages
-from sidecar.demo.switches import Key
+from sidecar.demo.world.switches import Key
 from sidecar.http.server import Listener
 from tests.demo.browsing import WIDTHS, opened
 from tests.demo.made_up import MadeUpWorld

@@ -8,8 +8,8 @@ import msgspec
 import pytest
 from playwright.async_api import Browser
 
-from sidecar.core.browsers import Flow
-from sidecar.core.policy import Mode
+from sidecar.core.facts.policy import Mode
+from sidecar.core.facts.reports import Flow
 from tests.demo.browsing import WIDTHS, opened
 from tests.demo.made_up import MadeUpWorld
 from tests.payers.backend import CLIENT

@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import Browser
 
-from sidecar.core.policy import Mode
+from sidecar.core.facts.policy import Mode
 from tests.demo.visits import TRIED, VISITS, play
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(400)]

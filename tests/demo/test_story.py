@@ -10,9 +10,9 @@ from typing import Any
 
 import msgspec
 
-from sidecar.demo.story import STEPS, Step, Story
-from sidecar.demo.switches import Key
-from sidecar.demo.world import World
+from sidecar.demo.world.story import STEPS, Step, Story
+from sidecar.demo.world.switches import Key
+from sidecar.demo.world.world import World
 from tests.demo.worlds import live
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser
 
-from sidecar.demo.story import STEPS
+from sidecar.demo.world.story import STEPS
 from tests.demo.browsing import opened
 from tests.e2e.processes import free_port, until
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.core.policy import Mode
+from sidecar.core.facts.policy import Mode
 from sidecar.demo.show import folder_for
 from sidecar.demo.summary import summary_of
-from sidecar.demo.switches import SWITCHES, Key
-from sidecar.demo.watching import is_push
-from sidecar.demo.world import World
+from sidecar.demo.world.operator_view import is_push
+from sidecar.demo.world.switches import SWITCHES, Key
+from sidecar.demo.world.world import World
 from tests.demo.worlds import HEADLESS, REAL, live
 
 _RUNG = 2

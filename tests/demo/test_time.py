@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
-from sidecar import chance, clock
-from sidecar.demo.pace import Pace
+from sidecar import clock
+from sidecar import randomness as chance
+from sidecar.demo.world.pace import Pace
 from tests.demo.running import lived
 
 STARTS_MS = 1_767_225_600_000

@@ -7,11 +7,11 @@ import asyncio
 import sys
 from pathlib import Path
 
-from sidecar.demo.pace import Pace
 from sidecar.demo.page import Pages
-from sidecar.demo.setup import Ports
 from sidecar.demo.show import HEADLESS_STARTS_MS, Show, installed, loop_of
-from sidecar.demo.world import living
+from sidecar.demo.world.pace import Pace
+from sidecar.demo.world.setup import Ports
+from sidecar.demo.world.world import living
 from sidecar.logs import LineCounts
 from tests.demo.worlds import LATER_MS, LATER_PAYER
 

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from sidecar.console.status import Status
-from sidecar.core.policy import Mode
-from sidecar.demo.pace import Pace
+from sidecar.core.facts.policy import Mode
 from sidecar.demo.page import Pages
 from sidecar.demo.show import FREE, HEADLESS_STARTS_MS, Show, folder_for, installed, loop_of
-from sidecar.demo.switches import Key
-from sidecar.demo.watching import is_push
-from sidecar.demo.world import World, living
+from sidecar.demo.world.operator_view import is_push
+from sidecar.demo.world.pace import Pace
+from sidecar.demo.world.switches import Key
+from sidecar.demo.world.world import World, living
 from sidecar.logs import LineCounts
 from tests.demo.worlds import LATER_MS, LATER_PAYER, live
 

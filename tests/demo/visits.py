@@ -6,11 +6,11 @@ import msgspec
 from playwright.async_api import Browser
 
 from sidecar.console.status import Status
-from sidecar.core.browsers import Flow
-from sidecar.core.policy import Mode
+from sidecar.core.facts.policy import Mode
+from sidecar.core.facts.reports import Flow
 from sidecar.demo.show import folder_for
-from sidecar.demo.switches import Key
-from sidecar.demo.watching import is_push
+from sidecar.demo.world.operator_view import is_push
+from sidecar.demo.world.switches import Key
 from tests.demo.browsing import opened
 from tests.demo.visiting import VisitedWorld, climbed, visited
 from tests.demo.worlds import HEADLESS

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from sidecar.demo.show import FREE, HEADLESS_STARTS_MS, Show, installed, loop_of, pace_of
-from sidecar.demo.world import FIRST_PAYER, World, living
+from sidecar.demo.world.world import FIRST_PAYER, World, living
 from sidecar.logs import LineCounts
 
 HEADLESS = Show(is_headless=True)

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 from aiohttp import WSMsgType, web
 
+from sidecar.probes.auth_probe import Walker
 from sidecar.probes.browser import Browser
-from sidecar.probes.walk import Walker
 from sidecar.pusher.signing import channel_auth
 from tests.captures import lines
 from tests.probes.world import APP, target_at

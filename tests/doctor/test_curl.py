@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from sidecar.config import Probe, ProbeSecrets, Reverb
-from sidecar.core.walks import WalkOutcome as W
+from sidecar.core.facts.auth_probes import WalkOutcome as W
 from sidecar.doctor import examine_curl, read_curl
 from sidecar.doctor.curl import findings, masked
 from sidecar.ports import ErrorCode, SidecarError

@@ -12,8 +12,8 @@ import pytest
 from rich.console import Console
 
 from sidecar.causes import CAUSES, ROUND_TRIPS, cause_of
-from sidecar.core.walks import RoundTripOutcome
-from sidecar.core.walks import WalkOutcome as W
+from sidecar.core.facts.auth_probes import RoundTripOutcome
+from sidecar.core.facts.auth_probes import WalkOutcome as W
 from sidecar.doctor import Diagnosis, print_diagnosis
 from sidecar.doctor.examination import examine_by
 from sidecar.doctor.refusal import reason_in

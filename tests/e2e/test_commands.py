@@ -8,7 +8,7 @@ from pathlib import Path
 
 import aiohttp
 
-from sidecar.journal.sqlite import SqliteJournal
+from sidecar.journal.sqlite.journal import SqliteJournal
 from tests.e2e.processes import READ_TOKEN, SECRETS, SidecarProcess, until
 from tests.e2e.test_main_job import LAX
 

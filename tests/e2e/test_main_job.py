@@ -10,10 +10,10 @@ import aiohttp
 from aiohttp import web
 
 from sidecar.config import Address, SqlitePlace
-from sidecar.core.alarms import bank
-from sidecar.core.fold import fold
-from sidecar.core.observations import Heartbeat, Record
-from sidecar.core.state import State, decode, encode
+from sidecar.core.facts.observations import Heartbeat, Record
+from sidecar.core.fold.fold import fold
+from sidecar.core.fold.state import State, decode, encode
+from sidecar.core.statistics.alarms import bank
 from sidecar.http.server import Listener
 from sidecar.journal import open_journal
 from tests.e2e.processes import WEBHOOK_SECRET, SidecarProcess, localstripe, until

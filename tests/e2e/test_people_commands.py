@@ -13,8 +13,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from sidecar.cli import cli
-from sidecar.core.calendar import stamp
-from sidecar.core.windows import DAY_MS
+from sidecar.core.facts.calendar import stamp
+from sidecar.core.facts.windows import DAY_MS
 from tests.e2e.processes import READ_TOKEN, SECRETS, SidecarProcess
 from tests.e2e.test_main_job import LAX
 

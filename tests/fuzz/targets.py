@@ -8,26 +8,26 @@ from pathlib import Path
 import msgspec
 
 from sidecar.config import ConfigInvalid, RedisStream, Stripe, read_config
-from sidecar.core.checkpoints import restored
-from sidecar.core.fold import fold
-from sidecar.core.observations import UNREADABLE, Checkpoint
-from sidecar.core.serving import bucket_of
-from sidecar.core.state import FOLD_VERSION, State, encode
+from sidecar.core.facts.observations import UNREADABLE, Checkpoint
+from sidecar.core.fold.checkpoints import restored
+from sidecar.core.fold.fold import fold
+from sidecar.core.fold.serving import bucket_of
+from sidecar.core.fold.state import FOLD_VERSION, State, encode
 from sidecar.doctor.curl import findings, masked, read_curl
 from sidecar.doctor.refusal import reason_in
 from sidecar.flags.evaluations import stream_uri
 from sidecar.flags.ofrep import context_in
 from sidecar.journal.memory import MemoryJournal
-from sidecar.journal.sqlite_file import decoded
-from sidecar.journal.starting import loaded, snapshot_of
+from sidecar.journal.snapshots import loaded, snapshot_of
+from sidecar.journal.sqlite.file import decoded
 from sidecar.ports import SidecarError
 from sidecar.probes.ack_stream import AckStream
 from sidecar.probes.acks import Acks
-from sidecar.probes.answers import Answer, auth_in, refusal_of
+from sidecar.probes.auth_responses import Answer, auth_in, refusal_of
 from sidecar.probes.deliveries import Deliveries
+from sidecar.probes.probe_record import Ended
 from sidecar.probes.reports import Report, Reports, family_of, reading_of
 from sidecar.probes.stripe_webhook import StripeWebhook
-from sidecar.probes.trail import Ended
 from sidecar.pusher.connection import Connection
 from sidecar.pusher.messages import Arrived
 from sidecar.pusher.signing import App, fault_of

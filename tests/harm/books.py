@@ -7,8 +7,8 @@ from pathlib import Path
 
 import msgspec
 
-from sidecar.core.observations import AckSeen, Observation, PaymentSucceeded
-from sidecar.journal.inspection import Inspection, inspect
+from sidecar.core.facts.observations import AckSeen, Observation, PaymentSucceeded
+from sidecar.journal.sqlite.verification import Inspection, inspect
 from tests.harm.load import Load
 
 _decode = msgspec.json.Decoder[Observation](Observation).decode

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import aiohttp
 
-from sidecar.core.state import encode
-from sidecar.journal.sqlite import SqliteJournal
+from sidecar.core.fold.state import encode
+from sidecar.journal.sqlite.journal import SqliteJournal
 from tests.e2e.processes import SidecarProcess, until
 from tests.e2e.test_main_job import LAX
 from tests.harm.books import Audit, assert_sound

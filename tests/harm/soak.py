@@ -17,12 +17,12 @@ import msgspec
 from aiohttp import web
 
 from sidecar import clock
-from sidecar.core.walks import WalkOutcome
-from sidecar.demo.booking_app import BookingApp
-from sidecar.demo.reverb import Reverb
+from sidecar.core.facts.auth_probes import WalkOutcome
+from sidecar.demo.standin.booking_app import BookingApp
+from sidecar.demo.standin.reverb import Reverb
+from sidecar.probes.auth_probe import Walker
 from sidecar.probes.browser import Browser
-from sidecar.probes.link import dialled
-from sidecar.probes.walk import Walker
+from sidecar.probes.socket import dialled
 from sidecar.pusher.messages import Arrived
 from tests.probes.world import APP, ORIGIN, TOKEN, target_at
 

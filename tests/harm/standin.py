@@ -3,7 +3,7 @@
 import asyncio
 import sys
 
-from sidecar.demo.reverb import Reverb
+from sidecar.demo.standin.reverb import Reverb
 from tests.probes.world import APP
 
 

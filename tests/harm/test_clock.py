@@ -6,8 +6,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from sidecar.core.observations import ClockJumped
-from sidecar.journal.inspection import inspect, opened_to_read
+from sidecar.core.facts.observations import ClockJumped
+from sidecar.journal.sqlite.verification import inspect, opened_to_read
 from tests.e2e.processes import SidecarProcess, until
 from tests.e2e.test_main_job import LAX
 from tests.harm.test_disk import climbed, pay, served

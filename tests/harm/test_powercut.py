@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.core.observations import PaymentSucceeded
-from sidecar.journal.sqlite_file import Reader, Writer
+from sidecar.core.facts.observations import PaymentSucceeded
+from sidecar.journal.sqlite.file import Reader, Writer
 from tests.harm.power import Disk, Operation, recorded
 
 ROOT = Path(__file__).parents[2]

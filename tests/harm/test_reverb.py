@@ -29,7 +29,8 @@ from sidecar.config import (
     SqlitePlace,
     policy_of,
 )
-from sidecar.core.observations import (
+from sidecar.core.facts.auth_probes import RoundTripOutcome, Step, WalkOutcome
+from sidecar.core.facts.observations import (
     AckSeen,
     ChannelAuthProbed,
     Heartbeat,
@@ -39,11 +40,10 @@ from sidecar.core.observations import (
     RoundTripEnded,
     Started,
 )
-from sidecar.core.policy import Mode, Stage, policy_hash
-from sidecar.core.walks import RoundTripOutcome, Step, WalkOutcome
-from sidecar.demo.booking_app import BookingApp
-from sidecar.demo.reverb import Reverb as StandIn
-from sidecar.demo.reverb_bus import Bus
+from sidecar.core.facts.policy import Mode, Stage, policy_hash
+from sidecar.demo.standin.booking_app import BookingApp
+from sidecar.demo.standin.reverb import Reverb as StandIn
+from sidecar.demo.standin.reverb_bus import Bus
 from sidecar.journal import open_journal
 from sidecar.ports import Journal
 from sidecar.pusher.signing import signed_target

@@ -4,9 +4,9 @@ import asyncio
 import sys
 from pathlib import Path
 
-from sidecar.core.observations import PaymentSucceeded
-from sidecar.core.state import State, encode
-from sidecar.journal.sqlite import SqliteJournal
+from sidecar.core.facts.observations import PaymentSucceeded
+from sidecar.core.fold.state import State, encode
+from sidecar.journal.sqlite.journal import SqliteJournal
 
 _CALLERS = 8
 _EACH = 60

@@ -9,8 +9,8 @@ import resource
 import sys
 from pathlib import Path
 
-from sidecar.core.observations import Heartbeat, Held, PaymentSucceeded
-from sidecar.journal.sqlite import SqliteJournal
+from sidecar.core.facts.observations import Heartbeat, Held, PaymentSucceeded
+from sidecar.journal.sqlite.journal import SqliteJournal
 from sidecar.ports import SidecarError
 
 CALLERS = 8

@@ -10,7 +10,7 @@ import pytest
 from sidecar.config import MemoryPlace, SqlitePlace
 from sidecar.journal import open_journal
 from sidecar.journal.memory import MemoryJournal
-from sidecar.journal.sqlite import SqliteJournal
+from sidecar.journal.sqlite.journal import SqliteJournal
 from sidecar.ports import Journal
 
 from .files import close

@@ -5,8 +5,8 @@ import contextlib
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
-from sidecar.core.observations import Record
-from sidecar.journal.sqlite import SqliteJournal
+from sidecar.core.facts.observations import Record
+from sidecar.journal.sqlite.journal import SqliteJournal
 from sidecar.ports import Journal
 
 LIMIT_S = 30.0

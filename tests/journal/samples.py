@@ -6,7 +6,7 @@ import typing
 
 import msgspec
 
-from sidecar.core.observations import Heartbeat, Observation, PaymentSucceeded
+from sidecar.core.facts.observations import Heartbeat, Observation, PaymentSucceeded
 
 AWKWARD_TEXT = 'é 🎟️ "quoted" \\ \n\t\x00\u2028'
 """What JSON escapes, what UTF-8 makes long, and what C takes for an end."""

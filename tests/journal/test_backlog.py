@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sidecar.journal.memory import MemoryJournal
-from sidecar.journal.sqlite import SqliteJournal
+from sidecar.journal.sqlite.journal import SqliteJournal
 from sidecar.ports import Appended, Backlog, ErrorCode, SidecarError
 
 from .samples import heartbeat

@@ -9,14 +9,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from sidecar.core.chain import is_chained, link_of
-from sidecar.core.checkpoints import EVERY_MS, checkpoint_of
-from sidecar.core.identities import identity
-from sidecar.core.observations import FallCause, Fell, Heartbeat, Record
-from sidecar.core.state import State
-from sidecar.journal.backup import backup, restore
-from sidecar.journal.inspection import inspect
-from sidecar.journal.keeper import Keeper
+from sidecar.core.facts.chain import is_chained, link_of
+from sidecar.core.facts.identities import identity
+from sidecar.core.facts.observations import FallCause, Fell, Heartbeat, Record
+from sidecar.core.fold.checkpoints import EVERY_MS, checkpoint_of
+from sidecar.core.fold.state import State
+from sidecar.journal.maintenance import Keeper
+from sidecar.journal.sqlite.backup import backup, restore
+from sidecar.journal.sqlite.verification import inspect
 from tests.core.golden import PEOPLE, folded, golden
 from tests.core.world import DAY, World, on
 
@@ -149,7 +149,7 @@ def test_an_older_head_tells_that_all_up_to_it_is_as_it_was(tmp_path: Path) -> N
 
 
 def forge(path: Path, seq: int, body: bytes) -> None:
-    """Write another body, and all heads anew, as somebody does who has read `core.chain`."""
+    """Write another body, and all heads anew, as somebody does who has read `core.facts.chain`."""
     with changing(path) as file:
         file.execute("UPDATE observations SET body = ? WHERE seq = ?", (body, seq))
         head = ""

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import msgspec
 import pytest
 
-from sidecar.core.chain import is_chained, link
-from sidecar.core.identities import identity
-from sidecar.core.observations import Held, Observation, Record, Resumed
+from sidecar.core.facts.chain import is_chained, link
+from sidecar.core.facts.identities import identity
+from sidecar.core.facts.observations import Held, Observation, Record, Resumed
 from sidecar.ports import Appended, ErrorCode, Journal, Link, SidecarError
 
 from .files import LIMIT_S

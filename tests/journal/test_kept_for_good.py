@@ -9,19 +9,19 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from sidecar.core.checkpoints import EVERY_MS, checkpoint_of, restored
-from sidecar.core.fold import fold
-from sidecar.core.identities import identity
-from sidecar.core.observations import Checkpoint, Heartbeat, PaymentSucceeded, Record
-from sidecar.core.state import FOLD_VERSION, State, encode
-from sidecar.journal.backup import backup, restore
-from sidecar.journal.inspection import inspect
-from sidecar.journal.keeper import SNAPSHOT_AFTER, Keeper
-from sidecar.journal.lock import locked
+from sidecar.core.facts.identities import identity
+from sidecar.core.facts.observations import Checkpoint, Heartbeat, PaymentSucceeded, Record
+from sidecar.core.fold.checkpoints import EVERY_MS, checkpoint_of, restored
+from sidecar.core.fold.fold import fold
+from sidecar.core.fold.state import FOLD_VERSION, State, encode
+from sidecar.journal.maintenance import SNAPSHOT_AFTER, Keeper
 from sidecar.journal.retention import is_kept_for_ever
-from sidecar.journal.schema import SCHEMA_VERSION
-from sidecar.journal.sqlite import SqliteJournal
-from sidecar.journal.sqlite_file import Draft, Writer
+from sidecar.journal.sqlite.backup import backup, restore
+from sidecar.journal.sqlite.file import Draft, Writer
+from sidecar.journal.sqlite.journal import SqliteJournal
+from sidecar.journal.sqlite.lock import locked
+from sidecar.journal.sqlite.schema import SCHEMA_VERSION
+from sidecar.journal.sqlite.verification import inspect
 from sidecar.ports import ErrorCode, SidecarError
 from tests.core.world import World, on
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 import sidecar
-from sidecar.core.observations import Heartbeat, Held, Observation, PaymentSucceeded
-from sidecar.journal.sqlite import SqliteJournal
+from sidecar.core.facts.observations import Heartbeat, Held, Observation, PaymentSucceeded
+from sidecar.journal.sqlite.journal import SqliteJournal
 from sidecar.ports import ErrorCode, SidecarError
 
 from .files import LIMIT_S, everything, opened

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.journal.schema import APPLICATION_ID
-from sidecar.journal.sqlite import SqliteJournal
+from sidecar.journal.sqlite.journal import SqliteJournal
+from sidecar.journal.sqlite.schema import APPLICATION_ID
 from sidecar.ports import ErrorCode, SidecarError
 
 from .files import everything, opened

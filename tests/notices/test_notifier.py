@@ -11,14 +11,14 @@ import structlog
 from structlog.testing import capture_logs
 
 from sidecar.config import TargetKind
-from sidecar.core.conclusions import FlagMoved
-from sidecar.core.observations import Held, NoticeClaimed, Observation, Record
-from sidecar.core.policy import Mode
-from sidecar.core.state import State
+from sidecar.core.facts.observations import Held, NoticeClaimed, Observation, Record
+from sidecar.core.facts.policy import Mode
+from sidecar.core.fold.conclusions import FlagMoved
+from sidecar.core.fold.state import State
 from sidecar.journal.follower import Follower
 from sidecar.journal.memory import MemoryJournal
-from sidecar.notices import Attempt, NoticeResult, Notifier, Pace, Target, Watch
-from sidecar.notices.sending import send, session
+from sidecar.notifications import Attempt, NoticeResult, Notifier, Pace, Target, Watch
+from sidecar.notifications.delivery import send, session
 from sidecar.ports import Appended, ErrorCode, SidecarError, Task
 from tests.core.world import HOUR, World, on
 from tests.e2e.processes import free_port, until

@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 
 from sidecar.cli import cli
 from sidecar.config import LadderRung, Notices, NoticeSecrets, NoticeTarget, Objective, PolicyKeys, TargetKind
-from sidecar.core.policy import Mode
+from sidecar.core.facts.policy import Mode
 from tests.e2e.processes import free_port
 from tests.notices.receiving import annotate, receiving, says
 from tests.notices.told import KEY

@@ -8,7 +8,7 @@ import pytest
 
 from sidecar.composition import SETS
 from sidecar.config import TargetKind
-from sidecar.notices import NoticeKind, Target
+from sidecar.notifications import NoticeKind, Target
 from tests.notices.receiving import Annotation
 from tests.notices.told import CHAIN, KEY, notice, target
 

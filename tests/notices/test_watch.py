@@ -9,13 +9,13 @@ import pytest
 from typer.testing import CliRunner
 
 from sidecar.cli import cli
-from sidecar.core.fold import fold
-from sidecar.core.observations import Noted
-from sidecar.core.policy import LADDER_OFF, Lifecycle
-from sidecar.core.state import State
-from sidecar.core.walks import StrangerVerdict
-from sidecar.core.windows import Once
-from sidecar.notices import NoticeKind, Tone, Watch
+from sidecar.core.facts.auth_probes import StrangerVerdict
+from sidecar.core.facts.observations import Noted
+from sidecar.core.facts.policy import LADDER_OFF, Lifecycle
+from sidecar.core.facts.windows import Once
+from sidecar.core.fold.fold import fold
+from sidecar.core.fold.state import State
+from sidecar.notifications import NoticeKind, Tone, Watch
 from tests.core.golden import KEPT, golden
 from tests.core.probed import ProbedWorld, probed
 from tests.core.world import HOUR, LAX, MINUTE, SECOND, World, on

@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 
 from sidecar.config import NoticeSecrets, TargetKind
-from sidecar.core.fold import fold
-from sidecar.core.observations import Record
-from sidecar.core.state import State
-from sidecar.notices import Notice, NoticeKind, Target, Tone, Watch
-from sidecar.notices.notice import Words
+from sidecar.core.facts.observations import Record
+from sidecar.core.fold.fold import fold
+from sidecar.core.fold.state import State
+from sidecar.notifications import Notice, NoticeKind, Target, Tone, Watch
+from sidecar.notifications.notification import Words
 from tests.core.world import HOUR, MINUTE
 
 KEY = "signing-key-for-the-tests-0123456789"

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from sidecar.core.browsers import Flow
+from sidecar.core.facts.reports import Flow
 
 
 class Payer(msgspec.Struct, kw_only=True):

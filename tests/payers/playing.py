@@ -10,8 +10,8 @@ from pathlib import Path
 import aiohttp
 from playwright.async_api import Browser
 
-from sidecar.core.policy import Mode
-from sidecar.demo.booking_app import BookingApp
+from sidecar.core.facts.policy import Mode
+from sidecar.demo.standin.booking_app import BookingApp
 from tests.e2e.processes import SidecarProcess, until
 from tests.payers.backend import CLIENT, Backend
 from tests.payers.payer import Payer

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from sidecar.demo.reverb import Reverb
+from sidecar.demo.standin.reverb import Reverb
 from sidecar.pusher.signing import App
 
 APP = App(app_id="501", key="liverefresh-key", secret="liverefresh-secret")

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from sidecar.core.browsers import ClearedBy, Flow, Subscription
-from sidecar.core.policy import Mode
+from sidecar.core.facts.policy import Mode
+from sidecar.core.facts.reports import ClearedBy, Flow, Subscription
 from tests.payers.caching_proxy import CachingProxy
 from tests.payers.holding_proxy import HoldingProxy
 from tests.payers.leaps import ASLEEP, SET_BACK, TEN_MINUTES, Leap

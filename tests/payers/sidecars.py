@@ -10,8 +10,8 @@ from pathlib import Path
 
 from sidecar import clock
 from sidecar.config import policy_of, read_config
-from sidecar.core.fold import fold
-from sidecar.core.observations import (
+from sidecar.core.facts.auth_probes import WalkOutcome
+from sidecar.core.facts.observations import (
     AckSeen,
     Climbed,
     Heartbeat,
@@ -21,9 +21,9 @@ from sidecar.core.observations import (
     PolicyAdopted,
     Started,
 )
-from sidecar.core.policy import Mode, Stage, policy_hash
-from sidecar.core.state import State
-from sidecar.core.walks import WalkOutcome
+from sidecar.core.facts.policy import Mode, Stage, policy_hash
+from sidecar.core.fold.fold import fold
+from sidecar.core.fold.state import State
 from sidecar.journal import open_journal
 from tests.e2e.processes import SidecarProcess
 from tests.payers.reverb import APP

@@ -7,10 +7,10 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from sidecar.core.browsers import Reading
-from sidecar.core.observations import AckSeen, BrowserReported
-from sidecar.demo.booking_app import BookingApp
-from sidecar.journal.inspection import opened_to_read
+from sidecar.core.facts.observations import AckSeen, BrowserReported
+from sidecar.core.facts.reports import Reading
+from sidecar.demo.standin.booking_app import BookingApp
+from sidecar.journal.sqlite.verification import opened_to_read
 from sidecar.probes.reports import Report, reading_of
 from tests.e2e.processes import OPERATOR_TOKEN, SidecarProcess
 from tests.payers.backend import Backend

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
-from sidecar.core.browsers import ClearedBy, Subscription
-from sidecar.core.gates import Gate, gates
-from sidecar.core.policy import Mode
-from sidecar.core.walks import StrangerVerdict, UserAuth
+from sidecar.core.decision.gates import Gate, gates
+from sidecar.core.facts.auth_probes import StrangerVerdict, UserAuth
+from sidecar.core.facts.policy import Mode
+from sidecar.core.facts.reports import ClearedBy, Subscription
 from tests.core.probed import PROBED, ProbedWorld
 from tests.core.world import REACHED, SECOND
 

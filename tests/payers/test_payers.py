@@ -2,8 +2,8 @@
 
 import pytest
 
-from sidecar.core.browsers import WATCHED_MS, Reading, Verdict, verdict_of
-from sidecar.core.policy import SCHEDULES, Mode
+from sidecar.core.facts.policy import SCHEDULES, Mode
+from sidecar.core.facts.reports import WATCHED_MS, Reading, Verdict, verdict_of
 from tests.payers.scenarios import SCENARIOS, Scenario
 from tests.payers.stage import Result
 

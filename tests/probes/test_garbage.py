@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from sidecar.config import Authorizer, Credentials
-from sidecar.core.walks import WalkOutcome
+from sidecar.core.facts.auth_probes import WalkOutcome
 from tests.probes.test_walk import error, greeting
 from tests.probes.world import World, saying, world
 

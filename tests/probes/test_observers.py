@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from sidecar import clock
-from sidecar.core.observations import AckSeen, ObserverChanged
-from sidecar.core.walks import WalkOutcome
+from sidecar.core.facts.auth_probes import WalkOutcome
+from sidecar.core.facts.observations import AckSeen, ObserverChanged
 from sidecar.journal.memory import MemoryJournal
 from sidecar.probes.browser import Browser
 from sidecar.probes.deliveries import GIVEN_UP_AFTER_S, LATE_S, OPEN_MAX, Deliveries

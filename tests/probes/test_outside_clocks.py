@@ -6,10 +6,10 @@ from email.utils import formatdate
 
 import pytest
 
-from sidecar.core.walks import WalkOutcome
+from sidecar.core.facts.auth_probes import WalkOutcome
+from sidecar.probes.auth_probe import Walker
 from sidecar.probes.browser import Browser
 from sidecar.probes.outside_clocks import LASTS_S, OutsideClocks
-from sidecar.probes.walk import Walker
 from tests.hands import Hands, hands
 from tests.probes.world import world
 

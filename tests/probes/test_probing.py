@@ -13,12 +13,12 @@ from rich.console import Console
 
 from sidecar import clock, probes
 from sidecar.config import Probe, ProbeSecrets, Reverb, Stranger
-from sidecar.console.screen import print_status
 from sidecar.console.status import Status
-from sidecar.demo.booking_app import BookingApp
-from sidecar.demo.reverb import Reverb as StandIn
-from sidecar.demo.reverb_bus import Bus
-from sidecar.demo.reverb_sockets import Setup
+from sidecar.console.status_text import print_status
+from sidecar.demo.standin.booking_app import BookingApp
+from sidecar.demo.standin.reverb import Reverb as StandIn
+from sidecar.demo.standin.reverb_bus import Bus
+from sidecar.demo.standin.reverb_sockets import Setup
 from sidecar.pusher.signing import signed_target
 from tests.e2e.processes import until
 from tests.probes.world import APP, ORIGIN, TOKEN

@@ -8,8 +8,8 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from sidecar.core.observations import Observation, StrangerProbed
-from sidecar.core.walks import StrangerVerdict, WalkOutcome
+from sidecar.core.facts.auth_probes import StrangerVerdict, WalkOutcome
+from sidecar.core.facts.observations import Observation, StrangerProbed
 from sidecar.journal.memory import MemoryJournal
 from sidecar.probes.runner import Runner
 from tests.e2e.processes import until

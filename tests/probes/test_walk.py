@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from sidecar.config import Credentials, ProbeSecrets
-from sidecar.core.walks import Step, WalkOutcome
+from sidecar.core.facts.auth_probes import Step, WalkOutcome
 from sidecar.pusher.signing import App
 from tests.probes.certificates import Certificates
 from tests.probes.world import APP, World, close, framing, hang, reset, saying, world

@@ -7,11 +7,11 @@ import pytest
 
 from sidecar import clock
 from sidecar.config import Authorizer, Credentials
-from sidecar.core.walks import Step
-from sidecar.core.walks import WalkOutcome as W
-from sidecar.demo.reverb_sockets import Setup
-from sidecar.probes.link import dialled
-from sidecar.probes.trail import Ended
+from sidecar.core.facts.auth_probes import Step
+from sidecar.core.facts.auth_probes import WalkOutcome as W
+from sidecar.demo.standin.reverb_sockets import Setup
+from sidecar.probes.probe_record import Ended
+from sidecar.probes.socket import dialled
 from sidecar.pusher.signing import App
 from tests.e2e.processes import until
 from tests.probes.world import APP, TOKEN, close, saying, upgrade, world

@@ -12,13 +12,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import msgspec
 
 from sidecar.config import Authorizer, Credentials, ProbeSecrets
-from sidecar.demo.booking_app import BookingApp
-from sidecar.demo.reverb import Reverb
-from sidecar.demo.reverb_sockets import Setup
+from sidecar.demo.standin.booking_app import BookingApp
+from sidecar.demo.standin.reverb import Reverb
+from sidecar.demo.standin.reverb_sockets import Setup
+from sidecar.probes.auth_probe import Walker
 from sidecar.probes.browser import Browser
+from sidecar.probes.probe_record import Walked
 from sidecar.probes.target import Target
-from sidecar.probes.trail import Walked
-from sidecar.probes.walk import Walker
 from sidecar.pusher.signing import App
 
 APP = App(app_id="501", key="liverefresh-key", secret="liverefresh-secret")

@@ -11,19 +11,10 @@ from pathlib import Path
 
 import msgspec
 
-from sidecar.config import (
-    LadderRung,
-    Objective,
-    PolicyKeys,
-    Probe,
-    ProbeSecrets,
-    RedisStream,
-    Reverb,
-    Stranger,
-)
-from sidecar.core.policy import Mode
-from sidecar.demo.booking_app import BookingApp
-from sidecar.demo.reverb import Reverb as StandIn
+from sidecar.config import LadderRung, Objective, PolicyKeys, Probe, ProbeSecrets, RedisStream, Reverb, Stranger
+from sidecar.core.facts.policy import Mode
+from sidecar.demo.standin.booking_app import BookingApp
+from sidecar.demo.standin.reverb import Reverb as StandIn
 from tests.e2e.processes import until
 from tests.probes.world import APP
 from tests.shells.ack_reading import add

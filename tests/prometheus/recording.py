@@ -7,9 +7,9 @@ import aiohttp
 import msgspec
 
 from sidecar import clock, rules
-from sidecar.demo import setup
 from sidecar.demo.show import Show, lived
-from sidecar.demo.world import World
+from sidecar.demo.world import setup
+from sidecar.demo.world.world import World
 from sidecar.logs import LineCounts
 
 STEP_S = 15

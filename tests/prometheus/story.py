@@ -16,8 +16,8 @@ import structlog
 import yaml
 
 from sidecar.config import RedisStream
-from sidecar.demo.switches import Key
-from sidecar.demo.world import World
+from sidecar.demo.world.switches import Key
+from sidecar.demo.world.world import World
 from tests.prometheus.recording import STEP_S, Recording, recorded
 from tests.prometheus.server import prometheus
 from tests.prometheus.test_live import without_data

@@ -8,7 +8,7 @@ import re
 import time
 from pathlib import Path
 
-from sidecar.core.policy import Mode
+from sidecar.core.facts.policy import Mode
 from tests.dashboards import files
 from tests.e2e.processes import until
 from tests.prometheus.life import Life, life

@@ -14,7 +14,7 @@ from openfeature.evaluation_context import EvaluationContext
 from openfeature.exception import ErrorCode
 from openfeature.flag_evaluation import FlagEvaluationDetails, Reason
 
-from sidecar.http.limits import LIMITS
+from sidecar.http.rate_limits import LIMITS
 from tests.providers import PUSH, TIMERS, world
 from tests.shells.flag_door import door
 

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from playwright.async_api import Response
 
-from sidecar.http.limits import LIMITS
+from sidecar.http.rate_limits import LIMITS
 from tests.e2e.processes import until
 from tests.providers import PUSH, TIMERS, VALID_S, leased, mode, tab, world
 from tests.shells.flag_door import Door, door

@@ -11,8 +11,8 @@ import msgspec
 from sidecar.config import Address, OperatorToken, Role
 from sidecar.console.access import Access
 from sidecar.console.release import Release
-from sidecar.core.policy import Mode
-from sidecar.core.serving import Reason, Served
+from sidecar.core.facts.policy import Mode
+from sidecar.core.fold.serving import Reason, Served
 from sidecar.http.guard import Guard
 from sidecar.http.server import Listener
 from tests.e2e.processes import READ_TOKEN

@@ -4,9 +4,9 @@ import random
 
 import msgspec
 
-from sidecar.core.history import HOUR_MS, ByMode, ByOutcome, ByTimers, Condition, Hour, Mark, MarkKind, Span, spend
-from sidecar.core.outcomes import Outcome, Unmeasured
-from sidecar.core.policy import Mode, Policy
+from sidecar.core.facts.outcomes import Outcome, Unmeasured
+from sidecar.core.facts.policy import Mode, Policy
+from sidecar.core.fold.history import HOUR_MS, ByMode, ByOutcome, ByTimers, Condition, Hour, Mark, MarkKind, Span, spend
 from tests.core.golden import folded
 from tests.core.probed import PROBED, ProbedWorld
 from tests.core.world import DAY, HOUR, SECOND, START_MS

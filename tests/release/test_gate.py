@@ -3,9 +3,9 @@
 import msgspec
 import pytest
 
-from sidecar.core.history import Condition
-from sidecar.core.readiness import Readiness
-from sidecar.core.serving import Reason
+from sidecar.core.fold.history import Condition
+from sidecar.core.fold.serving import Reason
+from sidecar.core.release.readiness import Readiness
 from tests.core.world import DAY, HOUR
 from tests.e2e.processes import READ_TOKEN, free_port
 from tests.release.asked import listening, sidecar

@@ -5,9 +5,9 @@ import functools
 
 import msgspec
 
-from sidecar.core.findings import Question
-from sidecar.core.policy import Mode
-from sidecar.core.readiness import Answer, Readiness, readiness
+from sidecar.core.facts.policy import Mode
+from sidecar.core.release.checks import Question
+from sidecar.core.release.readiness import Answer, Readiness, readiness
 from tests.core.probed import ProbedWorld, probed
 from tests.core.world import HOUR, MINUTE, REACHED, SECOND
 from tests.release.test_readiness import LIVE, against

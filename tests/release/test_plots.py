@@ -11,8 +11,8 @@ from markupsafe import Markup
 from sidecar.console import plots
 from sidecar.console.plots import NARROW, WIDE, Plot
 from sidecar.console.scales import Frame, percentile_ms, round_up, times
-from sidecar.core.chronicle import hours
-from sidecar.core.history import Condition, Hour, MarkKind, summed
+from sidecar.core.fold.history import Condition, Hour, MarkKind, summed
+from sidecar.core.fold.history_writer import hours
 from tests.core.world import DAY, HOUR, MINUTE, START_MS
 from tests.release.prepared import EDGES_MS, NOW_MS, Past
 

@@ -5,13 +5,13 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from sidecar.core.findings import Process, Question
-from sidecar.core.history import Condition, History, MarkKind
-from sidecar.core.policy import LADDER_OFF, Lifecycle
-from sidecar.core.readiness import Answer, Readiness, readiness
-from sidecar.core.serving import Reason
-from sidecar.core.state import Shelter, Tally
-from sidecar.core.walks import StrangerVerdict
+from sidecar.core.facts.auth_probes import StrangerVerdict
+from sidecar.core.facts.policy import LADDER_OFF, Lifecycle
+from sidecar.core.fold.history import Condition, History, MarkKind
+from sidecar.core.fold.serving import Reason
+from sidecar.core.fold.state import Shelter, Tally
+from sidecar.core.release.checks import Process, Question
+from sidecar.core.release.readiness import Answer, Readiness, readiness
 from tests.core.world import DAY, HOUR, MINUTE, SECOND
 from tests.release.prepared import NOW_MS, POLICY, Past, S, T
 

@@ -9,10 +9,10 @@ import pytest
 
 from sidecar.console.report import Report, markdown, page, report_of
 from sidecar.console.report.sections import ROWS_MAX, sections
-from sidecar.core.findings import Process, Question
-from sidecar.core.history import Condition, MarkKind
-from sidecar.core.policy import Mode
-from sidecar.core.serving import Reason
+from sidecar.core.facts.policy import Mode
+from sidecar.core.fold.history import Condition, MarkKind
+from sidecar.core.fold.serving import Reason
+from sidecar.core.release.checks import Process, Question
 from tests.core.world import DAY, HOUR, MINUTE
 from tests.e2e.processes import free_port
 from tests.release.asked import listening, sidecar

@@ -8,7 +8,7 @@ import yaml
 
 from sidecar import rules
 from sidecar.config import Config
-from sidecar.core.policy import Lifecycle
+from sidecar.core.facts.policy import Lifecycle
 from sidecar.rules.alert import BEHIND
 from tests.rules.case import STUCK, TIMERS, Case
 from tests.rules.promtool import Fired, tried

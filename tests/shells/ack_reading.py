@@ -8,7 +8,7 @@ from typing import Any
 
 from sidecar import clock
 from sidecar.config import RedisStream
-from sidecar.core.observations import AckSeen
+from sidecar.core.facts.observations import AckSeen
 from sidecar.journal.memory import MemoryJournal
 from sidecar.ports import Journal
 from sidecar.probes.ack_stream import AckStream

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import msgspec
 
 from sidecar.config import OBSERVERS_MAX, Address, Probe, ProbeSecrets, RedisStream, Reverb
-from sidecar.core.policy import Stage
+from sidecar.core.facts.policy import Stage
 from tests.shells.running import CONFIG, SECRETS, Running, event, running
 
 EVERYTHING = msgspec.structs.replace(

@@ -10,15 +10,15 @@ import msgspec
 
 from sidecar import clock
 from sidecar.config import Address
-from sidecar.core.observations import Record
-from sidecar.core.state import State
+from sidecar.core.facts.observations import Record
+from sidecar.core.fold.state import State
 from sidecar.flags.answers import Answers
 from sidecar.flags.evaluations import Evaluations
 from sidecar.flags.lease import Lease
 from sidecar.flags.ofrep import ofrep_routes
 from sidecar.flags.routes import flag_routes
 from sidecar.flags.streams import Streams
-from sidecar.http.limits import LIMITS, Limit
+from sidecar.http.rate_limits import LIMITS, Limit
 from sidecar.http.server import Listener
 from tests.core.world import World, on
 

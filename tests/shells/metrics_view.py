@@ -11,10 +11,10 @@ from prometheus_client.registry import Collector
 
 from sidecar import clock
 from sidecar.composition import SETS
-from sidecar.core.policy import Mode
-from sidecar.core.serving import Reason, Served
-from sidecar.core.state import State
-from sidecar.http.limits import Refusal
+from sidecar.core.facts.policy import Mode
+from sidecar.core.fold.serving import Reason, Served
+from sidecar.core.fold.state import State
+from sidecar.http.rate_limits import Refusal
 from sidecar.logs import LineCounts
 from sidecar.metrics import Exposition, View, encode
 from sidecar.ports import Backlog

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import redis
 
-from sidecar.core.observations import AckSeen, AcksLost
-from sidecar.core.policy import Stage
+from sidecar.core.facts.observations import AckSeen, AcksLost
+from sidecar.core.facts.policy import Stage
 from sidecar.journal.memory import MemoryJournal
 from sidecar.probes.ack_stream import SUSPECT_FROM, TRIED_ALONE, StreamResult
 from tests.e2e.processes import until

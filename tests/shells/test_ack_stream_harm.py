@@ -10,9 +10,9 @@ import pytest
 import redis
 
 from sidecar.config import RedisStream
-from sidecar.core.observations import AcksLost, Observation
+from sidecar.core.facts.observations import AcksLost, Observation
 from sidecar.journal.memory import MemoryJournal
-from sidecar.journal.sqlite import SqliteJournal
+from sidecar.journal.sqlite.journal import SqliteJournal
 from sidecar.ports import Appended, ErrorCode, SidecarError
 from tests.e2e.processes import until
 from tests.shells.ack_reading import GROUP, NAME, add, reading

@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from sidecar import clock
-from sidecar.console.acts import Act, ApproveRequest, fact_of, read_request
-from sidecar.core.freezes import FREEZES_MAX
+from sidecar.console.operator_actions import Act, ApproveRequest, fact_of, read_request
+from sidecar.core.fold.freezes import FREEZES_MAX
 from sidecar.ports import ErrorCode, SidecarError
 from tests.core.probed import probed
 from tests.shells.running import Running, running

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from sidecar.core.journeys import WAITING_ACKS_MAX
-from sidecar.core.observations import AckSeen
-from sidecar.core.policy import Stage
+from sidecar.core.facts.observations import AckSeen
+from sidecar.core.facts.policy import Stage
+from sidecar.core.fold.journeys import WAITING_ACKS_MAX
 from sidecar.journal.memory import MemoryJournal
 from tests.core.world import World, on
 from tests.e2e.processes import ACK_TOKEN

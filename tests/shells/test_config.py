@@ -30,7 +30,7 @@ from sidecar.config import (
     schema,
 )
 from sidecar.config.section import Section
-from sidecar.core.policy import PPM, Lifecycle, Mode, Policy, Rung, Stage, policy_hash
+from sidecar.core.facts.policy import PPM, Lifecycle, Mode, Policy, Rung, Stage, policy_hash
 from sidecar.ports import ErrorCode
 from tests.shells.config_messages import INVALID
 

@@ -7,15 +7,11 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sidecar.config import (
-    Config,
-    ConfigInvalid,
-    read_config,
-)
+from sidecar.config import Config, ConfigInvalid, read_config
 from sidecar.config.places import AddressText, JournalText, RedisText
 from sidecar.config.quantities import Duration, Rate, duration_text, milliseconds, parts_per_million, rate_text
 from sidecar.config.scalars import Boolean, Choice, Guess, Kind, Refused, Scalar, Text, Whole
-from sidecar.core.policy import PPM, Mode
+from sidecar.core.facts.policy import PPM, Mode
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "config" / "sidecar.yaml"

@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 
 from sidecar import clock
-from sidecar.core.observations import ClockJumped, Fell, Heartbeat, PolicyAdopted, Started
-from sidecar.core.policy import Policy, policy_hash
-from sidecar.core.state import State
+from sidecar.core.facts.observations import ClockJumped, Fell, Heartbeat, PolicyAdopted, Started
+from sidecar.core.facts.policy import Policy, policy_hash
+from sidecar.core.fold.state import State
 from sidecar.flags.controller import Controller
 from sidecar.flags.lease import Lease
 from sidecar.journal.follower import Follower

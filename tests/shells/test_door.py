@@ -7,7 +7,7 @@ from contextlib import suppress
 import pytest
 
 from sidecar.config import Address
-from sidecar.core.state import State
+from sidecar.core.fold.state import State
 from sidecar.http.health import Health
 from sidecar.http.server import Listener
 from sidecar.logs import Throttle

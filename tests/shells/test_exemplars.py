@@ -8,8 +8,8 @@ import structlog
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from prometheus_client.samples import Exemplar
 
-from sidecar.core.conclusions import PaymentSettled
-from sidecar.core.judging import latency_edges_ms
+from sidecar.core.fold.conclusions import PaymentSettled
+from sidecar.core.fold.judging import latency_edges_ms
 from sidecar.metrics import Exemplars
 from sidecar.tokens import payment_ref
 from tests.core.world import LAX, World

@@ -6,14 +6,14 @@ from rich.console import Console
 
 from sidecar.console.decisions import Detail, Entry, Kind
 from sidecar.console.explanation import CLOSES, REMEDIES, RESTS, Explanation, Point, explain_decision, explain_now
-from sidecar.console.telling import print_explanation
-from sidecar.core.decide import Action
-from sidecar.core.gates import GATES, gates
-from sidecar.core.observations import FallCause, GateReading
-from sidecar.core.policy import Mode
-from sidecar.core.serving import Reason, Served, served
-from sidecar.core.state import RestReason, State
-from sidecar.core.windows import Once
+from sidecar.console.explanation_text import print_explanation
+from sidecar.core.decision.decide import Action
+from sidecar.core.decision.gates import GATES, gates
+from sidecar.core.facts.observations import FallCause, GateReading
+from sidecar.core.facts.policy import Mode
+from sidecar.core.facts.windows import Once
+from sidecar.core.fold.serving import Reason, Served, served
+from sidecar.core.fold.state import RestReason, State
 from tests.core.probed import probed
 from tests.core.test_lifecycle import removed
 from tests.core.test_policy import SITUATIONS, differ, ready

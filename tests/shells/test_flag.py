@@ -3,8 +3,8 @@
 import msgspec
 
 from sidecar.config import LadderRung
-from sidecar.core.observations import Heartbeat, Record
-from sidecar.core.policy import Mode
+from sidecar.core.facts.observations import Heartbeat, Record
+from sidecar.core.facts.policy import Mode
 from sidecar.flags.lease import Lease
 from tests.e2e.processes import until
 from tests.shells.running import CONFIG, Running, event, running

@@ -13,7 +13,7 @@ from aiohttp.test_utils import make_mocked_request
 
 from sidecar.config import Config, Console, OperatorToken, Reading, Role
 from sidecar.console.access import Access
-from sidecar.console.acts import Act
+from sidecar.console.operator_actions import Act
 from sidecar.http.guard import HEADERS, UNGUARDED
 from sidecar.ports import SidecarError
 from tests.e2e.processes import ACK_TOKEN, OPERATOR_TOKEN, READ_TOKEN

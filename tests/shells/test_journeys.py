@@ -3,11 +3,11 @@
 import msgspec
 import pytest
 
-from sidecar.console.journeys import IGNORED, UNMEASURED, VERDICTS, Clock, PaymentJourney, journey_of
-from sidecar.core.browsers import Reading, Verdict
-from sidecar.core.observations import IgnoreReason, SkipReason
-from sidecar.core.outcomes import Outcome, Unmeasured
-from sidecar.core.policy import Stage
+from sidecar.console.payment_timelines import IGNORED, UNMEASURED, VERDICTS, Clock, PaymentJourney, journey_of
+from sidecar.core.facts.observations import IgnoreReason, SkipReason
+from sidecar.core.facts.outcomes import Outcome, Unmeasured
+from sidecar.core.facts.policy import Stage
+from sidecar.core.facts.reports import Reading, Verdict
 from sidecar.journal.memory import MemoryJournal
 from sidecar.ports import ErrorCode, SidecarError
 from tests.core.probed import ProbedWorld, probed

@@ -6,8 +6,8 @@ from structlog.testing import capture_logs
 
 from sidecar.composition import Adoption, Sidecar
 from sidecar.config import Config, policy_of
-from sidecar.core.observations import PolicyAdopted
-from sidecar.core.policy import Lifecycle, Mode, policy_hash
+from sidecar.core.facts.observations import PolicyAdopted
+from sidecar.core.facts.policy import Lifecycle, Mode, policy_hash
 from sidecar.journal.memory import MemoryJournal
 from sidecar.logs import LineCounts
 from sidecar.ports import ErrorCode, SidecarError

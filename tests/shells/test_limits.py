@@ -7,12 +7,12 @@ import pytest
 from aiohttp import web
 
 from sidecar.config import Address
-from sidecar.core.state import State
+from sidecar.core.fold.state import State
 from sidecar.http.health import Health
 from sidecar.http.lag import Lag
-from sidecar.http.limits import INSIDE, LIMITS, Limit, Refusal, Turnstile
+from sidecar.http.rate_limits import INSIDE, LIMITS, Limit, Refusal, Turnstile
 from sidecar.http.server import Listener
-from sidecar.journal.sqlite import WAITING_MAX
+from sidecar.journal.sqlite.journal import WAITING_MAX
 from tests.e2e.processes import until
 from tests.hands import hands
 from tests.shells.running import running

@@ -13,9 +13,9 @@ from prometheus_client.registry import Collector
 from prometheus_client.samples import Exemplar, Sample
 
 from sidecar.composition import SETS
-from sidecar.core.judging import count_latency
-from sidecar.core.policy import Policy
-from sidecar.core.state import Latency, State
+from sidecar.core.facts.policy import Policy
+from sidecar.core.fold.judging import count_latency
+from sidecar.core.fold.state import Latency, State
 from sidecar.metrics import TABLE, Exposition, catalogue, encode, histogram_family, page
 from sidecar.metrics.catalogue import Catalogue
 from sidecar.metrics.view import Histogram

@@ -6,13 +6,13 @@ from collections import Counter
 import pytest
 
 from sidecar import clock
-from sidecar.core import evidence
-from sidecar.core.gates import gates
-from sidecar.core.observations import SkipReason
-from sidecar.core.policy import Mode, Stage
-from sidecar.core.serving import Reason, Served, served
-from sidecar.core.state import RestReason, State
-from sidecar.core.streams import PAYMENTS, ROUND_TRIPS, STREAMS, alpha_of, bank_of, clean_needed, row_of
+from sidecar.core.decision.gates import gates
+from sidecar.core.facts.observations import SkipReason
+from sidecar.core.facts.policy import Mode, Stage
+from sidecar.core.fold.serving import Reason, Served, served
+from sidecar.core.fold.state import RestReason, State
+from sidecar.core.statistics import evidence
+from sidecar.core.statistics.indicators import PAYMENTS, ROUND_TRIPS, STREAMS, alpha_of, bank_of, clean_needed, row_of
 from sidecar.logs import LineCounts
 from sidecar.ports import Backlog, Task
 from tests.core.world import HOUR, LAX, World

@@ -8,8 +8,8 @@ import aiohttp
 import msgspec
 import pytest
 
-from sidecar.core.serving import bucket_of
-from sidecar.http.limits import LIMITS
+from sidecar.core.fold.serving import bucket_of
+from sidecar.http.rate_limits import LIMITS
 from tests.core.world import World, on
 from tests.shells.flag_door import BULK, Door, door, nobody
 

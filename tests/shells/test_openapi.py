@@ -27,9 +27,9 @@ from schemathesis.specs.openapi.checks import (
 
 from sidecar.composition import Sidecar
 from sidecar.config import Probe, ProbeSecrets, Reverb
-from sidecar.core.serving import Reason
+from sidecar.core.fold.serving import Reason
 from sidecar.http.errors import STATUS
-from sidecar.http.limits import LIMITS, Limit
+from sidecar.http.rate_limits import LIMITS, Limit
 from sidecar.journal.memory import MemoryJournal
 from sidecar.logs import LineCounts
 from sidecar.probes.reports import USER_AT_ONCE

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sidecar.console.acts import Act
+from sidecar.console.operator_actions import Act
 from tests.e2e.processes import READ_TOKEN, until
 from tests.shells.running import running
 from tests.shells.test_flag import EASY, climb

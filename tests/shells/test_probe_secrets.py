@@ -3,16 +3,7 @@
 import msgspec
 import pytest
 
-from sidecar.config import (
-    Config,
-    Credentials,
-    Echo,
-    Probe,
-    Reverb,
-    SecretsInvalid,
-    read_probe_secrets,
-    read_secrets,
-)
+from sidecar.config import Config, Credentials, Echo, Probe, Reverb, SecretsInvalid, read_probe_secrets, read_secrets
 
 BEARER = Reverb(
     url="wss://ws.example.test",

@@ -7,8 +7,8 @@ import msgspec
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
-from sidecar.core.browsers import Family
-from sidecar.core.observations import BrowserReported
+from sidecar.core.facts.observations import BrowserReported
+from sidecar.core.facts.reports import Family
 from sidecar.journal.memory import MemoryJournal
 from sidecar.ports import ErrorCode, SidecarError
 from sidecar.probes.reports import (

@@ -6,15 +6,7 @@ from pathlib import Path
 import pytest
 import rich.console
 
-from sidecar.config import (
-    Config,
-    OperatorToken,
-    Role,
-    Secrets,
-    SecretsInvalid,
-    Stripe,
-    read_secrets,
-)
+from sidecar.config import Config, OperatorToken, Role, Secrets, SecretsInvalid, Stripe, read_secrets
 from sidecar.ports import ErrorCode
 
 WEBHOOK = "whsec_5f3759df0451ae77b1c2"

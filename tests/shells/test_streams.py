@@ -16,7 +16,7 @@ from sidecar import clock
 from sidecar.config import SqlitePlace
 from sidecar.flags.streams import HEARTBEAT_S, StreamKind
 from sidecar.http.connections import public_max, streams_max
-from sidecar.http.readers import RETRY_MS, SLOW_S
+from sidecar.http.event_streams import RETRY_MS, SLOW_S
 from tests.e2e.processes import until
 from tests.shells.flag_door import SIGNALS, STREAM, Door, Event, door, nobody, reading
 from tests.shells.running import CONFIG, running

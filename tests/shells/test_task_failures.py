@@ -8,16 +8,16 @@ from contextlib import suppress
 import pytest
 
 from sidecar.config import Notices, NoticeSecrets, NoticeTarget, ProbeSecrets, TargetKind
-from sidecar.core.observations import Observation, RoundTripEnded
-from sidecar.core.policy import policy_hash
-from sidecar.core.state import State
-from sidecar.core.walks import RoundTripOutcome
+from sidecar.core.facts.auth_probes import RoundTripOutcome
+from sidecar.core.facts.observations import Observation, RoundTripEnded
+from sidecar.core.facts.policy import policy_hash
+from sidecar.core.fold.state import State
 from sidecar.flags.controller import Controller
 from sidecar.flags.lease import Lease
 from sidecar.journal.follower import Follower
-from sidecar.journal.keeper import Keeper
+from sidecar.journal.maintenance import Keeper
 from sidecar.journal.unavailable import UnavailableJournal
-from sidecar.notices import notifier_of
+from sidecar.notifications import notifier_of
 from sidecar.ports import ErrorCode, Failed, SidecarError, Task
 from sidecar.probes.browser import Browser
 from sidecar.probes.deliveries import Deliveries

@@ -8,8 +8,8 @@ import aiohttp
 import msgspec
 import pytest
 
-from sidecar.demo.reverb import Reverb
-from sidecar.demo.reverb_sockets import Setup
+from sidecar.demo.standin.reverb import Reverb
+from sidecar.demo.standin.reverb_sockets import Setup
 from sidecar.pusher.signing import App, channel_auth
 from tests.captures import APP_ID, KEY, SECRET, recorded
 

@@ -10,10 +10,10 @@ import msgspec
 import pytest
 
 from sidecar import clock
-from sidecar.demo.reverb import Reverb
-from sidecar.demo.reverb_bus import Bus
-from sidecar.demo.reverb_channels import php_json
-from sidecar.demo.reverb_sockets import Setup
+from sidecar.demo.standin.reverb import Reverb
+from sidecar.demo.standin.reverb_bus import Bus
+from sidecar.demo.standin.reverb_channels import php_json
+from sidecar.demo.standin.reverb_sockets import Setup
 from sidecar.pusher.signing import App, channel_auth, signed_target
 from tests.captures import APP_ID, KEY, SECRET
 

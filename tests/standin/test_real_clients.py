@@ -9,8 +9,8 @@ import msgspec
 import pytest
 
 from sidecar import clock
-from sidecar.demo.booking_app import BookingApp
-from sidecar.demo.reverb import Reverb
+from sidecar.demo.standin.booking_app import BookingApp
+from sidecar.demo.standin.reverb import Reverb
 from sidecar.pusher.signing import App, signed_target
 from tests.browser import Told, in_chromium, in_node
 from tests.captures import APP_ID, KEY, SECRET

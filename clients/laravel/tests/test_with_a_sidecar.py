@@ -20,7 +20,7 @@ import aiohttp
 import pytest
 
 from sidecar.config import SqlitePlace
-from sidecar.core.observations import AckSeen, UserAuthSeen
+from sidecar.core.facts.observations import AckSeen, UserAuthSeen
 from sidecar.journal import open_journal
 from sidecar.tokens import BrowserTokens, user_ref
 from tests.e2e.processes import ACK_TOKEN, SECRETS, SidecarProcess, until

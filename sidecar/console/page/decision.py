@@ -2,13 +2,13 @@
 
 import msgspec
 
+from sidecar.console import labels as words
 from sidecar.console.decisions import Detail
 from sidecar.console.explanation import Explanation
-from sidecar.console.page import words
 from sidecar.console.page.front import Fact
 from sidecar.console.page.ladder import gate_label
 from sidecar.console.page.log import Line, entry_line
-from sidecar.core.policy import Policy
+from sidecar.core.facts.policy import Policy
 
 
 class GateThen(msgspec.Struct, frozen=True, kw_only=True):

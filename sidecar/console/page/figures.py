@@ -2,12 +2,12 @@
 
 import msgspec
 
-from sidecar.console.page import words
+from sidecar.console import labels as words
 from sidecar.console.status import Status
-from sidecar.core.comparison import Measured
-from sidecar.core.gates import duration
-from sidecar.core.outcomes import Outcome
-from sidecar.core.state import Latency, State
+from sidecar.core.decision.gates import duration
+from sidecar.core.facts.outcomes import Outcome
+from sidecar.core.fold.state import Latency, State
+from sidecar.core.release.comparison import Measured
 
 
 class Way(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,14 +4,14 @@ import enum
 
 import msgspec
 
-from sidecar.console.page import words
-from sidecar.console.page.words import Moment, moment
+from sidecar.console import labels as words
+from sidecar.console.labels import Moment, moment
 from sidecar.console.status import Status
-from sidecar.core import freezes
-from sidecar.core.gates import duration
-from sidecar.core.policy import PPM, Lifecycle, Mode, Policy
-from sidecar.core.serving import Reason
-from sidecar.core.state import RestReason, State
+from sidecar.core.decision.gates import duration
+from sidecar.core.facts.policy import PPM, Lifecycle, Mode, Policy
+from sidecar.core.fold import freezes
+from sidecar.core.fold.serving import Reason
+from sidecar.core.fold.state import RestReason, State
 
 
 class Tone(enum.StrEnum):

@@ -2,14 +2,14 @@
 
 import msgspec
 
+from sidecar.console import labels as words
 from sidecar.console.explanation import remedy_of
-from sidecar.console.page import words
+from sidecar.console.labels import Moment, moment
 from sidecar.console.page.front import Tone
-from sidecar.console.page.words import Moment, moment
 from sidecar.console.status import Status, StreamStatus
-from sidecar.core.gates import Gate, duration
-from sidecar.core.policy import Lifecycle, Mode
-from sidecar.core.state import State
+from sidecar.core.decision.gates import Gate, duration
+from sidecar.core.facts.policy import Lifecycle, Mode
+from sidecar.core.fold.state import State
 
 
 class RungRow(msgspec.Struct, frozen=True, kw_only=True):

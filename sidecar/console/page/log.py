@@ -4,11 +4,11 @@ from collections.abc import Iterable
 
 import msgspec
 
+from sidecar.console import labels as words
 from sidecar.console.decisions import Entry, Kind, Page
-from sidecar.console.page import words
+from sidecar.console.labels import Moment, moment
 from sidecar.console.page.front import Tone
-from sidecar.console.page.words import Moment, moment
-from sidecar.core.history import Mark, MarkKind
+from sidecar.core.fold.history import Mark, MarkKind
 
 SHOWN_MAX = 30
 """Lines of the log on the console; the page of decisions has all."""

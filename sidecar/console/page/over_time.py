@@ -9,14 +9,14 @@ import enum
 import msgspec
 from markupsafe import Markup
 
+from sidecar.console import labels as words
 from sidecar.console import plots
-from sidecar.console.page import words
-from sidecar.console.page.words import Moment, moment
+from sidecar.console.labels import Moment, moment
 from sidecar.console.scales import percentile_ms
-from sidecar.core.chronicle import hours
-from sidecar.core.history import HOUR_MS, Hour, summed
-from sidecar.core.policy import Policy
-from sidecar.core.state import State
+from sidecar.core.facts.policy import Policy
+from sidecar.core.fold.history import HOUR_MS, Hour, summed
+from sidecar.core.fold.history_writer import hours
+from sidecar.core.fold.state import State
 
 
 class Range(enum.StrEnum):

@@ -11,20 +11,21 @@ from aiohttp import web
 from sidecar import clock
 from sidecar.console import decisions
 from sidecar.console.explanation import explain_decision
-from sidecar.console.journeys import Journeys
-from sidecar.console.page import decision, journey
+from sidecar.console.labels import sentence
+from sidecar.console.page import decision
+from sidecar.console.page import payment as journey
+from sidecar.console.page.live_updates import News
 from sidecar.console.page.log import SHOWN_MAX, entry_line
-from sidecar.console.page.news import News
 from sidecar.console.page.over_time import OverTime, Range, over_time
 from sidecar.console.page.pages import Begun, Page, get_asset, page, sent
 from sidecar.console.page.verdict import question_of
 from sidecar.console.page.view import View, view_of
-from sidecar.console.page.words import sentence
+from sidecar.console.payment_timelines import Journeys
 from sidecar.console.status import Status
-from sidecar.core.findings import Question
-from sidecar.core.policy import Policy
-from sidecar.core.readiness import Readiness
-from sidecar.core.state import State
+from sidecar.core.facts.policy import Policy
+from sidecar.core.fold.state import State
+from sidecar.core.release.checks import Question
+from sidecar.core.release.readiness import Readiness
 from sidecar.ports import ErrorCode, Journal, SidecarError
 
 _KEPT_S = 0.5

@@ -3,14 +3,14 @@
 import msgspec
 
 from sidecar.causes import CAUSES, ROUND_TRIPS, Cause
-from sidecar.console.page import words
+from sidecar.console import labels as words
 from sidecar.console.page.figures import Spread, spread
 from sidecar.console.page.front import Tone
 from sidecar.console.status import Status
-from sidecar.core.browsers import Family, Flow, Verdict
-from sidecar.core.observations import IgnoreReason
-from sidecar.core.state import State
-from sidecar.core.walks import RoundTripOutcome, StrangerVerdict, UserAuth, WalkOutcome
+from sidecar.core.facts.auth_probes import RoundTripOutcome, StrangerVerdict, UserAuth, WalkOutcome
+from sidecar.core.facts.observations import IgnoreReason
+from sidecar.core.facts.reports import Family, Flow, Verdict
+from sidecar.core.fold.state import State
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,18 +6,18 @@ asked about the best mode that the ladder leads to, over the gate's own time.
 
 import msgspec
 
-from sidecar.console.page import words
+from sidecar.console import labels as words
+from sidecar.console.labels import Moment, moment
 from sidecar.console.page.front import Tone, rest_in_words
 from sidecar.console.page.ladder import gate_label
-from sidecar.console.page.words import Moment, moment
 from sidecar.console.status import Status
-from sidecar.core.findings import Finding, Question
-from sidecar.core.gates import duration
-from sidecar.core.policy import Lifecycle, Mode, Policy
-from sidecar.core.readiness import Answer, Readiness
-from sidecar.core.serving import Reason
-from sidecar.core.state import State
-from sidecar.core.walks import StrangerVerdict
+from sidecar.core.decision.gates import duration
+from sidecar.core.facts.auth_probes import StrangerVerdict
+from sidecar.core.facts.policy import Lifecycle, Mode, Policy
+from sidecar.core.fold.serving import Reason
+from sidecar.core.fold.state import State
+from sidecar.core.release.checks import Finding, Question
+from sidecar.core.release.readiness import Answer, Readiness
 
 _REASONS_MAX = 5
 """So many are said at once; all of them are in the list."""

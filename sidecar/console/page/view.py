@@ -3,11 +3,12 @@
 import msgspec
 
 from sidecar.console.decisions import Page
-from sidecar.console.page import acts, figures, front, ladder, log, sources, verdict
-from sidecar.console.page.words import Moment, moment
+from sidecar.console.labels import Moment, moment
+from sidecar.console.page import figures, front, ladder, log, sources, verdict
+from sidecar.console.page import operator_actions as acts
 from sidecar.console.status import Status
-from sidecar.core.readiness import Readiness
-from sidecar.core.state import State
+from sidecar.core.fold.state import State
+from sidecar.core.release.readiness import Readiness
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,15 +3,15 @@
 import msgspec
 
 from sidecar import __version__
-from sidecar.core import evidence
-from sidecar.core.chronicle import hours
-from sidecar.core.findings import Process, Question
-from sidecar.core.history import Condition, Hour, Mark, Span, summed
-from sidecar.core.policy import SCHEDULES, Mode, Policy
-from sidecar.core.readiness import Readiness, readiness
-from sidecar.core.state import FOLD_VERSION, State
-from sidecar.core.streams import STREAMS, alpha_of, clean_needed, proven_ratio
-from sidecar.core.stretches import Stretch, Timeline
+from sidecar.core.facts.policy import SCHEDULES, Mode, Policy
+from sidecar.core.fold.history import Condition, Hour, Mark, Span, summed
+from sidecar.core.fold.history_writer import hours
+from sidecar.core.fold.state import FOLD_VERSION, State
+from sidecar.core.release.checks import Process, Question
+from sidecar.core.release.intervals import Stretch, Timeline
+from sidecar.core.release.readiness import Readiness, readiness
+from sidecar.core.statistics import evidence
+from sidecar.core.statistics.indicators import STREAMS, alpha_of, clean_needed, proven_ratio
 
 
 class Bound(msgspec.Struct, frozen=True, kw_only=True):

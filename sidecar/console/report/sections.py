@@ -4,15 +4,15 @@ from collections.abc import Iterator
 
 import msgspec
 
-from sidecar.console import verdicts
-from sidecar.console.page import words
+from sidecar.console import gate_text as verdicts
+from sidecar.console import labels as words
 from sidecar.console.plots import seconds
 from sidecar.console.report.report import Bound, Report, Way
 from sidecar.console.scales import percentile_ms
-from sidecar.core.gates import duration
-from sidecar.core.history import Condition, Mark, MarkKind
-from sidecar.core.policy import PPM, Mode
-from sidecar.core.readiness import Answer
+from sidecar.core.decision.gates import duration
+from sidecar.core.facts.policy import PPM, Mode
+from sidecar.core.fold.history import Condition, Mark, MarkKind
+from sidecar.core.release.readiness import Answer
 
 ROWS_MAX = 200
 """Of one table; the newest. What is left out is counted."""

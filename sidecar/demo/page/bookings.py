@@ -2,7 +2,7 @@
 
 import msgspec
 
-from sidecar.core.browsers import Flow
+from sidecar.core.facts.reports import Flow
 from sidecar.demo.page.contract import Demo
 from sidecar.ports import ErrorCode, SidecarError
 

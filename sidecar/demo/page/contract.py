@@ -4,8 +4,8 @@ from typing import Protocol
 
 import msgspec
 
-from sidecar.core.browsers import Flow
-from sidecar.demo.view import WorldView
+from sidecar.core.facts.reports import Flow
+from sidecar.demo.page.view import WorldView
 
 
 class Visitor(msgspec.Struct, frozen=True, kw_only=True):

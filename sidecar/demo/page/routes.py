@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import msgspec
 from aiohttp import web
 
-from sidecar.core.browsers import Flow
+from sidecar.core.facts.reports import Flow
 from sidecar.demo.page.bookings import Bookings
 from sidecar.demo.page.contract import Demo
 from sidecar.demo.page.files import ASSETS, asset, client, document

@@ -1,0 +1,40 @@
+"""The command that says who is told, and tries whether it arrives."""
+
+import asyncio
+import os
+from typing import Annotated
+
+import msgspec
+import typer
+
+from sidecar.cli.program import CANNOT_KNOW, DEFAULT_CONFIG, NO, AsJson, ConfigFile, cli, fail, read_file
+from sidecar.config import TargetKind, read_notice_secrets
+from sidecar.notifications import Attempt, targets_of, try_targets
+
+
+@cli.command(name="notices")
+def show_notices(
+    config: ConfigFile = DEFAULT_CONFIG,
+    *,
+    test: Annotated[bool, typer.Option("--test", help="Send one test notice to each target.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say who is told of moves, shelters and alarms; with --test, whether a notice arrives there."""
+    read = read_file(config)
+    if read.notices is None:
+        fail(f"{config}: there is nobody to tell: add `notices` (docs/notices.md)", CANNOT_KNOW)
+    targets = targets_of(read.notices, read_notice_secrets(os.environ, read))
+    if not test:
+        for each in read.notices.targets:
+            how = {TargetKind.SLACK: "", TargetKind.WEBHOOK: "signed", TargetKind.GRAFANA: "authorised"}[each.kind]
+            key = f", {how} with {each.stem}_KEY" if how else ""
+            typer.echo(f"{each.name} ({each.kind}): told at {each.stem}_URL{key}")
+        return
+    tried = asyncio.run(try_targets(read, targets))
+    if as_json:
+        typer.echo(msgspec.json.encode(tried).decode())
+    else:
+        for one in tried:
+            typer.echo(f"{one.name} ({one.kind}): {one.sentence}")
+    if any(one.attempt is not Attempt.SENT for one in tried):
+        raise typer.Exit(NO)

@@ -1,0 +1,1 @@
+"""What should the flag do now, and what is missing before it may climb?"""

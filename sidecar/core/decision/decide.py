@@ -1,0 +1,114 @@
+"""What should be done now? A pure question about the state; the answer becomes an observation like any other."""
+
+import enum
+from typing import assert_never
+
+import msgspec
+
+from sidecar.core.decision.gates import first_closed, gates
+from sidecar.core.facts.observations import Climbed, Decision, EpochRenewed, FallCause, Fell, GateReading
+from sidecar.core.facts.policy import Lifecycle, Policy
+from sidecar.core.fold import suspension as shelters
+from sidecar.core.fold.ladder import RETURNED
+from sidecar.core.fold.state import State
+from sidecar.core.fold.suspension import Answer
+from sidecar.core.statistics import evidence
+from sidecar.core.statistics.indicators import STREAMS, Stream, StreamRow, bank_of
+
+_RENEW_AFTER_MS = 7 * 24 * 3_600_000
+
+
+class Action(enum.StrEnum):
+    """What to do."""
+
+    STAY = "stay"
+    CLIMB = "climb"
+    FALL = "fall"
+    RENEW = "renew"
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What `decide` says."""
+
+    action: Action
+    reason: str
+    """`no_policy`, `blind`, `alarm`, `naming`, `shelter`, `renew`, `top`, `proven`, `returned`, or the name of the
+    first gate that does not hold."""
+    decision: Decision | None = None
+    """What to append to the journal; None: nothing."""
+
+
+def decide(state: State, replica: str) -> Verdict:
+    """Say what to do about the flag, in the name of this replica. Safer things come first."""
+    policy, flag = state.policy, state.flag
+    if policy is None:
+        return Verdict(action=Action.STAY, reason="no_policy")
+    if state.sight.is_fall_due:
+        return _fall(state, replica, FallCause.BLIND, "blind for over 24 hours")
+    latched = [row.name for row in STREAMS if state.streams[row.name].is_latched]
+    if latched and flag.rung > 0:
+        return _answered(state, policy, replica, f"alarm of {', '.join(latched)}")
+    renewed = _renewed(state, policy, replica) if flag.rung == 0 and not latched else None
+    if renewed is not None:
+        return Verdict(action=Action.RENEW, reason="renew", decision=renewed)
+    if state.next_rung is None:
+        return Verdict(action=Action.STAY, reason="top")
+    closed = first_closed(state)
+    if closed is not None:
+        return Verdict(action=Action.STAY, reason=closed.name)
+    readings = tuple(
+        GateReading(name=gate.name, value=gate.value, target=gate.target, holds=gate.holds) for gate in gates(state)
+    )
+    climb = Climbed(
+        replica=replica,
+        to_rung=flag.rung + 1,
+        version=flag.version,
+        guard_version=flag.guard_version,
+        gates=readings,
+    )
+    reason = RETURNED if policy.lifecycle is Lifecycle.REMOVED else "proven"
+    return Verdict(action=Action.CLIMB, reason=reason, decision=climb)
+
+
+def _answered(state: State, policy: Policy, replica: str, alarm: str) -> Verdict:
+    """Answer an alarm on a push rung."""
+    match shelters.answer(state, policy):
+        case Answer.FALL:
+            return _fall(state, replica, FallCause.ALARM, alarm)
+        case Answer.TOO_MANY:
+            return _fall(state, replica, FallCause.SHELTER, f"the third shelter in 24 hours: {alarm}")
+        case Answer.TOO_LONG:
+            return _fall(state, replica, FallCause.SHELTER, f"a shelter of over 30 minutes: {alarm}")
+        case Answer.NONE | Answer.WAIT | Answer.SHELTER as waiting:
+            return Verdict(action=Action.STAY, reason="shelter" if waiting is Answer.SHELTER else "naming")
+        case never:
+            assert_never(never)
+
+
+def _fall(state: State, replica: str, cause: FallCause, detail: str) -> Verdict:
+    fell = Fell(replica=replica, version=state.flag.version, cause=cause, detail=detail)
+    return Verdict(action=Action.FALL, reason=cause, decision=fell)
+
+
+def _renewed(state: State, policy: Policy, replica: str) -> EpochRenewed | None:
+    """Find a stream whose old failures cost more than the alpha of a new epoch would."""
+    for row in STREAMS:
+        stream = state.streams[row.name]
+        is_old = stream.epoch_began_ms and state.now_ms - stream.epoch_began_ms >= _RENEW_AFTER_MS
+        if is_old and not stream.awaits_epoch and _proves_sooner_anew(stream, row, policy):
+            return EpochRenewed(
+                replica=replica,
+                stream=row.name,
+                epoch=stream.epoch + 1,
+                guard_version=state.flag.guard_version,
+            )
+    return None
+
+
+def _proves_sooner_anew(stream: Stream, row: StreamRow, policy: Policy) -> bool:
+    if stream.bad == 0 or not bank_of(row, policy).recent.is_calm(stream.recent):
+        return False
+    p0, alpha = evidence.ratio(row.p0_ppm(policy)), evidence.ratio(policy.false_promotion_risk_ppm)
+    as_it_is = evidence.clean_needed(p0, stream.good, stream.bad, evidence.epoch_alpha(alpha, stream.epoch))
+    anew = evidence.clean_needed(p0, 0, 0, evidence.epoch_alpha(alpha, stream.epoch + 1))
+    return anew < as_it_is

@@ -1,0 +1,409 @@
+"""What is still missing for the next rung? One row per condition: value, target, whether it holds, what it needs.
+
+The rows are in the order in which they are asked; the cheap ones come first. Anything that can close a gate raises the
+guard version (`core.fold.ladder`), so that a climb decided before it closed is ignored.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import assert_never
+
+import msgspec
+
+from sidecar.core.facts.auth_probes import StrangerVerdict
+from sidecar.core.facts.policy import PPM, Lifecycle, Mode, Policy, Rung, Stage
+from sidecar.core.facts.reports import Flow
+from sidecar.core.fold import freezes
+from sidecar.core.fold.reach import needs_payers
+from sidecar.core.fold.state import RestReason, State
+from sidecar.core.fold.suspension import NAMED_AFTER_MS, Answer, answer
+from sidecar.core.statistics import evidence
+from sidecar.core.statistics.indicators import PAYMENTS, STREAMS, Stream, StreamRow, alpha_of, bank_of
+
+
+class Gate(msgspec.Struct, frozen=True, kw_only=True):
+    """One named condition for climbing."""
+
+    name: str
+    value: str
+    target: str
+    holds: bool
+    needs: str = ""
+    """What is missing, as a sentence without a full stop; empty when it holds."""
+    expected_ms: int | None = None
+    """When it will hold at the present rate, in Unix milliseconds; None: nobody can say, or it holds."""
+
+
+class _Row(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    read: Callable[[State, Policy, Rung], Gate | None]
+    """None: the condition does not apply to this rung."""
+    is_for_return: bool = False
+    """Asked also where the ladder is off (`lifecycle: removed`), before the flag returns after a fall."""
+
+
+def gates(state: State) -> tuple[Gate, ...]:
+    """Return the gates of the next rung; none at the top and before the first policy."""
+    return tuple(_readings(state))
+
+
+def first_closed(state: State) -> Gate | None:
+    """Return the first gate of the next rung that does not hold; None: all hold."""
+    return next((gate for gate in _readings(state) if not gate.holds), None)
+
+
+def _readings(state: State) -> Iterator[Gate]:
+    policy, rung = state.policy, state.next_rung
+    if policy is None or rung is None:
+        return
+    is_off = policy.lifecycle is Lifecycle.REMOVED
+    for row in GATES:
+        if is_off and not row.is_for_return:
+            continue
+        gate = row.read(state, policy, rung)
+        if gate is not None:
+            yield gate
+
+
+# --- the rows
+
+
+def _alarm(state: State, policy: Policy, _: Rung) -> Gate:
+    latched = [row for row in STREAMS if state.streams[row.name].is_latched]
+    names = ", ".join(row.name for row in latched)
+    needs, expected_ms = "", None
+    shelter = state.flag.shelter
+    if shelter is not None:
+        needs = f"{duration(shelter.until_ms - state.now_ms)} without a failed probe; then the shelter ends"
+        expected_ms = shelter.until_ms
+    elif state.flag.rung > 0 and latched and answer(state, policy) is Answer.WAIT:
+        expected_ms = state.streams[PAYMENTS].alarmed_ms + NAMED_AFTER_MS
+        needs = f"{duration(expected_ms - state.now_ms)} to tell a hiccup of Reverb's from push that fails"
+    elif latched:
+        row = latched[0]
+        cusums = zip(bank_of(row, policy).alarms, state.streams[row.name].levels, strict=True)
+        more = max(cusum.good_to_calm(level) for cusum, level in cusums)
+        needs = f"{more} {row.outcome} in a row to calm {row.name}"
+    return Gate(
+        name="alarm",
+        value=names or "none",
+        target="none latched",
+        holds=not latched,
+        needs=needs,
+        expected_ms=expected_ms,
+    )
+
+
+def _rest(state: State, policy: Policy, _: Rung) -> Gate:
+    reason = state.sight.rest
+    needs, expected_ms = "", None
+    match reason:
+        case None:
+            pass
+        case RestReason.RECOVERING:
+            needs = _recovery(state, policy)
+            expected_ms = max(state.now_ms, state.sight.recover_until_ms) if policy.reverb is None else None
+        case RestReason.COVERAGE:
+            needs = f"at least {_percent(policy.coverage_floor_ppm)} of the payments to be judgeable"
+        case RestReason.SOURCE_DOWN:
+            needs = f"an answer from {', '.join(state.sight.unseen)}"
+        case RestReason.CUT_OFF:
+            needs = "Reverb, the auth endpoint or the reference target to be reached from here"
+        case RestReason.PROBES_SILENT:
+            needs = "a probe of Reverb to end"
+        case RestReason.UNWIRED:
+            needs = f"a first ack of stage `{policy.stage}`"
+        case RestReason.UNMEASURED:
+            needs = "one payment that can be judged"
+        case _:
+            assert_never(reason)
+    return Gate(
+        name="rest",
+        value=reason or "seeing",
+        target="seeing",
+        holds=reason is None,
+        needs=needs,
+        expected_ms=expected_ms,
+    )
+
+
+def _recovery(state: State, policy: Policy) -> str:
+    sight = state.sight
+    if policy.reverb is None or not (sight.round_trips_needed or sight.walks_needed):
+        return "to see without a gap for a while after a blindness"
+    return (
+        f"{sight.round_trips_needed} clean round trips and {sight.walks_needed} clean walks in a row after a blindness"
+    )
+
+
+def _stranger(state: State, policy: Policy, _: Rung) -> Gate | None:
+    if policy.reverb is None:
+        return None
+    verdict = state.probing.stranger
+    is_let_in = verdict is StrangerVerdict.LET_IN
+    return Gate(
+        name="stranger",
+        value=verdict or "not asked yet",
+        target="refused",
+        holds=not is_let_in,
+        needs="the channel's callback in routes/channels.php to refuse whom it is not for" if is_let_in else "",
+    )
+
+
+def _hold(state: State, _policy: Policy, _: Rung) -> Gate:
+    hold = state.flag.hold
+    return Gate(
+        name="hold",
+        value=f"held by {hold.actor}: {hold.reason}" if hold else "none",
+        target="none",
+        holds=hold is None,
+        needs="`sidecar resume`" if hold else "",
+    )
+
+
+def _freeze(state: State, _policy: Policy, _: Rung) -> Gate:
+    frozen = freezes.in_force(state)
+    needs, expected_ms = "", None
+    if frozen:
+        expected_ms = freezes.opens_ms(state)
+        when = "" if expected_ms is None else f" in {duration(expected_ms - state.now_ms)}"
+        names = " and ".join(f"`sidecar thaw {each.name}`" for each in frozen)
+        needs = f"the freeze to end{when}, or {names}"
+    return Gate(
+        name="freeze",
+        value="; ".join(f"{each.name}, by {each.actor}: {each.reason}" for each in frozen) or "none",
+        target="none",
+        holds=not frozen,
+        needs=needs,
+        expected_ms=expected_ms,
+    )
+
+
+def _cooldown(state: State, _policy: Policy, _: Rung) -> Gate:
+    left_ms = max(0, state.flag.cooldown_until_ms - state.now_ms)
+    return Gate(
+        name="cooldown",
+        value=f"{duration(left_ms)} left" if left_ms else "over",
+        target="over",
+        holds=left_ms == 0,
+        needs=f"{duration(left_ms)} to pass after the fall" if left_ms else "",
+        expected_ms=state.flag.cooldown_until_ms if left_ms else None,
+    )
+
+
+def _soak(state: State, policy: Policy, _: Rung) -> Gate:
+    soak_ms = policy.ladder[state.flag.rung].soak_ms
+    left_ms = max(0, soak_ms - state.flag.soaked_ms)
+    return Gate(
+        name="soak",
+        value=duration(min(state.flag.soaked_ms, soak_ms)),
+        target=duration(soak_ms),
+        holds=left_ms == 0,
+        needs=f"{duration(left_ms)} more on this rung" if left_ms else "",
+        expected_ms=state.now_ms + left_ms if left_ms else None,
+    )
+
+
+def _coverage(state: State, policy: Policy, _: Rung) -> Gate:
+    judged, total = state.coverage.counts()
+    share_ppm = state.coverage.share_ppm()
+    holds = share_ppm is not None and share_ppm >= policy.coverage_ppm
+    needs = ""
+    if total == 0:
+        needs = "a payment that can be judged"
+    elif policy.coverage_ppm == PPM:
+        needs = "" if holds else "the unmeasured payments to leave the window"
+    elif not holds:
+        more = -(-(policy.coverage_ppm * total - PPM * judged) // (PPM - policy.coverage_ppm))
+        needs = f"{more} judged payments more, or the unmeasured ones to leave the window"
+    return Gate(
+        name="coverage",
+        value=f"{judged} of {total}",
+        target=f"at least {_percent(policy.coverage_ppm)}",
+        holds=holds,
+        needs=needs,
+    )
+
+
+def _exact(state: State, _policy: Policy, rung: Rung) -> Gate | None:
+    if rung.mode is not Mode.PUSH_ONLY:
+        return None
+    return Gate(
+        name="exact",
+        value="exact" if state.is_exact else "inferred",
+        target="exact",
+        holds=state.is_exact,
+        needs="" if state.is_exact else "acks that name their `payment_intent`",
+    )
+
+
+def _stage(_: State, policy: Policy, rung: Rung) -> Gate | None:
+    if rung.mode is not Mode.PUSH_ONLY:
+        return None
+    reaches = policy.stage in {Stage.DELIVERED, Stage.REFRESHED}
+    return Gate(
+        name="stage",
+        value=policy.stage,
+        target="delivered",
+        holds=reaches,
+        needs="" if reaches else "`acks.stage: delivered`, because Reverb may take a broadcast and not deliver it",
+    )
+
+
+def _recent(row: StreamRow) -> Callable[[State, Policy, Rung], Gate | None]:
+    def read(state: State, policy: Policy, rung: Rung) -> Gate | None:
+        if rung.mode not in row.needed_for(policy):
+            return None
+        stream, cusum = state.streams[row.name], bank_of(row, policy).recent
+        more = cusum.good_to_calm(stream.recent)
+        holds = more == 0
+        return Gate(
+            name=f"recent_{row.name}",
+            value=f"{100 * stream.recent // cusum.threshold} % of its threshold",
+            target="below 50 %",
+            holds=holds,
+            needs="" if holds else f"{more} more {row.outcome}",
+            expected_ms=None if holds else _expected(stream, state.now_ms, more),
+        )
+
+    return read
+
+
+def _evidence(row: StreamRow) -> Callable[[State, Policy, Rung], Gate | None]:
+    def read(state: State, policy: Policy, rung: Rung) -> Gate | None:
+        if rung.mode not in row.needed_for(policy):
+            return None
+        stream, p0, alpha = state.streams[row.name], evidence.ratio(row.p0_ppm(policy)), 0.0
+        holds = False
+        needs, expected_ms = "", None
+        if stream.awaits_epoch:
+            needs = "the cool-down to end and the alarms to calm; then a new epoch begins"
+        elif not stream.last_ms:
+            needs = _unwired(state, policy, row)
+        else:
+            alpha = alpha_of(stream, policy)
+            holds = evidence.is_proven(p0, stream.good, stream.bad, alpha)
+        if alpha and not holds:
+            more = evidence.clean_needed(p0, stream.good, stream.bad, alpha)
+            needs = f"{more} more {row.outcome}"
+            expected_ms = _expected(stream, state.now_ms, more)
+        return Gate(
+            name=f"evidence_{row.name}",
+            value=f"{stream.good} good, {stream.bad} bad in epoch {stream.epoch}",
+            target=f"proof of {_percent(row.p0_ppm(policy))}",
+            holds=holds,
+            needs=needs,
+            expected_ms=expected_ms,
+        )
+
+    return read
+
+
+def _unwired(state: State, policy: Policy, row: StreamRow) -> str:
+    if row.name != PAYMENTS:
+        return f"a first report of {row.outcome}: none has ever come"
+    if state.wired_ms is None:
+        return f"a first ack of stage `{policy.stage}`: none has ever come"
+    return "a first payment that can be judged"
+
+
+def _payers(state: State, policy: Policy, _: Rung) -> Gate | None:
+    """Ask for payers who were served a push rung, wherever browsers report: only they can tell what it does.
+
+    A dry run serves nobody, and rehearses the rest of the ladder without them.
+    """
+    is_wired = bool(state.reach.flows) and not policy.dry_run
+    if state.flag.rung == 0 or policy.payers_on_rung == 0 or policy.reach_not_required or not is_wired:
+        return None
+    counted = state.flag.payers
+    missing = {flow: policy.payers_on_rung - counted.get(flow, 0) for flow in needs_payers(state)}
+    missing = {flow: count for flow, count in missing.items() if count > 0}
+    return Gate(
+        name="payers_on_rung",
+        value=", ".join(f"{counted.get(flow, 0)} {_FLOWS[flow]}" for flow in Flow),
+        target=f"{policy.payers_on_rung} of each flow that is common",
+        holds=not missing,
+        needs=f"payers who were served this rung: {_flows(missing)}" if missing else "",
+    )
+
+
+_FLOWS = {Flow.IN_PAGE: "in page", Flow.REDIRECT: "back from a redirect"}
+
+
+def _flows(missing: dict[Flow, int]) -> str:
+    return " and ".join(f"{count} more {_FLOWS[flow]}" for flow, count in missing.items())
+
+
+def _worst_case(state: State, policy: Policy, _: Rung) -> Gate:
+    stream = state.streams[PAYMENTS]
+    bound = evidence.lower_bound(stream.good, stream.bad + stream.unmeasured, alpha_of(stream, policy))
+    target = evidence.ratio(policy.unacceptable_reliability_ppm)
+    holds = not stream.awaits_epoch and bound >= target
+    needs = ""
+    if stream.awaits_epoch:
+        needs = "the new epoch to begin"
+    elif not holds:
+        needs = f"the worst case, with every unmeasured payment counted as failed, to reach {target:.4g}"
+    return Gate(
+        name="worst_case",
+        value=f"{100 * bound:.2f} %",
+        target=f"at least {_percent(policy.unacceptable_reliability_ppm)}",
+        holds=holds,
+        needs=needs,
+    )
+
+
+def _approval(state: State, _: Policy, rung: Rung) -> Gate | None:
+    if not rung.approval_required:
+        return None
+    approval = state.flag.approval
+    to_rung, epoch = state.flag.rung + 1, state.streams[PAYMENTS].epoch
+    holds = approval is not None and (approval.rung, approval.epoch) == (to_rung, epoch)
+    return Gate(
+        name="approval",
+        value=f"approved by {approval.actor}" if approval is not None and holds else "none",
+        target=f"for rung {to_rung} in epoch {epoch}",
+        holds=holds,
+        needs="" if holds else "`sidecar approve`",
+    )
+
+
+GATES = (
+    _Row(name="alarm", read=_alarm, is_for_return=True),
+    _Row(name="rest", read=_rest, is_for_return=True),
+    _Row(name="stranger", read=_stranger),
+    _Row(name="hold", read=_hold, is_for_return=True),
+    _Row(name="freeze", read=_freeze, is_for_return=True),
+    _Row(name="cooldown", read=_cooldown, is_for_return=True),
+    _Row(name="soak", read=_soak),
+    _Row(name="coverage", read=_coverage),
+    _Row(name="exact", read=_exact),
+    _Row(name="stage", read=_stage),
+    *(_Row(name=f"recent_{row.name}", read=_recent(row)) for row in STREAMS),
+    *(_Row(name=f"evidence_{row.name}", read=_evidence(row)) for row in STREAMS),
+    _Row(name="payers_on_rung", read=_payers),
+    _Row(name="worst_case", read=_worst_case),
+    _Row(name="approval", read=_approval),
+)
+"""All gates; the names are a closed set."""
+
+
+def duration(span_ms: int) -> str:
+    """Return a duration for people, in its two largest units: `2 d 3 h`, `59 s`."""
+    parts = []
+    rest = -(-span_ms // 1000)
+    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)):
+        count, rest = divmod(rest, size)
+        if count:
+            parts.append(f"{count} {unit}")
+    return " ".join(parts[:2]) or "0 s"
+
+
+def _percent(ppm: int) -> str:
+    return f"{ppm / 10_000:g} %"
+
+
+def _expected(stream: Stream, now_ms: int, more: int) -> int | None:
+    """Return when so many more outcomes will have come at this epoch's rate; None with under two outcomes."""
+    count = stream.good + stream.bad
+    span_ms = now_ms - stream.epoch_began_ms
+    return now_ms + more * span_ms // (count - 1) if count > 1 and span_ms > 0 else None

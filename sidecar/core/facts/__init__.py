@@ -1,0 +1,1 @@
+"""What is recorded? Observations, the policy, and the closed sets that both are written in."""

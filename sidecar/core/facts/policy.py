@@ -1,0 +1,173 @@
+"""The rules that the fold judges by: what a payment's outcome means, and what must be proven before a rung is climbed.
+
+A policy is journalled (`PolicyAdopted`), so a journal always says by which rules its decisions were made. Everything
+in it is an integer or a word, so that its hash and the fold are the same on every machine. Rates are parts per
+million (`_ppm`), times are milliseconds (`_ms`).
+"""
+
+import enum
+import hashlib
+
+import msgspec
+
+PPM = 1_000_000
+"""One whole, in parts per million."""
+
+
+class Mode(enum.StrEnum):
+    """What the frontend does after a payment. Listed from the safest to the best."""
+
+    TIMER_POLLING = "timer_polling"
+    PUSH_WITH_SAFETY_NET = "push_with_safety_net"
+    PUSH_ONLY = "push_only"
+
+    @property
+    def rank(self) -> int:
+        """0 for the safest mode; a higher rank relies more on push."""
+        return list(Mode).index(self)
+
+
+class Stage(enum.StrEnum):
+    """How far the news of a payment got, in the order in which it travels."""
+
+    PAID = "paid"
+    """The booking is committed as paid."""
+    DISPATCHED = "dispatched"
+    """Reverb's HTTP API took the broadcast."""
+    DELIVERED = "delivered"
+    """A subscribed socket received it."""
+    REFRESHED = "refreshed"
+    """A browser refetched and saw the booking paid."""
+    SKIPPED = "skipped"
+    """The backend did not broadcast, and says why."""
+
+
+class Schedule(msgspec.Struct, frozen=True, kw_only=True):
+    """When the frontend refetches after a payment."""
+
+    refetch_after_ms: tuple[int, ...]
+    """Refetch this long after the payment, whatever else happens."""
+    safety_net_ms: int | None
+    """Refetch once at this time, but only if nothing cleared the alert by then; None: never."""
+    requests_per_payment: int
+    """Refetches that one payment costs at most when all goes well: the schedule's own, and one for the push."""
+
+
+SCHEDULES = {
+    Mode.TIMER_POLLING: Schedule(refetch_after_ms=(0, 2000, 5000), safety_net_ms=None, requests_per_payment=3),
+    Mode.PUSH_WITH_SAFETY_NET: Schedule(refetch_after_ms=(0,), safety_net_ms=5000, requests_per_payment=2),
+    Mode.PUSH_ONLY: Schedule(refetch_after_ms=(0,), safety_net_ms=None, requests_per_payment=2),
+}
+"""The design's table of modes. With timers a push is not acted upon, so three requests are three."""
+
+
+class Rung(msgspec.Struct, frozen=True, kw_only=True):
+    """One step of the ladder: a mode for a share of the users."""
+
+    mode: Mode
+    share_ppm: int = PPM
+    soak_ms: int = 0
+    """Held at least this long, without shelter or rest, before the next rung."""
+    approval_required: bool = False
+    """A person must approve the climb onto this rung."""
+
+
+ROUND_TRIPS_PPM = 999_000
+WALKS_PPM = 995_000
+
+
+class Lifecycle(enum.StrEnum):
+    """How far the removal of the hand-written timers has come."""
+
+    MIGRATING = "migrating"
+    """They are there, or may be: the flag climbs the ladder on proof."""
+    REMOVED = "removed"
+    """They are gone. The ladder is off, and push with its safety net is the best that is served."""
+
+
+LADDER_OFF = (Rung(mode=Mode.TIMER_POLLING), Rung(mode=Mode.PUSH_WITH_SAFETY_NET))
+"""What is climbed and fallen from where the ladder is off: after a fall the flag returns without a new proof."""
+
+
+class ReverbPolicy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the fold may know of the probes. Defaults are left out, so that a policy without them keeps its hash."""
+
+    round_trip_every_ms: int
+    auth_every_ms: int
+    is_observing: bool
+    """Sockets of ours wait for the broadcasts: before they do, a payment without one says nothing."""
+    round_trip_reliability_ppm: int = ROUND_TRIPS_PPM
+    """p0 of the round trips."""
+    auth_reliability_ppm: int = WALKS_PPM
+    """p0 of the probe user's walks."""
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that the fold may know of the configuration. Field names follow `config/sidecar.yaml`."""
+
+    environment: str
+    flag: str
+    stage: Stage
+    """The stage whose ack decides a payment's outcome."""
+    contexts: tuple[str, ...]
+    """An ack that names contexts counts only if it names one of these."""
+    on_time_within_ms: int
+    missed_after_ms: int
+    reliability_ppm: int
+    """p0: the reliability that push must be proven to have."""
+    false_promotion_risk_ppm: int
+    """Alpha: the chance, over the whole life of a journal, of a climb that the truth does not deserve."""
+    unacceptable_reliability_ppm: int
+    """p1 of the mildest alarm."""
+    false_alarm_once_in: int
+    """While reliability is at least p0: at most one false alarm in so many payments."""
+    coverage_ppm: int
+    """Below this share of judgeable payments nothing climbs."""
+    coverage_floor_ppm: int
+    """Below this share the flag rests at timers."""
+    reach_ppm: int
+    """p0 of the payers' own reports."""
+    reach_not_required: str | None
+    """Why payers' reports are waived; None: they are required for `push_only`."""
+    lease_ms: int
+    cooldown_ms: int
+    """How long a first fall keeps the flag on the bottom rung; doubles with every further fall."""
+    resume_after_ms: int
+    """After a blindness longer than a lease: timers until we have seen without a gap for this long.
+
+    Where Reverb is probed, clean probes are asked for instead (`core.fold.visibility`)."""
+    dry_run: bool
+    ladder: tuple[Rung, ...]
+    shelter_ms: int = 600_000
+    """After an alarm that Reverb's own trouble explains: push resumes after so long without a failed probe."""
+    reverb: ReverbPolicy | None = None
+    """None: nothing is probed."""
+    payers_on_rung: int = 50
+    """Payers of each flow who must have been served a push rung, and told of it, before the next; 0: none."""
+    lifecycle: Lifecycle = Lifecycle.MIGRATING
+    """Where `removed`, the ladder is `LADDER_OFF`."""
+
+    @property
+    def meaning(self) -> tuple[object, ...]:
+        """The keys that alter what an outcome or the proof means: when one changes, old evidence proves nothing."""
+        return (
+            self.stage,
+            self.contexts,
+            self.on_time_within_ms,
+            self.reliability_ppm,
+            self.false_promotion_risk_ppm,
+            self.reach_ppm,
+            self.reverb.round_trip_reliability_ppm if self.reverb else ROUND_TRIPS_PPM,
+            self.reverb.auth_reliability_ppm if self.reverb else WALKS_PPM,
+        )
+
+
+def policy_hash(policy: Policy) -> str:
+    """Return the SHA-256 of the policy's canonical JSON, as 64 hex digits.
+
+    Of `lifecycle` only `removed` is in it: a policy from before there was such a key keeps its hash.
+    """
+    body = msgspec.json.encode(policy)
+    if policy.lifecycle is Lifecycle.MIGRATING:
+        body = body.replace(b',"lifecycle":"migrating"', b"")
+    return hashlib.sha256(body).hexdigest()

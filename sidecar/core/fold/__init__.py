@@ -1,0 +1,1 @@
+"""What does the journal add up to? The state, advanced by one record at a time."""

@@ -1,0 +1,133 @@
+"""What the fold concluded from one record, for listeners that log it or tell somebody. Never kept."""
+
+import msgspec
+
+from sidecar.core.facts.observations import IgnoreReason
+from sidecar.core.facts.outcomes import Outcome, Unmeasured
+from sidecar.core.facts.policy import Mode, Stage
+
+
+class PaymentSettled(msgspec.Struct, frozen=True, kw_only=True):
+    """A payment got its final name."""
+
+    payment_intent: str
+    outcome: Outcome
+    unmeasured: Unmeasured | None
+    stripe_wait_s: int
+    stages_ms: dict[Stage, int]
+    """Milliseconds from the webhook to the first ack of each stage; negative: the ack came first."""
+
+
+class PaymentLeftOut(msgspec.Struct, frozen=True, kw_only=True):
+    """A payment was none of ours, or the backend had nothing to broadcast: not an outcome."""
+
+    payment_intent: str
+    reason: str
+
+
+class FilterContradicted(msgspec.Struct, frozen=True, kw_only=True):
+    """A payment that the filter left out got an ack: the filter is wrong."""
+
+    payment_intent: str
+    reason: IgnoreReason
+
+
+class AlarmRaised(msgspec.Struct, frozen=True, kw_only=True):
+    """A stream became unreliable."""
+
+    stream: str
+
+
+class AlarmEnded(msgspec.Struct, frozen=True, kw_only=True):
+    """A stream is calm again."""
+
+    stream: str
+
+
+class EpochBegan(msgspec.Struct, frozen=True, kw_only=True):
+    """A stream collects evidence from zero."""
+
+    stream: str
+    epoch: int
+
+
+class RestBegan(msgspec.Struct, frozen=True, kw_only=True):
+    """The flag answers timers, because we cannot see."""
+
+    reason: str
+
+
+class RestEnded(msgspec.Struct, frozen=True, kw_only=True):
+    """We can see again."""
+
+
+class ShelterBegan(msgspec.Struct, frozen=True, kw_only=True):
+    """The flag answers timers for a while, because Reverb hiccups; the rung is kept."""
+
+    until_ms: int
+    """When push resumes if no probe fails before, in Unix milliseconds."""
+
+
+class ShelterEnded(msgspec.Struct, frozen=True, kw_only=True):
+    """Push is served again."""
+
+
+class StrangerLetIn(msgspec.Struct, frozen=True, kw_only=True):
+    """The probe user was let into a channel that is not its own: anybody may listen to anybody's payments."""
+
+
+class FlagMoved(msgspec.Struct, frozen=True, kw_only=True):
+    """The flag went to another rung."""
+
+    from_rung: int
+    to_rung: int
+    from_mode: Mode
+    to_mode: Mode
+    share_ppm: int
+    cause: str
+    detail: str
+    version: int
+
+
+class ClimbIgnored(msgspec.Struct, frozen=True, kw_only=True):
+    """A climb came too late: something had moved since it was decided."""
+
+    to_rung: int
+
+
+class PolicyChanged(msgspec.Struct, frozen=True, kw_only=True):
+    """Other rules hold from here on."""
+
+    policy_hash: str
+    actor: str
+    reason: str
+
+
+class PolicyRefused(msgspec.Struct, frozen=True, kw_only=True):
+    """A policy was put before the journal that cannot be accepted as things stand; the one in force stays."""
+
+    policy_hash: str
+    why: str
+    """A sentence."""
+
+
+Conclusion = (
+    PaymentSettled
+    | PaymentLeftOut
+    | FilterContradicted
+    | AlarmRaised
+    | AlarmEnded
+    | EpochBegan
+    | RestBegan
+    | RestEnded
+    | ShelterBegan
+    | ShelterEnded
+    | StrangerLetIn
+    | FlagMoved
+    | ClimbIgnored
+    | PolicyChanged
+    | PolicyRefused
+)
+
+Conclusions = list[Conclusion]
+"""What one record led to, in order; the parts of the fold append to it."""

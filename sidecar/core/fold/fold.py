@@ -1,0 +1,249 @@
+"""state = fold(state, record): the one way in which what we know comes about.
+
+The same journal gives the same state, on every replica and in every replay. The state is advanced in place, because
+copying it would cost more than folding; nothing else is touched, and only the record's own stamp tells the time.
+"""
+
+from typing import assert_never
+
+from sidecar.core.facts.chain import is_chained, link
+from sidecar.core.facts.observations import (
+    AckSeen,
+    AcksLost,
+    Act,
+    Approved,
+    BrowserReported,
+    ChannelAuthProbed,
+    Checkpoint,
+    Climbed,
+    ClockJumped,
+    EpochRenewed,
+    EvidenceReset,
+    Fell,
+    Frozen,
+    Heartbeat,
+    Held,
+    Noted,
+    NoticeClaimed,
+    ObserverChanged,
+    PaymentIgnored,
+    PaymentSucceeded,
+    PolicyAdopted,
+    Record,
+    Resumed,
+    RolledBack,
+    RoundTripEnded,
+    Started,
+    StrangerProbed,
+    Thawed,
+    UserAuthSeen,
+    WatchChanged,
+)
+from sidecar.core.facts.outcomes import Unmeasured
+from sidecar.core.facts.policy import Policy
+from sidecar.core.fold import freezes, journeys, ladder, lifecycle, payers, probing
+from sidecar.core.fold import history_writer as chronicle
+from sidecar.core.fold import suspension as shelters
+from sidecar.core.fold import visibility as sight
+from sidecar.core.fold.conclusions import (
+    AlarmEnded,
+    AlarmRaised,
+    Conclusion,
+    PolicyChanged,
+    PolicyRefused,
+    RestBegan,
+    RestEnded,
+)
+from sidecar.core.fold.state import State
+from sidecar.core.statistics import indicators as streams
+
+
+def fold(state: State, record: Record) -> list[Conclusion]:
+    """Advance the state by one record and return what was concluded. A record that was folded before is ignored."""
+    if record.seq <= state.seq:
+        return []
+    out: list[Conclusion] = []
+    if is_chained(record.observation):
+        state.chain = link(state.chain, record)
+    policy = state.policy
+    if policy is None:
+        _await_policy(state, record, out)
+        return out
+    if record.at_ms >= state.history.ends_ms:  # what the record counts belongs to the new hour
+        chronicle.count(state, record.at_ms)
+    alarmed = _alarmed(state)
+    _let_time_pass(state, policy, record, out, is_seeing=state.sight.rest is None and not alarmed)
+    _apply(state, policy, record, out)
+    shelters.settle(state, state.policy or policy, out)
+    _tell_changes(state, alarmed, out)
+    chronicle.write(state, state.policy or policy, record, out)
+    return out
+
+
+def next_deadline(state: State) -> int | None:
+    """Return when time alone will next change something, in Unix milliseconds; None: never.
+
+    A heartbeat at or after it lets the fold do what is due.
+    """
+    policy, flag = state.policy, state.flag
+    if policy is None:
+        return None
+    times = [state.agenda[0][0]] if state.agenda else []
+    if state.awaiting:  # they wait for a heartbeat and nothing else
+        times.append(state.now_ms)
+    shelter_ms = shelters.next_ms(state, policy)
+    times.extend([shelter_ms] if shelter_ms is not None and shelter_ms > state.now_ms else [])
+    freeze_ms = freezes.next_ms(state)
+    times.extend([freeze_ms] if freeze_ms is not None else [])
+    times.extend(at_ms for at_ms in (flag.cooldown_until_ms, state.sight.recover_until_ms) if at_ms > state.now_ms)
+    to_soak_ms = policy.ladder[flag.rung].soak_ms - flag.soaked_ms
+    is_soaking = state.sight.rest is None and not _alarmed(state)
+    if to_soak_ms > 0 and state.next_rung is not None and is_soaking:
+        times.append(state.now_ms + to_soak_ms)
+    return min(times, default=None)
+
+
+def _await_policy(state: State, record: Record, out: list[Conclusion]) -> None:
+    """Before the first policy nothing means anything but the first policy."""
+    state.seq, state.now_ms = record.seq, max(state.now_ms, record.at_ms)
+    if isinstance(record.observation, PolicyAdopted) and _adopt(state, record.observation, out):
+        state.flag.since_ms = state.sight.seen_ms = state.checkpointed_ms = state.now_ms
+        state.sight.rested_from_ms = state.now_ms
+        chronicle.write(state, record.observation.policy, record, out)
+
+
+def _alarmed(state: State) -> list[str]:
+    return [name for name, stream in state.streams.items() if stream.is_latched]
+
+
+def _let_time_pass(state: State, policy: Policy, record: Record, out: list[Conclusion], *, is_seeing: bool) -> None:
+    before_ms = state.now_ms
+    state.seq, state.now_ms = record.seq, max(before_ms, record.at_ms)
+    elapsed_ms = state.now_ms - before_ms
+    is_start = isinstance(record.observation, Started)
+    if is_start or elapsed_ms > policy.lease_ms:
+        journeys.blinded(state, Unmeasured.STOPPED if is_start else Unmeasured.CUT_OFF, out)
+        sight.lose(state, policy, elapsed_ms)
+    journeys.due(state, policy, out)
+    payers.due(state, policy)
+    if state.coverage.forget(state.now_ms):
+        state.flag.guard_version += 1
+    freezes.advance(state, before_ms)
+    was_seen = is_seeing and not isinstance(record.observation, Started | ClockJumped)
+    ladder.advance(state, policy, elapsed_ms, out, was_seen=was_seen)
+
+
+def _apply(state: State, policy: Policy, record: Record, out: list[Conclusion]) -> None:  # noqa: C901, PLR0912 - a table
+    match record.observation:
+        case Heartbeat() as fact:
+            if sight.beat(state, policy, fact.unseen):
+                journeys.judge_awaiting(state, policy, out)
+        case PaymentSucceeded() as fact:
+            journeys.payment_succeeded(state, policy, fact, out)
+        case AckSeen() as fact:
+            journeys.ack_seen(state, policy, fact, out)
+        case AcksLost() as fact:
+            journeys.acks_lost(state, fact, out)
+        case PaymentIgnored() as fact:
+            journeys.payment_ignored(state, policy, fact, out)
+        case Climbed() as decision:
+            ladder.climb(state, policy, decision, out)
+        case Fell() as decision:
+            ladder.fall(state, policy, decision, out)
+        case EpochRenewed() as decision:
+            ladder.renew(state, decision, out)
+        case (Held() | Resumed() | Approved() | RolledBack() | EvidenceReset() | Noted() | Frozen() | Thawed()) as act:
+            _act(state, policy, act, out)
+        case ClockJumped() as fact:
+            journeys.blinded(state, Unmeasured.CLOCK_JUMPED, out)
+            sight.lose(state, policy, abs(fact.by_ms))
+        case ChannelAuthProbed() | RoundTripEnded() | StrangerProbed() | ObserverChanged() | WatchChanged() as fact:
+            probing.take(state, policy, fact, out)
+        case UserAuthSeen() as fact:
+            payers.answered(state, fact)
+        case BrowserReported() as fact:
+            payers.reported(state, policy, fact)
+        case PolicyAdopted() as fact:
+            _adopt(state, fact, out)
+        case Checkpoint():
+            state.checkpointed_ms = state.now_ms
+        case Started():
+            probing.restarted(state)
+        case NoticeClaimed():
+            pass  # for those who tell, not for what they tell of
+        case _:
+            assert_never(record.observation)
+
+
+def _act(state: State, policy: Policy, act: Act, out: list[Conclusion]) -> None:
+    """Apply what a person did."""
+    match act:
+        case Held():
+            ladder.hold(state, act)
+        case Resumed():
+            state.flag.hold = None
+        case Approved():
+            ladder.approve(state, act)
+        case RolledBack():
+            ladder.roll_back(state, policy, act, out)
+        case EvidenceReset():
+            ladder.begin_epochs(state, out)
+        case Frozen():
+            freezes.freeze(state, act)
+        case Thawed():
+            freezes.thaw(state, act)
+        case Noted():
+            pass
+        case _:
+            assert_never(act)
+
+
+def _adopt(state: State, fact: PolicyAdopted, out: list[Conclusion]) -> bool:
+    """Let other rules hold from here on, and return whether they do: one may have come when it cannot be accepted."""
+    before, policy = state.policy, fact.policy
+    why_not = lifecycle.why_not(state, policy)
+    if why_not is not None:
+        state.refused_policies += 1
+        out.append(PolicyRefused(policy_hash=fact.policy_hash, why=why_not))
+        return False
+    state.policy, state.policy_hash = policy, fact.policy_hash
+    state.policies.append(fact.policy_hash)
+    state.flag.version += 1
+    state.flag.guard_version += 1
+    if policy.reverb is not None and (before is None or before.reverb is None):
+        probing.begun(state)
+    if before is not None:
+        ladder.change_ladder(state, before, policy, out)
+        _rebank(state, before, policy)
+        if before.meaning != policy.meaning:
+            ladder.begin_epochs(state, out)
+    out.append(PolicyChanged(policy_hash=fact.policy_hash, actor=fact.actor, reason=fact.reason))
+    return True
+
+
+def _rebank(state: State, before: Policy, policy: Policy) -> None:
+    """Where the alarm bank changed, begin its CUSUMs at rest, or, while an alarm is latched, at the alarm."""
+    for name, stream in state.streams.items():
+        bank = streams.bank_of(streams.row_of(name), policy)
+        if bank != streams.bank_of(streams.row_of(name), before):
+            stream.levels = [cusum.threshold if stream.is_latched else 0 for cusum in bank.alarms]
+            stream.recent = bank.recent.threshold if stream.is_latched else 0
+            streams.acquit(stream)
+
+
+def _tell_changes(state: State, alarmed: list[str], out: list[Conclusion]) -> None:
+    if state.policy is None:
+        return
+    for name, stream in state.streams.items():
+        if stream.is_latched and name not in alarmed:  # the failure that raised it has raised the guard version
+            out.append(AlarmRaised(stream=name))
+        elif not stream.is_latched and name in alarmed:
+            out.append(AlarmEnded(stream=name))
+    was_resting, rest = state.sight.rest, sight.rest_reason(state, state.policy)
+    state.sight.rest = rest
+    if rest is not None and was_resting is None:
+        state.flag.guard_version += 1
+        state.sight.rested_from_ms = state.now_ms
+        out.append(RestBegan(reason=rest))
+    elif rest is None and was_resting is not None:
+        out.append(RestEnded())

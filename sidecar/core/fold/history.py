@@ -1,0 +1,372 @@
+"""What was, by the hour and by the change: plots, the report and the release gate are read from it.
+
+The problem: "was push only servable for 14 days?" asks for time, and for weeks of it; the journal keeps payments for 35
+days and would have to be folded again for every question.
+
+What we do: the state keeps 400 days of hours (counts, and how long each mode was servable), every change of what was
+servable (*spans*), and what happened when (*marks*). Time is counted on the journal's clock, by heartbeats: a mode was
+servable until the next record that changed it, and at most one lease beyond the last heartbeat. What lies beyond is
+blind. So hours add up to the millisecond, and more heartbeats change nothing. The counts of an hour are what the tally
+has gained in it, so that nothing is counted twice and the fold pays once an hour. `core.fold.history_writer` writes all this;
+`chronicle.hours` is the way to read the hours, with the present one.
+
+Everything is bounded. Where spans or marks had to be dropped, `since_ms` says from when on the history is complete.
+"""
+
+import enum
+from collections.abc import Callable, Iterable
+from operator import attrgetter
+from typing import TypeVar
+
+import msgspec
+
+from sidecar.core.facts.policy import Mode
+
+HOUR_MS = 3_600_000
+HOURS_MAX = 400 * 24
+SPANS_MAX = 4000
+MARKS_MAX = 2000
+DETAIL_MAX = 200
+"""Characters of a mark's detail; the whole of it is in the journal."""
+RELEASES_MAX = 20
+RELEASE_AGAIN_MS = 600_000
+"""A release that was not heard of for so long is new again; sooner, two of them only run side by side."""
+
+
+class Condition(enum.StrEnum):
+    """Why the servable mode was what it was."""
+
+    SERVING = "serving"
+    """What the rung says."""
+    SHELTERED = "sheltered"
+    """From the alarm on that the shelter answered."""
+    ALARM = "alarm"
+    RESTING = "resting"
+    DRY_RUN = "dry_run"
+    BLIND = "blind"
+    """No heartbeat for longer than a lease."""
+
+
+class MarkKind(enum.StrEnum):
+    """What happened."""
+
+    MOVED = "moved"
+    """The flag went to another rung, and it was no fall."""
+    FELL = "fell"
+    """By an alarm, a blindness, a shelter, or a person's rollback."""
+    SHELTER_BEGAN = "shelter_began"
+    """It was named; its time began with the alarm before it."""
+    SHELTER_ENDED = "shelter_ended"
+    REST_BEGAN = "rest_began"
+    REST_ENDED = "rest_ended"
+    ALARM_RAISED = "alarm_raised"
+    ALARM_ENDED = "alarm_ended"
+    POLICY = "policy"
+    RELEASE = "release"
+    """The backend's acks name another release, or a person noted one."""
+    ACT = "act"
+
+
+class Mark(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
+    """One thing that happened, as plots and reports show it."""
+
+    at_ms: int
+    seq: int
+    """The record that brought it about."""
+    kind: MarkKind
+    detail: str
+
+
+class Span(msgspec.Struct, kw_only=True, array_like=True, gc=False):
+    """What was servable from `at_ms` until the next span began."""
+
+    at_ms: int
+    mode: Mode
+    """To a user who belongs to every share."""
+    for_all: Mode
+    """To a user who belongs to no share under 100 %."""
+    condition: Condition
+
+
+class ByMode(msgspec.Struct, kw_only=True, array_like=True, gc=False):
+    """A number for each mode; one for each, so that 400 days of them are small."""
+
+    timer_polling: int = 0
+    push_with_safety_net: int = 0
+    push_only: int = 0
+
+    def of(self, mode: Mode) -> int:
+        """Return the number of one mode."""
+        return int(getattr(self, mode))
+
+    def at_least(self, mode: Mode) -> int:
+        """Return the sum over this mode and all better ones."""
+        return sum(self.of(better) for better in Mode if better.rank >= mode.rank)
+
+    def add(self, mode: Mode, number: int) -> None:
+        """Add to one mode."""
+        setattr(self, mode, self.of(mode) + number)
+
+
+class ByOutcome(msgspec.Struct, kw_only=True, array_like=True, gc=False):
+    """Payments, by how they ended."""
+
+    on_time: int = 0
+    late: int = 0
+    missed: int = 0
+    unmeasured: int = 0
+
+    @property
+    def judged(self) -> int:
+        """Those that could be judged."""
+        return self.on_time + self.late + self.missed
+
+
+class ByTimers(msgspec.Struct, kw_only=True, array_like=True, gc=False):
+    """Judged payments, by whether timers would have cleared the alert, and how that is known (`core.fold.judging`)."""
+
+    worked_paid: int = 0
+    failed_paid: int = 0
+    worked_push: int = 0
+    failed_push: int = 0
+
+
+Counts = TypeVar("Counts", ByMode, ByOutcome, ByTimers)
+
+
+class Hour(msgspec.Struct, kw_only=True, array_like=True, gc=False):
+    """One hour. Fields are only ever added at the end, with a default."""
+
+    hour: int
+    """Hours since the epoch of Unix time."""
+    succeeded: int = 0
+    """Payments whose webhook came."""
+    outcomes: ByOutcome = msgspec.field(default_factory=ByOutcome)
+    """How payments ended, by the hour in which they got their name."""
+    unmeasured: dict[str, int] = {}
+    contradicted: int = 0
+    """Payments that the filter left out and that got an ack."""
+    edges: int = 0
+    """Which of `History.edges_ms` the latency is counted by."""
+    latency: list[int] = []
+    """Counts by those edges, the last bucket open; empty: none. After a change of objective, from then on."""
+    latency_sum_ms: int = 0
+    timers: ByTimers = msgspec.field(default_factory=ByTimers)
+    reported: ByMode = msgspec.field(default_factory=ByMode)
+    """Payments that a browser told of, by the mode that it followed."""
+    refetches: ByMode = msgspec.field(default_factory=ByMode)
+    reach_good: int = 0
+    reach_bad: int = 0
+    """Votes of payers' browsers."""
+    rescued: int = 0
+    """Payments that a poll cleared and push did not reach."""
+    walks_ok: int = 0
+    walks_bad: int = 0
+    round_trips_ok: int = 0
+    round_trips_bad: int = 0
+    held_ms: ByMode = msgspec.field(default_factory=ByMode)
+    """How long each mode was servable to a user of every share. Their sum is `seen_ms`."""
+    held_by_all_ms: ByMode = msgspec.field(default_factory=ByMode)
+    """How long each was servable to everybody, that is, to a user of no share under 100 %."""
+    resting_ms: int = 0
+    sheltered_ms: int = 0
+    seen_ms: int = 0
+    """How long the last heartbeat was no older than a lease."""
+
+    @property
+    def uncovered(self) -> int:
+        """Payments that count against coverage; those from before the first ack ever do not."""
+        return self.contradicted + sum(count for why, count in self.unmeasured.items() if why != "not_wired")
+
+    def gained(self, before: "Hour") -> "Hour":
+        """Return what was counted since an earlier one; the time is that of this one."""
+        is_same_scale = self.edges == before.edges and len(before.latency) == len(self.latency)
+        earlier = before.latency if is_same_scale else [0] * len(self.latency)
+        latency = [now - then for now, then in zip(self.latency, earlier, strict=True)]
+        return msgspec.structs.replace(
+            self,
+            succeeded=self.succeeded - before.succeeded,
+            outcomes=_less(self.outcomes, before.outcomes),
+            unmeasured={
+                why: count - before.unmeasured.get(why, 0)
+                for why, count in self.unmeasured.items()
+                if count != before.unmeasured.get(why, 0)
+            },
+            contradicted=self.contradicted - before.contradicted,
+            latency=latency if any(latency) else [],
+            latency_sum_ms=self.latency_sum_ms - (before.latency_sum_ms if is_same_scale else 0),
+            timers=_less(self.timers, before.timers),
+            reported=_less(self.reported, before.reported),
+            refetches=_less(self.refetches, before.refetches),
+            reach_good=self.reach_good - before.reach_good,
+            reach_bad=self.reach_bad - before.reach_bad,
+            rescued=self.rescued - before.rescued,
+            walks_ok=self.walks_ok - before.walks_ok,
+            walks_bad=self.walks_bad - before.walks_bad,
+            round_trips_ok=self.round_trips_ok - before.round_trips_ok,
+            round_trips_bad=self.round_trips_bad - before.round_trips_bad,
+        )
+
+
+class History(msgspec.Struct, kw_only=True):
+    """Hours, spans and marks, oldest first."""
+
+    since_ms: int = 0
+    """From when on spans and marks are complete; 0: nothing was recorded yet."""
+    hours: list[Hour] = []
+    """The hours that are over, at most 400 days of them; those in which nothing was seen are missing."""
+    spans: list[Span] = []
+    marks: list[Mark] = []
+    edges_ms: list[list[int]] = []
+    """Upper edges of the latency buckets, as in the tally; another list for each objective that there was."""
+    present: Hour = msgspec.field(default_factory=lambda: Hour(hour=0))
+    """The time of the present hour that has been counted."""
+    began: Hour = msgspec.field(default_factory=lambda: Hour(hour=0))
+    """What the tally said when the present hour began."""
+    ends_ms: int = 0
+    """When the present hour ends."""
+    counted_ms: int = 0
+    """Up to when time has been counted."""
+    lease_until_ms: int = 0
+    """A lease after the last heartbeat."""
+    sheltered_since_ms: int = 0
+    """When the present shelter's alarm was raised; 0: there is no shelter."""
+    release: str = ""
+    """The newest release; empty: none was ever named."""
+    release_ms: int = 0
+    releases: dict[str, int] = {}
+    """The last releases that were heard of, and when last."""
+    judged_before_release: int = 0
+    """Payments that had been judged when the newest release came."""
+
+    def change(self, span: Span) -> None:
+        """Let something else be servable from here on, if it is something else."""
+        last = self.spans[-1] if self.spans else None
+        if last is not None and _what(last) == _what(span):
+            return
+        if last is not None and last.at_ms == span.at_ms:  # it was so for no time at all
+            self.spans.pop()
+            self.change(span)
+            return
+        self.spans.append(span)
+        if len(self.spans) > SPANS_MAX:
+            del self.spans[0]
+            self.since_ms = max(self.since_ms, self.spans[0].at_ms)
+
+    def blind(self) -> None:
+        """Note that nothing was servable any more once the lease had run out."""
+        timers = Mode.TIMER_POLLING
+        self.change(Span(at_ms=self.lease_until_ms, mode=timers, for_all=timers, condition=Condition.BLIND))
+
+    def shelter(self, began_ms: int) -> None:
+        """Note that the alarm of that time was the beginning of a shelter: it has only now been named."""
+        self.sheltered_since_ms = began_ms
+        end_ms = min(self.counted_ms, self.lease_until_ms)
+        for span in reversed(self.spans):
+            if span.at_ms < began_ms or span.condition not in {Condition.ALARM, Condition.BLIND}:
+                return
+            if span.condition is Condition.ALARM:
+                self._shelter(span.at_ms, end_ms)
+                span.condition = Condition.SHELTERED
+            end_ms = span.at_ms
+
+    def _shelter(self, from_ms: int, to_ms: int) -> None:
+        """Count time as sheltered that was counted before."""
+        for hour in (self.present, *reversed(self.hours)):
+            begins_ms = hour.hour * HOUR_MS
+            hour.sheltered_ms += max(0, min(to_ms, begins_ms + HOUR_MS) - max(from_ms, begins_ms))
+            if begins_ms <= from_ms:
+                return
+
+    def mark(self, mark: Mark) -> None:
+        """Note what happened."""
+        self.marks.append(mark)
+        if len(self.marks) > MARKS_MAX:
+            self.since_ms = max(self.since_ms, self.marks.pop(0).at_ms + 1)
+
+    def note_release(self, release: str, *, at_ms: int, seq: int, judged: int) -> None:
+        """Note that another release of the app is there; `judged` payments were judged before."""
+        self.release, self.release_ms, self.judged_before_release = release, at_ms, judged
+        self.mark(Mark(at_ms=at_ms, seq=seq, kind=MarkKind.RELEASE, detail=release[:DETAIL_MAX]))
+        self._hear(release, at_ms)
+
+    def hear_release(self, release: str, *, at_ms: int, seq: int, judged: int) -> None:
+        """Take the release that an ack names: it may be another one, and two may run side by side for a while."""
+        heard_ms = self.releases.get(release)
+        if heard_ms is None or (release != self.release and at_ms - heard_ms >= RELEASE_AGAIN_MS):
+            self.note_release(release, at_ms=at_ms, seq=seq, judged=judged)
+        else:
+            self._hear(release, at_ms)
+
+    def _hear(self, release: str, at_ms: int) -> None:
+        self.releases.pop(release, None)
+        self.releases[release] = at_ms
+        if len(self.releases) > RELEASES_MAX:
+            del self.releases[next(iter(self.releases))]
+
+
+def summed(hours: Iterable[Hour], number: int = 0) -> Hour:
+    """Return several hours as if they were one. Latency is that of those that were counted by the newest edges."""
+    whole, many = Hour(hour=number), list(hours)
+    whole.edges = max((hour.edges for hour in many if hour.latency), default=0)
+    for name, get in _PLAIN.items():
+        setattr(whole, name, sum(map(get, many)))
+    for group, gets in _GROUPED.items():
+        for name, get in gets.items():
+            setattr(getattr(whole, group), name, sum(map(get, many)))
+    for hour in many:
+        for why, count in hour.unmeasured.items():
+            whole.unmeasured[why] = whole.unmeasured.get(why, 0) + count
+    counted = [hour for hour in many if hour.latency and hour.edges == whole.edges]
+    whole.latency = [sum(counts) for counts in zip(*(hour.latency for hour in counted), strict=True)]
+    whole.latency_sum_ms = sum(hour.latency_sum_ms for hour in counted)
+    return whole
+
+
+def spend(hour: Hour, span: Span, spent_ms: int) -> None:
+    """Count time of an hour under a span."""
+    hour.held_ms.add(span.mode, spent_ms)
+    hour.held_by_all_ms.add(span.for_all, spent_ms)
+    hour.seen_ms += spent_ms
+    if span.condition is Condition.RESTING:
+        hour.resting_ms += spent_ms
+    elif span.condition is Condition.SHELTERED:
+        hour.sheltered_ms += spent_ms
+
+
+def _what(span: Span) -> tuple[Mode, Mode, Condition]:
+    return span.mode, span.for_all, span.condition
+
+
+_COUNTED = (
+    "succeeded",
+    "contradicted",
+    "reach_good",
+    "reach_bad",
+    "rescued",
+    "walks_ok",
+    "walks_bad",
+    "round_trips_ok",
+    "round_trips_bad",
+    "resting_ms",
+    "sheltered_ms",
+    "seen_ms",
+)
+_PLAIN: dict[str, Callable[[Hour], int]] = {name: attrgetter(name) for name in _COUNTED}
+_GROUPED: dict[str, dict[str, Callable[[Hour], int]]] = {
+    group: {name: attrgetter(f"{group}.{name}") for name in kind.__struct_fields__}
+    for group, kind in {
+        "outcomes": ByOutcome,
+        "timers": ByTimers,
+        "reported": ByMode,
+        "refetches": ByMode,
+        "held_ms": ByMode,
+        "held_by_all_ms": ByMode,
+    }.items()
+}
+"""How each count is read; names are looked up once, because sums are over thousands of hours."""
+
+
+def _less(now: Counts, before: Counts) -> Counts:
+    names = now.__struct_fields__
+    return type(now)(**{name: getattr(now, name) - getattr(before, name) for name in names})

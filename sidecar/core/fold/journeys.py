@@ -1,0 +1,236 @@
+"""Which acks belong to which payment? Webhooks and acks in any order, and what is due when.
+
+A journey is opened by whatever comes first. Acks that name their payment match exactly; those that name only a user
+settle that user's oldest open payment. What must happen later stands in the agenda. How a payment ends is for
+`core.fold.judging`.
+"""
+
+import heapq
+
+from sidecar.core.facts.observations import (
+    BACKEND,
+    USER_CHANNEL,
+    AckSeen,
+    AcksLost,
+    IgnoreReason,
+    PaymentIgnored,
+    PaymentSucceeded,
+)
+from sidecar.core.facts.outcomes import Unmeasured
+from sidecar.core.facts.policy import Policy, Stage
+from sidecar.core.fold import ladder, payers
+from sidecar.core.fold.conclusions import Conclusions, FilterContradicted, PaymentLeftOut
+from sidecar.core.fold.judging import ask_the_timers, deadline_ms_of, judge_payment, leave_unmeasured, name_outcome
+from sidecar.core.fold.state import Journey, State
+from sidecar.core.statistics.indicators import PAYMENTS
+
+REDELIVERED_FROM_S = 10
+"""A delivery signed so long after its event is not the first attempt: nobody knows what came before it."""
+GIVE_UP_AFTER_MS = 10_000
+"""A payment past its deadline waits so long for a proof that we could see."""
+WAITING_ACKS_MAX = 50_000
+"""Payments of which only acks are known; more are dropped and counted."""
+
+
+# --- what arrives
+
+
+def payment_succeeded(state: State, policy: Policy, fact: PaymentSucceeded, out: Conclusions) -> None:
+    """Open the journey of a payment, or give the acks that came first their payment."""
+    journey = _journey(state, fact.payment_intent)
+    if journey.arrived_ms is not None:
+        return
+    if journey.ignored is None:
+        state.waiting_acks -= 1
+    journey.ignored = None
+    journey.arrived_ms = state.now_ms
+    state.tally.succeeded += 1
+    journey.user_ref = fact.user_ref
+    journey.stripe_wait_s = max(0, (fact.signed_s or fact.created_s) - fact.created_s)
+    if fact.user_ref is not None:
+        payers.paid(state, policy, fact.payment_intent, fact.user_ref)
+    _plan(state, state.now_ms + policy.on_time_within_ms, "judge", journey)
+    _plan(state, state.now_ms + policy.missed_after_ms, "close", journey)
+    if fact.signed_s is None:
+        leave_unmeasured(state, journey, Unmeasured.BACKFILLED, out)
+    elif fact.signed_s - fact.created_s >= REDELIVERED_FROM_S:
+        leave_unmeasured(state, journey, Unmeasured.REDELIVERED, out)
+    elif fact.user_ref is not None:
+        state.by_user.setdefault(fact.user_ref, []).append(fact.payment_intent)
+
+
+def payment_ignored(state: State, policy: Policy, fact: PaymentIgnored, out: Conclusions) -> None:
+    """Remember for a while that a payment is none of ours."""
+    journey = _journey(state, fact.payment_intent)
+    if journey.arrived_ms is not None or journey.ignored is not None:
+        return
+    state.waiting_acks -= 1
+    journey.ignored = fact.reason
+    state.tally.ignored[fact.reason] = state.tally.ignored.get(fact.reason, 0) + 1
+    _plan(state, state.now_ms + policy.missed_after_ms + GIVE_UP_AFTER_MS, "forget", journey)
+    out.append(PaymentLeftOut(payment_intent=fact.payment_intent, reason=fact.reason))
+    if journey.acks:
+        _contradict_filter(state, journey, out)
+
+
+def ack_seen(state: State, policy: Policy, fact: AckSeen, out: Conclusions) -> None:
+    """Give an ack to its payment: by name, or by user and context."""
+    state.tally.acks[fact.stage] = state.tally.acks.get(fact.stage, 0) + 1
+    if fact.contexts and not any(context in policy.contexts for context in fact.contexts):
+        return
+    if fact.source == BACKEND and fact.stage is Stage.DELIVERED and policy.reverb and policy.reverb.is_observing:
+        return  # who broadcasts cannot know: beside our sockets its word would hide a deaf node
+    state.first_ack_ms.setdefault(fact.stage, state.now_ms)
+    if fact.stage == policy.stage and fact.source != USER_CHANNEL:
+        state.probing.tells_of_all = True
+    if fact.payment_intent is not None:
+        _ack_by_name(state, policy, fact, fact.payment_intent, out)
+    elif fact.stage == policy.stage and not state.is_exact:
+        _ack_by_user(state, policy, fact.user_ref or "", out)
+
+
+def _ack_by_name(state: State, policy: Policy, fact: AckSeen, payment_intent: str, out: Conclusions) -> None:
+    is_unknown = payment_intent not in state.journeys
+    if is_unknown and state.waiting_acks >= WAITING_ACKS_MAX:
+        state.tally.dropped_acks += 1
+        return
+    if fact.stage not in state.first_named_ack_ms:
+        state.first_named_ack_ms[fact.stage] = state.now_ms
+        if fact.stage == policy.stage:
+            ladder.outgrow(state, PAYMENTS, out)
+    journey = _journey(state, payment_intent)
+    if is_unknown:
+        _plan(state, state.now_ms + policy.missed_after_ms + GIVE_UP_AFTER_MS, "forget", journey)
+    if fact.stage is Stage.SKIPPED:
+        if fact.reason is not None:
+            journey.skips.setdefault(fact.reason, state.now_ms)
+        return
+    is_first = not journey.acks
+    journey.acks.setdefault(fact.stage, state.now_ms)
+    if journey.ignored is not None and is_first:
+        _contradict_filter(state, journey, out)
+    elif fact.stage == policy.stage and journey.is_good is False and not journey.is_settled:
+        name_outcome(state, policy, journey, out)
+
+
+def _ack_by_user(state: State, policy: Policy, user_ref: str, out: Conclusions) -> None:
+    """Settle the user's oldest payment that has no broadcast; every other open one has seen one more in its window."""
+    is_taken = False
+    for payment_intent in state.by_user.get(user_ref, ()):
+        journey = state.journeys[payment_intent]
+        if state.now_ms < deadline_ms_of(policy, journey):
+            journey.broadcasts += 1
+        if not is_taken and journey.inferred_ms is None:
+            is_taken = True
+            journey.inferred_ms = state.now_ms
+            if journey.is_good is False:
+                name_outcome(state, policy, journey, out)
+
+
+def _contradict_filter(state: State, journey: Journey, out: Conclusions) -> None:
+    """Count an ignored payment that got an ack against coverage; in the other livemode acks are natural."""
+    if journey.ignored is None or journey.ignored is IgnoreReason.OTHER_LIVEMODE:
+        return
+    state.tally.contradicted += 1
+    state.coverage.add(is_judged=False, at_ms=state.now_ms)
+    state.flag.guard_version += 1
+    out.append(FilterContradicted(payment_intent=journey.payment_intent, reason=journey.ignored))
+
+
+# --- what time brings
+
+
+def due(state: State, policy: Policy, out: Conclusions) -> None:
+    """Do what is due by now."""
+    while state.agenda and state.agenda[0][0] <= state.now_ms:
+        due_ms, _, what, payment_intent = heapq.heappop(state.agenda)
+        journey = state.journeys.get(payment_intent)
+        if journey is None:
+            continue
+        match what:
+            case "judge" if journey.is_pending:
+                state.awaiting[payment_intent] = None
+                _plan(state, due_ms + GIVE_UP_AFTER_MS, "give_up", journey)
+            case "give_up" if journey.is_pending and payment_intent in state.awaiting:
+                _give_up(state, journey, out)
+            case "close":
+                _close(state, policy, journey, out)
+            case "forget" if journey.arrived_ms is None:
+                _forget(state, journey)
+            case _:
+                pass
+
+
+def judge_awaiting(state: State, policy: Policy, out: Conclusions) -> None:
+    """Judge every payment past its deadline: a heartbeat has just proven that we could see."""
+    awaiting, state.awaiting = state.awaiting, {}
+    for payment_intent in awaiting:
+        journey = state.journeys[payment_intent]
+        deadline_ms = deadline_ms_of(policy, journey)
+        if deadline_ms <= state.now_ms:
+            judge_payment(state, policy, journey, out)
+        else:  # the objective was changed while it was on its way
+            _plan(state, deadline_ms, "judge", journey)
+
+
+def acks_lost(state: State, fact: AcksLost, out: Conclusions) -> None:
+    """Leave out every payment whose ack may be among those that were lost: all that are not judged yet.
+
+    A payment is judged only after a heartbeat before which every source was read to its end, so no other can be.
+    """
+    state.tally.lost_acks += 1 if fact.count is None else fact.count
+    blinded(state, Unmeasured.ACKS_LOST, out)
+
+
+def blinded(state: State, reason: Unmeasured, out: Conclusions) -> None:
+    """Leave out every payment whose time we may not have seen all of."""
+    for journey in list(state.journeys.values()):
+        if journey.is_pending:
+            leave_unmeasured(state, journey, reason, out)
+    state.awaiting.clear()
+    payers.blinded(state)
+
+
+def _give_up(state: State, journey: Journey, out: Conclusions) -> None:
+    """Stop waiting for a proof that we could see how it ended."""
+    state.awaiting.pop(journey.payment_intent, None)
+    leave_unmeasured(state, journey, Unmeasured.CUT_OFF, out)
+
+
+def _close(state: State, policy: Policy, journey: Journey, out: Conclusions) -> None:
+    """End a journey: name it if it has no name, ask what timers would have done, and forget it."""
+    if journey.is_pending:
+        _give_up(state, journey, out)
+    elif not journey.is_settled:
+        name_outcome(state, policy, journey, out)
+    if journey.is_good is not None:
+        ask_the_timers(state, journey)
+    _forget(state, journey)
+
+
+# --- keeping and forgetting
+
+
+def _journey(state: State, payment_intent: str) -> Journey:
+    """Return the payment's journey; a new one is one of which only acks are known."""
+    journey = state.journeys.get(payment_intent)
+    if journey is None:
+        journey = state.journeys[payment_intent] = Journey(payment_intent=payment_intent)
+        state.waiting_acks += 1
+    return journey
+
+
+def _plan(state: State, due_ms: int, what: str, journey: Journey) -> None:
+    heapq.heappush(state.agenda, (due_ms, state.seq, what, journey.payment_intent))
+
+
+def _forget(state: State, journey: Journey) -> None:
+    if journey.arrived_ms is None and journey.ignored is None:
+        state.waiting_acks -= 1
+        state.tally.unknown_acks += 1
+    del state.journeys[journey.payment_intent]
+    open_payments = state.by_user.get(journey.user_ref or "")
+    if open_payments is not None and journey.payment_intent in open_payments:
+        open_payments.remove(journey.payment_intent)
+        if not open_payments:
+            del state.by_user[journey.user_ref or ""]

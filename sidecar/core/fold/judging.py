@@ -1,0 +1,189 @@
+"""How does a payment end? Judged once, at its deadline, and then named.
+
+Good and bad alike wait for a heartbeat stamped at or after the deadline, which proves that an ack would have been seen.
+So a stop or a freeze leaves out all payments that it touched, whatever had been seen of them: leaving out only those
+without an ack would flatter push. What is late or missed is a failure at the deadline already; the name comes later.
+"""
+
+from sidecar.core.facts.observations import SkipReason
+from sidecar.core.facts.outcomes import OUR_FAULT, Outcome, Unmeasured
+from sidecar.core.facts.policy import SCHEDULES, Mode, Policy, Stage
+from sidecar.core.fold.conclusions import Conclusions, PaymentLeftOut, PaymentSettled
+from sidecar.core.fold.state import Journey, Latency, State
+from sidecar.core.statistics.indicators import PAYMENTS, bank_of, judge, row_of
+
+EDGES_MS = (50, 100, 250, 500, 1000, 2000, 5000, 10_000, 30_000)
+OBJECTIVES = 2
+"""Each has an edge of its own: `on_time_within` and `missed_after`."""
+
+
+def judge_payment(state: State, policy: Policy, journey: Journey, out: Conclusions) -> None:
+    """Count a payment that is past its deadline as good or bad, or leave it out; name it if its name is known."""
+    verdict = _verdict(state, policy, journey)
+    if isinstance(verdict, Unmeasured):
+        leave_unmeasured(state, journey, verdict, out)
+        return
+    if isinstance(verdict, SkipReason):
+        state.tally.skipped[verdict] = state.tally.skipped.get(verdict, 0) + 1
+        journey.is_left_out = True
+        out.append(PaymentLeftOut(payment_intent=journey.payment_intent, reason=verdict))
+        return
+    journey.is_good = verdict
+    state.sight.streak = 0
+    state.coverage.add(is_judged=True, at_ms=state.now_ms)
+    if not verdict:
+        state.flag.guard_version += 1
+    judge(
+        state.streams[PAYMENTS],
+        bank_of(row_of(PAYMENTS), policy),
+        is_good=verdict,
+        at_ms=state.now_ms,
+        can_end=state.flag.rung == 0,
+        is_sheltered=state.flag.shelter is not None,
+    )
+    if verdict or decided_ms_of(policy, journey) is not None:
+        name_outcome(state, policy, journey, out)
+
+
+def _verdict(state: State, policy: Policy, journey: Journey) -> bool | Unmeasured | SkipReason:
+    """Say how a payment that is past its deadline did: good or bad, or why it says nothing.
+
+    Only what came before the deadline counts, so that the verdict does not depend on when a heartbeat asks for it.
+    """
+    if _is_before_wiring(state, policy, journey):
+        return Unmeasured.NOT_WIRED
+    if _was_unwatched(state, policy, journey):
+        return Unmeasured.NOT_WATCHED
+    deadline_ms = deadline_ms_of(policy, journey)
+    acked = {stage for stage, at_ms in journey.acks.items() if at_ms < deadline_ms}
+    skips = {reason for reason, at_ms in journey.skips.items() if at_ms < deadline_ms}
+    if policy.stage in acked:
+        return True
+    if SkipReason.FAILED in skips:  # whatever a retry said beside it
+        return False
+    if skips and not acked & {Stage.PAID, Stage.DISPATCHED}:  # it had nothing to send
+        return SkipReason.NO_BOOKING if SkipReason.NO_BOOKING in skips else SkipReason.ALREADY_PAID
+    if state.is_exact and not journey.broadcasts:
+        return False
+    if journey.user_ref is None:
+        return Unmeasured.NO_USER
+    if not state.probing.tells_of_all and not _was_user_watched(state, journey):
+        return Unmeasured.NOT_WATCHED
+    if journey.broadcasts > 1:
+        return Unmeasured.AMBIGUOUS
+    return journey.inferred_ms is not None and journey.inferred_ms < deadline_ms
+
+
+def _is_before_wiring(state: State, policy: Policy, journey: Journey) -> bool:
+    """Ask by the deadline and not by the arrival: then its own ack may come first, and the order changes nothing."""
+    return state.wired_ms is None or state.wired_ms >= deadline_ms_of(policy, journey)
+
+
+def _was_unwatched(state: State, policy: Policy, journey: Journey) -> bool:
+    """Say whether it came before our sockets had a fate: good or bad, for what is left out must not depend on it."""
+    if policy.reverb is None or not policy.reverb.is_observing or policy.stage is not Stage.DELIVERED:
+        return False
+    watched_ms = state.probing.watched_ms
+    return watched_ms is None or watched_ms > (journey.arrived_ms or 0)
+
+
+def _was_user_watched(state: State, journey: Journey) -> bool:
+    since_ms = state.probing.watched_users.get(journey.user_ref or "")
+    return since_ms is not None and since_ms <= (journey.arrived_ms or 0)
+
+
+def deadline_ms_of(policy: Policy, journey: Journey) -> int:
+    """Return from when on an ack is no longer on time."""
+    assert journey.arrived_ms is not None  # noqa: S101 - only payments that arrived are asked about
+    return journey.arrived_ms + policy.on_time_within_ms
+
+
+def decided_ms_of(policy: Policy, journey: Journey) -> int | None:
+    """Return when the news reached the deciding stage; None: not yet."""
+    return journey.acks.get(policy.stage, journey.inferred_ms)
+
+
+def name_outcome(state: State, policy: Policy, journey: Journey, out: Conclusions) -> None:
+    """Give a judged payment its final name."""
+    decided_ms = decided_ms_of(policy, journey)
+    if journey.is_good:
+        journey.outcome = Outcome.ON_TIME
+    else:
+        journey.outcome = Outcome.LATE if decided_ms is not None else Outcome.MISSED
+    if decided_ms is not None and journey.arrived_ms is not None:
+        count_latency(state.tally.latency, policy, max(0, decided_ms - journey.arrived_ms))
+    _settled(state, journey, None, out)
+
+
+def leave_unmeasured(state: State, journey: Journey, reason: Unmeasured, out: Conclusions) -> None:
+    """Settle a payment that says nothing about push."""
+    if state.policy is not None and _is_before_wiring(state, state.policy, journey):
+        reason = Unmeasured.NOT_WIRED
+    journey.outcome = Outcome.UNMEASURED
+    state.tally.unmeasured[reason] = state.tally.unmeasured.get(reason, 0) + 1
+    if reason is not Unmeasured.NOT_WIRED:
+        state.coverage.add(is_judged=False, at_ms=state.now_ms)
+        state.flag.guard_version += 1
+        stream = state.streams[PAYMENTS]
+        if not stream.awaits_epoch:
+            stream.unmeasured += 1
+    if reason in OUR_FAULT:
+        state.sight.streak += 1
+    _settled(state, journey, reason, out)
+
+
+def _settled(state: State, journey: Journey, reason: Unmeasured | None, out: Conclusions) -> None:
+    assert journey.outcome is not None  # noqa: S101 - the two callers have just set both
+    assert journey.arrived_ms is not None  # noqa: S101
+    state.tally.outcomes[journey.outcome] = state.tally.outcomes.get(journey.outcome, 0) + 1
+    stages = {stage: at_ms - journey.arrived_ms for stage, at_ms in journey.acks.items()}
+    if journey.inferred_ms is not None and state.policy is not None:
+        stages.setdefault(state.policy.stage, journey.inferred_ms - journey.arrived_ms)
+    out.append(
+        PaymentSettled(
+            payment_intent=journey.payment_intent,
+            outcome=journey.outcome,
+            unmeasured=reason,
+            stripe_wait_s=journey.stripe_wait_s,
+            stages_ms=stages,
+        )
+    )
+
+
+def ask_the_timers(state: State, journey: Journey) -> None:
+    """Count whether the last timer would have found the booking paid.
+
+    Timers run from the payment; we know the webhook. What lies between is Stripe's wait before it signed this
+    delivery. An ack of any stage proves that the booking was paid by then. Basis `paid`: the backend says when it was
+    committed. Basis `push`: it does not, so a later stage stands for it, which can only be later.
+    """
+    assert journey.arrived_ms is not None  # noqa: S101 - `close` is planned at arrival
+    basis = "paid" if Stage.PAID in state.first_ack_ms else "push"
+    times = [*journey.acks.values(), *([journey.inferred_ms] if journey.inferred_ms is not None else [])]
+    paid_ms = min(times, default=None)
+    last_timer_ms = SCHEDULES[Mode.TIMER_POLLING].refetch_after_ms[-1]
+    has_worked = paid_ms is not None and journey.stripe_wait_s * 1000 + paid_ms - journey.arrived_ms < last_timer_ms
+    key = f"{'true' if has_worked else 'false'}/{basis}"
+    state.tally.timers[key] = state.tally.timers.get(key, 0) + 1
+
+
+def latency_edges_ms(policy: Policy) -> list[int]:
+    """Return the upper edges of the latency histogram: the usual ones, and one at every objective."""
+    return sorted({*EDGES_MS, policy.on_time_within_ms, policy.missed_after_ms})
+
+
+def count_latency(latency: Latency, policy: Policy, latency_ms: int) -> None:
+    """Count one latency in a histogram; the buckets begin anew when a change of objective moves their edges.
+
+    Milliseconds are cut off, not rounded, so "below the edge" is the same as "on time" (and as `le`) at an objective.
+    """
+    edges = latency_edges_ms(policy)
+    if latency.edges_ms != edges:
+        latency.edges_ms, latency.counts, latency.sum_ms = edges, [0] * (len(edges) + 1), 0
+    latency.counts[bucket_of(edges, latency_ms)] += 1
+    latency.sum_ms += latency_ms
+
+
+def bucket_of(edges_ms: list[int], latency_ms: int) -> int:
+    """Return the number of the bucket that a latency falls into; the last one is open."""
+    return next((index for index, edge_ms in enumerate(edges_ms) if latency_ms < edge_ms), len(edges_ms))

@@ -1,0 +1,183 @@
+"""Where does the flag stand? Applying decisions, acts and policies to the ladder.
+
+A climb is applied only if neither the flag's version nor the guard version moved since it was decided: so two replicas
+that decide at once cannot climb twice, and a late one cannot undo a hold. A fall is always applied.
+"""
+
+from sidecar.core.facts.observations import Approved, Climbed, EpochRenewed, FallCause, Fell, Held, RolledBack
+from sidecar.core.facts.policy import Lifecycle, Policy, Rung
+from sidecar.core.fold.conclusions import ClimbIgnored, Conclusions, EpochBegan, FlagMoved
+from sidecar.core.fold.state import MOVES_MAX, Approval, Hold, Move, State
+from sidecar.core.statistics.indicators import Stream, bank_of, begin_epoch, is_calm, row_of
+
+RETURNED = "returned"
+"""The cause of the move up after a fall, where the ladder is off: nothing is proven anew."""
+APPROVAL_LASTS_MS = 7 * 24 * 3_600_000
+COOLDOWN_MAX_MS = 7 * 24 * 3_600_000
+_WEEK_MS = 7 * 24 * 3_600_000
+_STRIKES_MAX = 30
+"""A cool-down of one millisecond, doubled so often, is longer than the longest."""
+
+
+def climb(state: State, policy: Policy, decision: Climbed, out: Conclusions) -> None:
+    """Go one rung up, if nothing has moved since."""
+    flag = state.flag
+    is_current = (decision.version, decision.guard_version) == (flag.version, flag.guard_version)
+    if not is_current or decision.to_rung != flag.rung + 1 or decision.to_rung >= len(policy.ladder):
+        state.tally.stale_climbs += 1
+        out.append(ClimbIgnored(to_rung=decision.to_rung))
+        return
+    if flag.approval is not None and flag.approval.rung == decision.to_rung:
+        flag.approval = None
+    cause, why = ("proven", "every gate holds")
+    if policy.lifecycle is Lifecycle.REMOVED:
+        cause, why = (RETURNED, "the cool-down is over and nothing is latched")
+    _move(state, policy.ladder[flag.rung], policy.ladder, decision.to_rung, cause, why, out)
+
+
+def fall(state: State, policy: Policy, decision: Fell, out: Conclusions) -> None:
+    """Go to the bottom rung, cool down, and begin anew. On the bottom rung an alarm is no fall."""
+    flag = state.flag
+    flag.approval = None
+    was_held = flag.rung > 0
+    flag.shelter, flag.shelters_ms = None, []
+    if decision.cause in {FallCause.ALARM, FallCause.SHELTER} and was_held:
+        cooldown_ms = min(COOLDOWN_MAX_MS, policy.cooldown_ms << flag.strikes)
+        flag.cooldown_until_ms = state.now_ms + cooldown_ms
+        if cooldown_ms < COOLDOWN_MAX_MS:  # what no longer doubles need not be halved twice
+            flag.strikes = min(flag.strikes + 1, _STRIKES_MAX)
+        flag.strikes_since_ms = state.now_ms
+    if was_held or decision.cause is FallCause.BLIND:
+        for stream in state.streams.values():
+            stream.awaits_epoch = True
+        state.sight.is_fall_due = False
+    if was_held:
+        _move(state, policy.ladder[flag.rung], policy.ladder, 0, decision.cause, decision.detail, out)
+    else:  # so that the next fall is another fact than this one (`observations.identity`)
+        flag.version += 1
+        flag.guard_version += 1
+
+
+def roll_back(state: State, policy: Policy, act: RolledBack, out: Conclusions) -> None:
+    """Go to the bottom rung on a person's word, and hold there. The evidence stands."""
+    state.flag.approval = None
+    hold(state, act)
+    held = policy.ladder[state.flag.rung]
+    if state.flag.rung > 0:
+        _move(state, held, policy.ladder, 0, FallCause.ROLLBACK, f"{act.actor}: {act.reason}", out)
+
+
+def hold(state: State, act: Held | RolledBack) -> None:
+    """Forbid climbing."""
+    state.flag.hold = Hold(actor=act.actor, reason=act.reason, at_ms=state.now_ms)
+    state.flag.guard_version += 1
+
+
+def approve(state: State, act: Approved) -> None:
+    """Consent to one climb. What it is worth is for the gate to say."""
+    state.flag.approval = Approval(
+        actor=act.actor, reason=act.reason, at_ms=state.now_ms, rung=act.rung, epoch=act.epoch
+    )
+    state.flag.guard_version += 1  # it may have taken the place of one that counted
+
+
+def renew(state: State, decision: EpochRenewed, out: Conclusions) -> None:
+    """Begin the epoch that the controller found to be worth it, if nothing has moved since."""
+    stream = state.streams.get(decision.stream)
+    is_current = decision.guard_version == state.flag.guard_version
+    if stream is not None and is_current and decision.epoch == stream.epoch + 1 and state.flag.rung == 0:
+        _begin(state, decision.stream, stream, out)
+
+
+def outgrow(state: State, name: str, out: Conclusions) -> None:
+    """Begin a new epoch in a stream whose outcomes mean something else from here on, if it has any."""
+    stream = state.streams[name]
+    if (stream.good or stream.bad) and not stream.awaits_epoch:
+        _begin(state, name, stream, out)
+
+
+def begin_epochs(state: State, out: Conclusions) -> None:
+    """Begin a new epoch in every stream that has begun one: what was proven no longer is.
+
+    A stream that waits after a fall goes on waiting: it begins a new one anyway, when the cool-down is over.
+    """
+    for name, stream in state.streams.items():
+        if stream.epoch_began_ms and not stream.awaits_epoch:
+            _begin(state, name, stream, out)
+
+
+def change_ladder(state: State, before: Policy, policy: Policy, out: Conclusions) -> None:
+    """Stand on the highest new rung that is no better, in mode and in share, than the one that was held.
+
+    After a dry run that is the bottom rung: nobody was served what was held in rehearsal. The evidence stands.
+    """
+    held = before.ladder[state.flag.rung]
+    rung = max(index for index, new in enumerate(policy.ladder) if index == 0 or _is_no_better(new, held))
+    if before.dry_run and not policy.dry_run:
+        rung = 0
+    now_held = policy.ladder[rung]
+    if policy.ladder != before.ladder:  # what was approved may be another rung by now
+        state.flag.approval = None
+    if (held.mode, held.share_ppm) != (now_held.mode, now_held.share_ppm):
+        is_other = before.lifecycle is not policy.lifecycle
+        why = f"lifecycle: {policy.lifecycle}" if is_other else "the ladder or the dry run was changed"
+        _move(state, held, policy.ladder, rung, "policy", why, out)
+    state.flag.rung = rung
+
+
+def _is_no_better(new: Rung, held: Rung) -> bool:
+    return new.mode.rank <= held.mode.rank and new.share_ppm <= held.share_ppm
+
+
+def advance(state: State, policy: Policy, elapsed_ms: int, out: Conclusions, *, was_seen: bool) -> None:
+    """Let time pass: soak, forgiveness, the end of an approval, the epoch after a fall."""
+    flag = state.flag
+    if was_seen and elapsed_ms <= policy.lease_ms:
+        flag.soaked_ms += elapsed_ms
+    while flag.strikes and state.now_ms - flag.strikes_since_ms >= _WEEK_MS:
+        flag.strikes -= 1
+        flag.strikes_since_ms += _WEEK_MS
+    if flag.approval is not None and state.now_ms - flag.approval.at_ms >= APPROVAL_LASTS_MS:
+        flag.approval = None
+        flag.guard_version += 1
+    if state.now_ms >= flag.cooldown_until_ms:
+        for name, stream in state.streams.items():
+            if stream.awaits_epoch and not stream.is_latched and is_calm(stream, bank_of(row_of(name), policy)):
+                _begin(state, name, stream, out)
+
+
+def _begin(state: State, name: str, stream: Stream, out: Conclusions) -> None:
+    if stream.epoch_began_ms:
+        begin_epoch(stream, epoch=stream.epoch + 1, at_ms=state.now_ms)
+        out.append(EpochBegan(stream=name, epoch=stream.epoch))
+    stream.awaits_epoch = False
+    state.flag.guard_version += 1
+
+
+def _move(
+    state: State, before: Rung, ladder: tuple[Rung, ...], to_rung: int, cause: str, detail: str, out: Conclusions
+) -> None:
+    flag, after = state.flag, ladder[to_rung]
+    key = f"{before.mode}/{after.mode}/{cause}"
+    state.tally.moves[key] = state.tally.moves.get(key, 0) + 1
+    flag.version += 1
+    flag.guard_version += 1
+    move = Move(at_ms=state.now_ms, seq=state.seq, from_rung=flag.rung, to_rung=to_rung, cause=cause, detail=detail)
+    state.moves = [*state.moves[1 - MOVES_MAX :], move]
+    out.append(
+        FlagMoved(
+            from_rung=flag.rung,
+            to_rung=to_rung,
+            from_mode=before.mode,
+            to_mode=after.mode,
+            share_ppm=after.share_ppm,
+            cause=cause,
+            detail=detail,
+            version=flag.version,
+        )
+    )
+    flag.rung = to_rung
+    flag.since_ms = state.now_ms
+    flag.soaked_ms = 0
+    flag.reached_version = flag.version
+    flag.payers = {}

@@ -1,0 +1,135 @@
+"""What do the probes say? Walks, round trips, strangers and sockets, folded into the streams that judge Reverb."""
+
+from typing import assert_never
+
+from sidecar.core.facts.auth_probes import RoundTripOutcome, StrangerVerdict, WalkOutcome
+from sidecar.core.facts.observations import (
+    ChannelAuthProbed,
+    ObserverChanged,
+    RoundTripEnded,
+    StrangerProbed,
+    WatchChanged,
+)
+from sidecar.core.facts.outcomes import Unmeasured
+from sidecar.core.facts.policy import Policy
+from sidecar.core.fold import journeys
+from sidecar.core.fold import suspension as shelters
+from sidecar.core.fold import visibility as sight
+from sidecar.core.fold.conclusions import Conclusions, StrangerLetIn
+from sidecar.core.fold.judging import count_latency
+from sidecar.core.fold.state import Probing, State
+from sidecar.core.statistics.indicators import CHANNEL_AUTH, ROUND_TRIPS, bank_of, judge, row_of
+
+Probed = ChannelAuthProbed | RoundTripEnded | StrangerProbed | ObserverChanged | WatchChanged
+_FAILED_MAX = 8
+_OBSERVERS_MAX = 1000
+
+
+def restarted(state: State) -> None:
+    """Forget which sockets are up: those of the process that was there before are gone."""
+    probing = state.probing
+    probing.observers = {}
+    probing.watched_ms = probing.down_since_ms = None
+    probing.watched_users = {}
+
+
+def begun(state: State) -> None:
+    """Give the probes of a new policy the time to speak."""
+    state.probing = Probing(stranger=state.probing.stranger, tells_of_all=state.probing.tells_of_all)
+    state.probing.round_trip_ms = state.probing.walk_ms = state.sight.reached_ms = state.now_ms
+
+
+def take(state: State, policy: Policy, fact: Probed, out: Conclusions) -> None:
+    """Take what a probe says."""
+    match fact:
+        case ChannelAuthProbed():
+            _walked(state, policy, fact, out)
+        case RoundTripEnded():
+            _round_trip_ended(state, policy, fact, out)
+        case StrangerProbed():
+            _stranger_probed(state, fact, out)
+        case ObserverChanged():
+            _observer_changed(state, fact)
+        case WatchChanged():
+            _watch_changed(state, fact)
+        case _:
+            assert_never(fact)
+
+
+def _walked(state: State, policy: Policy, fact: ChannelAuthProbed, out: Conclusions) -> None:
+    """Judge a walk of the probe user."""
+    state.tally.walks[fact.outcome] = state.tally.walks.get(fact.outcome, 0) + 1
+    state.probing.walk_ms, state.probing.walk = state.now_ms, fact.outcome
+    state.probing.is_at_app = fact.is_at_app
+    if fact.is_cut_off:
+        _cut_off(state, policy, out)
+        return
+    _judge(state, policy, CHANNEL_AUTH, is_good=fact.outcome is WalkOutcome.OK)
+
+
+def _round_trip_ended(state: State, policy: Policy, fact: RoundTripEnded, out: Conclusions) -> None:
+    """Judge a canary's round trip."""
+    probing, tally = state.probing, state.tally
+    tally.round_trips[fact.outcome] = tally.round_trips.get(fact.outcome, 0) + 1
+    probing.round_trip_ms = state.now_ms
+    if fact.is_cut_off:
+        _cut_off(state, policy, out)
+        return
+    is_good = fact.outcome is RoundTripOutcome.OK
+    if is_good:
+        count_latency(tally.round_trip, policy, fact.took_ms)
+    else:
+        probing.failed_round_trips_ms = [*probing.failed_round_trips_ms[1 - _FAILED_MAX :], state.now_ms]
+    _judge(state, policy, ROUND_TRIPS, is_good=is_good)
+
+
+def _stranger_probed(state: State, fact: StrangerProbed, out: Conclusions) -> None:
+    """Note whether a stranger was let in: a gate, and an alarm for people; push itself works."""
+    state.tally.strangers[fact.verdict] = state.tally.strangers.get(fact.verdict, 0) + 1
+    if fact.verdict is StrangerVerdict.UNKNOWN:
+        return
+    if fact.verdict is StrangerVerdict.LET_IN and state.probing.stranger is not StrangerVerdict.LET_IN:
+        state.flag.guard_version += 1
+        out.append(StrangerLetIn())
+    state.probing.stranger = fact.verdict
+
+
+def _observer_changed(state: State, fact: ObserverChanged) -> None:
+    """Note that a socket is up or down; from the first word on payments are watched."""
+    probing = state.probing
+    if len(probing.observers) < _OBSERVERS_MAX:
+        probing.observers[f"{fact.replica}/{fact.observer}"] = fact.is_up
+    if probing.watched_ms is None:
+        probing.watched_ms = state.now_ms
+    if not any(probing.observers.values()):
+        if probing.down_since_ms is None:
+            probing.down_since_ms = state.now_ms
+    elif probing.down_since_ms is not None:
+        probing.down_since_ms, probing.down_until_ms = None, state.now_ms
+
+
+def _watch_changed(state: State, fact: WatchChanged) -> None:
+    """Note from when on a user's own channel is watched."""
+    if fact.is_on:
+        state.probing.watched_users.setdefault(fact.user_ref, state.now_ms)
+    else:
+        state.probing.watched_users.pop(fact.user_ref, None)
+
+
+def _cut_off(state: State, policy: Policy, out: Conclusions) -> None:
+    journeys.blinded(state, Unmeasured.CUT_OFF, out)
+    sight.cut_off(state, policy)
+
+
+def _judge(state: State, policy: Policy, name: str, *, is_good: bool) -> None:
+    if not is_good:
+        state.flag.guard_version += 1
+        shelters.prolong(state, policy)
+    judge(
+        state.streams[name],
+        bank_of(row_of(name), policy),
+        is_good=is_good,
+        at_ms=state.now_ms,
+        can_end=state.flag.rung == 0,
+    )
+    sight.probed(state, policy, is_clean=is_good, is_walk=name == CHANNEL_AUTH)

@@ -1,0 +1,144 @@
+"""Does push reach the payers? One vote per payer and hour, from the payer's own browser.
+
+The problem: the observer, the probes and the backend can all be well while every payer sees "Pay now"; only browsers
+can tell. But whoever pays can make a browser say anything.
+
+What we do: a report counts only for a payment that Stripe signed, of the user whose token came with it, once. Good
+votes can only lift the veto of this stream: every other gate must hold too. Bad ones raise an alarm only when those
+since its CUSUMs last stood at zero come from five different users, one vote each, however long that took.
+"""
+
+from sidecar.core.facts.observations import BrowserReported
+from sidecar.core.facts.outcomes import ReportOutcome
+from sidecar.core.facts.policy import Policy
+from sidecar.core.facts.reports import ClearedBy, Flow, Reading, Verdict, verdict_of
+from sidecar.core.fold.state import EarlyReport, Payer, State
+from sidecar.core.fold.suspension import was_reverb_away
+from sidecar.core.statistics.indicators import REACH, bank_of, judge_vote, row_of
+
+REPORTS_WITHIN_MS = 600_000
+"""A report counts for so long after its payment's webhook, and before it."""
+VOTES_EVERY_MS = 3_600_000
+ACCUSERS_MIN = 5
+"""Users that an alarm needs."""
+FLOW_COUNTS_FROM_PPM = 50_000
+"""From this share of the last reports a flow needs payers of its own on a rung."""
+LAST_FLOWS = 200
+REFETCHES_MAX = 20
+"""Of one payment no client of ours makes more; a browser that says so must not outweigh all others."""
+_AWAITED_MAX = 8
+"""Payments of one user that a report is awaited of, and reports that came before their payments."""
+_POLLS = frozenset({
+    ClearedBy.TIMER, ClearedBy.SAFETY_NET, ClearedBy.MOVED, ClearedBy.LEASE, ClearedBy.LAST
+})  # fmt: skip
+"""Refetches that neither push nor the payment itself brought about."""
+_AROUND_MS = (-30_000, 60_000)
+"""In this time around a payment Reverb's own trouble explains why push did not reach its payer."""
+
+
+def reported(state: State, policy: Policy, fact: BrowserReported, payer: Payer | None) -> None:
+    """Take a report; `payer` is who sent it, and None where there were too many to keep."""
+    if payer is None:
+        _count(state, ReportOutcome.UNMATCHED)
+    elif fact.payment_intent in payer.awaited:
+        _take(state, policy, fact, payer, payer.awaited.pop(fact.payment_intent))
+    else:
+        payer.early[fact.payment_intent] = EarlyReport(fact=fact, at_ms=state.now_ms)
+        if len(payer.early) > _AWAITED_MAX:
+            del payer.early[next(iter(payer.early))]
+            _count(state, ReportOutcome.UNMATCHED)
+
+
+def paid(state: State, policy: Policy, payment_intent: str, payer: Payer) -> None:
+    """Await a payment's report, or take the one that came first."""
+    early = payer.early.pop(payment_intent, None)
+    if early is not None:
+        _take(state, policy, early.fact, payer, early.at_ms)
+        return
+    payer.awaited[payment_intent] = state.now_ms
+    while len(payer.awaited) > _AWAITED_MAX:
+        del payer.awaited[next(iter(payer.awaited))]
+
+
+def forgotten(state: State, payer: Payer) -> None:
+    """Count the reports of a payer who is forgotten whose payments never came."""
+    for _ in payer.early:
+        _count(state, ReportOutcome.UNMATCHED)
+
+
+def needs_payers(state: State) -> tuple[Flow, ...]:
+    """Return the flows that are common enough to need payers of their own on a rung."""
+    flows = state.reach.flows
+    return tuple(flow for flow in Flow if flows and flows.count(flow) * 1_000_000 >= FLOW_COUNTS_FROM_PPM * len(flows))
+
+
+def _take(state: State, policy: Policy, fact: BrowserReported, payer: Payer, paid_ms: int) -> None:
+    """Judge a report of a payment that came at `paid_ms`, or of which a browser told before its webhook then."""
+    if state.now_ms - paid_ms >= REPORTS_WITHIN_MS:
+        _count(state, ReportOutcome.LATE)
+        return
+    reading, verdict = fact.reading, verdict_of(fact.reading)
+    _tally(state, fact, verdict)
+    _note_flow(state, reading.flow)
+    stream = state.streams[REACH]
+    if verdict in {Verdict.GONE, Verdict.NEVER_PAID}:
+        stream.unmeasured += not stream.awaits_epoch
+        _count(state, ReportOutcome(verdict))
+        return
+    if payer.reported_ms is not None and state.now_ms - payer.reported_ms < VOTES_EVERY_MS:
+        _count(state, ReportOutcome.REPEATED)
+        return
+    payer.reported_ms = state.now_ms
+    _count(state, ReportOutcome(verdict))
+    _count_on_rung(state, reading)
+    _vote(state, policy, fact.user_ref, paid_ms, is_good=verdict is Verdict.GOOD)
+
+
+def _note_flow(state: State, flow: Flow) -> None:
+    """Note how the payer came; a flow that becomes common may close a gate."""
+    before = needs_payers(state)
+    state.reach.flows = [*state.reach.flows[1 - LAST_FLOWS :], flow]
+    if set(needs_payers(state)) - set(before):
+        state.flag.guard_version += 1
+
+
+def _vote(state: State, policy: Policy, user_ref: str, paid_ms: int, *, is_good: bool) -> None:
+    before_ms, after_ms = _AROUND_MS
+    is_sheltered = state.flag.shelter is not None or was_reverb_away(state, paid_ms + before_ms, paid_ms + after_ms)
+    if not is_good:
+        state.flag.guard_version += 1
+    judge_vote(
+        state.streams[REACH],
+        bank_of(row_of(REACH), policy),
+        user_ref,
+        is_good=is_good,
+        at_ms=state.now_ms,
+        can_end=state.flag.rung == 0,
+        is_sheltered=is_sheltered,
+        accusers_min=ACCUSERS_MIN,
+    )
+
+
+def _count_on_rung(state: State, reading: Reading) -> None:
+    """Count a payer who was served the rung that is held."""
+    flag, rung = state.flag, state.rung
+    if rung is not None and reading.mode is rung.mode and flag.reached_version <= reading.version <= flag.version:
+        flag.payers[reading.flow] = flag.payers.get(reading.flow, 0) + 1
+
+
+def _tally(state: State, fact: BrowserReported, verdict: Verdict) -> None:
+    tally, reading = state.tally, fact.reading
+    tally.reported[reading.mode] = tally.reported.get(reading.mode, 0) + 1
+    tally.refetches[reading.mode] = tally.refetches.get(reading.mode, 0) + min(reading.refetches, REFETCHES_MAX)
+    tally.stale_refetches += min(reading.stale_refetches, REFETCHES_MAX)
+    tally.subscriptions[reading.subscription] = tally.subscriptions.get(reading.subscription, 0) + 1
+    cleared = f"{reading.mode}/{reading.cleared_by or 'never'}"
+    tally.cleared[cleared] = tally.cleared.get(cleared, 0) + 1
+    who = f"{reading.flow}/{fact.browser}/{verdict}"
+    tally.reach[who] = tally.reach.get(who, 0) + 1
+    if verdict is Verdict.BAD and reading.cleared_by in _POLLS:
+        tally.rescued += 1
+
+
+def _count(state: State, outcome: ReportOutcome) -> None:
+    state.tally.reports[outcome] = state.tally.reports.get(outcome, 0) + 1

@@ -1,0 +1,69 @@
+"""What does the flag answer to one user? Timers, unless everything speaks for push."""
+
+import enum
+import hashlib
+
+import msgspec
+
+from sidecar.core.facts.policy import PPM, Mode
+from sidecar.core.fold.state import State
+
+
+class Reason(enum.StrEnum):
+    """Why the answer is what it is."""
+
+    HELD = "held"
+    """This rung is held, and this user belongs to its share."""
+    BOTTOM_RUNG = "bottom_rung"
+    OUTSIDE_SHARE = "outside_share"
+    NO_TARGETING_KEY = "no_targeting_key"
+    """The rung is for a share of the users, and the question does not say who asks."""
+    ALARM = "alarm"
+    SHELTERED = "sheltered"
+    """Reverb hiccups: timers for a while, and the rung is kept."""
+    RESTING = "resting"
+    DRY_RUN = "dry_run"
+    STARTING = "starting"
+    """No policy yet: this process has not caught up with its journal."""
+    NO_LEASE = "no_lease"
+    """This replica has not lately proven that it can write and read its journal."""
+    POLICY_DIFFERS = "policy_differs"
+    """This replica's configuration is not the policy in force."""
+
+
+class Served(msgspec.Struct, frozen=True, kw_only=True):
+    """A mode, and why."""
+
+    mode: Mode
+    reason: Reason
+
+
+def served(state: State, bucket_ppm: int | None) -> Served:
+    """Return what a user in this bucket (see `bucket_of`; None: nobody said who asks) gets by the state alone."""
+    policy, flag = state.policy, state.flag
+    if policy is None:
+        return _timers(Reason.STARTING)
+    if policy.dry_run:
+        return _timers(Reason.DRY_RUN)
+    if flag.shelter is not None:
+        return _timers(Reason.SHELTERED)
+    if any(stream.is_latched for stream in state.streams.values()):
+        return _timers(Reason.ALARM)
+    if state.sight.rest is not None:
+        return _timers(Reason.RESTING)
+    for rung in reversed(policy.ladder[1 : flag.rung + 1]):
+        if rung.share_ppm == PPM or (bucket_ppm is not None and bucket_ppm < rung.share_ppm):
+            return Served(mode=rung.mode, reason=Reason.HELD)
+    if flag.rung == 0:
+        return _timers(Reason.BOTTOM_RUNG)
+    return _timers(Reason.NO_TARGETING_KEY if bucket_ppm is None else Reason.OUTSIDE_SHARE)
+
+
+def bucket_of(flag: str, targeting_key: str) -> int:
+    """Return the user's bucket, from 0 to 999 999. Sticky, and monotone: a larger share keeps everybody it had."""
+    digest = hashlib.sha256(f"{flag}:{targeting_key}".encode(errors="surrogatepass")).digest()
+    return int.from_bytes(digest[:8], "big") * PPM >> 64
+
+
+def _timers(reason: Reason) -> Served:
+    return Served(mode=Mode.TIMER_POLLING, reason=reason)

@@ -1,0 +1,402 @@
+"""What folding the journal gives: everything that is served is read from here, and nothing else is kept anywhere.
+
+Only integers, words and truth values, in insertion order, so that `encode` gives the same bytes wherever the same
+journal was folded.
+"""
+
+import enum
+
+import msgspec
+
+from sidecar.core.facts.auth_probes import RoundTripOutcome, StrangerVerdict, UserAuth, WalkOutcome
+from sidecar.core.facts.observations import BrowserReported, IgnoreReason, SkipReason
+from sidecar.core.facts.outcomes import Outcome, ReportOutcome, Unmeasured
+from sidecar.core.facts.policy import Mode, Policy, Rung, Stage
+from sidecar.core.facts.reports import Flow, Subscription
+from sidecar.core.facts.windows import Once, Weekly
+from sidecar.core.fold.history import History
+from sidecar.core.statistics.coverage import Coverage
+from sidecar.core.statistics.indicators import STREAMS, Stream
+
+FOLD_VERSION = 5
+"""Goes up whenever the same journal would give another state."""
+
+
+MOVES_MAX = 50
+
+
+class RestReason(enum.StrEnum):
+    """Why the flag rests."""
+
+    RECOVERING = "recovering"
+    """We were blind, and have not seen for long enough since."""
+    SOURCE_DOWN = "source_down"
+    """One of our own sources has not answered for longer than a lease."""
+    COVERAGE = "coverage"
+    """Too few payments can be judged."""
+    UNMEASURED = "unmeasured"
+    """Several payments in a row could not be judged, through our own fault."""
+    CUT_OFF = "cut_off"
+    """Neither Reverb nor the auth endpoint nor the reference target can be reached: the network is ours to blame."""
+    PROBES_SILENT = "probes_silent"
+    """No probe has ended for far longer than they take: nobody watches Reverb."""
+    UNWIRED = "unwired"
+    """A push rung is held, and no ack of the deciding stage has ever come: push would be served unmeasured."""
+
+
+class Journey(msgspec.Struct, kw_only=True, gc=False):
+    """One payment on its way: its webhook and the acks that belong to it, in any order."""
+
+    payment_intent: str
+    arrived_ms: int | None = None
+    """When the webhook came; None: only acks so far."""
+    user_ref: str | None = None
+    stripe_wait_s: int = 0
+    """Between the event and the signature of this delivery, both on Stripe's clock, in whole seconds."""
+    ignored: IgnoreReason | None = None
+    """Set: none of ours. Kept for a while, because an ack would prove the filter wrong."""
+    acks: dict[Stage, int] = {}
+    """When the first ack of each stage came that names this payment."""
+    skips: dict[SkipReason, int] = {}
+    """When the backend first said, for each reason, that it did not broadcast."""
+    inferred_ms: int | None = None
+    """When the broadcast came that was matched to it by user and context."""
+    broadcasts: int = 0
+    """Broadcasts for its user, before its deadline, that name no payment."""
+    is_good: bool | None = None
+    """How it was judged at its deadline; None: not judged (yet)."""
+    outcome: Outcome | None = None
+    """Its final name; None: pending, or left out."""
+    is_left_out: bool = False
+    """The backend had nothing to broadcast: not an outcome."""
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether its webhook came and it was neither judged nor left out."""
+        return self.arrived_ms is not None and self.is_good is None and not self.is_settled
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing can change how it ended."""
+        return self.outcome is not None or self.is_left_out
+
+
+class Hold(msgspec.Struct, frozen=True, kw_only=True):
+    """A person's ban on climbing."""
+
+    actor: str
+    reason: str
+    at_ms: int
+
+
+class Approval(msgspec.Struct, frozen=True, kw_only=True):
+    """A person's consent to one climb."""
+
+    actor: str
+    reason: str
+    at_ms: int
+    rung: int
+    epoch: int
+
+
+class Freeze(msgspec.Struct, frozen=True, kw_only=True):
+    """Times in which a person forbids climbing."""
+
+    name: str
+    actor: str
+    reason: str
+    at_ms: int
+    """When it was said."""
+    window: Once | Weekly
+    expires_ms: int
+
+
+class Shelter(msgspec.Struct, kw_only=True):
+    """Timers for a while, with the rung kept, because Reverb hiccups."""
+
+    began_ms: int
+    """When the alarm was raised that it answers."""
+    until_ms: int
+    """When push resumes, if no probe fails before."""
+
+
+class Flag(msgspec.Struct, kw_only=True):
+    """Where the flag stands on the ladder."""
+
+    rung: int = 0
+    version: int = 0
+    """Goes up with every move, every fall and every policy."""
+    guard_version: int = 0
+    """Goes up with everything that can close a gate."""
+    since_ms: int = 0
+    """When this rung was reached."""
+    soaked_ms: int = 0
+    """How long it has been held with open eyes."""
+    cooldown_until_ms: int = 0
+    strikes: int = 0
+    """Falls that have not been forgotten; each doubles the next cool-down."""
+    strikes_since_ms: int = 0
+    """Since when the number of strikes stands; a week without a fall takes one away."""
+    hold: Hold | None = None
+    freezes: list[Freeze] = []
+    """By when they were said; at most `core.fold.freezes.FREEZES_MAX`."""
+    approval: Approval | None = None
+    shelter: Shelter | None = None
+    shelters_ms: list[int] = []
+    """When the shelters of the last 24 hours began, oldest first; a fall forgets them."""
+    reached_version: int = 0
+    """The version as of which this rung is held."""
+    payers: dict[Flow, int] = {}
+    """Payers who were served this rung and whose browsers said whether push reached them, by flow."""
+
+
+class Sight(msgspec.Struct, kw_only=True):
+    """Whether we can see, and since when."""
+
+    needs_heartbeat: bool = True
+    recover_until_ms: int = 0
+    """After a long blindness: timers until then."""
+    is_fall_due: bool = False
+    """We were blind for so long that old proof is worth nothing."""
+    rest: RestReason | None = RestReason.RECOVERING
+    """Why the flag rests; None: it does not. As of the last record (`core.fold.visibility.rest_reason`)."""
+    streak: int = 0
+    """Payments in a row that were unmeasured through our own fault."""
+    seen_ms: int = 0
+    """When a heartbeat last said that all our own sources had answered."""
+    unseen: tuple[str, ...] = ()
+    """The sources that had not answered by the last heartbeat."""
+    is_long: bool = False
+    """The blindness that is being recovered from was longer than a lease."""
+    round_trips_needed: int = 0
+    """Clean round trips in a row that the flag still rests for."""
+    walks_needed: int = 0
+    """Clean walks of the probe user in a row that the flag still rests for."""
+    is_cut_off: bool = False
+    reached_ms: int = 0
+    """When a probe last ended that was not cut off."""
+    rested_from_ms: int = 0
+    """When the present rest began, or the last one."""
+
+
+class EarlyReport(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A report that came before its payment."""
+
+    fact: BrowserReported
+    at_ms: int
+
+
+class Payer(msgspec.Struct, kw_only=True, gc=False):
+    """What the backend said of one user's channel auth, whether the user paid, and what their browser told."""
+
+    seen_ms: int
+    """When anything was last learned."""
+    ok_ms: int | None = None
+    refused_ms: int | None = None
+    paid_ms: int | None = None
+    """The payment whose vote is not cast yet; None: there is none."""
+    voted_ms: int | None = None
+    reported_ms: int | None = None
+    """When their browser's last vote was cast."""
+    awaited: dict[str, int] = {}
+    """Payments that no browser has told of yet, and when they arrived."""
+    early: dict[str, EarlyReport] = {}
+    """Reports that came before their payments."""
+
+
+class Reach(msgspec.Struct, kw_only=True):
+    """What the payers' browsers told."""
+
+    flows: list[Flow] = []
+    """Of the last reports, oldest first."""
+
+
+class Probing(msgspec.Struct, kw_only=True):
+    """What the probes said last."""
+
+    observers: dict[str, bool] = {}
+    """`replica/number` of every socket that has been subscribed or refused since the last start → whether it is up."""
+    watched_ms: int | None = None
+    """Since when the fate of our sockets tells that of push; None: none has been subscribed or refused yet."""
+    down_since_ms: int | None = None
+    """Since when all sockets have been down; None: one is up, or none was ever."""
+    down_until_ms: int = 0
+    """When the last time ended that all were down."""
+    failed_round_trips_ms: list[int] = []
+    """When the last round trips failed, oldest first; at most eight."""
+    round_trip_ms: int = 0
+    """When the last round trip ended."""
+    walk_ms: int = 0
+    """When the last walk ended."""
+    walk: WalkOutcome | None = None
+    """How the last walk ended."""
+    is_at_app: bool = False
+    """Whether it ended at the app, and not on the way to Reverb."""
+    stranger: StrangerVerdict | None = None
+    """The last word on strangers that is not `unknown`."""
+    watched_users: dict[str, int] = {}
+    """Users whose own channel is watched, and since when."""
+    tells_of_all: bool = False
+    """An ack of the deciding stage has come from something that tells of every user, not of those that are watched."""
+
+
+class Move(msgspec.Struct, frozen=True, kw_only=True):
+    """One move of the flag, as it is told to people."""
+
+    at_ms: int
+    seq: int
+    """Its record in the journal."""
+    from_rung: int
+    to_rung: int
+    cause: str
+    detail: str
+
+
+class Latency(msgspec.Struct, kw_only=True):
+    """A histogram of webhook to deciding ack."""
+
+    edges_ms: list[int] = []
+    """Upper edges; the last bucket is open."""
+    counts: list[int] = []
+    """Observations per bucket (not cumulated); one more than there are edges."""
+    sum_ms: int = 0
+
+
+class Tally(msgspec.Struct, kw_only=True):
+    """Counts since the journal began; what metrics and the comparison are read from."""
+
+    succeeded: int = 0
+    """Payments whose webhook came."""
+    outcomes: dict[Outcome, int] = {}
+    unmeasured: dict[Unmeasured, int] = {}
+    ignored: dict[IgnoreReason, int] = {}
+    skipped: dict[SkipReason, int] = {}
+    acks: dict[Stage, int] = {}
+    unknown_acks: int = 0
+    """Acks whose payment never came."""
+    dropped_acks: int = 0
+    """Acks that were not kept, because too many were waiting for their payments."""
+    lost_acks: int = 0
+    """Acks that were removed before we read them; at least so many."""
+    contradicted: int = 0
+    """Payments that the filter left out and that got an ack."""
+    timers: dict[str, int] = {}
+    """Whether timers would have cleared the alert, by `worked/basis`."""
+    moves: dict[str, int] = {}
+    """Moves of the flag, by `from_mode/to_mode/cause`."""
+    stale_climbs: int = 0
+    latency: Latency = msgspec.field(default_factory=Latency)
+    walks: dict[WalkOutcome, int] = {}
+    round_trips: dict[RoundTripOutcome, int] = {}
+    round_trip: Latency = msgspec.field(default_factory=Latency)
+    """Of clean round trips."""
+    strangers: dict[StrangerVerdict, int] = {}
+    user_auths: dict[UserAuth, int] = {}
+    dropped_payers: int = 0
+    """Channel auths, payments and reports of which nothing was learned, because there were too many users."""
+    shelters: int = 0
+    reports: dict[ReportOutcome, int] = {}
+    reported: dict[Mode, int] = {}
+    """Payments that a browser told of, by the mode that it followed."""
+    refetches: dict[Mode, int] = {}
+    """Their refetches."""
+    stale_refetches: int = 0
+    """Refetches after a push that found the booking not paid."""
+    subscriptions: dict[Subscription, int] = {}
+    cleared: dict[str, int] = {}
+    """What cleared the alert, by `mode/what`; `never`: nothing did."""
+    reach: dict[str, int] = {}
+    """What reports said of push, by `flow/browser/verdict`."""
+    rescued: int = 0
+    """Payments that a poll cleared and push did not reach."""
+
+
+class State(msgspec.Struct, kw_only=True):
+    """The whole of what we know. Advanced in place by `core.fold.fold.fold`, and by nothing else."""
+
+    fold_version: int = FOLD_VERSION
+    seq: int = 0
+    """The last record that was folded."""
+    now_ms: int = 0
+    """Its stamp."""
+    policy: Policy | None = None
+    policy_hash: str = ""
+    policies: list[str] = []
+    """The hashes of all policies that were ever adopted, in order."""
+    journeys: dict[str, Journey] = {}
+    by_user: dict[str, list[str]] = {}
+    """Open payments per user, oldest first; for acks that name no payment."""
+    agenda: list[tuple[int, int, str, str]] = []
+    """A heap of (due_ms, seq, what, payment_intent)."""
+    awaiting: dict[str, None] = {}
+    """Payments past their deadline that wait for a proof of liveness."""
+    waiting_acks: int = 0
+    """Journeys of which only acks are known."""
+    first_ack_ms: dict[Stage, int] = {}
+    first_named_ack_ms: dict[Stage, int] = {}
+    """When the first ack of each stage came that named its payment."""
+    streams: dict[str, Stream] = msgspec.field(default_factory=lambda: {row.name: Stream() for row in STREAMS})
+    coverage: Coverage = msgspec.field(default_factory=Coverage)
+    flag: Flag = msgspec.field(default_factory=Flag)
+    moves: list[Move] = []
+    """The last moves of the flag, oldest first; at most `MOVES_MAX`. All of them are in the journal."""
+    sight: Sight = msgspec.field(default_factory=Sight)
+    probing: Probing = msgspec.field(default_factory=Probing)
+    payers: dict[str, Payer] = {}
+    """By user reference; forgotten when nothing was learned of them for over an hour."""
+    payer_agenda: list[tuple[int, str, str]] = []
+    """A heap of (due_ms, `vote` or `forget`, user reference)."""
+    reach: Reach = msgspec.field(default_factory=Reach)
+    tally: Tally = msgspec.field(default_factory=Tally)
+    checkpointed_ms: int = 0
+    """When the last checkpoint was appended; before the first, when the first policy was adopted."""
+    chain: str = ""
+    """The head of the chain of decisions, acts and policies (`core.facts.chain`), in hex; empty: there was none yet."""
+    history: History = msgspec.field(default_factory=History)
+    """What was, by the hour and by the change."""
+
+    refused_policies: int = 0
+    """Adoptions that came when they could not be accepted (`core.fold.lifecycle`), and changed nothing."""
+
+    @property
+    def adoptions(self) -> int:
+        """How often a policy was put before this journal: what numbers the next adoption."""
+        return len(self.policies) + self.refused_policies
+
+    @property
+    def rung(self) -> Rung | None:
+        """The rung that is held; None before the first policy."""
+        return self.policy.ladder[self.flag.rung] if self.policy else None
+
+    @property
+    def next_rung(self) -> Rung | None:
+        """The rung above; None at the top and before the first policy."""
+        if self.policy is None or self.flag.rung + 1 >= len(self.policy.ladder):
+            return None
+        return self.policy.ladder[self.flag.rung + 1]
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether acks of the deciding stage name their payments: then a payment without one has missed it."""
+        return self.policy is not None and self.policy.stage in self.first_named_ack_ms
+
+    @property
+    def wired_ms(self) -> int | None:
+        """When the first ack of the deciding stage came; None: never."""
+        return self.first_ack_ms.get(self.policy.stage) if self.policy else None
+
+
+def become(state: State, other: State) -> None:
+    """Make a state, which others refer to, equal to another, which nobody does."""
+    for field in State.__struct_fields__:
+        setattr(state, field, getattr(other, field))
+
+
+def encode(state: State) -> bytes:
+    """Return the state as canonical JSON: the same journal gives the same bytes."""
+    return msgspec.json.encode(state)
+
+
+def decode(body: bytes) -> State:
+    """Return the state that `encode` wrote. Raises `msgspec.ValidationError` for anything else."""
+    return msgspec.json.decode(body, type=State)

@@ -1,0 +1,135 @@
+"""What was servable in a stretch of time, to the millisecond: cut out of the history's spans."""
+
+import bisect
+from collections.abc import Callable, Iterator
+
+from sidecar.core.facts.policy import Mode
+from sidecar.core.fold.history import HOUR_MS, Condition, History, Hour, MarkKind, Span
+from sidecar.core.fold.state import State
+
+
+class Timeline:
+    """All spans up to the last record, added up once, so that any stretch of them is asked for at once.
+
+    A gate that looks for the moment at which it will say yes asks thousands of times.
+    """
+
+    def __init__(self, state: State, mode: Mode) -> None:
+        self.state = state
+        self.until_ms = state.now_ms
+        self.spans = state.history.spans
+        self._starts_ms = [span.at_ms for span in self.spans]
+        seen_until_ms = min(self.until_ms, state.history.lease_until_ms)
+        ends_ms = [*self._starts_ms[1:], seen_until_ms][: len(self.spans)]
+        self.ends_ms = [min(at_ms, self.until_ms) for at_ms in ends_ms]
+        self._is_served = [span.for_all.rank >= mode.rank for span in self.spans]
+        self.is_sheltered = [
+            span.condition is Condition.SHELTERED and not served
+            for span, served in zip(self.spans, self._is_served, strict=True)
+        ]
+        self._served_ms = self._cumulated(self._is_served)
+        self._sheltered_ms = self._cumulated(self.is_sheltered)
+        marks = state.history.marks
+        self.shelters_ms = [mark.at_ms for mark in marks if mark.kind is MarkKind.SHELTER_BEGAN]
+        self.falls_ms = [mark.at_ms for mark in marks if mark.kind is MarkKind.FELL]
+
+    def served_ms(self, from_ms: int) -> int:
+        """Return how long everybody could be served the mode or a better one since a time."""
+        return self._since(from_ms, self._is_served, self._served_ms)
+
+    def sheltered_ms(self, from_ms: int) -> int:
+        """Return how long it was sheltered since a time."""
+        return self._since(from_ms, self.is_sheltered, self._sheltered_ms)
+
+    def at(self, at_ms: int) -> int:
+        """Return the number of the span in which a time is; -1: before the first."""
+        return bisect.bisect_right(self._starts_ms, at_ms) - 1
+
+    def _cumulated(self, counts: list[bool]) -> list[int]:
+        """Return how much of the time that counts lies before each span, and in all."""
+        sums = [0]
+        for start_ms, end_ms, is_counted in zip(self._starts_ms, self.ends_ms, counts, strict=True):
+            sums.append(sums[-1] + (max(0, end_ms - start_ms) if is_counted else 0))
+        return sums
+
+    def _since(self, from_ms: int, counts: list[bool], sums: list[int]) -> int:
+        number = self.at(from_ms)
+        if number < 0:
+            return sums[-1]
+        rest_ms = max(0, self.ends_ms[number] - from_ms) if counts[number] else 0
+        return sums[-1] - sums[number + 1] + rest_ms
+
+
+class Stretch:
+    """A time that ends with the last record: half-open, and what is asked of it."""
+
+    def __init__(self, timeline: Timeline, from_ms: int) -> None:
+        self._timeline = timeline
+        self.from_ms = from_ms
+        self.until_ms = timeline.until_ms
+
+    @property
+    def state(self) -> State:
+        """What it is a part of."""
+        return self._timeline.state
+
+    @property
+    def history(self) -> History:
+        """Where it is cut from."""
+        return self._timeline.state.history
+
+    def pieces(self) -> Iterator[tuple[int, int, Span]]:
+        """Return (from, until, span) for all of it that is known; what is beyond the lease is in none."""
+        for span, end_ms in zip(self._timeline.spans, self._timeline.ends_ms, strict=True):
+            from_ms = max(span.at_ms, self.from_ms)
+            if from_ms < end_ms:
+                yield from_ms, end_ms, span
+
+    def served_ms(self) -> int:
+        """Return how long everybody could be served the mode or a better one."""
+        return self._timeline.served_ms(self.from_ms)
+
+    def sheltered_ms(self) -> int:
+        """Return how long it was sheltered."""
+        return self._timeline.sheltered_ms(self.from_ms)
+
+    def shelters(self) -> int:
+        """Return how many shelters lie in it, with the one that it may begin in."""
+        timeline, number = self._timeline, self._timeline.at(self.from_ms)
+        first = bisect.bisect_left(timeline.shelters_ms, self.from_ms)
+        within = len(timeline.shelters_ms) - first
+        is_begun_in = (
+            number >= 0
+            and timeline.is_sheltered[number]
+            and timeline.spans[number].at_ms < self.from_ms < timeline.ends_ms[number]
+        )
+        is_named_within = is_begun_in and within and timeline.shelters_ms[first] < timeline.ends_ms[number]
+        return within + int(is_begun_in and not is_named_within)
+
+    def falls_ms(self) -> list[int]:
+        """Return when the flag fell in it."""
+        return self._timeline.falls_ms[bisect.bisect_left(self._timeline.falls_ms, self.from_ms) :]
+
+    def hours(self, hours: list[Hour]) -> list[Hour]:
+        """Return the hours of it, with the whole of the one that it begins in."""
+        return hours[bisect.bisect_left(hours, self.from_ms // HOUR_MS, key=_number) :]
+
+    def later(self, by_ms: int) -> "Stretch":
+        """Return what will be left of it so much later, if all goes well from here on."""
+        return Stretch(self._timeline, self.from_ms + by_ms)
+
+
+def _number(hour: Hour) -> int:
+    return hour.hour
+
+
+def first_ms(holds: Callable[[int], bool], most_ms: int) -> int:
+    """Return after how many milliseconds something that goes on holding begins to; at most `most_ms`."""
+    low, high = 0, most_ms
+    while low < high:
+        middle = (low + high) // 2
+        if holds(middle):
+            high = middle
+        else:
+            low = middle + 1
+    return low

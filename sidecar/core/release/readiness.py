@@ -1,0 +1,74 @@
+"""May the timers go? One verdict for a pipeline, for the page and for the report, with every reason.
+
+It is a pure function of the state and the question, and of what only a process knows of itself. Three answers: yes; not
+yet, with what is missing and when it is worth asking again; and that it cannot be known here. What cannot be known is
+never a yes. See `docs/decisions/0010-release-gate.md`.
+"""
+
+import enum
+
+import msgspec
+
+from sidecar.core.fold.state import State
+from sidecar.core.release.checks import Finding, Process, Question, findings
+
+
+class Answer(enum.StrEnum):
+    """The verdict."""
+
+    YES = "yes"
+    NOT_YET = "not_yet"
+    CANNOT_KNOW = "cannot_know"
+
+    @property
+    def exit_code(self) -> int:
+        """What `sidecar gate` exits with."""
+        return {Answer.YES: 0, Answer.NOT_YET: 1, Answer.CANNOT_KNOW: 2}[self]
+
+
+class Readiness(msgspec.Struct, frozen=True, kw_only=True):
+    """The verdict, with all that it was based on."""
+
+    answer: Answer
+    question: Question
+    environment: str
+    flag: str
+    policy_hash: str
+    chain: str
+    """The head of the chain of decisions and acts that this was read from."""
+    seq: int
+    from_ms: int
+    now_ms: int
+    findings: tuple[Finding, ...]
+    again_ms: int | None
+    """Before this it is not worth asking again; None: nobody can say when, or the answer is yes."""
+
+    @property
+    def against(self) -> tuple[Finding, ...]:
+        """What does not hold or cannot be known."""
+        return tuple(finding for finding in self.findings if finding.holds is not True)
+
+
+def readiness(state: State, question: Question, process: Process) -> Readiness:
+    """Return the verdict. The state must have a policy."""
+    policy = state.policy
+    assert policy is not None  # noqa: S101 - listeners start after the policy was adopted
+    found = findings(state, policy, question, process)
+    against = [finding for finding in found if finding.holds is not True]
+    if any(finding.holds is None for finding in against):
+        answer = Answer.CANNOT_KNOW
+    else:
+        answer = Answer.NOT_YET if against else Answer.YES
+    return Readiness(
+        answer=answer,
+        question=question,
+        environment=policy.environment,
+        flag=policy.flag,
+        policy_hash=state.policy_hash,
+        chain=state.chain,
+        seq=state.seq,
+        from_ms=state.now_ms - question.for_ms,
+        now_ms=state.now_ms,
+        findings=found,
+        again_ms=max((finding.again_ms for finding in against if finding.again_ms is not None), default=None),
+    )

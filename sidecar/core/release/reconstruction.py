@@ -1,0 +1,69 @@
+"""What became of a payment that the state has forgotten? Its minutes are folded once more.
+
+The problem: a payment is forgotten half a minute after its webhook; how it ended, and why, was told once. A full fold
+up to it would tell, and take seconds.
+
+What we do: only the records around it are folded, under the policy of that time. What outlasts minutes, such as when
+the first ack ever came, is taken from the state of now.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from sidecar.core.facts.observations import Record
+from sidecar.core.facts.outcomes import Outcome, Unmeasured
+from sidecar.core.facts.policy import Policy
+from sidecar.core.fold.conclusions import PaymentLeftOut, PaymentSettled
+from sidecar.core.fold.fold import fold
+from sidecar.core.fold.journeys import GIVE_UP_AFTER_MS
+from sidecar.core.fold.state import Journey, State
+
+MARGIN_MS = 60_000
+
+
+class Retold(msgspec.Struct, frozen=True, kw_only=True):
+    """A payment as the fold saw it."""
+
+    journey: Journey | None
+    """None: no record named it."""
+    outcome: Outcome | None
+    """None: it has none yet, or was left out."""
+    unmeasured: Unmeasured | None
+    left_out: str | None
+    """Why it is no outcome at all; None: it is one."""
+
+
+def window_of(policy: Policy, arrived_ms: int) -> tuple[int, int]:
+    """Return from when until when a payment's own records come, in Unix milliseconds."""
+    lasts_ms = policy.missed_after_ms + GIVE_UP_AFTER_MS
+    return arrived_ms - lasts_ms, arrived_ms + lasts_ms + MARGIN_MS
+
+
+def retold(now: State, policy: Policy, records: Iterable[Record], payment_intent: str) -> Retold:
+    """Fold the records around a payment, which follow each other without a gap, and return what became of it."""
+    past, journey = State(), now.journeys.get(payment_intent)
+    outcome = unmeasured = left_out = None
+    for record in records:
+        if not past.seq:
+            _begin(past, now, policy, record)
+        conclusions = fold(past, record)
+        journey = past.journeys.get(payment_intent, journey)
+        for each in conclusions:
+            if isinstance(each, PaymentSettled) and each.payment_intent == payment_intent:
+                outcome, unmeasured, left_out = each.outcome, each.unmeasured, None
+            elif isinstance(each, PaymentLeftOut) and each.payment_intent == payment_intent:
+                left_out = each.reason
+    return Retold(journey=journey, outcome=outcome, unmeasured=unmeasured, left_out=left_out)
+
+
+def _begin(past: State, now: State, policy: Policy, first: Record) -> None:
+    """Give the past what outlasts the minutes that are told: when acks first came, and that somebody was watching."""
+    past.policy = policy
+    past.seq, past.now_ms = first.seq - 1, first.at_ms
+    past.sight.seen_ms = past.checkpointed_ms = first.at_ms
+    past.first_ack_ms = dict(now.first_ack_ms)
+    past.first_named_ack_ms = {stage: ms for stage, ms in now.first_named_ack_ms.items() if ms <= first.at_ms}
+    past.probing.watched_ms = 0
+    past.probing.tells_of_all = now.probing.tells_of_all
+    past.probing.watched_users = dict(now.probing.watched_users)

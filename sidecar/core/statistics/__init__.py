@@ -1,0 +1,1 @@
+"""What do the counts prove? Evidence, alarms and coverage of each indicator."""

@@ -1,0 +1,131 @@
+"""What the demo's page shows: the whole world at one moment, as one value. Times are Unix ms of its clock."""
+
+import msgspec
+
+from sidecar.console.status import StreamStatus
+from sidecar.core.decision.gates import Gate
+from sidecar.core.facts.policy import Mode, Rung
+from sidecar.core.release.comparison import Comparison
+
+
+class FlagView(msgspec.Struct, frozen=True, kw_only=True):
+    """The flag, as somebody of every share is answered."""
+
+    mode: Mode
+    reason: str
+    """Of `core.fold.serving.Reason`; `no_sidecar`: nobody answers."""
+    share_ppm: int
+    """Of the rung that is held."""
+    rung: int
+    ladder: tuple[Rung, ...]
+    version: int
+    detail: str = ""
+    """Why it rests, what alarmed, until when it shelters: a sentence without a full stop; empty: nothing of it."""
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that flowed past."""
+
+    at_ms: int
+    kind: str
+    """stripe, app, reverb, browser, sidecar, person or switch."""
+    who: str
+    text: str
+    payment: str | None = None
+
+
+class PayerView(msgspec.Struct, frozen=True, kw_only=True):
+    """One payment, as its payer lives it. Stages that have not come are None."""
+
+    payment: str
+    user_id: str
+    flow: str
+    """in_page or redirect."""
+    stage: str
+    """pending, paid, pushed or cleared: how far the news of it got."""
+    mode: Mode
+    """What their browser follows."""
+    paid_ms: int
+    """When Stripe took the payment."""
+    pushed_ms: int | None = None
+    """When the push came."""
+    cleared_ms: int | None = None
+    """When "Pay now" was gone."""
+    cleared_by: str | None = None
+    """What refetch cleared it: first, push, subscribe, timer, safety_net, return, moved, lease or last."""
+    is_visitor: bool = False
+
+
+class SwitchView(msgspec.Struct, frozen=True, kw_only=True):
+    """One switch, and what became of it."""
+
+    key: str
+    title: str
+    text: str
+    expect: str
+    is_on: bool
+    turned_ms: int | None = None
+    """When it was last turned on; None: never."""
+    came_ms: int | None = None
+    """When what was to be expected came since; None: not yet."""
+    came: str = ""
+    """What came, in a few words."""
+
+
+class StoryStep(msgspec.Struct, frozen=True, kw_only=True):
+    """One step of the story."""
+
+    key: str
+    title: str
+    text: str
+    expect: str
+    is_done: bool
+    is_current: bool = False
+    done_ms: int | None = None
+
+
+class Counts(msgspec.Struct, frozen=True, kw_only=True):
+    """How much has happened."""
+
+    payments: int
+    cleared: int
+    waiting: int
+    """Payers who still see "Pay now"."""
+    webhooks: int
+    """Deliveries to the sidecar, again and again ones included."""
+    broadcasts: int
+    reports: int
+
+
+class WorldUrls(msgspec.Struct, frozen=True, kw_only=True):
+    """Where things are."""
+
+    public: str
+    operator: str
+    page: str
+    payer: str
+
+
+class WorldView(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that the page shows."""
+
+    now_ms: int
+    speed: int
+    """How many seconds of the world pass in one of ours: 1, 5 or 20; less while a visitor's payment is on its way."""
+    is_story: bool
+    """The story turns the switches."""
+    story: tuple[StoryStep, ...]
+    story_failure: str = ""
+    """Why the last telling came to no end."""
+    flag: FlagView
+    gates: tuple[Gate, ...]
+    streams: tuple[StreamStatus, ...]
+    comparison: Comparison | None
+    """None: the sidecar does not answer."""
+    events: tuple[Event, ...]
+    """The last 40, oldest first."""
+    payers: tuple[PayerView, ...]
+    """The last 12, oldest first; the visitor's own among them."""
+    switches: tuple[SwitchView, ...]
+    counts: Counts
+    urls: WorldUrls

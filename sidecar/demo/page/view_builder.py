@@ -1,0 +1,76 @@
+"""The world as its page shows it, put together from what is known now."""
+
+from typing import TYPE_CHECKING
+
+from sidecar import clock
+from sidecar.console.status import Status
+from sidecar.core.decision.gates import duration
+from sidecar.core.facts.policy import Mode, Rung
+from sidecar.demo.page.view import Counts, FlagView, WorldUrls, WorldView
+
+if TYPE_CHECKING:
+    from sidecar.demo.world.world import World
+
+__all__ = ["Rung", "WorldUrls", "view_of"]
+
+
+def view_of(world: "World") -> WorldView:
+    """Return all that the page shows."""
+    status, history = world.watching.status, world.history
+    return WorldView(
+        now_ms=clock.wall_ms(),
+        speed=world.speed,
+        is_story=world.story.is_told,
+        story=world.story.views(),
+        story_failure=world.story.failure,
+        flag=_flag(world, status),
+        gates=() if status is None else status.gates,
+        streams=() if status is None else status.streams,
+        comparison=None if status is None else status.comparison,
+        events=history.events(),
+        payers=history.payers(),
+        switches=world.switchboard.views(),
+        counts=Counts(
+            payments=history.payments,
+            cleared=history.cleared,
+            waiting=history.payments - history.cleared,
+            webhooks=world.stripe.deliveries,
+            broadcasts=world.app.broadcasts,
+            reports=0 if status is None else sum(status.payers.reports.values()),
+        ),
+        urls=world.urls,
+    )
+
+
+def _flag(world: "World", status: Status | None) -> FlagView:
+    last = status or world.watching.last
+    if last is None:
+        return FlagView(
+            mode=Mode.TIMER_POLLING,
+            reason="starting",
+            share_ppm=world.ladder[0].share_ppm if world.ladder else 0,
+            rung=0,
+            ladder=world.ladder,
+            version=0,
+        )
+    return FlagView(
+        mode=Mode.TIMER_POLLING if status is None else status.served.mode,
+        reason="no_sidecar" if status is None else status.served.reason,
+        share_ppm=last.ladder[last.rung].share_ppm,
+        rung=last.rung,
+        ladder=last.ladder,
+        version=last.version,
+        detail="" if status is None else _detail(status),
+    )
+
+
+def _detail(status: Status) -> str:
+    """Say why push is not served, where it could be."""
+    if status.shelter is not None:
+        return f"sheltered for {duration(max(0, status.shelter.until_ms - status.now_ms))} more, if no probe fails"
+    if status.alarms:
+        return f"an alarm of {' and '.join(status.alarms)}"
+    if status.resting is not None:
+        return f"it rests: {status.resting.replace('_', ' ')}"
+    left_ms = status.cooldown_until_ms - status.now_ms
+    return f"cooling down for {duration(left_ms)} more" if left_ms > 0 else ""

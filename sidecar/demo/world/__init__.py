@@ -1,0 +1,1 @@
+"""What happens in the demo? Payers, faults, the story, and the pace of time."""

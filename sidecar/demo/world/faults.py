@@ -1,0 +1,233 @@
+"""What each switch does to the world, and how one sees that what it says is to be expected has come."""
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from sidecar.console.status import Status
+from sidecar.core.facts.auth_probes import RoundTripOutcome, WalkOutcome
+from sidecar.core.facts.outcomes import Outcome, ReportOutcome
+from sidecar.core.facts.policy import Mode
+from sidecar.demo.world.switches import Key
+from sidecar.pusher.signing import App
+
+if TYPE_CHECKING:
+    from sidecar.demo.world.world import World
+
+_ENOUGH = 3
+"""So many signs that the trouble itself is there: an alarm of an earlier one does not count."""
+
+
+class _EveryFifth:
+    """The users that are refused: whose number ends in 3 or 8. The probe's is 0."""
+
+    def __contains__(self, user_id: object) -> bool:
+        return isinstance(user_id, str) and user_id[-1:] in {"3", "8"}
+
+
+class _Everybody:
+    """All users."""
+
+    def __contains__(self, user_id: object) -> bool:
+        return True
+
+
+# --- what a switch does
+
+
+def _refuse_all(world: "World", *, on: bool) -> None:
+    world.app.faults.refuses = _Everybody() if on else frozenset()
+
+
+def _refuse_fifth(world: "World", *, on: bool) -> None:
+    world.app.faults.refuses = _EveryFifth() if on else frozenset()
+
+
+def _sign_with_another(world: "World", *, on: bool) -> None:
+    real = world.reverb_app
+    world.app.faults.signs_as = App(app_id=real.app_id, key=real.key, secret="as-it-was-before") if on else None  # noqa: S106
+
+
+def _slow_the_queue(world: "World", *, on: bool) -> None:
+    world.app.is_queue_slow = on
+
+
+def _lose_broadcasts(world: "World", *, on: bool) -> None:
+    for node in world.nodes:
+        node.faults.swallow_ratio = 0.02 if on else 0.0
+
+
+def _freeze(world: "World", *, on: bool) -> None:
+    for node in world.nodes:
+        node.faults.is_frozen = on
+
+
+async def _remove(world: "World", *, on: bool) -> None:
+    for node in world.nodes:
+        await (node.exit() if on else node.start())
+    for door in world.reverb_doors:
+        if on:
+            door.close()
+        elif not world.is_on(Key.SIDECAR_BLIND) or door is world.reverb_doors[0]:
+            await door.open()
+
+
+def _deafen(world: "World", *, on: bool) -> None:
+    world.nodes[1].faults.is_deaf = on
+
+
+def _delay_webhooks(world: "World", *, on: bool) -> None:
+    world.stripe.is_late = on
+
+
+async def _blind(world: "World", *, on: bool) -> None:
+    for door in world.sidecars_doors:
+        if on:
+            door.close()
+        elif not world.is_on(Key.REVERB_GONE) or door not in world.reverb_doors:
+            await door.open()
+
+
+async def _kill(world: "World", *, on: bool) -> None:
+    await (world.sidecar.kill() if on else world.sidecar.start())
+
+
+ACTS: dict[Key, Callable[..., Awaitable[None] | None]] = {
+    Key.AUTH_REFUSED: _refuse_all,
+    Key.AUTH_REFUSED_FIFTH: _refuse_fifth,
+    Key.WRONG_SECRET: _sign_with_another,
+    Key.SLOW_QUEUE: _slow_the_queue,
+    Key.BROADCASTS_LOST: _lose_broadcasts,
+    Key.REVERB_FROZEN: _freeze,
+    Key.REVERB_GONE: _remove,
+    Key.NODE_DEAF: _deafen,
+    Key.WEBHOOKS_LATE: _delay_webhooks,
+    Key.SIDECAR_BLIND: _blind,
+    Key.SIDECAR_KILLED: _kill,
+}
+
+
+# --- how one sees that it came
+
+
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """What the world looked like when a switch was turned on, and what it looks like now."""
+
+    before: Status
+    now: Status | None
+    """None: the sidecar does not answer."""
+    unanswered: int
+    """Payers since whom the flag told nothing."""
+
+    def more(self, count: Callable[[Status], int]) -> int:
+        """Return by how much a count has grown."""
+        return 0 if self.now is None else count(self.now) - count(self.before)
+
+    @property
+    def has_timers(self) -> bool:
+        """Whether everybody has timers."""
+        return self.now is not None and self.now.served.mode is Mode.TIMER_POLLING
+
+    @property
+    def has_fallen(self) -> bool:
+        """Whether the flag has fallen since."""
+        if self.now is None:
+            return False
+        since_ms = self.before.now_ms
+        return any(move.at_ms >= since_ms and move.to_rung < move.from_rung for move in self.now.moves)
+
+
+def _bad_reports(status: Status) -> int:
+    return status.payers.reports.get(ReportOutcome.BAD, 0)
+
+
+def _walks(outcome: WalkOutcome) -> Callable[[Status], int]:
+    return lambda status: status.reverb.walks.get(outcome, 0) if status.reverb else 0
+
+
+def _round_trips(status: Status) -> int:
+    told = status.reverb.round_trips if status.reverb else {}
+    return sum(count for outcome, count in told.items() if outcome is not RoundTripOutcome.OK)
+
+
+def _deaf(status: Status) -> int:
+    return status.reverb.round_trips.get(RoundTripOutcome.DEAF_NODE, 0) if status.reverb else 0
+
+
+def _outcomes(outcome: Outcome) -> Callable[[Status], int]:
+    return lambda status: status.outcomes.get(outcome, 0)
+
+
+def _timers_failed(status: Status) -> int:
+    return status.comparison.timers.judged - status.comparison.timers.worked
+
+
+def _alarmed(seen: Seen, *names: str) -> str:
+    """Say which alarm took push away; empty: none did."""
+    if seen.now is None or not seen.has_timers:
+        return ""
+    latched = [name for name in names if name in seen.now.alarms]
+    if latched:
+        return f"an alarm of {' and '.join(latched)}: timers for everybody"
+    return "the flag fell: timers for everybody" if seen.has_fallen else ""
+
+
+def _sheltered(seen: Seen) -> str:
+    """Say that the rung was kept; or what came instead."""
+    if seen.now is None or not seen.has_timers:
+        return ""
+    if seen.now.shelter is not None and seen.now.shelter.began_ms >= seen.before.now_ms - 60_000:
+        return f"a shelter: timers for everybody, and rung {seen.now.rung} is kept"
+    if seen.has_fallen:
+        return "the third in a day: a fall"
+    is_alarmed = {"round_trips", "payments"} & set(seen.now.alarms)
+    return "an alarm; on the lowest rung there is nothing to shelter" if is_alarmed and seen.now.rung == 0 else ""
+
+
+def _lost_came(seen: Seen) -> str:
+    missed = seen.more(_outcomes(Outcome.MISSED))
+    return f"{missed} payment missed, and nothing moved" if missed and not seen.has_fallen else ""
+
+
+def _slow_came(seen: Seen) -> str:
+    if seen.more(_outcomes(Outcome.LATE)) < _ENOUGH or seen.now is None:
+        return ""
+    if seen.has_fallen:
+        return "payments are late, and Reverb is well: a fall"
+    is_alarmed = "payments" in seen.now.alarms and seen.now.rung == 0
+    return "payments are late: an alarm, and nothing climbs" if is_alarmed else ""
+
+
+def _late_came(seen: Seen) -> str:
+    failed, asked = seen.more(_timers_failed), seen.more(lambda status: status.comparison.timers.judged)
+    is_most = failed >= _ENOUGH and 2 * failed > asked  # one in twelve is late anyway
+    return f"{failed} payments that timers alone would have missed" if is_most and not seen.has_fallen else ""
+
+
+CAME: dict[Key, Callable[[Seen], str]] = {
+    Key.AUTH_REFUSED: lambda seen: (
+        _alarmed(seen, "reach", "channel_auth", "user_auth") if seen.more(_bad_reports) >= _ENOUGH else ""
+    ),
+    Key.AUTH_REFUSED_FIFTH: lambda seen: (
+        _alarmed(seen, "reach", "user_auth") if seen.more(_bad_reports) >= _ENOUGH else ""
+    ),
+    Key.WRONG_SECRET: lambda seen: (
+        _alarmed(seen, "reach", "channel_auth") if seen.more(_walks(WalkOutcome.SIGNED_WITH_OTHER_SECRET)) else ""
+    ),
+    Key.SLOW_QUEUE: _slow_came,
+    Key.BROADCASTS_LOST: _lost_came,
+    Key.REVERB_FROZEN: lambda seen: _sheltered(seen) if seen.more(_round_trips) >= _ENOUGH else "",
+    Key.REVERB_GONE: lambda seen: _sheltered(seen) if seen.more(_round_trips) >= _ENOUGH else "",
+    Key.NODE_DEAF: lambda seen: _sheltered(seen) if seen.more(_deaf) >= _ENOUGH else "",
+    Key.WEBHOOKS_LATE: _late_came,
+    Key.SIDECAR_BLIND: lambda seen: (
+        f"it rests: timers for everybody, and rung {seen.now.rung} is kept"
+        if seen.now is not None and seen.now.resting == "cut_off"
+        else ""
+    ),
+    Key.SIDECAR_KILLED: lambda seen: (
+        f"nobody answers; {seen.unanswered} payers followed timers" if seen.now is None and seen.unanswered > 1 else ""
+    ),
+}
+"""Of each switch: what came, in a few words; empty: not yet."""

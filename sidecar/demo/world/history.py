@@ -1,0 +1,130 @@
+"""What the world remembers to show: the last events, the last payers, and how much there was in all."""
+
+from collections import deque
+from itertools import islice
+
+import msgspec
+
+from sidecar import clock
+from sidecar.core.facts.policy import Mode
+from sidecar.core.facts.reports import Flow
+from sidecar.demo.page.view import Event, PayerView
+from sidecar.demo.world.payers import Browser
+
+EVENTS_SHOWN, PAYERS_SHOWN = 40, 12
+_PAYERS_KEPT = 400
+
+
+class Paying(msgspec.Struct, kw_only=True):
+    """One payment, as its payer lives it."""
+
+    payment: str
+    user_id: str
+    flow: Flow
+    mode: Mode = Mode.TIMER_POLLING
+    paid_ms: int
+    booked_ms: int | None = None
+    pushed_ms: int | None = None
+    cleared_ms: int | None = None
+    cleared_by: str | None = None
+    is_visitor: bool = False
+
+    def view(self) -> PayerView:
+        """Return what is shown of it."""
+        stages = (("cleared", self.cleared_ms), ("pushed", self.pushed_ms), ("paid", self.booked_ms))
+        stage = next((name for name, at_ms in stages if at_ms is not None), "pending")
+        return PayerView(
+            payment=self.payment,
+            user_id=self.user_id,
+            flow=self.flow,
+            stage=stage,
+            mode=self.mode,
+            paid_ms=self.paid_ms,
+            pushed_ms=self.pushed_ms,
+            cleared_ms=self.cleared_ms,
+            cleared_by=self.cleared_by,
+            is_visitor=self.is_visitor,
+        )
+
+
+class History:
+    """What has happened."""
+
+    def __init__(self) -> None:
+        self.payments = self.cleared = 0
+        self.unanswered = 0
+        """Payers whose alert was cleared without a word from the flag."""
+        self._events: deque[Event] = deque(maxlen=EVENTS_SHOWN)
+        self._payers: dict[str, Paying] = {}
+
+    def events(self) -> tuple[Event, ...]:
+        """Return the last events, oldest first."""
+        return tuple(self._events)
+
+    def payers(self) -> tuple[PayerView, ...]:
+        """Return the last payers, oldest first; a visitor's own stays among them."""
+        last = [*islice(reversed(self._payers.values()), PAYERS_SHOWN)]
+        own = next((each for each in reversed(self._payers.values()) if each.is_visitor), None)
+        if own is not None and own not in last:
+            last[-1] = own
+        return tuple(each.view() for each in reversed(last))
+
+    def note(self, kind: str, who: str, text: str, payment: str | None = None) -> None:
+        """Note that something happened."""
+        self._events.append(Event(at_ms=clock.wall_ms(), kind=kind, who=who, text=text, payment=payment))
+
+    def pay(self, payment: str, user_id: str, flow: Flow, *, is_visitor: bool = False) -> None:
+        """Note that somebody paid."""
+        self.payments += 1
+        self._payers[payment] = Paying(
+            payment=payment, user_id=user_id, flow=flow, paid_ms=clock.wall_ms(), is_visitor=is_visitor
+        )
+        while len(self._payers) > _PAYERS_KEPT:
+            del self._payers[next(iter(self._payers))]
+        self.note(
+            "browser", _who(user_id), "paid, in the page" if flow is Flow.IN_PAGE else "paid at Stripe's", payment
+        )
+
+    def told_stripe(self, payment: str, endpoint: str, result: str) -> None:
+        """Note a delivery."""
+        self.note("stripe", "Stripe", f"webhook to the {endpoint}: {result}", payment)
+
+    def told_app(self, who: str, what: str, payment: str | None) -> None:
+        """Note what the app did."""
+        self.note("app", who, what, payment)
+        paying = self._payers.get(payment or "")
+        if paying is None:
+            return
+        if paying.booked_ms is None:
+            paying.booked_ms = clock.wall_ms()
+        if paying.is_visitor and "broadcast sent" in what:
+            paying.pushed_ms = clock.wall_ms()
+
+    def changed(self, browser: Browser, what: str) -> None:
+        """Note what a simulated browser did."""
+        self.note("browser", _who(browser.user_id), what, browser.payment)
+        paying = self._payers.get(browser.payment)
+        if paying is None:
+            return
+        paying.mode = browser.mode
+        if browser.pushed_ms is not None and paying.pushed_ms is None:
+            paying.pushed_ms = clock.wall_ms()
+        if browser.cleared_ms is not None and paying.cleared_ms is None:
+            self._clear(paying, str(browser.cleared_by))
+            self.unanswered += not browser.was_answered
+
+    def found_paid(self, payment: str, mode: Mode) -> None:
+        """Note that a visitor's page found its booking paid."""
+        paying = self._payers.get(payment)
+        if paying is not None and paying.cleared_ms is None:
+            paying.mode = mode
+            self._clear(paying, "push" if paying.pushed_ms is not None else "first")
+            self.note("browser", _who(paying.user_id), '"Pay now" is gone', payment)
+
+    def _clear(self, paying: Paying, by: str) -> None:
+        self.cleared += 1
+        paying.cleared_ms, paying.cleared_by = clock.wall_ms(), by
+
+
+def _who(user_id: str) -> str:
+    return f"payer {user_id}"

@@ -1,0 +1,117 @@
+"""How the world watches its own sidecar: over the operator API, as a person would, and what it sees change."""
+
+import asyncio
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import TypeVar
+from urllib.parse import urlencode
+
+import aiohttp
+import msgspec
+
+from sidecar.console.status import Status
+from sidecar.core.facts.policy import Mode
+from sidecar.core.release.readiness import Readiness
+from sidecar.demo.world.history import History
+from sidecar.ports import ErrorCode, SidecarError
+
+_TIMEOUT = aiohttp.ClientTimeout(total=5)
+_SHARES = 1_000_000
+QUESTION = {"mode": "push_only", "for": "2m", "environment": "demo", "min_payments": "20"}
+"""What is asked before the timers may go: in production, 14 days; here, where a day is not to be had, two minutes."""
+T = TypeVar("T", Status, Readiness)
+
+
+class _Refused(msgspec.Struct, frozen=True):
+    """How the sidecar says no."""
+
+    message: str
+
+
+class Watching:
+    """Looks at the sidecar, again and again."""
+
+    def __init__(self, session: aiohttp.ClientSession, history: History, *, token: str) -> None:
+        self.status: Status | None = None
+        """As it was last seen; None: it does not answer."""
+        self.last: Status | None = None
+        """The same, or as it was when it last answered."""
+        self.readiness: Readiness | None = None
+        """What `sidecar gate` answers, asked on the last rung; None: it was not asked, or nobody answered."""
+        self.operator = ""
+        """The operator listener's URL."""
+        self._session, self._history, self._token = session, history, token
+        self._looked = asyncio.Condition()
+
+    async def look(self) -> None:
+        """See how it is, and tell who waits."""
+        status = await self._asked("/api/status", Status)
+        if status is not None and self.last is not None:
+            for text in _changes(self.last, status):
+                self._history.note("sidecar", "sidecar", text)
+        if (status is None) is not (self.status is None):
+            self._history.note("sidecar", "sidecar", "does not answer" if status is None else "answers")
+        is_top = status is not None and status.rung == len(status.ladder) - 1
+        self.readiness = await self._asked(f"/api/gate?{urlencode(QUESTION)}", Readiness) if is_top else None
+        self.status = status
+        self.last = status or self.last
+        async with self._looked:
+            self._looked.notify_all()
+
+    async def until(self, is_so: Callable[[Status | None], object], within_s: float) -> bool:
+        """Wait until something is so, and say whether it came in time."""
+        try:
+            async with asyncio.timeout(within_s):
+                while not is_so(self.status):
+                    async with self._looked:
+                        await self._looked.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def act(self, act: str, reason: str) -> None:
+        """Act as a person. Raises `SidecarError` where that is not possible now."""
+        headers = {"Authorization": f"Bearer {self._token}"}
+        url = f"{self.operator}/api/{act}"
+        try:
+            async with self._session.post(url, json={"reason": reason}, headers=headers, timeout=_TIMEOUT) as answer:
+                told = await answer.read()
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise SidecarError(ErrorCode.CONFLICT, f"{act}: the sidecar does not answer") from error
+        if answer.status != HTTPStatus.OK:
+            why = msgspec.json.decode(told, type=_Refused).message
+            raise SidecarError(ErrorCode.CONFLICT, f"{act}: {why}")
+        self._history.note("person", "visitor", f"{act}: {reason}")
+
+    async def _asked(self, path: str, shape: type[T]) -> T | None:
+        try:
+            async with self._session.get(f"{self.operator}{path}", timeout=_TIMEOUT) as answer:
+                body = await answer.read()
+        except (aiohttp.ClientError, OSError, TimeoutError):
+            return None
+        return msgspec.json.decode(body, type=shape) if answer.status == HTTPStatus.OK else None
+
+
+def _changes(before: Status, after: Status) -> list[str]:
+    """Say what is other than it was."""
+    told = [f"alarm of {name}" for name in after.alarms if name not in before.alarms]
+    told += [f"the alarm of {name} is over" for name in before.alarms if name not in after.alarms]
+    if (after.shelter is None) is not (before.shelter is None):
+        told.append("push resumes" if after.shelter is None else f"a shelter: rung {after.rung} is kept")
+    if after.resting != before.resting:
+        told.append("it sees again" if after.resting is None else f"it rests: {after.resting.replace('_', ' ')}")
+    for move in after.moves:
+        if move.at_ms > before.now_ms:
+            rung = after.ladder[move.to_rung]
+            share = "" if rung.share_ppm == _SHARES else f" for {rung.share_ppm / _SHARES:.0%}"
+            how = "climbed to" if move.to_rung > move.from_rung else "fell to"
+            told.append(f"{how} {rung.mode}{share}: {move.cause}")
+    return told
+
+
+def is_push(status: Status | None, mode: Mode | None = None) -> bool:
+    """Say whether everybody is served push, in this mode or any."""
+    if status is None or status.served.mode is Mode.TIMER_POLLING:
+        return False
+    is_for_all = status.ladder[status.rung].share_ppm == _SHARES
+    return is_for_all and mode in {None, status.served.mode}

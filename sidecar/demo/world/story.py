@@ -1,0 +1,209 @@
+"""The story: watch, climb, break, be sheltered, fall, recover, be allowed to remove the timers. It tells itself.
+
+Each step waits for something to be so, in the world's time and with a limit, and then does what the next one is about.
+"""
+
+import functools
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from sidecar import clock
+from sidecar.console.status import Status
+from sidecar.core.facts.policy import Mode
+from sidecar.core.release.readiness import Answer
+from sidecar.demo.page.view import StoryStep
+from sidecar.demo.world.operator_view import is_push
+from sidecar.demo.world.switches import Key
+from sidecar.ports import SidecarError
+
+if TYPE_CHECKING:
+    from sidecar.demo.world.world import World
+
+_JUDGED = 10
+_MINUTE_S = 60.0
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One step: what one sees in it, what ends it, and how long that may take."""
+
+    key: str
+    title: str
+    text: str
+    expect: str
+    acts: Callable[["World"], Awaitable[None] | None]
+    is_done: Callable[["World", Status], bool]
+    within_s: float
+
+
+def _nothing(_: "World") -> None:
+    """Leave everything as it is."""
+
+
+def _turn(key: Key, *, on: bool) -> Callable[["World"], None]:
+    return lambda world: world.turn(key, on=on)
+
+
+async def _approve(world: "World") -> None:
+    await world.watching.act("approve", "the story: the proof is there")
+
+
+def _fell_after(world: "World", status: Status) -> bool:
+    began_ms = world.story.began_ms
+    return any(move.to_rung == 0 and move.cause == "alarm" and move.at_ms >= began_ms for move in status.moves)
+
+
+def _needs_only_a_person(status: Status) -> bool:
+    return status.rung == len(status.ladder) - 2 and all(gate.holds or gate.name == "approval" for gate in status.gates)
+
+
+def _may_go(world: "World") -> bool:
+    readiness = world.watching.readiness
+    return readiness is not None and readiness.answer is Answer.YES
+
+
+STEPS = (
+    Step(
+        key="watch",
+        title="Watch",
+        text="Parents pay. Everybody has timers; the sidecar measures what push would have done.",
+        expect="payments are judged, and payers' browsers report",
+        acts=_nothing,
+        is_done=lambda _, status: status.judged >= _JUDGED and sum(status.payers.reports.values()) >= _JUDGED,
+        within_s=5 * _MINUTE_S,
+    ),
+    Step(
+        key="climb",
+        title="Climb",
+        text="Gate after gate is met: first a quarter of the payers is served push, then all, with a safety net.",
+        expect="push with a safety net for everybody",
+        acts=_nothing,
+        is_done=lambda _, status: is_push(status),
+        within_s=30 * _MINUTE_S,
+    ),
+    Step(
+        key="break",
+        title="Break",
+        text="Both Reverb nodes exit, as in a bad deploy. Canaries no longer come back.",
+        expect="timers for everybody, within half a minute",
+        acts=_turn(Key.REVERB_GONE, on=True),
+        is_done=lambda _, status: status.served.mode is Mode.TIMER_POLLING,
+        within_s=2 * _MINUTE_S,
+    ),
+    Step(
+        key="shelter",
+        title="Be sheltered",
+        text="It was Reverb itself, so the rung is kept. Reverb is back; once its probes have been clean for a while, "
+        "so is push.",
+        expect="push again on the same rung, without new proof",
+        acts=_turn(Key.REVERB_GONE, on=False),
+        is_done=lambda world, status: is_push(status) and not _fell_after(world, status),
+        within_s=10 * _MINUTE_S,
+    ),
+    Step(
+        key="fall",
+        title="Fall",
+        text="Now the app's queue is slow: broadcasts come four seconds late, and nothing is wrong with Reverb.",
+        expect="timers at once, and within a minute the bottom rung",
+        acts=_turn(Key.SLOW_QUEUE, on=True),
+        is_done=lambda world, status: status.rung == 0 and _fell_after(world, status),
+        within_s=10 * _MINUTE_S,
+    ),
+    Step(
+        key="recover",
+        title="Recover",
+        text="The queue is quick again. After the cool-down it climbs anew, and has to prove more than the first time.",
+        expect="push for everybody again, in a second epoch",
+        acts=_turn(Key.SLOW_QUEUE, on=False),
+        is_done=lambda _, status: is_push(status) and _needs_only_a_person(status),
+        within_s=90 * _MINUTE_S,
+    ),
+    Step(
+        key="remove",
+        title="Be allowed to remove the timers",
+        text="Payers' own browsers and channel auths have spoken too. A person approves the last rung, push only; "
+        "and a pipeline asks again and again whether the timers may go (`sidecar gate`).",
+        expect="push only for everybody, and a yes of the release gate",
+        acts=_approve,
+        is_done=lambda world, _: _may_go(world),
+        within_s=20 * _MINUTE_S,
+    ),
+)
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """A step that came to its end."""
+
+    key: str
+    began_ms: int
+    done_ms: int
+
+
+class Story:
+    """The story as it is told in one world."""
+
+    def __init__(self, world: "World", steps: tuple[Step, ...] = STEPS) -> None:
+        self.told: list[Told] = []
+        self.began_ms = 0
+        """When the present step began."""
+        self.is_told = False
+        """It goes on."""
+        self.failure = ""
+        """Why the last telling came to no end; empty: it did, or there was none."""
+        self._world, self._steps = world, steps
+
+    def begin(self) -> None:
+        """Begin from the beginning."""
+        self.is_told = True
+        self.told, self.failure = [], ""
+
+    async def tell(self, say: Callable[[Step], None] = lambda _: None) -> str:
+        """Tell it to its end, and each step that came; return why it could not be, or nothing."""
+        self.begin()
+        self._world.switchboard.mend()
+        try:
+            self.failure = await self._tell(say)
+        finally:
+            self.is_told = False
+        self._world.switchboard.mend()
+        return self.failure
+
+    async def _tell(self, say: Callable[[Step], None]) -> str:
+        world = self._world
+        for step in self._steps:
+            self.began_ms = clock.wall_ms()
+            acting = step.acts(world)
+            if inspect.isawaitable(acting):
+                try:
+                    await acting
+                except SidecarError as error:  # whoever watches may have turned a switch of their own
+                    return f"{step.title}: {error}"
+            if not await world.watching.until(functools.partial(self._is_done, step), step.within_s):
+                minutes = step.within_s / _MINUTE_S
+                return f"{step.title}: not within {minutes:g} minutes of the world's time: {step.expect}"
+            self.told.append(Told(key=step.key, began_ms=self.began_ms, done_ms=clock.wall_ms()))
+            world.history.note("person", "story", f"{step.title}: {step.expect}")
+            say(step)
+        return ""
+
+    def _is_done(self, step: Step, status: Status | None) -> bool:
+        is_seen = status is not None and status.now_ms > self.began_ms
+        return is_seen and status is not None and step.is_done(self._world, status)
+
+    def views(self) -> tuple[StoryStep, ...]:
+        """Return what is shown of it."""
+        done = {told.key: told.done_ms for told in self.told}
+        return tuple(
+            StoryStep(
+                key=step.key,
+                title=step.title,
+                text=step.text,
+                expect=step.expect,
+                is_done=step.key in done,
+                is_current=self.is_told and number == len(done),
+                done_ms=done.get(step.key),
+            )
+            for number, step in enumerate(self._steps)
+        )

@@ -1,0 +1,77 @@
+"""Keeps a restart short and the file small: snapshots, the daily checkpoint, and the end of what is too old."""
+
+import asyncio
+from typing import NoReturn
+
+import structlog
+
+from sidecar import clock
+from sidecar.core.fold.checkpoints import checkpoint_of, is_due
+from sidecar.core.fold.state import State, encode
+from sidecar.journal.retention import RETENTION_MS
+from sidecar.ports import Failed, Journal, SidecarError, Task, uncounted
+
+_LOOK_EVERY_S = 5.0
+_TRIM_PAUSE_S = 0.02
+"""Between two chunks of removals, so that commits go on."""
+SNAPSHOT_AFTER = 10_000
+"""Records since the last snapshot from which a new one is worth it: a tenth of a second of folding."""
+_SNAPSHOT_PACE_S = 60.0
+"""At most one snapshot per so many seconds: to encode the state takes the event loop's time."""
+
+
+class Keeper:
+    """The housekeeping of one replica's journal."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        state: State,
+        *,
+        replica: str,
+        retention_ms: int = RETENTION_MS,
+        failed: Failed = uncounted,
+    ) -> None:
+        self._journal = journal
+        self._state = state
+        self._replica = replica
+        self._retention_ms = retention_ms
+        self._failed = failed
+        self._kept_seq = 0
+        self._kept_s = float("-inf")
+
+    async def run(self) -> NoReturn:
+        """Keep house, for ever."""
+        while True:
+            try:
+                await self.look()
+            except SidecarError as error:  # whoever appends is told as well; here it is only late
+                self._failed(Task.KEEPER)
+                structlog.get_logger().warning("keeper.failed", code=error.code.value, message=error.message)
+            await asyncio.sleep(_LOOK_EVERY_S)
+
+    async def look(self) -> None:
+        """Do what is due. Raises `SidecarError` if the journal cannot be written."""
+        if is_due(self._state):
+            await self._journal.append(checkpoint_of(self._state, self._replica))
+            await self.trim()
+        is_worth_it = self._state.seq - self._kept_seq >= SNAPSHOT_AFTER
+        if is_worth_it and clock.monotonic_s() - self._kept_s >= _SNAPSHOT_PACE_S:
+            await self.keep()
+
+    async def keep(self) -> None:
+        """Keep a snapshot of the state as it is, unless it has not moved since the last."""
+        seq = self._state.seq
+        if seq > self._kept_seq:
+            self._kept_s = clock.monotonic_s()
+            await self._journal.keep(seq, encode(self._state))
+            self._kept_seq = seq
+
+    async def trim(self) -> None:
+        """Remove what is too old, little by little."""
+        removed = 0
+        while chunk := await self._journal.trim(self._journal.now_ms() - self._retention_ms):
+            removed += chunk
+            await asyncio.sleep(_TRIM_PAUSE_S)
+        if removed:
+            structlog.get_logger().info("journal.trimmed", records=removed)

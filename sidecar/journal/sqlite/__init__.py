@@ -1,0 +1,1 @@
+"""How is a journal kept in one SQLite file, for one process?"""

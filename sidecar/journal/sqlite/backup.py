@@ -1,0 +1,95 @@
+"""A copy of a journal while a sidecar writes it, and the way back."""
+
+import contextlib
+import os
+import shutil
+import sqlite3
+from pathlib import Path
+
+import msgspec
+
+from sidecar import clock
+from sidecar.core.facts.observations import RolledBack
+from sidecar.journal.sqlite.failures import told, unavailable
+from sidecar.journal.sqlite.file import Draft, Writer
+from sidecar.journal.sqlite.lock import PRIVATE, locked
+from sidecar.journal.sqlite.verification import Inspection, inspect, opened_to_read
+
+_PARTS = ("", "-wal", "-shm")
+"""What belongs to a journal's file, beside its lock."""
+
+
+def backup(path: Path, to: Path, *, is_forced: bool) -> Inspection:
+    """Copy the journal at `path` as of this moment into one file, whole and checked, or not at all.
+
+    Raises `SidecarError` with `journal_unavailable` if one of them cannot be had, or the copy is not sound.
+    """
+    if to.exists() and not is_forced:
+        raise unavailable(to, "is there already", "name another file, or replace it with --force")
+    part = to.with_name(f"{to.name}.part")
+    with told(to, "written"), contextlib.ExitStack() as cleaned:
+        cleaned.callback(part.unlink, missing_ok=True)
+        part.unlink(missing_ok=True)
+        part.touch(PRIVATE)
+        with opened_to_read(path) as (source, _), contextlib.closing(sqlite3.connect(part)) as copy:
+            source.backup(copy)
+            copy.execute("PRAGMA journal_mode = DELETE")  # one file, without a log beside it
+        found = inspect(part)
+        if found.findings:
+            raise unavailable(path, f"was copied, and the copy is not sound: {found.findings[0]}")
+        _put(part, to)
+    return found
+
+
+def restore(source: Path, path: Path, *, reason: str, is_replacing: bool) -> Path | None:
+    """Put a copy of a backup in the journal's place; return where the journal that was there is now.
+
+    The backup knows nothing of what came after it: an alarm, a fall, a person's word. So a record says that it was
+    rolled back: the flag begins on the bottom rung, and holds until a person resumes. Raises `SidecarError` with
+    `journal_in_use` while a sidecar runs, or `journal_unavailable`.
+    """
+    found = inspect(source)
+    if found.findings:
+        raise unavailable(source, f"is not sound: {found.findings[0]}", "choose another backup")
+    if not path.parent.is_dir():
+        raise unavailable(path, f"could not be written: there is no folder {path.parent}", "create it, or name another")
+    with told(path, "written"), locked(path):
+        aside = None
+        if path.exists():
+            if not is_replacing:
+                raise unavailable(path, "is there already", "set it aside and replace it with --replace")
+            aside = path.with_name(f"{path.name}.replaced-{clock.wall_ms()}")
+            for suffix in _PARTS:
+                with contextlib.suppress(FileNotFoundError):
+                    path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
+        part = path.with_name(f"{path.name}.part")
+        part.touch(PRIVATE)
+        shutil.copyfile(source, part)
+        _put(part, path)
+    _roll_back(path, reason)
+    return aside
+
+
+def _roll_back(path: Path, reason: str) -> None:
+    fact = RolledBack(actor="restore", reason=reason)
+    writer = Writer(path)
+    try:
+        at_ms = max(clock.wall_ms(), writer.last_ms)
+        writer.commit([Draft(at_ms=at_ms, key=None, observation=fact, body=msgspec.json.encode(fact))])
+    finally:
+        writer.close()
+
+
+def _put(part: Path, to: Path) -> None:
+    """Give a finished file its name, so that after a power cut there is either it, whole, or the one before it."""
+    _sync(part)
+    part.rename(to)
+    _sync(to.parent)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

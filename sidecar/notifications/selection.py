@@ -1,0 +1,218 @@
+"""What of a record is worth telling people? Moves, shelters, alarms, rests that last, and a flag that is stuck.
+
+Every event is named by the record that brought it about, or by what began then: so all replicas name it the same, and
+one of them tells it. What time alone brings is looked for at heartbeats.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from sidecar.core.facts.observations import FallCause, Heartbeat, Noted, Record
+from sidecar.core.facts.policy import Policy
+from sidecar.core.fold.conclusions import (
+    AlarmEnded,
+    AlarmRaised,
+    Conclusion,
+    FlagMoved,
+    RestEnded,
+    ShelterBegan,
+    ShelterEnded,
+    StrangerLetIn,
+)
+from sidecar.core.fold.freezes import in_force
+from sidecar.core.fold.ladder import RETURNED
+from sidecar.core.fold.state import Move, State
+from sidecar.notifications import texts as words
+from sidecar.notifications.notification import Notice, NoticeKind, Tone, Words
+
+MISSED_MAX_MS = 3_600_000
+"""A move that nobody was told of, because the process that saw it ended, is told by the next one for so long."""
+_TOLD = (FlagMoved, ShelterBegan, ShelterEnded, AlarmRaised, AlarmEnded, RestEnded, StrangerLetIn)
+
+
+class Watch:
+    """Finds what is worth a notice in the records of one journal, as they are folded into a state."""
+
+    def __init__(self, state: State, *, stuck_after_ms: int, rest_after_ms: int) -> None:
+        self._state = state
+        self._stuck_after_ms = stuck_after_ms
+        self._rest_after_ms = rest_after_ms
+        self._sheltered_ms: int | None = None
+        self._is_first = True
+        self._due_told: dict[NoticeKind, str] = {}
+        """The last event of each kind that time alone brought."""
+
+    def seen(self, record: Record, conclusions: Sequence[Conclusion]) -> Iterator[Notice]:
+        """Yield what this record, which has just been folded, is worth telling."""
+        state, policy = self._state, self._state.policy
+        if policy is None:
+            return
+        if self._is_first:
+            self._is_first = False
+            yield from self._missed(policy, record)
+        shelter = state.flag.shelter
+        yield from self._concluded(policy, record, conclusions)
+        self._sheltered_ms = shelter.began_ms if shelter is not None else None
+        if isinstance(record.observation, Heartbeat):
+            yield from self._due(policy)
+        elif isinstance(record.observation, Noted) and record.observation.release is not None:
+            said = record.observation
+            told = words.released(policy, said.release or "", said.actor, said.text)
+            facts = {"release": said.release or "", "actor": said.actor}
+            yield self._notice(policy, NoticeKind.RELEASED, Tone.PLAIN, told, f"released:{record.seq}", facts=facts)
+
+    def _concluded(self, policy: Policy, record: Record, conclusions: Sequence[Conclusion]) -> Iterator[Notice]:
+        is_ended = False
+        for conclusion in conclusions:
+            if isinstance(conclusion, _TOLD):
+                is_ended = is_ended or isinstance(conclusion, ShelterEnded)
+                yield from self._told(policy, record, conclusion)
+        if self._sheltered_ms is not None and self._state.flag.shelter is None and not is_ended:
+            yield self._shelter_ended(policy, record, is_fallen=True)
+
+    def _told(self, policy: Policy, record: Record, conclusion: Conclusion) -> Iterator[Notice]:
+        state = self._state
+        match conclusion:
+            case FlagMoved():
+                yield self._moved(policy, conclusion, seq=record.seq, at_ms=record.at_ms, chain=state.chain)
+            case ShelterBegan():
+                told = words.shelter_began(state, policy, conclusion.until_ms)
+                facts = {"until_ms": conclusion.until_ms}
+                event = f"shelter_began:{record.seq}"
+                yield self._notice(policy, NoticeKind.SHELTER_BEGAN, Tone.BAD, told, event, facts=facts)
+            case ShelterEnded():
+                yield self._shelter_ended(policy, record, is_fallen=False)
+            case AlarmRaised(stream=stream):
+                told, event = words.alarm_raised(state, policy, stream), f"alarm_raised:{record.seq}:{stream}"
+                yield self._notice(policy, NoticeKind.ALARM_RAISED, Tone.BAD, told, event, facts={"stream": stream})
+            case AlarmEnded(stream=stream):
+                told, event = words.alarm_ended(policy, stream), f"alarm_ended:{record.seq}:{stream}"
+                yield self._notice(policy, NoticeKind.ALARM_ENDED, Tone.GOOD, told, event, facts={"stream": stream})
+            case StrangerLetIn():
+                told, event = words.stranger_let_in(policy), f"stranger_let_in:{record.seq}"
+                yield self._notice(policy, NoticeKind.STRANGER_LET_IN, Tone.BAD, told, event)
+            case RestEnded():
+                yield from self._seeing(policy)
+            case _:
+                return
+
+    def _moved(self, policy: Policy, move: FlagMoved, *, seq: int, at_ms: int, chain: str) -> Notice:
+        if move.cause == RETURNED:
+            kind, tone = NoticeKind.RETURNED, Tone.GOOD
+        elif move.cause == "proven":
+            kind, tone = NoticeKind.CLIMBED, Tone.GOOD
+        elif move.cause in set(FallCause):
+            kind, tone = NoticeKind.FELL, Tone.BAD
+        else:
+            kind, tone = NoticeKind.MOVED, Tone.PLAIN
+        facts: dict[str, str | int] = {
+            "from_rung": move.from_rung,
+            "to_rung": move.to_rung,
+            "from_mode": move.from_mode.value,
+            "to_mode": move.to_mode.value,
+            "share_ppm": move.share_ppm,
+            "cause": str(move.cause),
+            "detail": move.detail,
+            "version": move.version,
+        }
+        return Notice(
+            event=f"moved:{seq}",
+            kind=kind,
+            tone=tone,
+            words=words.moved(self._state, policy, move, kind, seq),
+            environment=policy.environment,
+            flag=policy.flag,
+            at_ms=at_ms,
+            seq=seq,
+            chain=chain,
+            facts=facts,
+        )
+
+    def _missed(self, policy: Policy, first: Record) -> Iterator[Notice]:
+        """Yield the last moves before the first record that we hear of: their replica may have ended too early."""
+        for move in self._state.moves:
+            if move.seq < first.seq and self._state.now_ms - move.at_ms < MISSED_MAX_MS:
+                known = _as_moved(policy, move, self._state.flag.version)
+                if known is not None:
+                    yield self._moved(policy, known, seq=move.seq, at_ms=move.at_ms, chain=self._state.chain)
+
+    def _shelter_ended(self, policy: Policy, record: Record, *, is_fallen: bool) -> Notice:
+        began_ms = self._sheltered_ms
+        lasted_ms = None if began_ms is None else max(0, record.at_ms - began_ms)
+        told = words.shelter_ended(self._state, policy, lasted_ms=lasted_ms, is_fallen=is_fallen)
+        return self._notice(
+            policy,
+            NoticeKind.SHELTER_ENDED,
+            Tone.BAD if is_fallen else Tone.GOOD,
+            told,
+            f"shelter_ended:{record.seq}",
+            from_ms=began_ms,
+        )
+
+    def _seeing(self, policy: Policy) -> Iterator[Notice]:
+        began_ms = self._state.sight.rested_from_ms
+        span_ms = self._state.now_ms - began_ms
+        if span_ms >= self._rest_after_ms:  # only then it was told that it rests
+            told = words.seeing(self._state, policy, span_ms)
+            yield self._notice(policy, NoticeKind.SEEING, Tone.GOOD, told, f"seeing:{began_ms}", from_ms=began_ms)
+
+    def _due(self, policy: Policy) -> Iterator[Notice]:
+        """Yield what time alone has brought, once each."""
+        state, now_ms = self._state, self._state.now_ms
+        rest, began_ms, since_ms = state.sight.rest, state.sight.rested_from_ms, state.flag.since_ms
+        rests_long = rest is not None and now_ms - began_ms >= self._rest_after_ms
+        if rest is not None and rests_long and self._is_new(NoticeKind.RESTING, f"resting:{began_ms}"):
+            told, facts = words.resting(state, policy, rest, now_ms - began_ms), {"reason": rest.value}
+            yield self._notice(policy, NoticeKind.RESTING, Tone.BAD, told, f"resting:{began_ms}", facts=facts)
+        times = (now_ms - since_ms) // self._stuck_after_ms
+        is_waiting = state.next_rung is not None and state.flag.hold is None and not in_force(state)
+        event = f"stuck:{since_ms}:{times}"
+        if times and is_waiting and self._is_new(NoticeKind.STUCK, event):
+            told = words.stuck(state, policy, now_ms - since_ms)
+            counts = {"rung": state.flag.rung, "since_ms": since_ms}
+            yield self._notice(policy, NoticeKind.STUCK, Tone.PLAIN, told, event, facts=counts)
+
+    def _is_new(self, kind: NoticeKind, event: str) -> bool:
+        was, self._due_told[kind] = self._due_told.get(kind), event
+        return was != event
+
+    def _notice(
+        self,
+        policy: Policy,
+        kind: NoticeKind,
+        tone: Tone,
+        told: Words,
+        event: str,
+        *,
+        from_ms: int | None = None,
+        facts: dict[str, str | int] | dict[str, str] | dict[str, int] | None = None,
+    ) -> Notice:
+        return Notice(
+            event=event,
+            kind=kind,
+            tone=tone,
+            words=told,
+            environment=policy.environment,
+            flag=policy.flag,
+            at_ms=self._state.now_ms,
+            from_ms=from_ms,
+            seq=self._state.seq,
+            chain=self._state.chain,
+            facts={**(facts or {})},
+        )
+
+
+def _as_moved(policy: Policy, move: Move, version: int) -> FlagMoved | None:
+    """Return a move that was kept as it was concluded; None: the ladder is another by now, and its rungs other ones."""
+    if max(move.from_rung, move.to_rung) >= len(policy.ladder):
+        return None
+    before, after = policy.ladder[move.from_rung], policy.ladder[move.to_rung]
+    return FlagMoved(
+        from_rung=move.from_rung,
+        to_rung=move.to_rung,
+        from_mode=before.mode,
+        to_mode=after.mode,
+        share_ppm=after.share_ppm,
+        cause=move.cause,
+        detail=move.detail,
+        version=version,
+    )

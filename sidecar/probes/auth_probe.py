@@ -1,0 +1,282 @@
+"""A browser's whole walk to a private channel: connect, be greeted, be authorised, subscribe. Each step can fail.
+
+A walk never raises for what a target does: its end is one outcome of a closed list, with the step where it ended. Its
+deadline is the caller's, and a walk that is out of time says at which step it was.
+"""
+
+import asyncio
+import socket
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+
+import aiohttp
+
+from sidecar import clock
+from sidecar.config import Authorizer
+from sidecar.core.facts.auth_probes import Step, WalkOutcome
+from sidecar.probes.auth_responses import Answer, auth_in, blocks_request, blocks_script, refusal_of, unsafe_headers
+from sidecar.probes.browser import Browser
+from sidecar.probes.connection_errors import FAILURES, ended_by
+from sidecar.probes.probe_record import Ended, Trail, Walked
+from sidecar.pusher.connection import (
+    APP_UNKNOWN,
+    LIMITED,
+    MALFORMED,
+    NO_PONG,
+    ORIGIN_MESSAGE,
+    OVER_QUOTA,
+    UNAUTHORISED,
+    Connection,
+    Phase,
+)
+from sidecar.pusher.messages import Refused
+from sidecar.pusher.signing import Fault, fault_of
+
+FRAME_BYTES_MAX = 256 * 1024
+_CLOSED_WITHIN_S = 1.0
+CLOSED = {aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSING, aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR}
+_BY_CODE = {
+    APP_UNKNOWN: WalkOutcome.ERROR_4001,
+    OVER_QUOTA: WalkOutcome.ERROR_4004,
+    MALFORMED: WalkOutcome.ERROR_4200,
+    NO_PONG: WalkOutcome.ERROR_4201,
+    LIMITED: WalkOutcome.ERROR_4301,
+}
+BY_FAULT = {
+    Fault.SHAPE: WalkOutcome.NO_AUTH_200,
+    Fault.KEY: WalkOutcome.SIGNED_WITH_OTHER_KEY,
+    Fault.SECRET: WalkOutcome.SIGNED_WITH_OTHER_SECRET,
+    Fault.SOCKET: WalkOutcome.SIGNED_FOR_OTHER_SOCKET,
+    Fault.CHANNEL: WalkOutcome.SIGNED_FOR_OTHER_CHANNEL,
+}
+_SOCKETS_KEPT = 20
+_NO_SOCKET = "1234.5678"
+"""Has the shape of a socket's name: whether a stranger is let in does not depend on whose it is."""
+
+
+Take = Callable[[Trail], Awaitable[object]]
+Done = Callable[[], bool]
+
+
+class Walker:
+    """Walks as one user, in one browser."""
+
+    def __init__(self, browser: Browser) -> None:
+        self.browser = browser
+        self._target = browser.target
+        self._earlier_sockets: deque[str] = deque(maxlen=_SOCKETS_KEPT)
+
+    async def walk(self, *, within_s: float) -> Walked:
+        """Walk to the probe user's own channel."""
+        return await self._taken(self._to_channel, within_s)
+
+    async def ask_as_stranger(self, channel: str, *, within_s: float) -> Walked:
+        """Ask only the auth endpoint, for a channel that is not the probe user's own; `ok` means that it was let in."""
+
+        async def ask(trail: Trail) -> None:
+            await self._authorised(trail, _NO_SOCKET, channel, as_script=False)
+
+        return await self._taken(ask, within_s)
+
+    async def _taken(self, take: Take, within_s: float) -> Walked:
+        trail = Trail()
+        try:
+            async with asyncio.timeout(within_s):
+                await take(trail)
+        except TimeoutError:
+            step = Step.AUTHORISE if trail.step is Step.SIGNATURE else trail.step
+            return trail.walked(WalkOutcome.timeout_at(step), detail=f"nothing came within {within_s:g} s")
+        except Ended as ended:
+            return trail.walked(ended.outcome, ended.number, ended.detail)
+        except FAILURES as error:
+            end = ended_by(error, trail.step)
+            return trail.walked(end.outcome, end.number, end.detail)
+        return trail.walked(WalkOutcome.OK)
+
+    async def _to_channel(self, trail: Trail) -> None:
+        connection = Connection(clock.monotonic_s())
+        url = self._target.socket_url
+        sent = f"GET {url.partition('?')[0]} with Upgrade: websocket"
+        async with (
+            self.browser.session(trail, Step.UPGRADE, url, sent) as session,
+            hung_up(await upgraded(session, url, trail)) as ws,
+        ):
+            trail.begin(Step.ESTABLISH)
+            await _until(ws, connection, trail, lambda: connection.phase is not Phase.AWAITING)
+            if connection.phase is not Phase.CONNECTED:
+                raise refused(connection)
+            trail.received(f"connection_established, socket {connection.socket_id}")
+            self._earlier_sockets.append(connection.socket_id)
+            auth, data = await self._authorised(trail, connection.socket_id, self._target.channel)
+            self._compare(trail, auth, data, connection.socket_id)
+            trail.begin(Step.SUBSCRIBE, self._target.channel)
+            trail.sent(f"pusher:subscribe {self._target.channel}")
+            connection.join(self._target.channel, auth, data)
+            await _send(ws, connection)
+            await _until(ws, connection, trail, lambda: not connection.pending)
+            if self._target.channel not in connection.subscribed:
+                raise refused(connection)
+            trail.received("subscription_succeeded")
+
+    async def _authorised(
+        self, trail: Trail, socket_id: str, channel: str, *, as_script: bool = True
+    ) -> tuple[str, str]:
+        """Return `auth` and `channel_data` for a channel; a session that ended is renewed once.
+
+        CORS binds the script of a page, and not a stranger who listens in.
+        """
+        await self.browser.log_in(trail)
+        answer = await self._asked(trail, socket_id, channel, as_script=as_script)
+        is_expired = answer.status in {401, 419} or (answer.status == 403 and self.browser.may_renew)  # noqa: PLR2004
+        if is_expired and self.browser.may_renew:
+            trail.notes.append(f"The session was refused with {answer.status}, and was renewed by a new login.")
+            self.browser.forget()
+            await self.browser.log_in(trail)
+            answer = await self._asked(trail, socket_id, channel, as_script=as_script)
+        ended = refusal_of(answer)
+        why = self._blocked(answer) if as_script else None
+        if ended is not None:
+            if why is not None:
+                trail.notes.append(f"A browser would show this as a network error with status 0: {why}.")
+            raise ended
+        if why is not None:
+            raise Ended(WalkOutcome.BLOCKED_BY_CORS, answer.status, why)
+        return auth_in(answer)
+
+    async def _asked(self, trail: Trail, socket_id: str, channel: str, *, as_script: bool) -> Answer:
+        target = self._target
+        headers, body = self.browser.auth_request(socket_id, channel)
+        if target.is_cross_origin and as_script:
+            asked = unsafe_headers(headers, is_form=target.authorizer is Authorizer.DEFAULT)
+            if asked:
+                await self._preflight(trail, asked)
+        if target.sends_cookies:
+            headers |= self.browser.cookies(target.auth_endpoint)
+        return await self.browser.ask(trail, Step.AUTHORISE, "POST", target.auth_endpoint, headers, body)
+
+    async def _preflight(self, trail: Trail, asked: list[str]) -> None:
+        target = self._target
+        headers = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": ",".join(asked)}
+        answer = await self.browser.ask(trail, Step.PREFLIGHT, "OPTIONS", target.auth_endpoint, headers)
+        credentials = target.authorizer is Authorizer.AXIOS
+        why = blocks_request(answer, target.origin, asked, with_credentials=credentials)
+        if why is None:
+            return
+        ended = refusal_of(answer)
+        is_outage = ended is not None and ended.outcome in {
+            WalkOutcome.WAF_CHALLENGE,
+            WalkOutcome.THROTTLED_429,
+            WalkOutcome.MAINTENANCE_503,
+            WalkOutcome.SERVER_ERROR_5XX,
+        }
+        if ended is not None and is_outage:
+            raise ended
+        raise Ended(WalkOutcome.BLOCKED_BY_CORS, answer.status, why)
+
+    def _blocked(self, answer: Answer) -> str | None:
+        target = self._target
+        if not target.is_cross_origin:
+            return None
+        return blocks_script(answer, target.origin, with_credentials=target.authorizer is Authorizer.AXIOS)
+
+    def _compare(self, trail: Trail, auth: str, data: str, socket_id: str) -> None:
+        app, channel = self._target.app, self._target.channel
+        if not app.secret:
+            trail.notes.append("REVERB_APP_SECRET is not set, so the signature was not compared.")
+            return
+        trail.begin(Step.SIGNATURE, channel)
+        earlier = [each for each in self._earlier_sockets if each != socket_id]
+        fault = fault_of(app, auth, socket_id, channel, data, earlier_sockets=earlier)
+        if fault is not None:
+            raise Ended(BY_FAULT[fault])
+        key = auth.partition(":")[0]
+        if key != app.key:
+            trail.notes.append(
+                "The signature is right, but stands behind another key; Reverb does not look at the key."
+            )
+
+
+async def upgraded(session: aiohttp.ClientSession, url: str, trail: Trail) -> aiohttp.ClientWebSocketResponse:
+    """Return the WebSocket. Raises `Ended` for an answer that is none, and what aiohttp does for the rest."""
+    try:
+        ws = await session.ws_connect(url, max_msg_size=FRAME_BYTES_MAX, autoclose=True, compress=0)
+    except aiohttp.WSServerHandshakeError as error:
+        if error.status in {101, 200}:
+            raise Ended(WalkOutcome.NOT_HTTP, error.status, "not a WebSocket's handshake") from error
+        headers = {name.lower(): value for name, value in (error.headers or {}).items()}
+        ended = refusal_of(Answer(status=error.status, headers=headers, body=b""))
+        if error.status == 500:  # noqa: PLR2004 - what Reverb answers to a plain GET of /app/{key}
+            ended = Ended(WalkOutcome.UPGRADE_STRIPPED, error.status)
+        raise ended or Ended(WalkOutcome.UNEXPECTED_STATUS, error.status) from error
+    trail.received("101 Switching Protocols")
+    return ws
+
+
+@asynccontextmanager
+async def hung_up(ws: aiohttp.ClientWebSocketResponse) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+    """Give the WebSocket, and close it in the end."""
+    try:
+        yield ws
+    finally:
+        await hang_up(ws)
+
+
+async def hang_up(ws: aiohttp.ClientWebSocketResponse) -> None:
+    """Close a WebSocket, and wait for the other side's answer no longer than a second."""
+    held = ws.get_extra_info("socket")
+    try:
+        async with asyncio.timeout(_CLOSED_WITHIN_S):
+            await ws.close()
+    except (TimeoutError, *FAILURES):
+        pass
+    finally:
+        if held is not None and held.fileno() >= 0:  # else what the other side never reads keeps it open for ever
+            with suppress(OSError), socket.fromfd(held.fileno(), held.family, held.type) as same:
+                same.shutdown(socket.SHUT_RDWR)
+
+
+def refused(connection: Connection) -> Ended:
+    """Return how a walk ends whose connection, or channel, Reverb refused, or that just ended."""
+    error: Refused | None = connection.error
+    if error is None:
+        is_garbage = connection.phase is Phase.REFUSED
+        return Ended(WalkOutcome.NOT_PUSHER if is_garbage else WalkOutcome.CLOSED_WITHOUT_FRAME)
+    if error.code == UNAUTHORISED:
+        is_origin = error.message == ORIGIN_MESSAGE or connection.phase is Phase.REFUSED
+        outcome = WalkOutcome.ERROR_4009_ORIGIN if is_origin else WalkOutcome.ERROR_4009_UNAUTHORISED
+        return Ended(outcome, error.code, error.message)
+    return Ended(_BY_CODE.get(error.code, WalkOutcome.ERROR_OTHER), error.code, error.message)
+
+
+def closed(ws: aiohttp.ClientWebSocketResponse, message: aiohttp.WSMessage) -> Ended:
+    """Return how a walk ends whose WebSocket ended without an error of Reverb's."""
+    if isinstance(message.data, aiohttp.WebSocketError):  # we ended it
+        return Ended(WalkOutcome.NOT_PUSHER, ws.close_code, f"no frame of Reverb's: {message.data}")
+    return Ended(WalkOutcome.CLOSED_WITHOUT_FRAME, ws.close_code)
+
+
+async def _until(ws: aiohttp.ClientWebSocketResponse, connection: Connection, trail: Trail, done: Done) -> None:
+    """Receive until it is done, an error came, or the connection ended."""
+    before = connection.error
+    while not done():
+        message = await ws.receive()
+        if message.type in CLOSED:
+            code = ws.close_code
+            if connection.error is None:
+                trail.received(f"the connection ended, close code {code}")
+            is_known = connection.error is not None
+            connection.ended()
+            if not is_known:
+                raise closed(ws, message)
+            return
+        if message.type in {aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY}:
+            connection.receive(message.data, clock.monotonic_s())
+            await _send(ws, connection)
+        if connection.error is not before:
+            return
+
+
+async def _send(ws: aiohttp.ClientWebSocketResponse, connection: Connection) -> None:
+    for text in connection.outgoing():
+        await ws.send_str(text)

@@ -1,0 +1,126 @@
+"""What the auth endpoint answered: status, headers and body become an outcome of the closed list."""
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+import msgspec
+
+from sidecar.core.facts.auth_probes import WalkOutcome
+from sidecar.probes.probe_record import Ended
+from sidecar.probes.redaction import shown_url
+
+_BY_STATUS = {
+    401: WalkOutcome.UNAUTHENTICATED_401,
+    403: WalkOutcome.REFUSED_403,
+    404: WalkOutcome.ROUTE_MISSING_404,
+    419: WalkOutcome.CSRF_419,
+    429: WalkOutcome.THROTTLED_429,
+    503: WalkOutcome.MAINTENANCE_503,
+}
+_CHALLENGES = ("just a moment...", "challenge-platform", "cf-chl", "attention required! | cloudflare", "captcha",
+               "_incapsula_", "awswaf", "access denied | ", "ddos-guard")  # fmt: skip
+"""What the pages of firewalls have in them that want to see a person."""
+_SAFE_HEADERS = frozenset({"accept", "accept-language", "content-language", "origin", "user-agent"})
+"""Headers that need no preflight, beside a form's Content-Type (Fetch standard, CORS-safelisted request-header)."""
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """An HTTP response, read up to a limit."""
+
+    status: int
+    headers: Mapping[str, str]
+    """By name in lower case."""
+    body: bytes
+
+    @property
+    def content_type(self) -> str:
+        """Without parameters, in lower case."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    def told(self) -> str:
+        """Return status, type and size, and where a redirect leads, for people: never the body."""
+        size = f"{len(self.body)} bytes" if self.body else "an empty body"
+        where = f", to {shown_url(self.headers['location'])}" if "location" in self.headers else ""
+        return f"{self.status} {self.content_type or 'without a type'}, {size}{where}"
+
+
+def is_challenge(answer: Answer) -> bool:
+    """Say whether a firewall answered that wants to see a person."""
+    if answer.headers.get("cf-mitigated", "").lower() == "challenge" or "x-amzn-waf-action" in answer.headers:
+        return True
+    if answer.content_type not in {"text/html", "application/xhtml+xml"}:
+        return False
+    text = answer.body.decode(errors="replace").lower()
+    return any(mark in text for mark in _CHALLENGES)
+
+
+def refusal_of(answer: Answer) -> Ended | None:
+    """Return how an answer ends the walk; None: it is a 200 with something in it."""
+    status = answer.status
+    if is_challenge(answer):
+        return Ended(WalkOutcome.WAF_CHALLENGE, status)
+    if 300 <= status < 400:  # noqa: PLR2004 - the redirects of HTTP
+        return Ended(_redirect(answer.headers.get("location", "")), status)
+    if status in _BY_STATUS:
+        return Ended(_BY_STATUS[status], status)
+    if status >= 500:  # noqa: PLR2004
+        return Ended(WalkOutcome.SERVER_ERROR_5XX, status)
+    if status != 200:  # noqa: PLR2004 - what pusher-js takes, and nothing else
+        return Ended(WalkOutcome.UNEXPECTED_STATUS, status)
+    return Ended(WalkOutcome.EMPTY_200, status) if not answer.body.strip() else None
+
+
+def auth_in(answer: Answer) -> tuple[str, str]:
+    """Return `auth` and `channel_data` of a 200. Raises `Ended` where there is none."""
+    try:
+        content = msgspec.json.decode(answer.body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise Ended(WalkOutcome.NOT_JSON_200, answer.status) from None
+    auth = content.get("auth") if isinstance(content, dict) else None
+    data = content.get("channel_data", "") if isinstance(content, dict) else ""
+    if not isinstance(auth, str) or not isinstance(data, str) or not auth:
+        raise Ended(WalkOutcome.NO_AUTH_200, answer.status)
+    return auth, data
+
+
+def unsafe_headers(headers: Mapping[str, str], *, is_form: bool) -> list[str]:
+    """Return the headers that a browser asks leave for first, in lower case and in alphabetical order."""
+    names = {name.lower() for name in headers} - _SAFE_HEADERS
+    return sorted(names - {"content-type"} if is_form else names)
+
+
+def blocks_script(answer: Answer, origin: str, *, with_credentials: bool) -> str | None:
+    """Return why a browser does not let a script of this origin read the answer; None: it does."""
+    allowed = answer.headers.get("access-control-allow-origin")
+    if allowed is None:
+        return "no Access-Control-Allow-Origin"
+    if with_credentials and allowed == "*":
+        return "Access-Control-Allow-Origin is *, which does not go with credentials"
+    if allowed not in {"*", origin}:
+        return "Access-Control-Allow-Origin names another origin"
+    if with_credentials and answer.headers.get("access-control-allow-credentials") != "true":
+        return "no Access-Control-Allow-Credentials: true"
+    return None
+
+
+def blocks_request(answer: Answer, origin: str, asked: list[str], *, with_credentials: bool) -> str | None:
+    """Return why a preflight's answer lets no request follow; None: it does."""
+    if not 200 <= answer.status < 300:  # noqa: PLR2004 - the "ok status" of the Fetch standard
+        return f"the preflight was answered {answer.status}"
+    why = blocks_script(answer, origin, with_credentials=with_credentials)
+    if why is not None:
+        return why
+    given = answer.headers.get("access-control-allow-headers", "").lower()
+    allowed = {name.strip() for name in given.split(",")}
+    any_but = {"authorization"} if "*" in allowed and not with_credentials else set(asked)
+    missing = [name for name in asked if name in any_but and name not in allowed]
+    return f"Access-Control-Allow-Headers lacks {', '.join(missing)}" if missing else None
+
+
+def _redirect(location: str) -> WalkOutcome:
+    try:
+        path = urlsplit(location).path.lower()
+    except ValueError:
+        path = ""
+    words = ("login", "signin", "sign-in", "auth/", "oauth", "sso")
+    return WalkOutcome.REDIRECT_TO_LOGIN if any(word in path for word in words) else WalkOutcome.REDIRECT

@@ -1,0 +1,172 @@
+"""Which step is being taken, how long each took, and what was said in it: what a walk leaves behind.
+
+The times of name, connection and TLS come from where aiohttp and OpenSSL begin and end them: the walk makes no
+connections but those that it uses.
+"""
+
+import contextvars
+import ssl
+from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
+from typing import Any
+
+import aiohttp
+import msgspec
+
+from sidecar import clock
+from sidecar.core.facts.auth_probes import Step, WalkOutcome
+from sidecar.probes.redaction import shown_url, tidy
+
+
+class Ended(Exception):  # noqa: N818 - an answer, not a failure of ours
+    """A walk came to its end at a step."""
+
+    def __init__(self, outcome: WalkOutcome, number: int | None = None, detail: str = "") -> None:
+        super().__init__(outcome)
+        self.outcome, self.number, self.detail = outcome, None if number is None else int(number), detail
+
+
+class Taken(msgspec.Struct, frozen=True, kw_only=True):
+    """One step that was taken."""
+
+    step: Step
+    where: str
+    """The host, or the path, that it was about."""
+    is_ok: bool
+    took_ms: float
+    sent: str
+    """What was sent, with secrets masked; empty: nothing worth showing."""
+    received: str
+    """What came back, with secrets masked."""
+
+
+class Walked(msgspec.Struct, frozen=True, kw_only=True):
+    """A walk, from its first step to its end."""
+
+    outcome: WalkOutcome
+    step: Step
+    number: int | None
+    """The HTTP status or the code of the `pusher:error` that ended it; None: there was none."""
+    took_ms: float
+    steps: tuple[Taken, ...]
+    notes: tuple[str, ...]
+    """What did not end the walk, and is worth knowing."""
+
+    @property
+    def is_at_app(self) -> bool:
+        """Whether it had left Reverb's greeting behind, and ended on the way to the app or in it."""
+        has_greeted = any(taken.step is Step.ESTABLISH and taken.is_ok for taken in self.steps)
+        has_asked = any(taken.step in {Step.LOGIN, Step.PREFLIGHT, Step.AUTHORISE} for taken in self.steps)
+        return (has_greeted or has_asked) and self.step is not Step.SUBSCRIBE
+
+
+_current: contextvars.ContextVar["Trail"] = contextvars.ContextVar("trail")
+
+
+class Trail:
+    """Keeps the steps of one walk."""
+
+    def __init__(self) -> None:
+        self.step = Step.RESOLVE
+        self.steps: list[Taken] = []
+        self.notes: list[str] = []
+        self._began_s = self._step_s = clock.monotonic_s()
+        self._where = self._sent = self._received = ""
+        self._is_open = False
+
+    def begin(self, step: Step, where: str = "") -> None:
+        """Begin a step, which ends the one before it well."""
+        self._end(is_ok=True)
+        self.step, self._where, self._sent, self._received = step, where or self._where, "", ""
+        self._step_s, self._is_open = clock.monotonic_s(), True
+
+    def sent(self, text: str) -> None:
+        """Say what was sent in this step."""
+        self._sent = text
+
+    def received(self, text: str) -> None:
+        """Say what came back in this step."""
+        self._received = tidy(text)
+
+    def walked(self, outcome: WalkOutcome, number: int | None = None, detail: str = "") -> Walked:
+        """End the walk."""
+        if detail:
+            self._received = tidy(f"{self._received} {detail}".strip())
+        self._end(is_ok=outcome is WalkOutcome.OK)
+        took_ms = (clock.monotonic_s() - self._began_s) * 1000
+        return Walked(
+            outcome=outcome,
+            step=self.step,
+            number=number,
+            took_ms=took_ms,
+            steps=tuple(self.steps),
+            notes=tuple(self.notes),
+        )
+
+    def _end(self, *, is_ok: bool) -> None:
+        if not self._is_open:
+            return
+        took_ms = (clock.monotonic_s() - self._step_s) * 1000
+        self.steps.append(
+            Taken(
+                step=self.step,
+                where=self._where,
+                is_ok=is_ok,
+                took_ms=took_ms,
+                sent=self._sent,
+                received=self._received,
+            )
+        )
+        self._is_open = False
+
+    def tracing(self, host: str, then: Step, path: str, sent: str) -> aiohttp.TraceConfig:
+        """Return what tells this trail of a connection to a host, behind which the step `then` begins."""
+
+        def resolving() -> None:
+            self._is_open = False  # a connection begins with its name, where it has one
+            self.begin(Step.RESOLVE, host)
+
+        def connected() -> None:
+            self.begin(then, path)
+            self.sent(sent)
+
+        _current.set(self)
+        trace = aiohttp.TraceConfig()
+        trace.on_dns_resolvehost_start.append(self._on(resolving))
+        trace.on_connection_create_start.append(self._on(lambda: self.begin(Step.CONNECT, host)))
+        trace.on_dns_resolvehost_end.append(self._on(lambda: self.begin(Step.CONNECT, host)))
+        trace.on_connection_create_end.append(self._on(connected))
+        trace.on_request_redirect.append(_refuse_redirect)
+        return trace
+
+    @staticmethod
+    def _on(act: Callable[[], None]) -> Callable[[aiohttp.ClientSession, SimpleNamespace, Any], Awaitable[None]]:
+        async def traced(_session: aiohttp.ClientSession, _context: SimpleNamespace, _params: Any) -> None:
+            act()
+
+        return traced
+
+
+async def _refuse_redirect(
+    _session: aiohttp.ClientSession, _context: SimpleNamespace, params: aiohttp.TraceRequestRedirectParams
+) -> None:
+    """Follow no redirect: what is dialled stands in the configuration."""
+    where = shown_url(params.response.headers.get("Location", ""))
+    raise Ended(WalkOutcome.REDIRECT, params.response.status, f"to {where}")
+
+
+class _Handshaking(ssl.SSLObject):
+    """Tells the trail when TLS begins."""
+
+    def do_handshake(self) -> None:
+        trail = _current.get(None)
+        if trail is not None and trail.step is Step.CONNECT:
+            trail.begin(Step.TLS)
+        super().do_handshake()
+
+
+def tls_context() -> ssl.SSLContext:
+    """Return a context that verifies as a browser does."""
+    context = ssl.create_default_context()
+    context.sslobject_class = _Handshaking
+    return context
