@@ -121,7 +121,7 @@ chaos: $(VENV)/.dev .tools/cc ## Kill it two hundred times under load, cut the p
 story: $(VENV)/.dev .tools/promtool .tools/prometheus .tools/redis-server ## Let Prometheus watch the demo's story and a bad day: what fires, what is drawn
 	@$(BIN)/python -m tests.prometheus.story
 
-mutate: $(VENV)/.dev .tools/promtool ## Move every limit of every alert, and see whether a test notices
+mutate: $(VENV)/.dev .tools/promtool ## Move every limit of every alert, and see whether a test notifications
 	@$(BIN)/python -m tests.rules.mutate
 
 pictures: $(VENV)/.dev .tools/chromium-headless-shell ## Take the README's pictures from the demo's own page, while it tells its story

@@ -81,7 +81,7 @@ async def _moved_ms(browser: Browser, case: Case) -> float:
             await tab.evaluate("0")  # the one before has begun
             started = time.perf_counter()
             it.world.roll_back()
-            it.news.wake()
+            it.live_updates.wake()
             await moved
             took.append(1000 * (time.perf_counter() - started))
     return sorted(took)[len(took) // 2]

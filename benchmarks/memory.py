@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Iterator
 
-from sidecar.core.facts.observations import AckSeen, Heartbeat, Observation, PaymentSucceeded, Record
+from sidecar.core.facts.observations import AckReceived, Heartbeat, Observation, PaymentSucceeded, Record
 from sidecar.core.facts.policy import Stage
 from sidecar.core.fold.fold import fold
 from sidecar.core.fold.state import encode
@@ -25,7 +25,7 @@ def facts() -> Iterator[tuple[int, Observation]]:
             PaymentSucceeded(payment_intent=name, event_id=name, created_s=1, signed_s=1, user_ref=f"u{number % 97}"),
         )
         if number % 200:
-            yield 100, AckSeen(source="backend", stage=Stage.DELIVERED, payment_intent=name)
+            yield 100, AckReceived(source="backend", stage=Stage.DELIVERED, payment_intent=name)
         yield 200, Heartbeat(replica="a", beat=number)
 
 

@@ -18,7 +18,7 @@ from benchmarks.servers import ENVIRONMENT
 from sidecar.config import policy_of, read_config
 from sidecar.core.facts.identities import identity
 from sidecar.core.facts.observations import (
-    AckSeen,
+    AckReceived,
     Heartbeat,
     Observation,
     PaymentSucceeded,
@@ -49,7 +49,7 @@ def life(config: Path, end_ms: int) -> list[tuple[int, Observation]]:
     begin_ms = end_ms - _DAYS * _DAY_MS
     adopted = PolicyAdopted(policy=policy, policy_hash=policy_hash(policy), adoption=0, actor="b", reason="b")
     facts: list[tuple[int, Observation]] = [(begin_ms, Started(replica="b", version="b")), (begin_ms, adopted)]
-    chance = random.Random(1)
+    randomness = random.Random(1)
     for number in range(_DAYS * _PER_DAY):
         at_ms = begin_ms + number * _DAY_MS // _PER_DAY
         name = f"pi_3QAZwsx{number:017d}"
@@ -59,8 +59,8 @@ def life(config: Path, end_ms: int) -> list[tuple[int, Observation]]:
         )
         facts.append((at_ms, paid))
         for stage, after_ms in ((Stage.PAID, 150), (Stage.DISPATCHED, 200), (Stage.DELIVERED, 230)):
-            ack = AckSeen(source="backend", stage=stage, payment_intent=name, contexts=("bookings",))
-            facts.append((at_ms + after_ms + chance.randrange(50), ack))
+            ack = AckReceived(source="backend", stage=stage, payment_intent=name, contexts=("bookings",))
+            facts.append((at_ms + after_ms + randomness.randrange(50), ack))
         facts.append((at_ms + policy.on_time_within_ms + 1, Heartbeat(replica="b", beat=number)))
     facts.extend((at_ms, Heartbeat(replica="b", beat=-at_ms)) for at_ms in range(begin_ms, end_ms, 5_000))
     return sorted(facts, key=lambda fact: fact[0])
@@ -77,7 +77,7 @@ def write(journal: Path, facts: list[tuple[int, Observation]]) -> State:
         for appended in writer.commit(drafts):
             fold(state, appended.record)
         if len(facts) - start <= 2 * _BATCH:
-            writer.keep(snapshot_of(state.seq, encode(state)))
+            writer.save_snapshot(snapshot_of(state.seq, encode(state)))
     writer.close()
     return state
 

@@ -40,7 +40,7 @@ class _Cost(NamedTuple):
 
 
 def median_ms(act: Callable[[], object]) -> float:
-    """Return how long an act takes, in the median."""
+    """Return how long an operator action takes, in the median."""
     took = []
     for _ in range(_ROUNDS):
         started = time.perf_counter()

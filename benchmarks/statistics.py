@@ -140,7 +140,7 @@ def _needed_with(spread: tuple[tuple[float, float], ...], bad: int, alpha: float
 
 
 def _alarms() -> None:
-    """Say how long the default alarm bank is quiet while all is well, and how fast it notices when not."""
+    """Say how long the default alarm bank is quiet while all is well, and how fast it notifications when not."""
     default = bank(990_000, 950_000, 100_000)
     print(f"alarm bank at the default policy: an outage is noticed at failure {default.failures_to_alarm()}")
     for truth, runs, cap in ((0.99, 200, 2_000_000), (0.95, 2000, 20_000), (0.9, 2000, 20_000), (0.5, 2000, 20_000)):

@@ -59,7 +59,7 @@ async def run(
             return
         if why_not.code is not ErrorCode.JOURNAL_UNAVAILABLE:
             raise why_not
-        await _stand_in(config, secrets, why_not, started, lines)
+        await _run_degraded(config, secrets, why_not, started, lines)
 
 
 async def _run(sidecar: Sidecar, adoption: Adoption | None, started: Callable[[Urls], None]) -> None:
@@ -84,10 +84,10 @@ async def _run(sidecar: Sidecar, adoption: Adoption | None, started: Callable[[U
         finally:
             sidecar.lease.revoke()  # so that nobody is told push by a process that no longer follows
             with suppress(SidecarError):  # without a snapshot the next start takes longer, no more
-                await sidecar.keeper.keep()
+                await sidecar.maintenance.save()
 
 
-async def _stand_in(
+async def _run_degraded(
     config: Config,
     secrets: Secrets,
     error: SidecarError,
@@ -106,9 +106,9 @@ async def _stand_in(
         while True:
             await asyncio.sleep(_TRY_AGAIN_S)
             try:
-                async with _journal(config) as mended:
-                    await mended.resume()
-                    await mended.check()
+                async with _journal(config) as recovered:
+                    await recovered.load_snapshot()
+                    await recovered.check()
             except SidecarError as again:
                 if again.message != told:
                     told = again.message

@@ -80,7 +80,7 @@ class AnchoredClock:
 
 
 class JumpWatch:
-    """Notices when the wall clock and the monotonic clock move apart: somebody, or NTP, has set the time."""
+    """Notifications when the wall clock and the monotonic clock move apart: somebody, or NTP, has set the time."""
 
     def __init__(self, wall_ms: Callable[[], int] = wall_ms, monotonic_s: Callable[[], float] = monotonic_s) -> None:
         self._wall_ms = wall_ms

@@ -16,7 +16,7 @@ import msgspec
 import structlog
 
 from sidecar import clock
-from sidecar.core.facts.observations import Act, Noted, Record
+from sidecar.core.facts.observations import Noted, OperatorAction, Record
 from sidecar.core.facts.policy import PPM
 from sidecar.core.fold.conclusions import (
     AlarmEnded,
@@ -26,15 +26,15 @@ from sidecar.core.fold.conclusions import (
     EpochBegan,
     FilterContradicted,
     FlagMoved,
+    IsolationBroken,
     PaymentLeftOut,
     PaymentSettled,
     PolicyChanged,
     PolicyRefused,
-    RestBegan,
-    RestEnded,
-    ShelterBegan,
-    ShelterEnded,
-    StrangerLetIn,
+    ReverbSuspensionBegan,
+    ReverbSuspensionEnded,
+    SuspensionBegan,
+    SuspensionEnded,
 )
 
 _LINES_MAX = 10_000
@@ -217,13 +217,13 @@ def log_conclusions(
     With `payment_ref` the line of a payment has the reference that the metrics' exemplars know it by.
     """
     fact = record.observation
-    if not conclusions and not isinstance(fact, Act):
+    if not conclusions and not isinstance(fact, OperatorAction):
         return
     log = structlog.get_logger().bind()  # once: otherwise each line would bind anew
-    if isinstance(fact, Act):
+    if isinstance(fact, OperatorAction):
         log.info(
             "operator.acted",
-            act=type(fact).__name__,
+            action=type(fact).__name__,
             actor=fact.actor,
             reason=fact.text if isinstance(fact, Noted) else fact.reason,
             seq=record.seq,
@@ -233,7 +233,7 @@ def log_conclusions(
         event, fields = _line(conclusion)
         if payment_ref is not None and isinstance(conclusion, PaymentSettled):
             fields["payment_ref"] = payment_ref(conclusion.payment_intent)
-        is_bad = isinstance(conclusion, AlarmRaised | RestBegan | FilterContradicted | PolicyRefused) or (
+        is_bad = isinstance(conclusion, AlarmRaised | SuspensionBegan | FilterContradicted | PolicyRefused) or (
             isinstance(conclusion, FlagMoved) and conclusion.to_rung < conclusion.from_rung
         )
         log.log(logging.WARNING if is_bad else logging.INFO, event, seq=record.seq, at_ms=record.at_ms, **fields)
@@ -272,21 +272,21 @@ def _line(conclusion: Conclusion) -> tuple[str, dict[str, Any]]:  # noqa: C901, 
                 "version": conclusion.version,
             }
         case AlarmRaised():
-            return "alarm.raised", {"stream": conclusion.stream}
+            return "alarm.raised", {"indicator": conclusion.indicator}
         case AlarmEnded():
-            return "alarm.ended", {"stream": conclusion.stream}
+            return "alarm.ended", {"indicator": conclusion.indicator}
         case EpochBegan():
-            return "epoch.began", {"stream": conclusion.stream, "epoch": conclusion.epoch}
-        case RestBegan():
+            return "epoch.began", {"indicator": conclusion.indicator, "epoch": conclusion.epoch}
+        case SuspensionBegan():
             return "rest.began", {"reason": str(conclusion.reason)}
-        case RestEnded():
+        case SuspensionEnded():
             return "rest.ended", {}
-        case ShelterBegan():
+        case ReverbSuspensionBegan():
             return "shelter.began", {"until_ms": conclusion.until_ms}
-        case ShelterEnded():
+        case ReverbSuspensionEnded():
             return "shelter.ended", {}
-        case StrangerLetIn():
-            return "stranger.let_in", {
+        case IsolationBroken():
+            return "isolation.broken", {
                 "hint": "the probe user was let into a channel that is not its own: look at routes/channels.php",
             }
         case ClimbIgnored():

@@ -62,7 +62,7 @@ class Appended(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Link(msgspec.Struct, frozen=True, kw_only=True):
-    """A decision, an act or a policy, as a link of the chain (`core.facts.chain`)."""
+    """A decision, an operator action or a policy, as a link of the chain (`core.facts.chain`)."""
 
     record: Record
     head: str
@@ -105,7 +105,7 @@ class Journal(Protocol):
         """Return the record with this key (`core.facts.identities.identity`); None: there is none, or not any more."""
         ...
 
-    async def resume(self) -> State:
+    async def load_snapshot(self) -> State:
         """Return the state that a process goes on from; all records after its `seq` are there.
 
         The newest snapshot that can be believed; else where a full fold begins. Raises `SidecarError` with
@@ -113,8 +113,8 @@ class Journal(Protocol):
         """
         ...
 
-    async def keep(self, seq: int, body: bytes) -> None:
-        """Keep the state after record `seq`, as `core.fold.state.encode` wrote it, for `resume`."""
+    async def save_snapshot(self, seq: int, body: bytes) -> None:
+        """Keep the state after record `seq`, as `core.fold.state.encode` wrote it, for `load_snapshot`."""
         ...
 
     async def check(self) -> None:
@@ -169,7 +169,7 @@ class Task(enum.StrEnum):
     """Writes heartbeats."""
     DECIDE = "decide"
     """Writes decisions."""
-    KEEPER = "keeper"
+    MAINTENANCE = "maintenance"
     """Writes checkpoints and snapshots."""
     OBSERVERS = "observers"
     """Writes what arrived on our sockets."""
@@ -177,7 +177,7 @@ class Task(enum.StrEnum):
     """Probes, and writes what came of it."""
     WATCHES = "watches"
     """Writes the ends of watches."""
-    NOTICES = "notices"
+    NOTIFICATIONS = "notifications"
     """Claims what is to be told; a target that fails is no failure of it."""
 
 

@@ -1,7 +1,7 @@
 """The app: login, CORS, the auth endpoint, and what it signed."""
 
 from sidecar.causes.cause import Cause
-from sidecar.core.facts.auth_probes import WalkOutcome as W
+from sidecar.core.facts.auth_probes import AuthProbeOutcome as W
 
 _CLEAR = "php artisan config:clear && php artisan route:clear"
 _RESTART = "php artisan config:clear && php artisan reverb:restart, and restart the queue workers"
@@ -146,7 +146,7 @@ APP: dict[W, Cause] = {
         reasons=(
             "A single-page app's catch-all route answers",
             "A login page with status 200",
-            "A debug bar or a notice in the output",
+            "A debug bar or a notification in the output",
         ),
         changes=("Proxy or routes: let the auth endpoint reach Laravel", "Our config: reverb.auth_endpoint"),
     ),

@@ -1,7 +1,7 @@
 """The way there: names, connections and TLS; to Reverb, and where it differs to the app."""
 
 from sidecar.causes.cause import Cause
-from sidecar.core.facts.auth_probes import WalkOutcome as W
+from sidecar.core.facts.auth_probes import AuthProbeOutcome as W
 
 _UPGRADE_NGINX = (
     "nginx, in the location of /app: proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; "

@@ -1,7 +1,7 @@
 """Reverb, and what stands before it: the upgrade, the first message, and the subscription."""
 
 from sidecar.causes.cause import Cause
-from sidecar.core.facts.auth_probes import WalkOutcome as W
+from sidecar.core.facts.auth_probes import AuthProbeOutcome as W
 
 _RESTART = "then: php artisan config:clear && php artisan reverb:restart (it does not start again by itself)"
 
@@ -85,7 +85,7 @@ REVERB: dict[W, Cause] = {
         ),
         changes=(
             f"Laravel: the same REVERB_APP_SECRET for the web and for Reverb; {_RESTART}",
-            "Here: set REVERB_APP_SECRET, and this walk will say which part of the signature is wrong",
+            "Here: set REVERB_APP_SECRET, and this auth probe will say which part of the signature is wrong",
         ),
     ),
     W.ERROR_4200: Cause(

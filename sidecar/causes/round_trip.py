@@ -75,4 +75,4 @@ ROUND_TRIPS: dict[R, Cause] = {
         changes=("Cloudflare: a rule that skips challenges for /apps", _SAME),
     ),
 }
-"""`ok` has no row: it is that of the walk."""
+"""`ok` has no row: it is that of the auth probe."""

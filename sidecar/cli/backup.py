@@ -1,4 +1,4 @@
-"""Commands that keep the journal's file: check it, copy it, bring it back."""
+"""Commands that keep the journal's file: defect it, copy it, bring it back."""
 
 import re
 from pathlib import Path
@@ -30,19 +30,21 @@ def verify(
     if as_json:
         typer.echo(msgspec.json.encode(found).decode())
     else:
-        for finding in found.findings:
-            typer.echo(finding)
+        for defect in found.defects:
+            typer.echo(defect)
         snapshot = "no snapshot" if found.snapshot_seq is None else f"the snapshot of record {found.snapshot_seq}"
-        verdict = "NOT SOUND: restore it from a backup, with `sidecar restore FILE`" if found.findings else "sound"
+        verdict = "NOT SOUND: restore it from a backup, with `sidecar restore FILE`" if found.defects else "sound"
         typer.echo(
             f"{found.path}: {found.records} records up to {found.last_seq}, {found.bytes} bytes, "
             f"compared with {snapshot}: {verdict}."
         )
-        typer.echo(f"Decisions, acts and policies: {found.links}; the head of their chain is {found.head or 'none'}.")
+        typer.echo(
+            f"Decisions, actions and policies: {found.links}; the head of their chain is {found.head or 'none'}."
+        )
         if found.noted_seq is not None:
-            verdict = "what is wrong stands above" if found.findings else "all up to it is as it was then"
+            verdict = "what is wrong stands above" if found.defects else "all up to it is as it was then"
             typer.echo(f"The head that was noted is that of record {found.noted_seq}: {verdict}.")
-    if found.findings:
+    if found.defects:
         raise typer.Exit(NO)
 
 
@@ -54,7 +56,7 @@ def backup(
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Copy the journal, also of a running sidecar, into one file, and check the copy."""
+    """Copy the journal, also of a running sidecar, into one file, and defect the copy."""
     found = make_backup(_journal_path(config), to, is_forced=force)
     if as_json:
         typer.echo(msgspec.json.encode(msgspec.structs.replace(found, path=str(to))).decode())

@@ -44,7 +44,7 @@ def run_doctor(
     user_id: Annotated[str, typer.Option("--user-id", help="Whose channel; the token is SIDECAR_PROBE_TOKEN.")] = "",
     channel: Annotated[str, typer.Option("--channel", help="How such a channel is named.")] = DEFAULT_CHANNEL,
 ) -> None:
-    """Say why a browser cannot listen: walk its way once, or look at a request that it made.
+    """Say why a browser cannot listen: auth probe its way once, or look at a request that it made.
 
     The exit code is the outcome's own; 0: all is well, 2: wrong usage.
     """

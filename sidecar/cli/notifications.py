@@ -8,24 +8,24 @@ import msgspec
 import typer
 
 from sidecar.cli.program import CANNOT_KNOW, DEFAULT_CONFIG, NO, AsJson, ConfigFile, cli, fail, read_file
-from sidecar.config import TargetKind, read_notice_secrets
+from sidecar.config import TargetKind, read_notification_secrets
 from sidecar.notifications import Attempt, targets_of, try_targets
 
 
-@cli.command(name="notices")
-def show_notices(
+@cli.command(name="notifications")
+def show_notifications(
     config: ConfigFile = DEFAULT_CONFIG,
     *,
-    test: Annotated[bool, typer.Option("--test", help="Send one test notice to each target.")] = False,
+    test: Annotated[bool, typer.Option("--test", help="Send one test notification to each target.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Say who is told of moves, shelters and alarms; with --test, whether a notice arrives there."""
+    """Say who is told of moves, shelters and alarms; with --test, whether a notification arrives there."""
     read = read_file(config)
-    if read.notices is None:
-        fail(f"{config}: there is nobody to tell: add `notices` (docs/notices.md)", CANNOT_KNOW)
-    targets = targets_of(read.notices, read_notice_secrets(os.environ, read))
+    if read.notifications is None:
+        fail(f"{config}: there is nobody to tell: add `notifications` (docs/notifications.md)", CANNOT_KNOW)
+    targets = targets_of(read.notifications, read_notification_secrets(os.environ, read))
     if not test:
-        for each in read.notices.targets:
+        for each in read.notifications.targets:
             how = {TargetKind.SLACK: "", TargetKind.WEBHOOK: "signed", TargetKind.GRAFANA: "authorised"}[each.kind]
             key = f", {how} with {each.stem}_KEY" if how else ""
             typer.echo(f"{each.name} ({each.kind}): told at {each.stem}_URL{key}")

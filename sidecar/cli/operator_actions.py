@@ -1,4 +1,4 @@
-"""Commands that ask a running sidecar: what is, and the acts of people."""
+"""Commands that ask a running sidecar: what is, and the actions of people."""
 
 import asyncio
 from pathlib import Path
@@ -12,7 +12,14 @@ from sidecar.cli.freeze import WeeklyWords, once_request, weekly_request
 from sidecar.cli.operator_client import ask, known_token, own_token
 from sidecar.cli.program import DEFAULT_CONFIG, AsJson, ConfigFile, Reason, cli, fail, read_file
 from sidecar.console import status_text as screen
-from sidecar.console.operator_actions import Act, ActDone, ActRequest, NoteRequest, Request, ThawRequest
+from sidecar.console.operator_actions import (
+    ActionDone,
+    ActionRequest,
+    NoteRequest,
+    OperatorAction,
+    Request,
+    ThawRequest,
+)
 from sidecar.console.status import Status
 
 
@@ -26,44 +33,44 @@ def status(config: ConfigFile = DEFAULT_CONFIG, *, as_json: AsJson = False) -> N
         screen.print_status(Console(highlight=False), msgspec.json.decode(body, type=Status))
 
 
-def _act(act: Act, config: Path, request: str | Request, *, as_json: bool) -> None:
-    asked = ActRequest(reason=request) if isinstance(request, str) else request
-    body = asyncio.run(ask(read_file(config), "POST", f"/api/{act}", asked, token=own_token()))
+def _action(action: OperatorAction, config: Path, request: str | Request, *, as_json: bool) -> None:
+    asked = ActionRequest(reason=request) if isinstance(request, str) else request
+    body = asyncio.run(ask(read_file(config), "POST", f"/api/{action}", asked, token=own_token()))
     if as_json:
         typer.echo(body.decode())
     else:
-        done = msgspec.json.decode(body, type=ActDone)
-        typer.echo(f"{done.actor}: {done.act}: {done.message} (record {done.seq})")
+        done = msgspec.json.decode(body, type=ActionDone)
+        typer.echo(f"{done.actor}: {done.action}: {done.message} (record {done.seq})")
 
 
 @cli.command()
 def hold(reason: Reason, config: ConfigFile = DEFAULT_CONFIG, *, as_json: AsJson = False) -> None:
     """Forbid climbing until `resume`. Falling stays possible."""
-    _act(Act.HOLD, config, reason, as_json=as_json)
+    _action(OperatorAction.HOLD, config, reason, as_json=as_json)
 
 
 @cli.command()
 def resume(reason: Reason, config: ConfigFile = DEFAULT_CONFIG, *, as_json: AsJson = False) -> None:
     """Lift a hold, also that of a rollback."""
-    _act(Act.RESUME, config, reason, as_json=as_json)
+    _action(OperatorAction.RESUME, config, reason, as_json=as_json)
 
 
 @cli.command()
 def approve(reason: Reason, config: ConfigFile = DEFAULT_CONFIG, *, as_json: AsJson = False) -> None:
     """Approve the climb onto the next rung, where it needs that. Used once; dies with a fall or after 7 days."""
-    _act(Act.APPROVE, config, reason, as_json=as_json)
+    _action(OperatorAction.APPROVE, config, reason, as_json=as_json)
 
 
 @cli.command()
 def rollback(reason: Reason, config: ConfigFile = DEFAULT_CONFIG, *, as_json: AsJson = False) -> None:
     """Go back to timers for everybody, and hold there until `resume`."""
-    _act(Act.ROLLBACK, config, reason, as_json=as_json)
+    _action(OperatorAction.ROLLBACK, config, reason, as_json=as_json)
 
 
 @cli.command()
 def reset(reason: Reason, config: ConfigFile = DEFAULT_CONFIG, *, as_json: AsJson = False) -> None:
     """Begin a new epoch in every stream: what was proven must be proven again, with less risk left to spend."""
-    _act(Act.RESET, config, reason, as_json=as_json)
+    _action(OperatorAction.RESET, config, reason, as_json=as_json)
 
 
 @cli.command()
@@ -75,7 +82,7 @@ def note(
     as_json: AsJson = False,
 ) -> None:
     """Note something for the record, such as a release. It changes nothing."""
-    _act(Act.NOTE, config, NoteRequest(reason=reason, release=release or None), as_json=as_json)
+    _action(OperatorAction.NOTE, config, NoteRequest(reason=reason, release=release or None), as_json=as_json)
 
 
 @cli.command()
@@ -105,7 +112,7 @@ def freeze(
         request = weekly_request(words, name=name, reason=reason)
     else:
         request = once_request(begins, until, name=name, reason=reason)
-    _act(Act.FREEZE, config, request, as_json=as_json)
+    _action(OperatorAction.FREEZE, config, request, as_json=as_json)
 
 
 @cli.command()
@@ -117,4 +124,4 @@ def thaw(
     as_json: AsJson = False,
 ) -> None:
     """Take a freeze away before it goes by itself."""
-    _act(Act.THAW, config, ThawRequest(reason=reason, name=name), as_json=as_json)
+    _action(OperatorAction.THAW, config, ThawRequest(reason=reason, name=name), as_json=as_json)

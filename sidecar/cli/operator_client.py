@@ -14,7 +14,7 @@ _TIMEOUT_S = 10.0
 
 
 def own_token() -> str:
-    """Return the caller's own token, so that an act stands in the record under the right name."""
+    """Return the caller's own token, so that an action stands in the record under the right name."""
     token = known_token()
     if not token:
         fail("acting needs your token: set SIDECAR_TOKEN, or SIDECAR_TOKEN_FILE, to one with the role `operate`")

@@ -2,12 +2,12 @@
 
 from sidecar import metrics
 from sidecar.config import OBSERVERS_MAX, TargetKind
-from sidecar.console.operator_actions import Act
+from sidecar.console.operator_actions import OperatorAction
 from sidecar.flags.streams import StreamKind
 from sidecar.http.event_streams import DROPPED, REFUSED
 from sidecar.http.rate_limits import LIMITS
 from sidecar.http.server import ELSEWHERE
-from sidecar.notifications import Attempt, NoticeResult
+from sidecar.notifications import Attempt, NotificationResult
 from sidecar.probes.ack_stream import StreamResult
 from sidecar.probes.acks import AckResult
 from sidecar.probes.outside_clocks import BOUNDS
@@ -25,9 +25,9 @@ SETS = metrics.Sets(
     stream_kinds=(*StreamKind, CONSOLE),
     stream_refusals=REFUSED,
     stream_drops=DROPPED,
-    notice_targets=tuple(TargetKind),
-    notice_results=tuple(NoticeResult),
-    notice_attempts=tuple(Attempt),
+    notification_targets=tuple(TargetKind),
+    notification_results=tuple(NotificationResult),
+    notification_attempts=tuple(Attempt),
     routes={
         "public": (*LIMITS, *_HEALTH, ELSEWHERE),
         "operator": (
@@ -46,7 +46,7 @@ SETS = metrics.Sets(
             "/api/explanation",
             "/api/gate",
             "/api/report",
-            *(f"/api/{act}" for act in Act),
+            *(f"/api/{action}" for action in OperatorAction),
             *_HEALTH,
             "/metrics",
             ELSEWHERE,

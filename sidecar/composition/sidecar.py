@@ -10,14 +10,13 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from sidecar import __version__, clock, metrics
-from sidecar import randomness as chance
+from sidecar import __version__, clock, metrics, randomness
 from sidecar.composition.sets import CONSOLE, SETS
 from sidecar.config import DEFAULT_CHANNEL, Config, Secrets, policy_of
 from sidecar.console.access import Access
 from sidecar.console.explanation import Explanation, explain_now
 from sidecar.console.operator import Operator
-from sidecar.console.page.live_updates import News
+from sidecar.console.page.live_updates import LiveUpdates
 from sidecar.console.page.routes import Console
 from sidecar.console.payment_timelines import Journeys
 from sidecar.console.release import Release
@@ -41,7 +40,7 @@ from sidecar.http.health import Health
 from sidecar.http.lag import Lag
 from sidecar.http.server import Listener
 from sidecar.journal.follower import Follower
-from sidecar.journal.maintenance import Keeper
+from sidecar.journal.maintenance import Maintenance
 from sidecar.logs import LineCounts, log_conclusions
 from sidecar.notifications import notifier_of
 from sidecar.ports import ErrorCode, Journal, SidecarError, Source
@@ -89,7 +88,7 @@ class Sidecar:
         self._ack_requests: Counter[str] = Counter()
         self._browser_reports: Counter[str] = Counter()
         self._browser_tokens = BrowserTokens(secrets.browser) if secrets.browser else None
-        replica = f"{socket.gethostname()}-{chance.token_hex(4)}"  # new with each start
+        replica = f"{socket.gethostname()}-{randomness.token_hex(4)}"  # new with each start
         self._replica = replica
         self._started_seq = 0
         lease_ms = self._policy.lease_ms
@@ -103,9 +102,9 @@ class Sidecar:
             policy_hash=self._policy_hash,
         )
         self._streams = Streams(self._answers, streams_max=streams_max())
-        self._news = News(self._state, self._served)
+        self._live_updates = LiveUpdates(self._state, self._served)
         self.lag = Lag()
-        self.keeper = Keeper(journal, self._state, replica=replica, failed=failed)
+        self.maintenance = Maintenance(journal, self._state, replica=replica, failed=failed)
         self._ack_entries: Counter[str] = Counter()
         self._ack_stream = (
             AckStream(
@@ -146,10 +145,10 @@ class Sidecar:
             sources=tuple(self._sources()),
             failed=failed,
         )
-        ref = functools.partial(payment_ref, secrets.identity_key or chance.token_hex(16))
+        ref = functools.partial(payment_ref, secrets.identity_key or randomness.token_hex(16))
         self._exemplars = metrics.Exemplars(self._state, ref)
         self._notifier = notifier_of(
-            config.notices, secrets.notices, journal, self._state, replica=replica, failed=failed
+            config.notifications, secrets.notifications, journal, self._state, replica=replica, failed=failed
         )
         self.follower = Follower(
             journal,
@@ -160,7 +159,7 @@ class Sidecar:
                 self._exemplars.folded,
                 lambda _record, _conclusions: self.controller.wake(),
                 lambda _record, _conclusions: self._streams.wake(),
-                lambda _record, _conclusions: self._news.wake(),
+                lambda _record, _conclusions: self._live_updates.wake(),
                 self._notifier.heard,
             ),
             failed=failed,
@@ -170,11 +169,11 @@ class Sidecar:
         """Return what runs for as long as the sidecar does, by name."""
         yield "follower", self.follower.run
         yield "controller", self.controller.run
-        yield "keeper", self.keeper.run
+        yield "maintenance", self.maintenance.run
         yield "lag", self.lag.run
         yield "streams", self._streams.run
         yield "check", self._journal.check
-        yield "notices", self._notifier.run
+        yield "notifications", self._notifier.run
         if self._ack_stream is not None:
             yield "ack_stream", self._ack_stream.run
         if self._probing is not None:
@@ -305,7 +304,12 @@ class Sidecar:
         )
         release = Release(self._state, self._served, is_livemode=config.stripe.livemode)
         console = Console(
-            self._journal, self._state, journeys, status=self._status, readiness=release.readiness, news=self._news
+            self._journal,
+            self._state,
+            journeys,
+            status=self._status,
+            readiness=release.readiness,
+            live_updates=self._live_updates,
         )
         scrape = web.get("/metrics", metrics.scraped(metrics.Exposition(self._metrics_view()).collect))
         listeners = self._listeners = {
@@ -321,7 +325,7 @@ class Sidecar:
                 "operator",
                 config.listen.operator,
                 [*console.routes(), *operator.routes(), *release.routes(), *health.routes(), scrape],
-                before_stop=self._news.stop,
+                before_stop=self._live_updates.stop,
                 guard=Guard(config.listen.operator.host, config.console.hosts, access.admit),
             ),
         }
@@ -332,7 +336,7 @@ class Sidecar:
     def _flag_routes(self) -> list[web.RouteDef]:
         return [
             *flag_routes(self._answers, self._streams),
-            *ofrep_routes(Evaluations(self._answers, self._streams.has_room), self._streams),
+            *ofrep_routes(Evaluations(self._answers, self._streams.has_permits), self._streams),
         ]
 
     def _served(self) -> Served:
@@ -374,14 +378,14 @@ class Sidecar:
             lag_s=self.lag.seconds,
             observers_up=lambda: self._probing.observers.up() if self._probing is not None else {},
             observed=self._observed,
-            open_streams=lambda: {**self._streams.open_count(), CONSOLE: self._news.open_count()},
-            refused_streams=lambda: {end: self._streams.ended[end] + self._news.ended[end] for end in REFUSED},
-            dropped_streams=lambda: {end: self._streams.ended[end] + self._news.ended[end] for end in DROPPED},
+            open_streams=lambda: {**self._streams.open_count(), CONSOLE: self._live_updates.open_count()},
+            refused_streams=lambda: {end: self._streams.ended[end] + self._live_updates.ended[end] for end in REFUSED},
+            dropped_streams=lambda: {end: self._streams.ended[end] + self._live_updates.ended[end] for end in DROPPED},
             exemplars=self._exemplars.last,
             outside_clocks=lambda: self._clocks.bounds(hears_app=self._probing is not None),
-            notices=self._notifier.results,
-            notice_attempts=self._notifier.attempts,
-            waiting_notices=self._notifier.waiting,
+            notifications=self._notifier.results,
+            notification_attempts=self._notifier.attempts,
+            waiting_notifications=self._notifier.waiting,
         )
 
     def _refused_requests(self) -> Iterator[tuple[str, str, str, int]]:

@@ -1,7 +1,7 @@
 """What is this sidecar told to do? Its YAML file and its secrets as frozen structs, or all that is wrong with them."""
 
-from sidecar.config.notification_secrets import NoticeSecrets
-from sidecar.config.notifications import Notices, NoticeTarget, TargetKind
+from sidecar.config.notification_secrets import NotificationSecrets
+from sidecar.config.notifications import Notifications, NotificationTarget, TargetKind
 from sidecar.config.parsing import UNKNOWN_APP, read_config, reverb_of_words
 from sidecar.config.places import Address, JournalPlace, MemoryPlace, SqlitePlace
 from sidecar.config.policies import policy_of
@@ -15,6 +15,7 @@ from sidecar.config.schema import (
     Console,
     Credentials,
     Echo,
+    Isolation,
     LadderRung,
     Listen,
     Objective,
@@ -24,7 +25,6 @@ from sidecar.config.schema import (
     Reading,
     RedisStream,
     Reverb,
-    Stranger,
     Stripe,
 )
 from sidecar.config.secrets import (
@@ -32,7 +32,7 @@ from sidecar.config.secrets import (
     ProbeSecrets,
     Role,
     Secrets,
-    read_notice_secrets,
+    read_notification_secrets,
     read_probe_secrets,
     read_secrets,
 )
@@ -50,13 +50,14 @@ __all__ = [
     "Console",
     "Credentials",
     "Echo",
+    "Isolation",
     "JournalPlace",
     "LadderRung",
     "Listen",
     "MemoryPlace",
-    "NoticeSecrets",
-    "NoticeTarget",
-    "Notices",
+    "NotificationSecrets",
+    "NotificationTarget",
+    "Notifications",
     "Objective",
     "OperatorToken",
     "PolicyKeys",
@@ -71,12 +72,11 @@ __all__ = [
     "Secrets",
     "SecretsInvalid",
     "SqlitePlace",
-    "Stranger",
     "Stripe",
     "TargetKind",
     "policy_of",
     "read_config",
-    "read_notice_secrets",
+    "read_notification_secrets",
     "read_probe_secrets",
     "read_secrets",
     "reverb_of_words",

@@ -1,40 +1,40 @@
-"""The secrets of the targets of notices: where each is, and what it knows us by. Called after its name in the file."""
+"""The secrets of the notification targets: the URL of each, and its key. Variables are named after the target."""
 
 import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from sidecar.config.notifications import NoticeTarget, TargetKind
+from sidecar.config.notifications import NotificationTarget, TargetKind
 from sidecar.config.places import is_host
 from sidecar.config.schema import Config
 from sidecar.config.variables import LENGTH_MIN, Hidden, Variable, VariableReader, password_fault, token_fault
 
 
-class NoticeSecrets(Hidden, frozen=True, kw_only=True):
-    """Where one target of notices is, and what it knows us by."""
+class NotificationSecrets(Hidden, frozen=True, kw_only=True):
+    """Where one target of notifications is, and what it knows us by."""
 
     url: str
     """Who knows it may post to it."""
     key: str = ""
-    """What a webhook's notices are signed with, or Grafana's token; empty for Slack, whose URL says it all."""
+    """What a webhook's notifications are signed with, or Grafana's token; empty for Slack, whose URL says it all."""
 
 
-def notice_secrets(reader: VariableReader, config: Config) -> Mapping[str, NoticeSecrets]:
+def notification_secrets(reader: VariableReader, config: Config) -> Mapping[str, NotificationSecrets]:
     """Return what each target needs, as far as it is there; the reader notes what is not."""
     found = {}
-    for target in config.notices.targets if config.notices is not None else ():
-        url = reader.entries(_notice_url(target), _url_fault, required=True, several=False)
+    for target in config.notifications.targets if config.notifications is not None else ():
+        url = reader.entries(_notification_url(target), _url_fault, required=True, several=False)
         fault = token_fault if target.kind is TargetKind.WEBHOOK else password_fault
         is_needed = target.kind is not TargetKind.SLACK
-        key = reader.entries(_notice_key(target), fault, required=True, several=False) if is_needed else ("",)
+        key = reader.entries(_notification_key(target), fault, required=True, several=False) if is_needed else ("",)
         if url and key:
-            found[target.name] = NoticeSecrets(url=url[0], key=key[0])
+            found[target.name] = NotificationSecrets(url=url[0], key=key[0])
     return found
 
 
-def _notice_url(target: NoticeTarget) -> Variable:
+def _notification_url(target: NotificationTarget) -> Variable:
     where = {
-        TargetKind.WEBHOOK: "copy it from whoever takes the notices",
+        TargetKind.WEBHOOK: "copy it from whoever takes the notifications",
         TargetKind.SLACK: "make an incoming webhook in Slack, and copy its URL",
         TargetKind.GRAFANA: "it is what people open Grafana with, such as https://grafana.example.test",
     }
@@ -45,7 +45,7 @@ def _notice_url(target: NoticeTarget) -> Variable:
     )
 
 
-def _notice_key(target: NoticeTarget) -> Variable:
+def _notification_key(target: NotificationTarget) -> Variable:
     if target.kind is TargetKind.GRAFANA:
         return Variable(
             name=f"{target.stem}_KEY",
@@ -54,7 +54,7 @@ def _notice_key(target: NoticeTarget) -> Variable:
         )
     return Variable(
         name=f"{target.stem}_KEY",
-        allowed=f"at least {LENGTH_MIN} printable ASCII characters without spaces and commas; it signs the notices",
+        allowed=f"at least {LENGTH_MIN} printable ASCII characters without spaces and commas: the signing key",
     )
 
 

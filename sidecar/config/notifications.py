@@ -1,4 +1,4 @@
-"""The keys of `notices`: who is told when the flag moves."""
+"""The keys of `notifications`: who is told when the flag moves."""
 
 import enum
 from typing import Annotated
@@ -11,10 +11,10 @@ from sidecar.config.urls import UrlText
 
 
 class TargetKind(enum.StrEnum):
-    """What a target of notices understands."""
+    """What a target of notifications understands."""
 
     WEBHOOK = "webhook"
-    """JSON, signed (`docs/notices.md`)."""
+    """JSON, signed (`docs/notifications.md`)."""
     SLACK = "slack"
     """An incoming webhook of Slack's, or of what understands the same."""
     GRAFANA = "grafana"
@@ -27,27 +27,27 @@ _NAME = Text(
 _TARGETS = Items(at_least=1, at_most=TARGETS_MAX, of="targets, each with a name and a kind")
 
 
-class NoticeTarget(Section, frozen=True, kw_only=True):
+class NotificationTarget(Section, frozen=True, kw_only=True):
     """One of those who are told."""
 
     name: Annotated[str, _NAME]
-    """What its secrets are called after: `SIDECAR_NOTICE_<NAME>_URL`, and `…_KEY` but for Slack."""
+    """What its secrets are called after: `SIDECAR_NOTIFICATION_<NAME>_URL`, and `…_KEY` but for Slack."""
     kind: Annotated[TargetKind, Choice(words={each.value: each for each in TargetKind})]
     """What it understands."""
 
     @property
     def stem(self) -> str:
         """How the names of its variables begin."""
-        return f"SIDECAR_NOTICE_{self.name.upper().replace('-', '_')}"
+        return f"SIDECAR_NOTIFICATION_{self.name.upper().replace('-', '_')}"
 
 
-class Notices(Section, frozen=True, kw_only=True):
+class Notifications(Section, frozen=True, kw_only=True):
     """Who is told when the flag moves, and of what keeps it where it is."""
 
-    targets: Annotated[tuple[NoticeTarget, ...], _TARGETS]
+    targets: Annotated[tuple[NotificationTarget, ...], _TARGETS]
     """Each is told once of each event."""
     console_url: Annotated[str, UrlText(schemes=("https", "http"), usual="https://sidecar.example.test")] | None = None
-    """Where people reach the operator listener, for a link in each notice; None: there is none."""
+    """Where people reach the operator listener, for a link in each notification; None: there is none."""
     stuck_after_ms: Annotated[int, Duration(at_least="1h", at_most="90d", usual="14d")] = 14 * 24 * 3_600_000
     """So long on one rung that is not the last and that no person holds is told, each time, in milliseconds."""
     rest_after_ms: Annotated[int, Duration(at_least="1m", at_most="24h", usual="10m")] = 600_000

@@ -31,9 +31,9 @@ _GUESSES = {
 
 def read_config(path: str | Path) -> Config:
     """Return the configuration in the file. Raises `ConfigInvalid` with all that is wrong with it."""
-    walk = _Walk()
-    config = walk.value(Config, read_document(Path(path)), "")
-    problems = [*walk.problems, *problems_between(walk.readings)]
+    auth_probe = _AuthProbe()
+    config = auth_probe.value(Config, read_document(Path(path)), "")
+    problems = [*auth_probe.problems, *problems_between(auth_probe.readings)]
     if problems or not isinstance(config, Config):
         raise ConfigInvalid(str(path), tuple(sorted(problems, key=_place)))
     return config
@@ -79,15 +79,15 @@ def reverb_of_words(
             "probe": {"user_id": user_id},
         },
     }
-    walk, node = _Walk(), yaml.compose(yaml.safe_dump(content), Loader=yaml.SafeLoader)
-    config = walk.value(Config, node, "") if node is not None else None
+    auth_probe, node = _AuthProbe(), yaml.compose(yaml.safe_dump(content), Loader=yaml.SafeLoader)
+    config = auth_probe.value(Config, node, "") if node is not None else None
     if not isinstance(config, Config) or config.reverb is None:
-        problems = (msgspec.structs.replace(problem, line=None, column=None) for problem in walk.problems)
+        problems = (msgspec.structs.replace(problem, line=None, column=None) for problem in auth_probe.problems)
         raise ConfigInvalid("the command line", tuple(problems))
     return config.reverb
 
 
-class _Walk:
+class _AuthProbe:
     """One way through a document: what was read, by path, and what was wrong."""
 
     def __init__(self) -> None:

@@ -1,7 +1,16 @@
 """What may the fold know of the configuration? The policy, as it is journalled."""
 
 from sidecar.config.schema import DEFAULT_REACH_PPM, Config, LadderRung, ReachWaived, Reverb
-from sidecar.core.facts.policy import LADDER_OFF, PPM, ROUND_TRIPS_PPM, WALKS_PPM, Lifecycle, Policy, ReverbPolicy, Rung
+from sidecar.core.facts.policy import (
+    AUTH_PROBES_PPM,
+    LADDER_OFF,
+    PPM,
+    ROUND_TRIPS_PPM,
+    Lifecycle,
+    Policy,
+    ReverbPolicy,
+    Rung,
+)
 
 
 def policy_of(config: Config) -> Policy:
@@ -28,7 +37,7 @@ def policy_of(config: Config) -> Policy:
         resume_after_ms=keys.resume_after_ms,
         dry_run=keys.dry_run,
         ladder=_ladder(config),
-        shelter_ms=keys.shelter_ms,
+        suspension_ms=keys.suspension_ms,
         reverb=_reverb(config.reverb),
         lifecycle=config.lifecycle,
     )
@@ -59,7 +68,7 @@ def _reverb(reverb: Reverb | None) -> ReverbPolicy | None:
         auth_every_ms=reverb.probe.auth_every_ms,
         is_observing=reverb.observers > 0,
         round_trip_reliability_ppm=_same(reverb.probe.round_trip_reliability_ppm, ROUND_TRIPS_PPM),
-        auth_reliability_ppm=_same(reverb.probe.auth_reliability_ppm, WALKS_PPM),
+        auth_reliability_ppm=_same(reverb.probe.auth_reliability_ppm, AUTH_PROBES_PPM),
     )
 
 

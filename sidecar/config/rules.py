@@ -67,12 +67,12 @@ def _user_header(readings: Readings) -> Iterator[Problem]:
 
 
 def _targets(readings: Readings) -> Iterator[Problem]:
-    """Let each target of notices have a name of its own: its secrets are called after it."""
+    """Let each target of notifications have a name of its own: its secrets are called after it."""
     seen: set[str] = set()
     for index in range(TARGETS_MAX):
-        name = readings.get(f"notices.targets[{index}].name")
+        name = readings.get(f"notifications.targets[{index}].name")
         if name is not None and name.value in seen:
-            yield _problem(f"notices.targets[{index}].name", name, "a name that no other target has")
+            yield _problem(f"notifications.targets[{index}].name", name, "a name that no other target has")
         if name is not None:
             seen.add(name.value)
 
@@ -93,17 +93,17 @@ def _removed(readings: Readings) -> Iterator[Problem]:
 
 
 def _probe(readings: Readings) -> Iterator[Problem]:
-    """Let the probe user be known in the way in which a browser there is, and not be the stranger."""
+    """Let the probe user be known in the way in which a browser there is, and not be the isolation."""
     sent, login = readings.get("reverb.echo.credentials"), readings.get("reverb.probe.login")
     if sent and login and sent.value is not login.value:
         if login.line is not None:
             yield _problem("reverb.probe.login", login, f"the same as reverb.echo.credentials, which is {sent.plain}")
         else:
             yield _problem("reverb.echo.credentials", sent, f"the same as reverb.probe.login, which is {login.plain}")
-    own, stranger = readings.get("reverb.probe.user_id"), readings.get("reverb.stranger.channel_user_id")
-    if own and stranger and own.value == stranger.value:
+    own, isolation = readings.get("reverb.probe.user_id"), readings.get("reverb.isolation.channel_user_id")
+    if own and isolation and own.value == isolation.value:
         allowed = f"another user than reverb.probe.user_id, which is {own.plain}"
-        yield _problem("reverb.stranger.channel_user_id", stranger, allowed)
+        yield _problem("reverb.isolation.channel_user_id", isolation, allowed)
 
 
 def _not_ascending(readings: Readings) -> Iterator[Problem]:

@@ -9,14 +9,14 @@ from typing import Annotated
 
 import msgspec
 
-from sidecar.config.notifications import Notices
+from sidecar.config.notifications import Notifications
 from sidecar.config.places import Address, AddressText, JournalPlace, JournalText, NetworkText, RedisText, SqlitePlace
 from sidecar.config.quantities import Duration, Rate
 from sidecar.config.rules import RUNGS_MAX
 from sidecar.config.scalars import Boolean, Choice, Text, Whole
 from sidecar.config.section import Items, Section
 from sidecar.config.urls import UrlText
-from sidecar.core.facts.policy import PPM, ROUND_TRIPS_PPM, WALKS_PPM, Lifecycle, Mode, Stage
+from sidecar.core.facts.policy import AUTH_PROBES_PPM, PPM, ROUND_TRIPS_PPM, Lifecycle, Mode, Stage
 
 _METADATA_KEY = Text(
     pattern=r"[^\[\]]{1,40}", allowed="a Stripe metadata key: 1 to 40 printable characters without square brackets"
@@ -120,7 +120,7 @@ class Acks(Section, frozen=True, kw_only=True):
     ] = ()
     """Of the pages whose browsers may report; empty: any. A hint and no lock: only browsers say their origin."""
     redis_stream: RedisStream | None = None
-    """Acks from Redis beside those of `POST /acks`; None: there is no stream. Its silence is a blindness."""
+    """Acks from Redis beside those of `POST /acks`; None: there is no stream. Its silence is a visibility gap."""
 
 
 class Authorizer(enum.StrEnum):
@@ -142,7 +142,7 @@ class Credentials(enum.StrEnum):
 
 
 class Echo(Section, frozen=True, kw_only=True):
-    """How Laravel Echo is set up in the browser: the walk sends only what a browser there would."""
+    """How Laravel Echo is set up in the browser: the auth probe sends only what a browser there would."""
 
     authorizer: Annotated[Authorizer, Choice(words={each.value: each for each in Authorizer})] = Authorizer.DEFAULT
     """What asks the auth endpoint."""
@@ -169,16 +169,16 @@ class Probe(Section, frozen=True, kw_only=True):
     round_trip_every_ms: Annotated[int, Duration(at_least="1s", at_most="1m", usual="5s")] = 5_000
     """How often a canary goes through Reverb, in milliseconds."""
     auth_every_ms: Annotated[int, Duration(at_least="10s", at_most="10m", usual="1m")] = 60_000
-    """How often the probe user walks a browser's way to its channel, in milliseconds."""
-    stranger_every_ms: Annotated[int, Duration(at_least="1m", at_most="24h", usual="10m")] = 600_000
+    """How often the probe user auth probes a browser's way to its channel, in milliseconds."""
+    isolation_every_ms: Annotated[int, Duration(at_least="1m", at_most="24h", usual="10m")] = 600_000
     """How often it asks for a channel that is not its own, in milliseconds."""
     round_trip_reliability_ppm: Annotated[int, Rate(at_least="50%", at_most="99.9999%")] = ROUND_TRIPS_PPM
     """p0: the share of canaries that must come back in time, in parts per million."""
-    auth_reliability_ppm: Annotated[int, Rate(at_least="50%", at_most="99.9999%")] = WALKS_PPM
-    """p0: the share of walks that must come to their end, in parts per million."""
+    auth_reliability_ppm: Annotated[int, Rate(at_least="50%", at_most="99.9999%")] = AUTH_PROBES_PPM
+    """p0: the share of auth probes that must come to their end, in parts per million."""
 
 
-class Stranger(Section, frozen=True, kw_only=True):
+class Isolation(Section, frozen=True, kw_only=True):
     """Whose channel the probe user must be refused."""
 
     channel_user_id: Annotated[str, _USER_ID]
@@ -227,7 +227,7 @@ class Reverb(Section, frozen=True, kw_only=True):
     """What a browser sends."""
     probe: Probe
     """Who probes, and how often."""
-    stranger: Stranger | None = None
+    isolation: Isolation | None = None
     """None: it is not asked."""
     reference: Annotated[str, UrlText(schemes=("https", "http"), usual="https://www.example.test")] | None = None
     """Something else that can be reached whenever we are not cut off; None: being cut off counts against push."""
@@ -274,12 +274,12 @@ class PolicyKeys(Section, frozen=True, kw_only=True):
     """Where browsers report: payers of each flow who must have been served a push rung before the next; 0: none."""
     lease_ms: Annotated[int, Duration(at_least="2s", at_most="10m", usual="30s")] = 30_000
     """How long an answer other than `timer_polling` may be believed, in milliseconds."""
-    shelter_ms: Annotated[int, Duration(at_least="1s", at_most="25m", usual="10m")] = 600_000
+    suspension_ms: Annotated[int, Duration(at_least="1s", at_most="25m", usual="10m")] = 600_000
     """After an alarm that Reverb's trouble explains: timers until so long without a failed probe, in milliseconds."""
     cooldown_ms: Annotated[int, Duration(at_least="0s", at_most="7d", usual="1h")] = 3_600_000
     """How long a first fall keeps the flag on the bottom rung, in milliseconds; it doubles with every further fall."""
     resume_after_ms: Annotated[int, Duration(at_least="0s", at_most="24h", usual="3m")] = 180_000
-    """After a blindness longer than a lease: timers until we have seen without a gap for this long, in milliseconds."""
+    """After a visibility gap longer than a lease: timers until there was no gap for this long, in milliseconds."""
     dry_run: Annotated[bool, Boolean()] = False
     """Decide and record everything, and always answer `timer_polling`."""
 
@@ -340,5 +340,5 @@ class Config(Section, frozen=True, kw_only=True):
     """The rungs that the flag climbs one by one; it falls to the first."""
     lifecycle: Annotated[Lifecycle, Choice(words={each.value: each for each in Lifecycle})] = Lifecycle.MIGRATING
     """Whether the hand-written timers are still there. `removed` is accepted only while the last rung is held."""
-    notices: Notices | None = None
+    notifications: Notifications | None = None
     """Who is told of moves, shelters and alarms; None: nobody."""

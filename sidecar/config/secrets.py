@@ -4,7 +4,7 @@ import enum
 import re
 from collections.abc import Iterator, Mapping
 
-from sidecar.config.notification_secrets import NoticeSecrets, notice_secrets
+from sidecar.config.notification_secrets import NotificationSecrets, notification_secrets
 from sidecar.config.schema import Config, Credentials
 from sidecar.config.variables import (
     LENGTH_MIN,
@@ -33,7 +33,7 @@ class OperatorToken(Hidden, frozen=True, kw_only=True):
     """A bearer token of the operator API."""
 
     name: str
-    """Who acts, in the record."""
+    """Who actions, in the record."""
     role: Role
     token: str
 
@@ -55,7 +55,7 @@ class Secrets(Hidden, frozen=True, kw_only=True):
     """What the app signs its users' tokens with, several while one is rolled; empty: browsers tell nothing."""
     probe: "ProbeSecrets | None" = None
     """None: Reverb is not probed."""
-    notices: Mapping[str, NoticeSecrets] = {}
+    notifications: Mapping[str, NotificationSecrets] = {}
     """By the target's name; empty: nobody is told."""
 
 
@@ -65,7 +65,7 @@ class ProbeSecrets(Hidden, frozen=True, kw_only=True):
     app_secret: str | None
     """REVERB_APP_SECRET; None: not set, which only `sidecar doctor` puts up with."""
     token: str | None = None
-    """The probe user's bearer token; None: it logs in, or `sidecar doctor` walks as a guest."""
+    """The probe user's bearer token; None: it logs in, or `sidecar doctor` auth probes as a guest."""
     email: str | None = None
     password: str | None = None
 
@@ -149,10 +149,10 @@ def _probe_secrets(reader: VariableReader, config: Config, *, all_required: bool
     )
 
 
-def read_notice_secrets(environment: Mapping[str, str], config: Config) -> Mapping[str, NoticeSecrets]:
-    """Return what the targets of notices need, by their names. Raises `SecretsInvalid`."""
+def read_notification_secrets(environment: Mapping[str, str], config: Config) -> Mapping[str, NotificationSecrets]:
+    """Return what the targets of notifications need, by their names. Raises `SecretsInvalid`."""
     reader = VariableReader(environment)
-    found = notice_secrets(reader, config)
+    found = notification_secrets(reader, config)
     if reader.problems:
         raise SecretsInvalid(tuple(reader.problems))
     return found
@@ -169,7 +169,7 @@ def read_secrets(environment: Mapping[str, str], config: Config) -> Secrets:
     identity_keys = reader.entries(_IDENTITY, token_fault, required=needs_identity, several=False)
     redis_passwords = reader.entries(_REDIS, password_fault, required=False, several=False)
     probe = _probe_secrets(reader, config, all_required=True) if config.reverb is not None else None
-    notices = notice_secrets(reader, config)
+    notifications = notification_secrets(reader, config)
     operators = tuple(_operator(entry) for entry in operator_tokens)
     for fault in _shared(operators, ack_tokens):
         reader.refuse(_OPERATORS, fault)
@@ -183,7 +183,7 @@ def read_secrets(environment: Mapping[str, str], config: Config) -> Secrets:
         redis_password=next(iter(redis_passwords), None),
         browser=browser,
         probe=probe,
-        notices=notices,
+        notifications=notifications,
     )
 
 

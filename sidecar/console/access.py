@@ -1,4 +1,4 @@
-"""Who may look, who may act, and under which name it stands in the record.
+"""Who may look, who may action, and under which name it stands in the record.
 
 A token says who it is: `SIDECAR_OPERATOR_TOKENS` gives each a name and a role. A proxy before the console may say which
 of its users is asking; that adds the user's name to the record and no right: what may be done is the token's to say.
@@ -34,7 +34,7 @@ class Access:
         self._proxies: list[_IpNetwork] = [ipaddress.ip_network(each) for each in console.trusted_proxies]
 
     def admit(self, request: web.Request) -> None:
-        """Let somebody read, or raise `SidecarError` with `token_invalid`. Who acts is asked by `actor`.
+        """Let somebody read, or raise `SidecarError` with `token_invalid`. Who actions is asked by `actor`.
 
         A token that is none is refused even where reading needs none: who sent it believes to be somebody.
         """
@@ -48,10 +48,10 @@ class Access:
             )
 
     def actor(self, request: web.Request) -> str:
-        """Return who acts, for the record. Raises `SidecarError`: `token_invalid` or `role_insufficient`."""
+        """Return who actions, for the record. Raises `SidecarError`: `token_invalid` or `role_insufficient`."""
         if not self._tokens:
             raise SidecarError(
-                ErrorCode.TOKEN_INVALID, "nobody may act: set SIDECAR_OPERATOR_TOKENS=name:operate:token and restart"
+                ErrorCode.TOKEN_INVALID, "nobody may action: set SIDECAR_OPERATOR_TOKENS=name:operate:token and restart"
             )
         token = self._matching(bearer_token(request.headers))  # never what a browser sends by itself
         if token.role is not Role.OPERATE:

@@ -1,4 +1,4 @@
-"""Who decided what, and on what? Each decision of the controller, act of a person and policy, as the journal has it."""
+"""The decision log: each decision, operator action and policy with its author and evidence, from the journal."""
 
 import enum
 from collections.abc import Sequence
@@ -45,14 +45,14 @@ class Kind(enum.StrEnum):
 
     DECISION = "decision"
     """The controller's."""
-    ACT = "act"
+    ACTION = "action"
     """A person's."""
     POLICY = "policy"
     """The rules, from a file; brought by a person or by a process that started."""
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One decision, act or policy. Times are Unix milliseconds on the journal's clock."""
+    """One decision, action or policy. Times are Unix milliseconds on the journal's clock."""
 
     seq: int
     """Its record in the journal."""
@@ -78,7 +78,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     version: int | None = None
     """Of the flag that it was decided on."""
     guard_version: int | None = None
-    stream: str | None = None
+    indicator: str | None = None
     epoch: int | None = None
     """Of an approval that of payments; of a renewal the one that began."""
     release: str | None = None
@@ -91,7 +91,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Detail(msgspec.Struct, frozen=True, kw_only=True):
-    """One decision, act or policy, and the rules that it was taken by."""
+    """One decision, action or policy, and the rules that it was taken by."""
 
     entry: Entry
     policy: Policy | None
@@ -99,7 +99,7 @@ class Detail(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
-    """Some of the decisions, acts and policies, newest first."""
+    """Some of the decisions, actions and policies, newest first."""
 
     entries: tuple[Entry, ...]
     next_before: int | None
@@ -133,7 +133,7 @@ async def link_at(journal: Journal, seq: int) -> Link:
     """Return the link in this record. Raises `SidecarError` with `not_found` if it is none."""
     found = await journal.links(seq + 1, 1) if 0 < seq < _BEFORE_MAX else []
     if not found or found[0].record.seq != seq:
-        message = f"record {seq} is no decision, act or policy; `sidecar explain` and /api/decisions list them"
+        message = f"record {seq} is no decision, action or policy; `sidecar explain` and /api/decisions list them"
         raise SidecarError(ErrorCode.NOT_FOUND, message)
     return found[0]
 
@@ -177,7 +177,7 @@ def _entry(fact: Chained, link: Link) -> Entry:  # noqa: C901, PLR0912 - a table
     entry = Entry(
         seq=link.record.seq,
         at_ms=link.record.at_ms,
-        kind=Kind.ACT,
+        kind=Kind.ACTION,
         what=str(fact.__struct_config__.tag),
         who="",
         reason="",
@@ -213,8 +213,8 @@ def _entry(fact: Chained, link: Link) -> Entry:  # noqa: C901, PLR0912 - a table
                 entry,
                 kind=Kind.DECISION,
                 who=fact.replica,
-                text=f"began epoch {fact.epoch} of {fact.stream}, which proves sooner than the old one",
-                stream=fact.stream,
+                text=f"began epoch {fact.epoch} of {fact.indicator}, which proves sooner than the old one",
+                indicator=fact.indicator,
                 epoch=fact.epoch,
                 guard_version=fact.guard_version,
             )
@@ -235,7 +235,7 @@ def _entry(fact: Chained, link: Link) -> Entry:  # noqa: C901, PLR0912 - a table
             text = "rolled back to the bottom rung, and holds there"
             entry = replace(entry, to_rung=0)
         case EvidenceReset():
-            text = "began a new epoch in every stream"
+            text = "began a new epoch in every indicator"
         case Frozen():
             text = f"froze climbing: {fact.name}"
             entry = replace(entry, name=fact.name, window=fact.window, expires_ms=fact.expires_ms)
@@ -249,7 +249,7 @@ def _entry(fact: Chained, link: Link) -> Entry:  # noqa: C901, PLR0912 - a table
 
 _FALLS = {
     FallCause.ALARM: "an alarm",
-    FallCause.BLIND: "a blindness of over 24 hours",
+    FallCause.BLIND: "a visibility gap of over 24 hours",
     FallCause.SHELTER: "a shelter too long or too many",
     FallCause.ROLLBACK: "a rollback",
 }

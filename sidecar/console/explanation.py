@@ -1,4 +1,4 @@
-"""Why is it as it is? In sentences: what is served and why, and for each gate of the next rung what would change it.
+"""Why is it is? In sentences: what is served and why, and for each gate of the next rung what would change it.
 
 "Why not yet?" has a full answer at any moment: every reason to serve timers, and every gate, has a sentence that names
 the cause and one that says what to do, or that nothing is to be done but wait.
@@ -18,8 +18,8 @@ from sidecar.core.facts.policy import PPM, Lifecycle, Policy, Rung
 from sidecar.core.fold.freezes import begins_ms, in_force
 from sidecar.core.fold.ladder import APPROVAL_LASTS_MS
 from sidecar.core.fold.serving import Reason, Served
-from sidecar.core.fold.state import RestReason, State
-from sidecar.core.statistics.indicators import PAYMENTS, STREAMS
+from sidecar.core.fold.state import State, SuspensionReason
+from sidecar.core.statistics.indicators import INDICATORS, PAYMENTS
 
 _WAIT = "Nothing: it passes by itself."
 
@@ -33,7 +33,7 @@ class Point(msgspec.Struct, frozen=True, kw_only=True):
     """The cause, as a sentence."""
     remedy: str
     """What to do, as a sentence."""
-    holds: bool = False
+    passes: bool = False
     """Of a gate: it does not stand in the way."""
     expected_ms: int | None = None
     """When it will have passed at the present rate, in Unix milliseconds; None: nobody can say."""
@@ -73,9 +73,9 @@ def explain_now(state: State, served: Served, *, now_ms: int, policy_refused: st
 
 def _headline(state: State, policy: Policy, served: Served) -> str:
     what = f"{policy.environment} serves {served.mode}"
-    if served.reason is Reason.HELD and state.rung is not None:
+    if served.reason is Reason.CURRENT_RUNG and state.rung is not None:
         what += f" to {_share(state.rung)} of the users"
-    closed = next((gate for gate in gates(state) if not gate.holds), None)
+    closed = next((gate for gate in gates(state) if not gate.passes), None)
     if state.next_rung is None:
         return f"{what} ({served.reason}); there is no higher rung."
     if closed is None:
@@ -89,7 +89,7 @@ def _headline(state: State, policy: Policy, served: Served) -> str:
 def _served(state: State, policy: Policy, served: Served, policy_refused: str) -> Point:
     reason, rung = served.reason, state.rung
     match reason:
-        case Reason.HELD | Reason.OUTSIDE_SHARE | Reason.NO_TARGETING_KEY:
+        case Reason.CURRENT_RUNG | Reason.OUTSIDE_SHARE | Reason.NO_TARGETING_KEY:
             share = _share(rung) if rung is not None else "nobody"
             text = f"{served.mode} is served, because rung {state.flag.rung} is held, for {share} of the users."
             return Point(key=reason, text=text, remedy="Nothing: this is what was proven.")
@@ -99,7 +99,7 @@ def _served(state: State, policy: Policy, served: Served, policy_refused: str) -
         case Reason.ALARM:
             return _alarm(state, policy)
         case Reason.SHELTERED:
-            until_ms = state.flag.shelter.until_ms if state.flag.shelter else state.now_ms
+            until_ms = state.flag.suspension.until_ms if state.flag.suspension else state.now_ms
             text = (
                 "Everybody gets timers for a while, because Reverb hiccups; the rung and its proof are kept. Push "
                 f"resumes at {stamp(until_ms)} if no probe fails before."
@@ -130,7 +130,7 @@ def _served(state: State, policy: Policy, served: Served, policy_refused: str) -
 
 
 def _alarm(state: State, policy: Policy) -> Point:
-    latched = [row.name for row in STREAMS if state.streams[row.name].is_latched]
+    latched = [row.name for row in INDICATORS if state.indicators[row.name].is_latched]
     text = f"Everybody gets timers, because there is an alarm of {', '.join(latched)}."
     if decide(state, "explain").reason == "naming":
         gate = next((each for each in gates(state) if each.name == "alarm"), None)
@@ -140,48 +140,52 @@ def _alarm(state: State, policy: Policy) -> Point:
             key="naming", text=text, remedy="Nothing yet: see `sidecar doctor` meanwhile.", expected_ms=expected_ms
         )
     del policy
-    remedy = "Mend what fails (`sidecar doctor`, the runbooks); good outcomes calm the alarm by themselves."
+    remedy = "Recover what fails (`sidecar doctor`, the runbooks); good outcomes calm the alarm by themselves."
     return Point(key=Reason.ALARM, text=text, remedy=remedy)
 
 
 def _rest(state: State, policy: Policy) -> Point:
-    reason = state.sight.rest or RestReason.RECOVERING
+    reason = state.visibility.suspension or SuspensionReason.RECOVERING
     text, remedy = RESTS[reason]
-    unseen = ", ".join(state.sight.unseen) or "a source of our own"
+    unseen = ", ".join(state.visibility.silent_sources) or "a source of our own"
     judged, total = state.coverage.counts()
-    filled = text.format(unseen=unseen, stage=policy.stage, judged=judged, total=total)
+    filled = text.format(silent_sources=unseen, stage=policy.stage, judged=judged, total=total)
     expected_ms = None
-    if reason is RestReason.RECOVERING and policy.reverb is None and state.sight.recover_until_ms > state.now_ms:
-        expected_ms = state.sight.recover_until_ms
+    if (
+        reason is SuspensionReason.RECOVERING
+        and policy.reverb is None
+        and state.visibility.recover_until_ms > state.now_ms
+    ):
+        expected_ms = state.visibility.recover_until_ms
     return Point(key=reason, text=f"Everybody gets timers, because {filled}", remedy=remedy, expected_ms=expected_ms)
 
 
 RESTS = {
-    RestReason.RECOVERING: (
+    SuspensionReason.RECOVERING: (
         "we were blind (a start, a pause, a set clock), and have not seen without a gap for long enough since.",
         _WAIT,
     ),
-    RestReason.SOURCE_DOWN: (
+    SuspensionReason.SOURCE_DOWN: (
         "{unseen} has not answered for longer than a lease, so payments cannot be judged.",
         "See the log for why it does not answer, and bring it back.",
     ),
-    RestReason.COVERAGE: (
+    SuspensionReason.COVERAGE: (
         "only {judged} of the last {total} payments could be judged: what is served is not what is measured.",
-        "See why payments are unmeasured (`sidecar status`), and mend that.",
+        "See why payments are unmeasured (`sidecar status`), and recover that.",
     ),
-    RestReason.UNMEASURED: (
+    SuspensionReason.UNMEASURED: (
         "five payments or more in a row could not be judged, through our own fault.",
         "See the log for why the sidecar could not see; one payment that can be judged ends it.",
     ),
-    RestReason.CUT_OFF: (
+    SuspensionReason.CUT_OFF: (
         "neither Reverb nor the auth endpoint nor the reference target can be reached: our own network is cut off.",
-        "Mend the sidecar's way to the outside; it goes on by itself.",
+        "Recover the sidecar's way to the outside; it goes on by itself.",
     ),
-    RestReason.PROBES_SILENT: (
+    SuspensionReason.PROBES_SILENT: (
         "no probe of Reverb has ended for far longer than they take, so nobody watches Reverb.",
         "See the log for `probe.failed`; restart the sidecar if its probes are stuck.",
     ),
-    RestReason.UNWIRED: (
+    SuspensionReason.UNWIRED: (
         "a push rung is held and no ack of stage `{stage}` has ever come, so push would be served unmeasured.",
         "Let the backend send acks (clients/laravel), or broadcast on the observer channel too.",
     ),
@@ -224,7 +228,7 @@ def _standing(state: State, policy: Policy) -> Iterator[Point]:
             f"{flag.approval.actor} approved rung {flag.approval.rung}, until {until} or a fall: {flag.approval.reason}"
         )
         remedy = "Nothing: it is used by the climb onto that rung."
-        if flag.approval.epoch != state.streams[PAYMENTS].epoch:
+        if flag.approval.epoch != state.indicators[PAYMENTS].epoch:
             remedy = "It counts for nothing any more: another epoch has begun. When that is proven, approve anew."
         yield Point(key="approved", text=_sentence(text), remedy=remedy)
     if state.wired_ms is None:
@@ -249,7 +253,7 @@ def _next(state: State, policy: Policy) -> Point:
             text = "The top of the ladder is held: there is nothing to climb to."
         return Point(key="top", text=text, remedy="See docs/removal.md for what may go from the app now.")
     name = f"rung {state.flag.rung + 1}, {rung.mode} for {_share(rung)} of the users"
-    closed = [gate for gate in gates(state) if not gate.holds]
+    closed = [gate for gate in gates(state) if not gate.passes]
     if not closed:
         text = f"Every gate holds: the climb to {name} is due, and is taken within a second."
         return Point(key="climbing", text=text, remedy=_WAIT)
@@ -265,9 +269,9 @@ def _next(state: State, policy: Policy) -> Point:
 
 
 def _gate(gate: Gate, now_ms: int) -> Point:
-    if gate.holds:
+    if gate.passes:
         text = f"{gate.name} holds: {gate.value} (target: {gate.target})."
-        return Point(key=gate.name, text=text, remedy=f"It would close {CLOSES[_kind(gate.name)]}.", holds=True)
+        return Point(key=gate.name, text=text, remedy=f"It would close {CLOSES[_kind(gate.name)]}.", passes=True)
     when = ""
     if gate.expected_ms is not None:
         when = f"; expected at {stamp(gate.expected_ms)}, in {duration(max(0, gate.expected_ms - now_ms))}"
@@ -285,14 +289,14 @@ def _kind(name: str) -> str:
 
 
 REMEDIES = {
-    "alarm": "Mend what fails: `sidecar doctor` says where it does; good outcomes then calm it.",
-    "rest": "Mend what keeps us from seeing; see above.",
-    "stranger": "In routes/channels.php let the callback compare the user's id with the channel's: a security hole.",
+    "alarm": "Recover what fails: `sidecar doctor` says where it does; good outcomes then calm it.",
+    "rest": "Recover what keeps us from seeing; see above.",
+    "isolation": "In routes/channels.php let the callback compare the user's id with the channel's: a security hole.",
     "hold": "When the reason has passed: sidecar resume --reason '...'.",
     "freeze": "Wait for its end, or: sidecar thaw NAME --reason '...'.",
     "cooldown": _WAIT,
     "soak": _WAIT,
-    "coverage": "Wait for payments; where many are unmeasured, see why (`sidecar status`), and mend that.",
+    "coverage": "Wait for payments; where many are unmeasured, see why (`sidecar status`), and recover that.",
     "exact": "Let acks name their payment: payment_intent in the broadcast's payload (clients/laravel).",
     "stage": "Set acks.stage: delivered, and let the observers watch.",
     "recent": "Wait for good outcomes; if bad ones go on, see `sidecar doctor`.",
@@ -304,9 +308,9 @@ REMEDIES = {
 """What to do about each gate that does not hold."""
 
 CLOSES = {
-    "alarm": "with the next alarm of any stream",
+    "alarm": "with the next alarm of any indicator",
     "rest": "as soon as we could not see",
-    "stranger": "if the probe user were let into a channel that is not its own",
+    "isolation": "if the probe user were let into a channel that is not its own",
     "hold": "when somebody says `sidecar hold`",
     "freeze": "in a window that somebody froze",
     "cooldown": "after a fall",
@@ -343,9 +347,9 @@ def explain_decision(detail: Detail) -> Explanation:
     said = tuple(
         Point(
             key=gate.name,
-            text=f"{gate.name} {'held' if gate.holds else 'did not hold'}: {gate.value} (target: {gate.target}).",
+            text=f"{gate.name} {'held' if gate.passes else 'did not hold'}: {gate.value} (target: {gate.target}).",
             remedy="",
-            holds=gate.holds,
+            passes=gate.passes,
         )
         for gate in entry.gates
     )

@@ -15,7 +15,7 @@ def print_explanation(console: Console, explanation: Explanation) -> None:
     if explanation.gates:
         console.print(f"\n[bold]{'The gates' if explanation.seq is None else 'What the gates said'}[/]")
     for point in explanation.gates:
-        _print_point(console, "[green]✓[/]" if point.holds else "[red]✗[/]", point)
+        _print_point(console, "[green]✓[/]" if point.passes else "[red]✗[/]", point)
 
 
 def _print_point(console: Console, mark: str, point: Point) -> None:

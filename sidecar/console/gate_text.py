@@ -7,7 +7,7 @@ from rich.markup import escape
 
 from sidecar.console import labels as words
 from sidecar.core.decision.gates import duration
-from sidecar.core.release.checks import Finding
+from sidecar.core.release.checks import Check
 from sidecar.core.release.readiness import Answer, Readiness
 
 _HEADS = {Answer.YES: "Yes", Answer.NOT_YET: "Not yet", Answer.CANNOT_KNOW: "Cannot know"}
@@ -21,12 +21,12 @@ def headline(found: Readiness) -> str:
     )
 
 
-def reason(finding: Finding, now_ms: int) -> str:
-    """Return what one finding has against it, and when it will not have it any more, in one line."""
-    why = _line(finding.why)
-    if finding.again_ms is None or finding.holds:
+def reason(check: Check, now_ms: int) -> str:
+    """Return what one check has against it, and when it will not have it any more, in one line."""
+    why = _line(check.why)
+    if check.again_ms is None or check.passes:
         return why
-    return f"{why}; not before {when(finding.again_ms, now_ms)}"
+    return f"{why}; not before {when(check.again_ms, now_ms)}"
 
 
 def _line(told: str) -> str:
@@ -51,23 +51,23 @@ def print_readiness(console: Console, found: Readiness, *, is_all: bool) -> None
     """Print the verdict: one line for each reason, and with `is_all` also for what holds."""
     colour = {Answer.YES: "green", Answer.NOT_YET: "yellow", Answer.CANNOT_KNOW: "red"}[found.answer]
     console.print(f"[bold {colour}]{escape(headline(found))}[/]", soft_wrap=True)
-    for finding in found.against:
-        mark = "?" if finding.holds is None else "✗"
-        console.print(f"  [{colour}]{mark}[/] {escape(reason(finding, found.now_ms))}", soft_wrap=True)
-    for finding in found.findings if is_all else ():
-        if finding.holds:
-            told = _line(f"{finding.name}: {finding.value} (asked: {finding.target})")
+    for check in found.against:
+        mark = "?" if check.passes is None else "✗"
+        console.print(f"  [{colour}]{mark}[/] {escape(reason(check, found.now_ms))}", soft_wrap=True)
+    for check in found.checks if is_all else ():
+        if check.passes:
+            told = _line(f"{check.name}: {check.value} (asked: {check.target})")
             console.print(f"  [green]✓[/] {escape(told)}", soft_wrap=True)
     if again(found):
         console.print(escape(again(found)), soft_wrap=True)
 
 
 def annotations(found: Readiness) -> Iterator[str]:
-    """Return GitHub's workflow commands: an error for each reason, or one notice."""
+    """Return GitHub's workflow commands: an error for each reason, or one notification."""
     if found.answer is Answer.YES:
-        yield annotation("notice", headline(found))
-    for finding in found.against:
-        yield annotation("error", reason(finding, found.now_ms))
+        yield annotation("notification", headline(found))
+    for check in found.against:
+        yield annotation("error", reason(check, found.now_ms))
 
 
 def annotation(level: str, told: str) -> str:

@@ -22,7 +22,7 @@ UNMEASURED = {
     Unmeasured.STOPPED: "the sidecar was not running",
     Unmeasured.CUT_OFF: "the sidecar ran and saw nothing: frozen, or its journal did not answer",
     Unmeasured.CLOCK_JUMPED: "the clock was set while the payment was on its way",
-    Unmeasured.ACKS_LOST: "acks were removed from the stream before they were read",
+    Unmeasured.ACKS_LOST: "acks were removed from the indicator before they were read",
     Unmeasured.NOT_WIRED: "it came before the first ack ever of the deciding stage; counts in no coverage",
     Unmeasured.REDELIVERED: "Stripe delivered it late or again, so that its time says nothing",
     Unmeasured.BACKFILLED: "it was never delivered, but listed from Stripe's API later",

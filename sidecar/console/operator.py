@@ -1,6 +1,6 @@
-"""The operator API: reading what is, what was decided and why, and the acts of people.
+"""The operator API: reading what is, what was decided and why, and the actions of people.
 
-Every act is an observation with actor and reason.
+Every action is an observation with actor and reason.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from aiohttp import web
 from sidecar.console.access import Access
 from sidecar.console.decisions import LIMIT_MAX, detail_of, number_of, page_of
 from sidecar.console.explanation import Explanation, explain_decision
-from sidecar.console.operator_actions import Act, ActDone, fact_of, read_request
+from sidecar.console.operator_actions import ActionDone, OperatorAction, fact_of, read_request
 from sidecar.console.payment_timelines import Journeys
 from sidecar.console.status import Status
 from sidecar.core.facts.observations import Frozen
@@ -58,7 +58,7 @@ class Operator:
             web.get("/api/decisions/{seq}", self.get_decision),
             web.get("/api/payments/{payment_intent}", self.get_payment),
             web.get("/api/explanation", self.get_explanation),
-            *(web.post(f"/api/{act}", self._doing(act)) for act in Act),
+            *(web.post(f"/api/{action}", self._doing(action)) for action in OperatorAction),
         ]
 
     async def get_status(self, _: web.Request) -> web.Response:
@@ -70,7 +70,7 @@ class Operator:
         return _json(self._status().gates)
 
     async def get_decisions(self, request: web.Request) -> web.Response:
-        """Answer with decisions, acts and policies, newest first: `?limit=` so many, `?before=` a record."""
+        """Answer with decisions, actions and policies, newest first: `?limit=` so many, `?before=` a record."""
         limit = _number(request.query.get("limit", str(_LIMIT)), "limit")
         if not 1 <= limit <= LIMIT_MAX:
             raise SidecarError(ErrorCode.CONTEXT_INVALID, f"`limit` is from 1 to {LIMIT_MAX}")
@@ -95,36 +95,36 @@ class Operator:
         seq = _number(told, "decision")
         return _json(explain_decision(await detail_of(self._journal, self._state, seq)))
 
-    def _doing(self, act: Act) -> Callable[[web.Request], Awaitable[web.Response]]:
+    def _doing(self, action: OperatorAction) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def do(request: web.Request) -> web.Response:
-            actor = self._actor(act, request)
+            actor = self._actor(action, request)
             body = await read_body(request, bytes_max=_BODY_BYTES_MAX, within_s=_BODY_WITHIN_S)
-            asked = read_request(act, body)
-            fact, message = fact_of(act, asked, actor, self._state, self._journal.now_ms())
+            asked = read_request(action, body)
+            fact, message = fact_of(action, asked, actor, self._state, self._journal.now_ms())
             appended = await self._journal.append(fact)
             await self._in_force(appended.record.seq)
             if isinstance(fact, Frozen) and all(each.name != fact.name for each in self._state.flag.freezes):
                 raise SidecarError(ErrorCode.CONFLICT, "others froze at the same moment, and there are too many now")
-            return _json(ActDone(act=act, actor=actor, seq=appended.record.seq, message=message))
+            return _json(ActionDone(action=action, actor=actor, seq=appended.record.seq, message=message))
 
         return do
 
-    def _actor(self, act: Act, request: web.Request) -> str:
-        """Return who acts. Whoever may not is in the log, where somebody may wonder why they try."""
+    def _actor(self, action: OperatorAction, request: web.Request) -> str:
+        """Return who actions. Whoever may not is in the log, where somebody may wonder why they try."""
         try:
             return self._access.actor(request)
         except SidecarError as error:
-            self._throttle.warn(error.code, "operator.refused", act=act.value, code=error.code.value)
+            self._throttle.warn(error.code, "operator.refused", action=action.value, code=error.code.value)
             raise
 
     async def _in_force(self, seq: int) -> None:
-        """Wait until an act is folded, so that who acts next finds it done. Raises `SidecarError` with `not_ready`."""
+        """Wait until an action is folded, so that the next request reads its effect. Raises `not_ready`."""
         try:
             async with asyncio.timeout(_IN_FORCE_WITHIN_S):
                 while self._state.seq < seq:  # noqa: ASYNC110 - the state has one owner, who signals nobody
                     await asyncio.sleep(_LOOK_EVERY_S)
         except TimeoutError as error:
-            message = f"the act is recorded (record {seq}), but this process is behind its journal"
+            message = f"the action is recorded (record {seq}), but this process is behind its journal"
             raise SidecarError(ErrorCode.NOT_READY, message) from error
 
 

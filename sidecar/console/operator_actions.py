@@ -1,4 +1,4 @@
-"""What people may do: the body of each act, what is wrong with it as things stand, and what goes into the record."""
+"""What people may do: the body of each action, what is wrong with it as things stand, and what goes into the record."""
 
 import enum
 from typing import Annotated, assert_never
@@ -17,7 +17,7 @@ from sidecar.core.facts.observations import (
     RolledBack,
     Thawed,
 )
-from sidecar.core.facts.observations import Act as ActFact
+from sidecar.core.facts.observations import OperatorAction as ActionFact
 from sidecar.core.facts.windows import DAY_MINUTES, OFFSET_MAX_MINUTES, WEEK_MINUTES, Once, Weekly
 from sidecar.core.fold.freezes import FREEZES_MAX, LASTS_MAX_MS
 from sidecar.core.fold.state import State
@@ -25,7 +25,7 @@ from sidecar.core.statistics.indicators import PAYMENTS
 from sidecar.ports import ErrorCode, SidecarError
 
 
-class Act(enum.StrEnum):
+class OperatorAction(enum.StrEnum):
     """What a person can do."""
 
     HOLD = "hold"
@@ -46,8 +46,8 @@ Release = Annotated[str, msgspec.Meta(max_length=100, pattern=r"\A[!-~]+\Z")]
 Name = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9._-]{1,64}\Z")]
 
 
-class ActRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The body of an act that is not listed below."""
+class ActionRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body of an action that is not listed below."""
 
     reason: Reason
 
@@ -88,85 +88,86 @@ class ThawRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     name: Name
 
 
-class ActDone(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of an act."""
+class ActionDone(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of an action."""
 
-    act: Act
+    action: OperatorAction
     actor: str
     seq: int
     """Its record in the journal."""
     message: str
 
 
-Request = ActRequest | ApproveRequest | NoteRequest | FreezeRequest | ThawRequest
+Request = ActionRequest | ApproveRequest | NoteRequest | FreezeRequest | ThawRequest
 
-_TYPES: dict[Act, type[Request]] = {
-    Act.APPROVE: ApproveRequest,
-    Act.NOTE: NoteRequest,
-    Act.FREEZE: FreezeRequest,
-    Act.THAW: ThawRequest,
+_TYPES: dict[OperatorAction, type[Request]] = {
+    OperatorAction.APPROVE: ApproveRequest,
+    OperatorAction.NOTE: NoteRequest,
+    OperatorAction.FREEZE: FreezeRequest,
+    OperatorAction.THAW: ThawRequest,
 }
 _REASON = '"reason": "why", of 1 to 500 characters'
 _SHAPES = {
-    Act.APPROVE: f'{{{_REASON}, "rung": 3 or null, "epoch": 1 or null}}',
-    Act.NOTE: f'{{{_REASON}, "release": "2027.1" or null}}',
-    Act.FREEZE: f'{{{_REASON}, "name": "term-start", "window": {{"type": "once", "from_ms", "until_ms"}} or {{"type": '
+    OperatorAction.APPROVE: f'{{{_REASON}, "rung": 3 or null, "epoch": 1 or null}}',
+    OperatorAction.NOTE: f'{{{_REASON}, "release": "2027.1" or null}}',
+    OperatorAction.FREEZE: f'{{{_REASON}, "name": "term-start", '
+    f'"window": {{"type": "once", "from_ms", "until_ms"}} or {{"type": '
     '"weekly", "days": [4], "from_minute", "lasts_minutes", "utc_offset_minutes"}, "expires_ms"}',
-    Act.THAW: f'{{{_REASON}, "name": "term-start"}}',
+    OperatorAction.THAW: f'{{{_REASON}, "name": "term-start"}}',
 }
 
 
-def read_request(act: Act, body: bytes) -> Request:
+def read_request(action: OperatorAction, body: bytes) -> Request:
     """Return what was asked. Raises `SidecarError` with `body_invalid`."""
     try:
-        return msgspec.json.decode(body, type=_TYPES.get(act, ActRequest))
+        return msgspec.json.decode(body, type=_TYPES.get(action, ActionRequest))
     except UNREADABLE as error:
-        message = f"send JSON {_SHAPES.get(act, f'{{{_REASON}}}')}"
+        message = f"send JSON {_SHAPES.get(action, f'{{{_REASON}}}')}"
         raise SidecarError(ErrorCode.BODY_INVALID, message) from error
 
 
-def fact_of(act: Act, request: Request, actor: str, state: State, now_ms: int) -> tuple[ActFact, str]:
+def fact_of(action: OperatorAction, request: Request, actor: str, state: State, now_ms: int) -> tuple[ActionFact, str]:
     """Return what goes into the record, and what that does, for who asks.
 
     Raises `SidecarError` with `conflict` where it makes no sense as things stand, or `body_invalid`.
     """
     reason = request.reason
-    match act:
-        case Act.HOLD:
+    match action:
+        case OperatorAction.HOLD:
             return Held(actor=actor, reason=reason), "nothing climbs until `sidecar resume`; falling stays possible"
-        case Act.RESUME:
+        case OperatorAction.RESUME:
             if state.flag.hold is None:
                 raise SidecarError(ErrorCode.CONFLICT, "there is no hold to lift")
             return Resumed(actor=actor, reason=reason), "the hold is lifted"
-        case Act.APPROVE:
+        case OperatorAction.APPROVE:
             assert isinstance(request, ApproveRequest)  # noqa: S101 - as `read_request` read it
             return _approval(request, state, actor)
-        case Act.ROLLBACK:
+        case OperatorAction.ROLLBACK:
             return RolledBack(actor=actor, reason=reason), "timers for everybody; it holds until `sidecar resume`"
-        case Act.RESET:
-            message = "a new epoch begins in every stream, with less of the false promotion risk left to spend"
+        case OperatorAction.RESET:
+            message = "a new epoch begins in every indicator, with less of the false promotion risk left to spend"
             return EvidenceReset(actor=actor, reason=reason), message
-        case Act.NOTE:
+        case OperatorAction.NOTE:
             assert isinstance(request, NoteRequest)  # noqa: S101 - as `read_request` read it
             message = "noted" if request.release is None else f"the release {request.release} is noted"
             return Noted(actor=actor, text=reason, release=request.release), message
-        case Act.FREEZE:
+        case OperatorAction.FREEZE:
             assert isinstance(request, FreezeRequest)  # noqa: S101
             return _freeze(request, actor, state, now_ms)
-        case Act.THAW:
+        case OperatorAction.THAW:
             assert isinstance(request, ThawRequest)  # noqa: S101
             return _thaw(request, actor, state)
         case _:
-            assert_never(act)
+            assert_never(action)
 
 
-def _approval(request: ApproveRequest, state: State, actor: str) -> tuple[ActFact, str]:
+def _approval(request: ApproveRequest, state: State, actor: str) -> tuple[ActionFact, str]:
     rung, to_rung = state.next_rung, state.flag.rung + 1
     if rung is None:
         raise SidecarError(ErrorCode.CONFLICT, "the top of the ladder is reached; there is nothing to approve")
     if not rung.approval_required:
         raise SidecarError(ErrorCode.CONFLICT, f"rung {to_rung} ({rung.mode}) needs no approval")
-    epoch = state.streams[PAYMENTS].epoch
+    epoch = state.indicators[PAYMENTS].epoch
     if request.rung not in {None, to_rung} or request.epoch not in {None, epoch}:
         raise SidecarError(
             ErrorCode.CONFLICT,
@@ -183,7 +184,7 @@ def _seen(rung: int | None, epoch: int | None) -> str:
     return " in ".join(each for each in seen if each)
 
 
-def _freeze(request: FreezeRequest, actor: str, state: State, now_ms: int) -> tuple[ActFact, str]:
+def _freeze(request: FreezeRequest, actor: str, state: State, now_ms: int) -> tuple[ActionFact, str]:
     fault = _fault(request, now_ms)
     if fault is not None:
         raise SidecarError(ErrorCode.BODY_INVALID, fault)
@@ -223,7 +224,7 @@ def _fault(request: FreezeRequest, now_ms: int) -> str | None:
     return None
 
 
-def _thaw(request: ThawRequest, actor: str, state: State) -> tuple[ActFact, str]:
+def _thaw(request: ThawRequest, actor: str, state: State) -> tuple[ActionFact, str]:
     names = [each.name for each in state.flag.freezes]
     if request.name not in names:
         known = f"there are: {', '.join(names)}" if names else "there is none at all"

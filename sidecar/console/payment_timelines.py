@@ -9,7 +9,7 @@ import msgspec
 
 from sidecar.core.decision.gates import duration
 from sidecar.core.facts.observations import (
-    AckSeen,
+    AckReceived,
     BrowserReported,
     IgnoreReason,
     PaymentIgnored,
@@ -22,7 +22,7 @@ from sidecar.core.facts.outcomes import Outcome, Unmeasured
 from sidecar.core.facts.policy import Policy, Stage
 from sidecar.core.facts.reports import Verdict, verdict_of
 from sidecar.core.fold.state import State
-from sidecar.core.release.reconstruction import Retold, retold, window_of
+from sidecar.core.release.reconstruction import Reconstruction, reconstruct, window_of
 from sidecar.ports import ErrorCode, Journal, SidecarError
 
 _READ_MAX = 1_000
@@ -128,7 +128,7 @@ async def journey_of(journal: Journal, state: State, payment_intent: str) -> Pay
     if first is not None:
         policy = await _policy_at(journal, state, first.seq) or policy
         records = await _around(journal, policy, first)
-    told = retold(state, policy, records, payment_intent)
+    told = reconstruct(state, policy, records, payment_intent)
     user_ref = told.journey.user_ref if told.journey else None
     report = await journal.find(f"browser_reported:{payment_intent}:{user_ref}") if user_ref else None
     return _journey(payment_intent, policy, first, records, told, report)
@@ -178,7 +178,7 @@ def _journey(
     policy: Policy,
     first: Record | None,
     records: Sequence[Record],
-    told: Retold,
+    told: Reconstruction,
     report: Record | None,
 ) -> PaymentJourney:
     journey = told.journey
@@ -208,14 +208,16 @@ def _journey(
     )
 
 
-def _stages(payment_intent: str, policy: Policy, records: Sequence[Record], told: Retold) -> Iterator[StageTime]:
+def _stages(
+    payment_intent: str, policy: Policy, records: Sequence[Record], told: Reconstruction
+) -> Iterator[StageTime]:
     journey = told.journey
     if journey is None:
         return
     says = {
         each.observation.stage: each.observation
         for each in reversed(records)
-        if isinstance(each.observation, AckSeen) and each.observation.payment_intent == payment_intent
+        if isinstance(each.observation, AckReceived) and each.observation.payment_intent == payment_intent
     }
     arrived_ms = journey.arrived_ms
     for stage, at_ms in journey.acks.items():
@@ -237,7 +239,7 @@ _STAGES = {
 }
 
 
-def _steps(told: Retold, stages: Sequence[StageTime], report: BrowserReported | None) -> Iterator[Step]:
+def _steps(told: Reconstruction, stages: Sequence[StageTime], report: BrowserReported | None) -> Iterator[Step]:
     journey = told.journey
     if journey is not None and journey.arrived_ms is not None:
         wait_ms = 1000 * journey.stripe_wait_s
@@ -272,7 +274,11 @@ def _span(span_ms: int) -> str:
 
 
 def _sentences(
-    policy: Policy, told: Retold, stages: Sequence[StageTime], report: BrowserReported | None, first: Record | None
+    policy: Policy,
+    told: Reconstruction,
+    stages: Sequence[StageTime],
+    report: BrowserReported | None,
+    first: Record | None,
 ) -> Iterator[str]:
     if first is not None and isinstance(first.observation, PaymentIgnored):
         yield f"Not one of ours: {IGNORED[first.observation.reason]}."
@@ -286,7 +292,7 @@ def _sentences(
         yield VERDICTS[verdict_of(report.reading)]
 
 
-def _ending(policy: Policy, told: Retold, stages: Sequence[StageTime]) -> str:
+def _ending(policy: Policy, told: Reconstruction, stages: Sequence[StageTime]) -> str:
     within, after = _span(policy.on_time_within_ms), _span(policy.missed_after_ms)
     decided = next((each.after_ms for each in stages if each.stage is policy.stage), None)
     reached = f"its news reached the stage `{policy.stage}`"

@@ -1,4 +1,4 @@
-"""Plots as SVG, from hours, spans and marks: no script, no style of their own but the classes of `plots.css`.
+"""Plots as SVG, from hours, spans and events: no script, no style of their own but the classes of `plots.css`.
 
 Each has a title and a description for who cannot see it; shapes, borders and words say what colours say. A plot is
 drawn twice, for wide and for narrow pages, so that its words keep their size; the stylesheet shows one.
@@ -13,29 +13,36 @@ from sidecar.console import labels as words
 from sidecar.console.scales import Frame, percentile_ms, round_up, times
 from sidecar.core.decision.gates import duration
 from sidecar.core.facts.policy import PPM, Mode
-from sidecar.core.fold.history import HOUR_MS, Condition, Hour, Mark, MarkKind, Span, summed
+from sidecar.core.fold.history import HOUR_MS, Condition, EventKind, Hour, Span, TimelineEvent, summed
 
 WIDE, NARROW = (960, 250), (340, 220)
 _SLOTS = {WIDE: 96, NARROW: 40}
 _WIDTHS_H = (1, 2, 3, 4, 6, 12, 24, 48, 168, 336)
 _TOP, _BOTTOM = 22, 20
-MARKED = (MarkKind.FELL, MarkKind.MOVED, MarkKind.RELEASE, MarkKind.ALARM_RAISED, MarkKind.POLICY, MarkKind.ACT)
+MARKED = (
+    EventKind.FELL,
+    EventKind.MOVED,
+    EventKind.RELEASE,
+    EventKind.ALARM_RAISED,
+    EventKind.POLICY,
+    EventKind.ACTION,
+)
 """What is drawn as a shape, the most important first; shelters and rests are drawn as spans."""
 _SHAPES = {
-    MarkKind.FELL: "M-6 -5H6L0 6Z",
-    MarkKind.MOVED: "M-6 5H6L0 -6Z",
-    MarkKind.RELEASE: "M0 -6L6 0L0 6L-6 0Z",
-    MarkKind.ALARM_RAISED: "M-6 -4L-4 -6L0 -2L4 -6L6 -4L2 0L6 4L4 6L0 2L-4 6L-6 4L-2 0Z",
-    MarkKind.POLICY: "M-5 -5H5V5H-5Z",
-    MarkKind.ACT: "M-5 0A5 5 0 1 0 5 0A5 5 0 1 0 -5 0Z",
+    EventKind.FELL: "M-6 -5H6L0 6Z",
+    EventKind.MOVED: "M-6 5H6L0 -6Z",
+    EventKind.RELEASE: "M0 -6L6 0L0 6L-6 0Z",
+    EventKind.ALARM_RAISED: "M-6 -4L-4 -6L0 -2L4 -6L6 -4L2 0L6 4L4 6L0 2L-4 6L-6 4L-2 0Z",
+    EventKind.POLICY: "M-5 -5H5V5H-5Z",
+    EventKind.ACTION: "M-5 0A5 5 0 1 0 5 0A5 5 0 1 0 -5 0Z",
 }
 _NAMES = {
-    MarkKind.FELL: "fall",
-    MarkKind.MOVED: "move",
-    MarkKind.RELEASE: "release",
-    MarkKind.ALARM_RAISED: "alarm",
-    MarkKind.POLICY: "policy",
-    MarkKind.ACT: "act of a person",
+    EventKind.FELL: "fall",
+    EventKind.MOVED: "move",
+    EventKind.RELEASE: "release",
+    EventKind.ALARM_RAISED: "alarm",
+    EventKind.POLICY: "policy",
+    EventKind.ACTION: "action of a person",
 }
 _CONDITIONS = {
     Condition.SHELTERED: ("p-shelter", "sheltered"),
@@ -52,7 +59,7 @@ class Plot(msgspec.Struct, frozen=True, kw_only=True):
     """A word that no other plot of the page has."""
     from_ms: int
     until_ms: int
-    marks: Sequence[Mark] = ()
+    events: Sequence[TimelineEvent] = ()
 
 
 def responsive(draw: Callable[[tuple[int, int]], Markup]) -> Markup:
@@ -297,38 +304,38 @@ def _times(frame: Frame) -> list[Markup]:
 
 
 def _stems(plot: Plot, frame: Frame) -> list[Markup]:
-    """Mark falls, moves, alarms and releases on a plot that is about something else."""
-    kinds = {MarkKind.FELL, MarkKind.MOVED, MarkKind.ALARM_RAISED, MarkKind.RELEASE}
-    marks = [(frame.x(mark.at_ms), mark) for mark in _apart(plot, frame) if mark.kind in kinds]
-    stems = [f"M{x:.1f} {_TOP - 6}V{frame.height - _BOTTOM}" for x, _ in marks]
-    return [_path("p-stem", stems), *(_shape(mark, x, _TOP - 12) for x, mark in marks)]
+    """TimelineEvent falls, moves, alarms and releases on a plot that is about something else."""
+    kinds = {EventKind.FELL, EventKind.MOVED, EventKind.ALARM_RAISED, EventKind.RELEASE}
+    events = [(frame.x(event.at_ms), event) for event in _apart(plot, frame) if event.kind in kinds]
+    stems = [f"M{x:.1f} {_TOP - 6}V{frame.height - _BOTTOM}" for x, _ in events]
+    return [_path("p-stem", stems), *(_shape(event, x, _TOP - 12) for x, event in events)]
 
 
 def _shapes(plot: Plot, frame: Frame) -> tuple[list[Markup], list[tuple[str, str]]]:
     """Return the shapes of what happened, and their rows of the legend."""
     shown = _apart(plot, frame)
-    kinds = [kind for kind in MARKED if any(mark.kind is kind for mark in shown)]
-    return [_shape(mark, frame.x(mark.at_ms), _TOP - 6) for mark in shown], [(kind, _NAMES[kind]) for kind in kinds]
+    kinds = [kind for kind in MARKED if any(event.kind is kind for event in shown)]
+    return [_shape(event, frame.x(event.at_ms), _TOP - 6) for event in shown], [(kind, _NAMES[kind]) for kind in kinds]
 
 
-def _apart(plot: Plot, frame: Frame) -> list[Mark]:
-    """Return the marks of the time, the most important first, without those that would cover such a one."""
-    inside = [mark for mark in plot.marks if mark.kind in MARKED and plot.from_ms <= mark.at_ms <= plot.until_ms]
-    shown: list[Mark] = []
+def _apart(plot: Plot, frame: Frame) -> list[TimelineEvent]:
+    """Return the events of the time, the most important first, without those that would cover such a one."""
+    inside = [event for event in plot.events if event.kind in MARKED and plot.from_ms <= event.at_ms <= plot.until_ms]
+    shown: list[TimelineEvent] = []
     taken: set[int] = set()
-    for mark in sorted(inside, key=lambda mark: MARKED.index(mark.kind)):
-        place = int(frame.x(mark.at_ms) / 10)
+    for event in sorted(inside, key=lambda event: MARKED.index(event.kind)):
+        place = int(frame.x(event.at_ms) / 10)
         if not taken & {place - 1, place, place + 1}:
             taken.add(place)
-            shown.append(mark)
+            shown.append(event)
     return shown
 
 
-def _shape(mark: Mark, x: float, y: float) -> Markup:
-    title = f"{_NAMES[mark.kind]}: {mark.detail}" if mark.detail else _NAMES[mark.kind]
+def _shape(event: TimelineEvent, x: float, y: float) -> Markup:
+    title = f"{_NAMES[event.kind]}: {event.detail}" if event.detail else _NAMES[event.kind]
     return Markup(
-        '<g class="p-of-{}" transform="translate({:.1f} {:.1f})"><path class="p-mark" d="{}"/><title>{}</title></g>'
-    ).format(mark.kind, x, y, _SHAPES[mark.kind], title)
+        '<g class="p-of-{}" transform="translate({:.1f} {:.1f})"><path class="p-event" d="{}"/><title>{}</title></g>'
+    ).format(event.kind, x, y, _SHAPES[event.kind], title)
 
 
 def _legend(frame: Frame, rows: Sequence[tuple[str, str]]) -> tuple[list[Markup], float]:
@@ -340,7 +347,7 @@ def _legend(frame: Frame, rows: Sequence[tuple[str, str]]) -> tuple[list[Markup]
         if x + width > frame.right and x > frame.left:
             x, y = float(frame.left), y + 18
         if kind in _SHAPES:
-            parts.append(_shape(Mark(at_ms=0, seq=0, kind=MarkKind(kind), detail=""), x + 7, y - 4))
+            parts.append(_shape(TimelineEvent(at_ms=0, seq=0, kind=EventKind(kind), detail=""), x + 7, y - 4))
         elif kind.endswith("-key"):
             parts.append(_line(kind.removesuffix("-key"), x, y - 4, x + 14, y - 4))
         else:

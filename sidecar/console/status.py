@@ -7,7 +7,7 @@ import msgspec
 from sidecar.causes import cause_of
 from sidecar.core.decision.decide import Action, decide
 from sidecar.core.decision.gates import Gate, duration, gates
-from sidecar.core.facts.auth_probes import RoundTripOutcome, StrangerVerdict, UserAuth, WalkOutcome
+from sidecar.core.facts.auth_probes import AuthProbeOutcome, IsolationOutcome, RoundTripOutcome, UserAuth
 from sidecar.core.facts.observations import IgnoreReason
 from sidecar.core.facts.outcomes import Outcome, ReportOutcome, Unmeasured
 from sidecar.core.facts.policy import Lifecycle, Rung
@@ -15,14 +15,14 @@ from sidecar.core.facts.reports import Flow
 from sidecar.core.fold import freezes
 from sidecar.core.fold.lifecycle import why_not_removed
 from sidecar.core.fold.serving import Reason, Served
-from sidecar.core.fold.state import Approval, Freeze, Hold, Move, Shelter, State
+from sidecar.core.fold.state import Approval, Freeze, Hold, Move, State, Suspension
 from sidecar.core.release.comparison import Comparison, comparison
 from sidecar.core.statistics import evidence
-from sidecar.core.statistics.indicators import REACH, STREAMS, clean_needed, proven_ratio
+from sidecar.core.statistics.indicators import INDICATORS, REACH, clean_needed, proven_ratio
 
 
-class StreamStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """One judged stream."""
+class IndicatorStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One judged indicator."""
 
     name: str
     epoch: int
@@ -40,15 +40,15 @@ class StreamStatus(msgspec.Struct, frozen=True, kw_only=True):
 class ReverbStatus(msgspec.Struct, frozen=True, kw_only=True):
     """What the probes say of Reverb."""
 
-    last_walk: WalkOutcome | None
-    """How the probe user's last walk to its channel ended; None: there was none yet."""
+    last_auth_probe: AuthProbeOutcome | None
+    """How the probe user's last auth probe to its channel ended; None: there was none yet."""
     cause: str
     """The same in a sentence; empty: it went well, or there was none."""
-    walks: dict[WalkOutcome, int]
+    auth_probes: dict[AuthProbeOutcome, int]
     round_trips: dict[RoundTripOutcome, int]
     sockets_up: int
     sockets: int
-    stranger: StrangerVerdict | None
+    isolation: IsolationOutcome | None
     """Whether the probe user was refused a channel that is not its own; None: it was not asked yet."""
     user_auths: dict[UserAuth, int]
     """What the backend reported of everybody's channel auth."""
@@ -60,7 +60,7 @@ class PayersStatus(msgspec.Struct, frozen=True, kw_only=True):
     reports: dict[ReportOutcome, int]
     on_rung: dict[Flow, int]
     """Payers who were served the rung that is held and told of it."""
-    accusers: int
+    reporters: int
     """Users behind the bad reports since the alarm last stood at zero; an alarm needs five."""
     cleared: dict[str, int]
     """What cleared the alerts, by `mode/what`."""
@@ -96,7 +96,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     since_ms: int
     version: int
     resting: str | None
-    shelter: Shelter | None
+    shelter: Suspension | None
     """Timers for a while, with the rung kept, because Reverb hiccups; None: there is none."""
     reverb: ReverbStatus | None
     """None: it is not probed."""
@@ -114,12 +114,12 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     verdict: str
     """What the controller would do now, and why: `stay: soak`."""
     gates: tuple[Gate, ...]
-    streams: tuple[StreamStatus, ...]
+    indicators: tuple[IndicatorStatus, ...]
     judged: int
     succeeded: int
     """Payments in the coverage window; `judged` of them could be."""
     chain: str
-    """The head of the chain of decisions, acts and policies, in hex; empty: there was none yet."""
+    """The head of the chain of decisions, actions and policies, in hex; empty: there was none yet."""
     outcomes: dict[Outcome, int]
     unmeasured: dict[Unmeasured, int]
     comparison: Comparison
@@ -149,18 +149,18 @@ def status_of(
         ladder=policy.ladder,
         since_ms=state.flag.since_ms,
         version=state.flag.version,
-        resting=state.sight.rest,
-        shelter=state.flag.shelter,
+        resting=state.visibility.suspension,
+        shelter=state.flag.suspension,
         reverb=_reverb(state),
         payers=PayersStatus(
             reports=state.tally.reports,
             on_rung=state.flag.payers,
-            accusers=len(state.streams[REACH].accusers),
+            reporters=len(state.indicators[REACH].reporters),
             cleared=state.tally.cleared,
             rescued_by_poll=state.tally.rescued,
         ),
-        silent_sources=state.sight.unseen,
-        alarms=tuple(name for name, stream in state.streams.items() if stream.is_latched),
+        silent_sources=state.visibility.silent_sources,
+        alarms=tuple(name for name, indicator in state.indicators.items() if indicator.is_latched),
         hold=state.flag.hold,
         freezes=tuple(_freezes(state)),
         approval=state.flag.approval,
@@ -168,7 +168,7 @@ def status_of(
         moves=tuple(state.moves),
         verdict=f"{verdict.action}: {verdict.reason}" if verdict.action is Action.STAY else verdict.action,
         gates=gates(state),
-        streams=tuple(_streams(state)),
+        indicators=tuple(_indicators(state)),
         judged=judged,
         succeeded=succeeded,
         chain=state.chain,
@@ -194,39 +194,39 @@ def _reverb(state: State) -> ReverbStatus | None:
     if state.policy is None or state.policy.reverb is None:
         return None
     probing, tally = state.probing, state.tally
-    is_failed = probing.walk not in {None, WalkOutcome.OK}
-    cause = cause_of(probing.walk, is_at_app=probing.is_at_app) if probing.walk and is_failed else None
+    is_failed = probing.auth_probe not in {None, AuthProbeOutcome.OK}
+    cause = cause_of(probing.auth_probe, is_at_app=probing.is_at_app) if probing.auth_probe and is_failed else None
     return ReverbStatus(
-        last_walk=probing.walk,
+        last_auth_probe=probing.auth_probe,
         cause=cause.sentence if cause else "",
-        walks=tally.walks,
+        auth_probes=tally.auth_probes,
         round_trips=tally.round_trips,
         sockets_up=sum(probing.observers.values()),
         sockets=len(probing.observers),
-        stranger=probing.stranger,
+        isolation=probing.isolation,
         user_auths=tally.user_auths,
     )
 
 
-def _streams(state: State) -> list[StreamStatus]:
+def _indicators(state: State) -> list[IndicatorStatus]:
     policy = state.policy
     if policy is None:
         return []
     rows = []
-    for row in STREAMS:
-        stream = state.streams[row.name]
+    for row in INDICATORS:
+        indicator = state.indicators[row.name]
         rows.append(
-            StreamStatus(
+            IndicatorStatus(
                 name=row.name,
-                epoch=stream.epoch,
-                awaits_epoch=stream.awaits_epoch,
-                good=stream.good,
-                bad=stream.bad,
-                unmeasured=stream.unmeasured,
-                is_latched=stream.is_latched,
+                epoch=indicator.epoch,
+                awaits_epoch=indicator.awaits_epoch,
+                good=indicator.good,
+                bad=indicator.bad,
+                unmeasured=indicator.unmeasured,
+                is_latched=indicator.is_latched,
                 target_ratio=evidence.ratio(row.p0_ppm(policy)),
-                lower_bound_ratio=proven_ratio(stream, policy),
-                clean_needed=clean_needed(stream, row, policy),
+                lower_bound_ratio=proven_ratio(indicator, policy),
+                clean_needed=clean_needed(indicator, row, policy),
             )
         )
     return rows
@@ -242,12 +242,13 @@ def _warnings(state: State, answer: Served, now_ms: int, policy_refused: str) ->
             "The policy in force is not that of this process's file: it answers timers and decides nothing. Update "
             "the file, or bring its policy back with: sidecar run --adopt-policy --reason '...'"
         )
-    if state.sight.unseen:
+    if state.visibility.silent_sources:
         warnings.append(
-            f"No answer from {', '.join(state.sight.unseen)} for {duration(max(0, now_ms - state.sight.seen_ms))}: no "
+            f"No answer from {', '.join(state.visibility.silent_sources)} "
+            f"for {duration(max(0, now_ms - state.visibility.seen_ms))}: no "
             "payment is judged meanwhile. The log says why, and what to do."
         )
-    if state.probing.stranger is StrangerVerdict.LET_IN:
+    if state.probing.isolation is IsolationOutcome.ALLOWED:
         warnings.append(
             "SECURITY: the probe user was let into a channel that is not its own, so anybody may listen to anybody's "
             "payments. In routes/channels.php, the callback must compare the user's id with the channel's."
@@ -255,7 +256,7 @@ def _warnings(state: State, answer: Served, now_ms: int, policy_refused: str) ->
     if state.wired_ms is None and state.policy is not None:
         is_observed = state.policy.reverb is not None and state.policy.reverb.is_observing
         ways = ["let the backend broadcast on `reverb.observer_channel` too, in the same call"] if is_observed else []
-        ways.append("let it post to /acks, or add to the stream of `acks.redis_stream`")
+        ways.append("let it post to /acks, or add to the indicator of `acks.redis_stream`")
         warnings.append(
             f"No ack of stage `{state.policy.stage}` has ever come, so nothing can be judged: {'; or '.join(ways)}."
         )

@@ -6,7 +6,7 @@ from rich.table import Table
 
 from sidecar.console.status import FreezeStatus, Status
 from sidecar.core.decision.gates import Gate, duration
-from sidecar.core.facts.auth_probes import RoundTripOutcome, WalkOutcome
+from sidecar.core.facts.auth_probes import AuthProbeOutcome, RoundTripOutcome
 from sidecar.core.facts.calendar import stamp
 from sidecar.core.facts.policy import PPM, Lifecycle, Rung
 from sidecar.core.facts.reports import Flow
@@ -31,18 +31,18 @@ def print_status(console: Console, status: Status) -> None:
     _print_payers(console, status)
     console.print(f"\nPayments: {_counts(status)}; {status.judged} of {status.succeeded} could be judged.")
     if status.chain:
-        console.print(f"Chain of decisions and acts: {status.chain[:16]}… (sidecar verify --head)", style="dim")
+        console.print(f"Chain of decisions and actions: {status.chain[:16]}… (sidecar verify --head)", style="dim")
 
 
 def _print_reverb(console: Console, status: Status) -> None:
     reverb = status.reverb
     if reverb is None:
         return
-    walks, trips = sum(reverb.walks.values()), sum(reverb.round_trips.values())
+    auth_probes, trips = sum(reverb.auth_probes.values()), sum(reverb.round_trips.values())
     console.print(
-        f"\nReverb: {reverb.walks.get(WalkOutcome.OK, 0)} of {walks} walks of the probe user and "
+        f"\nReverb: {reverb.auth_probes.get(AuthProbeOutcome.OK, 0)} of {auth_probes} auth probes and "
         f"{reverb.round_trips.get(RoundTripOutcome.OK, 0)} of {trips} round trips were clean; {reverb.sockets_up} of "
-        f"{reverb.sockets} sockets are up; strangers: {reverb.stranger or 'not asked yet'}."
+        f"{reverb.sockets} sockets are up; isolation probes: {reverb.isolation or 'not asked yet'}."
     )
 
 
@@ -70,7 +70,7 @@ def _trouble(status: Status) -> list[str]:
             f"sheltered: Reverb hiccups; push resumes in {left} if no probe fails before, and the rung is kept"
         )
     if status.reverb and status.reverb.cause:
-        lines.append(f"channel auth: {status.reverb.cause} ({status.reverb.last_walk}) Ask: sidecar doctor")
+        lines.append(f"channel auth: {status.reverb.cause} ({status.reverb.last_auth_probe}) Ask: sidecar doctor")
     if status.alarms:
         lines.append(f"alarm: {', '.join(status.alarms)}")
     if status.resting:
@@ -105,7 +105,7 @@ def _print_gates(console: Console, status: Status) -> None:
     table.add_column(no_wrap=True)
     table.add_column()
     for gate in status.gates:
-        mark = "[green]✓[/]" if gate.holds else "[red]✗[/]"
+        mark = "[green]✓[/]" if gate.passes else "[red]✗[/]"
         table.add_row(mark, gate.name, _reading(gate, status.now_ms))
     console.print(table)
 
@@ -113,7 +113,7 @@ def _print_gates(console: Console, status: Status) -> None:
 def _reading(gate: Gate, now_ms: int) -> str:
     """Return what a gate says: its value, and where it does not hold what it needs and when that will be."""
     value = escape(gate.value)
-    if gate.holds:
+    if gate.passes:
         return f"[dim]{value} (target: {gate.target})[/]"
     when = "" if gate.expected_ms is None else f", in about {duration(max(0, gate.expected_ms - now_ms))}"
     return f"{value} (target: {gate.target})\nneeds {escape(gate.needs)}{when}"

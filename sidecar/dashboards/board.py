@@ -184,7 +184,7 @@ def _annotations() -> Iterator[Json]:
         "enable": True,
         "hide": False,
         "iconColor": "light-blue",
-        "name": "Notices",
+        "name": "Notifications",
         "target": {"type": "tags", "tags": [TAG], "matchAny": False, "limit": 100},
     }
     moves = f"sum by (from_mode, to_mode, cause) ({_seen('flag_transitions_total')}) > 0"

@@ -1,4 +1,4 @@
-"""Can these numbers be believed? The sidecar's own health: its lease, its journal, its doors, its log."""
+"""Can these numbers be believed? The sidecar's own health: its lease, its journal, its proxies, its log."""
 
 from sidecar.dashboards.board import Board, Section
 from sidecar.dashboards.panels import BAD, CALM, GOOD, ODD, Panel, graph, stat, states, table, words
@@ -9,7 +9,7 @@ from sidecar.rules.terms import Terms
 from sidecar.rules.upkeep import FORGED, LAPSED_S, SKEW_S, STARTS_MIN
 
 _UP = words({"0": ("down", BAD), "1": ("up", GOOD)})
-_GIVES_WAY_S = min(limit.gives_way_from_s for limit in LIMITS.values() if limit.gives_way_from_s is not None)
+_GIVES_WAY_S = min(limit.sheds_from_s for limit in LIMITS.values() if limit.sheds_from_s is not None)
 """From this lag of the event loop on the first routes refuse."""
 
 
@@ -22,8 +22,8 @@ def board(shown: Shown) -> Board:
         sections=(
             Section(title="Replicas, leases and clocks", panels=_replicas(shown.rules)),
             Section(title="Journal", panels=_journal()),
-            Section(title="Doors", panels=_doors()),
-            Section(title="Notices to people", panels=_notices()),
+            Section(title="Proxies", panels=_proxies()),
+            Section(title="Notifications to people", panels=_notifications()),
             Section(title="Loop, tasks and log", panels=_loop()),
         ),
         hours=6,
@@ -154,7 +154,7 @@ def _journal() -> tuple[Panel, ...]:
     )
 
 
-def _doors() -> tuple[Panel, ...]:
+def _proxies() -> tuple[Panel, ...]:
     return (
         graph(
             "Webhooks, by what became of them",
@@ -172,8 +172,8 @@ def _doors() -> tuple[Panel, ...]:
             is_stacked=True,
         ),
         graph(
-            "Entries of the ack stream",
-            "What the backend added to the Redis stream, and times that reading it failed and was begun again.",
+            "Entries of the ack indicator",
+            "What the backend added to the Redis indicator, and times that reading it failed and was begun again.",
             Query(expr=counted("ack_stream_entries_total"), legend="{{result}}"),
             Query(expr=counted("ack_stream_reconnects_total"), legend="begun again"),
             unit="short",
@@ -182,15 +182,15 @@ def _doors() -> tuple[Panel, ...]:
             alert="ReverbSidecarAcksLost",
         ),
         states(
-            "The ack stream answers",
-            "Whether Redis answers each replica; nothing where no stream is configured.",
+            "The ack indicator answers",
+            "Whether Redis answers each replica; nothing where no indicator is configured.",
             Query(expr=series("ack_stream_up"), legend="{{instance}}"),
             meanings=_UP,
             width=8,
             alert="ReverbSidecarAckStreamSilent",
         ),
         graph(
-            "Browsers' reports at the door",
+            "Browsers' reports at the proxy",
             "By what became of them. Forged are those whose tokens the app did not sign.",
             Query(expr=f"{counted('browser_reports_total')} > 0", legend="{{result}}"),
             Query(
@@ -240,12 +240,12 @@ def _doors() -> tuple[Panel, ...]:
     )
 
 
-def _notices() -> tuple[Panel, ...]:
+def _notifications() -> tuple[Panel, ...]:
     return (
         graph(
-            "Notices, by what became of them",
-            "Of moves, alarms and acts, each once per target. `given_up` and `dropped` never came to anybody.",
-            Query(expr=f"sum without (target) ({counted('notices_total')})", legend="{{result}}"),
+            "Notifications, by what became of them",
+            "Of moves, alarms and actions, each once per target. `given_up` and `dropped` never came to anybody.",
+            Query(expr=f"sum without (target) ({counted('notifications_total')})", legend="{{result}}"),
             unit="short",
             is_stacked=True,
             colours={"told": GOOD, "claimed": CALM, "given_up": BAD, "dropped": BAD},
@@ -255,15 +255,15 @@ def _notices() -> tuple[Panel, ...]:
         graph(
             "Attempts to tell, by what came of them",
             "What is not `sent` is tried again for a while.",
-            Query(expr=f"sum without (target) ({counted('notice_attempts_total')})", legend="{{outcome}}"),
+            Query(expr=f"sum without (target) ({counted('notification_attempts_total')})", legend="{{outcome}}"),
             unit="short",
             is_stacked=True,
             width=8,
         ),
         graph(
-            "Notices that wait",
+            "Notifications that wait",
             "For their targets, of all targets together.",
-            Query(expr=series("waiting_notices"), legend="{{instance}}"),
+            Query(expr=series("waiting_notifications"), legend="{{instance}}"),
             unit="short",
             width=8,
         ),

@@ -61,7 +61,7 @@ def _safety(shown: Shown) -> tuple[Panel, ...]:
         stat(
             "Alarms raised",
             "Streams that became unreliable. While one is raised, timers are served.",
-            Query(expr=f"sum without (stream) ({folded('alarm_latched')})"),
+            Query(expr=f"sum without (indicator) ({folded('alarm_latched')})"),
             unit="none",
             steps=((None, GOOD), (1, BAD)),
             details=_DECISION,
@@ -104,7 +104,7 @@ def _safety(shown: Shown) -> tuple[Panel, ...]:
 def _seed(shown: Shown) -> tuple[Panel, ...]:
     judged = f"sum({grown('payment_outcomes_total', window=RANGE, outcome=JUDGED)})"
     push = f"sum({grown('payment_outcomes_total', window=RANGE, outcome='on_time')}) / ({judged} > 0)"
-    proven = f"max({folded('evidence_reliability_lower_bound_ratio', stream='payments')})"
+    proven = f"max({folded('evidence_reliability_lower_bound_ratio', indicator='payments')})"
     return (
         table(
             "Timers beside push",

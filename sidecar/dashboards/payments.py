@@ -1,12 +1,12 @@
 """Do payers get the news of their payments by push, and what do their own browsers say?"""
 
-from sidecar.core.fold.reach import ACCUSERS_MIN as ACCUSERS_ALARM
+from sidecar.core.fold.reach import REPORTERS_MIN as REPORTERS_ALARM
 from sidecar.dashboards.board import Board, Section
 from sidecar.dashboards.outcomes import outcomes
 from sidecar.dashboards.panels import BAD, GOOD, ODD, Panel, graph, heat_map, table
 from sidecar.dashboards.queries import JUDGED, RANGE, RATE, Query, folded, grown, oldest_wait, series
 from sidecar.dashboards.terms import Shown
-from sidecar.rules.delivery import ACCUSERS_MIN, FAILED_MIN
+from sidecar.rules.delivery import FAILED_MIN, REPORTERS_MIN
 
 _LATENCY = "webhook_to_broadcast_seconds"
 
@@ -210,13 +210,13 @@ def _reach() -> tuple[Panel, ...]:
             width=8,
         ),
         graph(
-            "Payers who accuse push",
+            "Payers who report_bad push",
             "Users behind the bad reports since the alarm last stood at zero. Dashed: from the first on somebody should look, "
             "from the second on the flag falls if the alarm is raised.",
-            Query(expr=folded("reach_accusers"), legend="accusers"),
+            Query(expr=folded("reach_reporters"), legend="reporters"),
             unit="short",
-            steps=((None, GOOD), (ACCUSERS_MIN, ODD), (ACCUSERS_ALARM, BAD)),
-            alert="ReverbSidecarReachAccused",
+            steps=((None, GOOD), (REPORTERS_MIN, ODD), (REPORTERS_ALARM, BAD)),
+            alert="ReverbSidecarReachDegraded",
             width=8,
         ),
         graph(

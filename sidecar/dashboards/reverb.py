@@ -35,7 +35,7 @@ def _now() -> tuple[Panel, ...]:
     since = folded("last_probe_timestamp_seconds")
     return (
         stat(
-            "Last walk went well",
+            "Last auth probe went well",
             "Whether the probe user got into its channel the last time. `no` also before the first.",
             Query(expr=folded("last_channel_auth_ok")),
             unit="none",
@@ -44,13 +44,13 @@ def _now() -> tuple[Panel, ...]:
             alert="ReverbSidecarChannelAuthFailing",
         ),
         stat(
-            "Strangers let in",
+            "IsolationProbes let in",
             "Whether a user may listen to somebody else's channel. It is a matter of security, whatever is served.",
-            Query(expr=folded("strangers_let_in")),
+            Query(expr=folded("isolation_probes_allowed")),
             unit="none",
             steps=((None, GOOD), (1, BAD)),
             meanings=words({"0": ("no", GOOD), "1": ("yes", BAD)}),
-            alert="ReverbSidecarStrangerLetIn",
+            alert="ReverbSidecarIsolationBroken",
         ),
         stat(
             "Sheltered",
@@ -81,14 +81,14 @@ def _now() -> tuple[Panel, ...]:
 
 
 def _auths(terms: Terms) -> tuple[Panel, ...]:
-    window = reverb.walks_window(terms)
-    walks = f"sum without (outcome) ({grown(_AUTHS, _FAILED, window=window, source='probe')})"
+    window = reverb.auth_probes_window(terms)
+    auth_probes = f"sum without (outcome) ({grown(_AUTHS, _FAILED, window=window, source='probe')})"
     every = f"sum without (outcome) ({grown(_AUTHS, window=window, source='probe')})"
     refused = f"sum without (outcome) ({grown(_AUTHS, _ENTERED, window='1h', source='backend|browser')})"
     asked = f"sum without (outcome) ({grown(_AUTHS, window='1h', source='backend|browser')})"
     return (
         graph(
-            "Walks of the probe user, by outcome",
+            "AuthProbes of the probe user, by outcome",
             "Each is a browser's whole way to its channel, about once a minute; an outcome names the step that it ended at. "
             "`sidecar doctor` takes the same way and says what to change.",
             Query(expr=f"{grown(_AUTHS, source='probe')} > 0", legend="{{outcome}}"),
@@ -98,11 +98,11 @@ def _auths(terms: Terms) -> tuple[Panel, ...]:
             alert="ReverbSidecarChannelAuthFailing",
         ),
         graph(
-            "Share of walks that failed",
+            "Share of auth probes that failed",
             f"Of the last {window}. Dashed: from there on the alert fires, if three failed.",
-            Query(expr=f"{walks} / ({every} > 0)", legend="failed"),
+            Query(expr=f"{auth_probes} / ({every} > 0)", legend="failed"),
             unit="percentunit",
-            steps=((None, GOOD), (reverb.WALKS_FAILED_MAX, BAD)),
+            steps=((None, GOOD), (reverb.AUTH_PROBES_FAILED_MAX, BAD)),
             defaults={"max": 1},
             alert="ReverbSidecarChannelAuthFailing",
         ),
@@ -125,12 +125,12 @@ def _auths(terms: Terms) -> tuple[Panel, ...]:
         ),
         table(
             "Every outcome that there was, in the time shown",
-            "Walks, the backend's answers, and what browsers found. The page of outcomes says what each means and what to change.",
+            "AuthProbes, the backend's answers, and what browsers found. The page of outcomes says what each means and what to change.",
             Query(expr=f"sum by (outcome) ({_of('probe')}) > 0", form="table", is_instant=True),
             Query(expr=f"sum by (outcome) ({_of('backend')}) > 0", form="table", is_instant=True),
             Query(expr=f"sum by (outcome) ({_of('browser')}) > 0", form="table", is_instant=True),
             key="outcome",
-            columns={"outcome": "Outcome", "Value #A": "Walks", "Value #B": "Backend", "Value #C": "Browsers"},
+            columns={"outcome": "Outcome", "Value #A": "AuthProbes", "Value #B": "Backend", "Value #C": "Browsers"},
             unit="short",
             defaults={"decimals": 0},
             width=24,
@@ -211,13 +211,13 @@ def _sockets() -> tuple[Panel, ...]:
         ),
         graph(
             "Requests for somebody else's channel",
-            "Of the probe user, every ten minutes. `refused` is right; `let_in` is a matter of security.",
-            Query(expr=grown("stranger_probes_total"), legend="{{verdict}}"),
+            "Of the probe user, every ten minutes. `refused` is right; `allowed` is a matter of security.",
+            Query(expr=grown("isolation_probes_total"), legend="{{verdict}}"),
             unit="short",
             is_stacked=True,
-            colours={"refused": GOOD, "let_in": BAD, "unknown": UNKNOWN},
+            colours={"refused": GOOD, "allowed": BAD, "unknown": UNKNOWN},
             width=8,
-            alert="ReverbSidecarStrangerLetIn",
+            alert="ReverbSidecarIsolationBroken",
         ),
         graph(
             "Requests to watch a user's own channel",

@@ -10,8 +10,7 @@ from typing import Any
 
 import msgspec
 
-from sidecar import clock
-from sidecar import randomness as chance
+from sidecar import clock, randomness
 from sidecar.demo.page import Pages
 from sidecar.demo.summary import Summary, summary_of
 from sidecar.demo.world.loop import WorldLoop
@@ -66,13 +65,13 @@ def loop_of(show: Show, pace: Pace) -> Callable[[], asyncio.AbstractEventLoop]:
 def installed(show: Show, pace: Pace) -> Iterator[None]:
     """Let this process take its time, and headless also its chance, from the world."""
     time_before = clock.install(pace)
-    chance_before = chance.install(chance.Seeded(show.seed)) if show.is_headless else None
+    randomness_before = randomness.install(randomness.Seeded(show.seed)) if show.is_headless else None
     try:
         yield
     finally:
         clock.install(time_before)
-        if chance_before is not None:
-            chance.install(chance_before)
+        if randomness_before is not None:
+            randomness.install(randomness_before)
 
 
 async def run(
@@ -154,7 +153,7 @@ def _welcome(world: World, show: Show) -> str:
     curl '{world.urls.public}/flags/{FLAG}?targeting_key=me'
     {command.format("status")}
     curl {world.metrics_url}
-  Act as an operator, for instance where the last rung wants a person's word:
+  OperatorAction as an operator, for instance where the last rung wants a person's word:
     SIDECAR_TOKEN={world.secrets.operator_tokens[0].token} {command.format("approve --reason 'the proof is there'")}
 
   No browser here? The story in this terminal, in half a minute: {show.command} demo --story --headless

@@ -85,7 +85,7 @@ def summary_of(path: Path, *, seed: int, failure: str, told: list[Told]) -> Summ
         ),
         outcomes={str(outcome): number for outcome, number in state.tally.outcomes.items()},
         unmeasured={str(reason): number for reason, number in state.tally.unmeasured.items()},
-        epochs={name: stream.epoch for name, stream in state.streams.items()},
+        epochs={name: indicator.epoch for name, indicator in state.indicators.items()},
         journal=JournalTold(records=count, sha256=digest.hexdigest()),
     )
 

@@ -1,4 +1,4 @@
-"""One canary, sent and awaited once: what no walk of a browser shows, and every broadcast of Laravel's meets."""
+"""One canary, sent and awaited once: what no auth probe of a browser shows, and every broadcast of Laravel's meets."""
 
 import asyncio
 

@@ -2,14 +2,14 @@
 
 from sidecar.causes import CAUSES, ROUND_TRIPS
 from sidecar.causes.cause import Cause
-from sidecar.core.facts.auth_probes import WalkOutcome
+from sidecar.core.facts.auth_probes import AuthProbeOutcome
 
 
 def catalogue() -> str:
     """Return the page, in Markdown."""
     parts = [
         "# What the doctor can say\n",
-        "Every outcome of a browser's walk to a private channel, and (from 80 on) of an event through Reverb's API",
+        "Every outcome of an auth probe of a private channel, and (from 80 on) of an event through Reverb's API",
         "and back, with the exit code of `sidecar doctor`, what it means, the likely reasons in order, and what to",
         "change. The same names stand in `channel_auth_attempts_total{outcome}` and `round_trips_total{outcome}`.",
         "Exit code 2 is wrong usage, and 1 that `--curl` found something. Written by `sidecar doctor --outcomes`.\n",
@@ -20,7 +20,7 @@ def catalogue() -> str:
     ordered = sorted(rows, key=lambda row: row[1].exit_code)
     parts += [f"| {cause.exit_code} | [`{outcome}`](#{outcome}) | {cause.sentence} |" for outcome, cause in ordered]
     for outcome, cause in ordered:
-        if outcome != WalkOutcome.OK:
+        if outcome != AuthProbeOutcome.OK:
             parts += _section(outcome, cause)
     return "\n".join(parts) + "\n"
 

@@ -1,15 +1,15 @@
-"""One walk, and what follows from it: the outcome, its cause in a sentence, the likely reasons, and what to change."""
+"""One auth probe and its diagnosis: outcome, cause, likely reasons, and what to change."""
 
 import msgspec
 
 from sidecar.causes import ROUND_TRIPS, cause_of
 from sidecar.config import UNKNOWN_APP, ProbeSecrets, Reverb
-from sidecar.core.facts.auth_probes import RoundTripOutcome, Step, WalkOutcome
+from sidecar.core.facts.auth_probes import AuthProbeOutcome, RoundTripOutcome, Step
 from sidecar.doctor.canary import round_trip, taken
 from sidecar.doctor.refusal import what_debug_says
-from sidecar.probes.auth_probe import Walker
+from sidecar.probes.auth_probe import AuthProber
 from sidecar.probes.browser import Browser
-from sidecar.probes.probe_record import Taken, Walked
+from sidecar.probes.probe_record import AuthProbeResult, Taken
 from sidecar.probes.target import target_of
 
 WITHIN_S = 15.0
@@ -20,8 +20,8 @@ class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
 
     subject: str
     """What was examined."""
-    outcome: WalkOutcome | RoundTripOutcome | None
-    """None: nothing was walked or sent, only looked at."""
+    outcome: AuthProbeOutcome | RoundTripOutcome | None
+    """None: nothing was probed or sent, only looked at."""
     step: Step | None
     number: int | None
     exit_code: int
@@ -33,25 +33,27 @@ class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def examine(reverb: Reverb, secrets: ProbeSecrets, *, within_s: float = WITHIN_S) -> Diagnosis:
-    """Walk once, and say what came of it."""
-    walker = Walker(Browser(target_of(reverb, secrets)))
-    return await examine_by(walker, tuple(_remarks(reverb, secrets)), within_s=within_s)
+    """AuthProbe once, and say what came of it."""
+    auth_prober = AuthProber(Browser(target_of(reverb, secrets)))
+    return await examine_by(auth_prober, tuple(_remarks(reverb, secrets)), within_s=within_s)
 
 
-async def examine_by(walker: Walker, remarks: tuple[str, ...] = (), *, within_s: float = WITHIN_S) -> Diagnosis:
-    """Let this walker walk once, and say what came of it."""
-    channel = walker.browser.target.channel
-    walked = await walker.walk(within_s=within_s)
-    notes = [*walked.notes, *remarks]
-    if walked.outcome is WalkOutcome.REFUSED_403:
-        said = await what_debug_says(walker.browser, channel)
+async def examine_by(
+    auth_prober: AuthProber, remarks: tuple[str, ...] = (), *, within_s: float = WITHIN_S
+) -> Diagnosis:
+    """Let this auth_prober auth probe once, and say what came of it."""
+    channel = auth_prober.browser.target.channel
+    probed = await auth_prober.auth_probe(within_s=within_s)
+    notes = [*probed.notes, *remarks]
+    if probed.outcome is AuthProbeOutcome.REFUSED_403:
+        said = await what_debug_says(auth_prober.browser, channel)
         notes += [said] if said else []
-    told = diagnosis(f"a browser's way to {channel}", walked, tuple(notes))
-    return await _with_canary(walker.browser, told) if walked.outcome is WalkOutcome.OK else told
+    told = diagnosis(f"a browser's way to {channel}", probed, tuple(notes))
+    return await _with_canary(auth_prober.browser, told) if probed.outcome is AuthProbeOutcome.OK else told
 
 
 async def _with_canary(browser: Browser, told: Diagnosis) -> Diagnosis:
-    """Go on where the walk went well: can an event come back?"""
+    """Go on where the auth probe went well: can an event come back?"""
     app = browser.target.app
     if not app.secret or app.app_id == UNKNOWN_APP:
         note = (
@@ -75,25 +77,25 @@ async def _with_canary(browser: Browser, told: Diagnosis) -> Diagnosis:
     )
 
 
-def diagnosis(subject: str, walked: Walked, notes: tuple[str, ...]) -> Diagnosis:
-    """Return what is said of a walk."""
-    cause = cause_of(walked.outcome, is_at_app=walked.is_at_app)
+def diagnosis(subject: str, probed: AuthProbeResult, notes: tuple[str, ...]) -> Diagnosis:
+    """Return what is said of a auth probe."""
+    cause = cause_of(probed.outcome, is_at_app=probed.is_at_app)
     return Diagnosis(
         subject=subject,
-        outcome=walked.outcome,
-        step=walked.step,
-        number=walked.number,
+        outcome=probed.outcome,
+        step=probed.step,
+        number=probed.number,
         exit_code=cause.exit_code,
         sentence=cause.sentence,
         reasons=cause.reasons,
         changes=cause.changes,
-        steps=walked.steps,
+        steps=probed.steps,
         notes=notes,
     )
 
 
 def _remarks(reverb: Reverb, secrets: ProbeSecrets) -> list[str]:
-    """Return what is worth knowing before anything is walked."""
+    """Return what is worth knowing before anything is probed."""
     remarks = []
     target = target_of(reverb, secrets)
     if reverb.probe.login == "cookie" and not target.sends_cookies:
@@ -102,7 +104,7 @@ def _remarks(reverb: Reverb, secrets: ProbeSecrets) -> list[str]:
             "says. The app sees a guest. Use one origin, a bearer token, or a custom authorizer with axios."
         )
     if reverb.probe.login == "bearer" and not secrets.token:
-        remarks.append("SIDECAR_PROBE_TOKEN is not set: the walk was that of a guest.")
+        remarks.append("SIDECAR_PROBE_TOKEN is not set: the auth probe was that of a guest.")
     if reverb.url.startswith("ws://") and reverb.origin.startswith("https://"):
         remarks.append("A page on https may not open ws://: browsers block it as mixed content. Use wss://.")
     return remarks

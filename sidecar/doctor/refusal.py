@@ -8,7 +8,7 @@ import msgspec
 from sidecar.core.facts.auth_probes import Step
 from sidecar.probes.browser import Browser
 from sidecar.probes.connection_errors import FAILURES
-from sidecar.probes.probe_record import Trail
+from sidecar.probes.probe_record import ProbeRecord
 
 _WITHIN_S = 5.0
 _SOCKET = "1234.5678"
@@ -22,7 +22,9 @@ async def what_debug_says(browser: Browser, channel: str) -> str | None:
         headers |= browser.cookies(browser.target.auth_endpoint)
     try:
         async with asyncio.timeout(_WITHIN_S):
-            answer = await browser.ask(Trail(), Step.AUTHORISE, "POST", browser.target.auth_endpoint, headers, body)
+            answer = await browser.ask(
+                ProbeRecord(), Step.AUTHORISE, "POST", browser.target.auth_endpoint, headers, body
+            )
     except (TimeoutError, *FAILURES):
         return None
     if answer.status == 401:  # noqa: PLR2004 - the point of asking for JSON

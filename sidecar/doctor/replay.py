@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from sidecar.causes import cause_of
 from sidecar.config import ProbeSecrets, Reverb
-from sidecar.core.facts.auth_probes import Step, WalkOutcome
+from sidecar.core.facts.auth_probes import AuthProbeOutcome, Step
 from sidecar.doctor.curl import Request, findings, masked
 from sidecar.doctor.examination import WITHIN_S, Diagnosis, diagnosis
 from sidecar.doctor.refusal import reason_in
@@ -14,7 +14,7 @@ from sidecar.probes.auth_probe import BY_FAULT
 from sidecar.probes.auth_responses import Answer, auth_in, blocks_script, refusal_of
 from sidecar.probes.browser import Browser
 from sidecar.probes.connection_errors import FAILURES, ended_by
-from sidecar.probes.probe_record import Ended, Trail
+from sidecar.probes.probe_record import Ended, ProbeRecord
 from sidecar.probes.target import Target, origin_of, target_of
 from sidecar.pusher.signing import fault_of
 
@@ -79,21 +79,21 @@ async def _replayed(
             f"the request goes to {asked.scheme}://{asked.hostname}, and is sent again only to the host of "
             f"reverb.auth_endpoint, {known.scheme}://{known.netloc}",
         )
-    trail, notes = Trail(), list(found)
+    probe_record, notes = ProbeRecord(), list(found)
     headers = {name: value for name, value in request.headers.items() if name in _SENT_ON}
     body = request.body.encode() or None
     try:
         async with asyncio.timeout(WITHIN_S):
-            answer = await Browser(target).ask(trail, Step.AUTHORISE, request.method, request.url, headers, body)
+            answer = await Browser(target).ask(probe_record, Step.AUTHORISE, request.method, request.url, headers, body)
         said = reason_in(answer.body) if answer.status == 403 else None  # noqa: PLR2004
         notes += [said] if said else []
         end = _end(answer, request, target)
     except TimeoutError:
-        end = Ended(WalkOutcome.timeout_at(trail.step), detail=f"nothing came within {WITHIN_S:g} s")
+        end = Ended(AuthProbeOutcome.timeout_at(probe_record.step), detail=f"nothing came within {WITHIN_S:g} s")
     except FAILURES as error:
-        end = ended_by(error, trail.step)
-    walked = trail.walked(end.outcome, end.number, end.detail)
-    return diagnosis(f"{subject}, sent again", walked, tuple(notes))
+        end = ended_by(error, probe_record.step)
+    probed = probe_record.probed(end.outcome, end.number, end.detail)
+    return diagnosis(f"{subject}, sent again", probed, tuple(notes))
 
 
 def _end(answer: Answer, request: Request, target: Target) -> Ended:
@@ -105,18 +105,18 @@ def _end(answer: Answer, request: Request, target: Target) -> Ended:
     if origin and not request.url.startswith(f"{origin}/"):
         blocked = blocks_script(answer, origin, with_credentials=False)
         if blocked is not None:
-            return Ended(WalkOutcome.BLOCKED_BY_CORS, answer.status, blocked)
+            return Ended(AuthProbeOutcome.BLOCKED_BY_CORS, answer.status, blocked)
     try:
         auth, data = auth_in(answer)
     except Ended as end:
         return end
     if not target.app.secret:
-        return Ended(WalkOutcome.OK)
+        return Ended(AuthProbeOutcome.OK)
     fields = request.fields
     fault = fault_of(target.app, auth, fields.get("socket_id", ""), fields.get("channel_name", ""), data)
-    return Ended(WalkOutcome.OK if fault is None else BY_FAULT[fault])
+    return Ended(AuthProbeOutcome.OK if fault is None else BY_FAULT[fault])
 
 
-def _likely(request: Request) -> WalkOutcome | None:
+def _likely(request: Request) -> AuthProbeOutcome | None:
     has_credentials = "authorization" in request.headers or "cookie" in request.headers
-    return WalkOutcome.REFUSED_403 if has_credentials or request.fields.get("channel_name") else None
+    return AuthProbeOutcome.REFUSED_403 if has_credentials or request.fields.get("channel_name") else None

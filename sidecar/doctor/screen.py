@@ -5,7 +5,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from sidecar.core.facts.auth_probes import WalkOutcome
+from sidecar.core.facts.auth_probes import AuthProbeOutcome
 from sidecar.doctor.examination import Diagnosis
 
 _WIDTH = 92
@@ -22,7 +22,7 @@ def print_diagnosis(console: Console, told: Diagnosis) -> None:
             if text:
                 console.print(Padding(Text(f"{name:<9} {text}", style="dim"), (0, 0, 0, 15)))
     console.print()
-    is_well = told.outcome is WalkOutcome.OK or (told.outcome is None and not told.reasons)
+    is_well = told.outcome is AuthProbeOutcome.OK or (told.outcome is None and not told.reasons)
     shown = f"   ({told.outcome.value}{f', {told.number}' if told.number else ''})" if told.outcome else ""
     sentence = Text.assemble(Text(told.sentence, style="bold green" if is_well else "bold red"), shown)
     console.print(Padding(sentence, (0, 0, 0, 2)))

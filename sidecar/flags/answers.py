@@ -87,7 +87,7 @@ class Answers:
         """Return for how many seconds push may still be answered, unless the lease starts anew; below 0: not now."""
         return self.lease_remaining_s(now_s) - self.max_age_s - self.valid_for_s
 
-    def outlook(self, now_s: float) -> tuple[object, ...]:
+    def change_key(self, now_s: float) -> tuple[object, ...]:
         """Return what decides every user's answer: as long as it is equal, nobody's is another."""
         state = self._state
         return state.flag.version, state.flag.rung, state.policy_hash, self.served_to_all(now_s)

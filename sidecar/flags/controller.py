@@ -77,7 +77,7 @@ class Controller:
     async def _repeat(
         self, task: Task, act: Callable[[], Awaitable[None]], woken: asyncio.Event, until_s: Callable[[], float | None]
     ) -> NoReturn:
-        """Act, and again when woken, or when it is time."""
+        """OperatorAction, and again when woken, or when it is time."""
         while True:
             woken.clear()
             try:
@@ -106,8 +106,8 @@ class Controller:
         if self._until_next_beat_s() <= 0:
             now_s = clock.monotonic_s()
             self._beaten_s = now_s
-            unseen = await self._unseen(now_s)
-            await self._journal.append(self._lease.next_heartbeat(now_s, unseen))
+            silent_sources = await self._silent_sources(now_s)
+            await self._journal.append(self._lease.next_heartbeat(now_s, silent_sources))
 
     async def _decide(self) -> None:
         if self._state.policy_hash == self._policy_hash:
@@ -115,7 +115,7 @@ class Controller:
             if decision is not None:
                 await self._journal.append(decision)
 
-    async def _unseen(self, now_s: float) -> tuple[str, ...]:
+    async def _silent_sources(self, now_s: float) -> tuple[str, ...]:
         """Return the sources that could not say in time that all that was there at `now_s` is in the journal."""
         if not self._sources:
             return ()

@@ -83,13 +83,13 @@ class Evaluations:
     """The flags as OFREP evaluates them."""
 
     def __init__(
-        self, answers: Answers, has_room: Callable[[], bool], wall_ms: Callable[[], int] = clock.wall_ms
+        self, answers: Answers, has_permits: Callable[[], bool], wall_ms: Callable[[], int] = clock.wall_ms
     ) -> None:
         self._answers = answers
-        self._has_room = has_room
+        self._has_permits = has_permits
         self._wall_ms = wall_ms
         self._step_ms = max(1, int(answers.max_age_s * 1000))
-        self._outlook: tuple[object, ...] | None = None
+        self._change_key: tuple[object, ...] | None = None
         self._since_ms = 0
 
     def flag(self, key: str, context: Context, now_s: float) -> bytes:
@@ -107,7 +107,7 @@ class Evaluations:
             "flags": flags,
             "metadata": {"environment": self._answers.environment, "version": told.version},
         }
-        if self._has_room():  # the web provider asks for a stream that is refused again every second, for ever
+        if self._has_permits():  # the web provider asks for a stream that is refused again every second, for ever
             endpoint = {"requestUri": stream_uri(context)}
             answer["eventStreams"] = [{"type": "sse", "endpoint": endpoint, "inactivityDelaySec": _HIDDEN_MAX_S}]
         body = msgspec.json.encode(answer)
@@ -144,9 +144,9 @@ class Evaluations:
     def _issued_at_ms(self, told: Tagged, now_s: float) -> int:
         """Return from when on the answer is to be believed: in steps of a push, and standing still of timers."""
         now_ms = self._wall_ms()
-        outlook = self._answers.outlook(now_s)
-        if outlook != self._outlook:
-            self._outlook, self._since_ms = outlook, now_ms
+        change_key = self._answers.change_key(now_s)
+        if change_key != self._change_key:
+            self._change_key, self._since_ms = change_key, now_ms
         return now_ms - now_ms % self._step_ms if told.is_push else self._since_ms
 
 

@@ -22,12 +22,12 @@ class Lease:
         self._asked_s: dict[int, float] = {}
         self._started_s: float | None = None
 
-    def next_heartbeat(self, now_s: float, unseen: tuple[str, ...] = ()) -> Heartbeat:
-        """Return the heartbeat to append, and remember the instant before it is and before `unseen` were asked."""
+    def next_heartbeat(self, now_s: float, silent_sources: tuple[str, ...] = ()) -> Heartbeat:
+        """Return the heartbeat to append, and keep the instant before it and before the sources were checked."""
         self._beat += 1
         self._asked_s[self._beat] = now_s
         self._asked_s.pop(self._beat - _UNFOLDED_MAX, None)
-        return Heartbeat(replica=self._replica, beat=self._beat, unseen=unseen)
+        return Heartbeat(replica=self._replica, beat=self._beat, silent_sources=silent_sources)
 
     def folded(self, record: Record) -> None:
         """Start anew, if this is one of our own heartbeats."""

@@ -22,7 +22,7 @@ from aiohttp import web
 from sidecar import clock
 from sidecar.flags.answers import Answers, Tagged
 from sidecar.http.cors import READABLE
-from sidecar.http.event_streams import HEADERS, RETRY_MS, SLOW_S, Reader, StreamEnd
+from sidecar.http.event_streams import HEADERS, RETRY_MS, SLOW_S, SseConnection, StreamEnd
 from sidecar.ports import ErrorCode, SidecarError
 
 HEARTBEAT_S = 15.0
@@ -57,7 +57,7 @@ class Streams:
         self._heartbeat_s = heartbeat_s
         self._slow_s = slow_s
         self._renew_s = answers.valid_for_s / _RENEWALS_PER_LEASE_HALF
-        self._open: dict[StreamKind, set[Reader]] = {kind: set() for kind in StreamKind}
+        self._open: dict[StreamKind, set[SseConnection]] = {kind: set() for kind in StreamKind}
         self._is_stopping = False
         self._folded = asyncio.Event()
         self.ended: Counter[str] = Counter(dict.fromkeys(StreamEnd, 0))
@@ -67,7 +67,7 @@ class Streams:
         """Return how many are open, by kind."""
         return {kind: len(streams) for kind, streams in self._open.items()}
 
-    def has_room(self) -> bool:
+    def has_permits(self) -> bool:
         """Say whether one more may open a stream."""
         return sum(len(streams) for streams in self._open.values()) < self._streams_max
 
@@ -77,12 +77,12 @@ class Streams:
 
     async def run(self) -> NoReturn:
         """Wake all streams when anybody's answer may be another, for ever."""
-        outlook: tuple[object, ...] = ()
+        change_key: tuple[object, ...] = ()
         while True:
             self._folded.clear()
             now_s = clock.monotonic_s()
-            before, outlook = outlook, self._answers.outlook(now_s)
-            if outlook != before:
+            before, change_key = change_key, self._answers.change_key(now_s)
+            if change_key != before:
                 await self._wake_all()
                 continue  # that took its time
             lapses_in_s = self._answers.lapses_in_s(now_s)
@@ -110,8 +110,8 @@ class Streams:
         self, request: web.Request, kind: StreamKind, targeting_key: str | None, tell: Tell
     ) -> web.StreamResponse:
         """Tell a user until it leaves, or we do. Raises `SidecarError` with `overloaded` for one too many."""
-        self._check_room()
-        stream = Reader(request, self._slow_s)
+        self._check_permits()
+        stream = SseConnection(request, self._slow_s)
         self._open[kind].add(stream)
         response = web.StreamResponse(headers={**READABLE, **HEADERS})
         response.force_close()
@@ -126,16 +126,18 @@ class Streams:
             self._open[kind].discard(stream)
         return response
 
-    def _check_room(self) -> None:
+    def _check_permits(self) -> None:
         if self._is_stopping:
             self.ended[StreamEnd.STOPPING] += 1
             raise SidecarError(ErrorCode.OVERLOADED, "this sidecar is about to end; try again later")
-        if not self.has_room():
+        if not self.has_permits():
             self.ended[StreamEnd.FULL] += 1
             message = f"{self._streams_max} streams are open already; read the flag instead, and try again later"
             raise SidecarError(ErrorCode.OVERLOADED, message)
 
-    async def _tell(self, stream: Reader, response: web.StreamResponse, targeting_key: str | None, tell: Tell) -> None:
+    async def _tell(
+        self, stream: SseConnection, response: web.StreamResponse, targeting_key: str | None, tell: Tell
+    ) -> None:
         """Tell what is to be told, when it is time, until the stream ends. `TimeoutError`: the reader is too slow."""
         await stream.begin(response)
         number = _number(stream.request.headers.get("Last-Event-ID"))

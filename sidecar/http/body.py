@@ -10,7 +10,7 @@ from sidecar.ports import ErrorCode, SidecarError
 async def read_body(request: web.Request, *, bytes_max: int, within_s: float) -> bytes:
     """Return the body. Raises `SidecarError`: `encoding_refused`, `body_too_large` or `body_too_slow`."""
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise SidecarError(ErrorCode.ENCODING_REFUSED, "the body is compressed; send it as it is")
+        raise SidecarError(ErrorCode.ENCODING_REFUSED, "the body is compressed; send it is")
     if request.content_length is not None and request.content_length > bytes_max:
         raise _too_large(bytes_max)
     if request.content.is_eof():  # most bodies come with their head: no need to wait, nor for a timer

@@ -37,7 +37,7 @@ REFUSALS = {
     Refusal.IN_FLIGHT: SidecarError(ErrorCode.OVERLOADED, "more requests at once than this route takes"),
     Refusal.LAG: SidecarError(ErrorCode.OVERLOADED, "the sidecar is busy with webhooks and decisions, which go first"),
 }
-"""What is said to those whom a route's turnstile does not let in."""
+"""What is said to those whom a route's rate_limiter does not let in."""
 
 _IN_OFREP = {
     ErrorCode.BODY_INVALID: "PARSE_ERROR",

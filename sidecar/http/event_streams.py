@@ -46,7 +46,7 @@ REFUSED = (StreamEnd.FULL, StreamEnd.STOPPING)
 DROPPED = (StreamEnd.SLOW,)
 
 
-class Reader:
+class SseConnection:
     """Who reads one open stream."""
 
     def __init__(self, request: web.Request, slow_s: float) -> None:

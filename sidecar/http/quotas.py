@@ -15,16 +15,16 @@ class Quotas:
         self._at_once = at_once
         self._per_s = per_s
         self._now_s = now_s
-        self._room: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._permits: OrderedDict[str, tuple[float, float]] = OrderedDict()
         """Key → what it may still ask for, and as of when."""
 
     def takes(self, key: str) -> bool:
         """Say whether this key may ask once more now, and count that it did."""
         now_s = self._now_s()
-        room, since_s = self._room.pop(key, (float(self._at_once), now_s))
+        room, since_s = self._permits.pop(key, (float(self._at_once), now_s))
         room = min(self._at_once, room + (now_s - since_s) * self._per_s)
         is_taken = room >= 1
-        self._room[key] = (room - 1 if is_taken else room, now_s)
-        if len(self._room) > KEYS_MAX:
-            self._room.popitem(last=False)
+        self._permits[key] = (room - 1 if is_taken else room, now_s)
+        if len(self._permits) > KEYS_MAX:
+            self._permits.popitem(last=False)
         return is_taken

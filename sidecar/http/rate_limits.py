@@ -18,7 +18,7 @@ from sidecar import clock
 
 
 class Refusal(enum.StrEnum):
-    """Why a request was refused at the door."""
+    """Why a request was refused at the proxy."""
 
     RATE = "rate"
     IN_FLIGHT = "in_flight"
@@ -33,7 +33,7 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
     """Requests at once; those whose body is still coming count."""
     per_s: int
     """Requests per second, on average over a second; so many may come in one moment after a pause."""
-    gives_way_from_s: float | None = None
+    sheds_from_s: float | None = None
     """From this lag of the event loop on nothing is taken, in seconds; None: never."""
     is_for_scripts: bool = False
     """Scripts in browsers read its answers, and must be able to read its errors."""
@@ -46,23 +46,23 @@ INSIDE = Limit(in_flight_max=50, per_s=200)
 
 LIMITS = {
     "/stripe/webhook":     Limit(in_flight_max=4_000,  per_s=20_000),
-    "/acks":               Limit(in_flight_max=2_000,  per_s=10_000, gives_way_from_s=0.5, is_for_scripts=True),
-    "/watches":            Limit(in_flight_max=100,    per_s=100,    gives_way_from_s=0.2, is_for_scripts=True),
-    "/flags/{key}":        Limit(in_flight_max=2_000,  per_s=50_000, gives_way_from_s=0.2, is_for_scripts=True),
-    "/flags/{key}/stream": Limit(in_flight_max=10_000, per_s=5_000,  gives_way_from_s=0.2, is_for_scripts=True),
-    "/ofrep/v1/stream":    Limit(in_flight_max=10_000, per_s=5_000,  gives_way_from_s=0.2, is_for_scripts=True),
+    "/acks":               Limit(in_flight_max=2_000,  per_s=10_000, sheds_from_s=0.5, is_for_scripts=True),
+    "/watches":            Limit(in_flight_max=100,    per_s=100,    sheds_from_s=0.2, is_for_scripts=True),
+    "/flags/{key}":        Limit(in_flight_max=2_000,  per_s=50_000, sheds_from_s=0.2, is_for_scripts=True),
+    "/flags/{key}/stream": Limit(in_flight_max=10_000, per_s=5_000,  sheds_from_s=0.2, is_for_scripts=True),
+    "/ofrep/v1/stream":    Limit(in_flight_max=10_000, per_s=5_000,  sheds_from_s=0.2, is_for_scripts=True),
     "/ofrep/v1/evaluate/flags":
-        Limit(in_flight_max=2_000, per_s=20_000, gives_way_from_s=0.2, is_for_scripts=True, is_ofrep=True),
+        Limit(in_flight_max=2_000, per_s=20_000, sheds_from_s=0.2, is_for_scripts=True, is_ofrep=True),
     "/ofrep/v1/evaluate/flags/{key}":
-        Limit(in_flight_max=2_000, per_s=20_000, gives_way_from_s=0.2, is_for_scripts=True, is_ofrep=True),
+        Limit(in_flight_max=2_000, per_s=20_000, sheds_from_s=0.2, is_for_scripts=True, is_ofrep=True),
 }  # fmt: skip
 """By path. What webhooks and acks have in flight together is well below what may wait for the journal's disk
-(`journal.sqlite.journal.WAITING_MAX`), so that no flood of them refuses a heartbeat or a decision. Stripe as a whole sent about
-2 500 events per second at its busiest, and a payment has up to four acks. The rates are a last resort: on most machines
-the lag speaks first. How many streams may be open, `flags.streams` says."""
+(`journal.sqlite.journal.WAITING_MAX`), so that no flood of them refuses a heartbeat or a decision. Stripe as a whole
+sent about 2 500 events per second at its busiest, and a payment has up to four acks. The rates are a last resort: on
+most machines the lag speaks first. How many streams may be open, `flags.streams` says."""
 
 
-class Turnstile:
+class RateLimiter:
     """Lets requests through one route, within its limit. Belongs to one event loop."""
 
     def __init__(
@@ -74,7 +74,7 @@ class Turnstile:
         self.in_flight = 0
         self._lag_s = lag_s
         self._now_s = now_s
-        self._room = float(limit.per_s)
+        self._permits = float(limit.per_s)
         self._filled_s = now_s()
 
     def enter(self) -> Refusal | None:
@@ -92,13 +92,13 @@ class Turnstile:
 
     def _refusal(self) -> Refusal | None:
         limit, now_s = self.limit, self._now_s()
-        if limit.gives_way_from_s is not None and self._lag_s() >= limit.gives_way_from_s:
+        if limit.sheds_from_s is not None and self._lag_s() >= limit.sheds_from_s:
             return Refusal.LAG
         if self.in_flight >= limit.in_flight_max:
             return Refusal.IN_FLIGHT
-        self._room = min(limit.per_s, self._room + (now_s - self._filled_s) * limit.per_s)
+        self._permits = min(limit.per_s, self._permits + (now_s - self._filled_s) * limit.per_s)
         self._filled_s = now_s
-        if self._room < 1:
+        if self._permits < 1:
             return Refusal.RATE
-        self._room -= 1
+        self._permits -= 1
         return None

@@ -14,7 +14,7 @@ from sidecar.http.connections import BANNER, HEAD_WITHIN_S, OPERATOR_MAX, Connec
 from sidecar.http.cors import READABLE
 from sidecar.http.errors import REFUSALS, error_response, failed, nowhere, told, told_in_ofrep
 from sidecar.http.guard import Guard
-from sidecar.http.rate_limits import INSIDE, LIMITS, Limit, Refusal, Turnstile
+from sidecar.http.rate_limits import INSIDE, LIMITS, Limit, RateLimiter, Refusal
 from sidecar.ports import ErrorCode, SidecarError
 
 _SHUTDOWN_S = 5.0
@@ -56,7 +56,7 @@ class Listener:
         """Ends what is answered for long, so that nobody waits for it."""
         self._socket: socket.socket | None = None
         self._server: asyncio.Server | None = None
-        self._turnstiles: dict[str, Turnstile] = {}
+        self._rate_limiters: dict[str, RateLimiter] = {}
         self._routes: set[tuple[str, str]] = set()
         self._guard = guard
         self._app = web.Application()
@@ -68,7 +68,7 @@ class Listener:
     def add(self, routes: Sequence[web.RouteDef]) -> None:
         """Add routes, before `start`."""
         for route in routes:
-            handler = _in_words(route.handler, self._turnstile(route.path), self._guard)
+            handler = _to_text(route.handler, self._rate_limiter(route.path), self._guard)
             self._routes.add((route.method, _named(route.path)))
             self._app.add_routes([web.RouteDef(route.method, route.path, handler, route.kwargs)])
 
@@ -78,11 +78,11 @@ class Listener:
 
     def refused_requests(self) -> dict[str, Counter[Refusal]]:
         """Return how many requests were refused, by path and reason."""
-        return {path: turnstile.refused for path, turnstile in self._turnstiles.items()}
+        return {path: rate_limiter.refused for path, rate_limiter in self._rate_limiters.items()}
 
     def in_flight(self, path: str) -> int:
         """Return how many requests of a path are being answered."""
-        return self._turnstiles[path].in_flight
+        return self._rate_limiters[path].in_flight
 
     def bind(self) -> str:
         """Take the address, and return its URL; who connects waits until `start`.
@@ -99,7 +99,7 @@ class Listener:
     async def start(self) -> None:
         """Serve who connects to the address that was bound."""
         assert self._socket is not None  # noqa: S101 - the composition binds first
-        elsewhere = _in_words(self._elsewhere, self._turnstile(_REST), self._guard)
+        elsewhere = _to_text(self._elsewhere, self._rate_limiter(_REST), self._guard)
         self._app.router.add_route("*", _REST, elsewhere)  # the last: it takes all that is left
         await self._runner.setup()
         loop = asyncio.get_running_loop()
@@ -115,12 +115,12 @@ class Listener:
             await self._before_stop()
         await self._runner.cleanup()
 
-    def _turnstile(self, path: str) -> Turnstile:
-        """Return the turnstile of a path: one for all of its methods."""
+    def _rate_limiter(self, path: str) -> RateLimiter:
+        """Return the rate_limiter of a path: one for all of its methods."""
         path = _named(path)
-        if path not in self._turnstiles:
-            self._turnstiles[path] = Turnstile(self._limits.get(path, INSIDE), self._lag_s)
-        return self._turnstiles[path]
+        if path not in self._rate_limiters:
+            self._rate_limiters[path] = RateLimiter(self._limits.get(path, INSIDE), self._lag_s)
+        return self._rate_limiters[path]
 
     async def _elsewhere(self, request: web.Request) -> web.StreamResponse:
         allowed: set[str] = set()
@@ -157,16 +157,16 @@ def _named(pattern: str) -> str:
     return _NOT_NAMED.sub("", pattern)
 
 
-def _in_words(handler: Handler, turnstile: Turnstile, guard: Guard | None) -> Handler:
+def _to_text(handler: Handler, rate_limiter: RateLimiter, guard: Guard | None) -> Handler:
     """Return a handler that takes no more than the route's limit, and whose errors are answers in words.
 
     Not a middleware: `aiohttp` puts those together anew for each request, which costs as much as all that is done here.
     """
-    is_for_scripts = turnstile.limit.is_for_scripts
-    say = told_in_ofrep if turnstile.limit.is_ofrep else told
+    is_for_scripts = rate_limiter.limit.is_for_scripts
+    say = told_in_ofrep if rate_limiter.limit.is_ofrep else told
 
     async def answer(request: web.Request) -> web.StreamResponse:
-        refusal = turnstile.enter()
+        refusal = rate_limiter.enter()
         if refusal is not None:
             response: web.StreamResponse = say(REFUSALS[refusal], request)
         else:
@@ -183,7 +183,7 @@ def _in_words(handler: Handler, turnstile: Turnstile, guard: Guard | None) -> Ha
             except Exception:  # noqa: BLE001 - logged with its traceback, and answered: the server goes on
                 response = say(failed(request), request)
             finally:
-                turnstile.leave()
+                rate_limiter.leave()
         if request.writer.output_size and not response.prepared:
             raise ConnectionAbortedError  # another answer has begun: that it is cut off is all that can be said
         headers = response.headers

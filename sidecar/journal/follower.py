@@ -9,7 +9,7 @@ import structlog
 from sidecar.core.facts.observations import Record
 from sidecar.core.fold.conclusions import Conclusion
 from sidecar.core.fold.fold import fold
-from sidecar.core.fold.state import State, become
+from sidecar.core.fold.state import State, assign
 from sidecar.ports import Failed, Journal, SidecarError, Task, uncounted
 
 _READ_MAX = 500
@@ -38,7 +38,7 @@ class Follower:
         What came before record `history_ends` is told to nobody: it was, when it happened. Raises `SidecarError` if the
         journal cannot be read.
         """
-        become(self._state, await self._journal.resume())
+        assign(self._state, await self._journal.load_snapshot())
         while records := await self._journal.read(self._state.seq, _READ_MAX):
             for record in records:
                 self._fold(record, is_told=record.seq >= history_ends)

@@ -20,7 +20,7 @@ _SNAPSHOT_PACE_S = 60.0
 """At most one snapshot per so many seconds: to encode the state takes the event loop's time."""
 
 
-class Keeper:
+class Maintenance:
     """The housekeeping of one replica's journal."""
 
     def __init__(
@@ -46,8 +46,8 @@ class Keeper:
             try:
                 await self.look()
             except SidecarError as error:  # whoever appends is told as well; here it is only late
-                self._failed(Task.KEEPER)
-                structlog.get_logger().warning("keeper.failed", code=error.code.value, message=error.message)
+                self._failed(Task.MAINTENANCE)
+                structlog.get_logger().warning("maintenance.failed", code=error.code.value, message=error.message)
             await asyncio.sleep(_LOOK_EVERY_S)
 
     async def look(self) -> None:
@@ -57,14 +57,14 @@ class Keeper:
             await self.trim()
         is_worth_it = self._state.seq - self._kept_seq >= SNAPSHOT_AFTER
         if is_worth_it and clock.monotonic_s() - self._kept_s >= _SNAPSHOT_PACE_S:
-            await self.keep()
+            await self.save()
 
-    async def keep(self) -> None:
+    async def save(self) -> None:
         """Keep a snapshot of the state as it is, unless it has not moved since the last."""
         seq = self._state.seq
         if seq > self._kept_seq:
             self._kept_s = clock.monotonic_s()
-            await self._journal.keep(seq, encode(self._state))
+            await self._journal.save_snapshot(seq, encode(self._state))
             self._kept_seq = seq
 
     async def trim(self) -> None:

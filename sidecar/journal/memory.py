@@ -56,12 +56,12 @@ class MemoryJournal:
         self._head.refuse_if_closed()
         return self._by_key.get(key)
 
-    async def resume(self) -> State:
+    async def load_snapshot(self) -> State:
         """Return the empty state: nothing was ever kept."""
         self._head.refuse_if_closed()
         return State()
 
-    async def keep(self, seq: int, body: bytes) -> None:
+    async def save_snapshot(self, seq: int, body: bytes) -> None:
         """Keep nothing: there is no restart."""
 
     async def check(self) -> None:

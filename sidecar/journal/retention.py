@@ -19,9 +19,9 @@ _decode = msgspec.json.Decoder(_Typed).decode
 
 
 def is_kept_for_ever(body: bytes) -> bool:
-    """Say whether an observation, as JSON, is a decision, an act or a policy: what somebody may have to account for.
+    """Return whether an encoded observation is a decision, an operator action or a policy: these are never removed.
 
-    So is what cannot be read: it is not for us to remove.
+    An observation that cannot be decoded is kept too.
     """
     try:
         return _decode(body).type in _KEPT_FOR_EVER

@@ -37,11 +37,11 @@ class UnavailableJournal:
         del key
         self._refuse()
 
-    async def resume(self) -> State:
+    async def load_snapshot(self) -> State:
         """Raise what opening the journal raised."""
         self._refuse()
 
-    async def keep(self, seq: int, body: bytes) -> None:
+    async def save_snapshot(self, seq: int, body: bytes) -> None:
         """Raise what opening the journal raised."""
         del seq, body
         self._refuse()

@@ -9,12 +9,12 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 
 from sidecar.core.decision import gates as core_gates
 from sidecar.core.facts.policy import Policy
-from sidecar.core.fold.state import RestReason, State
+from sidecar.core.fold.state import State, SuspensionReason
 from sidecar.core.statistics import alarms, evidence
 from sidecar.core.statistics.indicators import (
-    STREAMS,
-    Stream,
-    StreamRow,
+    INDICATORS,
+    Indicator,
+    IndicatorRow,
     bank_of,
     clean_needed,
     coming_alpha_of,
@@ -32,56 +32,56 @@ _NANO = 1_000_000_000
 
 
 def _gates(view: View) -> Samples:
-    applying = {gate.name: gate.holds for gate in core_gates.gates(view.state)}
+    applying = {gate.name: gate.passes for gate in core_gates.gates(view.state)}
     return [((name,), float(applying.get(name, True))) for name in GATES]
 
 
-def _log_capital(_: State, policy: Policy, stream: Stream, row: StreamRow) -> float:
-    if stream.awaits_epoch:
+def _log_capital(_: State, policy: Policy, indicator: Indicator, row: IndicatorRow) -> float:
+    if indicator.awaits_epoch:
         return 0.0
-    return evidence.log_capital(evidence.ratio(row.p0_ppm(policy)), stream.good, stream.bad)
+    return evidence.log_capital(evidence.ratio(row.p0_ppm(policy)), indicator.good, indicator.bad)
 
 
-def _log_capital_needed(_: State, policy: Policy, stream: Stream, __: StreamRow) -> float:
-    return -math.log(coming_alpha_of(stream, policy))
+def _log_capital_needed(_: State, policy: Policy, indicator: Indicator, __: IndicatorRow) -> float:
+    return -math.log(coming_alpha_of(indicator, policy))
 
 
 def _epoch_outcomes(state: State, _: Policy) -> Samples:
-    for row in STREAMS:
-        stream = state.streams[row.name]
-        yield (row.name, "good"), stream.good
-        yield (row.name, "bad"), stream.bad
-        yield (row.name, "unmeasured"), stream.unmeasured
+    for row in INDICATORS:
+        indicator = state.indicators[row.name]
+        yield (row.name, "good"), indicator.good
+        yield (row.name, "bad"), indicator.bad
+        yield (row.name, "unmeasured"), indicator.unmeasured
 
 
 def _judged(state: State, _: Policy) -> Samples:
-    for row in STREAMS:
-        stream = state.streams[row.name]
-        yield (row.name, "good"), stream.good_total
-        yield (row.name, "bad"), stream.bad_total
+    for row in INDICATORS:
+        indicator = state.indicators[row.name]
+        yield (row.name, "good"), indicator.good_total
+        yield (row.name, "bad"), indicator.bad_total
 
 
-def _alarm_level(_: State, policy: Policy, stream: Stream, row: StreamRow) -> float:
+def _alarm_level(_: State, policy: Policy, indicator: Indicator, row: IndicatorRow) -> float:
     bank = bank_of(row, policy)
-    levels = zip(bank.alarms, levels_of(stream, bank), strict=True)
+    levels = zip(bank.alarms, levels_of(indicator, bank), strict=True)
     return max(level / cusum.threshold for cusum, level in levels)
 
 
 def _alarm_levels(state: State, policy: Policy) -> Samples:
     """Read each CUSUM; a degree that is no worse than the mildest has none."""
-    for row in STREAMS:
+    for row in INDICATORS:
         bank = bank_of(row, policy)
-        levels = levels_of(state.streams[row.name], bank)
+        levels = levels_of(state.indicators[row.name], bank)
         for index, (cusum, level) in enumerate(zip(bank.alarms, levels, strict=True)):
             yield (row.name, f"{evidence.ratio(cusum.p1_ppm):g}" if index else MILDEST), level / _NANO
 
 
-def _alarm_threshold(_: State, policy: Policy, __: Stream, row: StreamRow) -> float:
+def _alarm_threshold(_: State, policy: Policy, __: Indicator, row: IndicatorRow) -> float:
     return max(cusum.threshold for cusum in bank_of(row, policy).alarms) / _NANO
 
 
-def _recent_level(_: State, policy: Policy, stream: Stream, row: StreamRow) -> float:
-    return stream.recent / bank_of(row, policy).recent.threshold
+def _recent_level(_: State, policy: Policy, indicator: Indicator, row: IndicatorRow) -> float:
+    return indicator.recent / bank_of(row, policy).recent.threshold
 
 
 def _coverage(view: View) -> Samples:
@@ -108,55 +108,55 @@ ROWS = (
         kind=GaugeMetricFamily,
         help="The reliability that the present epoch proves.",
         scope=Scope.FOLDED,
-        labels={"stream": reading.NAMES},
-        read=reading.by_stream(lambda _, policy, stream, __: proven_ratio(stream, policy)),
+        labels={"indicator": reading.NAMES},
+        read=reading.by_indicator(lambda _, policy, indicator, __: proven_ratio(indicator, policy)),
     ),
     Row(
         name="evidence_target_ratio",
         kind=GaugeMetricFamily,
         help="The reliability that must be proven.",
         scope=Scope.FOLDED,
-        labels={"stream": reading.NAMES},
-        read=reading.by_stream(lambda _, policy, __, row: evidence.ratio(row.p0_ppm(policy))),
+        labels={"indicator": reading.NAMES},
+        read=reading.by_indicator(lambda _, policy, __, row: evidence.ratio(row.p0_ppm(policy))),
     ),
     Row(
         name="evidence_clean_outcomes_needed",
         kind=GaugeMetricFamily,
         help="Outcomes without a failure that would prove the target.",
         scope=Scope.FOLDED,
-        labels={"stream": reading.NAMES},
-        read=reading.by_stream(lambda _, policy, stream, row: clean_needed(stream, row, policy)),
+        labels={"indicator": reading.NAMES},
+        read=reading.by_indicator(lambda _, policy, indicator, row: clean_needed(indicator, row, policy)),
     ),
     Row(
         name="evidence_log_capital",
         kind=GaugeMetricFamily,
         help="Natural logarithm of the capital of the bet that reliability is above the target; 0 while no epoch runs.",
         scope=Scope.FOLDED,
-        labels={"stream": reading.NAMES},
-        read=reading.by_stream(_log_capital),
+        labels={"indicator": reading.NAMES},
+        read=reading.by_indicator(_log_capital),
     ),
     Row(
         name="evidence_log_capital_needed",
         kind=GaugeMetricFamily,
         help="The log capital from which on the target is proven; higher with every epoch.",
         scope=Scope.FOLDED,
-        labels={"stream": reading.NAMES},
-        read=reading.by_stream(_log_capital_needed),
+        labels={"indicator": reading.NAMES},
+        read=reading.by_indicator(_log_capital_needed),
     ),
     Row(
         name="evidence_epoch",
         kind=GaugeMetricFamily,
         help="The epoch that evidence is collected in, from 1.",
         scope=Scope.FOLDED,
-        labels={"stream": reading.NAMES},
-        read=reading.by_stream(lambda _, __, stream, ___: stream.epoch),
+        labels={"indicator": reading.NAMES},
+        read=reading.by_indicator(lambda _, __, indicator, ___: indicator.epoch),
     ),
     Row(
         name="evidence_outcomes",
         kind=GaugeMetricFamily,
         help="Outcomes of the present epoch; what is unmeasured counts as bad in the worst case.",
         scope=Scope.FOLDED,
-        labels={"stream": reading.NAMES, "verdict": ("good", "bad", "unmeasured")},
+        labels={"indicator": reading.NAMES, "verdict": ("good", "bad", "unmeasured")},
         read=reading.by_policy(_epoch_outcomes),
     ),
     Row(
@@ -164,7 +164,7 @@ ROWS = (
         kind=CounterMetricFamily,
         help="Outcomes that were judged, in all epochs.",
         scope=Scope.FOLDED,
-        labels={"stream": reading.NAMES, "verdict": ("good", "bad")},
+        labels={"indicator": reading.NAMES, "verdict": ("good", "bad")},
         read=reading.by_policy(_judged),
     ),
     Row(
@@ -172,15 +172,15 @@ ROWS = (
         kind=GaugeMetricFamily,
         help="The highest alarm CUSUM as a share of its threshold.",
         scope=Scope.FOLDED,
-        labels={"stream": reading.NAMES},
-        read=reading.by_stream(_alarm_level),
+        labels={"indicator": reading.NAMES},
+        read=reading.by_indicator(_alarm_level),
     ),
     Row(
         name="alarm_level_nats",
         kind=GaugeMetricFamily,
-        help="Each alarm CUSUM, by the reliability that it is tuned to notice.",
+        help="Each alarm CUSUM, by the reliability that it is tuned to notification.",
         scope=Scope.FOLDED,
-        labels={"stream": reading.NAMES, "degree": DEGREES},
+        labels={"indicator": reading.NAMES, "degree": DEGREES},
         read=reading.by_policy(_alarm_levels),
     ),
     Row(
@@ -188,24 +188,24 @@ ROWS = (
         kind=GaugeMetricFamily,
         help="The level of any alarm CUSUM that raises the alarm.",
         scope=Scope.FOLDED,
-        labels={"stream": reading.NAMES},
-        read=reading.by_stream(_alarm_threshold),
+        labels={"indicator": reading.NAMES},
+        read=reading.by_indicator(_alarm_threshold),
     ),
     Row(
         name="alarm_latched",
         kind=GaugeMetricFamily,
         help="1 while an alarm is raised and not over.",
         scope=Scope.FOLDED,
-        labels={"stream": reading.NAMES},
-        read=reading.by_stream(lambda _, __, stream, ___: float(stream.is_latched)),
+        labels={"indicator": reading.NAMES},
+        read=reading.by_indicator(lambda _, __, indicator, ___: float(indicator.is_latched)),
     ),
     Row(
         name="recent_level_ratio",
         kind=GaugeMetricFamily,
         help="The CUSUM of recent failures as a share of its threshold; from 0.5 on nothing climbs.",
         scope=Scope.FOLDED,
-        labels={"stream": reading.NAMES},
-        read=reading.by_stream(_recent_level),
+        labels={"indicator": reading.NAMES},
+        read=reading.by_indicator(_recent_level),
     ),
     Row(
         name="coverage_ratio",
@@ -253,8 +253,8 @@ ROWS = (
         kind=GaugeMetricFamily,
         help="1 for the reason why the flag rests at timers; all 0: it does not.",
         scope=Scope.FOLDED,
-        labels={"reason": tuple(RestReason)},
-        read=lambda view: reading.states(RestReason, view.state.sight.rest),
+        labels={"reason": tuple(SuspensionReason)},
+        read=lambda view: reading.states(SuspensionReason, view.state.visibility.suspension),
     ),
     Row(
         name="flag_held",

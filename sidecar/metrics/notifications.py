@@ -1,4 +1,4 @@
-"""What becomes of notices."""
+"""What becomes of notifications."""
 
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
 
@@ -7,34 +7,34 @@ from sidecar.metrics.view import Row, Scope
 
 ROWS = (
     Row(
-        name="notices",
+        name="notifications",
         kind=CounterMetricFamily,
-        help="Notices by the kind of target and what became of them; each counts once for each target.",
+        help="Notifications by the kind of target and what became of them; each counts once for each target.",
         scope=Scope.PROCESS,
-        labels={"target": lambda sets: sets.notice_targets, "result": lambda sets: sets.notice_results},
+        labels={"target": lambda sets: sets.notification_targets, "result": lambda sets: sets.notification_results},
         read=lambda view: [
-            ((target, result), view.notices[target, result])
-            for target in view.sets.notice_targets
-            for result in view.sets.notice_results
+            ((target, result), view.notifications[target, result])
+            for target in view.sets.notification_targets
+            for result in view.sets.notification_results
         ],
     ),
     Row(
-        name="notice_attempts",
+        name="notification_attempts",
         kind=CounterMetricFamily,
         help="Attempts to tell a target, by its kind and what came of them.",
         scope=Scope.PROCESS,
-        labels={"target": lambda sets: sets.notice_targets, "outcome": lambda sets: sets.notice_attempts},
+        labels={"target": lambda sets: sets.notification_targets, "outcome": lambda sets: sets.notification_attempts},
         read=lambda view: [
-            ((target, outcome), view.notice_attempts[target, outcome])
-            for target in view.sets.notice_targets
-            for outcome in view.sets.notice_attempts
+            ((target, outcome), view.notification_attempts[target, outcome])
+            for target in view.sets.notification_targets
+            for outcome in view.sets.notification_attempts
         ],
     ),
     Row(
-        name="waiting_notices",
+        name="waiting_notifications",
         kind=GaugeMetricFamily,
-        help="Notices that wait for their targets, of all targets together.",
+        help="Notifications that wait for their targets, of all targets together.",
         scope=Scope.PROCESS,
-        read=reading.plain(lambda view: view.waiting_notices()),
+        read=reading.plain(lambda view: view.waiting_notifications()),
     ),
 )

@@ -35,7 +35,7 @@ ROWS = (
     Row(
         name="browser_reports",
         kind=CounterMetricFamily,
-        help="Reports of browsers at the door, by what became of them.",
+        help="Reports of browsers at the proxy, by what became of them.",
         scope=Scope.PROCESS,
         labels={"result": lambda sets: sets.report_results},
         read=lambda view: [((result,), view.browser_reports[result]) for result in view.sets.report_results],
@@ -103,10 +103,10 @@ ROWS = (
         read=lambda view: [((flow.value,), view.state.flag.payers.get(flow, 0)) for flow in Flow],
     ),
     Row(
-        name="reach_accusers",
+        name="reach_reporters",
         kind=GaugeMetricFamily,
         help="Users behind the bad reports since the alarm CUSUMs of reach last stood at zero; an alarm needs five.",
         scope=Scope.FOLDED,
-        read=reading.plain(lambda view: len(view.state.streams[REACH].accusers)),
+        read=reading.plain(lambda view: len(view.state.indicators[REACH].reporters)),
     ),
 )

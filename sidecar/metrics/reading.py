@@ -6,10 +6,10 @@ from sidecar.core.facts.observations import FallCause
 from sidecar.core.facts.policy import Mode, Policy
 from sidecar.core.fold.ladder import RETURNED
 from sidecar.core.fold.state import State
-from sidecar.core.statistics.indicators import STREAMS, Stream, StreamRow
+from sidecar.core.statistics.indicators import INDICATORS, Indicator, IndicatorRow
 from sidecar.metrics.view import Samples, Sets, View
 
-NAMES = tuple(row.name for row in STREAMS)
+NAMES = tuple(row.name for row in INDICATORS)
 
 
 def plain(read: Callable[[View], float]) -> Callable[[View], Samples]:
@@ -33,10 +33,12 @@ def by_policy(read: Callable[[State, Policy], Samples]) -> Callable[[View], Samp
     return lambda view: [] if view.state.policy is None else read(view.state, view.state.policy)
 
 
-def by_stream(read: Callable[[State, Policy, Stream, StreamRow], float]) -> Callable[[View], Samples]:
-    """Read a number of each stream; none before the first policy."""
+def by_indicator(read: Callable[[State, Policy, Indicator, IndicatorRow], float]) -> Callable[[View], Samples]:
+    """Read a number of each indicator; none before the first policy."""
     return by_policy(
-        lambda state, policy: [((row.name,), read(state, policy, state.streams[row.name], row)) for row in STREAMS]
+        lambda state, policy: [
+            ((row.name,), read(state, policy, state.indicators[row.name], row)) for row in INDICATORS
+        ]
     )
 
 

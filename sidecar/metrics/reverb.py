@@ -4,7 +4,7 @@ from typing import cast
 
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
 
-from sidecar.core.facts.auth_probes import RoundTripOutcome, StrangerVerdict, UserAuth, WalkOutcome
+from sidecar.core.facts.auth_probes import AuthProbeOutcome, IsolationOutcome, RoundTripOutcome, UserAuth
 from sidecar.core.facts.reports import Subscription
 from sidecar.metrics import reading
 from sidecar.metrics.view import Histogram, Row, Samples, Scope, View
@@ -15,7 +15,7 @@ WATCHED = ("watched", "refused", "full", "not_joined")
 """What became of a request to watch a user's channel."""
 
 AUTH_OUTCOMES: dict[str, tuple[str, ...]] = {
-    "probe": tuple(WalkOutcome),
+    "probe": tuple(AuthProbeOutcome),
     "backend": tuple(UserAuth),
     "browser": tuple(Subscription),
 }
@@ -24,7 +24,7 @@ AUTH_OUTCOMES: dict[str, tuple[str, ...]] = {
 
 def _attempts(view: View) -> Samples:
     tally = view.state.tally
-    told = {"probe": tally.walks, "backend": tally.user_auths, "browser": tally.subscriptions}
+    told = {"probe": tally.auth_probes, "backend": tally.user_auths, "browser": tally.subscriptions}
     return [
         ((source, str(outcome)), cast("dict[str, int]", told[source]).get(outcome, 0))
         for source, outcomes in AUTH_OUTCOMES.items()
@@ -36,7 +36,7 @@ ROWS = (
     Row(
         name="channel_auth_attempts",
         kind=CounterMetricFamily,
-        help="Channel auths by outcome: walks of the probe user, and what the backend and payers' browsers tell.",
+        help="Channel auths by outcome: auth probes of the probe user, and what the backend and payers' browsers tell.",
         scope=Scope.FOLDED,
         labels={
             "source": tuple(AUTH_OUTCOMES),
@@ -60,26 +60,26 @@ ROWS = (
         read=lambda state: state.tally.round_trip,
     ),
     Row(
-        name="stranger_probes",
+        name="isolation_probes",
         kind=CounterMetricFamily,
-        help="Requests of the probe user for a channel that is not its own, by verdict; let_in is a security alarm.",
+        help="Requests of the probe user for a channel that is not its own, by verdict; allowed is a security alarm.",
         scope=Scope.FOLDED,
-        labels={"verdict": tuple(StrangerVerdict)},
-        read=reading.counts(StrangerVerdict, lambda state: cast("dict[str, int]", state.tally.strangers)),
+        labels={"verdict": tuple(IsolationOutcome)},
+        read=reading.counts(IsolationOutcome, lambda state: cast("dict[str, int]", state.tally.isolation_probes)),
     ),
     Row(
-        name="strangers_let_in",
+        name="isolation_probes_allowed",
         kind=GaugeMetricFamily,
-        help="1 while the last word on strangers is that they are let in.",
+        help="1 while the last word on isolation probes is that they are let in.",
         scope=Scope.FOLDED,
-        read=reading.plain(lambda view: float(view.state.probing.stranger is StrangerVerdict.LET_IN)),
+        read=reading.plain(lambda view: float(view.state.probing.isolation is IsolationOutcome.ALLOWED)),
     ),
     Row(
         name="last_channel_auth_ok",
         kind=GaugeMetricFamily,
-        help="1 if the last walk of the probe user went well; 0 also before the first.",
+        help="1 if the last auth probe of the probe user went well; 0 also before the first.",
         scope=Scope.FOLDED,
-        read=reading.plain(lambda view: float(view.state.probing.walk is WalkOutcome.OK)),
+        read=reading.plain(lambda view: float(view.state.probing.auth_probe is AuthProbeOutcome.OK)),
     ),
     Row(
         name="last_probe_timestamp_seconds",
@@ -89,7 +89,7 @@ ROWS = (
         labels={"probe": ("round_trip", "channel_auth")},
         read=lambda view: [
             (("round_trip",), view.state.probing.round_trip_ms / 1000),
-            (("channel_auth",), view.state.probing.walk_ms / 1000),
+            (("channel_auth",), view.state.probing.auth_probe_ms / 1000),
         ],
     ),
     Row(
@@ -97,7 +97,7 @@ ROWS = (
         kind=GaugeMetricFamily,
         help="1 while timers are served because Reverb hiccups, with the rung kept.",
         scope=Scope.FOLDED,
-        read=reading.plain(lambda view: float(view.state.flag.shelter is not None)),
+        read=reading.plain(lambda view: float(view.state.flag.suspension is not None)),
     ),
     Row(
         name="shelters",

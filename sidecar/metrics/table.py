@@ -11,8 +11,7 @@ from sidecar.core.facts.policy import Mode, Stage
 from sidecar.core.fold.serving import Reason
 from sidecar.http.rate_limits import Refusal
 from sidecar.logs import LEVELS
-from sidecar.metrics import decision, payers, reading, reverb
-from sidecar.metrics import notifications as notices
+from sidecar.metrics import decision, notifications, payers, reading, reverb
 from sidecar.metrics.view import Histogram, Row, Scope
 from sidecar.ports import Task
 
@@ -214,7 +213,7 @@ TABLE: tuple[Row | Histogram, ...] = (
     Row(
         name="ack_stream_entries",
         kind=CounterMetricFamily,
-        help="Entries of the ack stream by what became of them.",
+        help="Entries of the ack indicator by what became of them.",
         scope=Scope.PROCESS,
         labels={"result": lambda sets: sets.entry_results},
         read=lambda view: [((result,), view.ack_entries[result]) for result in view.sets.entry_results],
@@ -222,14 +221,14 @@ TABLE: tuple[Row | Histogram, ...] = (
     Row(
         name="ack_stream_up",
         kind=GaugeMetricFamily,
-        help="1 while the ack stream answers; absent where none is configured.",
+        help="1 while the ack indicator answers; absent where none is configured.",
         scope=Scope.PROCESS,
         read=lambda view: [] if view.is_ack_stream_up() is None else [((), float(bool(view.is_ack_stream_up())))],
     ),
     Row(
         name="ack_stream_reconnects",
         kind=CounterMetricFamily,
-        help="Times that reading the ack stream failed and was begun again.",
+        help="Times that reading the ack indicator failed and was begun again.",
         scope=Scope.PROCESS,
         read=reading.plain(lambda view: view.ack_stream_reconnects()),
     ),
@@ -266,7 +265,7 @@ TABLE: tuple[Row | Histogram, ...] = (
         labels={"reason": lambda sets: sets.stream_drops},
         read=lambda view: [((reason,), count) for reason, count in view.dropped_streams().items()],
     ),
-    *notices.ROWS,
+    *notifications.ROWS,
     Row(
         name="event_loop_lag_seconds",
         kind=GaugeMetricFamily,
@@ -300,7 +299,7 @@ TABLE: tuple[Row | Histogram, ...] = (
     Row(
         name="task_failures",
         kind=CounterMetricFamily,
-        help="Failures of what runs for ever and is tried again; the ack stream's are its reconnects.",
+        help="Failures of what runs for ever and is tried again; the ack indicator's are its reconnects.",
         scope=Scope.PROCESS,
         labels={"task": tuple(Task)},
         read=lambda view: [((task.value,), view.task_failures[task]) for task in Task],

@@ -42,9 +42,9 @@ class Sets(msgspec.Struct, frozen=True, kw_only=True):
     stream_kinds: tuple[str, ...]
     stream_refusals: tuple[str, ...]
     stream_drops: tuple[str, ...]
-    notice_targets: tuple[str, ...]
-    notice_results: tuple[str, ...]
-    notice_attempts: tuple[str, ...]
+    notification_targets: tuple[str, ...]
+    notification_results: tuple[str, ...]
+    notification_attempts: tuple[str, ...]
     routes: Mapping[str, tuple[str, ...]]
     """By listener; all that any configuration opens."""
     observers_max: int
@@ -78,7 +78,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     ack_entries: Counter[str]
     browser_reports: Counter[str]
     is_ack_stream_up: Callable[[], bool | None]
-    """None: no stream is configured."""
+    """None: no indicator is configured."""
     ack_stream_reconnects: Callable[[], int] = _never
     refused_requests: Callable[[], Iterable[tuple[str, str, str, int]]]
     """(listener, route, reason, count)."""
@@ -96,11 +96,11 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     """By reason."""
     dropped_streams: Callable[[], Mapping[str, int]]
     """By reason."""
-    notices: Counter[tuple[str, str]]
+    notifications: Counter[tuple[str, str]]
     """By the target's kind and what became of them."""
-    notice_attempts: Counter[tuple[str, str]]
+    notification_attempts: Counter[tuple[str, str]]
     """By the target's kind and what came of them."""
-    waiting_notices: Callable[[], int]
+    waiting_notifications: Callable[[], int]
 
 
 class Metric(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""What a notice is."""
+"""What a notification is."""
 
 import enum
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import msgspec
 
 
-class NoticeKind(enum.StrEnum):
+class NotificationKind(enum.StrEnum):
     """What is told of."""
 
     CLIMBED = "climbed"
@@ -14,14 +14,14 @@ class NoticeKind(enum.StrEnum):
     RETURNED = "returned"
     """Back to push after a fall, where the ladder is off."""
     FELL = "fell"
-    """Timers for everybody: an alarm, a blindness, a shelter that lasted, or a person."""
+    """Timers for everybody: an alarm, a visibility gap, a shelter that lasted, or a person."""
     MOVED = "moved"
     """Another rung because the policy is another."""
-    SHELTER_BEGAN = "shelter_began"
-    SHELTER_ENDED = "shelter_ended"
+    REVERB_SUSPENSION_BEGAN = "shelter_began"
+    REVERB_SUSPENSION_ENDED = "shelter_ended"
     ALARM_RAISED = "alarm_raised"
     ALARM_ENDED = "alarm_ended"
-    STRANGER_LET_IN = "stranger_let_in"
+    ISOLATION_BROKEN = "isolation_broken"
     """The probe user was let into a channel that is not its own."""
     RESTING = "resting"
     """The flag rests for longer than a while."""
@@ -32,7 +32,7 @@ class NoticeKind(enum.StrEnum):
     RELEASED = "released"
     """A person noted a release."""
     TEST = "test"
-    """Nothing happened: somebody tries whether notices arrive."""
+    """Nothing happened: somebody tries whether notifications arrive."""
 
 
 class Tone(enum.StrEnum):
@@ -44,7 +44,7 @@ class Tone(enum.StrEnum):
 
 
 class Words(msgspec.Struct, frozen=True, kw_only=True):
-    """What a notice says, to people."""
+    """What a notification says, to people."""
 
     title: str
     """One line: what happened."""
@@ -54,12 +54,12 @@ class Words(msgspec.Struct, frozen=True, kw_only=True):
     """What to do now."""
 
 
-class Notice(msgspec.Struct, frozen=True, kw_only=True):
+class Notification(msgspec.Struct, frozen=True, kw_only=True):
     """One event, as it is told to every target."""
 
     event: str
     """Names it: the same for every replica, and never that of another."""
-    kind: NoticeKind
+    kind: NotificationKind
     tone: Tone
     words: Words
     environment: str
@@ -71,7 +71,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     seq: int
     """The record in the journal that brought it about."""
     chain: str
-    """The head of the chain of decisions, acts and policies after that record, in hex; of a move that is told late, by
-    another process, the head when it was told. Empty: there was none yet."""
+    """The head of the chain of decisions, actions and policies after that record, in hex; of a move that is told late,
+    by another process, the head when it was told. Empty: there was none yet."""
     facts: Mapping[str, str | int] = {}
     """The same for machines."""

@@ -1,9 +1,9 @@
 """Tells each target of each event, once, and never holds anybody up.
 
-Every target has a line of its own, which is short: where it is full the oldest notice goes. One task per target takes
-from its line, claims the event in the journal, and tries until it is told or too late. Whoever finds it claimed keeps
-silent: another replica tells it, or this one did before it was restarted. So each event is told by one process at most;
-a process that ends in between leaves the target in the dark, which the record does not.
+Every target has a line of its own, which is short: where it is full the oldest notification goes. One task per target
+takes from its line, claims the event in the journal, and tries until it is told or too late. Whoever finds it claimed
+keeps silent: another replica tells it, or this one did before it was restarted. So each event is told by one process
+at most; a process that ends in between leaves the target in the dark, which the record does not.
 """
 
 import asyncio
@@ -16,21 +16,20 @@ import aiohttp
 import msgspec
 import structlog
 
-from sidecar import clock
-from sidecar import randomness as chance
-from sidecar.config import Notices, NoticeSecrets
-from sidecar.core.facts.observations import NoticeClaimed, Record
+from sidecar import clock, randomness
+from sidecar.config import Notifications, NotificationSecrets
+from sidecar.core.facts.observations import NotificationClaimed, Record
 from sidecar.core.fold.conclusions import Conclusion
 from sidecar.core.fold.state import State
 from sidecar.notifications.delivery import Attempt, send, session
-from sidecar.notifications.notification import Notice
+from sidecar.notifications.notification import Notification
 from sidecar.notifications.selection import Watch
 from sidecar.notifications.targets import Target, targets_of
 from sidecar.ports import Failed, Journal, SidecarError, Task, uncounted
 
 
-class NoticeResult(enum.StrEnum):
-    """What became of a notice, for one target."""
+class NotificationResult(enum.StrEnum):
+    """What became of a notification, for one target."""
 
     TOLD = "told"
     CLAIMED = "claimed"
@@ -51,11 +50,11 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     give_up_after_s: float = 900.0
     """After it happened: what is older is no news."""
     waiting_max: int = 100
-    """Notices in the line of one target."""
+    """Notifications in the line of one target."""
 
 
 class _Waiting(msgspec.Struct, frozen=True):
-    notice: Notice
+    notification: Notification
     heard_s: float
 
 
@@ -69,7 +68,7 @@ class _Line:
 
 
 class Notifier:
-    """The notices of one replica."""
+    """The notifications of one replica."""
 
     def __init__(
         self,
@@ -82,7 +81,7 @@ class Notifier:
         failed: Failed = uncounted,
     ) -> None:
         self.results: Counter[tuple[str, str]] = Counter()
-        """(kind of target, what became of the notice)."""
+        """(kind of target, what became of the notification)."""
         self.attempts: Counter[tuple[str, str]] = Counter()
         """(kind of target, what came of the attempt)."""
         self._journal = journal
@@ -97,15 +96,15 @@ class Notifier:
         if not self._lines:
             return
         try:
-            for notice in self._watch.seen(record, conclusions):
+            for notification in self._watch.seen(record, conclusions):
                 for line in self._lines:
-                    if line.target.takes(notice.kind):
-                        self._queue(line, notice)
+                    if line.target.takes(notification.kind):
+                        self._queue(line, notification)
         except Exception:  # noqa: BLE001 - a mistake of ours in the words must not stop the fold
             self._mistaken()
 
     def waiting(self) -> int:
-        """Return how many notices wait, for all targets together."""
+        """Return how many notifications wait, for all targets together."""
         return sum(len(line.waiting) for line in self._lines)
 
     async def run(self) -> NoReturn:
@@ -114,14 +113,14 @@ class Notifier:
             await asyncio.Event().wait()
         async with session() as client, asyncio.TaskGroup() as group:
             for line in self._lines:
-                group.create_task(self._serve(line, client), name=f"notices to {line.target.name}")
+                group.create_task(self._serve(line, client), name=f"notifications to {line.target.name}")
         raise AssertionError  # none of them ends
 
-    def _queue(self, line: _Line, notice: Notice) -> None:
+    def _queue(self, line: _Line, notification: Notification) -> None:
         if len(line.waiting) >= self._pace.waiting_max:
             line.waiting.popleft()
-            self._count(line, NoticeResult.DROPPED)
-        line.waiting.append(_Waiting(notice, clock.monotonic_s()))
+            self._count(line, NotificationResult.DROPPED)
+        line.waiting.append(_Waiting(notification, clock.monotonic_s()))
         line.is_any.set()
 
     async def _serve(self, line: _Line, client: aiohttp.ClientSession) -> NoReturn:
@@ -134,58 +133,60 @@ class Notifier:
                 result = await self._tell(line.target, waiting, client)
             except Exception:  # noqa: BLE001 - likewise: nor the other actors
                 self._mistaken()
-                result = NoticeResult.GIVEN_UP
+                result = NotificationResult.GIVEN_UP
             self._count(line, result)
 
     def _mistaken(self) -> None:
-        self._failed(Task.NOTICES)
-        structlog.get_logger().exception("notices.mistaken")
+        self._failed(Task.NOTIFICATIONS)
+        structlog.get_logger().exception("notifications.mistaken")
 
-    async def _tell(self, target: Target, waiting: _Waiting, client: aiohttp.ClientSession) -> NoticeResult:
-        notice, pause_s = waiting.notice, self._pace.first_pause_s
+    async def _tell(self, target: Target, waiting: _Waiting, client: aiohttp.ClientSession) -> NotificationResult:
+        notification, pause_s = waiting.notification, self._pace.first_pause_s
         is_ours = await self._claim(target, waiting)
         if is_ours is None:
-            return NoticeResult.DROPPED
+            return NotificationResult.DROPPED
         if not is_ours:
-            return NoticeResult.CLAIMED
-        log = structlog.get_logger().bind(target=target.name, notice=notice.kind.value, event_id=notice.event)
+            return NotificationResult.CLAIMED
+        log = structlog.get_logger().bind(
+            target=target.name, notification=notification.kind.value, event_id=notification.event
+        )
         while True:
-            outgoing = target.request(notice, clock.wall_ms() // 1000)
+            outgoing = target.request(notification, clock.wall_ms() // 1000)
             answer = await send(client, outgoing, within_s=self._pace.attempt_within_s)
             self.attempts[target.kind.value, answer.attempt.value] += 1
             if answer.attempt is Attempt.SENT:
-                log.info("notice.told")
-                return NoticeResult.TOLD
-            wait_s = max(pause_s * chance.uniform(0.5, 1.5), answer.pause_s)
+                log.info("notification.told")
+                return NotificationResult.TOLD
+            wait_s = max(pause_s * randomness.uniform(0.5, 1.5), answer.pause_s)
             if not answer.attempt.is_worth_another or self._left_s(waiting) <= wait_s:
-                log.warning("notice.given_up", why=answer.attempt.value, status=answer.status, error=answer.error)
-                return NoticeResult.GIVEN_UP
-            log.info("notice.again", why=answer.attempt.value, status=answer.status, error=answer.error)
+                log.warning("notification.given_up", why=answer.attempt.value, status=answer.status, error=answer.error)
+                return NotificationResult.GIVEN_UP
+            log.info("notification.again", why=answer.attempt.value, status=answer.status, error=answer.error)
             await asyncio.sleep(wait_s)
             pause_s = min(2 * pause_s, self._pace.pause_max_s)
 
     async def _claim(self, target: Target, waiting: _Waiting) -> bool | None:
         """Say in the journal that we tell this target of it; return whether that is ours. None: it was too late."""
-        fact = NoticeClaimed(replica=self._replica, event=waiting.notice.event, target=target.name)
+        fact = NotificationClaimed(replica=self._replica, event=waiting.notification.event, target=target.name)
         while self._left_s(waiting) > 0:
             try:
                 return not (await self._journal.append(fact)).duplicate
             except SidecarError as error:
-                self._failed(Task.NOTICES)
-                structlog.get_logger().warning("notices.failed", code=error.code.value, message=error.message)
+                self._failed(Task.NOTIFICATIONS)
+                structlog.get_logger().warning("notifications.failed", code=error.code.value, message=error.message)
                 await asyncio.sleep(self._pace.first_pause_s)
         return None
 
     def _left_s(self, waiting: _Waiting) -> float:
         return self._pace.give_up_after_s - (clock.monotonic_s() - waiting.heard_s)
 
-    def _count(self, line: _Line, result: NoticeResult) -> None:
+    def _count(self, line: _Line, result: NotificationResult) -> None:
         self.results[line.target.kind.value, result.value] += 1
 
 
 def notifier_of(
-    notices: Notices | None,
-    secrets: Mapping[str, NoticeSecrets],
+    notifications: Notifications | None,
+    secrets: Mapping[str, NotificationSecrets],
     journal: Journal,
     state: State,
     *,
@@ -193,8 +194,8 @@ def notifier_of(
     failed: Failed = uncounted,
     pace: Pace | None = None,
 ) -> Notifier:
-    """Return the notifier of a configuration; where `notices` is None it tells nobody."""
-    usual = notices or Notices(targets=())
+    """Return the notifier of a configuration; where `notifications` is None it tells nobody."""
+    usual = notifications or Notifications(targets=())
     watch = Watch(state, stuck_after_ms=usual.stuck_after_ms, rest_after_ms=usual.rest_after_ms)
     targets = targets_of(usual, secrets)
     return Notifier(journal, watch, targets, replica=replica, pace=pace, failed=failed)

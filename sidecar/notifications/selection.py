@@ -13,24 +13,32 @@ from sidecar.core.fold.conclusions import (
     AlarmRaised,
     Conclusion,
     FlagMoved,
-    RestEnded,
-    ShelterBegan,
-    ShelterEnded,
-    StrangerLetIn,
+    IsolationBroken,
+    ReverbSuspensionBegan,
+    ReverbSuspensionEnded,
+    SuspensionEnded,
 )
 from sidecar.core.fold.freezes import in_force
 from sidecar.core.fold.ladder import RETURNED
 from sidecar.core.fold.state import Move, State
 from sidecar.notifications import texts as words
-from sidecar.notifications.notification import Notice, NoticeKind, Tone, Words
+from sidecar.notifications.notification import Notification, NotificationKind, Tone, Words
 
 MISSED_MAX_MS = 3_600_000
 """A move that nobody was told of, because the process that saw it ended, is told by the next one for so long."""
-_TOLD = (FlagMoved, ShelterBegan, ShelterEnded, AlarmRaised, AlarmEnded, RestEnded, StrangerLetIn)
+_TOLD = (
+    FlagMoved,
+    ReverbSuspensionBegan,
+    ReverbSuspensionEnded,
+    AlarmRaised,
+    AlarmEnded,
+    SuspensionEnded,
+    IsolationBroken,
+)
 
 
 class Watch:
-    """Finds what is worth a notice in the records of one journal, as they are folded into a state."""
+    """Finds what is worth a notification in the records of one journal, as they are folded into a state."""
 
     def __init__(self, state: State, *, stuck_after_ms: int, rest_after_ms: int) -> None:
         self._state = state
@@ -38,10 +46,10 @@ class Watch:
         self._rest_after_ms = rest_after_ms
         self._sheltered_ms: int | None = None
         self._is_first = True
-        self._due_told: dict[NoticeKind, str] = {}
+        self._due_told: dict[NotificationKind, str] = {}
         """The last event of each kind that time alone brought."""
 
-    def seen(self, record: Record, conclusions: Sequence[Conclusion]) -> Iterator[Notice]:
+    def seen(self, record: Record, conclusions: Sequence[Conclusion]) -> Iterator[Notification]:
         """Yield what this record, which has just been folded, is worth telling."""
         state, policy = self._state, self._state.policy
         if policy is None:
@@ -49,7 +57,7 @@ class Watch:
         if self._is_first:
             self._is_first = False
             yield from self._missed(policy, record)
-        shelter = state.flag.shelter
+        shelter = state.flag.suspension
         yield from self._concluded(policy, record, conclusions)
         self._sheltered_ms = shelter.began_ms if shelter is not None else None
         if isinstance(record.observation, Heartbeat):
@@ -58,52 +66,60 @@ class Watch:
             said = record.observation
             told = words.released(policy, said.release or "", said.actor, said.text)
             facts = {"release": said.release or "", "actor": said.actor}
-            yield self._notice(policy, NoticeKind.RELEASED, Tone.PLAIN, told, f"released:{record.seq}", facts=facts)
+            yield self._notification(
+                policy, NotificationKind.RELEASED, Tone.PLAIN, told, f"released:{record.seq}", facts=facts
+            )
 
-    def _concluded(self, policy: Policy, record: Record, conclusions: Sequence[Conclusion]) -> Iterator[Notice]:
+    def _concluded(self, policy: Policy, record: Record, conclusions: Sequence[Conclusion]) -> Iterator[Notification]:
         is_ended = False
         for conclusion in conclusions:
             if isinstance(conclusion, _TOLD):
-                is_ended = is_ended or isinstance(conclusion, ShelterEnded)
+                is_ended = is_ended or isinstance(conclusion, ReverbSuspensionEnded)
                 yield from self._told(policy, record, conclusion)
-        if self._sheltered_ms is not None and self._state.flag.shelter is None and not is_ended:
+        if self._sheltered_ms is not None and self._state.flag.suspension is None and not is_ended:
             yield self._shelter_ended(policy, record, is_fallen=True)
 
-    def _told(self, policy: Policy, record: Record, conclusion: Conclusion) -> Iterator[Notice]:
+    def _told(self, policy: Policy, record: Record, conclusion: Conclusion) -> Iterator[Notification]:
         state = self._state
         match conclusion:
             case FlagMoved():
                 yield self._moved(policy, conclusion, seq=record.seq, at_ms=record.at_ms, chain=state.chain)
-            case ShelterBegan():
+            case ReverbSuspensionBegan():
                 told = words.shelter_began(state, policy, conclusion.until_ms)
                 facts = {"until_ms": conclusion.until_ms}
                 event = f"shelter_began:{record.seq}"
-                yield self._notice(policy, NoticeKind.SHELTER_BEGAN, Tone.BAD, told, event, facts=facts)
-            case ShelterEnded():
+                yield self._notification(
+                    policy, NotificationKind.REVERB_SUSPENSION_BEGAN, Tone.BAD, told, event, facts=facts
+                )
+            case ReverbSuspensionEnded():
                 yield self._shelter_ended(policy, record, is_fallen=False)
-            case AlarmRaised(stream=stream):
-                told, event = words.alarm_raised(state, policy, stream), f"alarm_raised:{record.seq}:{stream}"
-                yield self._notice(policy, NoticeKind.ALARM_RAISED, Tone.BAD, told, event, facts={"stream": stream})
-            case AlarmEnded(stream=stream):
-                told, event = words.alarm_ended(policy, stream), f"alarm_ended:{record.seq}:{stream}"
-                yield self._notice(policy, NoticeKind.ALARM_ENDED, Tone.GOOD, told, event, facts={"stream": stream})
-            case StrangerLetIn():
-                told, event = words.stranger_let_in(policy), f"stranger_let_in:{record.seq}"
-                yield self._notice(policy, NoticeKind.STRANGER_LET_IN, Tone.BAD, told, event)
-            case RestEnded():
+            case AlarmRaised(indicator=indicator):
+                told, event = words.alarm_raised(state, policy, indicator), f"alarm_raised:{record.seq}:{indicator}"
+                yield self._notification(
+                    policy, NotificationKind.ALARM_RAISED, Tone.BAD, told, event, facts={"indicator": indicator}
+                )
+            case AlarmEnded(indicator=indicator):
+                told, event = words.alarm_ended(policy, indicator), f"alarm_ended:{record.seq}:{indicator}"
+                yield self._notification(
+                    policy, NotificationKind.ALARM_ENDED, Tone.GOOD, told, event, facts={"indicator": indicator}
+                )
+            case IsolationBroken():
+                told, event = words.isolation_broken(policy), f"isolation_broken:{record.seq}"
+                yield self._notification(policy, NotificationKind.ISOLATION_BROKEN, Tone.BAD, told, event)
+            case SuspensionEnded():
                 yield from self._seeing(policy)
             case _:
                 return
 
-    def _moved(self, policy: Policy, move: FlagMoved, *, seq: int, at_ms: int, chain: str) -> Notice:
+    def _moved(self, policy: Policy, move: FlagMoved, *, seq: int, at_ms: int, chain: str) -> Notification:
         if move.cause == RETURNED:
-            kind, tone = NoticeKind.RETURNED, Tone.GOOD
+            kind, tone = NotificationKind.RETURNED, Tone.GOOD
         elif move.cause == "proven":
-            kind, tone = NoticeKind.CLIMBED, Tone.GOOD
+            kind, tone = NotificationKind.CLIMBED, Tone.GOOD
         elif move.cause in set(FallCause):
-            kind, tone = NoticeKind.FELL, Tone.BAD
+            kind, tone = NotificationKind.FELL, Tone.BAD
         else:
-            kind, tone = NoticeKind.MOVED, Tone.PLAIN
+            kind, tone = NotificationKind.MOVED, Tone.PLAIN
         facts: dict[str, str | int] = {
             "from_rung": move.from_rung,
             "to_rung": move.to_rung,
@@ -114,7 +130,7 @@ class Watch:
             "detail": move.detail,
             "version": move.version,
         }
-        return Notice(
+        return Notification(
             event=f"moved:{seq}",
             kind=kind,
             tone=tone,
@@ -127,7 +143,7 @@ class Watch:
             facts=facts,
         )
 
-    def _missed(self, policy: Policy, first: Record) -> Iterator[Notice]:
+    def _missed(self, policy: Policy, first: Record) -> Iterator[Notification]:
         """Yield the last moves before the first record that we hear of: their replica may have ended too early."""
         for move in self._state.moves:
             if move.seq < first.seq and self._state.now_ms - move.at_ms < MISSED_MAX_MS:
@@ -135,58 +151,62 @@ class Watch:
                 if known is not None:
                     yield self._moved(policy, known, seq=move.seq, at_ms=move.at_ms, chain=self._state.chain)
 
-    def _shelter_ended(self, policy: Policy, record: Record, *, is_fallen: bool) -> Notice:
+    def _shelter_ended(self, policy: Policy, record: Record, *, is_fallen: bool) -> Notification:
         began_ms = self._sheltered_ms
         lasted_ms = None if began_ms is None else max(0, record.at_ms - began_ms)
         told = words.shelter_ended(self._state, policy, lasted_ms=lasted_ms, is_fallen=is_fallen)
-        return self._notice(
+        return self._notification(
             policy,
-            NoticeKind.SHELTER_ENDED,
+            NotificationKind.REVERB_SUSPENSION_ENDED,
             Tone.BAD if is_fallen else Tone.GOOD,
             told,
             f"shelter_ended:{record.seq}",
             from_ms=began_ms,
         )
 
-    def _seeing(self, policy: Policy) -> Iterator[Notice]:
-        began_ms = self._state.sight.rested_from_ms
+    def _seeing(self, policy: Policy) -> Iterator[Notification]:
+        began_ms = self._state.visibility.rested_from_ms
         span_ms = self._state.now_ms - began_ms
         if span_ms >= self._rest_after_ms:  # only then it was told that it rests
             told = words.seeing(self._state, policy, span_ms)
-            yield self._notice(policy, NoticeKind.SEEING, Tone.GOOD, told, f"seeing:{began_ms}", from_ms=began_ms)
+            yield self._notification(
+                policy, NotificationKind.SEEING, Tone.GOOD, told, f"seeing:{began_ms}", from_ms=began_ms
+            )
 
-    def _due(self, policy: Policy) -> Iterator[Notice]:
+    def _due(self, policy: Policy) -> Iterator[Notification]:
         """Yield what time alone has brought, once each."""
         state, now_ms = self._state, self._state.now_ms
-        rest, began_ms, since_ms = state.sight.rest, state.sight.rested_from_ms, state.flag.since_ms
+        rest, began_ms, since_ms = state.visibility.suspension, state.visibility.rested_from_ms, state.flag.since_ms
         rests_long = rest is not None and now_ms - began_ms >= self._rest_after_ms
-        if rest is not None and rests_long and self._is_new(NoticeKind.RESTING, f"resting:{began_ms}"):
+        if rest is not None and rests_long and self._is_new(NotificationKind.RESTING, f"resting:{began_ms}"):
             told, facts = words.resting(state, policy, rest, now_ms - began_ms), {"reason": rest.value}
-            yield self._notice(policy, NoticeKind.RESTING, Tone.BAD, told, f"resting:{began_ms}", facts=facts)
+            yield self._notification(
+                policy, NotificationKind.RESTING, Tone.BAD, told, f"resting:{began_ms}", facts=facts
+            )
         times = (now_ms - since_ms) // self._stuck_after_ms
         is_waiting = state.next_rung is not None and state.flag.hold is None and not in_force(state)
         event = f"stuck:{since_ms}:{times}"
-        if times and is_waiting and self._is_new(NoticeKind.STUCK, event):
+        if times and is_waiting and self._is_new(NotificationKind.STUCK, event):
             told = words.stuck(state, policy, now_ms - since_ms)
             counts = {"rung": state.flag.rung, "since_ms": since_ms}
-            yield self._notice(policy, NoticeKind.STUCK, Tone.PLAIN, told, event, facts=counts)
+            yield self._notification(policy, NotificationKind.STUCK, Tone.PLAIN, told, event, facts=counts)
 
-    def _is_new(self, kind: NoticeKind, event: str) -> bool:
+    def _is_new(self, kind: NotificationKind, event: str) -> bool:
         was, self._due_told[kind] = self._due_told.get(kind), event
         return was != event
 
-    def _notice(
+    def _notification(
         self,
         policy: Policy,
-        kind: NoticeKind,
+        kind: NotificationKind,
         tone: Tone,
         told: Words,
         event: str,
         *,
         from_ms: int | None = None,
         facts: dict[str, str | int] | dict[str, str] | dict[str, int] | None = None,
-    ) -> Notice:
-        return Notice(
+    ) -> Notification:
+        return Notification(
             event=event,
             kind=kind,
             tone=tone,

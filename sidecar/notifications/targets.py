@@ -1,4 +1,4 @@
-"""What each kind of target is sent: a request as bytes, made of a notice. It knows no socket.
+"""What each kind of target is sent: a request as bytes, made of a notification. It knows no socket.
 
 - `webhook`: everything, as JSON that is ours; signed with a time, as Stripe signs: `t=<seconds>,v1=<HMAC-SHA256>`.
 - `slack`: a `text` for what shows no blocks, and `blocks` (https://docs.slack.dev/reference/block-kit/blocks). What
@@ -15,8 +15,8 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from sidecar import __version__
-from sidecar.config import Notices, NoticeSecrets, TargetKind
-from sidecar.notifications.notification import Notice, NoticeKind, Tone
+from sidecar.config import Notifications, NotificationSecrets, TargetKind
+from sidecar.notifications.notification import Notification, NotificationKind, Tone
 
 SIGNATURE = "Reverb-Sidecar-Signature"
 _MARKS = {Tone.GOOD: "🟢", Tone.BAD: "🔴", Tone.PLAIN: "🔵"}
@@ -24,21 +24,29 @@ _SECTION_MAX = 2900
 """Characters; Slack refuses a section of more than 3000."""
 _DRAWN = frozenset(
     {
-        NoticeKind.CLIMBED,
-        NoticeKind.RETURNED,
-        NoticeKind.FELL,
-        NoticeKind.MOVED,
-        NoticeKind.SHELTER_BEGAN,
-        NoticeKind.SHELTER_ENDED,
-        NoticeKind.RELEASED,
-        NoticeKind.TEST,
+        NotificationKind.CLIMBED,
+        NotificationKind.RETURNED,
+        NotificationKind.FELL,
+        NotificationKind.MOVED,
+        NotificationKind.REVERB_SUSPENSION_BEGAN,
+        NotificationKind.REVERB_SUSPENSION_ENDED,
+        NotificationKind.RELEASED,
+        NotificationKind.TEST,
     }
 )
 """What Grafana draws into plots; the rest would be clutter there."""
 
 
-_DECIDED = frozenset({NoticeKind.CLIMBED, NoticeKind.RETURNED, NoticeKind.FELL, NoticeKind.MOVED, NoticeKind.RELEASED})
-"""Whose record is a decision, an act or a policy: the console has a page for each."""
+_DECIDED = frozenset(
+    {
+        NotificationKind.CLIMBED,
+        NotificationKind.RETURNED,
+        NotificationKind.FELL,
+        NotificationKind.MOVED,
+        NotificationKind.RELEASED,
+    }
+)
+"""Whose record is a decision, an action or a policy: the console has a page for each."""
 
 
 class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,45 +62,45 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     kind: TargetKind
-    secrets: NoticeSecrets
+    secrets: NotificationSecrets
     console_url: str | None
 
-    def takes(self, kind: NoticeKind) -> bool:
+    def takes(self, kind: NotificationKind) -> bool:
         """Say whether it is told of such an event. Releases are for plots: whoever noted one knows of it."""
         if self.kind is TargetKind.GRAFANA:
             return kind in _DRAWN
-        return kind is not NoticeKind.RELEASED
+        return kind is not NotificationKind.RELEASED
 
-    def link(self, notice: Notice) -> str | None:
+    def link(self, notification: Notification) -> str | None:
         """Return where the console shows more of it; None: nobody said where the console is."""
-        if self.console_url is None or notice.kind not in _DECIDED:
+        if self.console_url is None or notification.kind not in _DECIDED:
             return self.console_url
-        return f"{self.console_url}/decisions/{notice.seq}"
+        return f"{self.console_url}/decisions/{notification.seq}"
 
-    def request(self, notice: Notice, now_s: int) -> Outgoing:
+    def request(self, notification: Notification, now_s: int) -> Outgoing:
         """Return the request that tells it. `now_s`, in Unix seconds, goes into the signature."""
         headers = {"Content-Type": "application/json", "User-Agent": f"reverb-sidecar/{__version__}"}
         url = self.secrets.url
         match self.kind:
             case TargetKind.WEBHOOK:
-                body = msgspec.json.encode(_event(notice, self.link(notice)))
+                body = msgspec.json.encode(_event(notification, self.link(notification)))
                 signed = f"{now_s}.".encode() + body
                 code = hmac.new(self.secrets.key.encode(), signed, hashlib.sha256).hexdigest()
-                headers |= {SIGNATURE: f"t={now_s},v1={code}", "Idempotency-Key": notice.event}
+                headers |= {SIGNATURE: f"t={now_s},v1={code}", "Idempotency-Key": notification.event}
             case TargetKind.SLACK:
-                body = msgspec.json.encode(_message(notice, self.link(notice)))
+                body = msgspec.json.encode(_message(notification, self.link(notification)))
             case TargetKind.GRAFANA:
                 url = f"{url.rstrip('/')}/api/annotations"
                 headers["Authorization"] = f"Bearer {self.secrets.key}"
-                body = msgspec.json.encode(_annotation(notice))
+                body = msgspec.json.encode(_annotation(notification))
         return Outgoing(url=url, headers=headers, body=body)
 
 
-def targets_of(notices: Notices, secrets: Mapping[str, NoticeSecrets]) -> tuple[Target, ...]:
+def targets_of(notifications: Notifications, secrets: Mapping[str, NotificationSecrets]) -> tuple[Target, ...]:
     """Return the targets that are configured."""
     return tuple(
-        Target(name=each.name, kind=each.kind, secrets=secrets[each.name], console_url=notices.console_url)
-        for each in notices.targets
+        Target(name=each.name, kind=each.kind, secrets=secrets[each.name], console_url=notifications.console_url)
+        for each in notifications.targets
     )
 
 
@@ -100,7 +108,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     """The body that a webhook gets. The names are a contract; fields may be added."""
 
     event: str
-    kind: NoticeKind
+    kind: NotificationKind
     tone: Tone
     environment: str
     flag: str
@@ -117,33 +125,35 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     """Of the sidecar."""
 
 
-def _event(notice: Notice, link: str | None) -> Event:
+def _event(notification: Notification, link: str | None) -> Event:
     return Event(
-        event=notice.event,
-        kind=notice.kind,
-        tone=notice.tone,
-        environment=notice.environment,
-        flag=notice.flag,
-        title=notice.words.title,
-        text=notice.words.text,
-        next=notice.words.next,
-        at_ms=notice.at_ms,
-        from_ms=notice.from_ms,
-        seq=notice.seq,
-        chain=notice.chain,
+        event=notification.event,
+        kind=notification.kind,
+        tone=notification.tone,
+        environment=notification.environment,
+        flag=notification.flag,
+        title=notification.words.title,
+        text=notification.words.text,
+        next=notification.words.next,
+        at_ms=notification.at_ms,
+        from_ms=notification.from_ms,
+        seq=notification.seq,
+        chain=notification.chain,
         url=link,
-        facts=notice.facts,
+        facts=notification.facts,
         version=__version__,
     )
 
 
-def _message(notice: Notice, link: str | None) -> dict[str, object]:
-    words, mark = notice.words, _MARKS[notice.tone]
-    small = [f"record {notice.seq}"]
-    small += [f"chain `{notice.chain}`"] if notice.chain else []
+def _message(notification: Notification, link: str | None) -> dict[str, object]:
+    words, mark = notification.words, _MARKS[notification.tone]
+    small = [f"record {notification.seq}"]
+    small += [f"chain `{notification.chain}`"] if notification.chain else []
     small += [f"<{link}|Open the console>"] if link else []
     return {
-        "text": _short(f"{mark} {words.title}\n{words.text}\nNext: {words.next}\n{' · '.join(_plain(notice, link))}"),
+        "text": _short(
+            f"{mark} {words.title}\n{words.text}\nNext: {words.next}\n{' · '.join(_plain(notification, link))}"
+        ),
         "blocks": [
             _section(f"{mark} *{_escaped(words.title)}*"),
             _section(_escaped(words.text)),
@@ -153,8 +163,8 @@ def _message(notice: Notice, link: str | None) -> dict[str, object]:
     }
 
 
-def _plain(notice: Notice, link: str | None) -> Sequence[str]:
-    said = [f"record {notice.seq}", f"chain {notice.chain}" if notice.chain else "", link or ""]
+def _plain(notification: Notification, link: str | None) -> Sequence[str]:
+    said = [f"record {notification.seq}", f"chain {notification.chain}" if notification.chain else "", link or ""]
     return [each for each in said if each]
 
 
@@ -172,15 +182,19 @@ def _escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _annotation(notice: Notice) -> dict[str, object]:
-    words = notice.words
-    head = f"\nrecord {notice.seq}, chain {notice.chain}" if notice.chain else f"\nrecord {notice.seq}"
-    span: dict[str, object] = {"time": notice.at_ms}
-    if notice.from_ms is not None:
-        span = {"time": notice.from_ms, "timeEnd": max(notice.from_ms, notice.at_ms)}
+def _annotation(notification: Notification) -> dict[str, object]:
+    words = notification.words
+    head = (
+        f"\nrecord {notification.seq}, chain {notification.chain}"
+        if notification.chain
+        else f"\nrecord {notification.seq}"
+    )
+    span: dict[str, object] = {"time": notification.at_ms}
+    if notification.from_ms is not None:
+        span = {"time": notification.from_ms, "timeEnd": max(notification.from_ms, notification.at_ms)}
     return {
         **span,
-        "tags": ["reverb-sidecar", notice.kind.value, notice.environment, notice.flag],
+        "tags": ["reverb-sidecar", notification.kind.value, notification.environment, notification.flag],
         "text": f"{_html(words.title)}\n{_html(words.text)}{head}",
     }
 

@@ -9,9 +9,9 @@ from sidecar.core.decision.gates import duration, first_closed
 from sidecar.core.facts.observations import FallCause
 from sidecar.core.facts.policy import PPM, Lifecycle, Mode, Policy, Rung
 from sidecar.core.fold.conclusions import FlagMoved
-from sidecar.core.fold.state import RestReason, State
+from sidecar.core.fold.state import State, SuspensionReason
 from sidecar.core.statistics.indicators import CHANNEL_AUTH, PAYMENTS, REACH, ROUND_TRIPS, USER_AUTH
-from sidecar.notifications.notification import NoticeKind, Words
+from sidecar.notifications.notification import NotificationKind, Words
 
 _MEANS = {
     Mode.TIMER_POLLING: "their pages refetch at 0, 2 and 5 s, whatever push does",
@@ -23,17 +23,17 @@ _ALARMS = {
     ROUND_TRIPS: ("canaries do not come back through Reverb", "ReverbSidecarRoundTripsFailing"),
     CHANNEL_AUTH: ("the probe user does not get into its channel", "ReverbSidecarChannelAuthFailing"),
     USER_AUTH: ("the backend refuses payers their channels", "ReverbSidecarPayersCannotSubscribe"),
-    REACH: ("payers' browsers say that push does not reach them", "ReverbSidecarReachAccused"),
+    REACH: ("payers' browsers say that push does not reach them", "ReverbSidecarReachDegraded"),
 }
-"""By stream: what its alarm says, and the runbook."""
+"""By indicator: what its alarm says, and the runbook."""
 _RESTS = {
-    RestReason.RECOVERING: "nothing; it looks for long enough first, after a blindness",
-    RestReason.SOURCE_DOWN: "see whether the sources of acks answer (the log says which do not)",
-    RestReason.COVERAGE: "find out why so many payments cannot be judged: `sidecar status`, `unmeasured`",
-    RestReason.UNMEASURED: "find out why payments cannot be judged through our own fault: `sidecar status`",
-    RestReason.CUT_OFF: "see whether this machine reaches Reverb, the app and the reference target",
-    RestReason.PROBES_SILENT: "see why no probe of Reverb ends: the log says what they wait for",
-    RestReason.UNWIRED: "let the backend ack: no ack of the deciding stage has ever come",
+    SuspensionReason.RECOVERING: "nothing; it looks for long enough first, after a visibility gap",
+    SuspensionReason.SOURCE_DOWN: "see whether the sources of acks answer (the log says which do not)",
+    SuspensionReason.COVERAGE: "find out why so many payments cannot be judged: `sidecar status`, `unmeasured`",
+    SuspensionReason.UNMEASURED: "find out why payments cannot be judged through our own fault: `sidecar status`",
+    SuspensionReason.CUT_OFF: "see whether this machine reaches Reverb, the app and the reference target",
+    SuspensionReason.PROBES_SILENT: "see why no probe of Reverb ends: the log says what they wait for",
+    SuspensionReason.UNWIRED: "let the backend ack: no ack of the deciding stage has ever come",
 }
 
 
@@ -48,13 +48,13 @@ def place(policy: Policy) -> str:
     return f"{policy.flag} in {policy.environment}"
 
 
-def moved(state: State, policy: Policy, move: FlagMoved, kind: NoticeKind, seq: int) -> Words:
+def moved(state: State, policy: Policy, move: FlagMoved, kind: NotificationKind, seq: int) -> Words:
     """Say that the flag went to another rung. `seq` is the record that moved it, for who wants to know more."""
     rung = Rung(mode=move.to_mode, share_ppm=move.share_ppm)
     why = f"Why: {'rolled back by ' if move.cause == FallCause.ROLLBACK else ''}{move.detail}."
     is_same_ladder = move.cause != "policy" and move.from_rung < len(policy.ladder)
     was = rung_name(policy.ladder[move.from_rung]) if is_same_ladder else move.from_mode.value
-    if kind is NoticeKind.FELL:
+    if kind is NotificationKind.FELL:
         title = f"{place(policy)}: push fell, all payers are on timers"
         left_ms = max(0, state.flag.cooldown_until_ms - state.now_ms)
         wait = f" Nothing climbs for {duration(left_ms)} (the cool-down)." if left_ms else ""
@@ -74,7 +74,7 @@ def _after_fall(policy: Policy, move: FlagMoved, seq: int) -> str:
         case FallCause.SHELTER:
             return "Reverb's trouble keeps coming or stays: `sidecar doctor`, `sidecar status`. Payers need nothing."
         case FallCause.ALARM:
-            books = [book for stream, (_, book) in _ALARMS.items() if stream in move.detail]
+            books = [book for indicator, (_, book) in _ALARMS.items() if indicator in move.detail]
             book = f" The runbook: {', '.join(books)}." if books else ""
             back = "returns by itself" if policy.lifecycle is Lifecycle.REMOVED else "is proven anew"
             return f"Find the cause before push {back}: `sidecar explain {seq}`.{book} Payers need nothing."
@@ -84,10 +84,10 @@ def _after_fall(policy: Policy, move: FlagMoved, seq: int) -> str:
             assert_never(never)
 
 
-def _after_move(state: State, kind: NoticeKind, seq: int) -> str:
-    if kind is NoticeKind.RETURNED:
+def _after_move(state: State, kind: NotificationKind, seq: int) -> str:
+    if kind is NotificationKind.RETURNED:
         return "Watch it: another fall doubles the cool-down. `sidecar status` says what is measured."
-    if kind is NoticeKind.MOVED:
+    if kind is NotificationKind.MOVED:
         return f"If nobody meant it: `sidecar explain {seq}` says who changed the policy."
     following = state.next_rung
     if following is None:
@@ -118,17 +118,17 @@ def shelter_ended(state: State, policy: Policy, *, lasted_ms: int | None, is_fal
         return Words(
             title=f"{place(policy)}: the shelter ended{lasted} in a fall",
             text="Payers stay on timers; what was proven must be proven anew.",
-            next="See the notice of the fall. Payers need nothing.",
+            next="See the notification of the fall. Payers need nothing.",
         )
     rung = state.rung
     text = f"Push is served again: {rung_name(rung)}." if rung is not None else "Push is served again."
     return Words(title=f"{place(policy)}: the shelter ended{lasted}", text=_dry(policy, text), next="Nothing.")
 
 
-def alarm_raised(state: State, policy: Policy, stream: str) -> Words:
-    """Say that a stream became unreliable."""
-    says, book = _ALARMS[stream]
-    counted = state.streams[stream]
+def alarm_raised(state: State, policy: Policy, indicator: str) -> Words:
+    """Say that a indicator became unreliable."""
+    says, book = _ALARMS[indicator]
+    counted = state.indicators[indicator]
     served = (
         "All payers get timers from this moment on."
         if state.flag.rung > 0
@@ -136,32 +136,32 @@ def alarm_raised(state: State, policy: Policy, stream: str) -> Words:
     )
     text = f"{says[0].upper()}{says[1:]}: {counted.bad} bad of {counted.good + counted.bad} in this epoch. {served}"
     return Words(
-        title=f"{place(policy)}: alarm of {stream}",
+        title=f"{place(policy)}: alarm of {indicator}",
         text=_dry(policy, text),
         next=f"`sidecar status`, and the runbook {book}. You will be told what becomes of it: shelter, fall, or calm.",
     )
 
 
-def alarm_ended(policy: Policy, stream: str) -> Words:
-    """Say that a stream is calm again."""
+def alarm_ended(policy: Policy, indicator: str) -> Words:
+    """Say that a indicator is calm again."""
     return Words(
-        title=f"{place(policy)}: the alarm of {stream} is over",
-        text="The stream is calm again. What payers get is for the flag to say: see `sidecar status`.",
+        title=f"{place(policy)}: the alarm of {indicator} is over",
+        text="The indicator is calm again. What payers get is for the flag to say: see `sidecar status`.",
         next="Nothing.",
     )
 
 
-def stranger_let_in(policy: Policy) -> Words:
+def isolation_broken(policy: Policy) -> Words:
     """Say that channels are open to people whom they are not for."""
     return Words(
         title=f"{place(policy)}: SECURITY, users can listen to each other's payments",
         text="The probe user was let into a channel that is not its own. Payers get their news, and so may others.",
         next="In routes/channels.php, the callback must compare the user's id with the channel's. The runbook: "
-        "ReverbSidecarStrangerLetIn.",
+        "ReverbSidecarIsolationBroken.",
     )
 
 
-def resting(state: State, policy: Policy, reason: RestReason, span_ms: int) -> Words:
+def resting(state: State, policy: Policy, reason: SuspensionReason, span_ms: int) -> Words:
     """Say that the flag has rested for a while."""
     affected = "payers get timers meanwhile" if state.flag.rung > 0 else "payers are on timers anyway"
     return Words(
@@ -208,8 +208,8 @@ def released(policy: Policy, release: str, actor: str, text: str) -> Words:
 def test(policy_flag: str, environment: str) -> Words:
     """Say that nothing happened."""
     return Words(
-        title=f"{policy_flag} in {environment}: a test of notices",
-        text="Nothing happened: somebody tries whether notices arrive here. No payer is affected.",
+        title=f"{policy_flag} in {environment}: a test of notifications",
+        text="Nothing happened: somebody tries whether notifications arrive here. No payer is affected.",
         next="Nothing.",
     )
 

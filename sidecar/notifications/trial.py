@@ -1,4 +1,4 @@
-"""Does a notice arrive? One of no importance is sent to each target, once, outside the journal."""
+"""Does a notification arrive? One of no importance is sent to each target, once, outside the journal."""
 
 import asyncio
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from sidecar import clock
 from sidecar.config import Config, TargetKind
 from sidecar.notifications import texts as words
 from sidecar.notifications.delivery import Answer, Attempt, send, session
-from sidecar.notifications.notification import Notice, NoticeKind, Tone
+from sidecar.notifications.notification import Notification, NotificationKind, Tone
 from sidecar.notifications.targets import Target
 
 _WITHIN_S = 10.0
@@ -42,11 +42,11 @@ class Tried(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def try_targets(config: Config, targets: Sequence[Target]) -> tuple[Tried, ...]:
-    """Send a test notice to each target at once, and return what came of it."""
+    """Send a test notification to each target at once, and return what came of it."""
     now_ms = clock.wall_ms()
-    notice = Notice(
+    notification = Notification(
         event=f"test:{now_ms}",
-        kind=NoticeKind.TEST,
+        kind=NotificationKind.TEST,
         tone=Tone.PLAIN,
         words=words.test(config.flag, config.environment),
         environment=config.environment,
@@ -57,7 +57,7 @@ async def try_targets(config: Config, targets: Sequence[Target]) -> tuple[Tried,
     )
     async with session() as client:
         answers = await asyncio.gather(
-            *(send(client, target.request(notice, now_ms // 1000), within_s=_WITHIN_S) for target in targets)
+            *(send(client, target.request(notification, now_ms // 1000), within_s=_WITHIN_S) for target in targets)
         )
     return tuple(_tried(target, answer) for target, answer in zip(targets, answers, strict=True))
 

@@ -14,7 +14,7 @@ import redis.exceptions
 from sidecar.config import RedisStream
 
 
-class Census(msgspec.Struct, frozen=True, kw_only=True):
+class Accounting(msgspec.Struct, frozen=True, kw_only=True):
     """The books at one moment."""
 
     passed: int
@@ -29,7 +29,7 @@ class Census(msgspec.Struct, frozen=True, kw_only=True):
     """Redis's own count of what the group was given; None: it does not know."""
 
 
-async def census(client: redis.asyncio.Redis, stream: RedisStream, *, waiting_max: int) -> Census:
+async def accounting(client: redis.asyncio.Redis, stream: RedisStream, *, waiting_max: int) -> Accounting:
     """Return the books. Raises `ResponseError` with NOGROUP where there is no group."""
     async with client.pipeline(transaction=True) as ask:
         ask.xinfo_stream(stream.name)
@@ -43,7 +43,7 @@ async def census(client: redis.asyncio.Redis, stream: RedisStream, *, waiting_ma
     answer = await client.xrange(stream.name, b"(" + given_id, "+", count=waiting_max)
     waiting = [entry_id for entry_id, _ in answer or () if isinstance(entry_id, bytes)]
     added_since = sum(is_after(entry_id, whole["last-generated-id"]) for entry_id in waiting)
-    return Census(
+    return Accounting(
         passed=whole["entries-added"] + added_since - len(waiting),
         waiting=len(waiting),
         pending=ours["pending"],

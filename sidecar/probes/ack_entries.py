@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from sidecar.config import DEFAULT_CHANNEL
-from sidecar.core.facts.observations import UNREADABLE, AckSeen, UserAuthSeen
+from sidecar.core.facts.observations import UNREADABLE, AckReceived, UserAuthReported
 from sidecar.probes.ack_facts import Ack, AuthReport, checked_ack_id, fact_of, fact_of_report, invalid, why
 
 ENTRY_BYTES_MAX = 16 * 1024
@@ -18,7 +18,7 @@ Entry = tuple[bytes, Mapping[bytes, bytes]]
 
 def fact_of_entry(
     entry_id: bytes, fields: Mapping[bytes, bytes], *, identity_key: str | None, channel: str = DEFAULT_CHANNEL
-) -> AckSeen | UserAuthSeen:
+) -> AckReceived | UserAuthReported:
     """Return what an entry says. Raises `SidecarError` if it is no ack.
 
     One that names no payment is told from others by the sender's `ack_id`; without one by its own id.

@@ -7,7 +7,7 @@ import msgspec
 
 from sidecar.config import DEFAULT_CHANNEL
 from sidecar.core.facts.auth_probes import UserAuth
-from sidecar.core.facts.observations import BACKEND, AckSeen, SkipReason, UserAuthSeen
+from sidecar.core.facts.observations import BACKEND, AckReceived, SkipReason, UserAuthReported
 from sidecar.core.facts.policy import Stage
 from sidecar.ports import ErrorCode, SidecarError
 from sidecar.tokens import user_ref
@@ -29,7 +29,7 @@ class Ack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     release: Name | None = None
 
 
-def fact_of(ack: Ack, *, identity_key: str | None, ack_id: str | None) -> AckSeen:
+def fact_of(ack: Ack, *, identity_key: str | None, ack_id: str | None) -> AckReceived:
     """Return what was seen; `ack_id` is the sender's key for one that names no payment.
 
     Raises `SidecarError` with `body_invalid` for an ack that makes no sense.
@@ -43,7 +43,7 @@ def fact_of(ack: Ack, *, identity_key: str | None, ack_id: str | None) -> AckSee
         raise invalid("name the payment: `payment_intent`; where nobody knows it, `user_id` or `user_ref`")
     if (ack.reason is None) == (ack.stage is Stage.SKIPPED):
         raise invalid("`reason` goes with stage `skipped`, and only with it: already_paid, no_booking or failed")
-    return AckSeen(
+    return AckReceived(
         source=BACKEND,
         stage=ack.stage,
         payment_intent=ack.payment_intent,
@@ -65,7 +65,7 @@ class AuthReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     release: Name | None = None
 
 
-def fact_of_report(report: AuthReport, *, identity_key: str | None, channel: str = DEFAULT_CHANNEL) -> UserAuthSeen:
+def fact_of_report(report: AuthReport, *, identity_key: str | None, channel: str = DEFAULT_CHANNEL) -> UserAuthReported:
     """Return whose vote a report is; `channel` is how a user's own channel is named.
 
     A guest has no user: it is the vote of the user whom the channel's name says. A user who asks for somebody else's
@@ -84,7 +84,7 @@ def fact_of_report(report: AuthReport, *, identity_key: str | None, channel: str
         reference = owner_ref or reference
     elif owner_ref is not None and owner_ref != reference:
         reference = None
-    return UserAuthSeen(result=report.auth, user_ref=reference)
+    return UserAuthReported(result=report.auth, user_ref=reference)
 
 
 def user_of(template: str, channel: str) -> str | None:

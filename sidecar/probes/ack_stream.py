@@ -19,13 +19,12 @@ import structlog
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from sidecar import clock
-from sidecar import randomness as chance
+from sidecar import clock, randomness
 from sidecar.config import DEFAULT_CHANNEL, RedisStream
-from sidecar.core.facts.observations import AckSeen, AcksLost, UserAuthSeen
+from sidecar.core.facts.observations import AckReceived, AcksLost, UserAuthReported
 from sidecar.logs import Throttle
 from sidecar.ports import Count, Journal, SidecarError
-from sidecar.probes.ack_accounting import census, is_after, is_gone, removed_count
+from sidecar.probes.ack_accounting import accounting, is_after, is_gone, removed_count
 from sidecar.probes.ack_entries import Entry, aside, entries_of, fact_of_entry
 from sidecar.probes.ack_stream_errors import what_to_do
 
@@ -144,7 +143,7 @@ class AckStream:
             _end_if_cancelled()
             self.is_up = False
             self.reconnect_count += 1
-            await asyncio.sleep(retry_s * chance.uniform(0.5, 1.0))  # so that replicas do not come at once
+            await asyncio.sleep(retry_s * randomness.uniform(0.5, 1.0))  # so that replicas do not come at once
             retry_s = min(_RETRY_MAX_S, 2 * retry_s)
 
     @asynccontextmanager
@@ -176,7 +175,7 @@ class AckStream:
             if not str(error).startswith("BUSYGROUP"):
                 raise
             if self._read_count is None:
-                books = await census(client, self._stream, waiting_max=1)
+                books = await accounting(client, self._stream, waiting_max=1)
                 self._read_count, self._last_id = books.read_count, books.given_id
         else:
             if self._was_attached:
@@ -300,7 +299,7 @@ class AckStream:
         """Make the entries durable, set aside what is no ack, and only then acknowledge them."""
         if not entries:
             return
-        facts: list[AckSeen | UserAuthSeen] = []
+        facts: list[AckReceived | UserAuthReported] = []
         removed: set[bytes] = set()
         answer = client.pipeline(transaction=False)
         for entry_id, fields in entries:
@@ -320,7 +319,7 @@ class AckStream:
         self._removed -= removed
         self._batch = min(BATCH_MAX, _SHRINK * self._batch)
 
-    async def _append(self, facts: Sequence[AckSeen | UserAuthSeen]) -> None:
+    async def _append(self, facts: Sequence[AckReceived | UserAuthReported]) -> None:
         """Make the facts durable, in order. Waits for all of them, so that no more than a batch is ever on its way."""
         appended = await asyncio.gather(*(self._journal.append(fact) for fact in facts), return_exceptions=True)
         for each in appended:
@@ -339,7 +338,7 @@ class AckStream:
             if isinstance(error, Exception):  # the others must not wait for it
                 self._tell("aside", f"entries that are no acks cannot be set aside: {what_to_do(error, self._stream)}")
 
-    def fact_of_entry(self, entry_id: bytes, fields: Mapping[bytes, bytes]) -> AckSeen | UserAuthSeen:
+    def fact_of_entry(self, entry_id: bytes, fields: Mapping[bytes, bytes]) -> AckReceived | UserAuthReported:
         """Return what an entry says. Raises `SidecarError` if it is no ack."""
         return fact_of_entry(entry_id, fields, identity_key=self._identity_key, channel=self._channel)
 
@@ -351,7 +350,7 @@ class AckStream:
 
     async def _is_all(self, client: redis.asyncio.Redis) -> bool:
         """Say whether all that was added is in the journal. What is in nobody's hands is lost, and told once."""
-        books = await census(client, self._stream, waiting_max=BATCH_MAX)
+        books = await accounting(client, self._stream, waiting_max=BATCH_MAX)
         if books.waiting >= BATCH_MAX:  # there is more to read first
             return False
         if self._read_count is not None and books.passed != self._read_count:

@@ -14,7 +14,7 @@ _BY_KIND: tuple[tuple[type[Exception], str], ...] = (
     ),
     (failures.BusyLoadingError, "Redis is still loading its data; it is tried again"),
     (failures.ReadOnlyError, "Redis is a read-only replica; name the primary"),
-    (failures.MasterDownError, "Redis is a replica that has lost its primary; name the primary, or mend the link"),
+    (failures.MasterDownError, "Redis is a replica that has lost its primary; name the primary, or recover the link"),
     (failures.OutOfMemoryError, "Redis is out of memory; raise its maxmemory, or trim what is in it"),
 )
 _BY_WORD = (

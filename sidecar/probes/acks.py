@@ -9,7 +9,7 @@ import msgspec
 from aiohttp import web
 
 from sidecar.config import DEFAULT_CHANNEL
-from sidecar.core.facts.observations import UNREADABLE, AckSeen, UserAuthSeen
+from sidecar.core.facts.observations import UNREADABLE, AckReceived, UserAuthReported
 from sidecar.http.body import read_body
 from sidecar.logs import Throttle
 from sidecar.ports import Count, ErrorCode, Journal, SidecarError
@@ -101,7 +101,7 @@ class Acks:
     def _tell(self, error: SidecarError) -> None:
         self._throttle.warn(error.code, "ack.refused", code=error.code.value, message=error.message)
 
-    def observed(self, body: bytes, idempotency_key: str | None) -> AckSeen | UserAuthSeen:
+    def observed(self, body: bytes, idempotency_key: str | None) -> AckReceived | UserAuthReported:
         """Return what an ack says. Raises `SidecarError` with `body_invalid` for one that makes no sense."""
         try:
             if b'"auth"' in body and b'"stage"' not in body:

@@ -1,7 +1,7 @@
-"""A browser's whole walk to a private channel: connect, be greeted, be authorised, subscribe. Each step can fail.
+"""A browser's whole auth probe to a private channel: connect, be greeted, be authorised, subscribe. Each step can fail.
 
-A walk never raises for what a target does: its end is one outcome of a closed list, with the step where it ended. Its
-deadline is the caller's, and a walk that is out of time says at which step it was.
+A auth probe never raises for what a target does: its end is one outcome of a closed list, with the step where it
+ended. Its deadline is the caller's, and a auth probe that is out of time says at which step it was.
 """
 
 import asyncio
@@ -14,11 +14,11 @@ import aiohttp
 
 from sidecar import clock
 from sidecar.config import Authorizer
-from sidecar.core.facts.auth_probes import Step, WalkOutcome
+from sidecar.core.facts.auth_probes import AuthProbeOutcome, Step
 from sidecar.probes.auth_responses import Answer, auth_in, blocks_request, blocks_script, refusal_of, unsafe_headers
 from sidecar.probes.browser import Browser
 from sidecar.probes.connection_errors import FAILURES, ended_by
-from sidecar.probes.probe_record import Ended, Trail, Walked
+from sidecar.probes.probe_record import AuthProbeResult, Ended, ProbeRecord
 from sidecar.pusher.connection import (
     APP_UNKNOWN,
     LIMITED,
@@ -37,142 +37,142 @@ FRAME_BYTES_MAX = 256 * 1024
 _CLOSED_WITHIN_S = 1.0
 CLOSED = {aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSING, aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR}
 _BY_CODE = {
-    APP_UNKNOWN: WalkOutcome.ERROR_4001,
-    OVER_QUOTA: WalkOutcome.ERROR_4004,
-    MALFORMED: WalkOutcome.ERROR_4200,
-    NO_PONG: WalkOutcome.ERROR_4201,
-    LIMITED: WalkOutcome.ERROR_4301,
+    APP_UNKNOWN: AuthProbeOutcome.ERROR_4001,
+    OVER_QUOTA: AuthProbeOutcome.ERROR_4004,
+    MALFORMED: AuthProbeOutcome.ERROR_4200,
+    NO_PONG: AuthProbeOutcome.ERROR_4201,
+    LIMITED: AuthProbeOutcome.ERROR_4301,
 }
 BY_FAULT = {
-    Fault.SHAPE: WalkOutcome.NO_AUTH_200,
-    Fault.KEY: WalkOutcome.SIGNED_WITH_OTHER_KEY,
-    Fault.SECRET: WalkOutcome.SIGNED_WITH_OTHER_SECRET,
-    Fault.SOCKET: WalkOutcome.SIGNED_FOR_OTHER_SOCKET,
-    Fault.CHANNEL: WalkOutcome.SIGNED_FOR_OTHER_CHANNEL,
+    Fault.SHAPE: AuthProbeOutcome.NO_AUTH_200,
+    Fault.KEY: AuthProbeOutcome.SIGNED_WITH_OTHER_KEY,
+    Fault.SECRET: AuthProbeOutcome.SIGNED_WITH_OTHER_SECRET,
+    Fault.SOCKET: AuthProbeOutcome.SIGNED_FOR_OTHER_SOCKET,
+    Fault.CHANNEL: AuthProbeOutcome.SIGNED_FOR_OTHER_CHANNEL,
 }
 _SOCKETS_KEPT = 20
 _NO_SOCKET = "1234.5678"
-"""Has the shape of a socket's name: whether a stranger is let in does not depend on whose it is."""
+"""Has the shape of a socket's name: whether a isolation is let in does not depend on whose it is."""
 
 
-Take = Callable[[Trail], Awaitable[object]]
+Take = Callable[[ProbeRecord], Awaitable[object]]
 Done = Callable[[], bool]
 
 
-class Walker:
-    """Walks as one user, in one browser."""
+class AuthProber:
+    """AuthProbes as one user, in one browser."""
 
     def __init__(self, browser: Browser) -> None:
         self.browser = browser
         self._target = browser.target
         self._earlier_sockets: deque[str] = deque(maxlen=_SOCKETS_KEPT)
 
-    async def walk(self, *, within_s: float) -> Walked:
-        """Walk to the probe user's own channel."""
+    async def auth_probe(self, *, within_s: float) -> AuthProbeResult:
+        """AuthProbe to the probe user's own channel."""
         return await self._taken(self._to_channel, within_s)
 
-    async def ask_as_stranger(self, channel: str, *, within_s: float) -> Walked:
+    async def probe_isolation(self, channel: str, *, within_s: float) -> AuthProbeResult:
         """Ask only the auth endpoint, for a channel that is not the probe user's own; `ok` means that it was let in."""
 
-        async def ask(trail: Trail) -> None:
-            await self._authorised(trail, _NO_SOCKET, channel, as_script=False)
+        async def ask(probe_record: ProbeRecord) -> None:
+            await self._authorised(probe_record, _NO_SOCKET, channel, as_script=False)
 
         return await self._taken(ask, within_s)
 
-    async def _taken(self, take: Take, within_s: float) -> Walked:
-        trail = Trail()
+    async def _taken(self, take: Take, within_s: float) -> AuthProbeResult:
+        probe_record = ProbeRecord()
         try:
             async with asyncio.timeout(within_s):
-                await take(trail)
+                await take(probe_record)
         except TimeoutError:
-            step = Step.AUTHORISE if trail.step is Step.SIGNATURE else trail.step
-            return trail.walked(WalkOutcome.timeout_at(step), detail=f"nothing came within {within_s:g} s")
+            step = Step.AUTHORISE if probe_record.step is Step.SIGNATURE else probe_record.step
+            return probe_record.probed(AuthProbeOutcome.timeout_at(step), detail=f"nothing came within {within_s:g} s")
         except Ended as ended:
-            return trail.walked(ended.outcome, ended.number, ended.detail)
+            return probe_record.probed(ended.outcome, ended.number, ended.detail)
         except FAILURES as error:
-            end = ended_by(error, trail.step)
-            return trail.walked(end.outcome, end.number, end.detail)
-        return trail.walked(WalkOutcome.OK)
+            end = ended_by(error, probe_record.step)
+            return probe_record.probed(end.outcome, end.number, end.detail)
+        return probe_record.probed(AuthProbeOutcome.OK)
 
-    async def _to_channel(self, trail: Trail) -> None:
+    async def _to_channel(self, probe_record: ProbeRecord) -> None:
         connection = Connection(clock.monotonic_s())
         url = self._target.socket_url
         sent = f"GET {url.partition('?')[0]} with Upgrade: websocket"
         async with (
-            self.browser.session(trail, Step.UPGRADE, url, sent) as session,
-            hung_up(await upgraded(session, url, trail)) as ws,
+            self.browser.session(probe_record, Step.UPGRADE, url, sent) as session,
+            hung_up(await upgraded(session, url, probe_record)) as ws,
         ):
-            trail.begin(Step.ESTABLISH)
-            await _until(ws, connection, trail, lambda: connection.phase is not Phase.AWAITING)
+            probe_record.begin(Step.ESTABLISH)
+            await _until(ws, connection, probe_record, lambda: connection.phase is not Phase.AWAITING)
             if connection.phase is not Phase.CONNECTED:
                 raise refused(connection)
-            trail.received(f"connection_established, socket {connection.socket_id}")
+            probe_record.received(f"connection_established, socket {connection.socket_id}")
             self._earlier_sockets.append(connection.socket_id)
-            auth, data = await self._authorised(trail, connection.socket_id, self._target.channel)
-            self._compare(trail, auth, data, connection.socket_id)
-            trail.begin(Step.SUBSCRIBE, self._target.channel)
-            trail.sent(f"pusher:subscribe {self._target.channel}")
+            auth, data = await self._authorised(probe_record, connection.socket_id, self._target.channel)
+            self._compare(probe_record, auth, data, connection.socket_id)
+            probe_record.begin(Step.SUBSCRIBE, self._target.channel)
+            probe_record.sent(f"pusher:subscribe {self._target.channel}")
             connection.join(self._target.channel, auth, data)
             await _send(ws, connection)
-            await _until(ws, connection, trail, lambda: not connection.pending)
+            await _until(ws, connection, probe_record, lambda: not connection.pending)
             if self._target.channel not in connection.subscribed:
                 raise refused(connection)
-            trail.received("subscription_succeeded")
+            probe_record.received("subscription_succeeded")
 
     async def _authorised(
-        self, trail: Trail, socket_id: str, channel: str, *, as_script: bool = True
+        self, probe_record: ProbeRecord, socket_id: str, channel: str, *, as_script: bool = True
     ) -> tuple[str, str]:
         """Return `auth` and `channel_data` for a channel; a session that ended is renewed once.
 
-        CORS binds the script of a page, and not a stranger who listens in.
+        CORS binds the script of a page, and not a isolation who listens in.
         """
-        await self.browser.log_in(trail)
-        answer = await self._asked(trail, socket_id, channel, as_script=as_script)
+        await self.browser.log_in(probe_record)
+        answer = await self._asked(probe_record, socket_id, channel, as_script=as_script)
         is_expired = answer.status in {401, 419} or (answer.status == 403 and self.browser.may_renew)  # noqa: PLR2004
         if is_expired and self.browser.may_renew:
-            trail.notes.append(f"The session was refused with {answer.status}, and was renewed by a new login.")
+            probe_record.notes.append(f"The session was refused with {answer.status}, and was renewed by a new login.")
             self.browser.forget()
-            await self.browser.log_in(trail)
-            answer = await self._asked(trail, socket_id, channel, as_script=as_script)
+            await self.browser.log_in(probe_record)
+            answer = await self._asked(probe_record, socket_id, channel, as_script=as_script)
         ended = refusal_of(answer)
         why = self._blocked(answer) if as_script else None
         if ended is not None:
             if why is not None:
-                trail.notes.append(f"A browser would show this as a network error with status 0: {why}.")
+                probe_record.notes.append(f"A browser would show this as a network error with status 0: {why}.")
             raise ended
         if why is not None:
-            raise Ended(WalkOutcome.BLOCKED_BY_CORS, answer.status, why)
+            raise Ended(AuthProbeOutcome.BLOCKED_BY_CORS, answer.status, why)
         return auth_in(answer)
 
-    async def _asked(self, trail: Trail, socket_id: str, channel: str, *, as_script: bool) -> Answer:
+    async def _asked(self, probe_record: ProbeRecord, socket_id: str, channel: str, *, as_script: bool) -> Answer:
         target = self._target
         headers, body = self.browser.auth_request(socket_id, channel)
         if target.is_cross_origin and as_script:
             asked = unsafe_headers(headers, is_form=target.authorizer is Authorizer.DEFAULT)
             if asked:
-                await self._preflight(trail, asked)
+                await self._preflight(probe_record, asked)
         if target.sends_cookies:
             headers |= self.browser.cookies(target.auth_endpoint)
-        return await self.browser.ask(trail, Step.AUTHORISE, "POST", target.auth_endpoint, headers, body)
+        return await self.browser.ask(probe_record, Step.AUTHORISE, "POST", target.auth_endpoint, headers, body)
 
-    async def _preflight(self, trail: Trail, asked: list[str]) -> None:
+    async def _preflight(self, probe_record: ProbeRecord, asked: list[str]) -> None:
         target = self._target
         headers = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": ",".join(asked)}
-        answer = await self.browser.ask(trail, Step.PREFLIGHT, "OPTIONS", target.auth_endpoint, headers)
+        answer = await self.browser.ask(probe_record, Step.PREFLIGHT, "OPTIONS", target.auth_endpoint, headers)
         credentials = target.authorizer is Authorizer.AXIOS
         why = blocks_request(answer, target.origin, asked, with_credentials=credentials)
         if why is None:
             return
         ended = refusal_of(answer)
         is_outage = ended is not None and ended.outcome in {
-            WalkOutcome.WAF_CHALLENGE,
-            WalkOutcome.THROTTLED_429,
-            WalkOutcome.MAINTENANCE_503,
-            WalkOutcome.SERVER_ERROR_5XX,
+            AuthProbeOutcome.WAF_CHALLENGE,
+            AuthProbeOutcome.THROTTLED_429,
+            AuthProbeOutcome.MAINTENANCE_503,
+            AuthProbeOutcome.SERVER_ERROR_5XX,
         }
         if ended is not None and is_outage:
             raise ended
-        raise Ended(WalkOutcome.BLOCKED_BY_CORS, answer.status, why)
+        raise Ended(AuthProbeOutcome.BLOCKED_BY_CORS, answer.status, why)
 
     def _blocked(self, answer: Answer) -> str | None:
         target = self._target
@@ -180,36 +180,38 @@ class Walker:
             return None
         return blocks_script(answer, target.origin, with_credentials=target.authorizer is Authorizer.AXIOS)
 
-    def _compare(self, trail: Trail, auth: str, data: str, socket_id: str) -> None:
+    def _compare(self, probe_record: ProbeRecord, auth: str, data: str, socket_id: str) -> None:
         app, channel = self._target.app, self._target.channel
         if not app.secret:
-            trail.notes.append("REVERB_APP_SECRET is not set, so the signature was not compared.")
+            probe_record.notes.append("REVERB_APP_SECRET is not set, so the signature was not compared.")
             return
-        trail.begin(Step.SIGNATURE, channel)
+        probe_record.begin(Step.SIGNATURE, channel)
         earlier = [each for each in self._earlier_sockets if each != socket_id]
         fault = fault_of(app, auth, socket_id, channel, data, earlier_sockets=earlier)
         if fault is not None:
             raise Ended(BY_FAULT[fault])
         key = auth.partition(":")[0]
         if key != app.key:
-            trail.notes.append(
+            probe_record.notes.append(
                 "The signature is right, but stands behind another key; Reverb does not look at the key."
             )
 
 
-async def upgraded(session: aiohttp.ClientSession, url: str, trail: Trail) -> aiohttp.ClientWebSocketResponse:
+async def upgraded(
+    session: aiohttp.ClientSession, url: str, probe_record: ProbeRecord
+) -> aiohttp.ClientWebSocketResponse:
     """Return the WebSocket. Raises `Ended` for an answer that is none, and what aiohttp does for the rest."""
     try:
         ws = await session.ws_connect(url, max_msg_size=FRAME_BYTES_MAX, autoclose=True, compress=0)
     except aiohttp.WSServerHandshakeError as error:
         if error.status in {101, 200}:
-            raise Ended(WalkOutcome.NOT_HTTP, error.status, "not a WebSocket's handshake") from error
+            raise Ended(AuthProbeOutcome.NOT_HTTP, error.status, "not a WebSocket's handshake") from error
         headers = {name.lower(): value for name, value in (error.headers or {}).items()}
         ended = refusal_of(Answer(status=error.status, headers=headers, body=b""))
         if error.status == 500:  # noqa: PLR2004 - what Reverb answers to a plain GET of /app/{key}
-            ended = Ended(WalkOutcome.UPGRADE_STRIPPED, error.status)
-        raise ended or Ended(WalkOutcome.UNEXPECTED_STATUS, error.status) from error
-    trail.received("101 Switching Protocols")
+            ended = Ended(AuthProbeOutcome.UPGRADE_STRIPPED, error.status)
+        raise ended or Ended(AuthProbeOutcome.UNEXPECTED_STATUS, error.status) from error
+    probe_record.received("101 Switching Protocols")
     return ws
 
 
@@ -237,26 +239,28 @@ async def hang_up(ws: aiohttp.ClientWebSocketResponse) -> None:
 
 
 def refused(connection: Connection) -> Ended:
-    """Return how a walk ends whose connection, or channel, Reverb refused, or that just ended."""
+    """Return how a auth probe ends whose connection, or channel, Reverb refused, or that just ended."""
     error: Refused | None = connection.error
     if error is None:
         is_garbage = connection.phase is Phase.REFUSED
-        return Ended(WalkOutcome.NOT_PUSHER if is_garbage else WalkOutcome.CLOSED_WITHOUT_FRAME)
+        return Ended(AuthProbeOutcome.NOT_PUSHER if is_garbage else AuthProbeOutcome.CLOSED_WITHOUT_FRAME)
     if error.code == UNAUTHORISED:
         is_origin = error.message == ORIGIN_MESSAGE or connection.phase is Phase.REFUSED
-        outcome = WalkOutcome.ERROR_4009_ORIGIN if is_origin else WalkOutcome.ERROR_4009_UNAUTHORISED
+        outcome = AuthProbeOutcome.ERROR_4009_ORIGIN if is_origin else AuthProbeOutcome.ERROR_4009_UNAUTHORISED
         return Ended(outcome, error.code, error.message)
-    return Ended(_BY_CODE.get(error.code, WalkOutcome.ERROR_OTHER), error.code, error.message)
+    return Ended(_BY_CODE.get(error.code, AuthProbeOutcome.ERROR_OTHER), error.code, error.message)
 
 
 def closed(ws: aiohttp.ClientWebSocketResponse, message: aiohttp.WSMessage) -> Ended:
-    """Return how a walk ends whose WebSocket ended without an error of Reverb's."""
+    """Return how a auth probe ends whose WebSocket ended without an error of Reverb's."""
     if isinstance(message.data, aiohttp.WebSocketError):  # we ended it
-        return Ended(WalkOutcome.NOT_PUSHER, ws.close_code, f"no frame of Reverb's: {message.data}")
-    return Ended(WalkOutcome.CLOSED_WITHOUT_FRAME, ws.close_code)
+        return Ended(AuthProbeOutcome.NOT_PUSHER, ws.close_code, f"no frame of Reverb's: {message.data}")
+    return Ended(AuthProbeOutcome.CLOSED_WITHOUT_FRAME, ws.close_code)
 
 
-async def _until(ws: aiohttp.ClientWebSocketResponse, connection: Connection, trail: Trail, done: Done) -> None:
+async def _until(
+    ws: aiohttp.ClientWebSocketResponse, connection: Connection, probe_record: ProbeRecord, done: Done
+) -> None:
     """Receive until it is done, an error came, or the connection ended."""
     before = connection.error
     while not done():
@@ -264,7 +268,7 @@ async def _until(ws: aiohttp.ClientWebSocketResponse, connection: Connection, tr
         if message.type in CLOSED:
             code = ws.close_code
             if connection.error is None:
-                trail.received(f"the connection ended, close code {code}")
+                probe_record.received(f"the connection ended, close code {code}")
             is_known = connection.error is not None
             connection.ended()
             if not is_known:

@@ -5,17 +5,17 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from sidecar.core.facts.auth_probes import WalkOutcome
+from sidecar.core.facts.auth_probes import AuthProbeOutcome
 from sidecar.probes.probe_record import Ended
 from sidecar.probes.redaction import shown_url
 
 _BY_STATUS = {
-    401: WalkOutcome.UNAUTHENTICATED_401,
-    403: WalkOutcome.REFUSED_403,
-    404: WalkOutcome.ROUTE_MISSING_404,
-    419: WalkOutcome.CSRF_419,
-    429: WalkOutcome.THROTTLED_429,
-    503: WalkOutcome.MAINTENANCE_503,
+    401: AuthProbeOutcome.UNAUTHENTICATED_401,
+    403: AuthProbeOutcome.REFUSED_403,
+    404: AuthProbeOutcome.ROUTE_MISSING_404,
+    419: AuthProbeOutcome.CSRF_419,
+    429: AuthProbeOutcome.THROTTLED_429,
+    503: AuthProbeOutcome.MAINTENANCE_503,
 }
 _CHALLENGES = ("just a moment...", "challenge-platform", "cf-chl", "attention required! | cloudflare", "captcha",
                "_incapsula_", "awswaf", "access denied | ", "ddos-guard")  # fmt: skip
@@ -55,19 +55,19 @@ def is_challenge(answer: Answer) -> bool:
 
 
 def refusal_of(answer: Answer) -> Ended | None:
-    """Return how an answer ends the walk; None: it is a 200 with something in it."""
+    """Return how an answer ends the auth probe; None: it is a 200 with something in it."""
     status = answer.status
     if is_challenge(answer):
-        return Ended(WalkOutcome.WAF_CHALLENGE, status)
+        return Ended(AuthProbeOutcome.WAF_CHALLENGE, status)
     if 300 <= status < 400:  # noqa: PLR2004 - the redirects of HTTP
         return Ended(_redirect(answer.headers.get("location", "")), status)
     if status in _BY_STATUS:
         return Ended(_BY_STATUS[status], status)
     if status >= 500:  # noqa: PLR2004
-        return Ended(WalkOutcome.SERVER_ERROR_5XX, status)
+        return Ended(AuthProbeOutcome.SERVER_ERROR_5XX, status)
     if status != 200:  # noqa: PLR2004 - what pusher-js takes, and nothing else
-        return Ended(WalkOutcome.UNEXPECTED_STATUS, status)
-    return Ended(WalkOutcome.EMPTY_200, status) if not answer.body.strip() else None
+        return Ended(AuthProbeOutcome.UNEXPECTED_STATUS, status)
+    return Ended(AuthProbeOutcome.EMPTY_200, status) if not answer.body.strip() else None
 
 
 def auth_in(answer: Answer) -> tuple[str, str]:
@@ -75,11 +75,11 @@ def auth_in(answer: Answer) -> tuple[str, str]:
     try:
         content = msgspec.json.decode(answer.body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise Ended(WalkOutcome.NOT_JSON_200, answer.status) from None
+        raise Ended(AuthProbeOutcome.NOT_JSON_200, answer.status) from None
     auth = content.get("auth") if isinstance(content, dict) else None
     data = content.get("channel_data", "") if isinstance(content, dict) else ""
     if not isinstance(auth, str) or not isinstance(data, str) or not auth:
-        raise Ended(WalkOutcome.NO_AUTH_200, answer.status)
+        raise Ended(AuthProbeOutcome.NO_AUTH_200, answer.status)
     return auth, data
 
 
@@ -117,10 +117,10 @@ def blocks_request(answer: Answer, origin: str, asked: list[str], *, with_creden
     return f"Access-Control-Allow-Headers lacks {', '.join(missing)}" if missing else None
 
 
-def _redirect(location: str) -> WalkOutcome:
+def _redirect(location: str) -> AuthProbeOutcome:
     try:
         path = urlsplit(location).path.lower()
     except ValueError:
         path = ""
     words = ("login", "signin", "sign-in", "auth/", "oauth", "sso")
-    return WalkOutcome.REDIRECT_TO_LOGIN if any(word in path for word in words) else WalkOutcome.REDIRECT
+    return AuthProbeOutcome.REDIRECT_TO_LOGIN if any(word in path for word in words) else AuthProbeOutcome.REDIRECT

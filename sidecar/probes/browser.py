@@ -13,10 +13,10 @@ from yarl import URL
 
 from sidecar import clock
 from sidecar.config import Authorizer, Credentials
-from sidecar.core.facts.auth_probes import Step, WalkOutcome
+from sidecar.core.facts.auth_probes import AuthProbeOutcome, Step
 from sidecar.probes.auth_responses import Answer, is_challenge, refusal_of
 from sidecar.probes.outside_clocks import OutsideClocks
-from sidecar.probes.probe_record import Ended, Trail, tls_context
+from sidecar.probes.probe_record import Ended, ProbeRecord, tls_context
 from sidecar.probes.redaction import shown_headers, shown_url
 from sidecar.probes.target import USER_AGENT, Target
 
@@ -29,7 +29,7 @@ _CSRF_COOKIE = "XSRF-TOKEN"
 
 
 class Browser:
-    """One user's browser: its cookies last from walk to walk."""
+    """One user's browser: its cookies last from auth probe to auth probe."""
 
     def __init__(self, target: Target, clocks: OutsideClocks | None = None) -> None:
         self.target = target
@@ -38,8 +38,8 @@ class Browser:
         self._jar = aiohttp.CookieJar(unsafe=True)
         self._logged_in_s: float | None = None
 
-    def session(self, trail: Trail, then: Step, url: str, sent: str) -> aiohttp.ClientSession:
-        """Return a session for one connection to this URL, told to the trail; the caller closes it."""
+    def session(self, probe_record: ProbeRecord, then: Step, url: str, sent: str) -> aiohttp.ClientSession:
+        """Return a session for one connection to this URL, told to the probe_record; the caller closes it."""
         parts = urlsplit(url)
         connector = aiohttp.TCPConnector(ssl=self._tls, force_close=True, use_dns_cache=False, limit=4)
         return aiohttp.ClientSession(
@@ -47,18 +47,24 @@ class Browser:
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": USER_AGENT, "Origin": self.target.origin},
             timeout=aiohttp.ClientTimeout(total=None),  # the runner's deadline is the only one
-            trace_configs=[trail.tracing(parts.hostname or "", then, parts.path or "/", sent)],
+            trace_configs=[probe_record.tracing(parts.hostname or "", then, parts.path or "/", sent)],
             auto_decompress=True,
             max_line_size=HEADER_BYTES_MAX,
             max_field_size=HEADER_BYTES_MAX,
         )
 
     async def ask(
-        self, trail: Trail, step: Step, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None
+        self,
+        probe_record: ProbeRecord,
+        step: Step,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
     ) -> Answer:
         """Return what a URL answers. Raises what aiohttp does."""
         sent = f"{method} {shown_url(url)} ({', '.join(shown_headers(headers))})"
-        async with self.session(trail, step, url, sent) as session:
+        async with self.session(probe_record, step, url, sent) as session:
             asked_ms = clock.wall_ms()
             response = await session.request(method, url, headers=headers, data=body, allow_redirects=False)
             told = {name.lower(): value for name, value in response.headers.items()}
@@ -73,7 +79,7 @@ class Browser:
                     headers=told,
                     body=bytes(content),
                 )
-        trail.received(answer.told())
+        probe_record.received(answer.told())
         return answer
 
     def forget(self) -> None:
@@ -88,26 +94,26 @@ class Browser:
             return False
         return self._logged_in_s is None or clock.monotonic_s() - self._logged_in_s >= RENEW_EVERY_S
 
-    async def log_in(self, trail: Trail) -> None:
+    async def log_in(self, probe_record: ProbeRecord) -> None:
         """Get a session, if one is wanted and there is none. Raises `Ended` at the step `login`."""
         target = self.target
         if target.login is not Credentials.COOKIE or self._logged_in_s is not None:
             return
         origin = {"Accept": "application/json", "Referer": f"{target.origin}/"}
-        answer = await self.ask(trail, Step.LOGIN, "GET", target.csrf_url, origin)
+        answer = await self.ask(probe_record, Step.LOGIN, "GET", target.csrf_url, origin)
         if answer.status not in {200, 204}:
-            raise refusal_of(answer) or Ended(WalkOutcome.UNEXPECTED_STATUS, answer.status)
+            raise refusal_of(answer) or Ended(AuthProbeOutcome.UNEXPECTED_STATUS, answer.status)
         said = {"email": target.secrets.email or "", "password": target.secrets.password or ""}
         headers = {**origin, "Content-Type": "application/json", **self._csrf(target.login_url)}
         headers |= self.cookies(target.login_url)
-        answer = await self.ask(trail, Step.LOGIN, "POST", target.login_url, headers, msgspec.json.encode(said))
+        answer = await self.ask(probe_record, Step.LOGIN, "POST", target.login_url, headers, msgspec.json.encode(said))
         if is_challenge(answer):
-            raise Ended(WalkOutcome.WAF_CHALLENGE, answer.status)
+            raise Ended(AuthProbeOutcome.WAF_CHALLENGE, answer.status)
         if answer.status in {401, 403, 422}:
-            raise Ended(WalkOutcome.LOGIN_REFUSED, answer.status)
+            raise Ended(AuthProbeOutcome.LOGIN_REFUSED, answer.status)
         is_welcome = answer.status in {200, 201, 204} or answer.status in {302, 303}
         if not is_welcome:
-            raise refusal_of(answer) or Ended(WalkOutcome.UNEXPECTED_STATUS, answer.status)
+            raise refusal_of(answer) or Ended(AuthProbeOutcome.UNEXPECTED_STATUS, answer.status)
         self._logged_in_s = clock.monotonic_s()
 
     def auth_request(self, socket_id: str, channel: str) -> tuple[dict[str, str], bytes]:

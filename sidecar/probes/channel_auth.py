@@ -1,36 +1,36 @@
-"""Channel auth: a browser's whole walk to the probe user's own channel, once a minute."""
+"""Channel auth: a browser's whole auth probe to the probe user's own channel, once a minute."""
 
 from sidecar.core.facts.observations import ChannelAuthProbed
-from sidecar.probes.auth_probe import Walker
-from sidecar.probes.probe_record import Walked
+from sidecar.probes.auth_probe import AuthProber
+from sidecar.probes.probe_record import AuthProbeResult
 from sidecar.probes.reachability import WITHIN_S as CHECKED_WITHIN_S
-from sidecar.probes.reachability import is_cut_off, may_be_cut_off_walk
+from sidecar.probes.reachability import is_cut_off, may_be_cut_off_auth_probe
 from sidecar.probes.target import Target
 
 WITHIN_S = 10.0
 
 
 class ChannelAuth:
-    """The probe user's walk."""
+    """The probe user's auth probe."""
 
     name = "channel_auth"
     within_s = WITHIN_S + CHECKED_WITHIN_S
 
-    def __init__(self, target: Target, walker: Walker, *, every_s: float, replica: str) -> None:
+    def __init__(self, target: Target, auth_prober: AuthProber, *, every_s: float, replica: str) -> None:
         self.every_s = every_s
-        self.last: Walked | None = None
-        """The last walk, with its steps: what the observation has no room for."""
-        self._target, self._walker, self._replica = target, walker, replica
+        self.last: AuthProbeResult | None = None
+        """The last auth probe, with its steps: what the observation has no room for."""
+        self._target, self._auth_prober, self._replica = target, auth_prober, replica
 
     async def probe(self) -> ChannelAuthProbed:
-        """Walk once."""
-        walked = self.last = await self._walker.walk(within_s=WITHIN_S)
+        """AuthProbe once."""
+        probed = self.last = await self._auth_prober.auth_probe(within_s=WITHIN_S)
         return ChannelAuthProbed(
             replica=self._replica,
-            outcome=walked.outcome,
-            step=walked.step,
-            is_at_app=walked.is_at_app,
-            number=walked.number,
-            took_ms=round(walked.took_ms),
-            is_cut_off=may_be_cut_off_walk(walked) and await is_cut_off(self._target),
+            outcome=probed.outcome,
+            step=probed.step,
+            is_at_app=probed.is_at_app,
+            number=probed.number,
+            took_ms=round(probed.took_ms),
+            is_cut_off=may_be_cut_off_auth_probe(probed) and await is_cut_off(self._target),
         )

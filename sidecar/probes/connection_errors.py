@@ -6,18 +6,18 @@ import ssl
 
 import aiohttp
 
-from sidecar.core.facts.auth_probes import Step, WalkOutcome
+from sidecar.core.facts.auth_probes import AuthProbeOutcome, Step
 from sidecar.probes.probe_record import Ended
 
 _BY_ERRNO = {
-    errno.ECONNREFUSED: WalkOutcome.CONNECTION_REFUSED,
-    errno.ECONNRESET: WalkOutcome.CONNECTION_RESET,
-    errno.EPIPE: WalkOutcome.CONNECTION_RESET,
-    errno.EHOSTUNREACH: WalkOutcome.UNREACHABLE,
-    errno.ENETUNREACH: WalkOutcome.UNREACHABLE,
-    errno.EADDRNOTAVAIL: WalkOutcome.UNREACHABLE,
-    errno.EACCES: WalkOutcome.UNREACHABLE,
-    errno.EPERM: WalkOutcome.UNREACHABLE,
+    errno.ECONNREFUSED: AuthProbeOutcome.CONNECTION_REFUSED,
+    errno.ECONNRESET: AuthProbeOutcome.CONNECTION_RESET,
+    errno.EPIPE: AuthProbeOutcome.CONNECTION_RESET,
+    errno.EHOSTUNREACH: AuthProbeOutcome.UNREACHABLE,
+    errno.ENETUNREACH: AuthProbeOutcome.UNREACHABLE,
+    errno.EADDRNOTAVAIL: AuthProbeOutcome.UNREACHABLE,
+    errno.EACCES: AuthProbeOutcome.UNREACHABLE,
+    errno.EPERM: AuthProbeOutcome.UNREACHABLE,
 }
 _EXPIRED, _NOT_YET_VALID, _HOSTNAME_MISMATCH, _IP_MISMATCH = 10, 9, 62, 64
 """X509_V_ERR_CERT_HAS_EXPIRED and others of OpenSSL's x509_vfy.h."""
@@ -26,24 +26,24 @@ FAILURES = (aiohttp.ClientError, OSError, ssl.SSLError)
 
 
 def ended_by(error: BaseException, step: Step) -> Ended:
-    """Return how a walk ends that met this exception at this step."""
+    """Return how a auth probe ends that met this exception at this step."""
     if isinstance(error, aiohttp.ClientConnectorDNSError | socket.gaierror):
-        return Ended(WalkOutcome.DNS, detail=_words(error))
+        return Ended(AuthProbeOutcome.DNS, detail=_words(error))
     tls = _tls_error(error)
     if tls is not None:
         return Ended(_tls_outcome(tls), detail=_words(tls))
     if isinstance(error, aiohttp.WSServerHandshakeError):
-        return Ended(WalkOutcome.UNEXPECTED_STATUS, error.status)
+        return Ended(AuthProbeOutcome.UNEXPECTED_STATUS, error.status)
     if isinstance(error, aiohttp.ServerDisconnectedError):
-        return Ended(WalkOutcome.CONNECTION_RESET, detail="closed without an answer")
+        return Ended(AuthProbeOutcome.CONNECTION_RESET, detail="closed without an answer")
     if isinstance(error, aiohttp.ClientResponseError | aiohttp.ClientPayloadError | aiohttp.InvalidURL):
-        return Ended(WalkOutcome.NOT_HTTP, detail=type(error).__name__)
+        return Ended(AuthProbeOutcome.NOT_HTTP, detail=type(error).__name__)
     number = getattr(error, "errno", None) or getattr(getattr(error, "os_error", None), "errno", None)
     if number in _BY_ERRNO:
         return Ended(_BY_ERRNO[number], detail=_words(error))
     if step is Step.TLS:
-        return Ended(WalkOutcome.TLS_OTHER, detail=_words(error))
-    return Ended(WalkOutcome.CONNECTION_RESET, detail=_words(error))
+        return Ended(AuthProbeOutcome.TLS_OTHER, detail=_words(error))
+    return Ended(AuthProbeOutcome.CONNECTION_RESET, detail=_words(error))
 
 
 def _tls_error(error: BaseException) -> ssl.SSLError | None:
@@ -55,16 +55,16 @@ def _tls_error(error: BaseException) -> ssl.SSLError | None:
     return error if isinstance(error, ssl.SSLError) else None
 
 
-def _tls_outcome(error: ssl.SSLError) -> WalkOutcome:
+def _tls_outcome(error: ssl.SSLError) -> AuthProbeOutcome:
     if isinstance(error, ssl.SSLCertVerificationError):
         if error.verify_code in {_EXPIRED, _NOT_YET_VALID}:
-            return WalkOutcome.TLS_EXPIRED
+            return AuthProbeOutcome.TLS_EXPIRED
         if error.verify_code in {_HOSTNAME_MISMATCH, _IP_MISMATCH}:
-            return WalkOutcome.TLS_WRONG_HOST
-        return WalkOutcome.TLS_UNTRUSTED
+            return AuthProbeOutcome.TLS_WRONG_HOST
+        return AuthProbeOutcome.TLS_UNTRUSTED
     if error.reason in {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE"}:
-        return WalkOutcome.TLS_NOT_SPOKEN
-    return WalkOutcome.TLS_OTHER
+        return AuthProbeOutcome.TLS_NOT_SPOKEN
+    return AuthProbeOutcome.TLS_OTHER
 
 
 def _words(error: BaseException) -> str:

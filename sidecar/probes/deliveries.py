@@ -8,9 +8,8 @@ from collections.abc import Iterator
 
 import msgspec
 
-from sidecar import clock
-from sidecar import randomness as chance
-from sidecar.core.facts.observations import OBSERVER, USER_CHANNEL, AckSeen
+from sidecar import clock, randomness
+from sidecar.core.facts.observations import OBSERVER, USER_CHANNEL, AckReceived
 from sidecar.core.facts.policy import Stage
 from sidecar.probes.ack_facts import Name
 from sidecar.pusher.messages import Arrived
@@ -33,7 +32,7 @@ class _Payload(msgspec.Struct, frozen=True):
 
 
 class _Open(msgspec.Struct, kw_only=True):
-    fact: AckSeen
+    fact: AckReceived
     expected: frozenset[int]
     heard: set[int]
     since_s: float
@@ -55,7 +54,7 @@ class Deliveries:
         self._watched: dict[str, str] = {}
         """Channel → reference of the user whose own it is."""
 
-    def arrived(self, number: int, message: Arrived, subscribed: frozenset[int]) -> AckSeen | None:
+    def arrived(self, number: int, message: Arrived, subscribed: frozenset[int]) -> AckReceived | None:
         """Note that a socket received a broadcast; return the ack once all that were subscribed have."""
         key = (message.channel, message.data)
         entries = self._open.setdefault(key, [])
@@ -72,7 +71,7 @@ class Deliveries:
         entry.heard.add(number)
         return self._told(entry, subscribed)
 
-    def expire(self, subscribed: frozenset[int]) -> Iterator[AckSeen]:
+    def expire(self, subscribed: frozenset[int]) -> Iterator[AckReceived]:
         """Forget what is over, and return what only awaited sockets that are gone: the rest shows a deaf node."""
         now_s = clock.monotonic_s()
         for key in list(self._open):
@@ -104,13 +103,13 @@ class Deliveries:
         """Take it no more."""
         self._watched.pop(channel, None)
 
-    def _told(self, entry: _Open, subscribed: frozenset[int]) -> AckSeen | None:
+    def _told(self, entry: _Open, subscribed: frozenset[int]) -> AckReceived | None:
         if entry.is_told or (entry.expected - entry.heard) & subscribed:
             return None
         entry.is_told = True
         return entry.fact
 
-    def _fact(self, message: Arrived) -> AckSeen | None:
+    def _fact(self, message: Arrived) -> AckReceived | None:
         try:
             payload = msgspec.json.decode(message.data, type=_Payload)
         except (msgspec.DecodeError, UnicodeError, RecursionError):
@@ -124,15 +123,15 @@ class Deliveries:
         return None if watched is None else _ack(USER_CHANNEL, payload, payload.payment_intent, watched)
 
 
-def _ack(source: str, payload: _Payload, payment_intent: str | None, reference: str | None) -> AckSeen | None:
+def _ack(source: str, payload: _Payload, payment_intent: str | None, reference: str | None) -> AckReceived | None:
     if payment_intent is None and reference is None:
         return None
-    return AckSeen(
+    return AckReceived(
         source=source,
         stage=Stage.DELIVERED,
         payment_intent=payment_intent,
         user_ref=reference,
         contexts=payload.contexts[:20],
         release=payload.release,
-        ack_id=None if payment_intent else chance.token_hex(8),
+        ack_id=None if payment_intent else randomness.token_hex(8),
     )

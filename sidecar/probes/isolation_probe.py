@@ -1,30 +1,30 @@
-"""The stranger: the probe user must be refused a channel that is not its own. Being let in is a security alarm."""
+"""The isolation: the probe user must be refused a channel that is not its own. Being let in is a security alarm."""
 
-from sidecar.core.facts.auth_probes import StrangerVerdict, WalkOutcome
-from sidecar.core.facts.observations import StrangerProbed
-from sidecar.probes.auth_probe import Walker
+from sidecar.core.facts.auth_probes import AuthProbeOutcome, IsolationOutcome
+from sidecar.core.facts.observations import IsolationProbed
+from sidecar.probes.auth_probe import AuthProber
 
 WITHIN_S = 10.0
-_VERDICTS = {WalkOutcome.OK: StrangerVerdict.LET_IN, WalkOutcome.REFUSED_403: StrangerVerdict.REFUSED}
-"""Anything else says nothing about strangers: whoever is not let in at all is not refused a channel."""
+_VERDICTS = {AuthProbeOutcome.OK: IsolationOutcome.ALLOWED, AuthProbeOutcome.REFUSED_403: IsolationOutcome.REFUSED}
+"""Anything else says nothing about isolation probes: whoever is not let in at all is not refused a channel."""
 
 
-class Stranger:
+class Isolation:
     """The probe user's request for somebody else's channel."""
 
-    name = "stranger"
+    name = "isolation"
     within_s = WITHIN_S
 
-    def __init__(self, walker: Walker, channel: str, *, every_s: float, replica: str) -> None:
+    def __init__(self, auth_prober: AuthProber, channel: str, *, every_s: float, replica: str) -> None:
         self.every_s = every_s
-        self._walker, self._channel, self._replica = walker, channel, replica
+        self._auth_prober, self._channel, self._replica = auth_prober, channel, replica
 
-    async def probe(self) -> StrangerProbed:
+    async def probe(self) -> IsolationProbed:
         """Ask once."""
-        walked = await self._walker.ask_as_stranger(self._channel, within_s=WITHIN_S)
-        return StrangerProbed(
+        probed = await self._auth_prober.probe_isolation(self._channel, within_s=WITHIN_S)
+        return IsolationProbed(
             replica=self._replica,
-            verdict=_VERDICTS.get(walked.outcome, StrangerVerdict.UNKNOWN),
-            outcome=walked.outcome,
-            number=walked.number,
+            verdict=_VERDICTS.get(probed.outcome, IsolationOutcome.UNKNOWN),
+            outcome=probed.outcome,
+            number=probed.number,
         )

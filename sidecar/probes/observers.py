@@ -4,7 +4,8 @@ The backend broadcasts each event on the user's channel and on ours in one call,
 sockets go through the public load balancer and are re-dialled in turn, the new one before the old one is closed: so
 they come to every node. A socket signs for itself; whether *payers* may subscribe is for others to say.
 
-A socket that Reverb drops is no blindness: browsers lose theirs in the same moment. Its ups and downs are journalled.
+A socket that Reverb drops is no visibility gap: browsers lose theirs in the same moment. Its ups and downs are
+journalled.
 """
 
 import asyncio
@@ -17,9 +18,8 @@ import aiohttp
 import msgspec
 import structlog
 
-from sidecar import clock
-from sidecar import randomness as chance
-from sidecar.core.facts.auth_probes import WalkOutcome
+from sidecar import clock, randomness
+from sidecar.core.facts.auth_probes import AuthProbeOutcome
 from sidecar.core.facts.observations import AcksLost, ObserverChanged
 from sidecar.logs import Throttle
 from sidecar.ports import Count, Failed, Journal, SidecarError, Task, uncounted
@@ -143,7 +143,7 @@ class Observers:
         back_off_s = 0.0
         turn_s = self._redial_every_s * (1 + observer / self._size)
         while True:
-            await asyncio.sleep(back_off_s * chance.uniform(0.5, 1))
+            await asyncio.sleep(back_off_s * randomness.uniform(0.5, 1))
             dialled_as = await self._dial(observer)
             if isinstance(dialled_as, Ended):
                 self._lost(observer, dialled_as)
@@ -201,7 +201,9 @@ class Observers:
     def _up(self, observer: int) -> None:
         if not self._told.get(observer):
             self._told[observer] = True
-            self._put(ObserverChanged(replica=self._replica, observer=observer, is_up=True, outcome=WalkOutcome.OK))
+            self._put(
+                ObserverChanged(replica=self._replica, observer=observer, is_up=True, outcome=AuthProbeOutcome.OK)
+            )
 
     def _lost(self, observer: int, ended: Ended) -> None:
         for canary in self._canaries.values():

@@ -16,7 +16,7 @@ from email.utils import parsedate_to_datetime
 from sidecar import clock
 
 LASTS_S = 600.0
-"""So long a sample counts: a clock that is mended must be seen so."""
+"""So long a sample counts: a clock that is recovered must be seen so."""
 SAMPLES_MAX = 1000
 
 

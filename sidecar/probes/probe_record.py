@@ -1,6 +1,6 @@
-"""Which step is being taken, how long each took, and what was said in it: what a walk leaves behind.
+"""Which step is being taken, how long each took, and what was said in it: what a auth probe leaves behind.
 
-The times of name, connection and TLS come from where aiohttp and OpenSSL begin and end them: the walk makes no
+The times of name, connection and TLS come from where aiohttp and OpenSSL begin and end them: the auth probe makes no
 connections but those that it uses.
 """
 
@@ -14,14 +14,14 @@ import aiohttp
 import msgspec
 
 from sidecar import clock
-from sidecar.core.facts.auth_probes import Step, WalkOutcome
+from sidecar.core.facts.auth_probes import AuthProbeOutcome, Step
 from sidecar.probes.redaction import shown_url, tidy
 
 
 class Ended(Exception):  # noqa: N818 - an answer, not a failure of ours
-    """A walk came to its end at a step."""
+    """A auth probe came to its end at a step."""
 
-    def __init__(self, outcome: WalkOutcome, number: int | None = None, detail: str = "") -> None:
+    def __init__(self, outcome: AuthProbeOutcome, number: int | None = None, detail: str = "") -> None:
         super().__init__(outcome)
         self.outcome, self.number, self.detail = outcome, None if number is None else int(number), detail
 
@@ -40,17 +40,17 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     """What came back, with secrets masked."""
 
 
-class Walked(msgspec.Struct, frozen=True, kw_only=True):
-    """A walk, from its first step to its end."""
+class AuthProbeResult(msgspec.Struct, frozen=True, kw_only=True):
+    """A auth probe, from its first step to its end."""
 
-    outcome: WalkOutcome
+    outcome: AuthProbeOutcome
     step: Step
     number: int | None
     """The HTTP status or the code of the `pusher:error` that ended it; None: there was none."""
     took_ms: float
     steps: tuple[Taken, ...]
     notes: tuple[str, ...]
-    """What did not end the walk, and is worth knowing."""
+    """What did not end the auth probe, and is worth knowing."""
 
     @property
     def is_at_app(self) -> bool:
@@ -60,11 +60,11 @@ class Walked(msgspec.Struct, frozen=True, kw_only=True):
         return (has_greeted or has_asked) and self.step is not Step.SUBSCRIBE
 
 
-_current: contextvars.ContextVar["Trail"] = contextvars.ContextVar("trail")
+_current: contextvars.ContextVar["ProbeRecord"] = contextvars.ContextVar("probe_record")
 
 
-class Trail:
-    """Keeps the steps of one walk."""
+class ProbeRecord:
+    """Keeps the steps of one auth probe."""
 
     def __init__(self) -> None:
         self.step = Step.RESOLVE
@@ -88,13 +88,13 @@ class Trail:
         """Say what came back in this step."""
         self._received = tidy(text)
 
-    def walked(self, outcome: WalkOutcome, number: int | None = None, detail: str = "") -> Walked:
-        """End the walk."""
+    def probed(self, outcome: AuthProbeOutcome, number: int | None = None, detail: str = "") -> AuthProbeResult:
+        """End the auth probe."""
         if detail:
             self._received = tidy(f"{self._received} {detail}".strip())
-        self._end(is_ok=outcome is WalkOutcome.OK)
+        self._end(is_ok=outcome is AuthProbeOutcome.OK)
         took_ms = (clock.monotonic_s() - self._began_s) * 1000
-        return Walked(
+        return AuthProbeResult(
             outcome=outcome,
             step=self.step,
             number=number,
@@ -120,7 +120,7 @@ class Trail:
         self._is_open = False
 
     def tracing(self, host: str, then: Step, path: str, sent: str) -> aiohttp.TraceConfig:
-        """Return what tells this trail of a connection to a host, behind which the step `then` begins."""
+        """Return what tells this probe_record of a connection to a host, behind which the step `then` begins."""
 
         def resolving() -> None:
             self._is_open = False  # a connection begins with its name, where it has one
@@ -152,16 +152,16 @@ async def _refuse_redirect(
 ) -> None:
     """Follow no redirect: what is dialled stands in the configuration."""
     where = shown_url(params.response.headers.get("Location", ""))
-    raise Ended(WalkOutcome.REDIRECT, params.response.status, f"to {where}")
+    raise Ended(AuthProbeOutcome.REDIRECT, params.response.status, f"to {where}")
 
 
 class _Handshaking(ssl.SSLObject):
-    """Tells the trail when TLS begins."""
+    """Tells the probe_record when TLS begins."""
 
     def do_handshake(self) -> None:
-        trail = _current.get(None)
-        if trail is not None and trail.step is Step.CONNECT:
-            trail.begin(Step.TLS)
+        probe_record = _current.get(None)
+        if probe_record is not None and probe_record.step is Step.CONNECT:
+            probe_record.begin(Step.TLS)
         super().do_handshake()
 
 

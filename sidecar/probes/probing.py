@@ -2,11 +2,11 @@
 
 from sidecar.config import ProbeSecrets, Reverb
 from sidecar.ports import Count, Failed, Journal, uncounted
-from sidecar.probes.auth_probe import Walker
+from sidecar.probes.auth_probe import AuthProber
 from sidecar.probes.browser import Browser
 from sidecar.probes.channel_auth import ChannelAuth
 from sidecar.probes.deliveries import Deliveries
-from sidecar.probes.isolation_probe import Stranger
+from sidecar.probes.isolation_probe import Isolation
 from sidecar.probes.observers import Observers
 from sidecar.probes.outside_clocks import OutsideClocks
 from sidecar.probes.round_trip import RoundTrip
@@ -34,7 +34,7 @@ class Probing:
     ) -> None:
         target, pace = target_of(reverb, secrets), reverb.probe
         browser = Browser(target, clocks)
-        walker = Walker(browser)
+        auth_prober = AuthProber(browser)
         deliveries = Deliveries(observer_channel=target.observer_channel, identity_key=identity_key)
         self.observers = Observers(
             browser,
@@ -63,9 +63,9 @@ class Probing:
         """None: nobody may ask, because there is no secret to check tokens with."""
         probes: list[Probe] = [
             RoundTrip(target, self.observers, every_s=pace.round_trip_every_ms / 1000, replica=replica),
-            ChannelAuth(target, walker, every_s=pace.auth_every_ms / 1000, replica=replica),
+            ChannelAuth(target, auth_prober, every_s=pace.auth_every_ms / 1000, replica=replica),
         ]
-        if target.stranger_channel is not None:
-            every_s = pace.stranger_every_ms / 1000
-            probes.append(Stranger(walker, target.stranger_channel, every_s=every_s, replica=replica))
+        if target.isolation_channel is not None:
+            every_s = pace.isolation_every_ms / 1000
+            probes.append(Isolation(auth_prober, target.isolation_channel, every_s=every_s, replica=replica))
         self.runner = Runner(journal, probes, failed)

@@ -6,9 +6,9 @@ would hide just the outage that matters. So it takes three witnesses, and in dou
 
 import asyncio
 
-from sidecar.core.facts.auth_probes import RoundTripOutcome, Step, WalkOutcome
+from sidecar.core.facts.auth_probes import AuthProbeOutcome, RoundTripOutcome, Step
 from sidecar.probes.browser import is_reached
-from sidecar.probes.probe_record import Walked
+from sidecar.probes.probe_record import AuthProbeResult
 from sidecar.probes.target import Target
 
 WITHIN_S = 2.0
@@ -36,7 +36,7 @@ def may_be_cut_off_round_trip(outcome: RoundTripOutcome) -> bool:
     return outcome in _UNREACHED
 
 
-def may_be_cut_off_walk(walked: Walked) -> bool:
-    """Say whether a walk may not have reached anything: it ended before Reverb said a word."""
-    is_first_leg = all(taken.step in _DIALLING for taken in walked.steps)
-    return walked.outcome is not WalkOutcome.OK and is_first_leg and walked.number is None
+def may_be_cut_off_auth_probe(probed: AuthProbeResult) -> bool:
+    """Say whether a auth probe may not have reached anything: it ended before Reverb said a word."""
+    is_first_leg = all(taken.step in _DIALLING for taken in probed.steps)
+    return probed.outcome is not AuthProbeOutcome.OK and is_first_leg and probed.number is None

@@ -42,7 +42,7 @@ ADDRESS_AT_ONCE, ADDRESS_PER_S = 300, 30.0
 
 
 class ReportResult(enum.StrEnum):
-    """What became of a browser's report at the door; a closed set."""
+    """What became of a browser's report at the proxy; a closed set."""
 
     ACCEPTED = "accepted"
     DUPLICATE = "duplicate"

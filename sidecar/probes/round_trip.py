@@ -9,8 +9,7 @@ import asyncio
 import aiohttp
 import msgspec
 
-from sidecar import clock
-from sidecar import randomness as chance
+from sidecar import clock, randomness
 from sidecar.core.facts.auth_probes import RoundTripOutcome
 from sidecar.core.facts.observations import RoundTripEnded
 from sidecar.probes.observers import CANARY_EVENT, Observers
@@ -44,7 +43,7 @@ class RoundTrip:
         expected = self._observers.subscribed()
         if not expected:
             return await self._ended(RoundTripOutcome.SOCKETS_DOWN, began_s)
-        canary_id = chance.token_hex(8)
+        canary_id = randomness.token_hex(8)
         publishing = asyncio.create_task(self._publish(canary_id))
         try:
             with self._observers.expect(canary_id, expected) as canary:

@@ -1,7 +1,7 @@
 """The runner: it owns the pace, the jitter and the deadline of every probe, so that no probe can forget them.
 
 A probe that hangs is given up, and one that a bug stops is told and tried again: what it would have said is missing,
-and the fold notices the silence.
+and the fold notifications the silence.
 """
 
 import asyncio
@@ -10,10 +10,9 @@ from typing import NoReturn, Protocol
 
 import structlog
 
-from sidecar import clock
-from sidecar import randomness as chance
-from sidecar.core.facts.auth_probes import RoundTripOutcome, StrangerVerdict, WalkOutcome
-from sidecar.core.facts.observations import ChannelAuthProbed, Observation, RoundTripEnded, StrangerProbed
+from sidecar import clock, randomness
+from sidecar.core.facts.auth_probes import AuthProbeOutcome, IsolationOutcome, RoundTripOutcome
+from sidecar.core.facts.observations import ChannelAuthProbed, IsolationProbed, Observation, RoundTripEnded
 from sidecar.logs import Throttle
 from sidecar.ports import Failed, Journal, SidecarError, Task, uncounted
 
@@ -57,7 +56,7 @@ class Runner:
         while True:
             began_s = clock.monotonic_s()
             await self._once(probe)
-            pause_s = probe.every_s * chance.uniform(1 - _JITTER_RATIO, 1 + _JITTER_RATIO)
+            pause_s = probe.every_s * randomness.uniform(1 - _JITTER_RATIO, 1 + _JITTER_RATIO)
             await asyncio.sleep(max(0.0, began_s + pause_s - clock.monotonic_s()))
 
     async def _once(self, probe: Probe) -> None:
@@ -83,11 +82,11 @@ class Runner:
 
     def _tell(self, name: str, fact: Observation) -> None:
         match fact:
-            case ChannelAuthProbed(outcome=outcome) if outcome is not WalkOutcome.OK:
+            case ChannelAuthProbed(outcome=outcome) if outcome is not AuthProbeOutcome.OK:
                 words = {"outcome": outcome.value, "step": fact.step.value, "number": fact.number}
             case RoundTripEnded(outcome=result) if result is not RoundTripOutcome.OK:
                 words = {"outcome": result.value, "number": fact.number, "received": fact.received}
-            case StrangerProbed(verdict=verdict) if verdict is not StrangerVerdict.REFUSED:
+            case IsolationProbed(verdict=verdict) if verdict is not IsolationOutcome.REFUSED:
                 words = {"outcome": verdict.value, "number": fact.number}
             case _:
                 return

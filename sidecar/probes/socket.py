@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 import aiohttp
 
 from sidecar import clock
-from sidecar.core.facts.auth_probes import Step, WalkOutcome
+from sidecar.core.facts.auth_probes import AuthProbeOutcome, Step
 from sidecar.probes.auth_probe import CLOSED, closed, hang_up, refused, upgraded
 from sidecar.probes.browser import Browser
 from sidecar.probes.connection_errors import FAILURES, ended_by
-from sidecar.probes.probe_record import Ended, Trail
+from sidecar.probes.probe_record import Ended, ProbeRecord
 from sidecar.pusher.connection import Connection, Phase
 from sidecar.pusher.messages import Arrived
 from sidecar.pusher.signing import App, channel_auth
@@ -44,7 +44,7 @@ class Link:
         finally:
             await self.close()
         if self._connection.phase is Phase.SILENT:
-            return Ended(WalkOutcome.timeout_at(Step.SUBSCRIBE), detail="a ping was not answered")
+            return Ended(AuthProbeOutcome.timeout_at(Step.SUBSCRIBE), detail="a ping was not answered")
         return refused(self._connection)
 
     async def receive(self, listener: Listener) -> None:
@@ -97,21 +97,21 @@ class Link:
 
 async def dialled(browser: Browser, channels: Sequence[str], listener: Listener, *, within_s: float) -> Link:
     """Return a connection that is subscribed to these channels, signed by ourselves. Raises `Ended`."""
-    trail, target = Trail(), browser.target
+    probe_record, target = ProbeRecord(), browser.target
     url = target.socket_url
-    session = browser.session(trail, Step.UPGRADE, url, "")
+    session = browser.session(probe_record, Step.UPGRADE, url, "")
     connection = Connection(clock.monotonic_s(), pong_within_s=_PONG_WITHIN_S)
     link: Link | None = None
     is_done = False
     try:
         async with asyncio.timeout(within_s):
-            link = Link(session, await upgraded(session, url, trail), connection, target.app)
-            trail.begin(Step.ESTABLISH)
+            link = Link(session, await upgraded(session, url, probe_record), connection, target.app)
+            probe_record.begin(Step.ESTABLISH)
             while connection.phase is Phase.AWAITING:
                 await link.receive(listener)
             if connection.phase is not Phase.CONNECTED:
                 raise refused(connection)
-            trail.begin(Step.SUBSCRIBE)
+            probe_record.begin(Step.SUBSCRIBE)
             for channel in channels:
                 await link.join(channel)
             while connection.pending and connection.phase is Phase.CONNECTED:
@@ -120,9 +120,9 @@ async def dialled(browser: Browser, channels: Sequence[str], listener: Listener,
                 raise refused(connection)
         is_done = True
     except TimeoutError:
-        raise Ended(WalkOutcome.timeout_at(trail.step)) from None
+        raise Ended(AuthProbeOutcome.timeout_at(probe_record.step)) from None
     except FAILURES as error:
-        raise ended_by(error, trail.step) from error
+        raise ended_by(error, probe_record.step) from error
     finally:
         if not is_done:
             await (session if link is None else link).close()

@@ -27,7 +27,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     login_url: str
     channel: str
     """The probe user's own channel, in full."""
-    stranger_channel: str | None
+    isolation_channel: str | None
     """The channel that it must be refused; None: it is not asked."""
     observer_channel: str
     reference: str | None
@@ -62,7 +62,7 @@ def target_of(reverb: Reverb, secrets: ProbeSecrets) -> Target:
         csrf_url=reverb.probe.csrf_url or urljoin(reverb.auth_endpoint, "/sanctum/csrf-cookie"),
         login_url=reverb.probe.login_url or urljoin(reverb.auth_endpoint, "/login"),
         channel=channel_of(reverb, reverb.probe.user_id),
-        stranger_channel=channel_of(reverb, reverb.stranger.channel_user_id) if reverb.stranger else None,
+        isolation_channel=channel_of(reverb, reverb.isolation.channel_user_id) if reverb.isolation else None,
         observer_channel=reverb.observer_channel,
         reference=reverb.reference,
         authorizer=reverb.echo.authorizer,

@@ -63,7 +63,7 @@ TRANSITIONS: dict[Phase, dict[Event, Phase]] = {
     Phase.SILENT:    {Event.END: Phase.CLOSED},
     Phase.CLOSED:    {},
 }  # fmt: skip
-"""What is not listed changes nothing: an error on an established connection leaves it as it is."""
+"""What is not listed changes nothing: an error on an established connection leaves it is."""
 
 
 class Connection:

@@ -17,7 +17,7 @@ FAILED_MIN: Final = "2.9"
 """Three failed payments; `increase` extrapolates, so 3 would be missed by a hair."""
 RATIO_MAX: Final = 0.8
 """A loose objective times a high burn rate is more than all payments, and could never fire."""
-ACCUSERS_MIN: Final = 3
+REPORTERS_MIN: Final = 3
 """Payers who say that push did not reach them, from which somebody should look; at five the flag falls."""
 
 
@@ -67,7 +67,7 @@ def alerts(terms: Terms) -> Iterator[Alert]:
             f"{on_time}, more than {_percent(tier, terms)}: a few, for days. Those who were served push waited longer.{behind(terms)}",
             labels={"window": tier.long},
         )
-    latched = f"max without (stream) ({folded('alarm_latched')}{job}) == 1"
+    latched = f"max without (indicator) ({folded('alarm_latched')}{job}) == 1"
     yield Alert(
         name="ReverbSidecarBurningWithoutFalling",
         severity=Severity.PAGE,
@@ -79,9 +79,9 @@ def alerts(terms: Terms) -> Iterator[Alert]:
         f"The sidecar should have answered timers at once. Every payer from now on may wait: roll back by hand.{behind(terms)}",
     )
     yield Alert(
-        name="ReverbSidecarReachAccused",
+        name="ReverbSidecarReachDegraded",
         severity=Severity.TICKET,
-        expr=f"{folded('reach_accusers')}{job} >= {ACCUSERS_MIN}",
+        expr=f"{folded('reach_reporters')}{job} >= {REPORTERS_MIN}",
         lasting="5m",
         summary="Browsers of several payers say that push did not reach them.",
         description='{{ $value | printf "%.0f" }} payers say that push did not reach their browsers. '

@@ -18,7 +18,7 @@ FOLDED: Final = (
     "channel_auth_attempts_total",
     "round_trips_total",
     "last_channel_auth_ok",
-    "strangers_let_in",
+    "isolation_probes_allowed",
     "flag_rung",
     "flag_transitions_total",
     "gate_satisfied",
@@ -26,7 +26,7 @@ FOLDED: Final = (
     "alarm_latched",
     "sheltered",
     "shelters_total",
-    "reach_accusers",
+    "reach_reporters",
     "acks_lost_total",
     "journal_records_total",
 )

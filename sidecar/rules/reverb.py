@@ -7,16 +7,16 @@ from sidecar.rules.alert import Alert, Severity, while_push_is_served
 from sidecar.rules.recordings import folded
 from sidecar.rules.terms import Terms, span
 
-WALKS_FAILED_MAX: Final = 0.5
-"""The share of the probe user's walks that may fail."""
+AUTH_PROBES_FAILED_MAX: Final = 0.5
+"""The share of the probe user's auth probes that may fail."""
 TRIPS_FAILED_MAX: Final = 0.1
 """The share of canaries that may not come back."""
 PAYERS_REFUSED_MAX: Final = 0.2
 """The share of payers' ways into their channels that may fail."""
 
 
-def walks_window(terms: Terms) -> str:
-    """Return over how long walks are counted: ten of them, and no less than ten minutes."""
+def auth_probes_window(terms: Terms) -> str:
+    """Return over how long auth probes are counted: ten of them, and no less than ten minutes."""
     return span(max(600.0, 10 * terms.auth_every_s))
 
 
@@ -29,9 +29,9 @@ def alerts(terms: Terms) -> Iterator[Alert]:
     """Yield the alerts about Reverb."""
     job = terms.within
     yield Alert(
-        name="ReverbSidecarStrangerLetIn",
+        name="ReverbSidecarIsolationBroken",
         severity=Severity.PAGE,
-        expr=f"{folded('strangers_let_in')}{{{job}}} == 1",
+        expr=f"{folded('isolation_probes_allowed')}{{{job}}} == 1",
         summary="A user may listen to another user's private channel.",
         description="The probe user asked for a channel that is not its own, and was let in. "
         "Any user may listen to the payments of every payer. Push still works, so the flag does not fall.",
@@ -44,16 +44,16 @@ def alerts(terms: Terms) -> Iterator[Alert]:
         expr=_failing(
             f'{auths}{{{job}, source="probe", outcome!="ok"}}',
             f'{auths}{{{job}, source="probe"}}',
-            window=walks_window(terms),
+            window=auth_probes_window(terms),
             labels="source, outcome",
-            ratio=WALKS_FAILED_MAX,
+            ratio=AUTH_PROBES_FAILED_MAX,
         )
         + f"\nand {folded('last_channel_auth_ok')}{{{job}}} == 0",
-        window=walks_window(terms),
+        window=auth_probes_window(terms),
         summary="A browser's way to its private channel is closed.",
-        affected="More than half of the probe user's last walks to its channel failed, and push is served: "
+        affected="More than half of the probe user's last auth probes to its channel failed, and push is served: "
         "every payer who opens a page now may hear nothing.",
-        unaffected="More than half of the probe user's last walks to its channel failed.",
+        unaffected="More than half of the probe user's last auth probes to its channel failed.",
     )
     trips, recently = folded("round_trips_total"), span(max(120.0, 6 * terms.round_trip_every_s))
     yield from while_push_is_served(

@@ -18,7 +18,7 @@ RENEWED_S: Final = 60
 UNABLE: Final = "starting|no_lease|policy_differs"
 """Why a replica answers timers whatever it sees; where all do, nobody could serve push."""
 UNJUDGED_MIN: Final = 3
-"""Fewer payments that could not be judged are one restart on a quiet day, and nothing that somebody could mend."""
+"""Fewer payments that could not be judged are one restart on a quiet day, and nothing that somebody could recover."""
 STARTS_MIN: Final = 3
 """A release and its rollback are two."""
 SKEW_S: Final = 5
@@ -31,9 +31,9 @@ SHELTERS_MIN: Final = "1.9"
 def alerts(terms: Terms) -> Iterator[Alert]:
     """Yield the alerts about the sidecar itself."""
     yield from _leases(terms)
-    yield from _sight(terms)
+    yield from _visibility(terms)
     yield from _progress(terms)
-    yield from _doors(terms)
+    yield from _proxies(terms)
     job = terms.within
     yield Alert(
         name="ReverbSidecarTargetGone",
@@ -75,7 +75,7 @@ def _leases(terms: Terms) -> Iterator[Alert]:
         f"(\n  increase({folded('journal_records_total')}{{{job}}}[{window}]) == 0\n  and\n  {PUSH_SERVED}{{{job}}} == 1\n)",
         lasting="1m",
         summary="Push is served by a replica that does not know whether push works.",
-        description="Payers are told push although the lease has run out: nobody would notice if push failed. "
+        description="Payers are told push although the lease has run out: nobody would notification if push failed. "
         "Stop that replica: their browsers go back to timers.",
     )
     yield Alert(
@@ -88,11 +88,11 @@ def _leases(terms: Terms) -> Iterator[Alert]:
         lasting="1m",
         summary="The sidecar's clock jumps, or differs from others'.",
         description="Nobody is affected, because payments around a jump are left out, and leases run on a clock that does not jump. "
-        "Until it is mended, fewer payments count as evidence, and stamps cannot be compared.",
+        "Until it is recovered, fewer payments count as evidence, and stamps cannot be compared.",
     )
 
 
-def _sight(terms: Terms) -> Iterator[Alert]:
+def _visibility(terms: Terms) -> Iterator[Alert]:
     job = terms.within
     resting = f"{folded('resting')}{{{job}}}"
     unable = f'sum without (reason) (reverb_sidecar_flag_reason{{{job}, reason=~"{UNABLE}"}})'
@@ -120,7 +120,7 @@ def _sight(terms: Terms) -> Iterator[Alert]:
         severity=Severity.TICKET,
         expr=f"max without (instance, pod) (reverb_sidecar_ack_stream_up{{{job}}}) == 0",
         lasting="2m",
-        summary="The Redis stream of acks does not answer.",
+        summary="The Redis indicator of acks does not answer.",
         description=f"Nobody is affected, because the flag rests at timers after a lease ({span(terms.lease_s)}) of its silence. "
         "Payments of this time say nothing about push.",
     )
@@ -128,7 +128,7 @@ def _sight(terms: Terms) -> Iterator[Alert]:
         name="ReverbSidecarAcksLost",
         severity=Severity.TICKET,
         expr=f"increase({folded('acks_lost_total')}{{{job}}}[1h]) > 0",
-        summary="Acks were removed from the stream before the sidecar read them.",
+        summary="Acks were removed from the indicator before the sidecar read them.",
         description='At least {{ $value | printf "%.0f" }} acks of the last 1h are gone. Nobody is affected, because '
         "a payment whose ack may have been among them is left out, and not counted as clean.",
     )
@@ -163,7 +163,7 @@ def _progress(terms: Terms) -> Iterator[Alert]:
     )
 
 
-def _doors(terms: Terms) -> Iterator[Alert]:
+def _proxies(terms: Terms) -> Iterator[Alert]:
     job = terms.within
     yield Alert(
         name="ReverbSidecarForgedReports",
@@ -197,10 +197,10 @@ def _doors(terms: Terms) -> Iterator[Alert]:
         name="ReverbSidecarNoticesLost",
         severity=Severity.TICKET,
         expr="sum without (instance, pod, result) "
-        f'(increase(reverb_sidecar_notices_total{{{job}, result=~"given_up|dropped"}}[1h])) > 0',
+        f'(increase(reverb_sidecar_notifications_total{{{job}, result=~"given_up|dropped"}}[1h])) > 0',
         summary="People were not told of what happened.",
-        description='{{ $value | printf "%.0f" }} notices of the last 1h did not reach a {{ $labels.target }} target. Nobody is affected, '
-        "because nothing waits for a notice; but whoever relies on it does not know of a move, a shelter or an alarm.",
+        description='{{ $value | printf "%.0f" }} notifications of the last 1h did not reach a {{ $labels.target }} target. Nobody is affected, '
+        "because nothing waits for a notification; but whoever relies on it does not know of a move, a shelter or an alarm.",
     )
 
 

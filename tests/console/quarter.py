@@ -3,7 +3,7 @@
 import random
 
 from sidecar.core.facts.policy import Mode
-from sidecar.core.fold.history import HOUR_MS, ByMode, ByOutcome, Condition, Hour, Mark, MarkKind, Span
+from sidecar.core.fold.history import HOUR_MS, ByMode, ByOutcome, Condition, EventKind, Hour, Span, TimelineEvent
 from sidecar.core.fold.judging import latency_edges_ms
 from sidecar.core.fold.state import MOVES_MAX, Move
 from tests.core.reporting import top
@@ -27,32 +27,32 @@ def quarter() -> World:
     """Return a world that holds `push_only`, with ninety days behind it: climbs, a fall, deploys, shelters, a rest."""
     world = top()
     world.wait(MINUTE)
-    state, chance = world.state, random.Random(7)
+    state, randomness = world.state, random.Random(7)
     assert state.policy is not None
     history, now_ms = state.history, state.now_ms
     began_ms = now_ms - _DAYS * DAY
     history.edges_ms = [latency_edges_ms(state.policy)]
     history.hours = [
-        _hour(began_ms // HOUR_MS + number, chance, len(history.edges_ms[0]) + 1) for number in range(_DAYS * 24)
+        _hour(began_ms // HOUR_MS + number, randomness, len(history.edges_ms[0]) + 1) for number in range(_DAYS * 24)
     ]
     history.since_ms = began_ms
-    history.marks, history.spans, state.moves = [], [], []
+    history.events, history.spans, state.moves = [], [], []
     rung = 0
     for number, (day, mode, for_all, to_rung) in enumerate((*_CLIMBS, *_LATER), start=1):
         at_ms = began_ms + int(day * DAY)
         history.spans.append(Span(at_ms=at_ms, mode=mode, for_all=for_all, condition=Condition.SERVING))
         if number == 1:
             continue
-        kind, cause = (MarkKind.MOVED, "climb") if to_rung else (MarkKind.FELL, "alarm")
+        kind, cause = (EventKind.MOVED, "climb") if to_rung else (EventKind.FELL, "alarm")
         detail = "every gate holds" if to_rung else "alarm of payments"
-        history.marks.append(Mark(at_ms=at_ms, seq=number, kind=kind, detail=detail))
+        history.events.append(TimelineEvent(at_ms=at_ms, seq=number, kind=kind, detail=detail))
         move = Move(at_ms=at_ms, seq=number, from_rung=rung, to_rung=to_rung, cause=cause, detail=detail)
         state.moves.append(move)
         rung = to_rung
     for week in range(12):
         _week(world, began_ms + week * 7 * DAY + 9 * HOUR, week)
     history.spans.sort(key=lambda span: span.at_ms)
-    history.marks.sort(key=lambda mark: mark.at_ms)
+    history.events.sort(key=lambda mark: mark.at_ms)
     state.moves = state.moves[-MOVES_MAX:]
     state.flag.since_ms = began_ms + 52 * DAY
     return world
@@ -61,30 +61,34 @@ def quarter() -> World:
 def _week(world: World, at_ms: int, week: int) -> None:
     """Let a release be there, and every third one make Reverb hiccup."""
     history = world.state.history
-    history.marks.append(Mark(at_ms=at_ms, seq=100 + week, kind=MarkKind.RELEASE, detail=f"2027.{week}"))
+    history.events.append(TimelineEvent(at_ms=at_ms, seq=100 + week, kind=EventKind.RELEASE, detail=f"2027.{week}"))
     if week % 3:
         return
     before = [span for span in history.spans if span.at_ms <= at_ms and span.condition is Condition.SERVING]
     under = max(before, key=lambda span: span.at_ms)
-    history.marks.append(Mark(at_ms=at_ms + 90_000, seq=200 + week, kind=MarkKind.SHELTER_BEGAN, detail="round trips"))
+    history.events.append(
+        TimelineEvent(
+            at_ms=at_ms + 90_000, seq=200 + week, kind=EventKind.REVERB_SUSPENSION_BEGAN, detail="round trips"
+        )
+    )
     condition = Condition.RESTING if week == 6 else Condition.SHELTERED
     history.spans.append(Span(at_ms=at_ms + 90_000, mode=_T, for_all=_T, condition=condition))
     back = Span(at_ms=at_ms + 13 * MINUTE, mode=under.mode, for_all=under.for_all, condition=Condition.SERVING)
     history.spans.append(back)
 
 
-def _hour(number: int, chance: random.Random, buckets: int) -> Hour:
+def _hour(number: int, randomness: random.Random, buckets: int) -> Hour:
     """Return an hour of a school's bookings: busy in the evening, quiet at night."""
     clock, day = number % 24, number // 24 % _DAYS
     busy = (0, 0, 0, 0, 0, 0, 1, 3, 4, 4, 3, 3, 5, 4, 3, 4, 5, 6, 8, 9, 7, 4, 2, 1)[clock]
-    count = sum(chance.random() < 0.5 for _ in range(2 * busy)) * (2 if day % 7 == 3 else 1)
-    missed = count if day == 33 and clock == 4 else sum(chance.random() < 0.004 for _ in range(count))
-    late = sum(chance.random() < 0.006 for _ in range(count - missed))
-    unmeasured = sum(chance.random() < 0.01 for _ in range(count - missed - late))
+    count = sum(randomness.random() < 0.5 for _ in range(2 * busy)) * (2 if day % 7 == 3 else 1)
+    missed = count if day == 33 and clock == 4 else sum(randomness.random() < 0.004 for _ in range(count))
+    late = sum(randomness.random() < 0.006 for _ in range(count - missed))
+    unmeasured = sum(randomness.random() < 0.01 for _ in range(count - missed - late))
     on_time = count - missed - late - unmeasured
     latency = [0] * buckets
     for _ in range(on_time):
-        latency[min(buckets - 3, chance.choice((1, 1, 2, 2, 2, 2, 3, 4)))] += 1
+        latency[min(buckets - 3, randomness.choice((1, 1, 2, 2, 2, 2, 3, 4)))] += 1
     latency[-2] += late
     return Hour(
         hour=number,
@@ -93,5 +97,5 @@ def _hour(number: int, chance: random.Random, buckets: int) -> Hour:
         latency=latency if any(latency) else [],
         seen_ms=HOUR_MS,
         reported=ByMode(push_only=count),
-        held_ms=ByMode(push_only=HOUR_MS),
+        served_ms=ByMode(push_only=HOUR_MS),
     )

@@ -8,7 +8,7 @@ from typing import Any
 from playwright.async_api import Browser, Page
 
 from sidecar.config import Address
-from sidecar.console.page.live_updates import News
+from sidecar.console.page.live_updates import LiveUpdates
 from sidecar.console.page.routes import Console
 from sidecar.console.payment_timelines import Journeys
 from sidecar.console.status import Status, status_of
@@ -34,17 +34,17 @@ class Shown:
         self.asked = 0
         """How often somebody asked what is served."""
         self._case = case
-        self.news = News(world.state, self.served, **paces)
+        self.live_updates = LiveUpdates(world.state, self.served, **paces)
         console = Console(
             journal,
             world.state,
             Journeys(journal, world.state),
             status=self.status,
             readiness=self.readiness,
-            news=self.news,
+            live_updates=self.live_updates,
         )
         self.listener = Listener(
-            "operator", Address(host="127.0.0.1", port=port), console.routes(), before_stop=self.news.stop
+            "operator", Address(host="127.0.0.1", port=port), console.routes(), before_stop=self.live_updates.stop
         )
         self.url = ""
 

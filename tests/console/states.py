@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from sidecar.core.facts.auth_probes import RoundTripOutcome, StrangerVerdict, UserAuth, WalkOutcome
+from sidecar.core.facts.auth_probes import AuthProbeOutcome, IsolationOutcome, RoundTripOutcome, UserAuth
 from sidecar.core.facts.observations import BrowserReported, Frozen, Heartbeat, Held
 from sidecar.core.facts.policy import LADDER_OFF, Lifecycle, Mode, Rung
 from sidecar.core.facts.reports import ClearedBy, Family, Flow
@@ -51,7 +51,7 @@ def _at_first() -> World:
     world = ProbedWorld()
     world.change(ladder=_LADDER)
     world.wire()
-    world.ask_as_a_stranger(StrangerVerdict.REFUSED)
+    world.probe_isolation(IsolationOutcome.REFUSED)
     world.good(30, every_ms=20 * SECOND)
     world.bad()
     world.authorise("u1", UserAuth.OK)
@@ -118,7 +118,7 @@ def _removed() -> World:
 
 def _sheltered() -> World:
     world = probed(2)
-    world.round_trip, world.walk = RoundTripOutcome.LOST, WalkOutcome.REFUSED_403
+    world.round_trip, world.auth_probe = RoundTripOutcome.LOST, AuthProbeOutcome.REFUSED_403
     world.wait(MINUTE)
     return world
 
@@ -135,7 +135,7 @@ def _resting() -> World:
     world.wait(MINUTE)
     for _ in range(10):
         world.now_ms += 5 * SECOND
-        world.see(Heartbeat(replica="a", beat=len(world.records), unseen=("ack_stream",)))
+        world.see(Heartbeat(replica="a", beat=len(world.records), silent_sources=("ack_stream",)))
     return world
 
 
@@ -154,8 +154,8 @@ def _dry_run() -> World:
 
 def _alarmed() -> World:
     world = probed(0)
-    world.walk = WalkOutcome.SIGNED_WITH_OTHER_SECRET
-    world.ask_as_a_stranger(StrangerVerdict.LET_IN)
+    world.auth_probe = AuthProbeOutcome.SIGNED_WITH_OTHER_SECRET
+    world.probe_isolation(IsolationOutcome.ALLOWED)
     world.wait(10 * MINUTE)
     return world
 

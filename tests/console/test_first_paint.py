@@ -16,7 +16,7 @@ from tests.e2e.processes import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 QUARTER = next(case for case in CASES if case.name == "90 days")
-ANSWERS = (b'id="served"', b'id="verdict"', b'id="acts"')
+ANSWERS = (b'id="served"', b'id="verdict"', b'id="actions"')
 BELOW = (b'id="ladder"', b'id="time"', b'id="dialog"', b"console.js")
 
 
@@ -60,7 +60,7 @@ async def test_who_opens_the_page_has_the_answers_for_a_moment_before_the_rest(m
             whole = await refreshed.read()
             assert all(part in whole for part in (*ANSWERS, *BELOW))
         async with session.get(it.url, headers={"Sec-Fetch-Dest": "document"}) as opened:
-            ahead = await opened.content.readuntil(b'id="acts"')
+            ahead = await opened.content.readuntil(b'id="actions"')
             assert all(part in ahead for part in ANSWERS)
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(opened.content.readuntil(b'id="ladder"'), 0.3)

@@ -39,7 +39,7 @@ async def elsewhere(body: str) -> AsyncIterator[str]:
 
 
 async def test_where_reading_needs_a_token_a_browser_asks_for_it_and_the_page_lives(browser: Browser) -> None:
-    """Page, assets and stream all come with what the person typed once; without it there is nothing to see."""
+    """Page, assets and indicator all come with what the person typed once; without it there is nothing to see."""
     async with running(console(reading=Reading.TOKEN)) as sidecar:
         context = await browser.new_context(http_credentials={"username": "ann", "password": READ_TOKEN})
         try:
@@ -49,7 +49,7 @@ async def test_where_reading_needs_a_token_a_browser_asks_for_it_and_the_page_li
             assert answer.status == 200
             await expect(page.locator("#news")).to_have_attribute("data-state", "live")
             assert (await sidecar.act("hold", WHY))[0] == 200
-            await expect(page.locator("#act-resume")).to_be_visible()
+            await expect(page.locator("#action-resume")).to_be_visible()
         finally:
             await context.close()
         context = await browser.new_context()
@@ -77,7 +77,7 @@ ATTACKS = {
 
 @pytest.mark.parametrize("attack", ATTACKS)
 async def test_a_page_of_somebody_elses_changes_nothing_and_reads_nothing(browser: Browser, attack: str) -> None:
-    """Even where it knows a token: it is our own page, or a program, that acts."""
+    """Even where it knows a token: it is our own page, or a program, that actions."""
     async with running(EASY) as sidecar, elsewhere("") as url, looking(browser, url, forgives="") as page:
         body = '{"reason":"x"}'
         script = ATTACKS[attack].format(url=sidecar.urls.operator, body=body, token=OPERATOR_TOKEN)

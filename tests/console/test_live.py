@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 from playwright.async_api import Browser, expect
 
-from sidecar.console.page.live_updates import STREAMS_MAX, News
+from sidecar.console.page.live_updates import STREAMS_MAX, LiveUpdates
 from sidecar.core.facts.observations import Held
 from sidecar.core.facts.policy import Mode
 from sidecar.core.fold.serving import Reason, Served, served
@@ -32,7 +32,7 @@ async def test_a_move_is_on_the_page_and_is_said_once(browser: Browser) -> None:
         await expect(page.locator("#news")).to_have_attribute("data-state", "live")
         await expect(page.locator("#moves")).to_have_text("")
         it.world.roll_back()
-        it.news.wake()
+        it.live_updates.wake()
         await expect(page.locator("#served .headline")).to_have_text("Timers")
         await expect(page.locator("#moves")).to_contain_text("Served now: Timers, for everybody.")
         reached = re.compile(r"The bottom rung, reached .+: rollback, \w+")
@@ -41,7 +41,7 @@ async def test_a_move_is_on_the_page_and_is_said_once(browser: Browser) -> None:
 
 
 async def test_a_move_of_a_running_sidecar_is_on_the_page(browser: Browser) -> None:
-    """As it is put together for production: from the act to the journal, the fold, the stream and the page."""
+    """As it is put together for production: from the action to the journal, the fold, the stream and the page."""
     async with running(EASY) as sidecar, looking(browser, sidecar.urls.operator) as page:
         await climb(sidecar)
         await expect(page.locator("#served .headline")).to_have_text("Push with a safety net")
@@ -54,8 +54,8 @@ async def test_what_is_no_move_is_shown_and_not_said(browser: Browser) -> None:
     """A reader that speaks up with every payment would be turned off."""
     async with shown(TOP, on(1)) as it, looking(browser, it.url) as page:
         it.world.see(Held(actor="ann", reason="a fair"))
-        it.news.wake()
-        await expect(page.locator("#act-resume")).to_be_visible()
+        it.live_updates.wake()
+        await expect(page.locator("#action-resume")).to_be_visible()
         await expect(page.locator("#served .facts")).to_contain_text("held by ann, who wrote: a fair")
         await expect(page.locator("#moves")).to_have_text("")
 
@@ -63,12 +63,12 @@ async def test_what_is_no_move_is_shown_and_not_said(browser: Browser) -> None:
 async def test_the_focus_and_a_selection_outlive_an_update(browser: Browser) -> None:
     """Whoever is about to press a button, or copies a line, is not thrown off the page."""
     async with shown(TOP, on(1)) as it, looking(browser, it.url) as page:
-        await page.locator("#act-rollback").focus()
+        await page.locator("#action-rollback").focus()
         await page.evaluate("getSelection().selectAllChildren(document.querySelector('#served .why'))")
         it.world.see(Held(actor="ann", reason="a fair"))
-        it.news.wake()
-        await expect(page.locator("#act-resume")).to_be_visible()
-        assert await page.evaluate("document.activeElement.id") == "act-rollback"
+        it.live_updates.wake()
+        await expect(page.locator("#action-resume")).to_be_visible()
+        assert await page.evaluate("document.activeElement.id") == "action-rollback"
         assert await page.evaluate("getSelection().toString()") == "Rung 1 of the ladder is held."
         await page.evaluate("getSelection().removeAllRanges()")
 
@@ -93,19 +93,19 @@ async def _read(it: Shown, session: aiohttp.ClientSession) -> aiohttp.ClientResp
 
 
 async def test_there_are_only_so_many_streams_and_who_leaves_makes_room() -> None:
-    """One more is refused in words; the page is still there for it, without news."""
+    """One more is refused in words; the page is still there for it, without live_updates."""
     async with shown(TOP, on(1)) as it, aiohttp.ClientSession() as session:
         opened = [await _read(it, session) for _ in range(STREAMS_MAX)]
         async with session.get(f"{it.url}/api/stream") as refused:
             assert refused.status == 503
             assert (await refused.json())["code"] == "overloaded"
-        assert it.news.ended[StreamEnd.FULL] == 1
+        assert it.live_updates.ended[StreamEnd.FULL] == 1
         opened.pop().close()
 
-        async def has_room() -> bool:
-            return it.news.open_count() < STREAMS_MAX
+        async def has_permits() -> bool:
+            return it.live_updates.open_count() < STREAMS_MAX
 
-        await until(has_room, "room for one more")
+        await until(has_permits, "room for one more")
         opened.append(await _read(it, session))
         for answer in opened:
             answer.close()
@@ -122,7 +122,7 @@ async def test_a_stream_tells_moves_at_once_the_rest_now_and_then_and_that_it_li
                     world.see(Held(actor="ann", reason="a fair"))
                 else:
                     world.beat()
-                it.news.wake()
+                it.live_updates.wake()
             async with asyncio.timeout(5):
                 told = await answer.content.readuntil(b"\n\n")
             assert told == b'data: {"seq":%d}\n\n' % world.state.seq
@@ -136,7 +136,7 @@ async def test_a_record_costs_as_much_with_many_consoles_as_with_one() -> None:
         before = it.asked
         for _ in range(50):
             it.world.beat()
-            it.news.wake()
+            it.live_updates.wake()
             await asyncio.sleep(0)
         assert it.asked - before <= 60
         for answer in opened:
@@ -144,15 +144,20 @@ async def test_a_record_costs_as_much_with_many_consoles_as_with_one() -> None:
 
 
 async def test_what_is_served_by_the_lease_alone_is_told_as_well() -> None:
-    """The outlook asks what this replica serves, not what the state says."""
+    """The change_key asks what this replica serves, not what the state says."""
     state = on(2).state
-    with_lease = News(state, lambda: served(state, 0)).outlook()
-    assert with_lease == News(state, lambda: served(state, 0)).outlook()
-    assert with_lease != News(state, lambda: Served(mode=Mode.TIMER_POLLING, reason=Reason.NO_LEASE)).outlook()
+    with_lease = LiveUpdates(state, lambda: served(state, 0)).change_key()
+    assert with_lease == LiveUpdates(state, lambda: served(state, 0)).change_key()
+    assert (
+        with_lease != LiveUpdates(state, lambda: Served(mode=Mode.TIMER_POLLING, reason=Reason.NO_LEASE)).change_key()
+    )
 
 
 async def test_a_larger_share_is_a_move_although_its_mode_is_the_same() -> None:
     """From 10 % to everybody: who is asked about in `served` had it before."""
     smaller, larger = on(1).state, on(2).state
     assert served(smaller, 0) == served(larger, 0)
-    assert News(smaller, lambda: served(smaller, 0)).outlook() != News(larger, lambda: served(larger, 0)).outlook()
+    assert (
+        LiveUpdates(smaller, lambda: served(smaller, 0)).change_key()
+        != LiveUpdates(larger, lambda: served(larger, 0)).change_key()
+    )

@@ -6,7 +6,7 @@ import pytest
 
 from sidecar.console.page.over_time import OverTime, Range, over_time
 from sidecar.core.facts.policy import Mode
-from sidecar.core.fold.history import HOUR_MS, ByOutcome, Condition, Hour, Mark, Span
+from sidecar.core.fold.history import HOUR_MS, ByOutcome, Condition, Hour, Span, TimelineEvent
 from sidecar.core.fold.state import State
 from tests.console.quarter import quarter
 from tests.core.world import World, on
@@ -16,7 +16,7 @@ NOW_MS = 1_800_003_600_000 - 1
 HOUR_NOW = NOW_MS // HOUR_MS
 
 
-def _state(*hours: Hour, spans: tuple[Span, ...] = (), marks: tuple[Mark, ...] = ()) -> State:
+def _state(*hours: Hour, spans: tuple[Span, ...] = (), events: tuple[TimelineEvent, ...] = ()) -> State:
     """Return a state whose past is this, and whose present hour is empty."""
     state = on(0).state
     history = state.history
@@ -26,7 +26,7 @@ def _state(*hours: Hour, spans: tuple[Span, ...] = (), marks: tuple[Mark, ...] =
     state.tally = type(state.tally)()
     state.now_ms = history.counted_ms = history.lease_until_ms = NOW_MS
     serving = Span(at_ms=0, mode=Mode.PUSH_ONLY, for_all=Mode.PUSH_ONLY, condition=Condition.SERVING)
-    history.spans, history.marks = list(spans) or [serving], list(marks)
+    history.spans, history.events = list(spans) or [serving], list(events)
     return state
 
 

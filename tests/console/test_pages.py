@@ -111,7 +111,7 @@ async def test_a_climb_shows_what_every_gate_said_and_the_rules_of_then(browser:
     async with shown(CASE, on(1)) as it, looking(browser, it.url) as page:
         await page.locator("#log").get_by_role("link", name="the sidecar climbed to rung 1").click()
         await expect(page.locator("h1")).to_contain_text("climbed to rung 1")
-        assert await page.locator(".gate").count() == len(await page.locator(".gate-holds").all()) > 5
+        assert await page.locator(".gate").count() == len(await page.locator(".gate-passes").all()) > 5
         await expect(page.locator(".gates")).to_contain_text("evidence_payments")
         keys = page.locator(".keys")
         for key, value in (("reliability_ppm", "900000"), ("environment", "test"), ("stage", "delivered")):

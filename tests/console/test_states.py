@@ -41,8 +41,8 @@ async def test_the_page_is_complete_without_scripts(browser: Browser) -> None:
         assert await page.locator("#served .headline").inner_text() == case.headline
         headings = await page.locator("h2").all_text_contents()
         assert headings[:2] == ["Served now", "May the timers go?"]
-        assert {"The ladder", "Over time", "Reverb", "Payers", "Decisions and acts"} <= set(headings)
-        assert not await page.locator("#act-hold").is_visible()
+        assert {"The ladder", "Over time", "Reverb", "Payers", "Decisions and actions"} <= set(headings)
+        assert not await page.locator("#action-hold").is_visible()
         assert "sidecar hold" in await page.locator("noscript").inner_text()
         assert "As of 15 Jan 2027" in await page.locator("#news").inner_text()
 
@@ -52,7 +52,7 @@ async def test_each_gate_that_does_not_hold_says_what_it_needs_when_and_what_to_
     case = next(case for case in CASES if case.name == "at first")
     async with shown(case) as it, looking(browser, it.url) as page:
         gates = page.locator("#ladder .gate")
-        is_open = [not gate.holds for gate in it.status().gates]
+        is_open = [not gate.passes for gate in it.status().gates]
         assert await gates.count() == len(is_open)
         assert await page.locator("#ladder .gate-needs").count() == sum(is_open)
         first = gates.first
@@ -69,7 +69,7 @@ async def test_nothing_that_others_wrote_becomes_markup(browser: Browser) -> Non
     evil = """"><script>document.title='x'</script><img src=x onerror="document.title='x'"> {{ 7 * 7 }} `<b>` '"""
     world = on(1)
     world.change(environment=evil, reach_not_required=evil)
-    world.see(Heartbeat(replica="a", beat=1, unseen=(evil,)))
+    world.see(Heartbeat(replica="a", beat=1, silent_sources=(evil,)))
     world.see(RolledBack(actor=evil, reason=evil))
     case = msgspec.structs.replace(CASES[0], world=lambda: world)
     async with shown(case) as it, looking(browser, it.url) as page:
@@ -78,7 +78,7 @@ async def test_nothing_that_others_wrote_becomes_markup(browser: Browser) -> Non
         assert evil.strip() in await page.locator("h1").inner_text()
         posture = await page.locator("#served .facts").inner_text()
         assert posture.count(evil.strip()) == 3
-        assert await page.locator("#act-resume").get_attribute("data-explanation") == (
+        assert await page.locator("#action-resume").get_attribute("data-explanation") == (
             f"Lifts the hold of {evil}, who wrote: {evil}"
         )
 

@@ -5,7 +5,7 @@ import pytest
 
 from sidecar.console.page.front import Tone
 from sidecar.console.page.verdict import Verdict, question_of, verdict
-from sidecar.core.facts.auth_probes import StrangerVerdict
+from sidecar.core.facts.auth_probes import IsolationOutcome
 from sidecar.core.facts.policy import LADDER_OFF, Mode
 from sidecar.core.release.readiness import Answer
 from tests.console.quarter import quarter
@@ -33,12 +33,12 @@ async def test_the_page_says_yes_only_where_the_gate_does(case: Case) -> None:
 
 
 async def test_a_yes_is_taken_back_by_what_happens_now() -> None:
-    """However good the last weeks were: a stranger is let in, an alarm is raised, the replica loses its lease."""
+    """However good the last weeks were: a isolation is let in, an alarm is raised, the replica loses its lease."""
     async with shown(TOP, quarter()) as it:
         assert _verdict(it).answer == "Yes"
-        it.world.state.probing.stranger = StrangerVerdict.LET_IN
+        it.world.state.probing.isolation = IsolationOutcome.ALLOWED
         assert (_verdict(it).answer, _verdict(it).tone) == ("No", Tone.BAD)
-        assert "Strangers are let into users' channels." in _verdict(it).reasons
+        assert "IsolationProbes are let into users' channels." in _verdict(it).reasons
 
 
 async def test_it_says_what_is_missing_and_from_when_it_is_worth_asking_again() -> None:
@@ -95,8 +95,8 @@ async def test_a_fall_says_until_when_the_cool_down_lasts() -> None:
 async def test_a_gate_is_called_as_the_page_calls_it() -> None:
     """Not `evidence_user_auth`, as machines do."""
     async with shown(TOP, quarter()) as it:
-        stream = it.world.state.streams["user_auth"]
-        stream.good, stream.last_ms = 0, 0
+        indicator = it.world.state.indicators["user_auth"]
+        indicator.good, indicator.last_ms = 0, 0
         told = _verdict(it)
         assert told.answer == "Not yet"
         assert told.reasons[0].startswith(

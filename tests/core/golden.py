@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from sidecar.core.facts.auth_probes import StrangerVerdict, UserAuth
+from sidecar.core.facts.auth_probes import IsolationOutcome, UserAuth
 from sidecar.core.facts.observations import (
     AcksLost,
     Checkpoint,
@@ -19,7 +19,7 @@ from sidecar.core.facts.observations import (
     Heartbeat,
     IgnoreReason,
     Noted,
-    NoticeClaimed,
+    NotificationClaimed,
     Observation,
     Record,
     SkipReason,
@@ -59,7 +59,7 @@ def life() -> list[Record]:
     world.resume()
     world.outage()
     world.good(3)
-    world.see(Heartbeat(replica="a", beat=1, unseen=("ack_stream",)))
+    world.see(Heartbeat(replica="a", beat=1, silent_sources=("ack_stream",)))
     world.pay()
     world.see(AcksLost(source="ack_stream", count=2))
     world.jump(-5 * SECOND)
@@ -97,14 +97,14 @@ def life_of_payers() -> list[Record]:
     world.wait(1 * MINUTE)
     world.change(reverb=REVERB)
     world.observe(is_up=True)
-    world.ask_as_a_stranger(StrangerVerdict.REFUSED)
+    world.probe_isolation(IsolationOutcome.REFUSED)
     world.watch("u1")
     world.wait(2 * MINUTE)
     world.fail()
     world.observe(is_up=False)
     world.wait(20 * SECOND)
     tell(world, "r9", REFUSED)  # in the shelter
-    world.mend()
+    world.recover()
     world.observe(is_up=True)
     world.wait(12 * MINUTE)
     world.report(late, "u12")
@@ -139,13 +139,13 @@ def life_of_people() -> list[Record]:
     world.good(3)
     world.see(Noted(actor="ann", text="a thing that is no release"))
     world.resume()
-    stream = world.state.streams["payments"]
+    indicator = world.state.indicators["payments"]
     renewed = EpochRenewed(
-        replica="a", stream="payments", epoch=stream.epoch + 1, guard_version=world.state.flag.guard_version
+        replica="a", indicator="payments", epoch=indicator.epoch + 1, guard_version=world.state.flag.guard_version
     )
     world.see(renewed)
     for _ in range(2):
-        world.see(NoticeClaimed(replica="a", event="fell:7", target="ops"))
+        world.see(NotificationClaimed(replica="a", event="fell:7", target="ops"))
     world.good(3)
     return world.records
 

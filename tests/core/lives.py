@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from sidecar.core.decision.decide import decide
 from sidecar.core.decision.gates import gates
-from sidecar.core.facts.auth_probes import RoundTripOutcome, UserAuth, WalkOutcome
-from sidecar.core.facts.auth_probes import Step as WalkStep
+from sidecar.core.facts.auth_probes import AuthProbeOutcome, RoundTripOutcome, UserAuth
+from sidecar.core.facts.auth_probes import Step as AuthProbeStep
 from sidecar.core.facts.observations import (
     ChannelAuthProbed,
     Climbed,
@@ -18,7 +18,7 @@ from sidecar.core.facts.observations import (
     PolicyAdopted,
     RoundTripEnded,
     SkipReason,
-    UserAuthSeen,
+    UserAuthReported,
 )
 from sidecar.core.facts.policy import Mode, Policy, Rung, Stage
 from sidecar.core.facts.reports import Flow, Reading
@@ -56,7 +56,7 @@ POLICIES: tuple[Policy, ...] = (
         _QUICK, ladder=(_QUICK.ladder[0], *_QUICK.ladder[3:]), unacceptable_reliability_ppm=790_000
     ),
     msgspec.structs.replace(_QUICK, stage=Stage.DISPATCHED, dry_run=True),
-    msgspec.structs.replace(_QUICK, reverb=REVERB, shelter_ms=20 * SECOND),
+    msgspec.structs.replace(_QUICK, reverb=REVERB, suspension_ms=20 * SECOND),
 )
 _LONGEST_MS = max(policy.missed_after_ms for policy in POLICIES) + GIVE_UP_AFTER_MS
 
@@ -67,7 +67,7 @@ _payment = st.integers(0, 3)
 _spans_ms = st.sampled_from((1, 300, 1700, 2000, 5000, 12_000, 30_000, 30_001, 41_000, DAY + 1))
 _probe = st.one_of(
     st.tuples(st.just("round trips"), st.integers(1, 6), st.booleans(), st.booleans()),
-    st.tuples(st.just("walks"), st.integers(1, 3), st.booleans()),
+    st.tuples(st.just("auth_probes"), st.integers(1, 3), st.booleans()),
     st.tuples(st.just("socket"), st.integers(0, 2), st.booleans()),
     st.tuples(st.just("auth"), st.sampled_from((None, "u1", "u2")), st.booleans()),
     st.tuples(st.just("reports"), st.integers(1, 7), st.sampled_from(_READINGS), st.sampled_from(Flow)),
@@ -76,7 +76,7 @@ _probe = st.one_of(
 _small = st.one_of(
     st.tuples(st.just("good"), st.integers(1, 12)),
     st.tuples(st.just("bad"), st.integers(1, 14)),
-    st.tuples(st.just("act")),
+    st.tuples(st.just("action")),
     st.tuples(st.just("think"), st.sampled_from("ab")),
     st.tuples(st.just("say"), st.integers(0, 5), st.booleans()),
     st.tuples(st.just("beat")),
@@ -115,7 +115,7 @@ class Life(World):
             assert (observation.version, observation.guard_version) == before, "a stale climb never"
             assert after == rung + 1 == observation.to_rung, "only one rung up"
             assert readings, "only where there is a gate"
-            assert all(gate.holds for gate in readings), "only through gates that all hold"
+            assert all(gate.passes for gate in readings), "only through gates that all hold"
         elif isinstance(observation, Fell) and policy is not None:
             assert after == 0, "a fall always lands"
         elif isinstance(observation, PolicyAdopted) and policy is not None:
@@ -127,9 +127,9 @@ class Life(World):
         self._check_memory()
 
     def _check_answers(self) -> None:
-        flag, is_latched = self.state.flag, any(stream.is_latched for stream in self.state.streams.values())
-        assert flag.shelter is None or (flag.rung > 0 and is_latched), "a shelter answers an alarm on a push rung"
-        if is_latched or self.state.sight.is_fall_due or self.state.sight.is_cut_off:
+        flag, is_latched = self.state.flag, any(indicator.is_latched for indicator in self.state.indicators.values())
+        assert flag.suspension is None or (flag.rung > 0 and is_latched), "a shelter answers an alarm on a push rung"
+        if is_latched or self.state.visibility.is_fall_due or self.state.visibility.is_cut_off:
             assert {served(self.state, bucket).mode for bucket in (None, 0, 999_999)} == {T}
 
     def _check_memory(self) -> None:
@@ -145,7 +145,7 @@ class Life(World):
         assert len(state.coverage.hours) <= 25
         assert len(state.coverage.last) <= 200
         assert len(state.reach.flows) <= 200
-        reach = state.streams["reach"]
+        reach = state.indicators["reach"]
         assert not reach.is_latched or reach.alarmed_ms
         assert all(len(payer.awaited) <= 8 and len(payer.early) <= 8 for payer in state.payers.values())
 
@@ -180,7 +180,7 @@ class Life(World):
                 for _ in range((1 + is_twice) if decision is not None else 0):
                     assert decision is not None
                     self.append(decision)
-            case ["act"]:
+            case ["action"]:
                 decision = decide(self.state, "a").decision
                 if decision is not None:
                     self.see(decision)
@@ -204,14 +204,14 @@ class Life(World):
                 self.broadcast(user)
             case ["ignore", int(number), IgnoreReason() as why]:
                 self.ignore(f"pi_own_{number}", why)
-            case ["round trips" | "walks" | "socket" | "auth" | "reports" | "report", *_]:
+            case ["round trips" | "auth_probes" | "socket" | "auth" | "reports" | "report", *_]:
                 self._probe(step)
             case ["approve", int(rung), int(epoch)]:
                 self.approve(rung, epoch)
             case ["adopt", int(number)]:
                 self.adopt(POLICIES[number])
-            case [str(act)]:
-                self._act(act)
+            case [str(action)]:
+                self._action(action)
 
     def _probe(self, step: Step) -> None:
         match step:
@@ -221,12 +221,14 @@ class Life(World):
                     is_blind = is_cut_off and not is_ok
                     self.see(RoundTripEnded(replica="a", outcome=outcome, took_ms=9, is_cut_off=is_blind))
                     self._tick()
-            case ["walks", int(count), bool(is_ok)]:
+            case ["auth_probes", int(count), bool(is_ok)]:
                 for _ in range(count):
-                    walk = WalkOutcome.OK if is_ok else WalkOutcome.REFUSED_403
-                    self.see(ChannelAuthProbed(replica="a", outcome=walk, step=WalkStep.AUTHORISE, took_ms=9))
+                    auth_probe = AuthProbeOutcome.OK if is_ok else AuthProbeOutcome.REFUSED_403
+                    self.see(
+                        ChannelAuthProbed(replica="a", outcome=auth_probe, step=AuthProbeStep.AUTHORISE, took_ms=9)
+                    )
             case ["socket", int(observer), bool(is_up)]:
-                self.see(ObserverChanged(replica="a", observer=observer, is_up=is_up, outcome=WalkOutcome.OK))
+                self.see(ObserverChanged(replica="a", observer=observer, is_up=is_up, outcome=AuthProbeOutcome.OK))
             case ["reports", int(count), Reading() as reading, Flow() as flow]:
                 rung, version = self.state.rung, self.state.flag.version
                 mode = rung.mode if rung is not None else T
@@ -241,22 +243,22 @@ class Life(World):
                 self.report(f"pi_own_{number}", user, reading)
             case ["auth", user, bool(is_ok)]:
                 assert user is None or isinstance(user, str)
-                self.see(UserAuthSeen(result=UserAuth.OK if is_ok else UserAuth.GUEST, user_ref=user))
+                self.see(UserAuthReported(result=UserAuth.OK if is_ok else UserAuth.GUEST, user_ref=user))
 
     def _rise(self, count: int) -> None:
         self.resume()
-        self.approve(self.state.flag.rung + 1, self.state.streams["payments"].epoch)
+        self.approve(self.state.flag.rung + 1, self.state.indicators["payments"].epoch)
         for _ in range(count):
             self._step(("good", 14))
-            self._step(("act",))
+            self._step(("action",))
         self._step(("good", 14))
 
     def _tick(self) -> None:
         self.now_ms += 2 * SECOND
         self.beat()
 
-    def _act(self, act: str) -> None:
-        match act:
+    def _action(self, action: str) -> None:
+        match action:
             case "beat":
                 self.beat()
             case "start":

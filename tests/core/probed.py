@@ -1,17 +1,17 @@
-"""A world whose Reverb is probed: round trips every 5 s, a walk every minute, and sockets that wait for broadcasts."""
+"""A world whose Reverb is probed: round trips every 5 s, a auth probe every minute, and sockets that wait for broadcasts."""
 
 import copy
 import functools
 
 import msgspec
 
-from sidecar.core.facts.auth_probes import RoundTripOutcome, Step, StrangerVerdict, UserAuth, WalkOutcome
+from sidecar.core.facts.auth_probes import AuthProbeOutcome, IsolationOutcome, RoundTripOutcome, Step, UserAuth
 from sidecar.core.facts.observations import (
     ChannelAuthProbed,
+    IsolationProbed,
     ObserverChanged,
     RoundTripEnded,
-    StrangerProbed,
-    UserAuthSeen,
+    UserAuthReported,
     WatchChanged,
 )
 from sidecar.core.facts.policy import Policy
@@ -19,7 +19,7 @@ from sidecar.core.fold.fold import next_deadline
 from tests.core.world import LAX, MINUTE, REVERB, SECOND, World
 
 PROBED_GATES = {
-    "stranger",
+    "isolation",
     "recent_round_trips",
     "recent_channel_auth",
     "evidence_round_trips",
@@ -37,9 +37,9 @@ class ProbedWorld(World):
 
     def __init__(self, policy: Policy = PROBED) -> None:
         self.round_trip = RoundTripOutcome.OK
-        self.walk = WalkOutcome.OK
+        self.auth_probe = AuthProbeOutcome.OK
         self.is_cut_off = False
-        self._probed_ms = self._walked_ms = 0
+        self._probed_ms = self._auth_probed_ms = 0
         super().__init__(policy)
         self.observe(is_up=True)
 
@@ -47,13 +47,13 @@ class ProbedWorld(World):
         """Let time pass: heartbeats and probes at their paces."""
         end_ms = self.now_ms + span_ms
         while self.now_ms < end_ms:
-            due_ms = min(self._probed_ms + REVERB.round_trip_every_ms, self._walked_ms + REVERB.auth_every_ms)
+            due_ms = min(self._probed_ms + REVERB.round_trip_every_ms, self._auth_probed_ms + REVERB.auth_every_ms)
             deadline_ms = min(next_deadline(self.state) or end_ms, max(due_ms, self.now_ms + 1))
             self.now_ms = min(end_ms, self.now_ms + 5 * SECOND, max(deadline_ms, self.now_ms + 1))
             if self.now_ms >= self._probed_ms + REVERB.round_trip_every_ms:
                 self.probe()
-            if self.now_ms >= self._walked_ms + REVERB.auth_every_ms:
-                self.take_a_walk()
+            if self.now_ms >= self._auth_probed_ms + REVERB.auth_every_ms:
+                self.run_auth_probe()
             self.beat()
 
     def probe(self) -> None:
@@ -69,47 +69,47 @@ class ProbedWorld(World):
             )
         )
 
-    def take_a_walk(self) -> None:
-        """Let a walk end now."""
-        self._walked_ms = self.now_ms
-        is_failed = self.walk is not WalkOutcome.OK
+    def run_auth_probe(self) -> None:
+        """Let a auth probe end now."""
+        self._auth_probed_ms = self.now_ms
+        is_failed = self.auth_probe is not AuthProbeOutcome.OK
         step = Step.AUTHORISE if is_failed else Step.SUBSCRIBE
         self.see(
             ChannelAuthProbed(
-                replica="a", outcome=self.walk, step=step, took_ms=40, is_cut_off=self.is_cut_off and is_failed
+                replica="a", outcome=self.auth_probe, step=step, took_ms=40, is_cut_off=self.is_cut_off and is_failed
             )
         )
 
     def observe(self, *, is_up: bool, observer: int = 0) -> None:
         """Let a socket be subscribed, or lost."""
-        outcome = WalkOutcome.OK if is_up else WalkOutcome.CONNECTION_REFUSED
+        outcome = AuthProbeOutcome.OK if is_up else AuthProbeOutcome.CONNECTION_REFUSED
         self.see(ObserverChanged(replica="a", observer=observer, is_up=is_up, outcome=outcome))
 
-    def ask_as_a_stranger(self, verdict: StrangerVerdict) -> None:
+    def probe_isolation(self, verdict: IsolationOutcome) -> None:
         """Let the probe user ask for a channel that is not its own."""
-        self.see(StrangerProbed(replica="a", verdict=verdict, outcome=WalkOutcome.REFUSED_403))
+        self.see(IsolationProbed(replica="a", verdict=verdict, outcome=AuthProbeOutcome.REFUSED_403))
 
     def authorise(self, user: str | None, result: UserAuth) -> None:
         """Let the backend report how it answered a user's request for a channel."""
-        self.see(UserAuthSeen(result=result, user_ref=user))
+        self.see(UserAuthReported(result=result, user_ref=user))
 
     def watch(self, user: str, *, is_on: bool = True) -> None:
         """Let a user's own channel be watched, or not any more."""
         self.see(WatchChanged(replica="a", user_ref=user, is_on=is_on))
 
     def fail(self) -> None:
-        """Let Reverb be away: round trips and walks fail, and no broadcast arrives."""
-        self.round_trip, self.walk = RoundTripOutcome.SOCKETS_DOWN, WalkOutcome.CONNECTION_REFUSED
+        """Let Reverb be away: round trips and auth probes fail, and no broadcast arrives."""
+        self.round_trip, self.auth_probe = RoundTripOutcome.SOCKETS_DOWN, AuthProbeOutcome.CONNECTION_REFUSED
 
-    def mend(self) -> None:
+    def recover(self) -> None:
         """Let Reverb be well."""
-        self.round_trip, self.walk, self.is_cut_off = RoundTripOutcome.OK, WalkOutcome.OK, False
+        self.round_trip, self.auth_probe, self.is_cut_off = RoundTripOutcome.OK, AuthProbeOutcome.OK, False
 
     def prove(self) -> None:
-        """Give the probe streams and those of payers the proof that takes a day."""
+        """Give the probe indicators and those of payers the proof that takes a day."""
         for name in ("round_trips", "channel_auth", "user_auth", "reach"):
-            stream = self.state.streams[name]
-            stream.good, stream.last_ms, stream.epoch_began_ms = 10_000, self.now_ms, self.now_ms
+            indicator = self.state.indicators[name]
+            indicator.good, indicator.last_ms, indicator.epoch_began_ms = 10_000, self.now_ms, self.now_ms
 
 
 @functools.cache
@@ -118,7 +118,7 @@ def _probed(rung: int) -> ProbedWorld:
     world.wire()
     world.wait(1 * MINUTE)
     world.prove()
-    world.ask_as_a_stranger(StrangerVerdict.REFUSED)
+    world.probe_isolation(IsolationOutcome.REFUSED)
     world.climb_to(rung)
     return world
 

@@ -36,8 +36,8 @@ def tell(world: World, user: str, told: Reading = REACHED) -> None:
 
 def counts(state: State) -> tuple[int, int]:
     """Return the good and the bad votes of this epoch."""
-    stream = state.streams[REACH]
-    return stream.good, stream.bad
+    indicator = state.indicators[REACH]
+    return indicator.good, indicator.bad
 
 
 def outcomes(state: State) -> dict[str, int]:
@@ -57,7 +57,7 @@ def _top() -> ProbedWorld:
     world = probed(2)
     world.change(payers_on_rung=0)
     world.prove()
-    world.approve(3, world.state.streams["payments"].epoch)
+    world.approve(3, world.state.indicators["payments"].epoch)
     world.good(5)
     world.wait(2 * MINUTE)
     assert world.state.flag.rung == 3
@@ -69,7 +69,7 @@ def top() -> ProbedWorld:
     return copy.deepcopy(_top())
 
 
-def accuse(world: World, user: str, times: int = 1) -> None:
+def report_bad(world: World, user: str, times: int = 1) -> None:
     """Let a user's browser say that push did not reach it, once per payment."""
     for _ in range(times):
         tell(world, user, REFUSED)

@@ -7,18 +7,18 @@ import numpy as np
 import pytest
 
 from sidecar.core.statistics.alarms import Bank, Cusum, bank
-from sidecar.core.statistics.indicators import STREAMS, Stream, bank_of, is_calm, judge
+from sidecar.core.statistics.indicators import INDICATORS, Indicator, bank_of, is_calm, judge
 from tests.core.world import POLICY, World
 
 DEFAULT = bank(990_000, 950_000, 100_000)
 
 
-def feed(stream: Stream, outcomes: str, of: Bank = DEFAULT) -> list[bool]:
+def feed(indicator: Indicator, outcomes: str, of: Bank = DEFAULT) -> list[bool]:
     """Judge outcomes (`g` good, `b` bad) on the bottom rung and return after each whether the alarm is latched."""
     latched = []
     for outcome in outcomes:
-        judge(stream, of, is_good=outcome == "g", at_ms=1, can_end=True)
-        latched.append(stream.is_latched)
+        judge(indicator, of, is_good=outcome == "g", at_ms=1, can_end=True)
+        latched.append(indicator.is_latched)
     return latched
 
 
@@ -37,7 +37,7 @@ def test_an_outage_raises_the_alarm_at_a_promised_failure(
     """`failures_to_alarm` is printed as a promise; the fold must keep it, not one failure later and not one sooner."""
     tested = bank(p0_ppm, unacceptable_ppm, once_in)
     assert tested.failures_to_alarm() == failures
-    assert feed(Stream(), "b" * failures, tested) == [False] * (failures - 1) + [True]
+    assert feed(Indicator(), "b" * failures, tested) == [False] * (failures - 1) + [True]
 
 
 def test_the_default_policy_falls_at_the_third_missed_payment_exactly() -> None:
@@ -48,7 +48,7 @@ def test_the_default_policy_falls_at_the_third_missed_payment_exactly() -> None:
     latched = []
     for _ in range(3):
         world.bad()
-        latched.append(world.state.streams["payments"].is_latched)
+        latched.append(world.state.indicators["payments"].is_latched)
     assert latched == [False, False, True]
 
 
@@ -82,7 +82,7 @@ def test_rounding_never_brings_an_alarm_nearer() -> None:
 def test_every_policy_that_the_file_may_hold_has_a_bank_for_every_stream(reach_ppm: int, unacceptable_ppm: int) -> None:
     """With `reach: 50%` the mildest damage was 0 %, whose logarithm stopped every replica, at every start, for ever."""
     policy = msgspec.structs.replace(POLICY, reach_ppm=reach_ppm, unacceptable_reliability_ppm=unacceptable_ppm)
-    for row in STREAMS:
+    for row in INDICATORS:
         for cusum in bank_of(row, policy).alarms:
             assert cusum.good < 0 < cusum.bad
             assert 0 < cusum.p1_ppm < row.p0_ppm(policy)
@@ -92,13 +92,13 @@ def test_damage_is_forgotten_in_bounded_time() -> None:
     """Without a cap an outage of a thousand payments would block climbing for a thousand more than one of ten."""
     needed = []
     for failures in (20, 1000):
-        stream = Stream()
-        feed(stream, "b" * failures)
-        assert all(level <= cusum.threshold for level, cusum in zip(stream.levels, DEFAULT.alarms, strict=True))
-        assert stream.recent == DEFAULT.recent.threshold
+        indicator = Indicator()
+        feed(indicator, "b" * failures)
+        assert all(level <= cusum.threshold for level, cusum in zip(indicator.levels, DEFAULT.alarms, strict=True))
+        assert indicator.recent == DEFAULT.recent.threshold
         clean = 0
-        while stream.is_latched or not DEFAULT.recent.is_calm(stream.recent):
-            feed(stream, "g")
+        while indicator.is_latched or not DEFAULT.recent.is_calm(indicator.recent):
+            feed(indicator, "g")
             clean += 1
         needed.append(clean)
     assert needed == [568, 568]
@@ -106,25 +106,25 @@ def test_damage_is_forgotten_in_bounded_time() -> None:
 
 def test_an_alarm_stays_until_every_cusum_is_below_half() -> None:
     """An alarm that ends as soon as one payment comes through would flap with every second one."""
-    stream = Stream()
-    assert feed(stream, "bbb")[-1]
+    indicator = Indicator()
+    assert feed(indicator, "bbb")[-1]
     clean = 0
-    while stream.is_latched:
-        was_calm = is_calm(stream, DEFAULT)
-        feed(stream, "g")
+    while indicator.is_latched:
+        was_calm = is_calm(indicator, DEFAULT)
+        feed(indicator, "g")
         clean += 1
     assert not was_calm
-    assert is_calm(stream, DEFAULT)
+    assert is_calm(indicator, DEFAULT)
     assert clean > 10
 
 
 @pytest.mark.parametrize(("can_end", "expected"), [(True, False), (False, True)])
 def test_an_alarm_ends_only_after_it_has_made_the_flag_fall(*, can_end: bool, expected: bool) -> None:
     """At a thousand payments a second the alarm was raised and calmed within one heartbeat, and nobody ever fell."""
-    stream = Stream()
+    indicator = Indicator()
     for outcome in "b" * 3 + "g" * 1000:
-        judge(stream, DEFAULT, is_good=outcome == "g", at_ms=1, can_end=can_end)
-    assert stream.is_latched is expected
+        judge(indicator, DEFAULT, is_good=outcome == "g", at_ms=1, can_end=can_end)
+    assert indicator.is_latched is expected
 
 
 def test_exactly_half_of_the_threshold_is_not_calm() -> None:

@@ -1,4 +1,4 @@
-"""The chain of decisions, acts and policies: what is a link of it, and that it is the same for ever."""
+"""The chain of decisions, actions and policies: what is a link of it, and that it is the same for ever."""
 
 import hashlib
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sidecar.core.decision.decide import decide
 from sidecar.core.decision.gates import gates
 from sidecar.core.facts.observations import (
-    AckSeen,
+    AckReceived,
     Climbed,
     EpochRenewed,
     FallCause,
@@ -91,8 +91,8 @@ def test_every_payment_ends_once(steps: list[Step]) -> None:
     tally = life.state.tally
     assert sum(tally.outcomes.values()) + sum(tally.skipped.values()) == len(payments)
     assert sum(tally.unmeasured.values()) == tally.outcomes.get("unmeasured", 0)  # type: ignore[call-overload]
-    stream = life.state.streams["payments"]
-    assert stream.good_total == tally.outcomes.get("on_time", 0)  # type: ignore[call-overload]
+    indicator = life.state.indicators["payments"]
+    assert indicator.good_total == tally.outcomes.get("on_time", 0)  # type: ignore[call-overload]
 
 
 @given(lives, st.lists(st.integers(0, 400)), st.integers(0, 400))
@@ -156,11 +156,11 @@ def timeline(
         else:
             facts.append((at_ms, PaymentIgnored(payment_intent=name, event_id=name, reason=ignored)))
         facts.extend(
-            (at_ms + delay_ms, AckSeen(source="backend", stage=stage, payment_intent=name))
+            (at_ms + delay_ms, AckReceived(source="backend", stage=stage, payment_intent=name))
             for stage, delay_ms in acks.items()
         )
         facts.extend(
-            (at_ms + 300, AckSeen(source="backend", stage=Stage.SKIPPED, payment_intent=name, reason=reason))
+            (at_ms + 300, AckReceived(source="backend", stage=Stage.SKIPPED, payment_intent=name, reason=reason))
             for reason in skips
         )
     return sorted(facts, key=lambda fact: fact[0])
@@ -178,7 +178,7 @@ def outcomes(facts: list[tuple[int, Observation]], *, by_identity: bool) -> dict
     return {str(key): count for tallied in counts for key, count in tallied.items()} | {
         "contradicted": tally.contradicted,
         "coverage": world.state.coverage.counts(),
-        "good": (world.state.streams["payments"].good_total, world.state.streams["payments"].bad_total),
+        "good": (world.state.indicators["payments"].good_total, world.state.indicators["payments"].bad_total),
     }
 
 
@@ -225,7 +225,7 @@ _decisions = st.one_of(
     st.builds(
         EpochRenewed,
         replica=st.just("x"),
-        stream=st.sampled_from(("payments", "reach", "no_such_stream")),
+        indicator=st.sampled_from(("payments", "reach", "no_such_stream")),
         epoch=st.integers(0, 9),
         guard_version=st.integers(0, 60),
     ),

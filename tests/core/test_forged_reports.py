@@ -4,14 +4,14 @@ import msgspec
 
 from sidecar.core.decision.decide import Action, decide
 from sidecar.core.decision.gates import gates
-from sidecar.core.facts.auth_probes import StrangerVerdict, UserAuth
+from sidecar.core.facts.auth_probes import IsolationOutcome, UserAuth
 from sidecar.core.facts.observations import FallCause, Fell
 from sidecar.core.facts.outcomes import ReportOutcome
 from sidecar.core.facts.policy import Mode
-from sidecar.core.fold.reach import ACCUSERS_MIN
+from sidecar.core.fold.reach import REPORTERS_MIN
 from sidecar.core.statistics.indicators import REACH
 from tests.core.probed import ProbedWorld, probed
-from tests.core.reporting import accuse, counts, served, tell, top
+from tests.core.reporting import counts, report_bad, served, tell, top
 from tests.core.world import HOUR, MINUTE, REFUSED, SECOND, on
 
 
@@ -19,8 +19,8 @@ def test_bad_reports_of_four_users_change_nothing_however_many() -> None:
     """Four payers with a grudge, or with a browser extension that blocks WebSockets, stop nobody else's push."""
     world = top()
     for hour in range(30):
-        for user in range(ACCUSERS_MIN - 1):
-            accuse(world, f"forger{user}", 2)
+        for user in range(REPORTERS_MIN - 1):
+            report_bad(world, f"forger{user}", 2)
         world.wait(1 * HOUR if hour % 10 == 0 else 1 * MINUTE)
     assert (world.state.flag.rung, world.mode()) == (3, Mode.PUSH_ONLY)
 
@@ -28,10 +28,10 @@ def test_bad_reports_of_four_users_change_nothing_however_many() -> None:
 def test_bad_reports_of_five_users_cost_a_fall_and_no_more() -> None:
     """What reaches no payer must fall, whoever says so; and that is the worst that a lie can do."""
     world = top()
-    for user in range(ACCUSERS_MIN - 1):
-        accuse(world, f"u{user}")
+    for user in range(REPORTERS_MIN - 1):
+        report_bad(world, f"u{user}")
     assert world.state.flag.rung == 3
-    accuse(world, "the fifth")
+    report_bad(world, "the fifth")
     assert world.state.flag.rung == 0
     fell = next(record.observation for record in reversed(world.records) if isinstance(record.observation, Fell))
     assert (fell.cause, fell.detail) == (FallCause.ALARM, "alarm of reach")
@@ -40,8 +40,8 @@ def test_bad_reports_of_five_users_cost_a_fall_and_no_more() -> None:
 def test_the_five_users_may_take_their_time() -> None:
     """At two payments a day an alarm that forgets within an hour never comes."""
     world = top()
-    for user in range(ACCUSERS_MIN):
-        accuse(world, f"u{user}")
+    for user in range(REPORTERS_MIN):
+        report_bad(world, f"u{user}")
         world.wait(3 * HOUR)
     assert world.state.flag.rung == 0
 
@@ -49,40 +49,40 @@ def test_the_five_users_may_take_their_time() -> None:
 def test_a_user_who_accuses_again_is_one_voice_of_the_alarm() -> None:
     """Hour after hour, one user's votes are proof; but the alarm hears one voice."""
     world = top()
-    accuse(world, "u1")
-    stream = world.state.streams[REACH]
-    levels, recent, bad = list(stream.levels), stream.recent, stream.bad
+    report_bad(world, "u1")
+    indicator = world.state.indicators[REACH]
+    levels, recent, bad = list(indicator.levels), indicator.recent, indicator.bad
     world.wait(1 * HOUR)
-    accuse(world, "u1")
-    assert (stream.levels, stream.recent, stream.bad) == (levels, recent, bad + 1)
+    report_bad(world, "u1")
+    assert (indicator.levels, indicator.recent, indicator.bad) == (levels, recent, bad + 1)
 
 
-def test_accusers_are_forgotten_when_the_alarm_stands_at_zero() -> None:
+def test_reporters_are_forgotten_when_the_alarm_stands_at_zero() -> None:
     """Four voices of last month and one of today are not five."""
     world = top()
-    for user in range(ACCUSERS_MIN - 1):
-        accuse(world, f"u{user}")
-    assert len(world.state.streams[REACH].accusers) == ACCUSERS_MIN - 1
+    for user in range(REPORTERS_MIN - 1):
+        report_bad(world, f"u{user}")
+    assert len(world.state.indicators[REACH].reporters) == REPORTERS_MIN - 1
     for number in range(600):
         tell(world, f"good{number}")
         world.wait(1 * SECOND)
-    assert not world.state.streams[REACH].accusers
-    accuse(world, "one more")
-    assert (world.state.flag.rung, len(world.state.streams[REACH].accusers)) == (3, 1)
+    assert not world.state.indicators[REACH].reporters
+    report_bad(world, "one more")
+    assert (world.state.flag.rung, len(world.state.indicators[REACH].reporters)) == (3, 1)
 
 
-def test_a_policy_that_begins_the_alarm_anew_begins_its_accusers_anew() -> None:
+def test_a_policy_that_begins_the_alarm_anew_begins_its_reporters_anew() -> None:
     """Accusers without an alarm would count towards the next one's five, and themselves be heard no more."""
     world = top()
-    for user in range(ACCUSERS_MIN - 1):
-        accuse(world, f"u{user}")
+    for user in range(REPORTERS_MIN - 1):
+        report_bad(world, f"u{user}")
     world.change(false_alarm_once_in=50_000)
-    assert not world.state.streams[REACH].accusers
-    for user in range(ACCUSERS_MIN - 1):
-        accuse(world, f"v{user}")
+    assert not world.state.indicators[REACH].reporters
+    for user in range(REPORTERS_MIN - 1):
+        report_bad(world, f"v{user}")
     assert world.state.flag.rung == 3
     world.wait(1 * HOUR)
-    accuse(world, "u0")
+    report_bad(world, "u0")
     assert world.state.flag.rung == 0
 
 
@@ -97,7 +97,7 @@ def test_good_reports_alone_never_earn_a_climb() -> None:
             world.wait(5 * SECOND)
     assert counts(world.state) == (1000, 0)
     assert world.state.flag.rung == 0
-    gate = {gate.name: gate.holds for gate in gates(world.state)}
+    gate = {gate.name: gate.passes for gate in gates(world.state)}
     assert gate["evidence_payments"] is False
 
 
@@ -117,15 +117,15 @@ def test_a_million_beacons_of_one_user_change_nothing_but_a_count() -> None:
 def test_a_deploy_of_reverb_is_no_fall_by_its_payers_reports() -> None:
     """Browsers that could not connect for ten seconds say so half a minute later: the shelter's payers, not an alarm."""
     world = top()
-    epoch = world.state.streams[REACH].epoch
-    accuse(world, "before")
+    epoch = world.state.indicators[REACH].epoch
+    report_bad(world, "before")
     world.fail()
     world.observe(is_up=False)
     names = []
     for number in range(12):
         names.append(world.pay(user=f"u{number}"))
         world.wait(1 * SECOND)
-    world.mend()
+    world.recover()
     world.observe(is_up=True)
     for name in names:
         world.ack(name)
@@ -135,17 +135,17 @@ def test_a_deploy_of_reverb_is_no_fall_by_its_payers_reports() -> None:
         world.wait(1 * SECOND)
     world.wait(15 * MINUTE)
     assert (world.state.flag.rung, world.mode()) == (3, Mode.PUSH_ONLY)
-    assert world.state.streams[REACH].epoch == epoch
-    assert world.state.streams[REACH].bad == 13
-    assert set(world.state.streams[REACH].accusers) == {"before"}
+    assert world.state.indicators[REACH].epoch == epoch
+    assert world.state.indicators[REACH].bad == 13
+    assert set(world.state.indicators[REACH].reporters) == {"before"}
 
 
 def test_403_for_a_fifth_of_the_payers_keeps_push_only_away_and_says_why() -> None:
     """The observer signs for itself and the probe is one user: both are green while every fifth payer sees Pay now."""
     world = probed(2)
-    world.state.streams[REACH].good = 0
-    world.state.streams["user_auth"].good = 0
-    world.approve(3, world.state.streams["payments"].epoch)
+    world.state.indicators[REACH].good = 0
+    world.state.indicators["user_auth"].good = 0
+    world.approve(3, world.state.indicators["payments"].epoch)
     for number in range(600):
         user, is_refused = f"u{number}", number % 5 == 0
         name = world.pay(user=user)
@@ -158,7 +158,7 @@ def test_403_for_a_fifth_of_the_payers_keeps_push_only_away_and_says_why() -> No
     assert world.state.flag.rung < 3
     assert Mode.PUSH_ONLY not in {world.mode(f"user{number}") for number in range(50)}
     verdict = decide(world.state, "a")
-    closed = {gate.name for gate in gates(world.state) if not gate.holds}
+    closed = {gate.name for gate in gates(world.state) if not gate.passes}
     assert verdict.action is not Action.CLIMB
     assert closed & {"alarm", "recent_reach", "evidence_reach"}
 
@@ -167,7 +167,7 @@ def test_the_whole_ladder_is_climbed_by_honest_evidence_and_nothing_less() -> No
     """A day in the life: probes, 600 payers whose auth, broadcasts and browsers are well, and one approval."""
     world = ProbedWorld()
     world.wire()
-    world.ask_as_a_stranger(StrangerVerdict.REFUSED)
+    world.probe_isolation(IsolationOutcome.REFUSED)
     reached: dict[int, int] = {}
     for number in range(700):
         user = f"u{number}"
@@ -178,11 +178,11 @@ def test_the_whole_ladder_is_climbed_by_honest_evidence_and_nothing_less() -> No
         world.report(name, user, told)
         reached.setdefault(world.state.flag.rung, number)
         if world.state.flag.rung == 2 and not world.state.flag.approval:
-            world.approve(3, world.state.streams["payments"].epoch)
+            world.approve(3, world.state.indicators["payments"].epoch)
         if world.state.flag.rung == 3:
             break
     assert world.mode() is Mode.PUSH_ONLY
     assert sorted(reached) == [0, 1, 2, 3]
-    assert all(stream.good > 0 and stream.bad == 0 for stream in world.state.streams.values())
+    assert all(indicator.good > 0 and indicator.bad == 0 for indicator in world.state.indicators.values())
     assert reached[2] - reached[1] >= 50, "payers on the rung"
     assert reached[3] - reached[2] >= 50

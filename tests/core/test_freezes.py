@@ -97,7 +97,7 @@ def test_the_gate_names_whose_freeze_it_is_and_when_it_opens() -> None:
     until_ms = world.now_ms + 1 * DAY
     world.freeze("term", Once(from_ms=world.now_ms, until_ms=until_ms))
     closed = gate(world)
-    assert (closed.value, closed.holds, closed.expected_ms) == ("term, by ann: pupils return", False, until_ms)
+    assert (closed.value, closed.passes, closed.expected_ms) == ("term, by ann: pupils return", False, until_ms)
     assert closed.needs == "the freeze to end in 1 d, or `sidecar thaw term`"
     world.see(Thawed(actor="bob", reason="all is quiet", name="term"))
     assert (gate(world).value, gate(world).needs, gate(world).expected_ms) == ("none", "", None)
@@ -143,7 +143,7 @@ def test_a_weekly_freeze_goes_when_it_expires_and_returns_until_then() -> None:
     for at_ms in (17 * HOUR - 1, 17 * HOUR, 4 * DAY, WEEK + 17 * HOUR, WEEK + 18 * HOUR - 1, WEEK + 18 * HOUR):
         world.now_ms = FRIDAY + at_ms
         world.beat()
-        seen.append((gate(world).holds, len(world.state.flag.freezes)))
+        seen.append((gate(world).passes, len(world.state.flag.freezes)))
     assert seen == [(True, 1), (False, 1), (True, 1), (False, 1), (False, 1), (True, 0)]
 
 
@@ -171,7 +171,7 @@ def test_a_climb_that_was_decided_before_the_freeze_was_said_is_ignored() -> Non
 
 
 def test_time_alone_wakes_the_fold_at_every_edge() -> None:
-    """A window that began unseen would let a climb through; one that ended unseen would keep it waiting."""
+    """A window that began silent_sources would let a climb through; one that ended silent_sources would keep it waiting."""
     world = about_to_climb()
     world.now_ms = FRIDAY + 16 * HOUR
     world.beat()

@@ -65,7 +65,7 @@ def test_what_pins_the_fold_has_every_kind_of_fact_in_it() -> None:
     assert {kind.__name__ for kind in get_args(Observation)} == seen
     state = folded(golden(PAYERS))
     assert set(state.tally.reports) == set(ReportOutcome)
-    assert all(stream.good_total and stream.bad_total for stream in state.streams.values())
+    assert all(indicator.good_total and indicator.bad_total for indicator in state.indicators.values())
     assert [(move.to_rung, move.detail) for move in state.moves[-2:]] == [
         (2, "every gate holds"),
         (0, "alarm of reach"),

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from sidecar.core.facts.observations import Heartbeat, Observation, Record
 from sidecar.core.facts.policy import PPM, Mode
-from sidecar.core.fold.conclusions import ShelterBegan
+from sidecar.core.fold.conclusions import ReverbSuspensionBegan
 from sidecar.core.fold.fold import fold
 from sidecar.core.fold.history import HOUR_MS, ByOutcome, ByTimers, Condition, summed
 from sidecar.core.fold.history_writer import hours
@@ -47,11 +47,11 @@ class Watched(Life):
             self.beat_ms = self.now_ms
         elif self.beat_ms is not None and self.now_ms >= self.beat_ms + LEASE:
             self.beat_ms = None  # blind until the next heartbeat
-        if any(isinstance(conclusion, ShelterBegan) for conclusion in self.conclusions[before:]):
+        if any(isinstance(conclusion, ReverbSuspensionBegan) for conclusion in self.conclusions[before:]):
             self._shelter()
 
     def _shelter(self) -> None:
-        shelter = self.state.flag.shelter
+        shelter = self.state.flag.suspension
         assert shelter is not None
         self.pieces = [
             (*piece[:4], Reason.SHELTERED if piece[0] >= shelter.began_ms and piece[4] == Reason.ALARM else piece[4])
@@ -79,8 +79,8 @@ def told(state: State) -> dict[tuple[int, str], int]:
     sums: dict[tuple[int, str], int] = {}
     for hour in hours(state):
         for mode in Mode:
-            sums[hour.hour, f"held {mode}"] = hour.held_ms.of(mode)
-            sums[hour.hour, f"all {mode}"] = hour.held_by_all_ms.of(mode)
+            sums[hour.hour, f"held {mode}"] = hour.served_ms.of(mode)
+            sums[hour.hour, f"all {mode}"] = hour.served_to_all_ms.of(mode)
         sums[hour.hour, "seen"] = hour.seen_ms
         sums[hour.hour, Reason.SHELTERED] = hour.sheltered_ms
         sums[hour.hour, Reason.RESTING] = hour.resting_ms
@@ -108,7 +108,7 @@ def test_spans_say_the_same_as_the_hours(steps: list[Step]) -> None:
         if span.condition is not Condition.BLIND:
             sums[span.for_all] += end_ms - span.at_ms
     for mode in Mode:
-        assert sums[mode] == sum(hour.held_by_all_ms.of(mode) for hour in hours(life.state))
+        assert sums[mode] == sum(hour.served_to_all_ms.of(mode) for hour in hours(life.state))
 
 
 @given(lives)
@@ -129,12 +129,12 @@ def test_what_hours_count_is_what_the_tally_counts(steps: list[Step]) -> None:
     for mode in Mode:
         assert sum(hour.reported.of(mode) for hour in every) == tally.reported.get(mode, 0)
         assert sum(hour.refetches.of(mode) for hour in every) == tally.refetches.get(mode, 0)
-    streams = life.state.streams
+    indicators = life.state.indicators
     assert sum(hour.reach_good + hour.reach_bad for hour in every) == (
-        streams["reach"].good_total + streams["reach"].bad_total
+        indicators["reach"].good_total + indicators["reach"].bad_total
     )
-    assert sum(hour.walks_bad for hour in every) == streams["channel_auth"].bad_total
-    assert sum(hour.round_trips_ok for hour in every) == streams["round_trips"].good_total
+    assert sum(hour.auth_probes_bad for hour in every) == indicators["channel_auth"].bad_total
+    assert sum(hour.round_trips_ok for hour in every) == indicators["round_trips"].good_total
 
 
 @given(lives, st.lists(st.booleans(), min_size=1))
@@ -192,7 +192,7 @@ def test_beyond_a_lease_without_a_heartbeat_nothing_was_servable(asleep_ms: int,
     assert [span.at_ms for span in blind] == [began_ms + LEASE] * is_blind
 
 
-def test_days_of_blindness_leave_no_hours() -> None:
+def test_days_of_visibility_gap_leave_no_hours() -> None:
     """Nothing was seen in them, and nothing is said of them."""
     world = on(2)
     world.sleep(3 * DAY)

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from sidecar.core.facts.observations import AckSeen, SkipReason
+from sidecar.core.facts.observations import AckReceived, SkipReason
 from sidecar.core.facts.outcomes import Outcome
 from sidecar.core.facts.policy import Stage
 from sidecar.core.fold.conclusions import PaymentSettled
@@ -132,7 +132,7 @@ SILENCES = [
     (((0, "pays"), (300, "delivered")), 90_000, "restart", "unmeasured: stopped"),
     (((0, "pays"), (300, "delivered")), 11_998, "paid",    "on_time"),               # no heartbeat: asks for one at once
     (((0, "pays"), (300, "delivered")), 12_000, "paid",    "unmeasured: cut_off"),
-    # what comes after the deadline and before the heartbeat neither excuses nor accuses
+    # what comes after the deadline and before the heartbeat neither excuses nor reports
     (((0, "pays"), (2000, "skipped: already_paid")),                         5000, "beats", "missed"),
     (((0, "pays"), (1999, "skipped: already_paid")),                         5000, "beats", "left out: already_paid"),
     (((0, "pays"), (300, "skipped: already_paid"), (2000, "paid")),          5000, "beats", "left out: already_paid"),
@@ -213,8 +213,8 @@ def test_before_the_wiring_no_other_reason_counts_against_coverage(waited_s: int
     world.wire()
     assert {ending for name in names for ending in world.endings(name)} == {"unmeasured: not_wired"}
     assert world.state.coverage.counts() == (0, 0)
-    assert world.state.sight.streak == 0
-    assert world.state.streams["payments"].unmeasured == 0
+    assert world.state.visibility.streak == 0
+    assert world.state.indicators["payments"].unmeasured == 0
 
 
 def test_a_late_payment_is_counted_once_however_many_late_acks_come() -> None:
@@ -224,7 +224,7 @@ def test_a_late_payment_is_counted_once_however_many_late_acks_come() -> None:
     world.pay(name="pi")
     world.wait(3 * SECOND)
     for source in ("backend", "observer-1", "observer-2"):
-        world.see(AckSeen(source=source, stage=Stage.DELIVERED, payment_intent="pi"))
+        world.see(AckReceived(source=source, stage=Stage.DELIVERED, payment_intent="pi"))
     world.wait(60 * SECOND)
     assert world.endings("pi") == ["late"]
     assert world.state.tally.outcomes == {Outcome.LATE: 1}
@@ -237,9 +237,9 @@ def test_an_ack_for_other_contexts_neither_counts_nor_hides_the_one_that_does() 
     world.wire()
     world.pay(name="pi")
     for contexts in (("credits",), ("bookings",)):
-        world.see(AckSeen(source="backend", stage=Stage.DELIVERED, payment_intent="pi", contexts=contexts))
+        world.see(AckReceived(source="backend", stage=Stage.DELIVERED, payment_intent="pi", contexts=contexts))
     world.pay(name="pi_other")
-    world.see(AckSeen(source="backend", stage=Stage.DELIVERED, payment_intent="pi_other", contexts=("credits",)))
+    world.see(AckReceived(source="backend", stage=Stage.DELIVERED, payment_intent="pi_other", contexts=("credits",)))
     world.wait(60 * SECOND)
     assert world.endings("pi") == ["on_time"]
     assert world.endings("pi_other") == ["missed"]

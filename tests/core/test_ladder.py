@@ -120,7 +120,7 @@ def test_an_outage_falls_at_the_promised_payment_and_the_cool_down_holds_it() ->
     """The whole way down and up again: alarm, cool-down, calm, a new epoch with less alpha, another climb."""
     world = on(1)
     world.outage()
-    fallen_ms, payments = world.now_ms, world.state.streams["payments"]
+    fallen_ms, payments = world.now_ms, world.state.indicators["payments"]
     assert (payments.awaits_epoch, payments.bad_total, world.state.flag.rung) == (True, 6, 0)
     world.good(200)
     assert not payments.is_latched
@@ -138,7 +138,7 @@ def test_the_epoch_after_a_fall_waits_for_the_alarm_to_calm() -> None:
     """Evidence collected while the outage goes on would be one more epoch spent for nothing."""
     world = on(1)
     world.outage()
-    payments = world.state.streams["payments"]
+    payments = world.state.indicators["payments"]
     world.wait(2 * HOUR)
     assert (payments.is_latched, payments.awaits_epoch, payments.epoch) == (True, True, 1)
     world.good(60)
@@ -151,7 +151,7 @@ def test_on_the_bottom_rung_an_alarm_is_no_fall() -> None:
     world.wire()
     world.good(5)
     world.bad(12)
-    payments, flag = world.state.streams["payments"], world.state.flag
+    payments, flag = world.state.indicators["payments"], world.state.flag
     assert payments.is_latched
     assert (payments.epoch, payments.awaits_epoch, flag.cooldown_until_ms, flag.strikes) == (1, False, 0, 0)
 
@@ -211,30 +211,30 @@ def test_only_falls_by_alarm_cool_down() -> None:
     """A night without power says nothing against push: back to the bottom and a new epoch, but no penalty."""
     world = on(2)
     world.see(fell(world, FallCause.BLIND))
-    flag, payments = world.state.flag, world.state.streams["payments"]
+    flag, payments = world.state.flag, world.state.indicators["payments"]
     assert (flag.rung, flag.cooldown_until_ms, flag.strikes) == (0, 0, 0)
     world.beat()
     assert (payments.epoch, payments.good) == (2, 0)
 
 
-def test_the_second_long_blindness_on_the_bottom_rung_is_a_fall_of_its_own() -> None:
+def test_the_second_long_visibility_gap_on_the_bottom_rung_is_a_fall_of_its_own() -> None:
     """Its record had the identity of the first one's, so that it was never folded, and nothing ever climbed again."""
     world = World(LAX)
     for _ in range(3):
         world.sleep(25 * HOUR)
         world.beat()
-        assert not world.state.sight.is_fall_due
+        assert not world.state.visibility.is_fall_due
     world.wait(4 * MINUTE)
     world.climb_to(1)
 
 
-def test_a_fall_for_another_reason_does_not_forgive_a_long_blindness() -> None:
-    """An alarm's record that arrived late on the bottom rung took the blindness's new epoch with it."""
+def test_a_fall_for_another_reason_does_not_forgive_a_long_visibility_gap() -> None:
+    """An alarm's record that arrived late on the bottom rung took the visibility gap's new epoch with it."""
     world = World(LAX, decides=False)
     world.sleep(25 * HOUR)
     world.beat()
     world.see(fell(world, FallCause.ALARM))
-    assert world.state.sight.is_fall_due
+    assert world.state.visibility.is_fall_due
 
 
 def test_an_alarm_that_nobody_acted_on_waits_for_its_fall() -> None:
@@ -243,7 +243,7 @@ def test_an_alarm_that_nobody_acted_on_waits_for_its_fall() -> None:
     world.decides = False
     world.bad(6)
     world.good(200)
-    assert world.state.streams["payments"].is_latched
+    assert world.state.indicators["payments"].is_latched
     assert isinstance(decide(world.state, "a").decision, Fell)
 
 

@@ -25,7 +25,7 @@ def at_the_top(rung: int = 3) -> World:
     world = on(2)
     world.decides = False
     world.state.flag.rung = rung
-    world.state.streams["reach"].last_ms = world.now_ms
+    world.state.indicators["reach"].last_ms = world.now_ms
     world.decides = True
     return world
 
@@ -48,7 +48,7 @@ def held(what: str) -> World:
             assert isinstance(world, ProbedWorld)
             world.fail()
             world.wait(30 * SECOND)
-            assert world.state.flag.shelter is not None
+            assert world.state.flag.suspension is not None
             return world
         case "the last rung, after a restart":
             world = at_the_top()
@@ -150,12 +150,12 @@ def test_a_policy_that_keeps_its_ladder_and_says_removed_is_refused() -> None:
 # fmt: off
 ANSWERS = [
     # what happens                  answer  reason                 rung
-    ("nothing",                     S,      Reason.HELD,           1),
+    ("nothing",                     S,      Reason.CURRENT_RUNG,           1),
     ("an alarm",                    T,      Reason.BOTTOM_RUNG,    0),
     ("a restart",                   T,      Reason.RESTING,        1),
     ("a hiccup of Reverb",          T,      Reason.SHELTERED,      1),
     ("a rollback",                  T,      Reason.BOTTOM_RUNG,    0),
-    ("a hold",                      S,      Reason.HELD,           1),
+    ("a hold",                      S,      Reason.CURRENT_RUNG,           1),
     ("a silent source",             T,      Reason.RESTING,        1),
 ]
 # fmt: on
@@ -184,7 +184,7 @@ def test_without_a_ladder_the_best_answer_is_push_with_its_net_and_everything_ma
             world.hold()
         case "a silent source":
             for beat in range(8):
-                world.see(Heartbeat(replica="a", beat=beat, unseen=("ack_stream",)))
+                world.see(Heartbeat(replica="a", beat=beat, silent_sources=("ack_stream",)))
                 world.now_ms += 5 * SECOND
         case _:
             assert what == "nothing"
@@ -212,7 +212,7 @@ def test_after_a_fall_push_returns_when_the_cool_down_is_over_and_nothing_is_lat
     assert (world.mode(), decide(world.state, "a").reason) == (T, "cooldown")
     world.wait(1)
     assert (world.mode(), world.state.flag.rung) == (S, 1)
-    assert world.state.streams["payments"].good == 0
+    assert world.state.indicators["payments"].good == 0
     moved = world.last(FlagMoved)
     assert isinstance(moved, FlagMoved)
     assert (moved.cause, moved.detail) == ("returned", "the cool-down is over and nothing is latched")
@@ -224,7 +224,7 @@ def test_while_an_alarm_is_latched_push_does_not_return() -> None:
     world.outage()
     world.wait(2 * HOUR)
     assert (world.mode(), decide(world.state, "a").reason) == (T, "alarm")
-    assert world.state.streams["payments"].is_latched
+    assert world.state.indicators["payments"].is_latched
     world.good(60)
     assert world.mode() is S
 
@@ -239,7 +239,7 @@ def test_while_a_person_holds_it_push_does_not_return() -> None:
     assert world.mode() is S
 
 
-def test_after_a_day_of_blindness_push_returns_when_we_see_again() -> None:
+def test_after_a_day_of_visibility_gap_push_returns_when_we_see_again() -> None:
     """That fall has no cool-down; what was not seen is no damage."""
     world = removed()
     world.sleep(25 * HOUR)
@@ -284,10 +284,10 @@ def test_once_off_the_ladder_stays_off_whatever_else_changes(key: str, value: in
 def test_back_on_the_ladder_the_flag_stands_where_it_is_no_better_and_keeps_its_evidence() -> None:
     """Going back is safe at any moment: nobody is served more than a moment before."""
     world = removed()
-    good = world.state.streams["payments"].good
+    good = world.state.indicators["payments"].good
     world.decides = False
     world.adopt(LAX)
-    assert (world.state.flag.rung, world.mode(), world.state.streams["payments"].good) == (2, S, good)
+    assert (world.state.flag.rung, world.mode(), world.state.indicators["payments"].good) == (2, S, good)
     fallen = removed()
     fallen.outage()
     cooldown_until_ms = fallen.state.flag.cooldown_until_ms

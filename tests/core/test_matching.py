@@ -2,7 +2,7 @@
 
 import pytest
 
-from sidecar.core.facts.observations import AckSeen, IgnoreReason
+from sidecar.core.facts.observations import AckReceived, IgnoreReason
 from sidecar.core.facts.policy import Stage
 from sidecar.core.fold import journeys
 from sidecar.core.fold.conclusions import FilterContradicted
@@ -94,7 +94,7 @@ def test_payments_on_their_way_when_acks_begin_to_name_them_keep_the_broadcasts_
     world.ack("somebody_elses")
     world.wait(60 * SECOND)
     assert {name: world.endings(name) for name in ("p1", "p4")} == {"p1": ["on_time"], "p4": ["missed"]}
-    assert not world.state.streams["payments"].is_latched
+    assert not world.state.indicators["payments"].is_latched
 
 
 # --- the filter
@@ -196,6 +196,8 @@ def test_payments_that_nobody_proves_us_able_to_see_do_not_pile_up() -> None:
     for _ in range(100):
         world.pay()
         world.now_ms += 1 * SECOND
-        world.see(AckSeen(source="backend", stage=Stage.PAID, payment_intent="pi_elsewhere", ack_id=str(world.now_ms)))
+        world.see(
+            AckReceived(source="backend", stage=Stage.PAID, payment_intent="pi_elsewhere", ack_id=str(world.now_ms))
+        )
     assert len(world.state.awaiting) <= 10
     assert len(world.state.journeys) <= 32

@@ -59,8 +59,8 @@ def test_a_payer_votes_by_what_was_answered_around_the_payment(
         else:
             world.authorise("u1", result)
     pass_time(world, paid_ms + 11 * MINUTE - world.now_ms)
-    stream = world.state.streams["user_auth"]
-    assert (stream.good, stream.bad) == (good, bad)
+    indicator = world.state.indicators["user_auth"]
+    assert (indicator.good, indicator.bad) == (good, bad)
 
 
 def test_tabs_of_users_who_do_not_pay_are_counted_and_never_judged() -> None:
@@ -70,8 +70,8 @@ def test_tabs_of_users_who_do_not_pay_are_counted_and_never_judged() -> None:
         world.authorise(f"u{number}", GUEST)
     world.authorise(None, GUEST)
     pass_time(world, 3 * HOUR)
-    stream = world.state.streams["user_auth"]
-    assert (stream.good, stream.bad, world.state.tally.user_auths) == (0, 0, {GUEST: 101})
+    indicator = world.state.indicators["user_auth"]
+    assert (indicator.good, indicator.bad, world.state.tally.user_auths) == (0, 0, {GUEST: 101})
 
 
 @pytest.mark.parametrize(("gap_ms", "votes"), [(HOUR - 1, 1), (HOUR, 2)])
@@ -84,7 +84,7 @@ def test_one_vote_per_payer_and_hour(gap_ms: int, votes: int) -> None:
     world.authorise("u1", REFUSED)
     world.pay(user="u1")
     pass_time(world, 11 * MINUTE)
-    assert world.state.streams["user_auth"].bad == votes
+    assert world.state.indicators["user_auth"].bad == votes
 
 
 def test_a_vote_whose_time_was_not_all_seen_is_left_out() -> None:
@@ -94,8 +94,8 @@ def test_a_vote_whose_time_was_not_all_seen_is_left_out() -> None:
     world.pay(user="u1")
     world.start()
     pass_time(world, 11 * MINUTE)
-    stream = world.state.streams["user_auth"]
-    assert (stream.good, stream.bad, stream.unmeasured) == (0, 0, 1)
+    indicator = world.state.indicators["user_auth"]
+    assert (indicator.good, indicator.bad, indicator.unmeasured) == (0, 0, 1)
 
 
 def test_the_time_of_a_vote_that_was_left_out_is_not_that_of_the_next() -> None:
@@ -109,8 +109,8 @@ def test_the_time_of_a_vote_that_was_left_out_is_not_that_of_the_next() -> None:
     pass_time(world, 9 * MINUTE)
     world.authorise("u1", OK)
     pass_time(world, 2 * MINUTE)
-    stream = world.state.streams["user_auth"]
-    assert (stream.good, stream.bad, stream.unmeasured) == (1, 0, 1)
+    indicator = world.state.indicators["user_auth"]
+    assert (indicator.good, indicator.bad, indicator.unmeasured) == (1, 0, 1)
 
 
 def test_a_million_answers_to_one_user_are_one_vote() -> None:
@@ -121,7 +121,7 @@ def test_a_million_answers_to_one_user_are_one_vote() -> None:
         world.authorise("u1", REFUSED)
     assert (len(world.state.payers), len(world.state.payer_agenda)) == (1, 2)
     pass_time(world, 11 * MINUTE)
-    assert world.state.streams["user_auth"].bad == 1
+    assert world.state.indicators["user_auth"].bad == 1
 
 
 def test_users_are_forgotten_and_bounded() -> None:
@@ -132,7 +132,7 @@ def test_users_are_forgotten_and_bounded() -> None:
         world.authorise(f"u{number}", REFUSED)
     assert (len(world.state.payers), world.state.tally.dropped_payers) == (payers.PAYERS_MAX, 30)
     world.report(world.pay(user="payer"), "payer")
-    assert world.state.streams["reach"].good == 1, "whoever asks for channels without paying keeps no payer out"
+    assert world.state.indicators["reach"].good == 1, "whoever asks for channels without paying keeps no payer out"
     pass_time(world, 2 * HOUR)
     assert (world.state.payers, world.state.payer_agenda) == ({}, [])
 
@@ -140,17 +140,17 @@ def test_users_are_forgotten_and_bounded() -> None:
 def test_one_user_who_is_refused_again_and_again_is_one_voice_of_the_alarm() -> None:
     """One browser that pays once an hour and loses its session on purpose must not cost everybody their push."""
     world = patient()
-    stream = world.state.streams["user_auth"]
+    indicator = world.state.indicators["user_auth"]
     levels = []
     for _ in range(6):
         world.authorise("grudge", GUEST)
         world.pay(user="grudge")
         pass_time(world, 1 * HOUR + 1 * MINUTE)
-        levels.append(list(stream.levels))
-    assert (stream.good, stream.bad, stream.is_latched) == (0, 6, False)
+        levels.append(list(indicator.levels))
+    assert (indicator.good, indicator.bad, indicator.is_latched) == (0, 6, False)
     assert levels[0] == levels[-1] != [0] * len(levels[0])
     for number in range(3):
         world.authorise(f"u{number}", GUEST)
         world.pay(user=f"u{number}")
     pass_time(world, 20 * MINUTE)
-    assert stream.is_latched, "three users are an alarm"
+    assert indicator.is_latched, "three users are an alarm"

@@ -29,7 +29,7 @@ def test_a_hold_stops_climbing_until_it_is_resumed_and_never_falling() -> None:
 def test_a_rollback_holds_on_the_bottom_rung_and_keeps_the_evidence() -> None:
     """A person's rollback that the next heartbeat climbed out of would be no rollback."""
     world = on(2)
-    payments = world.state.streams["payments"]
+    payments = world.state.indicators["payments"]
     epoch, good = payments.epoch, payments.good
     world.roll_back()
     world.good(60)
@@ -94,11 +94,11 @@ def test_an_approval_is_for_one_rung_in_one_epoch_and_dies_with_a_fall_or_after_
     """Each row is a way to use a person's consent for something that the person did not consent to."""
     world = asking()
     for step in steps:
-        _act(world, step)
+        _action(world, step)
     assert world.state.flag.rung == rung
 
 
-def _act(world: World, step: str) -> None:  # noqa: C901 - one case for each act
+def _action(world: World, step: str) -> None:  # noqa: C901 - one case for each action
     match step.split():
         case ["approve", rung, epoch]:
             world.approve(int(rung), int(epoch))
@@ -152,11 +152,11 @@ def test_an_approval_is_used_once() -> None:
 def test_a_reset_begins_a_new_epoch_with_less_to_spend() -> None:
     """A reset that gave alpha back would let a person climb by resetting until luck comes."""
     world = on(1)
-    payments = world.state.streams["payments"]
+    payments = world.state.indicators["payments"]
     world.reset()
     world.reset()
     assert (payments.epoch, payments.good, payments.bad, payments.unmeasured) == (3, 0, 0, 0)
-    assert (world.state.flag.rung, world.state.streams["reach"].epoch) == (1, 1)
+    assert (world.state.flag.rung, world.state.indicators["reach"].epoch) == (1, 1)
     world.good(20)
     assert world.state.flag.rung == 1
 
@@ -166,7 +166,7 @@ def test_a_reset_during_the_cool_down_begins_the_one_epoch_that_was_coming_anywa
     world = on(1)
     world.outage()
     world.reset()
-    payments = world.state.streams["payments"]
+    payments = world.state.indicators["payments"]
     assert (payments.awaits_epoch, payments.epoch) == (True, 1)
     world.good(60)
     world.wait(2 * HOUR)
@@ -178,7 +178,7 @@ def old_epoch(rung: int = 0) -> World:
     world = on(rung)
     world.good(3)
     world.decides = False
-    payments = world.state.streams["payments"]
+    payments = world.state.indicators["payments"]
     payments.epoch_began_ms = world.now_ms - 7 * DAY
     payments.good, payments.bad = 20, 9
     return world
@@ -210,11 +210,11 @@ def test_on_the_bottom_rung_an_epoch_renews_itself_only_where_that_proves_sooner
 
 
 def _age(world: World, age_ms: int) -> None:
-    world.state.streams["payments"].epoch_began_ms = world.now_ms - age_ms
+    world.state.indicators["payments"].epoch_began_ms = world.now_ms - age_ms
 
 
 def _counts(world: World, good: int, bad: int) -> None:
-    payments = world.state.streams["payments"]
+    payments = world.state.indicators["payments"]
     payments.good, payments.bad = good, bad
 
 
@@ -224,7 +224,7 @@ def test_a_renewed_epoch_begins_from_zero_and_once() -> None:
     renewed = decided(world, EpochRenewed)
     world.append(renewed)
     world.append(renewed)
-    payments = world.state.streams["payments"]
+    payments = world.state.indicators["payments"]
     assert (payments.epoch, payments.good, payments.bad) == (2, 0, 0)
     assert len([one for one in world.conclusions if isinstance(one, EpochBegan)]) == 1
 
@@ -239,7 +239,7 @@ def test_a_stale_renewal_is_ignored(what: str) -> None:
     else:
         world.state.flag.rung = 1
     world.append(renewed)
-    assert world.state.streams["payments"].epoch == 1
+    assert world.state.indicators["payments"].epoch == 1
 
 
 def test_no_epoch_renews_itself_above_the_bottom_rung() -> None:
@@ -274,9 +274,9 @@ def test_the_end_of_a_dry_run_begins_on_the_bottom_rung_with_the_evidence_of_the
     """No user was served what was held in rehearsal, so no rung below it was ever tried."""
     world = World(msgspec.structs.replace(LAX, dry_run=True))
     world.climb_to(2)
-    good = world.state.streams["payments"].good
+    good = world.state.indicators["payments"].good
     world.change(dry_run=False)
     assert (world.state.flag.rung, world.mode()) == (0, Mode.TIMER_POLLING)
-    assert world.state.streams["payments"].good == good
+    assert world.state.indicators["payments"].good == good
     world.wait(90 * SECOND)
     assert world.state.flag.rung == 1, "proven already; only the soak was missing"

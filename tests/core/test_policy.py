@@ -22,14 +22,14 @@ CLIMB, FALL, RENEW, STAY = Action.CLIMB, Action.FALL, Action.RENEW, Action.STAY
 
 @functools.cache
 def _ready(rung: int) -> World:
-    """Return a world on a rung where nothing is missing for the next; streams without a source as if they had one."""
+    """Return a world on a rung where nothing is missing for the next; indicators without a source as if they had one."""
     world = World(LAX)
     world.climb_to(rung if rung < 3 else 2)
     world.decides = False
     world.good(40)
     for name in ("user_auth", "reach"):
-        stream = world.state.streams[name]
-        stream.good, stream.last_ms, stream.epoch_began_ms = 5000, world.now_ms, world.now_ms
+        indicator = world.state.indicators[name]
+        indicator.good, indicator.last_ms, indicator.epoch_began_ms = 5000, world.now_ms, world.now_ms
     world.state.reach.flows = [Flow.IN_PAGE] * 19 + [Flow.REDIRECT]
     world.state.flag.payers = {Flow.IN_PAGE: 50, Flow.REDIRECT: 50}
     world.approve(rung=3)
@@ -46,7 +46,7 @@ def ready(rung: int) -> World:
 def differ(world: World, what: str) -> None:  # noqa: C901, PLR0912, PLR0915 - one case for each kind of difference
     """Let the world differ in one way from one that is ready."""
     state = world.state
-    flag, payments = state.flag, state.streams["payments"]
+    flag, payments = state.flag, state.indicators["payments"]
     match what.split(" "):
         case ["nothing"]:
             pass
@@ -91,12 +91,12 @@ def differ(world: World, what: str) -> None:  # noqa: C901, PLR0912, PLR0915 - o
             state.policy = msgspec.structs.replace(LAX, stage=Stage(stage))
             state.first_named_ack_ms[Stage(stage)] = world.now_ms
         case [name, "once", "damaged"]:
-            stream = state.streams[name]
-            stream.recent = bank_of(row_of(name), LAX).recent.threshold // 2 + 1
+            indicator = state.indicators[name]
+            indicator.recent = bank_of(row_of(name), LAX).recent.threshold // 2 + 1
         case [name, "silent"]:
-            state.streams[name].last_ms = 0
+            state.indicators[name].last_ms = 0
         case [name, "unproven"]:
-            state.streams[name].good = 10
+            state.indicators[name].good = 10
         case ["payers", in_page, redirect, "of", *flows]:
             flag.payers = {Flow.IN_PAGE: int(in_page), Flow.REDIRECT: int(redirect)}
             state.reach.flows = [flow for flow, count in zip(Flow, flows, strict=True) for _ in range(int(count))]
@@ -213,7 +213,7 @@ def test_a_climb_carries_what_every_gate_said() -> None:
     world = ready(2)
     climbed = decided(world, Climbed)
     assert [reading.name for reading in climbed.gates] == [row.name for row in GATES if row.name not in PROBED_GATES]
-    assert all(reading.holds for reading in climbed.gates)
+    assert all(reading.passes for reading in climbed.gates)
 
 
 @pytest.mark.parametrize(("rung", "what", "action", "reason"), SITUATIONS)
@@ -224,10 +224,10 @@ def test_a_closed_gate_says_what_it_needs_and_an_open_one_needs_nothing(
     world = ready(rung)
     differ(world, what)
     readings = {gate.name: gate for gate in gates(world.state)}
-    assert all(bool(gate.needs) is not gate.holds for gate in readings.values())
+    assert all(bool(gate.needs) is not gate.passes for gate in readings.values())
     assert all(gate.expected_ms is None or gate.expected_ms >= world.now_ms for gate in readings.values())
     if action is STAY and reason in readings:
-        assert not readings[reason].holds
+        assert not readings[reason].passes
 
 
 # fmt: off
@@ -263,20 +263,20 @@ def test_a_gate_opens_after_as_many_clean_payments_as_it_said(what: str, name: s
     differ(world, what)
     needs = int(next(gate.needs for gate in gates(world.state) if gate.name == name).split()[0])
     world.good(needs - 1)
-    assert name in {gate.name for gate in gates(world.state) if not gate.holds}
+    assert name in {gate.name for gate in gates(world.state) if not gate.passes}
     world.good(1)
-    assert name not in {gate.name for gate in gates(world.state) if not gate.holds}
+    assert name not in {gate.name for gate in gates(world.state) if not gate.passes}
 
 
 def test_full_coverage_never_promises_that_more_payments_will_do() -> None:
-    """At `coverage: 100%` one unmeasured payment closes the gate until it leaves the window: no count can mend it."""
+    """At `coverage: 100%` one unmeasured payment closes the gate until it leaves the window: no count can recover it."""
     world = ready(1)
     assert world.state.policy is not None
     world.change(coverage_ppm=PPM)
     world.wait(2 * SECOND)
     differ(world, "3 redelivered")
     coverage = next(gate for gate in gates(world.state) if gate.name == "coverage")
-    assert (coverage.holds, coverage.needs) == (False, "the unmeasured payments to leave the window")
+    assert (coverage.passes, coverage.needs) == (False, "the unmeasured payments to leave the window")
 
 
 def test_a_silence_of_an_hour_is_not_a_cool_down() -> None:
@@ -285,4 +285,4 @@ def test_a_silence_of_an_hour_is_not_a_cool_down() -> None:
     differ(world, "fell, calmed")
     world.sleep(1 * HOUR)
     world.beat()
-    assert next(gate.holds for gate in gates(world.state) if gate.name == "cooldown")
+    assert next(gate.passes for gate in gates(world.state) if gate.name == "cooldown")

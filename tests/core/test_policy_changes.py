@@ -6,7 +6,7 @@ import pytest
 from sidecar.core.facts.policy import PPM, Lifecycle, Mode, Policy, ReverbPolicy, Rung, Stage
 from sidecar.core.fold.conclusions import FlagMoved, PolicyChanged
 from sidecar.core.fold.serving import Reason, served
-from sidecar.core.statistics.indicators import STREAMS, bank_of
+from sidecar.core.statistics.indicators import INDICATORS, bank_of
 from tests.core.world import HOUR, LAX, MINUTE, POLICY, REVERB, SECOND, World, on
 
 T, S, P = Mode.TIMER_POLLING, Mode.PUSH_WITH_SAFETY_NET, Mode.PUSH_ONLY
@@ -36,7 +36,7 @@ CHANGES = [
     ("lease_ms",                    20 * SECOND,                False,     False),
     ("cooldown_ms",                 2 * HOUR,                   False,     False),
     ("resume_after_ms",             1 * MINUTE,                 False,     False),
-    ("shelter_ms",                  5 * MINUTE,                 False,     False),
+    ("suspension_ms",                  5 * MINUTE,                 False,     False),
     ("reverb",                      REVERB,                     False,     False),
     ("reverb",                      _of(round_trip_reliability_ppm=980_000), True, False),
     ("reverb",                      _of(auth_reliability_ppm=900_000), True, False),
@@ -61,7 +61,7 @@ def test_only_keys_that_alter_the_proof_begin_an_epoch_and_only_those_of_the_ala
     """Evidence kept across another objective proves nothing; a CUSUM zeroed by an unrelated key forgets damage."""
     world = on(1)
     world.bad(2)
-    payments = world.state.streams["payments"]
+    payments = world.state.indicators["payments"]
     epoch, good, levels = payments.epoch, payments.good, list(payments.levels)
     guard_version, version = world.state.flag.guard_version, world.state.flag.version
     world.change(**{key: value})
@@ -78,9 +78,9 @@ def test_an_alarm_that_is_latched_stays_latched_under_other_alarms(key: str, val
     world = on(1)
     world.outage()
     world.change(**{key: value})
-    payments, policy = world.state.streams["payments"], world.state.policy
+    payments, policy = world.state.indicators["payments"], world.state.policy
     assert policy is not None
-    bank = bank_of(STREAMS[0], policy)
+    bank = bank_of(INDICATORS[0], policy)
     assert payments.is_latched
     assert payments.levels == [cusum.threshold for cusum in bank.alarms]
     assert payments.recent == bank.recent.threshold
@@ -127,13 +127,13 @@ def test_on_another_ladder_the_flag_stands_on_the_highest_rung_that_is_no_better
     for bucket in (0, TENTH, HALF, PPM - 1):
         answer = served(world.state, bucket)
         assert answer.mode.rank <= old[held][0].rank
-        assert answer.reason in {Reason.HELD, Reason.BOTTOM_RUNG, Reason.OUTSIDE_SHARE}
+        assert answer.reason in {Reason.CURRENT_RUNG, Reason.BOTTOM_RUNG, Reason.OUTSIDE_SHARE}
 
 
 def test_the_same_policy_adopted_again_changes_nothing_but_the_versions() -> None:
     """A restart that adopts its own file again must not cost the evidence of months."""
     world = on(2)
-    payments, soaked_ms = world.state.streams["payments"], world.state.flag.soaked_ms
+    payments, soaked_ms = world.state.indicators["payments"], world.state.flag.soaked_ms
     good = payments.good
     world.change()
     assert (world.state.flag.rung, world.state.flag.soaked_ms, payments.good) == (2, soaked_ms, good)
@@ -151,7 +151,7 @@ def test_a_proof_by_inferred_acks_does_not_open_the_way_to_push_only() -> None:
         world.pay(user=f"u{number}")
         world.broadcast(user=f"u{number}")
     world.wait(2 * MINUTE)
-    payments = world.state.streams["payments"]
+    payments = world.state.indicators["payments"]
     assert (world.state.flag.rung, world.state.is_exact, payments.good) == (2, False, 90)
     world.ack("pi_with_a_name")
     assert (world.state.is_exact, payments.epoch, payments.good) == (True, 2, 0)

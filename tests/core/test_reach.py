@@ -98,7 +98,7 @@ def test_what_was_not_seen_to_the_end_is_unmeasured() -> None:
     tell(world, "u1", reading(200, None, None, None, 900))
     tell(world, "u2", reading(200, None, None, None, 30_000))
     tell(world, "u3")
-    assert (*counts(world.state), world.state.streams[REACH].unmeasured) == (1, 0, 2)
+    assert (*counts(world.state), world.state.indicators[REACH].unmeasured) == (1, 0, 2)
     assert outcomes(world.state) == {"gone": 1, "never_paid": 1, "good": 1}
 
 
@@ -201,7 +201,7 @@ def test_a_bad_report_stops_a_climb_that_was_decided_before_it() -> None:
     world = probed(2)
     world.change(payers_on_rung=0)
     world.decides = False
-    world.approve(3, world.state.streams["payments"].epoch)
+    world.approve(3, world.state.indicators["payments"].epoch)
     tell(world, "u8")
     world.good(5)
     world.wait(2 * MINUTE)

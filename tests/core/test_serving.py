@@ -53,15 +53,15 @@ ANSWERS = [
     (0, "restart",                     0,         T, Reason.RESTING),
     (0, "nothing",                     0,         T, Reason.BOTTOM_RUNG),
     (0, "nothing",                     None,      T, Reason.BOTTOM_RUNG),
-    (1, "nothing",                     0,         S, Reason.HELD),
-    (1, "nothing",                     99_999,    S, Reason.HELD),
+    (1, "nothing",                     0,         S, Reason.CURRENT_RUNG),
+    (1, "nothing",                     99_999,    S, Reason.CURRENT_RUNG),
     (1, "nothing",                     100_000,   T, Reason.OUTSIDE_SHARE),
     (1, "nothing",                     999_999,   T, Reason.OUTSIDE_SHARE),
     (1, "nothing",                     None,      T, Reason.NO_TARGETING_KEY),
-    (2, "nothing",                     999_999,   S, Reason.HELD),
-    (2, "nothing",                     None,      S, Reason.HELD),
-    (3, "nothing",                     999_999,   P, Reason.HELD),
-    (3, "nothing",                     None,      P, Reason.HELD),
+    (2, "nothing",                     999_999,   S, Reason.CURRENT_RUNG),
+    (2, "nothing",                     None,      S, Reason.CURRENT_RUNG),
+    (3, "nothing",                     999_999,   P, Reason.CURRENT_RUNG),
+    (3, "nothing",                     None,      P, Reason.CURRENT_RUNG),
 ]
 # fmt: on
 
@@ -115,7 +115,7 @@ def test_an_alarm_answers_timers_before_anybody_has_decided() -> None:
     assert decide(world.state, "a").reason == "alarm"
 
 
-def test_a_day_of_blindness_answers_timers_before_anybody_has_decided() -> None:
+def test_a_day_of_visibility_gap_answers_timers_before_anybody_has_decided() -> None:
     """Likewise for proof that has become too old."""
     world = on(2)
     world.decides = False

@@ -1,21 +1,21 @@
-"""Our own sources: whose silence is a blindness, and whose losses are nobody's misses."""
+"""Our own sources: whose silence is a visibility gap, and whose losses are nobody's misses."""
 
 import pytest
 
 from sidecar.core.facts.observations import AcksLost, Heartbeat
 from sidecar.core.facts.outcomes import Unmeasured
 from sidecar.core.facts.policy import Mode
-from sidecar.core.fold.state import RestReason
+from sidecar.core.fold.state import SuspensionReason
 from tests.core.world import DAY, LAX, SECOND, World, on
 
 
-def beat(world: World, *unseen: str) -> None:
+def beat(world: World, *silent_sources: str) -> None:
     """Beat, with sources that did not answer."""
-    world.see(Heartbeat(replica="a", beat=1, unseen=unseen))
+    world.see(Heartbeat(replica="a", beat=1, silent_sources=silent_sources))
 
 
 def silent_for(world: World, span_ms: int) -> None:
-    """Let the stream be silent for so long, with a beat each second."""
+    """Let the indicator be silent for so long, with a beat each second."""
     for _ in range(span_ms // SECOND):
         world.now_ms += SECOND
         beat(world, "ack_stream")
@@ -53,24 +53,24 @@ def test_a_source_that_is_silent_for_longer_than_a_lease_makes_the_flag_rest(sil
     beat(world)
     silent_for(world, LAX.lease_ms + silent_ms)
     assert world.mode() is Mode(mode)
-    assert world.state.sight.rest is (RestReason.SOURCE_DOWN if silent_ms else None)
+    assert world.state.visibility.suspension is (SuspensionReason.SOURCE_DOWN if silent_ms else None)
 
 
 @pytest.mark.parametrize(("short_ms", "mode"), [(1, "timer_polling"), (0, "push_with_safety_net")])
 def test_when_it_answers_again_push_waits_until_we_have_seen_for_long_enough(short_ms: int, mode: str) -> None:
-    """As after any other blindness of more than a lease."""
+    """As after any other visibility gap of more than a lease."""
     world = on(2)
     beat(world)
     silent_for(world, LAX.lease_ms + SECOND)
     world.now_ms += SECOND
     beat(world)
-    assert world.state.sight.rest is RestReason.RECOVERING
+    assert world.state.visibility.suspension is SuspensionReason.RECOVERING
     world.wait(LAX.resume_after_ms - short_ms)
     assert world.mode() is Mode(mode)
 
 
 def test_after_a_day_of_silence_the_old_proof_is_worth_nothing() -> None:
-    """The bottom rung and a new epoch, as after any other blindness of so long."""
+    """The bottom rung and a new epoch, as after any other visibility gap of so long."""
     world = on(2)
     beat(world)
     for _ in range(DAY // (20 * SECOND) + 2):
@@ -101,10 +101,10 @@ def test_five_payments_in_a_row_whose_acks_were_lost_make_the_flag_rest() -> Non
     """It is our own fault, however it came; one that can be judged ends it."""
     world = on(2)
     for number in range(5):
-        assert world.state.sight.rest is None, number
+        assert world.state.visibility.suspension is None, number
         world.pay()
         world.see(AcksLost(source="ack_stream", count=None))
-    assert world.state.sight.rest is RestReason.UNMEASURED
+    assert world.state.visibility.suspension is SuspensionReason.UNMEASURED
     assert world.state.tally.lost_acks == 5
     world.good()
-    assert world.state.sight.rest is None
+    assert world.state.visibility.suspension is None

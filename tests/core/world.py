@@ -9,7 +9,7 @@ import msgspec
 from sidecar.core.decision.decide import decide
 from sidecar.core.facts.identities import identity
 from sidecar.core.facts.observations import (
-    AckSeen,
+    AckReceived,
     Approved,
     BrowserReported,
     Climbed,
@@ -197,13 +197,13 @@ class World:
 
     def ack(self, name: str, stage: Stage = Stage.DELIVERED, reason: SkipReason | None = None) -> None:
         """Let an ack arrive now that names its payment."""
-        self.see(AckSeen(source=self.source, stage=stage, payment_intent=name, reason=reason))
+        self.see(AckReceived(source=self.source, stage=stage, payment_intent=name, reason=reason))
 
     def broadcast(
         self, user: str = "u1", contexts: tuple[str, ...] = ("bookings",), *, source: str = "backend"
     ) -> None:
         """Let an ack arrive now that names only a user."""
-        self.see(AckSeen(source=source, stage=Stage.DELIVERED, user_ref=user, contexts=contexts))
+        self.see(AckReceived(source=source, stage=Stage.DELIVERED, user_ref=user, contexts=contexts))
 
     def report(self, name: str, user: str = "u1", reading: Reading = REACHED) -> None:
         """Let a payer's browser tell of a payment now."""

@@ -176,10 +176,10 @@ def test_links_lead_somewhere(name: str) -> None:
 
 
 def test_every_dashboard_marks_what_happened() -> None:
-    """Notices that came to Grafana, moves of the flag, shelters, and releases of the app and of the sidecar stand in every graph."""
+    """Notifications that came to Grafana, moves of the flag, shelters, and releases of the app and of the sidecar stand in every graph."""
     for document in files.DOCUMENTS.values():
         assert [each["name"] for each in document["annotations"]["list"]][1:] == [
-            "Notices",
+            "Notifications",
             "Moves",
             "Shelters",
             "Releases",

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from sidecar.console.status import StreamStatus
+from sidecar.console.status import IndicatorStatus
 from sidecar.core.decision.gates import Gate
 from sidecar.core.facts.policy import Mode, Rung
 from sidecar.core.release.comparison import Comparison, Measured
@@ -76,30 +76,30 @@ def switches(on: Key | None = None, *, came_after_ms: int | None = None) -> tupl
 def gates(good: int, *, is_closed: bool = True) -> tuple[Gate, ...]:
     """Return the gates of the next rung."""
     return (
-        Gate(name="alarm", value="none", target="none latched", holds=True),
-        Gate(name="rest", value="seeing", target="seeing", holds=True),
-        Gate(name="stranger", value="refused", target="refused", holds=True),
-        Gate(name="hold", value="none", target="none", holds=True),
-        Gate(name="cooldown", value="over", target="over", holds=True),
-        Gate(name="soak", value="7 s", target="10 s", holds=False, needs="3 s more on this rung", expected_ms=NOW_MS + 3_000)
+        Gate(name="alarm", value="none", target="none latched", passes=True),
+        Gate(name="rest", value="seeing", target="seeing", passes=True),
+        Gate(name="isolation", value="refused", target="refused", passes=True),
+        Gate(name="hold", value="none", target="none", passes=True),
+        Gate(name="cooldown", value="over", target="over", passes=True),
+        Gate(name="soak", value="7 s", target="10 s", passes=False, needs="3 s more on this rung", expected_ms=NOW_MS + 3_000)
         if is_closed
-        else Gate(name="soak", value="10 s", target="10 s", holds=True),
-        Gate(name="coverage", value=f"{good} of {good}", target="at least 80 %", holds=True),
-        Gate(name="recent_payments", value="0 % of its threshold", target="below 50 %", holds=True),
-        Gate(name="evidence_payments", value=f"{good} good, 0 bad in epoch 1", target="proof of 90 %", holds=not is_closed,
+        else Gate(name="soak", value="10 s", target="10 s", passes=True),
+        Gate(name="coverage", value=f"{good} of {good}", target="at least 80 %", passes=True),
+        Gate(name="recent_payments", value="0 % of its threshold", target="below 50 %", passes=True),
+        Gate(name="evidence_payments", value=f"{good} good, 0 bad in epoch 1", target="proof of 90 %", passes=not is_closed,
              needs="12 more clean payments" if is_closed else "", expected_ms=NOW_MS + 14_000 if is_closed else None),
-        Gate(name="evidence_round_trips", value="41 good, 0 bad in epoch 1", target="proof of 90 %", holds=True),
-        Gate(name="worst_case", value="74.20 %" if is_closed else "88.10 %", target="at least 80 %", holds=not is_closed,
+        Gate(name="evidence_round_trips", value="41 good, 0 bad in epoch 1", target="proof of 90 %", passes=True),
+        Gate(name="worst_case", value="74.20 %" if is_closed else "88.10 %", target="at least 80 %", passes=not is_closed,
              needs="the worst case, with every unmeasured payment counted as failed, to reach 0.8" if is_closed else ""),
     )  # fmt: skip
 
 
 def streams(
     good: int, *, bad: int = 0, is_latched: bool = False, proven: float = 0.81, epoch: int = 1
-) -> tuple[StreamStatus, ...]:
+) -> tuple[IndicatorStatus, ...]:
     """Return the streams after so many payments."""
     return tuple(
-        StreamStatus(
+        IndicatorStatus(
             name=name,
             epoch=epoch,
             awaits_epoch=False,
@@ -186,7 +186,7 @@ _EMPTY = WorldView(
     story=story(0, is_told=False),
     flag=FlagView(mode=Mode.TIMER_POLLING, reason="bottom_rung", share_ppm=1_000_000, rung=0, ladder=LADDER, version=1),
     gates=gates(0),
-    streams=streams(0, proven=0.0),
+    indicators=streams(0, proven=0.0),
     comparison=comparison(0, timers=0, push=0),
     events=(),
     payers=(),
@@ -205,13 +205,13 @@ _BUSY = msgspec.structs.replace(_EMPTY, events=events(40), comparison=comparison
 STATES = {
     "empty": _EMPTY,
     "climbing": msgspec.structs.replace(
-        _BUSY, gates=gates(31), streams=streams(31), payers=payers(12, Mode.TIMER_POLLING, waiting=3), is_story=True, story=story(1)
+        _BUSY, gates=gates(31), indicators=streams(31), payers=payers(12, Mode.TIMER_POLLING, waiting=3), is_story=True, story=story(1)
     ),
     "push": msgspec.structs.replace(
         _BUSY,
         flag=_flag(Mode.PUSH_WITH_SAFETY_NET, "held", 1, share_ppm=500_000),
         gates=gates(140, is_closed=False),
-        streams=streams(140, proven=0.961),
+        indicators=streams(140, proven=0.961),
         payers=payers(12, Mode.PUSH_WITH_SAFETY_NET),
         is_story=True,
         story=story(2),
@@ -220,10 +220,10 @@ STATES = {
         _BUSY,
         flag=_flag(Mode.TIMER_POLLING, "sheltered", 2, detail="round_trips alarmed; until 30 s without a failed probe"),
         gates=(
-            Gate(name="alarm", value="round_trips", target="none latched", holds=False, needs="27 s without a failed probe; then the shelter ends", expected_ms=NOW_MS + 27_000),
+            Gate(name="alarm", value="round_trips", target="none latched", passes=False, needs="27 s without a failed probe; then the shelter ends", expected_ms=NOW_MS + 27_000),
             *gates(140, is_closed=False)[1:],
         ),
-        streams=streams(140, bad=3, is_latched=True),
+        indicators=streams(140, bad=3, is_latched=True),
         payers=payers(12, Mode.TIMER_POLLING, waiting=4),
         switches=switches(Key.REVERB_FROZEN, came_after_ms=6_200),
         is_story=True,
@@ -233,12 +233,12 @@ STATES = {
         _BUSY,
         flag=_flag(Mode.TIMER_POLLING, "alarm", 0, detail="payments alarmed"),
         gates=(
-            Gate(name="alarm", value="payments", target="none latched", holds=False, needs="9 clean payments in a row to calm payments"),
+            Gate(name="alarm", value="payments", target="none latched", passes=False, needs="9 clean payments in a row to calm payments"),
             *gates(140)[1:4],
-            Gate(name="cooldown", value="18 s left", target="over", holds=False, needs="18 s to pass after the fall", expected_ms=NOW_MS + 18_000),
+            Gate(name="cooldown", value="18 s left", target="over", passes=False, needs="18 s to pass after the fall", expected_ms=NOW_MS + 18_000),
             *gates(140)[5:],
         ),
-        streams=streams(12, bad=4, is_latched=True, proven=0.4),
+        indicators=streams(12, bad=4, is_latched=True, proven=0.4),
         payers=payers(12, Mode.TIMER_POLLING, waiting=9),
         switches=switches(Key.SLOW_QUEUE),
         is_story=True,
@@ -248,7 +248,7 @@ STATES = {
         _BUSY,
         flag=_flag(Mode.TIMER_POLLING, "no_sidecar", 2),
         gates=(),
-        streams=(),
+        indicators=(),
         comparison=None,
         payers=payers(12, Mode.TIMER_POLLING),
         switches=switches(Key.SIDECAR_KILLED, came_after_ms=900),
@@ -257,7 +257,7 @@ STATES = {
         _BUSY,
         flag=_flag(Mode.PUSH_ONLY, "held", 3),
         gates=(),
-        streams=streams(412, proven=0.983, epoch=2),
+        indicators=streams(412, proven=0.983, epoch=2),
         payers=payers(12, Mode.PUSH_ONLY, waiting=0),
         story=story(7, is_told=False),
         speed=5,

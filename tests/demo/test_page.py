@@ -28,7 +28,7 @@ ANSWERS = {
                   "“Reverb hangs” is on, for 8 s now. After 6.20 s it came"),
     "fallen":    ("No: push is failing", "(payments alarmed)",       "In 18 s or later: push, with a safety net, for 50 % of payers",
                   "“The queue is slow” is on, for 8 s now. Expected: Payments are late"),
-    "killed":    ("Nobody answers: timers", "Nobody had to act",     "It comes back on the same journal", "“The sidecar is killed” is on"),
+    "killed":    ("Nobody answers: timers", "Nobody had to action",     "It comes back on the same journal", "“The sidecar is killed” is on"),
     "done":      ("Yes: push alone", "Of 412 payments since the last fall all came in time; that proves at least 98.3 %",
                   "The hand-written timers may be removed", "Everybody gets timers again"),
 }  # fmt: skip

@@ -53,7 +53,7 @@ def test_a_story_that_cannot_go_on_says_why_and_the_world_goes_on(tmp_path: Path
 
     async def tell(world: World) -> None:
         assert await world.watching.until(lambda status: status is not None, 60)
-        step = msgspec.structs.replace(asks, acts=lambda world: _killed(world, asks))
+        step = msgspec.structs.replace(asks, actions=lambda world: _killed(world, asks))
         world.story = Story(world, (step,))
         world.tell()
         assert await world.watching.until(lambda _: not world.story.is_told, 60)
@@ -76,7 +76,7 @@ async def _killed(world: World, step: Step) -> None:
     """Do what a step does, when there is no sidecar."""
     world.turn(Key.SIDECAR_KILLED, on=True)
     assert await world.watching.until(lambda status: status is None, 60)
-    acting = step.acts(world)
+    acting = step.actions(world)
     assert acting is not None
     await acting
 

@@ -4,8 +4,7 @@ import asyncio
 
 import pytest
 
-from sidecar import clock
-from sidecar import randomness as chance
+from sidecar import clock, randomness
 from sidecar.demo.world.pace import Pace
 from tests.demo.running import lived
 
@@ -85,15 +84,15 @@ def test_only_waiting_is_sped_up() -> None:
 def test_a_clock_and_a_chance_that_are_installed_are_those_of_the_whole_process() -> None:
     """And what was there before comes back."""
     pace = Pace(starts_ms=STARTS_MS)
-    time_before, chance_before = clock.install(pace), chance.install(chance.Seeded(7))
+    time_before, randomness_before = clock.install(pace), randomness.install(randomness.Seeded(7))
     try:
         assert (clock.wall_ms(), clock.monotonic_s()) == (STARTS_MS, 0.0)
         assert clock.wall_iso() == "2026-01-01T00:00:00.000Z"
-        once = (chance.token_hex(4), chance.uniform(1, 2))
-        chance.install(chance.Seeded(7))
-        assert (chance.token_hex(4), chance.uniform(1, 2)) == once
+        once = (randomness.token_hex(4), randomness.uniform(1, 2))
+        randomness.install(randomness.Seeded(7))
+        assert (randomness.token_hex(4), randomness.uniform(1, 2)) == once
     finally:
         clock.install(time_before)
-        chance.install(chance_before)
+        randomness.install(randomness_before)
     assert clock.wall_ms() > STARTS_MS
-    assert chance.token_hex(8) != chance.token_hex(8)
+    assert randomness.token_hex(8) != randomness.token_hex(8)

@@ -41,11 +41,11 @@ class VisitedWorld:
         """Of the demo's page."""
         return self._world.urls.page
 
-    async def does(self, act: Callable[[World], Awaitable[Answer]]) -> Answer:
+    async def does(self, action: Callable[[World], Awaitable[Answer]]) -> Answer:
         """Let something be done in the world, and return what came of it."""
 
         async def do() -> Answer:
-            return await act(self._world)
+            return await action(self._world)
 
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(do(), self._loop))
 
@@ -78,7 +78,7 @@ def climbed(folder: Path) -> dict[Mode, Path]:
     journals = {mode: folder / f"{mode}.db" for mode in (Mode.PUSH_WITH_SAFETY_NET, Mode.PUSH_ONLY)}
 
     def needs_only_a_person(status: Status | None) -> bool:
-        closed = [gate.name for gate in status.gates if not gate.holds] if status is not None else []
+        closed = [gate.name for gate in status.gates if not gate.passes] if status is not None else []
         return is_push(status) and closed == ["approval"]
 
     async def climb(world: World) -> None:
@@ -88,7 +88,7 @@ def climbed(folder: Path) -> dict[Mode, Path]:
                 kept.backup(copy)
             if mode is not Mode.PUSH_ONLY:
                 assert await world.watching.until(needs_only_a_person, _WITHIN_S), "it asks for a person"
-                await world.watching.act("approve", "a test")
+                await world.watching.action("approve", "a test")
 
     live(folder, climb)
     return journals

@@ -62,7 +62,7 @@ VISITS = (
     Visit(mode=ONLY, breaks=Key.NODE_DEAF, by=frozenset({"push", "moved"})),  # by which node the browser is at
 )
 """In this order, each mode in one world: the visitor's tenth and eleventh payments there are those whose webhooks are slow,
-as one in twelve is. What is broken is broken just before the visitor comes, and mended after."""
+as one in twelve is. What is broken is broken just before the visitor comes, and recovered after."""
 TRIED = 8
 """So many of them are a test; all are a table."""
 

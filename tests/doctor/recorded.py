@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from aiohttp import WSMsgType, web
 
-from sidecar.probes.auth_probe import Walker
+from sidecar.probes.auth_probe import AuthProber
 from sidecar.probes.browser import Browser
 from sidecar.pusher.signing import channel_auth
 from tests.captures import lines
@@ -57,8 +57,8 @@ def signed(socket_id: str) -> str:
 
 
 @asynccontextmanager
-async def speaking(frames: Frames | None, response: str, *, is_dropped: bool = False) -> AsyncIterator[Walker]:
-    """Let the recording speak, and return a walker that goes there. Without frames nobody listens for Reverb."""
+async def speaking(frames: Frames | None, response: str, *, is_dropped: bool = False) -> AsyncIterator[AuthProber]:
+    """Let the recording speak, and return a auth_prober that goes there. Without frames nobody listens for Reverb."""
 
     async def reverb(request: web.Request) -> web.WebSocketResponse:
         ws = web.WebSocketResponse()
@@ -96,7 +96,7 @@ async def speaking(frames: Frames | None, response: str, *, is_dropped: bool = F
     origin = f"http://127.0.0.1:{app_port}"  # no preflight: none was recorded
     target = target_at(port, app_port, channel=CHANNEL, origin=origin)
     try:
-        yield Walker(Browser(target))
+        yield AuthProber(Browser(target))
     finally:
         server.close()
         await runner.cleanup()

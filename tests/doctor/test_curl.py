@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from sidecar.config import Probe, ProbeSecrets, Reverb
-from sidecar.core.facts.auth_probes import WalkOutcome as W
+from sidecar.core.facts.auth_probes import AuthProbeOutcome as W
 from sidecar.doctor import examine_curl, read_curl
 from sidecar.doctor.curl import findings, masked
 from sidecar.ports import ErrorCode, SidecarError
@@ -174,7 +174,7 @@ def copied(it: World, token: str = TOKEN, socket_id: str = "12.34") -> str:
 
 
 async def test_a_request_that_is_sent_again_is_named_by_its_answer() -> None:
-    """As the walk would name it: refused, missigned, blocked, or well."""
+    """As the auth probe would name it: refused, missigned, blocked, or well."""
     secrets = ProbeSecrets(app_secret=APP.secret)
     async with world() as it:
         reverb = reverb_of(it)
@@ -193,7 +193,7 @@ async def test_a_request_that_is_sent_again_is_named_by_its_answer() -> None:
 
 
 async def test_a_request_is_sent_again_only_to_the_configured_host() -> None:
-    """A file from a stranger must not make this tool send anything anywhere."""
+    """A file from a isolation must not make this tool send anything anywhere."""
     async with world() as it:
         elsewhere = read_curl(copied(it).replace(it.target.auth_endpoint, "http://127.0.0.1:1/broadcasting/auth"))
         with pytest.raises(SidecarError, match="only to the host of") as caught:
@@ -218,7 +218,7 @@ async def test_a_request_that_is_sent_again_shows_no_secret_either() -> None:
 
 
 async def test_a_password_in_the_address_or_beside_it_is_sent_as_curl_sends_it_and_never_shown() -> None:
-    """A site behind basic authentication: the walk's own token says nothing there."""
+    """A site behind basic authentication: the auth probe's own token says nothing there."""
     async with world() as it:
         reverb, token = reverb_of(it), f" -H 'authorization: Bearer {TOKEN}'"
         for text in (

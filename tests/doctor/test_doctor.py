@@ -12,8 +12,8 @@ import pytest
 from rich.console import Console
 
 from sidecar.causes import CAUSES, ROUND_TRIPS, cause_of
+from sidecar.core.facts.auth_probes import AuthProbeOutcome as W
 from sidecar.core.facts.auth_probes import RoundTripOutcome
-from sidecar.core.facts.auth_probes import WalkOutcome as W
 from sidecar.doctor import Diagnosis, print_diagnosis
 from sidecar.doctor.examination import examine_by
 from sidecar.doctor.refusal import reason_in
@@ -21,7 +21,7 @@ from sidecar.pusher.messages import Established, read
 from tests.captures import SECRET, lines, recorded
 from tests.doctor.recorded import auth_response_of, frames_of, signed, speaking, welcome
 from tests.probes.certificates import Certificates
-from tests.probes.test_walk import ENDS, TIMEOUTS, TLS, Spoil
+from tests.probes.test_auth_probe import ENDS, TIMEOUTS, TLS, Spoil
 from tests.probes.world import APP, PASSWORD, TOKEN, hang, world
 
 
@@ -54,7 +54,7 @@ async def test_the_doctor_names_what_the_probe_names(what: str, spoil: Spoil, ou
         spoiling = spoil(it)
         if spoiling is not None:
             await spoiling
-        told = await examine_by(it.walker, within_s=5)
+        told = await examine_by(it.auth_prober, within_s=5)
         screen = shown(told)
     assert (told.outcome, told.exit_code) == (outcome, CAUSES[outcome].exit_code), what
     assert told.sentence in " ".join(screen.split())
@@ -75,14 +75,14 @@ CANARIES = [
 
 
 @pytest.mark.parametrize(("faults", "outcome"), CANARIES)
-async def test_where_the_walk_is_well_an_event_is_sent_through_and_awaited(
+async def test_where_the_auth_probe_is_well_an_event_is_sent_through_and_awaited(
     faults: dict[str, object], outcome: str
 ) -> None:
     """A browser may join its channel, and nothing may ever come: Redis is away, or a proxy forwards only half."""
     async with world() as it:
         for name, value in faults.items():
             setattr(it.reverb.faults, name, value)
-        told = await examine_by(it.walker, within_s=5)
+        told = await examine_by(it.auth_prober, within_s=5)
         screen = shown(told)
     assert (told.outcome, told.steps[-1].step) == (outcome, "deliver")
     assert told.sentence in " ".join(screen.split())
@@ -93,7 +93,7 @@ async def test_a_narrow_screen_keeps_its_margin() -> None:
     """80 columns are what a terminal has; a sentence that begins again at the edge reads as another one."""
     async with world() as it:
         it.reverb.faults.is_deaf = True
-        screen = shown(await examine_by(it.walker, within_s=5), width=80).splitlines()
+        screen = shown(await examine_by(it.auth_prober, within_s=5), width=80).splitlines()
     assert all(len(line) <= 80 and line.startswith(("  ", "sidecar doctor")) for line in screen if line.strip())
 
 
@@ -101,7 +101,7 @@ async def test_an_api_that_cannot_be_reached_is_told_from_a_socket_that_can() ->
     """The proxy forwards /app and not /apps, or Laravel's way to Reverb is another than a browser's."""
     async with world() as it:
         it.change(api_url="http://127.0.0.1:9")
-        told = await examine_by(it.walker, within_s=5)
+        told = await examine_by(it.auth_prober, within_s=5)
     assert (told.outcome, told.exit_code) == (RoundTripOutcome.API_UNREACHABLE, 83)
 
 
@@ -112,7 +112,7 @@ async def test_the_doctor_says_at_which_step_the_time_was_out(outcome: W, spoil:
         spoiling = spoil(it)
         if spoiling is not None:
             await spoiling
-        told = await examine_by(it.walker, within_s=0.5)
+        told = await examine_by(it.auth_prober, within_s=0.5)
         it.reverb.faults.is_frozen = it.app.faults.is_frozen = False
     assert (told.outcome, told.exit_code) == (outcome, CAUSES[outcome].exit_code)
     assert f"✗ {told.step}" in shown(told)
@@ -130,7 +130,7 @@ async def test_the_doctor_names_what_is_wrong_with_a_certificate(
     async with world() as it:
         tls = certificates.serving(name, is_signed=is_signed, is_expired=is_expired)
         await it.reverb_is(hang, tls, "localhost")
-        told = await examine_by(it.walker, within_s=5)
+        told = await examine_by(it.auth_prober, within_s=5)
     assert (told.outcome, told.exit_code) == (outcome, CAUSES[outcome].exit_code)
 
 
@@ -149,8 +149,8 @@ FOLDERS = [
 @pytest.mark.parametrize(("folder", "outcome"), FOLDERS)
 async def test_a_recorded_scenario_is_named(folder: str, outcome: W) -> None:
     """Real bytes of a real Laravel and Reverb. Where only Laravel could not reach Reverb, a browser's way is fine."""
-    async with speaking(frames_of(folder), auth_response_of(folder)) as walker:
-        told = await (walker.walk(within_s=5) if outcome is W.OK else examine_by(walker, within_s=5))
+    async with speaking(frames_of(folder), auth_response_of(folder)) as auth_prober:
+        told = await (auth_prober.auth_probe(within_s=5) if outcome is W.OK else examine_by(auth_prober, within_s=5))
     assert told.outcome is outcome
 
 
@@ -161,21 +161,23 @@ async def test_a_reverb_that_was_recorded_going_away_is_named(folder: str) -> No
     first, second = ([line["dir"] for line in recording if line["conn"] == number] for number in (1, 2))
     assert first[-1] == "eof"
     assert not any(line.get("ws", {}).get("opcode") == "close" for line in recording if line["conn"] == 1)
-    until_asked = frames_of(folder)[:2]  # the walk comes to where the subscription is asked for, and there it dies
+    until_asked = frames_of(folder)[
+        :2
+    ]  # the auth_probe comes to where the subscription is asked for, and there it dies
     hello = read(until_asked[0]["payload"])
     assert isinstance(hello, Established)
-    async with speaking(until_asked, signed(hello.socket_id), is_dropped=True) as walker:
-        told = await examine_by(walker, within_s=5)
+    async with speaking(until_asked, signed(hello.socket_id), is_dropped=True) as auth_prober:
+        told = await examine_by(auth_prober, within_s=5)
     assert (told.outcome, told.step) == (W.CLOSED_WITHOUT_FRAME, "subscribe")
     assert second[-1] == "refused"
-    async with speaking(None, "") as walker:
-        assert (await examine_by(walker, within_s=5)).outcome is W.CONNECTION_REFUSED
+    async with speaking(None, "") as auth_prober:
+        assert (await examine_by(auth_prober, within_s=5)).outcome is W.CONNECTION_REFUSED
 
 
 async def test_a_reverb_that_stands_still_is_named() -> None:
     """`17-reverb-hung-sigstop` has only what pusher-js saw: a socket that is open, and a ping without an answer."""
-    async with speaking([{"dir": "out", "payload": ""}], "") as walker:
-        assert (await examine_by(walker, within_s=0.3)).outcome is W.TIMEOUT_ESTABLISH
+    async with speaking([{"dir": "out", "payload": ""}], "") as auth_prober:
+        assert (await examine_by(auth_prober, within_s=0.3)).outcome is W.TIMEOUT_ESTABLISH
 
 
 # fmt: off
@@ -204,8 +206,8 @@ ANSWERS = [
 @pytest.mark.parametrize(("name", "outcome"), ANSWERS)
 async def test_a_recorded_answer_of_laravel_is_named(name: str, outcome: W) -> None:
     """Byte for byte what Laravel said, behind a Reverb that is well."""
-    async with speaking(welcome(), recorded("http-app")[name]["response"]) as walker:
-        told = await (walker.walk(within_s=5) if outcome is W.OK else examine_by(walker, within_s=5))
+    async with speaking(welcome(), recorded("http-app")[name]["response"]) as auth_prober:
+        told = await (auth_prober.auth_probe(within_s=5) if outcome is W.OK else examine_by(auth_prober, within_s=5))
     assert told.outcome is outcome
 
 
@@ -231,9 +233,11 @@ async def test_a_recorded_socket_is_named(name: str, outcome: W) -> None:
     """Frame for frame what Reverb said, beside an app that signs well."""
     exchange = recorded("ws")[name]
     is_dropped = exchange["close"] is not None
-    async with speaking(exchange["frames"], signed(exchange.get("sid", "1.1")), is_dropped=is_dropped) as walker:
+    async with speaking(exchange["frames"], signed(exchange.get("sid", "1.1")), is_dropped=is_dropped) as auth_prober:
         within_s = 0.5 if outcome is W.TIMEOUT_SUBSCRIBE else 5.0
-        told = await (walker.walk(within_s=within_s) if outcome is W.OK else examine_by(walker, within_s=within_s))
+        told = await (
+            auth_prober.auth_probe(within_s=within_s) if outcome is W.OK else examine_by(auth_prober, within_s=within_s)
+        )
     assert told.outcome is outcome
 
 

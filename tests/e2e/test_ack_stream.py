@@ -11,7 +11,7 @@ from tests.shells.ack_reading import add
 from tests.shells.redis_server import RedisServer
 
 
-async def test_acks_from_the_stream_prove_push_and_the_streams_silence_is_a_blindness(tmp_path: Path) -> None:
+async def test_acks_from_the_stream_prove_push_and_the_streams_silence_is_a_visibility_gap(tmp_path: Path) -> None:
     """Redis away for longer than a lease: timers, and no payment is a miss for it; Redis back: push comes back."""
     with RedisServer(tmp_path) as server:
         stream = f"  redis_stream: {{url: '{server.url}'}}"

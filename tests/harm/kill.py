@@ -13,20 +13,20 @@ from sidecar.core.fold.state import encode
 from sidecar.journal.sqlite.journal import SqliteJournal
 from tests.e2e.processes import SidecarProcess, until
 from tests.e2e.test_main_job import LAX
-from tests.harm.books import Audit, assert_sound
+from tests.harm.accounting import Audit, assert_sound
 from tests.harm.load import Load, ended, under_load
 
 
 async def campaign(folder: Path, *, rounds: int, seed: int) -> tuple[Load, Audit]:
-    """Kill one sidecar so often on one journal; assert after each round, and return the books."""
-    chance, load = random.Random(seed), Load(seed)
+    """Kill one sidecar so often on one journal; assert after each round, and return the accounts."""
+    randomness, load = random.Random(seed), Load(seed)
     sidecar = SidecarProcess(folder, LAX)
     with sidecar:
         for number in range(rounds):
             if number:
                 sidecar.start()
             await _answers(sidecar)
-            task = await under_load(load, sidecar, chance.uniform(0.0, 0.5))
+            task = await under_load(load, sidecar, randomness.uniform(0.0, 0.5))
             sidecar.kill()
             await ended(task)
             if number % 20 == 0:
@@ -38,7 +38,7 @@ async def campaign(folder: Path, *, rounds: int, seed: int) -> tuple[Load, Audit
         assert sidecar.stop() == 0  # in good order, so that the state is kept as a snapshot
     audited = assert_sound(sidecar.journal, load)
     journal = await SqliteJournal.open(sidecar.journal)
-    kept = await journal.resume()
+    kept = await journal.load_snapshot()
     await journal.close()
     assert (kept.seq, audited.found.snapshot_seq) == (audited.found.last_seq, kept.seq), encode(kept)[:200]
     return load, audited
@@ -56,7 +56,7 @@ async def _answers(sidecar: SidecarProcess) -> None:
 
 
 def main() -> None:
-    """Run a campaign and print its books."""
+    """Run a campaign and print its accounts."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--seed", type=int, default=int(time.time()))

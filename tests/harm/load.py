@@ -1,4 +1,4 @@
-"""Signed webhooks and acks from several connections, and the books of what was answered."""
+"""Signed webhooks and acks from several connections, and the accounts of what was answered."""
 
 import asyncio
 import random

@@ -64,16 +64,16 @@ class Disk:
         else:
             self._unsynced.setdefault(operation.name, []).append(operation)
 
-    def after_a_cut(self, folder: Path, chance: random.Random) -> None:
+    def after_a_cut(self, folder: Path, randomness: random.Random) -> None:
         """Write the files as a disk might hold them when the power comes back."""
         for name in {*self._durable, *self._unsynced}:
             content = bytearray(self._durable.get(name, b""))
             for operation in self._unsynced.get(name, ()):
-                fate = chance.random()
+                fate = randomness.random()
                 if fate < 0.4:
                     _apply(content, operation)
                 elif fate < 0.6 and len(operation.data) > _SECTOR:
-                    sectors = chance.randrange(1, len(operation.data) // _SECTOR + 1)
+                    sectors = randomness.randrange(1, len(operation.data) // _SECTOR + 1)
                     _apply(content, operation._replace(data=operation.data[: sectors * _SECTOR]))
             (folder / name).write_bytes(content)
 

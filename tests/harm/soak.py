@@ -1,4 +1,4 @@
-"""Do walks and frames leak? `python -m tests.harm.soak`: 20 000 walks and a million frames, with books.
+"""Do auth probes and frames leak? `python -m tests.harm.soak`: 20 000 auth probes and a million frames, with accounts.
 
 The Reverb, the app and what sends the frames are in a process of their own, so that what is measured is ours alone:
 memory, file descriptors and tasks after a warm-up and at the end.
@@ -17,10 +17,10 @@ import msgspec
 from aiohttp import web
 
 from sidecar import clock
-from sidecar.core.facts.auth_probes import WalkOutcome
+from sidecar.core.facts.auth_probes import AuthProbeOutcome
 from sidecar.demo.standin.booking_app import BookingApp
 from sidecar.demo.standin.reverb import Reverb
-from sidecar.probes.auth_probe import Walker
+from sidecar.probes.auth_probe import AuthProber
 from sidecar.probes.browser import Browser
 from sidecar.probes.socket import dialled
 from sidecar.pusher.messages import Arrived
@@ -30,7 +30,7 @@ WARM_UP = 200
 CHANNEL = "private-live-refresh.0"
 
 
-class Books(msgspec.Struct, frozen=True, kw_only=True):
+class Accounts(msgspec.Struct, frozen=True, kw_only=True):
     """What is held."""
 
     memory_kb: int
@@ -38,11 +38,11 @@ class Books(msgspec.Struct, frozen=True, kw_only=True):
     tasks: int
 
 
-def books() -> Books:
+def accounts() -> Accounts:
     """Return what is held now."""
     gc.collect()
     pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return Books(
+    return Accounts(
         memory_kb=pages * resource.getpagesize() // 1024,
         descriptors=len(list(Path("/proc/self/fd").iterdir())),
         tasks=len(asyncio.all_tasks()),
@@ -100,12 +100,12 @@ def browser(reverb: int, app: int) -> Browser:
     return Browser(target_at(reverb, app))
 
 
-async def walk(walker: Walker, count: int) -> None:
-    """Take walks, of which every fifth fails."""
+async def auth_probe(auth_prober: AuthProber, count: int) -> None:
+    """Take auth probes, of which every fifth fails."""
     for number in range(count):
         within_s = 0.002 if number % 5 == 4 else 10.0
-        walked = await walker.walk(within_s=within_s)
-        assert within_s < 1 or walked.outcome is WalkOutcome.OK, walked
+        probed = await auth_prober.auth_probe(within_s=within_s)
+        assert within_s < 1 or probed.outcome is AuthProbeOutcome.OK, probed
 
 
 async def hear(own: Browser, count: int) -> int:
@@ -125,45 +125,47 @@ async def hear(own: Browser, count: int) -> int:
     return heard
 
 
-async def soak(walks: int, frames: int) -> tuple[Books, Books, dict[str, float]]:
-    """Walk and hear, and return the books after a warm-up and at the end, and how long it took."""
+async def soak(auth_probes: int, frames: int) -> tuple[Accounts, Accounts, dict[str, float]]:
+    """AuthProbe and hear, and return the accounts after a warm-up and at the end, and how long it took."""
     async with other_side(frames) as (reverb, app, flood):
-        walker, listener = Walker(browser(reverb, app)), browser(flood, app)
-        await walk(walker, min(WARM_UP, walks))
+        auth_prober, listener = AuthProber(browser(reverb, app)), browser(flood, app)
+        await auth_probe(auth_prober, min(WARM_UP, auth_probes))
         before = await _settled()
         began_s = clock.monotonic_s()
-        await walk(walker, walks)
-        walked_s = clock.monotonic_s()
+        await auth_probe(auth_prober, auth_probes)
+        probed_s = clock.monotonic_s()
         heard = await hear(listener, frames)
         assert heard >= frames
-        times = {"walks_s": walked_s - began_s, "frames_s": clock.monotonic_s() - walked_s}
+        times = {"auth_probes_s": probed_s - began_s, "frames_s": clock.monotonic_s() - probed_s}
         return before, await _settled(), times
 
 
-async def _settled() -> Books:
+async def _settled() -> Accounts:
     """Return what is held once all that is over has gone."""
     await asyncio.sleep(0.5)
-    return books()
+    return accounts()
 
 
 def main() -> None:
-    """Soak, print the books, and fail on a leak."""
+    """Soak, print the accounts, and fail on a leak."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--walks", type=int, default=20_000)
+    parser.add_argument("--auth_probes", type=int, default=20_000)
     parser.add_argument("--frames", type=int, default=1_000_000)
     parser.add_argument("--serve", action="store_true")
     asked = parser.parse_args()
     if asked.serve:
         asyncio.run(serve(asked.frames))
         return
-    before, after, times = asyncio.run(soak(asked.walks, asked.frames))
-    print(f"{asked.walks} walks in {times['walks_s']:.0f} s, {asked.frames} frames in {times['frames_s']:.0f} s")
+    before, after, times = asyncio.run(soak(asked.auth_probes, asked.frames))
+    print(
+        f"{asked.auth_probes} auth probes in {times['auth_probes_s']:.0f} s, {asked.frames} frames in {times['frames_s']:.0f} s"
+    )
     print(f"before: {before}\nafter:  {after}")
     if leaks(before, after):
         sys.exit(f"leaked: {leaks(before, after)}")
 
 
-def leaks(before: Books, after: Books) -> list[str]:
+def leaks(before: Accounts, after: Accounts) -> list[str]:
     """Return what has grown: descriptors and tasks not at all, and memory by no more than an allocator keeps."""
     grown = [name for name in ("descriptors", "tasks") if getattr(after, name) > getattr(before, name)]
     return [*grown, "memory"] if after.memory_kb > before.memory_kb + 16 * 1024 else grown

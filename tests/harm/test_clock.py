@@ -53,4 +53,4 @@ async def test_a_clock_that_is_set_is_noticed_and_nothing_is_believed_of_that_mo
             sidecar.start()
             await sidecar.ready(session)
             assert sidecar.stop() == 0
-    assert inspect(sidecar.journal).findings == (), "no stamp is before the one that it follows"
+    assert inspect(sidecar.journal).defects == (), "no stamp is before the one that it follows"

@@ -13,7 +13,7 @@ import pytest
 
 from tests.e2e.processes import SidecarProcess, until
 from tests.e2e.test_main_job import LAX
-from tests.harm.books import assert_sound
+from tests.harm.accounting import assert_sound
 from tests.harm.load import Load, ended, under_load
 from tests.shells.running import event, sign
 
@@ -70,10 +70,10 @@ async def test_on_a_full_disk_webhooks_get_a_503_the_flag_rests_and_all_goes_on_
             await ended(task)
             resource.prlimit(sidecar.process.pid, resource.RLIMIT_FSIZE, (hard, hard))
 
-            async def has_room() -> bool:
+            async def has_permits() -> bool:
                 return (await pay(sidecar, session, "pi_after"))[0] == 200
 
-            await until(has_room, "webhooks are taken again")
+            await until(has_permits, "webhooks are taken again")
             await sidecar.ready(session)
             assert sidecar.stop() == 0
     assert len(load.kept) > 20
@@ -117,7 +117,7 @@ HARMS = {
 
 
 @pytest.mark.parametrize(("harm", "said"), HARMS.values(), ids=HARMS)
-async def test_a_journal_that_cannot_be_had_is_answered_for_until_it_is_mended(
+async def test_a_journal_that_cannot_be_had_is_answered_for_until_it_is_recovered(
     tmp_path: Path, harm: Callable[[Path], None], said: str
 ) -> None:
     """One sentence in the log and in `/readyz`; webhooks 503, so that Stripe tries again; the flag at timers."""

@@ -57,9 +57,9 @@ def test_after_a_power_cut_at_any_moment_what_was_answered_is_there(tmp_path: Pa
     operations = run(tmp_path, "full")
     assert sum(operation.kind == "s" for operation in operations) > 20, "the shim sees the syncs"
     assert sum(operation.kind == "m" for operation in operations) == 480
-    chance = random.Random(5)
+    randomness = random.Random(5)
     for number in range(CUTS):
-        cut = chance.randrange(len(operations))
+        cut = randomness.randrange(len(operations))
         assert lost_by(operations, tmp_path / f"cut-{number}", cut, number) == set(), f"cut after {cut}, seed {number}"
 
 

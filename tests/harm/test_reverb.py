@@ -29,9 +29,9 @@ from sidecar.config import (
     SqlitePlace,
     policy_of,
 )
-from sidecar.core.facts.auth_probes import RoundTripOutcome, Step, WalkOutcome
+from sidecar.core.facts.auth_probes import AuthProbeOutcome, RoundTripOutcome, Step
 from sidecar.core.facts.observations import (
-    AckSeen,
+    AckReceived,
     ChannelAuthProbed,
     Heartbeat,
     ObserverChanged,
@@ -63,17 +63,19 @@ async def give_proof(journal: Journal, config: Config) -> None:
     await journal.append(Started(replica="before", version="test"))
     adopted = PolicyAdopted(policy=policy, policy_hash=policy_hash(policy), adoption=0, actor="test", reason="test")
     await journal.append(adopted)
-    await journal.append(ObserverChanged(replica="before", observer=0, is_up=True, outcome=WalkOutcome.OK))
+    await journal.append(ObserverChanged(replica="before", observer=0, is_up=True, outcome=AuthProbeOutcome.OK))
     trip = RoundTripEnded(replica="before", outcome=RoundTripOutcome.OK, took_ms=9)
-    walk = ChannelAuthProbed(replica="before", outcome=WalkOutcome.OK, step=Step.SUBSCRIBE, took_ms=30)
+    auth_probe = ChannelAuthProbed(replica="before", outcome=AuthProbeOutcome.OK, step=Step.SUBSCRIBE, took_ms=30)
     for _ in range(20):
-        await asyncio.gather(*(journal.append(trip) for _ in range(150)), *(journal.append(walk) for _ in range(50)))
+        await asyncio.gather(
+            *(journal.append(trip) for _ in range(150)), *(journal.append(auth_probe) for _ in range(50))
+        )
     for number in range(25):
         name, now_s = f"pi_before_{number}", clock.wall_ms() // 1000
         await journal.append(
             PaymentSucceeded(payment_intent=name, event_id=f"evt_{name}", created_s=now_s, signed_s=now_s)
         )
-        await journal.append(AckSeen(source="observer", stage=Stage.DELIVERED, payment_intent=name))
+        await journal.append(AckReceived(source="observer", stage=Stage.DELIVERED, payment_intent=name))
     await asyncio.sleep(config.objective.on_time_within_ms / 1000 + 0.05)
     await journal.append(Heartbeat(replica="before", beat=1))
 
@@ -165,7 +167,7 @@ async def serving_push(
         objective=Objective(on_time_within_ms=800, missed_after_ms=4000, reliability_ppm=600_000),
         policy=PolicyKeys(
             lease_ms=10_000,
-            shelter_ms=3_000,
+            suspension_ms=3_000,
             false_promotion_risk_ppm=200_000,
             unacceptable_reliability_ppm=300_000,
             false_alarm_once_in=1000,
@@ -305,9 +307,9 @@ HARMS = [
 # fmt: on
 
 
-@pytest.mark.parametrize(("what", "harm", "mend", "outcome", "reason"), HARMS, ids=[row[0] for row in HARMS])
+@pytest.mark.parametrize(("what", "harm", "recover", "outcome", "reason"), HARMS, ids=[row[0] for row in HARMS])
 async def test_a_harm_costs_what_the_table_says_and_ends(
-    what: str, harm: Harm, mend: Harm, outcome: str, reason: str, tmp_path: Path
+    what: str, harm: Harm, recover: Harm, outcome: str, reason: str, tmp_path: Path
 ) -> None:
     """Timers within five failed round trips; the rung and its epochs are kept; and push is served again when it is over."""
     is_process = harm in {kill, freeze}
@@ -331,7 +333,7 @@ async def test_a_harm_costs_what_the_table_says_and_ends(
 
         await until(is_settled, "the payment is settled", within_s=20)
         assert {name for name, count in ended.items() if count > before["outcomes"].get(name, 0)} == {outcome}
-        await mend(world)
+        await recover(world)
         await until(
             lambda: world.serves("push_with_safety_net"), f"{what}: it is over, and push is served", within_s=90
         )

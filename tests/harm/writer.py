@@ -27,7 +27,7 @@ async def main(folder: Path, synchronous: str) -> None:
             await journal.append(PaymentSucceeded(payment_intent=name, event_id=name, created_s=1, signed_s=1))
             marker.write(f"{name}\n".encode())
             if number % 20 == 0:
-                await journal.keep(number * _CALLERS + caller, encode(State()))
+                await journal.save_snapshot(number * _CALLERS + caller, encode(State()))
 
     await asyncio.gather(*(call(caller) for caller in range(_CALLERS)))
     await journal.close()

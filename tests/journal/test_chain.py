@@ -14,7 +14,7 @@ from sidecar.core.facts.identities import identity
 from sidecar.core.facts.observations import FallCause, Fell, Heartbeat, Record
 from sidecar.core.fold.checkpoints import EVERY_MS, checkpoint_of
 from sidecar.core.fold.state import State
-from sidecar.journal.maintenance import Keeper
+from sidecar.journal.maintenance import Maintenance
 from sidecar.journal.sqlite.backup import backup, restore
 from sidecar.journal.sqlite.verification import inspect
 from tests.core.golden import PEOPLE, folded, golden
@@ -55,17 +55,17 @@ def test_a_changed_byte_in_a_decision_is_found_wherever_it_is(tmp_path: Path, co
     path, world = tmp_path / "j.db", short()
     write(path, world.records)
     (seq,) = [each.seq for each in world.records if isinstance(each.observation, Fell)]
-    assert inspect(path).findings == ()
+    assert inspect(path).defects == ()
     look, change = COLUMNS[column]
     with changing(path) as file:
         (value,) = file.execute(look, (seq,)).fetchone()
     for changed in changes(value):
         with changing(path) as file:
             file.execute(change, (changed, seq))
-        assert inspect(path).findings, f"{column} became {changed!r}"
+        assert inspect(path).defects, f"{column} became {changed!r}"
     with changing(path) as file:
         file.execute(change, (value, seq))
-    assert inspect(path).findings == ()
+    assert inspect(path).defects == ()
 
 
 def changes(value: bytes | str | int) -> list[bytes | str | int]:
@@ -80,13 +80,13 @@ def changes(value: bytes | str | int) -> list[bytes | str | int]:
 
 @pytest.mark.parametrize("kind", ["Fell", "Held", "PolicyAdopted"])
 def test_what_was_changed_is_named_and_nothing_else(tmp_path: Path, kind: str) -> None:
-    """The finding says which record: it is where a person looks next."""
+    """The defect says which record: it is where a person looks next."""
     path, world = tmp_path / "j.db", short()
     write(path, world.records)
     (seq,) = [each.seq for each in world.records if type(each.observation).__name__ == kind]
     with changing(path) as file:
         file.execute(EARLIER, (seq,))
-    assert [each for each in inspect(path).findings if "stamped" not in each] == [
+    assert [each for each in inspect(path).defects if "stamped" not in each] == [
         f"record {seq} is not as it was written, or what led to it is not: the chain breaks here"
     ]
 
@@ -102,8 +102,8 @@ GONE = [
 # fmt: on
 
 
-@pytest.mark.parametrize(("what", "finding"), GONE)
-def test_what_is_missing_from_one_of_the_two_tables_is_found(tmp_path: Path, what: str, finding: str) -> None:
+@pytest.mark.parametrize(("what", "defect"), GONE)
+def test_what_is_missing_from_one_of_the_two_tables_is_found(tmp_path: Path, what: str, defect: str) -> None:
     """A record without its head is no less suspicious than a head without its record."""
     path, world = tmp_path / "j.db", short()
     write(path, world.records)
@@ -111,7 +111,7 @@ def test_what_is_missing_from_one_of_the_two_tables_is_found(tmp_path: Path, wha
     places = {"fell": names["Fell"], "held": names["Held"], "policy": names["PolicyAdopted"]}
     with changing(path) as file:
         file.execute(what, places)
-    assert any(each.startswith(finding.format(**places)) for each in inspect(path).findings)
+    assert any(each.startswith(defect.format(**places)) for each in inspect(path).defects)
 
 
 def cut(path: Path, after: int) -> None:
@@ -129,13 +129,13 @@ def test_a_missing_end_is_found_by_whoever_noted_the_head(tmp_path: Path) -> Non
     whole = inspect(path)
     assert (whole.head, whole.links) == (world.state.chain, 3)
     for head in (whole.head, whole.head[:16]):
-        assert inspect(path, head).findings == ()
+        assert inspect(path, head).defects == ()
     (held,) = [each.seq for each in world.records if type(each.observation).__name__ == "Held"]
     assert inspect(path, whole.head).noted_seq == held
     cut(path, held - 1)
-    assert inspect(path).findings == ()
-    (finding,) = inspect(path, whole.head).findings
-    assert finding.startswith(f"the chain never had the head {whole.head[:12]}…: records were changed, or the last")
+    assert inspect(path).defects == ()
+    (defect,) = inspect(path, whole.head).defects
+    assert defect.startswith(f"the chain never had the head {whole.head[:12]}…: records were changed, or the last")
 
 
 def test_an_older_head_tells_that_all_up_to_it_is_as_it_was(tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ def test_an_older_head_tells_that_all_up_to_it_is_as_it_was(tmp_path: Path) -> N
     world.roll_back()
     write(path, world.records)
     found = inspect(path, noted)
-    assert (found.findings, found.head != noted) == ((), True)
+    assert (found.defects, found.head != noted) == ((), True)
 
 
 def forge(path: Path, seq: int, body: bytes) -> None:
@@ -168,15 +168,15 @@ def test_a_forged_record_with_its_heads_made_anew_is_found_by_the_noted_head_and
     forged = msgspec.json.encode(held.observation).replace(b"ann", b"bob")
     write(path, world.records)
     forge(path, held.seq, forged)
-    assert inspect(path).findings == ()
-    assert inspect(path, world.state.chain).findings
+    assert inspect(path).defects == ()
+    assert inspect(path, world.state.chain).defects
     world.see(checkpoint_of(world.state, "a"))
     later = tmp_path / "later.db"
     write(later, world.records)
-    assert inspect(later).findings == ()
+    assert inspect(later).defects == ()
     forge(later, held.seq, forged)
-    (finding,) = inspect(later).findings
-    assert finding.startswith(f"the checkpoint in record {world.state.seq} knew another chain")
+    (defect,) = inspect(later).defects
+    assert defect.startswith(f"the checkpoint in record {world.state.seq} knew another chain")
 
 
 async def test_what_old_age_removes_breaks_no_chain(tmp_path: Path) -> None:
@@ -194,14 +194,14 @@ async def test_what_old_age_removes_breaks_no_chain(tmp_path: Path) -> None:
     write(path, world.records)
     async with opened(path) as journal:
         retention_ms = journal.now_ms() - world.records[-1].at_ms + EVERY_MS
-        await Keeper(journal, world.state, replica="a", retention_ms=retention_ms).trim()
+        await Maintenance(journal, world.state, replica="a", retention_ms=retention_ms).trim()
     found = inspect(path, noted)
-    assert (found.findings, found.trimmed_seq > 0, found.head) == ((), True, world.state.chain)
+    assert (found.defects, found.trimmed_seq > 0, found.head) == ((), True, world.state.chain)
     assert (await resumed(path)).chain == world.state.chain
     with changing(path) as file:
         (first,) = file.execute("SELECT min(seq) FROM chain").fetchone()
         file.execute(EARLIER, (first,))
-    assert inspect(path).findings, "also of what no fold reads any more"
+    assert inspect(path).defects, "also of what no fold reads any more"
 
 
 async def test_a_checkpoint_from_before_there_was_a_chain_gets_its_head_from_the_journal(tmp_path: Path) -> None:
@@ -217,9 +217,9 @@ async def test_a_checkpoint_from_before_there_was_a_chain_gets_its_head_from_the
     write(path, world.records)
     async with opened(path) as journal:
         assert await journal.trim(world.now_ms) > 0
-        assert (await journal.resume()).chain == folded(world.records[: old.folded_seq]).chain != ""
+        assert (await journal.load_snapshot()).chain == folded(world.records[: old.folded_seq]).chain != ""
     assert (await resumed(path)).chain == world.state.chain
-    assert inspect(path).findings == ()
+    assert inspect(path).defects == ()
 
 
 def encoded(state: dict[str, object]) -> bytes:
@@ -241,7 +241,7 @@ async def test_a_file_from_before_there_was_a_chain_gets_one_from_its_records(tm
     async with opened(path):
         pass
     found = inspect(path)
-    assert (found.findings, found.head) == ((), folded(records).chain)
+    assert (found.defects, found.head) == ((), folded(records).chain)
 
 
 def test_a_backup_has_the_chain_and_a_restore_adds_a_link_to_it(tmp_path: Path) -> None:
@@ -252,9 +252,9 @@ def test_a_backup_has_the_chain_and_a_restore_adds_a_link_to_it(tmp_path: Path) 
     noted = world.state.chain
     restore(tmp_path / "b.db", path, reason="the disk failed", is_replacing=True)
     found = inspect(path, noted)
-    assert (found.findings, found.links) == ((), 4)
+    assert (found.defects, found.links) == ((), 4)
     assert found.head != noted
-    assert inspect(tmp_path / "b.db", found.head).findings
+    assert inspect(tmp_path / "b.db", found.head).defects
 
 
 def test_a_journal_without_a_decision_has_no_head(tmp_path: Path) -> None:
@@ -262,7 +262,7 @@ def test_a_journal_without_a_decision_has_no_head(tmp_path: Path) -> None:
     path = tmp_path / "j.db"
     write(path, [Record(seq=1, at_ms=1000, observation=Heartbeat(replica="a", beat=1))])
     found = inspect(path)
-    assert (found.findings, found.links, found.head, State().chain) == ((), 0, "", "")
+    assert (found.defects, found.links, found.head, State().chain) == ((), 0, "", "")
 
 
 async def test_the_links_come_newest_first_and_a_page_at_a_time(tmp_path: Path) -> None:
@@ -291,8 +291,8 @@ def test_a_changed_record_that_cannot_be_read_any_more_is_a_finding_and_no_crash
     shutil.copy(path, tmp_path / "bad.db")
     with changing(path) as file:
         file.execute("UPDATE observations SET body = x'ff' WHERE seq = 2")
-    assert len(inspect(path).findings) == 2
+    assert len(inspect(path).defects) == 2
     with (tmp_path / "bad.db").open("r+b") as file_of_bytes:
         file_of_bytes.seek(4096)
         file_of_bytes.write(b"\xff" * 4096)
-    assert inspect(tmp_path / "bad.db").findings
+    assert inspect(tmp_path / "bad.db").defects

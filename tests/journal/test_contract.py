@@ -179,13 +179,15 @@ async def test_a_cancelled_append_breaks_nothing(journal: Journal) -> None:
 @pytest.mark.parametrize("seed", range(5))
 async def test_a_journal_is_a_list_without_repeated_keys(journal: Journal, seed: int) -> None:
     """Random batches, sequential and concurrent, leave what the simplest model of a journal leaves."""
-    chance = random.Random(seed)
+    randomness = random.Random(seed)
     model: list[Observation] = []
     keys: dict[str, int] = {}
     for _ in range(40):
         batch = [
-            payment(chance.randrange(60), f"evt_{chance.random()}") if chance.random() < 0.7 else heartbeat(0)
-            for _ in range(chance.randrange(1, 12))
+            payment(randomness.randrange(60), f"evt_{randomness.random()}")
+            if randomness.random() < 0.7
+            else heartbeat(0)
+            for _ in range(randomness.randrange(1, 12))
         ]
         expected = []
         for observation in batch:

@@ -14,7 +14,7 @@ from sidecar.core.facts.observations import Checkpoint, Heartbeat, PaymentSuccee
 from sidecar.core.fold.checkpoints import EVERY_MS, checkpoint_of, restored
 from sidecar.core.fold.fold import fold
 from sidecar.core.fold.state import FOLD_VERSION, State, encode
-from sidecar.journal.maintenance import SNAPSHOT_AFTER, Keeper
+from sidecar.journal.maintenance import SNAPSHOT_AFTER, Maintenance
 from sidecar.journal.retention import is_kept_for_ever
 from sidecar.journal.sqlite.backup import backup, restore
 from sidecar.journal.sqlite.file import Draft, Writer
@@ -75,7 +75,7 @@ def folded(records: list[Record]) -> State:
 async def resumed(path: Path) -> State:
     """Return the state that a restart comes to."""
     async with opened(path) as journal:
-        state = await journal.resume()
+        state = await journal.load_snapshot()
         for record in await journal.read(state.seq, 1_000_000):
             fold(state, record)
         return state
@@ -86,7 +86,7 @@ async def kept(path: Path, world: World) -> AsyncIterator[SqliteJournal]:
     """Open a journal that holds this life and a snapshot of its end."""
     write(path, world.records)
     async with opened(path) as journal:
-        await journal.keep(world.state.seq, encode(world.state))
+        await journal.save_snapshot(world.state.seq, encode(world.state))
         yield journal
 
 
@@ -94,7 +94,7 @@ async def test_a_restart_goes_on_from_the_snapshot_and_folds_only_what_came_afte
     """The snapshot is the state, byte for byte; so what a restart costs does not grow with history."""
     world = life()
     async with kept(tmp_path / "j.db", world) as journal:
-        state = await journal.resume()
+        state = await journal.load_snapshot()
         assert state.seq == world.state.seq
     assert encode(state) == encode(world.state)
     assert encode(await resumed(tmp_path / "j.db")) == encode(folded(world.records))
@@ -119,7 +119,7 @@ async def test_a_snapshot_that_cannot_be_believed_never_loads(tmp_path: Path, ha
     with contextlib.closing(sqlite3.connect(tmp_path / "j.db")) as file, file:
         file.execute(harm)
     async with opened(tmp_path / "j.db") as journal:
-        assert (await journal.resume()).seq == 0
+        assert (await journal.load_snapshot()).seq == 0
     assert encode(await resumed(tmp_path / "j.db")) == encode(world.state)
 
 
@@ -129,12 +129,12 @@ async def test_of_two_snapshots_the_older_serves_where_the_newer_is_damaged(tmp_
     write(tmp_path / "j.db", world.records)
     async with opened(tmp_path / "j.db") as journal:
         for seq in (10, 20, 30):
-            await journal.keep(seq, encode(folded(world.records[:seq])))
+            await journal.save_snapshot(seq, encode(folded(world.records[:seq])))
     with contextlib.closing(sqlite3.connect(tmp_path / "j.db")) as file, file:
         assert file.execute("SELECT seq FROM snapshots ORDER BY seq").fetchall() == [(20,), (30,)]
         file.execute("UPDATE snapshots SET digest = x'00' WHERE seq = 30")
     async with opened(tmp_path / "j.db") as journal:
-        assert (await journal.resume()).seq == 20
+        assert (await journal.load_snapshot()).seq == 20
     assert encode(await resumed(tmp_path / "j.db")) == encode(world.state)
 
 
@@ -152,14 +152,16 @@ def test_a_fold_from_any_checkpoint_comes_to_the_same_bytes() -> None:
 
 
 async def test_what_a_checkpoint_older_than_the_retention_stands_for_is_removed(tmp_path: Path) -> None:
-    """Payments, acks, ticks and older checkpoints go; decisions, acts and policies stay; the state is the same."""
+    """Payments, acks, ticks and older checkpoints go; decisions, actions and policies stay; the state is the same."""
     world = life(4)
     world.hold()
     write(tmp_path / "j.db", world.records)
     end_ms = world.records[-1].at_ms
     async with opened(tmp_path / "j.db") as journal:
-        keeper = Keeper(journal, world.state, replica="a", retention_ms=journal.now_ms() - end_ms + 2 * EVERY_MS)
-        await keeper.trim()
+        maintenance = Maintenance(
+            journal, world.state, replica="a", retention_ms=journal.now_ms() - end_ms + 2 * EVERY_MS
+        )
+        await maintenance.trim()
         left = await journal.read(0, 1_000_000)
     gone = {record.seq for record in world.records} - {record.seq for record in left}
     checkpoints = [record for record in world.records if isinstance(record.observation, Checkpoint)]
@@ -179,7 +181,7 @@ async def test_what_a_checkpoint_older_than_the_retention_stands_for_is_removed(
     }
     assert encode(await resumed(tmp_path / "j.db")) == encode(world.state)
     found = inspect(tmp_path / "j.db")
-    assert (found.findings, found.trimmed_seq) == ((), oldest.folded_seq)
+    assert (found.defects, found.trimmed_seq) == ((), oldest.folded_seq)
 
 
 async def test_nothing_is_removed_before_a_checkpoint_is_old_enough(tmp_path: Path) -> None:
@@ -201,7 +203,7 @@ async def test_without_a_checkpoint_to_start_from_nothing_is_believed(tmp_path: 
         file.execute("DELETE FROM observations WHERE key LIKE 'checkpoint:%'")
     async with opened(tmp_path / "j.db") as journal:
         with pytest.raises(SidecarError, match="no checkpoint after it that can be read") as caught:
-            await journal.resume()
+            await journal.load_snapshot()
     assert caught.value.code is ErrorCode.JOURNAL_UNAVAILABLE
 
 
@@ -209,29 +211,29 @@ async def test_the_keeper_keeps_a_snapshot_when_it_is_worth_it_and_at_the_end(tm
     """After so many records, and not with each; and a checkpoint when the last is a day old."""
     world = life(1)
     async with opened(tmp_path / "j.db") as journal:
-        keeper = Keeper(journal, world.state, replica="a")
+        maintenance = Maintenance(journal, world.state, replica="a")
         world.state.checkpointed_ms = world.state.now_ms
         world.state.seq = SNAPSHOT_AFTER - 1
-        await keeper.look()
-        assert keeper_seqs(tmp_path / "j.db") == []
+        await maintenance.look()
+        assert snapshot_seqs(tmp_path / "j.db") == []
         world.state.seq += 1
-        await keeper.look()
+        await maintenance.look()
         world.state.seq += SNAPSHOT_AFTER
-        await keeper.look()
-        assert keeper_seqs(tmp_path / "j.db") == [SNAPSHOT_AFTER], "not twice in a minute"
-        await keeper.keep()
-        assert keeper_seqs(tmp_path / "j.db") == [SNAPSHOT_AFTER, 2 * SNAPSHOT_AFTER]
+        await maintenance.look()
+        assert snapshot_seqs(tmp_path / "j.db") == [SNAPSHOT_AFTER], "not twice in a minute"
+        await maintenance.save()
+        assert snapshot_seqs(tmp_path / "j.db") == [SNAPSHOT_AFTER, 2 * SNAPSHOT_AFTER]
         assert await journal.read(0, 10) == []
         world.state.now_ms = world.state.checkpointed_ms + EVERY_MS
-        await keeper.look()
+        await maintenance.look()
         (record,) = await journal.read(0, 10)
         assert isinstance(record.observation, Checkpoint)
         assert (record.observation.folded_seq, record.observation.fold_version) == (world.state.seq, FOLD_VERSION)
-        await keeper.look()
+        await maintenance.look()
         assert len(await journal.read(0, 10)) == 1, "once a day, whoever else does it too"
 
 
-def keeper_seqs(path: Path) -> list[int]:
+def snapshot_seqs(path: Path) -> list[int]:
     """Return of which records there are snapshots."""
     with contextlib.closing(sqlite3.connect(path)) as file:
         return [seq for (seq,) in file.execute("SELECT seq FROM snapshots ORDER BY seq")]
@@ -271,7 +273,7 @@ async def test_a_running_journal_is_verified_and_backed_up_from_outside(tmp_path
     world = life(1)
     async with kept(tmp_path / "j.db", world) as journal:
         found = inspect(tmp_path / "j.db")
-        assert (found.findings, found.records, found.snapshot_seq) == ((), len(world.records), world.state.seq)
+        assert (found.defects, found.records, found.snapshot_seq) == ((), len(world.records), world.state.seq)
         copied = backup(tmp_path / "j.db", tmp_path / "copy.db", is_forced=False)
         await journal.append(Heartbeat(replica="a", beat=9_999))
         with pytest.raises(SidecarError, match="--force"):
@@ -326,14 +328,14 @@ FINDINGS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("harm", "finding"), FINDINGS.items(), ids=FINDINGS.values())
-async def test_verify_says_what_is_wrong(tmp_path: Path, harm: str, finding: str) -> None:
+@pytest.mark.parametrize(("harm", "defect"), FINDINGS.items(), ids=FINDINGS.values())
+async def test_verify_says_what_is_wrong(tmp_path: Path, harm: str, defect: str) -> None:
     """A missing record, a stamp that went back, a body that is none, a snapshot that is not the fold."""
     async with kept(tmp_path / "j.db", life(1)):
         pass
     with contextlib.closing(sqlite3.connect(tmp_path / "j.db")) as file, file:
         file.execute(harm)
-    assert finding in " ".join(inspect(tmp_path / "j.db").findings)
+    assert defect in " ".join(inspect(tmp_path / "j.db").defects)
 
 
 async def test_damage_that_no_start_meets_is_found_by_the_check_of_the_whole_file(tmp_path: Path) -> None:

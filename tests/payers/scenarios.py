@@ -114,7 +114,7 @@ async def reconnect_late(it: Stage) -> None:
     await asyncio.sleep(5.2)
     it.app.faults.is_frozen = True
     await it.reverb.cut(it.payer.user_id)
-    await it.until(lambda: it.has_refetched(2), "the page notices that it was cut off")
+    await it.until(lambda: it.has_refetched(2), "the page notifications that it was cut off")
     it.payer.paid_at.set()
     async with asyncio.timeout(20):
         await it.payer.broadcast.wait()

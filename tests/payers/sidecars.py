@@ -10,9 +10,9 @@ from pathlib import Path
 
 from sidecar import clock
 from sidecar.config import policy_of, read_config
-from sidecar.core.facts.auth_probes import WalkOutcome
+from sidecar.core.facts.auth_probes import AuthProbeOutcome
 from sidecar.core.facts.observations import (
-    AckSeen,
+    AckReceived,
     Climbed,
     Heartbeat,
     Observation,
@@ -91,10 +91,10 @@ async def _prepare(sidecar: SidecarProcess, mode: Mode) -> None:
 
     await see(Started(replica="before", version="test"))
     await see(PolicyAdopted(policy=policy, policy_hash=policy_hash(policy), adoption=0, actor="test", reason="test"))
-    await see(ObserverChanged(replica="before", observer=0, is_up=True, outcome=WalkOutcome.OK))
+    await see(ObserverChanged(replica="before", observer=0, is_up=True, outcome=AuthProbeOutcome.OK))
     now_s = clock.wall_ms() // 1000
     await see(PaymentSucceeded(payment_intent="pi_before", event_id="evt_before", created_s=now_s, signed_s=now_s))
-    await see(AckSeen(source="observer", stage=Stage.DELIVERED, payment_intent="pi_before"))
+    await see(AckReceived(source="observer", stage=Stage.DELIVERED, payment_intent="pi_before"))
     await see(Heartbeat(replica="before", beat=1))
     if mode is not Mode.TIMER_POLLING:
         flag = state.flag

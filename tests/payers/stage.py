@@ -7,7 +7,7 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from sidecar.core.facts.observations import AckSeen, BrowserReported
+from sidecar.core.facts.observations import AckReceived, BrowserReported
 from sidecar.core.facts.reports import Reading
 from sidecar.demo.standin.booking_app import BookingApp
 from sidecar.journal.sqlite.verification import opened_to_read
@@ -150,7 +150,7 @@ class Stage:
         with opened_to_read(self.sidecar.journal) as (_, reader):
             facts = [record.observation for record in reader.read(0, 100_000)]
         for fact in facts:
-            if isinstance(fact, BrowserReported | AckSeen) and fact.payment_intent == self.payer.payment_intent:
+            if isinstance(fact, BrowserReported | AckReceived) and fact.payment_intent == self.payer.payment_intent:
                 if isinstance(fact, BrowserReported):
                     result.taken = fact.reading
                 else:

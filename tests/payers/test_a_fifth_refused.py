@@ -1,6 +1,6 @@
 """403 for every fifth payer while everything that does not ask the auth endpoint as a payer is green.
 
-The observer signs for itself, and the probe is one user who is let in: payments read 100 %, round trips and walks are
+The observer signs for itself, and the probe is one user who is let in: payments read 100 %, round trips and auth probes are
 clean. Only payers can tell, by their browsers or by the backend's word of how it answered them.
 """
 
@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from sidecar.core.decision.gates import Gate, gates
-from sidecar.core.facts.auth_probes import StrangerVerdict, UserAuth
+from sidecar.core.facts.auth_probes import IsolationOutcome, UserAuth
 from sidecar.core.facts.policy import Mode
 from sidecar.core.facts.reports import ClearedBy, Subscription
 from tests.core.probed import PROBED, ProbedWorld
@@ -55,7 +55,7 @@ def payers(world: ProbedWorld, told: Told, *, refused_every: int | None) -> Iter
             world.report(payment, user, reading)
         world.wait((_EVERY_S - 30) * SECOND)
         if world.state.flag.rung == 2 and not world.state.flag.approval:
-            world.approve(3, world.state.streams["payments"].epoch)
+            world.approve(3, world.state.indicators["payments"].epoch)
         yield
 
 
@@ -63,13 +63,13 @@ def wired() -> ProbedWorld:
     """Return a world on the bottom rung, beside a healthy Reverb."""
     world = ProbedWorld(msgspec.structs.replace(PROBED, payers_on_rung=10))
     world.wire()
-    world.ask_as_a_stranger(StrangerVerdict.REFUSED)
+    world.probe_isolation(IsolationOutcome.REFUSED)
     return world
 
 
 def is_green(world: ProbedWorld) -> bool:
     """Say whether everything is well that no payer has a part in."""
-    return all(world.state.streams[name].bad_total == 0 for name in ("payments", "round_trips", "channel_auth"))
+    return all(world.state.indicators[name].bad_total == 0 for name in ("payments", "round_trips", "channel_auth"))
 
 
 # fmt: off
@@ -93,7 +93,7 @@ def test_push_only_is_never_reached_and_a_gate_says_why(
         assert world.mode() is not Mode.PUSH_ONLY
     assert is_green(world), "nothing else would have told"
     assert world.state.flag.rung == rung
-    closed: dict[str, Gate] = {gate.name: gate for gate in gates(world.state) if not gate.holds}
+    closed: dict[str, Gate] = {gate.name: gate for gate in gates(world.state) if not gate.passes}
     assert closed[name].value == value
     assert closed[name].needs.endswith(needs)
 

@@ -1,4 +1,4 @@
-"""Whatever a server answers, a walk ends with an outcome: it is data, and never an exception of ours."""
+"""Whatever a server answers, a auth probe ends with an outcome: it is data, and never an exception of ours."""
 
 import asyncio
 import random
@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from sidecar.config import Authorizer, Credentials
-from sidecar.core.facts.auth_probes import WalkOutcome
-from tests.probes.test_walk import error, greeting
+from sidecar.core.facts.auth_probes import AuthProbeOutcome
+from tests.probes.test_auth_probe import error, greeting
 from tests.probes.world import World, saying, world
 
 _HTTP = (
@@ -40,15 +40,15 @@ _PIECES = [
 
 def damaged(content: bytes, seed: int) -> bytes:
     """Return an answer with some of it replaced, doubled or cut off."""
-    chance, data = random.Random(seed), bytearray(content)
-    for _ in range(chance.randint(1, 5)):
-        start = chance.randrange(len(data) + 1)
-        data[start : start + chance.randint(0, 12)] = chance.choice(_PIECES)
+    randomness, data = random.Random(seed), bytearray(content)
+    for _ in range(randomness.randint(1, 5)):
+        start = randomness.randrange(len(data) + 1)
+        data[start : start + randomness.randint(0, 12)] = randomness.choice(_PIECES)
     return bytes(data)
 
 
 @pytest.mark.parametrize("place", ["app", "reverb"])
-async def test_a_walk_ends_whatever_is_answered(place: str) -> None:
+async def test_a_auth_probe_ends_whatever_is_answered(place: str) -> None:
     """Five hundred answers, each damaged in a few places; a seed reproduces any failure."""
     async with world() as it:
         seed = 0
@@ -61,8 +61,8 @@ async def test_a_walk_ends_whatever_is_answered(place: str) -> None:
 
         await (it.app_is(answer) if place == "app" else it.reverb_is(answer))
         for seed in range(500):
-            walked = await it.walk(within_s=0.5)
-            assert walked.outcome in WalkOutcome, seed
+            probed = await it.auth_probe(within_s=0.5)
+            assert probed.outcome in AuthProbeOutcome, seed
 
 
 _WIPE = "\x1b[2J\u202e" + "x" * 100_000
@@ -83,8 +83,8 @@ async def test_what_reverb_says_is_fit_for_a_terminal(frame: str) -> None:
     """Whoever answers there could otherwise rewrite the screen of who asks why, or fill it."""
     async with world() as it:
         greeting(frame)(it)
-        walked = await it.walk()
-    said = [taken.received for taken in walked.steps]
+        probed = await it.auth_probe()
+    said = [taken.received for taken in probed.steps]
     assert "x" * 100 in "".join(said)
     assert all(each.isprintable() and len(each) < 400 for each in said)
 
@@ -93,18 +93,18 @@ async def test_what_the_app_says_is_fit_for_a_terminal() -> None:
     """A header may hold what a line of text may not."""
     async with world() as it:
         await it.app_is(saying("HTTP/1.1 200 OK\r\nContent-Type: a\x1b[2Jb\r\nContent-Length: 0\r\n\r\n"))
-        walked = await it.walk()
-    assert all(taken.received.isprintable() for taken in walked.steps)
+        probed = await it.auth_probe()
+    assert all(taken.received.isprintable() for taken in probed.steps)
 
 
 @pytest.mark.parametrize("value", ["a%0d%0ab", "a%00b", "a\x01b", "%ff%fe", "%", "é", '"a\\012b"'])
-async def test_a_walk_ends_whatever_the_cookies_are(value: str) -> None:
+async def test_a_auth_probe_ends_whatever_the_cookies_are(value: str) -> None:
     """They are sent back in headers, decoded; a line break in one would have stopped the sidecar."""
     async with world(login=Credentials.COOKIE, authorizer=Authorizer.AXIOS, is_same_origin=True) as it:
         it.change(csrf_url=await _setting(it, f"XSRF-TOKEN={value}"))
-        assert (await it.walk()).outcome is WalkOutcome.CSRF_419
+        assert (await it.auth_probe()).outcome is AuthProbeOutcome.CSRF_419
         it.change(csrf_url=await _setting(it, f"session={value}"))
-        assert (await it.walk()).outcome is WalkOutcome.CSRF_419
+        assert (await it.auth_probe()).outcome is AuthProbeOutcome.CSRF_419
 
 
 async def _setting(it: World, cookie: str) -> str:

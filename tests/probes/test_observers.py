@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from sidecar import clock
-from sidecar.core.facts.auth_probes import WalkOutcome
-from sidecar.core.facts.observations import AckSeen, ObserverChanged
+from sidecar.core.facts.auth_probes import AuthProbeOutcome
+from sidecar.core.facts.observations import AckReceived, ObserverChanged
 from sidecar.journal.memory import MemoryJournal
 from sidecar.probes.browser import Browser
 from sidecar.probes.deliveries import GIVEN_UP_AFTER_S, LATE_S, OPEN_MAX, Deliveries
@@ -84,11 +84,11 @@ async def test_sockets_are_dialled_anew_without_a_gap() -> None:
             await asyncio.sleep(0.05)
 
         async def are_kept() -> bool:
-            return sum(isinstance(fact, AckSeen) for fact in await watch.facts()) >= len(names)
+            return sum(isinstance(fact, AckReceived) for fact in await watch.facts()) >= len(names)
 
         await until(are_kept, "every broadcast is journalled", within_s=10)
         facts = await watch.facts()
-        assert [fact.payment_intent for fact in facts if isinstance(fact, AckSeen)] == names
+        assert [fact.payment_intent for fact in facts if isinstance(fact, AckReceived)] == names
         assert [fact.is_up for fact in facts if isinstance(fact, ObserverChanged)] == [True] * 3
         assert watch.observers.subscribed().isdisjoint(first), "all are others by now"
         assert watch.counts["deaf"] == 0
@@ -121,7 +121,7 @@ async def test_a_socket_that_ends_is_told_and_dialled_again() -> None:
         await until(is_back, "it is dialled again", within_s=10)
         down = (await watch.facts())[1]
         assert isinstance(down, ObserverChanged)
-        assert (down.outcome, down.number) == (WalkOutcome.CLOSED_WITHOUT_FRAME, 1006)
+        assert (down.outcome, down.number) == (AuthProbeOutcome.CLOSED_WITHOUT_FRAME, 1006)
 
 
 async def test_reverbs_pings_are_answered() -> None:
@@ -146,10 +146,10 @@ async def test_what_members_whisper_is_no_ack(event: str) -> None:
         await watch.broadcast("pi_real")
 
         async def is_kept() -> bool:
-            return any(isinstance(fact, AckSeen) for fact in await watch.facts())
+            return any(isinstance(fact, AckReceived) for fact in await watch.facts())
 
         await until(is_kept, "the real one is journalled", within_s=5)
-        assert [fact.payment_intent for fact in await watch.facts() if isinstance(fact, AckSeen)] == ["pi_real"]
+        assert [fact.payment_intent for fact in await watch.facts() if isinstance(fact, AckReceived)] == ["pi_real"]
 
 
 # --- deliveries, by themselves

@@ -6,8 +6,8 @@ from email.utils import formatdate
 
 import pytest
 
-from sidecar.core.facts.auth_probes import WalkOutcome
-from sidecar.probes.auth_probe import Walker
+from sidecar.core.facts.auth_probes import AuthProbeOutcome
+from sidecar.probes.auth_probe import AuthProber
 from sidecar.probes.browser import Browser
 from sidecar.probes.outside_clocks import LASTS_S, OutsideClocks
 from tests.hands import Hands, hands
@@ -83,7 +83,7 @@ def test_what_is_no_date_or_was_kept_in_between_says_nothing(headers: dict[str, 
 
 
 def test_what_was_heard_long_ago_counts_no_more(ours: Hands) -> None:
-    """A clock that is mended is seen to be, ten minutes later; half-open, and tried on both sides."""
+    """A clock that is recovered is seen to be, ten minutes later; half-open, and tried on both sides."""
     clocks = OutsideClocks()
     clocks.signed(NOON_S + 5)
     ours.monotonic += LASTS_S
@@ -92,12 +92,12 @@ def test_what_was_heard_long_ago_counts_no_more(ours: Hands) -> None:
     assert known(clocks) == {}
 
 
-async def test_the_probe_users_walk_hears_the_apps_clock() -> None:
+async def test_the_probe_users_auth_probe_hears_the_apps_clock() -> None:
     """A real answer of a real server has a Date, and ours is not far from it."""
     async with world() as it:
         clocks = OutsideClocks()
-        walked = await Walker(Browser(it.target, clocks)).walk(within_s=5.0)
-        assert walked.outcome is WalkOutcome.OK
+        probed = await AuthProber(Browser(it.target, clocks)).auth_probe(within_s=5.0)
+        assert probed.outcome is AuthProbeOutcome.OK
         bounds = known(clocks)
     assert set(bounds) == {"app least", "app most"}
     assert bounds["app least"] <= 0 <= bounds["app most"]

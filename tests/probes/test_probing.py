@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from sidecar import clock, probes
-from sidecar.config import Probe, ProbeSecrets, Reverb, Stranger
+from sidecar.config import Isolation, Probe, ProbeSecrets, Reverb
 from sidecar.console.status import Status
 from sidecar.console.status_text import print_status
 from sidecar.demo.standin.booking_app import BookingApp
@@ -55,9 +55,9 @@ class Watched:
             return response.status
 
     async def wire(self) -> None:
-        """Let sight come, and a first payment be delivered."""
+        """Let visibility come, and a first payment be delivered."""
         await self.at_least(ok("trip"), 2)
-        await self.at_least(ok("walk"), 1)
+        await self.at_least(ok("auth_probe"), 1)
         paid = event("pi_first")
         await self.sidecar.deliver(paid)
         await self.broadcast("pi_first")
@@ -107,8 +107,8 @@ async def watched(
         origin=ORIGIN,
         auth_endpoint=f"http://127.0.0.1:{app_port}/broadcasting/auth",
         observers=observers,
-        probe=Probe(user_id="0", round_trip_every_ms=1000, auth_every_ms=1000, stranger_every_ms=1000),
-        stranger=Stranger(channel_user_id="1"),
+        probe=Probe(user_id="0", round_trip_every_ms=1000, auth_every_ms=1000, isolation_every_ms=1000),
+        isolation=Isolation(channel_user_id="1"),
         reference=reference,
     )
     config = msgspec.structs.replace(CONFIG, reverb=reverb)
@@ -156,7 +156,7 @@ async def balanced(ports: list[int]) -> asyncio.Server:
 def ok(what: str) -> str:
     """Return the metric of a clean probe."""
     return {
-        "walk": 'channel_auth_attempts_total{outcome="ok",source="probe"}',
+        "auth_probe": 'channel_auth_attempts_total{outcome="ok",source="probe"}',
         "trip": 'round_trips_total{outcome="ok"}',
     }[what]
 
@@ -175,11 +175,11 @@ async def test_a_payment_is_delivered_when_all_our_sockets_have_received_its_bro
 
 
 async def test_all_probes_run_and_bring_sight() -> None:
-    """After a start the flag rests until a round trip and a walk were clean."""
+    """After a start the flag rests until a round trip and a auth probe were clean."""
     async with watched() as it:
         await it.at_least(ok("trip"), 2)
-        await it.at_least(ok("walk"), 2)
-        await it.at_least('stranger_probes_total{verdict="refused"}', 1)
+        await it.at_least(ok("auth_probe"), 2)
+        await it.at_least('isolation_probes_total{verdict="refused"}', 1)
         assert (await it.status())["resting"] is None
         assert await it.sidecar.metric('reverb_sidecar_observer_up{observer="2"}') == 1
         assert await it.sidecar.metric("reverb_sidecar_round_trip_seconds_count") >= 2
@@ -222,7 +222,7 @@ async def test_a_deaf_node_is_an_outcome_of_its_own() -> None:
 
 
 async def test_sockets_that_reverb_drops_are_dialled_again_and_told() -> None:
-    """Their ups and downs are in the journal, and a payment meanwhile is a miss, not a blindness."""
+    """Their ups and downs are in the journal, and a payment meanwhile is a miss, not a visibility gap."""
     async with watched() as it:
         await it.wire()
         port = it.port
@@ -238,12 +238,12 @@ async def test_sockets_that_reverb_drops_are_dialled_again_and_told() -> None:
 async def test_a_403_is_counted_with_its_cause_while_the_transport_is_well() -> None:
     """What this project is about: round trips are clean, and nobody may listen."""
     async with watched() as it:
-        await it.at_least(ok("walk"), 1)
+        await it.at_least(ok("auth_probe"), 1)
         it.app.faults.refuses = frozenset({"0"})
         await it.at_least('channel_auth_attempts_total{outcome="refused_403",source="probe"}', 1)
         assert await it.sidecar.metric("reverb_sidecar_last_channel_auth_ok") == 0
         status = await it.status()
-        assert status["reverb"]["last_walk"] == "refused_403"
+        assert status["reverb"]["last_auth_probe"] == "refused_403"
         assert status["reverb"]["cause"].startswith("The app refused the channel (403)")
         console = Console(width=100, record=True, file=io.StringIO())
         print_status(console, msgspec.convert(status, Status))
@@ -257,12 +257,12 @@ async def test_a_403_is_counted_with_its_cause_while_the_transport_is_well() -> 
         await it.at_least(ok("trip"), trips + 1)
 
 
-async def test_a_stranger_who_is_let_in_is_an_alarm_for_people() -> None:
+async def test_a_isolation_probe_who_is_let_in_is_an_alarm_for_people() -> None:
     """A callback that is true for everybody."""
     async with watched() as it:
-        await it.at_least('stranger_probes_total{verdict="refused"}', 1)
+        await it.at_least('isolation_probes_total{verdict="refused"}', 1)
         it.app.faults.lets_everybody_in = True
-        await it.metric_is("strangers_let_in", 1)
+        await it.metric_is("isolation_probes_allowed", 1)
 
 
 async def test_what_the_backend_says_of_channel_auth_is_counted_apart() -> None:
@@ -285,7 +285,7 @@ async def test_a_server_behind_a_path_is_watched_like_any_other() -> None:
     """REVERB_SERVER_PATH: it is dialled, and not signed."""
     async with watched(path="/reverb") as it:
         await it.at_least(ok("trip"), 1)
-        await it.at_least(ok("walk"), 1)
+        await it.at_least(ok("auth_probe"), 1)
 
 
 async def test_no_secret_is_in_metrics_status_or_log(capsys: pytest.CaptureFixture[str]) -> None:

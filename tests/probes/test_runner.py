@@ -8,13 +8,13 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from sidecar.core.facts.auth_probes import StrangerVerdict, WalkOutcome
-from sidecar.core.facts.observations import Observation, StrangerProbed
+from sidecar.core.facts.auth_probes import AuthProbeOutcome, IsolationOutcome
+from sidecar.core.facts.observations import IsolationProbed, Observation
 from sidecar.journal.memory import MemoryJournal
 from sidecar.probes.runner import Runner
 from tests.e2e.processes import until
 
-FACT = StrangerProbed(replica="r", verdict=StrangerVerdict.REFUSED, outcome=WalkOutcome.REFUSED_403)
+FACT = IsolationProbed(replica="r", verdict=IsolationOutcome.REFUSED, outcome=AuthProbeOutcome.REFUSED_403)
 
 
 class Counted:
@@ -26,12 +26,12 @@ class Counted:
 
     def __init__(self, name: str, act: Callable[[], Awaitable[object]]) -> None:
         self.name, self.count = name, 0
-        self._act = act
+        self._action = act
 
     async def probe(self) -> Observation:
         """Probe once."""
         self.count += 1
-        await self._act()
+        await self._action()
         return FACT
 
 
@@ -58,7 +58,7 @@ def _plain_log() -> None:
 async def test_a_probe_that_hangs_or_breaks_is_told_and_tried_again(
     act: Callable[[], Awaitable[object]], told: str
 ) -> None:
-    """A bug in what watches must not stop what takes Stripe's webhooks; the fold notices the silence."""
+    """A bug in what watches must not stop what takes Stripe's webhooks; the fold notifications the silence."""
     bad, good = Counted("bad", act), Counted("good", well)
     journal = MemoryJournal()
     with capture_logs() as logged:

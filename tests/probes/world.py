@@ -15,9 +15,9 @@ from sidecar.config import Authorizer, Credentials, ProbeSecrets
 from sidecar.demo.standin.booking_app import BookingApp
 from sidecar.demo.standin.reverb import Reverb
 from sidecar.demo.standin.reverb_sockets import Setup
-from sidecar.probes.auth_probe import Walker
+from sidecar.probes.auth_probe import AuthProber
 from sidecar.probes.browser import Browser
-from sidecar.probes.probe_record import Walked
+from sidecar.probes.probe_record import AuthProbeResult
 from sidecar.probes.target import Target
 from sidecar.pusher.signing import App
 
@@ -91,16 +91,16 @@ class World:
     def __init__(self, stack: AsyncExitStack, reverb: Reverb, app: BookingApp, target: Target) -> None:
         self.reverb, self.app, self.target = reverb, app, target
         self._stack = stack
-        self.walker = Walker(Browser(target))
+        self.auth_prober = AuthProber(Browser(target))
 
     def change(self, **keys: object) -> None:
         """Probe something else, in a new browser."""
         self.target = msgspec.structs.replace(self.target, **keys)
-        self.walker = Walker(Browser(self.target))
+        self.auth_prober = AuthProber(Browser(self.target))
 
-    async def walk(self, *, within_s: float = 5.0) -> Walked:
-        """Walk once."""
-        return await self.walker.walk(within_s=within_s)
+    async def auth_probe(self, *, within_s: float = 5.0) -> AuthProbeResult:
+        """AuthProbe once."""
+        return await self.auth_prober.auth_probe(within_s=within_s)
 
     async def serve(self, talk: Talk, tls: ssl.SSLContext | None = None) -> int:
         """Let a server on loopback talk so, and return its port."""
@@ -141,7 +141,7 @@ def target_at(port: int, app_port: int, **keys: object) -> Target:
         csrf_url=f"{base}/sanctum/csrf-cookie",
         login_url=f"{base}/login",
         channel="private-live-refresh.0",
-        stranger_channel="private-live-refresh.1",
+        isolation_channel="private-live-refresh.1",
         observer_channel="private-reverb-sidecar",
         reference=None,
         authorizer=Authorizer.DEFAULT,

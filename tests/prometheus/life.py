@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from sidecar.config import LadderRung, Objective, PolicyKeys, Probe, ProbeSecrets, RedisStream, Reverb, Stranger
+from sidecar.config import Isolation, LadderRung, Objective, PolicyKeys, Probe, ProbeSecrets, RedisStream, Reverb
 from sidecar.core.facts.policy import Mode
 from sidecar.demo.standin.booking_app import BookingApp
 from sidecar.demo.standin.reverb import Reverb as StandIn
@@ -98,7 +98,7 @@ async def life(folder: Path) -> AsyncIterator[tuple[Life, int]]:
                 coverage_ppm=10_000,
                 payers_on_rung=0,
                 lease_ms=10_000,
-                shelter_ms=1000,
+                suspension_ms=1000,
                 cooldown_ms=1000,
             ),
             ladder=(LadderRung(mode=Mode.TIMER_POLLING, soak_ms=1), LadderRung(mode=Mode.PUSH_WITH_SAFETY_NET)),
@@ -113,11 +113,11 @@ async def life(folder: Path) -> AsyncIterator[tuple[Life, int]]:
                     user_id="0",
                     round_trip_every_ms=200,
                     auth_every_ms=500,
-                    stranger_every_ms=1000,
+                    isolation_every_ms=1000,
                     round_trip_reliability_ppm=900_000,
                     auth_reliability_ppm=700_000,
                 ),
-                stranger=Stranger(channel_user_id="1"),
+                isolation=Isolation(channel_user_id="1"),
             ),
         )
         secrets = msgspec.structs.replace(

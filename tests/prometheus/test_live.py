@@ -36,7 +36,7 @@ POSSIBLE = {
     "ReverbSidecarJournalUnavailable",
     "ReverbSidecarTargetGone",
 }
-"""What they may raise beside it: walks fail with Reverb, a slow burn stays for minutes, and what waits for as long as a
+"""What they may raise beside it: auth probes fail with Reverb, a slow burn stays for minutes, and what waits for as long as a
 machine may take that is busy with other things, some seconds here, is quarters of an hour at the rules' own pace."""
 
 

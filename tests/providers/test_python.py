@@ -16,7 +16,7 @@ from openfeature.flag_evaluation import FlagEvaluationDetails, Reason
 
 from sidecar.http.rate_limits import LIMITS
 from tests.providers import PUSH, TIMERS, world
-from tests.shells.flag_door import door
+from tests.shells.flag_proxy import proxy
 
 FLAG, MODE = "payment-refresh", "payment-refresh-mode"
 DEFAULT = {"mode": TIMERS}
@@ -87,7 +87,7 @@ async def test_it_follows_every_change_and_an_outage_is_the_codes_default(tmp_pa
 
 async def test_a_service_without_any_context_is_answered() -> None:
     """The provider then sends an empty context, or none."""
-    async with door(1) as it:
+    async with proxy(1) as it:
         service = Service(it.url)
         for context in (None, EvaluationContext()):
             details = await service.whole(context)
@@ -98,7 +98,7 @@ async def test_a_service_without_any_context_is_answered() -> None:
 
 async def test_what_is_switched_off_is_a_value_and_no_error() -> None:
     """Its reason is one that the provider knows: another would be taken for an error."""
-    async with door() as it:
+    async with proxy() as it:
         it.world.bad(6)
         service = Service(it.url)
         assert value(await service.whole()) == (TIMERS, Reason.DISABLED, None)
@@ -107,7 +107,7 @@ async def test_what_is_switched_off_is_a_value_and_no_error() -> None:
 
 async def test_errors_reach_the_service_by_their_own_names() -> None:
     """Codes and details are there, so that nothing is called GENERAL that is not."""
-    async with door() as it:
+    async with proxy() as it:
         service = Service(it.url)
         details = await service.whole(EvaluationContext("u" * 257))
         assert value(details) == (TIMERS, Reason.ERROR, ErrorCode.INVALID_CONTEXT)
@@ -121,7 +121,7 @@ async def test_errors_reach_the_service_by_their_own_names() -> None:
 async def test_who_asks_too_often_stays_away_until_it_may_come_again() -> None:
     """`Retry-After` is understood: no request goes out meanwhile."""
     limits = {name: msgspec.structs.replace(limit, per_s=0) for name, limit in LIMITS.items()}
-    async with door(limits=limits) as it:
+    async with proxy(limits=limits) as it:
         service = Service(it.url)
         assert value(await service.whole()) == (TIMERS, Reason.ERROR, ErrorCode.GENERAL)
         assert service.provider.retry_after is not None

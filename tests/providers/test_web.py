@@ -12,7 +12,7 @@ from playwright.async_api import Response
 from sidecar.http.rate_limits import LIMITS
 from tests.e2e.processes import until
 from tests.providers import PUSH, TIMERS, VALID_S, leased, mode, tab, world
-from tests.shells.flag_door import Door, door
+from tests.shells.flag_proxy import Proxy, proxy
 
 U1 = {"targetingKey": "u1"}
 CHECKED = {"targetingKey": "u1", "checksLease": True}
@@ -34,7 +34,7 @@ async def test_the_web_provider_follows_a_climb_and_a_fall_by_itself(tmp_path: P
         got = await page.until(is_mode(PUSH), "the page knows of the climb", within_s=3)
         assert (got["whole"]["reason"], got["whole"]["variant"], leased(got)) == ("STATIC", PUSH, PUSH)
         assert (got["plain"]["value"], got["plain"]["flagMetadata"]["why"]) == (TIMERS, "lease_unchecked")
-        at_once = await page.page.evaluate("context => window.become(context).then(window.ask)", CHECKED)
+        at_once = await page.page.evaluate("context => window.assign(context).then(window.ask)", CHECKED)
         assert at_once["plain"]["reason"] == "CACHED", "its cache knows the user, and not the rest of the context"
         got = await page.until(lambda got: got["plain"]["value"] == PUSH, "it has evaluated anew", within_s=3)
         assert got["plain"]["reason"] == "TARGETING_MATCH"
@@ -106,7 +106,7 @@ async def test_a_cold_start_without_a_sidecar_stays_on_the_codes_default(tmp_pat
         await it.serves(PUSH)
         watched = await page.page.evaluate("span_ms => window.watch(span_ms)", 3000)
         assert watched["pushes"] == 0
-        await page.page.evaluate("context => window.become(context)", {"targetingKey": "u2"})
+        await page.page.evaluate("context => window.assign(context)", {"targetingKey": "u2"})
         await page.until(is_mode(PUSH), "a new context fetches", within_s=3)
 
 
@@ -128,7 +128,7 @@ async def test_a_warm_start_without_a_sidecar_holds_what_was_stored_and_says_so(
 
 async def test_where_there_is_no_room_for_a_stream_the_web_provider_asks_once_and_is_quiet(tmp_path: Path) -> None:
     """It would ask again every second for one that is refused: each of its connects takes its own patience back."""
-    async with door(streams_max=0) as it, tab(tmp_path) as page:
+    async with proxy(streams_max=0) as it, tab(tmp_path) as page:
         asked: list[str] = []
         page.page.on("request", lambda request: asked.append(f"{request.method} {request.url.removeprefix(it.url)}"))
         assert await page.begin(it.url, U1) is None
@@ -140,7 +140,7 @@ async def test_where_there_is_no_room_for_a_stream_the_web_provider_asks_once_an
 async def test_a_signal_makes_the_web_provider_ask_whatever_retry_after_said(tmp_path: Path) -> None:
     """Only polling and a new context respect it: so a sidecar that is short of time must not rely on it."""
     narrow = {name: msgspec.structs.replace(limit, per_s=2) for name, limit in LIMITS.items() if "evaluate" in name}
-    async with door(lease_ms=1200, limits={**LIMITS, **narrow}) as it, tab(tmp_path) as page:
+    async with proxy(lease_ms=1200, limits={**LIMITS, **narrow}) as it, tab(tmp_path) as page:
         asked: list[tuple[int, float]] = []
 
         def note(answer: Response) -> None:
@@ -161,7 +161,7 @@ async def test_a_signal_makes_the_web_provider_ask_whatever_retry_after_said(tmp
         beating.cancel()
 
 
-async def beat(it: Door) -> None:
+async def beat(it: Proxy) -> None:
     """Keep the lease running."""
     while True:
         it.beat()

@@ -177,7 +177,7 @@ def test_recorded_conversations_of_a_browser_are_understood(folder: str) -> None
     ],
 )  # fmt: skip
 def test_a_message_is_read_as_what_it_is(text: str | bytes, message: object) -> None:
-    """And garbage as garbage, never as an exception."""
+    """And garbage, never as an exception."""
     read_as = read(text)
     assert read_as == message or (isinstance(message, Unreadable) and isinstance(read_as, Unreadable))
 

@@ -30,7 +30,9 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @asynccontextmanager
-async def listening(past: Past, *, is_livemode: bool = True, reason: Reason = Reason.HELD) -> AsyncIterator[str]:
+async def listening(
+    past: Past, *, is_livemode: bool = True, reason: Reason = Reason.CURRENT_RUNG
+) -> AsyncIterator[str]:
     """Serve a past as a sidecar does, and give its address."""
     release = Release(past.state, lambda: Served(mode=Mode.PUSH_ONLY, reason=reason), is_livemode=is_livemode)
     guard = Guard("127.0.0.1", admit=Access(_TOKENS).admit)

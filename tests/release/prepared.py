@@ -6,7 +6,18 @@ import msgspec
 
 from sidecar.core.facts.outcomes import Outcome, Unmeasured
 from sidecar.core.facts.policy import Mode, Policy
-from sidecar.core.fold.history import HOUR_MS, ByMode, ByOutcome, ByTimers, Condition, Hour, Mark, MarkKind, Span, spend
+from sidecar.core.fold.history import (
+    HOUR_MS,
+    ByMode,
+    ByOutcome,
+    ByTimers,
+    Condition,
+    EventKind,
+    Hour,
+    Span,
+    TimelineEvent,
+    spend,
+)
 from tests.core.golden import folded
 from tests.core.probed import PROBED, ProbedWorld
 from tests.core.world import DAY, HOUR, SECOND, START_MS
@@ -20,30 +31,32 @@ POLICY = msgspec.structs.replace(PROBED, reliability_ppm=990_000, unacceptable_r
 class Past:
     """A state whose last days went as it is told: `push_only` for everybody, but for what is said."""
 
-    def __init__(self, policy: Policy = POLICY, *, held_ms: int = 14 * DAY, per_hour: int = 40, days: int = 16) -> None:
+    def __init__(
+        self, policy: Policy = POLICY, *, served_ms: int = 14 * DAY, per_hour: int = 40, days: int = 16
+    ) -> None:
         world = ProbedWorld(policy)
         world.wire()
         self.state = state = folded(world.records)
         state.now_ms = state.history.counted_ms = NOW_MS
         state.history.lease_until_ms = NOW_MS + policy.lease_ms
-        state.sight.rest, state.sight.needs_heartbeat = None, False
-        state.sight.round_trips_needed = state.sight.walks_needed = 0
-        state.probing.round_trip_ms = state.probing.walk_ms = state.sight.seen_ms = NOW_MS
+        state.visibility.suspension, state.visibility.needs_heartbeat = None, False
+        state.visibility.round_trips_needed = state.visibility.auth_probes_needed = 0
+        state.probing.round_trip_ms = state.probing.auth_probe_ms = state.visibility.seen_ms = NOW_MS
         state.history.since_ms = NOW_MS - 60 * DAY
         state.history.edges_ms = [EDGES_MS]
         state.flag.rung = len(policy.ladder) - 1
-        state.flag.since_ms = NOW_MS - held_ms
-        state.history.marks = []
+        state.flag.since_ms = NOW_MS - served_ms
+        state.history.events = []
         state.history.spans = [
             Span(at_ms=state.history.since_ms, mode=S, for_all=S, condition=Condition.SERVING),
-            Span(at_ms=NOW_MS - held_ms, mode=P, for_all=P, condition=Condition.SERVING),
+            Span(at_ms=NOW_MS - served_ms, mode=P, for_all=P, condition=Condition.SERVING),
         ]
         for name in ("payments", "round_trips", "channel_auth", "user_auth", "reach"):
-            stream = state.streams[name]
-            stream.good = stream.good_total = 10_000
-            stream.last_ms, stream.epoch_began_ms = NOW_MS, state.history.since_ms
+            indicator = state.indicators[name]
+            indicator.good = indicator.good_total = 10_000
+            indicator.last_ms, indicator.epoch_began_ms = NOW_MS, state.history.since_ms
         state.first_named_ack_ms = dict(state.first_ack_ms)
-        self.mark(held_ms, MarkKind.MOVED, "rung 2 → 3, push_only: proven, every gate holds")
+        self.mark(served_ms, EventKind.MOVED, "rung 2 → 3, push_only: proven, every gate holds")
         self.fill(days, per_hour)
 
     def interrupt(self, ago_ms: int, lasted_ms: int, condition: Condition, mode: Mode = T) -> None:
@@ -54,44 +67,44 @@ class Past:
         place = spans.index(before) + 1
         spans[place:place] = [Span(at_ms=at_ms, mode=mode, for_all=mode, condition=condition), after]
         if condition is Condition.SHELTERED:
-            self.mark(ago_ms, MarkKind.SHELTER_BEGAN, "")
-            self.mark(ago_ms - lasted_ms, MarkKind.SHELTER_ENDED, "")
+            self.mark(ago_ms, EventKind.REVERB_SUSPENSION_BEGAN, "")
+            self.mark(ago_ms - lasted_ms, EventKind.REVERB_SUSPENSION_ENDED, "")
 
     def fall(self, ago_ms: int, lasted_ms: int = 1) -> None:
         """Let the flag have fallen, so long ago, and be back after a while."""
         self.interrupt(ago_ms, lasted_ms, Condition.SERVING)
-        self.mark(ago_ms, MarkKind.FELL, "rung 3 → 0, timer_polling: alarm, alarm of payments")
+        self.mark(ago_ms, EventKind.FELL, "rung 3 → 0, timer_polling: alarm, alarm of payments")
 
-    def mark(self, ago_ms: int, kind: MarkKind, detail: str) -> None:
+    def mark(self, ago_ms: int, kind: EventKind, detail: str) -> None:
         """Let something have happened, so long ago."""
-        marks = self.state.history.marks
-        marks.append(Mark(at_ms=NOW_MS - ago_ms, seq=len(marks) + 1, kind=kind, detail=detail))
-        marks.sort(key=lambda mark: mark.at_ms)
+        events = self.state.history.events
+        events.append(TimelineEvent(at_ms=NOW_MS - ago_ms, seq=len(events) + 1, kind=kind, detail=detail))
+        events.sort(key=lambda mark: mark.at_ms)
 
     def release(self, ago_ms: int, name: str, payments_since: int) -> None:
         """Let the app have been released, so long ago, and so many payments be judged since."""
         history = self.state.history
         history.release, history.release_ms = name, NOW_MS - ago_ms
-        history.judged_before_release = self.state.streams["payments"].good_total - payments_since
-        self.mark(ago_ms, MarkKind.RELEASE, name)
+        history.judged_before_release = self.state.indicators["payments"].good_total - payments_since
+        self.mark(ago_ms, EventKind.RELEASE, name)
 
     def fill(self, days: int, per_hour: int, *, uncovered: int = 0, reported: bool = True) -> None:
         """Let the last days have had so many payments each hour, of which some could not be judged."""
-        chance, last = random.Random(7), NOW_MS // HOUR_MS
+        randomness, last = random.Random(7), NOW_MS // HOUR_MS
         history = self.state.history
         history.hours = []
         for number in range(last - 24 * days, last + 1):
             hour = Hour(hour=number, succeeded=per_hour + uncovered)
-            late = int(chance.random() < 0.04)
+            late = int(randomness.random() < 0.04)
             hour.outcomes = ByOutcome(on_time=per_hour - late, late=late, unmeasured=uncovered)
             hour.unmeasured = {"redelivered": uncovered} if uncovered else {}
-            hour.latency = _latency(chance, per_hour - late, late)
+            hour.latency = _latency(randomness, per_hour - late, late)
             hour.latency_sum_ms = 320 * per_hour
             hour.timers = ByTimers(worked_paid=per_hour - per_hour // 10, failed_paid=per_hour // 10)
             hour.reported = ByMode(push_only=per_hour // 2 if reported else 0)
             hour.refetches = ByMode(push_only=per_hour * 3 // 4 if reported else 0)
             hour.reach_good = per_hour // 2 if reported else 0
-            hour.walks_ok, hour.round_trips_ok = 60, 720
+            hour.auth_probes_ok, hour.round_trips_ok = 60, 720
             spend(hour, history.spans[-1], HOUR_MS)
             history.hours.append(hour)
         history.present = history.hours.pop()
@@ -109,17 +122,17 @@ class Past:
         tally.latency.edges_ms, tally.latency.counts, tally.latency.sum_ms = EDGES_MS, list(present.latency), 0
         tally.reported = {mode: present.reported.of(mode) for mode in Mode}
         tally.refetches = {mode: present.refetches.of(mode) for mode in Mode}
-        streams = state.streams
+        indicators = state.indicators
         began = state.history.began
-        began.reach_good, began.reach_bad = streams["reach"].good_total - present.reach_good, 0
-        began.walks_ok = streams["channel_auth"].good_total - present.walks_ok
-        began.round_trips_ok = streams["round_trips"].good_total - present.round_trips_ok
+        began.reach_good, began.reach_bad = indicators["reach"].good_total - present.reach_good, 0
+        began.auth_probes_ok = indicators["channel_auth"].good_total - present.auth_probes_ok
+        began.round_trips_ok = indicators["round_trips"].good_total - present.round_trips_ok
 
 
-def _latency(chance: random.Random, on_time: int, late: int) -> list[int]:
+def _latency(randomness: random.Random, on_time: int, late: int) -> list[int]:
     counts = [0] * (len(EDGES_MS) + 1)
     for _ in range(on_time):
-        took_ms = min(1999.0, chance.lognormvariate(5.6, 0.5))
+        took_ms = min(1999.0, randomness.lognormvariate(5.6, 0.5))
         counts[next(index for index, edge in enumerate(EDGES_MS) if took_ms < edge)] += 1
     counts[6] += late
     return counts

@@ -30,7 +30,7 @@ async def test_yes_is_exit_code_0_and_one_line() -> None:
 
 async def test_not_yet_is_exit_code_1_with_a_line_for_each_reason_and_when_to_ask_again() -> None:
     """So that a pipeline's log says all that a person needs."""
-    past = Past(held_ms=14 * DAY - HOUR)
+    past = Past(served_ms=14 * DAY - HOUR)
     past.fall(3 * DAY)
     async with listening(past) as url:
         told = await sidecar(gate(url))
@@ -48,10 +48,16 @@ async def test_not_yet_is_exit_code_1_with_a_line_for_each_reason_and_when_to_as
 @pytest.mark.parametrize(
     ("is_livemode", "reason", "environment", "token", "words"),
     [
-        (False, Reason.HELD, "test", "", "it judges Stripe's test payments (`stripe.livemode: false`)"),
+        (False, Reason.CURRENT_RUNG, "test", "", "it judges Stripe's test payments (`stripe.livemode: false`)"),
         (True, Reason.NO_LEASE, "test", "", "has not lately proven that it can write and read its journal"),
-        (True, Reason.HELD, "production", "", "this is the sidecar of `test`, and `production` was asked about"),
-        (True, Reason.HELD, "test", STAGING_TOKEN, "the token is none of SIDECAR_OPERATOR_TOKENS"),
+        (
+            True,
+            Reason.CURRENT_RUNG,
+            "production",
+            "",
+            "this is the sidecar of `test`, and `production` was asked about",
+        ),
+        (True, Reason.CURRENT_RUNG, "test", STAGING_TOKEN, "the token is none of SIDECAR_OPERATOR_TOKENS"),
     ],
 )
 async def test_what_cannot_be_known_is_exit_code_2(
@@ -133,7 +139,9 @@ async def test_github_is_told_a_yes_too() -> None:
     """A step without a word looks as if it had not run."""
     async with listening(Past()) as url:
         told = await sidecar(gate(url, "--github", "--all"))
-    assert told.out.splitlines()[-1].startswith("::notice title=sidecar gate::Yes: push_only for everybody in test")
+    assert told.out.splitlines()[-1].startswith(
+        "::notification title=sidecar gate::Yes: push_only for everybody in test"
+    )
     assert "  ✓ payments: 13480 (asked: at least 50)" in told.out
 
 
@@ -142,4 +150,4 @@ async def test_a_running_sidecar_answers_the_gate() -> None:
     async with running() as it, it.session.get(f"{it.urls.operator}/api/gate") as answer:
         found = msgspec.json.decode(await answer.read(), type=Readiness)
         assert (answer.status, found.answer) == (200, "cannot_know")
-        assert {"reports", "history", "served"} <= {finding.name for finding in found.against}
+        assert {"reports", "history", "served"} <= {check.name for check in found.against}

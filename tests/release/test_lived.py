@@ -35,7 +35,7 @@ def _top() -> ProbedWorld:
     world.approve(3)
     world.wait(5 * MINUTE)
     world.climb_to(3)
-    world.state.streams["round_trips"].good = 500_000  # as after a month; a deploy costs a few
+    world.state.indicators["round_trips"].good = 500_000  # as after a month; a deploy costs a few
     return world
 
 
@@ -69,8 +69,8 @@ def test_an_outage_is_a_fall_and_two_more_weeks() -> None:
     found = verdict(world)
     assert world.state.flag.rung == 0
     assert {"falls", "now", "served"} <= set(against(found))
-    fell_ms = next(mark.at_ms for mark in reversed(world.state.history.marks) if mark.kind == "fell")
-    assert {finding.name: finding.again_ms for finding in found.findings}["falls"] == fell_ms + HOUR + 1
+    fell_ms = next(mark.at_ms for mark in reversed(world.state.history.events) if mark.kind == "fell")
+    assert {check.name: check.again_ms for check in found.checks}["falls"] == fell_ms + HOUR + 1
 
 
 def test_a_deploy_of_reverb_is_a_shelter_and_no_fall() -> None:
@@ -79,14 +79,14 @@ def test_a_deploy_of_reverb_is_a_shelter_and_no_fall() -> None:
     pay(world, HOUR)
     world.fail()
     world.wait(20 * SECOND)
-    world.mend()
+    world.recover()
     assert against(verdict(world)) == ["now", "alarm"]
     pay(world, 11 * MINUTE)
     found = verdict(world)
     assert against(found) == ["sheltered"]
     days = readiness(world.state, msgspec.structs.replace(ASKED, for_ms=24 * HOUR), LIVE)
     assert "sheltered" not in against(days)
-    assert {finding.name: finding.value for finding in found.findings}["shelters"] == "1"
+    assert {check.name: check.value for check in found.checks}["shelters"] == "1"
 
 
 def test_a_night_without_the_sidecar_is_not_served() -> None:
@@ -98,5 +98,5 @@ def test_a_night_without_the_sidecar_is_not_served() -> None:
     world.beat()
     found = verdict(world)
     assert {"now", "served"} <= set(against(found))
-    value = {finding.name: finding.value for finding in found.findings}["served"]
+    value = {check.name: check.value for check in found.checks}["served"]
     assert value == "92.50 % of 1 h", "an hour less five minutes, and the lease of half a minute"

@@ -18,5 +18,5 @@ def test_the_page_names_every_condition_and_no_other() -> None:
         if row.startswith("| `")
         for name in re.findall(r"`([a-z_…]+)`", row.split("|")[1])
     }
-    asked = {re.sub("^(evidence|recent)_.*", r"\1_…", finding.name) for finding in verdict(Past()).findings}
+    asked = {re.sub("^(evidence|recent)_.*", r"\1_…", check.name) for check in verdict(Past()).checks}
     assert named == asked

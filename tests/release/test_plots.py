@@ -11,7 +11,7 @@ from markupsafe import Markup
 from sidecar.console import plots
 from sidecar.console.plots import NARROW, WIDE, Plot
 from sidecar.console.scales import Frame, percentile_ms, round_up, times
-from sidecar.core.fold.history import Condition, Hour, MarkKind, summed
+from sidecar.core.fold.history import Condition, EventKind, Hour, summed
 from sidecar.core.fold.history_writer import hours
 from tests.core.world import DAY, HOUR, MINUTE, START_MS
 from tests.release.prepared import EDGES_MS, NOW_MS, Past
@@ -22,20 +22,20 @@ Draw = Callable[[tuple[int, int]], Markup]
 
 def past() -> Past:
     """Return one in which everything has happened."""
-    prepared = Past(held_ms=20 * DAY, days=60)
+    prepared = Past(served_ms=20 * DAY, days=60)
     prepared.fall(24 * DAY, 3 * DAY)
     prepared.interrupt(8 * DAY, 2 * HOUR, Condition.SHELTERED)
     prepared.interrupt(5 * DAY, 6 * HOUR, Condition.BLIND)
     prepared.interrupt(2 * DAY, 1 * HOUR, Condition.RESTING)
     prepared.release(3 * DAY, '<script>alert("release")</script>', 100)
-    prepared.mark(11 * DAY, MarkKind.ACT, "hold by ann & bob: it's <b>launch</b> day")
+    prepared.mark(11 * DAY, EventKind.ACTION, "hold by ann & bob: it's <b>launch</b> day")
     return prepared
 
 
 def drawn(prepared: Past, span_ms: int) -> dict[str, Draw]:
     """Return each plot of a past."""
     history, every = prepared.state.history, hours(prepared.state)
-    plot = Plot(key="k", from_ms=NOW_MS - span_ms, until_ms=NOW_MS, marks=history.marks)
+    plot = Plot(key="k", from_ms=NOW_MS - span_ms, until_ms=NOW_MS, events=history.events)
     return {
         "outcomes": lambda size: plots.outcomes(plot, every, size),
         "reliability": lambda size: plots.reliability(plot, every, 990_000, size),
@@ -123,7 +123,7 @@ def test_what_people_wrote_is_text_and_nothing_else(name: str) -> None:
     assert "&lt;script&gt;" in body
     assert "style=" not in body
     titles = [title.text for title in parsed(drawn(past(), 60 * DAY)["modes"](WIDE)).iter(f"{_SVG}title")]
-    assert "act of a person: hold by ann & bob: it's <b>launch</b> day" in titles
+    assert "action of a person: hold by ann & bob: it's <b>launch</b> day" in titles
 
 
 def test_each_plot_has_names_of_its_own() -> None:
@@ -152,7 +152,7 @@ def test_many_hours_are_added_up_until_they_fit(size: tuple[int, int], most: int
 @pytest.mark.parametrize("name", ["outcomes", "reliability", "latency"])
 def test_all_bars_of_a_kind_are_one_element_and_so_are_all_dots(name: str) -> None:
     """Each costs the browser before its first paint; the second is the legend's."""
-    svg = parsed(drawn(Past(held_ms=20 * DAY, days=60), 60 * DAY)[name](WIDE))
+    svg = parsed(drawn(Past(served_ms=20 * DAY, days=60), 60 * DAY)[name](WIDE))
     kinds = [part.get("class") for part in svg.iter()]
     assert "p-good" in kinds
     assert all(kinds.count(kind) <= 2 for kind in ("p-good", "p-missed", "p-late", "p-unmeasured", "p-range"))
@@ -161,12 +161,12 @@ def test_all_bars_of_a_kind_are_one_element_and_so_are_all_dots(name: str) -> No
 def test_a_fall_is_never_covered() -> None:
     """Of shapes that would lie upon each other the graver is shown."""
     prepared = Past()
-    prepared.mark(3 * DAY, MarkKind.ACT, "an act")
-    prepared.mark(3 * DAY, MarkKind.FELL, "a fall")
-    prepared.mark(3 * DAY, MarkKind.ALARM_RAISED, "payments")
+    prepared.mark(3 * DAY, EventKind.ACTION, "an action")
+    prepared.mark(3 * DAY, EventKind.FELL, "a fall")
+    prepared.mark(3 * DAY, EventKind.ALARM_RAISED, "payments")
     body = drawn(prepared, 60 * DAY)["modes"](WIDE)
     assert body.count("fall: a fall") == 1
-    assert "an act" not in body
+    assert "an action" not in body
 
 
 # --- scales

@@ -5,18 +5,18 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from sidecar.core.facts.auth_probes import StrangerVerdict
+from sidecar.core.facts.auth_probes import IsolationOutcome
 from sidecar.core.facts.policy import LADDER_OFF, Lifecycle
-from sidecar.core.fold.history import Condition, History, MarkKind
+from sidecar.core.fold.history import Condition, EventKind, History
 from sidecar.core.fold.serving import Reason
-from sidecar.core.fold.state import Shelter, Tally
+from sidecar.core.fold.state import Suspension, Tally
 from sidecar.core.release.checks import Process, Question
 from sidecar.core.release.readiness import Answer, Readiness, readiness
 from tests.core.world import DAY, HOUR, MINUTE, SECOND
 from tests.release.prepared import NOW_MS, POLICY, Past, S, T
 
 ASKED = Question(environment="test")
-LIVE = Process(is_livemode=True, reason=Reason.HELD)
+LIVE = Process(is_livemode=True, reason=Reason.CURRENT_RUNG)
 FOR = 14 * DAY
 
 
@@ -27,7 +27,7 @@ def verdict(past: Past, question: Question = ASKED, process: Process = LIVE) -> 
 
 def against(found: Readiness) -> list[str]:
     """Return what speaks against it."""
-    return [finding.name for finding in found.against]
+    return [check.name for check in found.against]
 
 
 def test_what_was_held_for_the_time_may_go() -> None:
@@ -51,9 +51,9 @@ def shelters(count: int, lasting_ms: int = 10 * MINUTE) -> Change:
 
 
 TABLE: list[tuple[str, Past | Callable[[], Past], Change, list[str]]] = [
-    ("held 13 d 23 h", lambda: Past(held_ms=FOR - HOUR), lambda _: None, ["served"]),
-    ("held all but 0.1 %", lambda: Past(held_ms=FOR - FOR // 1000), lambda _: None, []),
-    ("held all but 0.1 % and a millisecond", lambda: Past(held_ms=FOR - FOR // 1000 - 1), lambda _: None, ["served"]),
+    ("held 13 d 23 h", lambda: Past(served_ms=FOR - HOUR), lambda _: None, ["served"]),
+    ("held all but 0.1 %", lambda: Past(served_ms=FOR - FOR // 1000), lambda _: None, []),
+    ("held all but 0.1 % and a millisecond", lambda: Past(served_ms=FOR - FOR // 1000 - 1), lambda _: None, ["served"]),
     ("one fall on day 3", Past, lambda past: past.fall(11 * DAY), ["falls"]),
     ("one fall before", Past, lambda past: past.fall(FOR + 1), []),
     ("one fall in the first millisecond", Past, lambda past: past.fall(FOR), ["falls"]),
@@ -75,15 +75,20 @@ TABLE: list[tuple[str, Past | Callable[[], Past], Change, list[str]]] = [
     ("a history of 14 d", Past, lambda past: known_for(past, FOR), []),
     ("a history of less", Past, lambda past: known_for(past, FOR - 1), ["history"]),
     (
-        "strangers let in",
+        "isolation probes let in",
         Past,
-        lambda past: setattr(past.state.probing, "stranger", StrangerVerdict.LET_IN),
-        ["stranger"],
+        lambda past: setattr(past.state.probing, "isolation", IsolationOutcome.ALLOWED),
+        ["isolation"],
     ),
-    ("proof lost", Past, lambda past: setattr(past.state.streams["payments"], "good", 100), ["evidence_payments"]),
-    ("payers refused", Past, lambda past: setattr(past.state.streams["user_auth"], "good", 9), ["evidence_user_auth"]),
-    ("payers not reached", Past, lambda past: setattr(past.state.streams["reach"], "bad", 999), ["evidence_reach"]),
-    ("lately bad", Past, lambda past: setattr(past.state.streams["reach"], "recent", 10**11), ["recent_reach"]),
+    ("proof lost", Past, lambda past: setattr(past.state.indicators["payments"], "good", 100), ["evidence_payments"]),
+    (
+        "payers refused",
+        Past,
+        lambda past: setattr(past.state.indicators["user_auth"], "good", 9),
+        ["evidence_user_auth"],
+    ),
+    ("payers not reached", Past, lambda past: setattr(past.state.indicators["reach"], "bad", 999), ["evidence_reach"]),
+    ("lately bad", Past, lambda past: setattr(past.state.indicators["reach"], "recent", 10**11), ["recent_reach"]),
     ("acks without names", Past, lambda past: past.state.first_named_ack_ms.clear(), ["exact"]),
 ]
 
@@ -113,8 +118,8 @@ def test_the_verdict_on_each_past_is_as_in_the_table(
     assert against(found) == names
     expected = Answer.YES if not names else Answer.CANNOT_KNOW if names == ["reports"] else Answer.NOT_YET
     assert found.answer is expected
-    assert all(finding.why and not finding.why.endswith(".") for finding in found.against)
-    assert not any(finding.why for finding in found.findings if finding.holds)
+    assert all(check.why and not check.why.endswith(".") for check in found.against)
+    assert not any(check.why for check in found.checks if check.passes)
 
 
 @pytest.mark.parametrize(
@@ -144,7 +149,7 @@ def test_what_cannot_be_known_is_never_a_yes(
 
 def test_what_cannot_be_known_goes_before_what_does_not_hold() -> None:
     """A pipeline that waits for a staging sidecar to become ready would wait for the wrong thing."""
-    past = Past(held_ms=1 * DAY)
+    past = Past(served_ms=1 * DAY)
     found = verdict(past, process=msgspec.structs.replace(LIVE, is_livemode=False))
     assert (found.answer, against(found)) == (Answer.CANNOT_KNOW, ["livemode", "served"])
 
@@ -155,20 +160,20 @@ def test_reports_may_be_waived_with_a_reason() -> None:
     past.fill(16, 40, reported=False)
     assert past.state.policy is not None
     past.state.policy = msgspec.structs.replace(past.state.policy, reach_not_required="a kiosk")
-    past.state.streams["reach"].good = 0
+    past.state.indicators["reach"].good = 0
     found = verdict(past)
     assert found.answer is Answer.YES
-    assert "not required: a kiosk" in [finding.value for finding in found.findings]
+    assert "not required: a kiosk" in [check.value for check in found.checks]
 
 
 def test_a_lesser_mode_may_be_asked_for_and_a_better_one_counts_for_it() -> None:
     """Whoever is content with the safety net need not wait for push only, nor lose what it proved."""
     question = msgspec.structs.replace(ASKED, mode=S)
-    past = Past(held_ms=1 * DAY)
+    past = Past(served_ms=1 * DAY)
     assert verdict(past, question).answer is Answer.YES
-    past.state.streams["user_auth"].good = 0
+    past.state.indicators["user_auth"].good = 0
     assert verdict(past, question).answer is Answer.YES
-    past.state.streams["reach"].recent = 10**11
+    past.state.indicators["reach"].recent = 10**11
     assert against(verdict(past, question)) == ["recent_reach"]
 
 
@@ -213,7 +218,7 @@ def test_while_it_is_sheltered_the_timers_stay() -> None:
     past = Past()
     past.interrupt(2 * MINUTE, 1 * MINUTE, Condition.SHELTERED)
     past.state.history.spans.pop()
-    past.state.flag.shelter = Shelter(began_ms=NOW_MS - 2 * MINUTE, until_ms=NOW_MS + 8 * MINUTE)
+    past.state.flag.suspension = Suspension(began_ms=NOW_MS - 2 * MINUTE, until_ms=NOW_MS + 8 * MINUTE)
     found = verdict(past)
     assert against(found) == ["now"]
     assert found.again_ms == NOW_MS + 8 * MINUTE
@@ -232,7 +237,7 @@ def test_time_beyond_the_lease_is_not_served() -> None:
 @pytest.mark.parametrize(
     ("made", "change"),
     [
-        (lambda: Past(held_ms=FOR - HOUR), lambda _: None),
+        (lambda: Past(served_ms=FOR - HOUR), lambda _: None),
         (Past, lambda past: past.fall(11 * DAY)),
         (Past, shelters(5)),
         (Past, shelters(3, FOR // 200)),
@@ -281,7 +286,7 @@ def test_without_one_good_hour_nobody_says_when_coverage_returns() -> None:
     """An empty time is not a covered one."""
     past = Past()
     past.fill(16, 0, uncovered=5)
-    assert {finding.name: finding.again_ms for finding in verdict(past).against}["coverage"] is None
+    assert {check.name: check.again_ms for check in verdict(past).against}["coverage"] is None
 
 
 def test_payments_since_a_release_are_expected_at_the_rate_of_the_time() -> None:
@@ -304,20 +309,22 @@ def test_nobody_says_when_payments_will_come() -> None:
 @pytest.mark.parametrize(("ago_ms", "counted"), [(FOR + 5 * MINUTE, 1), (FOR + 10 * MINUTE, 0), (FOR, 1), (FOR - 1, 1)])
 def test_a_shelter_that_the_time_begins_in_counts(ago_ms: int, counted: int) -> None:
     """Once, and only for what of it lies in the time."""
-    past = Past(held_ms=15 * DAY)
+    past = Past(served_ms=15 * DAY)
     past.interrupt(ago_ms, 10 * MINUTE, Condition.SHELTERED)
-    found = {finding.name: finding.value for finding in verdict(past).findings}
+    found = {check.name: check.value for check in verdict(past).checks}
     assert found["shelters"] == str(counted)
     assert found["sheltered"] == {FOR + 5 * MINUTE: "5 min", FOR + 10 * MINUTE: "0 s"}.get(ago_ms, "10 min")
 
 
 def test_a_shelter_whose_alarm_came_before_and_whose_name_within_counts_once() -> None:
     """It is named a minute after its alarm."""
-    past = Past(held_ms=15 * DAY)
+    past = Past(served_ms=15 * DAY)
     past.interrupt(FOR + 30 * SECOND, 10 * MINUTE, Condition.SHELTERED)
-    past.state.history.marks = [mark for mark in past.state.history.marks if mark.kind is not MarkKind.SHELTER_BEGAN]
-    past.mark(FOR - 30 * SECOND, MarkKind.SHELTER_BEGAN, "")
-    assert {finding.name: finding.value for finding in verdict(past).findings}["shelters"] == "1"
+    past.state.history.events = [
+        mark for mark in past.state.history.events if mark.kind is not EventKind.REVERB_SUSPENSION_BEGAN
+    ]
+    past.mark(FOR - 30 * SECOND, EventKind.REVERB_SUSPENSION_BEGAN, "")
+    assert {check.name: check.value for check in verdict(past).checks}["shelters"] == "1"
 
 
 def test_before_anything_was_recorded_the_answer_is_no() -> None:

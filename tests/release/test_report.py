@@ -10,7 +10,7 @@ import pytest
 from sidecar.console.report import Report, markdown, page, report_of
 from sidecar.console.report.sections import ROWS_MAX, sections
 from sidecar.core.facts.policy import Mode
-from sidecar.core.fold.history import Condition, MarkKind
+from sidecar.core.fold.history import Condition, EventKind
 from sidecar.core.fold.serving import Reason
 from sidecar.core.release.checks import Process, Question
 from tests.core.world import DAY, HOUR, MINUTE
@@ -19,7 +19,7 @@ from tests.release.asked import listening, sidecar
 from tests.release.prepared import NOW_MS, Past
 from tests.release.test_plots import past
 
-LIVE = Process(is_livemode=True, reason=Reason.HELD)
+LIVE = Process(is_livemode=True, reason=Reason.CURRENT_RUNG)
 EVIL = "<script>alert(1)</script> | `x` *y* [z](javascript:w) ![i](http://e.test/) \n# h & \"q\" 'p'"
 
 
@@ -70,7 +70,7 @@ def test_a_report_says_all_that_a_release_record_needs() -> None:
         "blind",
         "alarms",
         "releases",
-        "acts",
+        "actions",
         "unmeasured",
         "policy",
         "record",
@@ -85,7 +85,7 @@ def test_a_report_says_all_that_a_release_record_needs() -> None:
 
 def test_times_are_to_the_millisecond_and_add_up_to_the_period() -> None:
     """Of a month: what was served, what was blind, and nothing twice."""
-    prepared = Past(held_ms=20 * DAY)
+    prepared = Past(served_ms=20 * DAY)
     prepared.interrupt(8 * DAY, 2 * HOUR + 1, Condition.SHELTERED)
     prepared.interrupt(5 * DAY, 6 * HOUR, Condition.BLIND)
     times = report(prepared).times
@@ -134,7 +134,7 @@ def test_long_tables_are_cut_and_say_so() -> None:
     """A thousand rests are a number and not thirty pages."""
     prepared = Past()
     for number in range(ROWS_MAX + 5):
-        prepared.mark((number + 1) * HOUR, MarkKind.ALARM_RAISED, "reach")
+        prepared.mark((number + 1) * HOUR, EventKind.ALARM_RAISED, "reach")
     found = next(section for section in sections(report(prepared)) if section.key == "alarms")
     assert found.table is not None
     assert len(found.table.rows) == ROWS_MAX
@@ -146,7 +146,7 @@ def test_a_rest_says_why_it_was() -> None:
     """By the mark that began it."""
     prepared = Past()
     prepared.interrupt(2 * DAY, 20 * MINUTE, Condition.RESTING)
-    prepared.mark(2 * DAY, MarkKind.REST_BEGAN, "source_down")
+    prepared.mark(2 * DAY, EventKind.SUSPENSION_BEGAN, "source_down")
     found = next(section for section in sections(report(prepared)) if section.key == "rests")
     assert found.table is not None
     assert found.table.rows[0][1:] == ("20 min", "source down")
@@ -156,8 +156,8 @@ def evil() -> Report:
     """Return a report in which all that people may write is written to do harm."""
     prepared = past()
     prepared.release(1 * DAY, EVIL, 100)
-    prepared.mark(2 * DAY, MarkKind.ACT, EVIL)
-    prepared.mark(3 * DAY, MarkKind.FELL, EVIL)
+    prepared.mark(2 * DAY, EventKind.ACTION, EVIL)
+    prepared.mark(3 * DAY, EventKind.FELL, EVIL)
     assert prepared.state.policy is not None
     prepared.state.policy = msgspec.structs.replace(prepared.state.policy, reach_not_required=EVIL)
     return report(prepared)

@@ -8,8 +8,8 @@ import msgspec
 from tests.rules.promtool import Fired, World
 
 BURNING, ERODING = "ReverbSidecarDeliveryBurning", "ReverbSidecarDeliveryEroding"
-NOT_FALLING, ACCUSED = "ReverbSidecarBurningWithoutFalling", "ReverbSidecarReachAccused"
-STRANGER, AUTH = "ReverbSidecarStrangerLetIn", "ReverbSidecarChannelAuthFailing"
+NOT_FALLING, REPORTED = "ReverbSidecarBurningWithoutFalling", "ReverbSidecarReachDegraded"
+ISOLATION, AUTH = "ReverbSidecarIsolationBroken", "ReverbSidecarChannelAuthFailing"
 TRIPS, SUBSCRIBE = "ReverbSidecarRoundTripsFailing", "ReverbSidecarPayersCannotSubscribe"
 LEASE, CLOCK = "ReverbSidecarLeaseNotHonoured", "ReverbSidecarClockWrong"
 BLIND, COVERAGE = "ReverbSidecarBlind", "ReverbSidecarCoverageLow"
@@ -17,7 +17,7 @@ SILENT, LOST = "ReverbSidecarAckStreamSilent", "ReverbSidecarAcksLost"
 FLAPPING, STUCK = "ReverbSidecarFlapping", "ReverbSidecarStuck"
 FORGED, JOURNAL = "ReverbSidecarForgedReports", "ReverbSidecarJournalUnavailable"
 LOGS, GONE = "ReverbSidecarLogLinesDropped", "ReverbSidecarTargetGone"
-NOTICES, RESTARTING = "ReverbSidecarNoticesLost", "ReverbSidecarRestarting"
+NOTIFICATIONS, RESTARTING = "ReverbSidecarNoticesLost", "ReverbSidecarRestarting"
 PAGE, TICKET = "page", "ticket"
 HOUR, SIX_HOURS, DAY, THREE_DAYS = f"{BURNING} 1h", f"{BURNING} 6h", f"{ERODING} 1d", f"{ERODING} 3d"
 
@@ -78,7 +78,7 @@ def well(step_minutes: float) -> dict[str, str]:
         "last_channel_auth_ok": "1+0xN",
         'round_trips_total{outcome="ok"}': f"0+{trips}xN",
         'round_trips_total{outcome="lost"}': "0+0xN",
-        "strangers_let_in": "0+0xN",
+        "isolation_probes_allowed": "0+0xN",
         "flag_rung": "3+0xN",
         'flag_mode{mode="timer_polling"}': "0+0xN",
         'flag_mode{mode="push_with_safety_net"}': "0+0xN",
@@ -93,11 +93,11 @@ def well(step_minutes: float) -> dict[str, str]:
         'clock_ahead_of_reference_seconds{reference="stripe", bound="most"}': "0.2+0xN",
         'clock_ahead_of_reference_seconds{reference="app", bound="least"}': "-0.9+0xN",
         'clock_ahead_of_reference_seconds{reference="app", bound="most"}': "0.3+0xN",
-        'alarm_latched{stream="payments"}': "0+0xN",
-        'alarm_latched{stream="round_trips"}': "0+0xN",
+        'alarm_latched{indicator="payments"}': "0+0xN",
+        'alarm_latched{indicator="round_trips"}': "0+0xN",
         "sheltered": "0+0xN",
         "shelters_total": "0+0xN",
-        "reach_accusers": "0+0xN",
+        "reach_reporters": "0+0xN",
         "acks_lost_total": "0+0xN",
         "journal_records_total": f"100+{seconds}xN",
         "journal_commits_total": f"0+{trips}xN",
@@ -106,10 +106,10 @@ def well(step_minutes: float) -> dict[str, str]:
         'browser_reports_total{result="token_expired"}': "0+0xN",
         'webhook_requests_total{result="unavailable"}': "0+0xN",
         "log_lines_dropped_total": "0+0xN",
-        'notices_total{target="slack", result="told"}': "0+0xN",
-        'notices_total{target="slack", result="claimed"}': "0+0xN",
-        'notices_total{target="slack", result="given_up"}': "0+0xN",
-        'notices_total{target="slack", result="dropped"}': "0+0xN",
+        'notifications_total{target="slack", result="told"}': "0+0xN",
+        'notifications_total{target="slack", result="claimed"}': "0+0xN",
+        'notifications_total{target="slack", result="given_up"}': "0+0xN",
+        'notifications_total{target="slack", result="dropped"}': "0+0xN",
     }
 
 
@@ -120,11 +120,13 @@ BACK_NOW = {'flag_mode{mode="timer_polling"}': "1+0x56 0+0xN", 'flag_mode{mode="
 MISSED = 'payment_outcomes_total{outcome="missed"}'
 ON_TIME = 'payment_outcomes_total{outcome="on_time"}'
 OUTAGE = {ON_TIME: "0+2x50 100+0xN", MISSED: "0+0x50 2+2xN"}
-LATCHED = 'alarm_latched{stream="payments"}'
-WALK_OK, WALK_403 = (f'channel_auth_attempts_total{{source="probe", outcome="{how}"}}' for how in ("ok", "http_403"))
+LATCHED = 'alarm_latched{indicator="payments"}'
+AUTH_PROBE_OK, AUTH_PROBE_403 = (
+    f'channel_auth_attempts_total{{source="probe", outcome="{how}"}}' for how in ("ok", "http_403")
+)
 TRIP_OK, TRIP_LOST = (f'round_trips_total{{outcome="{how}"}}' for how in ("ok", "lost"))
-BAD_WALK = {"last_channel_auth_ok": "0+0xN"}
-NO_WALK = BAD_WALK | {WALK_OK: "0+1x50 50+0xN", WALK_403: "0+0x50 1+1xN"}
+BAD_AUTH_PROBE = {"last_channel_auth_ok": "0+0xN"}
+NO_AUTH_PROBE = BAD_AUTH_PROBE | {AUTH_PROBE_OK: "0+1x50 50+0xN", AUTH_PROBE_403: "0+0x50 1+1xN"}
 NO_TRIP = {TRIP_OK: "0+12x50 600+0xN", TRIP_LOST: "0+0x50 12+12xN"}
 FELL = 'flag_transitions_total{from_mode="push_only", to_mode="timer_polling", cause="alarm"}'
 ROLLED_BACK = 'flag_transitions_total{from_mode="push_only", to_mode="timer_polling", cause="rollback"}'

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.rules.case import (
-    ACCUSED,
     ASKED,
     AUTH,
-    BAD_WALK,
+    AUTH_PROBE_403,
+    AUTH_PROBE_OK,
+    BAD_AUTH_PROBE,
     BLIND,
     CLOCK,
     COMMITS,
@@ -28,6 +29,7 @@ from tests.rules.case import (
     ON_TIME,
     PAGE,
     REFUSED,
+    REPORTED,
     REST,
     RESTARTING,
     SILENT,
@@ -42,8 +44,6 @@ from tests.rules.case import (
     TRIPS,
     UNJUDGED,
     UNTIL,
-    WALK_403,
-    WALK_OK,
     Case,
 )
 from tests.rules.promtool import Fired
@@ -125,9 +125,9 @@ def _counts() -> Iterator[Case]:
     )
     for severity, flag in ((PAGE, {}), (TICKET, TIMERS)):
         for count, fires in ((3, True), (2, False)):
-            walks = BAD_WALK | {WALK_OK: "0+1x40 40+0xN", WALK_403: f"0+0x52 {count}+0xN"}
-            says = f"{count} failed walks of {count}: {severity}"
-            yield Case(says=says, changed=walks | flag, **_either(AUTH, severity, fires=fires))
+            auth_probes = BAD_AUTH_PROBE | {AUTH_PROBE_OK: "0+1x40 40+0xN", AUTH_PROBE_403: f"0+0x52 {count}+0xN"}
+            says = f"{count} failed auth probes of {count}: {severity}"
+            yield Case(says=says, changed=auth_probes | flag, **_either(AUTH, severity, fires=fires))
             trips = {TRIP_OK: "0+12x50 600+0xN", TRIP_LOST: f"0+0x58 {count}+0xN"}
             says = f"{count} lost canaries of {count}: {severity}"
             yield Case(says=says, changed=trips | flag, **_either(TRIPS, severity, fires=fires))
@@ -165,10 +165,10 @@ def _counts() -> Iterator[Case]:
 def _ratios() -> Iterator[Case]:
     for severity, flag in ((PAGE, {}), (TICKET, TIMERS)):
         for side, bad, fires in ((HIGH, 0.56, True), (LOW, 0.44, False)):
-            walks = BAD_WALK | {WALK_OK: f"0+{1 - bad:g}xN", WALK_403: f"0+{bad}xN"}
+            auth_probes = BAD_AUTH_PROBE | {AUTH_PROBE_OK: f"0+{1 - bad:g}xN", AUTH_PROBE_403: f"0+{bad}xN"}
             yield Case(
-                says=f"{side} than half of the walks: {severity}",
-                changed=walks | flag,
+                says=f"{side} than half of the auth probes: {severity}",
+                changed=auth_probes | flag,
                 **_either(AUTH, severity, fires=fires),
             )
         for side, bad, fires in ((HIGH, 1.44, True), (LOW, 0.96, False)):
@@ -243,7 +243,7 @@ def _patience() -> Iterator[Case]:
     """Yield conditions that hold a little longer, or a little shorter, than an alert waits."""
     for alert, severity, wait, metric, before, since, flag in (
         (NOT_FALLING, PAGE, 2, LATCHED, "0+0", "1+0", {}),
-        (ACCUSED, TICKET, 5, "reach_accusers", "0+0", "3+0", {}),
+        (REPORTED, TICKET, 5, "reach_reporters", "0+0", "3+0", {}),
         (SILENT, TICKET, 2, "ack_stream_up", "1+0", "0+0", {}),
         (BLIND, TICKET, 15, REST, "0+0", "1+0", KEPT),
         (GONE, TICKET, 5, "up", "1+0", "0+0", {}),

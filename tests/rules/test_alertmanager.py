@@ -47,13 +47,13 @@ def test_no_ticket_silences_a_page_and_nothing_silences_itself() -> None:
     assert [pair for pair in pairs if pair[:2] == pair[2:]] == []
 
 
-def test_a_stranger_and_a_lease_are_silenced_by_nothing() -> None:
+def test_a_isolation_probe_and_a_lease_are_silenced_by_nothing() -> None:
     """Both are true whatever else is."""
     silenced = {pair[2] for pair in _silenced()}
     assert (
         silenced
         & {
-            "ReverbSidecarStrangerLetIn",
+            "ReverbSidecarIsolationBroken",
             "ReverbSidecarLeaseNotHonoured",
             "ReverbSidecarTargetGone",
             "ReverbSidecarWatchdog",

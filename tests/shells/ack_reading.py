@@ -8,7 +8,7 @@ from typing import Any
 
 from sidecar import clock
 from sidecar.config import RedisStream
-from sidecar.core.facts.observations import AckSeen
+from sidecar.core.facts.observations import AckReceived
 from sidecar.journal.memory import MemoryJournal
 from sidecar.ports import Journal
 from sidecar.probes.ack_stream import AckStream
@@ -36,7 +36,7 @@ class Reading:
 
     async def payments(self) -> list[str]:
         """Return the payments that acks were seen of, in order."""
-        return [fact.payment_intent for fact in await self.facts(AckSeen)]
+        return [fact.payment_intent for fact in await self.facts(AckReceived)]
 
     async def all_seen(self, within_s: float = 10) -> None:
         """Wait until all that is there by now is in the journal."""

@@ -51,9 +51,9 @@ def view_of(state: State, **fields: Any) -> View:
         refused_streams=lambda: dict.fromkeys(SETS.stream_refusals, 0),
         outside_clocks=lambda: [(reference, bound, 0.0) for reference, bound in SETS.clock_bounds],
         dropped_streams=lambda: dict.fromkeys(SETS.stream_drops, 0),
-        notices=Counter(),
-        notice_attempts=Counter(),
-        waiting_notices=lambda: 0,
+        notifications=Counter(),
+        notification_attempts=Counter(),
+        waiting_notifications=lambda: 0,
     )
     return msgspec.structs.replace(view, **fields)
 

@@ -76,10 +76,10 @@ class Running:
         async with self.session.post(f"{self.urls.public}/acks", data=data, headers=named) as response:
             return response.status, await response.json()
 
-    async def act(self, act: str, body: object, token: str = OPERATOR_TOKEN) -> Answer:
+    async def act(self, action: str, body: object, token: str = OPERATOR_TOKEN) -> Answer:
         """Act as an operator."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        url = f"{self.urls.operator}/api/{act}"
+        url = f"{self.urls.operator}/api/{action}"
         async with self.session.post(url, data=msgspec.json.encode(body), headers=headers) as response:
             return response.status, await response.json()
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import redis
 
-from sidecar.core.facts.observations import AckSeen, AcksLost
+from sidecar.core.facts.observations import AckReceived, AcksLost
 from sidecar.core.facts.policy import Stage
 from sidecar.journal.memory import MemoryJournal
 from sidecar.probes.ack_stream import SUSPECT_FROM, TRIED_ALONE, StreamResult
@@ -30,8 +30,8 @@ async def test_an_entry_is_an_ack_and_is_acknowledged_once_it_is_durable(server:
     server.client().xadd(NAME, {"stage": "skipped", "reason": "no_booking", "payment_intent": "pi_3"})
     async with reading(server) as it:
         await it.all_seen()
-        first, second, third = await it.facts(AckSeen)
-    assert first == AckSeen(
+        first, second, third = await it.facts(AckReceived)
+    assert first == AckReceived(
         source="backend", stage=Stage.DELIVERED, payment_intent="pi_1", contexts=("bookings", "calendar"), release="v7"
     )
     assert second.contexts == ("bookings", "calendar")
@@ -46,7 +46,7 @@ async def test_what_was_given_to_us_before_a_crash_comes_first_and_only_once(ser
     client.xgroup_create(NAME, GROUP, "0")
     client.xreadgroup(GROUP, "one", {NAME: ">"}, count=2)
     journal = MemoryJournal()
-    await journal.append(AckSeen(source="backend", stage=Stage.DELIVERED, payment_intent="pi_1"))
+    await journal.append(AckReceived(source="backend", stage=Stage.DELIVERED, payment_intent="pi_1"))
     async with reading(server, journal) as it:
         await it.all_seen()
         assert await it.payments() == ["pi_1", "pi_2", "pi_3"]
@@ -127,7 +127,7 @@ async def test_an_ack_by_user_is_the_same_fact_when_its_entry_is_read_again(serv
     server.client().xgroup_setid(NAME, GROUP, "0")
     async with reading(server, journal) as it:
         await it.all_seen()
-        assert len(await it.facts(AckSeen)) == 1
+        assert len(await it.facts(AckReceived)) == 1
         assert it.counts[StreamResult.DUPLICATE] == 1
 
 
@@ -137,7 +137,7 @@ async def test_a_senders_own_ack_id_makes_two_entries_one_fact(server: RedisServ
         server.client().xadd(NAME, {"stage": "delivered", "user_ref": "u1", "ack_id": ack_id})
     async with reading(server) as it:
         await it.all_seen()
-        assert [fact.ack_id for fact in await it.facts(AckSeen)] == ["mail-1", "mail-2"]
+        assert [fact.ack_id for fact in await it.facts(AckReceived)] == ["mail-1", "mail-2"]
         assert (it.counts[StreamResult.DUPLICATE], it.counts[StreamResult.REJECTED]) == (1, 1)
 
 

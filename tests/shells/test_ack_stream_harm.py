@@ -230,11 +230,11 @@ TROUBLES: dict[str, tuple[Callable[[redis.Redis], object], Callable[[redis.Redis
 }
 
 
-@pytest.mark.parametrize(("harm", "mend", "said"), TROUBLES.values(), ids=TROUBLES)
+@pytest.mark.parametrize(("harm", "recover", "said"), TROUBLES.values(), ids=TROUBLES)
 async def test_a_redis_that_refuses_is_told_in_words_and_read_when_it_does_not(
     server: RedisServer,
     harm: Callable[[redis.Redis], object],
-    mend: Callable[[redis.Redis], object],
+    recover: Callable[[redis.Redis], object],
     said: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -244,7 +244,7 @@ async def test_a_redis_that_refuses_is_told_in_words_and_read_when_it_does_not(
         await it.all_seen()
         harm(client)
         assert await it.is_silent()
-        mend(client)
+        recover(client)
         add(server, "pi_1")
         await it.all_seen(20)
         assert await it.payments() == ["pi_1"]
@@ -271,7 +271,7 @@ async def test_a_redis_that_is_still_loading_is_waited_for(
     assert "still loading" in capsys.readouterr().out
 
 
-async def test_a_wrong_password_and_a_key_that_is_no_stream_are_told_in_words_and_mended(
+async def test_a_wrong_password_and_a_key_that_is_no_stream_are_told_in_words_and_recovered(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What to do is said, the password is not; and nothing has to be restarted."""

@@ -8,14 +8,14 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from sidecar.core.facts.observations import AckSeen
+from sidecar.core.facts.observations import AckReceived
 from sidecar.core.facts.policy import Stage
 from sidecar.core.fold.journeys import WAITING_ACKS_MAX
 from sidecar.journal.memory import MemoryJournal
 from tests.core.world import World, on
 from tests.e2e.processes import ACK_TOKEN
 from tests.shells.running import event, running, sign
-from tests.shells.test_door import say
+from tests.shells.test_proxy import say
 
 HOOK = b"POST /stripe/webhook HTTP/1.1\r\nHost: x\r\n"
 ACK = b"POST /acks HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + ACK_TOKEN.encode() + b"\r\n"
@@ -148,7 +148,7 @@ async def test_what_is_only_unusual_is_served() -> None:
 async def test_a_million_acks_for_one_payment_are_one_fact() -> None:
     """The journal knows it again, and neither it nor the state grows."""
     journal = MemoryJournal()
-    ack = AckSeen(source="backend", stage=Stage.DELIVERED, payment_intent="pi_1")
+    ack = AckReceived(source="backend", stage=Stage.DELIVERED, payment_intent="pi_1")
     for _ in range(1_000_000):
         await journal.append(ack)
     assert len(await journal.read(0, 10)) == 1
@@ -163,7 +163,7 @@ def test_acks_for_payments_that_nobody_knows_are_bounded_and_forgotten() -> None
     world: World = on(1)
     world.decides = False
     for number in range(WAITING_ACKS_MAX + 1000):
-        world.append(AckSeen(source="backend", stage=Stage.DELIVERED, payment_intent=f"pi_unknown_{number}"))
+        world.append(AckReceived(source="backend", stage=Stage.DELIVERED, payment_intent=f"pi_unknown_{number}"))
     assert world.state.waiting_acks == WAITING_ACKS_MAX
     assert world.state.tally.dropped_acks == 1000
     world.now_ms += 60_000

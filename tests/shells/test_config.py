@@ -16,8 +16,8 @@ from sidecar.config import (
     LadderRung,
     Listen,
     MemoryPlace,
-    Notices,
-    NoticeTarget,
+    Notifications,
+    NotificationTarget,
     Objective,
     PolicyKeys,
     ReachWaived,
@@ -178,14 +178,14 @@ SECTIONS: tuple[type[Section], ...] = (
     Acks,
     schema.Echo,
     schema.Probe,
-    schema.Stranger,
+    schema.Isolation,
     schema.Reverb,
     Objective,
     PolicyKeys,
     ReachWaived,
     LadderRung,
-    NoticeTarget,
-    Notices,
+    NotificationTarget,
+    Notifications,
 )
 
 
@@ -245,10 +245,10 @@ reverb:
     login_url: http://127.0.0.1:8000/api/login
     round_trip_every: 1s
     auth_every: 10s
-    stranger_every: 1m
+    isolation_every: 1m
     round_trip_reliability: 98%
     auth_reliability: 90%
-  stranger: {channel_user_id: "1"}
+  isolation: {channel_user_id: "1"}
   reference: https://www.example.test/up
 objective: {on_time_within: 250ms, missed_after: 1m, reliability: 99.9999%}
 policy:
@@ -267,7 +267,7 @@ ladder:
   - {mode: timer_polling, soak: 14d}
   - {mode: push_only, share: 0.0001%, soak: 1h, approval: required}
 lifecycle: migrating
-notices:
+notifications:
   targets: [{name: ops-team, kind: slack}, {name: pipeline, kind: webhook}, {name: grafana, kind: grafana}]
   console_url: https://sidecar.example.test/console/
   stuck_after: 7d
@@ -308,16 +308,16 @@ notices:
                 login_url="http://127.0.0.1:8000/api/login",
                 round_trip_every_ms=1_000,
                 auth_every_ms=10_000,
-                stranger_every_ms=60_000,
+                isolation_every_ms=60_000,
                 round_trip_reliability_ppm=980_000,
                 auth_reliability_ppm=900_000,
             ),
-            stranger=schema.Stranger(channel_user_id="1"),
+            isolation=schema.Isolation(channel_user_id="1"),
             reference="https://www.example.test/up",
         ),
         objective=Objective(on_time_within_ms=250, missed_after_ms=60_000, reliability_ppm=999_999),
         policy=PolicyKeys(
-            shelter_ms=300_000,
+            suspension_ms=300_000,
             false_promotion_risk_ppm=5_000,
             unacceptable_reliability_ppm=900_000,
             false_alarm_once_in=200_000,
@@ -334,11 +334,11 @@ notices:
             LadderRung(mode=Mode.PUSH_ONLY, share_ppm=1, soak_ms=3_600_000, approval_required=True),
         ),
         lifecycle=Lifecycle.MIGRATING,
-        notices=Notices(
+        notifications=Notifications(
             targets=(
-                NoticeTarget(name="ops-team", kind=TargetKind.SLACK),
-                NoticeTarget(name="pipeline", kind=TargetKind.WEBHOOK),
-                NoticeTarget(name="grafana", kind=TargetKind.GRAFANA),
+                NotificationTarget(name="ops-team", kind=TargetKind.SLACK),
+                NotificationTarget(name="pipeline", kind=TargetKind.WEBHOOK),
+                NotificationTarget(name="grafana", kind=TargetKind.GRAFANA),
             ),
             console_url="https://sidecar.example.test/console",
             stuck_after_ms=7 * 86_400_000,
@@ -441,7 +441,7 @@ def test_a_default_that_is_written_out_is_the_same_policy_as_one_that_is_left_ou
     assert policy_hash(written_out) == policy_hash(left_out) == policy_hash(journalled)
 
 
-def test_what_round_trips_and_walks_must_prove_alters_the_policy_only_where_it_is_not_the_default(
+def test_what_round_trips_and_auth_probes_must_prove_alters_the_policy_only_where_it_is_not_the_default(
     tmp_path: Path,
 ) -> None:
     """A journal from before these keys keeps its policy; and a default that is written out is none."""

@@ -95,9 +95,9 @@ def with_lease(lease_ms: int) -> Policy:
     return Policy(**{**fields, "lease_ms": lease_ms})
 
 
-@pytest.mark.parametrize(("after_s", "unseen"), [(0.05, ()), (None, ("well",))])
+@pytest.mark.parametrize(("after_s", "silent_sources"), [(0.05, ()), (None, ("well",))])
 async def test_a_beat_names_the_sources_that_did_not_answer_in_time(
-    after_s: float | None, unseen: tuple[str, ...]
+    after_s: float | None, silent_sources: tuple[str, ...]
 ) -> None:
     """And comes, whatever they do; each is asked anew for each beat."""
     well = Well(after_s)
@@ -108,7 +108,7 @@ async def test_a_beat_names_the_sources_that_did_not_answer_in_time(
 
         await until(has_beaten, "four beats")
         beats = await it.facts(Heartbeat)
-    assert {fact.unseen for _, fact in beats if isinstance(fact, Heartbeat)} == {unseen}
+    assert {fact.silent_sources for _, fact in beats if isinstance(fact, Heartbeat)} == {silent_sources}
     assert len(set(well.asked)) >= 4
     stamps = [at_ms for at_ms, _ in beats]
     assert max(later - earlier for earlier, later in itertools.pairwise(stamps)) < 2 * 2_000 / 6

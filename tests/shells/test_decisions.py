@@ -7,9 +7,9 @@ import pytest
 
 from tests.e2e.processes import until
 from tests.shells.running import CONFIG, Running, event, running
-from tests.shells.test_acts import decisions, once
 from tests.shells.test_flag import EASY, climb
 from tests.shells.test_operator import WHY
+from tests.shells.test_operator_actions import decisions, once
 
 
 async def get(sidecar: Running, path: str) -> tuple[int, Any]:

@@ -13,11 +13,11 @@ from sidecar.core.facts.observations import FallCause, GateReading
 from sidecar.core.facts.policy import Mode
 from sidecar.core.facts.windows import Once
 from sidecar.core.fold.serving import Reason, Served, served
-from sidecar.core.fold.state import RestReason, State
+from sidecar.core.fold.state import State, SuspensionReason
 from tests.core.probed import probed
 from tests.core.test_lifecycle import removed
 from tests.core.test_policy import SITUATIONS, differ, ready
-from tests.core.test_shelters import hiccup, pay_into_nothing
+from tests.core.test_suspension import hiccup, pay_into_nothing
 from tests.core.world import DAY, HOUR, LAX, World, on
 
 
@@ -95,7 +95,7 @@ def sheltered() -> World:
 def naming() -> World:
     """Return a world whose alarm has no name yet."""
     world = probed(1)
-    while not world.state.streams["payments"].is_latched:
+    while not world.state.indicators["payments"].is_latched:
         pay_into_nothing(world, 1)
     return world
 
@@ -163,11 +163,11 @@ def test_each_state_has_a_sentence_with_its_cause_and_one_with_what_to_do(
     assert (cause in found.text, remedy in found.remedy) == (True, True), (state, found)
 
 
-@pytest.mark.parametrize("reason", RestReason)
-def test_each_reason_to_rest_comes_first_with_its_cause_and_what_to_do(reason: RestReason) -> None:
+@pytest.mark.parametrize("reason", SuspensionReason)
+def test_each_reason_to_rest_comes_first_with_its_cause_and_what_to_do(reason: SuspensionReason) -> None:
     """Nobody is served push, and whoever is called at night wants to know why before anything else."""
     world = ready(1)
-    world.state.sight.rest = reason
+    world.state.visibility.suspension = reason
     why = explained(world)
     in_words(why)
     first = why.points[0]
@@ -208,10 +208,10 @@ def test_each_gate_that_is_closed_says_its_value_what_it_needs_and_what_to_do(
     assert list(told) == [gate.name for gate in gates(world.state)]
     for gate in gates(world.state):
         each = told[gate.name]
-        assert (each.holds, gate.value in each.text, each.expected_ms) == (gate.holds, True, gate.expected_ms)
-        assert gate.holds or gate.needs in each.text
+        assert (each.passes, gate.value in each.text, each.expected_ms) == (gate.passes, True, gate.expected_ms)
+        assert gate.passes or gate.needs in each.text
     if reason in told:
-        assert not told[reason].holds
+        assert not told[reason].passes
         assert reason in why.headline or reason in point(why, "next").text
 
 
@@ -220,19 +220,19 @@ def test_every_gate_has_words_for_what_to_do_and_for_what_would_close_it() -> No
     names = {row.name for row in GATES}
     kinds = {name.partition("_")[0] if name.startswith(("recent_", "evidence_")) else name for name in names}
     assert kinds == set(REMEDIES) == set(CLOSES)
-    assert set(RESTS) == set(RestReason)
+    assert set(RESTS) == set(SuspensionReason)
 
 
 def test_when_it_is_known_when_every_gate_opens_the_last_of_them_is_told() -> None:
     """People ask for it next; where one gate cannot say, no time is a promise."""
     world = fallen()
     world.good(3)
-    expected = [gate.expected_ms for gate in gates(world.state) if not gate.holds]
+    expected = [gate.expected_ms for gate in gates(world.state) if not gate.passes]
     assert None in expected
     assert point(explained(world), "next").expected_ms is None
     world = frozen()
     world.state.flag.soaked_ms = 0
-    closed = [gate.expected_ms for gate in gates(world.state) if not gate.holds]
+    closed = [gate.expected_ms for gate in gates(world.state) if not gate.passes]
     assert len(closed) == 2
     assert point(explained(world), "next").expected_ms == world.state.flag.freezes[0].expires_ms
 
@@ -265,7 +265,7 @@ def entry(**fields: object) -> Entry:
 
 def test_a_climb_is_explained_by_what_every_gate_said() -> None:
     """And by the head of the chain, which anchors it."""
-    said = (GateReading(name="soak", value="72 h", target="72 h", holds=True),)
+    said = (GateReading(name="soak", value="72 h", target="72 h", passes=True),)
     climbed = entry(text="climbed to rung 1", gates=said, policy_hash="cd" * 32)
     why = explain_decision(Detail(entry=climbed, policy=None))
     assert why.headline == "At 2027-01-15 08:00 UTC a-1 climbed to rung 1."
@@ -285,7 +285,7 @@ def test_a_fall_and_an_act_say_their_reason() -> None:
     """In the words of the record."""
     fell = entry(what="fell", cause=FallCause.ALARM, reason="alarm of reach")
     assert point(explain_decision(Detail(entry=fell, policy=None)), "reason").text == "What was seen: alarm of reach."
-    word = entry(kind=Kind.ACT, what="held", who="ada", reason="launch!")
+    word = entry(kind=Kind.ACTION, what="held", who="ada", reason="launch!")
     assert point(explain_decision(Detail(entry=word, policy=None)), "reason").text.endswith("in the record: launch!")
 
 

@@ -13,13 +13,13 @@ from aiohttp.test_utils import make_mocked_request
 
 from sidecar.config import Config, Console, OperatorToken, Reading, Role
 from sidecar.console.access import Access
-from sidecar.console.operator_actions import Act
+from sidecar.console.operator_actions import OperatorAction
 from sidecar.http.guard import HEADERS, UNGUARDED
 from sidecar.ports import SidecarError
 from tests.e2e.processes import ACK_TOKEN, OPERATOR_TOKEN, READ_TOKEN
 from tests.shells.running import CONFIG, SECRETS, Running, running
-from tests.shells.test_acts import decisions
 from tests.shells.test_operator import WHY
+from tests.shells.test_operator_actions import decisions
 
 PATHS = ("/", "/api/status", "/api/gates", "/api/decisions", "/api/explanation")
 
@@ -170,7 +170,7 @@ async def test_a_token_that_is_none_is_refused_also_for_reading() -> None:
 
 
 async def test_reading_may_need_a_token_and_a_browser_asks_the_person_for_it() -> None:
-    """Any role will do; what machines ask stays open; and what a browser sends by itself never acts."""
+    """Any role will do; what machines ask stays open; and what a browser sends by itself never actions."""
     async with running(console(reading=Reading.TOKEN)) as sidecar:
         for path in (*PATHS, "/api/decisions/1", "/api/payments/pi_1", "/nowhere"):
             status, answer, headers = await ask(sidecar, path)
@@ -190,8 +190,8 @@ async def test_without_any_token_configured_reading_is_open_and_nobody_acts() ->
     secrets = msgspec.structs.replace(SECRETS, operator_tokens=())
     async with running(CONFIG, secrets) as sidecar:
         assert (await ask(sidecar, "/api/status"))[0] == 200
-        for act in Act:
-            status, answer, _ = await ask(sidecar, f"/api/{act}", "POST", WHY, Authorization=bearer(OPERATOR_TOKEN))
+        for action in OperatorAction:
+            status, answer, _ = await ask(sidecar, f"/api/{action}", "POST", WHY, Authorization=bearer(OPERATOR_TOKEN))
             assert (status, "SIDECAR_OPERATOR_TOKENS" in answer["message"]) == (401, True)
 
 
@@ -259,7 +259,7 @@ async def test_two_users_in_one_request_are_refused() -> None:
 
 
 class Watched(str):
-    """A secret that notices how it is looked at."""
+    """A secret that notifications how it is looked at."""
 
     __slots__ = ("reads",)
     reads: int
@@ -303,7 +303,7 @@ async def test_no_secret_is_in_any_answer_or_log(capsys: pytest.CaptureFixture[s
         paths = (*PATHS, "/metrics", "/nowhere", "/api/decisions/1", "/api/payments/pi_1", "/api/gate", "/api/report")
         said = [(await ask(sidecar, path, Authorization=value))[1] for path in paths for value in values]
         tokens = (READ_TOKEN, "guessed-token-0123", OPERATOR_TOKEN)
-        said += [(await sidecar.act(act, WHY, token=token))[1] for act in Act for token in tokens]
+        said += [(await sidecar.act(action, WHY, token=token))[1] for action in OperatorAction for token in tokens]
     log = "".join(capsys.readouterr())
     assert log.count("operator.refused") == 2, "each kind once: no token that is known, and one that may only read"
     text = repr(said) + log

@@ -10,35 +10,35 @@ from sidecar.config import Address
 from sidecar.core.fold.state import State
 from sidecar.http.health import Health
 from sidecar.http.lag import Lag
-from sidecar.http.rate_limits import INSIDE, LIMITS, Limit, Refusal, Turnstile
+from sidecar.http.rate_limits import INSIDE, LIMITS, Limit, RateLimiter, Refusal
 from sidecar.http.server import Listener
 from sidecar.journal.sqlite.journal import WAITING_MAX
 from tests.e2e.processes import until
 from tests.hands import hands
 from tests.shells.running import running
-from tests.shells.test_door import say
+from tests.shells.test_proxy import say
 
 
 def test_a_route_takes_its_rate_with_a_second_of_patience_and_fills_up_again() -> None:
     """A burst of one second's worth, then one for each tenth of a second at ten per second."""
     now_s = [100.0]
-    turnstile = Turnstile(Limit(in_flight_max=99, per_s=10), lambda: 0.0, lambda: now_s[0])
-    assert [turnstile.enter() for _ in range(11)] == [None] * 10 + [Refusal.RATE]
+    rate_limiter = RateLimiter(Limit(in_flight_max=99, per_s=10), lambda: 0.0, lambda: now_s[0])
+    assert [rate_limiter.enter() for _ in range(11)] == [None] * 10 + [Refusal.RATE]
     now_s[0] += 0.0999
-    assert turnstile.enter() is Refusal.RATE
+    assert rate_limiter.enter() is Refusal.RATE
     now_s[0] += 0.0002
-    assert [turnstile.enter(), turnstile.enter()] == [None, Refusal.RATE]
+    assert [rate_limiter.enter(), rate_limiter.enter()] == [None, Refusal.RATE]
     now_s[0] += 3600
-    assert [turnstile.enter() for _ in range(11)] == [None] * 10 + [Refusal.RATE], "no more than a second's worth"
-    assert turnstile.refused == {Refusal.RATE: 4, Refusal.IN_FLIGHT: 0, Refusal.LAG: 0}
+    assert [rate_limiter.enter() for _ in range(11)] == [None] * 10 + [Refusal.RATE], "no more than a second's worth"
+    assert rate_limiter.refused == {Refusal.RATE: 4, Refusal.IN_FLIGHT: 0, Refusal.LAG: 0}
 
 
 def test_a_route_takes_so_many_at_once_and_makes_room_when_one_leaves() -> None:
     """A request whose body is still coming counts."""
-    turnstile = Turnstile(Limit(in_flight_max=2, per_s=1000), lambda: 0.0)
-    assert [turnstile.enter() for _ in range(3)] == [None, None, Refusal.IN_FLIGHT]
-    turnstile.leave()
-    assert [turnstile.enter(), turnstile.enter()] == [None, Refusal.IN_FLIGHT]
+    rate_limiter = RateLimiter(Limit(in_flight_max=2, per_s=1000), lambda: 0.0)
+    assert [rate_limiter.enter() for _ in range(3)] == [None, None, Refusal.IN_FLIGHT]
+    rate_limiter.leave()
+    assert [rate_limiter.enter(), rate_limiter.enter()] == [None, Refusal.IN_FLIGHT]
 
 
 GIVING_WAY = [
@@ -57,7 +57,9 @@ def test_reads_give_way_before_acks_and_webhooks_never(
     lag_s: float, flag: Refusal | None, acks: Refusal | None, webhooks: Refusal | None
 ) -> None:
     """Who gets no flag follows the timers; a lost ack counts against push; a lost webhook is lost."""
-    entered = [Turnstile(LIMITS[path], lambda: lag_s).enter() for path in ("/flags/{key}", "/acks", "/stripe/webhook")]
+    entered = [
+        RateLimiter(LIMITS[path], lambda: lag_s).enter() for path in ("/flags/{key}", "/acks", "/stripe/webhook")
+    ]
     assert entered == [flag, acks, webhooks]
 
 

@@ -63,7 +63,7 @@ async def test_every_metric_of_the_contract_is_there_from_the_first_scrape() -> 
 
 
 def test_what_a_replay_passes_through_is_told_to_nobody() -> None:
-    """Counters that start at 0 again are growth to `increase`, and a stranger of last month would wake somebody tonight."""
+    """Counters that start at 0 again are growth to `increase`, and a isolation of last month would wake somebody tonight."""
     world = World(LAX)
     world.wire()
     scopes = {f"reverb_sidecar_{row.name}": row.scope for row in TABLE}
@@ -73,11 +73,11 @@ def test_what_a_replay_passes_through_is_told_to_nobody() -> None:
     )
     progress = {"reverb_sidecar_journal_records", "reverb_sidecar_last_record_timestamp_seconds"}
     assert {name for name in past if scopes[name] is Scope.FOLDED} == progress
-    assert "reverb_sidecar_strangers_let_in" in present - past
+    assert "reverb_sidecar_isolation_probes_allowed" in present - past
 
 
 async def test_without_a_journal_nothing_of_it_is_told_but_that_no_record_comes(tmp_path: Path) -> None:
-    """Zeros until it is mended would make all that ever happened happen again."""
+    """Zeros until it is recovered would make all that ever happened happen again."""
     damaged = tmp_path / "journal.db"
     damaged.write_bytes(b"no journal" * 1000)
     async with running(msgspec.structs.replace(CONFIG, journal=SqlitePlace(path=str(damaged)))) as sidecar:

@@ -10,9 +10,17 @@ from sidecar.core.decision.gates import gates
 from sidecar.core.facts.observations import SkipReason
 from sidecar.core.facts.policy import Mode, Stage
 from sidecar.core.fold.serving import Reason, Served, served
-from sidecar.core.fold.state import RestReason, State
+from sidecar.core.fold.state import State, SuspensionReason
 from sidecar.core.statistics import evidence
-from sidecar.core.statistics.indicators import PAYMENTS, ROUND_TRIPS, STREAMS, alpha_of, bank_of, clean_needed, row_of
+from sidecar.core.statistics.indicators import (
+    INDICATORS,
+    PAYMENTS,
+    ROUND_TRIPS,
+    alpha_of,
+    bank_of,
+    clean_needed,
+    row_of,
+)
 from sidecar.logs import LineCounts
 from sidecar.ports import Backlog, Task
 from tests.core.world import HOUR, LAX, World
@@ -36,14 +44,14 @@ def test_the_capital_reaches_what_is_needed_exactly_when_the_evidence_gate_holds
     """The capital and its threshold stand side by side, as the gate compares them."""
     state = wired(goods, 1).state
     scrape = Scrape(view_of(state))
-    stream, row = state.streams[PAYMENTS], row_of(PAYMENTS)
+    stream, row = state.indicators[PAYMENTS], row_of(PAYMENTS)
     assert state.policy is not None
     capital, needed = (
         scrape(name, stream=PAYMENTS) for name in ("evidence_log_capital", "evidence_log_capital_needed")
     )
     assert capital == evidence.log_capital(0.9, stream.good, stream.bad)
     assert needed == -math.log(alpha_of(stream, state.policy))
-    assert (capital >= needed) == next(gate.holds for gate in gates(state) if gate.name == "evidence_payments")
+    assert (capital >= needed) == next(gate.passes for gate in gates(state) if gate.name == "evidence_payments")
     assert scrape("evidence_clean_outcomes_needed", stream=PAYMENTS) == clean_needed(stream, row, state.policy)
     assert scrape("evidence_target_ratio", stream=PAYMENTS) == 0.9
     assert scrape("evidence_outcomes", stream=PAYMENTS, verdict="good") == stream.good
@@ -58,7 +66,7 @@ def test_while_no_epoch_runs_there_is_no_capital_and_the_next_epoch_needs_more()
     before = Scrape(view_of(world.state))
     world.outage()
     after = Scrape(view_of(world.state))
-    assert world.state.streams[PAYMENTS].awaits_epoch
+    assert world.state.indicators[PAYMENTS].awaits_epoch
     assert before("evidence_log_capital", stream=PAYMENTS) > after("evidence_log_capital", stream=PAYMENTS) == 0
     needed = [scrape("evidence_log_capital_needed", stream=PAYMENTS) for scrape in (before, after)]
     assert needed == [-math.log(evidence.epoch_alpha(0.05, epoch)) for epoch in (1, 2)]
@@ -72,7 +80,7 @@ def test_an_alarm_is_latched_exactly_when_a_level_has_reached_the_threshold(bads
     state = wired(50, bads).state
     scrape = Scrape(view_of(state))
     assert state.policy is not None
-    bank, stream = bank_of(row_of(PAYMENTS), state.policy), state.streams[PAYMENTS]
+    bank, stream = bank_of(row_of(PAYMENTS), state.policy), state.indicators[PAYMENTS]
     threshold = scrape("alarm_threshold_nats", stream=PAYMENTS)
     levels = [
         scrape("alarm_level_nats", stream=PAYMENTS, degree=degree) for degree in ("mildest", "0.5", "0.1")
@@ -108,8 +116,8 @@ def test_the_reason_to_rest_is_the_one_that_stands() -> None:
     """One series per reason, and none where the flag does not rest."""
     world = wired(1, 0)
     assert Scrape(view_of(world.state)).ones("resting", "reason") == []
-    for reason in RestReason:
-        world.state.sight.rest = reason
+    for reason in SuspensionReason:
+        world.state.visibility.suspension = reason
         assert Scrape(view_of(world.state)).ones("resting", "reason") == [reason]
 
 
@@ -124,7 +132,7 @@ def test_a_hold_is_told() -> None:
 @pytest.mark.parametrize("reason", list(Reason))
 def test_the_flag_tells_one_reason_and_one_mode(reason: Reason) -> None:
     """Whether push is served, and if not, why."""
-    mode = Mode.PUSH_ONLY if reason is Reason.HELD else Mode.TIMER_POLLING
+    mode = Mode.PUSH_ONLY if reason is Reason.CURRENT_RUNG else Mode.TIMER_POLLING
     scrape = Scrape(view_of(State(), served=lambda: Served(mode=mode, reason=reason)))
     assert scrape.ones("flag_reason", "reason") == [reason]
     assert scrape.ones("flag_mode", "mode") == [mode]
@@ -135,7 +143,7 @@ def test_what_the_core_serves_has_a_reason_of_the_set() -> None:
     world = World(LAX)
     world.climb_to(2)
     scrape = Scrape(view_of(world.state, served=lambda: served(world.state, 0)))
-    assert scrape.ones("flag_reason", "reason") == [Reason.HELD]
+    assert scrape.ones("flag_reason", "reason") == [Reason.CURRENT_RUNG]
 
 
 @pytest.mark.parametrize(("left_s", "told_s"), [(12.5, 12.5), (0.0, 0.0), (-3.0, 0.0)])
@@ -191,7 +199,7 @@ def test_a_payment_that_was_left_out_waits_for_nothing() -> None:
 def test_when_the_probes_last_ended_is_told_of_each() -> None:
     """A probe that has gone silent is found by its own instant."""
     state = wired(0, 0).state
-    state.probing.round_trip_ms, state.probing.walk_ms = 7000, 9000
+    state.probing.round_trip_ms, state.probing.auth_probe_ms = 7000, 9000
     scrape = Scrape(view_of(state))
     told = {probe: scrape("last_probe_timestamp_seconds", probe=probe) for probe in ("round_trip", "channel_auth")}
     assert told == {"round_trip": 7, "channel_auth": 9}
@@ -203,9 +211,11 @@ def test_what_the_process_counts_is_told() -> None:
     lines.dropped = 4
     lines.by_level["warning"] = 3
     backlog = Backlog(waiting_count=5, oldest_ms=1500, refused_count=6, commit_count=7)
-    scrape = Scrape(view_of(State(), lines=lines, backlog=lambda: backlog, task_failures=Counter({Task.KEEPER: 2})))
+    scrape = Scrape(
+        view_of(State(), lines=lines, backlog=lambda: backlog, task_failures=Counter({Task.MAINTENANCE: 2}))
+    )
     assert (scrape("log_lines_dropped_total"), scrape("log_lines_total", level="warning")) == (4, 3)
-    assert scrape("task_failures_total", task="keeper") == 2
+    assert scrape("task_failures_total", task="maintenance") == 2
     assert scrape("task_failures_total", task="decide") == 0
     assert (scrape("journal_waiting_appends"), scrape("journal_oldest_waiting_append_seconds")) == (5, 1.5)
     assert (scrape("journal_refused_appends_total"), scrape("journal_commits_total")) == (6, 7)
@@ -229,5 +239,5 @@ def test_before_the_first_policy_what_depends_on_one_is_absent() -> None:
 def test_every_stream_has_its_row() -> None:
     """Also those that nothing feeds yet."""
     scrape = Scrape(view_of(wired(1, 0).state))
-    for row in STREAMS:
+    for row in INDICATORS:
         assert scrape("evidence_target_ratio", stream=row.name) > 0

@@ -11,7 +11,7 @@ import pytest
 from sidecar.core.fold.serving import bucket_of
 from sidecar.http.rate_limits import LIMITS
 from tests.core.world import World, on
-from tests.shells.flag_door import BULK, Door, door, nobody
+from tests.shells.flag_proxy import BULK, Proxy, nobody, proxy
 
 WHOLE, MODE = "payment-refresh", "payment-refresh-mode"
 CHECKED = {"context": {"targetingKey": "u1", "checksLease": True}}
@@ -30,9 +30,9 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 async def post(
-    session: aiohttp.ClientSession, it: Door, path: str = BULK, body: Any = UNCHECKED, **headers: str
+    session: aiohttp.ClientSession, it: Proxy, path: str = BULK, body: Any = UNCHECKED, **headers: str
 ) -> Answered:
-    """Post a body to a path of a door; return the status, the headers and what was answered."""
+    """Post a body to a path of a proxy; return the status, the headers and what was answered."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     async with session.post(it.url + path, data=data, headers=named) as response:
@@ -40,7 +40,7 @@ async def post(
         return response.status, response.headers, json.loads(text) if text else None
 
 
-async def flags(session: aiohttp.ClientSession, it: Door, body: Any = UNCHECKED) -> dict[str, dict[str, Any]]:
+async def flags(session: aiohttp.ClientSession, it: Proxy, body: Any = UNCHECKED) -> dict[str, dict[str, Any]]:
     """Return the flags of a bulk evaluation by key."""
     status, _, bulk = await post(session, it, body=body)
     assert status == 200
@@ -49,7 +49,7 @@ async def flags(session: aiohttp.ClientSession, it: Door, body: Any = UNCHECKED)
 
 async def test_a_bulk_evaluation_has_all_that_any_provider_wants(session: aiohttp.ClientSession) -> None:
     """Python's wants variant and reason, the web's an exposed entity tag, and metadata is of primitives."""
-    async with door() as it:
+    async with proxy() as it:
         it.wall_ms = lambda: 1_700_000_001_999
         status, headers, bulk = await post(session, it, body=CHECKED)
     metadata = {"environment": "test", "version": 3, "issued_at": 1_700_000_000_000, "valid_for_s": 30.0, "why": "held"}
@@ -93,7 +93,7 @@ async def test_a_bulk_evaluation_has_all_that_any_provider_wants(session: aiohtt
 @pytest.mark.parametrize("key", [WHOLE, MODE])
 async def test_a_single_evaluation_is_the_one_of_the_bulk(session: aiohttp.ClientSession, key: str) -> None:
     """A server and a browser that ask in the same moment are told the same."""
-    async with door() as it:
+    async with proxy() as it:
         it.wall_ms = lambda: 1_700_000_000_000
         status, headers, single = await post(session, it, f"{BULK}/{key}", CHECKED)
         assert single == (await flags(session, it, CHECKED))[key]
@@ -116,7 +116,7 @@ async def test_the_plain_string_says_push_only_to_who_promises_to_check_the_leas
     session: aiohttp.ClientSession, checks: object, value: str
 ) -> None:
     """A provider keeps its last value when it loses us: who does not look must not hold push."""
-    async with door() as it:
+    async with proxy() as it:
         got = await flags(session, it, {"context": {"targetingKey": "u1", "checksLease": checks}})
         assert (got[MODE]["value"], got[MODE]["variant"]) == (value, value)
         assert got[WHOLE]["value"]["mode"] == "push_with_safety_net", "the object has its lease in it"
@@ -160,7 +160,7 @@ async def test_each_state_of_the_flag_has_its_reason(
 ) -> None:
     """And a missing targeting key is timers where a share would need it, never an error."""
     context = {} if key is None else {"targetingKey": key}
-    async with door(world=world_with(what)) as it:
+    async with proxy(world=world_with(what)) as it:
         whole = (await flags(session, it, {"context": context}))[WHOLE]
     assert (whole["value"]["mode"], whole["variant"]) == (mode, mode)
     assert (whole["reason"], whole["metadata"]["why"]) == (reason, why)
@@ -168,7 +168,7 @@ async def test_each_state_of_the_flag_has_its_reason(
 
 async def test_the_entity_tag_is_that_of_what_was_evaluated(session: aiohttp.ClientSession) -> None:
     """The web provider sends the old tag with a new context: by the configuration's it would keep wrong values."""
-    async with door(1) as it:
+    async with proxy(1) as it:
         it.wall_ms = lambda: 1_700_000_000_000
         _, inside, _ = await post(session, it, body={"context": {"targetingKey": INSIDE}})
         _, again, _ = await post(session, it, body={"context": {"targetingKey": INSIDE, "more": [1]}})
@@ -180,7 +180,7 @@ async def test_the_entity_tag_is_that_of_what_was_evaluated(session: aiohttp.Cli
 
 async def test_a_304_keeps_a_push_only_within_its_step_and_then_a_200_renews_it(session: aiohttp.ClientSession) -> None:
     """Providers keep the value on a 304, and with it the old `issued_at`: it must not stand for a new one."""
-    async with door(lease_ms=30_000) as it:
+    async with proxy(lease_ms=30_000) as it:
         it.wall_ms = lambda: 1_700_000_000_000
         _, first, _ = await post(session, it)
         it.wall_ms = lambda: 1_700_000_001_999
@@ -194,7 +194,7 @@ async def test_a_304_keeps_a_push_only_within_its_step_and_then_a_200_renews_it(
 
 async def test_timers_need_no_renewal_and_stay_a_304_for_as_long_as_they_hold(session: aiohttp.ClientSession) -> None:
     """`issued_at` stands at the moment from which timers are answered, and so no earlier than any push before."""
-    async with door() as it:
+    async with proxy() as it:
         it.wall_ms = lambda: 1_700_000_000_000
         await post(session, it)
         it.world.bad(6)
@@ -209,7 +209,7 @@ async def test_timers_need_no_renewal_and_stay_a_304_for_as_long_as_they_hold(se
 
 async def test_if_none_match_takes_lists_weak_tags_and_the_star(session: aiohttp.ClientSession) -> None:
     """Proxies make strong tags weak, and some send several."""
-    async with door(0) as it:
+    async with proxy(0) as it:
         etag = (await post(session, it))[1]["ETag"]
         for header in (etag, f'"other", W/{etag}', "*"):
             assert (await post(session, it, If_None_Match=header))[0] == 304
@@ -219,7 +219,7 @@ async def test_if_none_match_takes_lists_weak_tags_and_the_star(session: aiohttp
 
 async def test_what_an_event_named_must_be_what_is_answered_or_there_is_no_304(session: aiohttp.ClientSession) -> None:
     """Else a replica that is behind could confirm, to who was just told of a change, that nothing has changed."""
-    async with door(0) as it:
+    async with proxy(0) as it:
         etag = (await post(session, it))[1]["ETag"]
         bare = etag.strip('"')
         for named, status in ((bare, 304), (f"%22{bare}%22", 304), (f"W/%22{bare}%22", 304), ("%22old%22", 200)):
@@ -243,7 +243,7 @@ TOLERATED = {
 @pytest.mark.parametrize(("path", "body"), TOLERATED.values(), ids=TOLERATED)
 async def test_what_real_providers_send_is_taken(session: aiohttp.ClientSession, path: str, body: object) -> None:
     """An error at its start leaves a web provider on the code's default for as long as the page lives."""
-    async with door(0) as it:
+    async with proxy(0) as it:
         assert (await post(session, it, path, body))[0] == 200
 
 
@@ -268,7 +268,7 @@ async def test_errors_have_the_shape_that_providers_know(
     session: aiohttp.ClientSession, path: str, body: object, status: int, code: str
 ) -> None:
     """Without details Python's calls everything GENERAL; without a key the server's of JavaScript finds it unexpected."""
-    async with door(0) as it:
+    async with proxy(0) as it:
         got, headers, error = await post(session, it, path, body)
     assert (got, error["errorCode"]) == (status, code)
     assert error["errorDetails"]
@@ -279,7 +279,7 @@ async def test_errors_have_the_shape_that_providers_know(
 
 async def test_a_compressed_body_is_refused_in_words(session: aiohttp.ClientSession) -> None:
     """What is not decompressed cannot be a bomb."""
-    async with door(0) as it:
+    async with proxy(0) as it:
         status, _, error = await post(session, it, body=b"x", Content_Encoding="gzip")
         assert (status, error["errorCode"]) == (415, "GENERAL")
 
@@ -291,7 +291,7 @@ async def test_who_is_one_too_many_is_told_in_ofreps_shape_and_when_to_come_agai
     """`Retry-After` is whole seconds: Python's provider takes the date of OFREP's own example for an error."""
     for bound, status in (({"in_flight_max": 0}, 503), ({"per_s": 0}, 429)):
         limits = {name: msgspec.structs.replace(limit, **bound) for name, limit in LIMITS.items()}
-        async with door(0, limits=limits) as it:
+        async with proxy(0, limits=limits) as it:
             got, headers, error = await post(session, it, path)
             assert (got, error["errorCode"]) == (status, "GENERAL")
             assert error["errorDetails"]
@@ -302,7 +302,7 @@ async def test_who_is_one_too_many_is_told_in_ofreps_shape_and_when_to_come_agai
 async def test_a_browser_may_ask_from_anywhere_with_what_providers_send(session: aiohttp.ClientSession) -> None:
     """JSON, an entity tag, a token or a key each make a preflight necessary."""
     wanted = {"content-type", "if-none-match", "authorization", "x-api-key"}
-    async with door(0) as it:
+    async with proxy(0) as it:
         for path in (BULK, "/" + BULK, f"{BULK}/{WHOLE}"):
             async with session.options(it.url + path, headers={"Origin": "https://app.example.test"}) as response:
                 assert response.status == 204
@@ -315,7 +315,7 @@ async def test_a_browser_may_ask_from_anywhere_with_what_providers_send(session:
 
 async def test_a_failure_of_ours_has_ofreps_shape_too(session: aiohttp.ClientSession) -> None:
     """What we did not foresee says that it is ours, and nothing of the question."""
-    async with door(0) as it:
+    async with proxy(0) as it:
         it.wall_ms = lambda: 1 // 0
         status, headers, error = await post(session, it, body={"context": {"targetingKey": "SECRETX"}})
         assert (status, error["errorCode"]) == (500, "GENERAL")

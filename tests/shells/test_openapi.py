@@ -36,9 +36,9 @@ from sidecar.probes.reports import USER_AT_ONCE
 from tests.e2e.processes import ACK_TOKEN
 from tests.probes.world import TOKEN
 from tests.shells.browser_reports import REPORT, SECRET, token
-from tests.shells.flag_door import BULK, SIGNALS, STREAM, door, reading
+from tests.shells.flag_proxy import BULK, SIGNALS, STREAM, proxy, reading
 from tests.shells.running import CONFIG, SECRETS, Running, event, running, sign
-from tests.shells.test_door import say
+from tests.shells.test_proxy import say
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "openapi.yaml"
 SCHEMA = schemathesis.openapi.from_path(str(DOCUMENT))
@@ -261,7 +261,7 @@ REFUSALS = [
 
 
 @pytest.mark.parametrize(("name", "path", "in_flight", "per_s", "status"), REFUSALS)
-async def test_what_the_door_says_is_as_described(
+async def test_what_the_proxy_says_is_as_described(
     name: str, path: str, in_flight: int, per_s: int, status: int
 ) -> None:
     """Those who are one too many read the same description."""
@@ -269,7 +269,7 @@ async def test_what_the_door_says_is_as_described(
         each: Limit(in_flight_max=in_flight, per_s=per_s, is_for_scripts=True, is_ofrep=limit.is_ofrep)
         for each, limit in LIMITS.items()
     }
-    async with door(0, limits=limits) as it:
+    async with proxy(0, limits=limits) as it:
         method = name.partition(" ")[0]
         response = await asyncio.to_thread(requests.request, method, it.url + path, data=b"{}", timeout=10)
         assert response.status_code == status
@@ -284,7 +284,7 @@ async def test_what_streams_tell_is_as_described(path: str, schema: str, rung: i
     validator = jsonschema_rs.validator_for(
         {"$ref": f"#/components/schemas/{schema}", "components": whole["components"]}
     )
-    async with door(rung) as it, reading(it.url + path) as reader:
+    async with proxy(rung) as it, reading(it.url + path) as reader:
         event = await reader.next(within_s=2)
         assert event is not None
         validator.validate(event.data)

@@ -1,23 +1,23 @@
-"""The operator API: who may act, what each act does, and that it stands in the record."""
+"""The operator API: who may action, what each action does, and that it stands in the record."""
 
 import pytest
 
-from sidecar.console.operator_actions import Act
+from sidecar.console.operator_actions import OperatorAction
 from tests.e2e.processes import READ_TOKEN, until
 from tests.shells.running import running
 from tests.shells.test_flag import EASY, climb
 
 WHY = {"reason": "term starts"}
-ACTS = tuple(Act)
+ACTIONS = tuple(OperatorAction)
 
 
-@pytest.mark.parametrize("act", ACTS)
-async def test_nothing_changes_without_a_token_that_may_operate(act: str) -> None:
+@pytest.mark.parametrize("action", ACTIONS)
+async def test_nothing_changes_without_a_token_that_may_operate(action: str) -> None:
     """No token, a wrong one and a read token are refused, each in words."""
     async with running(EASY) as sidecar:
-        assert (await sidecar.act(act, WHY, token=""))[0] == 401
-        assert (await sidecar.act(act, WHY, token="guessed"))[0] == 401
-        status, answer = await sidecar.act(act, WHY, token=READ_TOKEN)
+        assert (await sidecar.act(action, WHY, token=""))[0] == 401
+        assert (await sidecar.act(action, WHY, token="guessed"))[0] == 401
+        status, answer = await sidecar.act(action, WHY, token=READ_TOKEN)
         assert (status, answer["code"]) == (403, "role_insufficient")
 
 
@@ -46,7 +46,7 @@ async def test_a_hold_stops_climbing_until_it_is_lifted() -> None:
     """Also when everything else speaks for the climb."""
     async with running(EASY) as sidecar:
         done = (await sidecar.act("hold", WHY))[1]
-        assert (done["act"], done["actor"]) == ("hold", "ada")
+        assert (done["action"], done["actor"]) == ("hold", "ada")
         with pytest.raises(AssertionError, match="not within"):
             await climb(sidecar, within_s=1.5)
         assert (await sidecar.status())["verdict"] == "stay: hold"

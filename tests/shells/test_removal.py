@@ -7,7 +7,7 @@ import typer
 
 from sidecar.cli import cli
 
-PAGES = [Path(__file__).parents[2] / "docs" / name for name in ("removal.md", "notices.md")]
+PAGES = [Path(__file__).parents[2] / "docs" / name for name in ("removal.md", "notifications.md")]
 CALLED = re.compile(r"(?:^ *|`)sidecar ([a-z]+)([^`#\n]*)", flags=re.MULTILINE)
 
 

@@ -18,7 +18,7 @@ from sidecar.flags.streams import HEARTBEAT_S, StreamKind
 from sidecar.http.connections import public_max, streams_max
 from sidecar.http.event_streams import RETRY_MS, SLOW_S
 from tests.e2e.processes import until
-from tests.shells.flag_door import SIGNALS, STREAM, Door, Event, door, nobody, reading
+from tests.shells.flag_proxy import SIGNALS, STREAM, Event, Proxy, nobody, proxy, reading
 from tests.shells.running import CONFIG, running
 from tests.shells.test_flag import EASY, climb
 from tests.shells.test_ofrep import INSIDE, OUTSIDE
@@ -39,7 +39,7 @@ def is_timers(event: Event) -> bool:
 
 async def test_the_first_event_is_the_answer_and_comes_at_once() -> None:
     """The flag's own JSON with when it was issued, in a default event: `EventSource` hands a named one to nobody."""
-    async with door() as it, reading(it.url + STREAM + KEY) as reader:
+    async with proxy() as it, reading(it.url + STREAM + KEY) as reader:
         event = await reader.next(within_s=1)
         assert event is not None
         async with aiohttp.ClientSession() as session, session.get(it.url + "/flags/payment-refresh" + KEY) as response:
@@ -57,7 +57,7 @@ async def test_the_first_event_is_the_answer_and_comes_at_once() -> None:
 
 async def test_a_signal_names_the_tag_of_what_is_evaluated_in_the_streams_own_context() -> None:
     """Right after every connect, because the web provider does not fetch when it has connected again."""
-    async with door(0) as it, aiohttp.ClientSession() as session:
+    async with proxy(0) as it, aiohttp.ClientSession() as session:
         for context in ({"targetingKey": "u1"}, {"targetingKey": "ü &", "checksLease": True}, {}):
             async with session.post(f"{it.url}/ofrep/v1/evaluate/flags", json={"context": context}) as response:
                 etag, bulk = response.headers["ETag"], await response.json()
@@ -73,7 +73,7 @@ async def test_a_signal_names_the_tag_of_what_is_evaluated_in_the_streams_own_co
 @BOTH
 async def test_a_push_is_renewed_every_sixth_of_a_lease_and_timers_are_not(path: str) -> None:
     """What is leased must be renewed well before it runs out, and what is safe needs no word."""
-    async with door(lease_ms=3000) as it, reading(it.url + path + KEY) as reader:
+    async with proxy(lease_ms=3000) as it, reading(it.url + path + KEY) as reader:
         started = time.monotonic()
         seen: list[Event] = []
         while len(seen) < 6:
@@ -98,7 +98,7 @@ async def test_a_push_is_renewed_every_sixth_of_a_lease_and_timers_are_not(path:
 @BOTH
 async def test_an_alarm_is_told_to_every_open_stream_at_once(path: str) -> None:
     """Long before its next renewal is due."""
-    async with door(streams_max=200) as it, AsyncExitStack() as stack:
+    async with proxy(streams_max=200) as it, AsyncExitStack() as stack:
         readers = [await stack.enter_async_context(reading(it.url + path + KEY)) for _ in range(120)]
         first = [await reader.next(within_s=2) for reader in readers]
         it.world.bad(6)
@@ -115,7 +115,7 @@ async def test_an_alarm_is_told_to_every_open_stream_at_once(path: str) -> None:
 
 async def test_a_lease_that_lapses_is_told_though_nothing_is_folded() -> None:
     """Of what is missing there is no record: only the time can tell."""
-    async with door(lease_ms=3000) as it, reading(it.url + STREAM + KEY) as reader:
+    async with proxy(lease_ms=3000) as it, reading(it.url + STREAM + KEY) as reader:
         event = await reader.next(within_s=1)
         assert event is not None
         assert is_push(event)
@@ -130,7 +130,7 @@ async def test_a_lease_that_lapses_is_told_though_nothing_is_folded() -> None:
 
 async def test_a_policy_that_differs_is_told_at_once() -> None:
     """A replica with another file may answer no push, and neither may what it told before stand."""
-    async with door() as it, reading(it.url + STREAM + KEY) as reader:
+    async with proxy() as it, reading(it.url + STREAM + KEY) as reader:
         await reader.next(within_s=1)
         it.world.change(cooldown_ms=7_200_000)
         it.fold()
@@ -142,7 +142,7 @@ async def test_a_policy_that_differs_is_told_at_once() -> None:
 async def test_a_share_is_told_to_its_users_alone() -> None:
     """A stream answers as a read does: by the user's own bucket."""
     async with (
-        door(1) as it,
+        proxy(1) as it,
         reading(f"{it.url}{STREAM}?targeting_key={INSIDE}") as inside,
         reading(f"{it.url}{STREAM}?targeting_key={OUTSIDE}") as outside,
         reading(it.url + STREAM) as unnamed,
@@ -158,7 +158,7 @@ async def test_a_share_is_told_to_its_users_alone() -> None:
 )
 async def test_who_comes_again_is_told_all_and_numbers_go_on(last_id: str, first: str) -> None:
     """Nothing is replayed: the present is all there is to know. What is no id of ours is ignored."""
-    async with door() as it, reading(it.url + STREAM + KEY, Last_Event_ID=last_id) as reader:
+    async with proxy() as it, reading(it.url + STREAM + KEY, Last_Event_ID=last_id) as reader:
         event = await reader.next(within_s=1)
         assert event is not None
         assert event.id == first
@@ -166,7 +166,7 @@ async def test_who_comes_again_is_told_all_and_numbers_go_on(last_id: str, first
 
 async def test_what_is_quiet_is_kept_open_by_comments() -> None:
     """Proxies close what says nothing for a minute."""
-    async with door(0, heartbeat_s=0.05) as it, reading(it.url + STREAM) as reader:
+    async with proxy(0, heartbeat_s=0.05) as it, reading(it.url + STREAM) as reader:
         await reader.next(within_s=1)
         with pytest.raises(TimeoutError):
             await reader.next(within_s=0.5)
@@ -176,7 +176,7 @@ async def test_what_is_quiet_is_kept_open_by_comments() -> None:
 
 async def test_before_the_first_policy_a_stream_says_timers() -> None:
     """A cold start never fails: a browser that gets an error opens the stream no more."""
-    async with door(world=nobody()) as it, reading(it.url + STREAM) as reader:
+    async with proxy(world=nobody()) as it, reading(it.url + STREAM) as reader:
         event = await reader.next(within_s=1)
         assert event is not None
         assert (event.data["mode"], event.data["reason"]) == ("timer_polling", "starting")
@@ -185,7 +185,7 @@ async def test_before_the_first_policy_a_stream_says_timers() -> None:
 @BOTH
 async def test_a_stream_too_many_is_told_so_in_words_and_counted(path: str) -> None:
     """And who leaves makes room."""
-    async with door(streams_max=2) as it, AsyncExitStack() as stack, aiohttp.ClientSession() as session:
+    async with proxy(streams_max=2) as it, AsyncExitStack() as stack, aiohttp.ClientSession() as session:
         readers = [await stack.enter_async_context(reading(it.url + each)) for each in (STREAM, SIGNALS)]
         for reader in readers:
             await reader.next(within_s=1)
@@ -204,7 +204,7 @@ async def test_a_stream_too_many_is_told_so_in_words_and_counted(path: str) -> N
 
 async def test_a_stream_is_not_advertised_while_there_is_no_room_for_one() -> None:
     """The web provider asks again every second, for ever, for a stream that is refused."""
-    async with door(streams_max=1) as it, aiohttp.ClientSession() as session:
+    async with proxy(streams_max=1) as it, aiohttp.ClientSession() as session:
 
         async def advertises() -> bool:
             async with session.post(f"{it.url}/ofrep/v1/evaluate/flags", json={}) as response:
@@ -218,7 +218,7 @@ async def test_a_stream_is_not_advertised_while_there_is_no_room_for_one() -> No
         assert await advertises()
 
 
-async def is_left(it: Door, count: int) -> None:
+async def is_left(it: Proxy, count: int) -> None:
     """Wait until so many streams are open."""
 
     async def is_it() -> bool:
@@ -230,7 +230,7 @@ async def is_left(it: Door, count: int) -> None:
 @BOTH
 async def test_a_client_that_goes_is_noticed_before_the_next_event(path: str) -> None:
     """The next heartbeat may be 15 s away, and a stream that nobody reads takes the room of another."""
-    async with door(0) as it:
+    async with proxy(0) as it:
         async with reading(it.url + path) as reader:
             await reader.next(within_s=1)
             kind = StreamKind.VALUES if path == STREAM else StreamKind.SIGNALS
@@ -239,7 +239,7 @@ async def test_a_client_that_goes_is_noticed_before_the_next_event(path: str) ->
         assert it.streams.ended.total() == 0, "who leaves by itself is no trouble"
 
 
-def deaf(it: Door, path: str) -> socket.socket:
+def deaf(it: Proxy, path: str) -> socket.socket:
     """Open a stream, and never read it."""
     host, _, port = it.url.removeprefix("http://").partition(":")
     own = socket.socket()
@@ -252,7 +252,7 @@ def deaf(it: Door, path: str) -> socket.socket:
 @BOTH
 async def test_a_reader_that_takes_nothing_is_cut_off_and_counted_and_others_go_on(path: str) -> None:
     """Neither memory nor the next event waits for it."""
-    async with door(heartbeat_s=0.0005, slow_s=0.5) as it, reading(it.url + path) as reader:
+    async with proxy(heartbeat_s=0.0005, slow_s=0.5) as it, reading(it.url + path) as reader:
         await reader.next(within_s=1)
         slow = deaf(it, path)
         await is_left(it, 2)
@@ -273,7 +273,7 @@ async def test_a_reader_that_takes_nothing_is_cut_off_and_counted_and_others_go_
 @BOTH
 async def test_streams_end_at_once_when_the_sidecar_does_and_with_what_is_true_then(path: str) -> None:
     """The lease ends first: so the last word of a process that stops following is timers. A deaf reader delays nothing."""
-    async with door(heartbeat_s=0.0005, slow_s=60) as it, reading(it.url + path + KEY) as reader:
+    async with proxy(heartbeat_s=0.0005, slow_s=60) as it, reading(it.url + path + KEY) as reader:
         first = await reader.next(within_s=1)
         slow = deaf(it, path)
 
@@ -298,7 +298,7 @@ async def test_streams_end_at_once_when_the_sidecar_does_and_with_what_is_true_t
 
 async def test_nothing_is_left_of_streams_that_are_gone() -> None:
     """No task, no timer that holds them, and no memory."""
-    async with door(0) as it:
+    async with proxy(0) as it:
 
         async def wave(count: int) -> int:
             async with AsyncExitStack() as stack:
@@ -324,7 +324,7 @@ async def _none_but(tasks: int) -> bool:
 
 async def test_no_head_request_waits_for_a_stream_that_has_no_end() -> None:
     """`HEAD` of what never ends would hold a connection and say nothing."""
-    async with door(0) as it, aiohttp.ClientSession() as session:
+    async with proxy(0) as it, aiohttp.ClientSession() as session:
         for path in (STREAM, SIGNALS):
             async with session.head(it.url + path) as response:
                 assert (response.status, response.headers["Allow"]) == (405, "GET,OPTIONS".replace(",", ", "))
@@ -332,7 +332,7 @@ async def test_no_head_request_waits_for_a_stream_that_has_no_end() -> None:
 
 async def test_a_misspelt_flag_and_a_key_too_long_are_told_before_a_stream_begins() -> None:
     """An error in a stream could be read by nobody."""
-    async with door(0) as it, aiohttp.ClientSession() as session:
+    async with proxy(0) as it, aiohttp.ClientSession() as session:
         async with session.get(f"{it.url}/flags/payment-refesh/stream") as response:
             assert (response.status, (await response.json())["code"]) == (404, "flag_unknown")
         for path in (STREAM, SIGNALS):

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import pytest
 
-from sidecar.config import Notices, NoticeSecrets, NoticeTarget, ProbeSecrets, TargetKind
+from sidecar.config import Notifications, NotificationSecrets, NotificationTarget, ProbeSecrets, TargetKind
 from sidecar.core.facts.auth_probes import RoundTripOutcome
 from sidecar.core.facts.observations import Observation, RoundTripEnded
 from sidecar.core.facts.policy import policy_hash
@@ -15,7 +15,7 @@ from sidecar.core.fold.state import State
 from sidecar.flags.controller import Controller
 from sidecar.flags.lease import Lease
 from sidecar.journal.follower import Follower
-from sidecar.journal.maintenance import Keeper
+from sidecar.journal.maintenance import Maintenance
 from sidecar.journal.unavailable import UnavailableJournal
 from sidecar.notifications import notifier_of
 from sidecar.ports import ErrorCode, Failed, SidecarError, Task
@@ -28,7 +28,7 @@ from sidecar.probes.watches import Watches, _Watch
 from sidecar.tokens import BrowserTokens
 from tests.core.world import LAX, World
 from tests.e2e.processes import until
-from tests.notices.told import notice
+from tests.notifications.sample import notification
 from tests.shells.everything import EVERYTHING
 
 KEY = "identity-key-for-the-tests-012345"
@@ -42,11 +42,11 @@ class Probed:
     """The runner adds a second."""
 
     def __init__(self, act: Callable[[], Awaitable[object]]) -> None:
-        self._act = act
+        self._action = act
 
     async def probe(self) -> Observation:
         """Probe once."""
-        await self._act()
+        await self._action()
         return RoundTripEnded(replica="a", outcome=RoundTripOutcome.OK, took_ms=1)
 
 
@@ -101,10 +101,12 @@ async def end_a_watch(journal: UnavailableJournal, failed: Failed) -> None:
 
 async def tell(journal: UnavailableJournal, failed: Failed) -> None:
     """Have somebody to tell, and no journal to claim it in."""
-    where = NoticeSecrets(url="http://127.0.0.1:1/")
-    target = NoticeTarget(name="ops", kind=TargetKind.SLACK)
-    notifier = notifier_of(Notices(targets=(target,)), {"ops": where}, journal, State(), replica="a", failed=failed)
-    notifier._queue(notifier._lines[0], notice())
+    where = NotificationSecrets(url="http://127.0.0.1:1/")
+    target = NotificationTarget(name="ops", kind=TargetKind.SLACK)
+    notifier = notifier_of(
+        Notifications(targets=(target,)), {"ops": where}, journal, State(), replica="a", failed=failed
+    )
+    notifier._queue(notifier._lines[0], notification())
     await notifier.run()
 
 
@@ -112,13 +114,16 @@ STARTS: list[tuple[Task, Start]] = [
     (Task.FOLLOWER, lambda journal, failed: Follower(journal, State(), failed=failed).run()),
     (Task.BEAT, lambda journal, failed: controller(journal, failed, State()).run()),
     (Task.DECIDE, decide),
-    (Task.KEEPER, lambda journal, failed: Keeper(journal, State(seq=20_000), replica="a", failed=failed).run()),
+    (
+        Task.MAINTENANCE,
+        lambda journal, failed: Maintenance(journal, State(seq=20_000), replica="a", failed=failed).run(),
+    ),
     (Task.OBSERVERS, lambda journal, failed: observers(journal, failed).run()),
     (Task.PROBES, lambda journal, failed: Runner(journal, [Probed(asyncio.Event().wait)], failed).run()),
     (Task.PROBES, lambda journal, failed: Runner(journal, [Probed(fail)], failed).run()),
     (Task.PROBES, lambda journal, failed: Runner(journal, [Probed(lambda: asyncio.sleep(0))], failed).run()),
     (Task.WATCHES, end_a_watch),
-    (Task.NOTICES, tell),
+    (Task.NOTIFICATIONS, tell),
 ]
 
 

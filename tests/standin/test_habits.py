@@ -137,17 +137,17 @@ async def test_a_cache_channel_says_its_last_event_to_who_comes_later() -> None:
         assert (await bob.join("cache-c"))[-1] == {"event": "e", "data": "{}", "channel": "cache-c"}
 
 
-async def test_a_silent_subscriber_is_pinged_and_then_pruned_and_a_silent_stranger_is_not() -> None:
+async def test_a_silent_subscriber_is_pinged_and_then_pruned_and_a_silent_isolation_probe_is_not() -> None:
     """At the ticks; who subscribes to nothing is neither pinged, pruned nor counted."""
     async with nodes(setup=Setup(tick_s=0.2, ping_interval_s=0.1)) as (reverbs, ports, _, client):
-        silent, stranger = await client(ports[0]), await client(ports[0])
+        silent, isolation = await client(ports[0]), await client(ports[0])
         await silent.join("news")
         seen = await silent.heard(within_s=1.0)
         assert [each["event"] for each in seen] == ["pusher:ping", "pusher:error", "closed"] or [
             each["event"] for each in seen
         ][:2] == ["pusher:ping", "pusher:error"]
         assert "4201" in seen[1]["data"]
-        assert await stranger.heard() == []
+        assert await isolation.heard() == []
         assert await call(ports[0], "GET", "connections") == (200, {"connections": 0})
         assert len(reverbs[0].sockets) == 1
 

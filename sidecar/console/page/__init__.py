@@ -1,1 +1,1 @@
-"""What do release managers look at? The console's pages: state in words, HTML from templates, news over one stream."""
+"""What do release managers look at? The console's pages: typed values, HTML templates and live updates over SSE."""

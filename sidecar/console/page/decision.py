@@ -1,4 +1,4 @@
-"""One decision, act or policy, with everything that it was based on."""
+"""One decision, action or policy, with everything that it was based on."""
 
 import msgspec
 
@@ -18,7 +18,7 @@ class GateThen(msgspec.Struct, frozen=True, kw_only=True):
     label: str
     value: str
     target: str
-    holds: bool
+    passes: bool
 
 
 class Key(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,7 +56,7 @@ def view_of(detail: Detail, explanation: Explanation, now_ms: int) -> DecisionVi
         points=tuple(point.text for point in explanation.points if point.key not in {"head", "policy"}),
         gates=tuple(
             GateThen(
-                name=gate.name, label=gate_label(gate.name), value=gate.value, target=gate.target, holds=gate.holds
+                name=gate.name, label=gate_label(gate.name), value=gate.value, target=gate.target, passes=gate.passes
             )
             for gate in entry.gates
         ),

@@ -11,7 +11,7 @@ from sidecar.core.decision.gates import duration
 from sidecar.core.facts.policy import PPM, Lifecycle, Mode, Policy
 from sidecar.core.fold import freezes
 from sidecar.core.fold.serving import Reason
-from sidecar.core.fold.state import RestReason, State
+from sidecar.core.fold.state import State, SuspensionReason
 
 
 class Tone(enum.StrEnum):
@@ -69,7 +69,7 @@ class Served(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _TONES = {
-    Reason.HELD: Tone.GOOD,
+    Reason.CURRENT_RUNG: Tone.GOOD,
     Reason.BOTTOM_RUNG: Tone.CALM,
     Reason.OUTSIDE_SHARE: Tone.CALM,
     Reason.NO_TARGETING_KEY: Tone.CALM,
@@ -83,17 +83,17 @@ _TONES = {
 }
 
 _RESTS = {
-    RestReason.RECOVERING: "The sidecar could not see for a while, and has not seen for long enough since.",
-    RestReason.SOURCE_DOWN: "One of the sidecar's own sources has not answered for longer than a lease.",
-    RestReason.COVERAGE: "Too few payments can be judged.",
-    RestReason.UNMEASURED: "The last payments could not be judged, through the sidecar's own fault.",
-    RestReason.CUT_OFF: "Neither Reverb nor the app nor the reference can be reached: the network is to blame.",
-    RestReason.PROBES_SILENT: "No probe of Reverb has ended for far longer than they take.",
-    RestReason.UNWIRED: "No ack of the deciding stage has ever come, so push would be served unmeasured.",
+    SuspensionReason.RECOVERING: "The sidecar could not see for a while, and has not seen for long enough since.",
+    SuspensionReason.SOURCE_DOWN: "One of the sidecar's own sources has not answered for longer than a lease.",
+    SuspensionReason.COVERAGE: "Too few payments can be judged.",
+    SuspensionReason.UNMEASURED: "The last payments could not be judged, through the sidecar's own fault.",
+    SuspensionReason.CUT_OFF: "Neither Reverb nor the app nor the reference can be reached: the network is to blame.",
+    SuspensionReason.PROBES_SILENT: "No probe of Reverb has ended for far longer than they take.",
+    SuspensionReason.UNWIRED: "No ack of the deciding stage has ever come, so push would be served unmeasured.",
 }
 
 
-def rest_in_words(reason: RestReason) -> str:
+def suspension_text(reason: SuspensionReason) -> str:
     """Return why the flag rests, as a sentence."""
     return _RESTS[reason]
 
@@ -101,7 +101,7 @@ def rest_in_words(reason: RestReason) -> str:
 def served_now(status: Status, state: State) -> Served:
     """Return what is served now, and why."""
     policy, answer = _policy(state), status.served
-    slices = _slices(policy, state.flag.rung if answer.reason is Reason.HELD else 0)
+    slices = _slices(policy, state.flag.rung if answer.reason is Reason.CURRENT_RUNG else 0)
     fallen = _fallen(status) if answer.reason in {Reason.BOTTOM_RUNG, Reason.ALARM} else ""
     return Served(
         tone=Tone.BAD if fallen else _TONES[answer.reason],
@@ -141,7 +141,7 @@ def _audience(slices: tuple[Slice, ...]) -> str:
 
 def _why(status: Status, state: State, policy: Policy) -> str:
     match status.served.reason:
-        case Reason.HELD:
+        case Reason.CURRENT_RUNG:
             return _held(status)
         case Reason.ALARM:
             return f"Alarm: {words.joined([words.name(each) for each in status.alarms])}."
@@ -149,7 +149,7 @@ def _why(status: Status, state: State, policy: Policy) -> str:
             left = duration(max(0, status.shelter.until_ms - status.now_ms)) if status.shelter else "a while"
             return f"Sheltered: Reverb hiccups. Push is back in {left} if no probe fails before; the rung is kept."
         case Reason.RESTING:
-            return f"Resting: {_RESTS[state.sight.rest]}" if state.sight.rest else "Resting."
+            return f"Resting: {_RESTS[state.visibility.suspension]}" if state.visibility.suspension else "Resting."
         case Reason.DRY_RUN:
             return f"Dry run: all is decided and recorded, and nobody is served it. It would be {_would_be(status)}."
         case Reason.NO_LEASE:
@@ -221,7 +221,7 @@ def posture(status: Status, state: State) -> str:
         return "cools down after a fall"
     if status.shelter is not None:
         return "waits until Reverb is calm"
-    if state.sight.rest is not None:
+    if state.visibility.suspension is not None:
         return "rests until it sees again"
     if status.rung + 1 == len(status.ladder):
         return "at the top; watches, and falls by itself"

@@ -6,7 +6,7 @@ from sidecar.console import labels as words
 from sidecar.console.explanation import remedy_of
 from sidecar.console.labels import Moment, moment
 from sidecar.console.page.front import Tone
-from sidecar.console.status import Status, StreamStatus
+from sidecar.console.status import IndicatorStatus, Status
 from sidecar.core.decision.gates import Gate, duration
 from sidecar.core.facts.policy import Lifecycle, Mode
 from sidecar.core.fold.state import State
@@ -34,7 +34,7 @@ class GateRow(msgspec.Struct, frozen=True, kw_only=True):
     value: str
     target: str
     tone: Tone
-    holds: bool
+    passes: bool
     needs: str
     remedy: str
     """What somebody can do about it; empty: it holds."""
@@ -43,8 +43,8 @@ class GateRow(msgspec.Struct, frozen=True, kw_only=True):
     """How far it is, from 0 to 1; None: it is not a matter of more."""
 
 
-class StreamRow(msgspec.Struct, frozen=True, kw_only=True):
-    """What one stream's outcomes prove."""
+class IndicatorRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What one indicator's outcomes prove."""
 
     name: str
     label: str
@@ -69,7 +69,7 @@ class Ladder(msgspec.Struct, frozen=True, kw_only=True):
     gates: tuple[GateRow, ...]
     holding: int
     """How many of the gates hold."""
-    streams: tuple[StreamRow, ...]
+    indicators: tuple[IndicatorRow, ...]
 
 
 _STREAMS = {
@@ -82,7 +82,7 @@ _STREAMS = {
 _GATES = {
     "alarm": "No alarm",
     "rest": "We can see",
-    "stranger": "Strangers are refused",
+    "isolation": "IsolationProbes are refused",
     "hold": "Nobody holds",
     "freeze": "No freeze",
     "cooldown": "The cool-down is over",
@@ -96,8 +96,8 @@ _GATES = {
 }
 
 
-def stream_label(name: str) -> str:
-    """Return a stream's name for people."""
+def indicator_label(name: str) -> str:
+    """Return a indicator's name for people."""
     return _STREAMS.get(name, words.name(name))
 
 
@@ -105,7 +105,7 @@ def gate_label(name: str) -> str:
     """Return the condition that a gate is, as a statement that is true when it holds."""
     for prefix, said in (("recent_", "Clean lately"), ("evidence_", "Proven")):
         if name.startswith(prefix):
-            label = stream_label(name.removeprefix(prefix))
+            label = indicator_label(name.removeprefix(prefix))
             return f"{said}: {label[:1].lower()}{label[1:]}"
     return _GATES.get(name, words.name(name))
 
@@ -118,9 +118,13 @@ def ladder(status: Status, state: State) -> Ladder:
         rungs=tuple(_rungs(status)),
         is_off=status.lifecycle is Lifecycle.REMOVED,
         following=words.rung(status.ladder[following]) if following < len(status.ladder) else "",
-        gates=tuple(sorted(gates, key=lambda gate: gate.holds)),  # stable: what is missing comes first
-        holding=sum(gate.holds for gate in gates),
-        streams=tuple(_stream(stream) for stream in status.streams if stream.good or stream.bad or stream.unmeasured),
+        gates=tuple(sorted(gates, key=lambda gate: gate.passes)),  # stable: what is missing comes first
+        holding=sum(gate.passes for gate in gates),
+        indicators=tuple(
+            _indicator(indicator)
+            for indicator in status.indicators
+            if indicator.good or indicator.bad or indicator.unmeasured
+        ),
     )
 
 
@@ -147,18 +151,18 @@ def _rungs(status: Status) -> list[RungRow]:
 
 
 def _gate(gate: Gate, status: Status, state: State) -> GateRow:
-    expected = None if gate.expected_ms is None or gate.holds else moment(gate.expected_ms, status.now_ms)
+    expected = None if gate.expected_ms is None or gate.passes else moment(gate.expected_ms, status.now_ms)
     return GateRow(
         name=gate.name,
         label=gate_label(gate.name),
         value=gate.value,
         target=gate.target,
-        tone=Tone.GOOD if gate.holds else Tone.BAD if gate.name in {"alarm", "stranger"} else Tone.WAIT,
-        holds=gate.holds,
+        tone=Tone.GOOD if gate.passes else Tone.BAD if gate.name in {"alarm", "isolation"} else Tone.WAIT,
+        passes=gate.passes,
         needs=gate.needs,
-        remedy="" if gate.holds else remedy_of(gate.name),
+        remedy="" if gate.passes else remedy_of(gate.name),
         expected=expected,
-        done_ratio=None if gate.holds else _done(gate.name, status, state),
+        done_ratio=None if gate.passes else _done(gate.name, status, state),
     )
 
 
@@ -169,32 +173,32 @@ def _done(name: str, status: Status, state: State) -> float | None:
     if name == "coverage":
         return status.judged / status.succeeded if status.succeeded else None
     if name.startswith("evidence_"):
-        stream = next((each for each in status.streams if each.name == name.removeprefix("evidence_")), None)
-        if stream is not None and stream.good + stream.clean_needed:
-            return stream.good / (stream.good + stream.clean_needed)
+        indicator = next((each for each in status.indicators if each.name == name.removeprefix("evidence_")), None)
+        if indicator is not None and indicator.good + indicator.clean_needed:
+            return indicator.good / (indicator.good + indicator.clean_needed)
     return None
 
 
-def _stream(stream: StreamStatus) -> StreamRow:
-    is_proven = stream.clean_needed == 0 and not stream.awaits_epoch
+def _indicator(indicator: IndicatorStatus) -> IndicatorRow:
+    is_proven = indicator.clean_needed == 0 and not indicator.awaits_epoch
     state, tone = "proven", Tone.GOOD
-    if stream.is_latched:
+    if indicator.is_latched:
         state, tone = "alarm", Tone.BAD
-    elif stream.awaits_epoch:
+    elif indicator.awaits_epoch:
         state, tone = "waits for a new epoch", Tone.BLIND
     elif not is_proven:
-        state, tone = f"{words.count(stream.clean_needed)} more clean ones prove it", Tone.WAIT
-    judged = f"{words.count(stream.good)} good, {words.count(stream.bad)} bad"
-    left_out = f", {words.count(stream.unmeasured)} unmeasured" if stream.unmeasured else ""
-    return StreamRow(
-        name=stream.name,
-        label=stream_label(stream.name),
+        state, tone = f"{words.count(indicator.clean_needed)} more clean ones prove it", Tone.WAIT
+    judged = f"{words.count(indicator.good)} good, {words.count(indicator.bad)} bad"
+    left_out = f", {words.count(indicator.unmeasured)} unmeasured" if indicator.unmeasured else ""
+    return IndicatorRow(
+        name=indicator.name,
+        label=indicator_label(indicator.name),
         outcomes=judged + left_out,
-        bound=words.ratio(stream.lower_bound_ratio),
-        bound_ratio=stream.lower_bound_ratio,
-        target=words.ratio(stream.target_ratio, 1),
-        target_ratio=stream.target_ratio,
-        epoch=str(stream.epoch),
+        bound=words.ratio(indicator.lower_bound_ratio),
+        bound_ratio=indicator.lower_bound_ratio,
+        target=words.ratio(indicator.target_ratio, 1),
+        target_ratio=indicator.target_ratio,
+        epoch=str(indicator.epoch),
         state=state,
         tone=tone,
     )

@@ -17,7 +17,7 @@ from aiohttp import web
 from sidecar import clock
 from sidecar.core.fold.serving import Served
 from sidecar.core.fold.state import State
-from sidecar.http.event_streams import HEADERS, RETRY_MS, SLOW_S, Reader, StreamEnd
+from sidecar.http.event_streams import HEADERS, RETRY_MS, SLOW_S, SseConnection, StreamEnd
 from sidecar.ports import ErrorCode, SidecarError
 
 STREAMS_MAX = 20
@@ -26,7 +26,7 @@ _CALM_S = 2.0
 _PULSE_S = 5.0
 
 
-class News:
+class LiveUpdates:
     """All open consoles of this process."""
 
     def __init__(
@@ -47,7 +47,7 @@ class News:
         self._pulse_s = pulse_s
         self._slow_s = slow_s
         self._retry_ms = retry_ms
-        self._open: set[Reader] = set()
+        self._open: set[SseConnection] = set()
         self._seen = b""
         self._is_stopping = False
         self.ended: Counter[str] = Counter(dict.fromkeys(StreamEnd, 0))
@@ -57,20 +57,22 @@ class News:
         """Return how many are open."""
         return len(self._open)
 
-    def outlook(self) -> bytes:
+    def change_key(self) -> bytes:
         """Return what is told at once when it changes: what is served, where the flag stands, and people's words."""
         state, flag = self._state, self._state.flag
-        latched = [name for name, stream in state.streams.items() if stream.is_latched]
+        latched = [name for name, stream in state.indicators.items() if stream.is_latched]
         words = (flag.hold, flag.approval, flag.freezes)
-        return msgspec.json.encode((self._served(), flag.version, words, flag.shelter, state.sight.rest, latched))
+        return msgspec.json.encode(
+            (self._served(), flag.version, words, flag.suspension, state.visibility.suspension, latched)
+        )
 
     def wake(self) -> None:
         """Say that something was folded. With every record: so what changed is found once, not by each reader."""
         if not self._open:
             return
-        outlook = self.outlook()
-        if outlook != self._seen:
-            self._seen = outlook
+        change_key = self.change_key()
+        if change_key != self._seen:
+            self._seen = change_key
             for reader in self._open:
                 reader.woken.set()
 
@@ -84,8 +86,8 @@ class News:
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Tell a console until it leaves, or we do. Raises `SidecarError` with `overloaded` for one too many."""
-        self._check_room()
-        reader = Reader(request, self._slow_s)
+        self._check_permits()
+        reader = SseConnection(request, self._slow_s)
         self._open.add(reader)
         response = web.StreamResponse(headers=HEADERS)
         response.force_close()
@@ -100,7 +102,7 @@ class News:
             self._open.discard(reader)
         return response
 
-    def _check_room(self) -> None:
+    def _check_permits(self) -> None:
         if self._is_stopping:
             self.ended[StreamEnd.STOPPING] += 1
             raise SidecarError(ErrorCode.OVERLOADED, "this sidecar is about to end; try again later")
@@ -108,17 +110,17 @@ class News:
             self.ended[StreamEnd.FULL] += 1
             raise SidecarError(ErrorCode.OVERLOADED, f"{self._streams_max} consoles are open already; reload the page")
 
-    async def _tell(self, reader: Reader, response: web.StreamResponse) -> None:
+    async def _tell(self, reader: SseConnection, response: web.StreamResponse) -> None:
         await reader.begin(response)
         await reader.send(b"retry: %d\n" % self._retry_ms + self._event())
-        seen, seq, told_s = self.outlook(), self._state.seq, clock.monotonic_s()
+        seen, seq, told_s = self.change_key(), self._state.seq, clock.monotonic_s()
         self._seen = seen
         while not reader.is_lost and not self._is_stopping:
             reader.woken.clear()
-            now_s, outlook = clock.monotonic_s(), self.outlook()
+            now_s, change_key = clock.monotonic_s(), self.change_key()
             rest_s = (self._calm_s if self._state.seq != seq else self._pulse_s) - (now_s - told_s)
-            if outlook != seen or rest_s <= 0:
-                seen, seq, told_s = outlook, self._state.seq, now_s
+            if change_key != seen or rest_s <= 0:
+                seen, seq, told_s = change_key, self._state.seq, now_s
                 await reader.send(self._event())
             else:
                 await reader.wait(min(rest_s, self._calm_s))

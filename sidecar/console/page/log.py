@@ -1,4 +1,4 @@
-"""What the sidecar decided, what people did, and what else befell the flag: newest first."""
+"""What the sidecar decided, what people did, and what else _event_of the flag: newest first."""
 
 from collections.abc import Iterable
 
@@ -8,7 +8,7 @@ from sidecar.console import labels as words
 from sidecar.console.decisions import Entry, Kind, Page
 from sidecar.console.labels import Moment, moment
 from sidecar.console.page.front import Tone
-from sidecar.core.fold.history import Mark, MarkKind
+from sidecar.core.fold.history import EventKind, TimelineEvent
 
 SHOWN_MAX = 30
 """Lines of the log on the console; the page of decisions has all."""
@@ -28,18 +28,18 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     """Whether there is a page that says on what it was based."""
 
 
-def lines(page: Page, marks: Iterable[Mark], now_ms: int) -> tuple[Line, ...]:
-    """Return decisions, acts and policies, and between them alarms, shelters, rests and releases."""
+def lines(page: Page, events: Iterable[TimelineEvent], now_ms: int) -> tuple[Line, ...]:
+    """Return decisions, actions and policies, and between them alarms, shelters, rests and releases."""
     entries = [entry_line(entry, now_ms) for entry in page.entries]
     since = page.entries[-1].seq if page.next_before is not None else 0
     told = {entry.seq for entry in page.entries}
-    befell = [_befell(mark, now_ms) for mark in marks if mark.kind in _BEFELL and mark.seq >= since]
-    both = [*entries, *(line for line in befell if line.seq not in told)]
+    _event_of = [_event_of(mark, now_ms) for mark in events if mark.kind in _EVENTS and mark.seq >= since]
+    both = [*entries, *(line for line in _event_of if line.seq not in told)]
     return tuple(sorted(both, key=lambda line: (-line.moment.at_ms, -line.seq))[:SHOWN_MAX])
 
 
 def entry_line(entry: Entry, now_ms: int) -> Line:
-    """Return a decision, act or policy as a line."""
+    """Return a decision, action or policy as a line."""
     is_late = entry.is_in_force is False
     return Line(
         seq=entry.seq,
@@ -60,25 +60,25 @@ _TONES = {
     "held": Tone.WAIT,
     "frozen": Tone.WAIT,
 }
-_BEFELL = {
-    MarkKind.ALARM_RAISED: ("alarm", Tone.BAD),
-    MarkKind.ALARM_ENDED: ("the alarm is over", Tone.CALM),
-    MarkKind.SHELTER_BEGAN: ("a shelter began", Tone.WAIT),
-    MarkKind.SHELTER_ENDED: ("the shelter is over", Tone.CALM),
-    MarkKind.REST_BEGAN: ("rests", Tone.BLIND),
-    MarkKind.REST_ENDED: ("rests no more", Tone.CALM),
-    MarkKind.RELEASE: ("another release of the app", Tone.CALM),
+_EVENTS = {
+    EventKind.ALARM_RAISED: ("alarm", Tone.BAD),
+    EventKind.ALARM_ENDED: ("the alarm is over", Tone.CALM),
+    EventKind.REVERB_SUSPENSION_BEGAN: ("a shelter began", Tone.WAIT),
+    EventKind.REVERB_SUSPENSION_ENDED: ("the shelter is over", Tone.CALM),
+    EventKind.SUSPENSION_BEGAN: ("rests", Tone.BLIND),
+    EventKind.SUSPENSION_ENDED: ("rests no more", Tone.CALM),
+    EventKind.RELEASE: ("another release of the app", Tone.CALM),
 }
 
 
-def _befell(mark: Mark, now_ms: int) -> Line:
-    what, tone = _BEFELL[mark.kind]
+def _event_of(mark: TimelineEvent, now_ms: int) -> Line:
+    what, tone = _EVENTS[mark.kind]
     return Line(
         seq=mark.seq,
         moment=moment(mark.at_ms, now_ms),
         who="",
         what=what,
-        why=words.name(mark.detail) if mark.kind is not MarkKind.RELEASE else mark.detail,
+        why=words.name(mark.detail) if mark.kind is not EventKind.RELEASE else mark.detail,
         tone=tone,
         leads=False,
     )

@@ -9,9 +9,9 @@ from sidecar.core.statistics.indicators import PAYMENTS
 
 
 class Button(msgspec.Struct, frozen=True, kw_only=True):
-    """One act."""
+    """One action."""
 
-    act: str
+    action: str
     """The last part of its address."""
     label: str
     explanation: str
@@ -30,13 +30,13 @@ def buttons(status: Status, state: State) -> tuple[Button, ...]:
     """Return what a person may do now."""
     if status.hold is None:
         hold = Button(
-            act="hold",
+            action="hold",
             label="Hold",
             explanation="Nothing climbs until somebody resumes. Falling stays possible.",
         )
     else:
         hold = Button(
-            act="resume",
+            action="resume",
             label="Resume",
             explanation=f"Lifts the hold of {status.hold.actor}, who wrote: {status.hold.reason}",
         )
@@ -46,7 +46,7 @@ def buttons(status: Status, state: State) -> tuple[Button, ...]:
         made.append(approval)
     made.append(
         Button(
-            act="note",
+            action="note",
             label="Note",
             explanation="Puts a note into the record and on the plots, such as a release of the app. Changes nothing.",
             fields=("release",),
@@ -54,7 +54,7 @@ def buttons(status: Status, state: State) -> tuple[Button, ...]:
     )
     made.append(
         Button(
-            act="freeze",
+            action="freeze",
             label="Freeze",
             explanation="Forbids climbing in a window of time, such as a term's start or every weekend. Falling stays "
             "possible.",
@@ -63,7 +63,7 @@ def buttons(status: Status, state: State) -> tuple[Button, ...]:
     )
     made += [
         Button(
-            act="thaw",
+            action="thaw",
             label=f"Thaw {each.name}",
             explanation=f"Lifts the freeze {each.name} of {each.actor}, who wrote: {each.reason}",
             name=each.name,
@@ -72,7 +72,7 @@ def buttons(status: Status, state: State) -> tuple[Button, ...]:
     ]
     made.append(
         Button(
-            act="rollback",
+            action="rollback",
             label="Roll back",
             explanation="Sends the flag to the bottom rung: timers for everybody, until somebody resumes.",
             again="Send everybody back to timers now? What was climbed must be climbed again.",
@@ -80,9 +80,9 @@ def buttons(status: Status, state: State) -> tuple[Button, ...]:
     )
     made.append(
         Button(
-            act="reset",
+            action="reset",
             label="Reset the proof",
-            explanation="Begins a new epoch in every stream, with less of the false promotion risk left to spend.",
+            explanation="Begins a new epoch in every indicator, with less of the false promotion risk left to spend.",
             again="Throw the proof away? It cannot be brought back, and the next one takes longer.",
         )
     )
@@ -91,12 +91,12 @@ def buttons(status: Status, state: State) -> tuple[Button, ...]:
 
 def _approval(status: Status, state: State) -> Button | None:
     """Return the button that approves the next rung; None: it needs none, or has it: the gate knows."""
-    rung, number, epoch = state.next_rung, status.rung + 1, state.streams[PAYMENTS].epoch
-    is_asked = any(gate.name == "approval" and not gate.holds for gate in status.gates)
+    rung, number, epoch = state.next_rung, status.rung + 1, state.indicators[PAYMENTS].epoch
+    is_asked = any(gate.name == "approval" and not gate.passes for gate in status.gates)
     if rung is None or not is_asked:
         return None
     return Button(
-        act="approve",
+        action="approve",
         label=f"Approve rung {number}",
         explanation=(
             f"Approves rung {number}, {words.rung(rung).lower()}, in epoch {epoch}: once, for 7 days, or until a fall. "

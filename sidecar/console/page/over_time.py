@@ -91,7 +91,7 @@ def over_time(state: State, now_ms: int, chosen: Range | None = None) -> OverTim
     row = _RANGES[span]
     first = (now_ms // HOUR_MS + 1 - row.hours) // row.piece_h * row.piece_h
     shown = _pieces([hour for hour in history if hour.hour >= first], row.piece_h)
-    plot = plots.Plot(key="over-time", from_ms=first * HOUR_MS, until_ms=now_ms, marks=state.history.marks)
+    plot = plots.Plot(key="over-time", from_ms=first * HOUR_MS, until_ms=now_ms, events=state.history.events)
     return OverTime(
         choices=tuple(Choice(range=each, label=_RANGES[each].label, is_chosen=each is span) for each in Range),
         label=row.label,

@@ -14,7 +14,7 @@ from sidecar.console.explanation import explain_decision
 from sidecar.console.labels import sentence
 from sidecar.console.page import decision
 from sidecar.console.page import payment as journey
-from sidecar.console.page.live_updates import News
+from sidecar.console.page.live_updates import LiveUpdates
 from sidecar.console.page.log import SHOWN_MAX, entry_line
 from sidecar.console.page.over_time import OverTime, Range, over_time
 from sidecar.console.page.pages import Begun, Page, get_asset, page, sent
@@ -73,14 +73,14 @@ class Console:
         *,
         status: Callable[[], Status],
         readiness: Callable[[Question], Readiness],
-        news: News,
+        live_updates: LiveUpdates,
     ) -> None:
         self._journal = journal
         self._state = state
         self._status = status
         self._readiness = readiness
         self._journeys = journeys
-        self._news = news
+        self._live_updates = live_updates
         self._kept: dict[Range | None, tuple[bytes, float, _Made]] = {}
         """The last rendering of each range."""
         self._drawn: dict[Range | None, tuple[bytes, OverTime | None]] = {}
@@ -97,7 +97,7 @@ class Console:
             web.get("/payments", self.find_payment),
             web.get("/payments/{payment_intent}", _in_html(self.get_payment)),
             web.get("/assets/{name}", get_asset),
-            web.get("/api/stream", self._news.serve, allow_head=False),
+            web.get("/api/stream", self._live_updates.serve, allow_head=False),
         ]
 
     async def get_console(self, request: web.Request) -> web.StreamResponse:
@@ -108,7 +108,7 @@ class Console:
         return await sent(request, made.pieces())
 
     async def get_decisions(self, request: web.Request) -> web.Response:
-        """Answer with decisions, acts and policies, newest first; with `?before=` a record those before it."""
+        """Answer with decisions, actions and policies, newest first; with `?before=` a record those before it."""
         told = request.query.get("before")
         before = None if told is None else _number(told)
         listed = await decisions.page_of(self._journal, self._state, before=before, limit=_LISTED)
@@ -151,22 +151,22 @@ class Console:
 
     async def _console(self, chosen: Range | None) -> _Made:
         async with self._rendering:  # many who ask at once wait for one rendering
-            outlook, now_s = self._news.outlook(), clock.monotonic_s()
+            change_key, now_s = self._live_updates.change_key(), clock.monotonic_s()
             kept = self._kept.get(chosen)
-            if kept is not None and kept[0] == outlook and now_s - kept[1] < _KEPT_S:
+            if kept is not None and kept[0] == change_key and now_s - kept[1] < _KEPT_S:
                 return kept[2]
             decided, trouble = await self._decided()
             status = self._status()
             asked = self._readiness(question_of(self._policy()))
             view = view_of(status, self._state, decided=decided, asked=asked, log_trouble=trouble)
             made = _Made(view, functools.partial(self._plots, chosen, status.now_ms))
-            self._kept[chosen] = (outlook, now_s, made)
+            self._kept[chosen] = (change_key, now_s, made)
             return made
 
     def _plots(self, chosen: Range | None, now_ms: int) -> OverTime | None:
         """Return the plots, drawn anew when something happened and now and then: they cost more than all the rest."""
         history = self._state.history
-        told = (now_ms // _DRAWN_MS, self._state.policy_hash, history.marks[-1:], history.spans[-1:])
+        told = (now_ms // _DRAWN_MS, self._state.policy_hash, history.events[-1:], history.spans[-1:])
         key = msgspec.json.encode(told)  # spans are changed in place
         if chosen not in self._drawn or self._drawn[chosen][0] != key:
             self._drawn[chosen] = (key, over_time(self._state, now_ms, chosen))

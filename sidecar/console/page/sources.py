@@ -7,7 +7,7 @@ from sidecar.console import labels as words
 from sidecar.console.page.figures import Spread, spread
 from sidecar.console.page.front import Tone
 from sidecar.console.status import Status
-from sidecar.core.facts.auth_probes import RoundTripOutcome, StrangerVerdict, UserAuth, WalkOutcome
+from sidecar.core.facts.auth_probes import AuthProbeOutcome, IsolationOutcome, RoundTripOutcome, UserAuth
 from sidecar.core.facts.observations import IgnoreReason
 from sidecar.core.facts.reports import Family, Flow, Verdict
 from sidecar.core.fold.state import State
@@ -30,16 +30,16 @@ class Reverb(msgspec.Struct, frozen=True, kw_only=True):
     tone: Tone
     summary: str
     cause: str
-    """Why the last walk failed, in the doctor's words; empty: it went well, or there was none."""
+    """Why the last auth probe failed, in the doctor's words; empty: it went well, or there was none."""
     changes: tuple[str, ...]
     """What to change, likeliest first."""
-    walks: tuple[Told, ...]
+    auth_probes: tuple[Told, ...]
     user_auths: tuple[Told, ...]
     round_trips: tuple[Told, ...]
     spread: Spread | None
     sockets: str
-    stranger: str
-    stranger_tone: Tone
+    isolation: str
+    isolation_tone: Tone
 
 
 class ReachRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,7 +59,7 @@ class Payers(msgspec.Struct, frozen=True, kw_only=True):
     reports: str
     rows: tuple[ReachRow, ...]
     on_rung: str
-    accusers: str
+    reporters: str
     rescued: str
     cleared: tuple[Told, ...]
     waived: str
@@ -105,19 +105,19 @@ def reverb(status: Status, state: State) -> Reverb | None:
     told = status.reverb
     if told is None:
         return None
-    walks = sum(told.walks.values())
+    auth_probes = sum(told.auth_probes.values())
     trips = sum(told.round_trips.values())
-    clean = f"{_of(told.walks.get(WalkOutcome.OK, 0), walks)} walks of the probe user"
+    clean = f"{_of(told.auth_probes.get(AuthProbeOutcome.OK, 0), auth_probes)} auth probes of the probe user"
     clean += f" and {_of(told.round_trips.get(RoundTripOutcome.OK, 0), trips)} round trips were clean."
-    is_let_in = told.stranger is StrangerVerdict.LET_IN
-    failed = told.last_walk if told.last_walk not in {None, WalkOutcome.OK} else None
-    is_well = failed is None and told.sockets_up == told.sockets and not is_let_in
+    is_allowed = told.isolation is IsolationOutcome.ALLOWED
+    failed = told.last_auth_probe if told.last_auth_probe not in {None, AuthProbeOutcome.OK} else None
+    is_well = failed is None and told.sockets_up == told.sockets and not is_allowed
     return Reverb(
-        tone=Tone.BLIND if not walks + trips else Tone.GOOD if is_well else Tone.BAD,
-        summary=clean if walks + trips else "No probe has ended yet.",
+        tone=Tone.BLIND if not auth_probes + trips else Tone.GOOD if is_well else Tone.BAD,
+        summary=clean if auth_probes + trips else "No probe has ended yet.",
         cause=told.cause,
         changes=CAUSES[failed].changes[:3] if failed else (),
-        walks=_outcomes({str(key): value for key, value in told.walks.items()}, _walk_causes()),
+        auth_probes=_outcomes({str(key): value for key, value in told.auth_probes.items()}, _auth_probe_causes()),
         round_trips=_outcomes(
             {str(key): value for key, value in told.round_trips.items()},
             {str(key): ("Reverb's API", value.sentence) for key, value in ROUND_TRIPS.items()},
@@ -128,17 +128,17 @@ def reverb(status: Status, state: State) -> Reverb | None:
         ),
         spread=spread(state.tally.round_trip),
         sockets=f"{told.sockets_up} of {told.sockets} up" if told.sockets else "none seen yet",
-        stranger={
+        isolation={
             None: "not asked yet",
-            StrangerVerdict.REFUSED: "refused, as they must be",
-            StrangerVerdict.LET_IN: "LET IN: anybody may listen to anybody's payments",
-            StrangerVerdict.UNKNOWN: "not answered as such a request is",
-        }[told.stranger],
-        stranger_tone=Tone.BAD if is_let_in else Tone.GOOD if told.stranger else Tone.BLIND,
+            IsolationOutcome.REFUSED: "refused, as they must be",
+            IsolationOutcome.ALLOWED: "LET IN: anybody may listen to anybody's payments",
+            IsolationOutcome.UNKNOWN: "not answered as such a request is",
+        }[told.isolation],
+        isolation_tone=Tone.BAD if is_allowed else Tone.GOOD if told.isolation else Tone.BLIND,
     )
 
 
-def _walk_causes() -> dict[str, tuple[str, str]]:
+def _auth_probe_causes() -> dict[str, tuple[str, str]]:
     return {str(key): (_step(cause), cause.sentence) for key, cause in CAUSES.items()}
 
 
@@ -158,7 +158,7 @@ def _outcomes(told: dict[str, int], meanings: dict[str, tuple[str, str]]) -> tup
                 count=words.count(counted),
                 share_ratio=counted / whole,
                 meaning=meaning,
-                tone=Tone.GOOD if outcome == WalkOutcome.OK else Tone.BAD,
+                tone=Tone.GOOD if outcome == AuthProbeOutcome.OK else Tone.BAD,
             )
         )
     return tuple(rows)
@@ -178,7 +178,7 @@ def payers(status: Status, state: State) -> Payers:
         reports=reports,
         rows=tuple(_reach(state)),
         on_rung=words.joined([f"{words.count(told.on_rung.get(flow, 0))} {words.name(flow)}" for flow in Flow]),
-        accusers=words.count(told.accusers),
+        reporters=words.count(told.reporters),
         rescued=words.count(told.rescued_by_poll),
         cleared=tuple(
             Told(

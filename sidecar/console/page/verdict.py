@@ -8,15 +8,15 @@ import msgspec
 
 from sidecar.console import labels as words
 from sidecar.console.labels import Moment, moment
-from sidecar.console.page.front import Tone, rest_in_words
+from sidecar.console.page.front import Tone, suspension_text
 from sidecar.console.page.ladder import gate_label
 from sidecar.console.status import Status
 from sidecar.core.decision.gates import duration
-from sidecar.core.facts.auth_probes import StrangerVerdict
+from sidecar.core.facts.auth_probes import IsolationOutcome
 from sidecar.core.facts.policy import Lifecycle, Mode, Policy
 from sidecar.core.fold.serving import Reason
 from sidecar.core.fold.state import State
-from sidecar.core.release.checks import Finding, Question
+from sidecar.core.release.checks import Check, Question
 from sidecar.core.release.readiness import Answer, Readiness
 
 _REASONS_MAX = 5
@@ -82,7 +82,7 @@ def question_of(policy: Policy) -> Question:
 def verdict(status: Status, state: State, asked: Readiness) -> Verdict:
     """Return whether the hand-written timers may be removed, and why (not)."""
     unknown, acute = _unknown(status, state), _acute(status, state)
-    against = [_sentence(finding) for finding in asked.against]
+    against = [_sentence(check) for check in asked.against]
     if status.lifecycle is Lifecycle.REMOVED:
         gone = "`lifecycle: removed` is in force: the ladder is off. Behind push stand the safety net at 5 s and the "
         told = [f"{gone}schedule of the browser's client.", *unknown, *acute]
@@ -92,8 +92,8 @@ def verdict(status: Status, state: State, asked: Readiness) -> Verdict:
     elif acute:
         tone, answer, told = Tone.BAD, "No", acute
     elif asked.answer is Answer.CANNOT_KNOW:
-        unknowable = [finding for finding in asked.against if finding.holds is None]
-        against = [*(_sentence(finding) for finding in unknowable), _climb(status), *against]
+        unknowable = [check for check in asked.against if check.passes is None]
+        against = [*(_sentence(check) for check in unknowable), _climb(status), *against]
         tone, answer, told = Tone.BLIND, "Cannot know", list(dict.fromkeys(against))
     elif asked.answer is Answer.NOT_YET:
         tone, answer, told = Tone.WAIT, "Not yet", [_climb(status), *against]
@@ -112,42 +112,42 @@ def verdict(status: Status, state: State, asked: Readiness) -> Verdict:
         again=None if asked.again_ms is None or not is_open else moment(asked.again_ms, status.now_ms),
         question=f"{words.MODES[mode]} for everybody, over the last {duration(asked.question.for_ms)}",
         command=f"sidecar gate --mode {mode} --for {asked.question.for_ms // 86_400_000}d",
-        conditions=tuple(_condition(finding, status.now_ms) for finding in asked.findings),
+        conditions=tuple(_condition(check, status.now_ms) for check in asked.checks),
     )
 
 
-def _sentence(finding: Finding) -> str:
+def _sentence(check: Check) -> str:
     """Return what is wrong as a sentence; a gate is called as the page calls it."""
-    if finding.needs:
-        return f'"{gate_label(finding.name)}" does not hold ({finding.value}): it needs {finding.needs}.'
-    return words.sentence(finding.why)
+    if check.needs:
+        return f'"{gate_label(check.name)}" does not hold ({check.value}): it needs {check.needs}.'
+    return words.sentence(check.why)
 
 
 def _climb(status: Status) -> str:
     following = status.rung + 1
     if following >= len(status.ladder):
         return ""
-    missing = sum(not gate.holds for gate in status.gates)
+    missing = sum(not gate.passes for gate in status.gates)
     of = f"{missing} of its {len(status.gates)} gates {'does' if missing == 1 else 'do'} not hold yet"
     name = words.rung(status.ladder[following])
     return f"Rung {status.rung} of {len(status.ladder) - 1} is held. {name} is next: {of}."
 
 
-def _condition(finding: Finding, now_ms: int) -> Condition:
+def _condition(check: Check, now_ms: int) -> Condition:
     tone, said = {
         True: (Tone.GOOD, "holds"),
         False: (Tone.BAD, "does not hold"),
         None: (Tone.BLIND, "cannot be known"),
-    }[finding.holds]
+    }[check.passes]
     return Condition(
-        name=finding.name,
-        label=_LABELS.get(finding.name) or gate_label(finding.name),
-        value=finding.value,
-        target=finding.target,
+        name=check.name,
+        label=_LABELS.get(check.name) or gate_label(check.name),
+        value=check.value,
+        target=check.target,
         tone=tone,
         said=said,
-        why=finding.why,
-        again=None if finding.again_ms is None else moment(finding.again_ms, now_ms),
+        why=check.why,
+        again=None if check.again_ms is None else moment(check.again_ms, now_ms),
     )
 
 
@@ -159,8 +159,8 @@ def _unknown(status: Status, state: State) -> list[str]:
         reasons.append("This is a dry run: nobody was served push.")
     if state.wired_ms is None:
         reasons.append(f"No ack of stage `{policy.stage}` has ever come.")
-    elif state.sight.rest is not None:
-        reasons.append(rest_in_words(state.sight.rest))
+    elif state.visibility.suspension is not None:
+        reasons.append(suspension_text(state.visibility.suspension))
     if status.served.reason in {Reason.NO_LEASE, Reason.POLICY_DIFFERS, Reason.STARTING}:
         reasons.append("This replica cannot vouch for what it says.")
     return reasons
@@ -169,8 +169,8 @@ def _unknown(status: Status, state: State) -> list[str]:
 def _acute(status: Status, state: State) -> list[str]:
     """Return what speaks against it at this moment, whatever the last weeks were like."""
     reasons = []
-    if state.probing.stranger is StrangerVerdict.LET_IN:
-        reasons.append("Strangers are let into users' channels.")
+    if state.probing.isolation is IsolationOutcome.ALLOWED:
+        reasons.append("IsolationProbes are let into users' channels.")
     if status.shelter is not None:
         reasons.append("Reverb hiccups at this moment.")
     elif status.alarms:

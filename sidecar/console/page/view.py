@@ -5,7 +5,7 @@ import msgspec
 from sidecar.console.decisions import Page
 from sidecar.console.labels import Moment, moment
 from sidecar.console.page import figures, front, ladder, log, sources, verdict
-from sidecar.console.page import operator_actions as acts
+from sidecar.console.page import operator_actions as actions
 from sidecar.console.status import Status
 from sidecar.core.fold.state import State
 from sidecar.core.release.readiness import Readiness
@@ -22,7 +22,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     served: front.Served
     verdict: verdict.Verdict
     warnings: tuple[str, ...]
-    acts: tuple[acts.Button, ...]
+    actions: tuple[actions.Button, ...]
     ladder: ladder.Ladder
     table: figures.Table
     outcomes: tuple[figures.OutcomeRow, ...]
@@ -52,14 +52,14 @@ def view_of(
         served=front.served_now(status, state),
         verdict=verdict.verdict(status, state, asked),
         warnings=status.warnings,
-        acts=acts.buttons(status, state),
+        actions=actions.buttons(status, state),
         ladder=ladder.ladder(status, state),
         table=figures.table(status),
         outcomes=figures.outcomes(state),
         spread=figures.spread(state.tally.latency),
         reverb=sources.reverb(status, state),
         payers=sources.payers(status, state),
-        log=log.lines(decided, state.history.marks, status.now_ms),
+        log=log.lines(decided, state.history.events, status.now_ms),
         log_trouble=log_trouble,
         unseen=sources.unseen(status, state),
     )

@@ -27,10 +27,10 @@ def page(told: Report) -> str:
 
 
 def _drawn(told: Report) -> dict[str, Markup]:
-    plot = plots.Plot(key="over-time", from_ms=told.complete_from_ms, until_ms=told.until_ms, marks=told.marks)
+    plot = plots.Plot(key="over-time", from_ms=told.complete_from_ms, until_ms=told.until_ms, events=told.events)
 
     def keyed(key: str) -> plots.Plot:
-        return plots.Plot(key=key, from_ms=plot.from_ms, until_ms=plot.until_ms, marks=plot.marks)
+        return plots.Plot(key=key, from_ms=plot.from_ms, until_ms=plot.until_ms, events=plot.events)
 
     edges, objective = told.latency_edges_ms, told.policy.on_time_within_ms
     draws: dict[str, Callable[[tuple[int, int]], Markup]] = {

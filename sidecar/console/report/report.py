@@ -4,20 +4,20 @@ import msgspec
 
 from sidecar import __version__
 from sidecar.core.facts.policy import SCHEDULES, Mode, Policy
-from sidecar.core.fold.history import Condition, Hour, Mark, Span, summed
+from sidecar.core.fold.history import Condition, Hour, Span, TimelineEvent, summed
 from sidecar.core.fold.history_writer import hours
 from sidecar.core.fold.state import FOLD_VERSION, State
 from sidecar.core.release.checks import Process, Question
-from sidecar.core.release.intervals import Stretch, Timeline
+from sidecar.core.release.intervals import Interval, Timeline
 from sidecar.core.release.readiness import Readiness, readiness
 from sidecar.core.statistics import evidence
-from sidecar.core.statistics.indicators import STREAMS, alpha_of, clean_needed, proven_ratio
+from sidecar.core.statistics.indicators import INDICATORS, alpha_of, clean_needed, proven_ratio
 
 
 class Bound(msgspec.Struct, frozen=True, kw_only=True):
-    """What the present epoch of a stream proves."""
+    """What the present epoch of a indicator proves."""
 
-    stream: str
+    indicator: str
     epoch: int
     since_ms: int
     """When the epoch began; 0: it has not."""
@@ -69,7 +69,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     policy: Policy
     policy_hash: str
     chain: str
-    """The head of the chain of decisions, acts and policies, in hex."""
+    """The head of the chain of decisions, actions and policies, in hex."""
     seq: int
     version: str
     fold_version: int
@@ -85,7 +85,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     hours: list[Hour]
     spans: list[Span]
     """(since, mode for every share, mode for everybody, condition); the first may have begun before the period."""
-    marks: list[Mark]
+    events: list[TimelineEvent]
     """(when, record, kind, detail)."""
 
 
@@ -93,15 +93,15 @@ def report_of(state: State, since_ms: int, question: Question, process: Process)
     """Return the report of the last `since_ms`. The state must have a policy."""
     policy, history = state.policy, state.history
     assert policy is not None  # noqa: S101 - listeners start after the policy was adopted
-    stretch = Stretch(Timeline(state, question.mode), state.now_ms - since_ms)
-    known = stretch.hours(hours(state))
+    interval = Interval(Timeline(state, question.mode), state.now_ms - since_ms)
+    known = interval.hours(hours(state))
     whole = summed(known)
     return Report(
         environment=policy.environment,
         flag=policy.flag,
-        from_ms=stretch.from_ms,
-        until_ms=stretch.until_ms,
-        complete_from_ms=max(stretch.from_ms, history.since_ms),
+        from_ms=interval.from_ms,
+        until_ms=interval.until_ms,
+        complete_from_ms=max(interval.from_ms, history.since_ms),
         verdict=readiness(state, question, process),
         is_livemode=process.is_livemode,
         policy=policy,
@@ -110,7 +110,7 @@ def report_of(state: State, since_ms: int, question: Question, process: Process)
         seq=state.seq,
         version=__version__,
         fold_version=FOLD_VERSION,
-        times=_times(stretch),
+        times=_times(interval),
         whole=whole,
         latency_edges_ms=history.edges_ms[whole.edges] if history.edges_ms else [],
         timers=_timers(whole),
@@ -118,14 +118,14 @@ def report_of(state: State, since_ms: int, question: Question, process: Process)
         bounds=tuple(_bounds(state, policy)),
         hour_fields=Hour.__struct_fields__,
         hours=known,
-        spans=[span for _, _, span in stretch.pieces()],
-        marks=[mark for mark in history.marks if mark.at_ms >= stretch.from_ms],
+        spans=[span for _, _, span in interval.pieces()],
+        events=[event for event in history.events if event.at_ms >= interval.from_ms],
     )
 
 
-def _times(stretch: Stretch) -> Times:
+def _times(interval: Interval) -> Times:
     for_all_ms, conditions_ms = dict.fromkeys(Mode, 0), dict.fromkeys(Condition, 0)
-    for from_ms, until_ms, span in stretch.pieces():
+    for from_ms, until_ms, span in interval.pieces():
         conditions_ms[span.condition] += until_ms - from_ms
         if span.condition is not Condition.BLIND:
             for_all_ms[span.for_all] += until_ms - from_ms
@@ -164,23 +164,23 @@ def _push(whole: Hour) -> Way:
 
 def _bounds(state: State, policy: Policy) -> list[Bound]:
     found = []
-    for row in STREAMS:
-        stream = state.streams[row.name]
-        alpha = alpha_of(stream, policy)
+    for row in INDICATORS:
+        indicator = state.indicators[row.name]
+        alpha = alpha_of(indicator, policy)
         found.append(
             Bound(
-                stream=row.name,
-                epoch=stream.epoch,
-                since_ms=stream.epoch_began_ms,
-                good=stream.good,
-                bad=stream.bad,
-                unmeasured=stream.unmeasured,
+                indicator=row.name,
+                epoch=indicator.epoch,
+                since_ms=indicator.epoch_began_ms,
+                good=indicator.good,
+                bad=indicator.bad,
+                unmeasured=indicator.unmeasured,
                 target_ratio=evidence.ratio(row.p0_ppm(policy)),
-                lower_bound_ratio=proven_ratio(stream, policy),
+                lower_bound_ratio=proven_ratio(indicator, policy),
                 worst_case_ratio=0.0
-                if stream.awaits_epoch
-                else evidence.lower_bound(stream.good, stream.bad + stream.unmeasured, alpha),
-                clean_needed=clean_needed(stream, row, policy),
+                if indicator.awaits_epoch
+                else evidence.lower_bound(indicator.good, indicator.bad + indicator.unmeasured, alpha),
+                clean_needed=clean_needed(indicator, row, policy),
             )
         )
     return found

@@ -11,7 +11,7 @@ from sidecar.console.report.report import Bound, Report, Way
 from sidecar.console.scales import percentile_ms
 from sidecar.core.decision.gates import duration
 from sidecar.core.facts.policy import PPM, Mode
-from sidecar.core.fold.history import Condition, Mark, MarkKind
+from sidecar.core.fold.history import Condition, EventKind, TimelineEvent
 from sidecar.core.release.readiness import Answer
 
 ROWS_MAX = 200
@@ -27,9 +27,9 @@ _METHOD = (
 _SERVABLE = "By the state alone. Sheltered and resting time is time on timers, and in their figure too."
 _ORIGIN = (
     "Everything above is read from the state that folding the journal up to this record gives. `sidecar verify` checks "
-    "the chain of decisions, acts and policies; its head is noted here, so that a later change is found."
+    "the chain of decisions, actions and policies; its head is noted here, so that a later change is found."
 )
-_HOLDS = {True: "yes", False: "no", None: "cannot be known"}
+_PASSES = {True: "yes", False: "no", None: "cannot be known"}
 _WHY = {str(why): told for why, told in words.UNMEASURED.items()}
 _TIME = "Times are UTC, on the journal's clock."
 
@@ -81,7 +81,7 @@ def title(told: Report) -> str:
 
 def _verdict(told: Report) -> Section:
     found = told.verdict
-    reasons = tuple(verdicts.reason(finding, found.now_ms) for finding in found.against)
+    reasons = tuple(verdicts.reason(check, found.now_ms) for check in found.against)
     last = verdicts.again(found)
     return Section(
         key="verdict",
@@ -96,8 +96,7 @@ def _verdict(told: Report) -> Section:
 
 def _conditions_asked(told: Report) -> Section:
     rows = tuple(
-        (words.name(finding.name), finding.value, finding.target, _HOLDS[finding.holds])
-        for finding in told.verdict.findings
+        (words.name(check.name), check.value, check.target, _PASSES[check.passes]) for check in told.verdict.checks
     )
     return Section(
         key="conditions",
@@ -194,7 +193,7 @@ def _latency(told: Report) -> Section:
 
 
 def _bounds(told: Report) -> Section:
-    heads = ("stream", "good", "bad", "unmeasured", "proven", "worst case", "asked", "epoch")
+    heads = ("indicator", "good", "bad", "unmeasured", "proven", "worst case", "asked", "epoch")
     return Section(
         key="bounds",
         title="What is proven",
@@ -205,7 +204,7 @@ def _bounds(told: Report) -> Section:
 
 def _bound(bound: Bound) -> tuple[str, ...]:
     return (
-        words.name(bound.stream),
+        words.name(bound.indicator),
         words.count(bound.good),
         words.count(bound.bad),
         words.count(bound.unmeasured),
@@ -218,10 +217,13 @@ def _bound(bound: Bound) -> tuple[str, ...]:
 
 def _sources(told: Report) -> Section:
     whole = told.whole
-    walks, trips = whole.walks_ok + whole.walks_bad, whole.round_trips_ok + whole.round_trips_bad
+    auth_probes, trips = whole.auth_probes_ok + whole.auth_probes_bad, whole.round_trips_ok + whole.round_trips_bad
     votes = whole.reach_good + whole.reach_bad
     facts = (
-        ("Walks of the probe user", f"{_of(whole.walks_ok, walks)} reached their channel" if walks else "none"),
+        (
+            "AuthProbes of the probe user",
+            f"{_of(whole.auth_probes_ok, auth_probes)} reached their channel" if auth_probes else "none",
+        ),
         ("Round trips", f"{_of(whole.round_trips_ok, trips)} came back" if trips else "none"),
         ("Payers' votes", f"{_of(whole.reach_good, votes)} say that push reached them" if votes else "none"),
         ("Payments with a report", words.count(whole.reported.at_least(Mode.TIMER_POLLING))),
@@ -230,28 +232,28 @@ def _sources(told: Report) -> Section:
 
 
 def _events(told: Report) -> Iterator[Section]:
-    moves = [mark for mark in told.marks if mark.kind in {MarkKind.MOVED, MarkKind.FELL}]
+    moves = [event for event in told.events if event.kind in {EventKind.MOVED, EventKind.FELL}]
     yield _listed("moves", "Moves of the flag", moves, "The flag did not move.")
     yield _conditions(told, Condition.SHELTERED, "shelters", "Shelters", "There was no shelter.")
     yield _conditions(told, Condition.RESTING, "rests", "Rests", "The flag did not rest.")
     yield _conditions(told, Condition.BLIND, "blind", "Nothing seen", "There was no time in which nothing was seen.")
-    alarms = [mark for mark in told.marks if mark.kind in {MarkKind.ALARM_RAISED, MarkKind.ALARM_ENDED}]
+    alarms = [event for event in told.events if event.kind in {EventKind.ALARM_RAISED, EventKind.ALARM_ENDED}]
     yield _listed("alarms", "Alarms", alarms, "There was no alarm.")
-    releases = [mark for mark in told.marks if mark.kind is MarkKind.RELEASE]
+    releases = [event for event in told.events if event.kind is EventKind.RELEASE]
     yield _listed("releases", "Releases", releases, "No release was named in this period.")
-    acts = [mark for mark in told.marks if mark.kind in {MarkKind.ACT, MarkKind.POLICY}]
-    yield _listed("acts", "Acts of people, and policies", acts, "Nobody acted, and no policy was adopted.")
+    actions = [event for event in told.events if event.kind in {EventKind.ACTION, EventKind.POLICY}]
+    yield _listed("actions", "Acts of people, and policies", actions, "Nobody acted, and no policy was adopted.")
 
 
-def _listed(key: str, name: str, marks: list[Mark], none: str) -> Section:
+def _listed(key: str, name: str, events: list[TimelineEvent], none: str) -> Section:
     rows = tuple(
-        (_moment(mark.at_ms), words.name(mark.kind), mark.detail, f"#{mark.seq}") for mark in marks[-ROWS_MAX:]
+        (_moment(event.at_ms), words.name(event.kind), event.detail, f"#{event.seq}") for event in events[-ROWS_MAX:]
     )
-    return _tabled(key, name, ("when", "what", "detail", "record"), rows, len(marks), none)
+    return _tabled(key, name, ("when", "what", "detail", "record"), rows, len(events), none)
 
 
 def _conditions(told: Report, condition: Condition, key: str, name: str, none: str) -> Section:
-    reasons = {mark.at_ms: mark.detail for mark in told.marks if mark.kind is MarkKind.REST_BEGAN}
+    reasons = {event.at_ms: event.detail for event in told.events if event.kind is EventKind.SUSPENSION_BEGAN}
     ends = [*(span.at_ms for span in told.spans[1:]), told.until_ms]
     found = [
         (max(span.at_ms, told.from_ms), end, span.at_ms)

@@ -13,7 +13,7 @@ from sidecar.core.fold.ladder import RETURNED
 from sidecar.core.fold.state import State
 from sidecar.core.fold.suspension import Answer
 from sidecar.core.statistics import evidence
-from sidecar.core.statistics.indicators import STREAMS, Stream, StreamRow, bank_of
+from sidecar.core.statistics.indicators import INDICATORS, Indicator, IndicatorRow, bank_of
 
 _RENEW_AFTER_MS = 7 * 24 * 3_600_000
 
@@ -43,9 +43,9 @@ def decide(state: State, replica: str) -> Verdict:
     policy, flag = state.policy, state.flag
     if policy is None:
         return Verdict(action=Action.STAY, reason="no_policy")
-    if state.sight.is_fall_due:
+    if state.visibility.is_fall_due:
         return _fall(state, replica, FallCause.BLIND, "blind for over 24 hours")
-    latched = [row.name for row in STREAMS if state.streams[row.name].is_latched]
+    latched = [row.name for row in INDICATORS if state.indicators[row.name].is_latched]
     if latched and flag.rung > 0:
         return _answered(state, policy, replica, f"alarm of {', '.join(latched)}")
     renewed = _renewed(state, policy, replica) if flag.rung == 0 and not latched else None
@@ -57,7 +57,7 @@ def decide(state: State, replica: str) -> Verdict:
     if closed is not None:
         return Verdict(action=Action.STAY, reason=closed.name)
     readings = tuple(
-        GateReading(name=gate.name, value=gate.value, target=gate.target, holds=gate.holds) for gate in gates(state)
+        GateReading(name=gate.name, value=gate.value, target=gate.target, passes=gate.passes) for gate in gates(state)
     )
     climb = Climbed(
         replica=replica,
@@ -91,24 +91,24 @@ def _fall(state: State, replica: str, cause: FallCause, detail: str) -> Verdict:
 
 
 def _renewed(state: State, policy: Policy, replica: str) -> EpochRenewed | None:
-    """Find a stream whose old failures cost more than the alpha of a new epoch would."""
-    for row in STREAMS:
-        stream = state.streams[row.name]
-        is_old = stream.epoch_began_ms and state.now_ms - stream.epoch_began_ms >= _RENEW_AFTER_MS
-        if is_old and not stream.awaits_epoch and _proves_sooner_anew(stream, row, policy):
+    """Find a indicator whose old failures cost more than the alpha of a new epoch would."""
+    for row in INDICATORS:
+        indicator = state.indicators[row.name]
+        is_old = indicator.epoch_began_ms and state.now_ms - indicator.epoch_began_ms >= _RENEW_AFTER_MS
+        if is_old and not indicator.awaits_epoch and _proves_sooner_anew(indicator, row, policy):
             return EpochRenewed(
                 replica=replica,
-                stream=row.name,
-                epoch=stream.epoch + 1,
+                indicator=row.name,
+                epoch=indicator.epoch + 1,
                 guard_version=state.flag.guard_version,
             )
     return None
 
 
-def _proves_sooner_anew(stream: Stream, row: StreamRow, policy: Policy) -> bool:
-    if stream.bad == 0 or not bank_of(row, policy).recent.is_calm(stream.recent):
+def _proves_sooner_anew(indicator: Indicator, row: IndicatorRow, policy: Policy) -> bool:
+    if indicator.bad == 0 or not bank_of(row, policy).recent.is_calm(indicator.recent):
         return False
     p0, alpha = evidence.ratio(row.p0_ppm(policy)), evidence.ratio(policy.false_promotion_risk_ppm)
-    as_it_is = evidence.clean_needed(p0, stream.good, stream.bad, evidence.epoch_alpha(alpha, stream.epoch))
-    anew = evidence.clean_needed(p0, 0, 0, evidence.epoch_alpha(alpha, stream.epoch + 1))
+    as_it_is = evidence.clean_needed(p0, indicator.good, indicator.bad, evidence.epoch_alpha(alpha, indicator.epoch))
+    anew = evidence.clean_needed(p0, 0, 0, evidence.epoch_alpha(alpha, indicator.epoch + 1))
     return anew < as_it_is

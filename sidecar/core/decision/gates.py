@@ -1,4 +1,4 @@
-"""What is still missing for the next rung? One row per condition: value, target, whether it holds, what it needs.
+"""What is still missing for the next rung? One row per condition: value, target, whether it passes, what it needs.
 
 The rows are in the order in which they are asked; the cheap ones come first. Anything that can close a gate raises the
 guard version (`core.fold.ladder`), so that a climb decided before it closed is ignored.
@@ -9,15 +9,15 @@ from typing import assert_never
 
 import msgspec
 
-from sidecar.core.facts.auth_probes import StrangerVerdict
+from sidecar.core.facts.auth_probes import IsolationOutcome
 from sidecar.core.facts.policy import PPM, Lifecycle, Mode, Policy, Rung, Stage
 from sidecar.core.facts.reports import Flow
 from sidecar.core.fold import freezes
 from sidecar.core.fold.reach import needs_payers
-from sidecar.core.fold.state import RestReason, State
+from sidecar.core.fold.state import State, SuspensionReason
 from sidecar.core.fold.suspension import NAMED_AFTER_MS, Answer, answer
 from sidecar.core.statistics import evidence
-from sidecar.core.statistics.indicators import PAYMENTS, STREAMS, Stream, StreamRow, alpha_of, bank_of
+from sidecar.core.statistics.indicators import INDICATORS, PAYMENTS, Indicator, IndicatorRow, alpha_of, bank_of
 
 
 class Gate(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,11 +26,11 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     value: str
     target: str
-    holds: bool
+    passes: bool
     needs: str = ""
-    """What is missing, as a sentence without a full stop; empty when it holds."""
+    """What is missing, as a sentence without a full stop; empty when it passes."""
     expected_ms: int | None = None
-    """When it will hold at the present rate, in Unix milliseconds; None: nobody can say, or it holds."""
+    """When it will hold at the present rate, in Unix milliseconds; None: nobody can say, or it passes."""
 
 
 class _Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,7 +48,7 @@ def gates(state: State) -> tuple[Gate, ...]:
 
 def first_closed(state: State) -> Gate | None:
     """Return the first gate of the next rung that does not hold; None: all hold."""
-    return next((gate for gate in _readings(state) if not gate.holds), None)
+    return next((gate for gate in _readings(state) if not gate.passes), None)
 
 
 def _readings(state: State) -> Iterator[Gate]:
@@ -68,51 +68,51 @@ def _readings(state: State) -> Iterator[Gate]:
 
 
 def _alarm(state: State, policy: Policy, _: Rung) -> Gate:
-    latched = [row for row in STREAMS if state.streams[row.name].is_latched]
+    latched = [row for row in INDICATORS if state.indicators[row.name].is_latched]
     names = ", ".join(row.name for row in latched)
     needs, expected_ms = "", None
-    shelter = state.flag.shelter
+    shelter = state.flag.suspension
     if shelter is not None:
         needs = f"{duration(shelter.until_ms - state.now_ms)} without a failed probe; then the shelter ends"
         expected_ms = shelter.until_ms
     elif state.flag.rung > 0 and latched and answer(state, policy) is Answer.WAIT:
-        expected_ms = state.streams[PAYMENTS].alarmed_ms + NAMED_AFTER_MS
+        expected_ms = state.indicators[PAYMENTS].alarmed_ms + NAMED_AFTER_MS
         needs = f"{duration(expected_ms - state.now_ms)} to tell a hiccup of Reverb's from push that fails"
     elif latched:
         row = latched[0]
-        cusums = zip(bank_of(row, policy).alarms, state.streams[row.name].levels, strict=True)
+        cusums = zip(bank_of(row, policy).alarms, state.indicators[row.name].levels, strict=True)
         more = max(cusum.good_to_calm(level) for cusum, level in cusums)
         needs = f"{more} {row.outcome} in a row to calm {row.name}"
     return Gate(
         name="alarm",
         value=names or "none",
         target="none latched",
-        holds=not latched,
+        passes=not latched,
         needs=needs,
         expected_ms=expected_ms,
     )
 
 
 def _rest(state: State, policy: Policy, _: Rung) -> Gate:
-    reason = state.sight.rest
+    reason = state.visibility.suspension
     needs, expected_ms = "", None
     match reason:
         case None:
             pass
-        case RestReason.RECOVERING:
+        case SuspensionReason.RECOVERING:
             needs = _recovery(state, policy)
-            expected_ms = max(state.now_ms, state.sight.recover_until_ms) if policy.reverb is None else None
-        case RestReason.COVERAGE:
+            expected_ms = max(state.now_ms, state.visibility.recover_until_ms) if policy.reverb is None else None
+        case SuspensionReason.COVERAGE:
             needs = f"at least {_percent(policy.coverage_floor_ppm)} of the payments to be judgeable"
-        case RestReason.SOURCE_DOWN:
-            needs = f"an answer from {', '.join(state.sight.unseen)}"
-        case RestReason.CUT_OFF:
+        case SuspensionReason.SOURCE_DOWN:
+            needs = f"an answer from {', '.join(state.visibility.silent_sources)}"
+        case SuspensionReason.CUT_OFF:
             needs = "Reverb, the auth endpoint or the reference target to be reached from here"
-        case RestReason.PROBES_SILENT:
+        case SuspensionReason.PROBES_SILENT:
             needs = "a probe of Reverb to end"
-        case RestReason.UNWIRED:
+        case SuspensionReason.UNWIRED:
             needs = f"a first ack of stage `{policy.stage}`"
-        case RestReason.UNMEASURED:
+        case SuspensionReason.UNMEASURED:
             needs = "one payment that can be judged"
         case _:
             assert_never(reason)
@@ -120,32 +120,33 @@ def _rest(state: State, policy: Policy, _: Rung) -> Gate:
         name="rest",
         value=reason or "seeing",
         target="seeing",
-        holds=reason is None,
+        passes=reason is None,
         needs=needs,
         expected_ms=expected_ms,
     )
 
 
 def _recovery(state: State, policy: Policy) -> str:
-    sight = state.sight
-    if policy.reverb is None or not (sight.round_trips_needed or sight.walks_needed):
-        return "to see without a gap for a while after a blindness"
+    visibility = state.visibility
+    if policy.reverb is None or not (visibility.round_trips_needed or visibility.auth_probes_needed):
+        return "to see without a gap for a while after a visibility gap"
     return (
-        f"{sight.round_trips_needed} clean round trips and {sight.walks_needed} clean walks in a row after a blindness"
+        f"{visibility.round_trips_needed} clean round trips and {visibility.auth_probes_needed} clean auth probes "
+        "in a row after a visibility gap"
     )
 
 
-def _stranger(state: State, policy: Policy, _: Rung) -> Gate | None:
+def _isolation(state: State, policy: Policy, _: Rung) -> Gate | None:
     if policy.reverb is None:
         return None
-    verdict = state.probing.stranger
-    is_let_in = verdict is StrangerVerdict.LET_IN
+    verdict = state.probing.isolation
+    is_allowed = verdict is IsolationOutcome.ALLOWED
     return Gate(
-        name="stranger",
+        name="isolation",
         value=verdict or "not asked yet",
         target="refused",
-        holds=not is_let_in,
-        needs="the channel's callback in routes/channels.php to refuse whom it is not for" if is_let_in else "",
+        passes=not is_allowed,
+        needs="the channel's callback in routes/channels.php to refuse whom it is not for" if is_allowed else "",
     )
 
 
@@ -155,7 +156,7 @@ def _hold(state: State, _policy: Policy, _: Rung) -> Gate:
         name="hold",
         value=f"held by {hold.actor}: {hold.reason}" if hold else "none",
         target="none",
-        holds=hold is None,
+        passes=hold is None,
         needs="`sidecar resume`" if hold else "",
     )
 
@@ -172,7 +173,7 @@ def _freeze(state: State, _policy: Policy, _: Rung) -> Gate:
         name="freeze",
         value="; ".join(f"{each.name}, by {each.actor}: {each.reason}" for each in frozen) or "none",
         target="none",
-        holds=not frozen,
+        passes=not frozen,
         needs=needs,
         expected_ms=expected_ms,
     )
@@ -184,7 +185,7 @@ def _cooldown(state: State, _policy: Policy, _: Rung) -> Gate:
         name="cooldown",
         value=f"{duration(left_ms)} left" if left_ms else "over",
         target="over",
-        holds=left_ms == 0,
+        passes=left_ms == 0,
         needs=f"{duration(left_ms)} to pass after the fall" if left_ms else "",
         expected_ms=state.flag.cooldown_until_ms if left_ms else None,
     )
@@ -197,7 +198,7 @@ def _soak(state: State, policy: Policy, _: Rung) -> Gate:
         name="soak",
         value=duration(min(state.flag.soaked_ms, soak_ms)),
         target=duration(soak_ms),
-        holds=left_ms == 0,
+        passes=left_ms == 0,
         needs=f"{duration(left_ms)} more on this rung" if left_ms else "",
         expected_ms=state.now_ms + left_ms if left_ms else None,
     )
@@ -206,20 +207,20 @@ def _soak(state: State, policy: Policy, _: Rung) -> Gate:
 def _coverage(state: State, policy: Policy, _: Rung) -> Gate:
     judged, total = state.coverage.counts()
     share_ppm = state.coverage.share_ppm()
-    holds = share_ppm is not None and share_ppm >= policy.coverage_ppm
+    passes = share_ppm is not None and share_ppm >= policy.coverage_ppm
     needs = ""
     if total == 0:
         needs = "a payment that can be judged"
     elif policy.coverage_ppm == PPM:
-        needs = "" if holds else "the unmeasured payments to leave the window"
-    elif not holds:
+        needs = "" if passes else "the unmeasured payments to leave the window"
+    elif not passes:
         more = -(-(policy.coverage_ppm * total - PPM * judged) // (PPM - policy.coverage_ppm))
         needs = f"{more} judged payments more, or the unmeasured ones to leave the window"
     return Gate(
         name="coverage",
         value=f"{judged} of {total}",
         target=f"at least {_percent(policy.coverage_ppm)}",
-        holds=holds,
+        passes=passes,
         needs=needs,
     )
 
@@ -231,7 +232,7 @@ def _exact(state: State, _policy: Policy, rung: Rung) -> Gate | None:
         name="exact",
         value="exact" if state.is_exact else "inferred",
         target="exact",
-        holds=state.is_exact,
+        passes=state.is_exact,
         needs="" if state.is_exact else "acks that name their `payment_intent`",
     )
 
@@ -244,53 +245,53 @@ def _stage(_: State, policy: Policy, rung: Rung) -> Gate | None:
         name="stage",
         value=policy.stage,
         target="delivered",
-        holds=reaches,
+        passes=reaches,
         needs="" if reaches else "`acks.stage: delivered`, because Reverb may take a broadcast and not deliver it",
     )
 
 
-def _recent(row: StreamRow) -> Callable[[State, Policy, Rung], Gate | None]:
+def _recent(row: IndicatorRow) -> Callable[[State, Policy, Rung], Gate | None]:
     def read(state: State, policy: Policy, rung: Rung) -> Gate | None:
         if rung.mode not in row.needed_for(policy):
             return None
-        stream, cusum = state.streams[row.name], bank_of(row, policy).recent
-        more = cusum.good_to_calm(stream.recent)
-        holds = more == 0
+        indicator, cusum = state.indicators[row.name], bank_of(row, policy).recent
+        more = cusum.good_to_calm(indicator.recent)
+        passes = more == 0
         return Gate(
             name=f"recent_{row.name}",
-            value=f"{100 * stream.recent // cusum.threshold} % of its threshold",
+            value=f"{100 * indicator.recent // cusum.threshold} % of its threshold",
             target="below 50 %",
-            holds=holds,
-            needs="" if holds else f"{more} more {row.outcome}",
-            expected_ms=None if holds else _expected(stream, state.now_ms, more),
+            passes=passes,
+            needs="" if passes else f"{more} more {row.outcome}",
+            expected_ms=None if passes else _expected(indicator, state.now_ms, more),
         )
 
     return read
 
 
-def _evidence(row: StreamRow) -> Callable[[State, Policy, Rung], Gate | None]:
+def _evidence(row: IndicatorRow) -> Callable[[State, Policy, Rung], Gate | None]:
     def read(state: State, policy: Policy, rung: Rung) -> Gate | None:
         if rung.mode not in row.needed_for(policy):
             return None
-        stream, p0, alpha = state.streams[row.name], evidence.ratio(row.p0_ppm(policy)), 0.0
-        holds = False
+        indicator, p0, alpha = state.indicators[row.name], evidence.ratio(row.p0_ppm(policy)), 0.0
+        passes = False
         needs, expected_ms = "", None
-        if stream.awaits_epoch:
+        if indicator.awaits_epoch:
             needs = "the cool-down to end and the alarms to calm; then a new epoch begins"
-        elif not stream.last_ms:
+        elif not indicator.last_ms:
             needs = _unwired(state, policy, row)
         else:
-            alpha = alpha_of(stream, policy)
-            holds = evidence.is_proven(p0, stream.good, stream.bad, alpha)
-        if alpha and not holds:
-            more = evidence.clean_needed(p0, stream.good, stream.bad, alpha)
+            alpha = alpha_of(indicator, policy)
+            passes = evidence.is_proven(p0, indicator.good, indicator.bad, alpha)
+        if alpha and not passes:
+            more = evidence.clean_needed(p0, indicator.good, indicator.bad, alpha)
             needs = f"{more} more {row.outcome}"
-            expected_ms = _expected(stream, state.now_ms, more)
+            expected_ms = _expected(indicator, state.now_ms, more)
         return Gate(
             name=f"evidence_{row.name}",
-            value=f"{stream.good} good, {stream.bad} bad in epoch {stream.epoch}",
+            value=f"{indicator.good} good, {indicator.bad} bad in epoch {indicator.epoch}",
             target=f"proof of {_percent(row.p0_ppm(policy))}",
-            holds=holds,
+            passes=passes,
             needs=needs,
             expected_ms=expected_ms,
         )
@@ -298,7 +299,7 @@ def _evidence(row: StreamRow) -> Callable[[State, Policy, Rung], Gate | None]:
     return read
 
 
-def _unwired(state: State, policy: Policy, row: StreamRow) -> str:
+def _unwired(state: State, policy: Policy, row: IndicatorRow) -> str:
     if row.name != PAYMENTS:
         return f"a first report of {row.outcome}: none has ever come"
     if state.wired_ms is None:
@@ -321,7 +322,7 @@ def _payers(state: State, policy: Policy, _: Rung) -> Gate | None:
         name="payers_on_rung",
         value=", ".join(f"{counted.get(flow, 0)} {_FLOWS[flow]}" for flow in Flow),
         target=f"{policy.payers_on_rung} of each flow that is common",
-        holds=not missing,
+        passes=not missing,
         needs=f"payers who were served this rung: {_flows(missing)}" if missing else "",
     )
 
@@ -334,20 +335,20 @@ def _flows(missing: dict[Flow, int]) -> str:
 
 
 def _worst_case(state: State, policy: Policy, _: Rung) -> Gate:
-    stream = state.streams[PAYMENTS]
-    bound = evidence.lower_bound(stream.good, stream.bad + stream.unmeasured, alpha_of(stream, policy))
+    indicator = state.indicators[PAYMENTS]
+    bound = evidence.lower_bound(indicator.good, indicator.bad + indicator.unmeasured, alpha_of(indicator, policy))
     target = evidence.ratio(policy.unacceptable_reliability_ppm)
-    holds = not stream.awaits_epoch and bound >= target
+    passes = not indicator.awaits_epoch and bound >= target
     needs = ""
-    if stream.awaits_epoch:
+    if indicator.awaits_epoch:
         needs = "the new epoch to begin"
-    elif not holds:
+    elif not passes:
         needs = f"the worst case, with every unmeasured payment counted as failed, to reach {target:.4g}"
     return Gate(
         name="worst_case",
         value=f"{100 * bound:.2f} %",
         target=f"at least {_percent(policy.unacceptable_reliability_ppm)}",
-        holds=holds,
+        passes=passes,
         needs=needs,
     )
 
@@ -356,21 +357,21 @@ def _approval(state: State, _: Policy, rung: Rung) -> Gate | None:
     if not rung.approval_required:
         return None
     approval = state.flag.approval
-    to_rung, epoch = state.flag.rung + 1, state.streams[PAYMENTS].epoch
-    holds = approval is not None and (approval.rung, approval.epoch) == (to_rung, epoch)
+    to_rung, epoch = state.flag.rung + 1, state.indicators[PAYMENTS].epoch
+    passes = approval is not None and (approval.rung, approval.epoch) == (to_rung, epoch)
     return Gate(
         name="approval",
-        value=f"approved by {approval.actor}" if approval is not None and holds else "none",
+        value=f"approved by {approval.actor}" if approval is not None and passes else "none",
         target=f"for rung {to_rung} in epoch {epoch}",
-        holds=holds,
-        needs="" if holds else "`sidecar approve`",
+        passes=passes,
+        needs="" if passes else "`sidecar approve`",
     )
 
 
 GATES = (
     _Row(name="alarm", read=_alarm, is_for_return=True),
     _Row(name="rest", read=_rest, is_for_return=True),
-    _Row(name="stranger", read=_stranger),
+    _Row(name="isolation", read=_isolation),
     _Row(name="hold", read=_hold, is_for_return=True),
     _Row(name="freeze", read=_freeze, is_for_return=True),
     _Row(name="cooldown", read=_cooldown, is_for_return=True),
@@ -378,8 +379,8 @@ GATES = (
     _Row(name="coverage", read=_coverage),
     _Row(name="exact", read=_exact),
     _Row(name="stage", read=_stage),
-    *(_Row(name=f"recent_{row.name}", read=_recent(row)) for row in STREAMS),
-    *(_Row(name=f"evidence_{row.name}", read=_evidence(row)) for row in STREAMS),
+    *(_Row(name=f"recent_{row.name}", read=_recent(row)) for row in INDICATORS),
+    *(_Row(name=f"evidence_{row.name}", read=_evidence(row)) for row in INDICATORS),
     _Row(name="payers_on_rung", read=_payers),
     _Row(name="worst_case", read=_worst_case),
     _Row(name="approval", read=_approval),
@@ -402,8 +403,8 @@ def _percent(ppm: int) -> str:
     return f"{ppm / 10_000:g} %"
 
 
-def _expected(stream: Stream, now_ms: int, more: int) -> int | None:
+def _expected(indicator: Indicator, now_ms: int, more: int) -> int | None:
     """Return when so many more outcomes will have come at this epoch's rate; None with under two outcomes."""
-    count = stream.good + stream.bad
-    span_ms = now_ms - stream.epoch_began_ms
+    count = indicator.good + indicator.bad
+    span_ms = now_ms - indicator.epoch_began_ms
     return now_ms + more * span_ms // (count - 1) if count > 1 and span_ms > 0 else None

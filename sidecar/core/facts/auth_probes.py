@@ -1,14 +1,14 @@
-"""What can come of a browser's walk to a private channel, and of a canary's round trip: closed lists, in plain words.
+"""The closed sets of outcomes of an auth probe and of a canary's round trip.
 
-An outcome says what happened, and the step says where. Nothing here knows how a walk is made (`probes.auth_probe`) or what is
-to be done about its outcome (`causes`).
+An outcome says what happened, and the step says where. Nothing here knows how a auth probe is made
+(`probes.auth_probe`) or what is to be done about its outcome (`causes`).
 """
 
 import enum
 
 
 class Step(enum.StrEnum):
-    """The steps of a walk, in the order in which they are taken."""
+    """The steps of a auth probe, in the order in which they are taken."""
 
     RESOLVE = "resolve"
     """The name of a host becomes an address."""
@@ -29,11 +29,11 @@ class Step(enum.StrEnum):
     SUBSCRIBE = "subscribe"
     """`pusher:subscribe`, and Reverb's answer."""
     DELIVER = "deliver"
-    """A canary through Reverb's HTTP API and back: a probe of its own, which only the doctor adds to a walk."""
+    """A canary through Reverb's HTTP API and back: a probe of its own, which only the doctor adds to a auth probe."""
 
 
-class WalkOutcome(enum.StrEnum):
-    """How a walk ended; a closed set."""
+class AuthProbeOutcome(enum.StrEnum):
+    """How a auth probe ended; a closed set."""
 
     OK = "ok"
 
@@ -103,17 +103,17 @@ class WalkOutcome(enum.StrEnum):
     TIMEOUT_SUBSCRIBE = "timeout_subscribe"
 
     @classmethod
-    def timeout_at(cls, step: Step) -> "WalkOutcome":
-        """Return the outcome of a walk that was out of time at a step; comparing a signature takes none."""
+    def timeout_at(cls, step: Step) -> "AuthProbeOutcome":
+        """Return the outcome of a auth probe that was out of time at a step; comparing a signature takes none."""
         return cls(f"timeout_{step}")
 
 
-class StrangerVerdict(enum.StrEnum):
+class IsolationOutcome(enum.StrEnum):
     """What became of the probe user's request for a channel that is not its own."""
 
     REFUSED = "refused"
     """As it must be."""
-    LET_IN = "let_in"
+    ALLOWED = "allowed"
     """Anybody may listen to anybody's payments: a security alarm."""
     UNKNOWN = "unknown"
     """It was not answered as such a request is."""

@@ -3,7 +3,7 @@
 The problem: whoever can write the journal's file can alter a decision in it, or leave out the last ones, and nothing
 else in it would tell.
 
-What we do: every decision, every act of a person and every policy is a link. The head after it is the SHA-256 of the
+What we do: every decision, every action of a person and every policy is a link. The head after it is the SHA-256 of the
 head before it, the record's place and stamp, and its bytes as they are kept. So whoever noted a head outside the
 journal can tell later whether all up to it is as it was.
 """

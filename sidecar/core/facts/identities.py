@@ -1,13 +1,13 @@
 """By what is a second report of the same fact recognised? Idempotence is a property of the fact, not of its source."""
 
 from sidecar.core.facts.observations import (
-    AckSeen,
+    AckReceived,
     BrowserReported,
     Checkpoint,
     Climbed,
     EpochRenewed,
     Fell,
-    NoticeClaimed,
+    NotificationClaimed,
     Observation,
     PaymentIgnored,
     PaymentSucceeded,
@@ -28,11 +28,11 @@ def identity(observation: Observation) -> str | None:  # noqa: C901 - a table
             return f"payment_succeeded:{observation.payment_intent}"
         case PaymentIgnored():
             return f"payment_ignored:{observation.reason}:{observation.payment_intent}"
-        case AckSeen(payment_intent=str(payment_intent)):
+        case AckReceived(payment_intent=str(payment_intent)):
             contexts = " ".join(sorted(observation.contexts))  # no name has a space
             said = f"{observation.stage}:{observation.reason or ''}:{contexts}"
             return f"ack:{observation.source}:{said}:{payment_intent}"
-        case AckSeen(ack_id=str(ack_id)):
+        case AckReceived(ack_id=str(ack_id)):
             return f"ack_by_user:{observation.source}:{observation.stage}:{observation.user_ref}:{ack_id}"
         case BrowserReported():
             return f"browser_reported:{observation.payment_intent}:{observation.user_ref}"
@@ -43,9 +43,9 @@ def identity(observation: Observation) -> str | None:  # noqa: C901 - a table
         case Fell():
             return f"fell:{observation.version}"
         case EpochRenewed():
-            return f"epoch_renewed:{observation.stream}:{observation.epoch}:{observation.guard_version}"
-        case NoticeClaimed():
-            return f"notice_claimed:{observation.event}:{observation.target}"
+            return f"epoch_renewed:{observation.indicator}:{observation.epoch}:{observation.guard_version}"
+        case NotificationClaimed():
+            return f"notification_claimed:{observation.event}:{observation.target}"
         case Checkpoint():
             return f"{CHECKPOINT_KEYS}{observation.day}"
         case _:

@@ -1,13 +1,14 @@
 """The facts that a journal holds, as one tagged union: the wire format and the vocabulary in one place.
 
-An observation is immutable and says what was seen, not what follows from it. `core.facts.identities` gives each its key.
+An observation is immutable and says what was seen, not what follows from it. `core.facts.identities` gives each its
+key.
 """
 
 import enum
 
 import msgspec
 
-from sidecar.core.facts.auth_probes import RoundTripOutcome, Step, StrangerVerdict, UserAuth, WalkOutcome
+from sidecar.core.facts.auth_probes import AuthProbeOutcome, IsolationOutcome, RoundTripOutcome, Step, UserAuth
 from sidecar.core.facts.policy import Policy, Stage
 from sidecar.core.facts.reports import Family, Reading
 from sidecar.core.facts.windows import Once, Weekly
@@ -56,7 +57,7 @@ class Heartbeat(_Fact, frozen=True, kw_only=True):
     replica: str
     beat: int
     """Counts up within one replica, so that it knows its own beat when it folds it."""
-    unseen: tuple[str, ...] = ()
+    silent_sources: tuple[str, ...] = ()
     """Sources of our own that did not answer a liveness check before this beat; empty: all that came was seen."""
 
 
@@ -96,7 +97,7 @@ BACKEND, OBSERVER, USER_CHANNEL = "backend", "observer", "user_channel"
 some users."""
 
 
-class AckSeen(_Fact, frozen=True, kw_only=True):
+class AckReceived(_Fact, frozen=True, kw_only=True):
     """Evidence of how far the news of a payment got."""
 
     source: str
@@ -123,10 +124,10 @@ class AcksLost(_Fact, frozen=True, kw_only=True):
 
 
 class ChannelAuthProbed(_Fact, frozen=True, kw_only=True):
-    """The probe user walked a browser's way to its private channel."""
+    """The probe user probed a browser's way to its private channel."""
 
     replica: str
-    outcome: WalkOutcome
+    outcome: AuthProbeOutcome
     step: Step
     """Where it ended; of `ok`, the last."""
     is_at_app: bool = False
@@ -138,12 +139,12 @@ class ChannelAuthProbed(_Fact, frozen=True, kw_only=True):
     """Reverb, the auth endpoint and the reference target could not be reached: it says nothing about push."""
 
 
-class StrangerProbed(_Fact, frozen=True, kw_only=True):
+class IsolationProbed(_Fact, frozen=True, kw_only=True):
     """The probe user asked for a channel that is not its own."""
 
     replica: str
-    verdict: StrangerVerdict
-    outcome: WalkOutcome
+    verdict: IsolationOutcome
+    outcome: AuthProbeOutcome
     number: int | None = None
 
 
@@ -171,7 +172,7 @@ class ObserverChanged(_Fact, frozen=True, kw_only=True):
     observer: int
     """Which of them, from 0."""
     is_up: bool
-    outcome: WalkOutcome
+    outcome: AuthProbeOutcome
     """Why it is down; `ok` when it is up."""
     number: int | None = None
 
@@ -184,7 +185,7 @@ class WatchChanged(_Fact, frozen=True, kw_only=True):
     is_on: bool
 
 
-class UserAuthSeen(_Fact, frozen=True, kw_only=True):
+class UserAuthReported(_Fact, frozen=True, kw_only=True):
     """The backend answered somebody's request for a channel."""
 
     result: UserAuth
@@ -228,7 +229,7 @@ class Resumed(_Fact, frozen=True, kw_only=True):
 
 
 class Approved(_Fact, frozen=True, kw_only=True):
-    """A person approved one climb, onto this rung, in this epoch of the payments stream."""
+    """A person approved one climb, onto this rung, in this epoch of the payments indicator."""
 
     actor: str
     reason: str
@@ -244,7 +245,7 @@ class RolledBack(_Fact, frozen=True, kw_only=True):
 
 
 class EvidenceReset(_Fact, frozen=True, kw_only=True):
-    """A person began a new epoch in every stream."""
+    """A person began a new epoch in every indicator."""
 
     actor: str
     reason: str
@@ -285,7 +286,7 @@ class GateReading(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     value: str
     target: str
-    holds: bool
+    passes: bool
 
 
 class FallCause(enum.StrEnum):
@@ -321,13 +322,13 @@ class EpochRenewed(_Fact, frozen=True, kw_only=True):
     """The controller found that on the bottom rung a fresh epoch proves sooner than the old one."""
 
     replica: str
-    stream: str
+    indicator: str
     epoch: int
     """The epoch that begins."""
     guard_version: int
 
 
-class NoticeClaimed(_Fact, frozen=True, kw_only=True):
+class NotificationClaimed(_Fact, frozen=True, kw_only=True):
     """A replica is about to tell one target of one event: nobody else will, and after a restart it will not again."""
 
     replica: str
@@ -340,7 +341,8 @@ class NoticeClaimed(_Fact, frozen=True, kw_only=True):
 class Checkpoint(_Fact, frozen=True, kw_only=True):
     """The complete state as of an earlier record: what a full fold may start from once older records are removed.
 
-    The format is `docs/checkpoint.schema.json`. `core.fold.checkpoints` writes it, and reads that of every fold version.
+    The format is `docs/checkpoint.schema.json`. `core.fold.checkpoints` writes it, and reads that of every fold
+    version.
     """
 
     replica: str
@@ -359,14 +361,14 @@ Observation = (
     | ClockJumped
     | PaymentSucceeded
     | PaymentIgnored
-    | AckSeen
+    | AckReceived
     | AcksLost
     | ChannelAuthProbed
-    | StrangerProbed
+    | IsolationProbed
     | RoundTripEnded
     | ObserverChanged
     | WatchChanged
-    | UserAuthSeen
+    | UserAuthReported
     | BrowserReported
     | PolicyAdopted
     | Held
@@ -380,13 +382,13 @@ Observation = (
     | Climbed
     | Fell
     | EpochRenewed
-    | NoticeClaimed
+    | NotificationClaimed
     | Checkpoint
 )
 
 Decision = Climbed | Fell | EpochRenewed
-Act = Held | Resumed | Approved | RolledBack | EvidenceReset | Noted | Frozen | Thawed
-Chained = Decision | Act | PolicyAdopted
+OperatorAction = Held | Resumed | Approved | RolledBack | EvidenceReset | Noted | Frozen | Thawed
+Chained = Decision | OperatorAction | PolicyAdopted
 """What somebody may have to account for: kept for ever, and in one chain (`core.facts.chain`)."""
 
 

@@ -21,7 +21,7 @@ class Unmeasured(enum.StrEnum):
     """The sidecar ran but saw nothing: frozen, or its journal did not answer."""
     CLOCK_JUMPED = "clock_jumped"
     ACKS_LOST = "acks_lost"
-    """Acks were removed from the stream before we read them; one may have been its own."""
+    """Acks were removed from the indicator before we read them; one may have been its own."""
     NOT_WIRED = "not_wired"
     """Its deadline passed before the first ack ever of the deciding stage; goes before all other reasons."""
     REDELIVERED = "redelivered"

@@ -73,7 +73,7 @@ class Rung(msgspec.Struct, frozen=True, kw_only=True):
 
 
 ROUND_TRIPS_PPM = 999_000
-WALKS_PPM = 995_000
+AUTH_PROBES_PPM = 995_000
 
 
 class Lifecycle(enum.StrEnum):
@@ -98,8 +98,8 @@ class ReverbPolicy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """Sockets of ours wait for the broadcasts: before they do, a payment without one says nothing."""
     round_trip_reliability_ppm: int = ROUND_TRIPS_PPM
     """p0 of the round trips."""
-    auth_reliability_ppm: int = WALKS_PPM
-    """p0 of the probe user's walks."""
+    auth_reliability_ppm: int = AUTH_PROBES_PPM
+    """p0 of the probe user's auth probes."""
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,12 +133,12 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     cooldown_ms: int
     """How long a first fall keeps the flag on the bottom rung; doubles with every further fall."""
     resume_after_ms: int
-    """After a blindness longer than a lease: timers until we have seen without a gap for this long.
+    """After a visibility gap longer than a lease: timers until we have seen without a gap for this long.
 
     Where Reverb is probed, clean probes are asked for instead (`core.fold.visibility`)."""
     dry_run: bool
     ladder: tuple[Rung, ...]
-    shelter_ms: int = 600_000
+    suspension_ms: int = 600_000
     """After an alarm that Reverb's own trouble explains: push resumes after so long without a failed probe."""
     reverb: ReverbPolicy | None = None
     """None: nothing is probed."""
@@ -158,7 +158,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
             self.false_promotion_risk_ppm,
             self.reach_ppm,
             self.reverb.round_trip_reliability_ppm if self.reverb else ROUND_TRIPS_PPM,
-            self.reverb.auth_reliability_ppm if self.reverb else WALKS_PPM,
+            self.reverb.auth_reliability_ppm if self.reverb else AUTH_PROBES_PPM,
         )
 
 

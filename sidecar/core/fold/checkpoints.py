@@ -13,18 +13,18 @@ import msgspec
 
 from sidecar.core.facts.observations import Checkpoint
 from sidecar.core.fold.state import FOLD_VERSION, State, decode, encode
-from sidecar.core.statistics.indicators import STREAMS
+from sidecar.core.statistics.indicators import INDICATORS
 
 EVERY_MS = 24 * 3_600_000
 
 
-def _with_all_streams(content: dict[str, Any]) -> dict[str, Any]:
-    """Version 3 judges Reverb too: its streams begin with nothing, in their place."""
-    kept = content["streams"]
-    return {**content, "streams": {row.name: kept.get(row.name, {}) for row in STREAMS}}
+def _with_all_indicators(content: dict[str, Any]) -> dict[str, Any]:
+    """Version 3 judges Reverb too: its indicators begin with nothing, in their place."""
+    kept = content["indicators"]
+    return {**content, "indicators": {row.name: kept.get(row.name, {}) for row in INDICATORS}}
 
 
-_UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {2: _with_all_streams}
+_UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {2: _with_all_indicators}
 """Fold version → what makes of its state, as JSON, that of the next version; where it is missing, defaults suffice."""
 
 

@@ -33,46 +33,46 @@ class FilterContradicted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AlarmRaised(msgspec.Struct, frozen=True, kw_only=True):
-    """A stream became unreliable."""
+    """A indicator became unreliable."""
 
-    stream: str
+    indicator: str
 
 
 class AlarmEnded(msgspec.Struct, frozen=True, kw_only=True):
-    """A stream is calm again."""
+    """A indicator is calm again."""
 
-    stream: str
+    indicator: str
 
 
 class EpochBegan(msgspec.Struct, frozen=True, kw_only=True):
-    """A stream collects evidence from zero."""
+    """A indicator collects evidence from zero."""
 
-    stream: str
+    indicator: str
     epoch: int
 
 
-class RestBegan(msgspec.Struct, frozen=True, kw_only=True):
+class SuspensionBegan(msgspec.Struct, frozen=True, kw_only=True):
     """The flag answers timers, because we cannot see."""
 
     reason: str
 
 
-class RestEnded(msgspec.Struct, frozen=True, kw_only=True):
+class SuspensionEnded(msgspec.Struct, frozen=True, kw_only=True):
     """We can see again."""
 
 
-class ShelterBegan(msgspec.Struct, frozen=True, kw_only=True):
+class ReverbSuspensionBegan(msgspec.Struct, frozen=True, kw_only=True):
     """The flag answers timers for a while, because Reverb hiccups; the rung is kept."""
 
     until_ms: int
     """When push resumes if no probe fails before, in Unix milliseconds."""
 
 
-class ShelterEnded(msgspec.Struct, frozen=True, kw_only=True):
+class ReverbSuspensionEnded(msgspec.Struct, frozen=True, kw_only=True):
     """Push is served again."""
 
 
-class StrangerLetIn(msgspec.Struct, frozen=True, kw_only=True):
+class IsolationBroken(msgspec.Struct, frozen=True, kw_only=True):
     """The probe user was let into a channel that is not its own: anybody may listen to anybody's payments."""
 
 
@@ -118,11 +118,11 @@ Conclusion = (
     | AlarmRaised
     | AlarmEnded
     | EpochBegan
-    | RestBegan
-    | RestEnded
-    | ShelterBegan
-    | ShelterEnded
-    | StrangerLetIn
+    | SuspensionBegan
+    | SuspensionEnded
+    | ReverbSuspensionBegan
+    | ReverbSuspensionEnded
+    | IsolationBroken
     | FlagMoved
     | ClimbIgnored
     | PolicyChanged

@@ -8,9 +8,8 @@ from typing import assert_never
 
 from sidecar.core.facts.chain import is_chained, link
 from sidecar.core.facts.observations import (
-    AckSeen,
+    AckReceived,
     AcksLost,
-    Act,
     Approved,
     BrowserReported,
     ChannelAuthProbed,
@@ -23,9 +22,11 @@ from sidecar.core.facts.observations import (
     Frozen,
     Heartbeat,
     Held,
+    IsolationProbed,
     Noted,
-    NoticeClaimed,
+    NotificationClaimed,
     ObserverChanged,
+    OperatorAction,
     PaymentIgnored,
     PaymentSucceeded,
     PolicyAdopted,
@@ -34,28 +35,25 @@ from sidecar.core.facts.observations import (
     RolledBack,
     RoundTripEnded,
     Started,
-    StrangerProbed,
     Thawed,
-    UserAuthSeen,
+    UserAuthReported,
     WatchChanged,
 )
 from sidecar.core.facts.outcomes import Unmeasured
 from sidecar.core.facts.policy import Policy
-from sidecar.core.fold import freezes, journeys, ladder, lifecycle, payers, probing
-from sidecar.core.fold import history_writer as chronicle
+from sidecar.core.fold import freezes, history_writer, journeys, ladder, lifecycle, payers, probing, visibility
 from sidecar.core.fold import suspension as shelters
-from sidecar.core.fold import visibility as sight
 from sidecar.core.fold.conclusions import (
     AlarmEnded,
     AlarmRaised,
     Conclusion,
     PolicyChanged,
     PolicyRefused,
-    RestBegan,
-    RestEnded,
+    SuspensionBegan,
+    SuspensionEnded,
 )
 from sidecar.core.fold.state import State
-from sidecar.core.statistics import indicators as streams
+from sidecar.core.statistics import indicators
 
 
 def fold(state: State, record: Record) -> list[Conclusion]:
@@ -70,13 +68,13 @@ def fold(state: State, record: Record) -> list[Conclusion]:
         _await_policy(state, record, out)
         return out
     if record.at_ms >= state.history.ends_ms:  # what the record counts belongs to the new hour
-        chronicle.count(state, record.at_ms)
+        history_writer.count(state, record.at_ms)
     alarmed = _alarmed(state)
-    _let_time_pass(state, policy, record, out, is_seeing=state.sight.rest is None and not alarmed)
+    _let_time_pass(state, policy, record, out, is_seeing=state.visibility.suspension is None and not alarmed)
     _apply(state, policy, record, out)
     shelters.settle(state, state.policy or policy, out)
     _tell_changes(state, alarmed, out)
-    chronicle.write(state, state.policy or policy, record, out)
+    history_writer.write(state, state.policy or policy, record, out)
     return out
 
 
@@ -91,13 +89,13 @@ def next_deadline(state: State) -> int | None:
     times = [state.agenda[0][0]] if state.agenda else []
     if state.awaiting:  # they wait for a heartbeat and nothing else
         times.append(state.now_ms)
-    shelter_ms = shelters.next_ms(state, policy)
-    times.extend([shelter_ms] if shelter_ms is not None and shelter_ms > state.now_ms else [])
+    suspension_ms = shelters.next_ms(state, policy)
+    times.extend([suspension_ms] if suspension_ms is not None and suspension_ms > state.now_ms else [])
     freeze_ms = freezes.next_ms(state)
     times.extend([freeze_ms] if freeze_ms is not None else [])
-    times.extend(at_ms for at_ms in (flag.cooldown_until_ms, state.sight.recover_until_ms) if at_ms > state.now_ms)
+    times.extend(at_ms for at_ms in (flag.cooldown_until_ms, state.visibility.recover_until_ms) if at_ms > state.now_ms)
     to_soak_ms = policy.ladder[flag.rung].soak_ms - flag.soaked_ms
-    is_soaking = state.sight.rest is None and not _alarmed(state)
+    is_soaking = state.visibility.suspension is None and not _alarmed(state)
     if to_soak_ms > 0 and state.next_rung is not None and is_soaking:
         times.append(state.now_ms + to_soak_ms)
     return min(times, default=None)
@@ -107,13 +105,13 @@ def _await_policy(state: State, record: Record, out: list[Conclusion]) -> None:
     """Before the first policy nothing means anything but the first policy."""
     state.seq, state.now_ms = record.seq, max(state.now_ms, record.at_ms)
     if isinstance(record.observation, PolicyAdopted) and _adopt(state, record.observation, out):
-        state.flag.since_ms = state.sight.seen_ms = state.checkpointed_ms = state.now_ms
-        state.sight.rested_from_ms = state.now_ms
-        chronicle.write(state, record.observation.policy, record, out)
+        state.flag.since_ms = state.visibility.seen_ms = state.checkpointed_ms = state.now_ms
+        state.visibility.rested_from_ms = state.now_ms
+        history_writer.write(state, record.observation.policy, record, out)
 
 
 def _alarmed(state: State) -> list[str]:
-    return [name for name, stream in state.streams.items() if stream.is_latched]
+    return [name for name, indicator in state.indicators.items() if indicator.is_latched]
 
 
 def _let_time_pass(state: State, policy: Policy, record: Record, out: list[Conclusion], *, is_seeing: bool) -> None:
@@ -123,7 +121,7 @@ def _let_time_pass(state: State, policy: Policy, record: Record, out: list[Concl
     is_start = isinstance(record.observation, Started)
     if is_start or elapsed_ms > policy.lease_ms:
         journeys.blinded(state, Unmeasured.STOPPED if is_start else Unmeasured.CUT_OFF, out)
-        sight.lose(state, policy, elapsed_ms)
+        visibility.lose(state, policy, elapsed_ms)
     journeys.due(state, policy, out)
     payers.due(state, policy)
     if state.coverage.forget(state.now_ms):
@@ -136,12 +134,12 @@ def _let_time_pass(state: State, policy: Policy, record: Record, out: list[Concl
 def _apply(state: State, policy: Policy, record: Record, out: list[Conclusion]) -> None:  # noqa: C901, PLR0912 - a table
     match record.observation:
         case Heartbeat() as fact:
-            if sight.beat(state, policy, fact.unseen):
+            if visibility.beat(state, policy, fact.silent_sources):
                 journeys.judge_awaiting(state, policy, out)
         case PaymentSucceeded() as fact:
             journeys.payment_succeeded(state, policy, fact, out)
-        case AckSeen() as fact:
-            journeys.ack_seen(state, policy, fact, out)
+        case AckReceived() as fact:
+            journeys.ack_received(state, policy, fact, out)
         case AcksLost() as fact:
             journeys.acks_lost(state, fact, out)
         case PaymentIgnored() as fact:
@@ -152,14 +150,16 @@ def _apply(state: State, policy: Policy, record: Record, out: list[Conclusion]) 
             ladder.fall(state, policy, decision, out)
         case EpochRenewed() as decision:
             ladder.renew(state, decision, out)
-        case (Held() | Resumed() | Approved() | RolledBack() | EvidenceReset() | Noted() | Frozen() | Thawed()) as act:
-            _act(state, policy, act, out)
+        case (
+            Held() | Resumed() | Approved() | RolledBack() | EvidenceReset() | Noted() | Frozen() | Thawed()
+        ) as action:
+            _action(state, policy, action, out)
         case ClockJumped() as fact:
             journeys.blinded(state, Unmeasured.CLOCK_JUMPED, out)
-            sight.lose(state, policy, abs(fact.by_ms))
-        case ChannelAuthProbed() | RoundTripEnded() | StrangerProbed() | ObserverChanged() | WatchChanged() as fact:
+            visibility.lose(state, policy, abs(fact.by_ms))
+        case ChannelAuthProbed() | RoundTripEnded() | IsolationProbed() | ObserverChanged() | WatchChanged() as fact:
             probing.take(state, policy, fact, out)
-        case UserAuthSeen() as fact:
+        case UserAuthReported() as fact:
             payers.answered(state, fact)
         case BrowserReported() as fact:
             payers.reported(state, policy, fact)
@@ -169,33 +169,33 @@ def _apply(state: State, policy: Policy, record: Record, out: list[Conclusion]) 
             state.checkpointed_ms = state.now_ms
         case Started():
             probing.restarted(state)
-        case NoticeClaimed():
+        case NotificationClaimed():
             pass  # for those who tell, not for what they tell of
         case _:
             assert_never(record.observation)
 
 
-def _act(state: State, policy: Policy, act: Act, out: list[Conclusion]) -> None:
+def _action(state: State, policy: Policy, action: OperatorAction, out: list[Conclusion]) -> None:
     """Apply what a person did."""
-    match act:
+    match action:
         case Held():
-            ladder.hold(state, act)
+            ladder.hold(state, action)
         case Resumed():
             state.flag.hold = None
         case Approved():
-            ladder.approve(state, act)
+            ladder.approve(state, action)
         case RolledBack():
-            ladder.roll_back(state, policy, act, out)
+            ladder.roll_back(state, policy, action, out)
         case EvidenceReset():
             ladder.begin_epochs(state, out)
         case Frozen():
-            freezes.freeze(state, act)
+            freezes.freeze(state, action)
         case Thawed():
-            freezes.thaw(state, act)
+            freezes.thaw(state, action)
         case Noted():
             pass
         case _:
-            assert_never(act)
+            assert_never(action)
 
 
 def _adopt(state: State, fact: PolicyAdopted, out: list[Conclusion]) -> bool:
@@ -223,27 +223,27 @@ def _adopt(state: State, fact: PolicyAdopted, out: list[Conclusion]) -> bool:
 
 def _rebank(state: State, before: Policy, policy: Policy) -> None:
     """Where the alarm bank changed, begin its CUSUMs at rest, or, while an alarm is latched, at the alarm."""
-    for name, stream in state.streams.items():
-        bank = streams.bank_of(streams.row_of(name), policy)
-        if bank != streams.bank_of(streams.row_of(name), before):
-            stream.levels = [cusum.threshold if stream.is_latched else 0 for cusum in bank.alarms]
-            stream.recent = bank.recent.threshold if stream.is_latched else 0
-            streams.acquit(stream)
+    for name, indicator in state.indicators.items():
+        bank = indicators.bank_of(indicators.row_of(name), policy)
+        if bank != indicators.bank_of(indicators.row_of(name), before):
+            indicator.levels = [cusum.threshold if indicator.is_latched else 0 for cusum in bank.alarms]
+            indicator.recent = bank.recent.threshold if indicator.is_latched else 0
+            indicators.clear(indicator)
 
 
 def _tell_changes(state: State, alarmed: list[str], out: list[Conclusion]) -> None:
     if state.policy is None:
         return
-    for name, stream in state.streams.items():
-        if stream.is_latched and name not in alarmed:  # the failure that raised it has raised the guard version
-            out.append(AlarmRaised(stream=name))
-        elif not stream.is_latched and name in alarmed:
-            out.append(AlarmEnded(stream=name))
-    was_resting, rest = state.sight.rest, sight.rest_reason(state, state.policy)
-    state.sight.rest = rest
+    for name, indicator in state.indicators.items():
+        if indicator.is_latched and name not in alarmed:  # the failure that raised it has raised the guard version
+            out.append(AlarmRaised(indicator=name))
+        elif not indicator.is_latched and name in alarmed:
+            out.append(AlarmEnded(indicator=name))
+    was_resting, rest = state.visibility.suspension, visibility.suspension_reason(state, state.policy)
+    state.visibility.suspension = rest
     if rest is not None and was_resting is None:
         state.flag.guard_version += 1
-        state.sight.rested_from_ms = state.now_ms
-        out.append(RestBegan(reason=rest))
+        state.visibility.rested_from_ms = state.now_ms
+        out.append(SuspensionBegan(reason=rest))
     elif rest is None and was_resting is not None:
-        out.append(RestEnded())
+        out.append(SuspensionEnded())

@@ -11,30 +11,30 @@ _STEPS_MAX = 200
 """Windows that end one after the other without a gap; more, and nobody can say when it opens."""
 
 
-def freeze(state: State, act: Frozen) -> None:
+def freeze(state: State, action: Frozen) -> None:
     """Take a freeze up; one of the same name goes. One too many is not taken: who asks is told so before."""
     flag = state.flag
-    others = [each for each in flag.freezes if each.name != act.name]
-    expires_ms = min(act.expires_ms, state.now_ms + LASTS_MAX_MS)
-    if isinstance(act.window, Once):
-        expires_ms = min(expires_ms, act.window.until_ms)
+    others = [each for each in flag.freezes if each.name != action.name]
+    expires_ms = min(action.expires_ms, state.now_ms + LASTS_MAX_MS)
+    if isinstance(action.window, Once):
+        expires_ms = min(expires_ms, action.window.until_ms)
     if expires_ms <= state.now_ms or len(others) >= FREEZES_MAX:
         return
     new = Freeze(
-        name=act.name,
-        actor=act.actor,
-        reason=act.reason,
+        name=action.name,
+        actor=action.actor,
+        reason=action.reason,
         at_ms=state.now_ms,
-        window=act.window,
+        window=action.window,
         expires_ms=expires_ms,
     )
     flag.freezes = [*others, new]
     flag.guard_version += 1
 
 
-def thaw(state: State, act: Thawed) -> None:
+def thaw(state: State, action: Thawed) -> None:
     """Take a freeze away."""
-    state.flag.freezes = [each for each in state.flag.freezes if each.name != act.name]
+    state.flag.freezes = [each for each in state.flag.freezes if each.name != action.name]
 
 
 def advance(state: State, before_ms: int) -> None:

@@ -4,13 +4,13 @@ The problem: "was push only servable for 14 days?" asks for time, and for weeks 
 days and would have to be folded again for every question.
 
 What we do: the state keeps 400 days of hours (counts, and how long each mode was servable), every change of what was
-servable (*spans*), and what happened when (*marks*). Time is counted on the journal's clock, by heartbeats: a mode was
+servable (*spans*), and what happened when (*events*). Time is counted on the journal's clock, by heartbeats: a mode was
 servable until the next record that changed it, and at most one lease beyond the last heartbeat. What lies beyond is
 blind. So hours add up to the millisecond, and more heartbeats change nothing. The counts of an hour are what the tally
-has gained in it, so that nothing is counted twice and the fold pays once an hour. `core.fold.history_writer` writes all this;
-`chronicle.hours` is the way to read the hours, with the present one.
+has gained in it, so that nothing is counted twice and the fold pays once an hour. `core.fold.history_writer` writes
+all this; `history_writer.hours` is the way to read the hours, with the present one.
 
-Everything is bounded. Where spans or marks had to be dropped, `since_ms` says from when on the history is complete.
+Everything is bounded. Where spans or events had to be dropped, `since_ms` says from when on the history is complete.
 """
 
 import enum
@@ -25,9 +25,9 @@ from sidecar.core.facts.policy import Mode
 HOUR_MS = 3_600_000
 HOURS_MAX = 400 * 24
 SPANS_MAX = 4000
-MARKS_MAX = 2000
+EVENTS_MAX = 2000
 DETAIL_MAX = 200
-"""Characters of a mark's detail; the whole of it is in the journal."""
+"""Characters of a event's detail; the whole of it is in the journal."""
 RELEASES_MAX = 20
 RELEASE_AGAIN_MS = 600_000
 """A release that was not heard of for so long is new again; sooner, two of them only run side by side."""
@@ -47,33 +47,33 @@ class Condition(enum.StrEnum):
     """No heartbeat for longer than a lease."""
 
 
-class MarkKind(enum.StrEnum):
+class EventKind(enum.StrEnum):
     """What happened."""
 
     MOVED = "moved"
     """The flag went to another rung, and it was no fall."""
     FELL = "fell"
-    """By an alarm, a blindness, a shelter, or a person's rollback."""
-    SHELTER_BEGAN = "shelter_began"
+    """By an alarm, a visibility gap, a shelter, or a person's rollback."""
+    REVERB_SUSPENSION_BEGAN = "shelter_began"
     """It was named; its time began with the alarm before it."""
-    SHELTER_ENDED = "shelter_ended"
-    REST_BEGAN = "rest_began"
-    REST_ENDED = "rest_ended"
+    REVERB_SUSPENSION_ENDED = "shelter_ended"
+    SUSPENSION_BEGAN = "rest_began"
+    SUSPENSION_ENDED = "rest_ended"
     ALARM_RAISED = "alarm_raised"
     ALARM_ENDED = "alarm_ended"
     POLICY = "policy"
     RELEASE = "release"
     """The backend's acks name another release, or a person noted one."""
-    ACT = "act"
+    ACTION = "action"
 
 
-class Mark(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
+class TimelineEvent(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """One thing that happened, as plots and reports show it."""
 
     at_ms: int
     seq: int
     """The record that brought it about."""
-    kind: MarkKind
+    kind: EventKind
     detail: str
 
 
@@ -160,13 +160,13 @@ class Hour(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     """Votes of payers' browsers."""
     rescued: int = 0
     """Payments that a poll cleared and push did not reach."""
-    walks_ok: int = 0
-    walks_bad: int = 0
+    auth_probes_ok: int = 0
+    auth_probes_bad: int = 0
     round_trips_ok: int = 0
     round_trips_bad: int = 0
-    held_ms: ByMode = msgspec.field(default_factory=ByMode)
+    served_ms: ByMode = msgspec.field(default_factory=ByMode)
     """How long each mode was servable to a user of every share. Their sum is `seen_ms`."""
-    held_by_all_ms: ByMode = msgspec.field(default_factory=ByMode)
+    served_to_all_ms: ByMode = msgspec.field(default_factory=ByMode)
     """How long each was servable to everybody, that is, to a user of no share under 100 %."""
     resting_ms: int = 0
     sheltered_ms: int = 0
@@ -201,22 +201,22 @@ class Hour(msgspec.Struct, kw_only=True, array_like=True, gc=False):
             reach_good=self.reach_good - before.reach_good,
             reach_bad=self.reach_bad - before.reach_bad,
             rescued=self.rescued - before.rescued,
-            walks_ok=self.walks_ok - before.walks_ok,
-            walks_bad=self.walks_bad - before.walks_bad,
+            auth_probes_ok=self.auth_probes_ok - before.auth_probes_ok,
+            auth_probes_bad=self.auth_probes_bad - before.auth_probes_bad,
             round_trips_ok=self.round_trips_ok - before.round_trips_ok,
             round_trips_bad=self.round_trips_bad - before.round_trips_bad,
         )
 
 
 class History(msgspec.Struct, kw_only=True):
-    """Hours, spans and marks, oldest first."""
+    """Hours, spans and events, oldest first."""
 
     since_ms: int = 0
-    """From when on spans and marks are complete; 0: nothing was recorded yet."""
+    """From when on spans and events are complete; 0: nothing was recorded yet."""
     hours: list[Hour] = []
     """The hours that are over, at most 400 days of them; those in which nothing was seen are missing."""
     spans: list[Span] = []
-    marks: list[Mark] = []
+    events: list[TimelineEvent] = []
     edges_ms: list[list[int]] = []
     """Upper edges of the latency buckets, as in the tally; another list for each objective that there was."""
     present: Hour = msgspec.field(default_factory=lambda: Hour(hour=0))
@@ -278,16 +278,16 @@ class History(msgspec.Struct, kw_only=True):
             if begins_ms <= from_ms:
                 return
 
-    def mark(self, mark: Mark) -> None:
+    def event(self, event: TimelineEvent) -> None:
         """Note what happened."""
-        self.marks.append(mark)
-        if len(self.marks) > MARKS_MAX:
-            self.since_ms = max(self.since_ms, self.marks.pop(0).at_ms + 1)
+        self.events.append(event)
+        if len(self.events) > EVENTS_MAX:
+            self.since_ms = max(self.since_ms, self.events.pop(0).at_ms + 1)
 
     def note_release(self, release: str, *, at_ms: int, seq: int, judged: int) -> None:
         """Note that another release of the app is there; `judged` payments were judged before."""
         self.release, self.release_ms, self.judged_before_release = release, at_ms, judged
-        self.mark(Mark(at_ms=at_ms, seq=seq, kind=MarkKind.RELEASE, detail=release[:DETAIL_MAX]))
+        self.event(TimelineEvent(at_ms=at_ms, seq=seq, kind=EventKind.RELEASE, detail=release[:DETAIL_MAX]))
         self._hear(release, at_ms)
 
     def hear_release(self, release: str, *, at_ms: int, seq: int, judged: int) -> None:
@@ -325,8 +325,8 @@ def summed(hours: Iterable[Hour], number: int = 0) -> Hour:
 
 def spend(hour: Hour, span: Span, spent_ms: int) -> None:
     """Count time of an hour under a span."""
-    hour.held_ms.add(span.mode, spent_ms)
-    hour.held_by_all_ms.add(span.for_all, spent_ms)
+    hour.served_ms.add(span.mode, spent_ms)
+    hour.served_to_all_ms.add(span.for_all, spent_ms)
     hour.seen_ms += spent_ms
     if span.condition is Condition.RESTING:
         hour.resting_ms += spent_ms
@@ -344,8 +344,8 @@ _COUNTED = (
     "reach_good",
     "reach_bad",
     "rescued",
-    "walks_ok",
-    "walks_bad",
+    "auth_probes_ok",
+    "auth_probes_bad",
     "round_trips_ok",
     "round_trips_bad",
     "resting_ms",
@@ -360,8 +360,8 @@ _GROUPED: dict[str, dict[str, Callable[[Hour], int]]] = {
         "timers": ByTimers,
         "reported": ByMode,
         "refetches": ByMode,
-        "held_ms": ByMode,
-        "held_by_all_ms": ByMode,
+        "served_ms": ByMode,
+        "served_to_all_ms": ByMode,
     }.items()
 }
 """How each count is read; names are looked up once, because sums are over thousands of hours."""

@@ -3,7 +3,7 @@
 import copy
 
 from sidecar.core.facts.observations import (
-    AckSeen,
+    AckReceived,
     Approved,
     EvidenceReset,
     FallCause,
@@ -26,10 +26,10 @@ from sidecar.core.fold.conclusions import (
     FlagMoved,
     PaymentSettled,
     PolicyChanged,
-    RestBegan,
-    RestEnded,
-    ShelterBegan,
-    ShelterEnded,
+    ReverbSuspensionBegan,
+    ReverbSuspensionEnded,
+    SuspensionBegan,
+    SuspensionEnded,
 )
 from sidecar.core.fold.history import (
     DETAIL_MAX,
@@ -39,10 +39,10 @@ from sidecar.core.fold.history import (
     ByOutcome,
     ByTimers,
     Condition,
+    EventKind,
     Hour,
-    Mark,
-    MarkKind,
     Span,
+    TimelineEvent,
     spend,
 )
 from sidecar.core.fold.judging import latency_edges_ms
@@ -56,7 +56,7 @@ _CONDITIONS = {
     Reason.RESTING: Condition.RESTING,
     Reason.DRY_RUN: Condition.DRY_RUN,
 }
-_ACTS: dict[type[Observation], str] = {
+_ACTIONS: dict[type[Observation], str] = {
     Held: "hold",
     Resumed: "resume",
     Approved: "approval",
@@ -83,8 +83,8 @@ def hours(state: State) -> list[Hour]:
 
 def judged(state: State) -> int:
     """Return how many payments have ever been judged."""
-    stream = state.streams[PAYMENTS]
-    return stream.good_total + stream.bad_total
+    indicator = state.indicators[PAYMENTS]
+    return indicator.good_total + indicator.bad_total
 
 
 def write(state: State, policy: Policy, record: Record, out: Conclusions) -> None:
@@ -99,10 +99,10 @@ def write(state: State, policy: Policy, record: Record, out: Conclusions) -> Non
             history.blind()
         history.lease_until_ms = state.now_ms + policy.lease_ms
         has_changed = history.spans[-1].condition is Condition.BLIND
-    elif isinstance(fact, AckSeen):
+    elif isinstance(fact, AckReceived):
         if fact.release:
             state.history.hear_release(fact.release, at_ms=state.now_ms, seq=state.seq, judged=judged(state))
-    elif type(fact) in _ACTS:
+    elif type(fact) in _ACTIONS:
         _note(state, fact)
     for conclusion in out:
         if not isinstance(conclusion, PaymentSettled):
@@ -161,7 +161,7 @@ def _with_counts(state: State, hour: Hour) -> Hour:
 
 def _totals(state: State, hour: Hour) -> Hour:
     """Put what the tally says into an hour."""
-    tally, streams = state.tally, state.streams
+    tally, indicators = state.tally, state.indicators
     hour.succeeded = tally.succeeded
     hour.outcomes = ByOutcome(**{outcome.value: number for outcome, number in tally.outcomes.items()})
     hour.unmeasured = {why.value: number for why, number in tally.unmeasured.items()}
@@ -176,10 +176,10 @@ def _totals(state: State, hour: Hour) -> Hour:
     )
     hour.reported = ByMode(**{mode.value: number for mode, number in tally.reported.items()})
     hour.refetches = ByMode(**{mode.value: number for mode, number in tally.refetches.items()})
-    hour.reach_good, hour.reach_bad = streams[REACH].good_total, streams[REACH].bad_total
+    hour.reach_good, hour.reach_bad = indicators[REACH].good_total, indicators[REACH].bad_total
     hour.rescued = tally.rescued
-    hour.walks_ok, hour.walks_bad = streams[CHANNEL_AUTH].good_total, streams[CHANNEL_AUTH].bad_total
-    hour.round_trips_ok, hour.round_trips_bad = streams[ROUND_TRIPS].good_total, streams[ROUND_TRIPS].bad_total
+    hour.auth_probes_ok, hour.auth_probes_bad = indicators[CHANNEL_AUTH].good_total, indicators[CHANNEL_AUTH].bad_total
+    hour.round_trips_ok, hour.round_trips_bad = indicators[ROUND_TRIPS].good_total, indicators[ROUND_TRIPS].bad_total
     return hour
 
 
@@ -196,9 +196,9 @@ def _know_edges(state: State, edges_ms: list[int]) -> None:
 def _change(state: State) -> None:
     """Note what is servable from here on."""
     history, now_ms = state.history, state.now_ms
-    if history.sheltered_since_ms and state.flag.shelter is None:  # it ended, or a fall ended it
+    if history.sheltered_since_ms and state.flag.suspension is None:  # it ended, or a fall ended it
         history.sheltered_since_ms = 0
-        _mark(state, MarkKind.SHELTER_ENDED, "")
+        _mark(state, EventKind.REVERB_SUSPENSION_ENDED, "")
     count(state, now_ms)
     if now_ms >= history.lease_until_ms:
         history.blind()
@@ -218,11 +218,11 @@ def _note(state: State, fact: Observation) -> None:
     """Note what a person did."""
     match fact:
         case Held() | Resumed() | Approved() | RolledBack() | EvidenceReset():
-            _mark(state, MarkKind.ACT, f"{_ACTS[type(fact)]} by {fact.actor}: {fact.reason}")
+            _mark(state, EventKind.ACTION, f"{_ACTIONS[type(fact)]} by {fact.actor}: {fact.reason}")
         case Frozen() | Thawed():
-            _mark(state, MarkKind.ACT, f"{_ACTS[type(fact)]} {fact.name} by {fact.actor}: {fact.reason}")
+            _mark(state, EventKind.ACTION, f"{_ACTIONS[type(fact)]} {fact.name} by {fact.actor}: {fact.reason}")
         case Noted():
-            _mark(state, MarkKind.ACT, f"note by {fact.actor}: {fact.text}")
+            _mark(state, EventKind.ACTION, f"note by {fact.actor}: {fact.text}")
             if fact.release:
                 state.history.note_release(fact.release, at_ms=state.now_ms, seq=state.seq, judged=judged(state))
         case _:
@@ -234,19 +234,19 @@ def _conclude(state: State, conclusion: Conclusion) -> bool:
     match conclusion:
         case FlagMoved():
             _moved(state, conclusion)
-        case ShelterBegan():
+        case ReverbSuspensionBegan():
             _shelter(state)
         case AlarmRaised():
-            _mark(state, MarkKind.ALARM_RAISED, conclusion.stream)
+            _mark(state, EventKind.ALARM_RAISED, conclusion.indicator)
         case AlarmEnded():
-            _mark(state, MarkKind.ALARM_ENDED, conclusion.stream)
-        case RestBegan():
-            _mark(state, MarkKind.REST_BEGAN, conclusion.reason)
-        case RestEnded():
-            _mark(state, MarkKind.REST_ENDED, "")
+            _mark(state, EventKind.ALARM_ENDED, conclusion.indicator)
+        case SuspensionBegan():
+            _mark(state, EventKind.SUSPENSION_BEGAN, conclusion.reason)
+        case SuspensionEnded():
+            _mark(state, EventKind.SUSPENSION_ENDED, "")
         case PolicyChanged():
             _adopted(state, conclusion)
-        case ShelterEnded():
+        case ReverbSuspensionEnded():
             pass  # `_change` sees it, as it sees one that a fall ended
         case _:
             return False
@@ -254,23 +254,23 @@ def _conclude(state: State, conclusion: Conclusion) -> bool:
 
 
 def _shelter(state: State) -> None:
-    if state.flag.shelter is not None:
+    if state.flag.suspension is not None:
         count(state, state.now_ms)
-        state.history.shelter(state.flag.shelter.began_ms)
-    _mark(state, MarkKind.SHELTER_BEGAN, "")
+        state.history.shelter(state.flag.suspension.began_ms)
+    _mark(state, EventKind.REVERB_SUSPENSION_BEGAN, "")
 
 
 def _adopted(state: State, changed: PolicyChanged) -> None:
     if state.policy is not None:
         _know_edges(state, latency_edges_ms(state.policy))
-    _mark(state, MarkKind.POLICY, f"{changed.policy_hash[:12]} by {changed.actor}: {changed.reason}")
+    _mark(state, EventKind.POLICY, f"{changed.policy_hash[:12]} by {changed.actor}: {changed.reason}")
 
 
 def _moved(state: State, moved: FlagMoved) -> None:
     share = "" if moved.share_ppm == PPM else f" for {100 * moved.share_ppm / PPM:g} %"
     told = f"rung {moved.from_rung} → {moved.to_rung}, {moved.to_mode}{share}: {moved.cause}, {moved.detail}"
-    _mark(state, MarkKind.FELL if moved.cause in _FALLS else MarkKind.MOVED, told)
+    _mark(state, EventKind.FELL if moved.cause in _FALLS else EventKind.MOVED, told)
 
 
-def _mark(state: State, kind: MarkKind, detail: str) -> None:
-    state.history.mark(Mark(at_ms=state.now_ms, seq=state.seq, kind=kind, detail=detail[:DETAIL_MAX]))
+def _mark(state: State, kind: EventKind, detail: str) -> None:
+    state.history.event(TimelineEvent(at_ms=state.now_ms, seq=state.seq, kind=kind, detail=detail[:DETAIL_MAX]))

@@ -10,7 +10,7 @@ import heapq
 from sidecar.core.facts.observations import (
     BACKEND,
     USER_CHANNEL,
-    AckSeen,
+    AckReceived,
     AcksLost,
     IgnoreReason,
     PaymentIgnored,
@@ -73,7 +73,7 @@ def payment_ignored(state: State, policy: Policy, fact: PaymentIgnored, out: Con
         _contradict_filter(state, journey, out)
 
 
-def ack_seen(state: State, policy: Policy, fact: AckSeen, out: Conclusions) -> None:
+def ack_received(state: State, policy: Policy, fact: AckReceived, out: Conclusions) -> None:
     """Give an ack to its payment: by name, or by user and context."""
     state.tally.acks[fact.stage] = state.tally.acks.get(fact.stage, 0) + 1
     if fact.contexts and not any(context in policy.contexts for context in fact.contexts):
@@ -89,7 +89,7 @@ def ack_seen(state: State, policy: Policy, fact: AckSeen, out: Conclusions) -> N
         _ack_by_user(state, policy, fact.user_ref or "", out)
 
 
-def _ack_by_name(state: State, policy: Policy, fact: AckSeen, payment_intent: str, out: Conclusions) -> None:
+def _ack_by_name(state: State, policy: Policy, fact: AckReceived, payment_intent: str, out: Conclusions) -> None:
     is_unknown = payment_intent not in state.journeys
     if is_unknown and state.waiting_acks >= WAITING_ACKS_MAX:
         state.tally.dropped_acks += 1

@@ -29,17 +29,17 @@ def judge_payment(state: State, policy: Policy, journey: Journey, out: Conclusio
         out.append(PaymentLeftOut(payment_intent=journey.payment_intent, reason=verdict))
         return
     journey.is_good = verdict
-    state.sight.streak = 0
+    state.visibility.streak = 0
     state.coverage.add(is_judged=True, at_ms=state.now_ms)
     if not verdict:
         state.flag.guard_version += 1
     judge(
-        state.streams[PAYMENTS],
+        state.indicators[PAYMENTS],
         bank_of(row_of(PAYMENTS), policy),
         is_good=verdict,
         at_ms=state.now_ms,
         can_end=state.flag.rung == 0,
-        is_sheltered=state.flag.shelter is not None,
+        is_sheltered=state.flag.suspension is not None,
     )
     if verdict or decided_ms_of(policy, journey) is not None:
         name_outcome(state, policy, journey, out)
@@ -124,11 +124,11 @@ def leave_unmeasured(state: State, journey: Journey, reason: Unmeasured, out: Co
     if reason is not Unmeasured.NOT_WIRED:
         state.coverage.add(is_judged=False, at_ms=state.now_ms)
         state.flag.guard_version += 1
-        stream = state.streams[PAYMENTS]
-        if not stream.awaits_epoch:
-            stream.unmeasured += 1
+        indicator = state.indicators[PAYMENTS]
+        if not indicator.awaits_epoch:
+            indicator.unmeasured += 1
     if reason in OUR_FAULT:
-        state.sight.streak += 1
+        state.visibility.streak += 1
     _settled(state, journey, reason, out)
 
 

@@ -1,4 +1,4 @@
-"""Where does the flag stand? Applying decisions, acts and policies to the ladder.
+"""Where does the flag stand? Applying decisions, actions and policies to the ladder.
 
 A climb is applied only if neither the flag's version nor the guard version moved since it was decided: so two replicas
 that decide at once cannot climb twice, and a late one cannot undo a hold. A fall is always applied.
@@ -8,7 +8,7 @@ from sidecar.core.facts.observations import Approved, Climbed, EpochRenewed, Fal
 from sidecar.core.facts.policy import Lifecycle, Policy, Rung
 from sidecar.core.fold.conclusions import ClimbIgnored, Conclusions, EpochBegan, FlagMoved
 from sidecar.core.fold.state import MOVES_MAX, Approval, Hold, Move, State
-from sidecar.core.statistics.indicators import Stream, bank_of, begin_epoch, is_calm, row_of
+from sidecar.core.statistics.indicators import Indicator, bank_of, begin_epoch, is_calm, row_of
 
 RETURNED = "returned"
 """The cause of the move up after a fall, where the ladder is off: nothing is proven anew."""
@@ -40,7 +40,7 @@ def fall(state: State, policy: Policy, decision: Fell, out: Conclusions) -> None
     flag = state.flag
     flag.approval = None
     was_held = flag.rung > 0
-    flag.shelter, flag.shelters_ms = None, []
+    flag.suspension, flag.suspensions_ms = None, []
     if decision.cause in {FallCause.ALARM, FallCause.SHELTER} and was_held:
         cooldown_ms = min(COOLDOWN_MAX_MS, policy.cooldown_ms << flag.strikes)
         flag.cooldown_until_ms = state.now_ms + cooldown_ms
@@ -48,9 +48,9 @@ def fall(state: State, policy: Policy, decision: Fell, out: Conclusions) -> None
             flag.strikes = min(flag.strikes + 1, _STRIKES_MAX)
         flag.strikes_since_ms = state.now_ms
     if was_held or decision.cause is FallCause.BLIND:
-        for stream in state.streams.values():
-            stream.awaits_epoch = True
-        state.sight.is_fall_due = False
+        for indicator in state.indicators.values():
+            indicator.awaits_epoch = True
+        state.visibility.is_fall_due = False
     if was_held:
         _move(state, policy.ladder[flag.rung], policy.ladder, 0, decision.cause, decision.detail, out)
     else:  # so that the next fall is another fact than this one (`observations.identity`)
@@ -58,52 +58,52 @@ def fall(state: State, policy: Policy, decision: Fell, out: Conclusions) -> None
         flag.guard_version += 1
 
 
-def roll_back(state: State, policy: Policy, act: RolledBack, out: Conclusions) -> None:
+def roll_back(state: State, policy: Policy, action: RolledBack, out: Conclusions) -> None:
     """Go to the bottom rung on a person's word, and hold there. The evidence stands."""
     state.flag.approval = None
-    hold(state, act)
+    hold(state, action)
     held = policy.ladder[state.flag.rung]
     if state.flag.rung > 0:
-        _move(state, held, policy.ladder, 0, FallCause.ROLLBACK, f"{act.actor}: {act.reason}", out)
+        _move(state, held, policy.ladder, 0, FallCause.ROLLBACK, f"{action.actor}: {action.reason}", out)
 
 
-def hold(state: State, act: Held | RolledBack) -> None:
+def hold(state: State, action: Held | RolledBack) -> None:
     """Forbid climbing."""
-    state.flag.hold = Hold(actor=act.actor, reason=act.reason, at_ms=state.now_ms)
+    state.flag.hold = Hold(actor=action.actor, reason=action.reason, at_ms=state.now_ms)
     state.flag.guard_version += 1
 
 
-def approve(state: State, act: Approved) -> None:
+def approve(state: State, action: Approved) -> None:
     """Consent to one climb. What it is worth is for the gate to say."""
     state.flag.approval = Approval(
-        actor=act.actor, reason=act.reason, at_ms=state.now_ms, rung=act.rung, epoch=act.epoch
+        actor=action.actor, reason=action.reason, at_ms=state.now_ms, rung=action.rung, epoch=action.epoch
     )
     state.flag.guard_version += 1  # it may have taken the place of one that counted
 
 
 def renew(state: State, decision: EpochRenewed, out: Conclusions) -> None:
     """Begin the epoch that the controller found to be worth it, if nothing has moved since."""
-    stream = state.streams.get(decision.stream)
+    indicator = state.indicators.get(decision.indicator)
     is_current = decision.guard_version == state.flag.guard_version
-    if stream is not None and is_current and decision.epoch == stream.epoch + 1 and state.flag.rung == 0:
-        _begin(state, decision.stream, stream, out)
+    if indicator is not None and is_current and decision.epoch == indicator.epoch + 1 and state.flag.rung == 0:
+        _begin(state, decision.indicator, indicator, out)
 
 
 def outgrow(state: State, name: str, out: Conclusions) -> None:
-    """Begin a new epoch in a stream whose outcomes mean something else from here on, if it has any."""
-    stream = state.streams[name]
-    if (stream.good or stream.bad) and not stream.awaits_epoch:
-        _begin(state, name, stream, out)
+    """Begin a new epoch in a indicator whose outcomes mean something else from here on, if it has any."""
+    indicator = state.indicators[name]
+    if (indicator.good or indicator.bad) and not indicator.awaits_epoch:
+        _begin(state, name, indicator, out)
 
 
 def begin_epochs(state: State, out: Conclusions) -> None:
-    """Begin a new epoch in every stream that has begun one: what was proven no longer is.
+    """Begin a new epoch in every indicator that has begun one: what was proven no longer is.
 
-    A stream that waits after a fall goes on waiting: it begins a new one anyway, when the cool-down is over.
+    A indicator that waits after a fall goes on waiting: it begins a new one anyway, when the cool-down is over.
     """
-    for name, stream in state.streams.items():
-        if stream.epoch_began_ms and not stream.awaits_epoch:
-            _begin(state, name, stream, out)
+    for name, indicator in state.indicators.items():
+        if indicator.epoch_began_ms and not indicator.awaits_epoch:
+            _begin(state, name, indicator, out)
 
 
 def change_ladder(state: State, before: Policy, policy: Policy, out: Conclusions) -> None:
@@ -141,16 +141,20 @@ def advance(state: State, policy: Policy, elapsed_ms: int, out: Conclusions, *, 
         flag.approval = None
         flag.guard_version += 1
     if state.now_ms >= flag.cooldown_until_ms:
-        for name, stream in state.streams.items():
-            if stream.awaits_epoch and not stream.is_latched and is_calm(stream, bank_of(row_of(name), policy)):
-                _begin(state, name, stream, out)
+        for name, indicator in state.indicators.items():
+            if (
+                indicator.awaits_epoch
+                and not indicator.is_latched
+                and is_calm(indicator, bank_of(row_of(name), policy))
+            ):
+                _begin(state, name, indicator, out)
 
 
-def _begin(state: State, name: str, stream: Stream, out: Conclusions) -> None:
-    if stream.epoch_began_ms:
-        begin_epoch(stream, epoch=stream.epoch + 1, at_ms=state.now_ms)
-        out.append(EpochBegan(stream=name, epoch=stream.epoch))
-    stream.awaits_epoch = False
+def _begin(state: State, name: str, indicator: Indicator, out: Conclusions) -> None:
+    if indicator.epoch_began_ms:
+        begin_epoch(indicator, epoch=indicator.epoch + 1, at_ms=state.now_ms)
+        out.append(EpochBegan(indicator=name, epoch=indicator.epoch))
+    indicator.awaits_epoch = False
     state.flag.guard_version += 1
 
 

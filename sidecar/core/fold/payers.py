@@ -9,7 +9,7 @@ payers' own browsers told is judged by `core.fold.reach`.
 import heapq
 
 from sidecar.core.facts.auth_probes import UserAuth
-from sidecar.core.facts.observations import BrowserReported, UserAuthSeen
+from sidecar.core.facts.observations import BrowserReported, UserAuthReported
 from sidecar.core.facts.policy import Policy
 from sidecar.core.fold import reach
 from sidecar.core.fold.reach import VOTES_EVERY_MS
@@ -25,7 +25,7 @@ PAYING_MAX = 2 * PAYERS_MAX
 keep payers out."""
 
 
-def answered(state: State, fact: UserAuthSeen) -> None:
+def answered(state: State, fact: UserAuthReported) -> None:
     """Note how the backend answered a user's request for a channel."""
     state.tally.user_auths[fact.result] = state.tally.user_auths.get(fact.result, 0) + 1
     payer = _touched(state, fact.user_ref, PAYERS_MAX) if fact.user_ref is not None else None
@@ -55,11 +55,11 @@ def reported(state: State, policy: Policy, fact: BrowserReported) -> None:
 
 def blinded(state: State) -> None:
     """Leave out every vote that is not cast yet: an `ok` may have come that nobody saw."""
-    stream = state.streams[USER_AUTH]
+    indicator = state.indicators[USER_AUTH]
     for payer in state.payers.values():
         if payer.paid_ms is not None:
             payer.paid_ms = None
-            stream.unmeasured += not stream.awaits_epoch
+            indicator.unmeasured += not indicator.awaits_epoch
 
 
 def due(state: State, policy: Policy) -> None:
@@ -107,7 +107,7 @@ def _vote(state: State, policy: Policy, user_ref: str, payer: Payer) -> None:
     if not is_good:
         state.flag.guard_version += 1
     judge_vote(
-        state.streams[USER_AUTH],
+        state.indicators[USER_AUTH],
         bank_of(row_of(USER_AUTH), policy),
         user_ref,
         is_good=is_good,

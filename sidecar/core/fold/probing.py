@@ -1,26 +1,25 @@
-"""What do the probes say? Walks, round trips, strangers and sockets, folded into the streams that judge Reverb."""
+"""Fold auth probes, round trips, isolation probes and sockets into the indicators that judge Reverb."""
 
 from typing import assert_never
 
-from sidecar.core.facts.auth_probes import RoundTripOutcome, StrangerVerdict, WalkOutcome
+from sidecar.core.facts.auth_probes import AuthProbeOutcome, IsolationOutcome, RoundTripOutcome
 from sidecar.core.facts.observations import (
     ChannelAuthProbed,
+    IsolationProbed,
     ObserverChanged,
     RoundTripEnded,
-    StrangerProbed,
     WatchChanged,
 )
 from sidecar.core.facts.outcomes import Unmeasured
 from sidecar.core.facts.policy import Policy
-from sidecar.core.fold import journeys
+from sidecar.core.fold import journeys, visibility
 from sidecar.core.fold import suspension as shelters
-from sidecar.core.fold import visibility as sight
-from sidecar.core.fold.conclusions import Conclusions, StrangerLetIn
+from sidecar.core.fold.conclusions import Conclusions, IsolationBroken
 from sidecar.core.fold.judging import count_latency
 from sidecar.core.fold.state import Probing, State
 from sidecar.core.statistics.indicators import CHANNEL_AUTH, ROUND_TRIPS, bank_of, judge, row_of
 
-Probed = ChannelAuthProbed | RoundTripEnded | StrangerProbed | ObserverChanged | WatchChanged
+Probed = ChannelAuthProbed | RoundTripEnded | IsolationProbed | ObserverChanged | WatchChanged
 _FAILED_MAX = 8
 _OBSERVERS_MAX = 1000
 
@@ -35,19 +34,19 @@ def restarted(state: State) -> None:
 
 def begun(state: State) -> None:
     """Give the probes of a new policy the time to speak."""
-    state.probing = Probing(stranger=state.probing.stranger, tells_of_all=state.probing.tells_of_all)
-    state.probing.round_trip_ms = state.probing.walk_ms = state.sight.reached_ms = state.now_ms
+    state.probing = Probing(isolation=state.probing.isolation, tells_of_all=state.probing.tells_of_all)
+    state.probing.round_trip_ms = state.probing.auth_probe_ms = state.visibility.reached_ms = state.now_ms
 
 
 def take(state: State, policy: Policy, fact: Probed, out: Conclusions) -> None:
     """Take what a probe says."""
     match fact:
         case ChannelAuthProbed():
-            _walked(state, policy, fact, out)
+            _probed(state, policy, fact, out)
         case RoundTripEnded():
             _round_trip_ended(state, policy, fact, out)
-        case StrangerProbed():
-            _stranger_probed(state, fact, out)
+        case IsolationProbed():
+            _isolation_probed(state, fact, out)
         case ObserverChanged():
             _observer_changed(state, fact)
         case WatchChanged():
@@ -56,15 +55,15 @@ def take(state: State, policy: Policy, fact: Probed, out: Conclusions) -> None:
             assert_never(fact)
 
 
-def _walked(state: State, policy: Policy, fact: ChannelAuthProbed, out: Conclusions) -> None:
-    """Judge a walk of the probe user."""
-    state.tally.walks[fact.outcome] = state.tally.walks.get(fact.outcome, 0) + 1
-    state.probing.walk_ms, state.probing.walk = state.now_ms, fact.outcome
+def _probed(state: State, policy: Policy, fact: ChannelAuthProbed, out: Conclusions) -> None:
+    """Judge a auth probe of the probe user."""
+    state.tally.auth_probes[fact.outcome] = state.tally.auth_probes.get(fact.outcome, 0) + 1
+    state.probing.auth_probe_ms, state.probing.auth_probe = state.now_ms, fact.outcome
     state.probing.is_at_app = fact.is_at_app
     if fact.is_cut_off:
         _cut_off(state, policy, out)
         return
-    _judge(state, policy, CHANNEL_AUTH, is_good=fact.outcome is WalkOutcome.OK)
+    _judge(state, policy, CHANNEL_AUTH, is_good=fact.outcome is AuthProbeOutcome.OK)
 
 
 def _round_trip_ended(state: State, policy: Policy, fact: RoundTripEnded, out: Conclusions) -> None:
@@ -83,15 +82,15 @@ def _round_trip_ended(state: State, policy: Policy, fact: RoundTripEnded, out: C
     _judge(state, policy, ROUND_TRIPS, is_good=is_good)
 
 
-def _stranger_probed(state: State, fact: StrangerProbed, out: Conclusions) -> None:
-    """Note whether a stranger was let in: a gate, and an alarm for people; push itself works."""
-    state.tally.strangers[fact.verdict] = state.tally.strangers.get(fact.verdict, 0) + 1
-    if fact.verdict is StrangerVerdict.UNKNOWN:
+def _isolation_probed(state: State, fact: IsolationProbed, out: Conclusions) -> None:
+    """Note whether a isolation was let in: a gate, and an alarm for people; push itself works."""
+    state.tally.isolation_probes[fact.verdict] = state.tally.isolation_probes.get(fact.verdict, 0) + 1
+    if fact.verdict is IsolationOutcome.UNKNOWN:
         return
-    if fact.verdict is StrangerVerdict.LET_IN and state.probing.stranger is not StrangerVerdict.LET_IN:
+    if fact.verdict is IsolationOutcome.ALLOWED and state.probing.isolation is not IsolationOutcome.ALLOWED:
         state.flag.guard_version += 1
-        out.append(StrangerLetIn())
-    state.probing.stranger = fact.verdict
+        out.append(IsolationBroken())
+    state.probing.isolation = fact.verdict
 
 
 def _observer_changed(state: State, fact: ObserverChanged) -> None:
@@ -118,7 +117,7 @@ def _watch_changed(state: State, fact: WatchChanged) -> None:
 
 def _cut_off(state: State, policy: Policy, out: Conclusions) -> None:
     journeys.blinded(state, Unmeasured.CUT_OFF, out)
-    sight.cut_off(state, policy)
+    visibility.cut_off(state, policy)
 
 
 def _judge(state: State, policy: Policy, name: str, *, is_good: bool) -> None:
@@ -126,10 +125,10 @@ def _judge(state: State, policy: Policy, name: str, *, is_good: bool) -> None:
         state.flag.guard_version += 1
         shelters.prolong(state, policy)
     judge(
-        state.streams[name],
+        state.indicators[name],
         bank_of(row_of(name), policy),
         is_good=is_good,
         at_ms=state.now_ms,
         can_end=state.flag.rung == 0,
     )
-    sight.probed(state, policy, is_clean=is_good, is_walk=name == CHANNEL_AUTH)
+    visibility.probed(state, policy, is_clean=is_good, is_auth_probe=name == CHANNEL_AUTH)

@@ -4,7 +4,7 @@ The problem: the observer, the probes and the backend can all be well while ever
 can tell. But whoever pays can make a browser say anything.
 
 What we do: a report counts only for a payment that Stripe signed, of the user whose token came with it, once. Good
-votes can only lift the veto of this stream: every other gate must hold too. Bad ones raise an alarm only when those
+votes can only lift the veto of this indicator: every other gate must hold too. Bad ones raise an alarm only when those
 since its CUSUMs last stood at zero come from five different users, one vote each, however long that took.
 """
 
@@ -19,7 +19,7 @@ from sidecar.core.statistics.indicators import REACH, bank_of, judge_vote, row_o
 REPORTS_WITHIN_MS = 600_000
 """A report counts for so long after its payment's webhook, and before it."""
 VOTES_EVERY_MS = 3_600_000
-ACCUSERS_MIN = 5
+REPORTERS_MIN = 5
 """Users that an alarm needs."""
 FLOW_COUNTS_FROM_PPM = 50_000
 """From this share of the last reports a flow needs payers of its own on a rung."""
@@ -80,9 +80,9 @@ def _take(state: State, policy: Policy, fact: BrowserReported, payer: Payer, pai
     reading, verdict = fact.reading, verdict_of(fact.reading)
     _tally(state, fact, verdict)
     _note_flow(state, reading.flow)
-    stream = state.streams[REACH]
+    indicator = state.indicators[REACH]
     if verdict in {Verdict.GONE, Verdict.NEVER_PAID}:
-        stream.unmeasured += not stream.awaits_epoch
+        indicator.unmeasured += not indicator.awaits_epoch
         _count(state, ReportOutcome(verdict))
         return
     if payer.reported_ms is not None and state.now_ms - payer.reported_ms < VOTES_EVERY_MS:
@@ -104,18 +104,18 @@ def _note_flow(state: State, flow: Flow) -> None:
 
 def _vote(state: State, policy: Policy, user_ref: str, paid_ms: int, *, is_good: bool) -> None:
     before_ms, after_ms = _AROUND_MS
-    is_sheltered = state.flag.shelter is not None or was_reverb_away(state, paid_ms + before_ms, paid_ms + after_ms)
+    is_sheltered = state.flag.suspension is not None or was_reverb_away(state, paid_ms + before_ms, paid_ms + after_ms)
     if not is_good:
         state.flag.guard_version += 1
     judge_vote(
-        state.streams[REACH],
+        state.indicators[REACH],
         bank_of(row_of(REACH), policy),
         user_ref,
         is_good=is_good,
         at_ms=state.now_ms,
         can_end=state.flag.rung == 0,
         is_sheltered=is_sheltered,
-        accusers_min=ACCUSERS_MIN,
+        reporters_min=REPORTERS_MIN,
     )
 
 

@@ -12,7 +12,7 @@ from sidecar.core.fold.state import State
 class Reason(enum.StrEnum):
     """Why the answer is what it is."""
 
-    HELD = "held"
+    CURRENT_RUNG = "current_rung"
     """This rung is held, and this user belongs to its share."""
     BOTTOM_RUNG = "bottom_rung"
     OUTSIDE_SHARE = "outside_share"
@@ -45,15 +45,15 @@ def served(state: State, bucket_ppm: int | None) -> Served:
         return _timers(Reason.STARTING)
     if policy.dry_run:
         return _timers(Reason.DRY_RUN)
-    if flag.shelter is not None:
+    if flag.suspension is not None:
         return _timers(Reason.SHELTERED)
-    if any(stream.is_latched for stream in state.streams.values()):
+    if any(indicator.is_latched for indicator in state.indicators.values()):
         return _timers(Reason.ALARM)
-    if state.sight.rest is not None:
+    if state.visibility.suspension is not None:
         return _timers(Reason.RESTING)
     for rung in reversed(policy.ladder[1 : flag.rung + 1]):
         if rung.share_ppm == PPM or (bucket_ppm is not None and bucket_ppm < rung.share_ppm):
-            return Served(mode=rung.mode, reason=Reason.HELD)
+            return Served(mode=rung.mode, reason=Reason.CURRENT_RUNG)
     if flag.rung == 0:
         return _timers(Reason.BOTTOM_RUNG)
     return _timers(Reason.NO_TARGETING_KEY if bucket_ppm is None else Reason.OUTSIDE_SHARE)

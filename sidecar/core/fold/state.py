@@ -8,7 +8,7 @@ import enum
 
 import msgspec
 
-from sidecar.core.facts.auth_probes import RoundTripOutcome, StrangerVerdict, UserAuth, WalkOutcome
+from sidecar.core.facts.auth_probes import AuthProbeOutcome, IsolationOutcome, RoundTripOutcome, UserAuth
 from sidecar.core.facts.observations import BrowserReported, IgnoreReason, SkipReason
 from sidecar.core.facts.outcomes import Outcome, ReportOutcome, Unmeasured
 from sidecar.core.facts.policy import Mode, Policy, Rung, Stage
@@ -16,7 +16,7 @@ from sidecar.core.facts.reports import Flow, Subscription
 from sidecar.core.facts.windows import Once, Weekly
 from sidecar.core.fold.history import History
 from sidecar.core.statistics.coverage import Coverage
-from sidecar.core.statistics.indicators import STREAMS, Stream
+from sidecar.core.statistics.indicators import INDICATORS, Indicator
 
 FOLD_VERSION = 5
 """Goes up whenever the same journal would give another state."""
@@ -25,7 +25,7 @@ FOLD_VERSION = 5
 MOVES_MAX = 50
 
 
-class RestReason(enum.StrEnum):
+class SuspensionReason(enum.StrEnum):
     """Why the flag rests."""
 
     RECOVERING = "recovering"
@@ -111,7 +111,7 @@ class Freeze(msgspec.Struct, frozen=True, kw_only=True):
     expires_ms: int
 
 
-class Shelter(msgspec.Struct, kw_only=True):
+class Suspension(msgspec.Struct, kw_only=True):
     """Timers for a while, with the rung kept, because Reverb hiccups."""
 
     began_ms: int
@@ -141,8 +141,8 @@ class Flag(msgspec.Struct, kw_only=True):
     freezes: list[Freeze] = []
     """By when they were said; at most `core.fold.freezes.FREEZES_MAX`."""
     approval: Approval | None = None
-    shelter: Shelter | None = None
-    shelters_ms: list[int] = []
+    suspension: Suspension | None = None
+    suspensions_ms: list[int] = []
     """When the shelters of the last 24 hours began, oldest first; a fall forgets them."""
     reached_version: int = 0
     """The version as of which this rung is held."""
@@ -150,28 +150,28 @@ class Flag(msgspec.Struct, kw_only=True):
     """Payers who were served this rung and whose browsers said whether push reached them, by flow."""
 
 
-class Sight(msgspec.Struct, kw_only=True):
+class Visibility(msgspec.Struct, kw_only=True):
     """Whether we can see, and since when."""
 
     needs_heartbeat: bool = True
     recover_until_ms: int = 0
-    """After a long blindness: timers until then."""
+    """After a long visibility gap: timers until then."""
     is_fall_due: bool = False
     """We were blind for so long that old proof is worth nothing."""
-    rest: RestReason | None = RestReason.RECOVERING
-    """Why the flag rests; None: it does not. As of the last record (`core.fold.visibility.rest_reason`)."""
+    suspension: SuspensionReason | None = SuspensionReason.RECOVERING
+    """Why the flag rests; None: it does not. As of the last record (`core.fold.visibility.suspension_reason`)."""
     streak: int = 0
     """Payments in a row that were unmeasured through our own fault."""
     seen_ms: int = 0
     """When a heartbeat last said that all our own sources had answered."""
-    unseen: tuple[str, ...] = ()
+    silent_sources: tuple[str, ...] = ()
     """The sources that had not answered by the last heartbeat."""
     is_long: bool = False
-    """The blindness that is being recovered from was longer than a lease."""
+    """The visibility gap that is being recovered from was longer than a lease."""
     round_trips_needed: int = 0
     """Clean round trips in a row that the flag still rests for."""
-    walks_needed: int = 0
-    """Clean walks of the probe user in a row that the flag still rests for."""
+    auth_probes_needed: int = 0
+    """Clean auth probes of the probe user in a row that the flag still rests for."""
     is_cut_off: bool = False
     reached_ms: int = 0
     """When a probe last ended that was not cut off."""
@@ -226,14 +226,14 @@ class Probing(msgspec.Struct, kw_only=True):
     """When the last round trips failed, oldest first; at most eight."""
     round_trip_ms: int = 0
     """When the last round trip ended."""
-    walk_ms: int = 0
-    """When the last walk ended."""
-    walk: WalkOutcome | None = None
-    """How the last walk ended."""
+    auth_probe_ms: int = 0
+    """When the last auth probe ended."""
+    auth_probe: AuthProbeOutcome | None = None
+    """How the last auth probe ended."""
     is_at_app: bool = False
     """Whether it ended at the app, and not on the way to Reverb."""
-    stranger: StrangerVerdict | None = None
-    """The last word on strangers that is not `unknown`."""
+    isolation: IsolationOutcome | None = None
+    """The last word on isolation probes that is not `unknown`."""
     watched_users: dict[str, int] = {}
     """Users whose own channel is watched, and since when."""
     tells_of_all: bool = False
@@ -286,11 +286,11 @@ class Tally(msgspec.Struct, kw_only=True):
     """Moves of the flag, by `from_mode/to_mode/cause`."""
     stale_climbs: int = 0
     latency: Latency = msgspec.field(default_factory=Latency)
-    walks: dict[WalkOutcome, int] = {}
+    auth_probes: dict[AuthProbeOutcome, int] = {}
     round_trips: dict[RoundTripOutcome, int] = {}
     round_trip: Latency = msgspec.field(default_factory=Latency)
     """Of clean round trips."""
-    strangers: dict[StrangerVerdict, int] = {}
+    isolation_probes: dict[IsolationOutcome, int] = {}
     user_auths: dict[UserAuth, int] = {}
     dropped_payers: int = 0
     """Channel auths, payments and reports of which nothing was learned, because there were too many users."""
@@ -335,12 +335,14 @@ class State(msgspec.Struct, kw_only=True):
     first_ack_ms: dict[Stage, int] = {}
     first_named_ack_ms: dict[Stage, int] = {}
     """When the first ack of each stage came that named its payment."""
-    streams: dict[str, Stream] = msgspec.field(default_factory=lambda: {row.name: Stream() for row in STREAMS})
+    indicators: dict[str, Indicator] = msgspec.field(
+        default_factory=lambda: {row.name: Indicator() for row in INDICATORS}
+    )
     coverage: Coverage = msgspec.field(default_factory=Coverage)
     flag: Flag = msgspec.field(default_factory=Flag)
     moves: list[Move] = []
     """The last moves of the flag, oldest first; at most `MOVES_MAX`. All of them are in the journal."""
-    sight: Sight = msgspec.field(default_factory=Sight)
+    visibility: Visibility = msgspec.field(default_factory=Visibility)
     probing: Probing = msgspec.field(default_factory=Probing)
     payers: dict[str, Payer] = {}
     """By user reference; forgotten when nothing was learned of them for over an hour."""
@@ -351,7 +353,7 @@ class State(msgspec.Struct, kw_only=True):
     checkpointed_ms: int = 0
     """When the last checkpoint was appended; before the first, when the first policy was adopted."""
     chain: str = ""
-    """The head of the chain of decisions, acts and policies (`core.facts.chain`), in hex; empty: there was none yet."""
+    """Head of the chain of decisions, operator actions and policies (`core.facts.chain`), in hex; empty: none yet."""
     history: History = msgspec.field(default_factory=History)
     """What was, by the hour and by the change."""
 
@@ -386,7 +388,7 @@ class State(msgspec.Struct, kw_only=True):
         return self.first_ack_ms.get(self.policy.stage) if self.policy else None
 
 
-def become(state: State, other: State) -> None:
+def assign(state: State, other: State) -> None:
     """Make a state, which others refer to, equal to another, which nobody does."""
     for field in State.__struct_fields__:
         setattr(state, field, getattr(other, field))

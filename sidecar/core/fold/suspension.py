@@ -11,8 +11,8 @@ Reverb was away. What keeps happening is no hiccup: the third shelter in a day f
 import enum
 
 from sidecar.core.facts.policy import Policy
-from sidecar.core.fold.conclusions import Conclusions, ShelterBegan, ShelterEnded
-from sidecar.core.fold.state import Shelter, State
+from sidecar.core.fold.conclusions import Conclusions, ReverbSuspensionBegan, ReverbSuspensionEnded
+from sidecar.core.fold.state import State, Suspension
 from sidecar.core.statistics.indicators import CHANNEL_AUTH, PAYMENTS, ROUND_TRIPS, bank_of, forgive, row_of
 
 NAMED_AFTER_MS = 60_000
@@ -42,22 +42,22 @@ class Answer(enum.StrEnum):
 
 def answer(state: State, policy: Policy) -> Answer:
     """Say what the alarms that are latched are answered with."""
-    latched = {name for name, stream in state.streams.items() if stream.is_latched}
+    latched = {name for name, indicator in state.indicators.items() if indicator.is_latched}
     if not latched:
         return Answer.NONE
     if policy.reverb is None or latched - _PROBED - {PAYMENTS}:
         return Answer.FALL
-    shelter = state.flag.shelter
+    shelter = state.flag.suspension
     if shelter is not None:
         return Answer.TOO_LONG if state.now_ms - shelter.began_ms > LASTS_MAX_MS else Answer.SHELTER
     if PAYMENTS in latched:
-        if state.now_ms < state.streams[PAYMENTS].alarmed_ms + NAMED_AFTER_MS:
+        if state.now_ms < state.indicators[PAYMENTS].alarmed_ms + NAMED_AFTER_MS:
             return Answer.WAIT
-        payments = state.streams[PAYMENTS]
+        payments = state.indicators[PAYMENTS]
         from_ms = (payments.first_bad_ms or payments.alarmed_ms) - BEFORE_MS
         if not was_reverb_away(state, from_ms, payments.alarmed_ms + NAMED_AFTER_MS):
             return Answer.FALL
-    recent = [began_ms for began_ms in state.flag.shelters_ms if state.now_ms - began_ms < _DAY_MS]
+    recent = [began_ms for began_ms in state.flag.suspensions_ms if state.now_ms - began_ms < _DAY_MS]
     return Answer.TOO_MANY if len(recent) >= PER_DAY_MAX else Answer.SHELTER
 
 
@@ -65,38 +65,38 @@ def settle(state: State, policy: Policy, out: Conclusions) -> None:
     """Begin the shelter that an alarm asks for, or end one whose time is over. On the bottom rung there is none."""
     flag = state.flag
     if flag.rung == 0:
-        flag.shelter = None
+        flag.suspension = None
         return
-    if flag.shelter is None and answer(state, policy) is Answer.SHELTER:
-        began_ms = min(stream.alarmed_ms for stream in state.streams.values() if stream.is_latched)
+    if flag.suspension is None and answer(state, policy) is Answer.SHELTER:
+        began_ms = min(indicator.alarmed_ms for indicator in state.indicators.values() if indicator.is_latched)
         last_failed_ms = max((began_ms, *state.probing.failed_round_trips_ms))
-        flag.shelter = Shelter(began_ms=began_ms, until_ms=last_failed_ms + policy.shelter_ms)
-        flag.shelters_ms = [*flag.shelters_ms[-9:], began_ms]
+        flag.suspension = Suspension(began_ms=began_ms, until_ms=last_failed_ms + policy.suspension_ms)
+        flag.suspensions_ms = [*flag.suspensions_ms[-9:], began_ms]
         flag.guard_version += 1
         state.tally.shelters += 1
-        out.append(ShelterBegan(until_ms=flag.shelter.until_ms))
-    if flag.shelter is not None and state.now_ms >= flag.shelter.until_ms:
-        flag.shelter = None
+        out.append(ReverbSuspensionBegan(until_ms=flag.suspension.until_ms))
+    if flag.suspension is not None and state.now_ms >= flag.suspension.until_ms:
+        flag.suspension = None
         flag.guard_version += 1
-        for name, stream in state.streams.items():
-            if stream.is_latched and name in _PROBED | {PAYMENTS}:
-                forgive(stream, bank_of(row_of(name), policy))
-        out.append(ShelterEnded())
+        for name, indicator in state.indicators.items():
+            if indicator.is_latched and name in _PROBED | {PAYMENTS}:
+                forgive(indicator, bank_of(row_of(name), policy))
+        out.append(ReverbSuspensionEnded())
 
 
 def prolong(state: State, policy: Policy) -> None:
     """Let the shelter last, because a probe failed in it."""
-    if state.flag.shelter is not None:
-        state.flag.shelter.until_ms = state.now_ms + policy.shelter_ms
+    if state.flag.suspension is not None:
+        state.flag.suspension.until_ms = state.now_ms + policy.suspension_ms
 
 
 def next_ms(state: State, policy: Policy) -> int | None:
     """Return when time alone names an alarm or ends a shelter; None: never."""
-    shelter = state.flag.shelter
+    shelter = state.flag.suspension
     if shelter is not None:
         return min(shelter.until_ms, shelter.began_ms + LASTS_MAX_MS + 1)
-    if policy.reverb is not None and state.flag.rung > 0 and state.streams[PAYMENTS].is_latched:
-        return state.streams[PAYMENTS].alarmed_ms + NAMED_AFTER_MS
+    if policy.reverb is not None and state.flag.rung > 0 and state.indicators[PAYMENTS].is_latched:
+        return state.indicators[PAYMENTS].alarmed_ms + NAMED_AFTER_MS
     return None
 
 

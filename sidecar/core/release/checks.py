@@ -13,8 +13,8 @@ from sidecar.core.fold.history import HOUR_MS, Condition, Hour, summed
 from sidecar.core.fold.history_writer import hours, judged
 from sidecar.core.fold.serving import Reason
 from sidecar.core.fold.state import State
-from sidecar.core.release.intervals import Stretch, Timeline, first_ms
-from sidecar.core.statistics.indicators import REACH, STREAMS, bank_of, row_of
+from sidecar.core.release.intervals import Interval, Timeline, first_ms
+from sidecar.core.statistics.indicators import INDICATORS, REACH, bank_of, row_of
 
 DAY_MS = 24 * HOUR_MS
 FOR_MS = 14 * DAY_MS
@@ -24,12 +24,12 @@ SINCE_RELEASE_MIN = 20
 _SERVED_PPM = 999_000
 _SHELTERED_PPM = 10_000
 _GATES = frozenset({
-    "stranger",
+    "isolation",
     "alarm",
     "exact",
     "stage",
-    *(f"recent_{row.name}" for row in STREAMS),
-    *(f"evidence_{row.name}" for row in STREAMS),
+    *(f"recent_{row.name}" for row in INDICATORS),
+    *(f"evidence_{row.name}" for row in INDICATORS),
 })  # fmt: skip
 """Gates of the ladder that must still hold of the rung that is asked for: its proof stands, and nothing is latched."""
 _VOUCHES_NOT = {
@@ -62,31 +62,31 @@ class Process(msgspec.Struct, frozen=True, kw_only=True):
     """Why it answers what it answers: a replica that has no lease cannot vouch for anything."""
 
 
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
+class Check(msgspec.Struct, frozen=True, kw_only=True):
     """One condition, and what became of it."""
 
     name: str
     value: str
     target: str
-    holds: bool | None
+    passes: bool | None
     """None: it cannot be known."""
     why: str = ""
-    """What is wrong, as a sentence without a full stop; empty where it holds."""
+    """What is wrong, as a sentence without a full stop; empty where it passes."""
     needs: str = ""
     """Of a gate of the ladder that does not hold: what it needs, as the gate says it."""
     again_ms: int | None = None
-    """When it holds at the earliest, if all goes well; None: nobody can say, or it holds."""
+    """When it passes at the earliest, if all goes well; None: nobody can say, or it passes."""
 
 
-def findings(state: State, policy: Policy, question: Question, process: Process) -> tuple[Finding, ...]:
+def checks(state: State, policy: Policy, question: Question, process: Process) -> tuple[Check, ...]:
     """Return every condition, and what became of it."""
-    stretch = Stretch(Timeline(state, question.mode), state.now_ms - question.for_ms)
-    known = stretch.hours(hours(state))
+    interval = Interval(Timeline(state, question.mode), state.now_ms - question.for_ms)
+    known = interval.hours(hours(state))
     return (
         *_vouching(policy, question, process),
         _reports(policy, summed(known)),
-        *_time(stretch, policy, question),
-        *_payments(stretch, known, policy, question),
+        *_time(interval, policy, question),
+        *_payments(interval, known, policy, question),
         *_proof(state, policy, question),
     )
 
@@ -94,184 +94,184 @@ def findings(state: State, policy: Policy, question: Question, process: Process)
 # --- whether it can be known
 
 
-def _vouching(policy: Policy, question: Question, process: Process) -> Iterator[Finding]:
+def _vouching(policy: Policy, question: Question, process: Process) -> Iterator[Check]:
     asked = question.environment
-    yield Finding(
+    yield Check(
         name="environment",
         value=policy.environment,
         target=asked or "any",
-        holds=True if asked in {None, policy.environment} else None,
+        passes=True if asked in {None, policy.environment} else None,
         why=""
         if asked in {None, policy.environment}
         else f"this is the sidecar of `{policy.environment}`, and `{asked}` was asked about",
     )
     why_not = _VOUCHES_NOT.get(process.reason, "")
-    yield Finding(
+    yield Check(
         name="replica",
         value=process.reason,
         target="answers from its lease",
-        holds=None if why_not else True,
+        passes=None if why_not else True,
         why=why_not,
     )
-    yield Finding(
+    yield Check(
         name="dry_run",
         value="dry run" if policy.dry_run else "serving",
         target="serving",
-        holds=None if policy.dry_run else True,
+        passes=None if policy.dry_run else True,
         why="this is a dry run: nobody was ever served what it decided" if policy.dry_run else "",
     )
-    yield Finding(
+    yield Check(
         name="livemode",
         value="live payments" if process.is_livemode else "test payments",
         target="live payments",
-        holds=True if process.is_livemode else None,
+        passes=True if process.is_livemode else None,
         why="" if process.is_livemode else "it judges Stripe's test payments (`stripe.livemode: false`)",
     )
 
 
-def _reports(policy: Policy, whole: Hour) -> Finding:
+def _reports(policy: Policy, whole: Hour) -> Check:
     told = whole.reported.at_least(Mode.TIMER_POLLING)
     waived = policy.reach_not_required
-    holds = told > 0 or waived is not None
-    return Finding(
+    passes = told > 0 or waived is not None
+    return Check(
         name="reports",
         value=f"{told} payments" if waived is None else f"not required: {waived}",
         target="payers' browsers report",
-        holds=True if holds else None,
-        why="" if holds else "no payer's browser has told of a payment in this time: every payer could be refused",
+        passes=True if passes else None,
+        why="" if passes else "no payer's browser has told of a payment in this time: every payer could be refused",
     )
 
 
 # --- time
 
 
-def _time(stretch: Stretch, policy: Policy, question: Question) -> Iterator[Finding]:
-    rung, history = _rung(policy, question.mode), stretch.history
-    yield Finding(
+def _time(interval: Interval, policy: Policy, question: Question) -> Iterator[Check]:
+    rung, history = _rung(policy, question.mode), interval.history
+    yield Check(
         name="ladder",
         value=f"rung {policy.ladder.index(rung)}" if rung else "no such rung",
         target=f"a rung of {question.mode} for everybody",
-        holds=rung is not None,
+        passes=rung is not None,
         why="" if rung else f"the ladder has no rung on which everybody gets {question.mode}: ask for another --mode",
     )
-    is_known = stretch.from_ms >= history.since_ms
-    yield Finding(
+    is_known = interval.from_ms >= history.since_ms
+    yield Check(
         name="history",
-        value=f"{duration(max(0, stretch.until_ms - history.since_ms))}",
+        value=f"{duration(max(0, interval.until_ms - history.since_ms))}",
         target=f"at least {duration(question.for_ms)}",
-        holds=is_known,
+        passes=is_known,
         why=""
         if is_known
-        else f"what was servable is known for the last {duration(max(0, stretch.until_ms - history.since_ms))} only",
+        else f"what was servable is known for the last {duration(max(0, interval.until_ms - history.since_ms))} only",
         again_ms=None if is_known else history.since_ms + question.for_ms,
     )
-    yield _served_now(stretch, question)
-    yield _served(stretch, question)
-    falls_ms = stretch.falls_ms()
-    yield Finding(
+    yield _served_now(interval, question)
+    yield _served(interval, question)
+    falls_ms = interval.falls_ms()
+    yield Check(
         name="falls",
         value=str(len(falls_ms)),
         target="none",
-        holds=not falls_ms,
-        why=f"it fell {_times(len(falls_ms))}, last {duration(stretch.until_ms - falls_ms[-1])} ago"
+        passes=not falls_ms,
+        why=f"it fell {_times(len(falls_ms))}, last {duration(interval.until_ms - falls_ms[-1])} ago"
         if falls_ms
         else "",
         again_ms=falls_ms[-1] + question.for_ms + 1 if falls_ms else None,
     )
-    yield from _shelters(stretch, question)
+    yield from _shelters(interval, question)
 
 
-def _served_now(stretch: Stretch, question: Question) -> Finding:
-    spans, shelter = stretch.history.spans, stretch.state.flag.shelter
+def _served_now(interval: Interval, question: Question) -> Check:
+    spans, shelter = interval.history.spans, interval.state.flag.suspension
     mode = spans[-1].for_all if spans else Mode.TIMER_POLLING
-    holds = mode.rank >= question.mode.rank
+    passes = mode.rank >= question.mode.rank
     is_serving = bool(spans) and spans[-1].condition is Condition.SERVING
     condition = "" if is_serving else f", {spans[-1].condition if spans else Condition.BLIND}"
-    return Finding(
+    return Check(
         name="now",
         value=f"{mode}{condition}",
         target=question.mode,
-        holds=holds,
-        why="" if holds else f"all that everybody gets at this moment is {mode}{condition}",
-        again_ms=shelter.until_ms if shelter is not None and not holds else None,
+        passes=passes,
+        why="" if passes else f"all that everybody gets at this moment is {mode}{condition}",
+        again_ms=shelter.until_ms if shelter is not None and not passes else None,
     )
 
 
-def _served(stretch: Stretch, question: Question) -> Finding:
+def _served(interval: Interval, question: Question) -> Check:
     def is_enough(by_ms: int) -> bool:
-        left = stretch.later(by_ms)
+        left = interval.later(by_ms)
         asked_ms = question.for_ms - left.sheltered_ms()
-        missing_ms = stretch.until_ms - left.from_ms - left.served_ms() - left.sheltered_ms()
+        missing_ms = interval.until_ms - left.from_ms - left.served_ms() - left.sheltered_ms()
         return missing_ms * PPM <= asked_ms * (PPM - _SERVED_PPM)
 
-    holds = is_enough(0)
-    asked_ms = max(1, question.for_ms - stretch.sheltered_ms())
-    share = stretch.served_ms() * PPM // asked_ms
+    passes = is_enough(0)
+    asked_ms = max(1, question.for_ms - interval.sheltered_ms())
+    share = interval.served_ms() * PPM // asked_ms
     value = f"{share // 100 / 100:.2f} % of {duration(asked_ms)}"
-    return Finding(
+    return Check(
         name="served",
         value=value,
         target="at least 99.9 % outside shelters",
-        holds=holds,
+        passes=passes,
         why=""
-        if holds
+        if passes
         else f"everybody could be served {question.mode} for {value} outside shelters; 99.9 % are asked",
-        again_ms=None if holds else stretch.until_ms + first_ms(is_enough, question.for_ms),
+        again_ms=None if passes else interval.until_ms + first_ms(is_enough, question.for_ms),
     )
 
 
-def _shelters(stretch: Stretch, question: Question) -> Iterator[Finding]:
-    count, spent_ms = stretch.shelters(), stretch.sheltered_ms()
+def _shelters(interval: Interval, question: Question) -> Iterator[Check]:
+    count, spent_ms = interval.shelters(), interval.sheltered_ms()
     is_few = count <= question.shelters_max
-    yield Finding(
+    yield Check(
         name="shelters",
         value=str(count),
         target=f"at most {question.shelters_max}",
-        holds=is_few,
+        passes=is_few,
         why="" if is_few else f"it sheltered {_times(count)}; at most {question.shelters_max} are allowed",
         again_ms=None
         if is_few
-        else stretch.until_ms
-        + first_ms(lambda by_ms: stretch.later(by_ms).shelters() <= question.shelters_max, question.for_ms),
+        else interval.until_ms
+        + first_ms(lambda by_ms: interval.later(by_ms).shelters() <= question.shelters_max, question.for_ms),
     )
 
     def is_short(by_ms: int) -> bool:
-        return stretch.later(by_ms).sheltered_ms() * PPM <= question.for_ms * _SHELTERED_PPM
+        return interval.later(by_ms).sheltered_ms() * PPM <= question.for_ms * _SHELTERED_PPM
 
-    yield Finding(
+    yield Check(
         name="sheltered",
         value=duration(spent_ms),
         target=f"at most 1 %: {duration(question.for_ms * _SHELTERED_PPM // PPM)}",
-        holds=is_short(0),
+        passes=is_short(0),
         why="" if is_short(0) else f"shelters lasted {duration(spent_ms)} together; 1 % is allowed",
-        again_ms=None if is_short(0) else stretch.until_ms + first_ms(is_short, question.for_ms),
+        again_ms=None if is_short(0) else interval.until_ms + first_ms(is_short, question.for_ms),
     )
 
 
 # --- payments
 
 
-def _payments(stretch: Stretch, known: list[Hour], policy: Policy, question: Question) -> Iterator[Finding]:
+def _payments(interval: Interval, known: list[Hour], policy: Policy, question: Question) -> Iterator[Check]:
     whole = summed(known)
     counted, every = whole.outcomes.judged, whole.outcomes.judged + whole.uncovered
     is_covered = every > 0 and counted * PPM >= policy.coverage_ppm * every
-    yield Finding(
+    yield Check(
         name="coverage",
         value=f"{counted} of {every}",
         target=f"at least {policy.coverage_ppm / 10_000:g} %",
-        holds=is_covered,
+        passes=is_covered,
         why="" if is_covered else f"{counted} of {every} payments could be judged",
         again_ms=None if is_covered else _covered_again(known, policy, question),
     )
     is_many = counted >= question.payments_min
-    yield Finding(
+    yield Check(
         name="payments",
         value=str(counted),
         target=f"at least {question.payments_min}",
-        holds=is_many,
+        passes=is_many,
         why="" if is_many else f"{counted} payments were judged; {question.payments_min} are asked",
     )
-    yield _since_release(stretch, counted, question)
+    yield _since_release(interval, counted, question)
 
 
 def _covered_again(known: list[Hour], policy: Policy, question: Question) -> int | None:
@@ -286,49 +286,49 @@ def _covered_again(known: list[Hour], policy: Policy, question: Question) -> int
     return None
 
 
-def _since_release(stretch: Stretch, in_time: int, question: Question) -> Finding:
-    history = stretch.history
+def _since_release(interval: Interval, in_time: int, question: Question) -> Check:
+    history = interval.history
     if not history.release:
-        return Finding(name="since_release", value="no release is known", target="any", holds=True)
-    since = judged(stretch.state) - history.judged_before_release
+        return Check(name="since_release", value="no release is known", target="any", passes=True)
+    since = judged(interval.state) - history.judged_before_release
     missing = question.since_release_min - since
-    seen_ms = stretch.until_ms - max(stretch.from_ms, history.since_ms)
-    return Finding(
+    seen_ms = interval.until_ms - max(interval.from_ms, history.since_ms)
+    return Check(
         name="since_release",
         value=f"{since} since {history.release}",
         target=f"at least {question.since_release_min}",
-        holds=missing <= 0,
+        passes=missing <= 0,
         why=f"{since} payments were judged since release {history.release}; {question.since_release_min} are asked"
         if missing > 0
         else "",
-        again_ms=stretch.until_ms + missing * seen_ms // in_time if missing > 0 and in_time else None,
+        again_ms=interval.until_ms + missing * seen_ms // in_time if missing > 0 and in_time else None,
     )
 
 
 # --- the proof
 
 
-def _proof(state: State, policy: Policy, question: Question) -> Iterator[Finding]:
+def _proof(state: State, policy: Policy, question: Question) -> Iterator[Check]:
     rung = _rung(policy, question.mode) or Rung(mode=question.mode)
     told = (row.read(state, policy, rung) for row in GATES if row.name in _GATES)
     for gate in (gate for gate in told if gate is not None):
-        yield Finding(
+        yield Check(
             name=gate.name,
             value=gate.value,
             target=gate.target,
-            holds=gate.holds,
-            why="" if gate.holds else f"the gate `{gate.name}` does not hold ({gate.value}): it needs {gate.needs}",
+            passes=gate.passes,
+            why="" if gate.passes else f"the gate `{gate.name}` does not hold ({gate.value}): it needs {gate.needs}",
             needs=gate.needs,
             again_ms=gate.expected_ms,
         )
     row = row_of(REACH)
     if rung.mode not in row.needed_for(policy) and policy.reach_not_required is None:
-        is_calm = bank_of(row, policy).recent.is_calm(state.streams[REACH].recent)
-        yield Finding(
+        is_calm = bank_of(row, policy).recent.is_calm(state.indicators[REACH].recent)
+        yield Check(
             name="recent_reach",
             value="calm" if is_calm else "not calm",
             target="calm",
-            holds=is_calm,
+            passes=is_calm,
             why="" if is_calm else "payers' browsers say that push has lately not reached them",
         )
 

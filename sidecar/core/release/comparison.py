@@ -39,11 +39,11 @@ def comparison(state: State) -> Comparison:
     basis = "paid" if any(key.endswith("/paid") for key in state.tally.timers) else "push"
     timers_worked = state.tally.timers.get(f"true/{basis}", 0)
     timers_judged = timers_worked + state.tally.timers.get(f"false/{basis}", 0)
-    stream = state.streams[PAYMENTS]
-    push_worked, push_judged = stream.good_total, stream.good_total + stream.bad_total
+    indicator = state.indicators[PAYMENTS]
+    push_worked, push_judged = indicator.good_total, indicator.good_total + indicator.bad_total
     bound = None
-    if state.policy is not None and not stream.awaits_epoch:
-        bound = proven_ratio(stream, state.policy)
+    if state.policy is not None and not indicator.awaits_epoch:
+        bound = proven_ratio(indicator, state.policy)
     return Comparison(
         timers=Measured(
             worked=timers_worked,

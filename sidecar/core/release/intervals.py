@@ -1,15 +1,15 @@
-"""What was servable in a stretch of time, to the millisecond: cut out of the history's spans."""
+"""What was servable in a interval of time, to the millisecond: cut out of the history's spans."""
 
 import bisect
 from collections.abc import Callable, Iterator
 
 from sidecar.core.facts.policy import Mode
-from sidecar.core.fold.history import HOUR_MS, Condition, History, Hour, MarkKind, Span
+from sidecar.core.fold.history import HOUR_MS, Condition, EventKind, History, Hour, Span
 from sidecar.core.fold.state import State
 
 
 class Timeline:
-    """All spans up to the last record, added up once, so that any stretch of them is asked for at once.
+    """All spans up to the last record, added up once, so that any interval of them is asked for at once.
 
     A gate that looks for the moment at which it will say yes asks thousands of times.
     """
@@ -29,9 +29,9 @@ class Timeline:
         ]
         self._served_ms = self._cumulated(self._is_served)
         self._sheltered_ms = self._cumulated(self.is_sheltered)
-        marks = state.history.marks
-        self.shelters_ms = [mark.at_ms for mark in marks if mark.kind is MarkKind.SHELTER_BEGAN]
-        self.falls_ms = [mark.at_ms for mark in marks if mark.kind is MarkKind.FELL]
+        events = state.history.events
+        self.suspensions_ms = [event.at_ms for event in events if event.kind is EventKind.REVERB_SUSPENSION_BEGAN]
+        self.falls_ms = [event.at_ms for event in events if event.kind is EventKind.FELL]
 
     def served_ms(self, from_ms: int) -> int:
         """Return how long everybody could be served the mode or a better one since a time."""
@@ -60,7 +60,7 @@ class Timeline:
         return sums[-1] - sums[number + 1] + rest_ms
 
 
-class Stretch:
+class Interval:
     """A time that ends with the last record: half-open, and what is asked of it."""
 
     def __init__(self, timeline: Timeline, from_ms: int) -> None:
@@ -96,14 +96,14 @@ class Stretch:
     def shelters(self) -> int:
         """Return how many shelters lie in it, with the one that it may begin in."""
         timeline, number = self._timeline, self._timeline.at(self.from_ms)
-        first = bisect.bisect_left(timeline.shelters_ms, self.from_ms)
-        within = len(timeline.shelters_ms) - first
+        first = bisect.bisect_left(timeline.suspensions_ms, self.from_ms)
+        within = len(timeline.suspensions_ms) - first
         is_begun_in = (
             number >= 0
             and timeline.is_sheltered[number]
             and timeline.spans[number].at_ms < self.from_ms < timeline.ends_ms[number]
         )
-        is_named_within = is_begun_in and within and timeline.shelters_ms[first] < timeline.ends_ms[number]
+        is_named_within = is_begun_in and within and timeline.suspensions_ms[first] < timeline.ends_ms[number]
         return within + int(is_begun_in and not is_named_within)
 
     def falls_ms(self) -> list[int]:
@@ -114,9 +114,9 @@ class Stretch:
         """Return the hours of it, with the whole of the one that it begins in."""
         return hours[bisect.bisect_left(hours, self.from_ms // HOUR_MS, key=_number) :]
 
-    def later(self, by_ms: int) -> "Stretch":
+    def later(self, by_ms: int) -> "Interval":
         """Return what will be left of it so much later, if all goes well from here on."""
-        return Stretch(self._timeline, self.from_ms + by_ms)
+        return Interval(self._timeline, self.from_ms + by_ms)
 
 
 def _number(hour: Hour) -> int:

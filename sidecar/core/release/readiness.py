@@ -10,7 +10,7 @@ import enum
 import msgspec
 
 from sidecar.core.fold.state import State
-from sidecar.core.release.checks import Finding, Process, Question, findings
+from sidecar.core.release.checks import Check, Process, Question, checks
 
 
 class Answer(enum.StrEnum):
@@ -35,27 +35,27 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
     flag: str
     policy_hash: str
     chain: str
-    """The head of the chain of decisions and acts that this was read from."""
+    """The head of the chain of decisions and actions that this was read from."""
     seq: int
     from_ms: int
     now_ms: int
-    findings: tuple[Finding, ...]
+    checks: tuple[Check, ...]
     again_ms: int | None
     """Before this it is not worth asking again; None: nobody can say when, or the answer is yes."""
 
     @property
-    def against(self) -> tuple[Finding, ...]:
+    def against(self) -> tuple[Check, ...]:
         """What does not hold or cannot be known."""
-        return tuple(finding for finding in self.findings if finding.holds is not True)
+        return tuple(check for check in self.checks if check.passes is not True)
 
 
 def readiness(state: State, question: Question, process: Process) -> Readiness:
     """Return the verdict. The state must have a policy."""
     policy = state.policy
     assert policy is not None  # noqa: S101 - listeners start after the policy was adopted
-    found = findings(state, policy, question, process)
-    against = [finding for finding in found if finding.holds is not True]
-    if any(finding.holds is None for finding in against):
+    found = checks(state, policy, question, process)
+    against = [check for check in found if check.passes is not True]
+    if any(check.passes is None for check in against):
         answer = Answer.CANNOT_KNOW
     else:
         answer = Answer.NOT_YET if against else Answer.YES
@@ -69,6 +69,6 @@ def readiness(state: State, question: Question, process: Process) -> Readiness:
         seq=state.seq,
         from_ms=state.now_ms - question.for_ms,
         now_ms=state.now_ms,
-        findings=found,
-        again_ms=max((finding.again_ms for finding in against if finding.again_ms is not None), default=None),
+        checks=found,
+        again_ms=max((check.again_ms for check in against if check.again_ms is not None), default=None),
     )

@@ -22,7 +22,7 @@ from sidecar.core.fold.state import Journey, State
 MARGIN_MS = 60_000
 
 
-class Retold(msgspec.Struct, frozen=True, kw_only=True):
+class Reconstruction(msgspec.Struct, frozen=True, kw_only=True):
     """A payment as the fold saw it."""
 
     journey: Journey | None
@@ -40,7 +40,7 @@ def window_of(policy: Policy, arrived_ms: int) -> tuple[int, int]:
     return arrived_ms - lasts_ms, arrived_ms + lasts_ms + MARGIN_MS
 
 
-def retold(now: State, policy: Policy, records: Iterable[Record], payment_intent: str) -> Retold:
+def reconstruct(now: State, policy: Policy, records: Iterable[Record], payment_intent: str) -> Reconstruction:
     """Fold the records around a payment, which follow each other without a gap, and return what became of it."""
     past, journey = State(), now.journeys.get(payment_intent)
     outcome = unmeasured = left_out = None
@@ -54,14 +54,14 @@ def retold(now: State, policy: Policy, records: Iterable[Record], payment_intent
                 outcome, unmeasured, left_out = each.outcome, each.unmeasured, None
             elif isinstance(each, PaymentLeftOut) and each.payment_intent == payment_intent:
                 left_out = each.reason
-    return Retold(journey=journey, outcome=outcome, unmeasured=unmeasured, left_out=left_out)
+    return Reconstruction(journey=journey, outcome=outcome, unmeasured=unmeasured, left_out=left_out)
 
 
 def _begin(past: State, now: State, policy: Policy, first: Record) -> None:
     """Give the past what outlasts the minutes that are told: when acks first came, and that somebody was watching."""
     past.policy = policy
     past.seq, past.now_ms = first.seq - 1, first.at_ms
-    past.sight.seen_ms = past.checkpointed_ms = first.at_ms
+    past.visibility.seen_ms = past.checkpointed_ms = first.at_ms
     past.first_ack_ms = dict(now.first_ack_ms)
     past.first_named_ack_ms = {stage: ms for stage, ms in now.first_named_ack_ms.items() if ms <= first.at_ms}
     past.probing.watched_ms = 0

@@ -1,7 +1,7 @@
-"""When has a stream become unreliable? A bank of Bernoulli CUSUMs, one per degree of damage.
+"""When has a indicator become unreliable? A bank of Bernoulli CUSUMs, one per degree of damage.
 
-The problem: one CUSUM tuned to a mild damage (95 %) needs eight failures in a row to notice an outage; one tuned to an
-outage never notices a mild damage.
+The problem: one CUSUM tuned to a mild damage (95 %) needs eight failures in a row to notification an outage; one tuned
+to an outage never notifications a mild damage.
 
 What we do: run one per degree `p1` side by side. Each adds the log-likelihood ratio of "p1" against "p0" per outcome
 and never goes below zero; the alarm is raised when any of the `K` reaches `ln(K N)`. Their average is an e-detector,
@@ -27,7 +27,7 @@ class Cusum(msgspec.Struct, frozen=True, kw_only=True):
     """The steps of one CUSUM, in nano-nats."""
 
     p1_ppm: int
-    """The reliability that it is tuned to notice."""
+    """The reliability that it is tuned to notification."""
     good: int
     """Added per success; negative."""
     bad: int
@@ -48,7 +48,7 @@ class Cusum(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Bank(msgspec.Struct, frozen=True, kw_only=True):
-    """The CUSUMs of one stream: `alarms` make it fall, `recent` keeps it from climbing on old glory."""
+    """The CUSUMs of one indicator: `alarms` make it fall, `recent` keeps it from climbing on old glory."""
 
     alarms: tuple[Cusum, ...]
     recent: Cusum

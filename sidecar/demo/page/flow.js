@@ -16,7 +16,7 @@ const EDGES = [
   { key: 'reverb-browser', text: 'push', way: 'on' },
   { key: 'stripe-sidecar', text: 'webhook', way: 'down' },
   { key: 'app-sidecar', text: 'acks', way: 'down' },
-  { key: 'reverb-sidecar', text: 'canaries, walks', way: 'down' },
+  { key: 'reverb-sidecar', text: 'canaries, auth_probes', way: 'down' },
   { key: 'sidecar-browser', text: 'the flag', way: 'up' },
 ];
 const MOVES = {

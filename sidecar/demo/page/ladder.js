@@ -15,7 +15,7 @@ export function ladder(rungs, gates, hint) {
       const isServed = is === 'held' && flag.mode !== rung.mode;
       say(node.querySelector('.here'), isServed ? 'held, but timers are served' : is === 'held' ? 'here' : rung.approval_required ? 'a person approves' : '');
     });
-    const closed = world.gates.filter((gate) => !gate.holds).length;
+    const closed = world.gates.filter((gate) => !gate.passes).length;
     const to = flag.ladder[flag.rung + 1];
     const open = `${world.gates.length - closed} of ${world.gates.length} hold`;
     say(hint, hintOf(to, world.gates.length, open));
@@ -51,14 +51,14 @@ function beginGate({ name }) {
   );
 }
 
-function fill(node, gate, { streams, now_ms: now }) {
-  const share = filled(gate, streams);
-  if (node.dataset.holds !== String(gate.holds)) node.firstElementChild.replaceWith(drawing(gate.holds ? ICONS.ok : ICONS.open));
-  set(node, { 'data-holds': String(gate.holds) });
+function fill(node, gate, { indicators, now_ms: now }) {
+  const share = filled(gate, indicators);
+  if (node.dataset.passes !== String(gate.passes)) node.firstElementChild.replaceWith(drawing(gate.passes ? ICONS.ok : ICONS.open));
+  set(node, { 'data-holds': String(gate.passes) });
   node.querySelector('i').style.setProperty('--filled', share.toFixed(3));
   const value = gate.name === 'alarm' && gate.value !== 'none' ? `alarm: ${gate.value}` : gate.value;
-  say(node.querySelector('.value'), gate.holds ? value : `${value} → ${gate.target}`);
+  say(node.querySelector('.value'), gate.passes ? value : `${value} → ${gate.target}`);
   const isTimed = /^\d+ (s|min|h|d)\b/.test(gate.needs); // it says already how long
   const when = gate.expected_ms && !isTimed ? `, in about ${span(Math.max(1000, gate.expected_ms - now))}` : '';
-  prose(node.querySelector('.needs'), gate.holds ? '' : `needs ${gate.needs}${when}`);
+  prose(node.querySelector('.needs'), gate.passes ? '' : `needs ${gate.needs}${when}`);
 }

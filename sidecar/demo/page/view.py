@@ -2,7 +2,7 @@
 
 import msgspec
 
-from sidecar.console.status import StreamStatus
+from sidecar.console.status import IndicatorStatus
 from sidecar.core.decision.gates import Gate
 from sidecar.core.facts.policy import Mode, Rung
 from sidecar.core.release.comparison import Comparison
@@ -119,7 +119,7 @@ class WorldView(msgspec.Struct, frozen=True, kw_only=True):
     """Why the last telling came to no end."""
     flag: FlagView
     gates: tuple[Gate, ...]
-    streams: tuple[StreamStatus, ...]
+    indicators: tuple[IndicatorStatus, ...]
     comparison: Comparison | None
     """None: the sidecar does not answer."""
     events: tuple[Event, ...]

@@ -25,7 +25,7 @@ def view_of(world: "World") -> WorldView:
         story_failure=world.story.failure,
         flag=_flag(world, status),
         gates=() if status is None else status.gates,
-        streams=() if status is None else status.streams,
+        indicators=() if status is None else status.indicators,
         comparison=None if status is None else status.comparison,
         events=history.events(),
         payers=history.payers(),

@@ -9,7 +9,7 @@ export const MODES = {
 const GATES = {
   alarm: 'No alarm',
   rest: 'The sidecar can see',
-  stranger: 'Strangers are refused',
+  isolation: 'IsolationProbes are refused',
   hold: 'Nobody holds it',
   freeze: 'No freeze',
   cooldown: 'Cool-down is over',
@@ -59,11 +59,11 @@ const drawingOf = ({ reason, mode }) => ({ alarm: 'alarm', sheltered: 'sheltered
 /** Return why it is safe, or why not. */
 export function why(world) {
   const { flag, gates } = world;
-  const closed = gates.filter((gate) => !gate.holds);
+  const closed = gates.filter((gate) => !gate.passes);
   if (SAFE[flag.reason]) {
     return SAFE[flag.reason][1] + (flag.detail ? ` (${flag.detail})` : '');
   }
-  const payments = world.streams.find((stream) => stream.name === 'payments');
+  const payments = world.indicators.find((indicator) => indicator.name === 'payments');
   const proof = payments && proofOf(payments);
   if (flag.mode !== 'timer_polling') {
     if (proof && payments.clean_needed === 0) return `${proof} No alarm is up.`;
@@ -78,7 +78,7 @@ export function why(world) {
 
 const inTime = ({ good, bad, epoch }) => `Of ${count(good + bad, 'payment')}${epoch > 1 ? ' since the last fall' : ''} ${bad ? good : 'all'} came in time`;
 
-/** Return what a stream's outcomes prove, as a sentence. */
+/** Return what a indicator's outcomes prove, as a sentence. */
 function proofOf({ good, bad, epoch, target_ratio: target, lower_bound_ratio: bound, clean_needed: needed }) {
   if (good + bad === 0) return null;
   const proves = `that proves at least ${percent(bound, 1)}`;
@@ -89,7 +89,7 @@ function proofOf({ good, bad, epoch, target_ratio: target, lower_bound_ratio: bo
 export function next({ flag, gates, speed, now_ms: now }) {
   const inAbout = (ms) => `${span(Math.max(1000, ms - now))}${speed > 1 ? ' of the world’s time' : ''}`;
   if (flag.reason === 'no_sidecar') return 'It comes back on the same journal: with the same rung, which it serves once it sees again.';
-  const shut = gates.find((gate) => !gate.holds && BACK.includes(gate.name));
+  const shut = gates.find((gate) => !gate.passes && BACK.includes(gate.name));
   if (SAFE[flag.reason] && flag.rung > 0) {
     const held = flag.ladder[flag.rung];
     const when = shut?.expected_ms ? `In about ${inAbout(shut.expected_ms)}` : 'As soon as it may';
@@ -97,7 +97,7 @@ export function next({ flag, gates, speed, now_ms: now }) {
   }
   const rung = flag.ladder[flag.rung + 1];
   if (!rung) return 'Nothing more to climb: this is the top. The hand-written timers may be removed from the app; the flag stays, as the way back.';
-  const closed = gates.filter((gate) => !gate.holds);
+  const closed = gates.filter((gate) => !gate.passes);
   const goal = named(rung);
   if (closed.length === 0) return `It climbs: ${goal}.`;
   const needs = closed.filter((gate) => gate.needs).slice(0, 2).map((gate) => gate.needs);
@@ -121,7 +121,7 @@ export function breaks({ flag, switches, now_ms: now }) {
     const then = came === null ? `Expected: ${each.expect}` : `After ${span(came, true)} it came: ${each.came || each.expect}`;
     return `“${each.title}” is on, for ${span(now - each.turned_ms)} now. ${stop(then)}`;
   }
-  const back = flag.mode === 'timer_polling' ? 'Nobody relies on push now, so nobody would notice.' : 'Everybody gets timers again within seconds, without anyone acting; so they do if the sidecar itself dies.';
+  const back = flag.mode === 'timer_polling' ? 'Nobody relies on push now, so nobody would notification.' : 'Everybody gets timers again within seconds, without anyone acting; so they do if the sidecar itself dies.';
   return back;
 }
 
@@ -140,14 +140,14 @@ export function cameAfter({ turned_ms: turned, came_ms: came }) {
  * Return how far a gate is filled, from 0 to 1.
  *
  * @param {{name: string, value: string, target: string, holds: boolean}} gate
- * @param {any[]} streams
+ * @param {any[]} indicators
  */
-export function filled(gate, streams) {
-  if (gate.holds) return 1;
+export function filled(gate, indicators) {
+  if (gate.passes) return 1;
   if (gate.name === 'soak') return part(milliseconds(gate.value), milliseconds(gate.target));
   if (gate.name.startsWith('evidence_')) {
-    const stream = streams.find(({ name }) => name === gate.name.slice('evidence_'.length));
-    return stream && !stream.awaits_epoch ? part(stream.good, stream.good + stream.clean_needed) : 0;
+    const indicator = streams.find(({ name }) => name === gate.name.slice('evidence_'.length));
+    return indicator && !indicator.awaits_epoch ? part(indicator.good, indicator.good + indicator.clean_needed) : 0;
   }
   if (gate.name.startsWith('recent_')) return part(100 - number(gate.value), 50);
   if (gate.name === 'payers_on_rung') {

@@ -59,7 +59,7 @@ class Backend(BookingApp):
         """Let a user go."""
         self._users.pop(token, None)
 
-    def let_in_from(self, *origins: str) -> None:
+    def allowed_from(self, *origins: str) -> None:
         """Let scripts of these pages read what is answered."""
         self._origins = origins
 

@@ -10,8 +10,7 @@ from email.utils import formatdate
 import msgspec
 from aiohttp import web
 
-from sidecar import clock
-from sidecar import randomness as chance
+from sidecar import clock, randomness
 from sidecar.pusher.signing import App, channel_auth
 
 CHANNEL = "private-live-refresh."
@@ -103,7 +102,7 @@ class BookingApp:
         """Note how a request for a channel was answered."""
 
     def serve(self) -> web.RequestHandler | None:
-        """Return what speaks with one more connection, for a door; None: it has stopped."""
+        """Return what speaks with one more connection, for a proxy; None: it has stopped."""
         return None if self._runner is None or self._runner.server is None else self._runner.server()
 
     def _allow(self, request: web.Request, response: web.Response) -> None:
@@ -138,7 +137,7 @@ class BookingApp:
 
     def _csrf_cookie(self) -> web.Response:
         response = web.Response(status=204)
-        session = chance.token_hex(16)
+        session = randomness.token_hex(16)
         self._sessions[session] = None
         response.set_cookie("XSRF-TOKEN", f"{session}%3D", path="/", samesite="Lax")
         response.set_cookie("booking_session", session, path="/", httponly=True, samesite="Lax")
@@ -153,7 +152,7 @@ class BookingApp:
         if not password or password != said.get("password"):
             return web.json_response({"message": "These credentials do not match our records."}, status=422)
         del self._sessions[session]
-        renewed = chance.token_hex(16)
+        renewed = randomness.token_hex(16)
         self._sessions[renewed] = user_id
         response = web.Response(status=204)
         response.set_cookie("booking_session", renewed, path="/", httponly=True, samesite="Lax")

@@ -1,6 +1,6 @@
-"""A door: one address before several servers, as a load balancer's, which hands each connection to the next of them.
+"""A proxy: one address before several servers, as a load balancer's, which hands each connection to the next of them.
 
-The sidecar has doors of its own, so that it can be cut off while everybody else goes in and out.
+The sidecar has proxies of its own, so that it can be cut off while everybody else goes in and out.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ Serve = Callable[[], web.RequestHandler | None]
 """Returns what speaks with one more connection; None: this server is not there."""
 
 
-class Door:
+class Proxy:
     """One address."""
 
     def __init__(self, behind: Sequence[Serve]) -> None:
@@ -36,9 +36,9 @@ class Door:
         if self._server is None:
             loop = asyncio.get_running_loop()
             if self._kept is None:
-                self._server = await loop.create_server(self._let_in, "127.0.0.1", port or self.port)
+                self._server = await loop.create_server(self._allowed, "127.0.0.1", port or self.port)
             else:
-                self._server = await loop.create_server(self._let_in, sock=self._kept)
+                self._server = await loop.create_server(self._allowed, sock=self._kept)
                 self._kept = None
             self.port = self._server.sockets[0].getsockname()[1]
         return self.port
@@ -61,7 +61,7 @@ class Door:
             self._kept.close()
             self._kept = None
 
-    def _let_in(self) -> asyncio.BaseProtocol:
+    def _allowed(self) -> asyncio.BaseProtocol:
         self._inside = [each for each in self._inside if each.transport is not None]
         for _ in self._behind:
             handler = self._behind[next(self._turns) % len(self._behind)]()

@@ -14,8 +14,7 @@ from http import HTTPStatus
 
 from aiohttp import web
 
-from sidecar import clock
-from sidecar import randomness as chance
+from sidecar import clock, randomness
 from sidecar.demo.standin.reverb_api import (
     Broadcast,
     Raw,
@@ -78,7 +77,7 @@ class Reverb:
             self._runner = None
 
     def serve(self) -> web.RequestHandler | None:
-        """Return what speaks with one more connection, for a door; None: it is dead."""
+        """Return what speaks with one more connection, for a proxy; None: it is dead."""
         return None if self._runner is None or self._runner.server is None else self._runner.server()
 
     async def exit(self) -> None:
@@ -230,7 +229,7 @@ class Reverb:
     async def _broadcast(self, asked: Broadcast) -> None:
         self.published = [*self.published[-99:], asked]
         frames = [(channel, asked.frame(channel)) for channel in asked.channels]
-        if chance.uniform(0, 1) >= self.faults.swallow_ratio:
+        if randomness.uniform(0, 1) >= self.faults.swallow_ratio:
             self._publish(lambda node: node.deliver(frames, but=asked.socket_id))
         await self.sockets.flush()
 

@@ -9,8 +9,7 @@ from typing import Any
 import msgspec
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from sidecar import clock
-from sidecar import randomness as chance
+from sidecar import clock, randomness
 from sidecar.demo.standin.reverb_channels import Channels, Member, is_private, php_json
 from sidecar.pusher.signing import App, channel_auth
 
@@ -79,7 +78,7 @@ class _Socket:
     """One WebSocket, its outbox, and when it was last heard."""
 
     def __init__(self, ws: web.WebSocketResponse, request: web.Request, now_s: float) -> None:
-        self.socket_id = f"{int(chance.uniform(1, 10**9))}.{int(chance.uniform(1, 10**9))}"
+        self.socket_id = f"{int(randomness.uniform(1, 10**9))}.{int(randomness.uniform(1, 10**9))}"
         self.ws, self.request, self.heard_s = ws, request, now_s
         self.is_pinged = self.uses_control = False
         self.minute, self.messages = 0, 0

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sidecar.console.status import Status
-from sidecar.core.facts.auth_probes import RoundTripOutcome, WalkOutcome
+from sidecar.core.facts.auth_probes import AuthProbeOutcome, RoundTripOutcome
 from sidecar.core.facts.outcomes import Outcome, ReportOutcome
 from sidecar.core.facts.policy import Mode
 from sidecar.demo.world.switches import Key
@@ -66,11 +66,11 @@ def _freeze(world: "World", *, on: bool) -> None:
 async def _remove(world: "World", *, on: bool) -> None:
     for node in world.nodes:
         await (node.exit() if on else node.start())
-    for door in world.reverb_doors:
+    for proxy in world.reverb_proxies:
         if on:
-            door.close()
-        elif not world.is_on(Key.SIDECAR_BLIND) or door is world.reverb_doors[0]:
-            await door.open()
+            proxy.close()
+        elif not world.is_on(Key.SIDECAR_BLIND) or proxy is world.reverb_proxies[0]:
+            await proxy.open()
 
 
 def _deafen(world: "World", *, on: bool) -> None:
@@ -82,18 +82,18 @@ def _delay_webhooks(world: "World", *, on: bool) -> None:
 
 
 async def _blind(world: "World", *, on: bool) -> None:
-    for door in world.sidecars_doors:
+    for proxy in world.sidecars_proxies:
         if on:
-            door.close()
-        elif not world.is_on(Key.REVERB_GONE) or door not in world.reverb_doors:
-            await door.open()
+            proxy.close()
+        elif not world.is_on(Key.REVERB_GONE) or proxy not in world.reverb_proxies:
+            await proxy.open()
 
 
 async def _kill(world: "World", *, on: bool) -> None:
     await (world.sidecar.kill() if on else world.sidecar.start())
 
 
-ACTS: dict[Key, Callable[..., Awaitable[None] | None]] = {
+ACTIONS: dict[Key, Callable[..., Awaitable[None] | None]] = {
     Key.AUTH_REFUSED: _refuse_all,
     Key.AUTH_REFUSED_FIFTH: _refuse_fifth,
     Key.WRONG_SECRET: _sign_with_another,
@@ -142,8 +142,8 @@ def _bad_reports(status: Status) -> int:
     return status.payers.reports.get(ReportOutcome.BAD, 0)
 
 
-def _walks(outcome: WalkOutcome) -> Callable[[Status], int]:
-    return lambda status: status.reverb.walks.get(outcome, 0) if status.reverb else 0
+def _auth_probes(outcome: AuthProbeOutcome) -> Callable[[Status], int]:
+    return lambda status: status.reverb.auth_probes.get(outcome, 0) if status.reverb else 0
 
 
 def _round_trips(status: Status) -> int:
@@ -213,7 +213,9 @@ CAME: dict[Key, Callable[[Seen], str]] = {
         _alarmed(seen, "reach", "user_auth") if seen.more(_bad_reports) >= _ENOUGH else ""
     ),
     Key.WRONG_SECRET: lambda seen: (
-        _alarmed(seen, "reach", "channel_auth") if seen.more(_walks(WalkOutcome.SIGNED_WITH_OTHER_SECRET)) else ""
+        _alarmed(seen, "reach", "channel_auth")
+        if seen.more(_auth_probes(AuthProbeOutcome.SIGNED_WITH_OTHER_SECRET))
+        else ""
     ),
     Key.SLOW_QUEUE: _slow_came,
     Key.BROADCASTS_LOST: _lost_came,

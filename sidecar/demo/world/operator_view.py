@@ -69,19 +69,19 @@ class Watching:
             return False
         return True
 
-    async def act(self, act: str, reason: str) -> None:
-        """Act as a person. Raises `SidecarError` where that is not possible now."""
+    async def action(self, action: str, reason: str) -> None:
+        """OperatorAction as a person. Raises `SidecarError` where that is not possible now."""
         headers = {"Authorization": f"Bearer {self._token}"}
-        url = f"{self.operator}/api/{act}"
+        url = f"{self.operator}/api/{action}"
         try:
             async with self._session.post(url, json={"reason": reason}, headers=headers, timeout=_TIMEOUT) as answer:
                 told = await answer.read()
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise SidecarError(ErrorCode.CONFLICT, f"{act}: the sidecar does not answer") from error
+            raise SidecarError(ErrorCode.CONFLICT, f"{action}: the sidecar does not answer") from error
         if answer.status != HTTPStatus.OK:
             why = msgspec.json.decode(told, type=_Refused).message
-            raise SidecarError(ErrorCode.CONFLICT, f"{act}: {why}")
-        self._history.note("person", "visitor", f"{act}: {reason}")
+            raise SidecarError(ErrorCode.CONFLICT, f"{action}: {why}")
+        self._history.note("person", "visitor", f"{action}: {reason}")
 
     async def _asked(self, path: str, shape: type[T]) -> T | None:
         try:

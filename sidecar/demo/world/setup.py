@@ -4,12 +4,12 @@ from pathlib import Path
 
 import msgspec
 
-from sidecar import randomness as chance
+from sidecar import randomness
 from sidecar.config import Config, OperatorToken, ProbeSecrets, Role, Secrets, read_config
 from sidecar.ports import ErrorCode, SidecarError
 from sidecar.pusher.signing import App
 
-PROBE_USER, STRANGER = "0", "1"
+PROBE_USER, ISOLATION = "0", "1"
 OPERATOR = "visitor"
 
 
@@ -24,7 +24,7 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Addresses(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the sidecar finds what it watches: by doors of its own."""
+    """Where the sidecar finds what it watches: by proxies of its own."""
 
     reverb: int
     app: int
@@ -35,11 +35,11 @@ class Addresses(msgspec.Struct, frozen=True, kw_only=True):
 def secrets_of(app: App, probe_token: str) -> Secrets:
     """Make up the sidecar's secrets."""
     return Secrets(
-        stripe_webhook=(f"whsec_{chance.token_hex(16)}",),
-        ack_token=chance.token_hex(16),
-        operator_tokens=(OperatorToken(name=OPERATOR, role=Role.OPERATE, token=chance.token_hex(16)),),
-        identity_key=chance.token_hex(16),
-        browser=(chance.token_hex(24),),
+        stripe_webhook=(f"whsec_{randomness.token_hex(16)}",),
+        ack_token=randomness.token_hex(16),
+        operator_tokens=(OperatorToken(name=OPERATOR, role=Role.OPERATE, token=randomness.token_hex(16)),),
+        identity_key=randomness.token_hex(16),
+        browser=(randomness.token_hex(24),),
         probe=ProbeSecrets(app_secret=app.secret, token=probe_token),
     )
 
@@ -60,10 +60,10 @@ reverb:
     user_id: "{PROBE_USER}"
     round_trip_every: 1s
     auth_every: 10s
-    stranger_every: 1m
+    isolation_every: 1m
     round_trip_reliability: 95%
     auth_reliability: 80%
-  stranger: {{channel_user_id: "{STRANGER}"}}
+  isolation: {{channel_user_id: "{ISOLATION}"}}
   reference: http://127.0.0.1:{where.reference}/up
 """
     try:

@@ -33,7 +33,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     text: str
     expect: str
-    acts: Callable[["World"], Awaitable[None] | None]
+    actions: Callable[["World"], Awaitable[None] | None]
     is_done: Callable[["World", Status], bool]
     within_s: float
 
@@ -47,7 +47,7 @@ def _turn(key: Key, *, on: bool) -> Callable[["World"], None]:
 
 
 async def _approve(world: "World") -> None:
-    await world.watching.act("approve", "the story: the proof is there")
+    await world.watching.action("approve", "the story: the proof is there")
 
 
 def _fell_after(world: "World", status: Status) -> bool:
@@ -56,7 +56,9 @@ def _fell_after(world: "World", status: Status) -> bool:
 
 
 def _needs_only_a_person(status: Status) -> bool:
-    return status.rung == len(status.ladder) - 2 and all(gate.holds or gate.name == "approval" for gate in status.gates)
+    return status.rung == len(status.ladder) - 2 and all(
+        gate.passes or gate.name == "approval" for gate in status.gates
+    )
 
 
 def _may_go(world: "World") -> bool:
@@ -70,7 +72,7 @@ STEPS = (
         title="Watch",
         text="Parents pay. Everybody has timers; the sidecar measures what push would have done.",
         expect="payments are judged, and payers' browsers report",
-        acts=_nothing,
+        actions=_nothing,
         is_done=lambda _, status: status.judged >= _JUDGED and sum(status.payers.reports.values()) >= _JUDGED,
         within_s=5 * _MINUTE_S,
     ),
@@ -79,7 +81,7 @@ STEPS = (
         title="Climb",
         text="Gate after gate is met: first a quarter of the payers is served push, then all, with a safety net.",
         expect="push with a safety net for everybody",
-        acts=_nothing,
+        actions=_nothing,
         is_done=lambda _, status: is_push(status),
         within_s=30 * _MINUTE_S,
     ),
@@ -88,7 +90,7 @@ STEPS = (
         title="Break",
         text="Both Reverb nodes exit, as in a bad deploy. Canaries no longer come back.",
         expect="timers for everybody, within half a minute",
-        acts=_turn(Key.REVERB_GONE, on=True),
+        actions=_turn(Key.REVERB_GONE, on=True),
         is_done=lambda _, status: status.served.mode is Mode.TIMER_POLLING,
         within_s=2 * _MINUTE_S,
     ),
@@ -98,7 +100,7 @@ STEPS = (
         text="It was Reverb itself, so the rung is kept. Reverb is back; once its probes have been clean for a while, "
         "so is push.",
         expect="push again on the same rung, without new proof",
-        acts=_turn(Key.REVERB_GONE, on=False),
+        actions=_turn(Key.REVERB_GONE, on=False),
         is_done=lambda world, status: is_push(status) and not _fell_after(world, status),
         within_s=10 * _MINUTE_S,
     ),
@@ -107,7 +109,7 @@ STEPS = (
         title="Fall",
         text="Now the app's queue is slow: broadcasts come four seconds late, and nothing is wrong with Reverb.",
         expect="timers at once, and within a minute the bottom rung",
-        acts=_turn(Key.SLOW_QUEUE, on=True),
+        actions=_turn(Key.SLOW_QUEUE, on=True),
         is_done=lambda world, status: status.rung == 0 and _fell_after(world, status),
         within_s=10 * _MINUTE_S,
     ),
@@ -116,7 +118,7 @@ STEPS = (
         title="Recover",
         text="The queue is quick again. After the cool-down it climbs anew, and has to prove more than the first time.",
         expect="push for everybody again, in a second epoch",
-        acts=_turn(Key.SLOW_QUEUE, on=False),
+        actions=_turn(Key.SLOW_QUEUE, on=False),
         is_done=lambda _, status: is_push(status) and _needs_only_a_person(status),
         within_s=90 * _MINUTE_S,
     ),
@@ -126,7 +128,7 @@ STEPS = (
         text="Payers' own browsers and channel auths have spoken too. A person approves the last rung, push only; "
         "and a pipeline asks again and again whether the timers may go (`sidecar gate`).",
         expect="push only for everybody, and a yes of the release gate",
-        acts=_approve,
+        actions=_approve,
         is_done=lambda world, _: _may_go(world),
         within_s=20 * _MINUTE_S,
     ),
@@ -162,19 +164,19 @@ class Story:
     async def tell(self, say: Callable[[Step], None] = lambda _: None) -> str:
         """Tell it to its end, and each step that came; return why it could not be, or nothing."""
         self.begin()
-        self._world.switchboard.mend()
+        self._world.switchboard.recover()
         try:
             self.failure = await self._tell(say)
         finally:
             self.is_told = False
-        self._world.switchboard.mend()
+        self._world.switchboard.recover()
         return self.failure
 
     async def _tell(self, say: Callable[[Step], None]) -> str:
         world = self._world
         for step in self._steps:
             self.began_ms = clock.wall_ms()
-            acting = step.acts(world)
+            acting = step.actions(world)
             if inspect.isawaitable(acting):
                 try:
                     await acting

@@ -9,7 +9,7 @@ import msgspec
 from sidecar import clock
 from sidecar.console.status import Status
 from sidecar.demo.page.view import SwitchView
-from sidecar.demo.world.faults import ACTS, CAME, Seen
+from sidecar.demo.world.faults import ACTIONS, CAME, Seen
 from sidecar.demo.world.switches import SWITCHES, Key
 from sidecar.ports import ErrorCode, SidecarError
 
@@ -53,7 +53,7 @@ class Switchboard:
             stand.is_on = False
         title = next(switch.title for switch in SWITCHES if switch.key is which)
         self._world.history.note("switch", "switch", f"{title}: {'on' if on else 'off'}")
-        acting = ACTS[which](self._world, on=on)
+        acting = ACTIONS[which](self._world, on=on)
         if acting is not None:
             self._world.group.create_task(self._after(acting), name="world.switch")
 
@@ -61,7 +61,7 @@ class Switchboard:
         async with self._one_by_one:
             await acting
 
-    def mend(self) -> None:
+    def recover(self) -> None:
         """Turn everything off."""
         for key, stand in self._stands.items():
             if stand.is_on:

@@ -40,8 +40,8 @@ SWITCHES = (
         key=Key.AUTH_REFUSED,
         title="Channel auth refuses everybody",
         text="The app answers every request for a channel with 403, as it does where the route has another guard.",
-        expect="Payers' browsers and the probe's walk tell of it; within two minutes everybody has timers. The "
-        "observers, who sign for themselves, notice nothing.",
+        expect="Payers' browsers and the probe's auth probe tell of it; within two minutes everybody has timers. The "
+        "observers, who sign for themselves, notification nothing.",
     ),
     Switch(
         key=Key.AUTH_REFUSED_FIFTH,
@@ -106,7 +106,7 @@ SWITCHES = (
         title="The sidecar is cut off",
         text="Nothing outside can be reached from the sidecar: neither Reverb, nor the app, nor the reference target.",
         expect="It rests: timers for everybody, because it cannot see. That is no fall; once it sees again and 20 "
-        "round trips and 3 walks were clean, push is back on the same rung.",
+        "round trips and 3 auth probes were clean, push is back on the same rung.",
     ),
     Switch(
         key=Key.SIDECAR_KILLED,
@@ -114,7 +114,7 @@ SWITCHES = (
         text="Its task is cancelled and it no longer listens; turning this off starts it anew on the same journal. "
         "(The demo is one process, so it ends in better order than by `kill -9`; `make chaos` kills it for real.)",
         expect="Nobody answers for the flag, so browsers follow timers. Stripe delivers again. Once it is back it has "
-        "the same rung, and serves it after 20 round trips and 3 walks were clean.",
+        "the same rung, and serves it after 20 round trips and 3 auth probes were clean.",
     ),
 )
 """All switches, in the order in which the page shows them."""

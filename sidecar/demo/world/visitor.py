@@ -22,7 +22,7 @@ _AFTERWARDS_S = 2.0
 _TOKEN_LASTS_S = 900
 
 
-class Purse:
+class Wallet:
     """The visitor's payments."""
 
     def __init__(self, world: "World", changed: Callable[[], None]) -> None:

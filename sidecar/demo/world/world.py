@@ -16,8 +16,7 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from sidecar import app
-from sidecar import randomness as chance
+from sidecar import app, randomness
 from sidecar.config import Address, policy_of
 from sidecar.core.facts.reports import Flow
 from sidecar.demo.page import Pages, Visitor
@@ -25,7 +24,7 @@ from sidecar.demo.page import view_builder as viewing
 from sidecar.demo.page.view import WorldView
 from sidecar.demo.standin.backend import EVENT, Backend
 from sidecar.demo.standin.booking_app import CHANNEL
-from sidecar.demo.standin.proxy import Door
+from sidecar.demo.standin.proxy import Proxy
 from sidecar.demo.standin.reverb import Reverb
 from sidecar.demo.standin.reverb_bus import Bus
 from sidecar.demo.standin.stripe import Endpoint, Stripe
@@ -40,7 +39,7 @@ from sidecar.demo.world.story import Story
 from sidecar.demo.world.subscriptions import Listening, Places
 from sidecar.demo.world.switchboard import Switchboard
 from sidecar.demo.world.switches import Key
-from sidecar.demo.world.visitor import USER, Purse, report_token
+from sidecar.demo.world.visitor import USER, Wallet, report_token
 from sidecar.http.guard import Guard
 from sidecar.http.server import Listener
 from sidecar.logs import LineCounts
@@ -75,10 +74,10 @@ class World:
         self.pace, self.folder = pace, folder
         self.group = group
         self.history = History()
-        self.reverb_app = App(app_id="501", key="demo-key", secret=chance.token_hex(16))
-        probe_token = chance.token_hex(16)
+        self.reverb_app = App(app_id="501", key="demo-key", secret=randomness.token_hex(16))
+        probe_token = randomness.token_hex(16)
         self.secrets = setup.secrets_of(self.reverb_app, probe_token)
-        webhook_secret = f"whsec_{chance.token_hex(16)}"
+        webhook_secret = f"whsec_{randomness.token_hex(16)}"
         bus = Bus()
         self.nodes = [Reverb(self.reverb_app, bus=bus) for _ in range(2)]
         self.app = Backend(
@@ -91,9 +90,9 @@ class World:
         )
         self._reference = web.Server(_up)
         nodes = [node.serve for node in self.nodes]
-        self.reverb_doors = (Door(nodes), Door(nodes))
+        self.reverb_proxies = (Proxy(nodes), Proxy(nodes))
         """Everybody's, and the sidecar's own."""
-        self.sidecars_doors = (self.reverb_doors[1], Door([self.app.serve]), Door([self._reference]))
+        self.sidecars_proxies = (self.reverb_proxies[1], Proxy([self.app.serve]), Proxy([self._reference]))
         """By which alone the sidecar goes out: Reverb, the app, and the reference target."""
         self.stripe = Stripe(session, group, seed=seed, told=self.history.told_stripe)
         self.watching = Watching(session, self.history, token=self.secrets.operator_tokens[0].token)
@@ -104,7 +103,7 @@ class World:
         self.metrics_url = ""
         self.sidecar: Running
         self.ladder: tuple[viewing.Rung, ...] = ()
-        self._purse = Purse(self, self._apply_speed)
+        self._wallet = Wallet(self, self._apply_speed)
         self._speed = pace.speed
         self._places = Places()
         self._session, self._ports, self._seed, self._lines = session, ports, seed, lines
@@ -124,14 +123,14 @@ class World:
         for node in self.nodes:
             await node.start()
         app_port = await _taken("--app-port", self.app.start(self._ports.app))
-        await _taken("--reverb-port", self.reverb_doors[0].open(self._ports.reverb))
-        for door in self.sidecars_doors:
-            await door.open()
-        self._places.reverb = f"ws://127.0.0.1:{self.reverb_doors[0].port}"
+        await _taken("--reverb-port", self.reverb_proxies[0].open(self._ports.reverb))
+        for proxy in self.sidecars_proxies:
+            await proxy.open()
+        self._places.reverb = f"ws://127.0.0.1:{self.reverb_proxies[0].port}"
         self._places.app = f"http://127.0.0.1:{app_port}"
-        self.app.reverb_url = f"http://127.0.0.1:{self.reverb_doors[0].port}"
-        self.app.let_in_from(page, page.replace("127.0.0.1", "localhost"))
-        reverb, backend, reference = (door.port for door in self.sidecars_doors)
+        self.app.reverb_url = f"http://127.0.0.1:{self.reverb_proxies[0].port}"
+        self.app.allowed_from(page, page.replace("127.0.0.1", "localhost"))
+        reverb, backend, reference = (proxy.port for proxy in self.sidecars_proxies)
         page_port = _port_of(page)
         where = setup.Addresses(reverb=reverb, app=backend, reference=reference, page=page_port)
         self.config_path = setup.written(self.folder, self._ports, where, self.reverb_app)
@@ -157,8 +156,8 @@ class World:
             await self.sidecar.kill()
         if self._page is not None:
             await self._page.stop()
-        for door in {*self.reverb_doors, *self.sidecars_doors}:
-            door.end()
+        for proxy in {*self.reverb_proxies, *self.sidecars_proxies}:
+            proxy.end()
         for node in self.nodes:
             node.faults.is_frozen = False
             await node.stop()
@@ -263,7 +262,7 @@ class World:
     def _apply_speed(self) -> None:
         """Let a visitor's own payment happen in their own time."""
         if self._speed is not None:
-            self.pace.set_speed(1 if self._purse.is_in_flight else self._speed)
+            self.pace.set_speed(1 if self._wallet.is_in_flight else self._speed)
 
     def visitor(self) -> Visitor:
         """Return who pays on the payer's page."""
@@ -285,15 +284,15 @@ class World:
 
     def intend(self, flow: Flow) -> str:
         """Let the app make a PaymentIntent for the visitor's next booking, and return its id."""
-        return self._purse.intend(flow)
+        return self._wallet.intend(flow)
 
     def pay(self, payment_intent: str) -> None:
         """Let Stripe take the visitor's payment. Raises `SidecarError` with `not_found`."""
-        self._purse.pay(payment_intent)
+        self._wallet.pay(payment_intent)
 
     def is_paid(self, payment_intent: str) -> bool:
         """Say whether the app has this booking as paid."""
-        return self._purse.is_paid(payment_intent)
+        return self._wallet.is_paid(payment_intent)
 
 
 class _OverError(Exception):

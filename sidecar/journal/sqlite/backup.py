@@ -35,8 +35,8 @@ def backup(path: Path, to: Path, *, is_forced: bool) -> Inspection:
             source.backup(copy)
             copy.execute("PRAGMA journal_mode = DELETE")  # one file, without a log beside it
         found = inspect(part)
-        if found.findings:
-            raise unavailable(path, f"was copied, and the copy is not sound: {found.findings[0]}")
+        if found.defects:
+            raise unavailable(path, f"was copied, and the copy is not sound: {found.defects[0]}")
         _put(part, to)
     return found
 
@@ -49,8 +49,8 @@ def restore(source: Path, path: Path, *, reason: str, is_replacing: bool) -> Pat
     `journal_in_use` while a sidecar runs, or `journal_unavailable`.
     """
     found = inspect(source)
-    if found.findings:
-        raise unavailable(source, f"is not sound: {found.findings[0]}", "choose another backup")
+    if found.defects:
+        raise unavailable(source, f"is not sound: {found.defects[0]}", "choose another backup")
     if not path.parent.is_dir():
         raise unavailable(path, f"could not be written: there is no folder {path.parent}", "create it, or name another")
     with told(path, "written"), locked(path):

@@ -44,7 +44,7 @@ def told(path: Path, doing: str) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        found, advice = _sqlite_finding(error)
+        found, advice = _sqlite_defect(error)
         raise unavailable(path, f"could not be {doing}: {found}", advice) from error
     except OSError as error:
         found = f"{error.strerror} ({error.filename or path})"
@@ -52,7 +52,7 @@ def told(path: Path, doing: str) -> Iterator[None]:
         raise unavailable(path, f"could not be {doing}: {found}", advice) from error
 
 
-def _sqlite_finding(error: sqlite3.Error) -> tuple[str, str]:
+def _sqlite_defect(error: sqlite3.Error) -> tuple[str, str]:
     code: int | None = getattr(error, "sqlite_errorcode", None)
-    finding, advice = _UNFORESEEN if code is None else _FINDINGS.get(code & _PRIMARY, _UNFORESEEN)
-    return f"{finding} ({getattr(error, 'sqlite_errorname', type(error).__name__)}: {error})", advice
+    defect, advice = _UNFORESEEN if code is None else _FINDINGS.get(code & _PRIMARY, _UNFORESEEN)
+    return f"{defect} ({getattr(error, 'sqlite_errorname', type(error).__name__)}: {error})", advice

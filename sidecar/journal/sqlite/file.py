@@ -151,7 +151,7 @@ class Writer:
         """Let somebody else bring the write-ahead log into the file; do it here only where that falls behind."""
         self._connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES_MAX}")
 
-    def keep(self, snapshot: Snapshot) -> None:
+    def save_snapshot(self, snapshot: Snapshot) -> None:
         """Keep a snapshot, and the one before it in case this one is damaged."""
         with told(self._path, "written"):
             self._see_that_it_is_ours()
@@ -230,7 +230,7 @@ class Reader:
             rows = self._connection.execute(_AFTER, (after, limit)).fetchall()
         return [decoded(self._path, row) for row in rows]
 
-    def resume(self) -> State:
+    def load_snapshot(self) -> State:
         """Return the state that a process goes on from. Raises `SidecarError` with `journal_unavailable`."""
         with told(self._path, "read"):
             last_seq, _ = self._connection.execute(_LAST).fetchone() or (0, 0)
@@ -247,10 +247,10 @@ class Reader:
         with told(self._path, "read"):
             return links.head_at(self._connection, seq)
 
-    def walk(self, noted: str) -> links.Walk:
+    def auth_probe(self, noted: str) -> links.AuthProbe:
         """Go along the chain, and say where it is not what it was, or `noted`, which somebody noted, never was."""
         with told(self._path, "read"):
-            return links.walk(self._connection, noted)
+            return links.auth_probe(self._connection, noted)
 
     def links(self, before: int, limit: int) -> list[Link]:
         """Return up to `limit` links of the chain whose `seq` is less than `before`, newest first."""

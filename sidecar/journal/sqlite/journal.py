@@ -157,15 +157,15 @@ class SqliteJournal:
         self._head.refuse_if_closed()
         return await self._loop.run_in_executor(self._read_thread, self._reader.find, key)
 
-    async def resume(self) -> State:
+    async def load_snapshot(self) -> State:
         """Return the state that a process goes on from: a snapshot, a checkpoint, or the empty one."""
         self._head.refuse_if_closed()
-        return await self._loop.run_in_executor(self._read_thread, self._reader.resume)
+        return await self._loop.run_in_executor(self._read_thread, self._reader.load_snapshot)
 
-    async def keep(self, seq: int, body: bytes) -> None:
+    async def save_snapshot(self, seq: int, body: bytes) -> None:
         """Keep the encoded state after record `seq`, for a restart to go on from."""
         self._head.refuse_if_closed()
-        await self._loop.run_in_executor(self._write_thread, self._writer.keep, snapshot_of(seq, body))
+        await self._loop.run_in_executor(self._write_thread, self._writer.save_snapshot, snapshot_of(seq, body))
 
     async def check(self) -> None:
         """Look at every page of the file, in a thread of its own. Raises `journal_unavailable` if one is damaged."""
@@ -256,10 +256,10 @@ def _forget_failure(tidying: asyncio.Future[None]) -> None:
 def _fail(waiting: list[asyncio.Future[Appended]], error: BaseException) -> None:
     for kept in waiting:
         if not kept.done():
-            kept.set_exception(_retold(error))
+            kept.set_exception(_unwrapped(error))
 
 
-def _retold(error: BaseException) -> BaseException:
+def _unwrapped(error: BaseException) -> BaseException:
     """Return an exception for one caller alone: one that many raise would gather all their tracebacks."""
     if not isinstance(error, SidecarError):
         return error

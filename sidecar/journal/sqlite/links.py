@@ -1,7 +1,7 @@
 """The chain in the journal's file: the head after each decision, act and policy, beside their records.
 
-`core.facts.chain` says what a head is. Here they are kept, so that a change of a single byte is found at its record, and not
-only that something is otherwise.
+`core.facts.chain` says what a head is. Here they are kept, so that a change of a single byte is found at its record,
+and not only that something is otherwise.
 """
 
 import sqlite3
@@ -29,7 +29,7 @@ _type_of = msgspec.json.Decoder(_Typed).decode
 _link_of = msgspec.json.Decoder(Chained).decode
 
 
-class Walk(msgspec.Struct, kw_only=True):
+class AuthProbe(msgspec.Struct, kw_only=True):
     """What going along the whole chain found."""
 
     head: str = ""
@@ -37,13 +37,13 @@ class Walk(msgspec.Struct, kw_only=True):
     links: int = 0
     noted_seq: int | None = None
     """The record after which the head was the one that somebody noted; None: it never was."""
-    findings: list[str] = []
+    defects: list[str] = []
     """What is wrong, a sentence each; at most a few."""
 
-    def find(self, finding: str) -> None:
+    def find(self, defect: str) -> None:
         """Note what is wrong, unless enough is."""
-        if len(self.findings) < FINDINGS_MAX:
-            self.findings.append(finding)
+        if len(self.defects) < FINDINGS_MAX:
+            self.defects.append(defect)
 
 
 def is_link(body: bytes) -> bool:
@@ -81,12 +81,12 @@ def fill(connection: sqlite3.Connection) -> None:
     keep(connection, heads)
 
 
-def walk(connection: sqlite3.Connection, noted: str = "") -> Walk:
+def auth_probe(connection: sqlite3.Connection, noted: str = "") -> AuthProbe:
     """Go along the chain, and say where it is not what it was.
 
     After a break it goes on from the head that is kept, so that each changed record is named, and no other.
     """
-    found, before = Walk(), ""
+    found, before = AuthProbe(), ""
     for (seq,) in connection.execute("SELECT seq FROM chain EXCEPT SELECT seq FROM observations ORDER BY seq"):
         found.find(f"record {seq} is missing: the chain has it")
     for seq, at_ms, key, body, kept in _rows(connection):

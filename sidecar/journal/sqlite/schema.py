@@ -32,9 +32,9 @@ _MIGRATIONS = (
 )
 """What makes of a file of each version, from 0 (empty), one of the next. Never changed; only added to.
 
-`observations`: the records. `snapshots`: states that a restart may go on from, as `core.fold.state.encode` wrote them, with
-their SHA-256. `trimmed`: up to which record old ones were removed; 0: none was. `chain`: the head after each decision,
-act and policy.
+`observations`: the records. `snapshots`: states that a restart may go on from, as `core.fold.state.encode` wrote them,
+with their SHA-256. `trimmed`: up to which record old ones were removed; 0: none was. `chain`: the head after each
+decision, act and policy.
 """
 
 _CHAINED_FROM = 3

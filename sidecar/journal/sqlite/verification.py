@@ -18,7 +18,7 @@ from sidecar.journal.sqlite.schema import SCHEMA_VERSION, version_of
 from sidecar.ports import SidecarError
 
 _READ_MAX = 1_000
-_PAGE_FINDINGS_MAX = 5
+_PAGE_DEFECTS_MAX = 5
 
 
 class Inspection(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,12 +34,12 @@ class Inspection(msgspec.Struct, frozen=True, kw_only=True):
     snapshot_seq: int | None
     """The newest snapshot, which the fold was compared with; None: there is none of this fold version."""
     links: int
-    """Decisions, acts and policies, which are all of the chain."""
+    """Decisions, actions and policies, which are all of the chain."""
     head: str
     """Of the chain after the last of them, in hex; note it outside, and `verify --head` finds what is gone since."""
     noted_seq: int | None = None
     """After which record the head was the one that was asked for; None: none was asked for, or it never was."""
-    findings: tuple[str, ...]
+    defects: tuple[str, ...]
     """What is wrong, a sentence each; empty: nothing is."""
 
 
@@ -50,25 +50,25 @@ def inspect(path: Path, noted: str = "") -> Inspection:
     with `journal_unavailable` if the file cannot be opened, or is not one of ours.
     """
     with opened_to_read(path) as (connection, reader):
-        findings = page_findings(path, connection)
+        defects = page_defects(path, connection)
         snapshot = next((each for each in reader.snapshots() if each.fold_version == FOLD_VERSION), None)
         trimmed_seq = reader.trimmed_seq()
-        state, records, walked = State(), 0, links.Walk()
+        state, records, probed = State(), 0, links.AuthProbe()
         try:
             state = state_to_fold_from(reader.checkpoints(), trimmed_seq=trimmed_seq, head_at=reader.head_at)
-            for findings_of_one in _folded(reader, state, snapshot):
+            for checks_of_one in _folded(reader, state, snapshot):
                 records += 1
-                findings += findings_of_one
+                defects += checks_of_one
         except SidecarError as error:
-            findings.append(error.message)
+            defects.append(error.message)
         else:
             if snapshot is not None and snapshot.seq > state.seq:
-                findings.append(f"the snapshot is of record {snapshot.seq}, and the last is {state.seq}")
+                defects.append(f"the snapshot is of record {snapshot.seq}, and the last is {state.seq}")
         try:
-            walked = reader.walk(noted)
-            findings += [*walked.findings, *_chain_findings(walked, state, noted)]
+            probed = reader.auth_probe(noted)
+            defects += [*probed.defects, *_chain_defects(probed, state, noted)]
         except SidecarError as error:
-            findings.append(error.message)
+            defects.append(error.message)
         return Inspection(
             path=str(path),
             bytes=path.stat().st_size,
@@ -76,10 +76,10 @@ def inspect(path: Path, noted: str = "") -> Inspection:
             last_seq=state.seq,
             trimmed_seq=trimmed_seq,
             snapshot_seq=snapshot.seq if snapshot else None,
-            links=walked.links,
-            head=walked.head,
-            noted_seq=walked.noted_seq,
-            findings=tuple(findings),
+            links=probed.links,
+            head=probed.head,
+            noted_seq=probed.noted_seq,
+            defects=tuple(defects),
         )
 
 
@@ -98,11 +98,11 @@ def present(path: Path) -> State:
         return state
 
 
-def _chain_findings(walked: links.Walk, state: State, noted: str) -> Iterator[str]:
+def _chain_defects(probed: links.AuthProbe, state: State, noted: str) -> Iterator[str]:
     """Yield what the chain is not: that to which the records fold, or that which was noted."""
-    if not walked.findings and state.seq and walked.head != state.chain:
+    if not probed.defects and state.seq and probed.head != state.chain:
         yield "the chain is not the one that the checkpoint and the records after it give"
-    if noted and walked.noted_seq is None:
+    if noted and probed.noted_seq is None:
         yield (
             f"the chain never had the head {noted[:12]}…: records were changed, or the last ones removed, since it was "
             "noted; or it is of another journal"
@@ -120,9 +120,9 @@ class PageCheck:
         """Look at every page; blocks. Raises `SidecarError` with `journal_unavailable` if one is damaged."""
         with told(self._path, "read"), contextlib.ExitStack() as opened:
             self._connection = connect(self._path, opened, read_only=True)
-            (finding, *_) = self._connection.execute("PRAGMA quick_check(1)").fetchone()
-        if finding != "ok":
-            raise unavailable(self._path, f"is damaged: {finding}", "restore it from a backup: sidecar restore FILE")
+            (defect, *_) = self._connection.execute("PRAGMA quick_check(1)").fetchone()
+        if defect != "ok":
+            raise unavailable(self._path, f"is damaged: {defect}", "restore it from a backup: sidecar restore FILE")
 
     def stop(self) -> None:
         """End it from another thread."""
@@ -131,14 +131,14 @@ class PageCheck:
                 self._connection.interrupt()
 
 
-def page_findings(path: Path, connection: sqlite3.Connection) -> list[str]:
+def page_defects(path: Path, connection: sqlite3.Connection) -> list[str]:
     """Return what SQLite finds wrong with the file's pages and indexes."""
     try:
         with told(path, "read"):
-            rows = connection.execute(f"PRAGMA integrity_check({_PAGE_FINDINGS_MAX})").fetchall()
+            rows = connection.execute(f"PRAGMA integrity_check({_PAGE_DEFECTS_MAX})").fetchall()
     except SidecarError as error:
         return [error.message]
-    return [f"SQLite says of the file: {finding}" for (finding,) in rows if finding != "ok"]
+    return [f"SQLite says of the file: {defect}" for (defect,) in rows if defect != "ok"]
 
 
 @contextlib.contextmanager
@@ -163,28 +163,28 @@ class _Chained(msgspec.Struct):
     chain: str = ""
 
 
-def _checkpoint_findings(reader: Reader, seq: int, checkpoint: Checkpoint) -> list[str]:
+def _checkpoint_defects(reader: Reader, seq: int, checkpoint: Checkpoint) -> list[str]:
     """Return what is wrong with the chain that a checkpoint, on the day that it was written, knew."""
     chain = msgspec.json.decode(checkpoint.state, type=_Chained).chain
     if not chain or chain == reader.head_at(checkpoint.folded_seq):  # before version 5 it knew of none
         return []
-    return [f"the checkpoint in record {seq} knew another chain: a decision, an act or a policy before it was changed"]
+    return [
+        f"the checkpoint in record {seq} knew another chain: a decision, an action or a policy before it was changed"
+    ]
 
 
 def _folded(reader: Reader, state: State, snapshot: Snapshot | None) -> Iterator[list[str]]:
     """Fold every record into the state; yield what is wrong with each."""
     while records := reader.read(state.seq, _READ_MAX):
         for record in records:
-            findings = []
+            defects = []
             if record.seq != state.seq + 1 and state.seq:
-                findings.append(f"record {state.seq + 1} is missing: after {state.seq} comes {record.seq}")
+                defects.append(f"record {state.seq + 1} is missing: after {state.seq} comes {record.seq}")
             if record.at_ms < state.now_ms:
-                findings.append(f"record {record.seq} was stamped before the one that it follows")
+                defects.append(f"record {record.seq} was stamped before the one that it follows")
             if isinstance(record.observation, Checkpoint):
-                findings += _checkpoint_findings(reader, record.seq, record.observation)
+                defects += _checkpoint_defects(reader, record.seq, record.observation)
             fold(state, record)
             if snapshot is not None and record.seq == snapshot.seq and encode(state) != snapshot.body:
-                findings.append(
-                    f"the snapshot of record {record.seq} is not what the records give; it will not be used"
-                )
-            yield findings
+                defects.append(f"the snapshot of record {record.seq} is not what the records give; it will not be used")
+            yield defects

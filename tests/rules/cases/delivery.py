@@ -1,7 +1,6 @@
 """What happens to payments, and what must fire then."""
 
 from tests.rules.case import (
-    ACCUSED,
     BACK,
     BACK_NOW,
     BLIND,
@@ -18,6 +17,7 @@ from tests.rules.case import (
     ON_TIME,
     OUTAGE,
     PAGE,
+    REPORTED,
     SIX_HOURS,
     THREE_DAYS,
     TICKET,
@@ -137,8 +137,8 @@ CASES = (
         spares=(NOT_FALLING, BLIND),
     ),
     Case(says="an alarm has a minute to be answered", changed={LATCHED: "0+0x58 1+0xN"}, spares=(NOT_FALLING,)),
-    Case(says="three accusers are a ticket", changed={"reach_accusers": "3+0xN"}, fires=((ACCUSED, TICKET),)),
-    Case(says="two accusers are none", changed={"reach_accusers": "2+0xN"}, spares=(ACCUSED,)),
+    Case(says="three reporters are a ticket", changed={"reach_reporters": "3+0xN"}, fires=((REPORTED, TICKET),)),
+    Case(says="two reporters are none", changed={"reach_reporters": "2+0xN"}, spares=(REPORTED,)),
     Case(
         says="what failed while timers were served wakes nobody when push comes back",
         changed=BACK | {ON_TIME: "0+2x20 40+0x28 40+2xN", MISSED: "0+0x20 2+2x28 58+0xN"},

@@ -17,7 +17,7 @@ from tests.rules.case import (
     LOGS,
     LOST,
     NO_LEASE,
-    NOTICES,
+    NOTIFICATIONS,
     PAGE,
     REST,
     RESTARTING,
@@ -121,8 +121,10 @@ CASES = (
         spares=(COVERAGE,),
     ),
     Case(says="no payment yet is no coverage", minutes=90, changed={"coverage_ratio": "_"}, spares=(COVERAGE,)),
-    Case(says="a silent ack stream is a ticket", changed={"ack_stream_up": "1+0x50 0+0xN"}, fires=((SILENT, TICKET),)),
-    Case(says="an ack stream that is not configured is none", changed={"ack_stream_up": "_"}, spares=(SILENT,)),
+    Case(
+        says="a silent ack indicator is a ticket", changed={"ack_stream_up": "1+0x50 0+0xN"}, fires=((SILENT, TICKET),)
+    ),
+    Case(says="an ack indicator that is not configured is none", changed={"ack_stream_up": "_"}, spares=(SILENT,)),
     Case(says="lost acks are a ticket", changed={"acks_lost_total": "0+0x50 3+0xN"}, fires=((LOST, TICKET),)),
     Case(says="acks lost long ago are none", minutes=120, changed={"acks_lost_total": "0+0x30 3+0xN"}, spares=(LOST,)),
     Case(
@@ -193,22 +195,22 @@ CASES = (
         spares=(LOGS,),
     ),
     Case(
-        says="a notice that was given up is a ticket",
-        changed={'notices_total{target="slack", result="given_up"}': "0+0x50 1+0xN"},
-        fires=((NOTICES, TICKET),),
+        says="a notification that was given up is a ticket",
+        changed={'notifications_total{target="slack", result="given_up"}': "0+0x50 1+0xN"},
+        fires=((NOTIFICATIONS, TICKET),),
     ),
     Case(
-        says="a notice that was dropped is a ticket",
-        changed={'notices_total{target="slack", result="dropped"}': "0+0x50 1+0xN"},
-        fires=((NOTICES, TICKET),),
+        says="a notification that was dropped is a ticket",
+        changed={'notifications_total{target="slack", result="dropped"}': "0+0x50 1+0xN"},
+        fires=((NOTIFICATIONS, TICKET),),
     ),
     Case(
-        says="notices that arrived, or that another replica told, are none",
+        says="notifications that arrived, or that another replica told, are none",
         changed={
-            'notices_total{target="slack", result="told"}': "0+1xN",
-            'notices_total{target="slack", result="claimed"}': "0+1xN",
+            'notifications_total{target="slack", result="told"}': "0+1xN",
+            'notifications_total{target="slack", result="claimed"}': "0+1xN",
         },
-        spares=(NOTICES,),
+        spares=(NOTIFICATIONS,),
     ),
     Case(says="a target that is down is a ticket", changed={"up": "1+0x50 0+0xN"}, fires=((GONE, TICKET),)),
     Case(

@@ -119,7 +119,7 @@ document.addEventListener("visibilitychange", refresh);
 reveal(document);
 listen();
 
-// --- acts
+// --- actions
 
 const TOKEN = "operator-token";
 const dialog = document.getElementById("dialog");

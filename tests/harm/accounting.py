@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from sidecar.core.facts.observations import AckSeen, Observation, PaymentSucceeded
+from sidecar.core.facts.observations import AckReceived, Observation, PaymentSucceeded
 from sidecar.journal.sqlite.verification import Inspection, inspect
 from tests.harm.load import Load
 
@@ -26,11 +26,11 @@ class Audit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def audit(journal: Path, load: Load) -> Audit:
-    """Compare the journal with the load's books; its every page, record and snapshot are checked too."""
+    """Compare the journal with the load's accounts; its every page, record and snapshot are checked too."""
     with contextlib.closing(sqlite3.connect(f"file:{journal}?mode=ro", uri=True)) as file:
         facts = [_decode(body) for (body,) in file.execute("SELECT body FROM observations")]
     payments = Counter(fact.payment_intent for fact in facts if isinstance(fact, PaymentSucceeded))
-    acks = {fact.payment_intent for fact in facts if isinstance(fact, AckSeen)}
+    acks = {fact.payment_intent for fact in facts if isinstance(fact, AckReceived)}
     return Audit(
         found=inspect(journal),
         lost=tuple(sorted(load.kept - set(payments))),
@@ -43,5 +43,5 @@ def assert_sound(journal: Path, load: Load) -> Audit:
     """Assert that nothing that was answered is lost or doubled, and that the file and its snapshots are sound."""
     audited = audit(journal, load)
     assert (audited.lost, audited.twice, audited.lost_acks) == ((), (), ())
-    assert audited.found.findings == ()
+    assert audited.found.defects == ()
     return audited

@@ -8,9 +8,9 @@ import pytest
 
 from sidecar.composition import SETS
 from sidecar.config import TargetKind
-from sidecar.notifications import NoticeKind, Target
-from tests.notices.receiving import Annotation
-from tests.notices.told import CHAIN, KEY, notice, target
+from sidecar.notifications import NotificationKind, Target
+from tests.notifications.receiving import Annotation
+from tests.notifications.sample import CHAIN, KEY, notification, target
 
 NOW_S = 1_800_000_123
 EVIL = "<!channel> & <script>alert(1)</script> *bold* " + "x" * 6000
@@ -19,7 +19,7 @@ EVIL = "<!channel> & <script>alert(1)</script> *bold* " + "x" * 6000
 def test_a_webhook_is_told_everything_and_can_tell_whose_word_it_is() -> None:
     """The signature covers the time and every byte, as Stripe's does; a retry is recognised by its key."""
     hook = target("https://hooks.example.test/in", console_url="https://sidecar.example.test")
-    outgoing = hook.request(notice(), NOW_S)
+    outgoing = hook.request(notification(), NOW_S)
     body = msgspec.json.decode(outgoing.body)
     assert body == {
         "event": "moved:7",
@@ -47,7 +47,7 @@ def test_a_webhook_is_told_everything_and_can_tell_whose_word_it_is() -> None:
 def test_slack_is_told_in_blocks_and_in_plain_words_with_a_link() -> None:
     """What shows no blocks, and the notification on a phone, have the text."""
     outgoing = target("https://hooks.example.test/s", TargetKind.SLACK, console_url="https://c.example.test").request(
-        notice(), NOW_S
+        notification(), NOW_S
     )
     body = msgspec.json.decode(outgoing.body)
     assert [block["type"] for block in body["blocks"]] == ["section", "section", "section", "context"]
@@ -62,33 +62,35 @@ def test_slack_is_told_in_blocks_and_in_plain_words_with_a_link() -> None:
 
 def test_what_a_person_wrote_calls_no_channel_and_breaks_no_limit() -> None:
     """A reason is text from outside: in Slack `<!channel>` wakes everybody, and 3001 characters are refused."""
-    slack = msgspec.json.decode(target("https://x.test", TargetKind.SLACK).request(notice(text=EVIL), NOW_S).body)
+    slack = msgspec.json.decode(target("https://x.test", TargetKind.SLACK).request(notification(text=EVIL), NOW_S).body)
     texts = [slack["text"], *(block["text"]["text"] for block in slack["blocks"] if block["type"] == "section")]
     assert all(len(text) <= 3000 for text in texts)
     assert not any("<!" in text or "<script" in text for text in texts)
     assert "&lt;!channel&gt; &amp; " in texts[2]
-    grafana = msgspec.json.decode(target("https://x.test", TargetKind.GRAFANA).request(notice(text=EVIL), NOW_S).body)
+    grafana = msgspec.json.decode(
+        target("https://x.test", TargetKind.GRAFANA).request(notification(text=EVIL), NOW_S).body
+    )
     assert "<script" not in grafana["text"]
 
 
 def test_what_is_no_decision_links_to_the_console_and_without_one_to_nothing() -> None:
     """An alarm has no page of its own, and a link that leads nowhere is worse than none."""
-    shelter = notice(kind=NoticeKind.SHELTER_BEGAN)
+    shelter = notification(kind=NotificationKind.REVERB_SUSPENSION_BEGAN)
     assert target("https://x.test", console_url="https://c.example.test").link(shelter) == "https://c.example.test"
-    assert target("https://x.test").link(notice()) is None
+    assert target("https://x.test").link(notification()) is None
     assert "/decisions/{seq}" in SETS.routes["operator"]
 
 
 @pytest.mark.parametrize(
     ("kind", "time_ms", "end_ms"),
     [
-        (NoticeKind.FELL, 1_800_000_060_000, 0),
-        (NoticeKind.SHELTER_ENDED, 1_800_000_000_000, 1_800_000_060_000),
+        (NotificationKind.FELL, 1_800_000_060_000, 0),
+        (NotificationKind.REVERB_SUSPENSION_ENDED, 1_800_000_000_000, 1_800_000_060_000),
     ],
 )
-def test_grafana_gets_a_point_or_a_region(kind: NoticeKind, time_ms: int, end_ms: int) -> None:
+def test_grafana_gets_a_point_or_a_region(kind: NotificationKind, time_ms: int, end_ms: int) -> None:
     """A shelter is seen in every plot for as long as it lasted; the head of the chain is in the text."""
-    outgoing = target("https://grafana.example.test/", TargetKind.GRAFANA).request(notice(kind=kind), NOW_S)
+    outgoing = target("https://grafana.example.test/", TargetKind.GRAFANA).request(notification(kind=kind), NOW_S)
     found = msgspec.json.decode(outgoing.body, type=Annotation)
     assert (found.time, found.timeEnd) == (time_ms, end_ms)
     assert found.tags == ["reverb-sidecar", kind.value, "test", "payment-refresh"]
@@ -100,18 +102,18 @@ def test_grafana_gets_a_point_or_a_region(kind: NoticeKind, time_ms: int, end_ms
 # fmt: off
 TAKES = [
     # kind of target,     told of,                      not told of
-    (TargetKind.WEBHOOK,  set(NoticeKind) - {NoticeKind.RELEASED}),
-    (TargetKind.SLACK,    set(NoticeKind) - {NoticeKind.RELEASED}),
-    (TargetKind.GRAFANA,  {NoticeKind.CLIMBED, NoticeKind.RETURNED, NoticeKind.FELL, NoticeKind.MOVED,
-                           NoticeKind.SHELTER_BEGAN, NoticeKind.SHELTER_ENDED, NoticeKind.RELEASED, NoticeKind.TEST}),
+    (TargetKind.WEBHOOK,  set(NotificationKind) - {NotificationKind.RELEASED}),
+    (TargetKind.SLACK,    set(NotificationKind) - {NotificationKind.RELEASED}),
+    (TargetKind.GRAFANA,  {NotificationKind.CLIMBED, NotificationKind.RETURNED, NotificationKind.FELL, NotificationKind.MOVED,
+                           NotificationKind.REVERB_SUSPENSION_BEGAN, NotificationKind.REVERB_SUSPENSION_ENDED, NotificationKind.RELEASED, NotificationKind.TEST}),
 ]
 # fmt: on
 
 
 @pytest.mark.parametrize(("kind", "kinds"), TAKES)
-def test_each_kind_of_target_is_told_what_is_for_it(kind: TargetKind, kinds: set[NoticeKind]) -> None:
+def test_each_kind_of_target_is_told_what_is_for_it(kind: TargetKind, kinds: set[NotificationKind]) -> None:
     """Plots want moves, shelters and releases; people want what they may have to act upon."""
-    assert {each for each in NoticeKind if target("https://x.test", kind).takes(each)} == kinds
+    assert {each for each in NotificationKind if target("https://x.test", kind).takes(each)} == kinds
 
 
 def test_no_target_shows_its_secrets() -> None:

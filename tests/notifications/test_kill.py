@@ -8,26 +8,26 @@ import msgspec
 
 from tests.e2e.processes import SidecarProcess, until
 from tests.e2e.test_main_job import LAX
-from tests.notices.receiving import hang, receiving, well
-from tests.notices.told import KEY
+from tests.notifications.receiving import hang, receiving, well
+from tests.notifications.sample import KEY
 from tests.shells.running import event, sign
 
-NOTICES = "notices: {targets: [{name: slow, kind: webhook}, {name: quick, kind: webhook}]}\n"
+NOTIFICATIONS = "notifications: {targets: [{name: slow, kind: webhook}, {name: quick, kind: webhook}]}\n"
 
 
 async def test_after_kill_9_nobody_is_told_again_and_what_comes_next_is_told_to_all(tmp_path: Path) -> None:
     """The claim was durable before the first byte left: so the target that hung is not asked twice, nor the other."""
     async with receiving(hang, well) as slow, receiving() as quick, aiohttp.ClientSession() as session:
-        sidecar = SidecarProcess(tmp_path, LAX + NOTICES)
-        keys = {f"SIDECAR_NOTICE_{name}_KEY": KEY for name in ("SLOW", "QUICK")}
-        urls = {"SIDECAR_NOTICE_SLOW_URL": slow.url, "SIDECAR_NOTICE_QUICK_URL": quick.url}
+        sidecar = SidecarProcess(tmp_path, LAX + NOTIFICATIONS)
+        keys = {f"SIDECAR_NOTIFICATION_{name}_KEY": KEY for name in ("SLOW", "QUICK")}
+        urls = {"SIDECAR_NOTIFICATION_SLOW_URL": slow.url, "SIDECAR_NOTIFICATION_QUICK_URL": quick.url}
         sidecar.environment = {**os.environ, **keys, **urls}
 
         async def are_told(count: int) -> bool:
             return len(slow.bodies) == len(quick.bodies) == count
 
         async def is_known() -> bool:
-            return [line["target"] for line in sidecar.lines("notice.told")] == ["quick"]
+            return [line["target"] for line in sidecar.lines("notification.told")] == ["quick"]
 
         with sidecar:
             await sidecar.ready(session)
@@ -49,6 +49,6 @@ async def test_after_kill_9_nobody_is_told_again_and_what_comes_next_is_told_to_
             assert sidecar.stop() == 0
         assert [body["kind"] for body in slow.bodies] == ["climbed", "fell"]
         assert [body["kind"] for body in quick.bodies] == ["climbed", "fell"]
-        told = [(line["target"], line["notice"]) for line in sidecar.lines("notice.told")]
+        told = [(line["target"], line["notification"]) for line in sidecar.lines("notification.told")]
         assert sorted(told) == [("quick", "climbed"), ("quick", "fell"), ("slow", "fell")]
         assert "in-the-url" not in sidecar.log.read_text()

@@ -11,19 +11,19 @@ import structlog
 from structlog.testing import capture_logs
 
 from sidecar.config import TargetKind
-from sidecar.core.facts.observations import Held, NoticeClaimed, Observation, Record
+from sidecar.core.facts.observations import Held, NotificationClaimed, Observation, Record
 from sidecar.core.facts.policy import Mode
 from sidecar.core.fold.conclusions import FlagMoved
 from sidecar.core.fold.state import State
 from sidecar.journal.follower import Follower
 from sidecar.journal.memory import MemoryJournal
-from sidecar.notifications import Attempt, NoticeResult, Notifier, Pace, Target, Watch
+from sidecar.notifications import Attempt, NotificationResult, Notifier, Pace, Target, Watch
 from sidecar.notifications.delivery import send, session
 from sidecar.ports import Appended, ErrorCode, SidecarError, Task
 from tests.core.world import HOUR, World, on
 from tests.e2e.processes import free_port, until
-from tests.notices.receiving import Act, annotate, cut, drip, hang, receiving, says, well
-from tests.notices.told import notice, target
+from tests.notifications.receiving import OperatorAction, annotate, cut, drip, hang, receiving, says, well
+from tests.notifications.sample import notification, target
 from tests.probes.certificates import Certificates
 
 QUICK = Pace(attempt_within_s=0.2, first_pause_s=0.01, pause_max_s=0.02, give_up_after_s=0.5, waiting_max=100)
@@ -63,50 +63,50 @@ async def notifying(
             await task
 
 
-async def come(notifier: Notifier, result: NoticeResult, count: int = 1, kind: str = "webhook") -> None:
-    """Wait until so many notices ended so."""
+async def come(notifier: Notifier, result: NotificationResult, count: int = 1, kind: str = "webhook") -> None:
+    """Wait until so many notifications ended so."""
 
     async def is_there() -> bool:
         return notifier.results[kind, result.value] >= count
 
-    await until(is_there, f"{count} notices are {result}: {notifier.results}", within_s=20)
+    await until(is_there, f"{count} notifications are {result}: {notifier.results}", within_s=20)
 
 
 def tell(notifier: Notifier, *events: str) -> None:
     """Let these events happen."""
     for event in events:
         for line in notifier._lines:
-            notifier._queue(line, notice(event))
+            notifier._queue(line, notification(event))
 
 
 # fmt: off
-TROUBLES: list[tuple[list[Act], list[Attempt], NoticeResult]] = [
-    # what the target does                         attempts that come first        what becomes of the notice
-    ([well],                                       [],                             NoticeResult.TOLD),
-    ([says(204)],                                  [],                             NoticeResult.TOLD),
-    ([drip],                                       [],                             NoticeResult.TOLD),
-    ([says(500), says(502), well],                 [Attempt.FAILED] * 2,           NoticeResult.TOLD),
-    ([says(429, Retry_After="0"), well],           [Attempt.BUSY],                 NoticeResult.TOLD),
-    ([cut, well],                                  [Attempt.UNREACHABLE],          NoticeResult.TOLD),
-    ([says(301, Location="http://169.254.1.1/")],  [Attempt.REDIRECTED],           NoticeResult.GIVEN_UP),
-    ([says(307, Location="/elsewhere"), well],     [Attempt.REDIRECTED],           NoticeResult.GIVEN_UP),
-    ([says(400), well],                            [Attempt.REFUSED],              NoticeResult.GIVEN_UP),
-    ([says(404), well],                            [Attempt.REFUSED],              NoticeResult.GIVEN_UP),
-    ([says(410), well],                            [Attempt.REFUSED],              NoticeResult.GIVEN_UP),
+TROUBLES: list[tuple[list[OperatorAction], list[Attempt], NotificationResult]] = [
+    # what the target does                         attempts that come first        what becomes of the notification
+    ([well],                                       [],                             NotificationResult.TOLD),
+    ([says(204)],                                  [],                             NotificationResult.TOLD),
+    ([drip],                                       [],                             NotificationResult.TOLD),
+    ([says(500), says(502), well],                 [Attempt.FAILED] * 2,           NotificationResult.TOLD),
+    ([says(429, Retry_After="0"), well],           [Attempt.BUSY],                 NotificationResult.TOLD),
+    ([cut, well],                                  [Attempt.UNREACHABLE],          NotificationResult.TOLD),
+    ([says(301, Location="http://169.254.1.1/")],  [Attempt.REDIRECTED],           NotificationResult.GIVEN_UP),
+    ([says(307, Location="/elsewhere"), well],     [Attempt.REDIRECTED],           NotificationResult.GIVEN_UP),
+    ([says(400), well],                            [Attempt.REFUSED],              NotificationResult.GIVEN_UP),
+    ([says(404), well],                            [Attempt.REFUSED],              NotificationResult.GIVEN_UP),
+    ([says(410), well],                            [Attempt.REFUSED],              NotificationResult.GIVEN_UP),
 ]
 # fmt: on
 
 
-@pytest.mark.parametrize(("acts", "attempts", "result"), TROUBLES)
+@pytest.mark.parametrize(("actions", "attempts", "result"), TROUBLES)
 async def test_what_may_pass_is_tried_again_and_what_will_not_is_given_up(
-    acts: list[Act], attempts: list[Attempt], result: NoticeResult
+    actions: list[OperatorAction], attempts: list[Attempt], result: NotificationResult
 ) -> None:
     """A redirect is never followed: who answers could lead us to anything that this machine reaches."""
-    async with receiving(*acts) as receiver, notifying([target(receiver.url)]) as notifier:
+    async with receiving(*actions) as receiver, notifying([target(receiver.url)]) as notifier:
         tell(notifier, "moved:1")
         await come(notifier, result)
         found = {Attempt(outcome): count for (_, outcome), count in notifier.attempts.items()}
-        wanted = attempts + ([Attempt.SENT] if result is NoticeResult.TOLD else [])
+        wanted = attempts + ([Attempt.SENT] if result is NotificationResult.TOLD else [])
         assert found == {attempt: wanted.count(attempt) for attempt in wanted}
         assert receiver.events() == ["moved:1"] * len(wanted)
         assert all(path == "/hooks/T1" for path in receiver.paths)
@@ -118,18 +118,18 @@ async def test_what_may_pass_is_tried_again_and_what_will_not_is_given_up(
 async def test_how_long_a_target_asks_us_to_wait_is_heeded_within_reason(said: str, pause_s: float) -> None:
     """A day, from a target that is wrong or hostile, would be for ever."""
     async with receiving(says(429, Retry_After=said)) as receiver, session() as client:
-        answer = await send(client, target(receiver.url).request(notice(), 0), within_s=5)
+        answer = await send(client, target(receiver.url).request(notification(), 0), within_s=5)
         assert (answer.attempt, answer.status, answer.pause_s) == (Attempt.BUSY, 429, pause_s)
 
 
 async def test_a_target_that_hangs_is_tried_for_so_long_and_no_longer() -> None:
-    """Bounded in time, whatever it does; the next notice gets its own chance."""
+    """Bounded in time, whatever it does; the next notification gets its own chance."""
     async with receiving(hang) as receiver, notifying([target(receiver.url)], QUICK) as notifier:
         with capture_logs() as lines:
             tell(notifier, "moved:1")
-            await come(notifier, NoticeResult.GIVEN_UP)
+            await come(notifier, NotificationResult.GIVEN_UP)
         assert set(notifier.attempts) == {("webhook", "timed_out")}
-        (said,) = [line for line in lines if line["event"] == "notice.given_up"]
+        (said,) = [line for line in lines if line["event"] == "notification.given_up"]
         assert (said["target"], said["why"], said["event_id"]) == ("ops", "timed_out", "moved:1")
         assert "in-the-url" not in str(lines)
 
@@ -140,7 +140,7 @@ async def test_a_certificate_that_is_not_to_be_trusted_is_named_and_nothing_is_s
     pace = msgspec.structs.replace(QUICK, attempt_within_s=5)
     async with receiving(tls=tls) as receiver, notifying([target(receiver.url)], pace) as notifier:
         tell(notifier, "moved:1")
-        await come(notifier, NoticeResult.GIVEN_UP)
+        await come(notifier, NotificationResult.GIVEN_UP)
         assert set(notifier.attempts) == {("webhook", "tls")}
         assert receiver.bodies == []
 
@@ -158,10 +158,12 @@ async def test_ten_thousand_moves_with_a_dead_target_cost_nothing_and_the_other_
                 fact = Held(actor="ann", reason="whatever the record is")
                 notifier.heard(Record(seq=number, at_ms=number, observation=fact), [MOVED])
                 assert notifier.waiting() <= 2 * 50
-            await come(notifier, NoticeResult.TOLD, 50, "slack")
+            await come(notifier, NotificationResult.TOLD, 50, "slack")
             assert notifier.results["webhook", "dropped"] >= 10_000 - 51
             assert notifier.results["slack", "dropped"] == 10_000 - 50
-        claims = [record for record in await journal.read(0, 1_000) if isinstance(record.observation, NoticeClaimed)]
+        claims = [
+            record for record in await journal.read(0, 1_000) if isinstance(record.observation, NotificationClaimed)
+        ]
         assert len(claims) <= 52  # of the dead one only those that were tried
 
 
@@ -192,7 +194,7 @@ async def test_the_end_of_a_process_in_the_middle_repeats_nothing_that_was_begun
             await until(is_begun, "the first attempt")
         async with notifying([target(receiver.url)], journal=journal, replica="b") as again:
             tell(again, "moved:1", "moved:2")
-            await come(again, NoticeResult.TOLD)
+            await come(again, NotificationResult.TOLD)
             assert again.results["webhook", "claimed"] == 1
     assert receiver.events() == ["moved:1", "moved:2"]
 
@@ -228,13 +230,13 @@ async def test_a_journal_that_takes_no_claim_is_asked_again_and_nothing_is_told_
         notifying([target(receiver.url)], journal=journal, failures=failures) as notifier,
     ):
         tell(notifier, "moved:1")
-        await come(notifier, NoticeResult.TOLD)
-        assert failures == [Task.NOTICES] * 3
+        await come(notifier, NotificationResult.TOLD)
+        assert failures == [Task.NOTIFICATIONS] * 3
         assert receiver.events() == ["moved:1"]
     never = Refusing(10_000)
     async with receiving() as receiver, notifying([target(receiver.url)], QUICK, journal=never) as notifier:
         tell(notifier, "moved:1")
-        await come(notifier, NoticeResult.DROPPED)
+        await come(notifier, NotificationResult.DROPPED)
         assert receiver.bodies == []
 
 
@@ -253,15 +255,15 @@ class Refusing(MemoryJournal):
         return await super().append(observation)
 
 
-async def test_a_mistake_of_ours_in_the_words_stops_neither_the_fold_nor_the_next_notice() -> None:
+async def test_a_mistake_of_ours_in_the_words_stops_neither_the_fold_nor_the_next_notification() -> None:
     """Who tells must not stop what it tells of; it is counted, and logged with its traceback."""
     failures: list[Task] = []
     async with receiving() as receiver, notifying([target(receiver.url)], failures=failures) as notifier:
-        notifier._queue(notifier._lines[0], notice("moved:0", text="half a character: \ud83d"))
+        notifier._queue(notifier._lines[0], notification("moved:0", text="half a character: \ud83d"))
         tell(notifier, "moved:1")
-        await come(notifier, NoticeResult.TOLD)
+        await come(notifier, NotificationResult.TOLD)
         assert notifier.results["webhook", "given_up"] == 1
-        assert failures == [Task.NOTICES]
+        assert failures == [Task.NOTIFICATIONS]
 
         class Broken(Watch):
             def seen(self, *_: object) -> object:  # type: ignore[override]
@@ -269,9 +271,11 @@ async def test_a_mistake_of_ours_in_the_words_stops_neither_the_fold_nor_the_nex
 
         notifier._watch = Broken(State(), stuck_after_ms=1, rest_after_ms=1)
         with capture_logs() as lines:
-            notifier.heard(Record(seq=1, at_ms=1, observation=NoticeClaimed(replica="a", event="e", target="t")), [])
-        assert [line["event"] for line in lines] == ["notices.mistaken"]
-        assert failures == [Task.NOTICES] * 2
+            notifier.heard(
+                Record(seq=1, at_ms=1, observation=NotificationClaimed(replica="a", event="e", target="t")), []
+            )
+        assert [line["event"] for line in lines] == ["notifications.mistaken"]
+        assert failures == [Task.NOTIFICATIONS] * 2
 
 
 async def test_a_whole_life_is_told_to_a_webhook_and_drawn_into_grafana_by_two_replicas_once() -> None:

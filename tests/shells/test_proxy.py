@@ -1,4 +1,4 @@
-"""The door: what is said to those who do not speak HTTP, how many may connect, and how much garbage is logged."""
+"""The proxy: what is said to those who do not speak HTTP, how many may connect, and how much garbage is logged."""
 
 import asyncio
 import json
@@ -72,12 +72,12 @@ async def test_a_connection_too_many_is_closed_and_counted_and_the_others_go_on(
     for _, each in idle:
         each.close()
 
-    async def has_room() -> bool:
+    async def has_permits() -> bool:
         with suppress(ConnectionError, TimeoutError):
             return (await say(url, b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")) != b""
         return False
 
-    await until(has_room, "who left makes room")
+    await until(has_permits, "who left makes room")
     await listener.stop()
 
 

@@ -8,13 +8,13 @@ from sidecar.core.facts.outcomes import Outcome, Unmeasured
 from sidecar.core.facts.policy import Policy, Stage
 from sidecar.core.fold.conclusions import PaymentLeftOut, PaymentSettled
 from sidecar.core.fold.state import State
-from sidecar.core.release.reconstruction import Retold, retold, window_of
+from sidecar.core.release.reconstruction import Reconstruction, reconstruct, window_of
 from tests.core.lives import Life, Step, lives
 from tests.core.probed import probed
 from tests.core.world import LAX, MINUTE, SECOND, World, on
 
 
-def looked_back(state: State, records: list[Record], name: str) -> Retold:
+def looked_back(state: State, records: list[Record], name: str) -> Reconstruction:
     """Tell of a payment from its own minutes, under the policy of its time."""
     first = next(
         each
@@ -23,7 +23,7 @@ def looked_back(state: State, records: list[Record], name: str) -> Retold:
     )
     policy = _policy_at(records, first.seq)
     from_ms, until_ms = window_of(policy, first.at_ms)
-    return retold(state, policy, [each for each in records if from_ms <= each.at_ms <= until_ms], name)
+    return reconstruct(state, policy, [each for each in records if from_ms <= each.at_ms <= until_ms], name)
 
 
 def _policy_at(records: list[Record], seq: int) -> Policy:
@@ -124,7 +124,7 @@ def test_what_has_not_ended_has_no_outcome_yet() -> None:
     world.pay(name="pi_young")
     told = looked_back(world.state, world.records, "pi_young")
     assert (told.outcome, told.journey is not None) == (None, True)
-    assert retold(world.state, LAX, [], "pi_nobody").journey is None
+    assert reconstruct(world.state, LAX, [], "pi_nobody").journey is None
 
 
 def test_before_the_first_ack_ever_a_payment_is_not_wired_and_stays_so() -> None:
@@ -140,7 +140,7 @@ def test_before_the_first_ack_ever_a_payment_is_not_wired_and_stays_so() -> None
 @settings(max_examples=40)
 @given(lives)
 def test_in_any_life_what_is_told_later_is_what_was_concluded_then(steps: list[Step]) -> None:
-    """Blindness, restarts, other policies, acks in any order: the minutes alone must give the same end."""
+    """VisibilityGap, restarts, other policies, acks in any order: the minutes alone must give the same end."""
     life = Life()
     life.live(steps)
     life.drain()

@@ -1,12 +1,12 @@
-"""What a watch tells of a life, and notices to try targets with."""
+"""What a watch tells of a life, and notifications to try targets with."""
 
 from collections.abc import Iterable
 
-from sidecar.config import NoticeSecrets, TargetKind
+from sidecar.config import NotificationSecrets, TargetKind
 from sidecar.core.facts.observations import Record
 from sidecar.core.fold.fold import fold
 from sidecar.core.fold.state import State
-from sidecar.notifications import Notice, NoticeKind, Target, Tone, Watch
+from sidecar.notifications import Notification, NotificationKind, Target, Tone, Watch
 from sidecar.notifications.notification import Words
 from tests.core.world import HOUR, MINUTE
 
@@ -16,21 +16,21 @@ CHAIN = "c0ffee" * 10 + "c0de"
 
 def told(
     records: Iterable[Record], *, stuck_after_ms: int = 1 * HOUR, rest_after_ms: int = 10 * MINUTE
-) -> list[Notice]:
+) -> list[Notification]:
     """Return all that a watch tells of these records, which are folded from the beginning."""
     state = State()
     watch = Watch(state, stuck_after_ms=stuck_after_ms, rest_after_ms=rest_after_ms)
-    found: list[Notice] = []
+    found: list[Notification] = []
     for record in records:
         found += watch.seen(record, fold(state, record))
     return found
 
 
-def notice(
-    event: str = "moved:7", kind: NoticeKind = NoticeKind.FELL, text: str = "All payers are on timers."
-) -> Notice:
-    """Return a notice."""
-    return Notice(
+def notification(
+    event: str = "moved:7", kind: NotificationKind = NotificationKind.FELL, text: str = "All payers are on timers."
+) -> Notification:
+    """Return a notification."""
+    return Notification(
         event=event,
         kind=kind,
         tone=Tone.BAD,
@@ -38,7 +38,7 @@ def notice(
         environment="test",
         flag="payment-refresh",
         at_ms=1_800_000_060_000,
-        from_ms=1_800_000_000_000 if kind is NoticeKind.SHELTER_ENDED else None,
+        from_ms=1_800_000_000_000 if kind is NotificationKind.REVERB_SUSPENSION_ENDED else None,
         seq=7,
         chain=CHAIN,
         facts={"cause": "alarm", "to_rung": 0},
@@ -49,5 +49,5 @@ def target(
     url: str, kind: TargetKind = TargetKind.WEBHOOK, name: str = "ops", console_url: str | None = None
 ) -> Target:
     """Return a target at a URL."""
-    secrets = NoticeSecrets(url=url, key="" if kind is TargetKind.SLACK else KEY)
+    secrets = NotificationSecrets(url=url, key="" if kind is TargetKind.SLACK else KEY)
     return Target(name=name, kind=kind, secrets=secrets, console_url=console_url)

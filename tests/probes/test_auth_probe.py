@@ -10,18 +10,18 @@ import msgspec
 import pytest
 
 from sidecar.config import Credentials, ProbeSecrets
-from sidecar.core.facts.auth_probes import Step, WalkOutcome
+from sidecar.core.facts.auth_probes import AuthProbeOutcome, Step
 from sidecar.pusher.signing import App
 from tests.probes.certificates import Certificates
 from tests.probes.world import APP, World, close, framing, hang, reset, saying, world
 
-W = WalkOutcome
+W = AuthProbeOutcome
 Spoil = Callable[[World], Awaitable[object] | None]
 
 
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    """Return an authority that the walks trust."""
+    """Return an authority that the auth probes trust."""
     return Certificates(tmp_path_factory.mktemp("certificates"))
 
 
@@ -76,7 +76,7 @@ def subscribing(code: int) -> Spoil:
 
 
 def socket_url(url: str) -> Spoil:
-    """Return what lets the walk dial this instead."""
+    """Return what lets the auth probe dial this instead."""
     return lambda it: it.change(socket_url=url)
 
 
@@ -96,9 +96,9 @@ def closed_port() -> int:
 
 
 async def sign_for_the_last_socket(it: World) -> None:
-    """Let a cache answer with what it kept of the walk before."""
-    await it.walk()
-    it.app.faults.signs_for_socket = it.walker._earlier_sockets[-1]
+    """Let a cache answer with what it kept of the auth probe before."""
+    await it.auth_probe()
+    it.app.faults.signs_for_socket = it.auth_prober._earlier_sockets[-1]
 
 
 def no_cors(it: World) -> None:
@@ -110,7 +110,7 @@ CHALLENGE = "<html><head><title>Just a moment...</title></head><body></body></ht
 OTHER, MISSIGNED = App(app_id="9", key="other", secret="other"), App(app_id="501", key=APP.key, secret="another")
 
 # fmt: off
-ENDS: list[tuple[str, Spoil, WalkOutcome, Step, int | None]] = [
+ENDS: list[tuple[str, Spoil, AuthProbeOutcome, Step, int | None]] = [
     # what is wrong,              how,                                                     outcome,                     step,            number
     ("nothing",                   lambda _: None,                                          W.OK,                        Step.SUBSCRIBE,  None),
     # --- the way to Reverb
@@ -173,33 +173,33 @@ ENDS: list[tuple[str, Spoil, WalkOutcome, Step, int | None]] = [
 
 
 @pytest.mark.parametrize(("what", "spoil", "outcome", "step", "number"), ENDS, ids=[row[0] for row in ENDS])
-async def test_a_walk_ends_with_what_is_wrong_and_where(
-    what: str, spoil: Spoil, outcome: WalkOutcome, step: Step, number: int | None
+async def test_a_auth_probe_ends_with_what_is_wrong_and_where(
+    what: str, spoil: Spoil, outcome: AuthProbeOutcome, step: Step, number: int | None
 ) -> None:
     """One row per way of misbehaving."""
     async with world() as it:
         spoiling = spoil(it)
         if spoiling is not None:
             await spoiling
-        walked = await it.walk()
-        assert (walked.outcome, walked.step, walked.number) == (outcome, step, number), (what, walked)
-        assert walked.steps[-1].is_ok is (outcome is W.OK)
-        assert walked.took_ms > 0
+        probed = await it.auth_probe()
+        assert (probed.outcome, probed.step, probed.number) == (outcome, step, number), (what, probed)
+        assert probed.steps[-1].is_ok is (outcome is W.OK)
+        assert probed.took_ms > 0
 
 
-async def test_every_step_of_a_good_walk_is_timed_and_told(certificates: Certificates) -> None:
+async def test_every_step_of_a_good_auth_probe_is_timed_and_told(certificates: Certificates) -> None:
     """Also name and TLS, which are steps of their own."""
     async with world() as it:
-        walked = await it.walk()
-        assert [taken.step for taken in walked.steps] == [Step.CONNECT, Step.UPGRADE, Step.ESTABLISH, Step.CONNECT, Step.PREFLIGHT, Step.CONNECT, Step.AUTHORISE, Step.SIGNATURE, Step.SUBSCRIBE]  # fmt: skip
-        assert all(taken.took_ms >= 0 and taken.is_ok for taken in walked.steps)
+        probed = await it.auth_probe()
+        assert [taken.step for taken in probed.steps] == [Step.CONNECT, Step.UPGRADE, Step.ESTABLISH, Step.CONNECT, Step.PREFLIGHT, Step.CONNECT, Step.AUTHORISE, Step.SIGNATURE, Step.SUBSCRIBE]  # fmt: skip
+        assert all(taken.took_ms >= 0 and taken.is_ok for taken in probed.steps)
         await it.reverb_is(
             saying("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"),
             certificates.serving("localhost"),
             "localhost",
         )
-        walked = await it.walk()
-        assert [taken.step for taken in walked.steps] == [Step.RESOLVE, Step.CONNECT, Step.TLS, Step.UPGRADE]
+        probed = await it.auth_probe()
+        assert [taken.step for taken in probed.steps] == [Step.RESOLVE, Step.CONNECT, Step.TLS, Step.UPGRADE]
 
 
 TLS = [
@@ -211,14 +211,14 @@ TLS = [
 
 @pytest.mark.parametrize(("what", "name", "is_signed", "is_expired", "outcome"), TLS, ids=[row[0] for row in TLS])
 async def test_a_certificate_is_wrong_in_one_way(
-    certificates: Certificates, what: str, name: str, outcome: WalkOutcome, *, is_signed: bool, is_expired: bool
+    certificates: Certificates, what: str, name: str, outcome: AuthProbeOutcome, *, is_signed: bool, is_expired: bool
 ) -> None:
     """Each has another remedy."""
     async with world() as it:
         tls = certificates.serving(name, is_signed=is_signed, is_expired=is_expired)
         await it.reverb_is(hang, tls, "localhost")
-        walked = await it.walk()
-        assert (walked.outcome, walked.step) == (outcome, Step.TLS), what
+        probed = await it.auth_probe()
+        assert (probed.outcome, probed.step) == (outcome, Step.TLS), what
 
 
 async def test_tls_to_a_port_that_speaks_none() -> None:
@@ -227,8 +227,8 @@ async def test_tls_to_a_port_that_speaks_none() -> None:
         port = await it.serve(saying("HTTP/1.1 400 Bad Request\r\n\r\n"))
         answering = await it.serve(_plain)
         it.change(socket_url=f"wss://localhost:{answering}/app/k")
-        walked = await it.walk()
-        assert (walked.outcome, walked.step) == (W.TLS_NOT_SPOKEN, Step.TLS), port
+        probed = await it.auth_probe()
+        assert (probed.outcome, probed.step) == (W.TLS_NOT_SPOKEN, Step.TLS), port
 
 
 async def _plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -242,8 +242,8 @@ async def test_tls_that_fails_in_another_way() -> None:
     """Closed in the middle of the handshake."""
     async with world() as it:
         it.change(socket_url=f"wss://localhost:{await it.serve(close)}/app/k")
-        walked = await it.walk()
-        assert (walked.outcome, walked.step) == (W.TLS_OTHER, Step.TLS)
+        probed = await it.auth_probe()
+        assert (probed.outcome, probed.step) == (W.TLS_OTHER, Step.TLS)
 
 
 def freeze_app(it: World) -> None:
@@ -292,7 +292,7 @@ async def hanging_login(it: World) -> None:
 
 
 # fmt: off
-TIMEOUTS: list[tuple[WalkOutcome, Spoil]] = [
+TIMEOUTS: list[tuple[AuthProbeOutcome, Spoil]] = [
     (W.TIMEOUT_RESOLVE,   busy_resolver),
     (W.TIMEOUT_CONNECT,   full_backlog),
     (W.TIMEOUT_TLS,       hanging_tls),
@@ -313,14 +313,16 @@ def freeze_same_origin(it: World) -> None:
 
 
 @pytest.mark.parametrize(("outcome", "spoil"), TIMEOUTS, ids=[row[0] for row in TIMEOUTS])
-async def test_a_walk_that_is_out_of_time_says_at_which_step_it_was(outcome: WalkOutcome, spoil: Spoil) -> None:
+async def test_a_auth_probe_that_is_out_of_time_says_at_which_step_it_was(
+    outcome: AuthProbeOutcome, spoil: Spoil
+) -> None:
     """Its deadline is the caller's."""
     async with world() as it:
         spoiling = spoil(it)
         if spoiling is not None:
             await spoiling
-        walked = await it.walk(within_s=0.5)
-        assert (walked.outcome, walked.step) == (outcome, Step(outcome.removeprefix("timeout_")))
+        probed = await it.auth_probe(within_s=0.5)
+        assert (probed.outcome, probed.step) == (outcome, Step(outcome.removeprefix("timeout_")))
         it.reverb.faults.is_frozen = it.app.faults.is_frozen = False
 
 
@@ -328,4 +330,4 @@ def test_every_outcome_is_produced_here() -> None:
     """An outcome that no server can produce is a word; one that none of these does is untested."""
     produced = {row[2] for row in ENDS} | {row[4] for row in TLS} | {row[0] for row in TIMEOUTS}
     elsewhere = {W.TLS_NOT_SPOKEN, W.TLS_OTHER, W.LOGIN_REFUSED}
-    assert produced | elsewhere == set(WalkOutcome)
+    assert produced | elsewhere == set(AuthProbeOutcome)

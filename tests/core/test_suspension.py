@@ -1,12 +1,12 @@
-"""Shelter or fall: what Reverb's hiccups cost, and what they must not hide."""
+"""Suspension or fall: what Reverb's hiccups cost, and what they must not hide."""
 
 import pytest
 
 from sidecar.core.decision.decide import Action, decide
 from sidecar.core.decision.gates import gates
-from sidecar.core.facts.auth_probes import RoundTripOutcome, StrangerVerdict, UserAuth, WalkOutcome
+from sidecar.core.facts.auth_probes import AuthProbeOutcome, IsolationOutcome, RoundTripOutcome, UserAuth
 from sidecar.core.facts.policy import Mode
-from sidecar.core.fold.conclusions import ShelterBegan, ShelterEnded
+from sidecar.core.fold.conclusions import ReverbSuspensionBegan, ReverbSuspensionEnded
 from sidecar.core.fold.serving import Reason, served
 from tests.core.probed import PROBED_GATES, ProbedWorld, probed
 from tests.core.world import DAY, HOUR, MINUTE, SECOND
@@ -18,7 +18,7 @@ def hiccup(world: ProbedWorld, span_ms: int) -> None:
     """Let Reverb be away for a while."""
     world.fail()
     world.wait(span_ms)
-    world.mend()
+    world.recover()
 
 
 def test_three_failed_round_trips_are_answered_with_timers_and_the_rung_is_kept() -> None:
@@ -30,7 +30,7 @@ def test_three_failed_round_trips_are_answered_with_timers_and_the_rung_is_kept(
         world.wait(1 * SECOND)
     assert world.now_ms - began_ms <= 25 * SECOND
     assert (served(world.state, 0).reason, world.state.flag.rung) == (Reason.SHELTERED, 2)
-    epochs = {name: stream.epoch for name, stream in world.state.streams.items()}
+    epochs = {name: indicator.epoch for name, indicator in world.state.indicators.items()}
     assert set(epochs.values()) == {1}
 
 
@@ -40,13 +40,16 @@ def test_push_resumes_ten_minutes_after_the_last_failed_probe(span_ms: int) -> N
     world = probed(2)
     hiccup(world, span_ms)
     assert world.mode() is T
-    last_failed_ms = max(world.state.probing.failed_round_trips_ms[-1], world.state.flag.shelter.until_ms - 10 * MINUTE)  # type: ignore[union-attr]
+    last_failed_ms = max(
+        world.state.probing.failed_round_trips_ms[-1],
+        world.state.flag.suspension.until_ms - 10 * MINUTE,  # type: ignore[union-attr]
+    )
     world.wait(last_failed_ms + 10 * MINUTE - 1 - world.now_ms)
     assert world.mode() is T
     world.wait(1)
     assert (world.mode(), world.state.flag.rung) == (S, 2)
-    assert isinstance(world.last(ShelterEnded), ShelterEnded)
-    assert not any(stream.is_latched for stream in world.state.streams.values())
+    assert isinstance(world.last(ReverbSuspensionEnded), ReverbSuspensionEnded)
+    assert not any(indicator.is_latched for indicator in world.state.indicators.values())
 
 
 def test_soak_is_paused_in_a_shelter() -> None:
@@ -63,7 +66,7 @@ def test_payments_in_a_shelter_count_as_evidence_and_raise_no_alarm() -> None:
     world = probed(2)
     world.fail()
     world.wait(20 * SECOND)
-    payments = world.state.streams["payments"]
+    payments = world.state.indicators["payments"]
     bad, levels = payments.bad, list(payments.levels)
     world.bad(20)
     assert payments.bad == bad + 20
@@ -95,9 +98,9 @@ def test_a_shelter_of_over_half_an_hour_is_a_fall() -> None:
     """On both sides of the boundary."""
     world = probed(2)
     world.fail()
-    while world.state.flag.shelter is None:
+    while world.state.flag.suspension is None:
         world.wait(1 * SECOND)
-    began_ms = world.state.flag.shelter.began_ms
+    began_ms = world.state.flag.suspension.began_ms
     world.wait(began_ms + 30 * MINUTE - world.now_ms)
     assert world.state.flag.rung == 2
     world.wait(1)
@@ -120,7 +123,7 @@ def test_an_alarm_of_payments_while_reverb_was_away_is_a_shelter() -> None:
     pay_into_nothing(world, 8)
     assert world.mode() is T
     assert decide(world.state, "a").reason in {"naming", "shelter"}
-    world.mend()
+    world.recover()
     world.wait(2 * MINUTE)
     assert (world.state.flag.rung, served(world.state, 0).reason) == (2, Reason.SHELTERED)
     world.wait(10 * MINUTE)
@@ -141,10 +144,10 @@ def test_an_alarm_of_payments_while_reverb_was_well_is_a_fall_a_minute_later() -
     """A queue that stands still fails no probe: it is what the alarm of payments is for."""
     world = probed(2)
     began_ms = world.now_ms
-    while not world.state.streams["payments"].is_latched:
+    while not world.state.indicators["payments"].is_latched:
         pay_into_nothing(world, 1)
     assert (world.mode(), world.state.flag.rung) == (T, 2)
-    named_ms = world.state.streams["payments"].alarmed_ms + MINUTE
+    named_ms = world.state.indicators["payments"].alarmed_ms + MINUTE
     world.wait(named_ms - 1 - world.now_ms)
     assert (world.state.flag.rung, decide(world.state, "a").reason) == (2, "naming")
     world.wait(1)
@@ -157,7 +160,7 @@ def test_a_hiccup_long_before_the_first_missed_payment_excuses_nothing() -> None
     world = probed(2)
     world.round_trip = RoundTripOutcome.LOST
     world.wait(10 * SECOND)
-    world.mend()
+    world.recover()
     world.wait(45 * SECOND)
     pay_into_nothing(world, 10)
     world.wait(2 * MINUTE)
@@ -175,13 +178,13 @@ def test_payers_who_are_refused_are_no_hiccup() -> None:
     assert (world.state.flag.rung, "user_auth" in world.state.moves[-1].detail) == (0, True)
 
 
-def test_walks_that_fail_alone_are_a_shelter_too() -> None:
+def test_auth_probes_that_fail_alone_are_a_shelter_too() -> None:
     """The 403 that this project is about: the transport is fine, and nobody may listen."""
     world = probed(2)
-    world.walk = WalkOutcome.REFUSED_403
+    world.auth_probe = AuthProbeOutcome.REFUSED_403
     world.wait(3 * MINUTE)
     assert (world.state.flag.rung, served(world.state, 0).reason) == (2, Reason.SHELTERED)
-    assert isinstance(world.last(ShelterBegan), ShelterBegan)
+    assert isinstance(world.last(ReverbSuspensionBegan), ReverbSuspensionBegan)
 
 
 def test_on_the_bottom_rung_there_is_no_shelter() -> None:
@@ -189,7 +192,7 @@ def test_on_the_bottom_rung_there_is_no_shelter() -> None:
     world = probed(0)
     world.fail()
     world.wait(1 * MINUTE)
-    assert (world.state.flag.shelter, world.state.flag.version) == (None, world.state.flag.version)
+    assert (world.state.flag.suspension, world.state.flag.version) == (None, world.state.flag.version)
     assert decide(world.state, "a").reason == "alarm"
 
 
@@ -198,13 +201,13 @@ def test_a_fall_forgets_the_shelters() -> None:
     world = probed(2)
     hiccup(world, 20 * SECOND)
     world.roll_back()
-    assert (world.state.flag.rung, world.state.flag.shelter) == (0, None)
+    assert (world.state.flag.rung, world.state.flag.suspension) == (0, None)
 
 
 # fmt: off
 GATES = [
     # what is the case,                                                     the reason to stay
-    ("a stranger was let in",                                               "stranger"),
+    ("a isolation was let in",                                               "isolation"),
     ("no proof of round_trips",                                             "evidence_round_trips"),
     ("no proof of channel_auth",                                            "evidence_channel_auth"),
     ("bad recent round_trips",                                              "recent_round_trips"),
@@ -221,14 +224,14 @@ def test_what_the_probes_say_can_stand_in_the_way(what: str, reason: str) -> Non
     world = probed(1)
     world.decides = False
     world.wait(2 * MINUTE)
-    stream = world.state.streams.get(what.rpartition(" ")[2])
+    indicator = world.state.indicators.get(what.rpartition(" ")[2])
     match what.split(" "):
-        case ["a", "stranger", *_]:
-            world.ask_as_a_stranger(StrangerVerdict.LET_IN)
-        case ["no", "proof", *_] if stream is not None:
-            stream.good = 10
-        case ["bad", "recent", *_] if stream is not None:
-            stream.recent = 10**12
+        case ["a", "isolation", *_]:
+            world.probe_isolation(IsolationOutcome.ALLOWED)
+        case ["no", "proof", *_] if indicator is not None:
+            indicator.good = 10
+        case ["bad", "recent", *_] if indicator is not None:
+            indicator.recent = 10**12
         case ["naming"]:
             pay_into_nothing(world, 8)
         case ["sheltered"]:
@@ -241,16 +244,16 @@ def test_an_alarm_says_what_ends_it() -> None:
     """In a shelter time does, without a failed probe; before it has a name, a minute; on the bottom rung clean outcomes."""
     world = probed(1)
     hiccup(world, 20 * SECOND)
-    alarm, shelter = gates(world.state)[0], world.state.flag.shelter
+    alarm, shelter = gates(world.state)[0], world.state.flag.suspension
     assert shelter is not None
     assert (alarm.name, "without a failed probe" in alarm.needs) == ("alarm", True)
     assert alarm.expected_ms == shelter.until_ms
     world = probed(1)
-    while not world.state.streams["payments"].is_latched:
+    while not world.state.indicators["payments"].is_latched:
         pay_into_nothing(world, 1)
     alarm = gates(world.state)[0]
     assert "to tell a hiccup" in alarm.needs
-    assert alarm.expected_ms == world.state.streams["payments"].alarmed_ms + MINUTE
+    assert alarm.expected_ms == world.state.indicators["payments"].alarmed_ms + MINUTE
     world.wait(2 * MINUTE)
     assert "in a row to calm payments" in gates(world.state)[0].needs
 
@@ -260,14 +263,14 @@ def test_every_gate_of_the_probes_is_reached() -> None:
     assert {reason for _, reason in GATES} == PROBED_GATES | {"naming", "shelter"}
 
 
-def test_a_stranger_who_is_refused_again_opens_the_gate() -> None:
+def test_a_isolation_probe_who_is_refused_again_opens_the_gate() -> None:
     """And one whose request was not answered says nothing."""
     world = probed(1)
-    world.ask_as_a_stranger(StrangerVerdict.LET_IN)
-    world.ask_as_a_stranger(StrangerVerdict.UNKNOWN)
-    assert decide(world.state, "a").reason == "stranger"
-    world.ask_as_a_stranger(StrangerVerdict.REFUSED)
-    assert decide(world.state, "a").reason != "stranger"
+    world.probe_isolation(IsolationOutcome.ALLOWED)
+    world.probe_isolation(IsolationOutcome.UNKNOWN)
+    assert decide(world.state, "a").reason == "isolation"
+    world.probe_isolation(IsolationOutcome.REFUSED)
+    assert decide(world.state, "a").reason != "isolation"
 
 
 @pytest.mark.parametrize(("per_day", "misses"), [(40, (0, 1)), (30_000, (3, 12))])
@@ -276,8 +279,8 @@ def test_a_deploy_of_reverb_costs_a_shelter_and_no_epoch(per_day: int, misses: t
     world = probed(2)
     world.change(reliability_ppm=990_000, unacceptable_reliability_ppm=950_000)
     world.prove()
-    epochs = {name: stream.epoch for name, stream in world.state.streams.items()}
-    bad, every_ms = world.state.streams["payments"].bad, DAY // per_day
+    epochs = {name: indicator.epoch for name, indicator in world.state.indicators.items()}
+    bad, every_ms = world.state.indicators["payments"].bad, DAY // per_day
     world.fail()
     world.observe(is_up=False)
     end_ms = world.now_ms + 15 * SECOND
@@ -287,12 +290,12 @@ def test_a_deploy_of_reverb_costs_a_shelter_and_no_epoch(per_day: int, misses: t
             world.pay(user=None)
             next_pay_ms += every_ms
         world.wait(500)
-    world.mend()
+    world.recover()
     world.observe(is_up=True)
     world.wait(2 * MINUTE)
     assert (world.mode(), world.state.flag.rung) == (T, 2)
     world.wait(9 * MINUTE)
     assert (world.mode(), world.state.flag.rung) == (S, 2)
-    assert {name: stream.epoch for name, stream in world.state.streams.items()} == epochs
+    assert {name: indicator.epoch for name, indicator in world.state.indicators.items()} == epochs
     assert world.state.tally.shelters == 1
-    assert misses[0] <= world.state.streams["payments"].bad - bad <= misses[1]
+    assert misses[0] <= world.state.indicators["payments"].bad - bad <= misses[1]

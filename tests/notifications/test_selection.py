@@ -1,4 +1,4 @@
-"""What is worth a notice, and what is not: lives of literal times, and what is told of them."""
+"""What is worth a notification, and what is not: lives of literal times, and what is told of them."""
 
 import re
 from collections.abc import Callable
@@ -9,20 +9,20 @@ import pytest
 from typer.testing import CliRunner
 
 from sidecar.cli import cli
-from sidecar.core.facts.auth_probes import StrangerVerdict
+from sidecar.core.facts.auth_probes import IsolationOutcome
 from sidecar.core.facts.observations import Noted
 from sidecar.core.facts.policy import LADDER_OFF, Lifecycle
 from sidecar.core.facts.windows import Once
 from sidecar.core.fold.fold import fold
 from sidecar.core.fold.state import State
-from sidecar.notifications import NoticeKind, Tone, Watch
+from sidecar.notifications import NotificationKind, Tone, Watch
 from tests.core.golden import KEPT, golden
 from tests.core.probed import ProbedWorld, probed
 from tests.core.world import HOUR, LAX, MINUTE, SECOND, World, on
-from tests.notices.told import told
+from tests.notifications.sample import told
 from tests.rules.runbooks import RUNBOOKS
 
-K = NoticeKind
+K = NotificationKind
 REMOVED = msgspec.structs.replace(LAX, lifecycle=Lifecycle.REMOVED, ladder=LADDER_OFF)
 
 
@@ -44,7 +44,7 @@ def hiccup() -> World:
     world = probed(2)
     world.fail()
     world.wait(20 * SECOND)
-    world.mend()
+    world.recover()
     world.wait(11 * MINUTE)
     return world
 
@@ -64,7 +64,7 @@ def rollback() -> World:
     return world
 
 
-def blindness() -> World:
+def visibility_gap() -> World:
     """See nothing for over a day, and again."""
     world = on(2)
     world.sleep(25 * HOUR)
@@ -91,11 +91,11 @@ def other_ladder() -> World:
     return world
 
 
-def stranger() -> World:
-    """Let a stranger in, twice."""
+def isolation() -> World:
+    """Let a isolation in, twice."""
     world: ProbedWorld = probed(1)
-    world.ask_as_a_stranger(StrangerVerdict.LET_IN)
-    world.ask_as_a_stranger(StrangerVerdict.LET_IN)
+    world.probe_isolation(IsolationOutcome.ALLOWED)
+    world.probe_isolation(IsolationOutcome.ALLOWED)
     return world
 
 
@@ -108,38 +108,40 @@ def release() -> World:
 
 
 # fmt: off
-LIVES: list[tuple[Callable[[], World], list[NoticeKind]]] = [
+LIVES: list[tuple[Callable[[], World], list[NotificationKind]]] = [
     # what happens    what is told, of the last of it
     (climbing,        [K.CLIMBED, K.CLIMBED]),
     (outage,          [K.ALARM_RAISED, K.FELL, K.ALARM_ENDED]),
-    (hiccup,          [K.SHELTER_BEGAN, K.ALARM_RAISED, K.SHELTER_ENDED, K.ALARM_ENDED]),
-    (long_shelter,    [K.SHELTER_BEGAN, K.ALARM_RAISED, K.ALARM_RAISED, K.FELL, K.SHELTER_ENDED]),
+    (hiccup,          [K.REVERB_SUSPENSION_BEGAN, K.ALARM_RAISED, K.REVERB_SUSPENSION_ENDED, K.ALARM_ENDED]),
+    (long_shelter,    [K.REVERB_SUSPENSION_BEGAN, K.ALARM_RAISED, K.ALARM_RAISED, K.FELL, K.REVERB_SUSPENSION_ENDED]),
     (rollback,        [K.FELL]),
-    (blindness,       [K.FELL]),
+    (visibility_gap,       [K.FELL]),
     (removal,         [K.ALARM_RAISED, K.FELL, K.ALARM_ENDED, K.RETURNED]),
     (other_ladder,    [K.MOVED]),
-    (stranger,        [K.STRANGER_LET_IN]),
+    (isolation,        [K.ISOLATION_BROKEN]),
     (release,         [K.RELEASED]),
 ]
 # fmt: on
 
 
 @pytest.mark.parametrize(("life", "kinds"), LIVES)
-def test_every_move_shelter_and_alarm_is_told_once(life: Callable[[], World], kinds: list[NoticeKind]) -> None:
+def test_every_move_shelter_and_alarm_is_told_once(life: Callable[[], World], kinds: list[NotificationKind]) -> None:
     """What is told twice is believed half; what is not told is found out by payers."""
-    notices = told(life().records, stuck_after_ms=90 * 24 * HOUR)
-    found = [notice.kind for notice in notices if notice.kind is not K.RESTING]
+    notifications = told(life().records, stuck_after_ms=90 * 24 * HOUR)
+    found = [notification.kind for notification in notifications if notification.kind is not K.RESTING]
     assert found[-len(kinds) :] == kinds
-    assert len({notice.event for notice in notices}) == len(notices)
+    assert len({notification.event for notification in notifications}) == len(notifications)
 
 
 def test_a_shelter_that_ended_says_when_it_began() -> None:
     """It becomes a region in plots."""
     world = hiccup()
-    (ended,) = [notice for notice in told(world.records) if notice.kind is K.SHELTER_ENDED]
+    (ended,) = [notification for notification in told(world.records) if notification.kind is K.REVERB_SUSPENSION_ENDED]
     assert ended.from_ms is not None
     assert 10 * MINUTE <= ended.at_ms - ended.from_ms <= 11 * MINUTE
-    (fallen,) = [notice for notice in told(long_shelter().records) if notice.kind is K.SHELTER_ENDED]
+    (fallen,) = [
+        notification for notification in told(long_shelter().records) if notification.kind is K.REVERB_SUSPENSION_ENDED
+    ]
     assert (fallen.tone, "in a fall" in fallen.words.title) == (Tone.BAD, True)
 
 
@@ -151,18 +153,18 @@ def test_a_rest_is_told_when_it_has_lasted_and_once_and_so_is_its_end() -> None:
     world.beat()
     rested_ms = world.now_ms
     world.wait(10 * MINUTE - 1)
-    assert [notice.kind for notice in told(world.records)][-1] is K.CLIMBED
+    assert [notification.kind for notification in told(world.records)][-1] is K.CLIMBED
     world.wait(1)
-    (resting,) = [notice for notice in told(world.records) if notice.kind is K.RESTING]
+    (resting,) = [notification for notification in told(world.records) if notification.kind is K.RESTING]
     assert (resting.event, resting.facts["reason"]) == (f"resting:{rested_ms}", "recovering")
     world.wait(15 * MINUTE)
-    after = [notice for notice in told(world.records) if notice.kind in {K.RESTING, K.SEEING}]
-    assert [notice.kind for notice in after] == [K.RESTING, K.SEEING]
+    after = [notification for notification in told(world.records) if notification.kind in {K.RESTING, K.SEEING}]
+    assert [notification.kind for notification in after] == [K.RESTING, K.SEEING]
     assert after[1].from_ms == rested_ms
     restarted = on(2)
     restarted.start()
     restarted.wait(1 * MINUTE)
-    assert not [notice for notice in told(restarted.records) if notice.kind in {K.RESTING, K.SEEING}]
+    assert not [notification for notification in told(restarted.records) if notification.kind in {K.RESTING, K.SEEING}]
 
 
 # fmt: off
@@ -193,7 +195,11 @@ def test_a_flag_that_is_stuck_is_told_of_each_time_that_so_long_has_passed(
         world.change(ladder=LAX.ladder[:3])
     since_ms = world.state.flag.since_ms
     world.wait(since_ms + span_ms - world.now_ms)
-    found = [notice for notice in told(world.records) if notice.kind is K.STUCK and notice.facts["rung"] == rung]
+    found = [
+        notification
+        for notification in told(world.records)
+        if notification.kind is K.STUCK and notification.facts["rung"] == rung
+    ]
     assert len(found) == times
     if found:
         assert "It waits for `" in found[0].words.text
@@ -203,7 +209,7 @@ def test_a_flag_that_is_stuck_is_told_of_each_time_that_so_long_has_passed(
 def test_after_a_restart_the_moves_of_the_last_hour_are_told_that_nobody_may_have_been_told_of(
     ago_ms: int, *, is_told: bool
 ) -> None:
-    """A process that was killed between the fall and its notice must not have been the only one who knew."""
+    """A process that was killed between the fall and its notification must not have been the only one who knew."""
     world = on(2)
     world.outage()
     fallen = world.state.moves[-1]
@@ -213,26 +219,30 @@ def test_after_a_restart_the_moves_of_the_last_hour_are_told_that_nobody_may_hav
     for record in before:
         fold(state, record)
     watch = Watch(state, stuck_after_ms=1000 * HOUR, rest_after_ms=1000 * HOUR)
-    found = [notice for notice in watch.seen(last, fold(state, last)) if notice.at_ms == fallen.at_ms]
-    assert [(notice.event, notice.kind) for notice in found] == [(f"moved:{fallen.seq}", K.FELL)] * is_told
-    assert {notice.chain for notice in found} <= {state.chain}
+    found = [notification for notification in watch.seen(last, fold(state, last)) if notification.at_ms == fallen.at_ms]
+    assert [(notification.event, notification.kind) for notification in found] == [
+        (f"moved:{fallen.seq}", K.FELL)
+    ] * is_told
+    assert {notification.chain for notification in found} <= {state.chain}
     assert state.chain
-    assert [notice.event for notice in told(world.records) if notice.kind is K.FELL] == [f"moved:{fallen.seq}"]
+    assert [notification.event for notification in told(world.records) if notification.kind is K.FELL] == [
+        f"moved:{fallen.seq}"
+    ]
 
 
 @pytest.mark.parametrize("kept", KEPT, ids=lambda path: path.stem)
 def test_nothing_that_is_pinned_makes_it_stumble_and_no_event_is_named_twice(kept: Path) -> None:
-    """Lives with everything in them: each notice has its words, and a name of its own."""
-    notices = told(golden(kept))
-    assert notices
-    assert len({notice.event for notice in notices}) == len(notices)
-    for notice in notices:
-        assert notice.words.title.startswith("payment-refresh in test: ")
-        assert notice.words.text
-        assert notice.words.next
+    """Lives with everything in them: each notification has its words, and a name of its own."""
+    notifications = told(golden(kept))
+    assert notifications
+    assert len({notification.event for notification in notifications}) == len(notifications)
+    for notification in notifications:
+        assert notification.words.title.startswith("payment-refresh in test: ")
+        assert notification.words.text
+        assert notification.words.next
 
 
-def test_notices_name_commands_and_runbooks_that_there_are() -> None:
+def test_notifications_name_commands_and_runbooks_that_there_are() -> None:
     """Whoever is told what to do next does it on a phone, at night."""
     helped = CliRunner().invoke(cli, ["--help"]).stdout
     known = set(re.findall(r"^\W*([a-z]+)  ", helped, flags=re.MULTILINE))
@@ -241,13 +251,13 @@ def test_notices_name_commands_and_runbooks_that_there_are() -> None:
     books = {book for text in said for book in re.findall(r"ReverbSidecar\w+", text)}
     assert {"explain", "doctor", "status", "resume"} <= commands <= known
     assert books <= {path.stem for path in RUNBOOKS}
-    assert {"ReverbSidecarDeliveryBurning", "ReverbSidecarRoundTripsFailing", "ReverbSidecarStrangerLetIn"} <= books
+    assert {"ReverbSidecarDeliveryBurning", "ReverbSidecarRoundTripsFailing", "ReverbSidecarIsolationBroken"} <= books
 
 
 def test_a_fall_says_what_was_what_is_why_and_for_how_long() -> None:
-    """One notice in full, as it is read."""
+    """One notification in full, as it is read."""
     world = outage()
-    (fell,) = [notice for notice in told(world.records) if notice.kind is K.FELL]
+    (fell,) = [notification for notification in told(world.records) if notification.kind is K.FELL]
     assert fell.words.title == "payment-refresh in test: push fell, all payers are on timers"
     assert fell.words.text == (
         "It was push_with_safety_net for all payers, and now is timer_polling for everybody: their pages refetch at 0, 2 and "
@@ -259,5 +269,5 @@ def test_a_fall_says_what_was_what_is_why_and_for_how_long() -> None:
     )
     dry = World(msgspec.structs.replace(LAX, dry_run=True))
     dry.climb_to(1)
-    (climbed,) = [notice for notice in told(dry.records) if notice.kind is K.CLIMBED]
+    (climbed,) = [notification for notification in told(dry.records) if notification.kind is K.CLIMBED]
     assert climbed.words.text.startswith("DRY RUN, nobody is served this: ")

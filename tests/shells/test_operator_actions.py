@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from sidecar import clock
-from sidecar.console.operator_actions import Act, ApproveRequest, fact_of, read_request
+from sidecar.console.operator_actions import ApproveRequest, OperatorAction, fact_of, read_request
 from sidecar.core.fold.freezes import FREEZES_MAX
 from sidecar.ports import ErrorCode, SidecarError
 from tests.core.probed import probed
@@ -36,7 +36,7 @@ async def test_a_freeze_forbids_climbing_until_it_is_thawed() -> None:
     """It is in the status with its owner and its end, and the gate names it."""
     async with running(EASY) as sidecar:
         status, done = await sidecar.act("freeze", once())
-        assert (status, done["act"], done["actor"]) == (200, "freeze", "ada")
+        assert (status, done["action"], done["actor"]) == (200, "freeze", "ada")
         with pytest.raises(AssertionError, match="not within"):
             await climb(sidecar, within_s=1.5)
         status_of = await sidecar.status()
@@ -141,19 +141,24 @@ def test_an_approval_of_what_is_not_next_is_a_conflict_also_where_its_number_is_
     """Nought is a number that somebody has seen, and not a word that was left out."""
     world = probed(2)
     with pytest.raises(SidecarError) as refused:
-        fact_of(Act.APPROVE, ApproveRequest(reason="x", **seen), "ann", world.state, world.now_ms)
+        fact_of(OperatorAction.APPROVE, ApproveRequest(reason="x", **seen), "ann", world.state, world.now_ms)
     assert refused.value.code is ErrorCode.CONFLICT
     assert all(f"{name} {number}" in refused.value.message for name, number in seen.items())
-    fact, _ = fact_of(Act.APPROVE, ApproveRequest(reason="x", rung=3), "ann", world.state, world.now_ms)
+    fact, _ = fact_of(OperatorAction.APPROVE, ApproveRequest(reason="x", rung=3), "ann", world.state, world.now_ms)
     assert (getattr(fact, "rung", None), getattr(fact, "epoch", None)) == (3, 1)
 
 
 @pytest.mark.parametrize("sign", ["\x00", "\x1b", "\u202e", "\u2066", "\u2028"])
 def test_a_reason_has_nothing_in_it_that_turns_the_words_around_it(sign: str) -> None:
     """It stands on other people's pages and terminals, and may not make our own words say something else."""
-    for act, more in ((Act.HOLD, {}), (Act.APPROVE, {}), (Act.NOTE, {}), (Act.THAW, {"name": "term"})):
+    for action, more in (
+        (OperatorAction.HOLD, {}),
+        (OperatorAction.APPROVE, {}),
+        (OperatorAction.NOTE, {}),
+        (OperatorAction.THAW, {"name": "term"}),
+    ):
         body = msgspec.json.encode({"reason": f"the {sign}fair", **more})
         with pytest.raises(SidecarError) as refused:
-            read_request(act, body)
+            read_request(action, body)
         assert refused.value.code is ErrorCode.BODY_INVALID
-        assert read_request(act, body.replace(msgspec.json.encode(sign)[1:-1], "ü".encode())).reason == "the üfair"
+        assert read_request(action, body.replace(msgspec.json.encode(sign)[1:-1], "ü".encode())).reason == "the üfair"

@@ -1,4 +1,4 @@
-"""Notices of a whole sidecar, and of the command that tries whether they arrive."""
+"""Notifications of a whole sidecar, and of the command that tries whether they arrive."""
 
 import asyncio
 import json
@@ -8,16 +8,24 @@ import msgspec
 from typer.testing import CliRunner, Result
 
 from sidecar.cli import cli
-from sidecar.config import LadderRung, Notices, NoticeSecrets, NoticeTarget, Objective, PolicyKeys, TargetKind
+from sidecar.config import (
+    LadderRung,
+    Notifications,
+    NotificationSecrets,
+    NotificationTarget,
+    Objective,
+    PolicyKeys,
+    TargetKind,
+)
 from sidecar.core.facts.policy import Mode
 from tests.e2e.processes import free_port
-from tests.notices.receiving import annotate, receiving, says
-from tests.notices.told import KEY
+from tests.notifications.receiving import annotate, receiving, says
+from tests.notifications.sample import KEY
 from tests.shells.running import CONFIG, SECRETS, event, running
 
 FILE = """
 environment: staging
-notices:
+notifications:
   targets: [{name: ops, kind: slack}, {name: ci, kind: webhook}, {name: plots, kind: grafana}]
   console_url: https://sidecar.example.test
 """
@@ -39,21 +47,21 @@ async def test_a_running_sidecar_tells_of_a_climb_and_of_a_rollback_and_shows_no
     async with receiving() as receiver:
         config = msgspec.structs.replace(
             CONFIG,
-            notices=Notices(targets=(NoticeTarget(name="ci", kind=TargetKind.WEBHOOK),)),
+            notifications=Notifications(targets=(NotificationTarget(name="ci", kind=TargetKind.WEBHOOK),)),
             objective=Objective(on_time_within_ms=400, missed_after_ms=1000, reliability_ppm=750_000),
             policy=LAX,
             ladder=(LadderRung(mode=Mode.TIMER_POLLING), LadderRung(mode=Mode.PUSH_WITH_SAFETY_NET)),
         )
-        secrets = msgspec.structs.replace(SECRETS, notices={"ci": NoticeSecrets(url=receiver.url, key=KEY)})
+        secrets = msgspec.structs.replace(SECRETS, notifications={"ci": NotificationSecrets(url=receiver.url, key=KEY)})
         async with running(config, secrets) as it:
-            assert await it.metric('reverb_sidecar_notices_total{result="given_up",target="grafana"}') == 0
+            assert await it.metric('reverb_sidecar_notifications_total{result="given_up",target="grafana"}') == 0
             for number in range(12):
                 await it.deliver(event(f"pi_{number}"))
                 await it.ack({"stage": "delivered", "payment_intent": f"pi_{number}"})
-            await it.metric_is('reverb_sidecar_notices_total{result="told",target="webhook"}', 1)
+            await it.metric_is('reverb_sidecar_notifications_total{result="told",target="webhook"}', 1)
             await it.act("rollback", {"reason": "a feeling"})
-            await it.metric_is('reverb_sidecar_notices_total{result="told",target="webhook"}', 2)
-            assert await it.metric('reverb_sidecar_notice_attempts_total{outcome="sent",target="webhook"}') == 2
+            await it.metric_is('reverb_sidecar_notifications_total{result="told",target="webhook"}', 2)
+            assert await it.metric('reverb_sidecar_notification_attempts_total{outcome="sent",target="webhook"}') == 2
             assert "hooks" not in await it.metrics()
         climbed, fell = receiver.bodies
         assert (climbed["kind"], fell["kind"], fell["facts"]["detail"]) == ("climbed", "fell", "ada: a feeling")
@@ -62,21 +70,21 @@ async def test_a_running_sidecar_tells_of_a_climb_and_of_a_rollback_and_shows_no
 
 
 async def called(*arguments: str, path: Path, env: dict[str, str]) -> Result:
-    """Run `sidecar notices`, beside the servers of this loop."""
+    """Run `sidecar notifications`, beside the servers of this loop."""
     file = path / "sidecar.yaml"
     file.write_text(FILE)
-    words = ["notices", "--config", str(file), *arguments]
+    words = ["notifications", "--config", str(file), *arguments]
     return await asyncio.to_thread(CliRunner().invoke, cli, words, env=env)
 
 
 def environment(ops: str, ci: str, plots: str) -> dict[str, str]:
     """Return what says where the targets are."""
     return {
-        "SIDECAR_NOTICE_OPS_URL": ops,
-        "SIDECAR_NOTICE_CI_URL": ci,
-        "SIDECAR_NOTICE_CI_KEY": KEY,
-        "SIDECAR_NOTICE_PLOTS_URL": plots.partition("/hooks")[0],
-        "SIDECAR_NOTICE_PLOTS_KEY": KEY,
+        "SIDECAR_NOTIFICATION_OPS_URL": ops,
+        "SIDECAR_NOTIFICATION_CI_URL": ci,
+        "SIDECAR_NOTIFICATION_CI_KEY": KEY,
+        "SIDECAR_NOTIFICATION_PLOTS_URL": plots.partition("/hooks")[0],
+        "SIDECAR_NOTIFICATION_PLOTS_KEY": KEY,
     }
 
 
@@ -89,18 +97,18 @@ async def test_the_command_sends_one_test_to_each_target_and_says_what_came(tmp_
             0,
             ["ops (slack): arrived (200)", "ci (webhook): arrived (200)", "plots (grafana): arrived (200)"],
         )
-        assert "a test of notices" in ops.bodies[0]["text"]
+        assert "a test of notifications" in ops.bodies[0]["text"]
         assert (ci.bodies[0]["kind"], ci.bodies[0]["environment"]) == ("test", "staging")
         assert plots.bodies[0]["tags"][:2] == ["reverb-sidecar", "test"]
         listed = await called(path=tmp_path, env=env)
         assert (
             listed.stdout.splitlines()[1]
-            == "ci (webhook): told at SIDECAR_NOTICE_CI_URL, signed with SIDECAR_NOTICE_CI_KEY"
+            == "ci (webhook): told at SIDECAR_NOTIFICATION_CI_URL, signed with SIDECAR_NOTIFICATION_CI_KEY"
         )
 
 
 async def test_the_command_says_of_each_target_what_is_wrong_and_never_where_it_is(tmp_path: Path) -> None:
-    """Exit 1, and the words for whoever has to mend it."""
+    """Exit 1, and the words for whoever has to recover it."""
     async with receiving(says(403)) as ops, receiving(says(302, Location="/x")) as ci:
         env = environment(ops.url, ci.url, f"http://127.0.0.1:{free_port()}")
         tried = await called("--test", path=tmp_path, env=env)
@@ -119,5 +127,5 @@ async def test_the_command_says_of_each_target_what_is_wrong_and_never_where_it_
 async def test_without_targets_the_command_says_where_to_read_on(tmp_path: Path) -> None:
     """Exit 2: there is nothing to know."""
     (tmp_path / "bare.yaml").write_text("environment: test\n")
-    shown = CliRunner().invoke(cli, ["notices", "--test", "--config", str(tmp_path / "bare.yaml")])
-    assert (shown.exit_code, "docs/notices.md" in shown.output) == (2, True)
+    shown = CliRunner().invoke(cli, ["notifications", "--test", "--config", str(tmp_path / "bare.yaml")])
+    assert (shown.exit_code, "docs/notifications.md" in shown.output) == (2, True)

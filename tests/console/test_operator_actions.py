@@ -1,4 +1,4 @@
-"""People's acts from the page, against a real sidecar: by mouse, by keyboard, and only with the right token."""
+"""People's actions from the page, against a real sidecar: by mouse, by keyboard, and only with the right token."""
 
 import pytest
 from playwright.async_api import Browser, Page, expect
@@ -7,8 +7,8 @@ from tests.console.faults import faults, sideways
 from tests.console.stage import NARROW, looking
 from tests.e2e.processes import OPERATOR_TOKEN, READ_TOKEN, until
 from tests.shells.running import Running, running
-from tests.shells.test_acts import decisions
 from tests.shells.test_flag import EASY, climb
+from tests.shells.test_operator_actions import decisions
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")  # the browser lives in the module's loop
 REFUSED = "Failed to load resource"
@@ -27,7 +27,7 @@ async def _fill(page: Page, reason: str, token: str = OPERATOR_TOKEN) -> None:
 
 
 async def test_by_mouse_hold_and_resume_and_the_token_is_asked_once(browser: Browser) -> None:
-    """The reason is what was typed, the actor is the token's name, and the next act needs no token again."""
+    """The reason is what was typed, the actor is the token's name, and the next action needs no token again."""
     async with running(EASY) as sidecar, looking(browser, sidecar.urls.operator) as page:
         dialog = page.get_by_role("dialog")
         await page.get_by_role("button", name="Hold").click()
@@ -62,7 +62,7 @@ async def test_by_keyboard_alone_a_roll_back_is_asked_again(browser: Browser) ->
         await press("Enter")
         for _ in range(10):
             await press("Tab")
-            if await focused.get_attribute("id") == "act-rollback":
+            if await focused.get_attribute("id") == "action-rollback":
                 break
         await expect(focused).to_have_text("Roll back")
         await press("Enter")
@@ -107,7 +107,7 @@ async def test_an_approval_names_its_rung_and_epoch(browser: Browser) -> None:
         await expect(dialog).to_contain_text("Done: approve rung 2")
         approval = (await sidecar.status())["approval"]
         assert (approval["rung"], approval["epoch"], approval["reason"]) == (2, 1, "looks right")
-        await expect(page.locator("#act-approve")).to_have_count(0)
+        await expect(page.locator("#action-approve")).to_have_count(0)
 
 
 async def test_a_reset_is_asked_again_and_done(browser: Browser) -> None:
@@ -123,7 +123,7 @@ async def test_a_reset_is_asked_again_and_done(browser: Browser) -> None:
         await expect(dialog).to_contain_text("Done: reset the proof")
 
         async def is_anew() -> bool:
-            return bool((await sidecar.status())["streams"][0]["epoch"] == 2)
+            return bool((await sidecar.status())["indicators"][0]["epoch"] == 2)
 
         await until(is_anew, "epoch 2")
 
@@ -250,16 +250,16 @@ async def test_an_act_without_a_reason_is_not_sent(browser: Browser) -> None:
         assert (await sidecar.status())["hold"] is None
 
 
-@pytest.mark.parametrize("act", ["Hold", "Freeze", "Roll back"])
-async def test_the_dialog_is_for_everybody_too(browser: Browser, act: str) -> None:
+@pytest.mark.parametrize("action", ["Hold", "Freeze", "Roll back"])
+async def test_the_dialog_is_for_everybody_too(browser: Browser, action: str) -> None:
     """Light and dark, on a phone, with every field that there can be, and while it asks again."""
     async with running(EASY) as sidecar, looking(browser, sidecar.urls.operator, size=NARROW) as page:
-        await page.get_by_role("button", name=act).click()
-        if act == "Freeze":
+        await page.get_by_role("button", name=action).click()
+        if action == "Freeze":
             await page.get_by_label("Every week").check()
-        elif act == "Roll back":
+        elif action == "Roll back":
             await _fill(page, "a feeling")
-            await page.get_by_role("dialog").get_by_role("button", name=act).click()
+            await page.get_by_role("dialog").get_by_role("button", name=action).click()
         for is_dark in (False, True):
             await page.emulate_media(color_scheme="dark" if is_dark else "light")
             assert await faults(page, *(("color-contrast",) if is_dark else ())) == []

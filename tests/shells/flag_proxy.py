@@ -28,7 +28,7 @@ BULK = "/ofrep/v1/evaluate/flags"
 REPLICA = "a"
 
 
-class Door:
+class Proxy:
     """A flag that is served as the test wants it."""
 
     def __init__(self, world: World, *, lease_ms: int, limits: Mapping[str, Limit], **bounds: Any) -> None:
@@ -45,7 +45,7 @@ class Door:
             policy_hash=world.state.policy_hash,
         )
         self.streams = Streams(self.answers, **{"streams_max": 100, **bounds})
-        evaluations = Evaluations(self.answers, self.streams.has_room, lambda: self.wall_ms())
+        evaluations = Evaluations(self.answers, self.streams.has_permits, lambda: self.wall_ms())
         self.listener = Listener(
             "public",
             Address(host="127.0.0.1", port=0),
@@ -68,16 +68,16 @@ class Door:
 
 
 @asynccontextmanager
-async def door(
+async def proxy(
     rung: int = 2,
     *,
     lease_ms: int = 60_000,
     world: World | None = None,
     limits: Mapping[str, Limit] = LIMITS,
     **bounds: Any,
-) -> AsyncIterator[Door]:
+) -> AsyncIterator[Proxy]:
     """Serve a flag on this rung of `LAX`'s ladder, with a lease that has just started."""
-    it = Door(world or on(rung), lease_ms=lease_ms, limits=limits, **bounds)
+    it = Proxy(world or on(rung), lease_ms=lease_ms, limits=limits, **bounds)
     it.world.decides = False
     it.beat()
     it.url = it.listener.bind()
@@ -105,7 +105,7 @@ class Event(msgspec.Struct, frozen=True):
     data: Any
 
 
-class Reader:
+class SseConnection:
     """Reads a stream as the specification of `EventSource` says (HTML, section 9.2.6)."""
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
@@ -149,7 +149,7 @@ class Reader:
 
 
 @asynccontextmanager
-async def reading(url: str, **headers: str) -> AsyncIterator[Reader]:
+async def reading(url: str, **headers: str) -> AsyncIterator[SseConnection]:
     """Open a stream as a browser does."""
     named = {"Accept": "text/event-stream"} | {name.replace("_", "-"): value for name, value in headers.items()}
     async with (
@@ -157,4 +157,4 @@ async def reading(url: str, **headers: str) -> AsyncIterator[Reader]:
         session.get(url, headers=named) as response,
     ):
         assert response.status == 200, await response.text()
-        yield Reader(response)
+        yield SseConnection(response)

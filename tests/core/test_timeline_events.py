@@ -1,10 +1,10 @@
-"""What happened, and from when on it is known: spans, marks, releases, and the bounds of them all."""
+"""What happened, and from when on it is known: spans, events, releases, and the bounds of them all."""
 
 import msgspec
 import pytest
 
 from sidecar.core.facts.observations import (
-    AckSeen,
+    AckReceived,
     Checkpoint,
     Heartbeat,
     Noted,
@@ -17,19 +17,19 @@ from sidecar.core.facts.policy import Mode, Stage
 from sidecar.core.fold.checkpoints import restored
 from sidecar.core.fold.fold import fold
 from sidecar.core.fold.history import (
+    EVENTS_MAX,
     HOUR_MS,
     HOURS_MAX,
-    MARKS_MAX,
     SPANS_MAX,
     ByMode,
     ByOutcome,
     ByTimers,
     Condition,
+    EventKind,
     History,
     Hour,
-    Mark,
-    MarkKind,
     Span,
+    TimelineEvent,
 )
 from sidecar.core.fold.history_writer import hours
 from sidecar.core.fold.state import Latency, State, encode
@@ -40,7 +40,7 @@ from tests.core.world import LAX, MINUTE, SECOND, START_MS, World, on
 T, S = Mode.TIMER_POLLING, Mode.PUSH_WITH_SAFETY_NET
 
 
-# --- spans and marks
+# --- spans and events
 
 
 def test_a_shelter_is_one_from_its_alarm_on() -> None:
@@ -48,12 +48,12 @@ def test_a_shelter_is_one_from_its_alarm_on() -> None:
     world = probed(2)
     world.fail()
     world.wait(30 * SECOND)
-    world.mend()
+    world.recover()
     world.wait(15 * MINUTE)
     spans = world.state.history.spans[-2:]
     assert [(span.mode, span.condition) for span in spans] == [(T, Condition.SHELTERED), (S, Condition.SERVING)]
-    began, ended = (mark for mark in world.state.history.marks if mark.kind.startswith("shelter"))
-    assert (began.kind, ended.kind) == (MarkKind.SHELTER_BEGAN, MarkKind.SHELTER_ENDED)
+    began, ended = (mark for mark in world.state.history.events if mark.kind.startswith("shelter"))
+    assert (began.kind, ended.kind) == (EventKind.REVERB_SUSPENSION_BEGAN, EventKind.REVERB_SUSPENSION_ENDED)
     assert spans[1].at_ms == ended.at_ms
     assert sum(hour.sheltered_ms for hour in hours(world.state)) == ended.at_ms - spans[0].at_ms
 
@@ -68,11 +68,11 @@ def test_an_alarm_of_payments_that_is_named_a_shelter_was_one_all_along() -> Non
     world.observe(is_up=False)
     world.wait(3 * SECOND)
     alarmed_ms = world.now_ms
-    assert world.state.streams["payments"].is_latched
+    assert world.state.indicators["payments"].is_latched
     assert [span.condition for span in world.state.history.spans][-1:] == [Condition.ALARM]
     world.observe(is_up=True)
     world.wait(2 * MINUTE)
-    assert world.state.flag.shelter is not None
+    assert world.state.flag.suspension is not None
     assert world.state.history.spans[-1].condition is Condition.SHELTERED
     assert world.state.history.spans[-1].at_ms == pytest.approx(alarmed_ms, abs=1 * SECOND)
     before, after = hours(world.state)[-2:]
@@ -91,10 +91,10 @@ def test_blind_time_is_no_shelter() -> None:
     world.beat()
     world.sleep(35 * SECOND)
     world.probe()
-    assert world.state.flag.shelter is not None
+    assert world.state.flag.suspension is not None
     assert [span.condition for span in world.state.history.spans[-4:]] == ["sheltered", "blind"] * 2
     sheltered_ms = sum(hour.sheltered_ms for hour in hours(world.state))
-    assert sheltered_ms == 2 * LAX.lease_ms + world.now_ms - 75 * SECOND - world.state.streams["payments"].alarmed_ms
+    assert sheltered_ms == 2 * LAX.lease_ms + world.now_ms - 75 * SECOND - world.state.indicators["payments"].alarmed_ms
 
 
 def test_a_shelter_that_ends_in_a_fall_has_ended() -> None:
@@ -102,9 +102,9 @@ def test_a_shelter_that_ends_in_a_fall_has_ended() -> None:
     world = probed(2)
     world.fail()
     world.wait(45 * MINUTE)
-    kinds = [mark.kind for mark in world.state.history.marks]
+    kinds = [mark.kind for mark in world.state.history.events]
     assert world.state.flag.rung == 0
-    assert kinds[kinds.index(MarkKind.FELL) :][:2] == [MarkKind.FELL, MarkKind.SHELTER_ENDED]
+    assert kinds[kinds.index(EventKind.FELL) :][:2] == [EventKind.FELL, EventKind.REVERB_SUSPENSION_ENDED]
 
 
 def test_a_rung_for_some_is_not_servable_to_all() -> None:
@@ -112,8 +112,8 @@ def test_a_rung_for_some_is_not_servable_to_all() -> None:
     world = on(1)
     world.wait(10 * SECOND)
     assert (world.state.history.spans[-1].mode, world.state.history.spans[-1].for_all) == (S, T)
-    assert hours(world.state)[-1].held_ms.push_with_safety_net > 0
-    assert hours(world.state)[-1].held_by_all_ms == ByMode(timer_polling=hours(world.state)[-1].seen_ms)
+    assert hours(world.state)[-1].served_ms.push_with_safety_net > 0
+    assert hours(world.state)[-1].served_to_all_ms == ByMode(timer_polling=hours(world.state)[-1].seen_ms)
 
 
 def test_a_dry_run_serves_nobody() -> None:
@@ -133,24 +133,24 @@ def test_what_happened_is_marked() -> None:
     world.see(Noted(actor="ann", text="the new queue", release="2026.48"))
     world.fail()
     world.wait(30 * SECOND)
-    world.mend()
+    world.recover()
     world.wait(15 * MINUTE)
     world.sleep(10 * MINUTE)
     world.start()
     world.wait(10 * MINUTE)
     world.roll_back()
-    marks = world.state.history.marks
-    assert {mark.kind for mark in marks} == set(MarkKind)
-    assert [mark.seq for mark in marks] == sorted(mark.seq for mark in marks)
-    assert "hold by ann: launch day" in [mark.detail for mark in marks]
-    assert marks[-1].detail.endswith("rollback, ann: a feeling")
+    events = world.state.history.events
+    assert {mark.kind for mark in events} == set(EventKind)
+    assert [mark.seq for mark in events] == sorted(mark.seq for mark in events)
+    assert "hold by ann: launch day" in [mark.detail for mark in events]
+    assert events[-1].detail.endswith("rollback, ann: a feeling")
 
 
 def test_a_detail_is_cut() -> None:
     """A person may write five hundred characters, two thousand times."""
     world = on(0)
     world.see(Noted(actor="ann", text="x" * 500))
-    assert len(world.state.history.marks[-1].detail) == 200
+    assert len(world.state.history.events[-1].detail) == 200
 
 
 # --- releases
@@ -162,8 +162,8 @@ def heard(*said: tuple[int, str]) -> list[str]:
     began_ms = world.now_ms
     for number, (minute, release) in enumerate(said):
         world.wait(began_ms + minute * MINUTE - world.now_ms)
-        world.see(AckSeen(source="backend", stage=Stage.PAID, payment_intent=f"pi_of_{number}", release=release))
-    return [mark.detail for mark in world.state.history.marks if mark.kind is MarkKind.RELEASE]
+        world.see(AckReceived(source="backend", stage=Stage.PAID, payment_intent=f"pi_of_{number}", release=release))
+    return [mark.detail for mark in world.state.history.events if mark.kind is EventKind.RELEASE]
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_a_release_is_one_when_it_was_not_heard_of_lately(said: list[tuple[int, 
 def test_payments_since_a_release_are_counted_from_its_record_on() -> None:
     """What was judged before says nothing about what runs now."""
     world = on(0)
-    before = world.state.streams["payments"].good_total
+    before = world.state.indicators["payments"].good_total
     world.see(Noted(actor="ann", text="", release="2026.48"))
     world.good(3)
     assert world.state.history.judged_before_release == before
@@ -214,10 +214,10 @@ def test_400_full_days_are_small() -> None:
                 reported=mode,
                 refetches=mode,
                 reach_good=9999,
-                walks_ok=60,
+                auth_probes_ok=60,
                 round_trips_ok=720,
-                held_ms=held,
-                held_by_all_ms=held,
+                served_ms=held,
+                served_to_all_ms=held,
                 resting_ms=60_000,
                 sheltered_ms=60_000,
                 seen_ms=3_600_000,
@@ -225,8 +225,9 @@ def test_400_full_days_are_small() -> None:
             for number in range(HOURS_MAX)
         ],
         spans=[Span(at_ms=START_MS + at, mode=S, for_all=S, condition=Condition.SERVING) for at in range(SPANS_MAX)],
-        marks=[
-            Mark(at_ms=START_MS + at, seq=at, kind=MarkKind.SHELTER_BEGAN, detail="x" * 60) for at in range(MARKS_MAX)
+        events=[
+            TimelineEvent(at_ms=START_MS + at, seq=at, kind=EventKind.REVERB_SUSPENSION_BEGAN, detail="x" * 60)
+            for at in range(EVENTS_MAX)
         ],
     )
     assert len(encode(state)) < 3_000_000
@@ -236,12 +237,12 @@ def test_the_history_is_bounded_and_says_from_when_on_it_is_complete() -> None:
     """A sidecar that restarts every ten seconds must not fill its journal with that."""
     world = on(0)
     history = world.state.history
-    for _ in range(MARKS_MAX // 2 + 10):
+    for _ in range(EVENTS_MAX // 2 + 10):
         world.start()
         world.beat()
         world.now_ms += 1 * SECOND
-    assert len(history.marks) == MARKS_MAX
-    assert START_MS < history.since_ms <= history.marks[0].at_ms + 1
+    assert len(history.events) == EVENTS_MAX
+    assert START_MS < history.since_ms <= history.events[0].at_ms + 1
     known_ms = history.since_ms
     for number in range(SPANS_MAX + 1000):
         history.change(
@@ -283,7 +284,7 @@ def test_the_first_latency_after_an_older_checkpoint_has_its_edges() -> None:
     facts: list[Observation] = [
         Heartbeat(replica="a", beat=1),
         PaymentSucceeded(payment_intent="pi_x", event_id="evt_x", created_s=1, signed_s=2),
-        AckSeen(source="observer", stage=Stage.DELIVERED, payment_intent="pi_x"),
+        AckReceived(source="observer", stage=Stage.DELIVERED, payment_intent="pi_x"),
         *(Heartbeat(replica="a", beat=beat) for beat in range(2, 9)),
     ]
     for fact in facts:
@@ -300,4 +301,4 @@ def test_before_the_first_policy_there_is_no_history() -> None:
     assert hours(state) == []
     adopted = PolicyAdopted(policy=LAX, policy_hash="h", adoption=0, actor="a", reason="r")
     fold(state, Record(seq=2, at_ms=START_MS + 7, observation=adopted))
-    assert (state.history.since_ms, [mark.kind for mark in state.history.marks]) == (START_MS + 7, [MarkKind.POLICY])
+    assert (state.history.since_ms, [mark.kind for mark in state.history.events]) == (START_MS + 7, [EventKind.POLICY])

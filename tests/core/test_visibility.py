@@ -3,11 +3,11 @@
 import pytest
 
 from sidecar.core.facts.policy import Mode, Stage
-from sidecar.core.fold.conclusions import RestBegan, RestEnded
+from sidecar.core.fold.conclusions import SuspensionBegan, SuspensionEnded
 from sidecar.core.fold.fold import next_deadline
 from sidecar.core.fold.serving import Reason, served
-from sidecar.core.fold.state import RestReason
-from sidecar.core.fold.visibility import rest_reason
+from sidecar.core.fold.state import SuspensionReason
+from sidecar.core.fold.visibility import suspension_reason
 from sidecar.core.statistics import coverage
 from sidecar.core.statistics.coverage import Coverage
 from tests.core.world import DAY, HOUR, LAX, MINUTE, SECOND, World, on
@@ -15,14 +15,14 @@ from tests.core.world import DAY, HOUR, LAX, MINUTE, SECOND, World, on
 LEASE = LAX.lease_ms
 
 
-def resting(world: World) -> RestReason | None:
+def resting(world: World) -> SuspensionReason | None:
     """Return why the flag rests."""
     assert world.state.policy is not None
-    return rest_reason(world.state, world.state.policy)
+    return suspension_reason(world.state, world.state.policy)
 
 
 # fmt: off
-BLINDNESSES = [
+VISIBILITY_GAPS = [
     # what happened,      for so long,   sees again,     rests for,    falls
     ("silent",            LEASE,         "heartbeat",    0,            False),
     ("silent",            LEASE + 1,     "heartbeat",    3 * MINUTE,   False),
@@ -41,9 +41,11 @@ BLINDNESSES = [
 # fmt: on
 
 
-@pytest.mark.parametrize(("what", "span_ms", "again", "rests_ms", "falls"), BLINDNESSES)
-def test_a_blindness_costs_by_its_length(what: str, span_ms: int, again: str, rests_ms: int, *, falls: bool) -> None:
-    """On the wrong side of a boundary a night of blindness is served as push, or a blink costs three minutes."""
+@pytest.mark.parametrize(("what", "span_ms", "again", "rests_ms", "falls"), VISIBILITY_GAPS)
+def test_a_visibility_gap_costs_by_its_length(
+    what: str, span_ms: int, again: str, rests_ms: int, *, falls: bool
+) -> None:
+    """On the wrong side of a boundary a night of visibility gap is served as push, or a blink costs three minutes."""
     world = on(2)
     match what:
         case "silent":
@@ -51,25 +53,25 @@ def test_a_blindness_costs_by_its_length(what: str, span_ms: int, again: str, re
         case "stopped":
             world.sleep(span_ms)
             world.start()
-            assert resting(world) is RestReason.RECOVERING
+            assert resting(world) is SuspensionReason.RECOVERING
         case _:
             world.jump(span_ms)
-            assert resting(world) is RestReason.RECOVERING
+            assert resting(world) is SuspensionReason.RECOVERING
     assert again == "heartbeat"
     world.beat()
     began_ms = world.now_ms
     assert (resting(world) is not None) is (rests_ms > 0)
     if rests_ms:
         world.wait(rests_ms - 1)
-        assert resting(world) is RestReason.RECOVERING
+        assert resting(world) is SuspensionReason.RECOVERING
         world.wait(1)
     assert resting(world) is None
     assert world.now_ms - began_ms == rests_ms
     assert world.state.flag.rung == (0 if falls else 2)
-    assert world.state.streams["payments"].epoch == (2 if falls else 1)
+    assert world.state.indicators["payments"].epoch == (2 if falls else 1)
 
 
-def test_only_a_heartbeat_ends_a_blindness() -> None:
+def test_only_a_heartbeat_ends_a_visibility_gap() -> None:
     """Any other fact may have been waiting in a queue: it proves nothing about now."""
     world = on(2)
     world.start()
@@ -81,7 +83,7 @@ def test_only_a_heartbeat_ends_a_blindness() -> None:
     assert world.mode() is Mode.PUSH_WITH_SAFETY_NET
 
 
-def test_another_blindness_while_recovering_begins_the_recovery_anew() -> None:
+def test_another_visibility_gap_while_recovering_begins_the_recovery_anew() -> None:
     """A sidecar that is frozen every other minute would otherwise recover in its sleep."""
     world = on(2)
     world.sleep(LEASE + 1)
@@ -90,12 +92,12 @@ def test_another_blindness_while_recovering_begins_the_recovery_anew() -> None:
     world.sleep(LEASE + 1)
     world.beat()
     world.wait(3 * MINUTE - 1)
-    assert resting(world) is RestReason.RECOVERING
+    assert resting(world) is SuspensionReason.RECOVERING
     world.wait(1)
     assert resting(world) is None
 
 
-def test_a_long_blindness_rests_until_its_fall_has_landed() -> None:
+def test_a_long_visibility_gap_rests_until_its_fall_has_landed() -> None:
     """Where nobody could append the fall, three minutes later push was served again on proof a day old."""
     world = on(2)
     world.decides = False
@@ -185,7 +187,7 @@ def test_the_flag_rests_where_too_few_payments_can_be_judged(judged: int, unmeas
     world.state.coverage = Coverage()
     for is_judged in [True] * judged + [False] * unmeasured:
         world.state.coverage.add(is_judged=is_judged, at_ms=world.now_ms)
-    assert resting(world) is (RestReason.COVERAGE if expected else None)
+    assert resting(world) is (SuspensionReason.COVERAGE if expected else None)
 
 
 def test_five_payments_in_a_row_that_we_could_not_judge_make_the_flag_rest_until_one_is_judged() -> None:
@@ -195,11 +197,11 @@ def test_five_payments_in_a_row_that_we_could_not_judge_make_the_flag_rest_until
         world.pay()
         world.start()
         world.beat()
-        assert resting(world) is (RestReason.UNMEASURED if count == 5 else None)
+        assert resting(world) is (SuspensionReason.UNMEASURED if count == 5 else None)
     world.good(1)
     assert resting(world) is None
-    assert isinstance(world.last(RestBegan), RestBegan)
-    assert isinstance(world.last(RestEnded), RestEnded)
+    assert isinstance(world.last(SuspensionBegan), SuspensionBegan)
+    assert isinstance(world.last(SuspensionEnded), SuspensionEnded)
 
 
 def test_what_is_not_our_fault_is_no_streak() -> None:
@@ -208,7 +210,7 @@ def test_what_is_not_our_fault_is_no_streak() -> None:
     for _ in range(3):
         world.pay(waited_s=10)
         world.pay(waited_s=None)
-    assert world.state.sight.streak == 0
+    assert world.state.visibility.streak == 0
     assert world.state.coverage.counts()[1] - world.state.coverage.counts()[0] == 6
 
 
@@ -264,7 +266,7 @@ def test_a_sidecar_that_beats_rarely_still_judges_every_payment() -> None:
 def test_a_rest_is_served_at_once() -> None:
     """Resting in the state and pushing in the answer would be two books."""
     world = on(2)
-    assert served(world.state, 0).reason is Reason.HELD
+    assert served(world.state, 0).reason is Reason.CURRENT_RUNG
     world.start()
     assert served(world.state, 0).reason is Reason.RESTING
 
@@ -273,9 +275,9 @@ def test_push_that_a_new_policy_leaves_unmeasured_rests_until_the_first_ack() ->
     """With a deciding stage that nothing acks, every payment is `not_wired`: no alarm, no coverage, and push goes on."""
     world = on(2)
     world.change(stage=Stage.REFRESHED)
-    assert resting(world) is RestReason.UNWIRED
+    assert resting(world) is SuspensionReason.UNWIRED
     assert world.mode() is Mode.TIMER_POLLING
     world.wait(10 * MINUTE)
-    assert resting(world) is RestReason.UNWIRED
+    assert resting(world) is SuspensionReason.UNWIRED
     world.ack("pi_refreshed", Stage.REFRESHED)
     assert resting(world) is None

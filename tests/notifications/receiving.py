@@ -9,19 +9,19 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-Act = Callable[[web.Request], Awaitable[web.StreamResponse]]
+OperatorAction = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Receiver:
     """A target: what it got, and how it answers."""
 
-    def __init__(self, *acts: Act) -> None:
+    def __init__(self, *actions: OperatorAction) -> None:
         self.url = ""
         self.bodies: list[Any] = []
         self.raw: list[bytes] = []
         self.headers: list[dict[str, str]] = []
         self.paths: list[str] = []
-        self._acts = list(acts) or [well]
+        self._actions = list(actions) or [well]
         """In turn; the last one for ever."""
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
@@ -31,7 +31,7 @@ class Receiver:
         self.bodies.append(msgspec.json.decode(body) if body else None)
         self.headers.append(dict(request.headers))
         self.paths.append(request.path)
-        act = self._acts.pop(0) if len(self._acts) > 1 else self._acts[0]
+        act = self._actions.pop(0) if len(self._actions) > 1 else self._actions[0]
         return await act(request)
 
     def events(self) -> list[str]:
@@ -40,9 +40,9 @@ class Receiver:
 
 
 @asynccontextmanager
-async def receiving(*acts: Act, tls: ssl.SSLContext | None = None) -> AsyncIterator[Receiver]:
+async def receiving(*actions: OperatorAction, tls: ssl.SSLContext | None = None) -> AsyncIterator[Receiver]:
     """Run a target that acts so, in turn."""
-    receiver = Receiver(*acts)
+    receiver = Receiver(*actions)
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", receiver.answer)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
@@ -63,7 +63,7 @@ async def well(_: web.Request) -> web.Response:
     return web.Response(text="ok")
 
 
-def says(status: int, **headers: str) -> Act:
+def says(status: int, **headers: str) -> OperatorAction:
     """Answer with a status and these headers (underscores are dashes)."""
 
     async def answer(_: web.Request) -> web.Response:
