@@ -225,7 +225,7 @@ def _alarms() -> tuple[Panel, ...]:
             width=8,
         ),
         graph(
-            "Alarms of payments, by the damage that they notification",
+            "Alarms of payments, by the damage that they detect",
             "Each is tuned to one reliability: `mildest` is what the policy calls unacceptable, 0.1 an outage. Dashed: where any of them raises the alarm.",
             Query(expr=folded("alarm_level_nats", indicator="payments"), legend="{{degree}}"),
             Query(expr=folded("alarm_threshold_nats", indicator="payments"), legend="threshold"),

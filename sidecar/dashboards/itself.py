@@ -172,8 +172,8 @@ def _proxies() -> tuple[Panel, ...]:
             is_stacked=True,
         ),
         graph(
-            "Entries of the ack indicator",
-            "What the backend added to the Redis indicator, and times that reading it failed and was begun again.",
+            "Redis stream: entries",
+            "What the backend added to the Redis stream, and times that reading it failed and was begun again.",
             Query(expr=counted("ack_stream_entries_total"), legend="{{result}}"),
             Query(expr=counted("ack_stream_reconnects_total"), legend="begun again"),
             unit="short",
@@ -182,8 +182,8 @@ def _proxies() -> tuple[Panel, ...]:
             alert="ReverbSidecarAcksLost",
         ),
         states(
-            "The ack indicator answers",
-            "Whether Redis answers each replica; nothing where no indicator is configured.",
+            "Redis stream of acks up",
+            "Whether Redis answers each replica; nothing where no stream is configured.",
             Query(expr=series("ack_stream_up"), legend="{{instance}}"),
             meanings=_UP,
             width=8,
@@ -250,7 +250,7 @@ def _notifications() -> tuple[Panel, ...]:
             is_stacked=True,
             colours={"told": GOOD, "claimed": CALM, "given_up": BAD, "dropped": BAD},
             width=8,
-            alert="ReverbSidecarNoticesLost",
+            alert="ReverbSidecarNotificationsLost",
         ),
         graph(
             "Attempts to tell, by what came of them",

@@ -210,7 +210,7 @@ def _reach() -> tuple[Panel, ...]:
             width=8,
         ),
         graph(
-            "Payers who report_bad push",
+            "Payers who report that push failed",
             "Users behind the bad reports since the alarm last stood at zero. Dashed: from the first on somebody should look, "
             "from the second on the flag falls if the alarm is raised.",
             Query(expr=folded("reach_reporters"), legend="reporters"),

@@ -44,7 +44,7 @@ def _now() -> tuple[Panel, ...]:
             alert="ReverbSidecarChannelAuthFailing",
         ),
         stat(
-            "IsolationProbes let in",
+            "Isolation probe allowed",
             "Whether a user may listen to somebody else's channel. It is a matter of security, whatever is served.",
             Query(expr=folded("isolation_probes_allowed")),
             unit="none",
@@ -88,7 +88,7 @@ def _auths(terms: Terms) -> tuple[Panel, ...]:
     asked = f"sum without (outcome) ({grown(_AUTHS, window='1h', source='backend|browser')})"
     return (
         graph(
-            "AuthProbes of the probe user, by outcome",
+            "Auth probes by outcome",
             "Each is a browser's whole way to its channel, about once a minute; an outcome names the step that it ended at. "
             "`sidecar doctor` takes the same way and says what to change.",
             Query(expr=f"{grown(_AUTHS, source='probe')} > 0", legend="{{outcome}}"),
@@ -125,12 +125,12 @@ def _auths(terms: Terms) -> tuple[Panel, ...]:
         ),
         table(
             "Every outcome that there was, in the time shown",
-            "AuthProbes, the backend's answers, and what browsers found. The page of outcomes says what each means and what to change.",
+            "Auth probes, the backend's answers, and what browsers found. The page of outcomes says what each means and what to change.",
             Query(expr=f"sum by (outcome) ({_of('probe')}) > 0", form="table", is_instant=True),
             Query(expr=f"sum by (outcome) ({_of('backend')}) > 0", form="table", is_instant=True),
             Query(expr=f"sum by (outcome) ({_of('browser')}) > 0", form="table", is_instant=True),
             key="outcome",
-            columns={"outcome": "Outcome", "Value #A": "AuthProbes", "Value #B": "Backend", "Value #C": "Browsers"},
+            columns={"outcome": "Outcome", "Value #A": "Auth probes", "Value #B": "Backend", "Value #C": "Browsers"},
             unit="short",
             defaults={"decimals": 0},
             width=24,
@@ -212,7 +212,7 @@ def _sockets() -> tuple[Panel, ...]:
         graph(
             "Requests for somebody else's channel",
             "Of the probe user, every ten minutes. `refused` is right; `allowed` is a matter of security.",
-            Query(expr=grown("isolation_probes_total"), legend="{{verdict}}"),
+            Query(expr=grown("isolation_probes_total"), legend="{{outcome}}"),
             unit="short",
             is_stacked=True,
             colours={"refused": GOOD, "allowed": BAD, "unknown": UNKNOWN},

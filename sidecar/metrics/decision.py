@@ -178,7 +178,7 @@ ROWS = (
     Row(
         name="alarm_level_nats",
         kind=GaugeMetricFamily,
-        help="Each alarm CUSUM, by the reliability that it is tuned to notification.",
+        help="Each alarm CUSUM, by the reliability that it is tuned to detect.",
         scope=Scope.FOLDED,
         labels={"indicator": reading.NAMES, "degree": DEGREES},
         read=reading.by_policy(_alarm_levels),

@@ -62,9 +62,9 @@ ROWS = (
     Row(
         name="isolation_probes",
         kind=CounterMetricFamily,
-        help="Requests of the probe user for a channel that is not its own, by verdict; allowed is a security alarm.",
+        help="Requests of the probe user for a channel that is not its own, by outcome; allowed is a security alarm.",
         scope=Scope.FOLDED,
-        labels={"verdict": tuple(IsolationOutcome)},
+        labels={"outcome": tuple(IsolationOutcome)},
         read=reading.counts(IsolationOutcome, lambda state: cast("dict[str, int]", state.tally.isolation_probes)),
     ),
     Row(

@@ -75,7 +75,7 @@ def _leases(terms: Terms) -> Iterator[Alert]:
         f"(\n  increase({folded('journal_records_total')}{{{job}}}[{window}]) == 0\n  and\n  {PUSH_SERVED}{{{job}}} == 1\n)",
         lasting="1m",
         summary="Push is served by a replica that does not know whether push works.",
-        description="Payers are told push although the lease has run out: nobody would notification if push failed. "
+        description="Payers are told push although the lease has run out: nobody would notice if push failed. "
         "Stop that replica: their browsers go back to timers.",
     )
     yield Alert(
@@ -120,7 +120,7 @@ def _visibility(terms: Terms) -> Iterator[Alert]:
         severity=Severity.TICKET,
         expr=f"max without (instance, pod) (reverb_sidecar_ack_stream_up{{{job}}}) == 0",
         lasting="2m",
-        summary="The Redis indicator of acks does not answer.",
+        summary="The Redis stream of acks does not answer.",
         description=f"Nobody is affected, because the flag rests at timers after a lease ({span(terms.lease_s)}) of its silence. "
         "Payments of this time say nothing about push.",
     )
@@ -128,7 +128,7 @@ def _visibility(terms: Terms) -> Iterator[Alert]:
         name="ReverbSidecarAcksLost",
         severity=Severity.TICKET,
         expr=f"increase({folded('acks_lost_total')}{{{job}}}[1h]) > 0",
-        summary="Acks were removed from the indicator before the sidecar read them.",
+        summary="Acks were removed from the stream before the sidecar read them.",
         description='At least {{ $value | printf "%.0f" }} acks of the last 1h are gone. Nobody is affected, because '
         "a payment whose ack may have been among them is left out, and not counted as clean.",
     )
@@ -194,7 +194,7 @@ def _proxies(terms: Terms) -> Iterator[Alert]:
         "the service; the record of what was decided is in the journal.",
     )
     yield Alert(
-        name="ReverbSidecarNoticesLost",
+        name="ReverbSidecarNotificationsLost",
         severity=Severity.TICKET,
         expr="sum without (instance, pod, result) "
         f'(increase(reverb_sidecar_notifications_total{{{job}, result=~"given_up|dropped"}}[1h])) > 0',

@@ -25,7 +25,7 @@ LIMITS = (
     ("overview", "Share of payments without their news in time", "ReverbSidecarDeliveryBurning", {0.06, 0.144}),
     ("overview", "Coverage", "ReverbSidecarCoverageLow", {0.95}),
     ("payments", "Failed payments of the last hour", "ReverbSidecarDeliveryBurning", {2.9}),
-    ("payments", "Payers who report_bad push", "ReverbSidecarReachDegraded", {3}),
+    ("payments", "Payers who report that push failed", "ReverbSidecarReachDegraded", {3}),
     ("reverb", "Share of auth probes that failed", "ReverbSidecarChannelAuthFailing", {0.5}),
     ("reverb", "Share of payers who did not get in", "ReverbSidecarPayersCannotSubscribe", {0.2}),
     ("reverb", "Share of canaries that did not come back", "ReverbSidecarRoundTripsFailing", {0.1}),

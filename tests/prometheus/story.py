@@ -57,7 +57,7 @@ BAD_DAY = (
         lasts_s=14 * _MINUTE_S,
         heals_s=14 * _MINUTE_S,
         must=frozenset({"ChannelAuthFailing ticket", "PayersCannotSubscribe ticket"}),
-        may=frozenset({"ReachAccused ticket"}),
+        may=frozenset({"ReachDegraded ticket"}),
     ),
     Trouble(
         key=Key.SIDECAR_KILLED, lasts_s=8 * _MINUTE_S, heals_s=6 * _MINUTE_S, must=frozenset({"TargetGone ticket"})

@@ -17,7 +17,7 @@ SILENT, LOST = "ReverbSidecarAckStreamSilent", "ReverbSidecarAcksLost"
 FLAPPING, STUCK = "ReverbSidecarFlapping", "ReverbSidecarStuck"
 FORGED, JOURNAL = "ReverbSidecarForgedReports", "ReverbSidecarJournalUnavailable"
 LOGS, GONE = "ReverbSidecarLogLinesDropped", "ReverbSidecarTargetGone"
-NOTIFICATIONS, RESTARTING = "ReverbSidecarNoticesLost", "ReverbSidecarRestarting"
+NOTIFICATIONS, RESTARTING = "ReverbSidecarNotificationsLost", "ReverbSidecarRestarting"
 PAGE, TICKET = "page", "ticket"
 HOUR, SIX_HOURS, DAY, THREE_DAYS = f"{BURNING} 1h", f"{BURNING} 6h", f"{ERODING} 1d", f"{ERODING} 3d"
 

@@ -92,7 +92,7 @@ def main() -> int:
         count += 1
         if not is_noticed(mutant):
             survivors += 1
-            print(f"nobody notifications: {mutant.says}", flush=True)
+            print(f"nobody notices: {mutant.says}", flush=True)
     print(f"{count} limits and patiences were moved; {survivors} of them unnoticed")
     return 1 if survivors else 0
 

@@ -47,7 +47,7 @@ def _of_dashboards() -> Iterator[tuple[str, str]]:
 
 
 async def test_every_selector_of_rules_runbooks_and_dashboards_exists_with_its_labels() -> None:
-    """A misspelt metric never fires and is never drawn, and nobody notifications: that is the worst that a rule can do."""
+    """A misspelt metric never fires and is never drawn, and nobody notices: that is the worst that a rule can do."""
     scraped = await scrape()
     read = [*_of_rules(), *_of_runbooks(), *_of_dashboards()]
     assert len(read) > 300

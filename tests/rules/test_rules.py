@@ -34,7 +34,7 @@ def test_exactly_the_expected_alerts_fire(case: Case, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("case", LIMITS, ids=lambda case: case.says)
 def test_a_limit_is_where_it_is(case: Case, tmp_path: Path) -> None:
-    """A little more and an alert fires, a little less and it does not; `make mutate` moves each to see who notifications."""
+    """A little more and an alert fires, a little less and it does not; `make mutate` moves each to see who notices."""
     assert alerts_of(case)
     ended = tried(tmp_path, extracted(SHIPPED.read_text(), alerts_of(case)), case.world, case.fires)
     assert ended.returncode == 0, ended.stdout + ended.stderr
