@@ -31,8 +31,6 @@ from sidecar.core.fold.conclusions import (
     PaymentSettled,
     PolicyChanged,
     PolicyRefused,
-    ReverbSuspensionBegan,
-    ReverbSuspensionEnded,
     SuspensionBegan,
     SuspensionEnded,
 )
@@ -278,13 +276,10 @@ def _line(conclusion: Conclusion) -> tuple[str, dict[str, Any]]:  # noqa: C901, 
         case EpochBegan():
             return "epoch.began", {"indicator": conclusion.indicator, "epoch": conclusion.epoch}
         case SuspensionBegan():
-            return "rest.began", {"reason": str(conclusion.reason)}
+            until = {} if conclusion.until_ms is None else {"until_ms": conclusion.until_ms}
+            return "suspension.began", {"reason": conclusion.reason.value, **until}
         case SuspensionEnded():
-            return "rest.ended", {}
-        case ReverbSuspensionBegan():
-            return "shelter.began", {"until_ms": conclusion.until_ms}
-        case ReverbSuspensionEnded():
-            return "shelter.ended", {}
+            return "suspension.ended", {"reason": conclusion.reason.value}
         case IsolationBroken():
             return "isolation.broken", {
                 "hint": "the probe user was let into a channel that is not its own: look at routes/channels.php",

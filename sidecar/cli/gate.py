@@ -15,7 +15,7 @@ from sidecar.cli.operator_client import Unanswered, address_of, ask_at, known_to
 from sidecar.cli.program import CANNOT_KNOW, DEFAULT_CONFIG, AsJson, ConfigFile, cli, fail, read_file
 from sidecar.console import gate_text as verdicts
 from sidecar.core.facts.policy import Mode
-from sidecar.core.release.checks import PAYMENTS_MIN, SHELTERS_MAX, SINCE_RELEASE_MIN
+from sidecar.core.release.checks import PAYMENTS_MIN, SINCE_RELEASE_MIN, SUSPENSIONS_MAX
 from sidecar.core.release.readiness import Answer, Readiness
 
 Url = Annotated[
@@ -42,7 +42,7 @@ def gate(
     environment: Annotated[
         str, typer.Option("--environment", help="Whose sidecar is meant; else that of --config.")
     ] = "",
-    max_shelters: Annotated[int, typer.Option("--max-shelters", min=0, help="In this time.")] = SHELTERS_MAX,
+    max_suspensions: Annotated[int, typer.Option("--max-shelters", min=0, help="In this time.")] = SUSPENSIONS_MAX,
     min_payments: Annotated[int, typer.Option("--min-payments", min=0, help="Judged in this time.")] = PAYMENTS_MIN,
     min_since_release: Annotated[
         int, typer.Option("--min-since-release", min=0, help="Judged since the app's last release.")
@@ -60,7 +60,7 @@ def gate(
         "mode": mode.value,
         "for": span,
         "environment": named,
-        "max_shelters": max_shelters,
+        "max_suspensions": max_suspensions,
         "min_payments": min_payments,
         "min_since_release": min_since_release,
     }

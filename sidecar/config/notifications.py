@@ -50,5 +50,5 @@ class Notifications(Section, frozen=True, kw_only=True):
     """Where people reach the operator listener, for a link in each notification; None: there is none."""
     stuck_after_ms: Annotated[int, Duration(at_least="1h", at_most="90d", usual="14d")] = 14 * 24 * 3_600_000
     """So long on one rung that is not the last and that no person holds is told, each time, in milliseconds."""
-    rest_after_ms: Annotated[int, Duration(at_least="1m", at_most="24h", usual="10m")] = 600_000
+    suspended_after_ms: Annotated[int, Duration(at_least="1m", at_most="24h", usual="10m")] = 600_000
     """A rest that lasts so long is told, in milliseconds."""

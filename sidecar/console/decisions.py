@@ -250,6 +250,6 @@ def _entry(fact: Chained, link: Link) -> Entry:  # noqa: C901, PLR0912 - a table
 _FALLS = {
     FallCause.ALARM: "an alarm",
     FallCause.BLIND: "a visibility gap of over 24 hours",
-    FallCause.SHELTER: "a shelter too long or too many",
+    FallCause.SUSPENSION: "Reverb unstable for too long or too often",
     FallCause.ROLLBACK: "a rollback",
 }

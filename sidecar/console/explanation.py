@@ -15,10 +15,11 @@ from sidecar.core.decision.gates import Gate, duration, gates
 from sidecar.core.facts.calendar import stamp
 from sidecar.core.facts.observations import Fell
 from sidecar.core.facts.policy import PPM, Lifecycle, Policy, Rung
+from sidecar.core.facts.suspensions import SuspensionReason
 from sidecar.core.fold.freezes import begins_ms, in_force
 from sidecar.core.fold.ladder import APPROVAL_LASTS_MS
 from sidecar.core.fold.serving import Reason, Served
-from sidecar.core.fold.state import State, SuspensionReason
+from sidecar.core.fold.state import State
 from sidecar.core.statistics.indicators import INDICATORS, PAYMENTS
 
 _WAIT = "Nothing: it passes by itself."
@@ -98,18 +99,8 @@ def _served(state: State, policy: Policy, served: Served, policy_refused: str) -
             return Point(key=reason, text=text, remedy="See the gates of the next rung.")
         case Reason.ALARM:
             return _alarm(state, policy)
-        case Reason.SHELTERED:
-            until_ms = state.flag.suspension.until_ms if state.flag.suspension else state.now_ms
-            text = (
-                "Everybody gets timers for a while, because Reverb hiccups; the rung and its proof are kept. Push "
-                f"resumes at {stamp(until_ms)} if no probe fails before."
-            )
-            remedy = (
-                "See what happens to Reverb (`sidecar doctor`): the third shelter in a day, or 30 minutes, is a fall."
-            )
-            return Point(key=reason, text=text, remedy=remedy, expected_ms=until_ms)
-        case Reason.RESTING:
-            return _rest(state, policy)
+        case Reason.SUSPENDED:
+            return _suspended(state, policy, served)
         case Reason.DRY_RUN:
             text = "Everybody gets timers, because this is a dry run: all is decided and recorded, and nothing served."
             return Point(
@@ -134,7 +125,7 @@ def _alarm(state: State, policy: Policy) -> Point:
     text = f"Everybody gets timers, because there is an alarm of {', '.join(latched)}."
     if decide(state, "explain").reason == "naming":
         gate = next((each for each in gates(state) if each.name == "alarm"), None)
-        text += " Within a minute it is named: a shelter where Reverb was away, else a fall."
+        text += " Within a minute it is named: a suspension where Reverb was away, else a fall."
         expected_ms = gate.expected_ms if gate is not None else None
         return Point(
             key="naming", text=text, remedy="Nothing yet: see `sidecar doctor` meanwhile.", expected_ms=expected_ms
@@ -144,29 +135,36 @@ def _alarm(state: State, policy: Policy) -> Point:
     return Point(key=Reason.ALARM, text=text, remedy=remedy)
 
 
-def _rest(state: State, policy: Policy) -> Point:
-    reason = state.visibility.suspension or SuspensionReason.RECOVERING
-    text, remedy = RESTS[reason]
-    unseen = ", ".join(state.visibility.silent_sources) or "a source of our own"
+def _suspended(state: State, policy: Policy, served: Served) -> Point:
+    reason = served.suspension or SuspensionReason.RECOVERING
+    text, remedy = SUSPENSIONS[reason]
     judged, total = state.coverage.counts()
-    filled = text.format(silent_sources=unseen, stage=policy.stage, judged=judged, total=total)
+    filled = text.format(
+        sources=", ".join(state.visibility.silent_sources) or "one of the sidecar's own sources",
+        stage=policy.stage,
+        judged=judged,
+        total=total,
+        until=stamp(state.flag.suspension.until_ms if state.flag.suspension else state.now_ms),
+    )
     expected_ms = None
-    if (
-        reason is SuspensionReason.RECOVERING
-        and policy.reverb is None
-        and state.visibility.recover_until_ms > state.now_ms
-    ):
-        expected_ms = state.visibility.recover_until_ms
+    if reason is SuspensionReason.REVERB_UNSTABLE and state.flag.suspension is not None:
+        expected_ms = state.flag.suspension.until_ms
+    elif policy.reverb is None and state.visibility.recover_until_ms > state.now_ms:
+        expected_ms = state.visibility.recover_until_ms if reason is SuspensionReason.RECOVERING else None
     return Point(key=reason, text=f"Everybody gets timers, because {filled}", remedy=remedy, expected_ms=expected_ms)
 
 
-RESTS = {
+SUSPENSIONS = {
+    SuspensionReason.REVERB_UNSTABLE: (
+        "Reverb is unstable; the rung and its proof are kept. Push resumes at {until} if no probe fails before.",
+        "See what happens to Reverb (`sidecar doctor`): the third suspension in a day, or 30 minutes, is a fall.",
+    ),
     SuspensionReason.RECOVERING: (
         "we were blind (a start, a pause, a set clock), and have not seen without a gap for long enough since.",
         _WAIT,
     ),
     SuspensionReason.SOURCE_DOWN: (
-        "{unseen} has not answered for longer than a lease, so payments cannot be judged.",
+        "{sources} has not answered for longer than a lease, so payments cannot be judged.",
         "See the log for why it does not answer, and bring it back.",
     ),
     SuspensionReason.COVERAGE: (
@@ -190,7 +188,7 @@ RESTS = {
         "Let the backend send acks (clients/laravel), or broadcast on the observer channel too.",
     ),
 }
-"""Why the flag rests, after "because", and what to do."""
+"""Why push is suspended, after "because", and what to do."""
 
 
 # --- what people and falls did
@@ -290,7 +288,7 @@ def _kind(name: str) -> str:
 
 REMEDIES = {
     "alarm": "Recover what fails: `sidecar doctor` says where it does; good outcomes then calm it.",
-    "rest": "Recover what keeps us from seeing; see above.",
+    "suspension": "Remove the cause that is named above.",
     "isolation": "In routes/channels.php let the callback compare the user's id with the channel's: a security hole.",
     "hold": "When the reason has passed: sidecar resume --reason '...'.",
     "freeze": "Wait for its end, or: sidecar thaw NAME --reason '...'.",
@@ -309,7 +307,7 @@ REMEDIES = {
 
 CLOSES = {
     "alarm": "with the next alarm of any indicator",
-    "rest": "as soon as we could not see",
+    "suspension": "as soon as push is suspended",
     "isolation": "if the probe user were let into a channel that is not its own",
     "hold": "when somebody says `sidecar hold`",
     "freeze": "in a window that somebody froze",

@@ -27,7 +27,7 @@ MARKED = (
     EventKind.POLICY,
     EventKind.ACTION,
 )
-"""What is drawn as a shape, the most important first; shelters and rests are drawn as spans."""
+"""What is drawn as a shape, the most important first; suspensions are drawn as spans."""
 _SHAPES = {
     EventKind.FELL: "M-6 -5H6L0 6Z",
     EventKind.MOVED: "M-6 5H6L0 -6Z",
@@ -45,8 +45,8 @@ _NAMES = {
     EventKind.ACTION: "action of a person",
 }
 _CONDITIONS = {
-    Condition.SHELTERED: ("p-shelter", "sheltered"),
-    Condition.RESTING: ("p-rest", "resting"),
+    Condition.REVERB_UNSTABLE: ("p-unstable", "Reverb unstable"),
+    Condition.SUSPENDED: ("p-suspended", "suspended"),
     Condition.ALARM: ("p-alarm", "alarm"),
     Condition.BLIND: ("p-blind", "nothing seen"),
 }

@@ -38,7 +38,7 @@ class Release:
         return readiness(self._state, question, self._process())
 
     async def get_gate(self, request: web.Request) -> web.Response:
-        """Answer with the verdict: `?mode=&for=&environment=&max_shelters=&min_payments=&min_since_release=`."""
+        """Answer with the verdict: `?mode=&for=&environment=&max_suspensions=&min_payments=&min_since_release=`."""
         return _json(self.readiness(_question(_asked(request))))
 
     async def get_report(self, request: web.Request) -> web.Response:
@@ -63,7 +63,7 @@ def _asked(request: web.Request) -> dict[str, str]:
 
 def _question(told: dict[str, str]) -> Question:
     """Return what is asked. Raises `SidecarError` with `context_invalid`: a misspelt name is no lenient gate."""
-    known = {"mode", "for", "environment", "max_shelters", "min_payments", "min_since_release"}
+    known = {"mode", "for", "environment", "max_suspensions", "min_payments", "min_since_release"}
     strange = sorted(told.keys() - known)
     if strange:
         raise SidecarError(
@@ -74,7 +74,7 @@ def _question(told: dict[str, str]) -> Question:
         mode=_mode(told.get("mode", asked.mode)),
         for_ms=span_ms(told["for"], "for") if "for" in told else asked.for_ms,
         environment=told.get("environment"),
-        shelters_max=_number(told, "max_shelters", asked.shelters_max),
+        suspensions_max=_number(told, "max_suspensions", asked.suspensions_max),
         payments_min=_number(told, "min_payments", asked.payments_min),
         since_release_min=_number(told, "min_since_release", asked.since_release_min),
     )

@@ -12,10 +12,11 @@ from sidecar.core.facts.observations import IgnoreReason
 from sidecar.core.facts.outcomes import Outcome, ReportOutcome, Unmeasured
 from sidecar.core.facts.policy import Lifecycle, Rung
 from sidecar.core.facts.reports import Flow
+from sidecar.core.facts.suspensions import SuspensionReason
 from sidecar.core.fold import freezes
 from sidecar.core.fold.lifecycle import why_not_removed
 from sidecar.core.fold.serving import Reason, Served
-from sidecar.core.fold.state import Approval, Freeze, Hold, Move, State, Suspension
+from sidecar.core.fold.state import Approval, Freeze, Hold, Move, State
 from sidecar.core.release.comparison import Comparison, comparison
 from sidecar.core.statistics import evidence
 from sidecar.core.statistics.indicators import INDICATORS, REACH, clean_needed, proven_ratio
@@ -78,6 +79,15 @@ class FreezeStatus(msgspec.Struct, frozen=True, kw_only=True):
     """When its next window begins; None: never again."""
 
 
+class SuspensionStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """Push is suspended: timers, and the rung is kept."""
+
+    reason: SuspensionReason
+    began_ms: int
+    until_ms: int | None
+    """When push resumes if no probe fails before, in Unix milliseconds; None: unknown."""
+
+
 class Status(msgspec.Struct, frozen=True, kw_only=True):
     """The state of the sidecar. Times are Unix milliseconds on the journal's clock."""
 
@@ -95,9 +105,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     ladder: tuple[Rung, ...]
     since_ms: int
     version: int
-    resting: str | None
-    shelter: Suspension | None
-    """Timers for a while, with the rung kept, because Reverb hiccups; None: there is none."""
+    suspensions: tuple[SuspensionStatus, ...]
+    """Why push is suspended, the reason in force first; empty: it is not."""
     reverb: ReverbStatus | None
     """None: it is not probed."""
     payers: PayersStatus
@@ -126,6 +135,21 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...]
 
 
+def _suspensions(state: State) -> Iterator[SuspensionStatus]:
+    suspension, reason = state.flag.suspension, state.visibility.suspension
+    if suspension is not None:
+        yield SuspensionStatus(
+            reason=SuspensionReason.REVERB_UNSTABLE, began_ms=suspension.began_ms, until_ms=suspension.until_ms
+        )
+    if reason is not None:
+        until_ms = state.visibility.recover_until_ms
+        yield SuspensionStatus(
+            reason=reason,
+            began_ms=state.visibility.suspended_from_ms,
+            until_ms=until_ms if until_ms > state.now_ms else None,
+        )
+
+
 def status_of(
     state: State, *, serve: Callable[[], Served], lease_remaining_s: float, now_ms: int, policy_refused: str = ""
 ) -> Status:
@@ -149,8 +173,7 @@ def status_of(
         ladder=policy.ladder,
         since_ms=state.flag.since_ms,
         version=state.flag.version,
-        resting=state.visibility.suspension,
-        shelter=state.flag.suspension,
+        suspensions=tuple(_suspensions(state)),
         reverb=_reverb(state),
         payers=PayersStatus(
             reports=state.tally.reports,

@@ -64,17 +64,13 @@ def rung_name(rung: Rung) -> str:
 
 def _trouble(status: Status) -> list[str]:
     lines = list(status.warnings)
-    if status.shelter:
-        left = duration(max(0, status.shelter.until_ms - status.now_ms))
-        lines.append(
-            f"sheltered: Reverb hiccups; push resumes in {left} if no probe fails before, and the rung is kept"
-        )
+    for each in status.suspensions:
+        left = "" if each.until_ms is None else f"; push resumes in {duration(max(0, each.until_ms - status.now_ms))}"
+        lines.append(f"suspended: {each.reason}{left}; the rung is kept")
     if status.reverb and status.reverb.cause:
         lines.append(f"channel auth: {status.reverb.cause} ({status.reverb.last_auth_probe}) Ask: sidecar doctor")
     if status.alarms:
         lines.append(f"alarm: {', '.join(status.alarms)}")
-    if status.resting:
-        lines.append(f"resting: {status.resting}")
     if status.hold:
         lines.append(f"held by {status.hold.actor}: {status.hold.reason}")
     lines.extend(_freeze_line(each, status.now_ms) for each in status.freezes)

@@ -190,7 +190,11 @@ def _annotations() -> Iterator[Json]:
     moves = f"sum by (from_mode, to_mode, cause) ({_seen('flag_transitions_total')}) > 0"
     yield _annotation("Moves", "purple", moves, "{{cause}}", "{{from_mode}} to {{to_mode}}")
     yield _annotation(
-        "Shelters", "orange", f"{_seen('shelters_total')} > 0", "shelter", "timers for a while, the rung is kept"
+        "Suspensions",
+        "orange",
+        f"{_seen('suspensions_total')} > 0",
+        "suspension",
+        "timers for a while, the rung is kept",
     )
     yield _annotation(
         "Releases",

@@ -49,7 +49,7 @@ def _ladder(shown: Shown) -> tuple[Panel, ...]:
     return (
         states(
             "Ladder: the rung that is held",
-            "What was earned. It falls to 0 on an alarm, and stays where it is through shelter and rest.",
+            "What was earned. It falls to 0 on an alarm, and stays where it is through suspensions.",
             Query(expr=folded("flag_rung"), legend="held"),
             Query(expr=folded("flag_top_rung"), legend="the top"),
             meanings=rungs,
@@ -59,7 +59,7 @@ def _ladder(shown: Shown) -> tuple[Panel, ...]:
         ),
         states(
             "Served, by replica",
-            "What each replica answered to a user who belongs to every share. Between the rung and this lie alarm, shelter, rest and lease.",
+            "What each replica answered to a user who belongs to every share. Between the rung and this lie alarm, suspension and lease.",
             Query(expr=served_rank(), legend="{{instance}}"),
             meanings=MODE_WORDS,
             width=12,
@@ -75,10 +75,9 @@ def _ladder(shown: Shown) -> tuple[Panel, ...]:
         ),
         states(
             "Posture: what keeps it from more",
-            "Alarms, shelter, the reasons to rest, a person's hold, and the cool-down after a fall.",
+            "Alarms, the reason for a suspension, a person's hold, and the cool-down after a fall.",
             Query(expr=folded("alarm_latched"), legend="alarm: {{indicator}}"),
-            Query(expr=folded("sheltered"), legend="shelter"),
-            Query(expr=folded("resting"), legend="rest: {{reason}}"),
+            Query(expr=folded("suspended"), legend="suspended: {{reason}}"),
             Query(expr=folded("flag_held"), legend="held by a person"),
             Query(expr=f"{until} > bool time()", legend="cool-down"),
             meanings=_SO,

@@ -105,7 +105,7 @@ def _outcomes(shown: Shown) -> tuple[Panel, ...]:
         ),
         graph(
             "Coverage",
-            "Share of payments that could be judged. Below `climb` nothing climbs; below `rest` the flag rests at timers.",
+            "Share of payments that could be judged. Below `climb` nothing climbs; below `suspend` push is suspended.",
             Query(expr=folded("coverage_ratio"), legend="coverage"),
             Query(expr=f"max by (threshold) ({folded('coverage_threshold_ratio')})", legend="limit {{threshold}}"),
             unit="percentunit",

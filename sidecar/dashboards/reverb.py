@@ -55,7 +55,7 @@ def _now() -> tuple[Panel, ...]:
         stat(
             "Sheltered",
             "Whether timers are served for a while because Reverb hiccups, with the rung kept.",
-            Query(expr=folded("sheltered")),
+            Query(expr=folded("suspended", reason="reverb_unstable")),
             unit="none",
             steps=((None, GOOD), (1, ODD)),
             meanings=words({"0": ("no", GOOD), "1": ("yes", ODD)}),
@@ -183,8 +183,8 @@ def _trips(terms: Terms) -> tuple[Panel, ...]:
         graph(
             "Shelters",
             "Times that timers were served for a while because Reverb hiccuped. The third within a day is a fall.",
-            Query(expr=grown("shelters_total"), legend="began"),
-            Query(expr=folded("sheltered"), legend="sheltered"),
+            Query(expr=grown("suspensions_total", reason="reverb_unstable"), legend="began"),
+            Query(expr=folded("suspended", reason="reverb_unstable"), legend="suspended"),
             unit="short",
             alert="ReverbSidecarFlapping",
         ),

@@ -32,7 +32,7 @@ STREAM_PATH = "/ofrep/v1/stream"
 _HIDDEN_MAX_S = 120
 """After so long in a hidden tab a provider closes its stream, and asks anew when the tab is seen again."""
 _OFF = frozenset({
-    Reason.ALARM, Reason.SHELTERED, Reason.RESTING, Reason.DRY_RUN, Reason.STARTING, Reason.NO_LEASE,
+    Reason.ALARM, Reason.SUSPENDED, Reason.DRY_RUN, Reason.STARTING, Reason.NO_LEASE,
     Reason.POLICY_DIFFERS,
 })  # fmt: skip
 """Why push is switched off, whatever rung is held."""
@@ -48,7 +48,7 @@ class EvaluationReason(enum.StrEnum):
     TARGETING_MATCH = "TARGETING_MATCH"
     """The context decided: it promises to check the lease."""
     DISABLED = "DISABLED"
-    """Push is switched off: an alarm, a shelter, a rest, a dry run, or this replica may not answer it."""
+    """Push is switched off: an alarm, a suspension, a dry run, or this replica may not answer it."""
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):

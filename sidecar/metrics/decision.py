@@ -9,7 +9,8 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 
 from sidecar.core.decision import gates as core_gates
 from sidecar.core.facts.policy import Policy
-from sidecar.core.fold.state import State, SuspensionReason
+from sidecar.core.facts.suspensions import SuspensionReason
+from sidecar.core.fold.state import State
 from sidecar.core.statistics import alarms, evidence
 from sidecar.core.statistics.indicators import (
     INDICATORS,
@@ -225,13 +226,13 @@ ROWS = (
     Row(
         name="coverage_threshold_ratio",
         kind=GaugeMetricFamily,
-        help="Below climb nothing climbs; below rest the flag rests at timers.",
+        help="Below climb nothing climbs; below suspend push is suspended.",
         scope=Scope.FOLDED,
-        labels={"threshold": ("climb", "rest")},
+        labels={"threshold": ("climb", "suspend")},
         read=reading.by_policy(
             lambda _, policy: [
                 (("climb",), evidence.ratio(policy.coverage_ppm)),
-                (("rest",), evidence.ratio(policy.coverage_floor_ppm)),
+                (("suspend",), evidence.ratio(policy.coverage_floor_ppm)),
             ]
         ),
     ),
@@ -249,12 +250,12 @@ ROWS = (
         ),
     ),
     Row(
-        name="resting",
+        name="suspended",
         kind=GaugeMetricFamily,
-        help="1 for the reason why the flag rests at timers; all 0: it does not.",
+        help="1 for the reason for which push is suspended; all 0: it is not.",
         scope=Scope.FOLDED,
         labels={"reason": tuple(SuspensionReason)},
-        read=lambda view: reading.states(SuspensionReason, view.state.visibility.suspension),
+        read=lambda view: reading.states(SuspensionReason, view.state.suspension),
     ),
     Row(
         name="flag_held",

@@ -6,6 +6,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 
 from sidecar.core.facts.auth_probes import AuthProbeOutcome, IsolationOutcome, RoundTripOutcome, UserAuth
 from sidecar.core.facts.reports import Subscription
+from sidecar.core.facts.suspensions import SuspensionReason
 from sidecar.metrics import reading
 from sidecar.metrics.view import Histogram, Row, Samples, Scope, View
 
@@ -93,18 +94,12 @@ ROWS = (
         ],
     ),
     Row(
-        name="sheltered",
-        kind=GaugeMetricFamily,
-        help="1 while timers are served because Reverb hiccups, with the rung kept.",
-        scope=Scope.FOLDED,
-        read=reading.plain(lambda view: float(view.state.flag.suspension is not None)),
-    ),
-    Row(
-        name="shelters",
+        name="suspensions",
         kind=CounterMetricFamily,
-        help="Shelters since the journal began.",
+        help="Suspensions of push that began, by reason.",
         scope=Scope.FOLDED,
-        read=reading.plain(lambda view: view.state.tally.shelters),
+        labels={"reason": tuple(SuspensionReason)},
+        read=reading.counts(SuspensionReason, lambda state: cast("dict[str, int]", state.tally.suspensions)),
     ),
     Row(
         name="payers_dropped",

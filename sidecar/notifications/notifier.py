@@ -196,6 +196,6 @@ def notifier_of(
 ) -> Notifier:
     """Return the notifier of a configuration; where `notifications` is None it tells nobody."""
     usual = notifications or Notifications(targets=())
-    watch = Watch(state, stuck_after_ms=usual.stuck_after_ms, rest_after_ms=usual.rest_after_ms)
+    watch = Watch(state, stuck_after_ms=usual.stuck_after_ms, suspended_after_ms=usual.suspended_after_ms)
     targets = targets_of(usual, secrets)
     return Notifier(journal, watch, targets, replica=replica, pace=pace, failed=failed)

@@ -1,4 +1,4 @@
-"""What of a record is worth telling people? Moves, shelters, alarms, rests that last, and a flag that is stuck.
+"""What of a record is worth telling people? Moves, suspensions, alarms, and a flag that is stuck.
 
 Every event is named by the record that brought it about, or by what began then: so all replicas name it the same, and
 one of them tells it. What time alone brings is looked for at heartbeats.
@@ -8,14 +8,14 @@ from collections.abc import Iterator, Sequence
 
 from sidecar.core.facts.observations import FallCause, Heartbeat, Noted, Record
 from sidecar.core.facts.policy import Policy
+from sidecar.core.facts.suspensions import SuspensionReason
 from sidecar.core.fold.conclusions import (
     AlarmEnded,
     AlarmRaised,
     Conclusion,
     FlagMoved,
     IsolationBroken,
-    ReverbSuspensionBegan,
-    ReverbSuspensionEnded,
+    SuspensionBegan,
     SuspensionEnded,
 )
 from sidecar.core.fold.freezes import in_force
@@ -28,11 +28,10 @@ MISSED_MAX_MS = 3_600_000
 """A move that nobody was told of, because the process that saw it ended, is told by the next one for so long."""
 _TOLD = (
     FlagMoved,
-    ReverbSuspensionBegan,
-    ReverbSuspensionEnded,
+    SuspensionBegan,
+    SuspensionEnded,
     AlarmRaised,
     AlarmEnded,
-    SuspensionEnded,
     IsolationBroken,
 )
 
@@ -40,11 +39,11 @@ _TOLD = (
 class Watch:
     """Finds what is worth a notification in the records of one journal, as they are folded into a state."""
 
-    def __init__(self, state: State, *, stuck_after_ms: int, rest_after_ms: int) -> None:
+    def __init__(self, state: State, *, stuck_after_ms: int, suspended_after_ms: int) -> None:
         self._state = state
         self._stuck_after_ms = stuck_after_ms
-        self._rest_after_ms = rest_after_ms
-        self._sheltered_ms: int | None = None
+        self._suspended_after_ms = suspended_after_ms
+        self._unstable_ms: int | None = None
         self._is_first = True
         self._due_told: dict[NotificationKind, str] = {}
         """The last event of each kind that time alone brought."""
@@ -57,9 +56,9 @@ class Watch:
         if self._is_first:
             self._is_first = False
             yield from self._missed(policy, record)
-        shelter = state.flag.suspension
+        suspension = state.flag.suspension
         yield from self._concluded(policy, record, conclusions)
-        self._sheltered_ms = shelter.began_ms if shelter is not None else None
+        self._unstable_ms = suspension.began_ms if suspension is not None else None
         if isinstance(record.observation, Heartbeat):
             yield from self._due(policy)
         elif isinstance(record.observation, Noted) and record.observation.release is not None:
@@ -74,25 +73,23 @@ class Watch:
         is_ended = False
         for conclusion in conclusions:
             if isinstance(conclusion, _TOLD):
-                is_ended = is_ended or isinstance(conclusion, ReverbSuspensionEnded)
+                is_ended = is_ended or _is_of_reverb(conclusion)
                 yield from self._told(policy, record, conclusion)
-        if self._sheltered_ms is not None and self._state.flag.suspension is None and not is_ended:
-            yield self._shelter_ended(policy, record, is_fallen=True)
+        if self._unstable_ms is not None and self._state.flag.suspension is None and not is_ended:
+            yield self._reverb_stable(policy, record, is_fallen=True)
 
     def _told(self, policy: Policy, record: Record, conclusion: Conclusion) -> Iterator[Notification]:
         state = self._state
         match conclusion:
             case FlagMoved():
                 yield self._moved(policy, conclusion, seq=record.seq, at_ms=record.at_ms, chain=state.chain)
-            case ReverbSuspensionBegan():
-                told = words.shelter_began(state, policy, conclusion.until_ms)
-                facts = {"until_ms": conclusion.until_ms}
-                event = f"shelter_began:{record.seq}"
-                yield self._notification(
-                    policy, NotificationKind.REVERB_SUSPENSION_BEGAN, Tone.BAD, told, event, facts=facts
-                )
-            case ReverbSuspensionEnded():
-                yield self._shelter_ended(policy, record, is_fallen=False)
+            case SuspensionBegan(reason=SuspensionReason.REVERB_UNSTABLE, until_ms=int(until_ms)):
+                told = words.reverb_unstable(state, policy, until_ms)
+                facts: dict[str, str | int] = {"reason": conclusion.reason.value, "until_ms": until_ms}
+                event = f"suspension_began:{record.seq}"
+                yield self._notification(policy, NotificationKind.SUSPENSION_BEGAN, Tone.BAD, told, event, facts=facts)
+            case SuspensionEnded(reason=SuspensionReason.REVERB_UNSTABLE):
+                yield self._reverb_stable(policy, record, is_fallen=False)
             case AlarmRaised(indicator=indicator):
                 told, event = words.alarm_raised(state, policy, indicator), f"alarm_raised:{record.seq}:{indicator}"
                 yield self._notification(
@@ -107,7 +104,7 @@ class Watch:
                 told, event = words.isolation_broken(policy), f"isolation_broken:{record.seq}"
                 yield self._notification(policy, NotificationKind.ISOLATION_BROKEN, Tone.BAD, told, event)
             case SuspensionEnded():
-                yield from self._seeing(policy)
+                yield from self._resumed(policy)
             case _:
                 return
 
@@ -151,37 +148,50 @@ class Watch:
                 if known is not None:
                     yield self._moved(policy, known, seq=move.seq, at_ms=move.at_ms, chain=self._state.chain)
 
-    def _shelter_ended(self, policy: Policy, record: Record, *, is_fallen: bool) -> Notification:
-        began_ms = self._sheltered_ms
+    def _reverb_stable(self, policy: Policy, record: Record, *, is_fallen: bool) -> Notification:
+        began_ms = self._unstable_ms
         lasted_ms = None if began_ms is None else max(0, record.at_ms - began_ms)
-        told = words.shelter_ended(self._state, policy, lasted_ms=lasted_ms, is_fallen=is_fallen)
+        told = words.reverb_stable(self._state, policy, lasted_ms=lasted_ms, is_fallen=is_fallen)
         return self._notification(
             policy,
-            NotificationKind.REVERB_SUSPENSION_ENDED,
+            NotificationKind.SUSPENSION_ENDED,
             Tone.BAD if is_fallen else Tone.GOOD,
             told,
-            f"shelter_ended:{record.seq}",
+            f"suspension_ended:{record.seq}",
             from_ms=began_ms,
         )
 
-    def _seeing(self, policy: Policy) -> Iterator[Notification]:
-        began_ms = self._state.visibility.rested_from_ms
+    def _resumed(self, policy: Policy) -> Iterator[Notification]:
+        began_ms = self._state.visibility.suspended_from_ms
         span_ms = self._state.now_ms - began_ms
-        if span_ms >= self._rest_after_ms:  # only then it was told that it rests
-            told = words.seeing(self._state, policy, span_ms)
+        if span_ms >= self._suspended_after_ms:  # a shorter one was not notified
+            told = words.resumed(self._state, policy, span_ms)
             yield self._notification(
-                policy, NotificationKind.SEEING, Tone.GOOD, told, f"seeing:{began_ms}", from_ms=began_ms
+                policy,
+                NotificationKind.SUSPENSION_ENDED,
+                Tone.GOOD,
+                told,
+                f"suspension_ended:{began_ms}",
+                from_ms=began_ms,
             )
 
     def _due(self, policy: Policy) -> Iterator[Notification]:
         """Yield what time alone has brought, once each."""
         state, now_ms = self._state, self._state.now_ms
-        rest, began_ms, since_ms = state.visibility.suspension, state.visibility.rested_from_ms, state.flag.since_ms
-        rests_long = rest is not None and now_ms - began_ms >= self._rest_after_ms
-        if rest is not None and rests_long and self._is_new(NotificationKind.RESTING, f"resting:{began_ms}"):
-            told, facts = words.resting(state, policy, rest, now_ms - began_ms), {"reason": rest.value}
+        reason, began_ms, since_ms = (
+            state.visibility.suspension,
+            state.visibility.suspended_from_ms,
+            state.flag.since_ms,
+        )
+        is_long = reason is not None and now_ms - began_ms >= self._suspended_after_ms
+        if (
+            reason is not None
+            and is_long
+            and self._is_new(NotificationKind.SUSPENSION_BEGAN, f"suspension_began:{began_ms}")
+        ):
+            told, facts = words.suspended(state, policy, reason, now_ms - began_ms), {"reason": reason.value}
             yield self._notification(
-                policy, NotificationKind.RESTING, Tone.BAD, told, f"resting:{began_ms}", facts=facts
+                policy, NotificationKind.SUSPENSION_BEGAN, Tone.BAD, told, f"suspension_began:{began_ms}", facts=facts
             )
         times = (now_ms - since_ms) // self._stuck_after_ms
         is_waiting = state.next_rung is not None and state.flag.hold is None and not in_force(state)
@@ -219,6 +229,10 @@ class Watch:
             chain=self._state.chain,
             facts={**(facts or {})},
         )
+
+
+def _is_of_reverb(conclusion: Conclusion) -> bool:
+    return isinstance(conclusion, SuspensionEnded) and conclusion.reason is SuspensionReason.REVERB_UNSTABLE
 
 
 def _as_moved(policy: Policy, move: Move, version: int) -> FlagMoved | None:

@@ -28,8 +28,8 @@ _DRAWN = frozenset(
         NotificationKind.RETURNED,
         NotificationKind.FELL,
         NotificationKind.MOVED,
-        NotificationKind.REVERB_SUSPENSION_BEGAN,
-        NotificationKind.REVERB_SUSPENSION_ENDED,
+        NotificationKind.SUSPENSION_BEGAN,
+        NotificationKind.SUSPENSION_ENDED,
         NotificationKind.RELEASED,
         NotificationKind.TEST,
     }

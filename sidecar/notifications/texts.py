@@ -8,8 +8,9 @@ from typing import assert_never
 from sidecar.core.decision.gates import duration, first_closed
 from sidecar.core.facts.observations import FallCause
 from sidecar.core.facts.policy import PPM, Lifecycle, Mode, Policy, Rung
+from sidecar.core.facts.suspensions import SuspensionReason
 from sidecar.core.fold.conclusions import FlagMoved
-from sidecar.core.fold.state import State, SuspensionReason
+from sidecar.core.fold.state import State
 from sidecar.core.statistics.indicators import CHANNEL_AUTH, PAYMENTS, REACH, ROUND_TRIPS, USER_AUTH
 from sidecar.notifications.notification import NotificationKind, Words
 
@@ -26,7 +27,8 @@ _ALARMS = {
     REACH: ("payers' browsers say that push does not reach them", "ReverbSidecarReachDegraded"),
 }
 """By indicator: what its alarm says, and the runbook."""
-_RESTS = {
+_SUSPENSIONS = {
+    SuspensionReason.REVERB_UNSTABLE: "see what happens to Reverb: `sidecar doctor`",
     SuspensionReason.RECOVERING: "nothing; it looks for long enough first, after a visibility gap",
     SuspensionReason.SOURCE_DOWN: "see whether the sources of acks answer (the log says which do not)",
     SuspensionReason.COVERAGE: "find out why so many payments cannot be judged: `sidecar status`, `unmeasured`",
@@ -71,7 +73,7 @@ def _after_fall(policy: Policy, move: FlagMoved, seq: int) -> str:
             return "It holds until `sidecar resume --reason '…'`. Payers need nothing."
         case FallCause.BLIND:
             return "Find out why nothing was seen for over 24 hours. Payers need nothing."
-        case FallCause.SHELTER:
+        case FallCause.SUSPENSION:
             return "Reverb's trouble keeps coming or stays: `sidecar doctor`, `sidecar status`. Payers need nothing."
         case FallCause.ALARM:
             books = [book for indicator, (_, book) in _ALARMS.items() if indicator in move.detail]
@@ -96,33 +98,33 @@ def _after_move(state: State, kind: NotificationKind, seq: int) -> str:
     return f"Nothing. The next rung is {rung_name(following)}{approval}; `sidecar status` says what it needs."
 
 
-def shelter_began(state: State, policy: Policy, until_ms: int) -> Words:
+def reverb_unstable(state: State, policy: Policy, until_ms: int) -> Words:
     """Say that timers are served for a while, and the rung is kept."""
     held = f" ({rung_name(state.rung)})" if state.rung is not None else ""
     text = (
-        f"Reverb hiccups, so all payers get timers until {duration(max(0, until_ms - state.now_ms))} have passed "
+        f"Reverb is unstable, so all payers get timers until {duration(max(0, until_ms - state.now_ms))} have passed "
         f"without a failed probe. The rung{held} and its proof are kept."
     )
     return Words(
-        title=f"{place(policy)}: sheltered, all payers are on timers for a while",
+        title=f"{place(policy)}: push is suspended, all payers are on timers for a while",
         text=_dry(policy, text),
         next="Is Reverb being deployed? Then nothing. If not: `sidecar doctor`. The third in 24 h is a fall, and so is "
         "one of over 30 min.",
     )
 
 
-def shelter_ended(state: State, policy: Policy, *, lasted_ms: int | None, is_fallen: bool) -> Words:
-    """Say that a shelter is over."""
+def reverb_stable(state: State, policy: Policy, *, lasted_ms: int | None, is_fallen: bool) -> Words:
+    """Say that Reverb is stable again."""
     lasted = f" after {duration(lasted_ms)}" if lasted_ms is not None else ""
     if is_fallen:
         return Words(
-            title=f"{place(policy)}: the shelter ended{lasted} in a fall",
+            title=f"{place(policy)}: the suspension ended{lasted} in a fall",
             text="Payers stay on timers; what was proven must be proven anew.",
             next="See the notification of the fall. Payers need nothing.",
         )
     rung = state.rung
     text = f"Push is served again: {rung_name(rung)}." if rung is not None else "Push is served again."
-    return Words(title=f"{place(policy)}: the shelter ended{lasted}", text=_dry(policy, text), next="Nothing.")
+    return Words(title=f"{place(policy)}: the suspension ended{lasted}", text=_dry(policy, text), next="Nothing.")
 
 
 def alarm_raised(state: State, policy: Policy, indicator: str) -> Words:
@@ -138,7 +140,7 @@ def alarm_raised(state: State, policy: Policy, indicator: str) -> Words:
     return Words(
         title=f"{place(policy)}: alarm of {indicator}",
         text=_dry(policy, text),
-        next=f"`sidecar status`, and the runbook {book}. You will be told what becomes of it: shelter, fall, or calm.",
+        next=f"`sidecar status`, and the runbook {book}. Another notification follows: suspension, fall or all clear.",
     )
 
 
@@ -161,21 +163,21 @@ def isolation_broken(policy: Policy) -> Words:
     )
 
 
-def resting(state: State, policy: Policy, reason: SuspensionReason, span_ms: int) -> Words:
-    """Say that the flag has rested for a while."""
+def suspended(state: State, policy: Policy, reason: SuspensionReason, span_ms: int) -> Words:
+    """Say that push has been suspended for a while."""
     affected = "payers get timers meanwhile" if state.flag.rung > 0 else "payers are on timers anyway"
     return Words(
-        title=f"{place(policy)}: it has not seen for {duration(span_ms)} ({reason})",
-        text=f"The flag rests because we cannot see whether push works, and {affected}. Nothing is proven meanwhile.",
-        next=f"To do: {_RESTS[reason]}. The runbook: ReverbSidecarBlind.",
+        title=f"{place(policy)}: push is suspended for {duration(span_ms)} ({reason})",
+        text=f"Push is suspended because the sidecar cannot judge it, and {affected}. Nothing is proven meanwhile.",
+        next=f"To do: {_SUSPENSIONS[reason]}. The runbook: ReverbSidecarBlind.",
     )
 
 
-def seeing(state: State, policy: Policy, span_ms: int) -> Words:
-    """Say that a rest is over."""
+def resumed(state: State, policy: Policy, span_ms: int) -> Words:
+    """Say that push resumes."""
     rung = f": {rung_name(state.rung)}" if state.rung is not None else ""
     return Words(
-        title=f"{place(policy)}: it sees again, after {duration(span_ms)}",
+        title=f"{place(policy)}: push resumes after {duration(span_ms)}",
         text=_dry(policy, f"Payers are served what the rung says{rung}."),
         next="Nothing.",
     )

@@ -24,7 +24,7 @@ STARTS_MIN: Final = 3
 SKEW_S: Final = 5
 """Our clock may differ from Stripe's and the app's by so much: half of what a browser's token forgives."""
 FALLS_MIN: Final = "1.9"
-SHELTERS_MIN: Final = "1.9"
+SUSPENSIONS_MIN: Final = "1.9"
 """Two of each, in 7d and in 1d, are flapping; `increase` extrapolates, so 2 would be missed by a hair."""
 
 
@@ -94,16 +94,16 @@ def _leases(terms: Terms) -> Iterator[Alert]:
 
 def _visibility(terms: Terms) -> Iterator[Alert]:
     job = terms.within
-    resting = f"{folded('resting')}{{{job}}}"
+    suspended = f'{folded("suspended")}{{{job}, reason!="reverb_unstable"}}'
     unable = f'sum without (reason) (reverb_sidecar_flag_reason{{{job}, reason=~"{UNABLE}"}})'
     yield Alert(
         name="ReverbSidecarBlind",
         severity=Severity.TICKET,
-        expr=f"max without (reason) ({resting}) == 1\nor\nmin without (instance, pod) ({unable}) == 1",
+        expr=f"max without (reason) ({suspended}) == 1\nor\nmin without (instance, pod) ({unable}) == 1",
         lasting="15m",
         summary="The sidecar rests: it does not see whether push works.",
         description=f"{NOBODY} Push is not measured and nothing climbs until it sees again. "
-        f"It rests for: {{{{ range query `{resting} == 1` }}}}{{{{ .Labels.reason }}}} {{{{ else }}}}no replica has a lease{{{{ end }}}}",
+        f"It rests for: {{{{ range query `{suspended} == 1` }}}}{{{{ .Labels.reason }}}} {{{{ else }}}}no replica has a lease{{{{ end }}}}",
     )
     yield Alert(
         name="ReverbSidecarCoverageLow",
@@ -137,12 +137,12 @@ def _visibility(terms: Terms) -> Iterator[Alert]:
 def _progress(terms: Terms) -> Iterator[Alert]:
     job, long = terms.within, span(terms.stuck_after_s)
     moves, rung = folded("flag_transitions_total"), folded("flag_rung")
-    fell = f'{moves}{{{job}, to_mode="timer_polling", cause=~"alarm|blind|shelter"}}'
+    fell = f'{moves}{{{job}, to_mode="timer_polling", cause=~"alarm|blind|suspension"}}'
     yield Alert(
         name="ReverbSidecarFlapping",
         severity=Severity.TICKET,
         expr=f"sum without (from_mode, to_mode, cause) (increase({fell}[7d])) >= {FALLS_MIN}\n"
-        f"or\nincrease({folded('shelters_total')}{{{job}}}[1d]) >= {SHELTERS_MIN}",
+        f'or\nincrease({folded("suspensions_total")}{{{job}, reason="reverb_unstable"}}[1d]) >= {SUSPENSIONS_MIN}',
         summary="Push comes and goes.",
         description="Push fell twice in 7d, or took shelter twice in 1d. Payers got timers each time, so the harm is what the "
         "first few of each outage waited. What keeps happening has a cause.",

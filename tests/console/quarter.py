@@ -3,7 +3,7 @@
 import random
 
 from sidecar.core.facts.policy import Mode
-from sidecar.core.fold.history import HOUR_MS, ByMode, ByOutcome, Condition, EventKind, Hour, Span, TimelineEvent
+from sidecar.core.fold.history import HOUR_MS, ByOutcome, Condition, EventKind, Hour, Span, TimelineEvent
 from sidecar.core.fold.judging import latency_edges_ms
 from sidecar.core.fold.state import MOVES_MAX, Move
 from tests.core.reporting import top
@@ -67,11 +67,9 @@ def _week(world: World, at_ms: int, week: int) -> None:
     before = [span for span in history.spans if span.at_ms <= at_ms and span.condition is Condition.SERVING]
     under = max(before, key=lambda span: span.at_ms)
     history.events.append(
-        TimelineEvent(
-            at_ms=at_ms + 90_000, seq=200 + week, kind=EventKind.REVERB_SUSPENSION_BEGAN, detail="round trips"
-        )
+        TimelineEvent(at_ms=at_ms + 90_000, seq=200 + week, kind=EventKind.SUSPENSION_BEGAN, detail="round trips")
     )
-    condition = Condition.RESTING if week == 6 else Condition.SHELTERED
+    condition = Condition.SUSPENDED if week == 6 else Condition.REVERB_UNSTABLE
     history.spans.append(Span(at_ms=at_ms + 90_000, mode=_T, for_all=_T, condition=condition))
     back = Span(at_ms=at_ms + 13 * MINUTE, mode=under.mode, for_all=under.for_all, condition=Condition.SERVING)
     history.spans.append(back)
@@ -96,6 +94,6 @@ def _hour(number: int, randomness: random.Random, buckets: int) -> Hour:
         outcomes=ByOutcome(on_time=on_time, late=late, missed=missed, unmeasured=unmeasured),
         latency=latency if any(latency) else [],
         seen_ms=HOUR_MS,
-        reported=ByMode(push_only=count),
-        served_ms=ByMode(push_only=HOUR_MS),
+        reported={Mode.PUSH_ONLY: count},
+        served_ms={Mode.PUSH_ONLY: HOUR_MS},
     )

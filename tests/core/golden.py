@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from sidecar.core.facts import wire
 from sidecar.core.facts.auth_probes import IsolationOutcome, UserAuth
 from sidecar.core.facts.observations import (
     AcksLost,
@@ -169,7 +170,7 @@ class _Line(msgspec.Struct):
 
 
 def _record(line: _Line) -> Record:
-    observation: Observation = msgspec.json.decode(line.observation, type=Observation)
+    observation: Observation = wire.decode(line.observation)
     return Record(seq=line.seq, at_ms=line.at_ms, observation=observation, kept=bytes(line.observation))
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from sidecar.core.facts.observations import Checkpoint, Observation
 from sidecar.core.facts.outcomes import ReportOutcome
+from sidecar.core.facts.suspensions import SuspensionReason
 from sidecar.core.fold.checkpoints import restored
 from sidecar.core.fold.state import FOLD_VERSION, encode
 from tests.core.golden import DIGESTS, KEPT, PAYERS, SCHEMA, checkpoint_path, digest, folded, golden, schema
@@ -70,4 +71,4 @@ def test_what_pins_the_fold_has_every_kind_of_fact_in_it() -> None:
         (2, "every gate holds"),
         (0, "alarm of reach"),
     ]
-    assert state.tally.shelters == 1
+    assert state.tally.suspensions.get(SuspensionReason.REVERB_UNSTABLE, 0) == 1

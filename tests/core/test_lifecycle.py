@@ -152,11 +152,11 @@ ANSWERS = [
     # what happens                  answer  reason                 rung
     ("nothing",                     S,      Reason.CURRENT_RUNG,           1),
     ("an alarm",                    T,      Reason.BOTTOM_RUNG,    0),
-    ("a restart",                   T,      Reason.RESTING,        1),
-    ("a hiccup of Reverb",          T,      Reason.SHELTERED,      1),
+    ("a restart",                   T,      Reason.SUSPENDED,        1),
+    ("a hiccup of Reverb",          T,      Reason.SUSPENDED,      1),
     ("a rollback",                  T,      Reason.BOTTOM_RUNG,    0),
     ("a hold",                      S,      Reason.CURRENT_RUNG,           1),
-    ("a silent source",             T,      Reason.RESTING,        1),
+    ("a silent source",             T,      Reason.SUSPENDED,        1),
 ]
 # fmt: on
 

@@ -6,8 +6,8 @@ from sidecar.core.decision.gates import gates
 from sidecar.core.facts.auth_probes import AuthProbeOutcome, IsolationOutcome, RoundTripOutcome
 from sidecar.core.facts.observations import AckReceived
 from sidecar.core.facts.policy import Mode, Stage
+from sidecar.core.facts.suspensions import SuspensionReason
 from sidecar.core.fold.conclusions import IsolationBroken
-from sidecar.core.fold.state import SuspensionReason
 from tests.core.probed import PROBED, ProbedWorld, probed
 from tests.core.world import DAY, MINUTE, POLICY, REVERB, SECOND
 

@@ -49,8 +49,8 @@ ANSWERS = [
     (2, "alarm",                       0,         T, Reason.ALARM),
     (2, "alarm, restart",              0,         T, Reason.ALARM),
     (0, "alarm",                       0,         T, Reason.ALARM),
-    (2, "restart",                     0,         T, Reason.RESTING),
-    (0, "restart",                     0,         T, Reason.RESTING),
+    (2, "restart",                     0,         T, Reason.SUSPENDED),
+    (0, "restart",                     0,         T, Reason.SUSPENDED),
     (0, "nothing",                     0,         T, Reason.BOTTOM_RUNG),
     (0, "nothing",                     None,      T, Reason.BOTTOM_RUNG),
     (1, "nothing",                     0,         S, Reason.CURRENT_RUNG),
@@ -76,7 +76,7 @@ def test_a_user_gets_push_only_if_nothing_speaks_against_it(
 
 def test_every_reason_that_the_core_can_give_is_given_above() -> None:
     """A reason that no test has seen is one that a runbook explains wrongly."""
-    elsewhere = {Reason.NO_LEASE, Reason.POLICY_DIFFERS, Reason.SHELTERED}  # of the replica; in test_shelters
+    elsewhere = {Reason.NO_LEASE, Reason.POLICY_DIFFERS, Reason.SUSPENDED}  # of the replica; in test_shelters
     assert {reason for *_, reason in ANSWERS} == set(Reason) - elsewhere
 
 

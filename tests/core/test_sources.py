@@ -5,7 +5,7 @@ import pytest
 from sidecar.core.facts.observations import AcksLost, Heartbeat
 from sidecar.core.facts.outcomes import Unmeasured
 from sidecar.core.facts.policy import Mode
-from sidecar.core.fold.state import SuspensionReason
+from sidecar.core.facts.suspensions import SuspensionReason
 from tests.core.world import DAY, LAX, SECOND, World, on
 
 

@@ -6,7 +6,8 @@ from sidecar.core.decision.decide import Action, decide
 from sidecar.core.decision.gates import gates
 from sidecar.core.facts.auth_probes import AuthProbeOutcome, IsolationOutcome, RoundTripOutcome, UserAuth
 from sidecar.core.facts.policy import Mode
-from sidecar.core.fold.conclusions import ReverbSuspensionBegan, ReverbSuspensionEnded
+from sidecar.core.facts.suspensions import SuspensionReason
+from sidecar.core.fold.conclusions import SuspensionBegan, SuspensionEnded
 from sidecar.core.fold.serving import Reason, served
 from tests.core.probed import PROBED_GATES, ProbedWorld, probed
 from tests.core.world import DAY, HOUR, MINUTE, SECOND
@@ -29,7 +30,7 @@ def test_three_failed_round_trips_are_answered_with_timers_and_the_rung_is_kept(
     while world.mode() is S:
         world.wait(1 * SECOND)
     assert world.now_ms - began_ms <= 25 * SECOND
-    assert (served(world.state, 0).reason, world.state.flag.rung) == (Reason.SHELTERED, 2)
+    assert (served(world.state, 0).reason, world.state.flag.rung) == (Reason.SUSPENDED, 2)
     epochs = {name: indicator.epoch for name, indicator in world.state.indicators.items()}
     assert set(epochs.values()) == {1}
 
@@ -48,7 +49,7 @@ def test_push_resumes_ten_minutes_after_the_last_failed_probe(span_ms: int) -> N
     assert world.mode() is T
     world.wait(1)
     assert (world.mode(), world.state.flag.rung) == (S, 2)
-    assert isinstance(world.last(ReverbSuspensionEnded), ReverbSuspensionEnded)
+    assert isinstance(world.last(SuspensionEnded), SuspensionEnded)
     assert not any(indicator.is_latched for indicator in world.state.indicators.values())
 
 
@@ -125,7 +126,7 @@ def test_an_alarm_of_payments_while_reverb_was_away_is_a_shelter() -> None:
     assert decide(world.state, "a").reason in {"naming", "shelter"}
     world.recover()
     world.wait(2 * MINUTE)
-    assert (world.state.flag.rung, served(world.state, 0).reason) == (2, Reason.SHELTERED)
+    assert (world.state.flag.rung, served(world.state, 0).reason) == (2, Reason.SUSPENDED)
     world.wait(10 * MINUTE)
     assert world.mode() is S
 
@@ -137,7 +138,7 @@ def test_an_alarm_of_payments_while_all_sockets_were_down_is_a_shelter() -> None
     pay_into_nothing(world, 8)
     world.observe(is_up=True)
     world.wait(2 * MINUTE)
-    assert served(world.state, 0).reason is Reason.SHELTERED
+    assert served(world.state, 0).reason is Reason.SUSPENDED
 
 
 def test_an_alarm_of_payments_while_reverb_was_well_is_a_fall_a_minute_later() -> None:
@@ -183,8 +184,8 @@ def test_auth_probes_that_fail_alone_are_a_shelter_too() -> None:
     world = probed(2)
     world.auth_probe = AuthProbeOutcome.REFUSED_403
     world.wait(3 * MINUTE)
-    assert (world.state.flag.rung, served(world.state, 0).reason) == (2, Reason.SHELTERED)
-    assert isinstance(world.last(ReverbSuspensionBegan), ReverbSuspensionBegan)
+    assert (world.state.flag.rung, served(world.state, 0).reason) == (2, Reason.SUSPENDED)
+    assert isinstance(world.last(SuspensionBegan), SuspensionBegan)
 
 
 def test_on_the_bottom_rung_there_is_no_shelter() -> None:
@@ -297,5 +298,5 @@ def test_a_deploy_of_reverb_costs_a_shelter_and_no_epoch(per_day: int, misses: t
     world.wait(9 * MINUTE)
     assert (world.mode(), world.state.flag.rung) == (S, 2)
     assert {name: indicator.epoch for name, indicator in world.state.indicators.items()} == epochs
-    assert world.state.tally.shelters == 1
+    assert world.state.tally.suspensions.get(SuspensionReason.REVERB_UNSTABLE, 0) == 1
     assert misses[0] <= world.state.indicators["payments"].bad - bad <= misses[1]

@@ -21,7 +21,6 @@ from sidecar.core.fold.history import (
     HOUR_MS,
     HOURS_MAX,
     SPANS_MAX,
-    ByMode,
     ByOutcome,
     ByTimers,
     Condition,
@@ -51,11 +50,11 @@ def test_a_shelter_is_one_from_its_alarm_on() -> None:
     world.recover()
     world.wait(15 * MINUTE)
     spans = world.state.history.spans[-2:]
-    assert [(span.mode, span.condition) for span in spans] == [(T, Condition.SHELTERED), (S, Condition.SERVING)]
+    assert [(span.mode, span.condition) for span in spans] == [(T, Condition.REVERB_UNSTABLE), (S, Condition.SERVING)]
     began, ended = (mark for mark in world.state.history.events if mark.kind.startswith("shelter"))
-    assert (began.kind, ended.kind) == (EventKind.REVERB_SUSPENSION_BEGAN, EventKind.REVERB_SUSPENSION_ENDED)
+    assert (began.kind, ended.kind) == (EventKind.SUSPENSION_BEGAN, EventKind.SUSPENSION_ENDED)
     assert spans[1].at_ms == ended.at_ms
-    assert sum(hour.sheltered_ms for hour in hours(world.state)) == ended.at_ms - spans[0].at_ms
+    assert sum(hour.reverb_unstable_ms for hour in hours(world.state)) == ended.at_ms - spans[0].at_ms
 
 
 def test_an_alarm_of_payments_that_is_named_a_shelter_was_one_all_along() -> None:
@@ -73,11 +72,11 @@ def test_an_alarm_of_payments_that_is_named_a_shelter_was_one_all_along() -> Non
     world.observe(is_up=True)
     world.wait(2 * MINUTE)
     assert world.state.flag.suspension is not None
-    assert world.state.history.spans[-1].condition is Condition.SHELTERED
+    assert world.state.history.spans[-1].condition is Condition.REVERB_UNSTABLE
     assert world.state.history.spans[-1].at_ms == pytest.approx(alarmed_ms, abs=1 * SECOND)
     before, after = hours(world.state)[-2:]
-    assert before.sheltered_ms == border_ms - world.state.history.spans[-1].at_ms
-    assert after.sheltered_ms == world.now_ms - border_ms
+    assert before.reverb_unstable_ms == border_ms - world.state.history.spans[-1].at_ms
+    assert after.reverb_unstable_ms == world.now_ms - border_ms
 
 
 def test_blind_time_is_no_shelter() -> None:
@@ -93,8 +92,11 @@ def test_blind_time_is_no_shelter() -> None:
     world.probe()
     assert world.state.flag.suspension is not None
     assert [span.condition for span in world.state.history.spans[-4:]] == ["sheltered", "blind"] * 2
-    sheltered_ms = sum(hour.sheltered_ms for hour in hours(world.state))
-    assert sheltered_ms == 2 * LAX.lease_ms + world.now_ms - 75 * SECOND - world.state.indicators["payments"].alarmed_ms
+    reverb_unstable_ms = sum(hour.reverb_unstable_ms for hour in hours(world.state))
+    assert (
+        reverb_unstable_ms
+        == 2 * LAX.lease_ms + world.now_ms - 75 * SECOND - world.state.indicators["payments"].alarmed_ms
+    )
 
 
 def test_a_shelter_that_ends_in_a_fall_has_ended() -> None:
@@ -104,7 +106,7 @@ def test_a_shelter_that_ends_in_a_fall_has_ended() -> None:
     world.wait(45 * MINUTE)
     kinds = [mark.kind for mark in world.state.history.events]
     assert world.state.flag.rung == 0
-    assert kinds[kinds.index(EventKind.FELL) :][:2] == [EventKind.FELL, EventKind.REVERB_SUSPENSION_ENDED]
+    assert kinds[kinds.index(EventKind.FELL) :][:2] == [EventKind.FELL, EventKind.SUSPENSION_ENDED]
 
 
 def test_a_rung_for_some_is_not_servable_to_all() -> None:
@@ -112,8 +114,8 @@ def test_a_rung_for_some_is_not_servable_to_all() -> None:
     world = on(1)
     world.wait(10 * SECOND)
     assert (world.state.history.spans[-1].mode, world.state.history.spans[-1].for_all) == (S, T)
-    assert hours(world.state)[-1].served_ms.push_with_safety_net > 0
-    assert hours(world.state)[-1].served_to_all_ms == ByMode(timer_polling=hours(world.state)[-1].seen_ms)
+    assert hours(world.state)[-1].served_ms[Mode.PUSH_WITH_SAFETY_NET] > 0
+    assert hours(world.state)[-1].served_to_all_ms == {Mode.TIMER_POLLING: hours(world.state)[-1].seen_ms}
 
 
 def test_a_dry_run_serves_nobody() -> None:
@@ -122,7 +124,7 @@ def test_a_dry_run_serves_nobody() -> None:
     world.climb_to(2)
     assert {(span.mode, span.condition) for span in world.state.history.spans[1:]} <= {
         (T, Condition.DRY_RUN),
-        (T, Condition.RESTING),
+        (T, Condition.SUSPENDED),
     }
 
 
@@ -198,8 +200,8 @@ def test_payments_since_a_release_are_counted_from_its_record_on() -> None:
 
 def test_400_full_days_are_small() -> None:
     """A snapshot is written every minute, and a checkpoint every day."""
-    mode = ByMode(timer_polling=9999, push_with_safety_net=9999, push_only=9999)
-    held = ByMode(push_with_safety_net=600_000, push_only=3_000_000)
+    mode = {Mode.TIMER_POLLING: 9999, Mode.PUSH_WITH_SAFETY_NET: 9999, Mode.PUSH_ONLY: 9999}
+    held = {Mode.PUSH_WITH_SAFETY_NET: 600_000, Mode.PUSH_ONLY: 3_000_000}
     state = State()
     state.history = History(
         hours=[
@@ -218,15 +220,15 @@ def test_400_full_days_are_small() -> None:
                 round_trips_ok=720,
                 served_ms=held,
                 served_to_all_ms=held,
-                resting_ms=60_000,
-                sheltered_ms=60_000,
+                suspended_ms=60_000,
+                reverb_unstable_ms=60_000,
                 seen_ms=3_600_000,
             )
             for number in range(HOURS_MAX)
         ],
         spans=[Span(at_ms=START_MS + at, mode=S, for_all=S, condition=Condition.SERVING) for at in range(SPANS_MAX)],
         events=[
-            TimelineEvent(at_ms=START_MS + at, seq=at, kind=EventKind.REVERB_SUSPENSION_BEGAN, detail="x" * 60)
+            TimelineEvent(at_ms=START_MS + at, seq=at, kind=EventKind.SUSPENSION_BEGAN, detail="x" * 60)
             for at in range(EVENTS_MAX)
         ],
     )

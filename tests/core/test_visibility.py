@@ -3,10 +3,10 @@
 import pytest
 
 from sidecar.core.facts.policy import Mode, Stage
+from sidecar.core.facts.suspensions import SuspensionReason
 from sidecar.core.fold.conclusions import SuspensionBegan, SuspensionEnded
 from sidecar.core.fold.fold import next_deadline
 from sidecar.core.fold.serving import Reason, served
-from sidecar.core.fold.state import SuspensionReason
 from sidecar.core.fold.visibility import suspension_reason
 from sidecar.core.statistics import coverage
 from sidecar.core.statistics.coverage import Coverage
@@ -268,7 +268,7 @@ def test_a_rest_is_served_at_once() -> None:
     world = on(2)
     assert served(world.state, 0).reason is Reason.CURRENT_RUNG
     world.start()
-    assert served(world.state, 0).reason is Reason.RESTING
+    assert served(world.state, 0).reason is Reason.SUSPENDED
 
 
 def test_push_that_a_new_policy_leaves_unmeasured_rests_until_the_first_ack() -> None:

@@ -149,7 +149,7 @@ async def _settled() -> Accounts:
 def main() -> None:
     """Soak, print the accounts, and fail on a leak."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--auth_probes", type=int, default=20_000)
+    parser.add_argument("--auth-probes", type=int, default=20_000)
     parser.add_argument("--frames", type=int, default=1_000_000)
     parser.add_argument("--serve", action="store_true")
     asked = parser.parse_args()

@@ -15,11 +15,11 @@ CHAIN = "c0ffee" * 10 + "c0de"
 
 
 def told(
-    records: Iterable[Record], *, stuck_after_ms: int = 1 * HOUR, rest_after_ms: int = 10 * MINUTE
+    records: Iterable[Record], *, stuck_after_ms: int = 1 * HOUR, suspended_after_ms: int = 10 * MINUTE
 ) -> list[Notification]:
     """Return all that a watch tells of these records, which are folded from the beginning."""
     state = State()
-    watch = Watch(state, stuck_after_ms=stuck_after_ms, rest_after_ms=rest_after_ms)
+    watch = Watch(state, stuck_after_ms=stuck_after_ms, suspended_after_ms=suspended_after_ms)
     found: list[Notification] = []
     for record in records:
         found += watch.seen(record, fold(state, record))
@@ -38,7 +38,7 @@ def notification(
         environment="test",
         flag="payment-refresh",
         at_ms=1_800_000_060_000,
-        from_ms=1_800_000_000_000 if kind is NotificationKind.REVERB_SUSPENSION_ENDED else None,
+        from_ms=1_800_000_000_000 if kind is NotificationKind.SUSPENSION_ENDED else None,
         seq=7,
         chain=CHAIN,
         facts={"cause": "alarm", "to_rung": 0},

@@ -39,7 +39,7 @@ class Bare(Watch):
     """A watch of a journal that nothing happens in."""
 
     def __init__(self) -> None:
-        super().__init__(State(), stuck_after_ms=HOUR, rest_after_ms=HOUR)
+        super().__init__(State(), stuck_after_ms=HOUR, suspended_after_ms=HOUR)
 
 
 @asynccontextmanager
@@ -153,7 +153,7 @@ async def test_ten_thousand_moves_with_a_dead_target_cost_nothing_and_the_other_
     async with receiving() as receiver:
         targets = [dead, target(receiver.url, TargetKind.SLACK, "alive")]
         async with notifying(targets, pace, journal=journal) as notifier:
-            notifier._watch = Watch(on(2).state, stuck_after_ms=1000 * HOUR, rest_after_ms=HOUR)
+            notifier._watch = Watch(on(2).state, stuck_after_ms=1000 * HOUR, suspended_after_ms=HOUR)
             for number in range(1, 10_001):
                 fact = Held(actor="ann", reason="whatever the record is")
                 notifier.heard(Record(seq=number, at_ms=number, observation=fact), [MOVED])
@@ -269,7 +269,7 @@ async def test_a_mistake_of_ours_in_the_words_stops_neither_the_fold_nor_the_nex
             def seen(self, *_: object) -> object:  # type: ignore[override]
                 raise KeyError("bug")
 
-        notifier._watch = Broken(State(), stuck_after_ms=1, rest_after_ms=1)
+        notifier._watch = Broken(State(), stuck_after_ms=1, suspended_after_ms=1)
         with capture_logs() as lines:
             notifier.heard(
                 Record(seq=1, at_ms=1, observation=NotificationClaimed(replica="a", event="e", target="t")), []
@@ -307,7 +307,7 @@ async def test_a_whole_life_is_told_to_a_webhook_and_drawn_into_grafana_by_two_r
 async def living(journal: MemoryJournal, targets: Sequence[Target], replica: str) -> AsyncIterator[Notifier]:
     """Run a notifier that hears a journal from its beginning, as a follower does."""
     state = State()
-    watch = Watch(state, stuck_after_ms=1000 * HOUR, rest_after_ms=HOUR)
+    watch = Watch(state, stuck_after_ms=1000 * HOUR, suspended_after_ms=HOUR)
     notifier = Notifier(journal, watch, targets, replica=replica, pace=PATIENT)
     follower = Follower(journal, state, [notifier.heard])
     tasks = [asyncio.create_task(notifier.run()), asyncio.create_task(follower.run())]

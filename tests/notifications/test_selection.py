@@ -112,8 +112,8 @@ LIVES: list[tuple[Callable[[], World], list[NotificationKind]]] = [
     # what happens    what is told, of the last of it
     (climbing,        [K.CLIMBED, K.CLIMBED]),
     (outage,          [K.ALARM_RAISED, K.FELL, K.ALARM_ENDED]),
-    (hiccup,          [K.REVERB_SUSPENSION_BEGAN, K.ALARM_RAISED, K.REVERB_SUSPENSION_ENDED, K.ALARM_ENDED]),
-    (long_shelter,    [K.REVERB_SUSPENSION_BEGAN, K.ALARM_RAISED, K.ALARM_RAISED, K.FELL, K.REVERB_SUSPENSION_ENDED]),
+    (hiccup,          [K.SUSPENSION_BEGAN, K.ALARM_RAISED, K.SUSPENSION_ENDED, K.ALARM_ENDED]),
+    (long_shelter,    [K.SUSPENSION_BEGAN, K.ALARM_RAISED, K.ALARM_RAISED, K.FELL, K.SUSPENSION_ENDED]),
     (rollback,        [K.FELL]),
     (visibility_gap,       [K.FELL]),
     (removal,         [K.ALARM_RAISED, K.FELL, K.ALARM_ENDED, K.RETURNED]),
@@ -128,7 +128,7 @@ LIVES: list[tuple[Callable[[], World], list[NotificationKind]]] = [
 def test_every_move_shelter_and_alarm_is_told_once(life: Callable[[], World], kinds: list[NotificationKind]) -> None:
     """What is told twice is believed half; what is not told is found out by payers."""
     notifications = told(life().records, stuck_after_ms=90 * 24 * HOUR)
-    found = [notification.kind for notification in notifications if notification.kind is not K.RESTING]
+    found = [notification.kind for notification in notifications if notification.kind is not K.SUSPENSION_BEGAN]
     assert found[-len(kinds) :] == kinds
     assert len({notification.event for notification in notifications}) == len(notifications)
 
@@ -136,11 +136,11 @@ def test_every_move_shelter_and_alarm_is_told_once(life: Callable[[], World], ki
 def test_a_shelter_that_ended_says_when_it_began() -> None:
     """It becomes a region in plots."""
     world = hiccup()
-    (ended,) = [notification for notification in told(world.records) if notification.kind is K.REVERB_SUSPENSION_ENDED]
+    (ended,) = [notification for notification in told(world.records) if notification.kind is K.SUSPENSION_ENDED]
     assert ended.from_ms is not None
     assert 10 * MINUTE <= ended.at_ms - ended.from_ms <= 11 * MINUTE
     (fallen,) = [
-        notification for notification in told(long_shelter().records) if notification.kind is K.REVERB_SUSPENSION_ENDED
+        notification for notification in told(long_shelter().records) if notification.kind is K.SUSPENSION_ENDED
     ]
     assert (fallen.tone, "in a fall" in fallen.words.title) == (Tone.BAD, True)
 
@@ -155,16 +155,24 @@ def test_a_rest_is_told_when_it_has_lasted_and_once_and_so_is_its_end() -> None:
     world.wait(10 * MINUTE - 1)
     assert [notification.kind for notification in told(world.records)][-1] is K.CLIMBED
     world.wait(1)
-    (resting,) = [notification for notification in told(world.records) if notification.kind is K.RESTING]
+    (resting,) = [notification for notification in told(world.records) if notification.kind is K.SUSPENSION_BEGAN]
     assert (resting.event, resting.facts["reason"]) == (f"resting:{rested_ms}", "recovering")
     world.wait(15 * MINUTE)
-    after = [notification for notification in told(world.records) if notification.kind in {K.RESTING, K.SEEING}]
-    assert [notification.kind for notification in after] == [K.RESTING, K.SEEING]
+    after = [
+        notification
+        for notification in told(world.records)
+        if notification.kind in {K.SUSPENSION_BEGAN, K.SUSPENSION_ENDED}
+    ]
+    assert [notification.kind for notification in after] == [K.SUSPENSION_BEGAN, K.SUSPENSION_ENDED]
     assert after[1].from_ms == rested_ms
     restarted = on(2)
     restarted.start()
     restarted.wait(1 * MINUTE)
-    assert not [notification for notification in told(restarted.records) if notification.kind in {K.RESTING, K.SEEING}]
+    assert not [
+        notification
+        for notification in told(restarted.records)
+        if notification.kind in {K.SUSPENSION_BEGAN, K.SUSPENSION_ENDED}
+    ]
 
 
 # fmt: off
@@ -218,7 +226,7 @@ def test_after_a_restart_the_moves_of_the_last_hour_are_told_that_nobody_may_hav
     state, (*before, last) = State(), world.records
     for record in before:
         fold(state, record)
-    watch = Watch(state, stuck_after_ms=1000 * HOUR, rest_after_ms=1000 * HOUR)
+    watch = Watch(state, stuck_after_ms=1000 * HOUR, suspended_after_ms=1000 * HOUR)
     found = [notification for notification in watch.seen(last, fold(state, last)) if notification.at_ms == fallen.at_ms]
     assert [(notification.event, notification.kind) for notification in found] == [
         (f"moved:{fallen.seq}", K.FELL)

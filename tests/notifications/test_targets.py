@@ -75,7 +75,7 @@ def test_what_a_person_wrote_calls_no_channel_and_breaks_no_limit() -> None:
 
 def test_what_is_no_decision_links_to_the_console_and_without_one_to_nothing() -> None:
     """An alarm has no page of its own, and a link that leads nowhere is worse than none."""
-    shelter = notification(kind=NotificationKind.REVERB_SUSPENSION_BEGAN)
+    shelter = notification(kind=NotificationKind.SUSPENSION_BEGAN)
     assert target("https://x.test", console_url="https://c.example.test").link(shelter) == "https://c.example.test"
     assert target("https://x.test").link(notification()) is None
     assert "/decisions/{seq}" in SETS.routes["operator"]
@@ -85,7 +85,7 @@ def test_what_is_no_decision_links_to_the_console_and_without_one_to_nothing() -
     ("kind", "time_ms", "end_ms"),
     [
         (NotificationKind.FELL, 1_800_000_060_000, 0),
-        (NotificationKind.REVERB_SUSPENSION_ENDED, 1_800_000_000_000, 1_800_000_060_000),
+        (NotificationKind.SUSPENSION_ENDED, 1_800_000_000_000, 1_800_000_060_000),
     ],
 )
 def test_grafana_gets_a_point_or_a_region(kind: NotificationKind, time_ms: int, end_ms: int) -> None:
@@ -105,7 +105,7 @@ TAKES = [
     (TargetKind.WEBHOOK,  set(NotificationKind) - {NotificationKind.RELEASED}),
     (TargetKind.SLACK,    set(NotificationKind) - {NotificationKind.RELEASED}),
     (TargetKind.GRAFANA,  {NotificationKind.CLIMBED, NotificationKind.RETURNED, NotificationKind.FELL, NotificationKind.MOVED,
-                           NotificationKind.REVERB_SUSPENSION_BEGAN, NotificationKind.REVERB_SUSPENSION_ENDED, NotificationKind.RELEASED, NotificationKind.TEST}),
+                           NotificationKind.SUSPENSION_BEGAN, NotificationKind.SUSPENSION_ENDED, NotificationKind.RELEASED, NotificationKind.TEST}),
 ]
 # fmt: on
 

@@ -111,7 +111,7 @@ async def test_the_question_can_be_changed() -> None:
     """Each option reaches the verdict; what each limit does to it, `test_readiness` says."""
     past = Past()
     for number in range(5):
-        past.interrupt((number + 1) * 2 * DAY, HOUR, Condition.SHELTERED)
+        past.interrupt((number + 1) * 2 * DAY, HOUR, Condition.REVERB_UNSTABLE)
     past.release(1 * DAY, "2026.48", 7)
     async with listening(past) as url:
         assert (await sidecar(gate(url))).code == 1
@@ -119,7 +119,7 @@ async def test_the_question_can_be_changed() -> None:
             gate(url, "--for", "1d", "--max-shelters", "5", "--min-since-release", "7", "--min-payments", "9", "--json")
         )
         found = msgspec.json.decode(told.out, type=Readiness)
-        assert (told.code, found.question.for_ms, found.question.shelters_max) == (0, DAY, 5)
+        assert (told.code, found.question.for_ms, found.question.suspensions_max) == (0, DAY, 5)
         assert (found.question.since_release_min, found.question.payments_min) == (7, 9)
 
 

@@ -24,9 +24,9 @@ def past() -> Past:
     """Return one in which everything has happened."""
     prepared = Past(served_ms=20 * DAY, days=60)
     prepared.fall(24 * DAY, 3 * DAY)
-    prepared.interrupt(8 * DAY, 2 * HOUR, Condition.SHELTERED)
+    prepared.interrupt(8 * DAY, 2 * HOUR, Condition.REVERB_UNSTABLE)
     prepared.interrupt(5 * DAY, 6 * HOUR, Condition.BLIND)
-    prepared.interrupt(2 * DAY, 1 * HOUR, Condition.RESTING)
+    prepared.interrupt(2 * DAY, 1 * HOUR, Condition.SUSPENDED)
     prepared.release(3 * DAY, '<script>alert("release")</script>', 100)
     prepared.mark(11 * DAY, EventKind.ACTION, "hold by ann & bob: it's <b>launch</b> day")
     return prepared

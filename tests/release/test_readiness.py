@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from sidecar.core.facts.auth_probes import IsolationOutcome
-from sidecar.core.facts.policy import LADDER_OFF, Lifecycle
+from sidecar.core.facts.policy import LADDER_OFF, Lifecycle, Mode
 from sidecar.core.fold.history import Condition, EventKind, History
 from sidecar.core.fold.serving import Reason
 from sidecar.core.fold.state import Suspension, Tally
@@ -45,7 +45,7 @@ def shelters(count: int, lasting_ms: int = 10 * MINUTE) -> Change:
 
     def change(past: Past) -> None:
         for number in range(count):
-            past.interrupt((number + 1) * 2 * DAY, lasting_ms, Condition.SHELTERED)
+            past.interrupt((number + 1) * 2 * DAY, lasting_ms, Condition.REVERB_UNSTABLE)
 
     return change
 
@@ -61,8 +61,8 @@ TABLE: list[tuple[str, Past | Callable[[], Past], Change, list[str]]] = [
     ("five shelters", Past, shelters(5), ["shelters"]),
     ("two shelters of 1 % together", Past, shelters(2, FOR // 200), []),
     ("two shelters of more", Past, shelters(2, FOR // 200 + 1), ["sheltered"]),
-    ("rests of 0.1 %", Past, lambda past: past.interrupt(2 * DAY, FOR // 1000, Condition.RESTING), []),
-    ("rests of more", Past, lambda past: past.interrupt(2 * DAY, FOR // 1000 + 1, Condition.RESTING), ["served"]),
+    ("rests of 0.1 %", Past, lambda past: past.interrupt(2 * DAY, FOR // 1000, Condition.SUSPENDED), []),
+    ("rests of more", Past, lambda past: past.interrupt(2 * DAY, FOR // 1000 + 1, Condition.SUSPENDED), ["served"]),
     ("blind for an hour", Past, lambda past: past.interrupt(2 * DAY, HOUR, Condition.BLIND), ["served"]),
     ("an hour of the safety net", Past, lambda past: past.interrupt(2 * DAY, HOUR, Condition.SERVING, S), ["served"]),
     ("coverage 95 %", Past, lambda past: past.fill(16, 95, uncovered=5), []),
@@ -98,7 +98,7 @@ def quiet(payments: int) -> Past:
     past = Past(per_hour=0)
     hour = past.state.history.hours[-30]
     hour.outcomes.on_time = payments
-    hour.reported.push_only = 1
+    hour.reported[Mode.PUSH_ONLY] = 1
     return past
 
 
@@ -131,7 +131,7 @@ def test_the_verdict_on_each_past_is_as_in_the_table(
         (ASKED, msgspec.structs.replace(LIVE, reason=Reason.NO_LEASE), POLICY, "replica"),
         (ASKED, msgspec.structs.replace(LIVE, reason=Reason.STARTING), POLICY, "replica"),
         (ASKED, msgspec.structs.replace(LIVE, reason=Reason.POLICY_DIFFERS), POLICY, "replica"),
-        (ASKED, msgspec.structs.replace(LIVE, reason=Reason.SHELTERED), POLICY, None),
+        (ASKED, msgspec.structs.replace(LIVE, reason=Reason.SUSPENDED), POLICY, None),
         (ASKED, LIVE, msgspec.structs.replace(POLICY, dry_run=True), "dry_run"),
     ],
 )
@@ -197,10 +197,10 @@ def test_a_ladder_that_ends_with_some_never_gets_there() -> None:
 def test_the_share_is_of_the_time_outside_shelters() -> None:
     """What is taken out above is taken out below the line as well."""
     past = Past()
-    past.interrupt(8 * DAY, FOR // 100, Condition.SHELTERED)
-    past.interrupt(4 * DAY, (FOR - FOR // 100) // 1000, Condition.RESTING)
+    past.interrupt(8 * DAY, FOR // 100, Condition.REVERB_UNSTABLE)
+    past.interrupt(4 * DAY, (FOR - FOR // 100) // 1000, Condition.SUSPENDED)
     assert verdict(past).answer is Answer.YES
-    past.interrupt(2 * DAY, 1 * SECOND, Condition.RESTING)
+    past.interrupt(2 * DAY, 1 * SECOND, Condition.SUSPENDED)
     assert against(verdict(past)) == ["served"]
 
 
@@ -216,7 +216,7 @@ def test_a_ladder_without_the_mode_never_gets_there() -> None:
 def test_while_it_is_sheltered_the_timers_stay() -> None:
     """However good the two weeks were: this moment is one in which they are needed."""
     past = Past()
-    past.interrupt(2 * MINUTE, 1 * MINUTE, Condition.SHELTERED)
+    past.interrupt(2 * MINUTE, 1 * MINUTE, Condition.REVERB_UNSTABLE)
     past.state.history.spans.pop()
     past.state.flag.suspension = Suspension(began_ms=NOW_MS - 2 * MINUTE, until_ms=NOW_MS + 8 * MINUTE)
     found = verdict(past)
@@ -241,7 +241,7 @@ def test_time_beyond_the_lease_is_not_served() -> None:
         (Past, lambda past: past.fall(11 * DAY)),
         (Past, shelters(5)),
         (Past, shelters(3, FOR // 200)),
-        (Past, lambda past: past.interrupt(9 * DAY, 2 * HOUR, Condition.RESTING)),
+        (Past, lambda past: past.interrupt(9 * DAY, 2 * HOUR, Condition.SUSPENDED)),
         (Past, lambda past: known_for(past, FOR - DAY)),
     ],
 )
@@ -310,7 +310,7 @@ def test_nobody_says_when_payments_will_come() -> None:
 def test_a_shelter_that_the_time_begins_in_counts(ago_ms: int, counted: int) -> None:
     """Once, and only for what of it lies in the time."""
     past = Past(served_ms=15 * DAY)
-    past.interrupt(ago_ms, 10 * MINUTE, Condition.SHELTERED)
+    past.interrupt(ago_ms, 10 * MINUTE, Condition.REVERB_UNSTABLE)
     found = {check.name: check.value for check in verdict(past).checks}
     assert found["shelters"] == str(counted)
     assert found["sheltered"] == {FOR + 5 * MINUTE: "5 min", FOR + 10 * MINUTE: "0 s"}.get(ago_ms, "10 min")
@@ -319,11 +319,11 @@ def test_a_shelter_that_the_time_begins_in_counts(ago_ms: int, counted: int) -> 
 def test_a_shelter_whose_alarm_came_before_and_whose_name_within_counts_once() -> None:
     """It is named a minute after its alarm."""
     past = Past(served_ms=15 * DAY)
-    past.interrupt(FOR + 30 * SECOND, 10 * MINUTE, Condition.SHELTERED)
+    past.interrupt(FOR + 30 * SECOND, 10 * MINUTE, Condition.REVERB_UNSTABLE)
     past.state.history.events = [
-        mark for mark in past.state.history.events if mark.kind is not EventKind.REVERB_SUSPENSION_BEGAN
+        mark for mark in past.state.history.events if mark.kind is not EventKind.SUSPENSION_BEGAN
     ]
-    past.mark(FOR - 30 * SECOND, EventKind.REVERB_SUSPENSION_BEGAN, "")
+    past.mark(FOR - 30 * SECOND, EventKind.SUSPENSION_BEGAN, "")
     assert {check.name: check.value for check in verdict(past).checks}["shelters"] == "1"
 
 

@@ -86,11 +86,11 @@ def test_a_report_says_all_that_a_release_record_needs() -> None:
 def test_times_are_to_the_millisecond_and_add_up_to_the_period() -> None:
     """Of a month: what was served, what was blind, and nothing twice."""
     prepared = Past(served_ms=20 * DAY)
-    prepared.interrupt(8 * DAY, 2 * HOUR + 1, Condition.SHELTERED)
+    prepared.interrupt(8 * DAY, 2 * HOUR + 1, Condition.REVERB_UNSTABLE)
     prepared.interrupt(5 * DAY, 6 * HOUR, Condition.BLIND)
     times = report(prepared).times
     assert times.known_ms == 30 * DAY
-    assert times.conditions_ms[Condition.SHELTERED] == 2 * HOUR + 1
+    assert times.conditions_ms[Condition.REVERB_UNSTABLE] == 2 * HOUR + 1
     assert times.conditions_ms[Condition.BLIND] == 6 * HOUR
     assert times.for_all_ms[Mode.PUSH_ONLY] == 20 * DAY - 8 * HOUR - 1
     assert sum(times.for_all_ms.values()) == 30 * DAY - 6 * HOUR
@@ -145,7 +145,7 @@ def test_long_tables_are_cut_and_say_so() -> None:
 def test_a_rest_says_why_it_was() -> None:
     """By the mark that began it."""
     prepared = Past()
-    prepared.interrupt(2 * DAY, 20 * MINUTE, Condition.RESTING)
+    prepared.interrupt(2 * DAY, 20 * MINUTE, Condition.SUSPENDED)
     prepared.mark(2 * DAY, EventKind.SUSPENSION_BEGAN, "source_down")
     found = next(section for section in sections(report(prepared)) if section.key == "rests")
     assert found.table is not None

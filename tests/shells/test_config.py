@@ -342,7 +342,7 @@ notifications:
             ),
             console_url="https://sidecar.example.test/console",
             stuck_after_ms=7 * 86_400_000,
-            rest_after_ms=300_000,
+            suspended_after_ms=300_000,
         ),
     )
 

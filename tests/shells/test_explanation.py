@@ -5,15 +5,16 @@ import pytest
 from rich.console import Console
 
 from sidecar.console.decisions import Detail, Entry, Kind
-from sidecar.console.explanation import CLOSES, REMEDIES, RESTS, Explanation, Point, explain_decision, explain_now
+from sidecar.console.explanation import CLOSES, REMEDIES, SUSPENSIONS, Explanation, Point, explain_decision, explain_now
 from sidecar.console.explanation_text import print_explanation
 from sidecar.core.decision.decide import Action
 from sidecar.core.decision.gates import GATES, gates
 from sidecar.core.facts.observations import FallCause, GateReading
 from sidecar.core.facts.policy import Mode
+from sidecar.core.facts.suspensions import SuspensionReason
 from sidecar.core.facts.windows import Once
 from sidecar.core.fold.serving import Reason, Served, served
-from sidecar.core.fold.state import State, SuspensionReason
+from sidecar.core.fold.state import State
 from tests.core.probed import probed
 from tests.core.test_lifecycle import removed
 from tests.core.test_policy import SITUATIONS, differ, ready
@@ -173,7 +174,7 @@ def test_each_reason_to_rest_comes_first_with_its_cause_and_what_to_do(reason: S
     first = why.points[0]
     assert (first.key, first.text.startswith("Everybody gets timers, because ")) == (reason, True)
     assert "{" not in first.text
-    assert RESTS[reason][1] == first.remedy
+    assert SUSPENSIONS[reason][1] == first.remedy
 
 
 @pytest.mark.parametrize(("reason", "cause", "remedy"), OF_THIS_PROCESS)
@@ -220,7 +221,7 @@ def test_every_gate_has_words_for_what_to_do_and_for_what_would_close_it() -> No
     names = {row.name for row in GATES}
     kinds = {name.partition("_")[0] if name.startswith(("recent_", "evidence_")) else name for name in names}
     assert kinds == set(REMEDIES) == set(CLOSES)
-    assert set(RESTS) == set(SuspensionReason)
+    assert set(SUSPENSIONS) == set(SuspensionReason)
 
 
 def test_when_it_is_known_when_every_gate_opens_the_last_of_them_is_told() -> None:

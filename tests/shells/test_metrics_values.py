@@ -9,8 +9,9 @@ from sidecar import clock
 from sidecar.core.decision.gates import gates
 from sidecar.core.facts.observations import SkipReason
 from sidecar.core.facts.policy import Mode, Stage
+from sidecar.core.facts.suspensions import SuspensionReason
 from sidecar.core.fold.serving import Reason, Served, served
-from sidecar.core.fold.state import State, SuspensionReason
+from sidecar.core.fold.state import State
 from sidecar.core.statistics import evidence
 from sidecar.core.statistics.indicators import (
     INDICATORS,

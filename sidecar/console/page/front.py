@@ -9,9 +9,11 @@ from sidecar.console.labels import Moment, moment
 from sidecar.console.status import Status
 from sidecar.core.decision.gates import duration
 from sidecar.core.facts.policy import PPM, Lifecycle, Mode, Policy
+from sidecar.core.facts.suspensions import SuspensionReason
 from sidecar.core.fold import freezes
 from sidecar.core.fold.serving import Reason
-from sidecar.core.fold.state import State, SuspensionReason
+from sidecar.core.fold.serving import Served as Answered
+from sidecar.core.fold.state import State
 
 
 class Tone(enum.StrEnum):
@@ -74,15 +76,15 @@ _TONES = {
     Reason.OUTSIDE_SHARE: Tone.CALM,
     Reason.NO_TARGETING_KEY: Tone.CALM,
     Reason.ALARM: Tone.BAD,
-    Reason.SHELTERED: Tone.WAIT,
-    Reason.RESTING: Tone.BLIND,
+    Reason.SUSPENDED: Tone.BLIND,
     Reason.DRY_RUN: Tone.CALM,
     Reason.STARTING: Tone.BLIND,
     Reason.NO_LEASE: Tone.BLIND,
     Reason.POLICY_DIFFERS: Tone.BLIND,
 }
 
-_RESTS = {
+_SUSPENSIONS = {
+    SuspensionReason.REVERB_UNSTABLE: "Reverb is unstable. Push resumes once its probes are clean for a while.",
     SuspensionReason.RECOVERING: "The sidecar could not see for a while, and has not seen for long enough since.",
     SuspensionReason.SOURCE_DOWN: "One of the sidecar's own sources has not answered for longer than a lease.",
     SuspensionReason.COVERAGE: "Too few payments can be judged.",
@@ -93,9 +95,13 @@ _RESTS = {
 }
 
 
+def _tone(answer: Answered) -> Tone:
+    return Tone.WAIT if answer.suspension is SuspensionReason.REVERB_UNSTABLE else _TONES[answer.reason]
+
+
 def suspension_text(reason: SuspensionReason) -> str:
-    """Return why the flag rests, as a sentence."""
-    return _RESTS[reason]
+    """Return why push is suspended, as a sentence."""
+    return _SUSPENSIONS[reason]
 
 
 def served_now(status: Status, state: State) -> Served:
@@ -104,7 +110,7 @@ def served_now(status: Status, state: State) -> Served:
     slices = _slices(policy, state.flag.rung if answer.reason is Reason.CURRENT_RUNG else 0)
     fallen = _fallen(status) if answer.reason in {Reason.BOTTOM_RUNG, Reason.ALARM} else ""
     return Served(
-        tone=Tone.BAD if fallen else _TONES[answer.reason],
+        tone=Tone.BAD if fallen else _tone(answer),
         mode=answer.mode,
         headline=words.MODES[answer.mode],
         audience=_audience(slices),
@@ -145,11 +151,9 @@ def _why(status: Status, state: State, policy: Policy) -> str:
             return _held(status)
         case Reason.ALARM:
             return f"Alarm: {words.joined([words.name(each) for each in status.alarms])}."
-        case Reason.SHELTERED:
-            left = duration(max(0, status.shelter.until_ms - status.now_ms)) if status.shelter else "a while"
-            return f"Sheltered: Reverb hiccups. Push is back in {left} if no probe fails before; the rung is kept."
-        case Reason.RESTING:
-            return f"Resting: {_RESTS[state.visibility.suspension]}" if state.visibility.suspension else "Resting."
+        case Reason.SUSPENDED:
+            reason = status.served.suspension
+            return f"Suspended: {_SUSPENSIONS[reason]}" if reason else "Suspended."
         case Reason.DRY_RUN:
             return f"Dry run: all is decided and recorded, and nobody is served it. It would be {_would_be(status)}."
         case Reason.NO_LEASE:
@@ -197,14 +201,16 @@ def _fallen(status: Status) -> str:
 
 def _facts(status: Status, state: State, policy: Policy) -> tuple[Fact, ...]:
     answer = status.served
-    since_ms = status.shelter.began_ms if status.shelter else status.since_ms
+    since_ms = status.suspensions[0].began_ms if status.suspensions else status.since_ms
     held = f"rung {status.rung} of {len(status.ladder) - 1}: {words.rung(status.ladder[status.rung])}"
     is_leased = answer.mode is not Mode.TIMER_POLLING
     left = f"{status.lease_remaining_s:.0f} s left of {duration(policy.lease_ms)}"
     return (
         Fact(name="Environment", value=status.environment),
         Fact(name="Held", value=held),
-        Fact(name="Sheltered since" if status.shelter else "Since", value="", moment=moment(since_ms, status.now_ms)),
+        Fact(
+            name="Suspended since" if status.suspensions else "Since", value="", moment=moment(since_ms, status.now_ms)
+        ),
         Fact(name="Lease", value=left if is_leased or status.lease_remaining_s else "none; timers need none"),
         Fact(name="Posture", value=posture(status, state)),
     )
@@ -219,10 +225,8 @@ def posture(status: Status, state: State) -> str:
         return f"held by {hold.actor}, who wrote: {hold.reason}"
     if status.cooldown_until_ms > status.now_ms:
         return "cools down after a fall"
-    if status.shelter is not None:
-        return "waits until Reverb is calm"
-    if state.visibility.suspension is not None:
-        return "rests until it sees again"
+    if status.suspensions:
+        return f"suspended: {status.suspensions[0].reason.replace('_', ' ')}"
     if status.rung + 1 == len(status.ladder):
         return "at the top; watches, and falls by itself"
     frozen = freezes.in_force(state)

@@ -81,8 +81,8 @@ _STREAMS = {
 }
 _GATES = {
     "alarm": "No alarm",
-    "rest": "We can see",
-    "isolation": "IsolationProbes are refused",
+    "suspension": "Push is not suspended",
+    "isolation": "Other users' channels refuse the probe",
     "hold": "Nobody holds",
     "freeze": "No freeze",
     "cooldown": "The cool-down is over",

@@ -63,10 +63,8 @@ _TONES = {
 _EVENTS = {
     EventKind.ALARM_RAISED: ("alarm", Tone.BAD),
     EventKind.ALARM_ENDED: ("the alarm is over", Tone.CALM),
-    EventKind.REVERB_SUSPENSION_BEGAN: ("a shelter began", Tone.WAIT),
-    EventKind.REVERB_SUSPENSION_ENDED: ("the shelter is over", Tone.CALM),
-    EventKind.SUSPENSION_BEGAN: ("rests", Tone.BLIND),
-    EventKind.SUSPENSION_ENDED: ("rests no more", Tone.CALM),
+    EventKind.SUSPENSION_BEGAN: ("push suspended", Tone.WAIT),
+    EventKind.SUSPENSION_ENDED: ("push resumed", Tone.CALM),
     EventKind.RELEASE: ("another release of the app", Tone.CALM),
 }
 

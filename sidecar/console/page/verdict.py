@@ -14,6 +14,7 @@ from sidecar.console.status import Status
 from sidecar.core.decision.gates import duration
 from sidecar.core.facts.auth_probes import IsolationOutcome
 from sidecar.core.facts.policy import Lifecycle, Mode, Policy
+from sidecar.core.facts.suspensions import SuspensionReason
 from sidecar.core.fold.serving import Reason
 from sidecar.core.fold.state import State
 from sidecar.core.release.checks import Check, Question
@@ -65,8 +66,8 @@ _LABELS = {
     "now": "It is served at this moment",
     "served": "It was servable to everybody",
     "falls": "No fall",
-    "shelters": "Few shelters",
-    "sheltered": "Short shelters",
+    "suspensions": "Few suspensions",
+    "suspended": "Short suspensions",
     "coverage": "Enough could be judged",
     "payments": "Enough payments",
     "since_release": "Enough payments since the last release",
@@ -170,9 +171,9 @@ def _acute(status: Status, state: State) -> list[str]:
     """Return what speaks against it at this moment, whatever the last weeks were like."""
     reasons = []
     if state.probing.isolation is IsolationOutcome.ALLOWED:
-        reasons.append("IsolationProbes are let into users' channels.")
-    if status.shelter is not None:
-        reasons.append("Reverb hiccups at this moment.")
+        reasons.append("The probe user was admitted to another user's channel.")
+    if state.flag.suspension is not None:
+        reasons.append(suspension_text(SuspensionReason.REVERB_UNSTABLE))
     elif status.alarms:
         reasons.append(f"Alarm: {words.joined([words.name(each) for each in status.alarms])}.")
     if status.cooldown_until_ms > status.now_ms:

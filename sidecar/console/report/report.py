@@ -4,7 +4,7 @@ import msgspec
 
 from sidecar import __version__
 from sidecar.core.facts.policy import SCHEDULES, Mode, Policy
-from sidecar.core.fold.history import Condition, Hour, Span, TimelineEvent, summed
+from sidecar.core.fold.history import Condition, Hour, Span, TimelineEvent, at_least, summed
 from sidecar.core.fold.history_writer import hours
 from sidecar.core.fold.state import FOLD_VERSION, State
 from sidecar.core.release.checks import Process, Question
@@ -144,8 +144,8 @@ def _timers(whole: Hour) -> Way:
         basis="the booking was committed within 5 s of the payment"
         if is_paid
         else "the broadcast was seen within 5 s of the payment; the booking was committed before it",
-        requests=whole.refetches.timer_polling,
-        reported=whole.reported.timer_polling,
+        requests=whole.refetches.get(Mode.TIMER_POLLING, 0),
+        reported=whole.reported.get(Mode.TIMER_POLLING, 0),
         scheduled=SCHEDULES[Mode.TIMER_POLLING].requests_per_payment,
     )
 
@@ -156,8 +156,8 @@ def _push(whole: Hour) -> Way:
         worked=whole.outcomes.on_time,
         judged=whole.outcomes.judged,
         basis="the news reached the deciding stage in time after the webhook",
-        requests=whole.refetches.at_least(least),
-        reported=whole.reported.at_least(least),
+        requests=at_least(whole.refetches, least),
+        reported=at_least(whole.reported, least),
         scheduled=SCHEDULES[Mode.PUSH_ONLY].requests_per_payment,
     )
 

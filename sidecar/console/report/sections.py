@@ -24,7 +24,7 @@ _METHOD = (
     "of what an outcome means, the proof begins anew with less of that risk left to spend. The worst case counts every "
     "payment that could not be judged as failed."
 )
-_SERVABLE = "By the state alone. Sheltered and resting time is time on timers, and in their figure too."
+_SERVABLE = "By the state alone. Suspended time is time on timers, and in their figure too."
 _ORIGIN = (
     "Everything above is read from the state that folding the journal up to this record gives. `sidecar verify` checks "
     "the chain of decisions, actions and policies; its head is noted here, so that a later change is found."
@@ -144,7 +144,7 @@ def _served(told: Report) -> Section:
         (f"{words.MODES[mode]} for everybody", _time(times.for_all_ms.get(mode, 0), times.known_ms))
         for mode in reversed(Mode)
     ]
-    names = {Condition.SHELTERED: "Sheltered", Condition.RESTING: "Resting", Condition.BLIND: "Nothing seen"}
+    names = {Condition.REVERB_UNSTABLE: "Reverb unstable", Condition.SUSPENDED: "Suspended", Condition.BLIND: "Blind"}
     facts += [(name, _time(times.conditions_ms.get(condition, 0), times.known_ms)) for condition, name in names.items()]
     return Section(
         key="served", title="What was servable", paragraphs=(_SERVABLE,), facts=tuple(facts), plots=("modes",)
@@ -226,7 +226,7 @@ def _sources(told: Report) -> Section:
         ),
         ("Round trips", f"{_of(whole.round_trips_ok, trips)} came back" if trips else "none"),
         ("Payers' votes", f"{_of(whole.reach_good, votes)} say that push reached them" if votes else "none"),
-        ("Payments with a report", words.count(whole.reported.at_least(Mode.TIMER_POLLING))),
+        ("Payments with a report", words.count(sum(whole.reported.values()))),
     )
     return Section(key="sources", title="Reverb and payers", facts=facts)
 
@@ -234,8 +234,8 @@ def _sources(told: Report) -> Section:
 def _events(told: Report) -> Iterator[Section]:
     moves = [event for event in told.events if event.kind in {EventKind.MOVED, EventKind.FELL}]
     yield _listed("moves", "Moves of the flag", moves, "The flag did not move.")
-    yield _conditions(told, Condition.SHELTERED, "shelters", "Shelters", "There was no shelter.")
-    yield _conditions(told, Condition.RESTING, "rests", "Rests", "The flag did not rest.")
+    yield _conditions(told, Condition.REVERB_UNSTABLE, "suspensions", "Reverb unstable", "Reverb was never unstable.")
+    yield _conditions(told, Condition.SUSPENDED, "other_suspensions", "Other suspensions", "There was none.")
     yield _conditions(told, Condition.BLIND, "blind", "Nothing seen", "There was no time in which nothing was seen.")
     alarms = [event for event in told.events if event.kind in {EventKind.ALARM_RAISED, EventKind.ALARM_ENDED}]
     yield _listed("alarms", "Alarms", alarms, "There was no alarm.")

@@ -8,7 +8,7 @@ import msgspec
 from sidecar.core.decision.gates import first_closed, gates
 from sidecar.core.facts.observations import Climbed, Decision, EpochRenewed, FallCause, Fell, GateReading
 from sidecar.core.facts.policy import Lifecycle, Policy
-from sidecar.core.fold import suspension as shelters
+from sidecar.core.fold import suspension
 from sidecar.core.fold.ladder import RETURNED
 from sidecar.core.fold.state import State
 from sidecar.core.fold.suspension import Answer
@@ -32,7 +32,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
     action: Action
     reason: str
-    """`no_policy`, `blind`, `alarm`, `naming`, `shelter`, `renew`, `top`, `proven`, `returned`, or the name of the
+    """`no_policy`, `blind`, `alarm`, `naming`, `suspension`, `renew`, `top`, `proven`, `returned`, or the name of the
     first gate that does not hold."""
     decision: Decision | None = None
     """What to append to the journal; None: nothing."""
@@ -72,15 +72,15 @@ def decide(state: State, replica: str) -> Verdict:
 
 def _answered(state: State, policy: Policy, replica: str, alarm: str) -> Verdict:
     """Answer an alarm on a push rung."""
-    match shelters.answer(state, policy):
+    match suspension.answer(state, policy):
         case Answer.FALL:
             return _fall(state, replica, FallCause.ALARM, alarm)
         case Answer.TOO_MANY:
-            return _fall(state, replica, FallCause.SHELTER, f"the third shelter in 24 hours: {alarm}")
+            return _fall(state, replica, FallCause.SUSPENSION, f"the third suspension in 24 hours: {alarm}")
         case Answer.TOO_LONG:
-            return _fall(state, replica, FallCause.SHELTER, f"a shelter of over 30 minutes: {alarm}")
-        case Answer.NONE | Answer.WAIT | Answer.SHELTER as waiting:
-            return Verdict(action=Action.STAY, reason="shelter" if waiting is Answer.SHELTER else "naming")
+            return _fall(state, replica, FallCause.SUSPENSION, f"a suspension of over 30 minutes: {alarm}")
+        case Answer.NONE | Answer.WAIT | Answer.SUSPEND as waiting:
+            return Verdict(action=Action.STAY, reason="suspension" if waiting is Answer.SUSPEND else "naming")
         case never:
             assert_never(never)
 

@@ -12,9 +12,10 @@ import msgspec
 from sidecar.core.facts.auth_probes import IsolationOutcome
 from sidecar.core.facts.policy import PPM, Lifecycle, Mode, Policy, Rung, Stage
 from sidecar.core.facts.reports import Flow
+from sidecar.core.facts.suspensions import SuspensionReason
 from sidecar.core.fold import freezes
 from sidecar.core.fold.reach import needs_payers
-from sidecar.core.fold.state import State, SuspensionReason
+from sidecar.core.fold.state import State
 from sidecar.core.fold.suspension import NAMED_AFTER_MS, Answer, answer
 from sidecar.core.statistics import evidence
 from sidecar.core.statistics.indicators import INDICATORS, PAYMENTS, Indicator, IndicatorRow, alpha_of, bank_of
@@ -30,7 +31,9 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
     needs: str = ""
     """What is missing, as a sentence without a full stop; empty when it passes."""
     expected_ms: int | None = None
-    """When it will hold at the present rate, in Unix milliseconds; None: nobody can say, or it passes."""
+    """When it will pass at the present rate, in Unix milliseconds; None: unknown, or it passes."""
+    progress_ratio: float | None = None
+    """How far it is, from 0 to 1; None: it passes, or it is not a matter of more and less."""
 
 
 class _Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,13 +74,11 @@ def _alarm(state: State, policy: Policy, _: Rung) -> Gate:
     latched = [row for row in INDICATORS if state.indicators[row.name].is_latched]
     names = ", ".join(row.name for row in latched)
     needs, expected_ms = "", None
-    shelter = state.flag.suspension
-    if shelter is not None:
-        needs = f"{duration(shelter.until_ms - state.now_ms)} without a failed probe; then the shelter ends"
-        expected_ms = shelter.until_ms
+    if state.flag.suspension is not None:
+        needs, expected_ms = "the suspension to end", state.flag.suspension.until_ms
     elif state.flag.rung > 0 and latched and answer(state, policy) is Answer.WAIT:
         expected_ms = state.indicators[PAYMENTS].alarmed_ms + NAMED_AFTER_MS
-        needs = f"{duration(expected_ms - state.now_ms)} to tell a hiccup of Reverb's from push that fails"
+        needs = f"{duration(expected_ms - state.now_ms)} to attribute it to Reverb or to push"
     elif latched:
         row = latched[0]
         cusums = zip(bank_of(row, policy).alarms, state.indicators[row.name].levels, strict=True)
@@ -93,12 +94,16 @@ def _alarm(state: State, policy: Policy, _: Rung) -> Gate:
     )
 
 
-def _rest(state: State, policy: Policy, _: Rung) -> Gate:
-    reason = state.visibility.suspension
+def _suspension(state: State, policy: Policy, _: Rung) -> Gate:
+    reason = state.suspension
     needs, expected_ms = "", None
     match reason:
         case None:
             pass
+        case SuspensionReason.REVERB_UNSTABLE:
+            expected_ms = state.flag.suspension.until_ms if state.flag.suspension else None
+            left = duration((expected_ms or state.now_ms) - state.now_ms)
+            needs = f"{left} without a failed probe"
         case SuspensionReason.RECOVERING:
             needs = _recovery(state, policy)
             expected_ms = max(state.now_ms, state.visibility.recover_until_ms) if policy.reverb is None else None
@@ -117,9 +122,9 @@ def _rest(state: State, policy: Policy, _: Rung) -> Gate:
         case _:
             assert_never(reason)
     return Gate(
-        name="rest",
-        value=reason or "seeing",
-        target="seeing",
+        name="suspension",
+        value=reason or "none",
+        target="none",
         passes=reason is None,
         needs=needs,
         expected_ms=expected_ms,
@@ -183,6 +188,9 @@ def _cooldown(state: State, _policy: Policy, _: Rung) -> Gate:
     left_ms = max(0, state.flag.cooldown_until_ms - state.now_ms)
     return Gate(
         name="cooldown",
+        progress_ratio=_progress(state.now_ms - state.flag.since_ms, state.flag.cooldown_until_ms - state.flag.since_ms)
+        if left_ms
+        else None,
         value=f"{duration(left_ms)} left" if left_ms else "over",
         target="over",
         passes=left_ms == 0,
@@ -196,6 +204,7 @@ def _soak(state: State, policy: Policy, _: Rung) -> Gate:
     left_ms = max(0, soak_ms - state.flag.soaked_ms)
     return Gate(
         name="soak",
+        progress_ratio=_progress(state.flag.soaked_ms, soak_ms) if left_ms else None,
         value=duration(min(state.flag.soaked_ms, soak_ms)),
         target=duration(soak_ms),
         passes=left_ms == 0,
@@ -218,6 +227,7 @@ def _coverage(state: State, policy: Policy, _: Rung) -> Gate:
         needs = f"{more} judged payments more, or the unmeasured ones to leave the window"
     return Gate(
         name="coverage",
+        progress_ratio=None if passes else _progress(PPM * judged, policy.coverage_ppm * total),
         value=f"{judged} of {total}",
         target=f"at least {_percent(policy.coverage_ppm)}",
         passes=passes,
@@ -259,6 +269,7 @@ def _recent(row: IndicatorRow) -> Callable[[State, Policy, Rung], Gate | None]:
         passes = more == 0
         return Gate(
             name=f"recent_{row.name}",
+            progress_ratio=None if passes else _progress(cusum.threshold - indicator.recent, cusum.threshold / 2),
             value=f"{100 * indicator.recent // cusum.threshold} % of its threshold",
             target="below 50 %",
             passes=passes,
@@ -275,7 +286,7 @@ def _evidence(row: IndicatorRow) -> Callable[[State, Policy, Rung], Gate | None]
             return None
         indicator, p0, alpha = state.indicators[row.name], evidence.ratio(row.p0_ppm(policy)), 0.0
         passes = False
-        needs, expected_ms = "", None
+        needs, expected_ms, progress = "", None, 0.0 if not indicator.awaits_epoch else None
         if indicator.awaits_epoch:
             needs = "the cool-down to end and the alarms to calm; then a new epoch begins"
         elif not indicator.last_ms:
@@ -283,12 +294,15 @@ def _evidence(row: IndicatorRow) -> Callable[[State, Policy, Rung], Gate | None]
         else:
             alpha = alpha_of(indicator, policy)
             passes = evidence.is_proven(p0, indicator.good, indicator.bad, alpha)
+            progress = None if passes else progress
         if alpha and not passes:
             more = evidence.clean_needed(p0, indicator.good, indicator.bad, alpha)
             needs = f"{more} more {row.outcome}"
             expected_ms = _expected(indicator, state.now_ms, more)
+            progress = _progress(indicator.good, indicator.good + more)
         return Gate(
             name=f"evidence_{row.name}",
+            progress_ratio=progress,
             value=f"{indicator.good} good, {indicator.bad} bad in epoch {indicator.epoch}",
             target=f"proof of {_percent(row.p0_ppm(policy))}",
             passes=passes,
@@ -320,6 +334,9 @@ def _payers(state: State, policy: Policy, _: Rung) -> Gate | None:
     missing = {flow: count for flow, count in missing.items() if count > 0}
     return Gate(
         name="payers_on_rung",
+        progress_ratio=_progress(sum(counted.get(flow, 0) for flow in missing), policy.payers_on_rung * len(missing))
+        if missing
+        else None,
         value=", ".join(f"{counted.get(flow, 0)} {_FLOWS[flow]}" for flow in Flow),
         target=f"{policy.payers_on_rung} of each flow that is common",
         passes=not missing,
@@ -346,6 +363,7 @@ def _worst_case(state: State, policy: Policy, _: Rung) -> Gate:
         needs = f"the worst case, with every unmeasured payment counted as failed, to reach {target:.4g}"
     return Gate(
         name="worst_case",
+        progress_ratio=None if passes or indicator.awaits_epoch else _progress(bound, target),
         value=f"{100 * bound:.2f} %",
         target=f"at least {_percent(policy.unacceptable_reliability_ppm)}",
         passes=passes,
@@ -370,7 +388,7 @@ def _approval(state: State, _: Policy, rung: Rung) -> Gate | None:
 
 GATES = (
     _Row(name="alarm", read=_alarm, is_for_return=True),
-    _Row(name="rest", read=_rest, is_for_return=True),
+    _Row(name="suspension", read=_suspension, is_for_return=True),
     _Row(name="isolation", read=_isolation),
     _Row(name="hold", read=_hold, is_for_return=True),
     _Row(name="freeze", read=_freeze, is_for_return=True),
@@ -397,6 +415,10 @@ def duration(span_ms: int) -> str:
         if count:
             parts.append(f"{count} {unit}")
     return " ".join(parts[:2]) or "0 s"
+
+
+def _progress(part: float, whole: float) -> float:
+    return min(1.0, max(0.0, part / whole)) if whole > 0 else 0.0
 
 
 def _percent(ppm: int) -> str:

@@ -45,7 +45,7 @@ def identity(observation: Observation) -> str | None:  # noqa: C901 - a table
         case EpochRenewed():
             return f"epoch_renewed:{observation.indicator}:{observation.epoch}:{observation.guard_version}"
         case NotificationClaimed():
-            return f"notification_claimed:{observation.event}:{observation.target}"
+            return f"notice_claimed:{observation.event}:{observation.target}"
         case Checkpoint():
             return f"{CHECKPOINT_KEYS}{observation.day}"
         case _:

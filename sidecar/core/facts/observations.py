@@ -57,8 +57,10 @@ class Heartbeat(_Fact, frozen=True, kw_only=True):
     replica: str
     beat: int
     """Counts up within one replica, so that it knows its own beat when it folds it."""
-    silent_sources: tuple[str, ...] = ()
-    """Sources of our own that did not answer a liveness check before this beat; empty: all that came was seen."""
+    silent_sources: tuple[str, ...] = msgspec.field(default=(), name="unseen")
+    """Own sources that did not answer a liveness check before this beat; empty: every ack that arrived was received.
+
+    The wire name is that of the first version: with a default, a missing field looks like an old name."""
 
 
 class ClockJumped(_Fact, frozen=True, kw_only=True):
@@ -294,8 +296,8 @@ class FallCause(enum.StrEnum):
 
     ALARM = "alarm"
     BLIND = "blind"
-    SHELTER = "shelter"
-    """A shelter that lasted too long, or one too many."""
+    SUSPENSION = "suspension"
+    """Reverb was unstable for too long, or too often."""
     ROLLBACK = "rollback"
 
 

@@ -67,7 +67,7 @@ class Rung(msgspec.Struct, frozen=True, kw_only=True):
     mode: Mode
     share_ppm: int = PPM
     soak_ms: int = 0
-    """Held at least this long, without shelter or rest, before the next rung."""
+    """Held at least this long, without suspension, before the next rung."""
     approval_required: bool = False
     """A person must approve the climb onto this rung."""
 
@@ -138,8 +138,10 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     Where Reverb is probed, clean probes are asked for instead (`core.fold.visibility`)."""
     dry_run: bool
     ladder: tuple[Rung, ...]
-    suspension_ms: int = 600_000
-    """After an alarm that Reverb's own trouble explains: push resumes after so long without a failed probe."""
+    suspension_ms: int = msgspec.field(default=600_000, name="shelter_ms")
+    """After an alarm that Reverb's own trouble explains: push resumes after so long without a failed probe.
+
+    The name on the wire is that of the first version: the policy's hash is made of it."""
     reverb: ReverbPolicy | None = None
     """None: nothing is probed."""
     payers_on_rung: int = 50

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from sidecar.core.facts.observations import Checkpoint
+from sidecar.core.fold.checkpoint_names import with_current_names
 from sidecar.core.fold.state import FOLD_VERSION, State, decode, encode
 from sidecar.core.statistics.indicators import INDICATORS
 
@@ -20,11 +21,11 @@ EVERY_MS = 24 * 3_600_000
 
 def _with_all_indicators(content: dict[str, Any]) -> dict[str, Any]:
     """Version 3 judges Reverb too: its indicators begin with nothing, in their place."""
-    kept = content["indicators"]
-    return {**content, "indicators": {row.name: kept.get(row.name, {}) for row in INDICATORS}}
+    kept = content["streams"]
+    return {**content, "streams": {row.name: kept.get(row.name, {}) for row in INDICATORS}}
 
 
-_UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {2: _with_all_indicators}
+_UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {2: _with_all_indicators, 5: with_current_names}
 """Fold version → what makes of its state, as JSON, that of the next version; where it is missing, defaults suffice."""
 
 

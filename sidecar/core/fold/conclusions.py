@@ -5,6 +5,7 @@ import msgspec
 from sidecar.core.facts.observations import IgnoreReason
 from sidecar.core.facts.outcomes import Outcome, Unmeasured
 from sidecar.core.facts.policy import Mode, Stage
+from sidecar.core.facts.suspensions import SuspensionReason
 
 
 class PaymentSettled(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,24 +53,17 @@ class EpochBegan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SuspensionBegan(msgspec.Struct, frozen=True, kw_only=True):
-    """The flag answers timers, because we cannot see."""
+    """Push is suspended: the flag answers timers and the rung is kept."""
 
-    reason: str
+    reason: SuspensionReason
+    until_ms: int | None = None
+    """When push resumes if no probe fails before, in Unix milliseconds; None: unknown."""
 
 
 class SuspensionEnded(msgspec.Struct, frozen=True, kw_only=True):
-    """We can see again."""
+    """Push resumes, as far as this reason is concerned."""
 
-
-class ReverbSuspensionBegan(msgspec.Struct, frozen=True, kw_only=True):
-    """The flag answers timers for a while, because Reverb hiccups; the rung is kept."""
-
-    until_ms: int
-    """When push resumes if no probe fails before, in Unix milliseconds."""
-
-
-class ReverbSuspensionEnded(msgspec.Struct, frozen=True, kw_only=True):
-    """Push is served again."""
+    reason: SuspensionReason
 
 
 class IsolationBroken(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,8 +114,6 @@ Conclusion = (
     | EpochBegan
     | SuspensionBegan
     | SuspensionEnded
-    | ReverbSuspensionBegan
-    | ReverbSuspensionEnded
     | IsolationBroken
     | FlagMoved
     | ClimbIgnored

@@ -41,8 +41,17 @@ from sidecar.core.facts.observations import (
 )
 from sidecar.core.facts.outcomes import Unmeasured
 from sidecar.core.facts.policy import Policy
-from sidecar.core.fold import freezes, history_writer, journeys, ladder, lifecycle, payers, probing, visibility
-from sidecar.core.fold import suspension as shelters
+from sidecar.core.fold import (
+    freezes,
+    history_writer,
+    journeys,
+    ladder,
+    lifecycle,
+    payers,
+    probing,
+    suspension,
+    visibility,
+)
 from sidecar.core.fold.conclusions import (
     AlarmEnded,
     AlarmRaised,
@@ -72,7 +81,7 @@ def fold(state: State, record: Record) -> list[Conclusion]:
     alarmed = _alarmed(state)
     _let_time_pass(state, policy, record, out, is_seeing=state.visibility.suspension is None and not alarmed)
     _apply(state, policy, record, out)
-    shelters.settle(state, state.policy or policy, out)
+    suspension.settle(state, state.policy or policy, out)
     _tell_changes(state, alarmed, out)
     history_writer.write(state, state.policy or policy, record, out)
     return out
@@ -89,7 +98,7 @@ def next_deadline(state: State) -> int | None:
     times = [state.agenda[0][0]] if state.agenda else []
     if state.awaiting:  # they wait for a heartbeat and nothing else
         times.append(state.now_ms)
-    suspension_ms = shelters.next_ms(state, policy)
+    suspension_ms = suspension.next_ms(state, policy)
     times.extend([suspension_ms] if suspension_ms is not None and suspension_ms > state.now_ms else [])
     freeze_ms = freezes.next_ms(state)
     times.extend([freeze_ms] if freeze_ms is not None else [])
@@ -106,7 +115,7 @@ def _await_policy(state: State, record: Record, out: list[Conclusion]) -> None:
     state.seq, state.now_ms = record.seq, max(state.now_ms, record.at_ms)
     if isinstance(record.observation, PolicyAdopted) and _adopt(state, record.observation, out):
         state.flag.since_ms = state.visibility.seen_ms = state.checkpointed_ms = state.now_ms
-        state.visibility.rested_from_ms = state.now_ms
+        state.visibility.suspended_from_ms = state.now_ms
         history_writer.write(state, record.observation.policy, record, out)
 
 
@@ -239,11 +248,15 @@ def _tell_changes(state: State, alarmed: list[str], out: list[Conclusion]) -> No
             out.append(AlarmRaised(indicator=name))
         elif not indicator.is_latched and name in alarmed:
             out.append(AlarmEnded(indicator=name))
-    was_resting, rest = state.visibility.suspension, visibility.suspension_reason(state, state.policy)
-    state.visibility.suspension = rest
-    if rest is not None and was_resting is None:
+    before, reason = state.visibility.suspension, visibility.suspension_reason(state, state.policy)
+    state.visibility.suspension = reason
+    if reason is not None and before is None:
         state.flag.guard_version += 1
-        state.visibility.rested_from_ms = state.now_ms
-        out.append(SuspensionBegan(reason=rest))
-    elif rest is None and was_resting is not None:
-        out.append(SuspensionEnded())
+        state.visibility.suspended_from_ms = state.now_ms
+        out.append(SuspensionBegan(reason=reason))
+    elif reason is None and before is not None:
+        out.append(SuspensionEnded(reason=before))
+    for conclusion in out:
+        if isinstance(conclusion, SuspensionBegan):
+            counts = state.tally.suspensions
+            counts[conclusion.reason] = counts.get(conclusion.reason, 0) + 1

@@ -38,10 +38,11 @@ class Condition(enum.StrEnum):
 
     SERVING = "serving"
     """What the rung says."""
-    SHELTERED = "sheltered"
-    """From the alarm on that the shelter answered."""
+    REVERB_UNSTABLE = "reverb_unstable"
+    """Suspended because Reverb is unstable, from the alarm on."""
     ALARM = "alarm"
-    RESTING = "resting"
+    SUSPENDED = "suspended"
+    """Suspended for any other reason."""
     DRY_RUN = "dry_run"
     BLIND = "blind"
     """No heartbeat for longer than a lease."""
@@ -53,12 +54,11 @@ class EventKind(enum.StrEnum):
     MOVED = "moved"
     """The flag went to another rung, and it was no fall."""
     FELL = "fell"
-    """By an alarm, a visibility gap, a shelter, or a person's rollback."""
-    REVERB_SUSPENSION_BEGAN = "shelter_began"
-    """It was named; its time began with the alarm before it."""
-    REVERB_SUSPENSION_ENDED = "shelter_ended"
-    SUSPENSION_BEGAN = "rest_began"
-    SUSPENSION_ENDED = "rest_ended"
+    """By an alarm, a visibility gap, an unstable Reverb, or a person's rollback."""
+    SUSPENSION_BEGAN = "suspension_began"
+    """The detail is the reason. Where Reverb is unstable its time began with the alarm before it."""
+    SUSPENSION_ENDED = "suspension_ended"
+    """The detail is the reason."""
     ALARM_RAISED = "alarm_raised"
     ALARM_ENDED = "alarm_ended"
     POLICY = "policy"
@@ -88,24 +88,9 @@ class Span(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     condition: Condition
 
 
-class ByMode(msgspec.Struct, kw_only=True, array_like=True, gc=False):
-    """A number for each mode; one for each, so that 400 days of them are small."""
-
-    timer_polling: int = 0
-    push_with_safety_net: int = 0
-    push_only: int = 0
-
-    def of(self, mode: Mode) -> int:
-        """Return the number of one mode."""
-        return int(getattr(self, mode))
-
-    def at_least(self, mode: Mode) -> int:
-        """Return the sum over this mode and all better ones."""
-        return sum(self.of(better) for better in Mode if better.rank >= mode.rank)
-
-    def add(self, mode: Mode, number: int) -> None:
-        """Add to one mode."""
-        setattr(self, mode, self.of(mode) + number)
+def at_least(counts: dict[Mode, int], mode: Mode) -> int:
+    """Return the sum over this mode and all better ones."""
+    return sum(count for each, count in counts.items() if each.rank >= mode.rank)
 
 
 class ByOutcome(msgspec.Struct, kw_only=True, array_like=True, gc=False):
@@ -131,7 +116,7 @@ class ByTimers(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     failed_push: int = 0
 
 
-Counts = TypeVar("Counts", ByMode, ByOutcome, ByTimers)
+Counts = TypeVar("Counts", ByOutcome, ByTimers)
 
 
 class Hour(msgspec.Struct, kw_only=True, array_like=True, gc=False):
@@ -152,9 +137,9 @@ class Hour(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     """Counts by those edges, the last bucket open; empty: none. After a change of objective, from then on."""
     latency_sum_ms: int = 0
     timers: ByTimers = msgspec.field(default_factory=ByTimers)
-    reported: ByMode = msgspec.field(default_factory=ByMode)
+    reported: dict[Mode, int] = {}
     """Payments that a browser told of, by the mode that it followed."""
-    refetches: ByMode = msgspec.field(default_factory=ByMode)
+    refetches: dict[Mode, int] = {}
     reach_good: int = 0
     reach_bad: int = 0
     """Votes of payers' browsers."""
@@ -164,12 +149,12 @@ class Hour(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     auth_probes_bad: int = 0
     round_trips_ok: int = 0
     round_trips_bad: int = 0
-    served_ms: ByMode = msgspec.field(default_factory=ByMode)
+    served_ms: dict[Mode, int] = {}
     """How long each mode was servable to a user of every share. Their sum is `seen_ms`."""
-    served_to_all_ms: ByMode = msgspec.field(default_factory=ByMode)
+    served_to_all_ms: dict[Mode, int] = {}
     """How long each was servable to everybody, that is, to a user of no share under 100 %."""
-    resting_ms: int = 0
-    sheltered_ms: int = 0
+    suspended_ms: int = 0
+    reverb_unstable_ms: int = 0
     seen_ms: int = 0
     """How long the last heartbeat was no older than a lease."""
 
@@ -187,17 +172,13 @@ class Hour(msgspec.Struct, kw_only=True, array_like=True, gc=False):
             self,
             succeeded=self.succeeded - before.succeeded,
             outcomes=_less(self.outcomes, before.outcomes),
-            unmeasured={
-                why: count - before.unmeasured.get(why, 0)
-                for why, count in self.unmeasured.items()
-                if count != before.unmeasured.get(why, 0)
-            },
+            unmeasured=_gained(self.unmeasured, before.unmeasured),
             contradicted=self.contradicted - before.contradicted,
             latency=latency if any(latency) else [],
             latency_sum_ms=self.latency_sum_ms - (before.latency_sum_ms if is_same_scale else 0),
             timers=_less(self.timers, before.timers),
-            reported=_less(self.reported, before.reported),
-            refetches=_less(self.refetches, before.refetches),
+            reported=_gained(self.reported, before.reported),
+            refetches=_gained(self.refetches, before.refetches),
             reach_good=self.reach_good - before.reach_good,
             reach_bad=self.reach_bad - before.reach_bad,
             rescued=self.rescued - before.rescued,
@@ -229,8 +210,8 @@ class History(msgspec.Struct, kw_only=True):
     """Up to when time has been counted."""
     lease_until_ms: int = 0
     """A lease after the last heartbeat."""
-    sheltered_since_ms: int = 0
-    """When the present shelter's alarm was raised; 0: there is no shelter."""
+    unstable_since_ms: int = 0
+    """When the alarm of the present suspension was raised; 0: Reverb is not unstable."""
     release: str = ""
     """The newest release; empty: none was ever named."""
     release_ms: int = 0
@@ -258,23 +239,23 @@ class History(msgspec.Struct, kw_only=True):
         timers = Mode.TIMER_POLLING
         self.change(Span(at_ms=self.lease_until_ms, mode=timers, for_all=timers, condition=Condition.BLIND))
 
-    def shelter(self, began_ms: int) -> None:
-        """Note that the alarm of that time was the beginning of a shelter: it has only now been named."""
-        self.sheltered_since_ms = began_ms
+    def suspend(self, began_ms: int) -> None:
+        """Count the time since the alarm as suspended: the alarm has only now been attributed to Reverb."""
+        self.unstable_since_ms = began_ms
         end_ms = min(self.counted_ms, self.lease_until_ms)
         for span in reversed(self.spans):
             if span.at_ms < began_ms or span.condition not in {Condition.ALARM, Condition.BLIND}:
                 return
             if span.condition is Condition.ALARM:
-                self._shelter(span.at_ms, end_ms)
-                span.condition = Condition.SHELTERED
+                self._suspend(span.at_ms, end_ms)
+                span.condition = Condition.REVERB_UNSTABLE
             end_ms = span.at_ms
 
-    def _shelter(self, from_ms: int, to_ms: int) -> None:
-        """Count time as sheltered that was counted before."""
+    def _suspend(self, from_ms: int, to_ms: int) -> None:
+        """Count as suspended time that was counted before."""
         for hour in (self.present, *reversed(self.hours)):
             begins_ms = hour.hour * HOUR_MS
-            hour.sheltered_ms += max(0, min(to_ms, begins_ms + HOUR_MS) - max(from_ms, begins_ms))
+            hour.reverb_unstable_ms += max(0, min(to_ms, begins_ms + HOUR_MS) - max(from_ms, begins_ms))
             if begins_ms <= from_ms:
                 return
 
@@ -315,8 +296,11 @@ def summed(hours: Iterable[Hour], number: int = 0) -> Hour:
         for name, get in gets.items():
             setattr(getattr(whole, group), name, sum(map(get, many)))
     for hour in many:
-        for why, count in hour.unmeasured.items():
-            whole.unmeasured[why] = whole.unmeasured.get(why, 0) + count
+        _add(whole.unmeasured, hour.unmeasured)
+        _add(whole.reported, hour.reported)
+        _add(whole.refetches, hour.refetches)
+        _add(whole.served_ms, hour.served_ms)
+        _add(whole.served_to_all_ms, hour.served_to_all_ms)
     counted = [hour for hour in many if hour.latency and hour.edges == whole.edges]
     whole.latency = [sum(counts) for counts in zip(*(hour.latency for hour in counted), strict=True)]
     whole.latency_sum_ms = sum(hour.latency_sum_ms for hour in counted)
@@ -325,13 +309,13 @@ def summed(hours: Iterable[Hour], number: int = 0) -> Hour:
 
 def spend(hour: Hour, span: Span, spent_ms: int) -> None:
     """Count time of an hour under a span."""
-    hour.served_ms.add(span.mode, spent_ms)
-    hour.served_to_all_ms.add(span.for_all, spent_ms)
+    _add(hour.served_ms, {span.mode: spent_ms})
+    _add(hour.served_to_all_ms, {span.for_all: spent_ms})
     hour.seen_ms += spent_ms
-    if span.condition is Condition.RESTING:
-        hour.resting_ms += spent_ms
-    elif span.condition is Condition.SHELTERED:
-        hour.sheltered_ms += spent_ms
+    if span.condition is Condition.SUSPENDED:
+        hour.suspended_ms += spent_ms
+    elif span.condition is Condition.REVERB_UNSTABLE:
+        hour.reverb_unstable_ms += spent_ms
 
 
 def _what(span: Span) -> tuple[Mode, Mode, Condition]:
@@ -348,21 +332,14 @@ _COUNTED = (
     "auth_probes_bad",
     "round_trips_ok",
     "round_trips_bad",
-    "resting_ms",
-    "sheltered_ms",
+    "suspended_ms",
+    "reverb_unstable_ms",
     "seen_ms",
 )
 _PLAIN: dict[str, Callable[[Hour], int]] = {name: attrgetter(name) for name in _COUNTED}
 _GROUPED: dict[str, dict[str, Callable[[Hour], int]]] = {
-    group: {name: attrgetter(f"{group}.{name}") for name in kind.__struct_fields__}
-    for group, kind in {
-        "outcomes": ByOutcome,
-        "timers": ByTimers,
-        "reported": ByMode,
-        "refetches": ByMode,
-        "served_ms": ByMode,
-        "served_to_all_ms": ByMode,
-    }.items()
+    group: {name: attrgetter(f"{group}.{name}") for name in names}
+    for group, names in (("outcomes", ByOutcome.__struct_fields__), ("timers", ByTimers.__struct_fields__))
 }
 """How each count is read; names are looked up once, because sums are over thousands of hours."""
 
@@ -370,3 +347,15 @@ _GROUPED: dict[str, dict[str, Callable[[Hour], int]]] = {
 def _less(now: Counts, before: Counts) -> Counts:
     names = now.__struct_fields__
     return type(now)(**{name: getattr(now, name) - getattr(before, name) for name in names})
+
+
+Key = TypeVar("Key", Mode, str)
+
+
+def _gained(now: dict[Key, int], before: dict[Key, int]) -> dict[Key, int]:
+    return {key: count - before.get(key, 0) for key, count in now.items() if count != before.get(key, 0)}
+
+
+def _add(whole: dict[Key, int], more: dict[Key, int]) -> None:
+    for key, count in more.items():
+        whole[key] = whole.get(key, 0) + count

@@ -18,6 +18,7 @@ from sidecar.core.facts.observations import (
     Thawed,
 )
 from sidecar.core.facts.policy import PPM, Policy
+from sidecar.core.facts.suspensions import SuspensionReason
 from sidecar.core.fold.conclusions import (
     AlarmEnded,
     AlarmRaised,
@@ -26,8 +27,6 @@ from sidecar.core.fold.conclusions import (
     FlagMoved,
     PaymentSettled,
     PolicyChanged,
-    ReverbSuspensionBegan,
-    ReverbSuspensionEnded,
     SuspensionBegan,
     SuspensionEnded,
 )
@@ -35,7 +34,6 @@ from sidecar.core.fold.history import (
     DETAIL_MAX,
     HOUR_MS,
     HOURS_MAX,
-    ByMode,
     ByOutcome,
     ByTimers,
     Condition,
@@ -46,14 +44,13 @@ from sidecar.core.fold.history import (
     spend,
 )
 from sidecar.core.fold.judging import latency_edges_ms
-from sidecar.core.fold.serving import Reason, served
+from sidecar.core.fold.serving import Reason, Served, served
 from sidecar.core.fold.state import State
 from sidecar.core.statistics.indicators import CHANNEL_AUTH, PAYMENTS, REACH, ROUND_TRIPS
 
 _CONDITIONS = {
-    Reason.SHELTERED: Condition.SHELTERED,
     Reason.ALARM: Condition.ALARM,
-    Reason.RESTING: Condition.RESTING,
+    Reason.SUSPENDED: Condition.SUSPENDED,
     Reason.DRY_RUN: Condition.DRY_RUN,
 }
 _ACTIONS: dict[type[Observation], str] = {
@@ -174,8 +171,8 @@ def _totals(state: State, hour: Hour) -> Hour:
         worked_push=tally.timers.get("true/push", 0),
         failed_push=tally.timers.get("false/push", 0),
     )
-    hour.reported = ByMode(**{mode.value: number for mode, number in tally.reported.items()})
-    hour.refetches = ByMode(**{mode.value: number for mode, number in tally.refetches.items()})
+    hour.reported = dict(tally.reported)
+    hour.refetches = dict(tally.refetches)
     hour.reach_good, hour.reach_bad = indicators[REACH].good_total, indicators[REACH].bad_total
     hour.rescued = tally.rescued
     hour.auth_probes_ok, hour.auth_probes_bad = indicators[CHANNEL_AUTH].good_total, indicators[CHANNEL_AUTH].bad_total
@@ -196,9 +193,9 @@ def _know_edges(state: State, edges_ms: list[int]) -> None:
 def _change(state: State) -> None:
     """Note what is servable from here on."""
     history, now_ms = state.history, state.now_ms
-    if history.sheltered_since_ms and state.flag.suspension is None:  # it ended, or a fall ended it
-        history.sheltered_since_ms = 0
-        _mark(state, EventKind.REVERB_SUSPENSION_ENDED, "")
+    if history.unstable_since_ms and state.flag.suspension is None:  # it ended, or a fall ended it
+        history.unstable_since_ms = 0
+        _mark(state, EventKind.SUSPENSION_ENDED, SuspensionReason.REVERB_UNSTABLE)
     count(state, now_ms)
     if now_ms >= history.lease_until_ms:
         history.blind()
@@ -209,7 +206,7 @@ def _change(state: State) -> None:
             at_ms=now_ms,
             mode=for_every_share.mode,
             for_all=served(state, PPM - 1).mode,
-            condition=_CONDITIONS.get(for_every_share.reason, Condition.SERVING),
+            condition=_condition(for_every_share),
         )
     )
 
@@ -234,30 +231,34 @@ def _conclude(state: State, conclusion: Conclusion) -> bool:
     match conclusion:
         case FlagMoved():
             _moved(state, conclusion)
-        case ReverbSuspensionBegan():
-            _shelter(state)
         case AlarmRaised():
             _mark(state, EventKind.ALARM_RAISED, conclusion.indicator)
         case AlarmEnded():
             _mark(state, EventKind.ALARM_ENDED, conclusion.indicator)
         case SuspensionBegan():
-            _mark(state, EventKind.SUSPENSION_BEGAN, conclusion.reason)
+            _suspended(state, conclusion)
+        case SuspensionEnded(reason=SuspensionReason.REVERB_UNSTABLE):
+            pass  # `_change` notes it, as it notes one that a fall ended
         case SuspensionEnded():
-            _mark(state, EventKind.SUSPENSION_ENDED, "")
+            _mark(state, EventKind.SUSPENSION_ENDED, conclusion.reason)
         case PolicyChanged():
             _adopted(state, conclusion)
-        case ReverbSuspensionEnded():
-            pass  # `_change` sees it, as it sees one that a fall ended
         case _:
             return False
     return True
 
 
-def _shelter(state: State) -> None:
-    if state.flag.suspension is not None:
+def _suspended(state: State, began: SuspensionBegan) -> None:
+    if began.reason is SuspensionReason.REVERB_UNSTABLE and state.flag.suspension is not None:
         count(state, state.now_ms)
-        state.history.shelter(state.flag.suspension.began_ms)
-    _mark(state, EventKind.REVERB_SUSPENSION_BEGAN, "")
+        state.history.suspend(state.flag.suspension.began_ms)
+    _mark(state, EventKind.SUSPENSION_BEGAN, began.reason)
+
+
+def _condition(served: Served) -> Condition:
+    if served.suspension is SuspensionReason.REVERB_UNSTABLE:
+        return Condition.REVERB_UNSTABLE
+    return _CONDITIONS.get(served.reason, Condition.SERVING)
 
 
 def _adopted(state: State, changed: PolicyChanged) -> None:

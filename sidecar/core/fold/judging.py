@@ -39,7 +39,7 @@ def judge_payment(state: State, policy: Policy, journey: Journey, out: Conclusio
         is_good=verdict,
         at_ms=state.now_ms,
         can_end=state.flag.rung == 0,
-        is_sheltered=state.flag.suspension is not None,
+        is_suspended=state.flag.suspension is not None,
     )
     if verdict or decided_ms_of(policy, journey) is not None:
         name_outcome(state, policy, journey, out)

@@ -41,7 +41,7 @@ def fall(state: State, policy: Policy, decision: Fell, out: Conclusions) -> None
     flag.approval = None
     was_held = flag.rung > 0
     flag.suspension, flag.suspensions_ms = None, []
-    if decision.cause in {FallCause.ALARM, FallCause.SHELTER} and was_held:
+    if decision.cause in {FallCause.ALARM, FallCause.SUSPENSION} and was_held:
         cooldown_ms = min(COOLDOWN_MAX_MS, policy.cooldown_ms << flag.strikes)
         flag.cooldown_until_ms = state.now_ms + cooldown_ms
         if cooldown_ms < COOLDOWN_MAX_MS:  # what no longer doubles need not be halved twice

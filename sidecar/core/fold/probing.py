@@ -12,8 +12,7 @@ from sidecar.core.facts.observations import (
 )
 from sidecar.core.facts.outcomes import Unmeasured
 from sidecar.core.facts.policy import Policy
-from sidecar.core.fold import journeys, visibility
-from sidecar.core.fold import suspension as shelters
+from sidecar.core.fold import journeys, suspension, visibility
 from sidecar.core.fold.conclusions import Conclusions, IsolationBroken
 from sidecar.core.fold.judging import count_latency
 from sidecar.core.fold.state import Probing, State
@@ -123,7 +122,7 @@ def _cut_off(state: State, policy: Policy, out: Conclusions) -> None:
 def _judge(state: State, policy: Policy, name: str, *, is_good: bool) -> None:
     if not is_good:
         state.flag.guard_version += 1
-        shelters.prolong(state, policy)
+        suspension.prolong(state, policy)
     judge(
         state.indicators[name],
         bank_of(row_of(name), policy),

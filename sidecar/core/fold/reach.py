@@ -104,7 +104,7 @@ def _note_flow(state: State, flow: Flow) -> None:
 
 def _vote(state: State, policy: Policy, user_ref: str, paid_ms: int, *, is_good: bool) -> None:
     before_ms, after_ms = _AROUND_MS
-    is_sheltered = state.flag.suspension is not None or was_reverb_away(state, paid_ms + before_ms, paid_ms + after_ms)
+    is_suspended = state.flag.suspension is not None or was_reverb_away(state, paid_ms + before_ms, paid_ms + after_ms)
     if not is_good:
         state.flag.guard_version += 1
     judge_vote(
@@ -114,7 +114,7 @@ def _vote(state: State, policy: Policy, user_ref: str, paid_ms: int, *, is_good:
         is_good=is_good,
         at_ms=state.now_ms,
         can_end=state.flag.rung == 0,
-        is_sheltered=is_sheltered,
+        is_suspended=is_suspended,
         reporters_min=REPORTERS_MIN,
     )
 

@@ -6,6 +6,7 @@ import hashlib
 import msgspec
 
 from sidecar.core.facts.policy import PPM, Mode
+from sidecar.core.facts.suspensions import SuspensionReason
 from sidecar.core.fold.state import State
 
 
@@ -19,9 +20,8 @@ class Reason(enum.StrEnum):
     NO_TARGETING_KEY = "no_targeting_key"
     """The rung is for a share of the users, and the question does not say who asks."""
     ALARM = "alarm"
-    SHELTERED = "sheltered"
-    """Reverb hiccups: timers for a while, and the rung is kept."""
-    RESTING = "resting"
+    SUSPENDED = "suspended"
+    """Timers for a while, and the rung is kept; `Served.suspension` is the reason."""
     DRY_RUN = "dry_run"
     STARTING = "starting"
     """No policy yet: this process has not caught up with its journal."""
@@ -36,6 +36,8 @@ class Served(msgspec.Struct, frozen=True, kw_only=True):
 
     mode: Mode
     reason: Reason
+    suspension: SuspensionReason | None = None
+    """Why it is suspended; only with reason `suspended`."""
 
 
 def served(state: State, bucket_ppm: int | None) -> Served:
@@ -46,11 +48,11 @@ def served(state: State, bucket_ppm: int | None) -> Served:
     if policy.dry_run:
         return _timers(Reason.DRY_RUN)
     if flag.suspension is not None:
-        return _timers(Reason.SHELTERED)
+        return _timers(Reason.SUSPENDED, SuspensionReason.REVERB_UNSTABLE)
     if any(indicator.is_latched for indicator in state.indicators.values()):
         return _timers(Reason.ALARM)
     if state.visibility.suspension is not None:
-        return _timers(Reason.RESTING)
+        return _timers(Reason.SUSPENDED, state.visibility.suspension)
     for rung in reversed(policy.ladder[1 : flag.rung + 1]):
         if rung.share_ppm == PPM or (bucket_ppm is not None and bucket_ppm < rung.share_ppm):
             return Served(mode=rung.mode, reason=Reason.CURRENT_RUNG)
@@ -65,5 +67,5 @@ def bucket_of(flag: str, targeting_key: str) -> int:
     return int.from_bytes(digest[:8], "big") * PPM >> 64
 
 
-def _timers(reason: Reason) -> Served:
-    return Served(mode=Mode.TIMER_POLLING, reason=reason)
+def _timers(reason: Reason, suspension: SuspensionReason | None = None) -> Served:
+    return Served(mode=Mode.TIMER_POLLING, reason=reason, suspension=suspension)

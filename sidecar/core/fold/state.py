@@ -4,8 +4,6 @@ Only integers, words and truth values, in insertion order, so that `encode` give
 journal was folded.
 """
 
-import enum
-
 import msgspec
 
 from sidecar.core.facts.auth_probes import AuthProbeOutcome, IsolationOutcome, RoundTripOutcome, UserAuth
@@ -13,35 +11,17 @@ from sidecar.core.facts.observations import BrowserReported, IgnoreReason, SkipR
 from sidecar.core.facts.outcomes import Outcome, ReportOutcome, Unmeasured
 from sidecar.core.facts.policy import Mode, Policy, Rung, Stage
 from sidecar.core.facts.reports import Flow, Subscription
+from sidecar.core.facts.suspensions import SuspensionReason
 from sidecar.core.facts.windows import Once, Weekly
 from sidecar.core.fold.history import History
 from sidecar.core.statistics.coverage import Coverage
 from sidecar.core.statistics.indicators import INDICATORS, Indicator
 
-FOLD_VERSION = 5
+FOLD_VERSION = 6
 """Goes up whenever the same journal would give another state."""
 
 
 MOVES_MAX = 50
-
-
-class SuspensionReason(enum.StrEnum):
-    """Why the flag rests."""
-
-    RECOVERING = "recovering"
-    """We were blind, and have not seen for long enough since."""
-    SOURCE_DOWN = "source_down"
-    """One of our own sources has not answered for longer than a lease."""
-    COVERAGE = "coverage"
-    """Too few payments can be judged."""
-    UNMEASURED = "unmeasured"
-    """Several payments in a row could not be judged, through our own fault."""
-    CUT_OFF = "cut_off"
-    """Neither Reverb nor the auth endpoint nor the reference target can be reached: the network is ours to blame."""
-    PROBES_SILENT = "probes_silent"
-    """No probe has ended for far longer than they take: nobody watches Reverb."""
-    UNWIRED = "unwired"
-    """A push rung is held, and no ack of the deciding stage has ever come: push would be served unmeasured."""
 
 
 class Journey(msgspec.Struct, kw_only=True, gc=False):
@@ -112,7 +92,7 @@ class Freeze(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Suspension(msgspec.Struct, kw_only=True):
-    """Timers for a while, with the rung kept, because Reverb hiccups."""
+    """A suspension because Reverb is unstable."""
 
     began_ms: int
     """When the alarm was raised that it answers."""
@@ -143,7 +123,7 @@ class Flag(msgspec.Struct, kw_only=True):
     approval: Approval | None = None
     suspension: Suspension | None = None
     suspensions_ms: list[int] = []
-    """When the shelters of the last 24 hours began, oldest first; a fall forgets them."""
+    """When the suspensions of the last 24 hours because of Reverb began, oldest first; a fall clears them."""
     reached_version: int = 0
     """The version as of which this rung is held."""
     payers: dict[Flow, int] = {}
@@ -175,7 +155,7 @@ class Visibility(msgspec.Struct, kw_only=True):
     is_cut_off: bool = False
     reached_ms: int = 0
     """When a probe last ended that was not cut off."""
-    rested_from_ms: int = 0
+    suspended_from_ms: int = 0
     """When the present rest began, or the last one."""
 
 
@@ -294,7 +274,8 @@ class Tally(msgspec.Struct, kw_only=True):
     user_auths: dict[UserAuth, int] = {}
     dropped_payers: int = 0
     """Channel auths, payments and reports of which nothing was learned, because there were too many users."""
-    shelters: int = 0
+    suspensions: dict[SuspensionReason, int] = {}
+    """Suspensions that began, by reason."""
     reports: dict[ReportOutcome, int] = {}
     reported: dict[Mode, int] = {}
     """Payments that a browser told of, by the mode that it followed."""
@@ -369,6 +350,11 @@ class State(msgspec.Struct, kw_only=True):
     def rung(self) -> Rung | None:
         """The rung that is held; None before the first policy."""
         return self.policy.ladder[self.flag.rung] if self.policy else None
+
+    @property
+    def suspension(self) -> SuspensionReason | None:
+        """Why push is suspended; None: it is not."""
+        return SuspensionReason.REVERB_UNSTABLE if self.flag.suspension is not None else self.visibility.suspension
 
     @property
     def next_rung(self) -> Rung | None:

@@ -7,7 +7,8 @@ what we are here to see.
 """
 
 from sidecar.core.facts.policy import Policy
-from sidecar.core.fold.state import State, SuspensionReason
+from sidecar.core.facts.suspensions import SuspensionReason
+from sidecar.core.fold.state import State
 from sidecar.core.statistics import coverage
 
 BLIND_TOO_LONG_MS = 24 * 3_600_000

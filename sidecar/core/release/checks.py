@@ -18,11 +18,11 @@ from sidecar.core.statistics.indicators import INDICATORS, REACH, bank_of, row_o
 
 DAY_MS = 24 * HOUR_MS
 FOR_MS = 14 * DAY_MS
-SHELTERS_MAX = 4
+SUSPENSIONS_MAX = 4
 PAYMENTS_MIN = 50
 SINCE_RELEASE_MIN = 20
 _SERVED_PPM = 999_000
-_SHELTERED_PPM = 10_000
+_SUSPENDED_PPM = 10_000
 _GATES = frozenset({
     "isolation",
     "alarm",
@@ -47,7 +47,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     for_ms: int = FOR_MS
     environment: str | None = None
     """Whose sidecar is meant; None: whoever answers."""
-    shelters_max: int = SHELTERS_MAX
+    suspensions_max: int = SUSPENSIONS_MAX
     payments_min: int = PAYMENTS_MIN
     """Judged payments in the time that is asked about."""
     since_release_min: int = SINCE_RELEASE_MIN
@@ -130,7 +130,7 @@ def _vouching(policy: Policy, question: Question, process: Process) -> Iterator[
 
 
 def _reports(policy: Policy, whole: Hour) -> Check:
-    told = whole.reported.at_least(Mode.TIMER_POLLING)
+    told = sum(whole.reported.values())
     waived = policy.reach_not_required
     passes = told > 0 or waived is not None
     return Check(
@@ -178,11 +178,11 @@ def _time(interval: Interval, policy: Policy, question: Question) -> Iterator[Ch
         else "",
         again_ms=falls_ms[-1] + question.for_ms + 1 if falls_ms else None,
     )
-    yield from _shelters(interval, question)
+    yield from _suspensions(interval, question)
 
 
 def _served_now(interval: Interval, question: Question) -> Check:
-    spans, shelter = interval.history.spans, interval.state.flag.suspension
+    spans, suspension = interval.history.spans, interval.state.flag.suspension
     mode = spans[-1].for_all if spans else Mode.TIMER_POLLING
     passes = mode.rank >= question.mode.rank
     is_serving = bool(spans) and spans[-1].condition is Condition.SERVING
@@ -193,57 +193,61 @@ def _served_now(interval: Interval, question: Question) -> Check:
         target=question.mode,
         passes=passes,
         why="" if passes else f"all that everybody gets at this moment is {mode}{condition}",
-        again_ms=shelter.until_ms if shelter is not None and not passes else None,
+        again_ms=suspension.until_ms if suspension is not None and not passes else None,
     )
 
 
 def _served(interval: Interval, question: Question) -> Check:
     def is_enough(by_ms: int) -> bool:
         left = interval.later(by_ms)
-        asked_ms = question.for_ms - left.sheltered_ms()
-        missing_ms = interval.until_ms - left.from_ms - left.served_ms() - left.sheltered_ms()
+        asked_ms = question.for_ms - left.reverb_unstable_ms()
+        missing_ms = interval.until_ms - left.from_ms - left.served_ms() - left.reverb_unstable_ms()
         return missing_ms * PPM <= asked_ms * (PPM - _SERVED_PPM)
 
     passes = is_enough(0)
-    asked_ms = max(1, question.for_ms - interval.sheltered_ms())
+    asked_ms = max(1, question.for_ms - interval.reverb_unstable_ms())
     share = interval.served_ms() * PPM // asked_ms
     value = f"{share // 100 / 100:.2f} % of {duration(asked_ms)}"
     return Check(
         name="served",
         value=value,
-        target="at least 99.9 % outside shelters",
+        target="at least 99.9 % outside suspensions",
         passes=passes,
         why=""
         if passes
-        else f"everybody could be served {question.mode} for {value} outside shelters; 99.9 % are asked",
+        else f"everybody could be served {question.mode} for {value} outside suspensions; 99.9 % are asked",
         again_ms=None if passes else interval.until_ms + first_ms(is_enough, question.for_ms),
     )
 
 
-def _shelters(interval: Interval, question: Question) -> Iterator[Check]:
-    count, spent_ms = interval.shelters(), interval.sheltered_ms()
-    is_few = count <= question.shelters_max
+def _suspensions(interval: Interval, question: Question) -> Iterator[Check]:
+    count, spent_ms = interval.suspensions(), interval.reverb_unstable_ms()
+    is_few = count <= question.suspensions_max
     yield Check(
-        name="shelters",
+        name="suspensions",
         value=str(count),
-        target=f"at most {question.shelters_max}",
+        target=f"at most {question.suspensions_max}",
         passes=is_few,
-        why="" if is_few else f"it sheltered {_times(count)}; at most {question.shelters_max} are allowed",
+        why=""
+        if is_few
+        else f"Reverb was unstable {_times(count)}; at most {question.suspensions_max} suspensions are allowed",
         again_ms=None
         if is_few
         else interval.until_ms
-        + first_ms(lambda by_ms: interval.later(by_ms).shelters() <= question.shelters_max, question.for_ms),
+        + first_ms(lambda by_ms: interval.later(by_ms).suspensions() <= question.suspensions_max, question.for_ms),
     )
 
     def is_short(by_ms: int) -> bool:
-        return interval.later(by_ms).sheltered_ms() * PPM <= question.for_ms * _SHELTERED_PPM
+        return interval.later(by_ms).reverb_unstable_ms() * PPM <= question.for_ms * _SUSPENDED_PPM
 
     yield Check(
-        name="sheltered",
+        name="suspended",
         value=duration(spent_ms),
-        target=f"at most 1 %: {duration(question.for_ms * _SHELTERED_PPM // PPM)}",
+        target=f"at most 1 %: {duration(question.for_ms * _SUSPENDED_PPM // PPM)}",
         passes=is_short(0),
-        why="" if is_short(0) else f"shelters lasted {duration(spent_ms)} together; 1 % is allowed",
+        why=""
+        if is_short(0)
+        else f"suspensions because of Reverb lasted {duration(spent_ms)} together; 1 % is allowed",
         again_ms=None if is_short(0) else interval.until_ms + first_ms(is_short, question.for_ms),
     )
 

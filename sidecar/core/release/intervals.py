@@ -4,7 +4,8 @@ import bisect
 from collections.abc import Callable, Iterator
 
 from sidecar.core.facts.policy import Mode
-from sidecar.core.fold.history import HOUR_MS, Condition, EventKind, History, Hour, Span
+from sidecar.core.facts.suspensions import SuspensionReason
+from sidecar.core.fold.history import HOUR_MS, Condition, EventKind, History, Hour, Span, TimelineEvent
 from sidecar.core.fold.state import State
 
 
@@ -23,23 +24,23 @@ class Timeline:
         ends_ms = [*self._starts_ms[1:], seen_until_ms][: len(self.spans)]
         self.ends_ms = [min(at_ms, self.until_ms) for at_ms in ends_ms]
         self._is_served = [span.for_all.rank >= mode.rank for span in self.spans]
-        self.is_sheltered = [
-            span.condition is Condition.SHELTERED and not served
+        self.is_unstable = [
+            span.condition is Condition.REVERB_UNSTABLE and not served
             for span, served in zip(self.spans, self._is_served, strict=True)
         ]
         self._served_ms = self._cumulated(self._is_served)
-        self._sheltered_ms = self._cumulated(self.is_sheltered)
+        self._unstable_ms = self._cumulated(self.is_unstable)
         events = state.history.events
-        self.suspensions_ms = [event.at_ms for event in events if event.kind is EventKind.REVERB_SUSPENSION_BEGAN]
+        self.suspensions_ms = [event.at_ms for event in events if _is_of_reverb(event)]
         self.falls_ms = [event.at_ms for event in events if event.kind is EventKind.FELL]
 
     def served_ms(self, from_ms: int) -> int:
         """Return how long everybody could be served the mode or a better one since a time."""
         return self._since(from_ms, self._is_served, self._served_ms)
 
-    def sheltered_ms(self, from_ms: int) -> int:
-        """Return how long it was sheltered since a time."""
-        return self._since(from_ms, self.is_sheltered, self._sheltered_ms)
+    def reverb_unstable_ms(self, from_ms: int) -> int:
+        """Return how long it was suspended because Reverb was unstable since a time."""
+        return self._since(from_ms, self.is_unstable, self._unstable_ms)
 
     def at(self, at_ms: int) -> int:
         """Return the number of the span in which a time is; -1: before the first."""
@@ -89,18 +90,18 @@ class Interval:
         """Return how long everybody could be served the mode or a better one."""
         return self._timeline.served_ms(self.from_ms)
 
-    def sheltered_ms(self) -> int:
-        """Return how long it was sheltered."""
-        return self._timeline.sheltered_ms(self.from_ms)
+    def reverb_unstable_ms(self) -> int:
+        """Return how long it was suspended because Reverb was unstable."""
+        return self._timeline.reverb_unstable_ms(self.from_ms)
 
-    def shelters(self) -> int:
-        """Return how many shelters lie in it, with the one that it may begin in."""
+    def suspensions(self) -> int:
+        """Return how many suspensions because of Reverb lie in it, with one that it may begin in."""
         timeline, number = self._timeline, self._timeline.at(self.from_ms)
         first = bisect.bisect_left(timeline.suspensions_ms, self.from_ms)
         within = len(timeline.suspensions_ms) - first
         is_begun_in = (
             number >= 0
-            and timeline.is_sheltered[number]
+            and timeline.is_unstable[number]
             and timeline.spans[number].at_ms < self.from_ms < timeline.ends_ms[number]
         )
         is_named_within = is_begun_in and within and timeline.suspensions_ms[first] < timeline.ends_ms[number]
@@ -117,6 +118,10 @@ class Interval:
     def later(self, by_ms: int) -> "Interval":
         """Return what will be left of it so much later, if all goes well from here on."""
         return Interval(self._timeline, self.from_ms + by_ms)
+
+
+def _is_of_reverb(event: TimelineEvent) -> bool:
+    return event.kind is EventKind.SUSPENSION_BEGAN and event.detail == SuspensionReason.REVERB_UNSTABLE
 
 
 def _number(hour: Hour) -> int:

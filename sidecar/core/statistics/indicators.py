@@ -138,13 +138,13 @@ def judge(
     is_good: bool,
     at_ms: int,
     can_end: bool,
-    is_sheltered: bool = False,
+    is_suspended: bool = False,
     can_latch: bool = True,
 ) -> None:
     """Count one outcome, which may raise the alarm or end it.
 
     `can_end` is false where the alarm has not yet made the flag fall: an alarm that ended first would be lost;
-    `can_latch` where not enough people stand behind it. What is sheltered counts in the evidence, not in the CUSUMs.
+    `can_latch` where not enough people stand behind it. Outcomes during a suspension count in the evidence only.
     """
     indicator.last_ms = at_ms
     if is_good:
@@ -158,7 +158,7 @@ def judge(
             indicator.good += 1
         else:
             indicator.bad += 1
-    if not is_sheltered:
+    if not is_suspended:
         _alarm(indicator, bank, is_good=is_good, at_ms=at_ms, can_end=can_end, can_latch=can_latch)
 
 
@@ -170,7 +170,7 @@ def judge_vote(
     is_good: bool,
     at_ms: int,
     can_end: bool,
-    is_sheltered: bool = False,
+    is_suspended: bool = False,
     reporters_min: int = 1,
 ) -> None:
     """Count one user's vote. All of a user's votes are evidence; of an alarm, however long it takes, each is one voice.
@@ -179,8 +179,8 @@ def judge_vote(
     """
     if not is_good:
         if user_ref in indicator.reporters or len(indicator.reporters) >= REPORTERS_MAX:
-            is_sheltered = True
-        elif not is_sheltered:
+            is_suspended = True
+        elif not is_suspended:
             indicator.reporters[user_ref] = None
     judge(
         indicator,
@@ -188,7 +188,7 @@ def judge_vote(
         is_good=is_good,
         at_ms=at_ms,
         can_end=can_end,
-        is_sheltered=is_sheltered,
+        is_suspended=is_suspended,
         can_latch=len(indicator.reporters) >= reporters_min,
     )
     clear(indicator)
@@ -220,7 +220,7 @@ def _alarm(
 
 
 def forgive(indicator: Indicator, bank: alarms.Bank) -> None:
-    """End an alarm with its shelter: the CUSUMs that alarmed restart at rest."""
+    """End an alarm with its suspension: the CUSUMs that alarmed restart at 0."""
     levels = zip(bank.alarms, levels_of(indicator, bank), strict=True)
     indicator.levels = [0 if level >= cusum.threshold else level for cusum, level in levels]
     indicator.is_latched = False

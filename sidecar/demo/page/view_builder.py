@@ -66,11 +66,11 @@ def _flag(world: "World", status: Status | None) -> FlagView:
 
 def _detail(status: Status) -> str:
     """Say why push is not served, where it could be."""
-    if status.shelter is not None:
-        return f"sheltered for {duration(max(0, status.shelter.until_ms - status.now_ms))} more, if no probe fails"
-    if status.alarms:
+    if status.alarms and not status.suspensions:
         return f"an alarm of {' and '.join(status.alarms)}"
-    if status.resting is not None:
-        return f"it rests: {status.resting.replace('_', ' ')}"
+    if status.suspensions:
+        each = status.suspensions[0]
+        left = "" if each.until_ms is None else f", for {duration(max(0, each.until_ms - status.now_ms))} more"
+        return f"suspended: {each.reason.replace('_', ' ')}{left}"
     left_ms = status.cooldown_until_ms - status.now_ms
     return f"cooling down for {duration(left_ms)} more" if left_ms > 0 else ""

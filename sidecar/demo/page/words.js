@@ -8,7 +8,7 @@ export const MODES = {
 
 const GATES = {
   alarm: 'No alarm',
-  rest: 'The sidecar can see',
+  suspension: 'Push is not suspended',
   isolation: 'IsolationProbes are refused',
   hold: 'Nobody holds it',
   freeze: 'No freeze',
@@ -36,8 +36,7 @@ const SAFE = {
   starting: ['Nobody knows yet.', 'The sidecar has just started and reads its journal.'],
   no_lease: ['Nobody can say: timers.', 'The sidecar has not lately proven that it can write and read its journal, so every answer of push has run out.'],
   alarm: ['No: push is failing.', 'An alarm: more payments or probes failed than reliable push would lose. Everybody has timers again.'],
-  sheltered: ['Not this minute.', 'Reverb itself hiccups. Timers for a while; what was proven is kept.'],
-  resting: ['Nobody can say: timers.', 'The sidecar cannot see, and what it cannot see it does not promise.'],
+  suspended: ['Not this minute.', 'Push is suspended: timers for a while. What was proven is kept.'],
   dry_run: ['A rehearsal: timers.', 'Everything is decided and recorded, and nobody is served push.'],
   no_sidecar: ['Nobody answers: timers.', 'The sidecar does not answer, and a browser that gets no answer follows the timers. Nobody had to act.'],
   policy_differs: ['Nobody can say: timers.', 'The policy in force is not that of this process.'],
@@ -54,7 +53,7 @@ export function safe({ flag }) {
   return { text: 'Not yet: timers.', drawing: 'timer_polling', is: 'timers' };
 }
 
-const drawingOf = ({ reason, mode }) => ({ alarm: 'alarm', sheltered: 'sheltered', resting: 'resting', no_lease: 'resting', no_sidecar: 'resting' })[reason] ?? mode;
+const drawingOf = ({ reason, mode }) => ({ alarm: 'alarm', suspended: 'suspended', no_lease: 'blind', no_sidecar: 'blind' })[reason] ?? mode;
 
 /** Return why it is safe, or why not. */
 export function why(world) {
@@ -109,7 +108,7 @@ export function next({ flag, gates, speed, now_ms: now }) {
   return `${when}: ${goal}. Still needed: ${needs.join('; ')}${how}.`;
 }
 
-const BACK = ['alarm', 'rest'];
+const BACK = ['alarm', 'suspension'];
 const named = (rung) => `${MODES[rung.mode].short.toLowerCase()}, for ${isAll(rung) ? 'everybody' : `${percent(shareOf(rung))} of payers`}`;
 
 /** Return what happens if it breaks: or what did, where something is broken. */
@@ -121,7 +120,7 @@ export function breaks({ flag, switches, now_ms: now }) {
     const then = came === null ? `Expected: ${each.expect}` : `After ${span(came, true)} it came: ${each.came || each.expect}`;
     return `“${each.title}” is on, for ${span(now - each.turned_ms)} now. ${stop(then)}`;
   }
-  const back = flag.mode === 'timer_polling' ? 'Nobody relies on push now, so nobody would notification.' : 'Everybody gets timers again within seconds, without anyone acting; so they do if the sidecar itself dies.';
+  const back = flag.mode === 'timer_polling' ? 'Nobody relies on push now, so nobody would notice.' : 'Everybody gets timers again within seconds, without anyone acting; so they do if the sidecar itself dies.';
   return back;
 }
 
@@ -146,7 +145,7 @@ export function filled(gate, indicators) {
   if (gate.passes) return 1;
   if (gate.name === 'soak') return part(milliseconds(gate.value), milliseconds(gate.target));
   if (gate.name.startsWith('evidence_')) {
-    const indicator = streams.find(({ name }) => name === gate.name.slice('evidence_'.length));
+    const indicator = indicators.find(({ name }) => name === gate.name.slice('evidence_'.length));
     return indicator && !indicator.awaits_epoch ? part(indicator.good, indicator.good + indicator.clean_needed) : 0;
   }
   if (gate.name.startsWith('recent_')) return part(100 - number(gate.value), 50);

@@ -9,6 +9,7 @@ from sidecar.console.status import Status
 from sidecar.core.facts.auth_probes import AuthProbeOutcome, RoundTripOutcome
 from sidecar.core.facts.outcomes import Outcome, ReportOutcome
 from sidecar.core.facts.policy import Mode
+from sidecar.core.facts.suspensions import SuspensionReason
 from sidecar.demo.world.switches import Key
 from sidecar.pusher.signing import App
 
@@ -173,16 +174,22 @@ def _alarmed(seen: Seen, *names: str) -> str:
     return "the flag fell: timers for everybody" if seen.has_fallen else ""
 
 
-def _sheltered(seen: Seen) -> str:
+def _suspended_ms(status: Status, reason: SuspensionReason) -> int | None:
+    """Return since when push is suspended for this reason; None: it is not."""
+    return next((each.began_ms for each in status.suspensions if each.reason is reason), None)
+
+
+def _suspended(seen: Seen) -> str:
     """Say that the rung was kept; or what came instead."""
     if seen.now is None or not seen.has_timers:
         return ""
-    if seen.now.shelter is not None and seen.now.shelter.began_ms >= seen.before.now_ms - 60_000:
-        return f"a shelter: timers for everybody, and rung {seen.now.rung} is kept"
+    began_ms = _suspended_ms(seen.now, SuspensionReason.REVERB_UNSTABLE)
+    if began_ms is not None and began_ms >= seen.before.now_ms - 60_000:
+        return f"a suspension: timers for everybody, and rung {seen.now.rung} is kept"
     if seen.has_fallen:
         return "the third in a day: a fall"
     is_alarmed = {"round_trips", "payments"} & set(seen.now.alarms)
-    return "an alarm; on the lowest rung there is nothing to shelter" if is_alarmed and seen.now.rung == 0 else ""
+    return "an alarm; on the lowest rung there is nothing to suspend" if is_alarmed and seen.now.rung == 0 else ""
 
 
 def _lost_came(seen: Seen) -> str:
@@ -219,13 +226,13 @@ CAME: dict[Key, Callable[[Seen], str]] = {
     ),
     Key.SLOW_QUEUE: _slow_came,
     Key.BROADCASTS_LOST: _lost_came,
-    Key.REVERB_FROZEN: lambda seen: _sheltered(seen) if seen.more(_round_trips) >= _ENOUGH else "",
-    Key.REVERB_GONE: lambda seen: _sheltered(seen) if seen.more(_round_trips) >= _ENOUGH else "",
-    Key.NODE_DEAF: lambda seen: _sheltered(seen) if seen.more(_deaf) >= _ENOUGH else "",
+    Key.REVERB_FROZEN: lambda seen: _suspended(seen) if seen.more(_round_trips) >= _ENOUGH else "",
+    Key.REVERB_GONE: lambda seen: _suspended(seen) if seen.more(_round_trips) >= _ENOUGH else "",
+    Key.NODE_DEAF: lambda seen: _suspended(seen) if seen.more(_deaf) >= _ENOUGH else "",
     Key.WEBHOOKS_LATE: _late_came,
     Key.SIDECAR_BLIND: lambda seen: (
-        f"it rests: timers for everybody, and rung {seen.now.rung} is kept"
-        if seen.now is not None and seen.now.resting == "cut_off"
+        f"a suspension: timers for everybody, and rung {seen.now.rung} is kept"
+        if seen.now is not None and _suspended_ms(seen.now, SuspensionReason.CUT_OFF) is not None
         else ""
     ),
     Key.SIDECAR_KILLED: lambda seen: (

@@ -96,10 +96,9 @@ def _changes(before: Status, after: Status) -> list[str]:
     """Say what is other than it was."""
     told = [f"alarm of {name}" for name in after.alarms if name not in before.alarms]
     told += [f"the alarm of {name} is over" for name in before.alarms if name not in after.alarms]
-    if (after.shelter is None) is not (before.shelter is None):
-        told.append("push resumes" if after.shelter is None else f"a shelter: rung {after.rung} is kept")
-    if after.resting != before.resting:
-        told.append("it sees again" if after.resting is None else f"it rests: {after.resting.replace('_', ' ')}")
+    was, now = ({each.reason for each in status.suspensions} for status in (before, after))
+    told += [f"suspended: {reason.replace('_', ' ')}; rung {after.rung} is kept" for reason in sorted(now - was)]
+    told += ["push resumes"] if was and not now else []
     for move in after.moves:
         if move.at_ms > before.now_ms:
             rung = after.ladder[move.to_rung]

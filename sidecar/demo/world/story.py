@@ -1,4 +1,4 @@
-"""The story: watch, climb, break, be sheltered, fall, recover, be allowed to remove the timers. It tells itself.
+"""The story: watch, climb, break, be suspended, fall, recover, be allowed to remove the timers. It tells itself.
 
 Each step waits for something to be so, in the world's time and with a limit, and then does what the next one is about.
 """
@@ -95,8 +95,8 @@ STEPS = (
         within_s=2 * _MINUTE_S,
     ),
     Step(
-        key="shelter",
-        title="Be sheltered",
+        key="suspension",
+        title="Be suspended",
         text="It was Reverb itself, so the rung is kept. Reverb is back; once its probes have been clean for a while, "
         "so is push.",
         expect="push again on the same rung, without new proof",

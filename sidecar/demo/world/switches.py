@@ -78,21 +78,21 @@ SWITCHES = (
         title="Reverb hangs",
         text="Both nodes take connections and do nothing more, as after SIGSTOP.",
         expect="Round trips fail: within half a minute everybody has timers. It is Reverb's own trouble, so the rung "
-        "is kept: a shelter, until the probes have been clean for a while.",
+        "is kept: a suspension, until the probes have been clean for a while.",
     ),
     Switch(
         key=Key.REVERB_GONE,
         title="Reverb is gone",
         text="Both nodes have exited, and the load balancer refuses connections.",
         expect="Browsers and observers lose their sockets at once, and payers go back to timers by themselves. A "
-        "shelter: timers for everybody, and the rung is kept.",
+        "suspension: timers for everybody, and the rung is kept.",
     ),
     Switch(
         key=Key.NODE_DEAF,
         title="One Reverb node is deaf",
         text="One of two nodes no longer hears the other: who is connected to it gets no push.",
         expect="Canaries and broadcasts reach some of the observers' sockets and not others, which counts as a "
-        "failure: a shelter. If it comes back too often, a fall.",
+        "failure: a suspension. If it comes back too often, a fall.",
     ),
     Switch(
         key=Key.WEBHOOKS_LATE,
@@ -105,7 +105,7 @@ SWITCHES = (
         key=Key.SIDECAR_BLIND,
         title="The sidecar is cut off",
         text="Nothing outside can be reached from the sidecar: neither Reverb, nor the app, nor the reference target.",
-        expect="It rests: timers for everybody, because it cannot see. That is no fall; once it sees again and 20 "
+        expect="Suspended: timers for everybody, because it cannot see. That is no fall; once it sees again and 20 "
         "round trips and 3 auth probes were clean, push is back on the same rung.",
     ),
     Switch(

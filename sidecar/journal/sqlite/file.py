@@ -17,6 +17,7 @@ import msgspec
 from sidecar.core.facts.chain import is_chained, link
 from sidecar.core.facts.identities import CHECKPOINT_KEYS
 from sidecar.core.facts.observations import UNREADABLE, Checkpoint, Observation, Record
+from sidecar.core.facts.wire import decode
 from sidecar.core.fold.state import State
 from sidecar.journal.retention import is_kept_for_ever
 from sidecar.journal.snapshots import Snapshot, state_to_go_on_from
@@ -247,10 +248,10 @@ class Reader:
         with told(self._path, "read"):
             return links.head_at(self._connection, seq)
 
-    def auth_probe(self, noted: str) -> links.AuthProbe:
+    def read_chain(self, noted: str) -> links.ChainReading:
         """Go along the chain, and say where it is not what it was, or `noted`, which somebody noted, never was."""
         with told(self._path, "read"):
-            return links.auth_probe(self._connection, noted)
+            return links.read_chain(self._connection, noted)
 
     def links(self, before: int, limit: int) -> list[Link]:
         """Return up to `limit` links of the chain whose `seq` is less than `before`, newest first."""
@@ -296,14 +297,11 @@ class Reader:
         self._connection.close()
 
 
-_decode = msgspec.json.Decoder[Observation](Observation).decode
-
-
 def decoded(path: Path, row: tuple[int, int, bytes]) -> Record:
     """Return the record in a row (seq, at_ms, body). Raises `SidecarError` if this version cannot read it."""
     seq, at_ms, body = row
     try:
-        observation = _decode(body)
+        observation = decode(body)
     except UNREADABLE as error:
         found = f"holds a record {seq} that cannot be read: {error}"
         raise unavailable(path, found, "run the version that wrote it, or restore the file from a backup") from error

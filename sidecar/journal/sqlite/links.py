@@ -12,6 +12,7 @@ import msgspec
 from sidecar.core.facts.chain import link_of
 from sidecar.core.facts.identities import identity
 from sidecar.core.facts.observations import UNREADABLE, Chained
+from sidecar.core.facts.wire import decode
 
 _HEX = 64
 _LAST = "SELECT hex(head) FROM chain WHERE seq <= ? ORDER BY seq DESC LIMIT 1"
@@ -26,10 +27,9 @@ class _Typed(msgspec.Struct):
 
 
 _type_of = msgspec.json.Decoder(_Typed).decode
-_link_of = msgspec.json.Decoder(Chained).decode
 
 
-class AuthProbe(msgspec.Struct, kw_only=True):
+class ChainReading(msgspec.Struct, kw_only=True):
     """What going along the whole chain found."""
 
     head: str = ""
@@ -81,12 +81,12 @@ def fill(connection: sqlite3.Connection) -> None:
     keep(connection, heads)
 
 
-def auth_probe(connection: sqlite3.Connection, noted: str = "") -> AuthProbe:
+def read_chain(connection: sqlite3.Connection, noted: str = "") -> ChainReading:
     """Go along the chain, and say where it is not what it was.
 
     After a break it goes on from the head that is kept, so that each changed record is named, and no other.
     """
-    found, before = AuthProbe(), ""
+    found, before = ChainReading(), ""
     for (seq,) in connection.execute("SELECT seq FROM chain EXCEPT SELECT seq FROM observations ORDER BY seq"):
         found.find(f"record {seq} is missing: the chain has it")
     for seq, at_ms, key, body, kept in _rows(connection):
@@ -116,6 +116,6 @@ def _rows(connection: sqlite3.Connection) -> Iterator[tuple[int, int, str | None
 
 def _has_its_key(key: str | None, body: bytes) -> bool:
     try:
-        return key == identity(_link_of(body))
+        return key == identity(decode(body))
     except UNREADABLE:
         return True  # the fold says so

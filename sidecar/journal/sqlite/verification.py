@@ -53,7 +53,7 @@ def inspect(path: Path, noted: str = "") -> Inspection:
         defects = page_defects(path, connection)
         snapshot = next((each for each in reader.snapshots() if each.fold_version == FOLD_VERSION), None)
         trimmed_seq = reader.trimmed_seq()
-        state, records, probed = State(), 0, links.AuthProbe()
+        state, records, probed = State(), 0, links.ChainReading()
         try:
             state = state_to_fold_from(reader.checkpoints(), trimmed_seq=trimmed_seq, head_at=reader.head_at)
             for checks_of_one in _folded(reader, state, snapshot):
@@ -65,7 +65,7 @@ def inspect(path: Path, noted: str = "") -> Inspection:
             if snapshot is not None and snapshot.seq > state.seq:
                 defects.append(f"the snapshot is of record {snapshot.seq}, and the last is {state.seq}")
         try:
-            probed = reader.auth_probe(noted)
+            probed = reader.read_chain(noted)
             defects += [*probed.defects, *_chain_defects(probed, state, noted)]
         except SidecarError as error:
             defects.append(error.message)
@@ -98,7 +98,7 @@ def present(path: Path) -> State:
         return state
 
 
-def _chain_defects(probed: links.AuthProbe, state: State, noted: str) -> Iterator[str]:
+def _chain_defects(probed: links.ChainReading, state: State, noted: str) -> Iterator[str]:
     """Yield what the chain is not: that to which the records fold, or that which was noted."""
     if not probed.defects and state.seq and probed.head != state.chain:
         yield "the chain is not the one that the checkpoint and the records after it give"
