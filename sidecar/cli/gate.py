@@ -42,7 +42,7 @@ def gate(
     environment: Annotated[
         str, typer.Option("--environment", help="Whose sidecar is meant; else that of --config.")
     ] = "",
-    max_suspensions: Annotated[int, typer.Option("--max-shelters", min=0, help="In this time.")] = SUSPENSIONS_MAX,
+    max_suspensions: Annotated[int, typer.Option("--max-suspensions", min=0, help="In this time.")] = SUSPENSIONS_MAX,
     min_payments: Annotated[int, typer.Option("--min-payments", min=0, help="Judged in this time.")] = PAYMENTS_MIN,
     min_since_release: Annotated[
         int, typer.Option("--min-since-release", min=0, help="Judged since the app's last release.")

@@ -3,7 +3,7 @@
 import random
 
 from sidecar.core.facts.policy import Mode
-from sidecar.core.fold.history import HOUR_MS, ByOutcome, Condition, EventKind, Hour, Span, TimelineEvent
+from sidecar.core.fold.history import HOUR_MS, ByOutcome, Condition, EventKind, Hour, Span, TimelineEvent, by_mode
 from sidecar.core.fold.judging import latency_edges_ms
 from sidecar.core.fold.state import MOVES_MAX, Move
 from tests.core.reporting import top
@@ -94,6 +94,6 @@ def _hour(number: int, randomness: random.Random, buckets: int) -> Hour:
         outcomes=ByOutcome(on_time=on_time, late=late, missed=missed, unmeasured=unmeasured),
         latency=latency if any(latency) else [],
         seen_ms=HOUR_MS,
-        reported={Mode.PUSH_ONLY: count},
-        served_ms={Mode.PUSH_ONLY: HOUR_MS},
+        reported=by_mode({Mode.PUSH_ONLY: count}),
+        served_ms=by_mode({Mode.PUSH_ONLY: HOUR_MS}),
     )

@@ -104,7 +104,7 @@ def life_of_payers() -> list[Record]:
     world.fail()
     world.observe(is_up=False)
     world.wait(20 * SECOND)
-    tell(world, "r9", REFUSED)  # in the shelter
+    tell(world, "r9", REFUSED)  # in the suspension
     world.recover()
     world.observe(is_up=True)
     world.wait(12 * MINUTE)

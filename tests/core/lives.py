@@ -128,7 +128,7 @@ class Life(World):
 
     def _check_answers(self) -> None:
         flag, is_latched = self.state.flag, any(indicator.is_latched for indicator in self.state.indicators.values())
-        assert flag.suspension is None or (flag.rung > 0 and is_latched), "a shelter answers an alarm on a push rung"
+        assert flag.suspension is None or (flag.rung > 0 and is_latched), "a suspension answers an alarm on a push rung"
         if is_latched or self.state.visibility.is_fall_due or self.state.visibility.is_cut_off:
             assert {served(self.state, bucket).mode for bucket in (None, 0, 999_999)} == {T}
 

@@ -115,7 +115,7 @@ def test_a_million_beacons_of_one_user_change_nothing_but_a_count() -> None:
 
 
 def test_a_deploy_of_reverb_is_no_fall_by_its_payers_reports() -> None:
-    """Browsers that could not connect for ten seconds say so half a minute later: the shelter's payers, not an alarm."""
+    """Browsers that could not connect for ten seconds say so half a minute later: the suspension's payers, not an alarm."""
     world = top()
     epoch = world.state.indicators[REACH].epoch
     report_bad(world, "before")

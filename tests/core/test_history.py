@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 
 from sidecar.core.facts.observations import Heartbeat, Observation, Record
 from sidecar.core.facts.policy import PPM, Mode
+from sidecar.core.facts.suspensions import SuspensionReason
 from sidecar.core.fold.conclusions import SuspensionBegan
 from sidecar.core.fold.fold import fold
 from sidecar.core.fold.history import HOUR_MS, ByOutcome, ByTimers, Condition, summed
 from sidecar.core.fold.history_writer import hours
-from sidecar.core.fold.serving import Reason, served
+from sidecar.core.fold.serving import Reason, Served, served
 from sidecar.core.fold.state import State, encode
 from tests.core.lives import Life, Step, lives
 from tests.core.world import DAY, LAX, SECOND, START_MS, on
@@ -22,6 +23,9 @@ LEASE = LAX.lease_ms
 
 
 # --- time adds up
+
+
+UNSTABLE = "reverb_unstable"
 
 
 class Watched(Life):
@@ -39,7 +43,7 @@ class Watched(Life):
         was = served(self.state, 0), served(self.state, PPM - 1)
         if self.beat_ms is not None and self.state.policy is not None:
             until_ms = min(self.now_ms, self.beat_ms + LEASE)
-            self.pieces.append((self._since_ms, until_ms, was[0].mode, was[1].mode, was[0].reason))
+            self.pieces.append((self._since_ms, until_ms, was[0].mode, was[1].mode, _why(was[0])))
         before = len(self.conclusions)
         super().append(observation)
         self._since_ms = self.now_ms
@@ -47,14 +51,16 @@ class Watched(Life):
             self.beat_ms = self.now_ms
         elif self.beat_ms is not None and self.now_ms >= self.beat_ms + LEASE:
             self.beat_ms = None  # blind until the next heartbeat
-        if any(isinstance(conclusion, SuspensionBegan) for conclusion in self.conclusions[before:]):
-            self._shelter()
+        if SuspensionReason.REVERB_UNSTABLE in {
+            conclusion.reason for conclusion in self.conclusions[before:] if isinstance(conclusion, SuspensionBegan)
+        }:
+            self._suspension()
 
-    def _shelter(self) -> None:
-        shelter = self.state.flag.suspension
-        assert shelter is not None
+    def _suspension(self) -> None:
+        suspension = self.state.flag.suspension
+        assert suspension is not None
         self.pieces = [
-            (*piece[:4], Reason.SUSPENDED if piece[0] >= shelter.began_ms and piece[4] == Reason.ALARM else piece[4])
+            (*piece[:4], UNSTABLE if piece[0] >= suspension.began_ms and piece[4] == Reason.ALARM else piece[4])
             for piece in self.pieces
         ]
 
@@ -66,7 +72,7 @@ class Watched(Life):
             while from_ms < until_ms:
                 hour = from_ms // HOUR_MS
                 to_ms = min(until_ms, (hour + 1) * HOUR_MS)
-                why = [reason] if reason in {Reason.SUSPENDED, Reason.SUSPENDED} else []
+                why = [reason] if reason in {UNSTABLE, Reason.SUSPENDED} else []
                 sums.update(
                     {(hour, what): to_ms - from_ms for what in (f"held {mode}", f"all {for_all}", "seen", *why)}
                 )
@@ -74,15 +80,19 @@ class Watched(Life):
         return {key: spent for key, spent in sums.items() if spent}
 
 
+def _why(answer: Served) -> str:
+    return UNSTABLE if answer.suspension is SuspensionReason.REVERB_UNSTABLE else answer.reason
+
+
 def told(state: State) -> dict[tuple[int, str], int]:
     """Return the same, as the history says."""
     sums: dict[tuple[int, str], int] = {}
     for hour in hours(state):
         for mode in Mode:
-            sums[hour.hour, f"held {mode}"] = hour.served_ms.get(mode, 0)
-            sums[hour.hour, f"all {mode}"] = hour.served_to_all_ms.get(mode, 0)
+            sums[hour.hour, f"held {mode}"] = hour.served_ms[mode.rank]
+            sums[hour.hour, f"all {mode}"] = hour.served_to_all_ms[mode.rank]
         sums[hour.hour, "seen"] = hour.seen_ms
-        sums[hour.hour, Reason.SUSPENDED] = hour.reverb_unstable_ms
+        sums[hour.hour, UNSTABLE] = hour.reverb_unstable_ms
         sums[hour.hour, Reason.SUSPENDED] = hour.suspended_ms
     return {key: spent for key, spent in sums.items() if spent}
 
@@ -108,7 +118,7 @@ def test_spans_say_the_same_as_the_hours(steps: list[Step]) -> None:
         if span.condition is not Condition.BLIND:
             sums[span.for_all] += end_ms - span.at_ms
     for mode in Mode:
-        assert sums[mode] == sum(hour.served_to_all_ms.get(mode, 0) for hour in hours(life.state))
+        assert sums[mode] == sum(hour.served_to_all_ms[mode.rank] for hour in hours(life.state))
 
 
 @given(lives)
@@ -127,8 +137,8 @@ def test_what_hours_count_is_what_the_tally_counts(steps: list[Step]) -> None:
     for key, name in zip(timers, ByTimers.__struct_fields__, strict=True):
         assert sum(getattr(hour.timers, name) for hour in every) == tally.timers.get(key, 0)
     for mode in Mode:
-        assert sum(hour.reported.get(mode, 0) for hour in every) == tally.reported.get(mode, 0)
-        assert sum(hour.refetches.get(mode, 0) for hour in every) == tally.refetches.get(mode, 0)
+        assert sum(hour.reported[mode.rank] for hour in every) == tally.reported.get(mode, 0)
+        assert sum(hour.refetches[mode.rank] for hour in every) == tally.refetches.get(mode, 0)
     indicators = life.state.indicators
     assert sum(hour.reach_good + hour.reach_bad for hour in every) == (
         indicators["reach"].good_total + indicators["reach"].bad_total

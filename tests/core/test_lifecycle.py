@@ -42,7 +42,7 @@ def held(what: str) -> World:
     match what:
         case "the last rung":
             return at_the_top()
-        case "the last rung, sheltered":
+        case "the last rung, suspended":
             world: World = probed(2)
             world.change(ladder=NET_LAST)
             assert isinstance(world, ProbedWorld)
@@ -80,7 +80,7 @@ def held(what: str) -> World:
 ADOPTIONS = [
     # what is held                                  why it is not accepted
     ("the last rung",                               None),
-    ("the last rung, sheltered",                    None),
+    ("the last rung, suspended",                    None),
     ("the last rung, after a restart",              None),
     ("the last rung, of a shorter ladder",          None),
     ("2",                                           "that is rung 3 (push_only), and rung 2 (push_with_safety_net) is"),
@@ -174,7 +174,7 @@ def test_without_a_ladder_the_best_answer_is_push_with_its_net_and_everything_ma
         case "a restart":
             world.start()
         case "a hiccup of Reverb":
-            world = held("the last rung, sheltered")
+            world = held("the last rung, suspended")
             world.adopt(
                 msgspec.structs.replace(REMOVED, reverb=world.state.policy.reverb if world.state.policy else None)
             )
@@ -189,7 +189,8 @@ def test_without_a_ladder_the_best_answer_is_push_with_its_net_and_everything_ma
         case _:
             assert what == "nothing"
     for bucket in (0, 999_999, None):
-        assert served(world.state, bucket) == Served(mode=mode, reason=reason)
+        answer = served(world.state, bucket)
+        assert (answer.mode, answer.reason) == (mode, reason)
     assert world.state.flag.rung == rung
 
 
@@ -267,7 +268,7 @@ def test_the_gates_of_the_return_are_these() -> None:
     world = removed()
     world.outage()
     world.good(60)
-    assert [gate.name for gate in gates(world.state)] == ["alarm", "rest", "hold", "freeze", "cooldown"]
+    assert [gate.name for gate in gates(world.state)] == ["alarm", "suspension", "hold", "freeze", "cooldown"]
 
 
 @pytest.mark.parametrize(("key", "value"), [("lease_ms", 20 * SECOND), ("reliability_ppm", 950_000)])

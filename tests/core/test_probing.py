@@ -78,7 +78,7 @@ def test_a_blink_in_a_recovery_does_not_shorten_it() -> None:
     blink(world, LEASE + 1)
     blink(world, 1)
     assert (world.state.visibility.round_trips_needed, world.state.visibility.auth_probes_needed) == (20, 3)
-    gate = next(gate for gate in gates(world.state) if gate.name == "rest")
+    gate = next(gate for gate in gates(world.state) if gate.name == "suspension")
     assert gate.needs == "20 clean round trips and 3 clean auth probes in a row after a visibility gap"
 
 

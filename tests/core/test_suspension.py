@@ -53,7 +53,7 @@ def test_push_resumes_ten_minutes_after_the_last_failed_probe(span_ms: int) -> N
     assert not any(indicator.is_latched for indicator in world.state.indicators.values())
 
 
-def test_soak_is_paused_in_a_shelter() -> None:
+def test_soak_is_paused_in_a_suspension() -> None:
     """Time on timers proves nothing about push."""
     world = probed(2)
     hiccup(world, 20 * SECOND)
@@ -62,7 +62,7 @@ def test_soak_is_paused_in_a_shelter() -> None:
     assert world.state.flag.soaked_ms == soaked_ms
 
 
-def test_payments_in_a_shelter_count_as_evidence_and_raise_no_alarm() -> None:
+def test_payments_in_a_suspension_count_as_evidence_and_raise_no_alarm() -> None:
     """What Reverb loses is lost to payers: it is not left out. But it has been answered already."""
     world = probed(2)
     world.fail()
@@ -83,7 +83,7 @@ def test_payments_in_a_shelter_count_as_evidence_and_raise_no_alarm() -> None:
         (3, 12 * HOUR + 1, 2),
     ],
 )
-def test_the_third_shelter_in_a_day_is_a_fall(nth: int, gap_ms: int, rung: int) -> None:
+def test_the_third_suspension_in_a_day_is_a_fall(nth: int, gap_ms: int, rung: int) -> None:
     """What keeps happening is no hiccup."""
     world = probed(2)
     for _ in range(nth):
@@ -91,11 +91,11 @@ def test_the_third_shelter_in_a_day_is_a_fall(nth: int, gap_ms: int, rung: int) 
         world.wait(gap_ms)
     assert world.state.flag.rung == rung
     if rung == 0:
-        assert "third shelter" in world.state.moves[-1].detail
+        assert "third suspension" in world.state.moves[-1].detail
         assert world.state.flag.cooldown_until_ms > 0
 
 
-def test_a_shelter_of_over_half_an_hour_is_a_fall() -> None:
+def test_a_suspension_of_over_half_an_hour_is_a_fall() -> None:
     """On both sides of the boundary."""
     world = probed(2)
     world.fail()
@@ -105,7 +105,7 @@ def test_a_shelter_of_over_half_an_hour_is_a_fall() -> None:
     world.wait(began_ms + 30 * MINUTE - world.now_ms)
     assert world.state.flag.rung == 2
     world.wait(1)
-    assert world.state.tally.moves == {**world.state.tally.moves, "push_with_safety_net/timer_polling/shelter": 1}
+    assert world.state.tally.moves == {**world.state.tally.moves, "push_with_safety_net/timer_polling/suspension": 1}
     assert "over 30 minutes" in world.state.moves[-1].detail
 
 
@@ -116,14 +116,14 @@ def pay_into_nothing(world: ProbedWorld, count: int) -> None:
         world.wait(1 * SECOND)
 
 
-def test_an_alarm_of_payments_while_reverb_was_away_is_a_shelter() -> None:
+def test_an_alarm_of_payments_while_reverb_was_away_is_a_suspension() -> None:
     """At a payment a second the third miss comes before the third round trip."""
     world = probed(2)
     world.change(reliability_ppm=990_000, unacceptable_reliability_ppm=950_000)
     world.fail()
     pay_into_nothing(world, 8)
     assert world.mode() is T
-    assert decide(world.state, "a").reason in {"naming", "shelter"}
+    assert decide(world.state, "a").reason in {"naming", "suspension"}
     world.recover()
     world.wait(2 * MINUTE)
     assert (world.state.flag.rung, served(world.state, 0).reason) == (2, Reason.SUSPENDED)
@@ -131,7 +131,7 @@ def test_an_alarm_of_payments_while_reverb_was_away_is_a_shelter() -> None:
     assert world.mode() is S
 
 
-def test_an_alarm_of_payments_while_all_sockets_were_down_is_a_shelter() -> None:
+def test_an_alarm_of_payments_while_all_sockets_were_down_is_a_suspension() -> None:
     """A restart between two round trips fails no round trip."""
     world = probed(2)
     world.observe(is_up=False)
@@ -179,7 +179,7 @@ def test_payers_who_are_refused_are_no_hiccup() -> None:
     assert (world.state.flag.rung, "user_auth" in world.state.moves[-1].detail) == (0, True)
 
 
-def test_auth_probes_that_fail_alone_are_a_shelter_too() -> None:
+def test_auth_probes_that_fail_alone_are_a_suspension_too() -> None:
     """The 403 that this project is about: the transport is fine, and nobody may listen."""
     world = probed(2)
     world.auth_probe = AuthProbeOutcome.REFUSED_403
@@ -188,8 +188,8 @@ def test_auth_probes_that_fail_alone_are_a_shelter_too() -> None:
     assert isinstance(world.last(SuspensionBegan), SuspensionBegan)
 
 
-def test_on_the_bottom_rung_there_is_no_shelter() -> None:
-    """There is nothing to be sheltered: the alarm blocks climbing until it is calm."""
+def test_on_the_bottom_rung_there_is_no_suspension() -> None:
+    """There is nothing to be suspended: the alarm blocks climbing until it is calm."""
     world = probed(0)
     world.fail()
     world.wait(1 * MINUTE)
@@ -197,7 +197,7 @@ def test_on_the_bottom_rung_there_is_no_shelter() -> None:
     assert decide(world.state, "a").reason == "alarm"
 
 
-def test_a_fall_forgets_the_shelters() -> None:
+def test_a_fall_forgets_the_suspensions() -> None:
     """Its cool-down and its new epoch are the answer to what was before."""
     world = probed(2)
     hiccup(world, 20 * SECOND)
@@ -214,7 +214,7 @@ GATES = [
     ("bad recent round_trips",                                              "recent_round_trips"),
     ("bad recent channel_auth",                                             "recent_channel_auth"),
     ("naming",                                                              "naming"),
-    ("sheltered",                                                           "shelter"),
+    ("suspended",                                                           "suspension"),
 ]
 # fmt: on
 
@@ -235,25 +235,25 @@ def test_what_the_probes_say_can_stand_in_the_way(what: str, reason: str) -> Non
             indicator.recent = 10**12
         case ["naming"]:
             pay_into_nothing(world, 8)
-        case ["sheltered"]:
+        case ["suspended"]:
             hiccup(world, 20 * SECOND)
     verdict = decide(world.state, "a")
     assert (verdict.action, verdict.reason) == (Action.STAY, reason)
 
 
 def test_an_alarm_says_what_ends_it() -> None:
-    """In a shelter time does, without a failed probe; before it has a name, a minute; on the bottom rung clean outcomes."""
+    """During a suspension time does, without a failed probe; before it has a name, a minute; on the bottom rung clean outcomes."""
     world = probed(1)
     hiccup(world, 20 * SECOND)
-    alarm, shelter = gates(world.state)[0], world.state.flag.suspension
-    assert shelter is not None
-    assert (alarm.name, "without a failed probe" in alarm.needs) == ("alarm", True)
-    assert alarm.expected_ms == shelter.until_ms
+    alarm, suspension = gates(world.state)[1], world.state.flag.suspension
+    assert suspension is not None
+    assert (alarm.name, "without a failed probe" in alarm.needs) == ("suspension", True)
+    assert alarm.expected_ms == suspension.until_ms
     world = probed(1)
     while not world.state.indicators["payments"].is_latched:
         pay_into_nothing(world, 1)
     alarm = gates(world.state)[0]
-    assert "to tell a hiccup" in alarm.needs
+    assert "to attribute it to Reverb or to push" in alarm.needs
     assert alarm.expected_ms == world.state.indicators["payments"].alarmed_ms + MINUTE
     world.wait(2 * MINUTE)
     assert "in a row to calm payments" in gates(world.state)[0].needs
@@ -261,7 +261,7 @@ def test_an_alarm_says_what_ends_it() -> None:
 
 def test_every_gate_of_the_probes_is_reached() -> None:
     """A gate that nothing can close is a promise that nobody tested."""
-    assert {reason for _, reason in GATES} == PROBED_GATES | {"naming", "shelter"}
+    assert {reason for _, reason in GATES} == PROBED_GATES | {"naming", "suspension"}
 
 
 def test_a_isolation_probe_who_is_refused_again_opens_the_gate() -> None:
@@ -275,7 +275,7 @@ def test_a_isolation_probe_who_is_refused_again_opens_the_gate() -> None:
 
 
 @pytest.mark.parametrize(("per_day", "misses"), [(40, (0, 1)), (30_000, (3, 12))])
-def test_a_deploy_of_reverb_costs_a_shelter_and_no_epoch(per_day: int, misses: tuple[int, int]) -> None:
+def test_a_deploy_of_reverb_costs_a_suspension_and_no_epoch(per_day: int, misses: tuple[int, int]) -> None:
     """A restart of 15 s, at 40 payments a day and at 30 000, under the default objective."""
     world = probed(2)
     world.change(reliability_ppm=990_000, unacceptable_reliability_ppm=950_000)

@@ -14,6 +14,7 @@ from sidecar.core.facts.observations import (
     Record,
 )
 from sidecar.core.facts.policy import Mode, Stage
+from sidecar.core.facts.suspensions import SuspensionReason
 from sidecar.core.fold.checkpoints import restored
 from sidecar.core.fold.fold import fold
 from sidecar.core.fold.history import (
@@ -29,6 +30,7 @@ from sidecar.core.fold.history import (
     Hour,
     Span,
     TimelineEvent,
+    by_mode,
 )
 from sidecar.core.fold.history_writer import hours
 from sidecar.core.fold.state import Latency, State, encode
@@ -42,8 +44,8 @@ T, S = Mode.TIMER_POLLING, Mode.PUSH_WITH_SAFETY_NET
 # --- spans and events
 
 
-def test_a_shelter_is_one_from_its_alarm_on() -> None:
-    """The minute in which it had no name yet is shelter, and not unreliability."""
+def test_a_suspension_is_one_from_its_alarm_on() -> None:
+    """The minute in which it had no name yet is suspension, and not unreliability."""
     world = probed(2)
     world.fail()
     world.wait(30 * SECOND)
@@ -51,13 +53,13 @@ def test_a_shelter_is_one_from_its_alarm_on() -> None:
     world.wait(15 * MINUTE)
     spans = world.state.history.spans[-2:]
     assert [(span.mode, span.condition) for span in spans] == [(T, Condition.REVERB_UNSTABLE), (S, Condition.SERVING)]
-    began, ended = (mark for mark in world.state.history.events if mark.kind.startswith("shelter"))
+    began, ended = (mark for mark in world.state.history.events if mark.detail == SuspensionReason.REVERB_UNSTABLE)
     assert (began.kind, ended.kind) == (EventKind.SUSPENSION_BEGAN, EventKind.SUSPENSION_ENDED)
     assert spans[1].at_ms == ended.at_ms
     assert sum(hour.reverb_unstable_ms for hour in hours(world.state)) == ended.at_ms - spans[0].at_ms
 
 
-def test_an_alarm_of_payments_that_is_named_a_shelter_was_one_all_along() -> None:
+def test_an_alarm_of_payments_that_is_named_a_suspension_was_one_all_along() -> None:
     """It is named a minute later, here in the next hour."""
     world = probed(2)
     border_ms = (world.now_ms // HOUR_MS + 1) * HOUR_MS
@@ -79,7 +81,7 @@ def test_an_alarm_of_payments_that_is_named_a_shelter_was_one_all_along() -> Non
     assert after.reverb_unstable_ms == world.now_ms - border_ms
 
 
-def test_blind_time_is_no_shelter() -> None:
+def test_blind_time_is_no_suspension() -> None:
     """An alarm, a lapse, a heartbeat, and another lapse in which a probe brings the name."""
     world = probed(2)
     for _ in range(20):
@@ -91,7 +93,7 @@ def test_blind_time_is_no_shelter() -> None:
     world.sleep(35 * SECOND)
     world.probe()
     assert world.state.flag.suspension is not None
-    assert [span.condition for span in world.state.history.spans[-4:]] == ["sheltered", "blind"] * 2
+    assert [span.condition for span in world.state.history.spans[-4:]] == ["reverb_unstable", "blind"] * 2
     reverb_unstable_ms = sum(hour.reverb_unstable_ms for hour in hours(world.state))
     assert (
         reverb_unstable_ms
@@ -99,7 +101,7 @@ def test_blind_time_is_no_shelter() -> None:
     )
 
 
-def test_a_shelter_that_ends_in_a_fall_has_ended() -> None:
+def test_a_suspension_that_ends_in_a_fall_has_ended() -> None:
     """Else a plot would shade it for ever."""
     world = probed(2)
     world.fail()
@@ -114,8 +116,8 @@ def test_a_rung_for_some_is_not_servable_to_all() -> None:
     world = on(1)
     world.wait(10 * SECOND)
     assert (world.state.history.spans[-1].mode, world.state.history.spans[-1].for_all) == (S, T)
-    assert hours(world.state)[-1].served_ms[Mode.PUSH_WITH_SAFETY_NET] > 0
-    assert hours(world.state)[-1].served_to_all_ms == {Mode.TIMER_POLLING: hours(world.state)[-1].seen_ms}
+    assert hours(world.state)[-1].served_ms[Mode.PUSH_WITH_SAFETY_NET.rank] > 0
+    assert hours(world.state)[-1].served_to_all_ms == by_mode({Mode.TIMER_POLLING: hours(world.state)[-1].seen_ms})
 
 
 def test_a_dry_run_serves_nobody() -> None:
@@ -200,8 +202,8 @@ def test_payments_since_a_release_are_counted_from_its_record_on() -> None:
 
 def test_400_full_days_are_small() -> None:
     """A snapshot is written every minute, and a checkpoint every day."""
-    mode = {Mode.TIMER_POLLING: 9999, Mode.PUSH_WITH_SAFETY_NET: 9999, Mode.PUSH_ONLY: 9999}
-    held = {Mode.PUSH_WITH_SAFETY_NET: 600_000, Mode.PUSH_ONLY: 3_000_000}
+    mode = by_mode({Mode.TIMER_POLLING: 9999, Mode.PUSH_WITH_SAFETY_NET: 9999, Mode.PUSH_ONLY: 9999})
+    held = by_mode({Mode.PUSH_WITH_SAFETY_NET: 600_000, Mode.PUSH_ONLY: 3_000_000})
     state = State()
     state.history = History(
         hours=[

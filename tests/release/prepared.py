@@ -6,6 +6,7 @@ import msgspec
 
 from sidecar.core.facts.outcomes import Outcome, Unmeasured
 from sidecar.core.facts.policy import Mode, Policy
+from sidecar.core.facts.suspensions import SuspensionReason
 from sidecar.core.fold.history import (
     HOUR_MS,
     ByOutcome,
@@ -15,6 +16,7 @@ from sidecar.core.fold.history import (
     Hour,
     Span,
     TimelineEvent,
+    by_mode,
     spend,
 )
 from tests.core.golden import folded
@@ -66,8 +68,8 @@ class Past:
         place = spans.index(before) + 1
         spans[place:place] = [Span(at_ms=at_ms, mode=mode, for_all=mode, condition=condition), after]
         if condition is Condition.REVERB_UNSTABLE:
-            self.mark(ago_ms, EventKind.SUSPENSION_BEGAN, "")
-            self.mark(ago_ms - lasted_ms, EventKind.SUSPENSION_ENDED, "")
+            self.mark(ago_ms, EventKind.SUSPENSION_BEGAN, SuspensionReason.REVERB_UNSTABLE)
+            self.mark(ago_ms - lasted_ms, EventKind.SUSPENSION_ENDED, SuspensionReason.REVERB_UNSTABLE)
 
     def fall(self, ago_ms: int, lasted_ms: int = 1) -> None:
         """Let the flag have fallen, so long ago, and be back after a while."""
@@ -100,8 +102,8 @@ class Past:
             hour.latency = _latency(randomness, per_hour - late, late)
             hour.latency_sum_ms = 320 * per_hour
             hour.timers = ByTimers(worked_paid=per_hour - per_hour // 10, failed_paid=per_hour // 10)
-            hour.reported = {Mode.PUSH_ONLY: per_hour // 2 if reported else 0}
-            hour.refetches = {Mode.PUSH_ONLY: per_hour * 3 // 4 if reported else 0}
+            hour.reported = by_mode({Mode.PUSH_ONLY: per_hour // 2 if reported else 0})
+            hour.refetches = by_mode({Mode.PUSH_ONLY: per_hour * 3 // 4 if reported else 0})
             hour.reach_good = per_hour // 2 if reported else 0
             hour.auth_probes_ok, hour.round_trips_ok = 60, 720
             spend(hour, history.spans[-1], HOUR_MS)
@@ -119,8 +121,8 @@ class Past:
         tally.unmeasured = {Unmeasured(why): count for why, count in present.unmeasured.items()}
         tally.timers = {"true/paid": present.timers.worked_paid, "false/paid": present.timers.failed_paid}
         tally.latency.edges_ms, tally.latency.counts, tally.latency.sum_ms = EDGES_MS, list(present.latency), 0
-        tally.reported = {mode: present.reported.get(mode, 0) for mode in Mode}
-        tally.refetches = {mode: present.refetches.get(mode, 0) for mode in Mode}
+        tally.reported = {mode: present.reported[mode.rank] for mode in Mode}
+        tally.refetches = {mode: present.refetches[mode.rank] for mode in Mode}
         indicators = state.indicators
         began = state.history.began
         began.reach_good, began.reach_bad = indicators["reach"].good_total - present.reach_good, 0

@@ -37,7 +37,9 @@ async def test_not_yet_is_exit_code_1_with_a_line_for_each_reason_and_when_to_as
     lines = told.out.splitlines()
     assert told.code == 1
     assert lines[0] == "Not yet: push_only for everybody in test, the last 14 d"
-    assert lines[1].startswith("  ✗ everybody could be served push_only for 99.70 % of 14 d outside shelters; 99.9 %")
+    assert lines[1].startswith(
+        "  ✗ everybody could be served push_only for 99.70 % of 14 d outside suspensions; 99.9 %"
+    )
     assert lines[1].endswith("(in 39 min 51 s)")
     assert lines[2].startswith("  ✗ it fell once, last 3 d ago; not before ")
     assert lines[3].startswith("Ask again at ")
@@ -99,9 +101,9 @@ async def test_an_address_with_a_password_in_it_is_refused_and_not_repeated() ->
 
 
 async def test_a_misspelt_question_is_refused_by_the_listener() -> None:
-    """`max_shelter=9` would else be a gate with another limit than was meant."""
-    async with listening(Past()) as url, running() as it, it.session.get(f"{url}/api/gate?max_shelter=9") as answer:
-        assert (answer.status, "`max_shelter` cannot be asked" in await answer.text()) == (400, True)
+    """`max_suspension=9` would else be a gate with another limit than was meant."""
+    async with listening(Past()) as url, running() as it, it.session.get(f"{url}/api/gate?max_suspension=9") as answer:
+        assert (answer.status, "`max_suspension` cannot be asked" in await answer.text()) == (400, True)
         for other in ("min_payments=-1", "for=14d&for=1d"):
             async with it.session.get(f"{url}/api/gate?{other}") as refused:
                 assert refused.status == 400
@@ -116,7 +118,18 @@ async def test_the_question_can_be_changed() -> None:
     async with listening(past) as url:
         assert (await sidecar(gate(url))).code == 1
         told = await sidecar(
-            gate(url, "--for", "1d", "--max-shelters", "5", "--min-since-release", "7", "--min-payments", "9", "--json")
+            gate(
+                url,
+                "--for",
+                "1d",
+                "--max-suspensions",
+                "5",
+                "--min-since-release",
+                "7",
+                "--min-payments",
+                "9",
+                "--json",
+            )
         )
         found = msgspec.json.decode(told.out, type=Readiness)
         assert (told.code, found.question.for_ms, found.question.suspensions_max) == (0, DAY, 5)

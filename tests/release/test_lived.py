@@ -73,7 +73,7 @@ def test_an_outage_is_a_fall_and_two_more_weeks() -> None:
     assert {check.name: check.again_ms for check in found.checks}["falls"] == fell_ms + HOUR + 1
 
 
-def test_a_deploy_of_reverb_is_a_shelter_and_no_fall() -> None:
+def test_a_deploy_of_reverb_is_a_suspension_and_no_fall() -> None:
     """Ten minutes of an hour are more than one per cent; of a day they are not."""
     world = top()
     pay(world, HOUR)
@@ -83,10 +83,10 @@ def test_a_deploy_of_reverb_is_a_shelter_and_no_fall() -> None:
     assert against(verdict(world)) == ["now", "alarm"]
     pay(world, 11 * MINUTE)
     found = verdict(world)
-    assert against(found) == ["sheltered"]
+    assert against(found) == ["suspended"]
     days = readiness(world.state, msgspec.structs.replace(ASKED, for_ms=24 * HOUR), LIVE)
-    assert "sheltered" not in against(days)
-    assert {check.name: check.value for check in found.checks}["shelters"] == "1"
+    assert "suspended" not in against(days)
+    assert {check.name: check.value for check in found.checks}["suspensions"] == "1"
 
 
 def test_a_night_without_the_sidecar_is_not_served() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from sidecar.core.facts.auth_probes import IsolationOutcome
 from sidecar.core.facts.policy import LADDER_OFF, Lifecycle, Mode
+from sidecar.core.facts.suspensions import SuspensionReason
 from sidecar.core.fold.history import Condition, EventKind, History
 from sidecar.core.fold.serving import Reason
 from sidecar.core.fold.state import Suspension, Tally
@@ -40,8 +41,8 @@ def test_what_was_held_for_the_time_may_go() -> None:
 Change = Callable[[Past], None]
 
 
-def shelters(count: int, lasting_ms: int = 10 * MINUTE) -> Change:
-    """Let there have been so many shelters."""
+def suspensions(count: int, lasting_ms: int = 10 * MINUTE) -> Change:
+    """Let there have been so many suspensions."""
 
     def change(past: Past) -> None:
         for number in range(count):
@@ -57,10 +58,10 @@ TABLE: list[tuple[str, Past | Callable[[], Past], Change, list[str]]] = [
     ("one fall on day 3", Past, lambda past: past.fall(11 * DAY), ["falls"]),
     ("one fall before", Past, lambda past: past.fall(FOR + 1), []),
     ("one fall in the first millisecond", Past, lambda past: past.fall(FOR), ["falls"]),
-    ("four shelters", Past, shelters(4), []),
-    ("five shelters", Past, shelters(5), ["shelters"]),
-    ("two shelters of 1 % together", Past, shelters(2, FOR // 200), []),
-    ("two shelters of more", Past, shelters(2, FOR // 200 + 1), ["sheltered"]),
+    ("four suspensions", Past, suspensions(4), []),
+    ("five suspensions", Past, suspensions(5), ["suspensions"]),
+    ("two suspensions of 1 % together", Past, suspensions(2, FOR // 200), []),
+    ("two suspensions of more", Past, suspensions(2, FOR // 200 + 1), ["suspended"]),
     ("rests of 0.1 %", Past, lambda past: past.interrupt(2 * DAY, FOR // 1000, Condition.SUSPENDED), []),
     ("rests of more", Past, lambda past: past.interrupt(2 * DAY, FOR // 1000 + 1, Condition.SUSPENDED), ["served"]),
     ("blind for an hour", Past, lambda past: past.interrupt(2 * DAY, HOUR, Condition.BLIND), ["served"]),
@@ -98,7 +99,7 @@ def quiet(payments: int) -> Past:
     past = Past(per_hour=0)
     hour = past.state.history.hours[-30]
     hour.outcomes.on_time = payments
-    hour.reported[Mode.PUSH_ONLY] = 1
+    hour.reported[Mode.PUSH_ONLY.rank] = 1
     return past
 
 
@@ -194,7 +195,7 @@ def test_a_ladder_that_ends_with_some_never_gets_there() -> None:
     assert against(verdict(past)) == ["ladder"]
 
 
-def test_the_share_is_of_the_time_outside_shelters() -> None:
+def test_the_share_is_of_the_time_outside_suspensions() -> None:
     """What is taken out above is taken out below the line as well."""
     past = Past()
     past.interrupt(8 * DAY, FOR // 100, Condition.REVERB_UNSTABLE)
@@ -213,7 +214,7 @@ def test_a_ladder_without_the_mode_never_gets_there() -> None:
     assert "ladder" not in against(verdict(past, msgspec.structs.replace(ASKED, mode=S)))
 
 
-def test_while_it_is_sheltered_the_timers_stay() -> None:
+def test_while_it_is_suspended_the_timers_stay() -> None:
     """However good the two weeks were: this moment is one in which they are needed."""
     past = Past()
     past.interrupt(2 * MINUTE, 1 * MINUTE, Condition.REVERB_UNSTABLE)
@@ -239,8 +240,8 @@ def test_time_beyond_the_lease_is_not_served() -> None:
     [
         (lambda: Past(served_ms=FOR - HOUR), lambda _: None),
         (Past, lambda past: past.fall(11 * DAY)),
-        (Past, shelters(5)),
-        (Past, shelters(3, FOR // 200)),
+        (Past, suspensions(5)),
+        (Past, suspensions(3, FOR // 200)),
         (Past, lambda past: past.interrupt(9 * DAY, 2 * HOUR, Condition.SUSPENDED)),
         (Past, lambda past: known_for(past, FOR - DAY)),
     ],
@@ -303,28 +304,28 @@ def test_nobody_says_when_payments_will_come() -> None:
     assert verdict(quiet(49)).again_ms is None
 
 
-# --- a shelter across the border
+# --- a suspension across the border
 
 
 @pytest.mark.parametrize(("ago_ms", "counted"), [(FOR + 5 * MINUTE, 1), (FOR + 10 * MINUTE, 0), (FOR, 1), (FOR - 1, 1)])
-def test_a_shelter_that_the_time_begins_in_counts(ago_ms: int, counted: int) -> None:
+def test_a_suspension_that_the_time_begins_in_counts(ago_ms: int, counted: int) -> None:
     """Once, and only for what of it lies in the time."""
     past = Past(served_ms=15 * DAY)
     past.interrupt(ago_ms, 10 * MINUTE, Condition.REVERB_UNSTABLE)
     found = {check.name: check.value for check in verdict(past).checks}
-    assert found["shelters"] == str(counted)
-    assert found["sheltered"] == {FOR + 5 * MINUTE: "5 min", FOR + 10 * MINUTE: "0 s"}.get(ago_ms, "10 min")
+    assert found["suspensions"] == str(counted)
+    assert found["suspended"] == {FOR + 5 * MINUTE: "5 min", FOR + 10 * MINUTE: "0 s"}.get(ago_ms, "10 min")
 
 
-def test_a_shelter_whose_alarm_came_before_and_whose_name_within_counts_once() -> None:
+def test_a_suspension_whose_alarm_came_before_and_whose_name_within_counts_once() -> None:
     """It is named a minute after its alarm."""
     past = Past(served_ms=15 * DAY)
     past.interrupt(FOR + 30 * SECOND, 10 * MINUTE, Condition.REVERB_UNSTABLE)
     past.state.history.events = [
         mark for mark in past.state.history.events if mark.kind is not EventKind.SUSPENSION_BEGAN
     ]
-    past.mark(FOR - 30 * SECOND, EventKind.SUSPENSION_BEGAN, "")
-    assert {check.name: check.value for check in verdict(past).checks}["shelters"] == "1"
+    past.mark(FOR - 30 * SECOND, EventKind.SUSPENSION_BEGAN, SuspensionReason.REVERB_UNSTABLE)
+    assert {check.name: check.value for check in verdict(past).checks}["suspensions"] == "1"
 
 
 def test_before_anything_was_recorded_the_answer_is_no() -> None:

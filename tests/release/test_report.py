@@ -65,8 +65,8 @@ def test_a_report_says_all_that_a_release_record_needs() -> None:
     assert keys[:7] == ["verdict", "period", "compared", "served", "outcomes", "latency", "bounds"]
     assert {
         "moves",
-        "shelters",
-        "rests",
+        "suspensions",
+        "other_suspensions",
         "blind",
         "alarms",
         "releases",
@@ -147,7 +147,7 @@ def test_a_rest_says_why_it_was() -> None:
     prepared = Past()
     prepared.interrupt(2 * DAY, 20 * MINUTE, Condition.SUSPENDED)
     prepared.mark(2 * DAY, EventKind.SUSPENSION_BEGAN, "source_down")
-    found = next(section for section in sections(report(prepared)) if section.key == "rests")
+    found = next(section for section in sections(report(prepared)) if section.key == "other_suspensions")
     assert found.table is not None
     assert found.table.rows[0][1:] == ("20 min", "source down")
 

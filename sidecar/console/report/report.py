@@ -144,8 +144,8 @@ def _timers(whole: Hour) -> Way:
         basis="the booking was committed within 5 s of the payment"
         if is_paid
         else "the broadcast was seen within 5 s of the payment; the booking was committed before it",
-        requests=whole.refetches.get(Mode.TIMER_POLLING, 0),
-        reported=whole.reported.get(Mode.TIMER_POLLING, 0),
+        requests=whole.refetches[Mode.TIMER_POLLING.rank],
+        reported=whole.reported[Mode.TIMER_POLLING.rank],
         scheduled=SCHEDULES[Mode.TIMER_POLLING].requests_per_payment,
     )
 

@@ -226,7 +226,7 @@ def _sources(told: Report) -> Section:
         ),
         ("Round trips", f"{_of(whole.round_trips_ok, trips)} came back" if trips else "none"),
         ("Payers' votes", f"{_of(whole.reach_good, votes)} say that push reached them" if votes else "none"),
-        ("Payments with a report", words.count(sum(whole.reported.values()))),
+        ("Payments with a report", words.count(sum(whole.reported))),
     )
     return Section(key="sources", title="Reverb and payers", facts=facts)
 

@@ -2,12 +2,8 @@
 
 from typing import Any
 
-from sidecar.core.facts.policy import Mode
-
-_MODES = (Mode.TIMER_POLLING, Mode.PUSH_WITH_SAFETY_NET, Mode.PUSH_ONLY)
-"""The order in which numbers by mode were kept before they were kept by name."""
-_BY_MODE = (9, 10, 18, 19)
-"""Positions in an hour of the numbers by mode."""
+_MODES = ["timer_polling", "push_with_safety_net", "push_only"]
+"""The order of numbers by mode, before it was kept beside them."""
 _STATE = {"streams": "indicators", "sight": "visibility"}
 _VISIBILITY = {
     "rest": "suspension",
@@ -57,8 +53,8 @@ def _probing(content: dict[str, Any]) -> dict[str, Any]:
 
 def _tally(content: dict[str, Any]) -> dict[str, Any]:
     content = _renamed(content, _TALLY)
-    suspensions = content.pop("shelters", 0)
-    content["suspensions"] = {"reverb_unstable": suspensions} if suspensions else {}
+    if suspensions := content.pop("shelters", 0):
+        content["suspensions"] = {"reverb_unstable": suspensions}
     content["isolation_probes"] = _renamed(content.get("isolation_probes", {}), {"let_in": "allowed"})
     moves = {}
     for move, count in content.get("moves", {}).items():
@@ -74,20 +70,10 @@ def _cause(cause: str) -> str:
 
 def _history(content: dict[str, Any]) -> dict[str, Any]:
     content = _renamed(content, _HISTORY)
-    content["hours"] = [_hour(hour) for hour in content.get("hours", [])]
-    for name in ("present", "began"):
-        if name in content:
-            content[name] = _hour(content[name])
+    content["modes"] = _MODES
     content["spans"] = [[*span[:3], _CONDITIONS.get(span[3], span[3]), *span[4:]] for span in content.get("spans", [])]
     content["events"] = [_event(*event) for event in content.get("events", [])]
     return content
-
-
-def _hour(hour: list[Any]) -> list[Any]:
-    return [
-        {mode: count for mode, count in zip(_MODES, value, strict=True) if count} if place in _BY_MODE else value
-        for place, value in enumerate(hour)
-    ]
 
 
 def _event(at_ms: int, seq: int, kind: str, detail: str) -> list[Any]:

@@ -14,7 +14,7 @@ Everything is bounded. Where spans or events had to be dropped, `since_ms` says 
 """
 
 import enum
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from operator import attrgetter
 from typing import TypeVar
 
@@ -88,9 +88,23 @@ class Span(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     condition: Condition
 
 
-def at_least(counts: dict[Mode, int], mode: Mode) -> int:
+MODES = [mode.value for mode in Mode]
+ByMode = list[int]
+"""A number for each mode, in the order of `History.modes`: 400 days of them stay small."""
+
+
+def by_mode(counts: Mapping[Mode, int]) -> ByMode:
+    """Return the numbers in their order; a mode that is not named has 0."""
+    return [counts.get(mode, 0) for mode in Mode]
+
+
+def _zeros() -> ByMode:
+    return [0] * len(MODES)
+
+
+def at_least(counts: ByMode, mode: Mode) -> int:
     """Return the sum over this mode and all better ones."""
-    return sum(count for each, count in counts.items() if each.rank >= mode.rank)
+    return sum(counts[mode.rank :])
 
 
 class ByOutcome(msgspec.Struct, kw_only=True, array_like=True, gc=False):
@@ -137,9 +151,9 @@ class Hour(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     """Counts by those edges, the last bucket open; empty: none. After a change of objective, from then on."""
     latency_sum_ms: int = 0
     timers: ByTimers = msgspec.field(default_factory=ByTimers)
-    reported: dict[Mode, int] = {}
+    reported: ByMode = msgspec.field(default_factory=_zeros)
     """Payments that a browser told of, by the mode that it followed."""
-    refetches: dict[Mode, int] = {}
+    refetches: ByMode = msgspec.field(default_factory=_zeros)
     reach_good: int = 0
     reach_bad: int = 0
     """Votes of payers' browsers."""
@@ -149,9 +163,9 @@ class Hour(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     auth_probes_bad: int = 0
     round_trips_ok: int = 0
     round_trips_bad: int = 0
-    served_ms: dict[Mode, int] = {}
+    served_ms: ByMode = msgspec.field(default_factory=_zeros)
     """How long each mode was servable to a user of every share. Their sum is `seen_ms`."""
-    served_to_all_ms: dict[Mode, int] = {}
+    served_to_all_ms: ByMode = msgspec.field(default_factory=_zeros)
     """How long each was servable to everybody, that is, to a user of no share under 100 %."""
     suspended_ms: int = 0
     reverb_unstable_ms: int = 0
@@ -172,13 +186,17 @@ class Hour(msgspec.Struct, kw_only=True, array_like=True, gc=False):
             self,
             succeeded=self.succeeded - before.succeeded,
             outcomes=_less(self.outcomes, before.outcomes),
-            unmeasured=_gained(self.unmeasured, before.unmeasured),
+            unmeasured={
+                why: count - before.unmeasured.get(why, 0)
+                for why, count in self.unmeasured.items()
+                if count != before.unmeasured.get(why, 0)
+            },
             contradicted=self.contradicted - before.contradicted,
             latency=latency if any(latency) else [],
             latency_sum_ms=self.latency_sum_ms - (before.latency_sum_ms if is_same_scale else 0),
             timers=_less(self.timers, before.timers),
-            reported=_gained(self.reported, before.reported),
-            refetches=_gained(self.refetches, before.refetches),
+            reported=_minus(self.reported, before.reported),
+            refetches=_minus(self.refetches, before.refetches),
             reach_good=self.reach_good - before.reach_good,
             reach_bad=self.reach_bad - before.reach_bad,
             rescued=self.rescued - before.rescued,
@@ -198,6 +216,8 @@ class History(msgspec.Struct, kw_only=True):
     """The hours that are over, at most 400 days of them; those in which nothing was seen are missing."""
     spans: list[Span] = []
     events: list[TimelineEvent] = []
+    modes: list[str] = msgspec.field(default_factory=MODES.copy)
+    """What the places of a `ByMode` stand for."""
     edges_ms: list[list[int]] = []
     """Upper edges of the latency buckets, as in the tally; another list for each objective that there was."""
     present: Hour = msgspec.field(default_factory=lambda: Hour(hour=0))
@@ -219,6 +239,17 @@ class History(msgspec.Struct, kw_only=True):
     """The last releases that were heard of, and when last."""
     judged_before_release: int = 0
     """Payments that had been judged when the newest release came."""
+
+    def order_modes(self) -> None:
+        """Bring every `ByMode` into the order of this version's modes, by their names."""
+        if self.modes == MODES:
+            return
+        places = {name: place for place, name in enumerate(self.modes)}
+        for hour in (*self.hours, self.present, self.began):
+            for field, get in _BY_MODE.items():
+                counts = get(hour)
+                setattr(hour, field, [counts[places[name]] if name in places else 0 for name in MODES])
+        self.modes = MODES.copy()
 
     def change(self, span: Span) -> None:
         """Let something else be servable from here on, if it is something else."""
@@ -295,12 +326,11 @@ def summed(hours: Iterable[Hour], number: int = 0) -> Hour:
     for group, gets in _GROUPED.items():
         for name, get in gets.items():
             setattr(getattr(whole, group), name, sum(map(get, many)))
+    for name, counts_of in _BY_MODE.items():
+        setattr(whole, name, [sum(counts) for counts in zip(_zeros(), *map(counts_of, many), strict=True)])
     for hour in many:
-        _add(whole.unmeasured, hour.unmeasured)
-        _add(whole.reported, hour.reported)
-        _add(whole.refetches, hour.refetches)
-        _add(whole.served_ms, hour.served_ms)
-        _add(whole.served_to_all_ms, hour.served_to_all_ms)
+        for why, count in hour.unmeasured.items():
+            whole.unmeasured[why] = whole.unmeasured.get(why, 0) + count
     counted = [hour for hour in many if hour.latency and hour.edges == whole.edges]
     whole.latency = [sum(counts) for counts in zip(*(hour.latency for hour in counted), strict=True)]
     whole.latency_sum_ms = sum(hour.latency_sum_ms for hour in counted)
@@ -309,8 +339,8 @@ def summed(hours: Iterable[Hour], number: int = 0) -> Hour:
 
 def spend(hour: Hour, span: Span, spent_ms: int) -> None:
     """Count time of an hour under a span."""
-    _add(hour.served_ms, {span.mode: spent_ms})
-    _add(hour.served_to_all_ms, {span.for_all: spent_ms})
+    hour.served_ms[span.mode.rank] += spent_ms
+    hour.served_to_all_ms[span.for_all.rank] += spent_ms
     hour.seen_ms += spent_ms
     if span.condition is Condition.SUSPENDED:
         hour.suspended_ms += spent_ms
@@ -336,6 +366,9 @@ _COUNTED = (
     "reverb_unstable_ms",
     "seen_ms",
 )
+_BY_MODE: dict[str, Callable[[Hour], ByMode]] = {
+    name: attrgetter(name) for name in ("reported", "refetches", "served_ms", "served_to_all_ms")
+}
 _PLAIN: dict[str, Callable[[Hour], int]] = {name: attrgetter(name) for name in _COUNTED}
 _GROUPED: dict[str, dict[str, Callable[[Hour], int]]] = {
     group: {name: attrgetter(f"{group}.{name}") for name in names}
@@ -349,13 +382,5 @@ def _less(now: Counts, before: Counts) -> Counts:
     return type(now)(**{name: getattr(now, name) - getattr(before, name) for name in names})
 
 
-Key = TypeVar("Key", Mode, str)
-
-
-def _gained(now: dict[Key, int], before: dict[Key, int]) -> dict[Key, int]:
-    return {key: count - before.get(key, 0) for key, count in now.items() if count != before.get(key, 0)}
-
-
-def _add(whole: dict[Key, int], more: dict[Key, int]) -> None:
-    for key, count in more.items():
-        whole[key] = whole.get(key, 0) + count
+def _minus(now: ByMode, before: ByMode) -> ByMode:
+    return [count - earlier for count, earlier in zip(now, before, strict=True)]

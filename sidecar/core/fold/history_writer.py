@@ -41,6 +41,7 @@ from sidecar.core.fold.history import (
     Hour,
     Span,
     TimelineEvent,
+    by_mode,
     spend,
 )
 from sidecar.core.fold.judging import latency_edges_ms
@@ -171,8 +172,8 @@ def _totals(state: State, hour: Hour) -> Hour:
         worked_push=tally.timers.get("true/push", 0),
         failed_push=tally.timers.get("false/push", 0),
     )
-    hour.reported = dict(tally.reported)
-    hour.refetches = dict(tally.refetches)
+    hour.reported = by_mode(tally.reported)
+    hour.refetches = by_mode(tally.refetches)
     hour.reach_good, hour.reach_bad = indicators[REACH].good_total, indicators[REACH].bad_total
     hour.rescued = tally.rescued
     hour.auth_probes_ok, hour.auth_probes_bad = indicators[CHANNEL_AUTH].good_total, indicators[CHANNEL_AUTH].bad_total

@@ -387,4 +387,6 @@ def encode(state: State) -> bytes:
 
 def decode(body: bytes) -> State:
     """Return the state that `encode` wrote. Raises `msgspec.ValidationError` for anything else."""
-    return msgspec.json.decode(body, type=State)
+    state = msgspec.json.decode(body, type=State)
+    state.history.order_modes()
+    return state
