@@ -155,7 +155,7 @@ def main() -> None:
     ours, bare = best["sidecar_that_climbs"], best["bare_streams"]
     for name, each in best.items():
         print(
-            f"streams: {name}: {_STREAMS:,} open, {each.stream_kb:.1f} kB each; after a flip the first was told in "
+            f"streams: {name}: {_STREAMS:,} open, {each.stream_kb:.1f} kB each; after a flip the first received it in "
             f"{each.first_ms:.0f} ms, half in {each.half_ms:.0f} ms, the last in {each.last_ms:.0f} ms"
         )
     print(
