@@ -8,12 +8,12 @@ from sidecar.console.explanation import Explanation, Point
 
 
 def print_explanation(console: Console, explanation: Explanation) -> None:
-    """Print why it is as it is, for a person."""
+    """Print an explanation."""
     console.print(f"[bold]{escape(explanation.headline)}[/]\n")
     for point in explanation.points:
         _print_point(console, "•", point)
     if explanation.gates:
-        console.print(f"\n[bold]{'The gates' if explanation.seq is None else 'What the gates said'}[/]")
+        console.print(f"\n[bold]{'Gates' if explanation.seq is None else 'Gates at that time'}[/]")
     for point in explanation.gates:
         _print_point(console, "[green]✓[/]" if point.passes else "[red]✗[/]", point)
 

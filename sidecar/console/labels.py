@@ -1,40 +1,18 @@
-"""How figures, times and names are said to people. Every page and every plot says them alike."""
+"""Figures, times and names as text, in one format for every page, plot and command."""
 
 from email.utils import formatdate
 
 import msgspec
 
 from sidecar.core.decision.gates import duration
-from sidecar.core.facts.outcomes import Unmeasured
-from sidecar.core.facts.policy import PPM, Mode, Rung
+from sidecar.core.facts.policy import PPM, Rung
+from sidecar.wording import MODES
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
-MODES = {
-    Mode.TIMER_POLLING: "Timers",
-    Mode.PUSH_WITH_SAFETY_NET: "Push with a safety net",
-    Mode.PUSH_ONLY: "Push only",
-}
-"""The modes, as a person says them; machines and the log keep their own names."""
-
-
-UNMEASURED = {
-    Unmeasured.STOPPED: "the sidecar was not running",
-    Unmeasured.CUT_OFF: "the sidecar ran and saw nothing: frozen, or its journal did not answer",
-    Unmeasured.CLOCK_JUMPED: "the clock was set while the payment was on its way",
-    Unmeasured.ACKS_LOST: "acks were removed from the indicator before they were read",
-    Unmeasured.NOT_WIRED: "it came before the first ack ever of the deciding stage; counts in no coverage",
-    Unmeasured.REDELIVERED: "Stripe delivered it late or again, so that its time says nothing",
-    Unmeasured.BACKFILLED: "it was never delivered, but listed from Stripe's API later",
-    Unmeasured.AMBIGUOUS: "several broadcasts without a payment's name came at once",
-    Unmeasured.NOT_WATCHED: "no socket of ours was subscribed yet, and nothing else would have told",
-    Unmeasured.NO_USER: "neither the broadcast nor the payment says whose it is",
-}
-"""Why a payment says nothing about push."""
-
 
 class Moment(msgspec.Struct, frozen=True, kw_only=True):
-    """A time, for people and for machines. UTC: who reads a page and who reads the log must mean the same."""
+    """A time, for people and for machines, in UTC as in the log."""
 
     at_ms: int
     iso: str
@@ -46,7 +24,7 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def moment(at_ms: int, now_ms: int) -> Moment:
-    """Return a time in words."""
+    """Return a time as text."""
     _, day, month, year, clock, _ = formatdate(at_ms // 1000, usegmt=True).split()  # the library's one calendar in UTC
     iso = f"{year}-{_MONTHS.index(month) + 1:02}-{day}T{clock}Z"
     return Moment(
@@ -70,13 +48,13 @@ def share(share_ppm: int) -> str:
     return "everybody" if share_ppm == PPM else f"{100 * share_ppm / PPM:g} % of users"
 
 
-def rung(held: Rung) -> str:
+def rung(each: Rung) -> str:
     """Return a rung: `Push only for everybody`."""
-    return f"{MODES[held.mode]} for {share(held.share_ppm)}"
+    return f"{MODES[each.mode].label} for {share(each.share_ppm)}"
 
 
 def ratio(value: float | None, digits: int = 2) -> str:
-    """Return a ratio in per cent, never rounded up to a whole that it is not; a dash: there is none."""
+    """Return a ratio in per cent, never rounded up to 100 %; a dash: there is none."""
     if value is None:
         return "\N{EN DASH}"
     if value >= 1:
@@ -91,13 +69,18 @@ def count(number: int) -> str:
 
 
 def name(word: str) -> str:
-    """Return an enumerated word as a person reads it: `already_paid` is `already paid`."""
+    """Return an enumerated name as text: `already_paid` is `already paid`."""
     return word.replace("_", " ")
 
 
-def sentence(told: str) -> str:
-    """Return words as a sentence: with a capital and a full stop."""
-    return f"{told[:1].upper()}{told[1:]}."
+def sentence(text: str) -> str:
+    """Return a text as a sentence: with a capital and a full stop."""
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def lowered(text: str) -> str:
+    """Return a label for the middle of a sentence."""
+    return f"{text[:1].lower()}{text[1:]}"
 
 
 def joined(parts: list[str]) -> str:

@@ -24,6 +24,7 @@ from sidecar.core.facts.reports import Verdict, verdict_of
 from sidecar.core.fold.state import State
 from sidecar.core.release.reconstruction import Reconstruction, reconstruct, window_of
 from sidecar.ports import ErrorCode, Journal, SidecarError
+from sidecar.wording import IGNORED, SKIPS, STAGES, UNMEASURED, VERDICTS
 
 _READ_MAX = 1_000
 _BACK_MAX = 20_000
@@ -230,15 +231,6 @@ def _stages(
         yield StageTime(stage=policy.stage, at_ms=journey.inferred_ms, after_ms=after_ms, source="inferred")
 
 
-_STAGES = {
-    Stage.PAID: "the booking was committed as paid",
-    Stage.DISPATCHED: "Reverb took the broadcast",
-    Stage.DELIVERED: "a subscribed socket received it",
-    Stage.REFRESHED: "a browser refetched and saw it paid",
-    Stage.SKIPPED: "the backend did not broadcast",
-}
-
-
 def _steps(told: Reconstruction, stages: Sequence[StageTime], report: BrowserReported | None) -> Iterator[Step]:
     journey = told.journey
     if journey is not None and journey.arrived_ms is not None:
@@ -248,7 +240,7 @@ def _steps(told: Reconstruction, stages: Sequence[StageTime], report: BrowserRep
     since_ms = 0
     for each in stages:
         if each.after_ms is not None:
-            text = f"{_STAGES[each.stage]}, {_after(each.after_ms)} the webhook"
+            text = f"{STAGES[each.stage].clause}, {_after(each.after_ms)} the webhook"
             from_ms, until_ms = sorted((min(since_ms, each.after_ms), each.after_ms))
             yield Step(name=each.stage, clock=Clock.JOURNAL, from_ms=from_ms, until_ms=until_ms, text=text)
             since_ms = max(0, each.after_ms)
@@ -281,15 +273,15 @@ def _sentences(
     first: Record | None,
 ) -> Iterator[str]:
     if first is not None and isinstance(first.observation, PaymentIgnored):
-        yield f"Not one of ours: {IGNORED[first.observation.reason]}."
+        yield f"Not one of ours: {IGNORED[first.observation.reason].clause}."
     elif told.left_out is not None:
-        yield f"No outcome: {_SKIPPED.get(told.left_out, told.left_out)}."
+        yield f"No outcome: {_left_out(told.left_out)}."
     elif first is None:
         yield "Only acks have come; Stripe's webhook has not."
     else:
         yield _ending(policy, told, stages)
     if report is not None:
-        yield VERDICTS[verdict_of(report.reading)]
+        yield VERDICTS[verdict_of(report.reading)].description
 
 
 def _ending(policy: Policy, told: Reconstruction, stages: Sequence[StageTime]) -> str:
@@ -308,36 +300,11 @@ def _ending(policy: Policy, told: Reconstruction, stages: Sequence[StageTime]) -
             why = "the backend said that its broadcast failed" if failed else f"within {after} nothing came"
             return f"Missed, a failure: {why}; its news had to reach the stage `{policy.stage}`."
         case Outcome.UNMEASURED:
-            why = UNMEASURED[told.unmeasured] if told.unmeasured else "nobody can say why any more"
+            why = UNMEASURED[told.unmeasured].clause if told.unmeasured else "nobody can say why any more"
             return f"Unmeasured, so it says nothing about push: {why}."
         case _:
             assert_never(told.outcome)
 
 
-IGNORED = {
-    IgnoreReason.OTHER_LIVEMODE: "a payment of Stripe's other mode (`stripe.livemode`)",
-    IgnoreReason.MISSING_METADATA: "it has not all of `stripe.required_metadata`",
-    IgnoreReason.THIN_EVENT: "it came as a thin event, which carries no metadata",
-}
-_SKIPPED: dict[str, str] = {
-    SkipReason.ALREADY_PAID: "the backend had nothing to broadcast, because the booking was paid already",
-    SkipReason.NO_BOOKING: "the backend had nothing to broadcast, because no booking belongs to it",
-}
-UNMEASURED = {
-    Unmeasured.STOPPED: "the sidecar was not running in its time",
-    Unmeasured.CUT_OFF: "the sidecar saw nothing in its time",
-    Unmeasured.CLOCK_JUMPED: "the clock was set in its time",
-    Unmeasured.ACKS_LOST: "acks were removed before we read them, and one may have been its own",
-    Unmeasured.NOT_WIRED: "no ack of the deciding stage had ever come by then",
-    Unmeasured.REDELIVERED: "the webhook that came was not Stripe's first try, or long delayed",
-    Unmeasured.BACKFILLED: "its webhook never came; it was listed from Stripe later",
-    Unmeasured.AMBIGUOUS: "several broadcasts without a payment's name came in its time",
-    Unmeasured.NOT_WATCHED: "no socket of ours watched in its time",
-    Unmeasured.NO_USER: "broadcasts name no payment, and this payment names no user",
-}
-VERDICTS = {
-    Verdict.GOOD: "The payer's browser says that push alone would have cleared the alert.",
-    Verdict.BAD: "The payer's browser says that push did not reach it.",
-    Verdict.GONE: "The payer's page was gone, or away, before it could tell whether push reached it.",
-    Verdict.NEVER_PAID: "The payer's browser never saw the booking paid.",
-}
+def _left_out(reason: str) -> str:
+    return SKIPS[SkipReason(reason)].clause if reason in set(SkipReason) else reason

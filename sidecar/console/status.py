@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
+from sidecar import wording
 from sidecar.causes import cause_of
 from sidecar.core.decision.decide import Action, decide
 from sidecar.core.decision.gates import Gate, duration, gates
@@ -22,10 +23,31 @@ from sidecar.core.statistics import evidence
 from sidecar.core.statistics.indicators import INDICATORS, REACH, clean_needed, proven_ratio
 
 
+class GateStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One gate of the next rung, as the core reads it and in words (`sidecar.wording`)."""
+
+    name: str
+    label: str
+    description: str
+    """What closes it."""
+    remedy: str
+    """What to do while it does not pass; empty: it passes."""
+    value: str
+    target: str
+    passes: bool
+    needs: str
+    """What is missing, as a sentence without a full stop; empty: it passes."""
+    progress_ratio: float | None
+    """Progress towards the target, from 0 to 1; None: it passes, or it has no progress."""
+    expected_ms: int | None
+    """When it will pass at the present rate, in Unix milliseconds; None: unknown, or it passes."""
+
+
 class IndicatorStatus(msgspec.Struct, frozen=True, kw_only=True):
     """One judged indicator."""
 
     name: str
+    label: str
     epoch: int
     awaits_epoch: bool
     good: int
@@ -83,6 +105,9 @@ class SuspensionStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Push is suspended: timers, and the rung is kept."""
 
     reason: SuspensionReason
+    label: str
+    description: str
+    remedy: str
     began_ms: int
     until_ms: int | None
     """When push resumes if no probe fails before, in Unix milliseconds; None: unknown."""
@@ -122,7 +147,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """The last moves of the flag, oldest first."""
     verdict: str
     """What the controller would do now, and why: `stay: soak`."""
-    gates: tuple[Gate, ...]
+    gates: tuple[GateStatus, ...]
     indicators: tuple[IndicatorStatus, ...]
     judged: int
     succeeded: int
@@ -138,16 +163,39 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 def _suspensions(state: State) -> Iterator[SuspensionStatus]:
     suspension, reason = state.flag.suspension, state.visibility.suspension
     if suspension is not None:
-        yield SuspensionStatus(
-            reason=SuspensionReason.REVERB_UNSTABLE, began_ms=suspension.began_ms, until_ms=suspension.until_ms
-        )
+        yield _suspension(SuspensionReason.REVERB_UNSTABLE, suspension.began_ms, suspension.until_ms)
     if reason is not None:
         until_ms = state.visibility.recover_until_ms
-        yield SuspensionStatus(
-            reason=reason,
-            began_ms=state.visibility.suspended_from_ms,
-            until_ms=until_ms if until_ms > state.now_ms else None,
-        )
+        yield _suspension(reason, state.visibility.suspended_from_ms, until_ms if until_ms > state.now_ms else None)
+
+
+def _suspension(reason: SuspensionReason, began_ms: int, until_ms: int | None) -> SuspensionStatus:
+    words = wording.SUSPENSIONS[reason]
+    return SuspensionStatus(
+        reason=reason,
+        label=words.label,
+        description=words.description,
+        remedy=words.remedy,
+        began_ms=began_ms,
+        until_ms=until_ms,
+    )
+
+
+def gate_status(gate: Gate) -> GateStatus:
+    """Return a gate in words."""
+    words = wording.GATES[gate.name]
+    return GateStatus(
+        name=gate.name,
+        label=words.label,
+        description=words.description,
+        remedy="" if gate.passes else words.remedy,
+        value=gate.value,
+        target=gate.target,
+        passes=gate.passes,
+        needs=gate.needs,
+        progress_ratio=gate.progress_ratio,
+        expected_ms=gate.expected_ms,
+    )
 
 
 def status_of(
@@ -190,7 +238,7 @@ def status_of(
         cooldown_until_ms=state.flag.cooldown_until_ms,
         moves=tuple(state.moves),
         verdict=f"{verdict.action}: {verdict.reason}" if verdict.action is Action.STAY else verdict.action,
-        gates=gates(state),
+        gates=tuple(gate_status(gate) for gate in gates(state)),
         indicators=tuple(_indicators(state)),
         judged=judged,
         succeeded=succeeded,
@@ -241,6 +289,7 @@ def _indicators(state: State) -> list[IndicatorStatus]:
         rows.append(
             IndicatorStatus(
                 name=row.name,
+                label=wording.INDICATORS[row.name].label,
                 epoch=indicator.epoch,
                 awaits_epoch=indicator.awaits_epoch,
                 good=indicator.good,

@@ -4,8 +4,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from sidecar.console.status import FreezeStatus, Status
-from sidecar.core.decision.gates import Gate, duration
+from sidecar.console.status import FreezeStatus, GateStatus, Status
+from sidecar.core.decision.gates import duration
 from sidecar.core.facts.auth_probes import AuthProbeOutcome, RoundTripOutcome
 from sidecar.core.facts.calendar import stamp
 from sidecar.core.facts.policy import PPM, Lifecycle, Rung
@@ -106,7 +106,7 @@ def _print_gates(console: Console, status: Status) -> None:
     console.print(table)
 
 
-def _reading(gate: Gate, now_ms: int) -> str:
+def _reading(gate: GateStatus, now_ms: int) -> str:
     """Return what a gate says: its value, and where it does not hold what it needs and when that will be."""
     value = escape(gate.value)
     if gate.passes:

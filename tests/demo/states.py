@@ -4,7 +4,8 @@ from typing import Any
 
 import msgspec
 
-from sidecar.console.status import IndicatorStatus
+from sidecar import wording
+from sidecar.console.status import GateStatus, IndicatorStatus, gate_status
 from sidecar.core.decision.gates import Gate
 from sidecar.core.facts.policy import Mode, Rung
 from sidecar.core.release.comparison import Comparison, Measured
@@ -73,23 +74,27 @@ def switches(on: Key | None = None, *, came_after_ms: int | None = None) -> tupl
     )
 
 
-def gates(good: int, *, is_closed: bool = True) -> tuple[Gate, ...]:
+def _gate(**reading: Any) -> GateStatus:
+    return gate_status(Gate(**reading))
+
+
+def gates(good: int, *, is_closed: bool = True) -> tuple[GateStatus, ...]:
     """Return the gates of the next rung."""
     return (
-        Gate(name="alarm", value="none", target="none latched", passes=True),
-        Gate(name="rest", value="seeing", target="seeing", passes=True),
-        Gate(name="isolation", value="refused", target="refused", passes=True),
-        Gate(name="hold", value="none", target="none", passes=True),
-        Gate(name="cooldown", value="over", target="over", passes=True),
-        Gate(name="soak", value="7 s", target="10 s", passes=False, needs="3 s more on this rung", expected_ms=NOW_MS + 3_000)
+        _gate(name="alarm", value="none", target="none latched", passes=True),
+        _gate(name="suspension", value="none", target="none", passes=True),
+        _gate(name="isolation", value="refused", target="refused", passes=True),
+        _gate(name="hold", value="none", target="none", passes=True),
+        _gate(name="cooldown", value="over", target="over", passes=True),
+        _gate(name="soak", value="7 s", target="10 s", passes=False, needs="3 s more on this rung", expected_ms=NOW_MS + 3_000)
         if is_closed
-        else Gate(name="soak", value="10 s", target="10 s", passes=True),
-        Gate(name="coverage", value=f"{good} of {good}", target="at least 80 %", passes=True),
-        Gate(name="recent_payments", value="0 % of its threshold", target="below 50 %", passes=True),
-        Gate(name="evidence_payments", value=f"{good} good, 0 bad in epoch 1", target="proof of 90 %", passes=not is_closed,
+        else _gate(name="soak", value="10 s", target="10 s", passes=True),
+        _gate(name="coverage", value=f"{good} of {good}", target="at least 80 %", passes=True),
+        _gate(name="recent_payments", value="0 % of its threshold", target="below 50 %", passes=True),
+        _gate(name="evidence_payments", value=f"{good} good, 0 bad in epoch 1", target="proof of 90 %", passes=not is_closed,
              needs="12 more clean payments" if is_closed else "", expected_ms=NOW_MS + 14_000 if is_closed else None),
-        Gate(name="evidence_round_trips", value="41 good, 0 bad in epoch 1", target="proof of 90 %", passes=True),
-        Gate(name="worst_case", value="74.20 %" if is_closed else "88.10 %", target="at least 80 %", passes=not is_closed,
+        _gate(name="evidence_round_trips", value="41 good, 0 bad in epoch 1", target="proof of 90 %", passes=True),
+        _gate(name="worst_case", value="74.20 %" if is_closed else "88.10 %", target="at least 80 %", passes=not is_closed,
              needs="the worst case, with every unmeasured payment counted as failed, to reach 0.8" if is_closed else ""),
     )  # fmt: skip
 
@@ -101,6 +106,7 @@ def streams(
     return tuple(
         IndicatorStatus(
             name=name,
+            label=wording.INDICATORS[name].label,
             epoch=epoch,
             awaits_epoch=False,
             good=good,
@@ -220,7 +226,7 @@ STATES = {
         _BUSY,
         flag=_flag(Mode.TIMER_POLLING, "sheltered", 2, detail="round_trips alarmed; until 30 s without a failed probe"),
         gates=(
-            Gate(name="alarm", value="round_trips", target="none latched", passes=False, needs="27 s without a failed probe; then the shelter ends", expected_ms=NOW_MS + 27_000),
+            _gate(name="alarm", value="round_trips", target="none latched", passes=False, needs="27 s without a failed probe; then the shelter ends", expected_ms=NOW_MS + 27_000),
             *gates(140, is_closed=False)[1:],
         ),
         indicators=streams(140, bad=3, is_latched=True),
@@ -233,9 +239,9 @@ STATES = {
         _BUSY,
         flag=_flag(Mode.TIMER_POLLING, "alarm", 0, detail="payments alarmed"),
         gates=(
-            Gate(name="alarm", value="payments", target="none latched", passes=False, needs="9 clean payments in a row to calm payments"),
+            _gate(name="alarm", value="payments", target="none latched", passes=False, needs="9 clean payments in a row to calm payments"),
             *gates(140)[1:4],
-            Gate(name="cooldown", value="18 s left", target="over", passes=False, needs="18 s to pass after the fall", expected_ms=NOW_MS + 18_000),
+            _gate(name="cooldown", value="18 s left", target="over", passes=False, needs="18 s to pass after the fall", expected_ms=NOW_MS + 18_000),
             *gates(140)[5:],
         ),
         indicators=streams(12, bad=4, is_latched=True, proven=0.4),

@@ -4,8 +4,9 @@ import msgspec
 import pytest
 from rich.console import Console
 
+from sidecar import wording
 from sidecar.console.decisions import Detail, Entry, Kind
-from sidecar.console.explanation import CLOSES, REMEDIES, SUSPENSIONS, Explanation, Point, explain_decision, explain_now
+from sidecar.console.explanation import Explanation, Point, explain_decision, explain_now
 from sidecar.console.explanation_text import print_explanation
 from sidecar.core.decision.decide import Action
 from sidecar.core.decision.gates import GATES, gates
@@ -124,13 +125,13 @@ STATES = [
     ("bottom rung",       unwired,                                 "bottom_rung",  "bottom rung is held",       "gates of the next rung"),
     ("climbing",          lambda: ready(1),                        "climbing",     "is due",                    "passes by itself"),
     ("push held",         lambda: ready(1),                        "held",         "rung 1 is held, for 10 %",  "what was proven"),
-    ("not yet",           lambda: spoilt(1, "soaked 1 ms less"),   "next",         "One gate stands in the way of rung 2", "what each"),
+    ("not yet",           lambda: spoilt(1, "soaked 1 ms less"),   "next",         "One gate does not pass for rung 2", "what each"),
     ("held by a person",  held,                                    "hold",         "ann holds the flag since",  "sidecar resume"),
     ("frozen",            frozen,                                  "frozen",       "The freeze term of ann is in force", "sidecar thaw term"),
     ("frozen later",      lambda: frozen(from_ms=HOUR),            "frozen",       "is not in force, begins next at", "passes by itself"),
     ("awaits approval",   lambda: spoilt(2, "not approved"),       "next",         "approval",                  "what each"),
-    ("approved, and reset", outdated,                              "approved",     "ann approved rung 3, until", "counts for nothing any more"),
-    ("approved early",    lambda: ready(1),                        "approved",     "ann approved rung 3, until", "used by the climb"),
+    ("approved, and reset", outdated,                              "approved",     "ann approved rung 3, until", "is void"),
+    ("approved early",    lambda: ready(1),                        "approved",     "ann approved rung 3, until", "the climb to that rung uses it"),
     ("sheltered",         sheltered,                               "sheltered",    "Reverb hiccups",            "sidecar doctor"),
     ("naming",            naming,                                  "naming",       "alarm of payments",         "Nothing yet"),
     ("alarm below",       lambda: spoilt(0, "6 missed"),           "alarm",        "alarm of payments",         "sidecar doctor"),
@@ -146,7 +147,7 @@ STATES = [
 ]
 OF_THIS_PROCESS = [
     (Reason.POLICY_DIFFERS, "not the policy in force",             "--adopt-policy"),
-    (Reason.NO_LEASE,       "has not lately proven",               "journal.failed"),
+    (Reason.NO_LEASE,       "has not recently proven",               "journal.failed"),
     (Reason.STARTING,       "not caught up",                       "Wait"),
 ]
 # fmt: on
@@ -172,9 +173,9 @@ def test_each_reason_to_rest_comes_first_with_its_cause_and_what_to_do(reason: S
     why = explained(world)
     in_words(why)
     first = why.points[0]
-    assert (first.key, first.text.startswith("Everybody gets timers, because ")) == (reason, True)
+    assert (first.key, first.text.startswith("Everybody is served timers: ")) == (reason, True)
     assert "{" not in first.text
-    assert SUSPENSIONS[reason][1] == first.remedy
+    assert wording.SUSPENSIONS[reason].remedy == first.remedy
 
 
 @pytest.mark.parametrize(("reason", "cause", "remedy"), OF_THIS_PROCESS)
@@ -219,9 +220,9 @@ def test_each_gate_that_is_closed_says_its_value_what_it_needs_and_what_to_do(
 def test_every_gate_has_words_for_what_to_do_and_for_what_would_close_it() -> None:
     """A gate without them would say that it is closed, and leave it at that."""
     names = {row.name for row in GATES}
-    kinds = {name.partition("_")[0] if name.startswith(("recent_", "evidence_")) else name for name in names}
-    assert kinds == set(REMEDIES) == set(CLOSES)
-    assert set(SUSPENSIONS) == set(SuspensionReason)
+    assert names == set(wording.GATES)
+    assert all(words.description and words.remedy for words in wording.GATES.values())
+    assert set(wording.SUSPENSIONS) == set(SuspensionReason)
 
 
 def test_when_it_is_known_when_every_gate_opens_the_last_of_them_is_told() -> None:
@@ -270,7 +271,7 @@ def test_a_climb_is_explained_by_what_every_gate_said() -> None:
     climbed = entry(text="climbed to rung 1", gates=said, policy_hash="cd" * 32)
     why = explain_decision(Detail(entry=climbed, policy=None))
     assert why.headline == "At 2027-01-15 08:00 UTC a-1 climbed to rung 1."
-    assert [each.text for each in why.gates] == ["soak held: 72 h (target: 72 h)."]
+    assert [each.text for each in why.gates] == ["soak passed: 72 h (target: 72 h)."]
     assert point(why, "policy").text == "The policy in force was cdcdcdcdcdcd."
     assert "abab" in point(why, "head").text
 
@@ -278,14 +279,14 @@ def test_a_climb_is_explained_by_what_every_gate_said() -> None:
 def test_a_climb_that_came_too_late_says_so() -> None:
     """Otherwise the list would show a climb that nobody ever saw."""
     why = explain_decision(Detail(entry=entry(is_in_force=False), policy=None))
-    assert "came too late" in point(why, "ignored").text
+    assert "had no effect" in point(why, "ignored").text
     assert [each.key for each in explain_decision(Detail(entry=entry(), policy=None)).points] == ["climbed", "head"]
 
 
 def test_a_fall_and_an_act_say_their_reason() -> None:
     """In the words of the record."""
     fell = entry(what="fell", cause=FallCause.ALARM, reason="alarm of reach")
-    assert point(explain_decision(Detail(entry=fell, policy=None)), "reason").text == "What was seen: alarm of reach."
+    assert point(explain_decision(Detail(entry=fell, policy=None)), "reason").text == "The observation: alarm of reach."
     word = entry(kind=Kind.ACTION, what="held", who="ada", reason="launch!")
     assert point(explain_decision(Detail(entry=word, policy=None)), "reason").text.endswith("in the record: launch!")
 

@@ -3,7 +3,8 @@
 import msgspec
 import pytest
 
-from sidecar.console.payment_timelines import IGNORED, UNMEASURED, VERDICTS, Clock, PaymentJourney, journey_of
+from sidecar import wording
+from sidecar.console.payment_timelines import Clock, PaymentJourney, journey_of
 from sidecar.core.facts.observations import IgnoreReason, SkipReason
 from sidecar.core.facts.outcomes import Outcome, Unmeasured
 from sidecar.core.facts.policy import Stage
@@ -81,7 +82,7 @@ ENDS = [
     ("only acks",               None,                 "Only acks have come; Stripe's webhook has not."),
     ("on its way",              None,                 "On its way: it is judged once 2000 ms have passed since its webhook"),
     ("stopped",                 Outcome.UNMEASURED,   "Unmeasured, so it says nothing about push: the sidecar was not running"),
-    ("redelivered",             Outcome.UNMEASURED,   "Unmeasured, so it says nothing about push: the webhook that came was not"),
+    ("redelivered",             Outcome.UNMEASURED,   "Unmeasured, so it says nothing about push: Stripe delivered the webhook late"),
 ]
 # fmt: on
 
@@ -219,6 +220,6 @@ async def test_what_is_gone_or_never_was_is_told_so() -> None:
 
 def test_every_reason_has_its_words() -> None:
     """A `KeyError` is no answer to a person in support."""
-    assert set(UNMEASURED) == set(Unmeasured)
-    assert set(IGNORED) == set(IgnoreReason)
-    assert set(VERDICTS) == set(Verdict)
+    assert set(wording.UNMEASURED) == set(Unmeasured)
+    assert set(wording.IGNORED) == set(IgnoreReason)
+    assert set(wording.VERDICTS) == set(Verdict)

@@ -6,9 +6,9 @@ from sidecar.console import labels as words
 from sidecar.console.decisions import Detail
 from sidecar.console.explanation import Explanation
 from sidecar.console.page.front import Fact
-from sidecar.console.page.ladder import gate_label
 from sidecar.console.page.log import Line, entry_line
 from sidecar.core.facts.policy import Policy
+from sidecar.wording import label_of
 
 
 class GateThen(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,7 +56,7 @@ def view_of(detail: Detail, explanation: Explanation, now_ms: int) -> DecisionVi
         points=tuple(point.text for point in explanation.points if point.key not in {"head", "policy"}),
         gates=tuple(
             GateThen(
-                name=gate.name, label=gate_label(gate.name), value=gate.value, target=gate.target, passes=gate.passes
+                name=gate.name, label=label_of(gate.name), value=gate.value, target=gate.target, passes=gate.passes
             )
             for gate in entry.gates
         ),

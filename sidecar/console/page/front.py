@@ -1,10 +1,10 @@
-"""What is served now, to whom and why: the first of the two answers that must be read within a second."""
+"""The first answer of the console: what is served now, to whom, and why."""
 
 import enum
 
 import msgspec
 
-from sidecar.console import labels as words
+from sidecar.console import labels
 from sidecar.console.labels import Moment, moment
 from sidecar.console.status import Status
 from sidecar.core.decision.gates import duration
@@ -14,19 +14,20 @@ from sidecar.core.fold import freezes
 from sidecar.core.fold.serving import Reason
 from sidecar.core.fold.serving import Served as Answered
 from sidecar.core.fold.state import State
+from sidecar.wording import MODES, REASONS, SUSPENSIONS
 
 
 class Tone(enum.StrEnum):
-    """How something is meant. Each has a colour, a shape and a word, and none is told by colour alone."""
+    """How a value is to be read. Each has a colour and a shape, and stands beside text."""
 
     GOOD = "good"
     CALM = "calm"
-    """As it should be, and nothing to be proud of."""
+    """Neutral."""
     WAIT = "wait"
-    """It will be, or may be; nobody need do anything."""
+    """Pending: no action is needed."""
     BAD = "bad"
     BLIND = "blind"
-    """Nobody can say."""
+    """Unknown."""
 
 
 class Slice(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,7 +37,7 @@ class Slice(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     share_ppm: int
     from_ppm: int
-    """Where it begins, in the bar that all slices make."""
+    """Where it begins in the bar of all slices."""
 
     @property
     def share(self) -> str:
@@ -50,7 +51,7 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     value: str
     moment: Moment | None = None
-    """Said instead of the value, as a time."""
+    """Shown instead of the value, as a time."""
 
 
 class Served(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,8 +66,8 @@ class Served(msgspec.Struct, frozen=True, kw_only=True):
     facts: tuple[Fact, ...]
 
     @property
-    def said(self) -> str:
-        """The whole in one sentence, for who hears the page: it is said anew when it changes, and only then."""
+    def announcement(self) -> str:
+        """One sentence for screen readers, announced when it changes."""
         return f"Served now: {self.headline}, {self.audience}. {self.why}"
 
 
@@ -83,25 +84,9 @@ _TONES = {
     Reason.POLICY_DIFFERS: Tone.BLIND,
 }
 
-_SUSPENSIONS = {
-    SuspensionReason.REVERB_UNSTABLE: "Reverb is unstable. Push resumes once its probes are clean for a while.",
-    SuspensionReason.RECOVERING: "The sidecar could not see for a while, and has not seen for long enough since.",
-    SuspensionReason.SOURCE_DOWN: "One of the sidecar's own sources has not answered for longer than a lease.",
-    SuspensionReason.COVERAGE: "Too few payments can be judged.",
-    SuspensionReason.UNMEASURED: "The last payments could not be judged, through the sidecar's own fault.",
-    SuspensionReason.CUT_OFF: "Neither Reverb nor the app nor the reference can be reached: the network is to blame.",
-    SuspensionReason.PROBES_SILENT: "No probe of Reverb has ended for far longer than they take.",
-    SuspensionReason.UNWIRED: "No ack of the deciding stage has ever come, so push would be served unmeasured.",
-}
-
 
 def _tone(answer: Answered) -> Tone:
     return Tone.WAIT if answer.suspension is SuspensionReason.REVERB_UNSTABLE else _TONES[answer.reason]
-
-
-def suspension_text(reason: SuspensionReason) -> str:
-    """Return why push is suspended, as a sentence."""
-    return _SUSPENSIONS[reason]
 
 
 def served_now(status: Status, state: State) -> Served:
@@ -112,7 +97,7 @@ def served_now(status: Status, state: State) -> Served:
     return Served(
         tone=Tone.BAD if fallen else _tone(answer),
         mode=answer.mode,
-        headline=words.MODES[answer.mode],
+        headline=MODES[answer.mode].label,
         audience=_audience(slices),
         why=fallen or _why(status, state, policy),
         slices=slices,
@@ -131,7 +116,7 @@ def _slices(policy: Policy, rung: int) -> tuple[Slice, ...]:
     taken = 0
     for each in reversed(policy.ladder[: rung + 1]):
         if each.share_ppm > taken:
-            own = Slice(mode=each.mode, name=words.MODES[each.mode], share_ppm=each.share_ppm - taken, from_ppm=taken)
+            own = Slice(mode=each.mode, name=MODES[each.mode].label, share_ppm=each.share_ppm - taken, from_ppm=taken)
             slices.append(own)
             taken = each.share_ppm
     return tuple(slices)
@@ -141,97 +126,101 @@ def _audience(slices: tuple[Slice, ...]) -> str:
     first, *others = slices
     if not others:
         return "for everybody"
-    rest = words.joined([f"{each.name.lower()} for {each.share}" for each in others])
+    rest = labels.joined([f"{each.name.lower()} for {each.share}" for each in others])
     return f"for {first.share} of users; {rest}"
 
 
 def _why(status: Status, state: State, policy: Policy) -> str:
+    words = REASONS[status.served.reason]
     match status.served.reason:
         case Reason.CURRENT_RUNG:
-            return _held(status)
+            return _current(status)
         case Reason.ALARM:
-            return f"Alarm: {words.joined([words.name(each) for each in status.alarms])}."
+            return f"Alarm: {labels.joined([labels.name(each) for each in status.alarms])}."
         case Reason.SUSPENDED:
-            reason = status.served.suspension
-            return f"Suspended: {_SUSPENSIONS[reason]}" if reason else "Suspended."
+            return _suspended(status)
         case Reason.DRY_RUN:
-            return f"Dry run: all is decided and recorded, and nobody is served it. It would be {_would_be(status)}."
-        case Reason.NO_LEASE:
-            return "This replica has not lately proven that it can write and read its journal."
-        case Reason.POLICY_DIFFERS:
-            return "This replica's configuration is not the policy in force."
-        case Reason.STARTING:
-            return "This replica has not caught up with its journal yet."
+            would_be = labels.rung(status.ladder[status.rung]).lower()
+            return f"Dry run: {words.clause}. Without it: {would_be}."
+        case Reason.NO_LEASE | Reason.POLICY_DIFFERS | Reason.STARTING:
+            return words.description
         case _:
             return _at_the_bottom(status, state, policy)
+
+
+def _current(status: Status) -> str:
+    if status.lifecycle is Lifecycle.REMOVED:
+        return "The ladder is off, and push is served while nothing fails."
+    is_top = status.rung + 1 == len(status.ladder)
+    return f"Rung {status.rung} is the {'top of the ladder' if is_top else 'current rung'}, and no alarm is raised."
+
+
+def _suspended(status: Status) -> str:
+    if not status.suspensions:
+        return REASONS[Reason.SUSPENDED].description
+    each = status.suspensions[0]
+    text = f"Suspended: {SUSPENSIONS[each.reason].description}"
+    if each.reason is SuspensionReason.REVERB_UNSTABLE and each.until_ms is not None:
+        left = duration(max(0, each.until_ms - status.now_ms))
+        return f"Suspended: Reverb is unstable. Push resumes in {left} if no probe fails before; the rung is kept."
+    return text
 
 
 def _at_the_bottom(status: Status, state: State, policy: Policy) -> str:
     last = status.moves[-1] if status.moves else None
     if state.wired_ms is None:
-        return f"Not wired: no ack of stage {policy.stage} has ever come, so nothing can be judged."
+        return f"Not wired: no ack of stage {policy.stage} has ever arrived, so no payment can be judged."
     if last is not None and last.to_rung == 0:
-        ago = words.distance(last.at_ms, status.now_ms)
-        return f"The bottom rung, reached {ago}: {words.name(last.cause)}, {last.detail}."
-    return "The bottom rung: push has not been proven yet."
-
-
-def _held(status: Status) -> str:
-    if status.lifecycle is Lifecycle.REMOVED:
-        return "The ladder is off, and nothing speaks against push."
-    is_top = status.rung + 1 == len(status.ladder)
-    return "The top of the ladder is held." if is_top else f"Rung {status.rung} of the ladder is held."
-
-
-def _would_be(status: Status) -> str:
-    held = status.ladder[status.rung]
-    return words.rung(held).lower()
+        ago = labels.distance(last.at_ms, status.now_ms)
+        return f"The bottom rung, reached {ago}: {labels.name(last.cause)}, {last.detail}."
+    return "The bottom rung: push is not proven yet."
 
 
 def _fallen(status: Status) -> str:
-    """Return why the flag fell, while the cool-down lasts; empty: it did not."""
+    """Return why the flag fell, during the cool-down; empty: it did not."""
     if status.rung or status.cooldown_until_ms <= status.now_ms:
         return ""
     fall = next((move for move in reversed(status.moves) if move.to_rung == 0), None)
     if fall is None:
         return ""
-    ago = words.distance(fall.at_ms, status.now_ms)
+    ago = labels.distance(fall.at_ms, status.now_ms)
     return f"Fell from rung {fall.from_rung}, {ago}: {fall.detail}."
 
 
 def _facts(status: Status, state: State, policy: Policy) -> tuple[Fact, ...]:
-    answer = status.served
     since_ms = status.suspensions[0].began_ms if status.suspensions else status.since_ms
-    held = f"rung {status.rung} of {len(status.ladder) - 1}: {words.rung(status.ladder[status.rung])}"
-    is_leased = answer.mode is not Mode.TIMER_POLLING
+    is_leased = status.served.mode is not Mode.TIMER_POLLING
     left = f"{status.lease_remaining_s:.0f} s left of {duration(policy.lease_ms)}"
     return (
         Fact(name="Environment", value=status.environment),
-        Fact(name="Held", value=held),
+        Fact(
+            name="Current rung",
+            value=f"{status.rung} of {len(status.ladder) - 1}: {labels.rung(status.ladder[status.rung])}",
+        ),
         Fact(
             name="Suspended since" if status.suspensions else "Since", value="", moment=moment(since_ms, status.now_ms)
         ),
         Fact(name="Lease", value=left if is_leased or status.lease_remaining_s else "none; timers need none"),
-        Fact(name="Posture", value=posture(status, state)),
+        Fact(name="Controller", value=controller_text(status, state)),
     )
 
 
-def posture(status: Status, state: State) -> str:
-    """Return what the sidecar would do by itself now."""
+def controller_text(status: Status, state: State) -> str:
+    """Return what the controller does without an operator."""
     hold, reason = status.hold, status.verdict.partition(": ")[2]
     if status.served.reason is Reason.POLICY_DIFFERS:
-        return "decides nothing, because its file is not the policy in force"
+        return "stopped: the configuration is not the policy in force"
     if hold is not None:
-        return f"held by {hold.actor}, who wrote: {hold.reason}"
+        return f"on hold by {hold.actor}: {hold.reason}"
     if status.cooldown_until_ms > status.now_ms:
-        return "cools down after a fall"
+        return "cooling down after a fall"
     if status.suspensions:
-        return f"suspended: {status.suspensions[0].reason.replace('_', ' ')}"
+        return f"suspended: {labels.lowered(SUSPENSIONS[status.suspensions[0].reason].label)}"
     if status.rung + 1 == len(status.ladder):
-        return "at the top; watches, and falls by itself"
+        return "at the top; falls automatically"
     frozen = freezes.in_force(state)
     if frozen:
-        return f"frozen: {frozen[0].name}, by {frozen[0].actor}, who wrote: {frozen[0].reason}"
+        return f"frozen: {frozen[0].name}, by {frozen[0].actor}: {frozen[0].reason}"
     if reason == "approval":
-        return "waits for a person's approval"
-    return "climbs by itself once proven, and falls by itself"
+        return "waits for an approval"
+    return "climbs automatically once proven, and falls automatically"

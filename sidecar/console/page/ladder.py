@@ -3,13 +3,12 @@
 import msgspec
 
 from sidecar.console import labels as words
-from sidecar.console.explanation import remedy_of
 from sidecar.console.labels import Moment, moment
 from sidecar.console.page.front import Tone
-from sidecar.console.status import IndicatorStatus, Status
-from sidecar.core.decision.gates import Gate, duration
+from sidecar.console.status import GateStatus, IndicatorStatus, Status
+from sidecar.core.decision.gates import duration
 from sidecar.core.facts.policy import Lifecycle, Mode
-from sidecar.core.fold.state import State
+from sidecar.wording import MODES
 
 
 class RungRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,8 +38,8 @@ class GateRow(msgspec.Struct, frozen=True, kw_only=True):
     remedy: str
     """What somebody can do about it; empty: it holds."""
     expected: Moment | None
-    done_ratio: float | None
-    """How far it is, from 0 to 1; None: it is not a matter of more."""
+    progress_ratio: float | None
+    """Progress towards the target, from 0 to 1; None: it has none."""
 
 
 class IndicatorRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,48 +71,10 @@ class Ladder(msgspec.Struct, frozen=True, kw_only=True):
     indicators: tuple[IndicatorRow, ...]
 
 
-_STREAMS = {
-    "payments": "Payments in time",
-    "round_trips": "Round trips through Reverb",
-    "channel_auth": "The probe user's channel auth",
-    "user_auth": "Payers' channel auth",
-    "reach": "Payers' browsers reached",
-}
-_GATES = {
-    "alarm": "No alarm",
-    "suspension": "Push is not suspended",
-    "isolation": "Other users' channels refuse the probe",
-    "hold": "Nobody holds",
-    "freeze": "No freeze",
-    "cooldown": "The cool-down is over",
-    "soak": "Held for long enough",
-    "coverage": "Enough could be judged",
-    "exact": "Acks name their payments",
-    "stage": "Judged at delivery",
-    "payers_on_rung": "Enough payers were served this rung",
-    "worst_case": "Good enough in the worst case",
-    "approval": "A person approves",
-}
-
-
-def indicator_label(name: str) -> str:
-    """Return a indicator's name for people."""
-    return _STREAMS.get(name, words.name(name))
-
-
-def gate_label(name: str) -> str:
-    """Return the condition that a gate is, as a statement that is true when it holds."""
-    for prefix, said in (("recent_", "Clean lately"), ("evidence_", "Proven")):
-        if name.startswith(prefix):
-            label = indicator_label(name.removeprefix(prefix))
-            return f"{said}: {label[:1].lower()}{label[1:]}"
-    return _GATES.get(name, words.name(name))
-
-
-def ladder(status: Status, state: State) -> Ladder:
+def ladder(status: Status) -> Ladder:
     """Return the ladder as it stands."""
     following = status.rung + 1
-    gates = tuple(_gate(gate, status, state) for gate in status.gates)
+    gates = tuple(_gate(gate, status.now_ms) for gate in status.gates)
     return Ladder(
         rungs=tuple(_rungs(status)),
         is_off=status.lifecycle is Lifecycle.REMOVED,
@@ -141,7 +102,7 @@ def _rungs(status: Status) -> list[RungRow]:
             RungRow(
                 number=number,
                 mode=rung.mode,
-                name=words.MODES[rung.mode],
+                name=MODES[rung.mode].label,
                 share=words.share(rung.share_ppm),
                 place=places.get(number, "climbed" if number < status.rung else "later"),
                 conditions=", ".join(asks),
@@ -150,33 +111,20 @@ def _rungs(status: Status) -> list[RungRow]:
     return rows
 
 
-def _gate(gate: Gate, status: Status, state: State) -> GateRow:
-    expected = None if gate.expected_ms is None or gate.passes else moment(gate.expected_ms, status.now_ms)
+def _gate(gate: GateStatus, now_ms: int) -> GateRow:
+    expected = None if gate.expected_ms is None or gate.passes else moment(gate.expected_ms, now_ms)
     return GateRow(
         name=gate.name,
-        label=gate_label(gate.name),
+        label=gate.label,
         value=gate.value,
         target=gate.target,
         tone=Tone.GOOD if gate.passes else Tone.BAD if gate.name in {"alarm", "isolation"} else Tone.WAIT,
         passes=gate.passes,
         needs=gate.needs,
-        remedy="" if gate.passes else remedy_of(gate.name),
+        remedy=gate.remedy,
         expected=expected,
-        done_ratio=None if gate.passes else _done(gate.name, status, state),
+        progress_ratio=gate.progress_ratio,
     )
-
-
-def _done(name: str, status: Status, state: State) -> float | None:
-    if name == "soak":
-        soak_ms = status.ladder[status.rung].soak_ms
-        return state.flag.soaked_ms / soak_ms if soak_ms else None
-    if name == "coverage":
-        return status.judged / status.succeeded if status.succeeded else None
-    if name.startswith("evidence_"):
-        indicator = next((each for each in status.indicators if each.name == name.removeprefix("evidence_")), None)
-        if indicator is not None and indicator.good + indicator.clean_needed:
-            return indicator.good / (indicator.good + indicator.clean_needed)
-    return None
 
 
 def _indicator(indicator: IndicatorStatus) -> IndicatorRow:
@@ -192,7 +140,7 @@ def _indicator(indicator: IndicatorStatus) -> IndicatorRow:
     left_out = f", {words.count(indicator.unmeasured)} unmeasured" if indicator.unmeasured else ""
     return IndicatorRow(
         name=indicator.name,
-        label=indicator_label(indicator.name),
+        label=indicator.label,
         outcomes=judged + left_out,
         bound=words.ratio(indicator.lower_bound_ratio),
         bound_ratio=indicator.lower_bound_ratio,

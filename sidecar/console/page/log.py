@@ -1,4 +1,4 @@
-"""What the sidecar decided, what people did, and what else _event_of the flag: newest first."""
+"""The log: decisions, operator actions, policies, and the events between them; newest first."""
 
 from collections.abc import Iterable
 
@@ -32,9 +32,9 @@ def lines(page: Page, events: Iterable[TimelineEvent], now_ms: int) -> tuple[Lin
     """Return decisions, actions and policies, and between them alarms, shelters, rests and releases."""
     entries = [entry_line(entry, now_ms) for entry in page.entries]
     since = page.entries[-1].seq if page.next_before is not None else 0
-    told = {entry.seq for entry in page.entries}
-    _event_of = [_event_of(mark, now_ms) for mark in events if mark.kind in _EVENTS and mark.seq >= since]
-    both = [*entries, *(line for line in _event_of if line.seq not in told)]
+    listed = {entry.seq for entry in page.entries}
+    between = [event for event in events if event.kind in _EVENTS and event.seq >= since and event.seq not in listed]
+    both = [*entries, *(_event_line(event, now_ms) for event in between)]
     return tuple(sorted(both, key=lambda line: (-line.moment.at_ms, -line.seq))[:SHOWN_MAX])
 
 
@@ -69,14 +69,14 @@ _EVENTS = {
 }
 
 
-def _event_of(mark: TimelineEvent, now_ms: int) -> Line:
-    what, tone = _EVENTS[mark.kind]
+def _event_line(event: TimelineEvent, now_ms: int) -> Line:
+    what, tone = _EVENTS[event.kind]
     return Line(
-        seq=mark.seq,
-        moment=moment(mark.at_ms, now_ms),
+        seq=event.seq,
+        moment=moment(event.at_ms, now_ms),
         who="",
         what=what,
-        why=words.name(mark.detail) if mark.kind is not EventKind.RELEASE else mark.detail,
+        why=words.name(event.detail) if event.kind is not EventKind.RELEASE else event.detail,
         tone=tone,
         leads=False,
     )

@@ -11,6 +11,7 @@ from sidecar.console.page.figures import edge
 from sidecar.console.page.front import Fact, Tone
 from sidecar.console.payment_timelines import Clock, PaymentJourney, Step
 from sidecar.core.facts.outcomes import Outcome
+from sidecar.wording import MODES
 
 _NAMES = {
     "stripe_wait": "Stripe waits",
@@ -156,7 +157,7 @@ def _report(journey: PaymentJourney) -> list[Fact]:
     return [
         Fact(name="Browser", value=fact.browser.title()),
         Fact(name="Flow", value=words.name(reading.flow)),
-        Fact(name="It followed", value=words.MODES[reading.mode]),
+        Fact(name="It followed", value=MODES[reading.mode].label),
         Fact(name="Its subscription", value=f"{words.name(reading.subscription)}{refused}"),
         Fact(name="Refetches", value=words.count(reading.refetches)),
         Fact(name="It watched for", value=edge(reading.watched_ms)),

@@ -8,9 +8,9 @@ from sidecar.console.page.figures import Spread, spread
 from sidecar.console.page.front import Tone
 from sidecar.console.status import Status
 from sidecar.core.facts.auth_probes import AuthProbeOutcome, IsolationOutcome, RoundTripOutcome, UserAuth
-from sidecar.core.facts.observations import IgnoreReason
 from sidecar.core.facts.reports import Family, Flow, Verdict
 from sidecar.core.fold.state import State
+from sidecar.wording import IGNORED, UNMEASURED
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
@@ -237,21 +237,12 @@ def unseen(status: Status, state: State) -> Unseen:
         tone=Tone.BLIND if ratio is None else Tone.GOOD if ratio >= target else Tone.WAIT,
         reasons=_outcomes(
             {str(key): value for key, value in tally.unmeasured.items()},
-            {str(key): ("", words.sentence(value)) for key, value in words.UNMEASURED.items()},
+            {str(key): ("", value.description) for key, value in UNMEASURED.items()},
         ),
         ignored=_outcomes(
             {str(key): value for key, value in tally.ignored.items()},
-            {str(key): ("", _ignored(key)) for key in IgnoreReason},
+            {str(key): ("", value.description) for key, value in IGNORED.items()},
         ),
         silent=words.joined(list(status.silent_sources)),
         lost=tuple(f"{what}: {words.count(counted)}" for counted, what in lost if counted),
     )
-
-
-def _ignored(reason: IgnoreReason) -> str:
-    sentences = {
-        IgnoreReason.OTHER_LIVEMODE: "A test payment where live ones are judged, or the reverse.",
-        IgnoreReason.MISSING_METADATA: "Without the metadata that ours have.",
-        IgnoreReason.THIN_EVENT: "A thin event, which carries no metadata.",
-    }
-    return sentences[reason]

@@ -8,8 +8,7 @@ import msgspec
 
 from sidecar.console import labels as words
 from sidecar.console.labels import Moment, moment
-from sidecar.console.page.front import Tone, suspension_text
-from sidecar.console.page.ladder import gate_label
+from sidecar.console.page.front import Tone
 from sidecar.console.status import Status
 from sidecar.core.decision.gates import duration
 from sidecar.core.facts.auth_probes import IsolationOutcome
@@ -19,6 +18,7 @@ from sidecar.core.fold.serving import Reason
 from sidecar.core.fold.state import State
 from sidecar.core.release.checks import Check, Question
 from sidecar.core.release.readiness import Answer, Readiness
+from sidecar.wording import CHECKS, MODES, SUSPENSIONS
 
 _REASONS_MAX = 5
 """So many are said at once; all of them are in the list."""
@@ -53,25 +53,6 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     command: str
     """The same for a pipeline."""
     conditions: tuple[Condition, ...]
-
-
-_LABELS = {
-    "environment": "The environment that is meant",
-    "replica": "This replica can vouch for it",
-    "dry_run": "No dry run",
-    "livemode": "Live payments",
-    "reports": "Payers' browsers report",
-    "ladder": "The ladder leads there",
-    "history": "The time is known",
-    "now": "It is served at this moment",
-    "served": "It was servable to everybody",
-    "falls": "No fall",
-    "suspensions": "Few suspensions",
-    "suspended": "Short suspensions",
-    "coverage": "Enough could be judged",
-    "payments": "Enough payments",
-    "since_release": "Enough payments since the last release",
-}
 
 
 def question_of(policy: Policy) -> Question:
@@ -111,7 +92,7 @@ def verdict(status: Status, state: State, asked: Readiness) -> Verdict:
         reasons=tuple(told[:_REASONS_MAX]),
         more=max(0, len(told) - _REASONS_MAX),
         again=None if asked.again_ms is None or not is_open else moment(asked.again_ms, status.now_ms),
-        question=f"{words.MODES[mode]} for everybody, over the last {duration(asked.question.for_ms)}",
+        question=f"{MODES[mode].label} for everybody, over the last {duration(asked.question.for_ms)}",
         command=f"sidecar gate --mode {mode} --for {asked.question.for_ms // 86_400_000}d",
         conditions=tuple(_condition(check, status.now_ms) for check in asked.checks),
     )
@@ -120,7 +101,7 @@ def verdict(status: Status, state: State, asked: Readiness) -> Verdict:
 def _sentence(check: Check) -> str:
     """Return what is wrong as a sentence; a gate is called as the page calls it."""
     if check.needs:
-        return f'"{gate_label(check.name)}" does not hold ({check.value}): it needs {check.needs}.'
+        return f'"{CHECKS[check.name].label}" does not hold ({check.value}): it needs {check.needs}.'
     return words.sentence(check.why)
 
 
@@ -142,7 +123,7 @@ def _condition(check: Check, now_ms: int) -> Condition:
     }[check.passes]
     return Condition(
         name=check.name,
-        label=_LABELS.get(check.name) or gate_label(check.name),
+        label=CHECKS[check.name].label,
         value=check.value,
         target=check.target,
         tone=tone,
@@ -161,7 +142,7 @@ def _unknown(status: Status, state: State) -> list[str]:
     if state.wired_ms is None:
         reasons.append(f"No ack of stage `{policy.stage}` has ever come.")
     elif state.visibility.suspension is not None:
-        reasons.append(suspension_text(state.visibility.suspension))
+        reasons.append(SUSPENSIONS[state.visibility.suspension].description)
     if status.served.reason in {Reason.NO_LEASE, Reason.POLICY_DIFFERS, Reason.STARTING}:
         reasons.append("This replica cannot vouch for what it says.")
     return reasons
@@ -173,7 +154,7 @@ def _acute(status: Status, state: State) -> list[str]:
     if state.probing.isolation is IsolationOutcome.ALLOWED:
         reasons.append("The probe user was admitted to another user's channel.")
     if state.flag.suspension is not None:
-        reasons.append(suspension_text(SuspensionReason.REVERB_UNSTABLE))
+        reasons.append(SUSPENSIONS[SuspensionReason.REVERB_UNSTABLE].description)
     elif status.alarms:
         reasons.append(f"Alarm: {words.joined([words.name(each) for each in status.alarms])}.")
     if status.cooldown_until_ms > status.now_ms:

@@ -53,7 +53,7 @@ def view_of(
         verdict=verdict.verdict(status, state, asked),
         warnings=status.warnings,
         actions=actions.buttons(status, state),
-        ladder=ladder.ladder(status, state),
+        ladder=ladder.ladder(status),
         table=figures.table(status),
         outcomes=figures.outcomes(state),
         spread=figures.spread(state.tally.latency),

@@ -13,6 +13,7 @@ from sidecar.core.decision.gates import duration
 from sidecar.core.facts.policy import PPM, Mode
 from sidecar.core.fold.history import Condition, EventKind, TimelineEvent
 from sidecar.core.release.readiness import Answer
+from sidecar.wording import MODES, UNMEASURED
 
 ROWS_MAX = 200
 """Of one table; the newest. What is left out is counted."""
@@ -30,7 +31,7 @@ _ORIGIN = (
     "the chain of decisions, actions and policies; its head is noted here, so that a later change is found."
 )
 _PASSES = {True: "yes", False: "no", None: "cannot be known"}
-_WHY = {str(why): told for why, told in words.UNMEASURED.items()}
+_WHY = {str(why): words.description for why, words in UNMEASURED.items()}
 _TIME = "Times are UTC, on the journal's clock."
 
 
@@ -141,7 +142,7 @@ def _compared(told: Report) -> Section:
 def _served(told: Report) -> Section:
     times = told.times
     facts = [
-        (f"{words.MODES[mode]} for everybody", _time(times.for_all_ms.get(mode, 0), times.known_ms))
+        (f"{MODES[mode].label} for everybody", _time(times.for_all_ms.get(mode, 0), times.known_ms))
         for mode in reversed(Mode)
     ]
     names = {Condition.REVERB_UNSTABLE: "Reverb unstable", Condition.SUSPENDED: "Suspended", Condition.BLIND: "Blind"}

@@ -2,8 +2,7 @@
 
 import msgspec
 
-from sidecar.console.status import IndicatorStatus
-from sidecar.core.decision.gates import Gate
+from sidecar.console.status import GateStatus, IndicatorStatus
 from sidecar.core.facts.policy import Mode, Rung
 from sidecar.core.release.comparison import Comparison
 
@@ -118,7 +117,7 @@ class WorldView(msgspec.Struct, frozen=True, kw_only=True):
     story_failure: str = ""
     """Why the last telling came to no end."""
     flag: FlagView
-    gates: tuple[Gate, ...]
+    gates: tuple[GateStatus, ...]
     indicators: tuple[IndicatorStatus, ...]
     comparison: Comparison | None
     """None: the sidecar does not answer."""

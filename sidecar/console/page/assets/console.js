@@ -123,33 +123,33 @@ listen();
 
 const TOKEN = "operator-token";
 const dialog = document.getElementById("dialog");
-const form = document.getElementById("act-form");
+const form = document.getElementById("action-form");
 const part = (name) => document.getElementById(`dialog-${name}`);
 const reason = document.getElementById("reason");
 const token = document.getElementById("token");
 const forget = document.getElementById("token-forget");
 const doIt = part("do");
 const field = (id) => document.getElementById(id);
-let act = null; // the button's data, its label, and how far the dialog has come
+let action = null; // the button's data, its label, and how far the dialog has come
 
 document.addEventListener("click", (event) => {
-  const button = event.target.closest("button[data-act]");
+  const button = event.target.closest("button[data-action]");
   if (button) open(button);
 });
 
 function open(button) {
-  act = { ...button.dataset, label: button.textContent.trim(), id: button.id, isAsked: false };
-  part("title").textContent = act.label;
-  part("explanation").textContent = act.explanation;
+  action = { ...button.dataset, label: button.textContent.trim(), id: button.id, isAsked: false };
+  part("title").textContent = action.label;
+  part("explanation").textContent = action.explanation;
   part("trouble").textContent = "";
   part("again").hidden = true;
   part("fields").hidden = false;
   part("cancel").textContent = "Cancel";
-  doIt.textContent = act.label;
+  doIt.textContent = action.label;
   doIt.hidden = false;
-  doIt.toggleAttribute("data-danger", Boolean(act.again));
+  doIt.toggleAttribute("data-danger", Boolean(action.again));
   reason.value = "";
-  const fields = (act.fields ?? "").split(" ");
+  const fields = (action.fields ?? "").split(" ");
   for (const name of ["release", "name", "window"]) field(`field-${name}`).hidden = !fields.includes(name);
   askToken(!sessionStorage.getItem(TOKEN));
   dialog.showModal();
@@ -171,7 +171,7 @@ forget.addEventListener("click", () => {
 part("cancel").addEventListener("click", () => dialog.close());
 dialog.addEventListener("close", () => {
   token.value = "";
-  const button = document.getElementById(act.id) ?? document.querySelector("button[data-act]");
+  const button = document.getElementById(action.id) ?? document.querySelector("button[data-action]");
   button?.focus({ preventScroll: true });
 });
 
@@ -179,8 +179,8 @@ form.addEventListener("submit", (event) => {
   event.preventDefault();
   const missing = !reason.value.trim() ? reason : !sessionStorage.getItem(TOKEN) && !token.value ? token : null;
   if (missing) {
-    trouble(missing === reason ? "Say why: it stands in the record." : "An operator token is needed to act.", missing);
-  } else if (act.again && !act.isAsked) {
+    trouble(missing === reason ? "Say why: it stands in the record." : "An operator token is needed to action.", missing);
+  } else if (action.again && !action.isAsked) {
     ask();
   } else {
     send();
@@ -193,12 +193,12 @@ function trouble(words, field) {
 }
 
 function ask() {
-  act.isAsked = true;
+  action.isAsked = true;
   part("trouble").textContent = "";
   part("fields").hidden = true;
-  part("again").textContent = act.again;
+  part("again").textContent = action.again;
   part("again").hidden = false;
-  doIt.textContent = `Yes: ${act.label.toLowerCase()}`;
+  doIt.textContent = `Yes: ${action.label.toLowerCase()}`;
   part("cancel").textContent = "No";
   part("cancel").focus();
 }
@@ -207,7 +207,7 @@ async function send() {
   const bearer = token.value || sessionStorage.getItem(TOKEN);
   doIt.disabled = true;
   try {
-    const answer = await fetch(`/api/${act.act}`, {
+    const answer = await fetch(`/api/${action.action}`, {
       method: "POST",
       headers: { Authorization: `Bearer ${bearer}`, "Content-Type": "application/json" },
       body: JSON.stringify(body()),
@@ -223,10 +223,10 @@ async function send() {
 // What is sent. A field that is missing or makes no sense is the sidecar's to refuse, in words.
 function body() {
   const said = { reason: reason.value.trim() };
-  if (act.act === "approve") return { ...said, rung: Number(act.rung), epoch: Number(act.epoch) };
-  if (act.act === "thaw") return { ...said, name: act.name };
-  if (act.act === "note") return { ...said, release: field("release").value.trim() || null };
-  if (act.act === "freeze") return { ...said, name: field("name").value.trim(), ...frozen() };
+  if (action.action === "approve") return { ...said, rung: Number(action.rung), epoch: Number(action.epoch) };
+  if (action.action === "thaw") return { ...said, name: action.name };
+  if (action.action === "note") return { ...said, release: field("release").value.trim() || null };
+  if (action.action === "freeze") return { ...said, name: field("name").value.trim(), ...frozen() };
   return said;
 }
 
@@ -256,7 +256,7 @@ form.addEventListener("change", () => {
 function settle(status, said, bearer) {
   if (status === 200) {
     sessionStorage.setItem(TOKEN, bearer);
-    part("title").textContent = `Done: ${act.label.toLowerCase()}`;
+    part("title").textContent = `Done: ${action.label.toLowerCase()}`;
     part("explanation").textContent = `${said.message}. It is record ${said.seq}, by ${said.actor}.`;
     part("fields").hidden = part("again").hidden = doIt.hidden = true;
     part("trouble").textContent = "";
@@ -272,7 +272,7 @@ function settle(status, said, bearer) {
   }
   part("fields").hidden = false;
   part("again").hidden = true;
-  act.isAsked = false;
-  doIt.textContent = act.label;
+  action.isAsked = false;
+  doIt.textContent = action.label;
   trouble(`Not done: ${said.message}.`, isToken ? token : reason);
 }
