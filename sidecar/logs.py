@@ -9,7 +9,7 @@ import logging
 import os
 import queue
 import threading
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any, assert_never
 
 import msgspec
@@ -34,6 +34,7 @@ from sidecar.core.fold.conclusions import (
     SuspensionBegan,
     SuspensionEnded,
 )
+from sidecar.metrics.declarations import counted
 
 _LINES_MAX = 10_000
 _LINES_AT_ONCE = 100
@@ -54,6 +55,21 @@ class LineCounts:
         """Lines that could not be written."""
         self.by_level = dict.fromkeys(LEVELS, 0)
         self._lock = threading.Lock()
+
+    @counted(
+        "log_lines_dropped",
+        "Log lines that could not be written: a stuck reader, a broken pipe or a full disk.",
+    )
+    def _dropped(self) -> float:
+        return self.dropped
+
+    @counted(
+        "log_lines",
+        "Log lines by level, with those that could not be written, without throttled ones.",
+        {"level": LEVELS},
+    )
+    def _by_level(self) -> Mapping[str, float]:
+        return dict(self.by_level)
 
     def count(self, _: object, __: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         """Count a line by its level, from whatever thread, and pass it on: a processor of structlog's."""

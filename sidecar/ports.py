@@ -1,17 +1,21 @@
-"""The protocols that shells implement, so that no shell needs to know another."""
+"""The protocols between the parts of the sidecar, and what every part has. No part imports another."""
 
 import enum
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
+from aiohttp import web
 
 from sidecar.core.facts.observations import Observation, Record
+from sidecar.core.fold.conclusions import Conclusion
 from sidecar.core.fold.state import State
+from sidecar.http.routes import bound_routes
+from sidecar.metrics.declarations import Counter
 
 
 class ErrorCode(enum.StrEnum):
-    """What went wrong, for machines. `sidecar.http.errors` maps each to an HTTP status."""
+    """The kind of error, for machines. `sidecar.http.errors` maps each to an HTTP status."""
 
     CONFIG_INVALID = "config_invalid"
     SECRET_INVALID = "secret_invalid"  # noqa: S105 - a code, not a secret
@@ -42,7 +46,7 @@ class ErrorCode(enum.StrEnum):
 
 
 class SidecarError(Exception):
-    """The parent of our exceptions: a stable code for machines, and a sentence for people.
+    """The parent of the sidecar's exceptions: a stable code for machines, and a sentence for people.
 
     The sentence says what was found, where, and what is allowed or what to do.
     """
@@ -54,10 +58,10 @@ class SidecarError(Exception):
 
 
 class Appended(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of an observation that was appended."""
+    """The result of an append."""
 
     record: Record
-    """The record in the journal; of a duplicate, the one that was there before."""
+    """The record in the journal; for a duplicate, the existing one."""
     duplicate: bool
 
 
@@ -70,12 +74,12 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Backlog(msgspec.Struct, frozen=True, kw_only=True):
-    """What waits for the journal to keep it."""
+    """The appends that wait for the journal."""
 
     waiting_count: int = 0
-    """Observations that were appended and are not durable yet."""
+    """Observations that are not durable yet."""
     oldest_ms: int = 0
-    """For how long the oldest of them has waited; 0 where none does."""
+    """Age of the oldest of them in milliseconds; 0: none waits."""
     refused_count: int = 0
     """Appends that were refused since opening, because too many were waiting."""
     commit_count: int = 0
@@ -86,10 +90,10 @@ class Journal(Protocol):
     """The durable, ordered, append-only log of observations, and the clock."""
 
     async def append(self, observation: Observation) -> Appended:
-        """Keep the observation and return once it would survive `kill -9`.
+        """Append the observation and return once it would survive `kill -9`.
 
-        The same fact (`core.facts.identities.identity`) is kept once. Raises `SidecarError` with `journal_unavailable`
-        if it could not be kept, or `journal_overloaded` if too many are waiting.
+        The same fact (`core.facts.identities.identity`) is stored once. Raises `SidecarError` with
+        `journal_unavailable` if it could not be stored, or `journal_overloaded` if too many are waiting.
         """
         ...
 
@@ -102,34 +106,34 @@ class Journal(Protocol):
         ...
 
     async def find(self, key: str) -> Record | None:
-        """Return the record with this key (`core.facts.identities.identity`); None: there is none, or not any more."""
+        """Return the record with this key (`core.facts.identities.identity`); None: none, or it was trimmed."""
         ...
 
     async def load_snapshot(self) -> State:
-        """Return the state that a process goes on from; all records after its `seq` are there.
+        """Return the state from which a process continues; all records after its `seq` are in the journal.
 
-        The newest snapshot that can be believed; else where a full fold begins. Raises `SidecarError` with
-        `journal_unavailable` if there is no such state.
+        It is the newest valid snapshot, else the start of a full fold. Raises `SidecarError` with
+        `journal_unavailable` if there is neither.
         """
         ...
 
     async def save_snapshot(self, seq: int, body: bytes) -> None:
-        """Keep the state after record `seq`, as `core.fold.state.encode` wrote it, for `load_snapshot`."""
+        """Store the state after record `seq`, as encoded by `core.fold.state.encode`, for `load_snapshot`."""
         ...
 
     async def check(self) -> None:
-        """Look at all that is kept, which may take long. Raises `journal_unavailable` if something is damaged."""
+        """Verify the whole journal, which may take long. Raises `journal_unavailable` if it is damaged."""
         ...
 
     async def trim(self, before_ms: int) -> int:
-        """Look at the next records that a checkpoint from before `before_ms`, in Unix milliseconds, stands for.
+        """Examine the next records that a checkpoint from before `before_ms`, in Unix milliseconds, replaces.
 
-        Those that need not be kept for ever are removed. Return at how many it looked; 0: there are no more.
+        Remove those that need not be kept for ever. Return how many were examined; 0: there are no more.
         """
         ...
 
     async def wait(self, after: int) -> None:
-        """Return once a record with a `seq` greater than `after` may be there. A hint: look, and wait again."""
+        """Return once a record with a `seq` greater than `after` may be there. A hint: read, and wait again."""
         ...
 
     def now_ms(self) -> int:
@@ -137,31 +141,28 @@ class Journal(Protocol):
         ...
 
     def backlog(self) -> Backlog:
-        """Return what waits, now."""
+        """Return the appends that wait now."""
         ...
 
     async def close(self) -> None:
-        """Finish what was appended and release the journal. Appending afterwards raises `journal_unavailable`."""
+        """Complete pending appends and release the journal. Appending afterwards raises `journal_unavailable`."""
         ...
 
 
+@runtime_checkable
 class Source(Protocol):
-    """A source of our own that must have been read before a payment may be judged."""
+    """A part whose facts must be in the journal before a payment is judged: its liveness."""
 
     name: str
-    """As heartbeats tell it when it did not answer."""
+    """The name in a heartbeat that reports the source as silent."""
 
     async def seen_since(self, asked_s: float) -> None:
         """Return once all that was there at `asked_s`, on the monotonic clock, is in the journal. May wait for ever."""
         ...
 
 
-Count = Callable[[str], None]
-"""Counts one more of something, by its result; the name comes from a closed set."""
-
-
 class Task(enum.StrEnum):
-    """What runs for as long as the sidecar does, and tries again when it fails."""
+    """A task that runs for as long as the sidecar does, and is retried when it fails."""
 
     FOLLOWER = "follower"
     """Reads the journal."""
@@ -172,18 +173,42 @@ class Task(enum.StrEnum):
     MAINTENANCE = "maintenance"
     """Writes checkpoints and snapshots."""
     OBSERVERS = "observers"
-    """Writes what arrived on our sockets."""
+    """Writes what arrived on the sidecar's sockets."""
     PROBES = "probes"
-    """Probes, and writes what came of it."""
+    """Probes, and writes the results."""
     WATCHES = "watches"
     """Writes the ends of watches."""
     NOTIFICATIONS = "notifications"
-    """Claims what is to be told; a target that fails is no failure of it."""
+    """Claims notifications; a failed delivery attempt does not count."""
 
 
-Failed = Callable[[Task], None]
-"""Counts one more failure of a task."""
+TASK_FAILURES = Counter(
+    "task_failures",
+    "Failures of tasks that run for ever and are retried; those of the ack stream are its reconnects.",
+    {"task": Task},
+)
+"""The counter of all parts that run such a task: each has it as its attribute `failures`."""
+
+Actor = Callable[[], Coroutine[Any, Any, object]]
 
 
-def uncounted(_: Task) -> None:
-    """Count nothing: for whoever runs a part alone."""
+class Part:
+    """One part of the sidecar with all that belongs to it; a subclass overrides what it has.
+
+    Metrics are attributes of the class (`sidecar.metrics.declarations`), routes are declared on the methods that answer
+    (`sidecar.http.routes`), and a part with a `name` and `seen_since` is a `Source`. `sidecar.composition` collects them.
+    """
+
+    def routes(self, listener: str | None = None) -> list[web.RouteDef]:
+        """Return the routes on one listener, or on any."""
+        return bound_routes(self, listener)
+
+    def tasks(self) -> Iterable[tuple[str, Actor]]:
+        """Return what runs for as long as the sidecar does, by name."""
+        return ()
+
+    def folded(self, record: Record, conclusions: list[Conclusion]) -> None:
+        """Process a record that was folded. Must return at once and raise nothing."""
+
+    async def stop(self) -> None:
+        """End long responses, before the listeners of this part's routes stop."""

@@ -10,7 +10,7 @@ import typer
 
 from sidecar import dashboards, metrics, rules
 from sidecar.cli.program import DEFAULT_CONFIG, AsJson, ConfigFile, cli, fail, read_file
-from sidecar.composition import SETS
+from sidecar.composition import kinds_of
 from sidecar.config import Config, ConfigInvalid, SqlitePlace, policy_of, read_secrets
 from sidecar.core.facts.policy import Lifecycle, policy_hash
 from sidecar.core.fold import lifecycle
@@ -113,6 +113,6 @@ def write_dashboards(
 def describe_metrics(*, as_json: AsJson = False) -> None:
     """Print every metric with its type, labels, scope and highest number of series, as Markdown."""
     if as_json:
-        typer.echo(msgspec.json.format(msgspec.json.encode(metrics.catalogue(SETS))).decode())
+        typer.echo(msgspec.json.format(msgspec.json.encode(metrics.catalogue(kinds_of()))).decode())
     else:
-        typer.echo(metrics.page(SETS), nl=False)
+        typer.echo(metrics.page(kinds_of()), nl=False)

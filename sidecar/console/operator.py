@@ -4,7 +4,7 @@ Every action is an observation with actor and reason.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 import msgspec
 from aiohttp import web
@@ -18,8 +18,9 @@ from sidecar.console.status import Status
 from sidecar.core.facts.observations import Frozen
 from sidecar.core.fold.state import State
 from sidecar.http.body import read_body
+from sidecar.http.routes import OPERATOR, get, post
 from sidecar.logs import Throttle
-from sidecar.ports import ErrorCode, Journal, SidecarError
+from sidecar.ports import ErrorCode, Journal, Part, SidecarError
 
 _BODY_BYTES_MAX = 4096
 _BODY_WITHIN_S = 3.0
@@ -28,7 +29,7 @@ _LOOK_EVERY_S = 0.005
 _LIMIT = 50
 
 
-class Operator:
+class Operator(Part):
     """The operator API of one process."""
 
     def __init__(
@@ -49,26 +50,17 @@ class Operator:
         self._access = access
         self._throttle = Throttle()
 
-    def routes(self) -> list[web.RouteDef]:
-        """Return the routes of the API."""
-        return [
-            web.get("/api/status", self.get_status),
-            web.get("/api/gates", self.get_gates),
-            web.get("/api/decisions", self.get_decisions),
-            web.get("/api/decisions/{seq}", self.get_decision),
-            web.get("/api/payments/{payment_intent}", self.get_payment),
-            web.get("/api/explanation", self.get_explanation),
-            *(web.post(f"/api/{action}", self._doing(action)) for action in OperatorAction),
-        ]
-
+    @get("/api/status", on=OPERATOR)
     async def get_status(self, _: web.Request) -> web.Response:
         """Answer with the status."""
         return _json(self._status())
 
+    @get("/api/gates", on=OPERATOR)
     async def get_gates(self, _: web.Request) -> web.Response:
         """Answer with the gates of the next rung."""
         return _json(self._status().gates)
 
+    @get("/api/decisions", on=OPERATOR)
     async def get_decisions(self, request: web.Request) -> web.Response:
         """Answer with decisions, actions and policies, newest first: `?limit=` so many, `?before=` a record."""
         limit = _number(request.query.get("limit", str(_LIMIT)), "limit")
@@ -78,15 +70,18 @@ class Operator:
         before = None if told is None else _number(told, "before")
         return _json(await page_of(self._journal, self._state, before=before, limit=limit))
 
+    @get("/api/decisions/{seq}", on=OPERATOR)
     async def get_decision(self, request: web.Request) -> web.Response:
         """Answer with one of them, and the policy that it was taken by."""
         seq = _number(request.match_info["seq"], "a record's number")
         return _json(await detail_of(self._journal, self._state, seq))
 
+    @get("/api/payments/{payment_intent}", on=OPERATOR)
     async def get_payment(self, request: web.Request) -> web.Response:
         """Answer with one payment's way."""
         return _json(await self._journeys.of(request.match_info["payment_intent"]))
 
+    @get("/api/explanation", on=OPERATOR)
     async def get_explanation(self, request: web.Request) -> web.Response:
         """Answer with why it is as it is, or with `?decision=` a record why that was decided."""
         told = request.query.get("decision")
@@ -95,19 +90,19 @@ class Operator:
         seq = _number(told, "decision")
         return _json(explain_decision(await detail_of(self._journal, self._state, seq)))
 
-    def _doing(self, action: OperatorAction) -> Callable[[web.Request], Awaitable[web.Response]]:
-        async def do(request: web.Request) -> web.Response:
-            actor = self._actor(action, request)
-            body = await read_body(request, bytes_max=_BODY_BYTES_MAX, within_s=_BODY_WITHIN_S)
-            asked = read_request(action, body)
-            fact, message = fact_of(action, asked, actor, self._state, self._journal.now_ms())
-            appended = await self._journal.append(fact)
-            await self._in_force(appended.record.seq)
-            if isinstance(fact, Frozen) and all(each.name != fact.name for each in self._state.flag.freezes):
-                raise SidecarError(ErrorCode.CONFLICT, "others froze at the same moment, and there are too many now")
-            return _json(ActionDone(action=action, actor=actor, seq=appended.record.seq, message=message))
-
-        return do
+    @post(*(f"/api/{action}" for action in OperatorAction), on=OPERATOR)
+    async def act(self, request: web.Request) -> web.Response:
+        """Record an operator action, and answer once it is in force."""
+        action = OperatorAction(request.path.rpartition("/")[2])
+        actor = self._actor(action, request)
+        body = await read_body(request, bytes_max=_BODY_BYTES_MAX, within_s=_BODY_WITHIN_S)
+        asked = read_request(action, body)
+        fact, message = fact_of(action, asked, actor, self._state, self._journal.now_ms())
+        appended = await self._journal.append(fact)
+        await self._in_force(appended.record.seq)
+        if isinstance(fact, Frozen) and all(each.name != fact.name for each in self._state.flag.freezes):
+            raise SidecarError(ErrorCode.CONFLICT, "others froze at the same moment, and there are too many now")
+        return _json(ActionDone(action=action, actor=actor, seq=appended.record.seq, message=message))
 
     def _actor(self, action: OperatorAction, request: web.Request) -> str:
         """Return who actions. Whoever may not is in the log, where somebody may wonder why they try."""

@@ -12,14 +12,15 @@ from sidecar.core.fold.serving import Served
 from sidecar.core.fold.state import State
 from sidecar.core.release.checks import Process, Question
 from sidecar.core.release.readiness import Readiness, readiness
-from sidecar.ports import ErrorCode, SidecarError
+from sidecar.http.routes import OPERATOR, get
+from sidecar.ports import ErrorCode, Part, SidecarError
 
 FOR_MAX_MS = 400 * 24 * 3_600_000
 """No history reaches further back."""
 _DIGITS_MAX = 9
 
 
-class Release:
+class Release(Part):
     """The questions of release managers, asked of one process."""
 
     def __init__(self, state: State, served: Callable[[], Served], *, is_livemode: bool) -> None:
@@ -27,20 +28,18 @@ class Release:
         self._served = served
         self._is_livemode = is_livemode
 
-    def routes(self) -> list[web.RouteDef]:
-        """Return the routes. A token of any role may ask; where reading is open, nobody needs one."""
-        return [web.get("/api/gate", self.get_gate), web.get("/api/report", self.get_report)]
-
     def readiness(self, question: Question) -> Readiness:
         """Return the verdict. Raises `SidecarError` with `not_ready` before the first policy."""
         if self._state.policy is None:
             raise SidecarError(ErrorCode.NOT_READY, "no policy is in force yet; try again in a second")
         return readiness(self._state, question, self._process())
 
+    @get("/api/gate", on=OPERATOR)
     async def get_gate(self, request: web.Request) -> web.Response:
         """Answer with the verdict: `?mode=&for=&environment=&max_suspensions=&min_payments=&min_since_release=`."""
         return _json(self.readiness(_question(_asked(request))))
 
+    @get("/api/report", on=OPERATOR)
     async def get_report(self, request: web.Request) -> web.Response:
         """Answer with the report of the last `?since=`, and in it the verdict on what `/api/gate` may be asked."""
         if self._state.policy is None:

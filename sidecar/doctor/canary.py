@@ -16,7 +16,7 @@ _LOOK_S = 0.02
 
 async def round_trip(browser: Browser) -> RoundTripEnded:
     """Send one canary on the probe user's own channel, and say what came of it. Nothing of it is kept."""
-    observers = Observers(browser, MemoryJournal(), lambda _: None, replica="doctor", size=1, deliveries=None)
+    observers = Observers(browser, MemoryJournal(), replica="doctor", size=1, deliveries=None)
     running = asyncio.create_task(observers.run())
     try:
         for _ in range(round(_SUBSCRIBED_WITHIN_S / _LOOK_S)):

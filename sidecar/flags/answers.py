@@ -1,17 +1,21 @@
-"""What does the flag say to one user, and for how long may it be believed?"""
+"""The flag's answer for one user, and how long it is valid."""
 
 import hashlib
 
 import msgspec
 
+from sidecar import clock
 from sidecar.core.facts.policy import PPM, SCHEDULES, Mode
 from sidecar.core.fold.serving import Reason, Served, bucket_of, served
 from sidecar.core.fold.state import State
 from sidecar.flags.lease import Lease
+from sidecar.metrics.declarations import gauge
+from sidecar.metrics.rows import state_set
+from sidecar.ports import Part
 
 MAX_AGE_S_MAX = 2.0
 _KEPT_MAX = 64
-"""Answers that are kept encoded; there are a few per version."""
+"""Encoded answers in the cache; there are a few per version."""
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,7 +29,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     """Of the decision; goes up."""
     valid_for_s: float
-    """How long after it was asked for this may be believed; half a lease, constant per decision."""
+    """How long after the request the answer is valid, in seconds; half a lease, constant per decision."""
     reason: Reason
     environment: str
 
@@ -45,11 +49,11 @@ class Tagged(msgspec.Struct, frozen=True, kw_only=True):
         return self.decided.mode is not Mode.TIMER_POLLING
 
     def issued(self, at_ms: int) -> bytes:
-        """Return the body with `issued_at`, for those who cannot read the header that says it."""
+        """Return the body with `issued_at` in Unix milliseconds, for clients that cannot read the header."""
         return b'%s,"issued_at":%d}' % (self.body[:-1], at_ms)
 
 
-class Answers:
+class Answers(Part):
     """Answers from the state, as far as the lease and this replica's own configuration allow."""
 
     def __init__(
@@ -66,6 +70,26 @@ class Answers:
         self._for_all_seq = -1
         self._is_push_for_all = False
 
+    @gauge("flag_mode", "1 for the mode of this replica's answer to a user of every share.", {"mode": Mode})
+    def _mode(self) -> dict[str, float]:
+        return state_set(Mode, self.served_to_all(clock.monotonic_s()).mode)
+
+    @gauge(
+        "flag_reason",
+        "1 for the reason of this replica's answer to a user of every share.",
+        {"reason": Reason},
+    )
+    def _reason(self) -> dict[str, float]:
+        return state_set(Reason, self.served_to_all(clock.monotonic_s()).reason)
+
+    @gauge("flag_valid_until_timestamp_seconds", "End of this replica's lease, in the future or the past.")
+    def _valid_until_s(self) -> float:
+        return clock.wall_ms() / 1000 + self.lease_remaining_s(clock.monotonic_s())
+
+    @gauge("flag_lease_remaining_seconds", "Remaining time of this replica's lease, on its monotonic clock; 0: none.")
+    def _remaining_s(self) -> float:
+        return max(0.0, self.lease_remaining_s(clock.monotonic_s()))
+
     def served_to_all(self, now_s: float) -> Served:
         """Return the mode for a user who belongs to every share, and why. `now_s` is on the monotonic clock."""
         return self._served(0, now_s)
@@ -80,50 +104,50 @@ class Answers:
         return answer
 
     def covers_push(self, now_s: float) -> bool:
-        """Say whether what is left of the lease covers an answer for as long as it may be kept and believed."""
+        """Return whether the lease lasts for as long as an answer may be cached and is valid."""
         return self.lapses_in_s(now_s) >= 0
 
     def lapses_in_s(self, now_s: float) -> float:
-        """Return for how many seconds push may still be answered, unless the lease starts anew; below 0: not now."""
+        """Return for how many seconds push may still be answered without a new lease; below 0: not now."""
         return self.lease_remaining_s(now_s) - self.max_age_s - self.valid_for_s
 
     def change_key(self, now_s: float) -> tuple[object, ...]:
-        """Return what decides every user's answer: as long as it is equal, nobody's is another."""
+        """Return a key that changes whenever the answer of any user may change."""
         state = self._state
         return state.flag.version, state.flag.rung, state.policy_hash, self.served_to_all(now_s)
 
     def lease_remaining_s(self, now_s: float) -> float:
-        """Return how long this replica's lease still runs, in seconds; at or below 0 it has lapsed."""
+        """Return the remaining time of this replica's lease in seconds; at or below 0 it has lapsed."""
         return self._lease.remaining_s(self._lease_ms / 1000, now_s)
 
     def answer(self, targeting_key: str | None, now_s: float) -> Tagged:
         """Return the answer for a user. `now_s` is on the monotonic clock."""
         state = self._state
         if self._for_all_seq != state.seq:
-            self._find_what_all_get(now_s)
-        told = self._for_all
-        if told is not None and (not self._is_push_for_all or self.covers_push(now_s)):
-            return told
+            self._find_answer_for_all(now_s)
+        common = self._for_all
+        if common is not None and (not self._is_push_for_all or self.covers_push(now_s)):
+            return common
         return self._keep(self._served(None if targeting_key is None else bucket_of(self.flag, targeting_key), now_s))
 
-    def _find_what_all_get(self, now_s: float) -> None:
-        """Once per record: where no rung is for a share of the users, nobody's bucket matters until the next one."""
+    def _find_answer_for_all(self, now_s: float) -> None:
+        """Compute the common answer, once per record; None if a rung is for a share of the users only."""
         state = self._state
         self._for_all_seq = state.seq
-        held = () if state.policy is None else state.policy.ladder[1 : state.flag.rung + 1]
+        climbed = () if state.policy is None else state.policy.ladder[1 : state.flag.rung + 1]
         decided = self._served(None, now_s)
-        has_shares = any(rung.share_ppm < PPM for rung in held)
+        has_shares = any(rung.share_ppm < PPM for rung in climbed)
         self._for_all = None if has_shares else self._keep(decided)
         self._is_push_for_all = decided.mode is not Mode.TIMER_POLLING
 
     def _keep(self, decided: Served) -> Tagged:
         key = (decided, self._state.flag.version)
-        told = self._kept.get(key)
-        if told is None:
+        kept = self._kept.get(key)
+        if kept is None:
             if len(self._kept) >= _KEPT_MAX:
                 self._kept.clear()
-            told = self._kept[key] = self._encode(decided)
-        return told
+            kept = self._kept[key] = self._encode(decided)
+        return kept
 
     def _encode(self, decided: Served) -> Tagged:
         schedule = SCHEDULES[decided.mode]
@@ -147,10 +171,10 @@ class Answers:
 
     @property
     def valid_for_s(self) -> float:
-        """How long an answer may be believed: half a lease."""
+        """How long an answer is valid, in seconds: half a lease."""
         return self._lease_ms / 2000
 
     @property
     def max_age_s(self) -> float:
-        """How long an answer may be kept."""
+        """How long an answer may be cached, in seconds."""
         return min(self._lease_ms / 15_000, MAX_AGE_S_MAX)

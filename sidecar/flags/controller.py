@@ -1,40 +1,43 @@
-"""The decision loop: keeps time moving with heartbeats, asks `decide`, and appends what it says.
+"""The decision loop: appends heartbeats, calls `decide`, and appends its decision.
 
-It moves nothing itself: a decision is an observation, and moves the flag when it is folded. Any number of replicas may
-run this loop at once.
+It does not move the flag itself: a decision is an observation, and moves the flag when it is folded. Any number of
+replicas may run this loop at once.
 
-Before a heartbeat our own sources are asked whether all that was there is in the journal, and one that is silent takes
-its time. So there are two loops: an alarm is decided at once, whatever a source does.
+Before a heartbeat the sources must confirm that all their facts are in the journal, and a silent source takes its time.
+So there are two loops: an alarm is decided at once, whatever a source does.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import NoReturn
 
 import structlog
 
 from sidecar import clock
 from sidecar.core.decision.decide import decide
-from sidecar.core.facts.observations import ClockJumped
+from sidecar.core.facts.observations import ClockJumped, Record
+from sidecar.core.fold.conclusions import Conclusion
 from sidecar.core.fold.fold import next_deadline
 from sidecar.core.fold.state import State
 from sidecar.flags.lease import Lease
-from sidecar.ports import Failed, Journal, SidecarError, Source, Task, uncounted
+from sidecar.ports import TASK_FAILURES, Actor, Journal, Part, SidecarError, Source, Task
 
 _BEATS_PER_LEASE = 6
 _PACE_S = 0.05
-"""At most one look at the world per so many seconds: what happens in between is decided together."""
+"""Minimum seconds between two evaluations: records in between are decided together."""
 _BEAT_PACE_S = 0.1
-"""At most one heartbeat per so many seconds, however many deadlines there are."""
+"""Minimum seconds between two heartbeats, however many deadlines there are."""
 _ASK_MAX_S = 0.5
-"""So long may our own sources take, all together, to say that all that was there is in the journal: several times what
-a healthy one takes, at most about 0.1 s. Of a short lease at most half a beat, so that a silent one slows no beat."""
+"""Timeout in seconds for all sources together to confirm that their facts are in the journal. A healthy one takes about
+0.1 s. It is at most half the interval of heartbeats, so that a silent source delays none."""
 _JUMP_MS = 1000
 _RETRY_S = 1.0
 
 
-class Controller:
+class Controller(Part):
     """The decision loop of one replica."""
+
+    failures = TASK_FAILURES
 
     def __init__(
         self,
@@ -46,7 +49,6 @@ class Controller:
         policy_hash: str,
         lease_ms: int,
         sources: Sequence[Source] = (),
-        failed: Failed = uncounted,
     ) -> None:
         self._journal = journal
         self._state = state
@@ -54,7 +56,6 @@ class Controller:
         self._replica = replica
         self._policy_hash = policy_hash
         self._sources = sources
-        self._failed = failed
         self._beat_every_s = lease_ms / 1000 / _BEATS_PER_LEASE
         self._beaten_s = float("-inf")
         self._jumps = clock.JumpWatch()
@@ -62,13 +63,21 @@ class Controller:
         self._ask_s = min(_ASK_MAX_S, self._beat_every_s / 2)
         self._to_beat, self._to_decide = asyncio.Event(), asyncio.Event()
 
+    def tasks(self) -> Iterable[tuple[str, Actor]]:
+        """Return the loop."""
+        yield "controller", self.run
+
+    def folded(self, _record: Record, _conclusions: list[Conclusion]) -> None:
+        """Wake both loops."""
+        self.wake()
+
     def wake(self) -> None:
-        """Say that something was folded."""
+        """Wake both loops: something was folded."""
         self._to_beat.set()
         self._to_decide.set()
 
     async def run(self) -> NoReturn:
-        """Beat and decide, for ever. While the journal does not answer, the lease lapses by itself."""
+        """Append heartbeats and decisions, for ever. While the journal does not answer, the lease lapses by itself."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._repeat(Task.BEAT, self._beat, self._to_beat, self._until_next_beat_s), name="beat")
             group.create_task(self._repeat(Task.DECIDE, self._decide, self._to_decide, lambda: None), name="decide")
@@ -77,13 +86,13 @@ class Controller:
     async def _repeat(
         self, task: Task, act: Callable[[], Awaitable[None]], woken: asyncio.Event, until_s: Callable[[], float | None]
     ) -> NoReturn:
-        """OperatorAction, and again when woken, or when it is time."""
+        """Run `act`, and again when woken or when it is due."""
         while True:
             woken.clear()
             try:
                 await act()
             except SidecarError as error:
-                self._failed(task)
+                self.failures.inc(task)
                 structlog.get_logger().warning("controller.failed", code=error.code.value, message=error.message)
                 woken.set()  # it is tried again
                 await asyncio.sleep(_RETRY_S)
@@ -96,11 +105,11 @@ class Controller:
                 continue
 
     async def _beat(self) -> None:
-        """Note a jump of the clock, and beat if it is time. The lease counts from before the sources are asked."""
+        """Append a jump of the clock, and a heartbeat if it is due. The lease starts before the sources are asked."""
         moved_ms = self._jumps.moved_ms()
         if abs(moved_ms) > _JUMP_MS:
             self._jumped_ms = max(self._jumped_ms, moved_ms, key=abs)
-        if self._jumped_ms:  # kept until it is told: the journal may have failed us
+        if self._jumped_ms:  # kept until it is appended: the journal may fail
             await self._journal.append(ClockJumped(replica=self._replica, by_ms=self._jumped_ms))
             self._jumped_ms = 0
         if self._until_next_beat_s() <= 0:
@@ -116,7 +125,7 @@ class Controller:
                 await self._journal.append(decision)
 
     async def _silent_sources(self, now_s: float) -> tuple[str, ...]:
-        """Return the sources that could not say in time that all that was there at `now_s` is in the journal."""
+        """Return the sources that did not confirm in time that all from before `now_s` is in the journal."""
         if not self._sources:
             return ()
         asked = {asyncio.ensure_future(source.seen_since(now_s)): source.name for source in self._sources}
@@ -128,7 +137,7 @@ class Controller:
         return tuple(sorted(asked[each] for each in silent))
 
     def _until_next_beat_s(self) -> float:
-        """Return in how many seconds a heartbeat is due: by the lease, or because a deadline has passed."""
+        """Return the seconds until a heartbeat is due, by the lease or by a deadline of the state."""
         since_s = clock.monotonic_s() - self._beaten_s
         until_s = self._beat_every_s - since_s
         deadline_ms = next_deadline(self._state)

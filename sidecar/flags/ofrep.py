@@ -1,7 +1,7 @@
-"""OFREP 0.3.0: `POST /ofrep/v1/evaluate/flags` and `…/flags/{key}`, and the stream that says when to ask again.
+"""OFREP 0.3.0: `POST /ofrep/v1/evaluate/flags` and `…/flags/{key}`, and the stream of signals to evaluate again.
 
-Tolerant of what providers send (no context, no targeting key, a base URL that ends in a slash), and never an error
-where a safe value can be told: who gets none at its start keeps its code's default for as long as the page lives.
+It accepts what providers send (no context, no targeting key, a base URL that ends in a slash), and answers no error if
+there is a safe value: a provider without a value at its start uses its code's default for as long as the page lives.
 """
 
 import msgspec
@@ -12,11 +12,13 @@ from sidecar.core.facts.observations import UNREADABLE
 from sidecar.flags.answers import Tagged
 from sidecar.flags.evaluations import STREAM_PATH, Context, Evaluations
 from sidecar.flags.routes import STREAM_HEADERS, TARGETING_KEY_MAX, targeting_key_of
-from sidecar.flags.streams import StreamKind, Streams
+from sidecar.flags.streams import Streams
 from sidecar.http.body import read_body
-from sidecar.http.cors import READABLE, preflight
+from sidecar.http.cors import READABLE
 from sidecar.http.etags import matches
-from sidecar.ports import ErrorCode, SidecarError
+from sidecar.http.event_streams import StreamKind
+from sidecar.http.routes import PUBLIC, get, post
+from sidecar.ports import ErrorCode, Part, SidecarError
 
 _BULK = "/{slashes:/*}ofrep/v1/evaluate/flags{slash:/?}"
 _SINGLE = "/{slashes:/*}ofrep/v1/evaluate/flags/{key:[^/]+}{slash:/?}"
@@ -44,40 +46,41 @@ class _Signal(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="
 _decode = msgspec.json.Decoder(_Body).decode
 
 
-def ofrep_routes(evaluations: Evaluations, streams: Streams) -> list[web.RouteDef]:
-    """Return the routes that any OpenFeature SDK needs."""
+class OfrepApi(Part):
+    """The routes that any OpenFeature SDK needs."""
 
-    async def evaluate_all(request: web.Request) -> web.Response:
-        bulk = evaluations.bulk(await _context(request), clock.monotonic_s())
+    def __init__(self, evaluations: Evaluations, streams: Streams) -> None:
+        self._evaluations = evaluations
+        self._streams = streams
+
+    @post(_BULK, on=PUBLIC, preflight=_HEADERS)
+    async def evaluate_all(self, request: web.Request) -> web.Response:
+        """Answer with all flags, or with 304."""
+        bulk = self._evaluations.bulk(await _context(request), clock.monotonic_s())
         headers = {**_FRESH, "ETag": bulk.etag}
         is_current = _is_named(request.query.get("flagConfigEtag"), bulk.etag)
         if is_current and matches(request.headers.get("If-None-Match"), bulk.etag):
             return web.Response(status=304, headers=headers)
         return web.Response(body=bulk.body, headers=headers, content_type="application/json", charset="utf-8")
 
-    async def evaluate_one(request: web.Request) -> web.Response:
+    @post(_SINGLE, on=PUBLIC, preflight=_HEADERS)
+    async def evaluate_one(self, request: web.Request) -> web.Response:
+        """Answer with one flag."""
         context = await _context(request)
-        body = evaluations.flag(request.match_info["key"], context, clock.monotonic_s())
+        body = self._evaluations.flag(request.match_info["key"], context, clock.monotonic_s())
         return web.Response(body=body, headers=_FRESH, content_type="application/json", charset="utf-8")
 
-    async def signal(request: web.Request) -> web.StreamResponse:
+    @get(STREAM_PATH, on=PUBLIC, preflight=STREAM_HEADERS, allow_head=False)
+    async def signal(self, request: web.Request) -> web.StreamResponse:
+        """Send a signal whenever the flags must be evaluated again."""
         targeting_key = targeting_key_of(request.query)
         context = Context(targeting_key=targeting_key, checks_lease=request.query.get("checks_lease") == "true")
 
-        def tell(_: Tagged, now_s: float) -> bytes:
-            bulk = evaluations.bulk(context, now_s)
+        def encode(_: Tagged, now_s: float) -> bytes:
+            bulk = self._evaluations.bulk(context, now_s)
             return msgspec.json.encode(_Signal(etag=bulk.etag, lastModified=bulk.issued_at_ms // 1000))
 
-        return await streams.serve(request, StreamKind.SIGNALS, targeting_key, tell)
-
-    return [
-        web.get(STREAM_PATH, signal, allow_head=False),
-        preflight(STREAM_PATH, "GET", STREAM_HEADERS),
-        web.post(_BULK, evaluate_all),
-        preflight(_BULK, "POST", _HEADERS),
-        web.post(_SINGLE, evaluate_one),
-        preflight(_SINGLE, "POST", _HEADERS),
-    ]
+        return await self._streams.serve_flag(request, StreamKind.SIGNALS, targeting_key, encode)
 
 
 async def _context(request: web.Request) -> Context:
@@ -85,14 +88,14 @@ async def _context(request: web.Request) -> Context:
 
 
 def context_in(body: bytes) -> Context:
-    """Read who asks. Raises `SidecarError` with `body_invalid` for what is no JSON, `context_invalid` for the rest."""
+    """Return the context. Raises `SidecarError` with `body_invalid` if it is not JSON, else `context_invalid`."""
     try:
         asked = _decode(body).context or _Asked()
     except msgspec.ValidationError as error:
         message = f'the body is not {{"context": {{"targetingKey": "…"}}}}: {error}'
         raise SidecarError(ErrorCode.CONTEXT_INVALID, message) from error
     except UNREADABLE as error:
-        raise SidecarError(ErrorCode.BODY_INVALID, "the body is no JSON in UTF-8") from error
+        raise SidecarError(ErrorCode.BODY_INVALID, "the body is not JSON in UTF-8") from error
     if asked.targeting_key is not None and len(asked.targeting_key) > TARGETING_KEY_MAX:
         message = f"targetingKey is longer than {TARGETING_KEY_MAX} characters"
         raise SidecarError(ErrorCode.CONTEXT_INVALID, message)
@@ -100,5 +103,5 @@ def context_in(body: bytes) -> Context:
 
 
 def _is_named(named: str | None, etag: str) -> bool:
-    """Say whether what an event named is what we would answer; None: no event sent the client here."""
+    """Return whether the entity tag of an event is that of the answer; None: the client has received no event."""
     return named is None or named.removeprefix("W/").strip('"') == etag.strip('"')

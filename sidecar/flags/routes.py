@@ -1,4 +1,4 @@
-"""`GET /flags/{key}` and its stream: the answer over HTTP. Public, without cookies, cached only by who asked."""
+"""`GET /flags/{key}` and its stream: the answer over HTTP. Public, without cookies, cached only by the client."""
 
 from collections.abc import Mapping
 
@@ -6,47 +6,50 @@ from aiohttp import web
 
 from sidecar import clock
 from sidecar.flags.answers import Answers
-from sidecar.flags.streams import StreamKind, Streams
-from sidecar.http.cors import ISSUED_AT, READABLE, preflight
+from sidecar.flags.streams import Streams
+from sidecar.http.cors import ISSUED_AT, READABLE
 from sidecar.http.etags import matches
-from sidecar.ports import ErrorCode, SidecarError
+from sidecar.http.event_streams import StreamKind
+from sidecar.http.routes import PUBLIC, get
+from sidecar.ports import ErrorCode, Part, SidecarError
 
 TARGETING_KEY_MAX = 256
 STREAM_HEADERS = "Last-Event-ID, Cache-Control"
-"""What readers of streams send that are no browser's own, and so need a preflight."""
+"""Request headers of SSE clients that need a preflight request."""
 
 
-def flag_routes(answers: Answers, streams: Streams) -> list[web.RouteDef]:
-    """Return the routes that tell the flag."""
+class FlagApi(Part):
+    """The plain HTTP API of the flag."""
 
-    async def get_flag(request: web.Request) -> web.Response:
-        check_flag(answers, request.match_info["key"])
-        told = answers.answer(targeting_key_of(request.query), clock.monotonic_s())
+    def __init__(self, answers: Answers, streams: Streams) -> None:
+        self._answers = answers
+        self._streams = streams
+
+    @get("/flags/{key}", on=PUBLIC, preflight="If-None-Match")
+    async def get_flag(self, request: web.Request) -> web.Response:
+        """Answer with the flag's value for a user, or with 304."""
+        check_flag(self._answers, request.match_info["key"])
+        answer = self._answers.answer(targeting_key_of(request.query), clock.monotonic_s())
         headers = {
             **READABLE,
-            "ETag": told.etag,
-            "Cache-Control": f"private, max-age={told.max_age_s}, must-revalidate",
+            "ETag": answer.etag,
+            "Cache-Control": f"private, max-age={answer.max_age_s}, must-revalidate",
             ISSUED_AT: str(clock.wall_ms()),
         }
-        if matches(request.headers.get("If-None-Match"), told.etag):
+        if matches(request.headers.get("If-None-Match"), answer.etag):
             return web.Response(status=304, headers=headers)
-        return web.Response(body=told.body, headers=headers, content_type="application/json")
+        return web.Response(body=answer.body, headers=headers, content_type="application/json")
 
-    async def get_stream(request: web.Request) -> web.StreamResponse:
-        check_flag(answers, request.match_info["key"])
-        return await streams.serve(
+    @get("/flags/{key}/stream", on=PUBLIC, preflight=STREAM_HEADERS, allow_head=False)
+    async def get_stream(self, request: web.Request) -> web.StreamResponse:
+        """Send the flag's value for a user, and every change of it."""
+        check_flag(self._answers, request.match_info["key"])
+        return await self._streams.serve_flag(
             request,
             StreamKind.VALUES,
             targeting_key_of(request.query),
-            lambda told, _: told.issued(clock.wall_ms()),
+            lambda answer, _: answer.issued(clock.wall_ms()),
         )
-
-    return [
-        web.get("/flags/{key}", get_flag),
-        preflight("/flags/{key}", "GET", "If-None-Match"),
-        web.get("/flags/{key}/stream", get_stream, allow_head=False),
-        preflight("/flags/{key}/stream", "GET", STREAM_HEADERS),
-    ]
 
 
 def check_flag(answers: Answers, key: str) -> None:
@@ -58,7 +61,7 @@ def check_flag(answers: Answers, key: str) -> None:
 
 
 def targeting_key_of(query: Mapping[str, str]) -> str | None:
-    """Return who asks, as the query says it; None: it does not. Raises `SidecarError` for one that is too long."""
+    """Return the targeting key of the query; None: there is none. Raises `SidecarError` if it is too long."""
     targeting_key = query.get("targeting_key") or None
     if targeting_key is not None and len(targeting_key) > TARGETING_KEY_MAX:
         raise SidecarError(ErrorCode.BODY_INVALID, f"targeting_key is longer than {TARGETING_KEY_MAX} characters")

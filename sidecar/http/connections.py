@@ -1,51 +1,55 @@
-"""What comes before a request: how many may connect, and what is said to those who do not speak HTTP.
+"""Connections before a request: how many are accepted, and the answer to clients that do not speak HTTP.
 
-Routes and middlewares see only requests that were parsed. What could not be parsed would be answered by `aiohttp` with
-its version and an echo, and logged with a traceback; and without a bound on connections, idle ones use up the
-descriptors of the whole process, the operator's included.
+Routes see only requests that were parsed. `aiohttp` would answer what it cannot parse with its version and an echo, and
+log it with a traceback. Without a limit on connections, idle ones use up the file descriptors of the whole process, and
+the operator's listener with it.
 """
 
 import asyncio
 import resource
 from collections.abc import Callable
 
-from aiohttp import web
+from aiohttp import StreamReader, web
 from aiohttp.web_request import BaseRequest
 
 from sidecar.http.errors import error_response
 
 BANNER = "reverb-sidecar"
 OPERATOR_MAX = 100
-"""Connections to a listener that only our own people and Prometheus reach."""
+"""Maximum connections to a listener that only operators and Prometheus reach."""
 
 HEAD_WITHIN_S = 20.0
-"""From connecting, or from a request's first byte, to the end of its head. `aiohttp` has no such limit."""
+"""Timeout from connecting, or from a request's first byte, to the end of its head. `aiohttp` has no such limit."""
 
 _KEEPALIVE_S = 75.0
-"""Longer than the idle time of common proxies (60 s): the proxy closes first. `aiohttp`'s own is an hour."""
-_OURS = 2 * OPERATOR_MAX + 56
-"""Descriptors that are not for the public: the operators' listeners, the journal, and what Python needs."""
+"""Longer than the idle timeout of common proxies (60 s): the proxy closes first. `aiohttp`'s default is an hour."""
+_RESERVED = 2 * OPERATOR_MAX + 56
+"""File descriptors for the operators' listeners, the journal and Python itself."""
 _PUBLIC_MAX = 10_000
 _STREAMS_SHARE = 2
-"""One in so many connections may be a stream: the others stay for webhooks, acks and reads."""
+"""One in so many connections may be a stream: the others remain for webhooks, acks and reads."""
 
 
 def public_max() -> int:
-    """Return how many may connect to the public listener: what the process may open, less what is not for them."""
+    """Return the maximum connections to the public listener: the process's file descriptors less the reserved ones."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    may_open = _PUBLIC_MAX + _OURS if soft == resource.RLIM_INFINITY else soft
-    return max(16, min(_PUBLIC_MAX, may_open - _OURS))
+    descriptors = _PUBLIC_MAX + _RESERVED if soft == resource.RLIM_INFINITY else soft
+    return max(16, min(_PUBLIC_MAX, descriptors - _RESERVED))
 
 
 def streams_max() -> int:
-    """Return how many of the public's connections may be streams."""
+    """Return how many connections to the public listener may be streams."""
     return public_max() // _STREAMS_SHARE
 
 
 class Connection(web.RequestHandler):
-    """One client's connection."""
+    """One client's connection, with a timeout for the head of each request.
 
-    __slots__ = ("_head_timer", "_head_within_s", "_when_lost")
+    `aiohttp` says nowhere in public that a head has ended. Its timer therefore runs from the first byte that arrives
+    between two requests until the handler of the next one begins.
+    """
+
+    __slots__ = ("_body", "_head_timer", "_head_within_s", "_is_answering", "_when_lost")
 
     def __init__(self, server: web.Server, loop: asyncio.AbstractEventLoop, head_within_s: float) -> None:
         super().__init__(
@@ -61,28 +65,38 @@ class Connection(web.RequestHandler):
         )
         self._head_timer: asyncio.TimerHandle | None = None
         self._head_within_s = head_within_s
+        self._body: StreamReader | None = None
+        """The body of the last request; what arrives before its end is no head."""
+        self._is_answering = False
         self._when_lost: Callable[[], None] | None = None
 
     def when_lost(self, act: Callable[[], None]) -> None:
-        """Act when the connection is lost: whoever answers for long would notice it only when it writes again."""
+        """Call `act` when the connection is lost: a long response would notice it only at its next write."""
         self._when_lost = act
 
+    def begin_request(self, body: StreamReader) -> None:
+        """Stop the timeout: a head has ended, and its handler begins."""
+        self._stop_waiting()
+        self._body = body
+        self._is_answering = True
+
+    def end_request(self) -> None:
+        """Note that the handler has ended."""
+        self._is_answering = False
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin to wait for the first head."""
+        """Start the timeout of the first head."""
         super().connection_made(transport)
         self._await_head()
 
     def data_received(self, data: bytes) -> None:
-        """Take what came; a head that has begun and not ended must end in time."""
-        super().data_received(data)
-        waiter = self._waiter  # its own: whoever waits for a request that is not whole
-        if waiter is not None and not waiter.done():
+        """Take what arrived, and start the timeout if a head begins with it."""
+        if not self._is_answering and (self._body is None or self._body.is_eof()):
             self._await_head()
-        elif self._head_timer is not None and self._request_count:
-            self._stop_waiting()
+        super().data_received(data)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """End the wait, and tell who answers for long."""
+        """Stop the timeout, and notify the response that is being sent."""
         self._stop_waiting()
         super().connection_lost(exc)
         if self._when_lost is not None:
@@ -90,7 +104,8 @@ class Connection(web.RequestHandler):
 
     def _await_head(self) -> None:
         if self._head_timer is None:
-            self._head_timer = self._loop.call_later(self._head_within_s, self.force_close)
+            loop = asyncio.get_running_loop()
+            self._head_timer = loop.call_later(self._head_within_s, self.force_close)
 
     def _stop_waiting(self) -> None:
         if self._head_timer is not None:
@@ -100,19 +115,21 @@ class Connection(web.RequestHandler):
     def handle_error(
         self, request: BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
     ) -> web.StreamResponse:
-        """Answer what could not be parsed in our own words. `exc` and `message` would echo it."""
+        """Answer a request that could not be parsed. `exc` and `message` would echo it."""
         del exc, message
         if request.writer.output_size > 0:
-            error = "an answer is on its way already"
+            error = "the response has already begun"
             raise ConnectionError(error)
-        response = error_response("request_invalid", "this is no request of HTTP/1.1, or too large a head", status)
+        response = error_response(
+            "request_invalid", "this is not an HTTP/1.1 request, or its head is too large", status
+        )
         response.headers["Server"] = BANNER
         response.force_close()
         return response
 
 
 class Refused(asyncio.Protocol):
-    """A connection too many: it is closed at once, because an answer would cost what is missing."""
+    """A connection above the limit. It is closed at once: an answer would need the missing resources."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Close it."""

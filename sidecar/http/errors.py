@@ -61,7 +61,7 @@ def error_response(code: str, message: str, status: int) -> web.Response:
     return _answer({"code": code, "message": message}, status)
 
 
-def told(error: SidecarError, request: web.Request) -> web.Response:
+def to_error_response(error: SidecarError, request: web.Request) -> web.Response:
     """Return what is said of one of our own errors."""
     del request
     response = error_response(error.code, error.message, STATUS.get(error.code, 500))
@@ -70,7 +70,7 @@ def told(error: SidecarError, request: web.Request) -> web.Response:
     return _closing(error, response)
 
 
-def told_in_ofrep(error: SidecarError, request: web.Request) -> web.Response:
+def to_ofrep_error_response(error: SidecarError, request: web.Request) -> web.Response:
     """Return the same in OFREP's shape: its providers take an error for one only with a key, a code and details."""
     body = {"errorCode": _IN_OFREP.get(error.code, "GENERAL"), "errorDetails": error.message}
     key = request.match_info.get("key")

@@ -5,10 +5,14 @@ from collections.abc import Callable
 import msgspec
 from aiohttp import web
 
+from sidecar import __version__
 from sidecar.core.fold.state import State
+from sidecar.http.routes import OPERATOR, PUBLIC, get
+from sidecar.metrics.declarations import gauge
+from sidecar.ports import Part
 
 
-class Part(msgspec.Struct, frozen=True, kw_only=True):
+class Condition(msgspec.Struct, frozen=True, kw_only=True):
     """One condition of readiness."""
 
     name: str
@@ -17,7 +21,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     """Why not, and what to do; empty when it is ready."""
 
 
-class Health:
+class Health(Part):
     """Health of one process."""
 
     def __init__(
@@ -28,14 +32,16 @@ class Health:
         self._lease_remaining_s = lease_remaining_s
         self._journal_error = journal_error
 
-    def routes(self) -> list[web.RouteDef]:
-        """Return the routes of both questions."""
-        return [web.get("/healthz", self.healthz), web.get("/readyz", self.readyz)]
+    @gauge("build_info", "Always 1; the version is a label.", {"version": (__version__,)})
+    def _build(self) -> dict[str, float]:
+        return {__version__: 1.0}
 
+    @get("/healthz", on=(PUBLIC, OPERATOR))
     async def healthz(self, _: web.Request) -> web.Response:
         """Answer that the process answers."""
         return web.json_response({"ok": True}, headers={"Cache-Control": "no-store"})
 
+    @get("/readyz", on=(PUBLIC, OPERATOR))
     async def readyz(self, _: web.Request) -> web.Response:
         """Answer 200 when every part is ready, else 503 with the parts."""
         parts = self.parts()
@@ -48,12 +54,12 @@ class Health:
             headers={"Cache-Control": "no-store"},
         )
 
-    def parts(self) -> tuple[Part, ...]:
+    def parts(self) -> tuple[Condition, ...]:
         """Return every condition of readiness."""
         has_lease = self._lease_remaining_s() > 0
         return (
-            Part(name="policy", is_ready=not self._policy_fault(), why=self._policy_fault()),
-            Part(
+            Condition(name="policy", is_ready=not self._policy_fault(), why=self._policy_fault()),
+            Condition(
                 name="journal",
                 is_ready=has_lease,
                 why=""

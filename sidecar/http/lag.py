@@ -7,20 +7,24 @@ that does not go away.
 
 import asyncio
 from collections import deque
+from collections.abc import Iterable
 from typing import NoReturn
 
 from sidecar import clock
+from sidecar.metrics.declarations import gauge
+from sidecar.ports import Actor, Part
 
 _EVERY_S = 0.05
 _LOOKS = 5
 
 
-class Lag:
+class Lag(Part):
     """Measures the event loop's lag for as long as it runs."""
 
     def __init__(self) -> None:
         self._looks = deque([0.0] * _LOOKS, maxlen=_LOOKS)
 
+    @gauge("event_loop_lag_seconds", "Delay of the event loop: the least of the last five measurements.")
     def seconds(self) -> float:
         """Return the lag that stays, in seconds."""
         return min(self._looks)
@@ -28,6 +32,10 @@ class Lag:
     def look(self, late_s: float) -> None:
         """Note by how many seconds the loop was late."""
         self._looks.append(late_s)
+
+    def tasks(self) -> Iterable[tuple[str, Actor]]:
+        """Return the measurement."""
+        yield "lag", self.run
 
     async def run(self) -> NoReturn:
         """Measure, for ever."""

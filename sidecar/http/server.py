@@ -2,30 +2,31 @@
 
 import asyncio
 import errno
-import re
 import socket
-from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
 from aiohttp import web
 
 from sidecar.config import Address
 from sidecar.http.connections import BANNER, HEAD_WITHIN_S, OPERATOR_MAX, Connection, Refused
 from sidecar.http.cors import READABLE
-from sidecar.http.errors import REFUSALS, error_response, failed, nowhere, told, told_in_ofrep
+from sidecar.http.errors import REFUSALS, error_response, failed, nowhere, to_error_response, to_ofrep_error_response
 from sidecar.http.guard import Guard
 from sidecar.http.rate_limits import INSIDE, LIMITS, Limit, RateLimiter, Refusal
+from sidecar.http.routes import ELSEWHERE, LISTENERS, declared_paths, path_name
+from sidecar.metrics.declarations import counted
 from sidecar.ports import ErrorCode, SidecarError
 
 _SHUTDOWN_S = 5.0
 _BACKLOG = 1024
 _REST = "/{elsewhere:.*}"
-ELSEWHERE = "/{elsewhere}"
-"""How all paths that are no route are called in limits and metrics."""
-_NOT_NAMED = re.compile(r"\{slash(es)?:[^}]*\}|:[^}]*(?=\})")
-"""What a pattern tolerates or asks of its parts, and what is not part of the path's name in limits and metrics."""
-
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def _refusable(kinds: Sequence[type]) -> Iterator[tuple[str, ...]]:
+    for listener, path in declared_paths(kinds):
+        for reason in Refusal:
+            yield listener, path, reason.value
 
 
 class Listener:
@@ -45,8 +46,7 @@ class Listener:
         guard: Guard | None = None,
     ) -> None:
         self.name = name
-        self.refused_count = 0
-        """Connections that were one too many."""
+        self._refused_count = 0
         self._address = address
         self._connections_max = connections_max
         self._lag_s = lag_s
@@ -64,21 +64,37 @@ class Listener:
             self._app.on_response_prepare.append(guard.adorn)
         self._runner = web.AppRunner(self._app, handle_signals=False, shutdown_timeout=_SHUTDOWN_S)
         self.add(routes)
+        self._rate_limiter(_REST)
 
     def add(self, routes: Sequence[web.RouteDef]) -> None:
         """Add routes, before `start`."""
         for route in routes:
             handler = _to_text(route.handler, self._rate_limiter(route.path), self._guard)
-            self._routes.add((route.method, _named(route.path)))
+            self._routes.add((route.method, path_name(route.path)))
             self._app.add_routes([web.RouteDef(route.method, route.path, handler, route.kwargs)])
 
     def routes(self) -> set[tuple[str, str]]:
         """Return what is answered here: methods and paths."""
         return self._routes
 
-    def refused_requests(self) -> dict[str, Counter[Refusal]]:
-        """Return how many requests were refused, by path and reason."""
-        return {path: rate_limiter.refused for path, rate_limiter in self._rate_limiters.items()}
+    @counted(
+        "refused_requests",
+        "Requests that a route refused because of its rate, its requests in flight, or the event loop's lag.",
+        {"listener": (), "route": (), "reason": ()},
+        series=_refusable,
+    )
+    def refused_requests(self) -> dict[tuple[str, ...], float]:
+        """Return how many requests were refused, by listener, path and reason."""
+        return {
+            (self.name, path, reason.value): count
+            for path, rate_limiter in self._rate_limiters.items()
+            for reason, count in rate_limiter.refused.items()
+        }
+
+    @counted("refused_connections", "Connections above the limit of a listener.", {"listener": LISTENERS})
+    def refused_connections(self) -> dict[str, float]:
+        """Return how many connections were refused, by listener."""
+        return {self.name: self._refused_count}
 
     def in_flight(self, path: str) -> int:
         """Return how many requests of a path are being answered."""
@@ -117,7 +133,7 @@ class Listener:
 
     def _rate_limiter(self, path: str) -> RateLimiter:
         """Return the rate_limiter of a path: one for all of its methods."""
-        path = _named(path)
+        path = path_name(path)
         if path not in self._rate_limiters:
             self._rate_limiters[path] = RateLimiter(self._limits.get(path, INSIDE), self._lag_s)
         return self._rate_limiters[path]
@@ -134,7 +150,7 @@ class Listener:
         server = self._runner.server
         assert server is not None  # noqa: S101 - `start` has set it up
         if len(server.connections) >= self._connections_max:
-            self.refused_count += 1
+            self._refused_count += 1
             return Refused()
         return Connection(server, asyncio.get_running_loop(), self._head_within_s)
 
@@ -153,37 +169,37 @@ def _elsewhere(_host: str, _port: int) -> None:
     """Stand in for the loop that has no network of its own."""
 
 
-def _named(pattern: str) -> str:
-    return _NOT_NAMED.sub("", pattern)
-
-
 def _to_text(handler: Handler, rate_limiter: RateLimiter, guard: Guard | None) -> Handler:
     """Return a handler that takes no more than the route's limit, and whose errors are answers in words.
 
     Not a middleware: `aiohttp` puts those together anew for each request, which costs as much as all that is done here.
     """
     is_for_scripts = rate_limiter.limit.is_for_scripts
-    say = told_in_ofrep if rate_limiter.limit.is_ofrep else told
+    to_response = to_ofrep_error_response if rate_limiter.limit.is_ofrep else to_error_response
 
     async def answer(request: web.Request) -> web.StreamResponse:
         refusal = rate_limiter.enter()
         if refusal is not None:
-            response: web.StreamResponse = say(REFUSALS[refusal], request)
+            response: web.StreamResponse = to_response(REFUSALS[refusal], request)
         else:
+            connection = request.protocol
+            assert isinstance(connection, Connection)  # noqa: S101 - the listeners have no other
+            connection.begin_request(request.content)
             try:
                 if guard is not None:
                     guard.check(request)
                 response = await handler(request)
             except SidecarError as error:
-                response = say(error, request)
+                response = to_response(error, request)
             except web.HTTPException as error:
                 response = error_response("http_error", error.reason, error.status)
             except (ConnectionError, TimeoutError):
                 raise
             except Exception:  # noqa: BLE001 - logged with its traceback, and answered: the server goes on
-                response = say(failed(request), request)
+                response = to_response(failed(request), request)
             finally:
                 rate_limiter.leave()
+                connection.end_request()
         if request.writer.output_size and not response.prepared:
             raise ConnectionAbortedError  # another answer has begun: that it is cut off is all that can be said
         headers = response.headers

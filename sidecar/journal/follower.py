@@ -1,7 +1,7 @@
 """Following the journal: folds it in order into the one state of this process, and tells who listens."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NoReturn
 
 import structlog
@@ -10,7 +10,7 @@ from sidecar.core.facts.observations import Record
 from sidecar.core.fold.conclusions import Conclusion
 from sidecar.core.fold.fold import fold
 from sidecar.core.fold.state import State, assign
-from sidecar.ports import Failed, Journal, SidecarError, Task, uncounted
+from sidecar.ports import TASK_FAILURES, Actor, Journal, Part, SidecarError, Task
 
 _READ_MAX = 500
 _TELL_EVERY = 100_000
@@ -19,16 +19,15 @@ _RETRY_S = 1.0
 Listener = Callable[[Record, list[Conclusion]], None]
 
 
-class Follower:
+class Follower(Part):
     """Keeps a state in step with a journal."""
 
-    def __init__(
-        self, journal: Journal, state: State, listeners: Sequence[Listener] = (), failed: Failed = uncounted
-    ) -> None:
+    failures = TASK_FAILURES
+
+    def __init__(self, journal: Journal, state: State, listeners: Sequence[Listener] = ()) -> None:
         self._journal = journal
         self._state = state
         self._listeners = listeners
-        self._failed = failed
         self.has_caught_up = False
         """Whether the journal was read to its end once; since then the state is the present, or a moment behind."""
 
@@ -59,6 +58,10 @@ class Follower:
             for listener in self._listeners:
                 listener(record, conclusions)
 
+    def tasks(self) -> Iterable[tuple[str, Actor]]:
+        """Return the task that follows."""
+        yield "follower", self.run
+
     async def run(self) -> NoReturn:
         """Fold what comes, for ever. While the journal does not answer, nothing moves, and the lease lapses."""
         while True:
@@ -68,6 +71,6 @@ class Follower:
                 else:
                     await self._journal.wait(self._state.seq)
             except SidecarError as error:
-                self._failed(Task.FOLLOWER)
+                self.failures.inc(Task.FOLLOWER)
                 structlog.get_logger().warning("journal.failed", code=error.code.value, message=error.message)
                 await asyncio.sleep(_RETRY_S)

@@ -1,11 +1,10 @@
-"""The rows of the table that are about the decision: what is proven, what alarms, what is missing, and the thresholds.
+"""The folded rows about the decision: what is proven, which alarms are raised, what is missing, and the thresholds.
 
-Whatever is compared with a threshold stands beside that threshold, so that no rule or dashboard repeats one.
+A value that is compared with a threshold is exposed beside that threshold, so that no rule or dashboard repeats it.
 """
 
 import math
-
-from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
+from collections.abc import Iterator
 
 from sidecar.core.decision import gates as core_gates
 from sidecar.core.facts.policy import Policy
@@ -22,8 +21,8 @@ from sidecar.core.statistics.indicators import (
     levels_of,
     proven_ratio,
 )
-from sidecar.metrics import reading
-from sidecar.metrics.view import Row, Samples, Scope, View
+from sidecar.metrics.declarations import Key
+from sidecar.metrics.rows import INDICATOR_NAMES, by_policy, counter, gauge, of_indicators, state_set
 
 GATES = tuple(row.name for row in core_gates.GATES)
 MILDEST = "mildest"
@@ -32,44 +31,40 @@ DEGREES = (MILDEST, *(f"{evidence.ratio(degree_ppm):g}" for degree_ppm in alarms
 _NANO = 1_000_000_000
 
 
-def _gates(view: View) -> Samples:
-    applying = {gate.name: gate.passes for gate in core_gates.gates(view.state)}
-    return [((name,), float(applying.get(name, True))) for name in GATES]
+def _gates(state: State) -> dict[str, float]:
+    applying = {gate.name: gate.passes for gate in core_gates.gates(state)}
+    return {name: float(applying.get(name, True)) for name in GATES}
 
 
-def _log_capital(_: State, policy: Policy, indicator: Indicator, row: IndicatorRow) -> float:
+def _log_capital(policy: Policy, indicator: Indicator, row: IndicatorRow) -> float:
     if indicator.awaits_epoch:
         return 0.0
     return evidence.log_capital(evidence.ratio(row.p0_ppm(policy)), indicator.good, indicator.bad)
 
 
-def _log_capital_needed(_: State, policy: Policy, indicator: Indicator, __: IndicatorRow) -> float:
-    return -math.log(coming_alpha_of(indicator, policy))
+def _epoch_outcomes(state: State, _: Policy) -> Iterator[tuple[Key, float]]:
+    for name in INDICATOR_NAMES:
+        indicator = state.indicators[name]
+        yield (name, "good"), indicator.good
+        yield (name, "bad"), indicator.bad
+        yield (name, "unmeasured"), indicator.unmeasured
 
 
-def _epoch_outcomes(state: State, _: Policy) -> Samples:
-    for row in INDICATORS:
-        indicator = state.indicators[row.name]
-        yield (row.name, "good"), indicator.good
-        yield (row.name, "bad"), indicator.bad
-        yield (row.name, "unmeasured"), indicator.unmeasured
+def _judged(state: State, _: Policy) -> Iterator[tuple[Key, float]]:
+    for name in INDICATOR_NAMES:
+        indicator = state.indicators[name]
+        yield (name, "good"), indicator.good_total
+        yield (name, "bad"), indicator.bad_total
 
 
-def _judged(state: State, _: Policy) -> Samples:
-    for row in INDICATORS:
-        indicator = state.indicators[row.name]
-        yield (row.name, "good"), indicator.good_total
-        yield (row.name, "bad"), indicator.bad_total
-
-
-def _alarm_level(_: State, policy: Policy, indicator: Indicator, row: IndicatorRow) -> float:
+def _alarm_level(policy: Policy, indicator: Indicator, row: IndicatorRow) -> float:
     bank = bank_of(row, policy)
     levels = zip(bank.alarms, levels_of(indicator, bank), strict=True)
     return max(level / cusum.threshold for cusum, level in levels)
 
 
-def _alarm_levels(state: State, policy: Policy) -> Samples:
-    """Read each CUSUM; a degree that is no worse than the mildest has none."""
+def _alarm_levels(state: State, policy: Policy) -> Iterator[tuple[Key, float]]:
+    """Yield the level of each CUSUM; a degree that is no worse than the mildest has none."""
     for row in INDICATORS:
         bank = bank_of(row, policy)
         levels = levels_of(state.indicators[row.name], bank)
@@ -77,227 +72,151 @@ def _alarm_levels(state: State, policy: Policy) -> Samples:
             yield (row.name, f"{evidence.ratio(cusum.p1_ppm):g}" if index else MILDEST), level / _NANO
 
 
-def _alarm_threshold(_: State, policy: Policy, __: Indicator, row: IndicatorRow) -> float:
+def _alarm_threshold(policy: Policy, _: Indicator, row: IndicatorRow) -> float:
     return max(cusum.threshold for cusum in bank_of(row, policy).alarms) / _NANO
 
 
-def _recent_level(_: State, policy: Policy, indicator: Indicator, row: IndicatorRow) -> float:
-    return indicator.recent / bank_of(row, policy).recent.threshold
+def _coverage(state: State) -> float | None:
+    share_ppm = state.coverage.share_ppm()
+    return None if share_ppm is None else evidence.ratio(share_ppm)
 
 
-def _coverage(view: View) -> Samples:
-    share_ppm = view.state.coverage.share_ppm()
-    return [] if share_ppm is None else [((), evidence.ratio(share_ppm))]
-
-
-def _covered(view: View) -> Samples:
-    judged, total = view.state.coverage.counts()
-    return [(("true",), judged), (("false",), total - judged)]
+def _covered(state: State) -> dict[str, float]:
+    judged, total = state.coverage.counts()
+    return {"true": judged, "false": total - judged}
 
 
 ROWS = (
-    Row(
-        name="gate_satisfied",
-        kind=GaugeMetricFamily,
-        help="1 where a gate of the next rung holds or does not apply to it.",
-        scope=Scope.FOLDED,
-        labels={"gate": GATES},
-        read=_gates,
+    gauge(
+        "gate_satisfied",
+        "1 where a gate of the next rung passes or does not apply.",
+        _gates,
+        {"gate": GATES},
     ),
-    Row(
-        name="evidence_reliability_lower_bound_ratio",
-        kind=GaugeMetricFamily,
-        help="The reliability that the present epoch proves.",
-        scope=Scope.FOLDED,
-        labels={"indicator": reading.NAMES},
-        read=reading.by_indicator(lambda _, policy, indicator, __: proven_ratio(indicator, policy)),
+    of_indicators(
+        "evidence_reliability_lower_bound_ratio",
+        "The reliability that the present epoch proves.",
+        lambda policy, indicator, _: proven_ratio(indicator, policy),
     ),
-    Row(
-        name="evidence_target_ratio",
-        kind=GaugeMetricFamily,
-        help="The reliability that must be proven.",
-        scope=Scope.FOLDED,
-        labels={"indicator": reading.NAMES},
-        read=reading.by_indicator(lambda _, policy, __, row: evidence.ratio(row.p0_ppm(policy))),
+    of_indicators(
+        "evidence_target_ratio",
+        "The reliability that must be proven.",
+        lambda policy, _, row: evidence.ratio(row.p0_ppm(policy)),
     ),
-    Row(
-        name="evidence_clean_outcomes_needed",
-        kind=GaugeMetricFamily,
-        help="Outcomes without a failure that would prove the target.",
-        scope=Scope.FOLDED,
-        labels={"indicator": reading.NAMES},
-        read=reading.by_indicator(lambda _, policy, indicator, row: clean_needed(indicator, row, policy)),
+    of_indicators(
+        "evidence_clean_outcomes_needed",
+        "Outcomes without a failure that would prove the target.",
+        lambda policy, indicator, row: clean_needed(indicator, row, policy),
     ),
-    Row(
-        name="evidence_log_capital",
-        kind=GaugeMetricFamily,
-        help="Natural logarithm of the capital of the bet that reliability is above the target; 0 while no epoch runs.",
-        scope=Scope.FOLDED,
-        labels={"indicator": reading.NAMES},
-        read=reading.by_indicator(_log_capital),
+    of_indicators(
+        "evidence_log_capital",
+        "Natural logarithm of the capital of the bet that reliability is above the target; 0 outside an epoch.",
+        _log_capital,
     ),
-    Row(
-        name="evidence_log_capital_needed",
-        kind=GaugeMetricFamily,
-        help="The log capital from which on the target is proven; higher with every epoch.",
-        scope=Scope.FOLDED,
-        labels={"indicator": reading.NAMES},
-        read=reading.by_indicator(_log_capital_needed),
+    of_indicators(
+        "evidence_log_capital_needed",
+        "The log capital at which the target is proven; it rises with every epoch.",
+        lambda policy, indicator, _: -math.log(coming_alpha_of(indicator, policy)),
     ),
-    Row(
-        name="evidence_epoch",
-        kind=GaugeMetricFamily,
-        help="The epoch that evidence is collected in, from 1.",
-        scope=Scope.FOLDED,
-        labels={"indicator": reading.NAMES},
-        read=reading.by_indicator(lambda _, __, indicator, ___: indicator.epoch),
+    of_indicators(
+        "evidence_epoch",
+        "The epoch that evidence is collected in, from 1.",
+        lambda _, indicator, __: indicator.epoch,
     ),
-    Row(
-        name="evidence_outcomes",
-        kind=GaugeMetricFamily,
-        help="Outcomes of the present epoch; what is unmeasured counts as bad in the worst case.",
-        scope=Scope.FOLDED,
-        labels={"indicator": reading.NAMES, "verdict": ("good", "bad", "unmeasured")},
-        read=reading.by_policy(_epoch_outcomes),
+    gauge(
+        "evidence_outcomes",
+        "Outcomes of the present epoch; the worst case counts unmeasured ones as bad.",
+        by_policy(_epoch_outcomes),
+        {"indicator": INDICATOR_NAMES, "verdict": ("good", "bad", "unmeasured")},
     ),
-    Row(
-        name="judged_outcomes",
-        kind=CounterMetricFamily,
-        help="Outcomes that were judged, in all epochs.",
-        scope=Scope.FOLDED,
-        labels={"indicator": reading.NAMES, "verdict": ("good", "bad")},
-        read=reading.by_policy(_judged),
+    counter(
+        "judged_outcomes",
+        "Outcomes that were judged, in all epochs.",
+        by_policy(_judged),
+        {"indicator": INDICATOR_NAMES, "verdict": ("good", "bad")},
     ),
-    Row(
-        name="alarm_level_ratio",
-        kind=GaugeMetricFamily,
-        help="The highest alarm CUSUM as a share of its threshold.",
-        scope=Scope.FOLDED,
-        labels={"indicator": reading.NAMES},
-        read=reading.by_indicator(_alarm_level),
+    of_indicators("alarm_level_ratio", "The highest alarm CUSUM as a share of its threshold.", _alarm_level),
+    gauge(
+        "alarm_level_nats",
+        "Each alarm CUSUM, by the reliability that it is tuned to detect.",
+        by_policy(_alarm_levels),
+        {"indicator": INDICATOR_NAMES, "degree": DEGREES},
     ),
-    Row(
-        name="alarm_level_nats",
-        kind=GaugeMetricFamily,
-        help="Each alarm CUSUM, by the reliability that it is tuned to detect.",
-        scope=Scope.FOLDED,
-        labels={"indicator": reading.NAMES, "degree": DEGREES},
-        read=reading.by_policy(_alarm_levels),
+    of_indicators("alarm_threshold_nats", "The level of an alarm CUSUM that raises the alarm.", _alarm_threshold),
+    of_indicators(
+        "alarm_latched",
+        "1 while an alarm is raised and not yet over.",
+        lambda _, indicator, __: float(indicator.is_latched),
     ),
-    Row(
-        name="alarm_threshold_nats",
-        kind=GaugeMetricFamily,
-        help="The level of any alarm CUSUM that raises the alarm.",
-        scope=Scope.FOLDED,
-        labels={"indicator": reading.NAMES},
-        read=reading.by_indicator(_alarm_threshold),
+    of_indicators(
+        "recent_level_ratio",
+        "The CUSUM of recent failures as a share of its threshold; from 0.5 the flag does not climb.",
+        lambda policy, indicator, row: indicator.recent / bank_of(row, policy).recent.threshold,
     ),
-    Row(
-        name="alarm_latched",
-        kind=GaugeMetricFamily,
-        help="1 while an alarm is raised and not over.",
-        scope=Scope.FOLDED,
-        labels={"indicator": reading.NAMES},
-        read=reading.by_indicator(lambda _, __, indicator, ___: float(indicator.is_latched)),
+    gauge("coverage_ratio", "Share of payments that could be judged; absent before the first.", _coverage),
+    gauge(
+        "coverage_payments",
+        "Payments that coverage is computed from, by whether they could be judged.",
+        _covered,
+        {"judged": ("true", "false")},
     ),
-    Row(
-        name="recent_level_ratio",
-        kind=GaugeMetricFamily,
-        help="The CUSUM of recent failures as a share of its threshold; from 0.5 on nothing climbs.",
-        scope=Scope.FOLDED,
-        labels={"indicator": reading.NAMES},
-        read=reading.by_indicator(_recent_level),
-    ),
-    Row(
-        name="coverage_ratio",
-        kind=GaugeMetricFamily,
-        help="Share of payments that could be judged; absent before the first.",
-        scope=Scope.FOLDED,
-        read=_coverage,
-    ),
-    Row(
-        name="coverage_payments",
-        kind=GaugeMetricFamily,
-        help="Payments that coverage is taken from, by whether they could be judged.",
-        scope=Scope.FOLDED,
-        labels={"judged": ("true", "false")},
-        read=_covered,
-    ),
-    Row(
-        name="coverage_threshold_ratio",
-        kind=GaugeMetricFamily,
-        help="Below climb nothing climbs; below suspend push is suspended.",
-        scope=Scope.FOLDED,
-        labels={"threshold": ("climb", "suspend")},
-        read=reading.by_policy(
-            lambda _, policy: [
-                (("climb",), evidence.ratio(policy.coverage_ppm)),
-                (("suspend",), evidence.ratio(policy.coverage_floor_ppm)),
-            ]
+    gauge(
+        "coverage_threshold_ratio",
+        "Thresholds of coverage: below climb the flag does not climb, below suspend push is suspended.",
+        by_policy(
+            lambda _, policy: {
+                "climb": evidence.ratio(policy.coverage_ppm),
+                "suspend": evidence.ratio(policy.coverage_floor_ppm),
+            }
         ),
+        {"threshold": ("climb", "suspend")},
     ),
-    Row(
-        name="objective_seconds",
-        kind=GaugeMetricFamily,
-        help="The latency objectives: a payment is on time below the one, and missed from the other on.",
-        scope=Scope.FOLDED,
-        labels={"objective": ("on_time_within", "missed_after")},
-        read=reading.by_policy(
-            lambda _, policy: [
-                (("on_time_within",), policy.on_time_within_ms / 1000),
-                (("missed_after",), policy.missed_after_ms / 1000),
-            ]
+    gauge(
+        "objective_seconds",
+        "The latency objectives: a payment is on time below on_time_within, and missed from missed_after.",
+        by_policy(
+            lambda _, policy: {
+                "on_time_within": policy.on_time_within_ms / 1000,
+                "missed_after": policy.missed_after_ms / 1000,
+            }
         ),
+        {"objective": ("on_time_within", "missed_after")},
     ),
-    Row(
-        name="suspended",
-        kind=GaugeMetricFamily,
-        help="1 for the reason for which push is suspended; all 0: it is not.",
-        scope=Scope.FOLDED,
-        labels={"reason": tuple(SuspensionReason)},
-        read=lambda view: reading.states(SuspensionReason, view.state.suspension),
+    gauge(
+        "suspended",
+        "1 for the reason for which push is suspended; all 0: it is not.",
+        lambda state: state_set(SuspensionReason, state.suspension),
+        {"reason": SuspensionReason},
     ),
-    Row(
-        name="flag_held",
-        kind=GaugeMetricFamily,
-        help="1 while a person forbids climbing.",
-        scope=Scope.FOLDED,
-        read=reading.plain(lambda view: float(view.state.flag.hold is not None)),
+    counter(
+        "suspensions",
+        "Suspensions of push that began, by reason.",
+        lambda state: state.tally.suspensions,
+        {"reason": SuspensionReason},
     ),
-    Row(
-        name="flag_top_rung",
-        kind=GaugeMetricFamily,
-        help="The highest rung of the ladder.",
-        scope=Scope.FOLDED,
-        read=reading.by_policy(lambda _, policy: [((), len(policy.ladder) - 1)]),
+    gauge(
+        "flag_held", "1 while an operator's hold forbids climbing.", lambda state: float(state.flag.hold is not None)
     ),
-    Row(
-        name="flag_strikes",
-        kind=GaugeMetricFamily,
-        help="Falls that are not forgotten yet; each doubles the next cool-down.",
-        scope=Scope.FOLDED,
-        read=reading.plain(lambda view: view.state.flag.strikes),
+    gauge("flag_top_rung", "The highest rung of the ladder.", by_policy(lambda _, policy: len(policy.ladder) - 1)),
+    gauge(
+        "flag_strikes",
+        "Falls that still count; each doubles the next cool-down.",
+        lambda state: state.flag.strikes,
     ),
-    Row(
-        name="flag_cooldown_until_timestamp_seconds",
-        kind=GaugeMetricFamily,
-        help="When the last cool-down ends, or ended, by the journal's clock; 0: there was none.",
-        scope=Scope.FOLDED,
-        read=reading.plain(lambda view: view.state.flag.cooldown_until_ms / 1000),
+    gauge(
+        "flag_cooldown_until_timestamp_seconds",
+        "End of the last cool-down, on the journal's clock; 0: there was none.",
+        lambda state: state.flag.cooldown_until_ms / 1000,
     ),
-    Row(
-        name="app_release_timestamp_seconds",
-        kind=GaugeMetricFamily,
-        help="When the app's newest release was heard of, in acks or a person's note, by the journal's clock; 0: none.",
-        scope=Scope.FOLDED,
-        read=reading.plain(lambda view: view.state.history.release_ms / 1000),
+    gauge(
+        "app_release_timestamp_seconds",
+        "First report of the app's newest release, in an ack or an operator's note, on the journal's clock; 0: none.",
+        lambda state: state.history.release_ms / 1000,
     ),
-    Row(
-        name="flag_lease_seconds",
-        kind=GaugeMetricFamily,
-        help="How long a lease lasts; the flag may be believed for half of it.",
-        scope=Scope.FOLDED,
-        read=reading.by_policy(lambda _, policy: [((), policy.lease_ms / 1000)]),
+    gauge(
+        "flag_lease_seconds",
+        "Duration of a lease; an answer is valid for half of it.",
+        by_policy(lambda _, policy: policy.lease_ms / 1000),
     ),
 )
-"""Gates, evidence, alarms, coverage, and what keeps the flag where it is."""
+"""Gates, evidence, alarms, coverage, and what keeps the flag on its rung."""

@@ -1,7 +1,7 @@
-"""Which payment was that? For each bucket of the latency, the last payment that fell into it, by an opaque reference.
+"""Exemplars: for each bucket of the latency, the last payment in it, by an opaque reference.
 
-The same reference stands in that payment's log line, so a point of a heat map leads to all that is known of it.
-Prometheus keeps nothing that names a payment: the reference is a keyed hash, told only where OpenMetrics is asked for.
+The payment's log line has the same reference, so a point of a heat map leads to the payment's log. The reference is a
+keyed hash, exposed only in OpenMetrics: Prometheus stores nothing that identifies a payment.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ LABEL = "payment_ref"
 
 
 class Exemplars:
-    """Listens to what the fold concludes, and keeps one payment per bucket."""
+    """Keep the last payment of each latency bucket."""
 
     def __init__(self, state: State, ref: Callable[[str], str]) -> None:
         self._state, self._ref = state, ref
@@ -26,7 +26,7 @@ class Exemplars:
         self._last: dict[int, Exemplar] = {}
 
     def folded(self, record: Record, conclusions: list[Conclusion]) -> None:
-        """Keep the payments whose latency was counted."""
+        """Keep the payments with a counted latency."""
         policy = self._state.policy
         for each in conclusions:
             if policy is None or not isinstance(each, PaymentSettled) or each.unmeasured is not None:
@@ -43,5 +43,5 @@ class Exemplars:
             )
 
     def last(self, edges_ms: list[int]) -> Mapping[int, Exemplar]:
-        """Return the last payment of each bucket, by the bucket's number; none where the edges are others by now."""
+        """Return the last payment by bucket number; none if the edges have changed since."""
         return self._last if edges_ms == self._edges_ms else {}

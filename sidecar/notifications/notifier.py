@@ -8,8 +8,8 @@ at most; a process that ends in between leaves the target in the dark, which the
 
 import asyncio
 import enum
-from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NoReturn
 
 import aiohttp
@@ -17,15 +17,16 @@ import msgspec
 import structlog
 
 from sidecar import clock, randomness
-from sidecar.config import Notifications, NotificationSecrets
+from sidecar.config import Notifications, NotificationSecrets, TargetKind
 from sidecar.core.facts.observations import NotificationClaimed, Record
 from sidecar.core.fold.conclusions import Conclusion
 from sidecar.core.fold.state import State
+from sidecar.metrics.declarations import Counter, gauge
 from sidecar.notifications.delivery import Attempt, send, session
 from sidecar.notifications.notification import Notification
 from sidecar.notifications.selection import Watch
 from sidecar.notifications.targets import Target, targets_of
-from sidecar.ports import Failed, Journal, SidecarError, Task, uncounted
+from sidecar.ports import TASK_FAILURES, Actor, Journal, Part, SidecarError, Task
 
 
 class NotificationResult(enum.StrEnum):
@@ -67,8 +68,20 @@ class _Line:
         self.is_any = asyncio.Event()
 
 
-class Notifier:
+class Notifier(Part):
     """The notifications of one replica."""
+
+    results = Counter(
+        "notifications",
+        "Notifications by kind of target and result; each counts once for each target.",
+        {"target": TargetKind, "result": NotificationResult},
+    )
+    attempts = Counter(
+        "notification_attempts",
+        "Delivery attempts by kind of target and outcome.",
+        {"target": TargetKind, "outcome": Attempt},
+    )
+    failures = TASK_FAILURES
 
     def __init__(
         self,
@@ -78,20 +91,14 @@ class Notifier:
         *,
         replica: str,
         pace: Pace | None = None,
-        failed: Failed = uncounted,
     ) -> None:
-        self.results: Counter[tuple[str, str]] = Counter()
-        """(kind of target, what became of the notification)."""
-        self.attempts: Counter[tuple[str, str]] = Counter()
-        """(kind of target, what came of the attempt)."""
         self._journal = journal
         self._watch = watch
         self._replica = replica
         self._pace = pace or Pace()
-        self._failed = failed
         self._lines = [_Line(target) for target in targets]
 
-    def heard(self, record: Record, conclusions: list[Conclusion]) -> None:
+    def folded(self, record: Record, conclusions: list[Conclusion]) -> None:
         """Take what a record is worth telling; returns at once, and raises nothing. A listener of the follower."""
         if not self._lines:
             return
@@ -103,6 +110,11 @@ class Notifier:
         except Exception:  # noqa: BLE001 - a mistake of ours in the words must not stop the fold
             self._mistaken()
 
+    def tasks(self) -> Iterable[tuple[str, Actor]]:
+        """Return the task that delivers."""
+        yield "notifications", self.run
+
+    @gauge("waiting_notifications", "Notifications that wait, for all targets together.")
     def waiting(self) -> int:
         """Return how many notifications wait, for all targets together."""
         return sum(len(line.waiting) for line in self._lines)
@@ -137,7 +149,7 @@ class Notifier:
             self._count(line, result)
 
     def _mistaken(self) -> None:
-        self._failed(Task.NOTIFICATIONS)
+        self.failures.inc(Task.NOTIFICATIONS)
         structlog.get_logger().exception("notifications.mistaken")
 
     async def _tell(self, target: Target, waiting: _Waiting, client: aiohttp.ClientSession) -> NotificationResult:
@@ -153,7 +165,7 @@ class Notifier:
         while True:
             outgoing = target.request(notification, clock.wall_ms() // 1000)
             answer = await send(client, outgoing, within_s=self._pace.attempt_within_s)
-            self.attempts[target.kind.value, answer.attempt.value] += 1
+            self.attempts.inc(target.kind, answer.attempt)
             if answer.attempt is Attempt.SENT:
                 log.info("notification.told")
                 return NotificationResult.TOLD
@@ -172,7 +184,7 @@ class Notifier:
             try:
                 return not (await self._journal.append(fact)).duplicate
             except SidecarError as error:
-                self._failed(Task.NOTIFICATIONS)
+                self.failures.inc(Task.NOTIFICATIONS)
                 structlog.get_logger().warning("notifications.failed", code=error.code.value, message=error.message)
                 await asyncio.sleep(self._pace.first_pause_s)
         return None
@@ -181,7 +193,7 @@ class Notifier:
         return self._pace.give_up_after_s - (clock.monotonic_s() - waiting.heard_s)
 
     def _count(self, line: _Line, result: NotificationResult) -> None:
-        self.results[line.target.kind.value, result.value] += 1
+        self.results.inc(line.target.kind, result)
 
 
 def notifier_of(
@@ -191,11 +203,10 @@ def notifier_of(
     state: State,
     *,
     replica: str,
-    failed: Failed = uncounted,
     pace: Pace | None = None,
 ) -> Notifier:
     """Return the notifier of a configuration; where `notifications` is None it tells nobody."""
     usual = notifications or Notifications(targets=())
     watch = Watch(state, stuck_after_ms=usual.stuck_after_ms, suspended_after_ms=usual.suspended_after_ms)
     targets = targets_of(usual, secrets)
-    return Notifier(journal, watch, targets, replica=replica, pace=pace, failed=failed)
+    return Notifier(journal, watch, targets, replica=replica, pace=pace)

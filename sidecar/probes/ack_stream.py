@@ -9,7 +9,7 @@ group: a journal in SQLite has one. Where another consumer of the group holds en
 import asyncio
 import enum
 import socket
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NoReturn
 
@@ -23,7 +23,8 @@ from sidecar import clock, randomness
 from sidecar.config import DEFAULT_CHANNEL, RedisStream
 from sidecar.core.facts.observations import AckReceived, AcksLost, UserAuthReported
 from sidecar.logs import Throttle
-from sidecar.ports import Count, Journal, SidecarError
+from sidecar.metrics.declarations import Counter, gauge
+from sidecar.ports import Actor, Journal, Part, SidecarError
 from sidecar.probes.ack_accounting import accounting, is_after, is_gone, removed_count
 from sidecar.probes.ack_entries import Entry, aside, entries_of, fact_of_entry
 from sidecar.probes.ack_stream_errors import what_to_do
@@ -68,8 +69,11 @@ class StreamResult(enum.StrEnum):
     """Another consumer had been given it and is gone; it is counted once more by what became of it."""
 
 
-class AckStream:
+class AckStream(Part):
     """Reads one stream as one consumer of a group."""
+
+    entries = Counter("ack_stream_entries", "Entries of the ack stream by result.", {"result": StreamResult})
+    reconnects = Counter("ack_stream_reconnects", "Failed reads of the ack stream, each followed by a reconnect.")
 
     name = "ack_stream"
 
@@ -77,7 +81,6 @@ class AckStream:
         self,
         journal: Journal,
         stream: RedisStream,
-        count: Count,
         *,
         password: str | None = None,
         identity_key: str | None = None,
@@ -87,10 +90,8 @@ class AckStream:
     ) -> None:
         self.is_up = False
         """Whether the last read was answered."""
-        self.reconnect_count = 0
         self._journal = journal
         self._stream = stream
-        self._count = count
         self._password = password
         self._identity_key = identity_key
         self._channel = channel
@@ -114,6 +115,15 @@ class AckStream:
         """The latest question; when the last read was sent; the read by which all had been seen."""
         self._was_full = False
         self._news = asyncio.Event()
+
+    @gauge("ack_stream_up", "1 while the ack stream answers; absent if none is configured.")
+    def up(self) -> float:
+        """Return whether the last read was answered."""
+        return float(self.is_up)
+
+    def tasks(self) -> Iterable[tuple[str, Actor]]:
+        """Return the reader."""
+        yield "ack_stream", self.run
 
     async def seen_since(self, asked_s: float) -> None:
         """Return once all that was there at `asked_s` is in the journal. May wait for ever."""
@@ -142,7 +152,7 @@ class AckStream:
                 self._tell(error.code, error.message)
             _end_if_cancelled()
             self.is_up = False
-            self.reconnect_count += 1
+            self.reconnects.inc()
             await asyncio.sleep(retry_s * randomness.uniform(0.5, 1.0))  # so that replicas do not come at once
             retry_s = min(_RETRY_MAX_S, 2 * retry_s)
 
@@ -251,7 +261,7 @@ class AckStream:
             if removed:  # Redis tells it this once
                 self._lost.append(len(removed))
             for _ in entries:
-                self._count(StreamResult.RECLAIMED)
+                self.entries.inc(StreamResult.RECLAIMED)
             await self._take_carefully(client, entries)
             if cursor == b"0-0":
                 break
@@ -327,7 +337,7 @@ class AckStream:
                 raise each
         for each in appended:
             is_known = not isinstance(each, BaseException) and each.duplicate
-            self._count(StreamResult.DUPLICATE if is_known else StreamResult.ACCEPTED)
+            self.entries.inc(StreamResult.DUPLICATE if is_known else StreamResult.ACCEPTED)
 
     async def _acknowledge(self, answer: Any, entry_ids: Sequence[bytes]) -> None:
         answer.xack(self._stream.name, self._stream.group, *entry_ids)
@@ -343,7 +353,7 @@ class AckStream:
         return fact_of_entry(entry_id, fields, identity_key=self._identity_key, channel=self._channel)
 
     def _reject(self, answer: Any, entry_id: bytes, fields: Mapping[bytes, bytes], reason: str) -> None:
-        self._count(StreamResult.REJECTED)
+        self.entries.inc(StreamResult.REJECTED)
         self._tell(StreamResult.REJECTED, f"an entry is no ack, and was set aside: {reason}")
         kept = aside(entry_id, fields, reason)
         answer.xadd(f"{self._stream.name}-rejected", kept, maxlen=REJECTED_MAX, approximate=True)
@@ -371,13 +381,13 @@ class AckStream:
             await self._journal.append(AcksLost(source=self.name, count=count))
             del self._lost[0]
             for _ in range(1 if count is None else min(count, BATCH_MAX)):
-                self._count(StreamResult.LOST)
+                self.entries.inc(StreamResult.LOST)
             self._tell(StreamResult.LOST, "entries were removed before they were read: trim the stream by age")
 
     def _tell_up(self) -> None:
         if not self.is_up:
             self.is_up = True
-            structlog.get_logger().info("ack_stream.up", stream=self._stream.name, reconnects=self.reconnect_count)
+            structlog.get_logger().info("ack_stream.up", stream=self._stream.name, reconnects=self.reconnects.total())
 
     def _tell(self, kind: str, message: str) -> None:
         self._throttle.warn(kind, "ack_stream.failed", kind=str(kind), message=message)

@@ -11,8 +11,10 @@ from aiohttp import web
 from sidecar.config import DEFAULT_CHANNEL
 from sidecar.core.facts.observations import UNREADABLE, AckReceived, UserAuthReported
 from sidecar.http.body import read_body
+from sidecar.http.routes import PUBLIC, post
 from sidecar.logs import Throttle
-from sidecar.ports import Count, ErrorCode, Journal, SidecarError
+from sidecar.metrics.declarations import Counter
+from sidecar.ports import ErrorCode, Journal, Part, SidecarError
 from sidecar.probes.ack_facts import Ack, AuthReport, checked_ack_id, fact_of, fact_of_report, invalid, why
 from sidecar.probes.reports import Reports
 from sidecar.tokens import bearer_token, is_same
@@ -38,15 +40,16 @@ _decode_ack = msgspec.json.Decoder(Ack).decode
 _decode_report = msgspec.json.Decoder(AuthReport).decode
 
 
-class Acks:
+class Acks(Part):
     """Receives acks from the backend."""
+
+    requests = Counter("ack_requests", "Requests to the ack endpoint by result.", {"result": AckResult})
 
     def __init__(
         self,
         journal: Journal,
         token: str,
         identity_key: str | None,
-        count: Count,
         reports: Reports,
         *,
         channel: str = DEFAULT_CHANNEL,
@@ -55,14 +58,10 @@ class Acks:
         self._token = token
         self._identity_key = identity_key
         self._channel = channel
-        self._count = count
         self._reports = reports
         self._throttle = Throttle()
 
-    def routes(self) -> list[web.RouteDef]:
-        """Return the route for acks."""
-        return [web.post("/acks", self.receive)]
-
+    @post("/acks", on=PUBLIC)
     async def receive(self, request: web.Request) -> web.Response:
         """Take one ack, or a browser's report. Raises `SidecarError` for what is not authorised or makes no sense."""
         if request.content_type == "text/plain" and "Authorization" not in request.headers:
@@ -71,21 +70,21 @@ class Acks:
         try:
             body = await read_body(request, bytes_max=BODY_BYTES_MAX, within_s=BODY_WITHIN_S)
         except SidecarError:
-            self._count(AckResult.BODY_REFUSED)
+            self.requests.inc(AckResult.BODY_REFUSED)
             raise
         try:
             fact = self.observed(body, request.headers.get("Idempotency-Key"))
         except SidecarError as error:
-            self._count(AckResult.BODY_INVALID)
+            self.requests.inc(AckResult.BODY_INVALID)
             self._tell(error)
             raise
         try:
             appended = await self._journal.append(fact)
         except SidecarError:
-            self._count(AckResult.UNAVAILABLE)
+            self.requests.inc(AckResult.UNAVAILABLE)
             raise
         result = AckResult.DUPLICATE if appended.duplicate else AckResult.ACCEPTED
-        self._count(result)
+        self.requests.inc(result)
         return web.json_response({"result": result})
 
     def _authorise(self, request: web.Request) -> None:
@@ -94,7 +93,7 @@ class Acks:
             if not is_ours:
                 raise SidecarError(ErrorCode.TOKEN_INVALID, "the token is not SIDECAR_ACK_TOKEN")  # noqa: TRY301
         except SidecarError as error:
-            self._count(AckResult.TOKEN_INVALID)
+            self.requests.inc(AckResult.TOKEN_INVALID)
             self._tell(error)
             raise
 

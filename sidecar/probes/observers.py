@@ -9,8 +9,9 @@ journalled.
 """
 
 import asyncio
+import enum
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import NoReturn
 
@@ -19,10 +20,12 @@ import msgspec
 import structlog
 
 from sidecar import clock, randomness
+from sidecar.config import OBSERVERS_MAX
 from sidecar.core.facts.auth_probes import AuthProbeOutcome
 from sidecar.core.facts.observations import AcksLost, ObserverChanged
 from sidecar.logs import Throttle
-from sidecar.ports import Count, Failed, Journal, SidecarError, Task, uncounted
+from sidecar.metrics.declarations import Counter, gauge
+from sidecar.ports import TASK_FAILURES, Actor, Journal, Part, SidecarError, Task
 from sidecar.probes.browser import Browser
 from sidecar.probes.deliveries import Deliveries
 from sidecar.probes.probe_record import Ended
@@ -78,8 +81,23 @@ class Canary:
         return len((self._expected - self._heard) & self._observers.subscribed())
 
 
-class Observers:
+class ObserveResult(enum.StrEnum):
+    """The result of a broadcast that arrived on the sidecar's sockets."""
+
+    DELIVERED = "delivered"
+    DEAF = "deaf"
+    """It arrived on some sockets, and never on the others."""
+    DROPPED = "dropped"
+    """Too many waited for the journal."""
+
+
+class Observers(Part):
     """The sockets, what arrives on them, and what becomes of it."""
+
+    broadcasts = Counter(
+        "observed_broadcasts", "Broadcasts that arrived on the sidecar's sockets by result.", {"result": ObserveResult}
+    )
+    failures = TASK_FAILURES
 
     name = "observers"
 
@@ -87,15 +105,13 @@ class Observers:
         self,
         browser: Browser,
         journal: Journal,
-        count: Count,
         *,
         replica: str,
         size: int,
         deliveries: Deliveries | None,
         redial_every_s: float = REDIAL_EVERY_S,
-        failed: Failed = uncounted,
     ) -> None:
-        self._browser, self._target, self._journal, self._count = browser, browser.target, journal, count
+        self._browser, self._target, self._journal = browser, browser.target, journal
         self._replica, self._size, self._redial_every_s = replica, size, redial_every_s
         self._deliveries = deliveries
         """None: the sockets are only for canaries."""
@@ -106,7 +122,6 @@ class Observers:
         self._is_lost = False
         self._told: dict[int, bool] = {}
         self._throttle = Throttle()
-        self._failed = failed
 
     # --- for probes
 
@@ -128,6 +143,10 @@ class Observers:
         await self._facts.join()
 
     # --- the actor
+
+    def tasks(self) -> Iterable[tuple[str, Actor]]:
+        """Return the task that keeps the sockets."""
+        yield "observers", self.run
 
     async def run(self) -> NoReturn:
         """Keep the sockets, for ever."""
@@ -233,7 +252,7 @@ class Observers:
         elif self._deliveries is not None:
             fact = self._deliveries.arrived(number, message, self.subscribed())
             if fact is not None:
-                self._count("delivered")
+                self.broadcasts.inc(ObserveResult.DELIVERED)
                 self._put(fact)
 
     async def _expire(self) -> NoReturn:
@@ -245,7 +264,7 @@ class Observers:
             for fact in self._deliveries.expire(self.subscribed()):
                 self._put(fact)
             for _ in range(self._deliveries.take_deaf_count()):
-                self._count("deaf")
+                self.broadcasts.inc(ObserveResult.DEAF)
                 self._throttle.warn(
                     "deaf",
                     "observer.deaf",
@@ -258,7 +277,7 @@ class Observers:
             self._facts.put_nowait(fact)
         except asyncio.QueueFull:
             self._is_lost = True
-            self._count("dropped")
+            self.broadcasts.inc(ObserveResult.DROPPED)
 
     async def _write(self) -> NoReturn:
         """Journal what there is, in order, and try again until it is kept."""
@@ -279,17 +298,18 @@ class Observers:
             try:
                 await self._journal.append(fact)  # type: ignore[arg-type]
             except SidecarError as error:
-                self._failed(Task.OBSERVERS)
+                self.failures.inc(Task.OBSERVERS)
                 if self._throttle.passes("not kept") is not None:
                     structlog.get_logger().warning("observer.not_kept", code=error.code.value, message=error.message)
                 await asyncio.sleep(_RETRY_S)
             else:
                 return
 
-    def up(self) -> Mapping[int, bool]:
+    @gauge("observer_up", "1 while this socket is subscribed.", {"observer": map(str, range(OBSERVERS_MAX))})
+    def up(self) -> Mapping[str, float]:
         """Return which sockets are subscribed, by number."""
-        there = {socket.observer for socket in self._sockets.values()}
-        return {observer: observer in there for observer in range(self._size)}
+        subscribed = {socket.observer for socket in self._sockets.values()}
+        return {str(observer): float(observer in subscribed) for observer in range(self._size)}
 
     async def watch(self, channel: str, *, within_s: float) -> bool:
         """Join a user's channel on every socket, and say whether all that are subscribed have joined in time."""

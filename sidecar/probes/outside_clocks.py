@@ -10,10 +10,12 @@ and seconds vary: the tightest of the last minutes counts.
 
 import enum
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 
 from sidecar import clock
+from sidecar.metrics.declarations import gauge
+from sidecar.ports import Part
 
 LASTS_S = 600.0
 """So long a sample counts: a clock that is recovered must be seen so."""
@@ -39,10 +41,12 @@ BOUNDS = ((Reference.STRIPE, Bound.MOST), (Reference.APP, Bound.LEAST), (Referen
 _UNKNOWN = float("nan")
 
 
-class OutsideClocks:
-    """Remembers what was heard of other clocks."""
+class OutsideClocks(Part):
+    """Bounds on the difference to other clocks, from the samples of the last minutes."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, has_app: bool = True) -> None:
+        """`has_app`: whether the app is probed, so that its answers give samples."""
+        self._has_app = has_app
         self._samples: dict[tuple[Reference, Bound], deque[tuple[float, float]]] = {
             each: deque(maxlen=SAMPLES_MAX) for each in BOUNDS
         }
@@ -63,19 +67,24 @@ class OutsideClocks:
         self._take(Reference.APP, Bound.LEAST, asked_ms - 1000 * (date_s + 1))
         self._take(Reference.APP, Bound.MOST, clock.wall_ms() - 1000 * date_s)
 
-    def bounds(self, *, hears_app: bool = True) -> Iterator[tuple[str, str, float]]:
-        """Yield (reference, bound, seconds) by which we are ahead; NaN where nothing was heard lately.
-
-        Where the app is not probed, it is left out.
-        """
+    @gauge(
+        "clock_ahead_of_reference_seconds",
+        "Seconds that this machine's clock is ahead of another's, at least and at most; NaN without recent samples.",
+        {"reference": Reference, "bound": Bound},
+        series=lambda _: BOUNDS,
+    )
+    def bounds(self) -> dict[tuple[str, ...], float]:
+        """Return the bounds of the difference in seconds by (reference, bound); NaN without recent samples."""
+        bounds: dict[tuple[str, ...], float] = {}
         oldest_s = clock.monotonic_s() - LASTS_S
         for (reference, bound), samples in self._samples.items():
-            if reference is Reference.APP and not hears_app:
+            if reference is Reference.APP and not self._has_app:
                 continue
             while samples and samples[0][0] < oldest_s:
                 samples.popleft()
             tightest = max if bound is Bound.LEAST else min
-            yield reference.value, bound.value, tightest((value for _, value in samples), default=_UNKNOWN)
+            bounds[reference.value, bound.value] = tightest((value for _, value in samples), default=_UNKNOWN)
+        return bounds
 
     def _take(self, reference: Reference, bound: Bound, value_ms: int) -> None:
         self._samples[reference, bound].append((clock.monotonic_s(), value_ms / 1000))

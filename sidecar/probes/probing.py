@@ -1,7 +1,7 @@
 """What probes one Reverb: the browser that they share, the sockets, and the probes with their pace."""
 
 from sidecar.config import ProbeSecrets, Reverb
-from sidecar.ports import Count, Failed, Journal, uncounted
+from sidecar.ports import Journal
 from sidecar.probes.auth_probe import AuthProber
 from sidecar.probes.browser import Browser
 from sidecar.probes.channel_auth import ChannelAuth
@@ -24,13 +24,11 @@ class Probing:
         journal: Journal,
         reverb: Reverb,
         secrets: ProbeSecrets,
-        count: Count,
         *,
         replica: str,
         identity_key: str | None,
         browser_tokens: BrowserTokens | None,
         clocks: OutsideClocks | None = None,
-        failed: Failed = uncounted,
     ) -> None:
         target, pace = target_of(reverb, secrets), reverb.probe
         browser = Browser(target, clocks)
@@ -39,23 +37,19 @@ class Probing:
         self.observers = Observers(
             browser,
             journal,
-            count,
             replica=replica,
             size=max(1, reverb.observers),  # a canary needs a socket to come back over
             deliveries=deliveries if reverb.observers else None,
-            failed=failed,
         )
         self.watches = (
             Watches(
                 self.observers,
                 deliveries,
                 journal,
-                count,
                 tokens=browser_tokens,
                 identity_key=identity_key,
                 channel=reverb.channel,
                 replica=replica,
-                failed=failed,
             )
             if browser_tokens is not None and identity_key is not None and reverb.observers
             else None
@@ -68,4 +62,4 @@ class Probing:
         if target.isolation_channel is not None:
             every_s = pace.isolation_every_ms / 1000
             probes.append(Isolation(auth_prober, target.isolation_channel, every_s=every_s, replica=replica))
-        self.runner = Runner(journal, probes, failed)
+        self.runner = Runner(journal, probes)

@@ -7,8 +7,8 @@ What we do: cheap refusals first, each counted by its reason; cookies are never 
 repeated. What may count, and how often, is for the core to say (`core.fold.reach`).
 """
 
+import collections
 import enum
-from collections import Counter
 from collections.abc import Callable
 from typing import Annotated
 
@@ -23,7 +23,8 @@ from sidecar.http.body import read_body
 from sidecar.http.cors import READABLE
 from sidecar.http.quotas import Quotas
 from sidecar.logs import Throttle
-from sidecar.ports import Count, ErrorCode, Journal, SidecarError
+from sidecar.metrics.declarations import Counter
+from sidecar.ports import ErrorCode, Journal, Part, SidecarError
 from sidecar.probes.ack_facts import Name, invalid
 from sidecar.tokens import BrowserTokens, TokenRefused, user_ref
 
@@ -92,26 +93,27 @@ class Report(msgspec.Struct, frozen=True):
 _decode = msgspec.json.Decoder(Report).decode
 
 
-class Reports:
-    """Receives what browsers tell."""
+class Reports(Part):
+    """Receives reports of browsers."""
+
+    reports = Counter("browser_reports", "Reports of browsers by result of the request.", {"result": ReportResult})
 
     def __init__(
         self,
         journal: Journal,
         tokens: BrowserTokens | None,
         identity_key: str | None,
-        count: Count,
         *,
         origins: tuple[str, ...] = (),
         proxies: int = 0,
         lag_s: Callable[[], float] = lambda: 0.0,
     ) -> None:
-        self._journal, self._count = journal, count
+        self._journal = journal
         self._tokens, self._identity_key = tokens, identity_key
         self._origins, self._proxies = origins, proxies
         self._users = Quotas(at_once=USER_AT_ONCE, per_s=USER_PER_S)
         self._addresses = Quotas(at_once=ADDRESS_AT_ONCE, per_s=ADDRESS_PER_S)
-        self._in_flight: Counter[str] = Counter()
+        self._in_flight: collections.Counter[str] = collections.Counter()
         """By address; how many there are in all is their sum."""
         self._lag_s = lag_s
         self._throttle = Throttle()
@@ -131,7 +133,7 @@ class Reports:
             return await self._take(request, address, self._tokens, self._identity_key)
         finally:
             self._in_flight[address] -= 1
-            self._in_flight += Counter()  # forgets who has none
+            self._in_flight += collections.Counter()  # forgets who has none
 
     async def _take(self, request: web.Request, address: str, tokens: BrowserTokens, identity_key: str) -> web.Response:
         origin = request.headers.get("Origin")
@@ -144,7 +146,7 @@ class Reports:
         try:
             body = await read_body(request, bytes_max=BODY_BYTES_MAX, within_s=_BODY_WITHIN_S)
         except SidecarError:
-            self._count(ReportResult.BODY_REFUSED)
+            self.reports.inc(ReportResult.BODY_REFUSED)
             raise
         fact = self._read(body, tokens, identity_key, family_of(request.headers.get("User-Agent", "")))
         if not self._users.takes(fact.user_ref):
@@ -152,9 +154,9 @@ class Reports:
         try:
             appended = await self._journal.append(fact)
         except SidecarError:
-            self._count(ReportResult.UNAVAILABLE)
+            self.reports.inc(ReportResult.UNAVAILABLE)
             raise
-        self._count(ReportResult.DUPLICATE if appended.duplicate else ReportResult.ACCEPTED)
+        self.reports.inc(ReportResult.DUPLICATE if appended.duplicate else ReportResult.ACCEPTED)
         return web.Response(status=204, headers=READABLE)
 
     def _read(self, body: bytes, tokens: BrowserTokens, identity_key: str, browser: Family) -> BrowserReported:
@@ -176,7 +178,7 @@ class Reports:
 
     def _refused(self, result: ReportResult, code: ErrorCode, message: str) -> SidecarError:
         """Count and log a refusal, and return it."""
-        self._count(result)
+        self.reports.inc(result)
         self._throttle.warn(result, "report.refused", result=result.value, message=message)
         return SidecarError(code, message)
 

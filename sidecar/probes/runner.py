@@ -5,7 +5,7 @@ and the fold notifications the silence.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NoReturn, Protocol
 
 import structlog
@@ -14,7 +14,7 @@ from sidecar import clock, randomness
 from sidecar.core.facts.auth_probes import AuthProbeOutcome, IsolationOutcome, RoundTripOutcome
 from sidecar.core.facts.observations import ChannelAuthProbed, IsolationProbed, Observation, RoundTripEnded
 from sidecar.logs import Throttle
-from sidecar.ports import Failed, Journal, SidecarError, Task, uncounted
+from sidecar.ports import TASK_FAILURES, Actor, Journal, Part, SidecarError, Task
 
 _JITTER_RATIO = 0.1
 """Each pause is up to so much shorter or longer, so that replicas and probes spread."""
@@ -35,14 +35,19 @@ class Probe(Protocol):
         ...
 
 
-class Runner:
+class Runner(Part):
     """Runs probes, each at its own pace."""
 
-    def __init__(self, journal: Journal, probes: Sequence[Probe], failed: Failed = uncounted) -> None:
+    failures = TASK_FAILURES
+
+    def __init__(self, journal: Journal, probes: Sequence[Probe]) -> None:
         self._journal = journal
         self._probes = probes
-        self._failed = failed
         self._throttle = Throttle()
+
+    def tasks(self) -> Iterable[tuple[str, Actor]]:
+        """Return the task that runs all probes."""
+        yield "probes", self.run
 
     async def run(self) -> NoReturn:
         """Probe, for ever."""
@@ -65,11 +70,11 @@ class Runner:
             async with asyncio.timeout(probe.within_s + 1.0):
                 fact = await probe.probe()
         except TimeoutError:
-            self._failed(Task.PROBES)
+            self.failures.inc(Task.PROBES)
             log.warning("probe.hung", probe=probe.name, within_s=probe.within_s)
             return
         except Exception:  # a bug of ours must not stop what takes Stripe's webhooks
-            self._failed(Task.PROBES)
+            self.failures.inc(Task.PROBES)
             if self._throttle.passes(f"{probe.name} broken") is not None:
                 log.exception("probe.broken", probe=probe.name)
             return
@@ -77,7 +82,7 @@ class Runner:
         try:
             await self._journal.append(fact)
         except SidecarError as error:
-            self._failed(Task.PROBES)
+            self.failures.inc(Task.PROBES)
             log.warning("probe.not_kept", probe=probe.name, code=error.code.value, message=error.message)
 
     def _tell(self, name: str, fact: Observation) -> None:

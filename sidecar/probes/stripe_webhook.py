@@ -18,8 +18,10 @@ from sidecar import clock
 from sidecar.config import Stripe
 from sidecar.core.facts.observations import UNREADABLE, IgnoreReason, PaymentIgnored, PaymentSucceeded
 from sidecar.http.body import read_body
+from sidecar.http.routes import PUBLIC, post
 from sidecar.logs import Throttle
-from sidecar.ports import Count, ErrorCode, Journal, SidecarError
+from sidecar.metrics.declarations import Counter
+from sidecar.ports import ErrorCode, Journal, Part, SidecarError
 from sidecar.tokens import user_ref
 
 BODY_BYTES_MAX = 256 * 1024
@@ -92,8 +94,10 @@ _decode_event = msgspec.json.Decoder(_Event).decode
 _decode_payment = msgspec.json.Decoder(_PaymentIntent).decode
 
 
-class StripeWebhook:
+class StripeWebhook(Part):
     """Receives Stripe's events for one endpoint."""
+
+    requests = Counter("webhook_requests", "Requests to the Stripe endpoint by result.", {"result": WebhookResult})
 
     def __init__(
         self,
@@ -101,7 +105,6 @@ class StripeWebhook:
         config: Stripe,
         secrets: Sequence[str],
         identity_key: str | None,
-        count: Count,
         *,
         signed: Callable[[int], None] = lambda _: None,
     ) -> None:
@@ -109,27 +112,23 @@ class StripeWebhook:
         self._config = config
         self._secrets = secrets
         self._identity_key = identity_key
-        self._count = count
         self._signed = signed
         """Told of every second in which Stripe signed something that came."""
         self._throttle = Throttle()
 
-    def routes(self) -> list[web.RouteDef]:
-        """Return the route of the endpoint."""
-        return [web.post("/stripe/webhook", self.receive)]
-
+    @post("/stripe/webhook", on=PUBLIC)
     async def receive(self, request: web.Request) -> web.Response:
         """Take one delivery. Raises `SidecarError` for what is not an event that Stripe signed for us."""
         try:
             body = await read_body(request, bytes_max=BODY_BYTES_MAX, within_s=BODY_WITHIN_S)
         except SidecarError:
-            self._count(WebhookResult.BODY_REFUSED)
+            self.requests.inc(WebhookResult.BODY_REFUSED)
             raise
         signed_s = self.verified(body, request.headers.get("Stripe-Signature", ""))
         observation, result = self.observed(body, signed_s)
         if observation is not None:
             result = await self._keep(observation, result)
-        self._count(result)
+        self.requests.inc(result)
         return web.Response(body=_ANSWERS[result], content_type="application/json")
 
     def verified(self, body: bytes, header: str) -> int:
@@ -162,7 +161,7 @@ class StripeWebhook:
         return signed_s
 
     def _refused(self, result: WebhookResult, message: str) -> SidecarError:
-        self._count(result)
+        self.requests.inc(result)
         self._throttle.warn(result, "webhook.refused", result=result.value, message=message)
         code = ErrorCode.BODY_INVALID if result is WebhookResult.BODY_INVALID else ErrorCode.SIGNATURE_INVALID
         return SidecarError(code, message)
@@ -231,7 +230,7 @@ class StripeWebhook:
         try:
             appended = await self._journal.append(observation)
         except SidecarError:
-            self._count(WebhookResult.UNAVAILABLE)
+            self.requests.inc(WebhookResult.UNAVAILABLE)
             raise
         if not appended.duplicate:
             return result

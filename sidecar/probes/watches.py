@@ -5,6 +5,8 @@ in the body, so that a script of any origin may send it without a preflight. Use
 """
 
 import asyncio
+import enum
+from collections.abc import Iterable
 from typing import NoReturn
 
 import msgspec
@@ -15,7 +17,9 @@ from sidecar import clock
 from sidecar.core.facts.observations import UNREADABLE, WatchChanged
 from sidecar.http.body import read_body
 from sidecar.http.cors import READABLE
-from sidecar.ports import Count, ErrorCode, Failed, Journal, SidecarError, Task, uncounted
+from sidecar.http.routes import PUBLIC, post
+from sidecar.metrics.declarations import Counter
+from sidecar.ports import TASK_FAILURES, Actor, ErrorCode, Journal, Part, SidecarError, Task
 from sidecar.probes.deliveries import Deliveries
 from sidecar.probes.observers import Observers
 from sidecar.tokens import Bearer, BrowserTokens, user_ref
@@ -25,7 +29,15 @@ WATCHES_MAX = 1_000
 _BODY_BYTES_MAX = 4096
 _BODY_WITHIN_S = 3.0
 _JOINED_WITHIN_S = 3.0
-RESULTS = ("watched", "refused", "full", "not_joined")
+
+
+class WatchResult(enum.StrEnum):
+    """The result of a request to watch a user's channel."""
+
+    WATCHED = "watched"
+    REFUSED = "refused"
+    FULL = "full"
+    NOT_JOINED = "not_joined"
 
 
 class _Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -40,38 +52,39 @@ class _Watch(msgspec.Struct, kw_only=True):
     """Until it is, whoever asked for it ends it."""
 
 
-class Watches:
+class Watches(Part):
     """The users whose own channel is watched."""
+
+    requests = Counter("watch_requests", "Requests to watch a user's own channel by result.", {"result": WatchResult})
+    failures = TASK_FAILURES
 
     def __init__(
         self,
         observers: Observers,
         deliveries: Deliveries,
         journal: Journal,
-        count: Count,
         *,
         tokens: BrowserTokens,
         identity_key: str,
         channel: str,
         replica: str,
-        failed: Failed = uncounted,
     ) -> None:
-        self._observers, self._deliveries, self._journal, self._count = observers, deliveries, journal, count
+        self._observers, self._deliveries, self._journal = observers, deliveries, journal
         self._tokens, self._identity_key, self._channel, self._replica = tokens, identity_key, channel, replica
         self._watches: dict[str, _Watch] = {}
-        self._failed = failed
 
-    def routes(self) -> list[web.RouteDef]:
-        """Return the route."""
-        return [web.post("/watches", self.receive)]
+    def tasks(self) -> Iterable[tuple[str, Actor]]:
+        """Return the task that ends watches."""
+        yield "watches", self.run
 
+    @post("/watches", on=PUBLIC)
     async def receive(self, request: web.Request) -> web.Response:
         """Watch a user's channel until the token ends. Raises `SidecarError` for a bad token, or one too many."""
         body = await read_body(request, bytes_max=_BODY_BYTES_MAX, within_s=_BODY_WITHIN_S)
         try:
             bearer = self._read(body)
         except SidecarError:
-            self._count("refused")
+            self.requests.inc(WatchResult.REFUSED)
             raise
         await self._watch(bearer.user_id, bearer.lasts_s)
         return web.Response(status=204, headers=READABLE)
@@ -99,10 +112,10 @@ class Watches:
         known = self._watches.get(channel)
         if known is not None:
             known.until_s = max(known.until_s, until_s)
-            self._count("watched")
+            self.requests.inc(WatchResult.WATCHED)
             return
         if len(self._watches) >= WATCHES_MAX:
-            self._count("full")
+            self.requests.inc(WatchResult.FULL)
             raise SidecarError(ErrorCode.OVERLOADED, f"{WATCHES_MAX} users are watched already; try again later")
         reference = user_ref(self._identity_key, user_id)
         watch = self._watches[channel] = _Watch(user_ref=reference, until_s=until_s)
@@ -110,7 +123,7 @@ class Watches:
         if not await self._observers.watch(channel, within_s=_JOINED_WITHIN_S):
             self._forget(channel)
             await self._observers.leave(channel)  # some sockets may have joined
-            self._count("not_joined")
+            self.requests.inc(WatchResult.NOT_JOINED)
             raise SidecarError(
                 ErrorCode.NOT_READY, "Reverb did not let a socket of ours join the channel; try again later"
             )
@@ -121,7 +134,7 @@ class Watches:
             await self._observers.leave(channel)
             raise
         watch.is_begun = True
-        self._count("watched")
+        self.requests.inc(WatchResult.WATCHED)
 
     async def _end(self, channel: str) -> None:
         watch = self._forget(channel)
@@ -129,7 +142,7 @@ class Watches:
         try:
             await self._journal.append(WatchChanged(replica=self._replica, user_ref=watch.user_ref, is_on=False))
         except SidecarError as error:
-            self._failed(Task.WATCHES)
+            self.failures.inc(Task.WATCHES)
             structlog.get_logger().warning("watch.not_kept", code=error.code.value, message=error.message)
 
     def _forget(self, channel: str) -> _Watch:

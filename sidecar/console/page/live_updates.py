@@ -1,33 +1,33 @@
-"""`GET /api/stream`: tells open consoles when to look again (Server-Sent Events). What there is to see, the page says.
+"""`GET /api/stream`: the live updates of open consoles. An event says only that the page is outdated.
 
 The problem: a move must be on the screen within a second, the journal may grow by hundreds of records per second, and
-a console may be left open for weeks on a machine that sleeps.
+a console may be open for weeks on a machine that sleeps.
 
-What we do: a stream carries no state, only a number; so nothing is queued and nothing can be missed. A change of what
-is served, or of a person's word, is told at once; anything else at most once in `_CALM_S`; and while nothing happens,
-every `_PULSE_S`, so that a page that hears nothing knows that it is old.
+What we do: an event has only a number, so nothing is queued and nothing can be missed. A change of what is served, or
+of an operator action, is sent at once; anything else at most once in `_CALM_S`. While nothing happens, an event is sent
+every `_PULSE_S`, so that a page without events shows that it is outdated.
 """
 
-from collections import Counter
 from collections.abc import Callable
 
 import msgspec
 from aiohttp import web
 
-from sidecar import clock
+from sidecar.core.facts.observations import Record
+from sidecar.core.fold.conclusions import Conclusion
 from sidecar.core.fold.serving import Served
 from sidecar.core.fold.state import State
-from sidecar.http.event_streams import HEADERS, RETRY_MS, SLOW_S, SseConnection, StreamEnd
-from sidecar.ports import ErrorCode, SidecarError
+from sidecar.http.event_streams import RETRY_MS, SLOW_S, EventStreams, StreamKind
+from sidecar.http.routes import OPERATOR, get
 
 STREAMS_MAX = 20
-"""Consoles that may be open at once on one replica; the listener takes a hundred connections."""
+"""Consoles that may be open at once on one replica; the listener accepts a hundred connections."""
 _CALM_S = 2.0
 _PULSE_S = 5.0
 
 
-class LiveUpdates:
-    """All open consoles of this process."""
+class LiveUpdates(EventStreams):
+    """The streams of all open consoles."""
 
     def __init__(
         self,
@@ -40,90 +40,49 @@ class LiveUpdates:
         slow_s: float = SLOW_S,
         retry_ms: int = RETRY_MS,
     ) -> None:
+        super().__init__((StreamKind.CONSOLE,), streams_max=streams_max, slow_s=slow_s, retry_ms=retry_ms)
         self._state = state
         self._served = served
-        self._streams_max = streams_max
         self._calm_s = calm_s
         self._pulse_s = pulse_s
-        self._slow_s = slow_s
-        self._retry_ms = retry_ms
-        self._open: set[SseConnection] = set()
         self._seen = b""
-        self._is_stopping = False
-        self.ended: Counter[str] = Counter(dict.fromkeys(StreamEnd, 0))
-        """Streams that did not begin or did not go on, by `StreamEnd`."""
-
-    def open_count(self) -> int:
-        """Return how many are open."""
-        return len(self._open)
 
     def change_key(self) -> bytes:
-        """Return what is told at once when it changes: what is served, where the flag stands, and people's words."""
+        """Return a key of what is sent at once when it changes: what is served, the flag, and operator actions."""
         state, flag = self._state, self._state.flag
-        latched = [name for name, stream in state.indicators.items() if stream.is_latched]
-        words = (flag.hold, flag.approval, flag.freezes)
-        return msgspec.json.encode(
-            (self._served(), flag.version, words, flag.suspension, state.visibility.suspension, latched)
-        )
+        latched = [name for name, indicator in state.indicators.items() if indicator.is_latched]
+        actions = (flag.hold, flag.approval, flag.freezes)
+        suspensions = (flag.suspension, state.visibility.suspension)
+        return msgspec.json.encode((self._served(), flag.version, actions, suspensions, latched))
+
+    def folded(self, _record: Record, _conclusions: list[Conclusion]) -> None:
+        """Check whether the consoles must be updated at once."""
+        self.wake()
 
     def wake(self) -> None:
-        """Say that something was folded. With every record: so what changed is found once, not by each reader."""
-        if not self._open:
+        """Wake all streams if the key has changed. Called with every record, so the key is computed once for all."""
+        if not self._open[StreamKind.CONSOLE]:
             return
         change_key = self.change_key()
         if change_key != self._seen:
             self._seen = change_key
-            for reader in self._open:
-                reader.woken.set()
+            for connection in self.connections():
+                connection.woken.set()
 
-    async def stop(self) -> None:
-        """End every stream; no other begins."""
-        self._is_stopping = True
-        for reader in tuple(self._open):
-            reader.woken.set()
-            if reader.is_sending:
-                reader.cut()
+    @get("/api/stream", on=OPERATOR, allow_head=False)
+    async def get_stream(self, request: web.Request) -> web.StreamResponse:
+        """Send updates until either side ends. Raises `SidecarError` with `overloaded`."""
+        sent: tuple[bytes, int, float] | None = None
 
-    async def serve(self, request: web.Request) -> web.StreamResponse:
-        """Tell a console until it leaves, or we do. Raises `SidecarError` with `overloaded` for one too many."""
-        self._check_permits()
-        reader = SseConnection(request, self._slow_s)
-        self._open.add(reader)
-        response = web.StreamResponse(headers=HEADERS)
-        response.force_close()
-        try:
-            await self._tell(reader, response)
-        except TimeoutError:
-            self.ended[StreamEnd.SLOW] += 1
-            reader.cut()
-        except ConnectionError:
-            pass  # it left while it was told
-        finally:
-            self._open.discard(reader)
-        return response
+        def feed(now_s: float) -> tuple[bytes | None, float]:
+            nonlocal sent
+            change_key, seq = self.change_key(), self._state.seq
+            if sent is None:
+                self._seen = change_key
+            pace_s = self._pulse_s if sent is None or sent[1] == seq else self._calm_s
+            if sent is None or sent[0] != change_key or now_s - sent[2] >= pace_s:
+                sent = change_key, seq, now_s
+                return b'data: {"seq":%d}\n\n' % seq, now_s + min(self._pulse_s, self._calm_s)
+            return None, min(sent[2] + pace_s, now_s + self._calm_s)
 
-    def _check_permits(self) -> None:
-        if self._is_stopping:
-            self.ended[StreamEnd.STOPPING] += 1
-            raise SidecarError(ErrorCode.OVERLOADED, "this sidecar is about to end; try again later")
-        if len(self._open) >= self._streams_max:
-            self.ended[StreamEnd.FULL] += 1
-            raise SidecarError(ErrorCode.OVERLOADED, f"{self._streams_max} consoles are open already; reload the page")
-
-    async def _tell(self, reader: SseConnection, response: web.StreamResponse) -> None:
-        await reader.begin(response)
-        await reader.send(b"retry: %d\n" % self._retry_ms + self._event())
-        seen, seq, told_s = self.change_key(), self._state.seq, clock.monotonic_s()
-        self._seen = seen
-        while not reader.is_lost and not self._is_stopping:
-            reader.woken.clear()
-            now_s, change_key = clock.monotonic_s(), self.change_key()
-            rest_s = (self._calm_s if self._state.seq != seq else self._pulse_s) - (now_s - told_s)
-            if change_key != seen or rest_s <= 0:
-                seen, seq, told_s = change_key, self._state.seq, now_s
-                await reader.send(self._event())
-            else:
-                await reader.wait(min(rest_s, self._calm_s))
-
-    def _event(self) -> bytes:
-        return b'data: {"seq":%d}\n\n' % self._state.seq
+        return await self.serve(request, StreamKind.CONSOLE, feed)

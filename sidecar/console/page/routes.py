@@ -3,6 +3,7 @@
 import asyncio
 import functools
 from collections.abc import Awaitable, Callable, Iterator
+from typing import TypeVar, cast
 from urllib.parse import quote
 
 import msgspec
@@ -26,7 +27,8 @@ from sidecar.core.facts.policy import Policy
 from sidecar.core.fold.state import State
 from sidecar.core.release.checks import Question
 from sidecar.core.release.readiness import Readiness
-from sidecar.ports import ErrorCode, Journal, SidecarError
+from sidecar.http.routes import OPERATOR, get
+from sidecar.ports import ErrorCode, Journal, Part, SidecarError
 
 _KEPT_S = 0.5
 """So long one rendering serves all who ask, while nothing that they would wait for changes."""
@@ -62,7 +64,25 @@ class _Made:
         yield self._rest
 
 
-class Console:
+Handler = TypeVar("Handler", bound=Callable[..., Awaitable[web.Response]])
+
+
+def _in_html(handler: Handler) -> Handler:
+    """Decorate a handler: a missing thing is answered as a page, not as JSON, because a person followed a link."""
+
+    @functools.wraps(handler)
+    async def answer(console: "Console", request: web.Request) -> web.Response:
+        try:
+            return await handler(console, request)
+        except SidecarError as error:
+            if error.code is not ErrorCode.NOT_FOUND:
+                raise
+            return page("missing.html", message=sentence(error.message)).answer(request, status=404)
+
+    return cast("Handler", answer)
+
+
+class Console(Part):
     """The pages of one process."""
 
     def __init__(
@@ -88,18 +108,12 @@ class Console:
         self._rendering = asyncio.Lock()
         page("missing.html", message="")  # so that all templates are compiled before anybody waits for one
 
-    def routes(self) -> list[web.RouteDef]:
-        """Return the routes of the console."""
-        return [
-            web.get("/", self.get_console),
-            web.get("/decisions", _in_html(self.get_decisions)),
-            web.get("/decisions/{seq}", _in_html(self.get_decision)),
-            web.get("/payments", self.find_payment),
-            web.get("/payments/{payment_intent}", _in_html(self.get_payment)),
-            web.get("/assets/{name}", get_asset),
-            web.get("/api/stream", self._live_updates.serve, allow_head=False),
-        ]
+    @get("/assets/{name}", on=OPERATOR)
+    async def get_asset(self, request: web.Request) -> web.StreamResponse:
+        """Answer with a style sheet, a script or a picture."""
+        return await get_asset(request)
 
+    @get("/", on=OPERATOR)
     async def get_console(self, request: web.Request) -> web.StreamResponse:
         """Answer with the console; what is below the two answers, and all its plots, is made once these have left."""
         if self._state.policy is None:
@@ -107,6 +121,8 @@ class Console:
         made = await self._console(_range(request.query.get("range")))
         return await sent(request, made.pieces())
 
+    @get("/decisions", on=OPERATOR)
+    @_in_html
     async def get_decisions(self, request: web.Request) -> web.Response:
         """Answer with decisions, actions and policies, newest first; with `?before=` a record those before it."""
         told = request.query.get("before")
@@ -121,18 +137,23 @@ class Console:
             head=listed.head,
         ).answer(request)
 
+    @get("/decisions/{seq}", on=OPERATOR)
+    @_in_html
     async def get_decision(self, request: web.Request) -> web.Response:
         """Answer with one of them, and everything that it was based on."""
         detail = await decisions.detail_of(self._journal, self._state, _number(request.match_info["seq"]))
         view = decision.view_of(detail, explain_decision(detail), self._journal.now_ms())
         return page("decision.html", place=self._place(), view=view).answer(request)
 
+    @get("/payments", on=OPERATOR)
     async def find_payment(self, request: web.Request) -> web.Response:
         """Lead from the form to the payment's page."""
         asked = request.query.get("id", "").strip()
         location = f"/payments/{quote(asked, safe='')}" if asked else "/"
         return web.Response(status=303, headers={"Location": location, "Cache-Control": "no-store"})
 
+    @get("/payments/{payment_intent}", on=OPERATOR)
+    @_in_html
     async def get_payment(self, request: web.Request) -> web.Response:
         """Answer with one payment's way."""
         told = await self._journeys.of(request.match_info["payment_intent"])
@@ -190,19 +211,3 @@ def _number(text: str) -> int:
     if number is None:
         raise SidecarError(ErrorCode.NOT_FOUND, "a record has a whole number, in digits")
     return number
-
-
-def _in_html(
-    handler: Callable[[web.Request], Awaitable[web.Response]],
-) -> Callable[[web.Request], Awaitable[web.Response]]:
-    """Return a handler that says what is not there as a page, and not as JSON: a person has followed a link."""
-
-    async def answer(request: web.Request) -> web.Response:
-        try:
-            return await handler(request)
-        except SidecarError as error:
-            if error.code is not ErrorCode.NOT_FOUND:
-                raise
-            return page("missing.html", message=sentence(error.message)).answer(request, status=404)
-
-    return answer
