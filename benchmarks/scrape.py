@@ -14,11 +14,11 @@ from prometheus_client import generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.samples import Exemplar
 
-from sidecar.composition import SETS
+from sidecar.composition import kinds_of
 from sidecar.core.fold.state import State
-from sidecar.metrics import Exposition, catalogue, encode
+from sidecar.metrics import catalogue, encode
 from tests.core.world import POLICY, World
-from tests.shells.metrics_view import Collected, view_of
+from tests.shells.metrics_view import Collected, exposition_of
 
 _PAYMENTS = 20_000
 _ROUNDS = 50
@@ -51,9 +51,7 @@ def median_ms(act: Callable[[], object]) -> float:
 
 def measured(state: State, library: Callable[[Collected], bytes]) -> _Cost:
     """Return what a scrape of a state costs, what encoding alone does, and what the library's encoding does."""
-    exposition = Exposition(
-        view_of(state, exemplars=lambda edges_ms: dict.fromkeys(range(len(edges_ms) + 1), _PAYMENT))
-    )
+    exposition = exposition_of(state, exemplars=lambda edges_ms: dict.fromkeys(range(len(edges_ms) + 1), _PAYMENT))
     families = list(exposition.collect())
     is_open = library is openmetrics.generate_latest
     return _Cost(
@@ -89,7 +87,7 @@ def busy() -> State:
 
 def main() -> None:
     """Print milliseconds, and the ratios."""
-    bound = catalogue(SETS).series_max
+    bound = catalogue(kinds_of()).series_max
     for name, state in (("quiet", quiet()), (f"{2 * _PAYMENTS} payments kept", busy())):
         for words, library in (("text", generate_latest), ("OpenMetrics", openmetrics.generate_latest)):
             cost = measured(state, library)

@@ -82,9 +82,9 @@ async def _run(sidecar: Sidecar, adoption: Adoption | None, started: Callable[[U
                 structlog.get_logger().info("sidecar.started", version=__version__, **msgspec.structs.asdict(urls))
                 started(urls)
         finally:
-            sidecar.lease.revoke()  # so that nobody is told push by a process that no longer follows
+            sidecar.wiring.lease.revoke()  # so that nobody is told push by a process that no longer follows
             with suppress(SidecarError):  # without a snapshot the next start takes longer, no more
-                await sidecar.maintenance.save()
+                await sidecar.wiring.maintenance.save()
 
 
 async def _run_degraded(

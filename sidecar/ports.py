@@ -196,7 +196,7 @@ class Part:
     """One part of the sidecar with all that belongs to it; a subclass overrides what it has.
 
     Metrics are attributes of the class (`sidecar.metrics.declarations`), routes are declared on the methods that answer
-    (`sidecar.http.routes`), and a part with a `name` and `seen_since` is a `Source`. `sidecar.composition` collects them.
+    (`sidecar.http.routes`), and a part with a `name` and `seen_since` is a `Source`. `composition` collects all.
     """
 
     def routes(self, listener: str | None = None) -> list[web.RouteDef]:

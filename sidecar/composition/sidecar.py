@@ -1,6 +1,6 @@
 """One sidecar: its parts, its listeners, and what it does before it follows the journal."""
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 
 import msgspec
 import structlog
@@ -44,11 +44,10 @@ class Sidecar:
         journal_error: str = "",
         parts: Sequence[PartRow] = PARTS,
     ) -> None:
-        it = self._wiring = Wiring(config, secrets, journal, lines=lines, journal_error=journal_error)
+        it = self.wiring = Wiring(config, secrets, journal, lines=lines, journal_error=journal_error)
         self._started_seq = 0
         self._listeners: dict[str, Listener] = {}
         built = [part for row in parts if (part := row.build(it)) is not None]
-        self.state, self.lease, self.maintenance = it.state, it.lease, it.maintenance
         self.controller = Controller(
             journal,
             it.state,
@@ -73,11 +72,15 @@ class Sidecar:
         self.exposition = Exposition(
             it.state,
             kinds_of(parts),
-            lambda: (*self._parts, *self._listeners.values(), lines),
+            self.counting,
             has_caught_up=lambda: self.follower.has_caught_up,
             exemplars=exemplars.last,
         )
         self._parts: tuple[Part, ...] = (self.follower, *listening, Scrape(self.exposition.collect))
+
+    def counting(self) -> Iterable[object]:
+        """Return all objects that have metrics."""
+        return (*self._parts, *self._listeners.values(), self.wiring.lines)
 
     def actors(self) -> Iterator[tuple[str, Actor]]:
         """Yield what runs for as long as the sidecar does, by name."""
@@ -86,7 +89,7 @@ class Sidecar:
 
     def listeners(self) -> dict[str, Listener]:
         """Return the listeners, by the names of their addresses in the configuration."""
-        it = self._wiring
+        it = self.wiring
         listen, lag_s = it.config.listen, it.lag.seconds
         guard = Guard(listen.operator.host, it.config.console.hosts, it.access.admit)
         stops = {name: self._stop(name) for name in (PUBLIC, OPERATOR)}
@@ -125,20 +128,20 @@ class Sidecar:
 
         Raises `SidecarError` with `config_invalid` if it is, and this file's policy cannot be the first of a journal.
         """
-        is_fresh = not await self._wiring.journal.read(0, 1)
+        is_fresh = not await self.wiring.journal.read(0, 1)
         if is_fresh:
             self._refuse_first_policy()
         return is_fresh
 
     def _refuse_first_policy(self) -> None:
         """Without any policy nothing is judged and nothing served: better not to start, and to say why."""
-        why_not = lifecycle.why_not(self._wiring.state, self._wiring.policy)
-        if why_not is not None and self._wiring.state.policy is None:
+        why_not = lifecycle.why_not(self.wiring.state, self.wiring.policy)
+        if why_not is not None and self.wiring.state.policy is None:
             raise SidecarError(ErrorCode.CONFIG_INVALID, why_not)
 
     async def announce(self) -> None:
         """Tell the journal that we are here, from when on what comes is seen."""
-        appended = await self._wiring.journal.append(Started(replica=self._wiring.replica, version=__version__))
+        appended = await self.wiring.journal.append(Started(replica=self.wiring.replica, version=__version__))
         self._started_seq = appended.record.seq
 
     async def begin(self, adoption: Adoption | None) -> None:
@@ -149,44 +152,44 @@ class Sidecar:
         stand (`core.fold.lifecycle`). Raises `SidecarError` with `config_invalid` if there is then none at all.
         """
         await self.follower.catch_up(history_ends=self._started_seq)
-        state = self._wiring.state
-        if state.policy_hash == self._wiring.policy_hash:
+        state = self.wiring.state
+        if state.policy_hash == self.wiring.policy_hash:
             return
-        if self._wiring.policy_hash in state.policies and adoption is None:
+        if self.wiring.policy_hash in state.policies and adoption is None:
             structlog.get_logger().error(
                 "policy.superseded",
-                policy_hash=self._wiring.policy_hash[:12],
+                policy_hash=self.wiring.policy_hash[:12],
                 in_force=state.policy_hash[:12],
                 hint="this file's policy was replaced by a newer one; this replica answers timer_polling and decides "
                 "nothing. Update the file, or bring it back with: sidecar run --adopt-policy --reason '...'",
             )
             return
-        why_not = lifecycle.why_not(state, self._wiring.policy)
+        why_not = lifecycle.why_not(state, self.wiring.policy)
         if why_not is not None:
             self._refuse_first_policy()
             self._refuse_policy(why_not)
             return
         word = adoption or Adoption(actor="configuration", reason="a policy that this journal had not seen")
-        await self._wiring.journal.append(
+        await self.wiring.journal.append(
             PolicyAdopted(
-                policy=self._wiring.policy,
-                policy_hash=self._wiring.policy_hash,
+                policy=self.wiring.policy,
+                policy_hash=self.wiring.policy_hash,
                 adoption=state.adoptions,
                 actor=word.actor,
                 reason=word.reason,
             )
         )
         await self.follower.follow()
-        why_not = lifecycle.why_not(state, self._wiring.policy)
+        why_not = lifecycle.why_not(state, self.wiring.policy)
         if why_not is not None:  # the flag fell in between
             self._refuse_policy(why_not)
 
     def _refuse_policy(self, why_not: str) -> None:
-        self._wiring.policy_refused = why_not
+        self.wiring.policy_refused = why_not
         structlog.get_logger().error(
             "policy.refused",
-            policy_hash=self._wiring.policy_hash[:12],
-            in_force=self._wiring.state.policy_hash[:12],
+            policy_hash=self.wiring.policy_hash[:12],
+            in_force=self.wiring.state.policy_hash[:12],
             why=why_not,
             hint="this replica answers timer_polling and decides nothing; put `lifecycle: migrating` back and restart",
         )

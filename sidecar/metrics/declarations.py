@@ -75,6 +75,9 @@ class Counts:
         """Count one more. Raises `KeyError` for labels that are not declared."""
         self._counts[labels] += by
 
+    def __repr__(self) -> str:
+        return repr({labels: count for labels, count in self._counts.items() if count})
+
     def __getitem__(self, labels: str | Key) -> int:
         return self._counts[(labels,) if isinstance(labels, str) else labels]
 

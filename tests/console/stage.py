@@ -44,7 +44,10 @@ class Shown:
             live_updates=self.live_updates,
         )
         self.listener = Listener(
-            "operator", Address(host="127.0.0.1", port=port), console.routes(), before_stop=self.live_updates.stop
+            "operator",
+            Address(host="127.0.0.1", port=port),
+            [*console.routes(), *self.live_updates.routes()],
+            before_stop=self.live_updates.stop,
         )
         self.url = ""
 

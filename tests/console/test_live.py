@@ -99,11 +99,11 @@ async def test_there_are_only_so_many_streams_and_who_leaves_makes_room() -> Non
         async with session.get(f"{it.url}/api/stream") as refused:
             assert refused.status == 503
             assert (await refused.json())["code"] == "overloaded"
-        assert it.live_updates.ended[StreamEnd.FULL] == 1
+        assert it.live_updates.refused[StreamEnd.FULL] == 1
         opened.pop().close()
 
         async def has_permits() -> bool:
-            return it.live_updates.open_count() < STREAMS_MAX
+            return it.live_updates.open_count()["console"] < STREAMS_MAX
 
         await until(has_permits, "room for one more")
         opened.append(await _read(it, session))

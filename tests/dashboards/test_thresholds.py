@@ -14,11 +14,10 @@ from sidecar.config import Config, Objective, policy_of, read_config
 from sidecar.core.statistics.alarms import bank
 from sidecar.dashboards.decision import CALM_BELOW
 from sidecar.metrics import TABLE, histogram_family
-from sidecar.metrics.view import Histogram
+from sidecar.metrics.rows import Histogram
 from tests.core.world import World
 from tests.dashboards.files import DOCUMENTS, FILES, FOLDER, panels
 from tests.rules.promtool import ROOT
-from tests.shells.metrics_view import view_of
 
 DEFAULT = ROOT / "config" / "sidecar.yaml"
 LIMITS = (
@@ -79,11 +78,7 @@ def test_the_heat_maps_axis_says_where_on_time_ends(within_ms: int) -> None:
     assert renamed["options"]["renamePattern"] == f"▼ on time: {within_ms / 1000:g} s"
     world = World(policy_of(config))
     (latency,) = (row for row in TABLE if isinstance(row, Histogram) and row.has_exemplars)
-    rows = {
-        sample.labels["le"]
-        for sample in histogram_family(latency, view_of(world.state)).samples
-        if "le" in sample.labels
-    }
+    rows = {sample.labels["le"] for sample in histogram_family(latency, world.state).samples if "le" in sample.labels}
     assert len(rows) > 5
     assert {row for row in rows if re.fullmatch(renamed["options"]["regex"], row)} == {str(within_ms / 1000)}
 

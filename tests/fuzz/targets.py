@@ -40,20 +40,15 @@ _SECRET = "whsec_fuzzed_0123456789abcdef"
 _KEY = "identity-key-for-the-tests-012345"
 
 
-def _ignore(_: str) -> None:
-    """Count nothing."""
-
-
 _webhook = StripeWebhook(
     MemoryJournal(),
     Stripe(livemode=False, user_key="user_id", required_metadata=("booking_id",)),
     (_SECRET,),
     _KEY,
-    _ignore,
 )
-_acks = Acks(MemoryJournal(), "token-for-the-fuzzer", _KEY, _ignore, Reports(MemoryJournal(), None, None, _ignore))
+_acks = Acks(MemoryJournal(), "token-for-the-fuzzer", _KEY, Reports(MemoryJournal(), None, None))
 _tokens = BrowserTokens((SECRET,))
-_stream = AckStream(MemoryJournal(), RedisStream(url="redis://127.0.0.1"), _ignore, identity_key=_KEY)
+_stream = AckStream(MemoryJournal(), RedisStream(url="redis://127.0.0.1"), identity_key=_KEY)
 _folder = Path(tempfile.mkdtemp(prefix="reverb-sidecar-fuzz-"))
 
 

@@ -1,6 +1,7 @@
 """Told once, whatever becomes of the target, the process or the journal; and nobody ever waits for it."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -17,6 +18,7 @@ from sidecar.core.fold.conclusions import FlagMoved
 from sidecar.core.fold.state import State
 from sidecar.journal.follower import Follower
 from sidecar.journal.memory import MemoryJournal
+from sidecar.metrics.declarations import Counts, Key
 from sidecar.notifications import Attempt, NotificationResult, Notifier, Pace, Target, Watch
 from sidecar.notifications.delivery import send, session
 from sidecar.ports import Appended, ErrorCode, SidecarError, Task
@@ -48,12 +50,10 @@ async def notifying(
     pace: Pace = PATIENT,
     *,
     journal: MemoryJournal | None = None,
-    failures: list[Task] | None = None,
     replica: str = "a",
 ) -> AsyncIterator[Notifier]:
     """Run a notifier for a while."""
-    kept: list[Task] = failures if failures is not None else []
-    notifier = Notifier(journal or MemoryJournal(), Bare(), targets, replica=replica, pace=pace, failed=kept.append)
+    notifier = Notifier(journal or MemoryJournal(), Bare(), targets, replica=replica, pace=pace)
     task = asyncio.create_task(notifier.run())
     try:
         yield notifier
@@ -61,6 +61,11 @@ async def notifying(
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+
+
+def counted(*counts: Counts) -> Counter[Key]:
+    """Return what was counted, of several notifiers together."""
+    return Counter({key: sum(each[key] for each in counts) for key, _ in counts[0].items()}) - Counter()
 
 
 async def come(notifier: Notifier, result: NotificationResult, count: int = 1, kind: str = "webhook") -> None:
@@ -105,7 +110,7 @@ async def test_what_may_pass_is_tried_again_and_what_will_not_is_given_up(
     async with receiving(*actions) as receiver, notifying([target(receiver.url)]) as notifier:
         tell(notifier, "moved:1")
         await come(notifier, result)
-        found = {Attempt(outcome): count for (_, outcome), count in notifier.attempts.items()}
+        found = {Attempt(outcome): count for (_, outcome), count in counted(notifier.attempts).items()}
         wanted = attempts + ([Attempt.SENT] if result is NotificationResult.TOLD else [])
         assert found == {attempt: wanted.count(attempt) for attempt in wanted}
         assert receiver.events() == ["moved:1"] * len(wanted)
@@ -128,7 +133,7 @@ async def test_a_target_that_hangs_is_tried_for_so_long_and_no_longer() -> None:
         with capture_logs() as lines:
             tell(notifier, "moved:1")
             await come(notifier, NotificationResult.GIVEN_UP)
-        assert set(notifier.attempts) == {("webhook", "timed_out")}
+        assert set(counted(notifier.attempts)) == {("webhook", "timed_out")}
         (said,) = [line for line in lines if line["event"] == "notification.given_up"]
         assert (said["target"], said["why"], said["event_id"]) == ("ops", "timed_out", "moved:1")
         assert "in-the-url" not in str(lines)
@@ -141,7 +146,7 @@ async def test_a_certificate_that_is_not_to_be_trusted_is_named_and_nothing_is_s
     async with receiving(tls=tls) as receiver, notifying([target(receiver.url)], pace) as notifier:
         tell(notifier, "moved:1")
         await come(notifier, NotificationResult.GIVEN_UP)
-        assert set(notifier.attempts) == {("webhook", "tls")}
+        assert set(counted(notifier.attempts)) == {("webhook", "tls")}
         assert receiver.bodies == []
 
 
@@ -156,7 +161,7 @@ async def test_ten_thousand_moves_with_a_dead_target_cost_nothing_and_the_other_
             notifier._watch = Watch(on(2).state, stuck_after_ms=1000 * HOUR, suspended_after_ms=HOUR)
             for number in range(1, 10_001):
                 fact = Held(actor="ann", reason="whatever the record is")
-                notifier.heard(Record(seq=number, at_ms=number, observation=fact), [MOVED])
+                notifier.folded(Record(seq=number, at_ms=number, observation=fact), [MOVED])
                 assert notifier.waiting() <= 2 * 50
             await come(notifier, NotificationResult.TOLD, 50, "slack")
             assert notifier.results["webhook", "dropped"] >= 10_000 - 51
@@ -212,10 +217,10 @@ async def test_two_replicas_on_one_journal_tell_each_target_of_each_event_once()
                 await asyncio.sleep(0)
 
             async def is_done() -> bool:
-                return sum((a.results + b.results).values()) == 4 * len(events)
+                return counted(a.results, b.results).total() == 4 * len(events)
 
             await until(is_done, "everything is told or claimed")
-            both = a.results + b.results
+            both = counted(a.results, b.results)
             assert (both["webhook", "told"], both["webhook", "claimed"]) == (80, 80)
     for each in (receiver, other):
         assert sorted(each.events()) == sorted(events)
@@ -223,15 +228,14 @@ async def test_two_replicas_on_one_journal_tell_each_target_of_each_event_once()
 
 async def test_a_journal_that_takes_no_claim_is_asked_again_and_nothing_is_told_without_one() -> None:
     """While it does not answer, another replica may be telling it."""
-    failures: list[Task] = []
     journal = Refusing(3)
     async with (
         receiving() as receiver,
-        notifying([target(receiver.url)], journal=journal, failures=failures) as notifier,
+        notifying([target(receiver.url)], journal=journal) as notifier,
     ):
         tell(notifier, "moved:1")
         await come(notifier, NotificationResult.TOLD)
-        assert failures == [Task.NOTIFICATIONS] * 3
+        assert (notifier.failures[Task.NOTIFICATIONS], notifier.failures.total()) == (3, 3)
         assert receiver.events() == ["moved:1"]
     never = Refusing(10_000)
     async with receiving() as receiver, notifying([target(receiver.url)], QUICK, journal=never) as notifier:
@@ -257,13 +261,12 @@ class Refusing(MemoryJournal):
 
 async def test_a_mistake_of_ours_in_the_words_stops_neither_the_fold_nor_the_next_notification() -> None:
     """Who tells must not stop what it tells of; it is counted, and logged with its traceback."""
-    failures: list[Task] = []
-    async with receiving() as receiver, notifying([target(receiver.url)], failures=failures) as notifier:
+    async with receiving() as receiver, notifying([target(receiver.url)]) as notifier:
         notifier._queue(notifier._lines[0], notification("moved:0", text="half a character: \ud83d"))
         tell(notifier, "moved:1")
         await come(notifier, NotificationResult.TOLD)
         assert notifier.results["webhook", "given_up"] == 1
-        assert failures == [Task.NOTIFICATIONS]
+        assert (notifier.failures[Task.NOTIFICATIONS], notifier.failures.total()) == (1, 1)
 
         class Broken(Watch):
             def seen(self, *_: object) -> object:  # type: ignore[override]
@@ -271,11 +274,11 @@ async def test_a_mistake_of_ours_in_the_words_stops_neither_the_fold_nor_the_nex
 
         notifier._watch = Broken(State(), stuck_after_ms=1, suspended_after_ms=1)
         with capture_logs() as lines:
-            notifier.heard(
+            notifier.folded(
                 Record(seq=1, at_ms=1, observation=NotificationClaimed(replica="a", event="e", target="t")), []
             )
         assert [line["event"] for line in lines] == ["notifications.mistaken"]
-        assert failures == [Task.NOTIFICATIONS] * 2
+        assert (notifier.failures[Task.NOTIFICATIONS], notifier.failures.total()) == (2, 2)
 
 
 async def test_a_whole_life_is_told_to_a_webhook_and_drawn_into_grafana_by_two_replicas_once() -> None:
@@ -290,14 +293,14 @@ async def test_a_whole_life_is_told_to_a_webhook_and_drawn_into_grafana_by_two_r
         async with living(journal, targets, "a") as a, living(journal, targets, "b") as b:
 
             async def is_done() -> bool:
-                both = a.results + b.results
+                both = counted(a.results, b.results)
                 return both["webhook", "claimed"] == both["webhook", "told"] == 5 and both["grafana", "claimed"] == 3
 
             await until(is_done, "both have told or found it claimed")
         kinds = [body["kind"] for body in receiver.bodies]
         assert sorted(kinds) == ["alarm_ended", "alarm_raised", "climbed", "climbed", "fell"]
         assert sorted(body["tags"][1] for body in grafana.bodies) == ["climbed", "climbed", "fell"]
-        assert (a.attempts + b.attempts)["grafana", "sent"] == 3
+        assert counted(a.attempts, b.attempts)["grafana", "sent"] == 3
         (fell,) = [body for body in receiver.bodies if body["kind"] == "fell"]
         assert len(fell["chain"]) == 64
         assert fell["facts"]["cause"] == "alarm"
@@ -309,7 +312,7 @@ async def living(journal: MemoryJournal, targets: Sequence[Target], replica: str
     state = State()
     watch = Watch(state, stuck_after_ms=1000 * HOUR, suspended_after_ms=HOUR)
     notifier = Notifier(journal, watch, targets, replica=replica, pace=PATIENT)
-    follower = Follower(journal, state, [notifier.heard])
+    follower = Follower(journal, state, [notifier.folded])
     tasks = [asyncio.create_task(notifier.run()), asyncio.create_task(follower.run())]
     try:
         yield notifier

@@ -6,8 +6,9 @@ import hmac
 import msgspec
 import pytest
 
-from sidecar.composition import SETS
+from sidecar.composition import kinds_of
 from sidecar.config import TargetKind
+from sidecar.http.routes import declared_paths
 from sidecar.notifications import NotificationKind, Target
 from tests.notifications.receiving import Annotation
 from tests.notifications.sample import CHAIN, KEY, notification, target
@@ -78,7 +79,7 @@ def test_what_is_no_decision_links_to_the_console_and_without_one_to_nothing() -
     shelter = notification(kind=NotificationKind.SUSPENSION_BEGAN)
     assert target("https://x.test", console_url="https://c.example.test").link(shelter) == "https://c.example.test"
     assert target("https://x.test").link(notification()) is None
-    assert "/decisions/{seq}" in SETS.routes["operator"]
+    assert ("operator", "/decisions/{seq}") in declared_paths(kinds_of())
 
 
 @pytest.mark.parametrize(

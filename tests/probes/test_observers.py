@@ -1,7 +1,6 @@
 """Our sockets by themselves: dialled anew without a gap, told when they go, and never taken in by a member's whisper."""
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -27,8 +26,8 @@ OURS = "private-reverb-sidecar"
 class Watch:
     """Observers that run, and what they journal."""
 
-    def __init__(self, it: World, observers: Observers, journal: MemoryJournal, counts: Counter[str]) -> None:
-        self.it, self.observers, self.journal, self.counts = it, observers, journal, counts
+    def __init__(self, it: World, observers: Observers, journal: MemoryJournal) -> None:
+        self.it, self.observers, self.journal = it, observers, journal
 
     async def facts(self) -> list[object]:
         """Return what was journalled."""
@@ -50,18 +49,17 @@ class Watch:
 async def observing(*, size: int = 3, redial_every_s: float = 300.0) -> AsyncIterator[Watch]:
     """Run observers beside a Reverb, until all are subscribed."""
     async with world() as it:
-        journal, counts = MemoryJournal(), Counter[str]()
+        journal = MemoryJournal()
         observers = Observers(
             Browser(it.target),
             journal,
-            lambda result: counts.update([result]),
             replica="a",
             size=size,
             deliveries=Deliveries(observer_channel=OURS, identity_key="identity-key-for-tests"),
             redial_every_s=redial_every_s,
         )
         running = asyncio.create_task(observers.run())
-        watch = Watch(it, observers, journal, counts)
+        watch = Watch(it, observers, journal)
 
         async def is_up() -> bool:
             return len(observers.subscribed()) == size
@@ -91,7 +89,7 @@ async def test_sockets_are_dialled_anew_without_a_gap() -> None:
         assert [fact.payment_intent for fact in facts if isinstance(fact, AckReceived)] == names
         assert [fact.is_up for fact in facts if isinstance(fact, ObserverChanged)] == [True] * 3
         assert watch.observers.subscribed().isdisjoint(first), "all are others by now"
-        assert watch.counts["deaf"] == 0
+        assert watch.observers.broadcasts["deaf"] == 0
 
 
 async def test_nothing_is_left_of_observers_that_were_stopped() -> None:

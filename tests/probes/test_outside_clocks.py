@@ -25,7 +25,9 @@ def ours() -> Iterator[Hands]:
 
 def known(clocks: OutsideClocks) -> dict[str, float]:
     """Return the bounds that are known."""
-    return {f"{reference} {bound}": value for reference, bound, value in clocks.bounds() if not math.isnan(value)}
+    return {
+        f"{reference} {bound}": value for (reference, bound), value in clocks.bounds().items() if not math.isnan(value)
+    }
 
 
 def test_before_anybody_told_nothing_is_known(ours: Hands) -> None:

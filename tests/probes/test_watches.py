@@ -151,7 +151,6 @@ async def test_a_watch_that_the_journal_did_not_keep_is_no_watch_for_who_asks_ag
         sockets,
         told,
         journal,
-        lambda _: None,
         tokens=BrowserTokens((SECRET,)),
         identity_key="k" * 32,
         channel="private-live-refresh.{user_id}",

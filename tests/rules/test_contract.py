@@ -6,9 +6,9 @@ from pathlib import Path
 
 import yaml
 
-from sidecar.composition import SETS
-from sidecar.metrics import PREFIX, TABLE, catalogue
-from sidecar.metrics.view import Scope
+from sidecar.composition import kinds_of
+from sidecar.metrics import PREFIX, catalogue
+from sidecar.metrics.declarations import Scope
 from sidecar.rules.recordings import FOLDED
 from tests.dashboards import files
 from tests.rules.contract import RECORDED, RULES, problems, scrape
@@ -69,7 +69,7 @@ async def test_a_misspelt_selector_would_be_found() -> None:
 
 def test_every_metric_that_pages_name_is_one() -> None:
     """What stands in the documents can be typed as it is read there."""
-    known = {f"{each.name}{end}" for each in catalogue(SETS).metrics for end in IN_WORDS}
+    known = {f"{each.name}{end}" for each in catalogue(kinds_of()).metrics for end in IN_WORDS}
     recorded = {NAMED.findall(name)[0] for name in RECORDED}
     assert len(PAGES) > 20
     for page in PAGES:
@@ -81,13 +81,17 @@ def test_every_metric_is_looked_at_somewhere() -> None:
     read = {
         selector.name for _, expr in (*_of_rules(), *_of_runbooks(), *_of_dashboards()) for selector in selectors(expr)
     }
-    unread = {each.name for each in catalogue(SETS).metrics if not any(f"{each.name}{end}" in read for end in IN_WORDS)}
+    unread = {
+        each.name for each in catalogue(kinds_of()).metrics if not any(f"{each.name}{end}" in read for end in IN_WORDS)
+    }
     assert unread == set()
 
 
 def test_folded_metrics_are_read_by_max_and_those_of_a_process_are_not() -> None:
     """The sum of three replicas' equal numbers is three times the truth."""
-    scopes = {row.name: row.scope for row in TABLE}
+    scopes = {
+        each.name.removeprefix(PREFIX).removesuffix("_total"): each.scope for each in catalogue(kinds_of()).metrics
+    }
     assert {scopes[name.removesuffix("_total")] for name in FOLDED} == {Scope.FOLDED}
     for where, expr in (*_of_rules(), *_of_dashboards()):
         for name, is_max in _read(expr):
@@ -97,7 +101,9 @@ def test_folded_metrics_are_read_by_max_and_those_of_a_process_are_not() -> None
 
 def test_runbooks_never_add_up_what_every_replica_tells() -> None:
     """At three in the morning nobody divides by the number of replicas."""
-    scopes = {row.name: row.scope for row in TABLE}
+    scopes = {
+        each.name.removeprefix(PREFIX).removesuffix("_total"): each.scope for each in catalogue(kinds_of()).metrics
+    }
     for where, expr in _of_runbooks():
         for found in re.finditer(rf"(\w+)(?: (?:by|without) \([^)]*\) )?\((?:\w+\()?{PREFIX}(\w+)", expr):
             scope = scopes[re.sub(r"_(total|bucket|sum|count)$", "", found[2])]

@@ -1,7 +1,6 @@
 """A stream that is being read from a real Redis into a real journal, and what a backend adds to it."""
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -22,11 +21,8 @@ class Reading:
 
     def __init__(self, place: RedisStream, journal: Journal, **options: Any) -> None:
         self.journal = journal
-        self.counts: Counter[str] = Counter()
-        self.stream = AckStream(journal, place, self._count, **{"consumer": "one", **options})
-
-    def _count(self, result: str) -> None:
-        self.counts[result] += 1
+        self.stream = AckStream(journal, place, **{"consumer": "one", **options})
+        self.counts = self.stream.entries
 
     async def facts(self, kind: type) -> list[Any]:
         """Return what is in the journal of a kind."""

@@ -15,8 +15,8 @@ from sidecar.core.fold.state import State
 from sidecar.flags.answers import Answers
 from sidecar.flags.evaluations import Evaluations
 from sidecar.flags.lease import Lease
-from sidecar.flags.ofrep import ofrep_routes
-from sidecar.flags.routes import flag_routes
+from sidecar.flags.ofrep import OfrepApi
+from sidecar.flags.routes import FlagApi
 from sidecar.flags.streams import Streams
 from sidecar.http.rate_limits import LIMITS, Limit
 from sidecar.http.server import Listener
@@ -49,7 +49,7 @@ class Proxy:
         self.listener = Listener(
             "public",
             Address(host="127.0.0.1", port=0),
-            [*flag_routes(self.answers, self.streams), *ofrep_routes(evaluations, self.streams)],
+            [*FlagApi(self.answers, self.streams).routes(), *OfrepApi(evaluations, self.streams).routes()],
             connections_max=1000,
             before_stop=self.streams.stop,
             limits=limits,

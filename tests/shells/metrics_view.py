@@ -1,61 +1,37 @@
-"""What metrics are read from, without a sidecar around it."""
+"""The exposition of a sidecar that does not run: all that can be configured is there, and the state is the test's."""
 
-from collections import Counter
+import asyncio
+import functools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import msgspec
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
-from sidecar import clock
-from sidecar.composition import SETS
-from sidecar.core.facts.policy import Mode
-from sidecar.core.fold.serving import Reason, Served
+from sidecar.composition import Sidecar, kinds_of
 from sidecar.core.fold.state import State
-from sidecar.http.rate_limits import Refusal
+from sidecar.journal.memory import MemoryJournal
 from sidecar.logs import LineCounts
-from sidecar.metrics import Exposition, View, encode
-from sidecar.ports import Backlog
+from sidecar.metrics import Exposition, encode
+from tests.shells.everything import ALL_SECRETS, EVERYTHING
 
 
-def view_of(state: State, **fields: Any) -> View:
-    """Return a view of a state, of a process where all that can be there is there and nothing has happened."""
-    view = View(
-        sets=SETS,
-        state=state,
-        has_caught_up=lambda: True,
-        served=lambda: Served(mode=Mode.TIMER_POLLING, reason=Reason.STARTING),
-        lease_remaining_s=lambda: 0.0,
-        lines=LineCounts(),
-        backlog=Backlog,
-        journal_now_ms=clock.wall_ms,
-        task_failures=Counter(),
-        refused_connections=lambda: dict.fromkeys(SETS.routes, 0),
-        webhooks=Counter(),
-        ack_requests=Counter(),
-        ack_entries=Counter(),
-        browser_reports=Counter(),
-        is_ack_stream_up=lambda: True,
-        refused_requests=lambda: [
-            (listener, path, reason.value, 0)
-            for listener, paths in SETS.routes.items()
-            for path in paths
-            for reason in Refusal
-        ],
-        lag_s=lambda: 0.0,
-        observers_up=lambda: dict.fromkeys(range(SETS.observers_max), True),
-        observed=Counter(),
-        open_streams=lambda: dict.fromkeys(SETS.stream_kinds, 0),
-        refused_streams=lambda: dict.fromkeys(SETS.stream_refusals, 0),
-        outside_clocks=lambda: [(reference, bound, 0.0) for reference, bound in SETS.clock_bounds],
-        dropped_streams=lambda: dict.fromkeys(SETS.stream_drops, 0),
-        notifications=Counter(),
-        notification_attempts=Counter(),
-        waiting_notifications=lambda: 0,
-    )
-    return msgspec.structs.replace(view, **fields)
+@functools.cache
+def idle_parts() -> tuple[object, ...]:
+    """Return all that has metrics in a sidecar with all that can be configured, where nothing has happened."""
+
+    async def built() -> tuple[object, ...]:
+        sidecar = Sidecar(EVERYTHING, ALL_SECRETS, MemoryJournal(), lines=LineCounts())
+        sidecar.listeners()
+        return tuple(sidecar.counting())
+
+    return asyncio.run(built())
+
+
+def exposition_of(state: State, *parts: object, **options: Any) -> Exposition:
+    """Return the exposition of a state, and of these parts; without any, of `idle_parts`."""
+    return Exposition(state, kinds_of(), lambda: parts or idle_parts(), **options)
 
 
 class Collected(Collector):
@@ -72,8 +48,8 @@ class Collected(Collector):
 class Scrape:
     """One scrape, to be asked for its series."""
 
-    def __init__(self, view: View) -> None:
-        text = encode(Exposition(view).collect(), is_open=False).decode()
+    def __init__(self, exposition: Exposition) -> None:
+        text = encode(exposition.collect(), is_open=False).decode()
         self.values: Mapping[tuple[str, tuple[tuple[str, str], ...]], float] = {
             (sample.name, tuple(sorted(sample.labels.items()))): sample.value
             for family in text_string_to_metric_families(text)

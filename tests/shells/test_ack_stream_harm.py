@@ -103,7 +103,7 @@ async def test_entries_whose_answer_was_cut_off_on_its_way_are_not_taken_for_los
             add(server, "pi_2", "pi_3")
             await it.all_seen(20)
             assert Counter(await it.payments()) == Counter(["pi_1", "pi_2", "pi_3"])
-            assert it.stream.reconnect_count == 1
+            assert it.stream.reconnects.total() == 1
             assert await it.facts(AcksLost) == []
 
 
@@ -144,7 +144,7 @@ async def test_a_disk_that_is_full_leaves_entries_in_the_stream(server: RedisSer
     full = await SqliteJournal.open(tmp_path / "full.db", page_count_max=40)
     async with reading(server, full) as it:
         assert await it.is_silent()
-        assert it.stream.reconnect_count > 0
+        assert it.stream.reconnects.total() > 0
         kept = await it.payments()
     await full.close()
     assert len(kept) < len(names)
@@ -195,7 +195,7 @@ async def test_a_pause_of_all_clients_is_sat_out(server: RedisServer) -> None:
         assert await it.is_silent()
         await it.all_seen(20)
         assert await it.payments() == ["pi_1"]
-        assert it.stream.reconnect_count == 0, "it was shorter than our patience"
+        assert it.stream.reconnects.total() == 0, "it was shorter than our patience"
 
 
 def said_to(client: redis.Redis, *words: str) -> object:

@@ -48,14 +48,14 @@ async def test_it_is_adopted_while_the_last_rung_is_held_and_restarts_with_whate
     """A restart during a cool-down must find its policy in force: it was accepted once."""
     world = at_the_top()
     journal = await journal_of(world)
-    status = (await begun(journal, REMOVED))._status()
+    status = (await begun(journal, REMOVED)).wiring.status()
     assert (status.lifecycle, status.why_not_removed) == (Lifecycle.REMOVED, None)
     assert [rung.mode for rung in status.ladder] == [Mode.TIMER_POLLING, Mode.PUSH_WITH_SAFETY_NET]
     assert status.rung == 1
     world.adopt(policy_of(REMOVED))
     world.outage()
     with capture_logs() as lines:
-        again = (await begun(await journal_of(world), REMOVED))._status()
+        again = (await begun(await journal_of(world), REMOVED)).wiring.status()
     assert (again.lifecycle, again.rung, [line for line in lines if line["log_level"] == "error"]) == (
         Lifecycle.REMOVED,
         0,
@@ -71,7 +71,7 @@ async def test_where_another_rung_is_held_the_process_answers_timers_and_says_wh
         sidecar = await begun(journal, REMOVED)
     (said,) = [line for line in lines if line["event"] == "policy.refused"]
     assert "that is rung 3 (push_only), and rung 1 (push_with_safety_net) is" in said["why"]
-    status = sidecar._status()
+    status = sidecar.wiring.status()
     assert (status.served.mode, status.lifecycle) == (Mode.TIMER_POLLING, Lifecycle.MIGRATING)
     assert status.warnings[0] == f"{said['why']} Until then this process answers timers and decides nothing."
     assert status.why_not_removed == said["why"]
@@ -107,10 +107,10 @@ async def test_going_back_and_forth_needs_a_persons_word() -> None:
     with capture_logs() as lines:
         left_behind = await begun(journal, CONFIG)
     assert [line["event"] for line in lines if line["log_level"] == "error"] == ["policy.superseded"]
-    assert left_behind._status().lifecycle is Lifecycle.REMOVED
-    back = (await begun(journal, CONFIG, WORD))._status()
+    assert left_behind.wiring.status().lifecycle is Lifecycle.REMOVED
+    back = (await begun(journal, CONFIG, WORD)).wiring.status()
     assert (back.lifecycle, back.rung) == (Lifecycle.MIGRATING, 2)
     with capture_logs() as lines:
         forth = await begun(journal, REMOVED, WORD)
     assert "and rung 2 (push_with_safety_net) is" in next(each["why"] for each in lines if "why" in each)
-    assert forth._state.policy_hash == policy_hash(policy_of(CONFIG))
+    assert forth.wiring.state.policy_hash == policy_hash(policy_of(CONFIG))

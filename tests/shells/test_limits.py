@@ -118,8 +118,8 @@ async def test_who_is_one_too_many_is_told_so_and_when_to_try_again_and_others_g
         for each in waiting:
             each.cancel()
     refused = listener.refused_requests()
-    assert refused["/slow"][Refusal.IN_FLIGHT] == 1
-    assert refused["/quick"][Refusal.RATE] == 20
+    assert refused["public", "/slow", Refusal.IN_FLIGHT] == 1
+    assert refused["public", "/quick", Refusal.RATE] == 20
     await listener.stop()
 
 

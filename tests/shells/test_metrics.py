@@ -10,14 +10,15 @@ import msgspec
 from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
+from sidecar.composition import kinds_of
 from sidecar.config import RedisStream, SqlitePlace
-from sidecar.metrics import TABLE
-from sidecar.metrics.view import Scope
+from sidecar.metrics import catalogue
+from sidecar.metrics.declarations import Scope
 from sidecar.probes.ack_stream import StreamResult
 from tests.core.world import LAX, World
 from tests.shells.ack_reading import NAME, add
 from tests.shells.everything import everything
-from tests.shells.metrics_view import Scrape, view_of
+from tests.shells.metrics_view import Scrape, exposition_of
 from tests.shells.redis_server import RedisServer
 from tests.shells.running import CONFIG, event, running
 
@@ -56,7 +57,7 @@ async def test_every_metric_of_the_contract_is_there_from_the_first_scrape() -> 
     async with running() as sidecar:
         families = {family.name: family for family in text_string_to_metric_families(await sidecar.metrics())}
     assert set(families) >= CONTRACT
-    assert set(families) >= {f"reverb_sidecar_{row.name}" for row in TABLE if row.name != "coverage_ratio"}
+    assert set(families) >= {each.name.removesuffix("_total") for each in catalogue(kinds_of()).metrics}
     empty = [name for name, family in families.items() if not family.samples]
     absent = ["reverb_sidecar_coverage_ratio", "reverb_sidecar_ack_stream_up", "reverb_sidecar_observer_up"]
     assert sorted(empty) == sorted(absent), "of nothing there is no number"
@@ -66,9 +67,9 @@ def test_what_a_replay_passes_through_is_told_to_nobody() -> None:
     """Counters that start at 0 again are growth to `increase`, and a isolation of last month would wake somebody tonight."""
     world = World(LAX)
     world.wire()
-    scopes = {f"reverb_sidecar_{row.name}": row.scope for row in TABLE}
+    scopes = {each.name.removesuffix("_total"): each.scope for each in catalogue(kinds_of()).metrics}
     past, present = (
-        {name.removesuffix("_total") for name, _ in Scrape(view_of(world.state, has_caught_up=caught_up)).values}
+        {name.removesuffix("_total") for name, _ in Scrape(exposition_of(world.state, has_caught_up=caught_up)).values}
         for caught_up in (lambda: False, lambda: True)
     )
     progress = {"reverb_sidecar_journal_records", "reverb_sidecar_last_record_timestamp_seconds"}
@@ -101,6 +102,7 @@ async def test_the_ack_stream_has_its_own_series_where_it_is_configured(tmp_path
             assert await sidecar.metric("reverb_sidecar_ack_stream_reconnects_total") == 0
             server.kill()
             await sidecar.metric_is("reverb_sidecar_ack_stream_up", 0)
+            assert await sidecar.metric("reverb_sidecar_ack_stream_reconnects_total") >= 1
 
 
 async def test_latency_has_a_bucket_at_every_objective() -> None:

@@ -12,17 +12,17 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 from prometheus_client.samples import Exemplar, Sample
 
-from sidecar.composition import SETS
+from sidecar.composition import kinds_of
 from sidecar.core.facts.policy import Policy
 from sidecar.core.fold.judging import count_latency
 from sidecar.core.fold.state import Latency, State
-from sidecar.metrics import TABLE, Exposition, catalogue, encode, histogram_family, page
+from sidecar.metrics import TABLE, catalogue, encode, histogram_family, page
 from sidecar.metrics.catalogue import Catalogue
-from sidecar.metrics.view import Histogram
+from sidecar.metrics.rows import Histogram
 from tests.core.world import LAX, World
 from tests.e2e.test_commands import sidecar
 from tests.shells.everything import everything
-from tests.shells.metrics_view import Collected, view_of
+from tests.shells.metrics_view import Collected, exposition_of
 from tests.shells.running import running
 
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
@@ -38,17 +38,17 @@ def scraped(text: str) -> dict[str, list[Sample]]:
 
 def test_the_page_is_what_the_command_prints() -> None:
     """`sidecar metrics > docs/metrics.md` after a change."""
-    assert PAGE.read_text() == sidecar("metrics").stdout == page(SETS)
+    assert PAGE.read_text() == sidecar("metrics").stdout == page(kinds_of())
 
 
 def test_the_json_says_the_same() -> None:
     """Tools that write rules and dashboards need not read Markdown."""
-    assert msgspec.json.decode(sidecar("metrics", "--json").stdout, type=Catalogue) == catalogue(SETS)
+    assert msgspec.json.decode(sidecar("metrics", "--json").stdout, type=Catalogue) == catalogue(kinds_of())
 
 
 async def test_a_sidecar_with_all_that_can_be_configured_has_exactly_the_series_of_the_catalogue() -> None:
     """The bound of each metric and of all together is reached, and not passed: cardinality is known."""
-    described = catalogue(SETS)
+    described = catalogue(kinds_of())
     async with everything() as it:
         found = {name: len(samples) for name, samples in scraped(await it.metrics()).items()}
     assert found == {each.name: each.series_max for each in described.metrics}
@@ -59,7 +59,7 @@ async def test_every_label_of_a_scrape_is_in_its_closed_set() -> None:
     """What is documented for rules and dashboards to match on is what stands there, all of it."""
     async with everything() as it:
         found = scraped(await it.metrics())
-    for each in catalogue(SETS).metrics:
+    for each in catalogue(kinds_of()).metrics:
         labels: dict[str, set[str]] = {}
         for sample in found[each.name]:
             for label, value in sample.labels.items():
@@ -75,7 +75,7 @@ async def test_types_and_help_texts_of_a_scrape_are_the_catalogues() -> None:
             family.name + ("_total" if family.type == "counter" else ""): family
             for family in text_string_to_metric_families(await it.metrics())
         }
-    described = catalogue(SETS).metrics
+    described = catalogue(kinds_of()).metrics
     assert {name: (family.type, family.documentation) for name, family in families.items()} == {
         each.name: (each.type, f"{each.help} [{each.scope}]") for each in described
     }
@@ -91,7 +91,7 @@ def test_a_histogram_has_a_bucket_at_an_objective_that_was_just_moved() -> None:
     before, after = LAX, msgspec.structs.replace(LAX, on_time_within_ms=1234, missed_after_ms=4321)
     for histogram in (metric for metric in TABLE if isinstance(metric, Histogram)):
         for policy, count in ((before, 3.0), (after, 0.0)):
-            family = histogram_family(histogram, view_of(_state(policy, measured_under=before)))
+            family = histogram_family(histogram, _state(policy, measured_under=before))
             assert {str(policy.on_time_within_ms / 1000), str(policy.missed_after_ms / 1000)} <= edges(family)
             counted = {sample.name.rsplit("_", 1)[1]: sample.value for sample in family.samples}
             assert (counted["count"], counted["sum"]) == (count, 0.3 if count else 0.0)
@@ -118,7 +118,7 @@ def test_the_bytes_of_a_scrape_are_those_of_the_client_library(library: Callable
     payments = {
         number: Exemplar({"payment_ref": f'"{number}\\\n'}, number / 7, 1e9 + number / 1000) for number in range(4)
     }
-    families = [*Exposition(view_of(world.state, exemplars=lambda _: payments)).collect(), awkward]
+    families = [*exposition_of(world.state, exemplars=lambda _: payments).collect(), awkward]
     own = encode(families, is_open=library is openmetrics.generate_latest)
     assert own == library(Collected(families))
 

@@ -65,7 +65,7 @@ async def test_a_connection_too_many_is_closed_and_counted_and_the_others_go_on(
     with suppress(ConnectionError):
         assert await refused.read() == b""
     writer.close()
-    assert listener.refused_count == 1
+    assert listener.refused_connections() == {"public": 1}
     reader, first = idle[0]
     first.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
     assert (await reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 200")

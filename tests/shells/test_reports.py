@@ -263,9 +263,7 @@ def test_a_browser_is_known_by_what_it_calls_itself(user_agent: str, family: Fam
 @pytest.mark.parametrize(("lag_s", "code"), [(0.2, ErrorCode.OVERLOADED), (0.199, ErrorCode.BODY_INVALID)])
 async def test_reports_give_way_while_we_are_short_of_time(lag_s: float, code: ErrorCode) -> None:
     """Before the backend's acks do, which come through the same path."""
-    reports = Reports(
-        MemoryJournal(), BrowserTokens((SECRET,)), "identity-key-0123456789", lambda _: None, lag_s=lambda: lag_s
-    )
+    reports = Reports(MemoryJournal(), BrowserTokens((SECRET,)), "identity-key-0123456789", lag_s=lambda: lag_s)
     with pytest.raises(SidecarError) as caught:
         await reports.receive(make_mocked_request("POST", "/acks"))
     assert caught.value.code is code

@@ -1,9 +1,9 @@
 """What runs for ever and fails is counted, each under its own name, and tried again."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from typing import NoReturn, Protocol
 
 import pytest
 
@@ -17,8 +17,9 @@ from sidecar.flags.lease import Lease
 from sidecar.journal.follower import Follower
 from sidecar.journal.maintenance import Maintenance
 from sidecar.journal.unavailable import UnavailableJournal
+from sidecar.metrics.declarations import Counts
 from sidecar.notifications import notifier_of
-from sidecar.ports import ErrorCode, Failed, SidecarError, Task
+from sidecar.ports import ErrorCode, SidecarError, Task
 from sidecar.probes.browser import Browser
 from sidecar.probes.deliveries import Deliveries
 from sidecar.probes.observers import Observers
@@ -32,7 +33,27 @@ from tests.notifications.sample import notification
 from tests.shells.everything import EVERYTHING
 
 KEY = "identity-key-for-the-tests-012345"
-Start = Callable[[UnavailableJournal, Failed], Awaitable[object]]
+
+
+class Fails(Protocol):
+    """A part that counts the failures of its tasks."""
+
+    @property
+    def failures(self) -> Counts:
+        """The counts."""
+        ...
+
+
+class Runs(Fails, Protocol):
+    """A part with one task."""
+
+    async def run(self) -> NoReturn:
+        """Run, for ever."""
+        ...
+
+
+Started = tuple[Fails, Awaitable[object]]
+Start = Callable[[UnavailableJournal], Started]
 
 
 class Probed:
@@ -55,91 +76,86 @@ async def fail() -> None:
     raise KeyError("bug")
 
 
-def controller(journal: UnavailableJournal, failed: Failed, state: State) -> Controller:
+def controller(journal: UnavailableJournal, state: State) -> Controller:
     """Return a controller that may decide."""
-    return Controller(
-        journal,
-        state,
-        Lease("a"),
-        replica="a",
-        policy_hash=policy_hash(LAX),
-        lease_ms=LAX.lease_ms,
-        failed=failed,
-    )
+    return Controller(journal, state, Lease("a"), replica="a", policy_hash=policy_hash(LAX), lease_ms=LAX.lease_ms)
 
 
-async def decide(journal: UnavailableJournal, failed: Failed) -> None:
-    """Decide that the flag falls, and fail to say so; the heartbeats are left out."""
+def decide(journal: UnavailableJournal) -> Started:
+    """Decide that the flag falls, without a journal to append it to; the heartbeats are left out."""
     world = World(LAX)
     world.climb_to(1)
     world.decides = False
     world.bad(10)
-    each = controller(journal, failed, world.state)
-    await each._repeat(Task.DECIDE, each._decide, asyncio.Event(), lambda: None)
+    each = controller(journal, world.state)
+    return each, each._repeat(Task.DECIDE, each._decide, asyncio.Event(), lambda: None)
 
 
-def observers(journal: UnavailableJournal, failed: Failed) -> Observers:
+def observers(journal: UnavailableJournal) -> Observers:
     """Return observers whose sockets cannot be dialled."""
     assert EVERYTHING.reverb is not None
     target = target_of(EVERYTHING.reverb, ProbeSecrets(app_secret="app-secret", token="probe-token-0123456789"))
-    return Observers(
-        Browser(target), journal, lambda _: None, replica="a", size=1, deliveries=None, failed=failed
-    )  # fmt: skip
+    return Observers(Browser(target), journal, replica="a", size=1, deliveries=None)
 
 
-async def end_a_watch(journal: UnavailableJournal, failed: Failed) -> None:
-    """Let a watch end whose end cannot be kept."""
+def end_a_watch(journal: UnavailableJournal) -> Started:
+    """End a watch whose end cannot be appended."""
     deliveries = Deliveries(observer_channel="private-ours", identity_key=KEY)
     watches = Watches(
-        observers(journal, failed), deliveries, journal, lambda _: None,
+        observers(journal), deliveries, journal,
         tokens=BrowserTokens(("a-secret-for-browsers-0123456789abcdef",)), identity_key=KEY,
-        channel="private-live-refresh.{user_id}", replica="a", failed=failed,
+        channel="private-live-refresh.{user_id}", replica="a",
     )  # fmt: skip
     watches._watches["private-live-refresh.7"] = _Watch(user_ref="u7", until_s=0.0)
-    await watches._end("private-live-refresh.7")
+    return watches, watches._end("private-live-refresh.7")
 
 
-async def tell(journal: UnavailableJournal, failed: Failed) -> None:
-    """Have somebody to tell, and no journal to claim it in."""
+def notify(journal: UnavailableJournal) -> Started:
+    """Notify a target, without a journal to claim the notification in."""
     where = NotificationSecrets(url="http://127.0.0.1:1/")
     target = NotificationTarget(name="ops", kind=TargetKind.SLACK)
-    notifier = notifier_of(
-        Notifications(targets=(target,)), {"ops": where}, journal, State(), replica="a", failed=failed
-    )
+    notifier = notifier_of(Notifications(targets=(target,)), {"ops": where}, journal, State(), replica="a")
     notifier._queue(notifier._lines[0], notification())
-    await notifier.run()
+    return notifier, notifier.run()
+
+
+def run(part: Runs) -> Started:
+    """Run a part."""
+    return part, part.run()
+
+
+def probe(journal: UnavailableJournal, act: Callable[[], Awaitable[object]]) -> Started:
+    """Run a probe."""
+    return run(Runner(journal, [Probed(act)]))
 
 
 STARTS: list[tuple[Task, Start]] = [
-    (Task.FOLLOWER, lambda journal, failed: Follower(journal, State(), failed=failed).run()),
-    (Task.BEAT, lambda journal, failed: controller(journal, failed, State()).run()),
+    (Task.FOLLOWER, lambda journal: run(Follower(journal, State()))),
+    (Task.BEAT, lambda journal: run(controller(journal, State()))),
     (Task.DECIDE, decide),
-    (
-        Task.MAINTENANCE,
-        lambda journal, failed: Maintenance(journal, State(seq=20_000), replica="a", failed=failed).run(),
-    ),
-    (Task.OBSERVERS, lambda journal, failed: observers(journal, failed).run()),
-    (Task.PROBES, lambda journal, failed: Runner(journal, [Probed(asyncio.Event().wait)], failed).run()),
-    (Task.PROBES, lambda journal, failed: Runner(journal, [Probed(fail)], failed).run()),
-    (Task.PROBES, lambda journal, failed: Runner(journal, [Probed(lambda: asyncio.sleep(0))], failed).run()),
+    (Task.MAINTENANCE, lambda journal: run(Maintenance(journal, State(seq=20_000), replica="a"))),
+    (Task.OBSERVERS, lambda journal: run(observers(journal))),
+    (Task.PROBES, lambda journal: probe(journal, asyncio.Event().wait)),
+    (Task.PROBES, lambda journal: probe(journal, fail)),
+    (Task.PROBES, lambda journal: probe(journal, lambda: asyncio.sleep(0))),
     (Task.WATCHES, end_a_watch),
-    (Task.NOTIFICATIONS, tell),
+    (Task.NOTIFICATIONS, notify),
 ]
 
 
 @pytest.mark.parametrize(("task", "start"), STARTS)
 async def test_a_task_that_fails_is_counted_under_its_own_name(task: Task, start: Start) -> None:
     """Each goes on by itself, so nobody else would notice that it fails again and again."""
-    counts: Counter[Task] = Counter()
     journal = UnavailableJournal(SidecarError(ErrorCode.JOURNAL_UNAVAILABLE, "the disk is full"))
-    running = asyncio.ensure_future(start(journal, lambda each: counts.update([each])))
+    part, running_of = start(journal)
+    running = asyncio.ensure_future(running_of)
 
     async def is_counted() -> bool:
-        return counts[task] > 0
+        return part.failures[task] > 0
 
     try:
         await until(is_counted, f"a failure of {task} is counted", within_s=10)
-        assert set(counts) == {task}
+        assert part.failures.total() == part.failures[task]
     finally:
         running.cancel()
         with suppress(asyncio.CancelledError):
