@@ -44,7 +44,7 @@ def quarter() -> World:
         if number == 1:
             continue
         kind, cause = (EventKind.MOVED, "climb") if to_rung else (EventKind.FELL, "alarm")
-        detail = "every gate holds" if to_rung else "alarm of payments"
+        detail = "every gate passes" if to_rung else "alarm of payments"
         history.events.append(TimelineEvent(at_ms=at_ms, seq=number, kind=kind, detail=detail))
         move = Move(at_ms=at_ms, seq=number, from_rung=rung, to_rung=to_rung, cause=cause, detail=detail)
         state.moves.append(move)

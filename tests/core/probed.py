@@ -1,4 +1,4 @@
-"""A world whose Reverb is probed: round trips every 5 s, a auth probe every minute, and sockets that wait for broadcasts."""
+"""A world whose Reverb is probed: round trips every 5 s, an auth probe every minute, and sockets that wait for broadcasts."""
 
 import copy
 import functools
@@ -70,7 +70,7 @@ class ProbedWorld(World):
         )
 
     def run_auth_probe(self) -> None:
-        """Let a auth probe end now."""
+        """Let an auth probe end now."""
         self._auth_probed_ms = self.now_ms
         is_failed = self.auth_probe is not AuthProbeOutcome.OK
         step = Step.AUTHORISE if is_failed else Step.SUBSCRIBE

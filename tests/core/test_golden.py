@@ -68,7 +68,7 @@ def test_what_pins_the_fold_has_every_kind_of_fact_in_it() -> None:
     assert set(state.tally.reports) == set(ReportOutcome)
     assert all(indicator.good_total and indicator.bad_total for indicator in state.indicators.values())
     assert [(move.to_rung, move.detail) for move in state.moves[-2:]] == [
-        (2, "every gate holds"),
+        (2, "every gate passes"),
         (0, "alarm of reach"),
     ]
     assert state.tally.suspensions.get(SuspensionReason.REVERB_UNSTABLE, 0) == 1

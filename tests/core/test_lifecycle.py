@@ -87,7 +87,7 @@ ADOPTIONS = [
     ("1",                                           "that is rung 3 (push_only), and rung 1 (push_with_safety_net) is"),
     ("0",                                           "that is rung 3 (push_only), and rung 0 (timer_polling) is"),
     ("the last rung, until it fell",                "that is rung 3 (push_only), and rung 0 (timer_polling) is"),
-    ("the last rung, in a dry run",                 "nobody was served what it held"),
+    ("the last rung, in a dry run",                 "no user was served its rung"),
     ("the last rung, for a tenth of the users",     "does to 10 % of the users"),
 ]
 # fmt: on
@@ -119,7 +119,7 @@ def test_no_journal_begins_without_a_ladder() -> None:
     """On an empty journal nothing was ever proven: a lost disk would otherwise serve push to everybody."""
     world = World(REMOVED)
     assert (world.state.policy, world.state.policies, world.state.refused_policies) == (None, [], 1)
-    assert "this journal has never held any" in (why_not(State(), REMOVED) or "")
+    assert "this journal was never on it" in (why_not(State(), REMOVED) or "")
     assert served(world.state, 0) == Served(mode=T, reason=Reason.STARTING)
     world.adopt(LAX)
     assert world.state.policy == LAX

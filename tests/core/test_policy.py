@@ -141,7 +141,7 @@ SITUATIONS = [
     (1, "4 cut off",                            STAY,   "coverage"),
     (1, "5 cut off",                            STAY,   "suspension"),
     (1, "30 redelivered",                       STAY,   "suspension"),
-    # --- up, when every gate holds
+    # --- up, when every gate passes
     (1, "held",                                 STAY,   "hold"),
     (1, "frozen from 0 until 1",                STAY,   "freeze"),
     (1, "frozen from 1 until 9",                CLIMB,  "proven"),

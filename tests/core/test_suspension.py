@@ -208,7 +208,7 @@ def test_a_fall_forgets_the_suspensions() -> None:
 # fmt: off
 GATES = [
     # what is the case,                                                     the reason to stay
-    ("a isolation was let in",                                               "isolation"),
+    ("the isolation probe was allowed",                                             "isolation"),
     ("no proof of round_trips",                                             "evidence_round_trips"),
     ("no proof of channel_auth",                                            "evidence_channel_auth"),
     ("bad recent round_trips",                                              "recent_round_trips"),
@@ -227,7 +227,7 @@ def test_what_the_probes_say_can_stand_in_the_way(what: str, reason: str) -> Non
     world.wait(2 * MINUTE)
     indicator = world.state.indicators.get(what.rpartition(" ")[2])
     match what.split(" "):
-        case ["a", "isolation", *_]:
+        case ["the", "isolation", *_]:
             world.probe_isolation(IsolationOutcome.ALLOWED)
         case ["no", "proof", *_] if indicator is not None:
             indicator.good = 10
@@ -264,7 +264,7 @@ def test_every_gate_of_the_probes_is_reached() -> None:
     assert {reason for _, reason in GATES} == PROBED_GATES | {"naming", "suspension"}
 
 
-def test_a_isolation_probe_who_is_refused_again_opens_the_gate() -> None:
+def test_an_isolation_probe_that_is_refused_again_opens_the_gate() -> None:
     """And one whose request was not answered says nothing."""
     world = probed(1)
     world.probe_isolation(IsolationOutcome.ALLOWED)

@@ -8,7 +8,7 @@ import aiohttp
 from tests.e2e.processes import SidecarProcess, until
 from tests.e2e.test_main_job import LAX
 
-REFUSED = "`lifecycle: removed` is accepted only while the last rung of the ladder is held"
+REFUSED = "`lifecycle: removed` is accepted only on the last rung of the ladder"
 
 
 async def test_check_and_run_say_why_the_ladder_cannot_be_taken_off_yet(tmp_path: Path) -> None:
@@ -18,7 +18,7 @@ async def test_check_and_run_say_why_the_ladder_cannot_be_taken_off_yet(tmp_path
     assert (unknown.returncode, f"{process.journal} is not here" in unknown.stdout) == (0, True)
     refused = process.cli("run")
     assert (refused.returncode, REFUSED in refused.stderr) == (2, True)
-    assert "this journal has never held any" in refused.stderr
+    assert "this journal was never on it" in refused.stderr
     removing = process.config.read_text()
     process.config.write_text(removing.replace("removed", "migrating"))
     async with aiohttp.ClientSession() as session:

@@ -179,7 +179,7 @@ MOVED = FlagMoved(
     to_mode=Mode.PUSH_WITH_SAFETY_NET,
     share_ppm=100_000,
     cause="proven",
-    detail="every gate holds",
+    detail="every gate passes",
     version=1,
 )
 

@@ -57,7 +57,7 @@ class Past:
             indicator.good = indicator.good_total = 10_000
             indicator.last_ms, indicator.epoch_began_ms = NOW_MS, state.history.since_ms
         state.first_named_ack_ms = dict(state.first_ack_ms)
-        self.mark(served_ms, EventKind.MOVED, "rung 2 → 3, push_only: proven, every gate holds")
+        self.mark(served_ms, EventKind.MOVED, "rung 2 → 3, push_only: proven, every gate passes")
         self.fill(days, per_hour)
 
     def interrupt(self, ago_ms: int, lasted_ms: int, condition: Condition, mode: Mode = T) -> None:

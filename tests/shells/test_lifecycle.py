@@ -83,7 +83,7 @@ async def test_an_empty_journal_is_refused_before_anything_is_written() -> None:
     """A lost disk, or a wrong path: the start must fail, and leave no trace that makes the next one look legitimate."""
     journal = MemoryJournal()
     sidecar = Sidecar(REMOVED, SECRETS, journal, lines=LineCounts())
-    with pytest.raises(SidecarError, match="this journal has never held any") as caught:
+    with pytest.raises(SidecarError, match="this journal was never on it") as caught:
         await sidecar.is_fresh()
     assert caught.value.code is ErrorCode.CONFIG_INVALID
     assert await journal.read(0, 10) == []

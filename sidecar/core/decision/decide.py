@@ -28,18 +28,18 @@ class Action(enum.StrEnum):
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """What `decide` says."""
+    """The answer of `decide`."""
 
     action: Action
     reason: str
     """`no_policy`, `blind`, `alarm`, `naming`, `suspension`, `renew`, `top`, `proven`, `returned`, or the name of the
-    first gate that does not hold."""
+    first gate that does not pass."""
     decision: Decision | None = None
     """What to append to the journal; None: nothing."""
 
 
 def decide(state: State, replica: str) -> Verdict:
-    """Say what to do about the flag, in the name of this replica. Safer things come first."""
+    """Return what to do about the flag, in the name of this replica. Safer actions come first."""
     policy, flag = state.policy, state.flag
     if policy is None:
         return Verdict(action=Action.STAY, reason="no_policy")
@@ -91,7 +91,7 @@ def _fall(state: State, replica: str, cause: FallCause, detail: str) -> Verdict:
 
 
 def _renewed(state: State, policy: Policy, replica: str) -> EpochRenewed | None:
-    """Find a indicator whose old failures cost more than the alpha of a new epoch would."""
+    """Return the renewal of an indicator whose old failures cost more than a new epoch's alpha; None: none."""
     for row in INDICATORS:
         indicator = state.indicators[row.name]
         is_old = indicator.epoch_began_ms and state.now_ms - indicator.epoch_began_ms >= _RENEW_AFTER_MS

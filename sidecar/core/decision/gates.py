@@ -1,7 +1,7 @@
-"""What is still missing for the next rung? One row per condition: value, target, whether it passes, what it needs.
+"""The gates of the next rung: one row per condition, with value, target, whether it passes, and what is missing.
 
-The rows are in the order in which they are asked; the cheap ones come first. Anything that can close a gate raises the
-guard version (`core.fold.ladder`), so that a climb decided before it closed is ignored.
+The rows are in evaluation order, cheap ones first. Anything that can close a gate raises the guard version
+(`core.fold.ladder`), so that a climb decided before it closed is ignored.
 """
 
 from collections.abc import Callable, Iterator
@@ -41,7 +41,7 @@ class _Row(msgspec.Struct, frozen=True, kw_only=True):
     read: Callable[[State, Policy, Rung], Gate | None]
     """None: the condition does not apply to this rung."""
     is_for_return: bool = False
-    """Asked also where the ladder is off (`lifecycle: removed`), before the flag returns after a fall."""
+    """Evaluated also where the ladder is off (`lifecycle: removed`), before the flag returns after a fall."""
 
 
 def gates(state: State) -> tuple[Gate, ...]:
@@ -50,7 +50,7 @@ def gates(state: State) -> tuple[Gate, ...]:
 
 
 def first_closed(state: State) -> Gate | None:
-    """Return the first gate of the next rung that does not hold; None: all hold."""
+    """Return the first gate of the next rung that does not pass; None: all pass."""
     return next((gate for gate in _readings(state) if not gate.passes), None)
 
 
@@ -159,7 +159,7 @@ def _hold(state: State, _policy: Policy, _: Rung) -> Gate:
     hold = state.flag.hold
     return Gate(
         name="hold",
-        value=f"held by {hold.actor}: {hold.reason}" if hold else "none",
+        value=f"on hold by {hold.actor}: {hold.reason}" if hold else "none",
         target="none",
         passes=hold is None,
         needs="`sidecar resume`" if hold else "",
@@ -322,7 +322,7 @@ def _unwired(state: State, policy: Policy, row: IndicatorRow) -> str:
 
 
 def _payers(state: State, policy: Policy, _: Rung) -> Gate | None:
-    """Ask for payers who were served a push rung, wherever browsers report: only they can tell what it does.
+    """Require payers who were served a push rung, wherever browsers report: only they measure its effect.
 
     A dry run serves nobody, and rehearses the rest of the ladder without them.
     """
@@ -426,7 +426,7 @@ def _percent(ppm: int) -> str:
 
 
 def _expected(indicator: Indicator, now_ms: int, more: int) -> int | None:
-    """Return when so many more outcomes will have come at this epoch's rate; None with under two outcomes."""
+    """Return when that many more outcomes will be there at this epoch's rate; None with under two outcomes."""
     count = indicator.good + indicator.bad
     span_ms = now_ms - indicator.epoch_began_ms
     return now_ms + more * span_ms // (count - 1) if count > 1 and span_ms > 0 else None

@@ -1,14 +1,14 @@
 """The closed sets of outcomes of an auth probe and of a canary's round trip.
 
-An outcome says what happened, and the step says where. Nothing here knows how a auth probe is made
-(`probes.auth_probe`) or what is to be done about its outcome (`causes`).
+An outcome names what happened, and the step names where. How an auth probe works is in `probes.auth_probe`; causes and
+remedies of each outcome are in `causes`.
 """
 
 import enum
 
 
 class Step(enum.StrEnum):
-    """The steps of a auth probe, in the order in which they are taken."""
+    """The steps of an auth probe, in the order in which they are taken."""
 
     RESOLVE = "resolve"
     """The name of a host becomes an address."""
@@ -21,19 +21,19 @@ class Step(enum.StrEnum):
     LOGIN = "login"
     """The probe user gets a session; only with `login: cookie`, and only when there is none."""
     PREFLIGHT = "preflight"
-    """The browser asks whether it may; only for another origin, and only with headers that need it."""
+    """The CORS preflight request; only for another origin, and only with headers that need it."""
     AUTHORISE = "authorise"
     """`POST` to the auth endpoint."""
     SIGNATURE = "signature"
-    """What it answered, compared with what our secret makes."""
+    """The signature of the answer, compared with one made with the configured secret."""
     SUBSCRIBE = "subscribe"
     """`pusher:subscribe`, and Reverb's answer."""
     DELIVER = "deliver"
-    """A canary through Reverb's HTTP API and back: a probe of its own, which only the doctor adds to a auth probe."""
+    """A canary through Reverb's HTTP API and back: a probe of its own, which only the doctor adds to an auth probe."""
 
 
 class AuthProbeOutcome(enum.StrEnum):
-    """How a auth probe ended; a closed set."""
+    """How an auth probe ended; a closed set."""
 
     OK = "ok"
 
@@ -41,7 +41,7 @@ class AuthProbeOutcome(enum.StrEnum):
     CONNECTION_REFUSED = "connection_refused"
     CONNECTION_RESET = "connection_reset"
     UNREACHABLE = "unreachable"
-    """No route to the host or its network, or a firewall that says so."""
+    """No route to the host or its network, or a firewall that reports so."""
     TLS_EXPIRED = "tls_expired"
     TLS_UNTRUSTED = "tls_untrusted"
     TLS_WRONG_HOST = "tls_wrong_host"
@@ -49,7 +49,7 @@ class AuthProbeOutcome(enum.StrEnum):
     """The other side does not answer with TLS at all."""
     TLS_OTHER = "tls_other"
     NOT_HTTP = "not_http"
-    """What came back is not HTTP."""
+    """The response is not HTTP."""
 
     UPGRADE_STRIPPED = "upgrade_stripped"
     """500 on `/app/{key}`: a proxy dropped the Upgrade header."""
@@ -104,7 +104,7 @@ class AuthProbeOutcome(enum.StrEnum):
 
     @classmethod
     def timeout_at(cls, step: Step) -> "AuthProbeOutcome":
-        """Return the outcome of a auth probe that was out of time at a step; comparing a signature takes none."""
+        """Return the outcome of an auth probe that was out of time at a step; comparing a signature takes none."""
         return cls(f"timeout_{step}")
 
 
@@ -114,7 +114,7 @@ class IsolationOutcome(enum.StrEnum):
     REFUSED = "refused"
     """As it must be."""
     ALLOWED = "allowed"
-    """Anybody may listen to anybody's payments: a security alarm."""
+    """Any user can subscribe to any other user's channel: a security alarm."""
     UNKNOWN = "unknown"
     """It was not answered as such a request is."""
 
@@ -126,7 +126,7 @@ class RoundTripOutcome(enum.StrEnum):
     LOST = "lost"
     """Reverb's API took it, and no socket received it in time."""
     DEAF_NODE = "deaf_node"
-    """Some sockets received it in time and others did not: a node that does not hear the others."""
+    """Some sockets received it in time and others did not: a node that does not receive from the others."""
     SOCKETS_DOWN = "sockets_down"
     """There was no socket to receive it."""
     API_UNREACHABLE = "api_unreachable"
@@ -138,15 +138,15 @@ class RoundTripOutcome(enum.StrEnum):
 
 
 class UserAuth(enum.StrEnum):
-    """How the backend answered a payer's request for a channel; `binding` and the rest are why it answered 403."""
+    """The backend's answer to a payer's channel authorisation; `binding` and the rest are reasons for a 403."""
 
     OK = "ok"
     GUEST = "guest"
-    """Nobody was logged in."""
+    """No user was logged in."""
     NO_PATTERN = "no_pattern"
     """No registered channel has such a name."""
     REFUSED = "refused"
-    """The channel's callback said no."""
+    """The channel's callback returned false."""
     BINDING = "binding"
     """A model that the channel's name stands for was not found."""
     ABORT = "abort"

@@ -1,4 +1,4 @@
-"""Dates for people, in UTC, by integer arithmetic: the core asks no calendar.
+"""Dates in UTC by integer arithmetic: the core uses no calendar of the operating system.
 
 The algorithm counts days in eras of 400 years that begin with March (Howard Hinnant, chrono-Compatible Low-Level Date
 Algorithms, https://howardhinnant.github.io/date_algorithms.html).

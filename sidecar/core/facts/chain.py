@@ -1,11 +1,11 @@
-"""Is the record of who decided what still the one that was written? A chain of hashes over it says so.
+"""A chain of hashes over decisions, operator actions and policies: it proves that the record was not altered.
 
-The problem: whoever can write the journal's file can alter a decision in it, or leave out the last ones, and nothing
-else in it would tell.
+The problem: anyone with write access to the journal's file can alter a decision in it, or remove the last ones, and
+nothing else in the file would show it.
 
-What we do: every decision, every action of a person and every policy is a link. The head after it is the SHA-256 of the
-head before it, the record's place and stamp, and its bytes as they are kept. So whoever noted a head outside the
-journal can tell later whether all up to it is as it was.
+What we do: every decision, operator action and policy is a link. The head after it is the SHA-256 of the head before
+it, the record's place and stamp, and its stored bytes. A head that was noted outside the journal proves later that
+everything up to it is unchanged.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def is_chained(observation: Observation) -> bool:
-    """Say whether an observation is a link of the chain."""
+    """Return whether an observation is a link of the chain."""
     return type(observation) in _KINDS
 
 
@@ -31,7 +31,7 @@ def link(head: str, record: Record) -> str:
 
 
 def link_of(head: str, *, seq: int, at_ms: int, body: bytes) -> str:
-    """Return the same, of a record as it is kept."""
+    """Return the same for a stored record."""
     before = bytes.fromhex(head) if head else _BEFORE_ALL
     place = seq.to_bytes(8, "big", signed=True) + at_ms.to_bytes(8, "big", signed=True)
     return hashlib.sha256(before + place + body).hexdigest()

@@ -1,7 +1,6 @@
-"""The facts that a journal holds, as one tagged union: the wire format and the vocabulary in one place.
+"""The facts that a journal stores, as one tagged union: wire format and vocabulary in one place.
 
-An observation is immutable and says what was seen, not what follows from it. `core.facts.identities` gives each its
-key.
+An observation is immutable and records a fact, not a conclusion. `core.facts.identities` gives each its key.
 """
 
 import enum
@@ -18,7 +17,7 @@ UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class IgnoreReason(enum.StrEnum):
-    """Why a succeeded payment is none of ours."""
+    """Why a succeeded payment is outside the filter."""
 
     OTHER_LIVEMODE = "other_livemode"
     """A test payment where live ones are judged, or the reverse."""
@@ -45,7 +44,7 @@ class _Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_f
 
 
 class Started(_Fact, frozen=True, kw_only=True):
-    """A sidecar process opened the journal: whatever came between the last record and this one, it did not see."""
+    """A sidecar process opened the journal; events between the last record and this one are not recorded."""
 
     replica: str
     version: str
@@ -56,7 +55,7 @@ class Heartbeat(_Fact, frozen=True, kw_only=True):
 
     replica: str
     beat: int
-    """Counts up within one replica, so that it knows its own beat when it folds it."""
+    """Counts up within one replica, so that the replica recognises its own heartbeat when it folds it."""
     silent_sources: tuple[str, ...] = msgspec.field(default=(), name="unseen")
     """Own sources that did not answer a liveness check before this beat; empty: every ack that arrived was received.
 
@@ -72,7 +71,7 @@ class ClockJumped(_Fact, frozen=True, kw_only=True):
 
 
 class PaymentSucceeded(_Fact, frozen=True, kw_only=True):
-    """Stripe signed that a payment succeeded, and it is ours. Source: the event `payment_intent.succeeded`."""
+    """A signed webhook of a succeeded payment inside the filter. Source: the event `payment_intent.succeeded`."""
 
     payment_intent: str
     event_id: str
@@ -81,13 +80,13 @@ class PaymentSucceeded(_Fact, frozen=True, kw_only=True):
     signed_s: int | None
     """Unix seconds at which Stripe signed this delivery (Stripe's clock); None: not delivered but listed later."""
     user_ref: str | None = None
-    """Keyed hash of whose payment it is; None: the metadata does not say."""
+    """Keyed hash of the payer's id; None: the metadata does not name a user."""
     account: str | None = None
     """The connected account (`acct_…`) of a Connect event."""
 
 
 class PaymentIgnored(_Fact, frozen=True, kw_only=True):
-    """A payment succeeded that is none of ours; kept because an ack for it would prove the filter wrong."""
+    """A payment outside the filter succeeded; recorded because an ack for it would prove the filter wrong."""
 
     payment_intent: str
     event_id: str
@@ -95,15 +94,15 @@ class PaymentIgnored(_Fact, frozen=True, kw_only=True):
 
 
 BACKEND, OBSERVER, USER_CHANNEL = "backend", "observer", "user_channel"
-"""Sources of acks: the app's own word, and sockets of ours on a channel that tells of every payment, and on those of
-some users."""
+"""Sources of acks: the backend, the sidecar's own sockets on the observer channel, which receives every payment, and
+its sockets on the channels of some users."""
 
 
 class AckReceived(_Fact, frozen=True, kw_only=True):
     """Evidence of how far the news of a payment got."""
 
     source: str
-    """Who says so: `backend`, `observer` (our own sockets, all that were subscribed), `user_channel`."""
+    """`backend`, `observer` (the sidecar's own sockets, all that were subscribed) or `user_channel`."""
     stage: Stage
     payment_intent: str | None = None
     """None: the ack does not name its payment and is matched by user and context."""
@@ -118,11 +117,11 @@ class AckReceived(_Fact, frozen=True, kw_only=True):
 
 
 class AcksLost(_Fact, frozen=True, kw_only=True):
-    """Acks were given to one of our own sources and removed before we read them: nobody knows what they said."""
+    """Acks were added to a source and removed before the sidecar read them; their content is unknown."""
 
     source: str
     count: int | None
-    """At least one; None: nobody knows how many."""
+    """A lower bound; None: the number is unknown."""
 
 
 class ChannelAuthProbed(_Fact, frozen=True, kw_only=True):
@@ -138,11 +137,11 @@ class ChannelAuthProbed(_Fact, frozen=True, kw_only=True):
     """The HTTP status or the code of the `pusher:error`, where there was one."""
     took_ms: int
     is_cut_off: bool = False
-    """Reverb, the auth endpoint and the reference target could not be reached: it says nothing about push."""
+    """Reverb, the auth endpoint and the reference target were all unreachable: no evidence about push."""
 
 
 class IsolationProbed(_Fact, frozen=True, kw_only=True):
-    """The probe user asked for a channel that is not its own."""
+    """The probe user requested a channel of another user."""
 
     replica: str
     verdict: IsolationOutcome
@@ -151,7 +150,7 @@ class IsolationProbed(_Fact, frozen=True, kw_only=True):
 
 
 class RoundTripEnded(_Fact, frozen=True, kw_only=True):
-    """A canary went through Reverb's HTTP API, and came back over our sockets or did not."""
+    """A canary was sent through Reverb's HTTP API; it returned over the sidecar's sockets or it did not."""
 
     replica: str
     outcome: RoundTripOutcome
@@ -164,11 +163,11 @@ class RoundTripEnded(_Fact, frozen=True, kw_only=True):
     subscribed: int = 0
     """Sockets that were subscribed when it was sent."""
     is_cut_off: bool = False
-    """Reverb, the auth endpoint and the reference target could not be reached: it says nothing about push."""
+    """Reverb, the auth endpoint and the reference target were all unreachable: no evidence about push."""
 
 
 class ObserverChanged(_Fact, frozen=True, kw_only=True):
-    """One of our sockets was subscribed, or is not any more."""
+    """One of the sidecar's sockets was subscribed, or lost its subscription."""
 
     replica: str
     observer: int
@@ -188,25 +187,25 @@ class WatchChanged(_Fact, frozen=True, kw_only=True):
 
 
 class UserAuthReported(_Fact, frozen=True, kw_only=True):
-    """The backend answered somebody's request for a channel."""
+    """The backend answered a channel authorisation."""
 
     result: UserAuth
     user_ref: str | None = None
-    """Whose vote it is; None: nobody's, because the channel is not that user's own, or names none."""
+    """The user whose vote it is; None: the channel belongs to another user, or names none."""
 
 
 class BrowserReported(_Fact, frozen=True, kw_only=True):
-    """A payer's browser told what became of one payment. Anybody who pays can make it say anything."""
+    """The report of a payer's browser about one payment. Any payer can forge its content."""
 
     payment_intent: str
     user_ref: str
-    """Of the user whose token came with it."""
+    """The user of the token that was sent with it."""
     browser: Family
     reading: Reading
 
 
 class PolicyAdopted(_Fact, frozen=True, kw_only=True):
-    """These rules hold from here on."""
+    """A policy is in force from here on."""
 
     policy: Policy
     policy_hash: str
@@ -224,7 +223,7 @@ class Held(_Fact, frozen=True, kw_only=True):
 
 
 class Resumed(_Fact, frozen=True, kw_only=True):
-    """A person lifted the hold."""
+    """An operator lifted the hold."""
 
     actor: str
     reason: str
@@ -240,7 +239,7 @@ class Approved(_Fact, frozen=True, kw_only=True):
 
 
 class RolledBack(_Fact, frozen=True, kw_only=True):
-    """A person sent the flag to the bottom rung; it holds there until `Resumed`."""
+    """An operator sent the flag to the bottom rung; climbing is forbidden until `Resumed`."""
 
     actor: str
     reason: str
@@ -266,12 +265,12 @@ class Frozen(_Fact, frozen=True, kw_only=True):
     """A person forbade climbing in certain times; falling stays possible. One of the same name is replaced."""
 
     actor: str
-    """Whose it is."""
+    """The operator who owns it."""
     reason: str
     name: str
     window: Once | Weekly
     expires_ms: int
-    """When it goes by itself, in Unix milliseconds."""
+    """When it expires, in Unix milliseconds."""
 
 
 class Thawed(_Fact, frozen=True, kw_only=True):
@@ -283,7 +282,7 @@ class Thawed(_Fact, frozen=True, kw_only=True):
 
 
 class GateReading(msgspec.Struct, frozen=True, kw_only=True):
-    """What one gate said when a decision was taken."""
+    """The reading of one gate when a decision was taken."""
 
     name: str
     value: str
@@ -331,11 +330,11 @@ class EpochRenewed(_Fact, frozen=True, kw_only=True):
 
 
 class NotificationClaimed(_Fact, frozen=True, kw_only=True):
-    """A replica is about to tell one target of one event: nobody else will, and after a restart it will not again."""
+    """A replica is about to send one event to one target: no replica sends it again, not even after a restart."""
 
     replica: str
     event: str
-    """What is told: the same for every replica, because it comes from the record that brought it about."""
+    """The event's key: the same on every replica, because it is derived from the record that caused it."""
     target: str
     """Its name in the configuration."""
 
@@ -350,7 +349,7 @@ class Checkpoint(_Fact, frozen=True, kw_only=True):
     replica: str
     fold_version: int
     folded_seq: int
-    """The last record that is in the state; what came between it and this record is not."""
+    """The last record that is in the state; records between it and this one are not."""
     day: int
     """Days since the epoch of Unix time, on the journal's clock."""
     state: msgspec.Raw
@@ -391,7 +390,7 @@ Observation = (
 Decision = Climbed | Fell | EpochRenewed
 OperatorAction = Held | Resumed | Approved | RolledBack | EvidenceReset | Noted | Frozen | Thawed
 Chained = Decision | OperatorAction | PolicyAdopted
-"""What somebody may have to account for: kept for ever, and in one chain (`core.facts.chain`)."""
+"""Decisions, operator actions and policies: never removed, and linked in one chain (`core.facts.chain`)."""
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -400,7 +399,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     seq: int
     """Counts up by one; the first is 1."""
     at_ms: int
-    """Unix milliseconds on the journal's clock, which never goes back."""
+    """Unix milliseconds on the journal's clock, which never runs backwards."""
     observation: Observation
     kept: bytes | None = None
-    """The observation as the journal keeps it, byte for byte, where it is chained; None: as it would be written now."""
+    """The observation's stored bytes, where it is chained; None: as it would be encoded now."""

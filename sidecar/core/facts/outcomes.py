@@ -1,4 +1,4 @@
-"""How do payments and reports end? The closed lists of their outcomes, and of why some say nothing about push."""
+"""The closed sets of outcomes of payments and reports, and of the reasons for which one is unmeasured."""
 
 import enum
 
@@ -13,7 +13,7 @@ class Outcome(enum.StrEnum):
 
 
 class Unmeasured(enum.StrEnum):
-    """Why a payment says nothing about push."""
+    """Why a payment is no evidence about push."""
 
     STOPPED = "stopped"
     """The sidecar was not running in the payment's time."""
@@ -21,9 +21,9 @@ class Unmeasured(enum.StrEnum):
     """The sidecar ran but saw nothing: frozen, or its journal did not answer."""
     CLOCK_JUMPED = "clock_jumped"
     ACKS_LOST = "acks_lost"
-    """Acks were removed from the indicator before we read them; one may have been its own."""
+    """Acks were removed from their source before the sidecar read them; the payment's own may be among them."""
     NOT_WIRED = "not_wired"
-    """Its deadline passed before the first ack ever of the deciding stage; goes before all other reasons."""
+    """Its deadline passed before the first ack of the deciding stage; takes precedence over all other reasons."""
     REDELIVERED = "redelivered"
     """Stripe signed this delivery 10 s or more after the event: not the first attempt, or long delayed."""
     BACKFILLED = "backfilled"
@@ -31,14 +31,14 @@ class Unmeasured(enum.StrEnum):
     AMBIGUOUS = "ambiguous"
     """Several broadcasts without a payment's name in one window."""
     NOT_WATCHED = "not_watched"
-    """It came before a socket of ours had been subscribed, or refused, since the sidecar started; or no socket watches
-    its user's channel, and nothing else would have told."""
+    """It arrived before a socket was subscribed or refused since the sidecar started; or no socket watches its user's
+    channel, and no other source covers it."""
     NO_USER = "no_user"
     """Broadcasts do not name payments, and this payment does not name its user."""
 
 
 OUR_FAULT = frozenset({Unmeasured.STOPPED, Unmeasured.CUT_OFF, Unmeasured.CLOCK_JUMPED, Unmeasured.ACKS_LOST})
-"""Reasons that a run of which makes the flag rest."""
+"""Reasons of which several in a row suspend push."""
 
 
 class ReportOutcome(enum.StrEnum):
@@ -47,12 +47,12 @@ class ReportOutcome(enum.StrEnum):
     GOOD = "good"
     BAD = "bad"
     GONE = "gone"
-    """The page was gone before it could tell: unmeasured."""
+    """The page was closed before it could report: unmeasured."""
     NEVER_PAID = "never_paid"
-    """The booking was not seen paid: unmeasured."""
+    """The browser never found the booking paid: unmeasured."""
     REPEATED = "repeated"
     """Its user has voted within the hour."""
     LATE = "late"
-    """It came long after its payment."""
+    """It arrived long after its payment."""
     UNMATCHED = "unmatched"
     """No payment of its user has such a name."""

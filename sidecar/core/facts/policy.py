@@ -1,8 +1,8 @@
-"""The rules that the fold judges by: what a payment's outcome means, and what must be proven before a rung is climbed.
+"""The policy: what a payment's outcome means, and what must be proven before a climb.
 
-A policy is journalled (`PolicyAdopted`), so a journal always says by which rules its decisions were made. Everything
-in it is an integer or a word, so that its hash and the fold are the same on every machine. Rates are parts per
-million (`_ppm`), times are milliseconds (`_ms`).
+A policy is journalled (`PolicyAdopted`), so a journal always contains the rules of its decisions. Every value is an
+integer or a word, so that its hash and the fold are the same on every machine. Rates are parts per million (`_ppm`),
+times are milliseconds (`_ms`).
 """
 
 import enum
@@ -39,7 +39,7 @@ class Stage(enum.StrEnum):
     REFRESHED = "refreshed"
     """A browser refetched and saw the booking paid."""
     SKIPPED = "skipped"
-    """The backend did not broadcast, and says why."""
+    """The backend did not broadcast, with a reason."""
 
 
 class Schedule(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +50,7 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     safety_net_ms: int | None
     """Refetch once at this time, but only if nothing cleared the alert by then; None: never."""
     requests_per_payment: int
-    """Refetches that one payment costs at most when all goes well: the schedule's own, and one for the push."""
+    """Maximum refetches of one payment without faults: those of the schedule, and one for the push."""
 
 
 SCHEDULES = {
@@ -67,7 +67,7 @@ class Rung(msgspec.Struct, frozen=True, kw_only=True):
     mode: Mode
     share_ppm: int = PPM
     soak_ms: int = 0
-    """Held at least this long, without suspension, before the next rung."""
+    """Minimum time on this rung, without suspension, before the next."""
     approval_required: bool = False
     """A person must approve the climb onto this rung."""
 
@@ -77,7 +77,7 @@ AUTH_PROBES_PPM = 995_000
 
 
 class Lifecycle(enum.StrEnum):
-    """How far the removal of the hand-written timers has come."""
+    """The state of the removal of the hand-written timers."""
 
     MIGRATING = "migrating"
     """They are there, or may be: the flag climbs the ladder on proof."""
@@ -90,12 +90,12 @@ LADDER_OFF = (Rung(mode=Mode.TIMER_POLLING), Rung(mode=Mode.PUSH_WITH_SAFETY_NET
 
 
 class ReverbPolicy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What the fold may know of the probes. Defaults are left out, so that a policy without them keeps its hash."""
+    """The probe settings that the fold uses. Defaults are left out, so that a policy without them has the same hash."""
 
     round_trip_every_ms: int
     auth_every_ms: int
     is_observing: bool
-    """Sockets of ours wait for the broadcasts: before they do, a payment without one says nothing."""
+    """Sockets wait for the broadcasts; before they do, a payment without one is no evidence."""
     round_trip_reliability_ppm: int = ROUND_TRIPS_PPM
     """p0 of the round trips."""
     auth_reliability_ppm: int = AUTH_PROBES_PPM
@@ -103,7 +103,7 @@ class ReverbPolicy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that the fold may know of the configuration. Field names follow `config/sidecar.yaml`."""
+    """The settings that the fold uses. Field names follow `config/sidecar.yaml`."""
 
     environment: str
     flag: str
@@ -124,18 +124,19 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     coverage_ppm: int
     """Below this share of judgeable payments nothing climbs."""
     coverage_floor_ppm: int
-    """Below this share the flag rests at timers."""
+    """Below this share push is suspended."""
     reach_ppm: int
     """p0 of the payers' own reports."""
     reach_not_required: str | None
     """Why payers' reports are waived; None: they are required for `push_only`."""
     lease_ms: int
     cooldown_ms: int
-    """How long a first fall keeps the flag on the bottom rung; doubles with every further fall."""
+    """Time on the bottom rung after a first fall; doubles with every further fall."""
     resume_after_ms: int
-    """After a visibility gap longer than a lease: timers until we have seen without a gap for this long.
+    """Timers after a visibility gap longer than a lease, until there was no gap for this long.
 
-    Where Reverb is probed, clean probes are asked for instead (`core.fold.visibility`)."""
+    Where Reverb is probed, clean probes are required instead (`core.fold.visibility`).
+    """
     dry_run: bool
     ladder: tuple[Rung, ...]
     suspension_ms: int = msgspec.field(default=600_000, name="shelter_ms")
@@ -145,7 +146,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     reverb: ReverbPolicy | None = None
     """None: nothing is probed."""
     payers_on_rung: int = 50
-    """Payers of each flow who must have been served a push rung, and told of it, before the next; 0: none."""
+    """Payers of each flow who must have been served a push rung, and have reported, before the next; 0: none."""
     lifecycle: Lifecycle = Lifecycle.MIGRATING
     """Where `removed`, the ladder is `LADDER_OFF`."""
 
@@ -167,7 +168,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 def policy_hash(policy: Policy) -> str:
     """Return the SHA-256 of the policy's canonical JSON, as 64 hex digits.
 
-    Of `lifecycle` only `removed` is in it: a policy from before there was such a key keeps its hash.
+    Of `lifecycle` only `removed` is hashed: a policy from before the key existed keeps its hash.
     """
     body = msgspec.json.encode(policy)
     if policy.lifecycle is Lifecycle.MIGRATING:

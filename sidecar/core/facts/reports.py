@@ -1,7 +1,7 @@
-"""What a payer's browser tells of one payment, and what it says about push: closed lists, and one verdict.
+"""The report of a payer's browser about one payment, and its verdict on push: closed sets.
 
-A browser knows what no server does: whether the news reached the payer. Its times are its own, counted from the
-payment; nothing here subtracts them from ours.
+Only the browser can measure whether the broadcast reached the payer. Its times are on its own clock, counted from the
+payment; they are never subtracted from the sidecar's.
 """
 
 import enum
@@ -11,7 +11,7 @@ import msgspec
 from sidecar.core.facts.policy import Mode
 
 CONFIRMED_WITHIN_MS = 3000
-"""So soon after the payment the subscription must be confirmed; the client goes back to timers then."""
+"""Deadline for the confirmation of the subscription after the payment; later, the client goes back to timers."""
 PUSHED_WITHIN_MS = 2000
 """A push so soon after another refetch had cleared the alert would have cleared it too."""
 WATCHED_MS = 30_000
@@ -19,7 +19,7 @@ WATCHED_MS = 30_000
 
 
 class Flow(enum.StrEnum):
-    """How the payer came to the page that waits."""
+    """How the payer reached the waiting page."""
 
     IN_PAGE = "in_page"
     REDIRECT = "redirect"
@@ -31,9 +31,9 @@ class Subscription(enum.StrEnum):
 
     CONFIRMED = "confirmed"
     REFUSED = "refused"
-    """The auth endpoint or Reverb said no, in a way that the browser could hear."""
+    """The auth endpoint or Reverb refused, with an answer that the browser could read."""
     SILENT = "silent"
-    """Connected, and no word: what a wrong secret looks like."""
+    """Connected, without any answer: the symptom of a wrong secret."""
     OFFLINE = "offline"
     """Never connected to Reverb."""
 
@@ -49,11 +49,11 @@ class ClearedBy(enum.StrEnum):
     TIMER = "timer"
     SAFETY_NET = "safety_net"
     RETURN = "return"
-    """The page came back: shown again, online again, or visible."""
+    """The page was shown again, online again, or visible again."""
     MOVED = "moved"
     """The client went from push to timers."""
     LEASE = "lease"
-    """The answer that push was held by ran out."""
+    """The lease of a push answer expired."""
     LAST = "last"
     """The one at 30 s."""
 
@@ -79,11 +79,11 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Of the answer that it followed; 0: it had none."""
     subscription: Subscription
     auth_status: int | None = None
-    """The HTTP status of a refusal; 0: the browser was told none."""
+    """The HTTP status of a refusal; 0: the browser could not read one."""
     subscribed_ms: int | None = None
     """When the subscription was first confirmed; None: never."""
     pushed_ms: int | None = None
-    """When the first push came; None: none did."""
+    """When the first push arrived; None: none did."""
     cleared_ms: int | None = None
     """When the alert was cleared; None: never."""
     cleared_by: ClearedBy | None = None
@@ -91,24 +91,24 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     stale_refetches: int = 0
     """Refetches after a push that found the booking not paid."""
     watched_ms: int
-    """How long the browser had watched when it told this."""
+    """How long the browser had watched when it sent the report."""
 
 
 class Verdict(enum.StrEnum):
-    """What a report says about push."""
+    """The verdict of a report on push."""
 
     GOOD = "good"
     """Push alone would have cleared the alert, or had nothing left to clear."""
     BAD = "bad"
     """Push did not reach this payer."""
     GONE = "gone"
-    """The page was gone before it could be told, or away when the booking was paid."""
+    """The page was closed before it could measure, or was away when the booking was paid."""
     NEVER_PAID = "never_paid"
-    """The booking was not seen paid, by push or otherwise."""
+    """The browser never found the booking paid, by push or otherwise."""
 
 
 def verdict_of(reading: Reading) -> Verdict:
-    """Say whether push alone would have cleared this payer's alert."""
+    """Return whether push alone would have cleared this payer's alert."""
     cleared_ms, pushed_ms = reading.cleared_ms, reading.pushed_ms
     if cleared_ms is None and reading.watched_ms >= WATCHED_MS:
         return Verdict.NEVER_PAID

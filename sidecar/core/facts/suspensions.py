@@ -7,7 +7,7 @@ class SuspensionReason(enum.StrEnum):
     """Why push is suspended: the flag answers timers, and the rung is kept."""
 
     RECOVERING = "recovering"
-    """After a visibility gap, until enough was seen again."""
+    """After a visibility gap, until enough probes were clean or enough time passed without a gap."""
     SOURCE_DOWN = "source_down"
     """One of the sidecar's own sources has not answered for longer than a lease."""
     COVERAGE = "coverage"

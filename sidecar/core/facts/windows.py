@@ -32,7 +32,7 @@ class Weekly(msgspec.Struct, frozen=True, kw_only=True, tag="weekly"):
     """After midnight, by the clock of `utc_offset_minutes`."""
     lasts_minutes: int
     utc_offset_minutes: int
-    """Ahead of UTC. Fixed: who has summer time freezes an hour more, or anew."""
+    """Offset ahead of UTC. Fixed: with summer time, freeze an hour more, or freeze again."""
 
 
 def span_at(window: Once | Weekly, at_ms: int) -> tuple[int, int] | None:

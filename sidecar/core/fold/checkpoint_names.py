@@ -3,7 +3,7 @@
 from typing import Any
 
 _MODES = ["timer_polling", "push_with_safety_net", "push_only"]
-"""The order of numbers by mode, before it was kept beside them."""
+"""The order of numbers by mode in states that do not contain it."""
 _STATE = {"streams": "indicators", "sight": "visibility"}
 _VISIBILITY = {
     "rest": "suspension",

@@ -1,9 +1,9 @@
-"""The complete state as an observation, so that older records may be removed and a full fold still be possible.
+"""The complete state as an observation, so that older records can be removed and a full fold is still possible.
 
-The problem: a fold from the beginning needs every record there ever was, and payments are kept for 35 days.
+The problem: a fold from the beginning needs every record, and payments are stored for 35 days.
 
-What we do: the state goes into the journal once a day. A full fold starts from the oldest checkpoint that is left. Its
-format outlives the code that wrote it: a field is only ever added, with a default, or `_UPGRADES` brings it up to date.
+What we do: the state is appended to the journal once a day. A full fold starts from the oldest remaining checkpoint.
+The format outlives the code that wrote it: a field is only ever added, with a default, or `_UPGRADES` converts it.
 """
 
 from collections.abc import Callable
@@ -30,7 +30,7 @@ _UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {2: _with_all
 
 
 def is_due(state: State) -> bool:
-    """Say whether the last checkpoint is a day old. Before the first policy there is nothing to keep."""
+    """Return whether the last checkpoint is a day old. Before the first policy there is no state worth one."""
     return state.policy is not None and state.now_ms - state.checkpointed_ms >= EVERY_MS
 
 
@@ -46,7 +46,7 @@ def checkpoint_of(state: State, replica: str) -> Checkpoint:
 
 
 def restored(checkpoint: Checkpoint) -> State:
-    """Return the state that a checkpoint holds, as this fold version would have it.
+    """Return the state of a checkpoint, converted to this fold version.
 
     Raises `msgspec.DecodeError` if it is damaged, and `ValueError` if a later fold version wrote it.
     """

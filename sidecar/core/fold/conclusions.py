@@ -1,4 +1,4 @@
-"""What the fold concluded from one record, for listeners that log it or tell somebody. Never kept."""
+"""Conclusions of the fold from one record, for listeners that log them or send notifications. Never stored."""
 
 import msgspec
 
@@ -16,11 +16,11 @@ class PaymentSettled(msgspec.Struct, frozen=True, kw_only=True):
     unmeasured: Unmeasured | None
     stripe_wait_s: int
     stages_ms: dict[Stage, int]
-    """Milliseconds from the webhook to the first ack of each stage; negative: the ack came first."""
+    """Milliseconds from the webhook to the first ack of each stage; negative: the ack was first."""
 
 
 class PaymentLeftOut(msgspec.Struct, frozen=True, kw_only=True):
-    """A payment was none of ours, or the backend had nothing to broadcast: not an outcome."""
+    """A payment was outside the filter, or the backend had nothing to broadcast: not an outcome."""
 
     payment_intent: str
     reason: str
@@ -34,19 +34,19 @@ class FilterContradicted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AlarmRaised(msgspec.Struct, frozen=True, kw_only=True):
-    """A indicator became unreliable."""
+    """An indicator became unreliable."""
 
     indicator: str
 
 
 class AlarmEnded(msgspec.Struct, frozen=True, kw_only=True):
-    """A indicator is calm again."""
+    """An indicator is calm again."""
 
     indicator: str
 
 
 class EpochBegan(msgspec.Struct, frozen=True, kw_only=True):
-    """A indicator collects evidence from zero."""
+    """An indicator collects evidence from zero."""
 
     indicator: str
     epoch: int
@@ -67,7 +67,7 @@ class SuspensionEnded(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class IsolationBroken(msgspec.Struct, frozen=True, kw_only=True):
-    """The probe user was let into a channel that is not its own: anybody may listen to anybody's payments."""
+    """The probe user was admitted to another user's channel: any user can read any other user's payments."""
 
 
 class FlagMoved(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,13 +84,13 @@ class FlagMoved(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ClimbIgnored(msgspec.Struct, frozen=True, kw_only=True):
-    """A climb came too late: something had moved since it was decided."""
+    """A climb was ignored: the flag or a gate had changed since it was decided."""
 
     to_rung: int
 
 
 class PolicyChanged(msgspec.Struct, frozen=True, kw_only=True):
-    """Other rules hold from here on."""
+    """Another policy is in force from here on."""
 
     policy_hash: str
     actor: str

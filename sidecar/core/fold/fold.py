@@ -1,7 +1,7 @@
-"""state = fold(state, record): the one way in which what we know comes about.
+"""state = fold(state, record): the only way in which the state changes.
 
 The same journal gives the same state, on every replica and in every replay. The state is advanced in place, because
-copying it would cost more than folding; nothing else is touched, and only the record's own stamp tells the time.
+a copy would cost more than the fold; nothing else is modified, and only the record's stamp defines the time.
 """
 
 from typing import assert_never
@@ -79,18 +79,18 @@ def fold(state: State, record: Record) -> list[Conclusion]:
     if record.at_ms >= state.history.ends_ms:  # what the record counts belongs to the new hour
         history_writer.count(state, record.at_ms)
     alarmed = _alarmed(state)
-    _let_time_pass(state, policy, record, out, is_seeing=state.visibility.suspension is None and not alarmed)
+    _advance(state, policy, record, out, is_visible=state.visibility.suspension is None and not alarmed)
     _apply(state, policy, record, out)
     suspension.settle(state, state.policy or policy, out)
-    _tell_changes(state, alarmed, out)
+    _conclude_changes(state, alarmed, out)
     history_writer.write(state, state.policy or policy, record, out)
     return out
 
 
 def next_deadline(state: State) -> int | None:
-    """Return when time alone will next change something, in Unix milliseconds; None: never.
+    """Return when elapsed time alone next changes something, in Unix milliseconds; None: never.
 
-    A heartbeat at or after it lets the fold do what is due.
+    A heartbeat at or after it triggers what is due.
     """
     policy, flag = state.policy, state.flag
     if policy is None:
@@ -123,7 +123,7 @@ def _alarmed(state: State) -> list[str]:
     return [name for name, indicator in state.indicators.items() if indicator.is_latched]
 
 
-def _let_time_pass(state: State, policy: Policy, record: Record, out: list[Conclusion], *, is_seeing: bool) -> None:
+def _advance(state: State, policy: Policy, record: Record, out: list[Conclusion], *, is_visible: bool) -> None:
     before_ms = state.now_ms
     state.seq, state.now_ms = record.seq, max(before_ms, record.at_ms)
     elapsed_ms = state.now_ms - before_ms
@@ -136,8 +136,8 @@ def _let_time_pass(state: State, policy: Policy, record: Record, out: list[Concl
     if state.coverage.forget(state.now_ms):
         state.flag.guard_version += 1
     freezes.advance(state, before_ms)
-    was_seen = is_seeing and not isinstance(record.observation, Started | ClockJumped)
-    ladder.advance(state, policy, elapsed_ms, out, was_seen=was_seen)
+    was_visible = is_visible and not isinstance(record.observation, Started | ClockJumped)
+    ladder.advance(state, policy, elapsed_ms, out, was_visible=was_visible)
 
 
 def _apply(state: State, policy: Policy, record: Record, out: list[Conclusion]) -> None:  # noqa: C901, PLR0912 - a table
@@ -179,7 +179,7 @@ def _apply(state: State, policy: Policy, record: Record, out: list[Conclusion]) 
         case Started():
             probing.restarted(state)
         case NotificationClaimed():
-            pass  # for those who tell, not for what they tell of
+            pass  # read by the notifier only
         case _:
             assert_never(record.observation)
 
@@ -208,7 +208,7 @@ def _action(state: State, policy: Policy, action: OperatorAction, out: list[Conc
 
 
 def _adopt(state: State, fact: PolicyAdopted, out: list[Conclusion]) -> bool:
-    """Let other rules hold from here on, and return whether they do: one may have come when it cannot be accepted."""
+    """Put a policy in force, and return whether it was accepted (`core.fold.lifecycle`)."""
     before, policy = state.policy, fact.policy
     why_not = lifecycle.why_not(state, policy)
     if why_not is not None:
@@ -231,7 +231,7 @@ def _adopt(state: State, fact: PolicyAdopted, out: list[Conclusion]) -> bool:
 
 
 def _rebank(state: State, before: Policy, policy: Policy) -> None:
-    """Where the alarm bank changed, begin its CUSUMs at rest, or, while an alarm is latched, at the alarm."""
+    """Where the alarm bank changed, restart its CUSUMs at 0, or, while an alarm is latched, at the threshold."""
     for name, indicator in state.indicators.items():
         bank = indicators.bank_of(indicators.row_of(name), policy)
         if bank != indicators.bank_of(indicators.row_of(name), before):
@@ -240,7 +240,7 @@ def _rebank(state: State, before: Policy, policy: Policy) -> None:
             indicators.clear(indicator)
 
 
-def _tell_changes(state: State, alarmed: list[str], out: list[Conclusion]) -> None:
+def _conclude_changes(state: State, alarmed: list[str], out: list[Conclusion]) -> None:
     if state.policy is None:
         return
     for name, indicator in state.indicators.items():

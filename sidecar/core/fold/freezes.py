@@ -1,4 +1,4 @@
-"""When may nothing climb, because a person said so beforehand? What is frozen now, and what time alone changes."""
+"""Freezes: windows in which an operator forbids climbing, and the times at which they begin and end."""
 
 from sidecar.core.facts.observations import Frozen, Thawed
 from sidecar.core.facts.windows import DAY_MS, Once, next_begin_ms, span_at
@@ -6,13 +6,13 @@ from sidecar.core.fold.state import Freeze, State
 
 FREEZES_MAX = 20
 LASTS_MAX_MS = 400 * DAY_MS
-"""From being said to expiring: a freeze that nobody remembers ends some day."""
+"""Maximum time from its creation to its expiry: a forgotten freeze ends some day."""
 _STEPS_MAX = 200
-"""Windows that end one after the other without a gap; more, and nobody can say when it opens."""
+"""Windows without a gap between them that are followed; beyond, the end is unknown."""
 
 
 def freeze(state: State, action: Frozen) -> None:
-    """Take a freeze up; one of the same name goes. One too many is not taken: who asks is told so before."""
+    """Add a freeze; one of the same name is replaced. One beyond the maximum is dropped: the API refuses it before."""
     flag = state.flag
     others = [each for each in flag.freezes if each.name != action.name]
     expires_ms = min(action.expires_ms, state.now_ms + LASTS_MAX_MS)
@@ -38,7 +38,7 @@ def thaw(state: State, action: Thawed) -> None:
 
 
 def advance(state: State, before_ms: int) -> None:
-    """Let time pass since `before_ms`: what has expired goes, and a window that began closes the gate."""
+    """Advance from `before_ms` to the present: remove expired freezes; a window that began closes the gate."""
     flag = state.flag
     if not flag.freezes:
         return
@@ -49,12 +49,12 @@ def advance(state: State, before_ms: int) -> None:
 
 
 def in_force(state: State) -> list[Freeze]:
-    """Return the freezes in whose window we are."""
+    """Return the freezes whose window includes the present."""
     return [each for each in state.flag.freezes if until_ms(each, state.now_ms) is not None]
 
 
 def opens_ms(state: State) -> int | None:
-    """Return when we will be in no window any more, in Unix milliseconds; None: not within reach."""
+    """Return when the present is in no window any more, in Unix milliseconds; None: not within the search limit."""
     at_ms = state.now_ms
     for _ in range(_STEPS_MAX):
         untils = [until for each in state.flag.freezes if (until := until_ms(each, at_ms)) is not None]
@@ -65,7 +65,7 @@ def opens_ms(state: State) -> int | None:
 
 
 def next_ms(state: State) -> int | None:
-    """Return when time alone next begins a window, ends one, or lets a freeze go; None: never."""
+    """Return when elapsed time alone next begins or ends a window, or expires a freeze; None: never."""
     now_ms, times = state.now_ms, []
     for each in state.flag.freezes:
         times += [until_ms(each, now_ms), begins_ms(each, now_ms), each.expires_ms]

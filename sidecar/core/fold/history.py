@@ -1,16 +1,16 @@
-"""What was, by the hour and by the change: plots, the report and the release gate are read from it.
+"""The history by hour and by change: the source of plots, the report and the release gate.
 
-The problem: "was push only servable for 14 days?" asks for time, and for weeks of it; the journal keeps payments for 35
-days and would have to be folded again for every question.
+The problem: "was push only servable for 14 days?" asks about weeks of time; the journal stores payments for 35 days and
+would have to be folded again for every question.
 
-What we do: the state keeps 400 days of hours (counts, and how long each mode was servable), every change of what was
+What we do: the state holds 400 days of hours (counts, and how long each mode was servable), every change of what was
 servable (*spans*), and what happened when (*events*). Time is counted on the journal's clock, by heartbeats: a mode was
-servable until the next record that changed it, and at most one lease beyond the last heartbeat. What lies beyond is
-blind. So hours add up to the millisecond, and more heartbeats change nothing. The counts of an hour are what the tally
-has gained in it, so that nothing is counted twice and the fold pays once an hour. `core.fold.history_writer` writes
-all this; `history_writer.hours` is the way to read the hours, with the present one.
+servable until the next record that changed it, and at most one lease beyond the last heartbeat. Time beyond is blind.
+So hours add up to the millisecond, and more heartbeats change nothing. The counts of an hour are the growth of the
+tally during it, so that nothing is counted twice and the fold pays once an hour. `core.fold.history_writer` writes the
+history; read hours with `history_writer.hours`, which includes the present one.
 
-Everything is bounded. Where spans or events had to be dropped, `since_ms` says from when on the history is complete.
+All lists are bounded. Where spans or events were dropped, the history is complete from `since_ms` on.
 """
 
 import enum
@@ -30,14 +30,14 @@ DETAIL_MAX = 200
 """Characters of a event's detail; the whole of it is in the journal."""
 RELEASES_MAX = 20
 RELEASE_AGAIN_MS = 600_000
-"""A release that was not heard of for so long is new again; sooner, two of them only run side by side."""
+"""A release that was last named longer ago counts as new again; within this time two releases run side by side."""
 
 
 class Condition(enum.StrEnum):
     """Why the servable mode was what it was."""
 
     SERVING = "serving"
-    """What the rung says."""
+    """The mode of the current rung."""
     REVERB_UNSTABLE = "reverb_unstable"
     """Suspended because Reverb is unstable, from the alarm on."""
     ALARM = "alarm"
@@ -82,9 +82,9 @@ class Span(msgspec.Struct, kw_only=True, array_like=True, gc=False):
 
     at_ms: int
     mode: Mode
-    """To a user who belongs to every share."""
+    """For a user in every share."""
     for_all: Mode
-    """To a user who belongs to no share under 100 %."""
+    """For a user in no share under 100 %."""
     condition: Condition
 
 
@@ -139,7 +139,7 @@ class Hour(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     hour: int
     """Hours since the epoch of Unix time."""
     succeeded: int = 0
-    """Payments whose webhook came."""
+    """Payments with a webhook."""
     outcomes: ByOutcome = msgspec.field(default_factory=ByOutcome)
     """How payments ended, by the hour in which they got their name."""
     unmeasured: dict[str, int] = {}
@@ -152,7 +152,7 @@ class Hour(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     latency_sum_ms: int = 0
     timers: ByTimers = msgspec.field(default_factory=ByTimers)
     reported: ByMode = msgspec.field(default_factory=_zeros)
-    """Payments that a browser told of, by the mode that it followed."""
+    """Payments that a browser reported, by the mode that it followed."""
     refetches: ByMode = msgspec.field(default_factory=_zeros)
     reach_good: int = 0
     reach_bad: int = 0
@@ -213,7 +213,7 @@ class History(msgspec.Struct, kw_only=True):
     since_ms: int = 0
     """From when on spans and events are complete; 0: nothing was recorded yet."""
     hours: list[Hour] = []
-    """The hours that are over, at most 400 days of them; those in which nothing was seen are missing."""
+    """The past hours, at most 400 days of them; hours without visibility are missing."""
     spans: list[Span] = []
     events: list[TimelineEvent] = []
     modes: list[str] = msgspec.field(default_factory=MODES.copy)
@@ -223,7 +223,7 @@ class History(msgspec.Struct, kw_only=True):
     present: Hour = msgspec.field(default_factory=lambda: Hour(hour=0))
     """The time of the present hour that has been counted."""
     began: Hour = msgspec.field(default_factory=lambda: Hour(hour=0))
-    """What the tally said when the present hour began."""
+    """The tally at the beginning of the present hour."""
     ends_ms: int = 0
     """When the present hour ends."""
     counted_ms: int = 0
@@ -236,9 +236,9 @@ class History(msgspec.Struct, kw_only=True):
     """The newest release; empty: none was ever named."""
     release_ms: int = 0
     releases: dict[str, int] = {}
-    """The last releases that were heard of, and when last."""
+    """The last releases that acks named, and when each was named last."""
     judged_before_release: int = 0
-    """Payments that had been judged when the newest release came."""
+    """Judged payments before the newest release."""
 
     def order_modes(self) -> None:
         """Bring every `ByMode` into the order of this version's modes, by their names."""
@@ -252,7 +252,7 @@ class History(msgspec.Struct, kw_only=True):
         self.modes = MODES.copy()
 
     def change(self, span: Span) -> None:
-        """Let something else be servable from here on, if it is something else."""
+        """Begin a span, unless it is the same as the present one."""
         last = self.spans[-1] if self.spans else None
         if last is not None and _what(last) == _what(span):
             return

@@ -1,4 +1,4 @@
-"""What of a record goes into the history? Asked when the record was folded and its conclusions are known."""
+"""Write the history of each record, once it was folded and its conclusions are known."""
 
 import copy
 
@@ -139,7 +139,7 @@ def _begin(state: State, policy: Policy) -> None:
 
 
 def _close(state: State, next_hour: int) -> None:
-    """End the hour and begin another: of those in between, in which nothing was seen, there is nothing to keep."""
+    """End the hour and begin another; hours in between had no visibility and are not stored."""
     history = state.history
     closed = _with_counts(state, history.present)
     if closed != Hour(hour=closed.hour, edges=closed.edges):
@@ -158,7 +158,7 @@ def _with_counts(state: State, hour: Hour) -> Hour:
 
 
 def _totals(state: State, hour: Hour) -> Hour:
-    """Put what the tally says into an hour."""
+    """Copy the tally into an hour."""
     tally, indicators = state.tally, state.indicators
     hour.succeeded = tally.succeeded
     hour.outcomes = ByOutcome(**{outcome.value: number for outcome, number in tally.outcomes.items()})
@@ -196,7 +196,7 @@ def _change(state: State) -> None:
     history, now_ms = state.history, state.now_ms
     if history.unstable_since_ms and state.flag.suspension is None:  # it ended, or a fall ended it
         history.unstable_since_ms = 0
-        _mark(state, EventKind.SUSPENSION_ENDED, SuspensionReason.REVERB_UNSTABLE)
+        _add_event(state, EventKind.SUSPENSION_ENDED, SuspensionReason.REVERB_UNSTABLE)
     count(state, now_ms)
     if now_ms >= history.lease_until_ms:
         history.blind()
@@ -216,11 +216,11 @@ def _note(state: State, fact: Observation) -> None:
     """Note what a person did."""
     match fact:
         case Held() | Resumed() | Approved() | RolledBack() | EvidenceReset():
-            _mark(state, EventKind.ACTION, f"{_ACTIONS[type(fact)]} by {fact.actor}: {fact.reason}")
+            _add_event(state, EventKind.ACTION, f"{_ACTIONS[type(fact)]} by {fact.actor}: {fact.reason}")
         case Frozen() | Thawed():
-            _mark(state, EventKind.ACTION, f"{_ACTIONS[type(fact)]} {fact.name} by {fact.actor}: {fact.reason}")
+            _add_event(state, EventKind.ACTION, f"{_ACTIONS[type(fact)]} {fact.name} by {fact.actor}: {fact.reason}")
         case Noted():
-            _mark(state, EventKind.ACTION, f"note by {fact.actor}: {fact.text}")
+            _add_event(state, EventKind.ACTION, f"note by {fact.actor}: {fact.text}")
             if fact.release:
                 state.history.note_release(fact.release, at_ms=state.now_ms, seq=state.seq, judged=judged(state))
         case _:
@@ -233,15 +233,15 @@ def _conclude(state: State, conclusion: Conclusion) -> bool:
         case FlagMoved():
             _moved(state, conclusion)
         case AlarmRaised():
-            _mark(state, EventKind.ALARM_RAISED, conclusion.indicator)
+            _add_event(state, EventKind.ALARM_RAISED, conclusion.indicator)
         case AlarmEnded():
-            _mark(state, EventKind.ALARM_ENDED, conclusion.indicator)
+            _add_event(state, EventKind.ALARM_ENDED, conclusion.indicator)
         case SuspensionBegan():
             _suspended(state, conclusion)
         case SuspensionEnded(reason=SuspensionReason.REVERB_UNSTABLE):
             pass  # `_change` notes it, as it notes one that a fall ended
         case SuspensionEnded():
-            _mark(state, EventKind.SUSPENSION_ENDED, conclusion.reason)
+            _add_event(state, EventKind.SUSPENSION_ENDED, conclusion.reason)
         case PolicyChanged():
             _adopted(state, conclusion)
         case _:
@@ -253,7 +253,7 @@ def _suspended(state: State, began: SuspensionBegan) -> None:
     if began.reason is SuspensionReason.REVERB_UNSTABLE and state.flag.suspension is not None:
         count(state, state.now_ms)
         state.history.suspend(state.flag.suspension.began_ms)
-    _mark(state, EventKind.SUSPENSION_BEGAN, began.reason)
+    _add_event(state, EventKind.SUSPENSION_BEGAN, began.reason)
 
 
 def _condition(served: Served) -> Condition:
@@ -265,14 +265,14 @@ def _condition(served: Served) -> Condition:
 def _adopted(state: State, changed: PolicyChanged) -> None:
     if state.policy is not None:
         _know_edges(state, latency_edges_ms(state.policy))
-    _mark(state, EventKind.POLICY, f"{changed.policy_hash[:12]} by {changed.actor}: {changed.reason}")
+    _add_event(state, EventKind.POLICY, f"{changed.policy_hash[:12]} by {changed.actor}: {changed.reason}")
 
 
 def _moved(state: State, moved: FlagMoved) -> None:
     share = "" if moved.share_ppm == PPM else f" for {100 * moved.share_ppm / PPM:g} %"
-    told = f"rung {moved.from_rung} → {moved.to_rung}, {moved.to_mode}{share}: {moved.cause}, {moved.detail}"
-    _mark(state, EventKind.FELL if moved.cause in _FALLS else EventKind.MOVED, told)
+    detail = f"rung {moved.from_rung} → {moved.to_rung}, {moved.to_mode}{share}: {moved.cause}, {moved.detail}"
+    _add_event(state, EventKind.FELL if moved.cause in _FALLS else EventKind.MOVED, detail)
 
 
-def _mark(state: State, kind: EventKind, detail: str) -> None:
+def _add_event(state: State, kind: EventKind, detail: str) -> None:
     state.history.event(TimelineEvent(at_ms=state.now_ms, seq=state.seq, kind=kind, detail=detail[:DETAIL_MAX]))

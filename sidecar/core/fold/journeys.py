@@ -1,8 +1,7 @@
-"""Which acks belong to which payment? Webhooks and acks in any order, and what is due when.
+"""Match acks to payments, in any order of arrival, and schedule what is due later.
 
-A journey is opened by whatever comes first. Acks that name their payment match exactly; those that name only a user
-settle that user's oldest open payment. What must happen later stands in the agenda. How a payment ends is for
-`core.fold.judging`.
+The first record about a payment opens its journey. Acks that name their payment match exactly; those that name only a
+user settle that user's oldest open payment. Later steps are in the agenda. `core.fold.judging` decides the outcome.
 """
 
 import heapq
@@ -25,9 +24,9 @@ from sidecar.core.fold.state import Journey, State
 from sidecar.core.statistics.indicators import PAYMENTS
 
 REDELIVERED_FROM_S = 10
-"""A delivery signed so long after its event is not the first attempt: nobody knows what came before it."""
+"""A delivery signed this long after its event is not the first attempt: acks before it may be unmatched."""
 GIVE_UP_AFTER_MS = 10_000
-"""A payment past its deadline waits so long for a proof that we could see."""
+"""Maximum wait of a payment past its deadline for a proof of liveness."""
 WAITING_ACKS_MAX = 50_000
 """Payments of which only acks are known; more are dropped and counted."""
 
@@ -36,7 +35,7 @@ WAITING_ACKS_MAX = 50_000
 
 
 def payment_succeeded(state: State, policy: Policy, fact: PaymentSucceeded, out: Conclusions) -> None:
-    """Open the journey of a payment, or give the acks that came first their payment."""
+    """Open the journey of a payment, or match the acks that arrived before it."""
     journey = _journey(state, fact.payment_intent)
     if journey.arrived_ms is not None:
         return
@@ -60,7 +59,7 @@ def payment_succeeded(state: State, policy: Policy, fact: PaymentSucceeded, out:
 
 
 def payment_ignored(state: State, policy: Policy, fact: PaymentIgnored, out: Conclusions) -> None:
-    """Remember for a while that a payment is none of ours."""
+    """Remember for a while that a payment is outside the filter."""
     journey = _journey(state, fact.payment_intent)
     if journey.arrived_ms is not None or journey.ignored is not None:
         return
@@ -114,7 +113,7 @@ def _ack_by_name(state: State, policy: Policy, fact: AckReceived, payment_intent
 
 
 def _ack_by_user(state: State, policy: Policy, user_ref: str, out: Conclusions) -> None:
-    """Settle the user's oldest payment that has no broadcast; every other open one has seen one more in its window."""
+    """Settle the user's oldest payment without a broadcast; count one more broadcast for every other open one."""
     is_taken = False
     for payment_intent in state.by_user.get(user_ref, ()):
         journey = state.journeys[payment_intent]
@@ -162,7 +161,7 @@ def due(state: State, policy: Policy, out: Conclusions) -> None:
 
 
 def judge_awaiting(state: State, policy: Policy, out: Conclusions) -> None:
-    """Judge every payment past its deadline: a heartbeat has just proven that we could see."""
+    """Judge every payment past its deadline: a heartbeat has just proven liveness."""
     awaiting, state.awaiting = state.awaiting, {}
     for payment_intent in awaiting:
         journey = state.journeys[payment_intent]
@@ -174,7 +173,7 @@ def judge_awaiting(state: State, policy: Policy, out: Conclusions) -> None:
 
 
 def acks_lost(state: State, fact: AcksLost, out: Conclusions) -> None:
-    """Leave out every payment whose ack may be among those that were lost: all that are not judged yet.
+    """Leave every payment unmeasured whose ack may be among the lost ones: all that are not judged yet.
 
     A payment is judged only after a heartbeat before which every source was read to its end, so no other can be.
     """
@@ -183,7 +182,7 @@ def acks_lost(state: State, fact: AcksLost, out: Conclusions) -> None:
 
 
 def blinded(state: State, reason: Unmeasured, out: Conclusions) -> None:
-    """Leave out every payment whose time we may not have seen all of."""
+    """Leave every pending payment unmeasured: part of its time was not visible."""
     for journey in list(state.journeys.values()):
         if journey.is_pending:
             leave_unmeasured(state, journey, reason, out)
@@ -192,13 +191,13 @@ def blinded(state: State, reason: Unmeasured, out: Conclusions) -> None:
 
 
 def _give_up(state: State, journey: Journey, out: Conclusions) -> None:
-    """Stop waiting for a proof that we could see how it ended."""
+    """Stop waiting for a proof of liveness."""
     state.awaiting.pop(journey.payment_intent, None)
     leave_unmeasured(state, journey, Unmeasured.CUT_OFF, out)
 
 
 def _close(state: State, policy: Policy, journey: Journey, out: Conclusions) -> None:
-    """End a journey: name it if it has no name, ask what timers would have done, and forget it."""
+    """End a journey: name its outcome if it has none, evaluate the timers, and remove it."""
     if journey.is_pending:
         _give_up(state, journey, out)
     elif not journey.is_settled:

@@ -1,8 +1,8 @@
-"""How does a payment end? Judged once, at its deadline, and then named.
+"""The outcome of a payment: judged once, at its deadline, and named then or later.
 
-Good and bad alike wait for a heartbeat stamped at or after the deadline, which proves that an ack would have been seen.
-So a stop or a freeze leaves out all payments that it touched, whatever had been seen of them: leaving out only those
-without an ack would flatter push. What is late or missed is a failure at the deadline already; the name comes later.
+Good and bad alike wait for a heartbeat stamped at or after the deadline, which proves that an ack would have been
+received. So a stop or a freeze leaves all payments that it affected unmeasured, whatever was received for them: leaving
+out only those without an ack would flatter push. Late and missed payments are failures at the deadline already.
 """
 
 from sidecar.core.facts.observations import SkipReason
@@ -46,9 +46,9 @@ def judge_payment(state: State, policy: Policy, journey: Journey, out: Conclusio
 
 
 def _verdict(state: State, policy: Policy, journey: Journey) -> bool | Unmeasured | SkipReason:
-    """Say how a payment that is past its deadline did: good or bad, or why it says nothing.
+    """Return whether a payment past its deadline is good, or why it is no evidence.
 
-    Only what came before the deadline counts, so that the verdict does not depend on when a heartbeat asks for it.
+    Only records before the deadline count, so that the verdict does not depend on when a heartbeat triggers it.
     """
     if _is_before_wiring(state, policy, journey):
         return Unmeasured.NOT_WIRED
@@ -75,12 +75,12 @@ def _verdict(state: State, policy: Policy, journey: Journey) -> bool | Unmeasure
 
 
 def _is_before_wiring(state: State, policy: Policy, journey: Journey) -> bool:
-    """Ask by the deadline and not by the arrival: then its own ack may come first, and the order changes nothing."""
+    """Compare with the deadline and not with the arrival: its own ack may be first, and the order changes nothing."""
     return state.wired_ms is None or state.wired_ms >= deadline_ms_of(policy, journey)
 
 
 def _was_unwatched(state: State, policy: Policy, journey: Journey) -> bool:
-    """Say whether it came before our sockets had a fate: good or bad, for what is left out must not depend on it."""
+    """Return whether it arrived before the sockets were watched, regardless of its outcome."""
     if policy.reverb is None or not policy.reverb.is_observing or policy.stage is not Stage.DELIVERED:
         return False
     watched_ms = state.probing.watched_ms
@@ -116,7 +116,7 @@ def name_outcome(state: State, policy: Policy, journey: Journey, out: Conclusion
 
 
 def leave_unmeasured(state: State, journey: Journey, reason: Unmeasured, out: Conclusions) -> None:
-    """Settle a payment that says nothing about push."""
+    """Settle a payment that is no evidence about push."""
     if state.policy is not None and _is_before_wiring(state, state.policy, journey):
         reason = Unmeasured.NOT_WIRED
     journey.outcome = Outcome.UNMEASURED
@@ -153,9 +153,9 @@ def _settled(state: State, journey: Journey, reason: Unmeasured | None, out: Con
 def ask_the_timers(state: State, journey: Journey) -> None:
     """Count whether the last timer would have found the booking paid.
 
-    Timers run from the payment; we know the webhook. What lies between is Stripe's wait before it signed this
-    delivery. An ack of any stage proves that the booking was paid by then. Basis `paid`: the backend says when it was
-    committed. Basis `push`: it does not, so a later stage stands for it, which can only be later.
+    Timers run from the payment, the journey from the webhook. The difference is Stripe's wait before it signed this
+    delivery. An ack of any stage proves that the booking was paid. Basis `paid`: the backend reports the commit.
+    Basis `push`: it does not, so a later stage is used, which can only be later.
     """
     assert journey.arrived_ms is not None  # noqa: S101 - `close` is planned at arrival
     basis = "paid" if Stage.PAID in state.first_ack_ms else "push"
@@ -173,7 +173,7 @@ def latency_edges_ms(policy: Policy) -> list[int]:
 
 
 def count_latency(latency: Latency, policy: Policy, latency_ms: int) -> None:
-    """Count one latency in a histogram; the buckets begin anew when a change of objective moves their edges.
+    """Count one latency in a histogram; a change of objective moves the edges and restarts the buckets.
 
     Milliseconds are cut off, not rounded, so "below the edge" is the same as "on time" (and as `le`) at an objective.
     """

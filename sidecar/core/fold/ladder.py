@@ -1,7 +1,7 @@
-"""Where does the flag stand? Applying decisions, actions and policies to the ladder.
+"""Apply decisions, operator actions and policies to the ladder.
 
-A climb is applied only if neither the flag's version nor the guard version moved since it was decided: so two replicas
-that decide at once cannot climb twice, and a late one cannot undo a hold. A fall is always applied.
+A climb is applied only if neither the flag's version nor the guard version changed since it was decided: two replicas
+that decide at once cannot climb twice, and a late climb cannot undo a hold. A fall is always applied.
 """
 
 from sidecar.core.facts.observations import Approved, Climbed, EpochRenewed, FallCause, Fell, Held, RolledBack
@@ -11,7 +11,7 @@ from sidecar.core.fold.state import MOVES_MAX, Approval, Hold, Move, State
 from sidecar.core.statistics.indicators import Indicator, bank_of, begin_epoch, is_calm, row_of
 
 RETURNED = "returned"
-"""The cause of the move up after a fall, where the ladder is off: nothing is proven anew."""
+"""The cause of the move up after a fall, where the ladder is off: no new proof is required."""
 APPROVAL_LASTS_MS = 7 * 24 * 3_600_000
 COOLDOWN_MAX_MS = 7 * 24 * 3_600_000
 _WEEK_MS = 7 * 24 * 3_600_000
@@ -29,29 +29,29 @@ def climb(state: State, policy: Policy, decision: Climbed, out: Conclusions) -> 
         return
     if flag.approval is not None and flag.approval.rung == decision.to_rung:
         flag.approval = None
-    cause, why = ("proven", "every gate holds")
+    cause, why = ("proven", "every gate passes")
     if policy.lifecycle is Lifecycle.REMOVED:
         cause, why = (RETURNED, "the cool-down is over and nothing is latched")
     _move(state, policy.ladder[flag.rung], policy.ladder, decision.to_rung, cause, why, out)
 
 
 def fall(state: State, policy: Policy, decision: Fell, out: Conclusions) -> None:
-    """Go to the bottom rung, cool down, and begin anew. On the bottom rung an alarm is no fall."""
+    """Move to the bottom rung, start the cool-down, and require new epochs. On the bottom rung an alarm is no fall."""
     flag = state.flag
     flag.approval = None
-    was_held = flag.rung > 0
+    was_above_bottom = flag.rung > 0
     flag.suspension, flag.suspensions_ms = None, []
-    if decision.cause in {FallCause.ALARM, FallCause.SUSPENSION} and was_held:
+    if decision.cause in {FallCause.ALARM, FallCause.SUSPENSION} and was_above_bottom:
         cooldown_ms = min(COOLDOWN_MAX_MS, policy.cooldown_ms << flag.strikes)
         flag.cooldown_until_ms = state.now_ms + cooldown_ms
         if cooldown_ms < COOLDOWN_MAX_MS:  # what no longer doubles need not be halved twice
             flag.strikes = min(flag.strikes + 1, _STRIKES_MAX)
         flag.strikes_since_ms = state.now_ms
-    if was_held or decision.cause is FallCause.BLIND:
+    if was_above_bottom or decision.cause is FallCause.BLIND:
         for indicator in state.indicators.values():
             indicator.awaits_epoch = True
         state.visibility.is_fall_due = False
-    if was_held:
+    if was_above_bottom:
         _move(state, policy.ladder[flag.rung], policy.ladder, 0, decision.cause, decision.detail, out)
     else:  # so that the next fall is another fact than this one (`observations.identity`)
         flag.version += 1
@@ -59,12 +59,12 @@ def fall(state: State, policy: Policy, decision: Fell, out: Conclusions) -> None
 
 
 def roll_back(state: State, policy: Policy, action: RolledBack, out: Conclusions) -> None:
-    """Go to the bottom rung on a person's word, and hold there. The evidence stands."""
+    """Move to the bottom rung for an operator, and hold there. The evidence is kept."""
     state.flag.approval = None
     hold(state, action)
-    held = policy.ladder[state.flag.rung]
+    current = policy.ladder[state.flag.rung]
     if state.flag.rung > 0:
-        _move(state, held, policy.ladder, 0, FallCause.ROLLBACK, f"{action.actor}: {action.reason}", out)
+        _move(state, current, policy.ladder, 0, FallCause.ROLLBACK, f"{action.actor}: {action.reason}", out)
 
 
 def hold(state: State, action: Held | RolledBack) -> None:
@@ -74,7 +74,7 @@ def hold(state: State, action: Held | RolledBack) -> None:
 
 
 def approve(state: State, action: Approved) -> None:
-    """Consent to one climb. What it is worth is for the gate to say."""
+    """Store the approval of one climb; the gate checks whether it applies."""
     state.flag.approval = Approval(
         actor=action.actor, reason=action.reason, at_ms=state.now_ms, rung=action.rung, epoch=action.epoch
     )
@@ -90,16 +90,16 @@ def renew(state: State, decision: EpochRenewed, out: Conclusions) -> None:
 
 
 def outgrow(state: State, name: str, out: Conclusions) -> None:
-    """Begin a new epoch in a indicator whose outcomes mean something else from here on, if it has any."""
+    """Begin a new epoch in an indicator whose outcomes have another meaning from here on, if it has any."""
     indicator = state.indicators[name]
     if (indicator.good or indicator.bad) and not indicator.awaits_epoch:
         _begin(state, name, indicator, out)
 
 
 def begin_epochs(state: State, out: Conclusions) -> None:
-    """Begin a new epoch in every indicator that has begun one: what was proven no longer is.
+    """Begin a new epoch in every indicator that has begun one: its proof no longer applies.
 
-    A indicator that waits after a fall goes on waiting: it begins a new one anyway, when the cool-down is over.
+    An indicator that awaits an epoch after a fall is skipped: it begins one when the cool-down is over.
     """
     for name, indicator in state.indicators.items():
         if indicator.epoch_began_ms and not indicator.awaits_epoch:
@@ -107,32 +107,32 @@ def begin_epochs(state: State, out: Conclusions) -> None:
 
 
 def change_ladder(state: State, before: Policy, policy: Policy, out: Conclusions) -> None:
-    """Stand on the highest new rung that is no better, in mode and in share, than the one that was held.
+    """Move to the highest new rung that is no better, in mode and in share, than the current one.
 
-    After a dry run that is the bottom rung: nobody was served what was held in rehearsal. The evidence stands.
+    After a dry run that is the bottom rung: no user was served the rehearsed rung. The evidence is kept.
     """
-    held = before.ladder[state.flag.rung]
-    rung = max(index for index, new in enumerate(policy.ladder) if index == 0 or _is_no_better(new, held))
+    current = before.ladder[state.flag.rung]
+    rung = max(index for index, new in enumerate(policy.ladder) if index == 0 or _is_no_better(new, current))
     if before.dry_run and not policy.dry_run:
         rung = 0
-    now_held = policy.ladder[rung]
+    next_rung = policy.ladder[rung]
     if policy.ladder != before.ladder:  # what was approved may be another rung by now
         state.flag.approval = None
-    if (held.mode, held.share_ppm) != (now_held.mode, now_held.share_ppm):
+    if (current.mode, current.share_ppm) != (next_rung.mode, next_rung.share_ppm):
         is_other = before.lifecycle is not policy.lifecycle
         why = f"lifecycle: {policy.lifecycle}" if is_other else "the ladder or the dry run was changed"
-        _move(state, held, policy.ladder, rung, "policy", why, out)
+        _move(state, current, policy.ladder, rung, "policy", why, out)
     state.flag.rung = rung
 
 
-def _is_no_better(new: Rung, held: Rung) -> bool:
-    return new.mode.rank <= held.mode.rank and new.share_ppm <= held.share_ppm
+def _is_no_better(new: Rung, current: Rung) -> bool:
+    return new.mode.rank <= current.mode.rank and new.share_ppm <= current.share_ppm
 
 
-def advance(state: State, policy: Policy, elapsed_ms: int, out: Conclusions, *, was_seen: bool) -> None:
-    """Let time pass: soak, forgiveness, the end of an approval, the epoch after a fall."""
+def advance(state: State, policy: Policy, elapsed_ms: int, out: Conclusions, *, was_visible: bool) -> None:
+    """Advance soak, strikes, approvals and epochs by the elapsed time."""
     flag = state.flag
-    if was_seen and elapsed_ms <= policy.lease_ms:
+    if was_visible and elapsed_ms <= policy.lease_ms:
         flag.soaked_ms += elapsed_ms
     while flag.strikes and state.now_ms - flag.strikes_since_ms >= _WEEK_MS:
         flag.strikes -= 1

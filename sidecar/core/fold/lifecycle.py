@@ -1,12 +1,12 @@
-"""May the ladder be taken off? `lifecycle: removed` says that the hand-written timers are gone from the app.
+"""`lifecycle: removed`: the hand-written timers are gone from the app, and the ladder is off.
 
 The problem: with the ladder off, the flag returns after a fall without a new proof. Taken off too early, or on another
 journal than the one in which push was proven, that would be a climb without any proof at all.
 
-What we do: it is accepted only while the last rung of the ladder in force is held, for everybody and not in rehearsal.
-Whether it is, is asked before a process adopts it and again by the fold: in between the flag may fall. From then on it
-stays accepted, whatever falls, until a policy says `migrating` again; then the flag stands on the highest rung of the
-ladder that is no better than what was served, with all its evidence.
+What we do: it is accepted only on the last rung of the ladder in force, with a share of 100 % and outside a dry run.
+The check runs before a process adopts the policy and again in the fold, because the flag may fall in between. It stays
+accepted after any fall until a policy returns to `migrating`; then the flag moves to the highest rung of the ladder
+that is no better than what was served, with all its evidence.
 """
 
 from sidecar.core.facts.policy import LADDER_OFF, PPM, Lifecycle, Policy
@@ -27,22 +27,22 @@ def why_not_removed(state: State) -> str | None:
     policy, rung = state.policy, state.rung
     if policy is None or rung is None:
         return (
-            "`lifecycle: removed` is accepted only while the last rung of the ladder is held, and this journal has "
-            "never held any: begin with `lifecycle: migrating`, or bring back the journal that has (sidecar restore)."
+            "`lifecycle: removed` is accepted only on the last rung of the ladder, and this journal "
+            "was never on it: begin with `lifecycle: migrating`, or restore the journal that was (sidecar restore)."
         )
     if policy.lifecycle is Lifecycle.REMOVED:
         return None
-    held, last = state.flag.rung, len(policy.ladder) - 1
+    current, last = state.flag.rung, len(policy.ladder) - 1
     if policy.dry_run:
-        return "`lifecycle: removed` is not accepted after a dry run: nobody was served what it held."
-    if held < last:
+        return "`lifecycle: removed` is not accepted after a dry run: no user was served its rung."
+    if current < last:
         return (
-            f"`lifecycle: removed` is accepted only while the last rung of the ladder is held: that is rung {last} "
-            f"({policy.ladder[last].mode}), and rung {held} ({rung.mode}) is. `sidecar status` says what is missing."
+            f"`lifecycle: removed` is accepted only on the last rung of the ladder: that is rung {last} "
+            f"({policy.ladder[last].mode}), and the current one is rung {current} ({rung.mode}). `sidecar status` says what is missing."
         )
     if rung.share_ppm < PPM:
         return (
             f"`lifecycle: removed` serves push to everybody, and the last rung of the ladder ({rung.mode}) does to "
-            f"{100 * rung.share_ppm / PPM:g} % of the users: add a rung for 100 % and let it be held first."
+            f"{100 * rung.share_ppm / PPM:g} % of the users: add a rung for 100 % and climb it first."
         )
     return None

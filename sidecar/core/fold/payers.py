@@ -1,9 +1,9 @@
-"""Who pays, and could they authorise their channel? One vote per payer and hour, by what the backend said around it.
+"""Votes of `user_auth`: could payers authorise their channel? One vote per payer and hour, from the backend's answers.
 
-The observer signs for itself and never meets the auth endpoint; the probe is one user. So the backend tells how it
-answered everybody, and those who pay are judged: any `ok` from an hour before to ten minutes after the payment is good,
-otherwise any refusal is bad. Tabs that nobody is logged in to ask too; they do not pay, and are only counted. What the
-payers' own browsers told is judged by `core.fold.reach`.
+The observer signs for itself and never calls the auth endpoint; the probe is one user. So the backend reports its
+answer to every user, and payers are judged: any `ok` from an hour before to ten minutes after the payment is good,
+otherwise any refusal is bad. Requests of users who do not pay are only counted. `core.fold.reach` judges the reports of
+the payers' browsers.
 """
 
 import heapq
@@ -19,10 +19,9 @@ from sidecar.core.statistics.indicators import USER_AUTH, bank_of, judge_vote, r
 BEFORE_MS = 3_600_000
 AFTER_MS = 600_000
 PAYERS_MAX = 50_000
-"""Users that are kept; of more nothing is learned, and they are counted."""
+"""Maximum number of users; further ones are dropped and counted."""
 PAYING_MAX = 2 * PAYERS_MAX
-"""The same where somebody paid or a browser told of it: anybody may ask for channels in any user's name, and must not
-keep payers out."""
+"""The same for payers: anyone may request channels in any user's name, and must not displace payers."""
 
 
 def answered(state: State, fact: UserAuthReported) -> None:
@@ -38,7 +37,7 @@ def answered(state: State, fact: UserAuthReported) -> None:
 
 
 def paid(state: State, policy: Policy, payment_intent: str, user_ref: str) -> None:
-    """Note that a user paid: ten minutes later there may be a vote, and their browser may tell of it."""
+    """Record that a user paid: schedule the vote, and await the browser's report."""
     payer = _touched(state, user_ref, PAYING_MAX)
     if payer is None:
         return
@@ -49,12 +48,12 @@ def paid(state: State, policy: Policy, payment_intent: str, user_ref: str) -> No
 
 
 def reported(state: State, policy: Policy, fact: BrowserReported) -> None:
-    """Take what a user's browser told of a payment."""
+    """Process the report of a user's browser."""
     reach.reported(state, policy, fact, _touched(state, fact.user_ref, PAYING_MAX))
 
 
 def blinded(state: State) -> None:
-    """Leave out every vote that is not cast yet: an `ok` may have come that nobody saw."""
+    """Leave out every vote that is not cast yet: an `ok` may have been missed."""
     indicator = state.indicators[USER_AUTH]
     for payer in state.payers.values():
         if payer.paid_ms is not None:
@@ -77,7 +76,7 @@ def due(state: State, policy: Policy) -> None:
 
 
 def _touched(state: State, user_ref: str, kept_max: int) -> Payer | None:
-    """Return what is known of a user of whom something was learned; None: so many are kept that this one is not."""
+    """Return the payer's entry, created if necessary; None: the maximum is reached."""
     payer = state.payers.get(user_ref)
     if payer is None:
         if len(state.payers) >= kept_max:

@@ -32,13 +32,13 @@ def restarted(state: State) -> None:
 
 
 def begun(state: State) -> None:
-    """Give the probes of a new policy the time to speak."""
+    """Reset the probe results for a new policy, and give its probes time to report."""
     state.probing = Probing(isolation=state.probing.isolation, tells_of_all=state.probing.tells_of_all)
     state.probing.round_trip_ms = state.probing.auth_probe_ms = state.visibility.reached_ms = state.now_ms
 
 
 def take(state: State, policy: Policy, fact: Probed, out: Conclusions) -> None:
-    """Take what a probe says."""
+    """Process the result of a probe."""
     match fact:
         case ChannelAuthProbed():
             _probed(state, policy, fact, out)
@@ -55,7 +55,7 @@ def take(state: State, policy: Policy, fact: Probed, out: Conclusions) -> None:
 
 
 def _probed(state: State, policy: Policy, fact: ChannelAuthProbed, out: Conclusions) -> None:
-    """Judge a auth probe of the probe user."""
+    """Judge an auth probe of the probe user."""
     state.tally.auth_probes[fact.outcome] = state.tally.auth_probes.get(fact.outcome, 0) + 1
     state.probing.auth_probe_ms, state.probing.auth_probe = state.now_ms, fact.outcome
     state.probing.is_at_app = fact.is_at_app
@@ -82,7 +82,7 @@ def _round_trip_ended(state: State, policy: Policy, fact: RoundTripEnded, out: C
 
 
 def _isolation_probed(state: State, fact: IsolationProbed, out: Conclusions) -> None:
-    """Note whether a isolation was let in: a gate, and an alarm for people; push itself works."""
+    """Record the isolation outcome: a gate, and an alarm for people; push itself works."""
     state.tally.isolation_probes[fact.verdict] = state.tally.isolation_probes.get(fact.verdict, 0) + 1
     if fact.verdict is IsolationOutcome.UNKNOWN:
         return
@@ -93,7 +93,7 @@ def _isolation_probed(state: State, fact: IsolationProbed, out: Conclusions) -> 
 
 
 def _observer_changed(state: State, fact: ObserverChanged) -> None:
-    """Note that a socket is up or down; from the first word on payments are watched."""
+    """Record that a socket is up or down; payments are watched from the first such record on."""
     probing = state.probing
     if len(probing.observers) < _OBSERVERS_MAX:
         probing.observers[f"{fact.replica}/{fact.observer}"] = fact.is_up

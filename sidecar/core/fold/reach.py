@@ -1,11 +1,11 @@
-"""Does push reach the payers? One vote per payer and hour, from the payer's own browser.
+"""Votes of `reach`: does push reach the payers? One vote per payer and hour, from the payer's own browser.
 
-The problem: the observer, the probes and the backend can all be well while every payer sees "Pay now"; only browsers
-can tell. But whoever pays can make a browser say anything.
+The problem: the observer, the probes and the backend can all be healthy while every payer sees "Pay now"; only browsers
+measure that. But a payer can make a browser send anything.
 
-What we do: a report counts only for a payment that Stripe signed, of the user whose token came with it, once. Good
-votes can only lift the veto of this indicator: every other gate must hold too. Bad ones raise an alarm only when those
-since its CUSUMs last stood at zero come from five different users, one vote each, however long that took.
+What we do: a report counts once, and only for a payment that Stripe signed, of the user of the report's token. Good
+votes can only lift the veto of this indicator: every other gate must pass too. Bad ones raise an alarm only when those
+since its CUSUMs last were at 0 are from five different users, one vote each, however long that took.
 """
 
 from sidecar.core.facts.observations import BrowserReported
@@ -25,9 +25,9 @@ FLOW_COUNTS_FROM_PPM = 50_000
 """From this share of the last reports a flow needs payers of its own on a rung."""
 LAST_FLOWS = 200
 REFETCHES_MAX = 20
-"""Of one payment no client of ours makes more; a browser that says so must not outweigh all others."""
+"""No client of ours makes more refetches for one payment; a forged number must not outweigh all others."""
 _AWAITED_MAX = 8
-"""Payments of one user that a report is awaited of, and reports that came before their payments."""
+"""Maximum payments of one user with an awaited report, and reports that arrived before their payments."""
 _POLLS = frozenset({
     ClearedBy.TIMER, ClearedBy.SAFETY_NET, ClearedBy.MOVED, ClearedBy.LEASE, ClearedBy.LAST
 })  # fmt: skip
@@ -37,7 +37,7 @@ _AROUND_MS = (-30_000, 60_000)
 
 
 def reported(state: State, policy: Policy, fact: BrowserReported, payer: Payer | None) -> None:
-    """Take a report; `payer` is who sent it, and None where there were too many to keep."""
+    """Process a report; `payer` is its sender, and None where the maximum number of payers is reached."""
     if payer is None:
         _count(state, ReportOutcome.UNMATCHED)
     elif fact.payment_intent in payer.awaited:
@@ -50,7 +50,7 @@ def reported(state: State, policy: Policy, fact: BrowserReported, payer: Payer |
 
 
 def paid(state: State, policy: Policy, payment_intent: str, payer: Payer) -> None:
-    """Await a payment's report, or take the one that came first."""
+    """Await a payment's report, or process the one that arrived before it."""
     early = payer.early.pop(payment_intent, None)
     if early is not None:
         _take(state, policy, early.fact, payer, early.at_ms)
@@ -61,7 +61,7 @@ def paid(state: State, policy: Policy, payment_intent: str, payer: Payer) -> Non
 
 
 def forgotten(state: State, payer: Payer) -> None:
-    """Count the reports of a payer who is forgotten whose payments never came."""
+    """Count as unmatched the reports of a removed payer whose payments never arrived."""
     for _ in payer.early:
         _count(state, ReportOutcome.UNMATCHED)
 
@@ -73,7 +73,7 @@ def needs_payers(state: State) -> tuple[Flow, ...]:
 
 
 def _take(state: State, policy: Policy, fact: BrowserReported, payer: Payer, paid_ms: int) -> None:
-    """Judge a report of a payment that came at `paid_ms`, or of which a browser told before its webhook then."""
+    """Judge a report of a payment that arrived at `paid_ms`, or whose report arrived then, before its webhook."""
     if state.now_ms - paid_ms >= REPORTS_WITHIN_MS:
         _count(state, ReportOutcome.LATE)
         return
@@ -95,7 +95,7 @@ def _take(state: State, policy: Policy, fact: BrowserReported, payer: Payer, pai
 
 
 def _note_flow(state: State, flow: Flow) -> None:
-    """Note how the payer came; a flow that becomes common may close a gate."""
+    """Record the payer's flow; a flow that becomes common may close a gate."""
     before = needs_payers(state)
     state.reach.flows = [*state.reach.flows[1 - LAST_FLOWS :], flow]
     if set(needs_payers(state)) - set(before):
@@ -120,7 +120,7 @@ def _vote(state: State, policy: Policy, user_ref: str, paid_ms: int, *, is_good:
 
 
 def _count_on_rung(state: State, reading: Reading) -> None:
-    """Count a payer who was served the rung that is held."""
+    """Count a payer who was served the current rung."""
     flag, rung = state.flag, state.rung
     if rung is not None and reading.mode is rung.mode and flag.reached_version <= reading.version <= flag.version:
         flag.payers[reading.flow] = flag.payers.get(reading.flow, 0) + 1

@@ -1,4 +1,4 @@
-"""What does the flag answer to one user? Timers, unless everything speaks for push."""
+"""The flag's answer to one user: timers, unless every condition for push is met."""
 
 import enum
 import hashlib
@@ -14,11 +14,11 @@ class Reason(enum.StrEnum):
     """Why the answer is what it is."""
 
     CURRENT_RUNG = "current_rung"
-    """This rung is held, and this user belongs to its share."""
+    """The mode of the current rung; this user belongs to its share."""
     BOTTOM_RUNG = "bottom_rung"
     OUTSIDE_SHARE = "outside_share"
     NO_TARGETING_KEY = "no_targeting_key"
-    """The rung is for a share of the users, and the question does not say who asks."""
+    """The rung is for a share of the users, and the request has no targeting key."""
     ALARM = "alarm"
     SUSPENDED = "suspended"
     """Timers for a while, and the rung is kept; `Served.suspension` is the reason."""
@@ -41,7 +41,7 @@ class Served(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def served(state: State, bucket_ppm: int | None) -> Served:
-    """Return what a user in this bucket (see `bucket_of`; None: nobody said who asks) gets by the state alone."""
+    """Return the answer for a user in this bucket (see `bucket_of`; None: no targeting key), by the state alone."""
     policy, flag = state.policy, state.flag
     if policy is None:
         return _timers(Reason.STARTING)
@@ -62,7 +62,7 @@ def served(state: State, bucket_ppm: int | None) -> Served:
 
 
 def bucket_of(flag: str, targeting_key: str) -> int:
-    """Return the user's bucket, from 0 to 999 999. Sticky, and monotone: a larger share keeps everybody it had."""
+    """Return the user's bucket, from 0 to 999 999. Sticky and monotone: a larger share includes every smaller one."""
     digest = hashlib.sha256(f"{flag}:{targeting_key}".encode(errors="surrogatepass")).digest()
     return int.from_bytes(digest[:8], "big") * PPM >> 64
 

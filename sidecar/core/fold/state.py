@@ -1,7 +1,6 @@
-"""What folding the journal gives: everything that is served is read from here, and nothing else is kept anywhere.
+"""The state: the result of folding the journal, and the only source of everything that is served.
 
-Only integers, words and truth values, in insertion order, so that `encode` gives the same bytes wherever the same
-journal was folded.
+Only integers, words and booleans, in insertion order, so that `encode` gives the same bytes for the same journal.
 """
 
 import msgspec
@@ -18,7 +17,7 @@ from sidecar.core.statistics.coverage import Coverage
 from sidecar.core.statistics.indicators import INDICATORS, Indicator
 
 FOLD_VERSION = 6
-"""Goes up whenever the same journal would give another state."""
+"""Raised whenever the same journal would give another state."""
 
 
 MOVES_MAX = 50
@@ -29,18 +28,18 @@ class Journey(msgspec.Struct, kw_only=True, gc=False):
 
     payment_intent: str
     arrived_ms: int | None = None
-    """When the webhook came; None: only acks so far."""
+    """When the webhook arrived; None: only acks so far."""
     user_ref: str | None = None
     stripe_wait_s: int = 0
     """Between the event and the signature of this delivery, both on Stripe's clock, in whole seconds."""
     ignored: IgnoreReason | None = None
-    """Set: none of ours. Kept for a while, because an ack would prove the filter wrong."""
+    """Set: outside the filter. Stored for a while, because an ack would prove the filter wrong."""
     acks: dict[Stage, int] = {}
-    """When the first ack of each stage came that names this payment."""
+    """When the first ack of each stage arrived that names this payment."""
     skips: dict[SkipReason, int] = {}
-    """When the backend first said, for each reason, that it did not broadcast."""
+    """When the backend first reported, for each reason, that it did not broadcast."""
     inferred_ms: int | None = None
-    """When the broadcast came that was matched to it by user and context."""
+    """When the broadcast arrived that was matched by user and context."""
     broadcasts: int = 0
     """Broadcasts for its user, before its deadline, that name no payment."""
     is_good: bool | None = None
@@ -52,7 +51,7 @@ class Journey(msgspec.Struct, kw_only=True, gc=False):
 
     @property
     def is_pending(self) -> bool:
-        """Whether its webhook came and it was neither judged nor left out."""
+        """Whether its webhook arrived and it was neither judged nor left out."""
         return self.arrived_ms is not None and self.is_good is None and not self.is_settled
 
     @property
@@ -86,7 +85,7 @@ class Freeze(msgspec.Struct, frozen=True, kw_only=True):
     actor: str
     reason: str
     at_ms: int
-    """When it was said."""
+    """When it was created."""
     window: Once | Weekly
     expires_ms: int
 
@@ -105,13 +104,13 @@ class Flag(msgspec.Struct, kw_only=True):
 
     rung: int = 0
     version: int = 0
-    """Goes up with every move, every fall and every policy."""
+    """Incremented by every move, every fall and every policy."""
     guard_version: int = 0
-    """Goes up with everything that can close a gate."""
+    """Incremented by everything that can close a gate."""
     since_ms: int = 0
     """When this rung was reached."""
     soaked_ms: int = 0
-    """How long it has been held with open eyes."""
+    """How long the flag has been on this rung without suspension or alarm."""
     cooldown_until_ms: int = 0
     strikes: int = 0
     """Falls that have not been forgotten; each doubles the next cool-down."""
@@ -119,85 +118,85 @@ class Flag(msgspec.Struct, kw_only=True):
     """Since when the number of strikes stands; a week without a fall takes one away."""
     hold: Hold | None = None
     freezes: list[Freeze] = []
-    """By when they were said; at most `core.fold.freezes.FREEZES_MAX`."""
+    """In order of creation; at most `core.fold.freezes.FREEZES_MAX`."""
     approval: Approval | None = None
     suspension: Suspension | None = None
     suspensions_ms: list[int] = []
     """When the suspensions of the last 24 hours because of Reverb began, oldest first; a fall clears them."""
     reached_version: int = 0
-    """The version as of which this rung is held."""
+    """The flag version with which this rung was reached."""
     payers: dict[Flow, int] = {}
-    """Payers who were served this rung and whose browsers said whether push reached them, by flow."""
+    """Payers who were served this rung and whose browsers reported whether push reached them, by flow."""
 
 
 class Visibility(msgspec.Struct, kw_only=True):
-    """Whether we can see, and since when."""
+    """Visibility: whether acks and probes can be received, and what is missing until they can."""
 
     needs_heartbeat: bool = True
     recover_until_ms: int = 0
     """After a long visibility gap: timers until then."""
     is_fall_due: bool = False
-    """We were blind for so long that old proof is worth nothing."""
+    """A visibility gap was so long that the old proof is void."""
     suspension: SuspensionReason | None = SuspensionReason.RECOVERING
-    """Why the flag rests; None: it does not. As of the last record (`core.fold.visibility.suspension_reason`)."""
+    """Why push is suspended; None: it is not. As of the last record (`core.fold.visibility.suspension_reason`)."""
     streak: int = 0
-    """Payments in a row that were unmeasured through our own fault."""
+    """Payments in a row that were unmeasured by a fault of the sidecar."""
     seen_ms: int = 0
-    """When a heartbeat last said that all our own sources had answered."""
+    """The last heartbeat before which all own sources had answered."""
     silent_sources: tuple[str, ...] = ()
     """The sources that had not answered by the last heartbeat."""
     is_long: bool = False
     """The visibility gap that is being recovered from was longer than a lease."""
     round_trips_needed: int = 0
-    """Clean round trips in a row that the flag still rests for."""
+    """Clean round trips in a row that are still required."""
     auth_probes_needed: int = 0
-    """Clean auth probes of the probe user in a row that the flag still rests for."""
+    """Clean auth probes in a row that are still required."""
     is_cut_off: bool = False
     reached_ms: int = 0
     """When a probe last ended that was not cut off."""
     suspended_from_ms: int = 0
-    """When the present rest began, or the last one."""
+    """When the present suspension began, or the last one."""
 
 
 class EarlyReport(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A report that came before its payment."""
+    """A report that arrived before its payment."""
 
     fact: BrowserReported
     at_ms: int
 
 
 class Payer(msgspec.Struct, kw_only=True, gc=False):
-    """What the backend said of one user's channel auth, whether the user paid, and what their browser told."""
+    """One user's channel authorisations, payments and browser reports."""
 
     seen_ms: int
     """When anything was last learned."""
     ok_ms: int | None = None
     refused_ms: int | None = None
     paid_ms: int | None = None
-    """The payment whose vote is not cast yet; None: there is none."""
+    """The payment of the next vote; None: none is pending."""
     voted_ms: int | None = None
     reported_ms: int | None = None
     """When their browser's last vote was cast."""
     awaited: dict[str, int] = {}
-    """Payments that no browser has told of yet, and when they arrived."""
+    """Payments without a report yet, and when they arrived."""
     early: dict[str, EarlyReport] = {}
-    """Reports that came before their payments."""
+    """Reports that arrived before their payments."""
 
 
 class Reach(msgspec.Struct, kw_only=True):
-    """What the payers' browsers told."""
+    """The last reports of the payers' browsers."""
 
     flows: list[Flow] = []
     """Of the last reports, oldest first."""
 
 
 class Probing(msgspec.Struct, kw_only=True):
-    """What the probes said last."""
+    """The last results of the probes."""
 
     observers: dict[str, bool] = {}
     """`replica/number` of every socket that has been subscribed or refused since the last start → whether it is up."""
     watched_ms: int | None = None
-    """Since when the fate of our sockets tells that of push; None: none has been subscribed or refused yet."""
+    """When a socket was first subscribed or refused since the last start; None: none was yet."""
     down_since_ms: int | None = None
     """Since when all sockets have been down; None: one is up, or none was ever."""
     down_until_ms: int = 0
@@ -213,15 +212,15 @@ class Probing(msgspec.Struct, kw_only=True):
     is_at_app: bool = False
     """Whether it ended at the app, and not on the way to Reverb."""
     isolation: IsolationOutcome | None = None
-    """The last word on isolation probes that is not `unknown`."""
+    """The last isolation outcome that is not `unknown`."""
     watched_users: dict[str, int] = {}
     """Users whose own channel is watched, and since when."""
     tells_of_all: bool = False
-    """An ack of the deciding stage has come from something that tells of every user, not of those that are watched."""
+    """An ack of the deciding stage was received from a source that covers every user, not only watched ones."""
 
 
 class Move(msgspec.Struct, frozen=True, kw_only=True):
-    """One move of the flag, as it is told to people."""
+    """One move of the flag, for display."""
 
     at_ms: int
     seq: int
@@ -246,18 +245,18 @@ class Tally(msgspec.Struct, kw_only=True):
     """Counts since the journal began; what metrics and the comparison are read from."""
 
     succeeded: int = 0
-    """Payments whose webhook came."""
+    """Payments with a webhook."""
     outcomes: dict[Outcome, int] = {}
     unmeasured: dict[Unmeasured, int] = {}
     ignored: dict[IgnoreReason, int] = {}
     skipped: dict[SkipReason, int] = {}
     acks: dict[Stage, int] = {}
     unknown_acks: int = 0
-    """Acks whose payment never came."""
+    """Acks whose payment never arrived."""
     dropped_acks: int = 0
-    """Acks that were not kept, because too many were waiting for their payments."""
+    """Acks that were dropped, because too many were waiting for their payments."""
     lost_acks: int = 0
-    """Acks that were removed before we read them; at least so many."""
+    """Acks that were removed before the sidecar read them; a lower bound."""
     contradicted: int = 0
     """Payments that the filter left out and that got an ack."""
     timers: dict[str, int] = {}
@@ -278,7 +277,7 @@ class Tally(msgspec.Struct, kw_only=True):
     """Suspensions that began, by reason."""
     reports: dict[ReportOutcome, int] = {}
     reported: dict[Mode, int] = {}
-    """Payments that a browser told of, by the mode that it followed."""
+    """Payments that a browser reported, by the mode that it followed."""
     refetches: dict[Mode, int] = {}
     """Their refetches."""
     stale_refetches: int = 0
@@ -287,13 +286,13 @@ class Tally(msgspec.Struct, kw_only=True):
     cleared: dict[str, int] = {}
     """What cleared the alert, by `mode/what`; `never`: nothing did."""
     reach: dict[str, int] = {}
-    """What reports said of push, by `flow/browser/verdict`."""
+    """Verdicts of reports, by `flow/browser/verdict`."""
     rescued: int = 0
     """Payments that a poll cleared and push did not reach."""
 
 
 class State(msgspec.Struct, kw_only=True):
-    """The whole of what we know. Advanced in place by `core.fold.fold.fold`, and by nothing else."""
+    """The whole state. Advanced in place by `core.fold.fold.fold`, and by nothing else."""
 
     fold_version: int = FOLD_VERSION
     seq: int = 0
@@ -315,7 +314,7 @@ class State(msgspec.Struct, kw_only=True):
     """Journeys of which only acks are known."""
     first_ack_ms: dict[Stage, int] = {}
     first_named_ack_ms: dict[Stage, int] = {}
-    """When the first ack of each stage came that named its payment."""
+    """When the first ack of each stage arrived that named its payment."""
     indicators: dict[str, Indicator] = msgspec.field(
         default_factory=lambda: {row.name: Indicator() for row in INDICATORS}
     )
@@ -339,7 +338,7 @@ class State(msgspec.Struct, kw_only=True):
     """What was, by the hour and by the change."""
 
     refused_policies: int = 0
-    """Adoptions that came when they could not be accepted (`core.fold.lifecycle`), and changed nothing."""
+    """Adoptions that were not accepted (`core.fold.lifecycle`), and changed nothing."""
 
     @property
     def adoptions(self) -> int:
@@ -348,7 +347,7 @@ class State(msgspec.Struct, kw_only=True):
 
     @property
     def rung(self) -> Rung | None:
-        """The rung that is held; None before the first policy."""
+        """The current rung; None before the first policy."""
         return self.policy.ladder[self.flag.rung] if self.policy else None
 
     @property
@@ -370,12 +369,12 @@ class State(msgspec.Struct, kw_only=True):
 
     @property
     def wired_ms(self) -> int | None:
-        """When the first ack of the deciding stage came; None: never."""
+        """When the first ack of the deciding stage arrived; None: never."""
         return self.first_ack_ms.get(self.policy.stage) if self.policy else None
 
 
 def assign(state: State, other: State) -> None:
-    """Make a state, which others refer to, equal to another, which nobody does."""
+    """Copy `other` into a state that listeners hold a reference to."""
     for field in State.__struct_fields__:
         setattr(state, field, getattr(other, field))
 

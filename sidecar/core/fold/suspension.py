@@ -63,7 +63,7 @@ def answer(state: State, policy: Policy) -> Answer:
 
 
 def settle(state: State, policy: Policy, out: Conclusions) -> None:
-    """Begin the suspension that an alarm calls for, or end one whose time is over. The bottom rung has none."""
+    """Begin the suspension that an alarm requires, or end one whose time is over. The bottom rung has none."""
     flag = state.flag
     if flag.rung == 0:
         flag.suspension = None

@@ -1,9 +1,8 @@
-"""Can we see? VisibilityGap, rest, and how visibility is regained. In doubt the flag answers timers.
+"""Visibility: gaps, suspensions because of them, and recovery. In doubt the flag answers timers.
 
-Up to one lease of visibility gap costs one heartbeat, one clean round trip and one clean auth_probe. Longer: timers
-until 20 and 3 of them were clean in a row; where Reverb is not probed, until we have seen without a gap for
-`resume_after`. Over 24 hours: the bottom rung and a new epoch. What Reverb does wrong is no visibility gap; that is
-what we are here to see.
+A gap of up to one lease costs one heartbeat, one clean round trip and one clean auth probe. A longer one: timers until
+20 and 3 of them were clean in a row; where Reverb is not probed, until there was no gap for `resume_after`. Over 24
+hours: the bottom rung and a new epoch. A failure of Reverb is no visibility gap, but what the sidecar measures.
 """
 
 from sidecar.core.facts.policy import Policy
@@ -16,11 +15,11 @@ CLEAN_AFTER_SHORT = (1, 1)
 CLEAN_AFTER_LONG = (20, 3)
 """Clean round trips and auth probes in a row after a visibility gap of at most one lease, and after a longer one."""
 STREAK_MAX = 5
-"""Payments in a row that were unmeasured through our own fault, from which the flag rests."""
+"""Payments in a row that were unmeasured by a fault of the sidecar, from which push is suspended."""
 
 
 def lose(state: State, policy: Policy, blind_ms: int) -> None:
-    """Note that nothing was seen for the last `blind_ms`."""
+    """Record a visibility gap of the last `blind_ms`."""
     visibility = state.visibility
     visibility.needs_heartbeat = True
     state.flag.guard_version += 1
@@ -35,9 +34,9 @@ def lose(state: State, policy: Policy, blind_ms: int) -> None:
 
 
 def beat(state: State, policy: Policy, silent_sources: tuple[str, ...]) -> bool:
-    """Note a heartbeat and the sources that did not answer before it; return whether all that came was seen.
+    """Record a heartbeat and the sources that did not answer before it; return whether all sources were read.
 
-    What a source was silent for counts from the last heartbeat before which it had answered.
+    The silence of a source counts from the last heartbeat before which it had answered.
     """
     visibility = state.visibility
     was_silent_sources, visibility.silent_sources = visibility.silent_sources, silent_sources
@@ -80,7 +79,7 @@ def _ask_for_probes(state: State) -> None:
 
 
 def _are_probes_silent(state: State, policy: Policy) -> bool:
-    """Say whether probes should have ended that did not: three times their pace, and a lease more."""
+    """Return whether probes are overdue: by three times their interval and a lease."""
     if policy.reverb is None:
         return False
     allowed_ms = 3 * policy.reverb.round_trip_every_ms + policy.lease_ms
@@ -90,7 +89,7 @@ def _are_probes_silent(state: State, policy: Policy) -> bool:
 
 
 def suspension_reason(state: State, policy: Policy) -> SuspensionReason | None:
-    """Return why the flag rests; None: it does not."""
+    """Return why push is suspended; None: it is not."""
     visibility = state.visibility
     if visibility.is_cut_off:
         return SuspensionReason.CUT_OFF

@@ -1,6 +1,6 @@
-"""What is asked before the timers may go? One row per condition: whether it can be known, time, payments, the proof.
+"""The checks of the release gate, one row per condition: whether it can be known, time, payments, the proof.
 
-The rows that cannot be known come first; `core.release.readiness` makes one verdict of them all.
+Checks that cannot be known come first; `core.release.readiness` combines all into one verdict.
 """
 
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ _GATES = frozenset({
     *(f"recent_{row.name}" for row in INDICATORS),
     *(f"evidence_{row.name}" for row in INDICATORS),
 })  # fmt: skip
-"""Gates of the ladder that must still hold of the rung that is asked for: its proof stands, and nothing is latched."""
+"""Gates of the ladder that must still pass for the rung in question: its proof stands, and nothing is latched."""
 _VOUCHES_NOT = {
     Reason.STARTING: "this process has not caught up with its journal",
     Reason.NO_LEASE: "this replica has not lately proven that it can write and read its journal",
@@ -40,26 +40,26 @@ _VOUCHES_NOT = {
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
-    """What is asked."""
+    """The question to the release gate."""
 
     mode: Mode = Mode.PUSH_ONLY
     """This one, or a better one, must have been servable to everybody."""
     for_ms: int = FOR_MS
     environment: str | None = None
-    """Whose sidecar is meant; None: whoever answers."""
+    """The environment that is meant; None: that of the sidecar that answers."""
     suspensions_max: int = SUSPENSIONS_MAX
     payments_min: int = PAYMENTS_MIN
-    """Judged payments in the time that is asked about."""
+    """Minimum judged payments in the period."""
     since_release_min: int = SINCE_RELEASE_MIN
     """Judged payments since the last release."""
 
 
 class Process(msgspec.Struct, frozen=True, kw_only=True):
-    """What a process knows beside its state."""
+    """Properties of the process that are not in its state."""
 
     is_livemode: bool
     reason: Reason
-    """Why it answers what it answers: a replica that has no lease cannot vouch for anything."""
+    """The reason of its present answer: a replica without a lease cannot give a verdict."""
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,9 +73,9 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     why: str = ""
     """What is wrong, as a sentence without a full stop; empty where it passes."""
     needs: str = ""
-    """Of a gate of the ladder that does not hold: what it needs, as the gate says it."""
+    """Of a gate of the ladder that does not pass: what is missing, in the gate's wording."""
     again_ms: int | None = None
-    """When it passes at the earliest, if all goes well; None: nobody can say, or it passes."""
+    """When it passes at the earliest, without further failures; None: unknown, or it passes."""
 
 
 def checks(state: State, policy: Policy, question: Question, process: Process) -> tuple[Check, ...]:
@@ -130,15 +130,15 @@ def _vouching(policy: Policy, question: Question, process: Process) -> Iterator[
 
 
 def _reports(policy: Policy, whole: Hour) -> Check:
-    told = sum(whole.reported)
+    reported = sum(whole.reported)
     waived = policy.reach_not_required
-    passes = told > 0 or waived is not None
+    passes = reported > 0 or waived is not None
     return Check(
         name="reports",
-        value=f"{told} payments" if waived is None else f"not required: {waived}",
+        value=f"{reported} payments" if waived is None else f"not required: {waived}",
         target="payers' browsers report",
         passes=True if passes else None,
-        why="" if passes else "no payer's browser has told of a payment in this time: every payer could be refused",
+        why="" if passes else "no payer's browser reported a payment in this period: every payer could be refused",
     )
 
 
@@ -279,7 +279,7 @@ def _payments(interval: Interval, known: list[Hour], policy: Policy, question: Q
 
 
 def _covered_again(known: list[Hour], policy: Policy, question: Question) -> int | None:
-    """Return when the oldest hours that are in the way will have left the time that is asked about."""
+    """Return when the oldest hours that spoil the check will have left the period."""
     counted = [hour.outcomes.judged for hour in known]
     every = [hour.outcomes.judged + hour.uncovered for hour in known]
     judged_left, left = sum(counted), sum(every)
@@ -314,14 +314,14 @@ def _since_release(interval: Interval, in_time: int, question: Question) -> Chec
 
 def _proof(state: State, policy: Policy, question: Question) -> Iterator[Check]:
     rung = _rung(policy, question.mode) or Rung(mode=question.mode)
-    told = (row.read(state, policy, rung) for row in GATES if row.name in _GATES)
-    for gate in (gate for gate in told if gate is not None):
+    readings = (row.read(state, policy, rung) for row in GATES if row.name in _GATES)
+    for gate in (gate for gate in readings if gate is not None):
         yield Check(
             name=gate.name,
             value=gate.value,
             target=gate.target,
             passes=gate.passes,
-            why="" if gate.passes else f"the gate `{gate.name}` does not hold ({gate.value}): it needs {gate.needs}",
+            why="" if gate.passes else f"the gate `{gate.name}` does not pass ({gate.value}): it needs {gate.needs}",
             needs=gate.needs,
             again_ms=gate.expected_ms,
         )

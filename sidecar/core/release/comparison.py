@@ -19,7 +19,7 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     """From 0 to 1; None: nothing was judged yet."""
     reliability_basis: str
     requests_per_payment: float
-    """Measured by payers' browsers where they report, else what the schedule says."""
+    """Measured by payers' browsers where they report, else by the schedule."""
     requests_basis: str
     lower_bound_ratio: float | None = None
     """What is proven in the present epoch; None where nothing is proven that way."""
@@ -31,7 +31,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     timers: Measured
     push: Measured
     rescued_by_poll: int
-    """Payments whose alert a poll cleared and which push did not reach, as their browsers told."""
+    """Payments whose alert a poll cleared and which push did not reach, by the reports of their browsers."""
 
 
 def comparison(state: State) -> Comparison:
@@ -51,7 +51,7 @@ def comparison(state: State) -> Comparison:
             reliability_ratio=_ratio(timers_worked, timers_judged),
             reliability_basis={
                 "paid": "the booking was committed within 5 s of the payment",
-                "push": "the broadcast was seen within 5 s of the payment; the booking was committed before it",
+                "push": "the broadcast was received within 5 s of the payment; the booking was committed before it",
             }[basis],
             requests_per_payment=_requests(state, (Mode.TIMER_POLLING,)),
             requests_basis=_requests_basis(state, (Mode.TIMER_POLLING,), "by schedule"),

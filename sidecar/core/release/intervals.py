@@ -1,4 +1,4 @@
-"""What was servable in a interval of time, to the millisecond: cut out of the history's spans."""
+"""What was servable in an interval of time, to the millisecond: cut out of the history's spans."""
 
 import bisect
 from collections.abc import Callable, Iterator
@@ -10,9 +10,9 @@ from sidecar.core.fold.state import State
 
 
 class Timeline:
-    """All spans up to the last record, added up once, so that any interval of them is asked for at once.
+    """All spans up to the last record, with cumulated sums, so that any interval of them is read in constant time.
 
-    A gate that looks for the moment at which it will say yes asks thousands of times.
+    The search for the earliest moment of a yes evaluates thousands of intervals.
     """
 
     def __init__(self, state: State, mode: Mode) -> None:
@@ -62,7 +62,7 @@ class Timeline:
 
 
 class Interval:
-    """A time that ends with the last record: half-open, and what is asked of it."""
+    """A half-open interval that ends with the last record."""
 
     def __init__(self, timeline: Timeline, from_ms: int) -> None:
         self._timeline = timeline
@@ -116,7 +116,7 @@ class Interval:
         return hours[bisect.bisect_left(hours, self.from_ms // HOUR_MS, key=_number) :]
 
     def later(self, by_ms: int) -> "Interval":
-        """Return what will be left of it so much later, if all goes well from here on."""
+        """Return what will be left of the interval that much later, without further changes."""
         return Interval(self._timeline, self.from_ms + by_ms)
 
 
@@ -129,7 +129,7 @@ def _number(hour: Hour) -> int:
 
 
 def first_ms(holds: Callable[[int], bool], most_ms: int) -> int:
-    """Return after how many milliseconds something that goes on holding begins to; at most `most_ms`."""
+    """Return the least delay in milliseconds for which a monotone predicate is true; at most `most_ms`."""
     low, high = 0, most_ms
     while low < high:
         middle = (low + high) // 2

@@ -1,8 +1,8 @@
-"""May the timers go? One verdict for a pipeline, for the page and for the report, with every reason.
+"""The verdict of the release gate, for a pipeline, the console and the report, with every reason.
 
-It is a pure function of the state and the question, and of what only a process knows of itself. Three answers: yes; not
-yet, with what is missing and when it is worth asking again; and that it cannot be known here. What cannot be known is
-never a yes. See `docs/decisions/0010-release-gate.md`.
+A pure function of the state, the question, and the properties of the process. Three answers: yes; not yet, with what is
+missing and the earliest time to ask again; and cannot be known here. What cannot be known is never a yes. See
+`docs/decisions/0010-release-gate.md`.
 """
 
 import enum
@@ -41,11 +41,11 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
     now_ms: int
     checks: tuple[Check, ...]
     again_ms: int | None
-    """Before this it is not worth asking again; None: nobody can say when, or the answer is yes."""
+    """The earliest time at which the answer may change; None: unknown, or the answer is yes."""
 
     @property
     def against(self) -> tuple[Check, ...]:
-        """What does not hold or cannot be known."""
+        """Checks that do not pass or cannot be known."""
         return tuple(check for check in self.checks if check.passes is not True)
 
 

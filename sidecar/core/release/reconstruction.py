@@ -1,10 +1,10 @@
-"""What became of a payment that the state has forgotten? Its minutes are folded once more.
+"""The reconstruction of a payment that the state has forgotten: its minutes are folded once more.
 
-The problem: a payment is forgotten half a minute after its webhook; how it ended, and why, was told once. A full fold
-up to it would tell, and take seconds.
+The problem: a payment is forgotten half a minute after its webhook. A full fold up to it would show how it ended, and
+take seconds.
 
-What we do: only the records around it are folded, under the policy of that time. What outlasts minutes, such as when
-the first ack ever came, is taken from the state of now.
+What we do: only the records around it are folded, under the policy of that time. What lasts longer than minutes, such
+as when the first ack arrived, is taken from the present state.
 """
 
 from collections.abc import Iterable
@@ -35,7 +35,7 @@ class Reconstruction(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def window_of(policy: Policy, arrived_ms: int) -> tuple[int, int]:
-    """Return from when until when a payment's own records come, in Unix milliseconds."""
+    """Return (from, until) of a payment's own records, in Unix milliseconds."""
     lasts_ms = policy.missed_after_ms + GIVE_UP_AFTER_MS
     return arrived_ms - lasts_ms, arrived_ms + lasts_ms + MARGIN_MS
 
@@ -58,7 +58,7 @@ def reconstruct(now: State, policy: Policy, records: Iterable[Record], payment_i
 
 
 def _begin(past: State, now: State, policy: Policy, first: Record) -> None:
-    """Give the past what outlasts the minutes that are told: when acks first came, and that somebody was watching."""
+    """Copy into the past what lasts longer than the reconstructed minutes: first acks and watched channels."""
     past.policy = policy
     past.seq, past.now_ms = first.seq - 1, first.at_ms
     past.visibility.seen_ms = past.checkpointed_ms = first.at_ms

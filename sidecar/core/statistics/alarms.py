@@ -1,16 +1,16 @@
-"""When has a indicator become unreliable? A bank of Bernoulli CUSUMs, one per degree of damage.
+"""A bank of Bernoulli CUSUMs, one per degree of damage: it raises the alarm of an indicator.
 
-The problem: one CUSUM tuned to a mild damage (95 %) needs eight failures in a row to notification an outage; one tuned
-to an outage never notifications a mild damage.
+The problem: one CUSUM tuned to a mild damage (95 %) needs eight failures in a row to detect an outage; one tuned to an
+outage never detects a mild damage.
 
-What we do: run one per degree `p1` side by side. Each adds the log-likelihood ratio of "p1" against "p0" per outcome
+What we do: run one per degree `p1` side by side. Each adds the log-likelihood ratio of `p1` against `p0` per outcome
 and never goes below zero; the alarm is raised when any of the `K` reaches `ln(K N)`. Their average is an e-detector,
 so that while reliability is at least `p0` there is at most one false alarm in `N` outcomes on average (Shin, Ramdas &
 Rinaldo 2023, "E-detectors: a nonparametric framework for sequential change detection").
 
-Everything is kept in whole nano-nats, so that every machine comes to the same bytes. Each likelihood ratio is rounded
-down and each threshold up, so that rounding never adds a false alarm. A CUSUM is capped at its threshold, so that
-damage is forgotten in bounded time.
+Levels are whole nano-nats, so that every machine computes the same bytes. Each likelihood ratio is rounded down and
+each threshold up, so that rounding never adds a false alarm. A CUSUM is capped at its threshold, so that damage is
+forgotten in bounded time.
 """
 
 import functools
@@ -39,7 +39,7 @@ class Cusum(msgspec.Struct, frozen=True, kw_only=True):
         return min(self.threshold, max(0, level + (self.good if is_good else self.bad)))
 
     def is_calm(self, level: int) -> bool:
-        """Say whether the level is below half the threshold."""
+        """Return whether the level is below half the threshold."""
         return 2 * level < self.threshold
 
     def good_to_calm(self, level: int) -> int:
@@ -48,13 +48,13 @@ class Cusum(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Bank(msgspec.Struct, frozen=True, kw_only=True):
-    """The CUSUMs of one indicator: `alarms` make it fall, `recent` keeps it from climbing on old glory."""
+    """The CUSUMs of one indicator: `alarms` raise the alarm, `recent` blocks climbing after recent damage."""
 
     alarms: tuple[Cusum, ...]
     recent: Cusum
 
     def failures_to_alarm(self) -> int:
-        """Return after how many failures in a row, from rest, the alarm is raised."""
+        """Return after how many failures in a row, from level 0, the alarm is raised."""
         return min(-(-cusum.threshold // cusum.bad) for cusum in self.alarms)
 
 

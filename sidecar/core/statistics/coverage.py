@@ -24,7 +24,7 @@ class Coverage(msgspec.Struct, kw_only=True):
     """Whether each of the last payments was judged, oldest first; at most 200."""
     judged: int = 0
     total: int = 0
-    """The sums of `hours`, kept because they are asked for with every record."""
+    """The sums of `hours`, stored because every record reads them."""
 
     def add(self, *, is_judged: bool, at_ms: int) -> None:
         """Count one payment."""

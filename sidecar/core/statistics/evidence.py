@@ -1,19 +1,20 @@
-"""What do good and bad outcomes prove about a reliability, however often we look?
+"""Sequential evidence: what good and bad outcomes prove about a reliability, valid at every look.
 
-The problem: we look after every payment, for ever, and climb the first time it looks good. Any fixed-sample test, and
-any rolling threshold such as "99 % of the last 500", is passed by luck sooner or later when it is asked often enough.
+The problem: the controller looks after every payment, without end, and climbs the first time it looks good. Any
+fixed-sample test, and any rolling threshold such as "99 % of the last 500", is passed by luck sooner or later when it
+is repeated often enough.
 
-What we do: keep the capital of a bettor who bets that the reliability is better than `p0`, starting with 1. While the
-truth, given the past, is at most `p0`, the capital is a supermartingale, so it *ever* reaches `1/alpha` with
+What we do: compute the capital of a bettor who bets that the reliability is better than `p0`, starting with 1. While
+the truth, given the past, is at most `p0`, the capital is a supermartingale, so it *ever* reaches `1/alpha` with
 probability at most `alpha` (Ville's inequality). Waudby-Smith & Ramdas 2024, "Estimating means of bounded random
 variables by betting"; Howard et al. 2021, "Time-uniform, nonparametric, nonasymptotic confidence sequences".
 
-The bettor spreads its capital over fixed alternatives. Each believes that failures are a fraction `r` of what `p0`
+The bettor spreads its capital over fixed alternatives. Each assumes that failures are a fraction `r` of what `p0`
 allows, `1 - q = r (1 - p0)`, so that a success multiplies its share by `q/p0` and a failure by `r`:
 
     M(s, f) = sum_k w_k (q_k/p0)^s r_k^f
 
-Only counts are needed; nothing here is kept in the state.
+Only counts are needed; the state holds no capital.
 """
 
 import math
@@ -22,9 +23,9 @@ from collections.abc import Callable
 from sidecar.core.facts.policy import PPM
 
 ALTERNATIVES = ((0.0, 0.72), (0.04, 0.07), (0.12, 0.07), (0.3, 0.07), (0.5, 0.07))
-"""Pairs of (fraction of the allowed failures, weight). Most of the capital bets on "never fails", so that a clean
-start proves almost as soon as information allows; the rest keeps a few failures from costing everything. See
-`docs/decisions/0003-evidence.md` for how they were chosen."""
+"""Pairs of (fraction of the allowed failures, weight). Most of the capital bets on "never fails", so that a clean start
+proves almost as soon as information allows; the rest limits what a few failures cost. For the choice see
+`docs/decisions/0003-evidence.md`."""
 
 _FIRST_EPOCH = 0.9
 """The share of alpha that the first epoch may spend; all later ones together get the rest."""
@@ -52,7 +53,7 @@ def epoch_alpha(alpha: float, epoch: int) -> float:
 
 
 def is_proven(p0: float, good: int, bad: int, alpha: float) -> bool:
-    """Say whether the counts prove, at error rate `alpha`, that the reliability is better than `p0`."""
+    """Return whether the counts prove, at error rate `alpha`, that the reliability is better than `p0`."""
     return log_capital(p0, good, bad) >= -math.log(alpha)
 
 
@@ -84,7 +85,7 @@ def ratio(ppm: int) -> float:
 
 
 def least(holds: Callable[[int], bool]) -> int:
-    """Return the least count from 0 for which a monotone predicate holds."""
+    """Return the least count from 0 for which a monotone predicate is true."""
     if holds(0):
         return 0
     high = 1

@@ -1,7 +1,7 @@
 """The sequences of good and bad outcomes that are judged: one machine, and a row of numbers for each indicator.
 
-A indicator is measured in *epochs*. Evidence is the counts since its epoch began; the alarm bank runs through epochs,
-and outcomes are counted in both. After a fall a indicator waits for its next epoch until the cool-down is over and its
+An indicator is measured in *epochs*. Evidence is the counts since its epoch began; the alarm bank runs through epochs,
+and outcomes are counted in both. After a fall an indicator waits for its next epoch until the cool-down is over and its
 CUSUMs are calm, so that the outage that made it fall is neither proof nor counted twice.
 """
 
@@ -18,7 +18,7 @@ class IndicatorRow(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     outcome: str
-    """What one outcome is, in words that fit after "needs 300 more"."""
+    """One outcome, in words that fit after "needs 300 more"."""
     p0_ppm: Callable[[Policy], int]
     once_in: Callable[[Policy], int]
     """While the reliability is at least p0: at most one false alarm in so many outcomes."""
@@ -83,8 +83,8 @@ INDICATORS = (
         needed_for=lambda policy: _NONE if policy.reach_not_required else _PUSH_ONLY,
     ),
 )
-"""The indicators, in the order in which people read them. Without `user_auth` and `reach` the ladder ends below
-`push_only`, and their gates say so: every payer could get 403 while payments read 100 %."""
+"""The indicators, in display order. Without `user_auth` and `reach` the ladder ends below `push_only`, and their gates
+show it: every payer could get 403 while payments read 100 %."""
 
 
 REPORTERS_MAX = 1000
@@ -92,7 +92,7 @@ REPORTERS_MAX = 1000
 
 
 class Indicator(msgspec.Struct, kw_only=True):
-    """What is kept of one indicator. Counts and nano-nats only."""
+    """The state of one indicator: counts and nano-nats only."""
 
     epoch: int = 1
     epoch_began_ms: int = 0
@@ -113,11 +113,11 @@ class Indicator(msgspec.Struct, kw_only=True):
     alarmed_ms: int = 0
     """When the last alarm was raised; 0: never."""
     first_bad_ms: int = 0
-    """When the first failure came since the alarm CUSUMs were last at rest; 0: they are."""
+    """Time of the first failure since the alarm CUSUMs were last at 0; 0: they are."""
     last_ms: int = 0
     """When the last outcome was judged; 0: never."""
     reporters: dict[str, None] = {}
-    """Of a indicator of payers' votes: users whose vote was bad since the alarm CUSUMs last stood at zero."""
+    """Of an indicator of payers' votes: users whose vote was bad since the alarm CUSUMs last were at 0."""
 
 
 def bank_of(row: IndicatorRow, policy: Policy) -> alarms.Bank:
@@ -126,7 +126,7 @@ def bank_of(row: IndicatorRow, policy: Policy) -> alarms.Bank:
     mildest_ppm = policy.unacceptable_reliability_ppm
     if (
         mildest_ppm >= p0_ppm
-    ):  # the user's word is for payments; a indicator with a lower target takes twice its failures
+    ):  # the user's word is for payments; an indicator with a lower target takes twice its failures
         mildest_ppm = max(1, 2 * p0_ppm - PPM)
     return alarms.bank(p0_ppm, mildest_ppm, row.once_in(policy))
 
@@ -195,7 +195,7 @@ def judge_vote(
 
 
 def clear(indicator: Indicator) -> None:
-    """Forget who accused once the alarm CUSUMs stand at zero: whoever reports next is the first."""
+    """Clear the reporters once the alarm CUSUMs are at 0: the next one counts as the first."""
     if not any(indicator.levels):
         indicator.reporters.clear()
 
@@ -227,7 +227,7 @@ def forgive(indicator: Indicator, bank: alarms.Bank) -> None:
 
 
 def is_calm(indicator: Indicator, bank: alarms.Bank) -> bool:
-    """Say whether every alarm CUSUM is below half its threshold."""
+    """Return whether every alarm CUSUM is below half its threshold."""
     return all(cusum.is_calm(level) for cusum, level in zip(bank.alarms, levels_of(indicator, bank), strict=True))
 
 
@@ -245,7 +245,7 @@ def alpha_of(indicator: Indicator, policy: Policy) -> float:
 
 
 def coming_alpha_of(indicator: Indicator, policy: Policy) -> float:
-    """Return the same, of the epoch to come while the indicator awaits one."""
+    """Return the same of the next epoch, while the indicator awaits one."""
     return evidence.epoch_alpha(
         evidence.ratio(policy.false_promotion_risk_ppm), indicator.epoch + int(indicator.awaits_epoch)
     )
@@ -261,7 +261,7 @@ def proven_ratio(indicator: Indicator, policy: Policy) -> float:
 
 
 def clean_needed(indicator: Indicator, row: IndicatorRow, policy: Policy) -> int:
-    """Return how many outcomes without a failure would prove the target; of the epoch to come while it awaits one."""
+    """Return how many outcomes without a failure would prove the target; of the next epoch while it awaits one."""
     p0 = evidence.ratio(row.p0_ppm(policy))
     good, bad = (0, 0) if indicator.awaits_epoch else (indicator.good, indicator.bad)
     return evidence.clean_needed(p0, good, bad, coming_alpha_of(indicator, policy))
@@ -273,5 +273,5 @@ def levels_of(indicator: Indicator, bank: alarms.Bank) -> list[int]:
 
 
 def row_of(name: str) -> IndicatorRow:
-    """Return a indicator's row. Raises `StopIteration` for a name that is not in the table."""
+    """Return an indicator's row. Raises `StopIteration` for a name that is not in the table."""
     return next(row for row in INDICATORS if row.name == name)
