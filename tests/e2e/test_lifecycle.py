@@ -28,7 +28,7 @@ async def test_check_and_run_say_why_the_ladder_cannot_be_taken_off_yet(tmp_path
         process.config.write_text(removing)
         foreseen = process.cli("check")
         assert foreseen.returncode == 1
-        why = f"{REFUSED}: that is rung 1 (push_with_safety_net), and rung 0 (timer_polling) is."
+        why = f"{REFUSED}: that is rung 1 (push_with_safety_net), and the current one is rung 0 (timer_polling)."
         assert why in foreseen.stdout
         assert why in json.loads(process.cli("check", "--json").stdout)["refused"]
         with process:

@@ -70,7 +70,7 @@ async def test_where_another_rung_is_held_the_process_answers_timers_and_says_wh
     with capture_logs() as lines:
         sidecar = await begun(journal, REMOVED)
     (said,) = [line for line in lines if line["event"] == "policy.refused"]
-    assert "that is rung 3 (push_only), and rung 1 (push_with_safety_net) is" in said["why"]
+    assert "that is rung 3 (push_only), and the current one is rung 1 (push_with_safety_net)" in said["why"]
     status = sidecar.wiring.status()
     assert (status.served.mode, status.lifecycle) == (Mode.TIMER_POLLING, Lifecycle.MIGRATING)
     assert status.warnings[0] == f"{said['why']} Until then this process answers timers and decides nothing."
@@ -112,5 +112,7 @@ async def test_going_back_and_forth_needs_a_persons_word() -> None:
     assert (back.lifecycle, back.rung) == (Lifecycle.MIGRATING, 2)
     with capture_logs() as lines:
         forth = await begun(journal, REMOVED, WORD)
-    assert "and rung 2 (push_with_safety_net) is" in next(each["why"] for each in lines if "why" in each)
+    assert "and the current one is rung 2 (push_with_safety_net)" in next(
+        each["why"] for each in lines if "why" in each
+    )
     assert forth.wiring.state.policy_hash == policy_hash(policy_of(CONFIG))

@@ -38,7 +38,8 @@ def why_not_removed(state: State) -> str | None:
     if current < last:
         return (
             f"`lifecycle: removed` is accepted only on the last rung of the ladder: that is rung {last} "
-            f"({policy.ladder[last].mode}), and the current one is rung {current} ({rung.mode}). `sidecar status` says what is missing."
+            f"({policy.ladder[last].mode}), and the current one is rung {current} ({rung.mode}). "
+            "`sidecar status` says what is missing."
         )
     if rung.share_ppm < PPM:
         return (
