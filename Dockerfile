@@ -1,4 +1,4 @@
-# The sidecar in a container: from the locked requirements, without root, and with nothing to write but its journal.
+# The sidecar in a container: installed from locked requirements, run without root, with write access to its journal only.
 #
 #   docker build -t reverb-sidecar .
 #   docker run --read-only --cap-drop ALL -v sidecar-data:/var/lib/reverb-sidecar \

@@ -1,4 +1,4 @@
-# What a person needs: `make run` to see it work, `make test` to prove that it does. Both set everything up.
+# `make run` starts the demo, `make test` runs every check. Both install what they need.
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
@@ -9,30 +9,30 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 pyth
 	&& { echo $$python; break; }; done)
 NODE_MODULES := tests/dashboards/node_modules tests/browser/node_modules tests/providers/node_modules clients/browser/node_modules
 TOOLS := $(addprefix .tools/,promtool prometheus amtool redis-server libfaketime.so.1 cc chromium chromium-headless-shell openssl php)
-# Several hundred processes are started by the tests: none of them should compile what another has compiled.
+# The tests start several hundred processes. They share compiled bytecode.
 unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/pip --disable-pip-version-check --quiet install
 
 .PHONY: help run test check bench chaos fuzz story mutate soak pictures lock clean
 
-help: ## Say what there is to make
+help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: $(VENV)/.run ## Set up, and start the sidecar in a small world of sample payments
+run: $(VENV)/.run ## Set up, and start the demo: a sidecar with sample payments
 	@$(BIN)/sidecar demo $(DEMO)
 
 test: ## Set up, check the code, and run every test
 	@$(MAKE) --no-print-directory -j4 $(VENV)/.dev $(TOOLS) $(NODE_MODULES)
 	@tools/run-tests
 
-check: $(VENV)/.dev ## Format, lint, types, import contracts
+check: $(VENV)/.dev ## Check format, lint, types and import contracts
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-cache --config pyproject.toml >.lint-imports.log || { cat .lint-imports.log; exit 1; }
 	@rm -f .lint-imports.log
 
-bench: $(VENV)/.dev .tools/chromium-headless-shell ## Print what it costs, as ratios against baselines in the same run
+bench: $(VENV)/.dev .tools/chromium-headless-shell ## Run the benchmarks, as ratios to baselines in the same run
 	@$(BIN)/python -m benchmarks.statistics
 	@$(BIN)/python -m benchmarks.fold
 	@$(BIN)/python -m benchmarks.listeners
@@ -44,31 +44,31 @@ bench: $(VENV)/.dev .tools/chromium-headless-shell ## Print what it costs, as ra
 	@$(BIN)/python -m benchmarks.restart
 	@$(BIN)/python -m benchmarks.memory
 
-lock: ## Renew the locked requirements (needs uv)
+lock: ## Update the locked requirements (needs uv)
 	for name in run dev; do \
 		uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 			$$([ $$name = dev ] && echo --extra dev) pyproject.toml requirements/build.in -o requirements/$$name.txt; \
 	done
 
-clean: ## Remove what was set up
+clean: ## Remove everything that set-up created
 	rm -rf $(VENV) .tools $(NODE_MODULES) .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/bin/pip:
 	@if [ -z "$(PYTHON)" ]; then tools/install-system-packages python3 python3-venv; fi
-	@test -w . || { echo "$(CURDIR) cannot be written by $$(id -un); clone into a folder that can" >&2; exit 1; }
+	@test -w . || { echo "$(CURDIR) is not writable for $$(id -un); clone into a writable folder" >&2; exit 1; }
 	@python="$(or $(PYTHON),python3)"; $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
-		|| { found="$$($$python --version 2>&1)" || found="nothing that runs"; \
+		|| { found="$$($$python --version 2>&1)" || found="no Python"; \
 		echo "Python 3.11 or later is needed; $$found was found. Set PYTHON=/path/to/python3.11" >&2; exit 1; }; \
 	echo "Setting up $(VENV) ..."; $$python -m venv $(VENV)
 
 $(VENV)/.run: $(VENV)/bin/pip requirements/run.txt pyproject.toml
-	@echo "Installing what the sidecar needs ..."
+	@echo "Installing the sidecar's requirements ..."
 	@$(PIP) --require-hashes -r requirements/run.txt
 	@$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/bin/pip requirements/dev.txt pyproject.toml
-	@echo "Installing what the tests need ..."
+	@echo "Installing the tests' requirements ..."
 	@$(PIP) --require-hashes -r requirements/dev.txt
 	@$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@ $(VENV)/.run
@@ -110,22 +110,22 @@ $(VENV)/.dev: $(VENV)/bin/pip requirements/dev.txt pyproject.toml
 .tools/libfaketime.so.1:
 	@tools/fetch-faketime .tools
 
-fuzz: $(VENV)/.dev ## Fuzz every parser for a minute each, guided by coverage; send what the OpenAPI document allows, and what not
+fuzz: $(VENV)/.dev ## Fuzz each parser for a minute, guided by coverage; send valid and invalid requests against the OpenAPI document
 	@OPENAPI_EXAMPLES=2000 $(BIN)/pytest -q -n 2 --timeout 900 tests/shells/test_openapi.py
 	@$(BIN)/python -m tests.fuzz.run --seconds 60 2>&1 | grep -E '^(fuzzing|Done|==|.*Error)'; exit $${PIPESTATUS[0]}
 
-chaos: $(VENV)/.dev .tools/cc ## Kill it two hundred times under load, cut the power three thousand times, and keep books
+chaos: $(VENV)/.dev .tools/cc ## Kill the sidecar 200 times under load, cut the power 3000 times, and check for lost events
 	@$(BIN)/python -m tests.harm.kill --rounds 200
 	@POWER_CUTS=3000 $(BIN)/pytest -q tests/harm/test_powercut.py
 
-story: $(VENV)/.dev .tools/promtool .tools/prometheus .tools/redis-server ## Let Prometheus watch the demo's story and a bad day: what fires, what is drawn
+story: $(VENV)/.dev .tools/promtool .tools/prometheus .tools/redis-server ## Run Prometheus against the demo's story and an incident: which alerts fire, which panels have data
 	@$(BIN)/python -m tests.prometheus.story
 
-mutate: $(VENV)/.dev .tools/promtool ## Move every limit of every alert, and see whether a test notifications
+mutate: $(VENV)/.dev .tools/promtool ## Change every limit of every alert, and check that a test fails
 	@$(BIN)/python -m tests.rules.mutate
 
-pictures: $(VENV)/.dev .tools/chromium-headless-shell ## Take the README's pictures from the demo's own page, while it tells its story
+pictures: $(VENV)/.dev .tools/chromium-headless-shell ## Take the README's pictures from the demo's page during its story
 	@$(BIN)/python -m tests.demo.pictures
 
-soak: $(VENV)/.dev ## Take 20 000 walks and a million frames, and look for leaks
+soak: $(VENV)/.dev ## Run 20 000 auth probes and a million frames, and check for leaks
 	@$(BIN)/python -m tests.harm.soak

@@ -125,10 +125,10 @@ def test_an_old_python_is_said_with_the_way_to_name_another(tmp_path: Path) -> N
     old = tmp_path / "python3.9"
     old.write_text('#!/bin/sh\n[ "$1" = --version ] && echo "Python 3.9.2"\n')
     old.chmod(0o755)
-    for python, found in ((old, "Python 3.9.2 was found"), (tmp_path / "none", "nothing that runs was found")):
+    for python, found in ((old, "Python 3.9.2 was found"), (tmp_path / "none", "no Python was found")):
         command = ["make", "--directory", str(tmp_path), "run", f"PYTHON={python}"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode != 0
-        said = done.stderr.splitlines()
-        assert said[0] == f"Python 3.11 or later is needed; {found}. Set PYTHON=/path/to/python3.11"
+        lines = done.stderr.splitlines()
+        assert lines[0] == f"Python 3.11 or later is needed; {found}. Set PYTHON=/path/to/python3.11"
         assert not (tmp_path / ".venv").exists()
