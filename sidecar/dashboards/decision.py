@@ -83,7 +83,7 @@ def _ladder(shown: Shown) -> tuple[Panel, ...]:
             meanings=_SO,
             width=24,
             height=13,
-            alert="ReverbSidecarBlind",
+            alert="ReverbSidecarSuspended",
         ),
         table(
             "Moves, in the time shown",

@@ -75,7 +75,7 @@ def _now() -> tuple[Panel, ...]:
             unit="s",
             width=8,
             height=5,
-            alert="ReverbSidecarBlind",
+            alert="ReverbSidecarSuspended",
         ),
     )
 

@@ -169,7 +169,7 @@ def suspended(state: State, policy: Policy, reason: SuspensionReason, span_ms: i
     return Words(
         title=f"{place(policy)}: push is suspended for {duration(span_ms)} ({reason})",
         text=f"Push is suspended because the sidecar cannot judge it, and {affected}. Nothing is proven meanwhile.",
-        next=f"To do: {_SUSPENSIONS[reason]}. The runbook: ReverbSidecarBlind.",
+        next=f"To do: {_SUSPENSIONS[reason]}. The runbook: ReverbSidecarSuspended.",
     )
 
 

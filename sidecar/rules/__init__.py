@@ -1,10 +1,11 @@
-"""What wakes a person, and what may wait? Prometheus' recording and alert rules, for one configuration.
+"""What pages a person, and what is a ticket? Prometheus' recording and alert rules for one configuration.
 
-The problem: at forty payments a day one late payment is a burn rate of a thousand, a folded metric is the same number on
-every replica, and most troubles hurt nobody, because the flag has answered timers already.
+The problem: at forty payments a day one late payment is a burn rate of a thousand, a folded metric has the same value on
+every replica, and most failures affect nobody, because the flag already answers timers.
 
-What we do: rules are data, made for the configured objective and pace. Folded metrics are read by `max`. An alert about
-delivery counts payers before it divides, and pages only while push is served; else the same condition is a ticket.
+The solution: rules are data, generated from the configured objective and probe intervals. Folded metrics are read by
+`max`. An alert about delivery requires a minimum number of payers, and pages only while push is served; otherwise the same
+condition is a ticket.
 """
 
 from sidecar.rules.alerts import Alert, Severity, alerts

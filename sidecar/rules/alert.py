@@ -1,4 +1,4 @@
-"""What an alert is, and how one becomes a page only while push is served."""
+"""An alert rule, and the pair of page and ticket for a condition that harms payers only while push is served."""
 
 import enum
 from collections.abc import Iterator, Mapping
@@ -9,28 +9,28 @@ import msgspec
 from sidecar.rules.recordings import PUSH_SERVED
 from sidecar.rules.terms import Terms
 
-NOBODY: Final = "Nobody is affected, because every payer is served timers."
-"""What a ticket says where nobody could be served push."""
-NOBODY_THEN: Final = "Nobody is affected, because every payer is served timers, or was until it was well again."
-"""What a ticket says whose page would be about push."""
-
-
+COUNT: Final = '{{ $value | printf "%.0f" }}'
+"""The value of the expression as a whole number, in Prometheus' template language."""
+NOBODY: Final = "Nobody is affected: all payers are served timers."
+"""Impact while timers are served."""
+NOBODY_THEN: Final = "Nobody is affected: all payers are served timers, or were until the condition ended."
+"""Impact of the ticket that stands beside a page."""
 BEHIND: Final = (
-    "The hand-written timers are gone from the app (lifecycle: removed): behind push there are the safety net at 5s and, "
-    "once the flag says timers, the schedule that the browsers' client follows."
+    "The hand-written timers are removed from the app (lifecycle: removed). Without push, payers depend on the safety net "
+    "at 5s and, once the flag answers timers, on the schedule in the browsers' client."
 )
-"""What an alert about delivery adds where the ladder is off: nobody should look for code that is not there any more."""
+"""Added to alerts about delivery where the ladder is off, so that nobody looks for removed code."""
 
 
 class Severity(enum.StrEnum):
-    """What an alert asks of people."""
+    """How soon a person must act."""
 
     PAGE = "page"
-    """Payers are affected now, or their data is."""
+    """Now: payers or their data are affected."""
     TICKET = "ticket"
-    """It can wait for the morning."""
+    """During working hours."""
     NONE = "none"
-    """It always fires: its silence is what counts."""
+    """Never: the alert always fires, and its absence is the signal."""
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,15 +40,15 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     severity: Severity
     expr: str
     lasting: str = ""
-    """For how long the condition must hold; empty: at once."""
+    """The rule's `for`; empty: the alert fires at the first evaluation."""
     summary: str
     description: str
-    """Who is affected, in payers. Prometheus' template language."""
+    """Impact in payers, then the cause or the next step. Prometheus' template language."""
     labels: Mapping[str, str] = {}
 
 
 def behind(terms: Terms) -> str:
-    """Return what else an alert about delivery says, with a space before it; nothing while the timers are there."""
+    """Return the addition for `lifecycle: removed`, with a leading space; empty while the app has timers."""
     return f" {BEHIND}" if terms.is_removed else ""
 
 
@@ -64,15 +64,15 @@ def while_push_is_served(
     unaffected: str,
     labels: Mapping[str, str] = {},
 ) -> Iterator[Alert]:
-    """Yield a page for while push is served, and a ticket for while it is not or nobody knows.
+    """Yield a page for a condition while push is served, and a ticket for the same condition otherwise.
 
-    `window`: what the condition looks back to. Push must have been served for all of it: what failed while everybody
-    had timers must wake nobody when push comes back.
+    `window` is the range that the condition looks back on. The page requires push for the whole window, so that failures
+    under timers do not page when push returns.
     """
     served = f"min_over_time({PUSH_SERVED}{{{terms.within}}}[{window}]) == 1"
     for severity, guard, description in (
-        (Severity.PAGE, f"and\n{served}", f"{affected}{behind(terms)}"),
-        (Severity.TICKET, f"unless\n{served}", f"{unaffected} {NOBODY_THEN}{behind(terms)}"),
+        (Severity.PAGE, f"and\n{served}", affected),
+        (Severity.TICKET, f"unless\n{served}", f"{unaffected} {NOBODY_THEN}"),
     ):
         yield Alert(
             name=name,
@@ -80,6 +80,6 @@ def while_push_is_served(
             expr=f"{expr}\n{guard}",
             lasting=lasting,
             summary=summary,
-            description=description,
+            description=f"{description}{behind(terms)}",
             labels=labels,
         )

@@ -1,4 +1,4 @@
-"""All alerts, in the order in which a person would want to know."""
+"""All alerts, the most urgent groups first."""
 
 from sidecar.rules import delivery, reverb, upkeep
 from sidecar.rules.alert import Alert, Severity

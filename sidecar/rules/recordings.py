@@ -1,7 +1,7 @@
-"""What is computed before it is asked: folded metrics once for all replicas, and payments by window.
+"""Recording rules: folded metrics, once for all replicas, and payments by window.
 
-Outcomes are counted when they are decided, at the deadline. So a payment whose news never came is in the count, which a
-histogram of latencies would leave out.
+Outcomes are counted when they are decided, at the deadline. The count therefore includes payments without any broadcast,
+which a histogram of latencies would leave out.
 """
 
 from typing import Final
@@ -29,10 +29,10 @@ FOLDED: Final = (
     "acks_lost_total",
     "journal_records_total",
 )
-"""Metrics of the journal: every replica tells the same, or a little later."""
+"""Metrics of the journal: every replica exports the same value, possibly a little later."""
 
 WINDOWS: Final = ("5m", "30m", "1h", "2h", "6h", "1d", "3d")
-"""The long and the short windows of the burn rates."""
+"""Long and short windows of the burn rates."""
 
 PUSH_SERVED: Final = "job:reverb_sidecar_push_served:max"
 
@@ -45,27 +45,27 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def folded(metric: str) -> str:
-    """Return the name of a folded metric as it is read once for all replicas."""
+    """Return the recorded name of a folded metric, read once for all replicas."""
     return f"job:reverb_sidecar_{metric}:max"
 
 
 def failed(window: str) -> str:
-    """Return the name of: payments whose news came late or never, in a window."""
+    """Return the recorded name of the payments that were late or missed in a window."""
     return f"job:reverb_sidecar_failed_payments:increase{window}"
 
 
 def judged(window: str) -> str:
-    """Return the name of: payments that say something about push, in a window."""
+    """Return the recorded name of the payments that were judged in a window."""
     return f"job:reverb_sidecar_judged_payments:increase{window}"
 
 
 def failed_ratio(window: str) -> str:
-    """Return the name of: the share of the judged that failed; absent where none was judged, and never 0 for that."""
+    """Return the recorded name of the failed share of judged payments; absent (and not 0) if none was judged."""
     return f"job:reverb_sidecar_failed_per_judged_payments:ratio_increase{window}"
 
 
 def recordings(terms: Terms) -> tuple[Recording, ...]:
-    """Return the recording rules, each after those that it reads."""
+    """Return the recording rules in order of dependency."""
     job = terms.within
     outcomes = folded("payment_outcomes_total")
     rows = [

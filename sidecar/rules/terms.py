@@ -1,4 +1,4 @@
-"""What the rules take from the configuration: the objective, the environment and the pace of the probes."""
+"""Values that the rules take from the configuration: objective, environment and probe intervals."""
 
 from typing import Final
 
@@ -9,21 +9,21 @@ from sidecar.core.facts.policy import PPM, Lifecycle
 
 DEFAULT_JOB: Final = "reverb-sidecar"
 DEFAULT_RUNBOOKS: Final = "docs/runbooks/"
-"""The folder in the repository; an address that people can open is better."""
+"""The folder in the repository. A URL that people can open is better."""
 _DAY_S: Final = 86_400
 _STUCK_DAYS_MIN: Final = 14
-"""487 clean payments, which the default policy asks for, take twelve days at forty a day."""
+"""487 clean payments, which the default policy requires, take twelve days at forty a day."""
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
-    """The numbers of one deployment."""
+    """Values of one deployment."""
 
     job: str
-    """Prometheus' name of the scrape job."""
+    """Name of the scrape job."""
     environment: str
-    """The label of the targets, where they have one, and of every alert."""
+    """Label of every alert, and of the targets if they have the label."""
     runbooks: str
-    """What stands before `<alert>.md`."""
+    """Prefix of `<alert>.md` in `runbook_url`."""
     reliability_ratio: float
     on_time_within_s: float
     missed_after_s: float
@@ -33,27 +33,27 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     coverage_ratio: float
     top_rung: int
     stuck_after_s: float
-    """After so long on one rung below the top somebody should look."""
+    """Time on one rung below the top after which a ticket is opened."""
     is_removed: bool
-    """The hand-written timers are gone from the app (`lifecycle: removed`), and the ladder is off."""
+    """Whether the hand-written timers are removed from the app (`lifecycle: removed`) and the ladder is off."""
 
     @property
     def within(self) -> str:
-        """What every selector asks for: the job, of this environment. Targets without the label are of all environments.
+        """Matchers of every selector: the job, in this environment. Targets without the label match every environment.
 
-        One Prometheus may scrape several environments; a trouble of staging's must not be told as production's.
+        One Prometheus may scrape several environments; a failure in staging must not fire an alert of production.
         """
         environment = self.environment.replace(".", "[.]")
         return f'job="{self.job}", environment=~"{environment}|"'
 
     @property
     def error_budget_ratio(self) -> float:
-        """The share of payments whose news may be late or lost."""
+        """The share of payments that may be late or missed."""
         return 1 - self.reliability_ratio
 
 
 def terms_of(config: Config, *, job: str = DEFAULT_JOB, runbooks: str = DEFAULT_RUNBOOKS) -> Terms:
-    """Return the numbers of a configuration. Where Reverb is not probed, its metrics stay 0 and the pace is the usual one."""
+    """Return the values of a configuration. Without `reverb` its metrics stay 0, and probe intervals have their defaults."""
     probe = config.reverb.probe if config.reverb is not None else Probe(user_id="0")
     longest_soak_s = max(rung.soak_ms for rung in config.ladder) // 1000
     return Terms(
@@ -74,7 +74,7 @@ def terms_of(config: Config, *, job: str = DEFAULT_JOB, runbooks: str = DEFAULT_
 
 
 def span(seconds: float) -> str:
-    """Return a duration as PromQL writes it, in its largest whole unit; parts of a second are rounded up."""
+    """Return a PromQL duration in the largest whole unit; fractions of a second are rounded up."""
     whole = -int(-seconds // 1)
     for unit, length in (("d", _DAY_S), ("h", 3600), ("m", 60)):
         if whole % length == 0:
@@ -83,5 +83,5 @@ def span(seconds: float) -> str:
 
 
 def number(value: float) -> str:
-    """Return a number as it stands in an expression, without the noise of binary fractions."""
+    """Return a number for an expression, to six significant digits."""
     return f"{value:.6g}"

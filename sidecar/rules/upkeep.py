@@ -1,31 +1,31 @@
-"""Alerts about the sidecar itself: does it see, can it be believed, does it get on?"""
+"""Alerts about the sidecar itself: leases, clocks, visibility, progress, journal, log and notifications."""
 
 from collections.abc import Iterator
 from typing import Final
 
-from sidecar.rules.alert import NOBODY, Alert, Severity
+from sidecar.rules.alert import COUNT, NOBODY, Alert, Severity
 from sidecar.rules.recordings import PUSH_SERVED, folded
 from sidecar.rules.terms import Terms, number, span
 
 FORGED: Final = "token_malformed|token_key_unknown|token_signature|token_audience"
-"""What a report's token is that the app did not sign."""
+"""Results of browser reports with a token that the app did not sign."""
 LAPSED_S: Final = 5
-"""Clocks may differ by so much before a lease that has run out is called so."""
+"""Allowance for differing clocks before a lease counts as expired."""
 STANDS_S: Final = 10
-"""The end of a lease that moves on by less in two minutes is not renewed."""
+"""A lease whose end advances by less in two minutes is not renewed."""
 RENEWED_S: Final = 60
-"""The end of a lease that moves on by more in two minutes is renewed, and lies in the past only by another's clock."""
+"""A lease whose end advances by more in two minutes is renewed, and is in the past only by another clock."""
 UNABLE: Final = "starting|no_lease|policy_differs"
-"""Why a replica answers timers whatever it sees; where all do, nobody could serve push."""
+"""Reasons for which a replica answers timers regardless of the state; if all replicas do, no replica can serve push."""
 UNJUDGED_MIN: Final = 3
-"""Fewer payments that could not be judged are one restart on a quiet day, and nothing that somebody could recover."""
+"""One restart on a quiet day leaves fewer payments unmeasured, and there is nothing to repair."""
 STARTS_MIN: Final = 3
-"""A release and its rollback are two."""
+"""A release and its rollback are two starts."""
 SKEW_S: Final = 5
-"""Our clock may differ from Stripe's and the app's by so much: half of what a browser's token forgives."""
+"""Allowed difference from the clocks of Stripe and the app: half of the leeway of a browser's token."""
 FALLS_MIN: Final = "1.9"
 SUSPENSIONS_MIN: Final = "1.9"
-"""Two of each, in 7d and in 1d, are flapping; `increase` extrapolates, so 2 would be missed by a hair."""
+"""Two falls in 7d, or two suspensions in 1d; `increase` extrapolates, so a limit of 2 would miss some of them."""
 
 
 def alerts(terms: Terms) -> Iterator[Alert]:
@@ -41,25 +41,25 @@ def alerts(terms: Terms) -> Iterator[Alert]:
         expr=f"absent(up{{{job}}})\nor\nup{{{job}}} == 0",
         lasting="5m",
         summary="Prometheus cannot scrape the sidecar.",
-        description="No numbers, so no other alert can be trusted. Nobody is affected, because a frontend that gets no answer "
-        f"goes back to timers within a lease ({span(terms.lease_s)}), and a sidecar that only Prometheus does not reach goes on "
-        f"acting by itself. Looked for: the job {terms.job} of the environment {terms.environment}.",
+        description="Without metrics no other alert is reliable. Nobody is affected: a frontend that receives no answer returns to "
+        f"timers within a lease ({span(terms.lease_s)}), and a sidecar that only Prometheus cannot reach continues to work. "
+        f"Expected target: job {terms.job}, environment {terms.environment}.",
     )
     yield Alert(
         name="ReverbSidecarRestarting",
         severity=Severity.TICKET,
         expr=f"resets(reverb_sidecar_journal_commits_total{{{job}}}[1h]) >= {STARTS_MIN}",
-        summary="The sidecar begins anew again and again.",
-        description='{{ $labels.instance }} began anew {{ $value | printf "%.0f" }} times in the last 1h. Nobody is affected, because '
-        "push is served only under a lease, and who gets no answer goes back to timers. But payments around each start say "
-        "nothing about push: nothing climbs so.",
+        summary="The sidecar restarts repeatedly.",
+        description=f"{{{{ $labels.instance }}}} restarted {COUNT} times in the last 1h. Nobody is affected: push is served only under "
+        "a lease, and a frontend that receives no answer returns to timers. Payments around each start are unmeasured, so "
+        "the flag does not climb.",
     )
     yield Alert(
         name="ReverbSidecarWatchdog",
         severity=Severity.NONE,
         expr="vector(1)",
-        summary="Always fires, so that its silence can be noticed.",
-        description="Nobody is affected, because this one says only that rules are evaluated and alerts are sent.",
+        summary="Always fires, so that its absence can be detected.",
+        description="Nobody is affected. This alert shows that rules are evaluated and alerts are sent.",
     )
 
 
@@ -74,9 +74,9 @@ def _leases(terms: Terms) -> Iterator[Alert]:
         f'  reverb_sidecar_flag_mode{{{job}, mode!="timer_polling"}} == 1\n)\nor\n'
         f"(\n  increase({folded('journal_records_total')}{{{job}}}[{window}]) == 0\n  and\n  {PUSH_SERVED}{{{job}}} == 1\n)",
         lasting="1m",
-        summary="Push is served by a replica that does not know whether push works.",
-        description="Payers are told push although the lease has run out: nobody would notice if push failed. "
-        "Stop that replica: their browsers go back to timers.",
+        summary="A replica serves push without a valid lease.",
+        description="Payers are served push although the lease has expired, so a failure of push would not be detected. "
+        "Stop that replica: browsers return to timers.",
     )
     yield Alert(
         name="ReverbSidecarClockWrong",
@@ -86,9 +86,9 @@ def _leases(terms: Terms) -> Iterator[Alert]:
         f"or\n(timestamp({until}) - {until} > {LAPSED_S} and delta({until}[2m]) > {RENEWED_S})\n"
         f'or\n{ahead}{{{job}, bound="least"}} > {SKEW_S}\nor\n{ahead}{{{job}, bound="most"}} < -{SKEW_S}',
         lasting="1m",
-        summary="The sidecar's clock jumps, or differs from others'.",
-        description="Nobody is affected, because payments around a jump are left out, and leases run on a clock that does not jump. "
-        "Until it is recovered, fewer payments count as evidence, and stamps cannot be compared.",
+        summary="The sidecar's clock jumps or differs from other clocks.",
+        description="Nobody is affected: payments around a jump are unmeasured, and leases use a monotonic clock. "
+        "Until the clock is correct, fewer payments count as evidence, and timestamps cannot be compared.",
     )
 
 
@@ -97,13 +97,13 @@ def _visibility(terms: Terms) -> Iterator[Alert]:
     suspended = f'{folded("suspended")}{{{job}, reason!="reverb_unstable"}}'
     unable = f'sum without (reason) (reverb_sidecar_flag_reason{{{job}, reason=~"{UNABLE}"}})'
     yield Alert(
-        name="ReverbSidecarBlind",
+        name="ReverbSidecarSuspended",
         severity=Severity.TICKET,
         expr=f"max without (reason) ({suspended}) == 1\nor\nmin without (instance, pod) ({unable}) == 1",
         lasting="15m",
-        summary="The sidecar rests: it does not see whether push works.",
-        description=f"{NOBODY} Push is not measured and nothing climbs until it sees again. "
-        f"It rests for: {{{{ range query `{suspended} == 1` }}}}{{{{ .Labels.reason }}}} {{{{ else }}}}no replica has a lease{{{{ end }}}}",
+        summary="Push is suspended because it cannot be measured.",
+        description=f"{NOBODY} The flag does not climb until the suspension ends. "
+        f"Reason: {{{{ range query `{suspended} == 1` }}}}{{{{ .Labels.reason }}}} {{{{ else }}}}no replica has a lease{{{{ end }}}}",
     )
     yield Alert(
         name="ReverbSidecarCoverageLow",
@@ -111,26 +111,26 @@ def _visibility(terms: Terms) -> Iterator[Alert]:
         expr=f"{folded('coverage_ratio')}{{{job}}} < {number(terms.coverage_ratio)}\nand ignoring (judged)\n"
         f'{folded("coverage_payments")}{{{job}, judged="false"}} >= {UNJUDGED_MIN}',
         lasting="1h",
-        summary="Too many payments say nothing about push.",
-        description="Only {{ $value | humanizePercentage }} of payments could be judged; the others' payers may fare "
-        "worse, and nobody would know. Nothing climbs, and far below the flag rests at timers.",
+        summary="Too many payments cannot be judged.",
+        description="Only {{ $value | humanizePercentage }} of payments could be judged. Push may work less well for the others, "
+        "and this would not be detected. The flag does not climb; below the coverage floor push is suspended.",
     )
     yield Alert(
         name="ReverbSidecarAckStreamSilent",
         severity=Severity.TICKET,
         expr=f"max without (instance, pod) (reverb_sidecar_ack_stream_up{{{job}}}) == 0",
         lasting="2m",
-        summary="The Redis stream of acks does not answer.",
-        description=f"Nobody is affected, because the flag rests at timers after a lease ({span(terms.lease_s)}) of its silence. "
-        "Payments of this time say nothing about push.",
+        summary="The Redis stream of acks is unreachable.",
+        description=f"Nobody is affected: push is suspended after one lease ({span(terms.lease_s)}) without the stream. "
+        "Payments of this time are unmeasured.",
     )
     yield Alert(
         name="ReverbSidecarAcksLost",
         severity=Severity.TICKET,
         expr=f"increase({folded('acks_lost_total')}{{{job}}}[1h]) > 0",
         summary="Acks were removed from the stream before the sidecar read them.",
-        description='At least {{ $value | printf "%.0f" }} acks of the last 1h are gone. Nobody is affected, because '
-        "a payment whose ack may have been among them is left out, and not counted as clean.",
+        description=f"At least {COUNT} acks of the last 1h are lost. Nobody is affected: a payment whose ack may be among them is "
+        "unmeasured, and not counted as on time.",
     )
 
 
@@ -143,9 +143,9 @@ def _progress(terms: Terms) -> Iterator[Alert]:
         severity=Severity.TICKET,
         expr=f"sum without (from_mode, to_mode, cause) (increase({fell}[7d])) >= {FALLS_MIN}\n"
         f'or\nincrease({folded("suspensions_total")}{{{job}, reason="reverb_unstable"}}[1d]) >= {SUSPENSIONS_MIN}',
-        summary="Push comes and goes.",
-        description="Push fell twice in 7d, or took shelter twice in 1d. Payers got timers each time, so the harm is what the "
-        "first few of each outage waited. What keeps happening has a cause.",
+        summary="Push is switched off repeatedly.",
+        description="The flag fell twice in 7d, or push was suspended twice in 1d because Reverb was unstable. Payers got timers "
+        "each time; only the first payers of each outage waited. Find the recurring cause.",
     )
     yield Alert(
         name="ReverbSidecarStuck",
@@ -153,13 +153,13 @@ def _progress(terms: Terms) -> Iterator[Alert]:
         expr=f"{rung}{{{job}}} < {terms.top_rung}\nand changes({rung}{{{job}}}[{long}]) == 0\n"
         f"and {rung}{{{job}}} offset {long} >= 0",
         lasting="1h",
-        summary="Push has not come back for days." if terms.is_removed else "The flag has been on one rung for days.",
-        description=f"For {long} it has been on timers. Nobody is affected, because the client in the browsers follows the flag's "
-        "schedule (0, 2 and 5s), though the hand-written timers are gone (lifecycle: removed); it only polls more than it might have to. "
-        "An alarm is latched, or a person holds it."
+        summary="Push has not returned for days." if terms.is_removed else "The flag has been on the same rung for days.",
+        description=f"The flag has answered timers for {long}. Nobody is affected: the browsers' client follows the flag's schedule "
+        "(0, 2 and 5s), although the hand-written timers are removed (lifecycle: removed). Payers poll more than necessary. "
+        "An alarm is latched, or an operator set a hold."
         if terms.is_removed
-        else f"For {long} it has been on rung {{{{ $value }}}} of {terms.top_rung}. Nobody is affected, because payers are "
-        "served what has been proven; they only poll more than they might have to. A gate is closed, or waits for a person.",
+        else f"The flag has been on rung {{{{ $value }}}} of {terms.top_rung} for {long}. Nobody is affected: payers are served "
+        "what is proven. They poll more than necessary. A gate is closed or needs an approval.",
     )
 
 
@@ -170,9 +170,9 @@ def _proxies(terms: Terms) -> Iterator[Alert]:
         severity=Severity.TICKET,
         expr="sum without (instance, pod, result) "
         f'(increase(reverb_sidecar_browser_reports_total{{{job}, result=~"{FORGED}"}}[15m])) >= 4.9',
-        summary="Browsers' reports come with tokens that the app did not sign.",
-        description='{{ $value | printf "%.0f" }} reports of the last 15m were refused by their tokens. Nobody is affected, because '
-        "none of them counted. It is a forger, or the secret was changed on one side only: then no payer is heard.",
+        summary="Browser reports carry tokens that the app did not sign.",
+        description=f"{COUNT} reports of the last 15m were rejected because of their tokens. Nobody is affected: rejected reports do "
+        "not count. Either someone forges reports, or the secret was changed on one side only; then all reports are lost.",
     )
     yield Alert(
         name="ReverbSidecarJournalUnavailable",
@@ -181,29 +181,29 @@ def _proxies(terms: Terms) -> Iterator[Alert]:
         "sum without (instance, pod, result) "
         f'(increase(reverb_sidecar_webhook_requests_total{{{job}, result="unavailable"}}[5m])) > 0',
         lasting="2m",
-        summary="The journal takes no records.",
-        description="Nobody is affected, because without heartbeats in the journal every payer is served timers, "
-        "and Stripe repeats its webhooks for days.",
+        summary="The journal accepts no records.",
+        description="Nobody is affected: without heartbeats in the journal all payers are served timers, "
+        "and Stripe retries its webhooks for days.",
     )
     yield Alert(
         name="ReverbSidecarLogLinesDropped",
         severity=Severity.TICKET,
         expr=f"sum without (instance, pod) (increase(reverb_sidecar_log_lines_dropped_total{{{job}}}[15m])) > 0",
         summary="Log lines could not be written.",
-        description='{{ $value | printf "%.0f" }} log lines of the last 15m are gone. Nobody is affected, because the log never stops '
-        "the service; the record of what was decided is in the journal.",
+        description=f"{COUNT} log lines of the last 15m are lost. Nobody is affected: logging never blocks the service, and all "
+        "decisions are in the journal.",
     )
     yield Alert(
         name="ReverbSidecarNotificationsLost",
         severity=Severity.TICKET,
         expr="sum without (instance, pod, result) "
         f'(increase(reverb_sidecar_notifications_total{{{job}, result=~"given_up|dropped"}}[1h])) > 0',
-        summary="People were not told of what happened.",
-        description='{{ $value | printf "%.0f" }} notifications of the last 1h did not reach a {{ $labels.target }} target. Nobody is affected, '
-        "because nothing waits for a notification; but whoever relies on it does not know of a move, a shelter or an alarm.",
+        summary="Notifications were not delivered.",
+        description=f"{COUNT} notifications of the last 1h did not reach a {{{{ $labels.target }}}} target. Nobody is affected: nothing "
+        "waits for a notification. Its receivers may have missed a move, a suspension or an alarm.",
     )
 
 
 def _quiet(terms: Terms) -> str:
-    """Return for how long a journal without a record is no coincidence: several heartbeats, and more than a lease."""
+    """Return the time after which a journal without records is unavailable: several heartbeats, more than a lease."""
     return span(max(300.0, 2 * terms.lease_s))

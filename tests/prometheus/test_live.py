@@ -31,7 +31,7 @@ POSSIBLE = {
     "ReverbSidecarPayersCannotSubscribe",
     "ReverbSidecarDeliveryEroding",
     "ReverbSidecarCoverageLow",
-    "ReverbSidecarBlind",
+    "ReverbSidecarSuspended",
     "ReverbSidecarAckStreamSilent",
     "ReverbSidecarJournalUnavailable",
     "ReverbSidecarTargetGone",

@@ -167,7 +167,7 @@ def test_rules_follow_the_objective_the_environment_the_job_and_the_place_of_the
     text = rules.printed(rules.terms_of(config, job="payments", runbooks="https://wiki.example.test/runbooks"))
     assert 'ratio_increase1h{job="payments", environment=~"staging|"} > 0.072' in text
     assert "within 0.5s" in text
-    assert "https://wiki.example.test/runbooks/ReverbSidecarBlind.md" in text
+    assert "https://wiki.example.test/runbooks/ReverbSidecarSuspended.md" in text
     assert "reverb-sidecar" not in text.replace("- name: reverb-sidecar.", "")
     alerts = yaml.safe_load(text)["groups"][1]["rules"]
     assert {rule["labels"]["environment"] for rule in alerts} == {"staging"}
@@ -200,7 +200,7 @@ def test_a_ticket_about_rest_says_what_it_rests_for(tmp_path: Path) -> None:
         ("resting is a ticket, whatever for", "cut_off"),
         ("replicas that all have no lease are a ticket", "lease"),
     ):
-        wanted = [{"alertname": "ReverbSidecarBlind", "eval_time": "60m", "exp_alerts": []}]
+        wanted = [{"alertname": "ReverbSidecarSuspended", "eval_time": "60m", "exp_alerts": []}]
         ended = tried(tmp_path, SHIPPED.read_text(), _case(case).world, _case(case).fires, alert_rule_test=wanted)
         (told,) = re.findall(r"It rests for: ([^\"]*)\"", ended.stdout + ended.stderr)
         assert words in told
