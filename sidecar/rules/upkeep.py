@@ -153,7 +153,9 @@ def _progress(terms: Terms) -> Iterator[Alert]:
         expr=f"{rung}{{{job}}} < {terms.top_rung}\nand changes({rung}{{{job}}}[{long}]) == 0\n"
         f"and {rung}{{{job}}} offset {long} >= 0",
         lasting="1h",
-        summary="Push has not returned for days." if terms.is_removed else "The flag has been on the same rung for days.",
+        summary="Push has not returned for days."
+        if terms.is_removed
+        else "The flag has been on the same rung for days.",
         description=f"The flag has answered timers for {long}. Nobody is affected: the browsers' client follows the flag's schedule "
         "(0, 2 and 5s), although the hand-written timers are removed (lifecycle: removed). Payers poll more than necessary. "
         "An alarm is latched, or an operator set a hold."

@@ -66,7 +66,7 @@ BAD_DAY = (
         key=Key.SIDECAR_BLIND,
         lasts_s=18 * _MINUTE_S,
         heals_s=8 * _MINUTE_S,
-        must=frozenset({"Blind ticket"}),
+        must=frozenset({"Suspended ticket"}),
         may=frozenset({"RoundTripsFailing ticket", "ChannelAuthFailing ticket"}),
     ),
 )

@@ -1,6 +1,6 @@
-"""What a case is, and the alerts and series that cases are told in.
+"""Test cases for the alert rules: the alerts and series that they refer to.
 
-Worlds begin well: push is served on the top rung, and two payments a minute are on time.
+By default push is served on the top rung, and two payments a minute are on time.
 """
 
 import msgspec
@@ -12,7 +12,7 @@ NOT_FALLING, REPORTED = "ReverbSidecarBurningWithoutFalling", "ReverbSidecarReac
 ISOLATION, AUTH = "ReverbSidecarIsolationBroken", "ReverbSidecarChannelAuthFailing"
 TRIPS, SUBSCRIBE = "ReverbSidecarRoundTripsFailing", "ReverbSidecarPayersCannotSubscribe"
 LEASE, CLOCK = "ReverbSidecarLeaseNotHonoured", "ReverbSidecarClockWrong"
-BLIND, COVERAGE = "ReverbSidecarSuspended", "ReverbSidecarCoverageLow"
+SUSPENDED, COVERAGE = "ReverbSidecarSuspended", "ReverbSidecarCoverageLow"
 SILENT, LOST = "ReverbSidecarAckStreamSilent", "ReverbSidecarAcksLost"
 FLAPPING, STUCK = "ReverbSidecarFlapping", "ReverbSidecarStuck"
 FORGED, JOURNAL = "ReverbSidecarForgedReports", "ReverbSidecarJournalUnavailable"
@@ -25,24 +25,24 @@ JOB = 'job="reverb-sidecar"'
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
-    """One world, and what must fire at its end."""
+    """One set of series, and the alerts that must fire at the end."""
 
     says: str
     minutes: int = 60
     step_minutes: float = 1
-    """Of the scrapes and of the rules; windows that are no longer than it are empty. A quarter is the shortest."""
+    """Interval of scrapes and rules; shorter windows are empty. A quarter is the minimum."""
     replicas: int = 1
     environment: str = ""
-    """The label of the targets; empty: they have none."""
+    """Label of the targets; empty: no label."""
     changed: dict[str, str] = {}
-    """By metric with labels; `N` stands for the number of values, `_` takes a series away."""
+    """By metric with labels; `N` stands for the number of values, `_` removes a series."""
     fires: Fired = ()
     spares: tuple[str, ...] = ()
-    """Alerts that are shown to stay silent although something of theirs happened."""
+    """Alerts that must not fire although their metrics changed."""
 
     @property
     def world(self) -> World:
-        """The series of every replica."""
+        """Series of all replicas."""
         values = {**well(self.step_minutes), **self.changed}
         count = str(int(self.minutes / self.step_minutes) + 1)
         series = {}
@@ -58,7 +58,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def well(step_minutes: float) -> dict[str, str]:
-    """Return a sidecar that is well and serves push on the top rung."""
+    """Return the series of a healthy sidecar that serves push on the top rung."""
     seconds, trips = int(60 * step_minutes), int(12 * step_minutes)
     return {
         "up": "1+0xN",
@@ -86,17 +86,18 @@ def well(step_minutes: float) -> dict[str, str]:
         'flag_transitions_total{from_mode="push_only", to_mode="timer_polling", cause="alarm"}': "0+0xN",
         'flag_transitions_total{from_mode="push_only", to_mode="timer_polling", cause="rollback"}': "0+0xN",
         "flag_valid_until_timestamp_seconds": f"25+{seconds}xN",
-        'resting{reason="recovering"}': "0+0xN",
-        'resting{reason="cut_off"}': "0+0xN",
-        'flag_reason{reason="held"}': "1+0xN",
+        'suspended{reason="recovering"}': "0+0xN",
+        'suspended{reason="cut_off"}': "0+0xN",
+        'suspended{reason="reverb_unstable"}': "0+0xN",
+        'suspensions_total{reason="recovering"}': "0+0xN",
+        'suspensions_total{reason="reverb_unstable"}': "0+0xN",
+        'flag_reason{reason="current_rung"}': "1+0xN",
         'flag_reason{reason="no_lease"}': "0+0xN",
         'clock_ahead_of_reference_seconds{reference="stripe", bound="most"}': "0.2+0xN",
         'clock_ahead_of_reference_seconds{reference="app", bound="least"}': "-0.9+0xN",
         'clock_ahead_of_reference_seconds{reference="app", bound="most"}': "0.3+0xN",
         'alarm_latched{indicator="payments"}': "0+0xN",
         'alarm_latched{indicator="round_trips"}': "0+0xN",
-        "sheltered": "0+0xN",
-        "shelters_total": "0+0xN",
         "reach_reporters": "0+0xN",
         "acks_lost_total": "0+0xN",
         "journal_records_total": f"100+{seconds}xN",
@@ -130,7 +131,9 @@ NO_AUTH_PROBE = BAD_AUTH_PROBE | {AUTH_PROBE_OK: "0+1x50 50+0xN", AUTH_PROBE_403
 NO_TRIP = {TRIP_OK: "0+12x50 600+0xN", TRIP_LOST: "0+0x50 12+12xN"}
 FELL = 'flag_transitions_total{from_mode="push_only", to_mode="timer_polling", cause="alarm"}'
 ROLLED_BACK = 'flag_transitions_total{from_mode="push_only", to_mode="timer_polling", cause="rollback"}'
-REST, NO_LEASE = 'resting{reason="recovering"}', 'flag_reason{reason="no_lease"}'
+RECOVERING, UNSTABLE = (f'suspended{{reason="{why}"}}' for why in ("recovering", "reverb_unstable"))
+UNSTABLE_COUNT = 'suspensions_total{reason="reverb_unstable"}'
+CURRENT_RUNG, NO_LEASE = 'flag_reason{reason="current_rung"}', 'flag_reason{reason="no_lease"}'
 AHEAD = 'clock_ahead_of_reference_seconds{reference="app", bound="least"}'
 BEHIND = 'clock_ahead_of_reference_seconds{reference="stripe", bound="most"}'
 COMMITS = "journal_commits_total"
@@ -138,4 +141,4 @@ UNJUDGED = 'coverage_payments{judged="false"}'
 UNTIL = "flag_valid_until_timestamp_seconds"
 ASKED, REFUSED = (f'channel_auth_attempts_total{{source="backend", outcome="{how}"}}' for how in ("ok", "refused"))
 FEW = {ON_TIME: "0+0x29 1+0xN"}
-"""A quiet hour: one payment on time."""
+"""A quiet hour with one payment, on time."""

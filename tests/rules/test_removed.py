@@ -52,6 +52,6 @@ def test_alerts_about_delivery_say_what_is_behind_push() -> None:
         "ReverbSidecarChannelAuthFailing",
         "ReverbSidecarRoundTripsFailing",
     }
-    assert "though the hand-written timers are gone" in told[(STUCK, "ticket")]
+    assert "although the hand-written timers are removed" in told[(STUCK, "ticket")]
     usual = rules.printed(rules.terms_of(Config(environment="production")))
     assert "lifecycle" not in usual

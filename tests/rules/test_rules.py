@@ -1,4 +1,4 @@
-"""Every alert fires when it must and at no other time, and its guards are there for a reason."""
+"""Every alert fires under its condition only, and each guard in an expression is necessary."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from sidecar import rules
 from sidecar.cli import cli
 from sidecar.config import Config, Objective, read_config
-from tests.rules.case import BURNING, KEPT, PAGE, TICKET, Case
+from tests.rules.case import BURNING, CURRENT_RUNG, KEPT, PAGE, TICKET, Case
 from tests.rules.cases import CASES
 from tests.rules.extract import alerts_of, extracted
 from tests.rules.limits import LIMITS
@@ -27,21 +27,21 @@ def _case(says: str) -> Case:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.says)
 def test_exactly_the_expected_alerts_fire(case: Case, tmp_path: Path) -> None:
-    """Whatever happens, nothing fires beside what must."""
+    """Only the expected alerts fire."""
     ended = tried(tmp_path, SHIPPED.read_text(), case.world, case.fires)
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
 @pytest.mark.parametrize("case", LIMITS, ids=lambda case: case.says)
 def test_a_limit_is_where_it_is(case: Case, tmp_path: Path) -> None:
-    """A little more and an alert fires, a little less and it does not; `make mutate` moves each to see who notices."""
+    """An alert fires just above its limit and not just below; `make mutate` checks that every limit is covered."""
     assert alerts_of(case)
     ended = tried(tmp_path, extracted(SHIPPED.read_text(), alerts_of(case)), case.world, case.fires)
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
 def test_every_alert_has_a_case_that_it_fires_in_and_one_that_it_does_not() -> None:
-    """An alert that was never seen silent pages always, and one that was never seen firing never does."""
+    """Both states of every alert are covered."""
     always = {"ReverbSidecarWatchdog"}
     assert {name.split()[0] for case in CASES for name, _ in case.fires} == ALERTS - always
     assert {name for case in CASES for name in case.spares} == ALERTS - always
@@ -49,7 +49,7 @@ def test_every_alert_has_a_case_that_it_fires_in_and_one_that_it_does_not() -> N
 
 
 def test_every_severity_of_every_alert_was_seen() -> None:
-    """The page of an alert and its ticket are two rules, and each was tried."""
+    """The page and the ticket of an alert are two rules, and each has a case."""
     seen = {fired for case in CASES for fired in case.fires}
     there = {(" ".join([alert.name, *_window(alert)]), alert.severity.value) for alert in rules.alerts(TERMS)}
     assert there - seen == {("ReverbSidecarWatchdog", "none")}
@@ -67,32 +67,32 @@ MUTATIONS = (
         r"\1 > 0",
     ),
     (
-        "without `push is served` an outage under timers pages",
+        "without the guard for served push an outage under timers pages",
         "the same outage with timers served is a ticket",
         r"(and|unless)\n +min_over_time\(job:reverb_sidecar_push_served:max\{[^}]*\}\[\w+\]\) == 1",
         "",
     ),
     (
-        "with `sum` for `max` three replicas make three of one payment",
+        "with `sum` instead of `max` three replicas count one payment three times",
         "three replicas that tell of one bad payment page nobody",
         r"max without \(instance, pod\)",
         "sum without (instance, pod)",
     ),
     (
-        "without the short window an outage that is over goes on paging",
+        "without the short window an outage that is over still pages",
         "an outage that is over pages no more",
         r"and job:reverb_sidecar_failed_per_judged_payments:ratio_increase(5m|30m)\{[^}]*\} > [\d.]+\n",
         "\n",
     ),
     (
-        "without a look at the mode a lease that lapsed under timers pages",
-        "a lease that lapsed under timers is none",
+        "without the mode an expired lease under timers pages",
+        "an expired lease under timers fires nothing",
         r"and ignoring \(mode\)\n +reverb_sidecar_flag_mode\{[^}]*\} == 1",
         "",
     ),
     (
-        "without a look back a young Prometheus calls everything stuck",
-        "a young Prometheus does not call it stuck",
+        "without the offset a new Prometheus reports everything as stuck",
+        "a new Prometheus without history does not report it as stuck",
         r"and [^\n]* offset 14d >= 0",
         "",
     ),
@@ -100,31 +100,33 @@ MUTATIONS = (
 
 
 @pytest.mark.parametrize(("says", "case", "guard", "instead"), MUTATIONS, ids=[row[0] for row in MUTATIONS])
-def test_a_rule_without_its_guard_is_found_out(says: str, case: str, guard: str, instead: str, tmp_path: Path) -> None:
-    """Each guard is taken away, and the case that it is for turns red."""
+def test_a_rule_without_its_guard_is_detected(says: str, case: str, guard: str, instead: str, tmp_path: Path) -> None:
+    """The case for a guard fails when the guard is removed."""
     whole = SHIPPED.read_text()
     mutated = re.sub(guard, instead, whole)
     assert mutated != whole, f"{says}: the guard was not found"
     (tmp_path / "mutated.yml").write_text(mutated)
-    assert called("promtool", "check", "rules", tmp_path / "mutated.yml").returncode == 0, "it is still a rule"
+    assert called("promtool", "check", "rules", tmp_path / "mutated.yml").returncode == 0, (
+        "the mutated rule is still valid"
+    )
     ended = tried(tmp_path, mutated, _case(case).world, _case(case).fires)
     assert ended.returncode != 0, says
     assert "got:" in ended.stdout + ended.stderr
 
 
 def test_the_page_names_payers_and_the_ticket_says_that_nobody_is_affected(tmp_path: Path) -> None:
-    """A person who was woken reads how many people wait, and one who was not why nobody does."""
+    """The page states how many payers are affected, and the ticket why nobody is."""
     page, ticket = (
         _descriptions(tmp_path, changed)
         for changed in ({}, _case("the same outage with timers served is a ticket").changed)
     )
     assert page == (
-        "payers of the last 1h had no news by push within 2s, more than 14.4% of those who paid, and push is served: those of them who were told push "
-        'see "Pay now" although they have paid.'
+        "payers did not receive their broadcast within 2s in the last 1h, more than 14.4% of those who paid. Push is served: "
+        'those of them who were served push see "Pay now" although they have paid.'
     )
     assert ticket == (
-        "payments of the last 1h had no news by push within 2s, more than 14.4%. Nobody is affected, because every payer is served timers, "
-        "or was until it was well again."
+        "payers did not receive their broadcast within 2s in the last 1h, more than 14.4% of those who paid. "
+        "Nobody is affected: all payers are served timers, or were until the condition ended."
     )
 
 
@@ -135,24 +137,24 @@ def _descriptions(folder: Path, changed: dict[str, str]) -> str:
     wanted = [{"alertname": BURNING, "eval_time": "60m", "exp_alerts": []}]
     ended = tried(folder, SHIPPED.read_text(), world, (), alert_rule_test=wanted)
     told = re.findall(r'description=(?:"((?:[^"\\]|\\.)*)")', ended.stdout + ended.stderr)
-    found = [text.replace('\\"', '"') for text in told if "of the last 1h" in text]
+    found = [text.replace('\\"', '"') for text in told if "in the last 1h" in text]
     assert found, f"{severity}: {ended.stdout}{ended.stderr}"
     return str(found[0]).split(" ", 1)[1]
 
 
-def test_promtool_finds_nothing_to_complain_about() -> None:
-    """Also not for duplicates, which it only warns of by itself."""
+def test_promtool_accepts_the_rules() -> None:
+    """Duplicates, which promtool only warns about by default, are errors here."""
     checked = called("promtool", "check", "rules", "--lint=all", "--lint-fatal", SHIPPED)
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
-def test_the_shipped_rules_are_what_is_printed_for_the_default_configuration() -> None:
-    """`sidecar rules > deploy/rules.yml` renews them."""
+def test_the_shipped_rules_are_those_of_the_default_configuration() -> None:
+    """`sidecar rules > deploy/rules.yml` regenerates them."""
     printed = CliRunner().invoke(cli, ["rules", "--config", str(ROOT / "config" / "sidecar.yaml")])
     assert (printed.exit_code, printed.stdout) == (0, SHIPPED.read_text())
 
 
-def test_the_operator_gets_the_same_rules_in_its_own_envelope() -> None:
+def test_the_prometheus_operator_gets_the_same_rules_as_a_resource() -> None:
     """`--format operator` prints a PrometheusRule."""
     config = str(ROOT / "config" / "sidecar.yaml")
     printed = CliRunner().invoke(cli, ["rules", "--config", config, "--format", "operator"])
@@ -161,8 +163,8 @@ def test_the_operator_gets_the_same_rules_in_its_own_envelope() -> None:
     assert document["spec"] == yaml.safe_load(SHIPPED.read_text())
 
 
-def test_rules_follow_the_objective_the_environment_the_job_and_the_place_of_the_runbooks() -> None:
-    """What is configured stands in them."""
+def test_rules_follow_the_objective_environment_job_and_runbooks() -> None:
+    """Configured values appear in the rules."""
     config = Config(environment="staging", objective=Objective(reliability_ppm=995_000, on_time_within_ms=500))
     text = rules.printed(rules.terms_of(config, job="payments", runbooks="https://wiki.example.test/runbooks"))
     assert 'ratio_increase1h{job="payments", environment=~"staging|"} > 0.072' in text
@@ -173,8 +175,8 @@ def test_rules_follow_the_objective_the_environment_the_job_and_the_place_of_the
     assert {rule["labels"]["environment"] for rule in alerts} == {"staging"}
 
 
-def test_a_loose_objective_leaves_an_alert_that_can_fire(tmp_path: Path) -> None:
-    """14.4 times ten per cent is more than all payments: the limit stays below them."""
+def test_an_alert_for_a_loose_objective_can_fire(tmp_path: Path) -> None:
+    """14.4 times 10 % exceeds 100 % of payments: the limit is capped."""
     text = rules.printed(rules.terms_of(Config(environment="demo", objective=Objective(reliability_ppm=900_000))))
     case = _case("an outage under push is a page")
     ended = tried(tmp_path, text, World(minutes=60, series=case.world.series | _only_missed(case)), case.fires)
@@ -186,28 +188,28 @@ def _only_missed(case: Case) -> dict[str, str]:
     return {name: "0+0x61" for name in case.world.series if 'outcome="on_time"' in name}
 
 
-def test_a_dry_run_is_not_called_blind(tmp_path: Path) -> None:
-    """It climbs and serves timers: that is what it is for."""
-    rehearsing = {'flag_reason{reason="dry_run"}': "1+0xN", 'flag_reason{reason="held"}': "0+0xN"}
+def test_a_dry_run_does_not_count_as_suspended(tmp_path: Path) -> None:
+    """A dry run climbs and serves timers by design."""
+    rehearsing = {'flag_reason{reason="dry_run"}': "1+0xN", CURRENT_RUNG: "0+0xN"}
     case = Case(says="", changed=KEPT | rehearsing)
     ended = tried(tmp_path, SHIPPED.read_text(), case.world, ())
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
-def test_a_ticket_about_rest_says_what_it_rests_for(tmp_path: Path) -> None:
-    """The reason stands in the text and not in the labels: a reason that changes must not begin the quarter of an hour anew."""
+def test_a_ticket_about_a_suspension_names_the_reason(tmp_path: Path) -> None:
+    """The reason is in the description and not a label: a changed reason must not restart the pending time."""
     for case, words in (
-        ("resting is a ticket, whatever for", "cut_off"),
-        ("replicas that all have no lease are a ticket", "lease"),
+        ("a suspension of a quarter of an hour is a ticket, whatever its reasons", "cut_off"),
+        ("no replica with a lease is a ticket", "lease"),
     ):
         wanted = [{"alertname": "ReverbSidecarSuspended", "eval_time": "60m", "exp_alerts": []}]
         ended = tried(tmp_path, SHIPPED.read_text(), _case(case).world, _case(case).fires, alert_rule_test=wanted)
-        (told,) = re.findall(r"It rests for: ([^\"]*)\"", ended.stdout + ended.stderr)
+        (told,) = re.findall(r"Reason: ([^\"]*)\"", ended.stdout + ended.stderr)
         assert words in told
 
 
-def test_a_job_that_would_break_an_expression_is_refused() -> None:
-    """A quote in a name is a mistake or worse."""
+def test_a_job_name_that_breaks_an_expression_is_rejected() -> None:
+    """A quote in a job name is an error."""
     config = str(ROOT / "config" / "sidecar.yaml")
     printed = CliRunner().invoke(cli, ["rules", "--config", config, "--job", 'a"} or vector(1) #'])
     assert printed.exit_code == 2

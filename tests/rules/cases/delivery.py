@@ -3,7 +3,6 @@
 from tests.rules.case import (
     BACK,
     BACK_NOW,
-    BLIND,
     BURNING,
     DAY,
     ERODING,
@@ -19,6 +18,7 @@ from tests.rules.case import (
     PAGE,
     REPORTED,
     SIX_HOURS,
+    SUSPENDED,
     THREE_DAYS,
     TICKET,
     TIMERS,
@@ -134,7 +134,7 @@ CASES = (
     Case(
         says="an alarm that timers answer is none",
         changed={LATCHED: "0+0x50 1+0xN"} | KEPT,
-        spares=(NOT_FALLING, BLIND),
+        spares=(NOT_FALLING, SUSPENDED),
     ),
     Case(says="an alarm has a minute to be answered", changed={LATCHED: "0+0x58 1+0xN"}, spares=(NOT_FALLING,)),
     Case(says="three reporters are a ticket", changed={"reach_reporters": "3+0xN"}, fires=((REPORTED, TICKET),)),
