@@ -1,10 +1,10 @@
-"""What do SREs look at? Grafana dashboards, made for one configuration and provisioned by file.
+"""What do SREs see in Grafana? Dashboards for one configuration, provisioned as files.
 
-The problem: a dashboard that was drawn by hand repeats thresholds that somebody changes elsewhere, reads metrics that were
-renamed, and shows three replicas' equal numbers as three times the truth; and nobody notices until a bad night.
+The problem: a dashboard that is drawn by hand repeats thresholds that are changed elsewhere, reads metrics that were
+renamed, and sums the equal values of three replicas; and this is noticed during an incident.
 
-What we do: dashboards are data. Metrics are read through `queries`, thresholds come from the rules, the layout is computed,
-and tests hold each query to what `/metrics` tells. Grafana needs nothing but the JSON.
+The solution: dashboards are data. Metrics are read through `queries`, thresholds come from the rules, the layout is
+computed, and tests check every query against a real `/metrics`. Grafana needs only the JSON.
 """
 
 from sidecar.dashboards.board import Board

@@ -1,4 +1,4 @@
-"""A dashboard: panels in sections, laid out, with the variables, links and annotations that all of them share."""
+"""A dashboard: sections of panels, their layout, and the shared variables, links and annotations."""
 
 import itertools
 from collections.abc import Iterator
@@ -14,8 +14,8 @@ from sidecar.metrics import PREFIX
 COLUMNS: Final = 24
 SCHEMA_VERSION: Final = 42
 TAG: Final = "reverb-sidecar"
-_SEEN_EVERY: Final = "5m"
-"""Annotations are asked for in such steps: more of them than 11 000, which a month of shorter ones would be, is refused."""
+_ANNOTATION_STEP: Final = "5m"
+"""Step of annotation queries: Prometheus rejects more than 11 000 points, which a month of shorter steps would exceed."""
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,20 +29,20 @@ class Board(msgspec.Struct, frozen=True, kw_only=True):
     """A dashboard."""
 
     name: str
-    """Of its file; with the tag before it, its uid."""
+    """Name of the file; with the tag as prefix, the uid."""
     title: str
     description: str
     sections: tuple[Section, ...]
     hours: int = 24
-    """How much time it shows when it is opened."""
+    """Time range when the dashboard is opened."""
 
     @property
     def uid(self) -> str:
-        """Its name in addresses, which never changes."""
+        """Stable name in URLs."""
         return uid_of(self.name)
 
     def document(self, shown: Shown) -> Json:
-        """Return its JSON."""
+        """Return the dashboard's JSON."""
         return {
             "uid": self.uid,
             "title": f"Reverb Sidecar / {self.title}",
@@ -64,12 +64,12 @@ class Board(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def uid_of(name: str) -> str:
-    """Return a dashboard's uid."""
+    """Return the uid of a dashboard."""
     return f"{TAG}-{name}"
 
 
 def _laid_out(sections: tuple[Section, ...], shown: Shown) -> Iterator[Json]:
-    """Place panels from left to right and from top to bottom; what has no room begins a new line."""
+    """Yield panels placed from left to right; a panel that does not fit begins a new line."""
     numbers = itertools.count(1)
     y = 0
     for section in sections:
@@ -113,7 +113,7 @@ def _variables(shown: Shown) -> Iterator[Json]:
     yield {
         "name": "console",
         "label": "Console",
-        "description": "The operator listener, as your browser finds it",
+        "description": "URL of the operator listener, as reached by your browser",
         "type": "textbox",
         "query": shown.console,
         "current": {"text": shown.console, "value": shown.console},
@@ -148,7 +148,7 @@ def _links() -> Iterator[Json]:
         "type": "dashboards",
         "tags": [TAG],
         "icon": "external link",
-        "tooltip": "The other dashboards, at the same time and of the same replicas",
+        "tooltip": "The other dashboards, with the same time range and replicas",
         "asDropdown": False,
         "includeVars": True,
         "keepTime": True,
@@ -160,7 +160,7 @@ def _links() -> Iterator[Json]:
         "url": "${console}/",
         "tags": [],
         "icon": "dashboard",
-        "tooltip": "Why it is so, decision by decision: the sidecar's own page",
+        "tooltip": "The sidecar's own page, with the reason for every decision",
         "asDropdown": False,
         "includeVars": False,
         "keepTime": False,
@@ -187,28 +187,28 @@ def _annotations() -> Iterator[Json]:
         "name": "Notifications",
         "target": {"type": "tags", "tags": [TAG], "matchAny": False, "limit": 100},
     }
-    moves = f"sum by (from_mode, to_mode, cause) ({_seen('flag_transitions_total')}) > 0"
+    moves = f"sum by (from_mode, to_mode, cause) ({_changed('flag_transitions_total')}) > 0"
     yield _annotation("Moves", "purple", moves, "{{cause}}", "{{from_mode}} to {{to_mode}}")
     yield _annotation(
         "Suspensions",
         "orange",
-        f"{_seen('suspensions_total')} > 0",
-        "suspension",
-        "timers for a while, the rung is kept",
+        f"{_changed('suspensions_total')} > 0",
+        "suspended: {{reason}}",
+        "all payers get timers, the rung is kept",
     )
     yield _annotation(
         "Releases",
         "yellow",
-        f"{_seen('app_release_timestamp_seconds')} > 0",
+        f"{_changed('app_release_timestamp_seconds')} > 0",
         "release",
-        "another release of the app: the console says which",
+        "another release of the app: see the console",
     )
-    new = f"max by (version) ({series('build_info')}) unless max by (version) (last_over_time({series('build_info')}[1d] offset {_SEEN_EVERY}))"
-    yield _annotation("Sidecar's versions", "blue", new, "sidecar {{version}}", "a version that was not there before")
+    new = f"max by (version) ({series('build_info')}) unless max by (version) (last_over_time({series('build_info')}[1d] offset {_ANNOTATION_STEP}))"
+    yield _annotation("Sidecar versions", "blue", new, "sidecar {{version}}", "a new version")
 
 
-def _seen(metric: str) -> str:
-    return f"max without (instance, pod) (changes({series(metric)}[{_SEEN_EVERY}]))"
+def _changed(metric: str) -> str:
+    return f"max without (instance, pod) (changes({series(metric)}[{_ANNOTATION_STEP}]))"
 
 
 def _annotation(name: str, colour: str, expr: str, title: str, text: str) -> dict[str, Any]:
@@ -219,7 +219,7 @@ def _annotation(name: str, colour: str, expr: str, title: str, text: str) -> dic
         "hide": False,
         "iconColor": colour,
         "expr": expr,
-        "step": _SEEN_EVERY,
+        "step": _ANNOTATION_STEP,
         "titleFormat": title,
         "textFormat": text,
         "tagKeys": "",

@@ -1,4 +1,4 @@
-"""All dashboards, in the order in which they are looked at."""
+"""All dashboards."""
 
 from sidecar.dashboards import decision, itself, overview, payments, reverb
 from sidecar.dashboards.board import Board

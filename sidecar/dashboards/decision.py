@@ -1,30 +1,31 @@
-"""What is proven, what is missing, what alarms, and where does the flag stand?"""
+"""The dashboard *Decision*: the current rung, the gates of the next, evidence and alarms."""
 
 from typing import Final
 
 from sidecar.dashboards.board import Board, Section
-from sidecar.dashboards.overview import served_rank
+from sidecar.dashboards.overview import served
 from sidecar.dashboards.panels import (
     BAD,
     CALM,
     GOOD,
     MODE_COLOURS,
-    MODE_WORDS,
     ODD,
     Panel,
+    counts,
     graph,
     stat,
     states,
     table,
     words,
 )
-from sidecar.dashboards.queries import RANGE, Query, folded, grown, series
+from sidecar.dashboards.queries import RANGE, Query, cells, folded, grown, series
 from sidecar.dashboards.terms import Shown
 
 CALM_BELOW: Final = 0.5
 """`Cusum.is_calm`: the share of its threshold below which a level is calm."""
-_GATE = words({"0": ("closed", ODD), "1": ("open", GOOD)})
-_SO = words({"0": ("no", "transparent"), "1": ("yes", ODD)})
+_GATE = words({"0": ("closed", ODD), "1": ("passes", GOOD)})
+_YES = words({"0": ("no", "transparent"), "1": ("yes", ODD)})
+_COOLDOWN = folded("flag_cooldown_until_timestamp_seconds")
 
 
 def board(shown: Shown) -> Board:
@@ -32,67 +33,69 @@ def board(shown: Shown) -> Board:
     return Board(
         name="decision",
         title="Decision",
-        description="What is proven, what is missing, what alarms, and where does the flag stand?",
+        description="The current rung, the gates of the next rung, evidence and alarms.",
         sections=(
-            Section(title="Where the flag stands", panels=_ladder(shown)),
-            Section(title="What is missing for the next rung", panels=_gates()),
-            Section(title="Evidence: the climb", panels=_evidence()),
-            Section(title="Alarms: the fall", panels=_alarms()),
+            Section(title="Flag", panels=(*_states(shown), *_moves())),
+            Section(title="Gates of the next rung", panels=_gates()),
+            Section(title="Evidence for a climb", panels=_evidence()),
+            Section(title="Alarms", panels=_alarms()),
         ),
     )
 
 
-def _ladder(shown: Shown) -> tuple[Panel, ...]:
+def _states(shown: Shown) -> tuple[Panel, ...]:
     rungs = words({str(number): (name, MODE_COLOURS[mode]) for number, (mode, name) in enumerate(shown.ladder)})
-    until = folded("flag_cooldown_until_timestamp_seconds")
-    why = f"{series('flag_reason')} == 1"
     return (
         states(
-            "Ladder: the rung that is held",
-            "What was earned. It falls to 0 on an alarm, and stays where it is through suspensions.",
-            Query(expr=folded("flag_rung"), legend="held"),
-            Query(expr=folded("flag_top_rung"), legend="the top"),
+            "Current rung",
+            "The rung that the flag has climbed to. A fall sets it to 0; a suspension keeps it.",
+            Query(expr=folded("flag_rung"), legend="current"),
+            Query(expr=folded("flag_top_rung"), legend="top"),
             meanings=rungs,
             width=24,
             height=5,
             alert="ReverbSidecarStuck",
         ),
-        states(
-            "Served, by replica",
-            "What each replica answered to a user who belongs to every share. Between the rung and this lie alarm, suspension and lease.",
-            Query(expr=served_rank(), legend="{{instance}}"),
-            meanings=MODE_WORDS,
-            width=12,
+        served(
+            "The mode that each replica answers to a user who is in every share. It can be lower than the current rung "
+            "because of an alarm, a suspension or an expired lease.",
             height=6,
         ),
         states(
-            "Why, by replica",
-            "The reason that stands in the answers.",
-            Query(expr=why, legend="{{instance}}: {{reason}}"),
-            meanings=words({"1": ("so", CALM)}),
-            width=12,
+            "Reason, by replica",
+            "The reason in each replica's answers.",
+            Query(expr=f"{series('flag_reason')} == 1", legend="{{instance}}: {{reason}}"),
+            meanings=words({"1": ("yes", CALM)}),
             height=6,
         ),
         states(
-            "Posture: what keeps it from more",
-            "Alarms, the reason for a suspension, a person's hold, and the cool-down after a fall.",
-            Query(expr=folded("alarm_latched"), legend="alarm: {{indicator}}"),
-            Query(expr=folded("suspended"), legend="suspended: {{reason}}"),
-            Query(expr=folded("flag_held"), legend="held by a person"),
-            Query(expr=f"{until} > bool time()", legend="cool-down"),
-            meanings=_SO,
-            width=24,
-            height=13,
+            "Suspended, by reason",
+            "The reason for which push is suspended: all payers get timers, and the rung is kept. Only `reverb_unstable` counts "
+            "towards a fall: the third within 24 hours.",
+            Query(expr=folded("suspended"), legend="{{reason}}"),
+            meanings=_YES,
+            height=10,
             alert="ReverbSidecarSuspended",
         ),
+        states(
+            "Other restrictions",
+            "Latched alarms, an operator's hold, and the cool-down after a fall.",
+            Query(expr=folded("alarm_latched"), legend="alarm: {{indicator}}"),
+            Query(expr=folded("flag_held"), legend="hold"),
+            Query(expr=f"{_COOLDOWN} > bool time()", legend="cool-down"),
+            meanings=_YES,
+            height=10,
+            alert="ReverbSidecarBurningWithoutFalling",
+        ),
+    )
+
+
+def _moves() -> tuple[Panel, ...]:
+    return (
         table(
-            "Moves, in the time shown",
-            "Every move of the flag, by what caused it. The console says of each what it was based on.",
-            Query(
-                expr=f"sum by (cause, from_mode, to_mode) ({grown('flag_transitions_total', window=RANGE)}) > 0.5",
-                form="table",
-                is_instant=True,
-            ),
+            "Moves in the selected time range",
+            "Moves of the flag, by cause. The console shows the basis of each.",
+            cells(f"sum by (cause, from_mode, to_mode) ({grown('flag_transitions_total', window=RANGE)}) > 0.5"),
             key="cause",
             columns={"cause": "Cause", "from_mode": "From", "to_mode": "To", "Value": "Moves"},
             unit="short",
@@ -100,24 +103,25 @@ def _ladder(shown: Shown) -> tuple[Panel, ...]:
             alert="ReverbSidecarFlapping",
         ),
         stat(
-            "Cool-down left",
-            "For how long nothing climbs after the last fall; 0: it is over.",
-            Query(expr=f"clamp_min({until} - time(), 0)"),
+            "Cool-down remaining",
+            "Time until the flag may climb again after the last fall; 0: no cool-down.",
+            Query(expr=f"clamp_min({_COOLDOWN} - time(), 0)"),
             unit="s",
             steps=((None, GOOD), (1, ODD)),
             height=8,
         ),
         stat(
             "Strikes",
-            "Falls that are not forgotten yet; each doubles the next cool-down, and a clean week halves it.",
+            "Falls that still count. Each doubles the next cool-down; a clean week halves it.",
             Query(expr=folded("flag_strikes")),
             unit="none",
             steps=((None, GOOD), (1, ODD)),
             height=8,
         ),
         stat(
-            "Climbs that came too late",
-            "Climbs that were ignored because something had moved since they were decided, in the time shown. It is how it should be.",
+            "Stale climbs",
+            "Climbs in the selected time range that were not applied, because the state had changed since the decision. This is "
+            "normal.",
             Query(expr=grown("stale_climbs_total", window=RANGE), is_instant=True),
             unit="none",
             steps=((None, CALM),),
@@ -131,7 +135,8 @@ def _gates() -> tuple[Panel, ...]:
     return (
         states(
             "Gates of the next rung",
-            "Open: it holds, or does not apply. All must be open for a climb; the console says what each still needs, and when.",
+            "Whether each gate passes; a gate that does not apply passes. All must pass for a climb. The console shows what each "
+            "gate needs and the expected time.",
             Query(expr=folded("gate_satisfied"), legend="{{gate}}"),
             meanings=_GATE,
             width=16,
@@ -142,17 +147,13 @@ def _gates() -> tuple[Panel, ...]:
             "Clean outcomes still needed",
             "Outcomes without a failure that would prove the target, by indicator; 0: it is proven.",
             Query(expr=folded("evidence_clean_outcomes_needed"), legend="{{indicator}}"),
-            unit="short",
             width=8,
-            height=8,
         ),
         graph(
-            "Payments that coverage is taken from",
+            "Payments in the coverage window",
             "By whether they could be judged.",
             Query(expr=folded("coverage_payments"), legend="judged: {{judged}}"),
-            unit="short",
             width=8,
-            height=8,
             alert="ReverbSidecarCoverageLow",
         ),
     )
@@ -161,8 +162,9 @@ def _gates() -> tuple[Panel, ...]:
 def _evidence() -> tuple[Panel, ...]:
     return (
         graph(
-            "Proven reliability, and the target",
-            "The lower bound that the present epoch proves, whenever one looks, at the risk that the policy allows. Dashed: what must be proven.",
+            "Proven reliability and target",
+            "The lower bound of the reliability that the current epoch proves at the policy's risk. It is valid at any time. "
+            "Dashed: the target.",
             Query(expr=folded("evidence_reliability_lower_bound_ratio"), legend="{{indicator}}"),
             Query(expr=folded("evidence_target_ratio"), legend="target {{indicator}}"),
             unit="percentunit",
@@ -170,9 +172,9 @@ def _evidence() -> tuple[Panel, ...]:
             defaults={"max": 1, "decimals": 2},
         ),
         graph(
-            "Capital, and what is needed",
-            "Natural logarithm of the capital of a bettor who bets that the indicator is better than its target. Dashed: from there on it is proven; "
-            "higher with every epoch, because less of the risk is left.",
+            "Capital and required capital",
+            "Natural logarithm of the capital of a bettor against the target reliability. Dashed: the capital that proves the "
+            "target. It rises with every epoch, because less of the risk is left.",
             Query(expr=folded("evidence_log_capital"), legend="{{indicator}}"),
             Query(expr=folded("evidence_log_capital_needed"), legend="needed {{indicator}}"),
             unit="none",
@@ -180,23 +182,20 @@ def _evidence() -> tuple[Panel, ...]:
             defaults={"min": None},
         ),
         graph(
-            "Outcomes of the present epoch",
-            "Good, bad and unmeasured, by indicator; in the worst case what is unmeasured was bad.",
+            "Outcomes of the current epoch",
+            "Good, bad and unmeasured outcomes by indicator. In the worst case unmeasured outcomes were bad.",
             Query(expr=folded("evidence_outcomes"), legend="{{indicator}} {{verdict}}"),
-            unit="short",
             width=8,
         ),
-        graph(
-            "Bad outcomes as they are judged",
+        counts(
+            "Bad outcomes",
             "By indicator, in all epochs.",
             Query(expr=grown("judged_outcomes_total", verdict="bad"), legend="{{indicator}}"),
-            unit="short",
-            is_stacked=True,
             width=8,
         ),
         graph(
             "Epochs",
-            "The epoch that evidence is collected in; a fall begins a new one.",
+            "The epoch in which evidence is collected; a fall begins a new epoch.",
             Query(expr=folded("evidence_epoch"), legend="{{indicator}}"),
             unit="none",
             width=8,
@@ -217,15 +216,16 @@ def _alarms() -> tuple[Panel, ...]:
         ),
         graph(
             "Recent failures",
-            f"The CUSUM of recent failures as a share of its threshold. From {CALM_BELOW:g} on nothing climbs.",
+            f"The CUSUM of recent failures as a share of its threshold. From {CALM_BELOW:g} the flag does not climb.",
             Query(expr=folded("recent_level_ratio"), legend="{{indicator}}"),
             unit="percentunit",
             steps=((None, GOOD), (CALM_BELOW, ODD)),
             width=8,
         ),
         graph(
-            "Alarms of payments, by the damage that they detect",
-            "Each is tuned to one reliability: `mildest` is what the policy calls unacceptable, 0.1 an outage. Dashed: where any of them raises the alarm.",
+            "Alarm levels of payments, by degree of damage",
+            "Each CUSUM is tuned to one reliability: `mildest` is the policy's unacceptable reliability, 0.1 an outage. Dashed: the "
+            "threshold of the alarm.",
             Query(expr=folded("alarm_level_nats", indicator="payments"), legend="{{degree}}"),
             Query(expr=folded("alarm_threshold_nats", indicator="payments"), legend="threshold"),
             unit="none",

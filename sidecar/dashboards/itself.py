@@ -1,89 +1,110 @@
-"""Can these numbers be believed? The sidecar's own health: its lease, its journal, its proxies, its log."""
+"""The dashboard *Sidecar*: replicas, leases, clocks, journal, requests, notifications and the process."""
 
 from sidecar.dashboards.board import Board, Section
-from sidecar.dashboards.panels import BAD, CALM, GOOD, ODD, Panel, graph, stat, states, table, words
-from sidecar.dashboards.queries import RANGE, RATE, Query, counted, folded, foreign, series
+from sidecar.dashboards.panels import (
+    BAD,
+    CALM,
+    GOOD,
+    ODD,
+    Panel,
+    count_table,
+    counts,
+    graph,
+    stat,
+    states,
+    table,
+    words,
+)
+from sidecar.dashboards.queries import RANGE, RATE, Query, cells, counted, folded, foreign, series
 from sidecar.dashboards.terms import Shown
 from sidecar.http.rate_limits import LIMITS
 from sidecar.rules.terms import Terms
 from sidecar.rules.upkeep import FORGED, LAPSED_S, SKEW_S, STARTS_MIN
 
 _UP = words({"0": ("down", BAD), "1": ("up", GOOD)})
-_GIVES_WAY_S = min(limit.sheds_from_s for limit in LIMITS.values() if limit.sheds_from_s is not None)
-"""From this lag of the event loop on the first routes refuse."""
+_SHEDS_FROM_S = min(limit.sheds_from_s for limit in LIMITS.values() if limit.sheds_from_s is not None)
+"""Event loop lag from which the first routes shed load."""
 
 
 def board(shown: Shown) -> Board:
     """Return the dashboard."""
     return Board(
         name="itself",
-        title="The sidecar itself",
-        description="Can these numbers be believed?",
+        title="Sidecar",
+        description="Are these metrics reliable: replicas, leases, clocks, journal, requests, notifications and the process.",
         sections=(
-            Section(title="Replicas, leases and clocks", panels=_replicas(shown.rules)),
+            Section(title="Replicas", panels=_replicas()),
+            Section(title="Leases and clocks", panels=(*_leases(shown.rules), *_clocks())),
             Section(title="Journal", panels=_journal()),
-            Section(title="Proxies", panels=_proxies()),
-            Section(title="Notifications to people", panels=_notifications()),
-            Section(title="Loop, tasks and log", panels=_loop()),
+            Section(title="Requests", panels=(*_acks(), *_refusals())),
+            Section(title="Notifications", panels=_notifications()),
+            Section(title="Process and log", panels=(*_process(), *_scrapes())),
         ),
         hours=6,
     )
 
 
-def _replicas(terms: Terms) -> tuple[Panel, ...]:
-    until = series("flag_valid_until_timestamp_seconds")
+def _replicas() -> tuple[Panel, ...]:
     return (
         states(
-            "Scraped",
-            "Whether Prometheus reaches each replica.",
+            "Scrape status",
+            "Whether Prometheus can scrape each replica.",
             Query(expr=foreign("up"), legend="{{instance}}"),
             meanings=_UP,
-            height=6,
+            width=8,
             alert="ReverbSidecarTargetGone",
         ),
         table(
             "Versions",
-            "What runs where.",
-            Query(expr=series("build_info"), form="table", is_instant=True),
+            "The version of each replica.",
+            cells(series("build_info")),
             key="instance",
             columns={"instance": "Replica", "version": "Version"},
             unit="none",
-            height=6,
+            width=8,
         ),
         graph(
-            "Starts of the last hour",
-            f"How often each replica began anew, as its counters tell. Dashed: {STARTS_MIN}, from where it is a ticket.",
+            "Restarts in the last hour",
+            f"By replica, as counter resets. Dashed: {STARTS_MIN}, the limit of the ticket.",
             Query(expr=f"resets({series('journal_commits_total')}[1h])", legend="{{instance}}"),
-            unit="short",
             steps=((None, GOOD), (STARTS_MIN, BAD)),
             width=8,
             alert="ReverbSidecarRestarting",
         ),
+    )
+
+
+def _leases(terms: Terms) -> tuple[Panel, ...]:
+    until = series("flag_valid_until_timestamp_seconds")
+    return (
         graph(
-            "Lease that is left",
-            "By each replica's own monotonic clock. At 0 it answers timers; dashed is how long a lease lasts.",
+            "Lease remaining",
+            "By each replica's monotonic clock. At 0 the replica answers timers. Dashed: the length of a lease.",
             Query(expr=series("flag_lease_remaining_seconds"), legend="{{instance}}"),
             Query(expr=f"max({folded('flag_lease_seconds')})", legend="whole lease"),
             unit="s",
             limits=("whole lease",),
-            width=8,
         ),
         graph(
-            "Lease that has run out, by Prometheus' clock",
-            f"How long ago it ran out; below 0 it runs. Dashed: {LAPSED_S} s, from where it is a page if push is served all the same and "
-            "the line climbs; a ticket about the clock if it stays level, for then the lease is renewed. "
+            "Time since the lease expired, by Prometheus' clock",
+            f"Below 0 the lease is valid. Dashed: {LAPSED_S} s. Above, it is a page if push is served and the line rises. If the line "
+            "stays level, the lease is renewed and the clock is wrong: a ticket. "
             f"Far below -{terms.lease_s:g} s the sidecar's clock is ahead.",
             Query(expr=f"timestamp({until}) - {until}", legend="{{instance}}"),
             unit="s",
             steps=((None, GOOD), (LAPSED_S, BAD)),
             defaults={"min": None},
-            width=8,
             alert="ReverbSidecarLeaseNotHonoured",
         ),
+    )
+
+
+def _clocks() -> tuple[Panel, ...]:
+    return (
         graph(
             "Ahead of other clocks",
-            "By how much this machine's clock is ahead of Stripe's and the app's, at least and at most: whole seconds and unknown ways "
-            "allow no more. `least` above 0 means ahead, `most` below 0 behind. Dashed: where it is a ticket.",
+            "Bounds of the difference between this machine's clock and those of Stripe and the app; whole seconds and unknown latency "
+            "allow no exact value. `least` above 0: ahead. `most` below 0: behind. Dashed: the limits of the ticket.",
             Query(expr=series("clock_ahead_of_reference_seconds"), legend="{{reference}}, at {{bound}}"),
             unit="s",
             steps=((None, BAD), (-SKEW_S, GOOD), (SKEW_S, BAD)),
@@ -91,8 +112,8 @@ def _replicas(terms: Terms) -> tuple[Panel, ...]:
             alert="ReverbSidecarClockWrong",
         ),
         graph(
-            "Journal's clock before the wall clock",
-            "The journal's clock never goes back: what the wall clock was set back by stays here until it has caught up.",
+            "Journal clock minus wall clock",
+            "The journal's clock never goes back. After the wall clock was set back, the difference remains until it catches up.",
             Query(expr=series("clock_offset_seconds"), legend="{{instance}}"),
             unit="s",
             defaults={"min": None},
@@ -104,8 +125,8 @@ def _replicas(terms: Terms) -> tuple[Panel, ...]:
 def _journal() -> tuple[Panel, ...]:
     return (
         graph(
-            "Records that were folded",
-            "Observations per second, heartbeats among them: without any the lease lapses.",
+            "Folded records",
+            "Observations per second, including heartbeats. Without any the lease expires.",
             Query(
                 expr=f"max without (instance, pod) (rate({series('journal_records_total')}[{RATE}]))", legend="records"
             ),
@@ -114,8 +135,8 @@ def _journal() -> tuple[Panel, ...]:
             alert="ReverbSidecarJournalUnavailable",
         ),
         graph(
-            "Since the last record",
-            "How long ago the last record was stamped, on the replica that is furthest.",
+            "Time since the last record",
+            "On the replica that is furthest ahead.",
             Query(expr=f"time() - {folded('last_record_timestamp_seconds')}", legend="last record"),
             unit="s",
             defaults={"min": None},
@@ -123,118 +144,104 @@ def _journal() -> tuple[Panel, ...]:
             alert="ReverbSidecarJournalUnavailable",
         ),
         graph(
-            "Oldest append that waits",
-            "For how long an observation has waited to be durable. Stripe and the backend wait as long.",
+            "Oldest waiting append",
+            "For how long an observation has waited to become durable. Stripe and the backend wait as long for their response.",
             Query(expr=series("journal_oldest_waiting_append_seconds"), legend="{{instance}}"),
             unit="s",
             width=8,
         ),
         graph(
-            "Appends that wait",
+            "Waiting appends",
             "Observations that are not durable yet.",
             Query(expr=series("journal_waiting_appends"), legend="{{instance}}"),
-            unit="short",
             width=8,
         ),
         graph(
             "Commits",
-            "Transactions per second; each makes durable all that waited.",
+            "Transactions per second; each makes all waiting observations durable.",
             Query(expr=f"rate({series('journal_commits_total')}[{RATE}])", legend="{{instance}}"),
             unit="ops",
             width=8,
         ),
-        graph(
-            "Appends that were refused",
-            "Because too many waited. Whoever sent them was told to try again.",
+        counts(
+            "Refused appends",
+            "Too many appends were waiting. The sender received an error and can retry.",
             Query(expr=counted("journal_refused_appends_total"), legend="refused"),
-            unit="short",
-            is_stacked=True,
             width=8,
         ),
     )
 
 
-def _proxies() -> tuple[Panel, ...]:
+def _acks() -> tuple[Panel, ...]:
     return (
-        graph(
-            "Webhooks, by what became of them",
-            "Stripe tries again what was `unavailable`. Many `signature_wrong`: the secret is another endpoint's.",
+        counts(
+            "Webhook requests by result",
+            "Stripe retries after `unavailable`. Many `signature_wrong`: the secret belongs to another endpoint.",
             Query(expr=f"{counted('webhook_requests_total')} > 0", legend="{{result}}"),
-            unit="short",
-            is_stacked=True,
             alert="ReverbSidecarJournalUnavailable",
         ),
-        graph(
-            "Acks by HTTP, by what became of them",
-            "What the backend posted.",
+        counts(
+            "HTTP ack requests by result",
+            "Acks that the backend sent by HTTP.",
             Query(expr=f"{counted('ack_requests_total')} > 0", legend="{{result}}"),
-            unit="short",
-            is_stacked=True,
         ),
-        graph(
-            "Redis stream: entries",
-            "What the backend added to the Redis stream, and times that reading it failed and was begun again.",
+        counts(
+            "Redis stream entries by result",
+            "Acks that the backend added to the Redis stream, and reconnects after a failed read.",
             Query(expr=counted("ack_stream_entries_total"), legend="{{result}}"),
-            Query(expr=counted("ack_stream_reconnects_total"), legend="begun again"),
-            unit="short",
-            is_stacked=True,
+            Query(expr=counted("ack_stream_reconnects_total"), legend="reconnects"),
             width=8,
             alert="ReverbSidecarAcksLost",
         ),
         states(
-            "Redis stream of acks up",
-            "Whether Redis answers each replica; nothing where no stream is configured.",
+            "Redis stream up",
+            "Whether Redis answers each replica. Empty if no stream is configured.",
             Query(expr=series("ack_stream_up"), legend="{{instance}}"),
             meanings=_UP,
             width=8,
             alert="ReverbSidecarAckStreamSilent",
         ),
         graph(
-            "Browsers' reports at the proxy",
-            "By what became of them. Forged are those whose tokens the app did not sign.",
+            "Browser reports by result",
+            "Forged reports have a token that the app did not sign.",
             Query(expr=f"{counted('browser_reports_total')} > 0", legend="{{result}}"),
             Query(
                 expr=f"sum without (result) ({counted('browser_reports_total', window='15m', result=FORGED)})",
                 legend="forged, of 15m",
             ),
-            unit="short",
             width=8,
             alert="ReverbSidecarForgedReports",
         ),
-        graph(
-            "Requests that were not let in",
-            "Because of their rate, of those in flight, or of the event loop's lag; and connections that were one too many. "
-            "Who gets no answer follows the timers.",
+    )
+
+
+def _refusals() -> tuple[Panel, ...]:
+    return (
+        counts(
+            "Refused requests and connections",
+            "Requests that were refused because of their rate, the number in flight or event loop lag, and connections above the limit. "
+            "A frontend without an answer follows the timers.",
             Query(
                 expr=f"sum without (listener, route) ({counted('refused_requests_total')})",
                 legend="requests: {{reason}}",
             ),
             Query(expr=counted("refused_connections_total"), legend="connections to {{listener}}"),
-            unit="short",
-            is_stacked=True,
             width=8,
         ),
-        table(
-            "Routes that refused most, in the time shown",
-            "Of each route, how many requests were not let in.",
-            Query(
-                expr=f"topk(10, sum by (route) ({counted('refused_requests_total', window=RANGE)}))",
-                form="table",
-                is_instant=True,
-            ),
-            key="route",
-            columns={"route": "Route", "Value": "Requests"},
-            unit="short",
-            defaults={"decimals": 0},
+        count_table(
+            "Refused requests by route in the selected time range",
+            "The ten routes with most refused requests.",
+            "route",
+            "Route",
+            {"Requests": f"topk(10, sum by (route) ({counted('refused_requests_total', window=RANGE)}))"},
             width=8,
         ),
         graph(
-            "Streams of the flag",
-            "Open ones, by what they tell; and those that did not begin or were cut off.",
+            "SSE connections",
+            "Open connections for live updates of the flag, by kind; refused and dropped ones by reason.",
             Query(expr=f"sum without (instance, pod) ({series('open_streams')})", legend="open: {{kind}}"),
             Query(expr=counted("refused_streams_total"), legend="refused: {{reason}}"),
-            Query(expr=counted("dropped_streams_total"), legend="cut off: {{reason}}"),
-            unit="short",
+            Query(expr=counted("dropped_streams_total"), legend="dropped: {{reason}}"),
             width=8,
         ),
     )
@@ -242,63 +249,59 @@ def _proxies() -> tuple[Panel, ...]:
 
 def _notifications() -> tuple[Panel, ...]:
     return (
-        graph(
-            "Notifications, by what became of them",
-            "Of moves, alarms and actions, each once per target. `given_up` and `dropped` never came to anybody.",
+        counts(
+            "Notifications by result",
+            "Each notification counts once for each target. `given_up` and `dropped` were not delivered.",
             Query(expr=f"sum without (target) ({counted('notifications_total')})", legend="{{result}}"),
-            unit="short",
-            is_stacked=True,
-            colours={"told": GOOD, "claimed": CALM, "given_up": BAD, "dropped": BAD},
+            colours={"delivered": GOOD, "claimed": CALM, "given_up": BAD, "dropped": BAD},
             width=8,
             alert="ReverbSidecarNotificationsLost",
         ),
-        graph(
-            "Attempts to tell, by what came of them",
-            "What is not `sent` is tried again for a while.",
+        counts(
+            "Delivery attempts by outcome",
+            "After a temporary failure the attempt is repeated for a while.",
             Query(expr=f"sum without (target) ({counted('notification_attempts_total')})", legend="{{outcome}}"),
-            unit="short",
-            is_stacked=True,
             width=8,
         ),
         graph(
-            "Notifications that wait",
-            "For their targets, of all targets together.",
+            "Waiting notifications",
+            "For all targets together.",
             Query(expr=series("waiting_notifications"), legend="{{instance}}"),
-            unit="short",
             width=8,
         ),
     )
 
 
-def _loop() -> tuple[Panel, ...]:
+def _process() -> tuple[Panel, ...]:
     return (
         graph(
-            "Event loop's lag",
-            "The least of the last looks. Dashed: from there on the first routes refuse, reads of the flag before anything else.",
+            "Event loop lag",
+            "The minimum of the last samples. Dashed: the first routes shed load, reads of the flag first.",
             Query(expr=series("event_loop_lag_seconds"), legend="{{instance}}"),
             unit="s",
-            steps=((None, GOOD), (_GIVES_WAY_S, ODD)),
+            steps=((None, GOOD), (_SHEDS_FROM_S, ODD)),
             width=8,
         ),
-        graph(
-            "Failures of what runs for ever",
-            "Each was tried again. One now and then is nothing; many are a dependency that is away.",
+        counts(
+            "Task failures",
+            "Failures of background tasks; each is retried. A few are normal, many point to an unreachable dependency.",
             Query(expr=counted("task_failures_total"), legend="{{task}}"),
-            unit="short",
-            is_stacked=True,
             width=8,
         ),
-        graph(
+        counts(
             "Log lines by level",
             "Compare them before and after a release.",
             Query(expr=counted("log_lines_total"), legend="{{level}}"),
-            unit="short",
-            is_stacked=True,
             width=8,
         ),
+    )
+
+
+def _scrapes() -> tuple[Panel, ...]:
+    return (
         stat(
-            "Log lines that were lost",
-            "In the last 15 minutes: the reader is stuck, the pipe broken, or the disk full.",
+            "Lost log lines",
+            "In the last 15 minutes: the log's reader is blocked, the pipe is closed, or the disk is full.",
             Query(expr=counted("log_lines_dropped_total", window="15m")),
             unit="short",
             steps=((None, GOOD), (1, ODD)),
@@ -307,8 +310,8 @@ def _loop() -> tuple[Panel, ...]:
             alert="ReverbSidecarLogLinesDropped",
         ),
         graph(
-            "What a scrape takes, as Prometheus sees it",
-            "The time of the whole answer. The sidecar's own share is a few milliseconds of its event loop.",
+            "Scrape duration",
+            "The whole response, as measured by Prometheus. The sidecar's event loop spends a few milliseconds on it.",
             Query(expr=foreign("scrape_duration_seconds"), legend="{{instance}}"),
             unit="s",
             width=8,
@@ -316,9 +319,8 @@ def _loop() -> tuple[Panel, ...]:
         ),
         graph(
             "Series per replica",
-            "As scraped. The catalogue says how many there can be at most, whatever the traffic.",
+            "As scraped. docs/metrics.md lists the maximum, which does not depend on traffic.",
             Query(expr=foreign("scrape_samples_scraped"), legend="{{instance}}"),
-            unit="short",
             width=8,
             height=6,
         ),

@@ -1,10 +1,10 @@
-"""How payments ended, over time: the one picture that stands on two dashboards."""
+"""Payments by outcome: the panel that two dashboards share."""
 
 from collections.abc import Mapping
 from typing import Any, Final
 
 from sidecar.core.facts.outcomes import Outcome
-from sidecar.dashboards.panels import BAD, GOOD, ODD, UNKNOWN, Panel, graph
+from sidecar.dashboards.panels import BAD, GOOD, ODD, UNKNOWN, Panel, counts
 from sidecar.dashboards.queries import Query, grown
 
 COLOURS: Final[Mapping[str, str]] = {
@@ -17,12 +17,10 @@ COLOURS: Final[Mapping[str, str]] = {
 
 def outcomes(**more: Any) -> Panel:
     """Return the panel."""
-    return graph(
+    return counts(
         "Payments by outcome",
-        "Decided at the deadline, so that news which never came is counted too.",
+        "Counted at the deadline, so that payments without a broadcast are included.",
         Query(expr=grown("payment_outcomes_total"), legend="{{outcome}}"),
-        unit="short",
-        is_stacked=True,
         colours=COLOURS,
         **more,
     )

@@ -1,4 +1,4 @@
-"""Panels as Grafana's classic JSON has them; the words are those of its published schema (`@grafana/schema`)."""
+"""Constructors of panels in Grafana's classic JSON; names are those of its published schema (`@grafana/schema`)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from sidecar.core.facts.policy import Mode
-from sidecar.dashboards.queries import Query
+from sidecar.dashboards.queries import Query, cells
 from sidecar.dashboards.terms import MODES
 
 DATASOURCE: Final = {"type": "prometheus", "uid": "${datasource}"}
@@ -14,48 +14,48 @@ GOOD, ODD, BAD, CALM, UNKNOWN = "green", "orange", "red", "blue", "text"
 MODE_COLOURS: Final = {Mode.TIMER_POLLING: CALM, Mode.PUSH_WITH_SAFETY_NET: "light-green", Mode.PUSH_ONLY: "dark-green"}
 
 _BAR: Final = "1m"
-"""A count of shorter steps, whose window is four scrapes, would show each event in several bars."""
+"""Shortest step of counts: `$__rate_interval` spans four scrapes, so shorter steps show an event in several bars."""
 _COLUMNS_MAX: Final = 150
-"""In more columns than this, one payment of a quiet day is too thin to be seen."""
+"""With more columns a single payment of a quiet day is too narrow to be visible."""
 
 Json = dict[str, Any]
 Steps = Sequence[tuple[float | None, str]]
-"""From which value on which colour; the first has no value, and is the colour of everything below."""
+"""Colours by lower bound; the first has no bound and is the base colour."""
 
 
 class Panel(msgspec.Struct, frozen=True, kw_only=True):
-    """One panel, wherever it will stand."""
+    """One panel, without its position."""
 
     kind: str
     title: str
     description: str
     queries: tuple[Query, ...]
     width: int = 12
-    """Of 24 columns."""
+    """In columns, of 24."""
     height: int = 8
     alert: str = ""
-    """The alert whose threshold is drawn, or that asks the same question."""
+    """The alert with the same question; its limit is drawn as a threshold if it has one."""
     details: str = ""
-    """The dashboard that says more, by its uid."""
+    """The uid of the dashboard with more details."""
     unit: str = ""
     defaults: Mapping[str, Any] = {}
-    """More of the field's defaults: thresholds, mappings, and what the kind draws by."""
+    """More defaults of the field: thresholds, mappings and drawing options."""
     overrides: tuple[Json, ...] = ()
     options: Mapping[str, Any] = {}
     transformations: tuple[Json, ...] = ()
     step_min: str = ""
-    """No shorter step is asked for, however short the time shown; empty: than a scrape."""
+    """Minimum step; empty: one scrape."""
     steps_max: int | None = None
-    """Into how many steps the time shown is cut at most; None: as many as there are pixels."""
+    """Maximum number of steps in the time range; None: one for each pixel."""
 
 
 def thresholds(steps: Steps) -> Json:
-    """Return thresholds as fields have them."""
+    """Return thresholds in the format of a field."""
     return {"mode": "absolute", "steps": [{"value": value, "color": colour} for value, colour in steps]}
 
 
 def words(meanings: Mapping[str, tuple[str, str]]) -> list[Json]:
-    """Return a mapping of values to words and colours."""
+    """Return a mapping of values to texts and colours."""
     options = {
         value: {"text": text, "color": colour, "index": index}
         for index, (value, (text, colour)) in enumerate(meanings.items())
@@ -64,7 +64,7 @@ def words(meanings: Mapping[str, tuple[str, str]]) -> list[Json]:
 
 
 MODE_WORDS: Final = words({str(mode.rank): (MODES[mode], MODE_COLOURS[mode]) for mode in Mode})
-"""A mode by its rank."""
+"""Modes by rank."""
 
 
 def stat(
@@ -77,7 +77,7 @@ def stat(
     meanings: list[Json] | None = None,
     **more: Any,
 ) -> Panel:
-    """Return one number, coloured by what it means."""
+    """Return a single number, coloured by thresholds or by its mapping."""
     fields = {"width": 4, "height": 5} | more
     shown = fields.pop("defaults", {})
     return Panel(
@@ -111,23 +111,24 @@ def graph(
     title: str,
     description: str,
     *queries: Query,
-    unit: str,
+    unit: str = "short",
     steps: Steps = (),
     limits: tuple[str, ...] = (),
     colours: Mapping[str, str] = {},
     is_stacked: bool = False,
     **more: Any,
 ) -> Panel:
-    """Return lines over time, or stacked bars of counts. Series that `limits` name are drawn as dashed limits.
+    """Return lines over time, or stacked bars. Series with names that match `limits` are drawn as dashed limits.
 
-    `colours` are those of series whose names have a meaning; Grafana would give the first of the alphabet green, which is `late`.
+    `colours` sets the colour of series by name. By default Grafana colours series in alphabetical order, and `late` would
+    be green.
     """
     drawn: Json = {
         "drawStyle": "bars" if is_stacked else "line",
         "fillOpacity": 60 if is_stacked else 8,
         "lineInterpolation": "stepAfter",
         "lineWidth": 1,
-        "showPoints": "auto",  # on a quiet day every value stands alone, and between two gaps there is no line
+        "showPoints": "auto",  # an isolated value between two gaps has no line
         "spanNulls": False,
         "stacking": {"group": "A", "mode": "normal" if is_stacked else "none"},
         "thresholdsStyle": {"mode": "dashed" if steps else "off"},
@@ -158,6 +159,11 @@ def graph(
     )
 
 
+def counts(title: str, description: str, *queries: Query, **more: Any) -> Panel:
+    """Return stacked bars of counts."""
+    return graph(title, description, *queries, is_stacked=True, **more)
+
+
 def _coloured(name: str, colour: str) -> Json:
     properties = [{"id": "color", "value": {"mode": "fixed", "fixedColor": colour}}]
     return {"matcher": {"id": "byName", "options": name}, "properties": properties}
@@ -175,7 +181,7 @@ def _limit(name: str) -> Json:
 
 
 def states(title: str, description: str, *queries: Query, meanings: list[Json], **more: Any) -> Panel:
-    """Return what was so, and when: one row per series."""
+    """Return a state timeline with one row for each series."""
     return Panel(
         kind="state-timeline",
         title=title,
@@ -203,10 +209,10 @@ def states(title: str, description: str, *queries: Query, meanings: list[Json], 
 def heat_map(
     title: str, description: str, query: Query, *, edges: Mapping[float, str] | None = None, **more: Any
 ) -> Panel:
-    """Return a histogram over time; its rows are the histogram's own buckets.
+    """Return a histogram over time, with one row for each bucket.
 
-    `edges` are words for buckets' upper edges in seconds: the axis says them at their lines, for Grafana's heat map
-    draws no thresholds. A row's name is its `le`, which the client writes as a float: `2` or `2.0`.
+    `edges` are axis labels for upper bounds of buckets, in seconds, because Grafana's heat map draws no thresholds. The
+    name of a row is its `le`, which the client writes as a float: `2` or `2.0`.
     """
     return Panel(
         kind="heatmap",
@@ -248,9 +254,9 @@ def _named(edge: str, words: str) -> Json:
 
 
 def table(title: str, description: str, *queries: Query, columns: Mapping[str, str], key: str, **more: Any) -> Panel:
-    """Return the last values as a table: one row per value of the label `key`, one column per query.
+    """Return the last values as a table: one row for each value of the label `key`, one column for each query.
 
-    `columns` are the names of the columns in their order, by field; `Value #A` is the first query's.
+    `columns` maps fields to column names, in order; `Value #A` is the field of the first query.
     """
     joined = [{"id": "joinByField", "options": {"byField": key, "mode": "outer"}}] if len(queries) > 1 else []
     return Panel(
@@ -275,8 +281,19 @@ def table(title: str, description: str, *queries: Query, columns: Mapping[str, s
     )
 
 
+def count_table(title: str, description: str, key: str, head: str, columns: Mapping[str, str], **more: Any) -> Panel:
+    """Return a table of whole numbers: one row for each value of the label `key`, one column for each expression.
+
+    `head` is the name of the first column, `columns` the expressions by the names of the others.
+    """
+    fields = ["Value"] if len(columns) == 1 else [f"Value #{chr(ord('A') + index)}" for index in range(len(columns))]
+    queries = (cells(expr) for expr in columns.values())
+    names = {key: head, **dict(zip(fields, columns, strict=True))}
+    return table(title, description, *queries, columns=names, key=key, unit="short", defaults={"decimals": 0}, **more)
+
+
 def drawn(panel: Panel, *, number: int, x: int, y: int, runbooks: str) -> Json:
-    """Return a panel's JSON at its place."""
+    """Return the JSON of a panel at its position."""
     description = panel.description
     if panel.alert:
         page = f"{runbooks}{panel.alert}.md"

@@ -1,4 +1,4 @@
-"""Dashboards as files that Grafana provisions."""
+"""Dashboards as files for Grafana's provisioning."""
 
 import json
 from pathlib import Path
@@ -9,12 +9,12 @@ from sidecar.dashboards.terms import Shown
 
 
 def printed(board: Board, shown: Shown) -> str:
-    """Return a dashboard's file: the same for the same configuration, byte for byte."""
+    """Return the content of a dashboard's file. Equal configurations give equal bytes."""
     return json.dumps(board.document(shown), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def write(folder: Path, shown: Shown) -> tuple[Path, ...]:
-    """Write all dashboards into a folder, which is made where it is missing, and return their files."""
+    """Write all dashboards into a folder, create it if necessary, and return the files."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for board in boards(shown):

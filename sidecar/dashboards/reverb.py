@@ -1,7 +1,19 @@
-"""Is the way into Reverb's channels open, and does what goes in come out?"""
+"""The dashboard *Reverb*: channel authorization, canaries, suspensions and sockets."""
 
 from sidecar.dashboards.board import Board, Section
-from sidecar.dashboards.panels import BAD, GOOD, ODD, UNKNOWN, Panel, graph, heat_map, stat, states, table, words
+from sidecar.dashboards.panels import (
+    BAD,
+    GOOD,
+    UNKNOWN,
+    Panel,
+    count_table,
+    counts,
+    graph,
+    heat_map,
+    stat,
+    states,
+    words,
+)
 from sidecar.dashboards.queries import RANGE, Query, counted, folded, grown, series
 from sidecar.dashboards.terms import Shown
 from sidecar.rules import reverb
@@ -9,9 +21,9 @@ from sidecar.rules.terms import Terms
 
 _AUTHS = "channel_auth_attempts_total"
 _TRIPS = "round_trips_total"
-_ENTERED = 'outcome!~"ok|confirmed"'
 _FAILED = 'outcome!="ok"'
-_UP = words({"0": ("down", BAD), "1": ("subscribed", GOOD)})
+_REFUSED = 'outcome!~"ok|confirmed"'
+_BUCKETS = f"sum by (le) ({grown('round_trip_seconds_bucket')})"
 
 
 def board(shown: Shown) -> Board:
@@ -19,33 +31,32 @@ def board(shown: Shown) -> Board:
     return Board(
         name="reverb",
         title="Reverb",
-        description="Is the way into Reverb's channels open, and does what goes in come out?",
+        description="Can browsers subscribe to their channels, and does Reverb deliver events?",
         sections=(
-            Section(title="Now", panels=_now()),
-            Section(title="Into the channel: why browsers get 403", panels=_auths(shown.rules)),
-            Section(title="Through Reverb", panels=_trips(shown.rules)),
-            Section(title="Our sockets, and other people's channels", panels=_sockets()),
+            Section(title="Status", panels=_status()),
+            Section(title="Channel authorization", panels=(*_probes(shown.rules), *_payers())),
+            Section(title="Canaries and suspensions", panels=(*_trips(shown.rules), *_times())),
+            Section(title="Sockets and other users' channels", panels=_sockets()),
         ),
         hours=6,
     )
 
 
-def _now() -> tuple[Panel, ...]:
-    answer = words({"0": ("no", BAD), "1": ("yes", GOOD)})
+def _status() -> tuple[Panel, ...]:
     since = folded("last_probe_timestamp_seconds")
     return (
         stat(
-            "Last auth probe went well",
-            "Whether the probe user got into its channel the last time. `no` also before the first.",
+            "Last auth probe succeeded",
+            "Whether the probe user could subscribe to its channel. Also `no` before the first probe.",
             Query(expr=folded("last_channel_auth_ok")),
             unit="none",
             steps=((None, BAD), (1, GOOD)),
-            meanings=answer,
+            meanings=words({"0": ("no", BAD), "1": ("yes", GOOD)}),
             alert="ReverbSidecarChannelAuthFailing",
         ),
         stat(
             "Isolation probe allowed",
-            "Whether a user may listen to somebody else's channel. It is a matter of security, whatever is served.",
+            "Whether a user can subscribe to another user's channel: a security incident in any mode.",
             Query(expr=folded("isolation_probes_allowed")),
             unit="none",
             steps=((None, GOOD), (1, BAD)),
@@ -53,114 +64,98 @@ def _now() -> tuple[Panel, ...]:
             alert="ReverbSidecarIsolationBroken",
         ),
         stat(
-            "Sheltered",
-            "Whether timers are served for a while because Reverb hiccups, with the rung kept.",
-            Query(expr=folded("suspended", reason="reverb_unstable")),
-            unit="none",
-            steps=((None, GOOD), (1, ODD)),
-            meanings=words({"0": ("no", GOOD), "1": ("yes", ODD)}),
-            alert="ReverbSidecarFlapping",
-        ),
-        stat(
-            "Sockets of ours that are subscribed",
-            "On all replicas together. None where Reverb is not probed.",
+            "Subscribed observer sockets",
+            "On all replicas together. None if Reverb is not probed.",
             Query(expr=f"sum without (instance, pod, observer) ({series('observer_up')})"),
             unit="none",
             steps=((None, BAD), (1, GOOD)),
         ),
         graph(
-            "Since the last probe",
-            "How long ago a probe of each kind ended, well or not. It grows where nobody watches Reverb.",
+            "Time since the last probe",
+            "By kind of probe, whatever its outcome. It rises while no probe ends.",
             Query(expr=f"(time() - {since}) and {since} > 0", legend="{{probe}}"),
             unit="s",
-            width=8,
             height=5,
             alert="ReverbSidecarSuspended",
         ),
     )
 
 
-def _auths(terms: Terms) -> tuple[Panel, ...]:
+def _probes(terms: Terms) -> tuple[Panel, ...]:
     window = reverb.auth_probes_window(terms)
-    auth_probes = f"sum without (outcome) ({grown(_AUTHS, _FAILED, window=window, source='probe')})"
+    failed = f"sum without (outcome) ({grown(_AUTHS, _FAILED, window=window, source='probe')})"
     every = f"sum without (outcome) ({grown(_AUTHS, window=window, source='probe')})"
-    refused = f"sum without (outcome) ({grown(_AUTHS, _ENTERED, window='1h', source='backend|browser')})"
-    asked = f"sum without (outcome) ({grown(_AUTHS, window='1h', source='backend|browser')})"
     return (
-        graph(
+        counts(
             "Auth probes by outcome",
-            "Each is a browser's whole way to its channel, about once a minute; an outcome names the step that it ended at. "
-            "`sidecar doctor` takes the same way and says what to change.",
+            "Each auth probe takes all steps of a browser to its channel, about once a minute; the outcome names the step at which it "
+            "ended. `sidecar doctor` takes the same steps and prints what to change.",
             Query(expr=f"{grown(_AUTHS, source='probe')} > 0", legend="{{outcome}}"),
-            unit="short",
-            is_stacked=True,
             colours={"ok": GOOD},
             alert="ReverbSidecarChannelAuthFailing",
         ),
         graph(
-            "Share of auth probes that failed",
-            f"Of the last {window}. Dashed: from there on the alert fires, if three failed.",
-            Query(expr=f"{auth_probes} / ({every} > 0)", legend="failed"),
+            "Failed share of auth probes",
+            f"Of the last {window}. Dashed: the limit of the alert, which also requires three failed probes.",
+            Query(expr=f"{failed} / ({every} > 0)", legend="failed"),
             unit="percentunit",
             steps=((None, GOOD), (reverb.AUTH_PROBES_FAILED_MAX, BAD)),
             defaults={"max": 1},
             alert="ReverbSidecarChannelAuthFailing",
         ),
-        graph(
-            "Payers' own ways into their channels, by outcome",
-            "What the backend answered to payers who asked for a channel, and what payers' browsers found.",
+    )
+
+
+def _payers() -> tuple[Panel, ...]:
+    refused = f"sum without (outcome) ({grown(_AUTHS, _REFUSED, window='1h', source='backend|browser')})"
+    asked = f"sum without (outcome) ({grown(_AUTHS, window='1h', source='backend|browser')})"
+    return (
+        counts(
+            "Payers' channel authorizations by outcome",
+            "The backend's answers to payers, and the results in payers' browsers.",
             Query(expr=f"{grown(_AUTHS, source='backend|browser')} > 0", legend="{{source}}: {{outcome}}"),
-            unit="short",
-            is_stacked=True,
             alert="ReverbSidecarPayersCannotSubscribe",
         ),
         graph(
-            "Share of payers who did not get in",
-            "Of the last 1h, by who tells. Dashed: from there on the alert fires, if five did not.",
+            "Failed share of payers' authorizations",
+            "Of the last 1h, by source. Dashed: the limit of the alert, which also requires five failures.",
             Query(expr=f"{refused} / ({asked} > 0)", legend="{{source}}"),
             unit="percentunit",
             steps=((None, GOOD), (reverb.PAYERS_REFUSED_MAX, BAD)),
             defaults={"max": 1},
             alert="ReverbSidecarPayersCannotSubscribe",
         ),
-        table(
-            "Every outcome that there was, in the time shown",
-            "Auth probes, the backend's answers, and what browsers found. The page of outcomes says what each means and what to change.",
-            Query(expr=f"sum by (outcome) ({_of('probe')}) > 0", form="table", is_instant=True),
-            Query(expr=f"sum by (outcome) ({_of('backend')}) > 0", form="table", is_instant=True),
-            Query(expr=f"sum by (outcome) ({_of('browser')}) > 0", form="table", is_instant=True),
-            key="outcome",
-            columns={"outcome": "Outcome", "Value #A": "Auth probes", "Value #B": "Backend", "Value #C": "Browsers"},
-            unit="short",
-            defaults={"decimals": 0},
+        count_table(
+            "Authorization outcomes in the selected time range",
+            "Auth probes, the backend's answers, and the results in browsers. docs/outcomes.md describes each outcome and what to "
+            "change.",
+            "outcome",
+            "Outcome",
+            {
+                name: f"sum by (outcome) ({grown(_AUTHS, window=RANGE, source=source)}) > 0"
+                for name, source in {"Auth probes": "probe", "Backend": "backend", "Browsers": "browser"}.items()
+            },
             width=24,
         ),
     )
-
-
-def _of(source: str) -> str:
-    return grown(_AUTHS, window=RANGE, source=source)
 
 
 def _trips(terms: Terms) -> tuple[Panel, ...]:
     window = reverb.trips_window(terms)
     lost = f"sum without (outcome) ({grown(_TRIPS, _FAILED, window=window)})"
     every = f"sum without (outcome) ({grown(_TRIPS, window=window)})"
-    buckets = f"sum by (le) ({grown('round_trip_seconds_bucket')})"
     return (
-        graph(
+        counts(
             "Canaries by outcome",
-            "Events through Reverb's API and back over our sockets, every few seconds.",
+            "Events sent to Reverb's API every few seconds and received on the observer sockets.",
             Query(expr=grown(_TRIPS), legend="{{outcome}}"),
-            unit="short",
-            is_stacked=True,
             colours={"ok": GOOD},
             width=8,
             alert="ReverbSidecarRoundTripsFailing",
         ),
         graph(
-            "Share of canaries that did not come back",
-            f"Of the last {window}. Dashed: from there on the alert fires, if three were lost.",
+            "Lost share of canaries",
+            f"Of the last {window}. Dashed: the limit of the alert, which also requires three lost canaries.",
             Query(expr=f"{lost} / ({every} > 0)", legend="lost"),
             unit="percentunit",
             steps=((None, GOOD), (reverb.TRIPS_FAILED_MAX, BAD)),
@@ -168,24 +163,27 @@ def _trips(terms: Terms) -> tuple[Panel, ...]:
             alert="ReverbSidecarRoundTripsFailing",
         ),
         heat_map(
-            "How long canaries took",
-            "From Reverb's API to the last of our sockets, of those that came back on all.",
-            Query(expr=buckets, legend="{{le}}", form="heatmap"),
+            "Round-trip time of canaries",
+            "From Reverb's API to the last observer socket, for canaries that were received on all sockets.",
+            Query(expr=_BUCKETS, legend="{{le}}", form="heatmap"),
             width=8,
         ),
+    )
+
+
+def _times() -> tuple[Panel, ...]:
+    return (
         graph(
-            "Typical and slow canaries",
-            "Half, and 99 per cent, took no longer; drawn within the bucket that they lie in.",
-            Query(expr=f"histogram_quantile(0.5, {buckets})", legend="50%"),
-            Query(expr=f"histogram_quantile(0.99, {buckets})", legend="99%"),
+            "Round-trip percentiles of canaries",
+            "50th and 99th percentile, interpolated within their buckets.",
+            Query(expr=f"histogram_quantile(0.5, {_BUCKETS})", legend="50%"),
+            Query(expr=f"histogram_quantile(0.99, {_BUCKETS})", legend="99%"),
             unit="s",
         ),
-        graph(
-            "Shelters",
-            "Times that timers were served for a while because Reverb hiccuped. The third within a day is a fall.",
-            Query(expr=grown("suspensions_total", reason="reverb_unstable"), legend="began"),
-            Query(expr=folded("suspended", reason="reverb_unstable"), legend="suspended"),
-            unit="short",
+        counts(
+            "Suspensions by reason",
+            "Suspensions that began. The third for `reverb_unstable` within a day is a fall; the other reasons do not count.",
+            Query(expr=grown("suspensions_total"), legend="{{reason}}"),
             alert="ReverbSidecarFlapping",
         ),
     )
@@ -194,37 +192,31 @@ def _trips(terms: Terms) -> tuple[Panel, ...]:
 def _sockets() -> tuple[Panel, ...]:
     return (
         states(
-            "Our sockets",
-            "Whether each is subscribed to the observers' channel. They are dialled anew in turn, so that a deaf node shows.",
+            "Observer sockets",
+            "Whether each socket is subscribed to the observers' channel. Sockets reconnect in turn, so that a deaf node is detected.",
             Query(expr=series("observer_up"), legend="{{instance}} socket {{observer}}"),
-            meanings=_UP,
+            meanings=words({"0": ("down", BAD), "1": ("subscribed", GOOD)}),
             width=24,
             height=7,
         ),
-        graph(
-            "Broadcasts that arrived",
-            "`deaf`: on some of our sockets, and never on the others. `dropped`: we could not keep it.",
+        counts(
+            "Observed broadcasts by result",
+            "`deaf`: received on some observer sockets only. `dropped`: received and not stored.",
             Query(expr=counted("observed_broadcasts_total"), legend="{{result}}"),
-            unit="short",
-            is_stacked=True,
             width=8,
         ),
-        graph(
-            "Requests for somebody else's channel",
-            "Of the probe user, every ten minutes. `refused` is right; `allowed` is a matter of security.",
+        counts(
+            "Isolation probes by outcome",
+            "Every ten minutes the probe user requests another user's channel. `refused` is correct; `allowed` is a security incident.",
             Query(expr=grown("isolation_probes_total"), legend="{{outcome}}"),
-            unit="short",
-            is_stacked=True,
             colours={"refused": GOOD, "allowed": BAD, "unknown": UNKNOWN},
             width=8,
             alert="ReverbSidecarIsolationBroken",
         ),
-        graph(
-            "Requests to watch a user's own channel",
-            "From pages of an app that cannot be changed, by what became of them.",
+        counts(
+            "Watch requests by result",
+            "Requests to observe a user's own channel, from pages of an app that cannot be changed.",
             Query(expr=counted("watch_requests_total"), legend="{{result}}"),
-            unit="short",
-            is_stacked=True,
             width=8,
         ),
     )

@@ -1,4 +1,4 @@
-"""What dashboards take from the configuration: all that rules do, the ladder's words, and where the console is."""
+"""Values that dashboards take from the configuration: those of the rules, the ladder and the console's URL."""
 
 from typing import Final
 
@@ -9,28 +9,28 @@ from sidecar.core.facts.policy import PPM, Mode
 from sidecar.rules import Terms, terms_of
 
 DEFAULT_CONSOLE: Final = "http://127.0.0.1:8701"
-"""The operator listener as a person's browser finds it."""
+"""URL of the operator listener, as reached by a person's browser."""
 MODES: Final = {
     Mode.TIMER_POLLING: "timers",
     Mode.PUSH_WITH_SAFETY_NET: "push with safety net",
     Mode.PUSH_ONLY: "push only",
 }
-"""What a mode is called on a screen."""
+"""Labels of modes."""
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
-    """The numbers and names of one deployment."""
+    """Values and names of one deployment."""
 
     rules: Terms
     ladder: tuple[tuple[Mode, str], ...]
-    """Each rung's mode, and what the rung is called."""
+    """Mode and name of each rung."""
     coverage_floor_ratio: float
-    """Coverage below which the flag rests at timers."""
+    """Coverage below which push is suspended."""
     console: str
 
 
 def shown_of(config: Config, *, runbooks: str, console: str = DEFAULT_CONSOLE) -> Shown:
-    """Return what is shown of a configuration; `runbooks` stands before `<alert>.md`, as in the rules."""
+    """Return the values of a configuration; `runbooks` is the prefix of `<alert>.md`, as in the rules."""
     ladder = tuple(
         (rung.mode, f"{number} {MODES[rung.mode]}{_share(rung.share_ppm)}") for number, rung in enumerate(config.ladder)
     )

@@ -32,7 +32,7 @@ from sidecar.ports import TASK_FAILURES, Actor, Journal, Part, SidecarError, Tas
 class NotificationResult(enum.StrEnum):
     """What became of a notification, for one target."""
 
-    TOLD = "told"
+    DELIVERED = "delivered"
     CLAIMED = "claimed"
     """Another replica tells it, or it was told before a restart."""
     GIVEN_UP = "given_up"
@@ -167,13 +167,13 @@ class Notifier(Part):
             answer = await send(client, outgoing, within_s=self._pace.attempt_within_s)
             self.attempts.inc(target.kind, answer.attempt)
             if answer.attempt is Attempt.SENT:
-                log.info("notification.told")
-                return NotificationResult.TOLD
+                log.info("notification.delivered")
+                return NotificationResult.DELIVERED
             wait_s = max(pause_s * randomness.uniform(0.5, 1.5), answer.pause_s)
             if not answer.attempt.is_worth_another or self._left_s(waiting) <= wait_s:
                 log.warning("notification.given_up", why=answer.attempt.value, status=answer.status, error=answer.error)
                 return NotificationResult.GIVEN_UP
-            log.info("notification.again", why=answer.attempt.value, status=answer.status, error=answer.error)
+            log.info("notification.retried", why=answer.attempt.value, status=answer.status, error=answer.error)
             await asyncio.sleep(wait_s)
             pause_s = min(2 * pause_s, self._pace.pause_max_s)
 

@@ -1,4 +1,4 @@
-"""The committed dashboards as they are read: their panels, and the queries in them."""
+"""The committed dashboards, their panels and queries."""
 
 import json
 from collections.abc import Iterator
@@ -14,17 +14,17 @@ DOCUMENTS: dict[str, dict[str, Any]] = {path.stem: json.loads(path.read_text()) 
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """One query, and where it stands."""
+    """One query and its place."""
 
     where: str
     expr: str
     kind: str
-    """Of the panel; `annotation` or `variable` elsewhere."""
+    """Type of the panel, or `annotation`, or `variable`."""
     is_instant: bool = False
 
 
 def panels(document: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the panels of a dashboard, without the headings."""
+    """Return the panels of a dashboard, without rows."""
     return [panel for panel in document["panels"] if panel["type"] != "row"]
 
 
@@ -38,7 +38,7 @@ def targets() -> Iterator[Asked]:
 
 
 def annotations() -> Iterator[Asked]:
-    """Yield every query that marks what happened, once."""
+    """Yield every distinct query of an annotation."""
     seen = set()
     for name, document in DOCUMENTS.items():
         for each in document["annotations"]["list"]:
@@ -48,7 +48,7 @@ def annotations() -> Iterator[Asked]:
 
 
 def variables() -> Iterator[Asked]:
-    """Yield what the variables read: the selector of each `label_values(selector, label)`."""
+    """Yield the selector of each variable's `label_values(selector, label)`."""
     for name, document in DOCUMENTS.items():
         for each in document["templating"]["list"]:
             if each["type"] == "query":

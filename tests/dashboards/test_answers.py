@@ -1,7 +1,7 @@
-"""What panels answer in worlds that are not the usual one: other jobs, replicas that come and go, a quiet day.
+"""Results of panels in unusual cases: other jobs, replaced replicas, a quiet day.
 
-`tests/prometheus` lets a real Prometheus scrape a real sidecar; here promtool asks the committed queries of series that
-never happened.
+In `tests/prometheus` a real Prometheus scrapes a real sidecar; here promtool evaluates the committed queries on synthetic
+series.
 """
 
 from pathlib import Path
@@ -21,13 +21,13 @@ ALL = {
     "$job": ".+",
     "$instance": ".+",
 }
-"""What Grafana puts in where *All* is chosen everywhere, and the last two hours are shown."""
+"""Grafana's values for the variables if *All* is selected, and for a time range of two hours."""
 INFO = 'reverb_sidecar_build_info{job="reverb-sidecar", instance="sidecar-0:8701", version="1"}'
 UP = 'up{job="reverb-sidecar", instance="sidecar-0:8701"}'
 
 
 def pods(name: str, labels: str, *values: str) -> dict[str, str]:
-    """Return a metric as the pods told it, one after the other or at once."""
+    """Return a metric of several pods, one value list for each."""
     return {
         f'reverb_sidecar_{name}{{{labels}, job="reverb-sidecar", instance="10.0.0.{number}:8701", pod="sidecar-{number}"}}': each
         for number, each in enumerate(values)
@@ -35,14 +35,14 @@ def pods(name: str, labels: str, *values: str) -> dict[str, str]:
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
-    """A world of two hours, a panel, and what it must answer at the end, to two hundredths."""
+    """Series of two hours, a panel, and its expected result at the end, rounded to 0.02."""
 
     says: str
     board: str
     title: str
     series: dict[str, str]
     answers: list[tuple[str, float]]
-    """(labels, value) of each series."""
+    """Labels and value of each series."""
 
 
 ON_TIME, MISSED = 'outcome="on_time"', 'outcome="missed"'
@@ -50,13 +50,13 @@ OUTCOMES = "payment_outcomes_total"
 REPLACED = pods(OUTCOMES, MISSED, "0x29 30x30 stale", "_x60 30x10 60x60") | pods(
     OUTCOMES, ON_TIME, "0x29 2970x30 stale", "_x60 2970x10 3940x60"
 )
-"""Of 3000 payments 30 failed while the first pod ran, and of 1000 more another 30 while the second did."""
+"""30 of 3000 payments failed during the first pod, and 30 of another 1000 during the second."""
 AT_ONCE = pods(OUTCOMES, MISSED, *["0x29 30x10 60x100"] * 3) | pods(OUTCOMES, ON_TIME, *["0x29 2970x10 3940x100"] * 3)
-"""The same, told by three replicas."""
+"""The same, exported by three replicas."""
 
 CASES = (
     Case(
-        says="other jobs of the same Prometheus are no replicas of ours",
+        says="targets of other jobs do not count as replicas",
         board="overview",
         title="Scraped replicas",
         series={INFO: "1x120", UP: "1x120"}
@@ -64,14 +64,14 @@ CASES = (
         answers=[('{job="reverb-sidecar"}', 1)],
     ),
     Case(
-        says="a sidecar that was scraped an hour ago and is gone is none",
+        says="a sidecar that is down does not count as a replica",
         board="overview",
         title="Scraped replicas",
         series={INFO: "1x60 stale", UP: "1x60 0x60"},
         answers=[('{job="reverb-sidecar"}', 0)],
     ),
     Case(
-        says="series of other jobs are not ours",
+        says="series of other jobs are not included",
         board="itself",
         title="Series per replica",
         series={INFO: "1x120"}
@@ -82,44 +82,44 @@ CASES = (
         answers=[('{job="reverb-sidecar", instance="reverb-sidecar-0:8701"}', 600)],
     ),
     Case(
-        says="the budget is that of all pods that told of it",
+        says="the error budget includes replaced pods",
         board="overview",
-        title="Error budget left",
+        title="Error budget remaining",
         series=REPLACED,
         answers=[('{job="reverb-sidecar"}', -0.5)],
     ),
     Case(
-        says="the budget is spent once, and not by each replica",
+        says="the error budget counts each payment once",
         board="overview",
-        title="Error budget left",
+        title="Error budget remaining",
         series=AT_ONCE,
         answers=[('{job="reverb-sidecar"}', -0.5)],
     ),
     Case(
-        says="payments of the time shown are those of all pods",
+        says="payments of the time range include replaced pods",
         board="payments",
-        title="Payments by outcome, in the time shown",
+        title="Payments by outcome in the selected time range",
         series=REPLACED,
         answers=[('{outcome="missed"}', 60), ('{outcome="on_time"}', 3940)],
     ),
     Case(
-        says="payments of the time shown are not counted for each replica",
+        says="payments of the time range are counted once",
         board="payments",
-        title="Payments by outcome, in the time shown",
+        title="Payments by outcome in the selected time range",
         series=AT_ONCE,
         answers=[('{outcome="missed"}', 60), ('{outcome="on_time"}', 3940)],
     ),
     Case(
-        says="a version that was away for an hour is not new",
+        says="a version that returns after an hour is not new",
         board="overview",
-        title="Sidecar's versions",
+        title="Sidecar versions",
         series={INFO: "1x30 stale _x85 1x10"},
         answers=[],
     ),
     Case(
-        says="a version that is new is marked",
+        says="a new version is marked",
         board="overview",
-        title="Sidecar's versions",
+        title="Sidecar versions",
         series={INFO: "_x118 1x10"},
         answers=[('{version="1"}', 1)],
     ),
@@ -127,7 +127,7 @@ CASES = (
 
 
 def query(board: str, title: str) -> str:
-    """Return the first query of a panel, or that of a mark."""
+    """Return the first query of a panel, or the query of an annotation."""
     document = files.DOCUMENTS[board]
     asked = {panel["title"]: panel["targets"][0]["expr"] for panel in files.panels(document)}
     asked |= {mark["name"]: mark["expr"] for mark in document["annotations"]["list"] if "expr" in mark}
@@ -138,8 +138,8 @@ def query(board: str, title: str) -> str:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.says)
-def test_a_panel_answers_rightly(case: Case, tmp_path: Path) -> None:
-    """Whatever else is scraped, and whoever tells of it."""
+def test_a_panel_has_the_expected_result(case: Case, tmp_path: Path) -> None:
+    """Other jobs and the number of replicas do not change the result."""
     samples = [{"labels": labels, "value": value} for labels, value in case.answers]
     document = {
         "evaluation_interval": "1m",

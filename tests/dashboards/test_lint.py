@@ -1,4 +1,4 @@
-"""The rules of Grafana's dashboard-linter, and our own: https://github.com/grafana/dashboard-linter/tree/main/docs/rules."""
+"""The rules of Grafana's dashboard-linter and additional ones: https://github.com/grafana/dashboard-linter/tree/main/docs/rules."""
 
 import itertools
 import re
@@ -14,9 +14,9 @@ from tests.rules.selectors import selectors
 
 NAMES = tuple(files.DOCUMENTS)
 UNITS = {"none", "short", "percentunit", "s", "ops"}
-"""Those that we use of Grafana's."""
+"""Units in use."""
 FIXED = {*WINDOWS, "10m", "15m", "30d"}
-"""Windows of the rules, whose thresholds are drawn, and of the error budget."""
+"""Windows of the rules and of the error budget."""
 NUMBERS = {f"reverb-sidecar-{name}" for name in NAMES}
 STATIC = re.compile(r"\[(?!\$__)(\w+)(?::\w+)?\]")
 
@@ -26,21 +26,21 @@ def _variable(document: dict[str, Any], name: str) -> dict[str, Any]:
     return dict(found)
 
 
-def test_the_linter_is_told_of_the_one_rule_that_is_not_kept() -> None:
-    """Whoever runs Grafana's own linter is not told what we know."""
+def test_the_linter_configuration_excludes_one_rule_with_a_reason() -> None:
+    """Grafana's own linter reports no known exceptions."""
     excluded = yaml.safe_load((files.FOLDER / ".lint").read_text())["exclusions"]
     assert list(excluded) == ["target-rate-interval-rule"]
     assert len(excluded["target-rate-interval-rule"]["reason"]) > 30
 
 
-def test_there_are_the_five_dashboards() -> None:
-    """As the issue and the README list them."""
+def test_there_are_five_dashboards() -> None:
+    """The files are those that the documentation lists."""
     assert sorted(NAMES) == ["decision", "itself", "overview", "payments", "reverb"]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_dashboard_is_of_its_own_name_and_nobody_edits_it_by_hand(name: str) -> None:
-    """Its address never changes, and Grafana says that it is provisioned. (uneditable-dashboard)"""
+def test_a_dashboard_has_a_stable_uid_and_is_not_editable(name: str) -> None:
+    """The URL never changes, and Grafana shows the dashboard as provisioned. (uneditable-dashboard)"""
     document = files.DOCUMENTS[name]
     assert (document["uid"], document["schemaVersion"], document["editable"]) == (f"reverb-sidecar-{name}", 42, False)
     assert document["tags"] == ["reverb-sidecar"]
@@ -49,7 +49,7 @@ def test_a_dashboard_is_of_its_own_name_and_nobody_edits_it_by_hand(name: str) -
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_its_variables_are_those_of_every_prometheus_dashboard(name: str) -> None:
+def test_a_dashboard_has_the_standard_variables(name: str) -> None:
     """template-datasource, template-job, template-instance, template-on-time-change-reload; and the environment."""
     document = files.DOCUMENTS[name]
     datasource = _variable(document, "datasource")
@@ -72,7 +72,7 @@ def test_its_variables_are_those_of_every_prometheus_dashboard(name: str) -> Non
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_panel_says_what_it_shows_and_in_which_unit(name: str) -> None:
+def test_every_panel_has_a_description_and_a_unit(name: str) -> None:
     """panel-title-description, panel-units, panel-no-targets, panel-datasource."""
     for panel in files.panels(files.DOCUMENTS[name]):
         assert len(panel["title"]) > 2
@@ -85,8 +85,8 @@ def test_every_panel_says_what_it_shows_and_in_which_unit(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_panels_have_their_own_numbers_and_stand_side_by_side(name: str) -> None:
-    """No two overlap, none leaves the grid of 24 columns, and no line of the grid is left empty."""
+def test_panels_have_unique_ids_and_do_not_overlap(name: str) -> None:
+    """No two panels overlap, none exceeds the grid of 24 columns, and no line of the grid is empty."""
     placed = files.DOCUMENTS[name]["panels"]
     assert len({panel["id"] for panel in placed}) == len(placed)
     cells: dict[tuple[int, int], str] = {}
@@ -103,7 +103,7 @@ def test_panels_have_their_own_numbers_and_stand_side_by_side(name: str) -> None
     assert len(set(titles)) == len(titles)
 
 
-def test_every_query_obeys_the_variables() -> None:
+def test_every_query_uses_the_variables() -> None:
     """target-promql, target-job, target-instance; and the environment."""
     for asked in (*files.targets(), *files.annotations()):
         read = list(selectors(asked.expr))
@@ -113,8 +113,8 @@ def test_every_query_obeys_the_variables() -> None:
             assert {"job", "instance", "environment"} <= matched, f"{asked.where}: {selector.name}"
 
 
-def test_counters_are_read_by_how_they_grow() -> None:
-    """target-counter-agg, target-rate-interval: over a window that fits the graph, the screen, or the rules."""
+def test_counters_are_read_by_their_increase() -> None:
+    """target-counter-agg, target-rate-interval: over a window of the graph, the time range, or the rules."""
     for asked in (*files.targets(), *files.annotations()):
         assert not re.search(
             r"(?<!increase\()(?<!rate\()(?<!changes\()(?<!resets\()(?<!increase\(max without \(instance, pod\) \()"
@@ -127,8 +127,8 @@ def test_counters_are_read_by_how_they_grow() -> None:
             assert "$__rate_interval" not in asked.expr, f"{asked.where}: a single number is of the whole screen"
 
 
-def test_what_is_well_is_green_and_what_is_not_is_not() -> None:
-    """Grafana colours by the alphabet: `late` would be green, and `missed` yellow."""
+def test_good_outcomes_are_green() -> None:
+    """Grafana colours in alphabetical order: `late` would be green, and `missed` yellow."""
     meant = {"on_time": "green", "late": "orange", "missed": "red", "unmeasured": "text"}
     seen = 0
     for name, document in files.DOCUMENTS.items():
@@ -141,12 +141,12 @@ def test_what_is_well_is_green_and_what_is_not_is_not() -> None:
             if panel["title"] == "Payments by outcome":
                 seen += 1
                 assert colours == meant, name
-            assert {colours.get(good, "green") for good in ("ok", "good", "told", "refused")} == {"green"}
+            assert {colours.get(good, "green") for good in ("ok", "good", "delivered", "refused")} == {"green"}
     assert seen == 2
 
 
-def test_one_payment_of_a_quiet_day_is_seen() -> None:
-    """A line between two gaps has no length, a column of a heat map of a day is a pixel, and a bar is one bar."""
+def test_a_single_payment_of_a_quiet_day_is_visible() -> None:
+    """Isolated values have points, heat maps have wide columns, and counts have bars of a minute."""
     for panel in (panel for document in files.DOCUMENTS.values() for panel in files.panels(document)):
         if panel["type"] == "timeseries":
             custom = panel["fieldConfig"]["defaults"]["custom"]
@@ -159,8 +159,8 @@ def test_one_payment_of_a_quiet_day_is_seen() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_links_lead_somewhere(name: str) -> None:
-    """To the other dashboards, to the console, and to runbooks that there are."""
+def test_links_have_targets(name: str) -> None:
+    """Links lead to the other dashboards, the console and existing runbooks."""
     document = files.DOCUMENTS[name]
     assert [link["type"] for link in document["links"]] == ["dashboards", "link"]
     assert document["links"][0]["tags"] == document["tags"]
@@ -175,13 +175,13 @@ def test_links_lead_somewhere(name: str) -> None:
             assert (ROOT / runbook).exists(), runbook
 
 
-def test_every_dashboard_marks_what_happened() -> None:
-    """Notifications that came to Grafana, moves of the flag, shelters, and releases of the app and of the sidecar stand in every graph."""
+def test_every_dashboard_has_the_annotations() -> None:
+    """Notifications, moves of the flag, suspensions, releases of the app and versions of the sidecar are in every graph."""
     for document in files.DOCUMENTS.values():
         assert [each["name"] for each in document["annotations"]["list"]][1:] == [
             "Notifications",
             "Moves",
             "Shelters",
             "Releases",
-            "Sidecar's versions",
+            "Sidecar versions",
         ]

@@ -1,4 +1,4 @@
-"""The dashboards in the words of Grafana's published schema: its own types, and TypeScript's compiler."""
+"""The dashboards conform to Grafana's published schema, checked with its types by the TypeScript compiler."""
 
 import json
 import re
@@ -14,7 +14,7 @@ MODULES = HERE / "node_modules"
 
 
 def complaints(folder: Path, documents: dict[str, dict[str, Any]]) -> str:
-    """Return what the compiler says of dashboards, as literals of the schema's type."""
+    """Return the compiler's errors for dashboards as literals of the schema's type."""
     assert MODULES.is_dir(), "Grafana's schema is missing: `make tests/dashboards/node_modules` fetches it"
     (folder / "node_modules").symlink_to(MODULES)
     shutil.copy(HERE / "schema.ts", folder)
@@ -39,13 +39,13 @@ def complaints(folder: Path, documents: dict[str, dict[str, Any]]) -> str:
     return compiled.stdout
 
 
-def test_the_dashboards_are_of_grafanas_schema(tmp_path: Path) -> None:
-    """A field that is misspelt or of another type is ignored by Grafana without a word."""
+def test_the_dashboards_conform_to_the_schema(tmp_path: Path) -> None:
+    """Grafana ignores misspelt fields and wrong types silently."""
     assert complaints(tmp_path, DOCUMENTS) == ""
 
 
-def test_what_is_not_of_the_schema_would_be_found(tmp_path: Path) -> None:
-    """A wrong type, a wrong word of an enumeration, a field that there is not, and one that is missing."""
+def test_a_dashboard_that_violates_the_schema_is_detected(tmp_path: Path) -> None:
+    """A wrong type, a wrong enum value, an unknown field and a missing field are errors."""
     wrong = {}
     for name in ("type", "word", "unknown", "missing"):
         wrong[name] = json.loads(json.dumps(DOCUMENTS["overview"]))

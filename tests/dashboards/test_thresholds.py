@@ -1,4 +1,4 @@
-"""What is drawn as a limit is the limit: the rules', the gates', or a metric of its own."""
+"""Drawn limits are those of the rules and gates, or metrics of their own."""
 
 import re
 from pathlib import Path
@@ -21,15 +21,15 @@ from tests.rules.promtool import ROOT
 
 DEFAULT = ROOT / "config" / "sidecar.yaml"
 LIMITS = (
-    ("overview", "Share of payments without their news in time", "ReverbSidecarDeliveryBurning", {0.06, 0.144}),
+    ("overview", "Failed share of payments", "ReverbSidecarDeliveryBurning", {0.06, 0.144}),
     ("overview", "Coverage", "ReverbSidecarCoverageLow", {0.95}),
     ("payments", "Failed payments of the last hour", "ReverbSidecarDeliveryBurning", {2.9}),
     ("payments", "Payers who report that push failed", "ReverbSidecarReachDegraded", {3}),
-    ("reverb", "Share of auth probes that failed", "ReverbSidecarChannelAuthFailing", {0.5}),
-    ("reverb", "Share of payers who did not get in", "ReverbSidecarPayersCannotSubscribe", {0.2}),
-    ("reverb", "Share of canaries that did not come back", "ReverbSidecarRoundTripsFailing", {0.1}),
-    ("itself", "Lease that has run out, by Prometheus' clock", "ReverbSidecarLeaseNotHonoured", {5}),
-    ("itself", "Starts of the last hour", "ReverbSidecarRestarting", {3}),
+    ("reverb", "Failed share of auth probes", "ReverbSidecarChannelAuthFailing", {0.5}),
+    ("reverb", "Failed share of payers' authorizations", "ReverbSidecarPayersCannotSubscribe", {0.2}),
+    ("reverb", "Lost share of canaries", "ReverbSidecarRoundTripsFailing", {0.1}),
+    ("itself", "Time since the lease expired, by Prometheus' clock", "ReverbSidecarLeaseNotHonoured", {5}),
+    ("itself", "Restarts in the last hour", "ReverbSidecarRestarting", {3}),
     ("itself", "Ahead of other clocks", "ReverbSidecarClockWrong", {5}),
 )
 
@@ -44,7 +44,7 @@ def _drawn(panel: dict[str, Any]) -> set[float]:
 
 
 def _numbers(alert: str) -> set[float]:
-    """Return every number that the rules of an alert compare with."""
+    """Return all numbers in the expressions of an alert."""
     found: set[float] = set()
 
     def keep(node: promql_parser.Expr) -> None:
@@ -58,8 +58,8 @@ def _numbers(alert: str) -> set[float]:
 
 
 @pytest.mark.parametrize(("name", "title", "alert", "limits"), LIMITS, ids=[row[1] for row in LIMITS])
-def test_a_limit_that_is_drawn_is_the_rules(name: str, title: str, alert: str, limits: set[float]) -> None:
-    """Where the line is crossed, the alert's condition holds."""
+def test_a_drawn_limit_is_that_of_the_alert(name: str, title: str, alert: str, limits: set[float]) -> None:
+    """The alert's condition is true above the drawn limit."""
     panel = _panel(DOCUMENTS, name, title)
     assert limits <= _drawn(panel)
     assert limits <= _numbers(alert)
@@ -67,8 +67,8 @@ def test_a_limit_that_is_drawn_is_the_rules(name: str, title: str, alert: str, l
 
 
 @pytest.mark.parametrize("within_ms", [500, 800, 2000])
-def test_the_heat_maps_axis_says_where_on_time_ends(within_ms: int) -> None:
-    """A heat map draws no thresholds: the row that ends at the objective is named, by whatever the client calls it."""
+def test_the_axis_of_the_heat_map_names_the_objective(within_ms: int) -> None:
+    """A heat map draws no thresholds, so the row that ends at the objective has a label."""
     config = Config(environment="test", objective=Objective(on_time_within_ms=within_ms))
     shown = dashboards.shown_of(config, runbooks="runbooks")
     documents = {board.name: board.document(shown) for board in dashboards.boards(shown)}
@@ -83,8 +83,8 @@ def test_the_heat_maps_axis_says_where_on_time_ends(within_ms: int) -> None:
     assert {row for row in rows if re.fullmatch(renamed["options"]["regex"], row)} == {str(within_ms / 1000)}
 
 
-def test_the_quantiles_stand_beside_the_heat_map_with_the_objective_as_a_line() -> None:
-    """What the axis names, the panel at its right draws, at the same height."""
+def test_the_percentiles_are_beside_the_heat_map_with_the_objectives_as_lines() -> None:
+    """The panel to the right of the heat map draws the objectives, at the same height."""
     heat, beside = (panel for panel in panels(DOCUMENTS["payments"]) if panel["title"].startswith("Latency"))
     assert (heat["type"], beside["type"]) == ("heatmap", "timeseries")
     assert (heat["gridPos"]["y"], heat["gridPos"]["h"]) == (beside["gridPos"]["y"], beside["gridPos"]["h"])
@@ -92,8 +92,8 @@ def test_the_quantiles_stand_beside_the_heat_map_with_the_objective_as_a_line() 
     assert limit["matcher"] == {"id": "byRegexp", "options": "objective .*"}
 
 
-def test_every_alert_stands_on_a_panel() -> None:
-    """Whoever was woken finds the picture; the watchdog has none."""
+def test_every_alert_is_named_by_a_panel() -> None:
+    """Every alert but the watchdog has a panel."""
     there = {alert.name for alert in rules.alerts(rules.terms_of(read_config(DEFAULT)))}
     drawn = {
         alert
@@ -105,28 +105,28 @@ def test_every_alert_stands_on_a_panel() -> None:
     assert drawn <= there
 
 
-def test_the_line_of_recent_failures_is_the_gates() -> None:
-    """From half its threshold on a level is not calm, and the gate `recent` is closed."""
+def test_the_limit_of_recent_failures_is_that_of_the_gate() -> None:
+    """From half of its threshold a level is not calm, and the gate `recent` is closed."""
     recent = bank(990_000, 950_000, 100_000).recent
     assert not recent.is_calm(int(CALM_BELOW * recent.threshold) + 1)
     assert recent.is_calm(int(CALM_BELOW * recent.threshold) - 1)
 
 
 def test_limits_follow_the_configuration() -> None:
-    """Another objective, other lines."""
+    """Limits are computed from the configured objective."""
     config = Config(environment="test", objective=Objective(reliability_ppm=995_000, on_time_within_ms=500))
     shown = dashboards.shown_of(
         config, runbooks="https://wiki.example.test/runbooks", console="https://sidecar.example.test/"
     )
     documents = {board.name: board.document(shown) for board in dashboards.boards(shown)}
-    assert _drawn(_panel(documents, "overview", "Share of payments without their news in time")) == {0.03, 0.072}
+    assert _drawn(_panel(documents, "overview", "Failed share of payments")) == {0.03, 0.072}
     latency = _panel(documents, "payments", "Latency (on time: below 0.5 s)")
     assert "(https://wiki.example.test/runbooks/ReverbSidecarDeliveryBurning.md)" in latency["description"]
     assert documents["overview"]["templating"]["list"][-1]["query"] == "https://sidecar.example.test"
 
 
-def test_the_committed_dashboards_are_what_is_written_for_the_default_configuration(tmp_path: Path) -> None:
-    """`sidecar dashboards` renews them."""
+def test_the_committed_dashboards_are_those_of_the_default_configuration(tmp_path: Path) -> None:
+    """`sidecar dashboards` regenerates them."""
     written = CliRunner().invoke(cli, ["dashboards", "--config", str(DEFAULT), "--output", str(tmp_path / "made")])
     assert written.exit_code == 0, written.stderr
     assert sorted(path.name for path in (tmp_path / "made").iterdir()) == [path.name for path in FILES]
@@ -135,8 +135,8 @@ def test_the_committed_dashboards_are_what_is_written_for_the_default_configurat
 
 
 @pytest.mark.parametrize("console", ["javascript:alert(1)", "sidecar", "http://x/?q=1"])
-def test_a_console_that_is_no_page_is_refused(console: str, tmp_path: Path) -> None:
-    """It becomes a link that people click."""
+def test_a_console_url_that_is_not_a_page_is_rejected(console: str, tmp_path: Path) -> None:
+    """The URL becomes a link."""
     written = CliRunner().invoke(
         cli, ["dashboards", "--config", str(DEFAULT), "--output", str(tmp_path), "--console", console]
     )
@@ -144,8 +144,8 @@ def test_a_console_that_is_no_page_is_refused(console: str, tmp_path: Path) -> N
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
-    """With its name."""
+def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    """The error names the folder."""
     (tmp_path / "file").write_text("")
     written = CliRunner().invoke(cli, ["dashboards", "--config", str(DEFAULT), "--output", str(tmp_path / "file")])
     assert written.exit_code == 2

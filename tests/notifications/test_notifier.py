@@ -87,12 +87,12 @@ def tell(notifier: Notifier, *events: str) -> None:
 # fmt: off
 TROUBLES: list[tuple[list[OperatorAction], list[Attempt], NotificationResult]] = [
     # what the target does                         attempts that come first        what becomes of the notification
-    ([well],                                       [],                             NotificationResult.TOLD),
-    ([says(204)],                                  [],                             NotificationResult.TOLD),
-    ([drip],                                       [],                             NotificationResult.TOLD),
-    ([says(500), says(502), well],                 [Attempt.FAILED] * 2,           NotificationResult.TOLD),
-    ([says(429, Retry_After="0"), well],           [Attempt.BUSY],                 NotificationResult.TOLD),
-    ([cut, well],                                  [Attempt.UNREACHABLE],          NotificationResult.TOLD),
+    ([well],                                       [],                             NotificationResult.DELIVERED),
+    ([says(204)],                                  [],                             NotificationResult.DELIVERED),
+    ([drip],                                       [],                             NotificationResult.DELIVERED),
+    ([says(500), says(502), well],                 [Attempt.FAILED] * 2,           NotificationResult.DELIVERED),
+    ([says(429, Retry_After="0"), well],           [Attempt.BUSY],                 NotificationResult.DELIVERED),
+    ([cut, well],                                  [Attempt.UNREACHABLE],          NotificationResult.DELIVERED),
     ([says(301, Location="http://169.254.1.1/")],  [Attempt.REDIRECTED],           NotificationResult.GIVEN_UP),
     ([says(307, Location="/elsewhere"), well],     [Attempt.REDIRECTED],           NotificationResult.GIVEN_UP),
     ([says(400), well],                            [Attempt.REFUSED],              NotificationResult.GIVEN_UP),
@@ -111,7 +111,7 @@ async def test_what_may_pass_is_tried_again_and_what_will_not_is_given_up(
         tell(notifier, "moved:1")
         await come(notifier, result)
         found = {Attempt(outcome): count for (_, outcome), count in counted(notifier.attempts).items()}
-        wanted = attempts + ([Attempt.SENT] if result is NotificationResult.TOLD else [])
+        wanted = attempts + ([Attempt.SENT] if result is NotificationResult.DELIVERED else [])
         assert found == {attempt: wanted.count(attempt) for attempt in wanted}
         assert receiver.events() == ["moved:1"] * len(wanted)
         assert all(path == "/hooks/T1" for path in receiver.paths)
@@ -163,7 +163,7 @@ async def test_ten_thousand_moves_with_a_dead_target_cost_nothing_and_the_other_
                 fact = Held(actor="ann", reason="whatever the record is")
                 notifier.folded(Record(seq=number, at_ms=number, observation=fact), [MOVED])
                 assert notifier.waiting() <= 2 * 50
-            await come(notifier, NotificationResult.TOLD, 50, "slack")
+            await come(notifier, NotificationResult.DELIVERED, 50, "slack")
             assert notifier.results["webhook", "dropped"] >= 10_000 - 51
             assert notifier.results["slack", "dropped"] == 10_000 - 50
         claims = [
@@ -199,7 +199,7 @@ async def test_the_end_of_a_process_in_the_middle_repeats_nothing_that_was_begun
             await until(is_begun, "the first attempt")
         async with notifying([target(receiver.url)], journal=journal, replica="b") as again:
             tell(again, "moved:1", "moved:2")
-            await come(again, NotificationResult.TOLD)
+            await come(again, NotificationResult.DELIVERED)
             assert again.results["webhook", "claimed"] == 1
     assert receiver.events() == ["moved:1", "moved:2"]
 
@@ -221,7 +221,7 @@ async def test_two_replicas_on_one_journal_tell_each_target_of_each_event_once()
 
             await until(is_done, "everything is told or claimed")
             both = counted(a.results, b.results)
-            assert (both["webhook", "told"], both["webhook", "claimed"]) == (80, 80)
+            assert (both["webhook", "delivered"], both["webhook", "claimed"]) == (80, 80)
     for each in (receiver, other):
         assert sorted(each.events()) == sorted(events)
 
@@ -234,7 +234,7 @@ async def test_a_journal_that_takes_no_claim_is_asked_again_and_nothing_is_told_
         notifying([target(receiver.url)], journal=journal) as notifier,
     ):
         tell(notifier, "moved:1")
-        await come(notifier, NotificationResult.TOLD)
+        await come(notifier, NotificationResult.DELIVERED)
         assert (notifier.failures[Task.NOTIFICATIONS], notifier.failures.total()) == (3, 3)
         assert receiver.events() == ["moved:1"]
     never = Refusing(10_000)
@@ -264,7 +264,7 @@ async def test_a_mistake_of_ours_in_the_words_stops_neither_the_fold_nor_the_nex
     async with receiving() as receiver, notifying([target(receiver.url)]) as notifier:
         notifier._queue(notifier._lines[0], notification("moved:0", text="half a character: \ud83d"))
         tell(notifier, "moved:1")
-        await come(notifier, NotificationResult.TOLD)
+        await come(notifier, NotificationResult.DELIVERED)
         assert notifier.results["webhook", "given_up"] == 1
         assert (notifier.failures[Task.NOTIFICATIONS], notifier.failures.total()) == (1, 1)
 
@@ -294,7 +294,7 @@ async def test_a_whole_life_is_told_to_a_webhook_and_drawn_into_grafana_by_two_r
 
             async def is_done() -> bool:
                 both = counted(a.results, b.results)
-                return both["webhook", "claimed"] == both["webhook", "told"] == 5 and both["grafana", "claimed"] == 3
+                return both["webhook", "claimed"] == both["webhook", "delivered"] == 5 and both["grafana", "claimed"] == 3
 
             await until(is_done, "both have told or found it claimed")
         kinds = [body["kind"] for body in receiver.bodies]

@@ -58,9 +58,9 @@ async def test_a_running_sidecar_tells_of_a_climb_and_of_a_rollback_and_shows_no
             for number in range(12):
                 await it.deliver(event(f"pi_{number}"))
                 await it.ack({"stage": "delivered", "payment_intent": f"pi_{number}"})
-            await it.metric_is('reverb_sidecar_notifications_total{result="told",target="webhook"}', 1)
+            await it.metric_is('reverb_sidecar_notifications_total{result="delivered",target="webhook"}', 1)
             await it.act("rollback", {"reason": "a feeling"})
-            await it.metric_is('reverb_sidecar_notifications_total{result="told",target="webhook"}', 2)
+            await it.metric_is('reverb_sidecar_notifications_total{result="delivered",target="webhook"}', 2)
             assert await it.metric('reverb_sidecar_notification_attempts_total{outcome="sent",target="webhook"}') == 2
             assert "hooks" not in await it.metrics()
         climbed, fell = receiver.bodies

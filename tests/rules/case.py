@@ -107,7 +107,7 @@ def well(step_minutes: float) -> dict[str, str]:
         'browser_reports_total{result="token_expired"}': "0+0xN",
         'webhook_requests_total{result="unavailable"}': "0+0xN",
         "log_lines_dropped_total": "0+0xN",
-        'notifications_total{target="slack", result="told"}': "0+0xN",
+        'notifications_total{target="slack", result="delivered"}': "0+0xN",
         'notifications_total{target="slack", result="claimed"}': "0+0xN",
         'notifications_total{target="slack", result="given_up"}': "0+0xN",
         'notifications_total{target="slack", result="dropped"}': "0+0xN",

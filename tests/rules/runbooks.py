@@ -1,4 +1,4 @@
-"""The runbooks as they are read: their parts, and the queries in them."""
+"""The runbooks: their sections and queries."""
 
 import re
 from pathlib import Path
@@ -8,21 +8,22 @@ from tests.rules.promtool import ROOT
 FOLDER = ROOT / "docs" / "runbooks"
 RUNBOOKS = tuple(sorted(path for path in FOLDER.glob("*.md") if path.name != "README.md"))
 PARTS = (
-    "What it means for payers",
-    "What to look at first",
-    "How to make it safe in one step",
+    "What it means",
+    "Impact",
+    "How to check",
+    "What to do",
     "How to find the cause",
-    "How to know that it is over",
+    "How to verify",
 )
 
 
 def parts(runbook: Path) -> dict[str, str]:
-    """Return the parts of a runbook by their headings, in their order."""
+    """Return the sections of a runbook by heading, in order."""
     found = re.split(r"^## (.+)$", runbook.read_text(), flags=re.MULTILINE)
     return dict(zip(found[1::2], found[2::2], strict=True))
 
 
 def queries(runbook: Path) -> list[str]:
-    """Return the PromQL queries of a runbook: blocks of code, whose paragraphs are one each."""
+    """Return the PromQL queries of a runbook: each paragraph of a code block is one query."""
     blocks = re.findall(r"^```promql\n(.*?)^```$", runbook.read_text(), flags=re.MULTILINE | re.DOTALL)
     return [query.strip() for block in blocks for query in block.split("\n\n") if query.strip()]

@@ -1,4 +1,4 @@
-"""Each alert has its runbook, and each runbook answers the same five questions."""
+"""Each alert has a runbook, and all runbooks have the same sections."""
 
 import re
 
@@ -17,28 +17,28 @@ NAMES = sorted({alert.name for alert in ALERTS})
 
 
 def test_each_alert_has_its_runbook_and_each_runbook_its_alert() -> None:
-    """A page without an answer, and an answer to nothing, are both mistakes."""
+    """The runbooks' files are named after the alerts."""
     assert [path.stem for path in RUNBOOKS] == NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_runbook_has_one_shape(name: str) -> None:
-    """Who was woken finds everything where it always is."""
+def test_all_runbooks_have_the_same_sections(name: str) -> None:
+    """A runbook begins with the alert's summary and has all sections, with queries and a command to check."""
     path = FOLDER / f"{name}.md"
     text, found = path.read_text(), parts(path)
     summary = next(alert.summary for alert in ALERTS if alert.name == name)
     assert text.startswith(f"# {name}\n\n{summary}\n")
     assert tuple(found) == PARTS
     assert all(body.strip() for body in found.values())
-    assert queries(path), "it has queries to look at"
-    assert re.findall(r"^```promql$", found["What to look at first"], flags=re.MULTILINE)
-    assert "sidecar " in found["What to look at first"]
+    assert queries(path), "a runbook has queries"
+    assert re.findall(r"^```promql$", found["How to check"], flags=re.MULTILINE)
+    assert "sidecar " in found["How to check"]
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "ReverbSidecarWatchdog"])
-def test_a_runbook_leads_to_the_panels_that_ask_the_same(name: str) -> None:
-    """By the dashboard's address and the panels' titles, one of which names the alert: who was woken does not search."""
-    first = " ".join(parts(FOLDER / f"{name}.md")["What to look at first"].split())
+def test_a_runbook_names_panels_of_its_alert(name: str) -> None:
+    """A runbook names a dashboard and existing panels; at least one of the panels names the alert."""
+    first = " ".join(parts(FOLDER / f"{name}.md")["How to check"].split())
     (board, told) = re.findall(r"Grafana, \*[\w ]+\* \(`/d/reverb-sidecar-(\w+)`\): ([^`]*?)\.(?: \d\.|$)", first)[0]
     descriptions = {panel["title"]: panel["description"] for panel in files.panels(files.DOCUMENTS[board])}
     titles = re.findall(r"\*([^*]+)\*", told)
@@ -47,8 +47,8 @@ def test_a_runbook_leads_to_the_panels_that_ask_the_same(name: str) -> None:
     assert any(name in descriptions[title] for title in titles)
 
 
-def test_runbooks_name_commands_that_there_are() -> None:
-    """A command that is not there costs a person at night more than none."""
+def test_runbooks_name_existing_commands() -> None:
+    """Every command in a runbook exists."""
     helped = CliRunner().invoke(cli, ["--help"]).stdout
     known = set(re.findall(r"^\W*([a-z]+)  ", helped, flags=re.MULTILINE))
     for path in RUNBOOKS:
@@ -56,14 +56,12 @@ def test_runbooks_name_commands_that_there_are() -> None:
             assert command in known, f"{path.name}: sidecar {command}"
 
 
-def test_the_list_of_runbooks_names_every_alert_with_its_severity() -> None:
-    """`docs/runbooks/README.md` is what one looks through beforehand."""
-    listed = dict(
-        re.findall(r"^\| \[(\w+)\]\(\1\.md\) \| ([a-z, ]+) \|", (FOLDER / "README.md").read_text(), re.MULTILINE)
-    )
-    severities: dict[str, list[str]] = {}
+def test_the_reference_lists_every_alert_with_its_severities_and_summary() -> None:
+    """The table in `docs/runbooks/README.md` is complete."""
+    text = (FOLDER / "README.md").read_text()
+    listed = re.findall(r"^\| \[(\w+)\]\(\1\.md\) \| ([a-z, ]+) \| (.+) \|$", text, re.MULTILINE)
+    severities: dict[str, dict[str, None]] = {}
     for alert in ALERTS:
-        seen = severities.setdefault(alert.name, [])
-        if alert.severity.value not in seen:
-            seen.append(alert.severity.value)
-    assert listed == {name: ", ".join(seen) for name, seen in severities.items()}
+        severities.setdefault(alert.name, {})[alert.severity.value] = None
+    summaries = {alert.name: alert.summary for alert in ALERTS}
+    assert listed == [(name, ", ".join(seen), summaries[name]) for name, seen in severities.items()]

@@ -233,7 +233,7 @@ CASES = (
     Case(
         says="notifications that are delivered or claimed by another replica fire nothing",
         changed={
-            'notifications_total{target="slack", result="told"}': "0+1xN",
+            'notifications_total{target="slack", result="delivered"}': "0+1xN",
             'notifications_total{target="slack", result="claimed"}': "0+1xN",
         },
         spares=(NOTIFICATIONS,),
