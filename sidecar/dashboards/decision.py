@@ -36,7 +36,7 @@ def board(shown: Shown) -> Board:
         description="The current rung, the gates of the next rung, evidence and alarms.",
         sections=(
             Section(title="Flag", panels=(*_states(shown), *_moves())),
-            Section(title="Gates of the next rung", panels=_gates()),
+            Section(title="Gates", panels=_gates()),
             Section(title="Evidence for a climb", panels=_evidence()),
             Section(title="Alarms", panels=_alarms()),
         ),

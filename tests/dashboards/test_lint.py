@@ -181,7 +181,7 @@ def test_every_dashboard_has_the_annotations() -> None:
         assert [each["name"] for each in document["annotations"]["list"]][1:] == [
             "Notifications",
             "Moves",
-            "Shelters",
+            "Suspensions",
             "Releases",
             "Sidecar versions",
         ]

@@ -294,7 +294,9 @@ async def test_a_whole_life_is_told_to_a_webhook_and_drawn_into_grafana_by_two_r
 
             async def is_done() -> bool:
                 both = counted(a.results, b.results)
-                return both["webhook", "claimed"] == both["webhook", "delivered"] == 5 and both["grafana", "claimed"] == 3
+                return (
+                    both["webhook", "claimed"] == both["webhook", "delivered"] == 5 and both["grafana", "claimed"] == 3
+                )
 
             await until(is_done, "both have told or found it claimed")
         kinds = [body["kind"] for body in receiver.bodies]
