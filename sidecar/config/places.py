@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from typing import ClassVar, Self
 
 import msgspec
 
@@ -63,16 +64,59 @@ class AddressText(msgspec.Struct, frozen=True, kw_only=True):
         return next((quoted(candidate) for candidate in candidates if _address(candidate)), None)
 
 
-class SqlitePlace(msgspec.Struct, frozen=True, kw_only=True):
+class JournalPlace(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a journal is: `SCHEME:REST`. Each backend has a subclass of its own."""
+
+    scheme: ClassVar[str]
+    allowed: ClassVar[str]
+    """How it is written, for people."""
+
+    @classmethod
+    def of(cls, rest: str) -> Self | None:
+        """Return the place that follows the scheme; None: it is not one."""
+        raise NotImplementedError
+
+    def write(self) -> str:
+        """Return the place as YAML."""
+        raise NotImplementedError
+
+
+class SqlitePlace(JournalPlace, frozen=True, kw_only=True):
     """A journal in one SQLite file, which survives a restart."""
 
+    scheme: ClassVar[str] = "sqlite"
+    allowed: ClassVar[str] = "sqlite:PATH"
     path: str
     """Relative to the working directory of the process, or absolute."""
 
+    @classmethod
+    def of(cls, rest: str) -> Self | None:
+        """Return the place of a plain path."""
+        return cls(path=rest) if _is_plain_path(rest) else None
 
-class MemoryPlace(msgspec.Struct, frozen=True, kw_only=True):
-    """A journal that ends with the process: for trying things out."""
+    def write(self) -> str:
+        """Return the place as YAML."""
+        return f"{self.scheme}:{self.path}"
 
+
+class MemoryPlace(JournalPlace, frozen=True, kw_only=True):
+    """A journal that ends with the process, for trials."""
+
+    scheme: ClassVar[str] = "memory"
+    allowed: ClassVar[str] = '"memory:" in quotes'
+
+    @classmethod
+    def of(cls, rest: str) -> Self | None:
+        """Return the place; nothing may follow the scheme."""
+        return None if rest else cls()
+
+    def write(self) -> str:
+        """Return the place as YAML."""
+        return quoted(f"{self.scheme}:")
+
+
+JOURNAL_PLACES: tuple[type[JournalPlace], ...] = (SqlitePlace, MemoryPlace)
+"""The places of all backends; `sidecar.journal` opens them."""
 
 _NO_REDIS = "this version keeps its journal in SQLite, on one machine"
 
@@ -84,27 +128,30 @@ _JOURNALS_MEANT = {
     "sqlite:": '"sqlite:reverb-sidecar.db"',
 }
 
-JournalPlace = SqlitePlace | MemoryPlace
-
 
 class JournalText(msgspec.Struct, frozen=True, kw_only=True):
-    """`sqlite:PATH` or `memory:`."""
+    """`SCHEME:REST`, such as `sqlite:PATH` or `memory:`."""
 
-    allowed: str = 'sqlite:PATH, or "memory:" in quotes'
+    places: tuple[type[JournalPlace], ...] = JOURNAL_PLACES
+
+    @property
+    def allowed(self) -> str:
+        """The forms of all places."""
+        *others, last = (place.allowed for place in self.places)
+        return f"{', '.join(others)}, or {last}"
 
     def read(self, scalar: Scalar) -> JournalPlace:
         """Return where the journal is."""
-        if scalar.text == "memory:":
-            return MemoryPlace()
-        path = scalar.text.removeprefix("sqlite:")
-        if path == scalar.text or not _is_plain_path(path):
-            is_redis = scalar.text.startswith(("redis:", "rediss:"))
-            raise Refused(self._meant(scalar), note=_NO_REDIS if is_redis else None)
-        return SqlitePlace(path=path)
+        scheme, colon, rest = scalar.text.partition(":")
+        for kind in self.places if colon else ():
+            place = kind.of(rest) if scheme == kind.scheme else None
+            if place is not None:
+                return place
+        raise Refused(self._meant(scalar), note=_NO_REDIS if scheme in {"redis", "rediss"} and colon else None)
 
     def write(self, value: JournalPlace) -> str:
         """Return the place as YAML."""
-        return f"sqlite:{value.path}" if isinstance(value, SqlitePlace) else '"memory:"'
+        return value.write()
 
     @staticmethod
     def _meant(scalar: Scalar) -> str | None:

@@ -6,20 +6,35 @@ They keep the order in which they were appended, each with its `seq` and its sta
 nothing, for tests and simulations. Both pass the same contract tests.
 """
 
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
+from typing import Any
 
-from sidecar.config import JournalPlace, SqlitePlace
+from sidecar.config import JournalPlace, MemoryPlace, SqlitePlace
 from sidecar.journal.memory import MemoryJournal
 from sidecar.journal.sqlite.journal import SqliteJournal
 from sidecar.ports import Journal
 
+Open = Callable[[Any], Awaitable[Journal]]
+Backends = Mapping[type, Open]
 
-async def open_journal(place: JournalPlace) -> Journal:
-    """Open the journal at this place, and make it where there is none.
 
-    Raises `SidecarError` with `journal_in_use` if another process has the file, and `journal_unavailable` if it
-    cannot be opened.
-    """
-    if isinstance(place, SqlitePlace):
-        return await SqliteJournal.open(Path(place.path))
+async def _open_sqlite(place: SqlitePlace) -> Journal:
+    return await SqliteJournal.open(Path(place.path))
+
+
+async def _open_memory(_: MemoryPlace) -> Journal:
     return MemoryJournal()
+
+
+BACKENDS: Backends = {SqlitePlace: _open_sqlite, MemoryPlace: _open_memory}
+"""The one table of backends, by the type of their places in the configuration (`sidecar.config.places`)."""
+
+
+async def open_journal(place: JournalPlace, backends: Backends = BACKENDS) -> Journal:
+    """Open the journal at this place, and create it if there is none.
+
+    Raises `SidecarError` with `journal_in_use` if another process has it, and `journal_unavailable` if it cannot be
+    opened.
+    """
+    return await backends[type(place)](place)

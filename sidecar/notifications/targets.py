@@ -11,6 +11,7 @@
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import msgspec
 
@@ -57,49 +58,106 @@ class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes
 
 
+class TargetSpec(Protocol):
+    """What one kind of target is sent."""
+
+    def takes(self, kind: NotificationKind) -> bool:
+        """Return whether the target is notified of such an event."""
+        ...
+
+    def request(self, target: "Target", notification: Notification, now_s: int) -> Outgoing:
+        """Return the request. `now_s` is in Unix seconds."""
+        ...
+
+
 class Target(msgspec.Struct, frozen=True, kw_only=True):
-    """Who is told. `repr` shows no secret."""
+    """A target of notifications. `repr` shows no secret."""
 
     name: str
     kind: TargetKind
+    spec: TargetSpec
     secrets: NotificationSecrets
     console_url: str | None
 
     def takes(self, kind: NotificationKind) -> bool:
-        """Say whether it is told of such an event. Releases are for plots: whoever noted one knows of it."""
-        if self.kind is TargetKind.GRAFANA:
-            return kind in _DRAWN
-        return kind is not NotificationKind.RELEASED
+        """Return whether it is notified of such an event."""
+        return self.spec.takes(kind)
 
     def link(self, notification: Notification) -> str | None:
-        """Return where the console shows more of it; None: nobody said where the console is."""
+        """Return the page of the console about it; None: the console's URL is not configured."""
         if self.console_url is None or notification.kind not in _DECIDED:
             return self.console_url
         return f"{self.console_url}/decisions/{notification.seq}"
 
     def request(self, notification: Notification, now_s: int) -> Outgoing:
-        """Return the request that tells it. `now_s`, in Unix seconds, goes into the signature."""
-        headers = {"Content-Type": "application/json", "User-Agent": f"reverb-sidecar/{__version__}"}
-        url = self.secrets.url
-        match self.kind:
-            case TargetKind.WEBHOOK:
-                body = msgspec.json.encode(_event(notification, self.link(notification)))
-                signed = f"{now_s}.".encode() + body
-                code = hmac.new(self.secrets.key.encode(), signed, hashlib.sha256).hexdigest()
-                headers |= {SIGNATURE: f"t={now_s},v1={code}", "Idempotency-Key": notification.event}
-            case TargetKind.SLACK:
-                body = msgspec.json.encode(_message(notification, self.link(notification)))
-            case TargetKind.GRAFANA:
-                url = f"{url.rstrip('/')}/api/annotations"
-                headers["Authorization"] = f"Bearer {self.secrets.key}"
-                body = msgspec.json.encode(_annotation(notification))
-        return Outgoing(url=url, headers=headers, body=body)
+        """Return the request that sends it. `now_s`, in Unix seconds, goes into the signature."""
+        return self.spec.request(self, notification, now_s)
 
 
-def targets_of(notifications: Notifications, secrets: Mapping[str, NotificationSecrets]) -> tuple[Target, ...]:
+class _Webhook:
+    """JSON with everything, signed with a time, as Stripe signs."""
+
+    def takes(self, kind: NotificationKind) -> bool:
+        """Return whether it is not a release: releases are for plots."""
+        return kind is not NotificationKind.RELEASED
+
+    def request(self, target: Target, notification: Notification, now_s: int) -> Outgoing:
+        """Return the signed event."""
+        body = msgspec.json.encode(_event(notification, target.link(notification)))
+        signed = f"{now_s}.".encode() + body
+        code = hmac.new(target.secrets.key.encode(), signed, hashlib.sha256).hexdigest()
+        headers = {**_HEADERS, SIGNATURE: f"t={now_s},v1={code}", "Idempotency-Key": notification.event}
+        return Outgoing(url=target.secrets.url, headers=headers, body=body)
+
+
+class _Slack(_Webhook):
+    """A message for Slack's incoming webhooks."""
+
+    def request(self, target: Target, notification: Notification, now_s: int) -> Outgoing:
+        """Return the message; its URL is the secret."""
+        del now_s
+        body = msgspec.json.encode(_message(notification, target.link(notification)))
+        return Outgoing(url=target.secrets.url, headers=_HEADERS, body=body)
+
+
+class _Grafana:
+    """An annotation for Grafana's plots."""
+
+    def takes(self, kind: NotificationKind) -> bool:
+        """Return whether it is an event for plots."""
+        return kind in _DRAWN
+
+    def request(self, target: Target, notification: Notification, now_s: int) -> Outgoing:
+        """Return the annotation, with the token of a service account."""
+        del now_s
+        url = f"{target.secrets.url.rstrip('/')}/api/annotations"
+        headers = {**_HEADERS, "Authorization": f"Bearer {target.secrets.key}"}
+        return Outgoing(url=url, headers=headers, body=msgspec.json.encode(_annotation(notification)))
+
+
+_HEADERS = {"Content-Type": "application/json", "User-Agent": f"reverb-sidecar/{__version__}"}
+SPECS: Mapping[TargetKind, TargetSpec] = {
+    TargetKind.WEBHOOK: _Webhook(),
+    TargetKind.SLACK: _Slack(),
+    TargetKind.GRAFANA: _Grafana(),
+}
+"""The one table of kinds of targets."""
+
+
+def targets_of(
+    notifications: Notifications,
+    secrets: Mapping[str, NotificationSecrets],
+    specs: Mapping[TargetKind, TargetSpec] = SPECS,
+) -> tuple[Target, ...]:
     """Return the targets that are configured."""
     return tuple(
-        Target(name=each.name, kind=each.kind, secrets=secrets[each.name], console_url=notifications.console_url)
+        Target(
+            name=each.name,
+            kind=each.kind,
+            spec=specs[each.kind],
+            secrets=secrets[each.name],
+            console_url=notifications.console_url,
+        )
         for each in notifications.targets
     )
 

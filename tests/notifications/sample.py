@@ -8,6 +8,7 @@ from sidecar.core.fold.fold import fold
 from sidecar.core.fold.state import State
 from sidecar.notifications import Notification, NotificationKind, Target, Tone, Watch
 from sidecar.notifications.notification import Words
+from sidecar.notifications.targets import SPECS
 from tests.core.world import HOUR, MINUTE
 
 KEY = "signing-key-for-the-tests-0123456789"
@@ -50,4 +51,4 @@ def target(
 ) -> Target:
     """Return a target at a URL."""
     secrets = NotificationSecrets(url=url, key="" if kind is TargetKind.SLACK else KEY)
-    return Target(name=name, kind=kind, secrets=secrets, console_url=console_url)
+    return Target(name=name, kind=kind, spec=SPECS[kind], secrets=secrets, console_url=console_url)
