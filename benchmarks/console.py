@@ -76,7 +76,7 @@ async def _moved_ms(browser: Browser, case: Case) -> float:
     took = []
     for _ in range(_ROUNDS // 3):
         async with shown(case, quarter()) as it, looking(browser, it.url) as tab:
-            await tab.wait_for_selector('#news[data-state="live"]')
+            await tab.wait_for_selector('#updates[data-state="live"]')
             moved = asyncio.create_task(tab.evaluate(_MOVED))
             await tab.evaluate("0")  # the one before has begun
             started = time.perf_counter()

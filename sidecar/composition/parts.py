@@ -67,14 +67,14 @@ def _ack_stream(it: Wiring) -> AckStream | None:
 
 
 def _operator(it: Wiring) -> Operator:
-    return Operator(it.journal, it.state, it.journeys, status=it.status, explanation=it.explanation, access=it.access)
+    return Operator(it.journal, it.state, it.timelines, status=it.status, explanation=it.explanation, access=it.access)
 
 
 def _console(it: Wiring) -> Console:
     return Console(
         it.journal,
         it.state,
-        it.journeys,
+        it.timelines,
         status=it.status,
         readiness=it.release.readiness,
         live_updates=it.live_updates,

@@ -8,7 +8,7 @@ from sidecar.config import DEFAULT_CHANNEL, Config, Secrets, policy_of
 from sidecar.console.access import Access
 from sidecar.console.explanation import Explanation, explain_now
 from sidecar.console.page.live_updates import LiveUpdates
-from sidecar.console.payment_timelines import Journeys
+from sidecar.console.payment_timelines import PaymentTimelines
 from sidecar.console.release import Release
 from sidecar.console.status import Status, status_of
 from sidecar.core.facts.policy import policy_hash
@@ -113,9 +113,9 @@ class Wiring:
         )
 
     @functools.cached_property
-    def journeys(self) -> Journeys:
+    def timelines(self) -> PaymentTimelines:
         """The timelines of payments."""
-        return Journeys(self.journal, self.state)
+        return PaymentTimelines(self.journal, self.state)
 
     @functools.cached_property
     def release(self) -> Release:

@@ -13,7 +13,7 @@ from sidecar.console.access import Access
 from sidecar.console.decisions import LIMIT_MAX, detail_of, number_of, page_of
 from sidecar.console.explanation import Explanation, explain_decision
 from sidecar.console.operator_actions import ActionDone, OperatorAction, fact_of, read_request
-from sidecar.console.payment_timelines import Journeys
+from sidecar.console.payment_timelines import PaymentTimelines
 from sidecar.console.status import Status
 from sidecar.core.facts.observations import Frozen
 from sidecar.core.fold.state import State
@@ -36,7 +36,7 @@ class Operator(Part):
         self,
         journal: Journal,
         state: State,
-        journeys: Journeys,
+        timelines: PaymentTimelines,
         *,
         status: Callable[[], Status],
         explanation: Callable[[], Explanation],
@@ -46,7 +46,7 @@ class Operator(Part):
         self._state = state
         self._status = status
         self._explanation = explanation
-        self._journeys = journeys
+        self._timelines = timelines
         self._access = access
         self._throttle = Throttle()
 
@@ -79,7 +79,7 @@ class Operator(Part):
     @get("/api/payments/{payment_intent}", on=OPERATOR)
     async def get_payment(self, request: web.Request) -> web.Response:
         """Answer with one payment's way."""
-        return _json(await self._journeys.of(request.match_info["payment_intent"]))
+        return _json(await self._timelines.of(request.match_info["payment_intent"]))
 
     @get("/api/explanation", on=OPERATOR)
     async def get_explanation(self, request: web.Request) -> web.Response:

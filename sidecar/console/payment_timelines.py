@@ -1,4 +1,4 @@
-"""One payment's way, from Stripe to the payer's page: when it passed each stage, how it ended, and why."""
+"""The timeline of one payment, from Stripe to the payer's page: each stage, the outcome, and its reason."""
 
 import asyncio
 import enum
@@ -29,22 +29,22 @@ from sidecar.wording import IGNORED, SKIPS, STAGES, UNMEASURED, VERDICTS
 _READ_MAX = 1_000
 _BACK_MAX = 20_000
 _ON_MAX = 40_000
-"""So many records before a payment, and after it, are looked through at most."""
-_TOLD_AT_ONCE_MAX = 2
+"""Records that are read before and after a payment, at most."""
+_CONCURRENT_MAX = 2
 
 
 class Clock(enum.StrEnum):
-    """Whose clock a time is by: two clocks' times are never subtracted."""
+    """The clock of a time. Times of two clocks are never subtracted."""
 
     STRIPE = "stripe"
-    """Spans by Stripe's clock, in whole seconds."""
+    """Stripe's clock, in whole seconds."""
     JOURNAL = "journal"
     BROWSER = "browser"
-    """Milliseconds after the payment, by the payer's own clock."""
+    """The payer's clock, in milliseconds after the payment."""
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """One step of the way, as a bar of a waterfall. Times are milliseconds; two clocks have no common zero."""
+    """One step, as a bar of a waterfall. Times are milliseconds; two clocks have no common zero."""
 
     name: str
     """`stripe_wait`, `paid`, `dispatched`, `delivered`, `refreshed`; of the browser `subscribed`, `pushed`,
@@ -58,85 +58,83 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StageTime(msgspec.Struct, frozen=True, kw_only=True):
-    """The first news of a stage."""
+    """The first ack of a stage."""
 
     stage: Stage
     at_ms: int
     """Unix milliseconds on the journal's clock."""
     after_ms: int | None
-    """After the webhook; negative: it came first; None: the webhook has not come."""
+    """After the webhook; negative: before it; None: there is no webhook yet."""
     source: str
-    """`backend`, `observer`, `user_channel`; `inferred`: it named a user and no payment."""
+    """`backend`, `observer`, `user_channel`; `inferred`: the broadcast named a user and no payment."""
     release: str | None = None
 
 
-class PaymentJourney(msgspec.Struct, frozen=True, kw_only=True):
-    """One payment's way. Times are Unix milliseconds on the journal's clock."""
+class PaymentTimeline(msgspec.Struct, frozen=True, kw_only=True):
+    """One payment. Times are Unix milliseconds on the journal's clock."""
 
     payment_intent: str
     seq: int | None
-    """The record of its webhook; None: it has not come."""
+    """The record of its webhook; None: there is none yet."""
     user_ref: str | None
     arrived_ms: int | None
     stripe_wait_s: int
-    """Between Stripe's event and the signature of the delivery that came."""
+    """Between Stripe's event and the signature of the delivery that arrived."""
     on_time_until_ms: int | None
     missed_from_ms: int | None
     deciding_stage: Stage
     stages: tuple[StageTime, ...]
-    """In the order in which they came."""
+    """In order of arrival."""
     skipped: SkipReason | None
     """Why the backend did not broadcast."""
     steps: tuple[Step, ...]
     report: BrowserReported | None
-    """What the payer's browser told; None: nothing, or nothing yet."""
+    """The report of the payer's browser; None: there is none yet."""
     reported_ms: int | None
     verdict: Verdict | None
-    """What that says of push."""
+    """The verdict of that report on push."""
     outcome: Outcome | None
-    """None: it has none yet, or is left out."""
+    """None: it is open, or left out."""
     unmeasured: Unmeasured | None
     left_out: str | None
-    """Why it is no outcome at all."""
+    """Why the payment has no outcome."""
     text: str
-    """How it ended, and why, in sentences."""
+    """The outcome and its reason, in sentences."""
 
 
-class Journeys:
-    """Payments' ways, for all who ask of one process: each folds some minutes once more, so only so many at a time."""
+class PaymentTimelines:
+    """Rebuild payment timelines. Each folds some minutes of the journal again, so concurrency is limited."""
 
     def __init__(self, journal: Journal, state: State) -> None:
         self._journal = journal
         self._state = state
-        self._telling = asyncio.Semaphore(_TOLD_AT_ONCE_MAX)
+        self._rebuilding = asyncio.Semaphore(_CONCURRENT_MAX)
 
-    async def of(self, payment_intent: str) -> PaymentJourney:
-        """Return a payment's way. Raises `SidecarError` with `not_found`."""
-        async with self._telling:
-            return await journey_of(self._journal, self._state, payment_intent)
+    async def of(self, payment_intent: str) -> PaymentTimeline:
+        """Return the timeline of a payment. Raises `SidecarError` with `not_found`."""
+        async with self._rebuilding:
+            return await timeline_of(self._journal, self._state, payment_intent)
 
 
-async def journey_of(journal: Journal, state: State, payment_intent: str) -> PaymentJourney:
-    """Return a payment's way, as long as its records are kept. Raises `SidecarError` with `not_found`."""
+async def timeline_of(journal: Journal, state: State, payment_intent: str) -> PaymentTimeline:
+    """Return the timeline of a payment from its records. Raises `SidecarError` with `not_found`."""
     policy = state.policy
     first = await _first(journal, payment_intent)
     if policy is None or (first is None and payment_intent not in state.journeys):
-        message = (
-            "no payment of this name is known: it never came, is older than 35 days, or is no PaymentIntent (pi_…)"
-        )
+        message = "unknown payment: it never arrived, is older than 35 days, or is not the id of a PaymentIntent (pi_…)"
         raise SidecarError(ErrorCode.NOT_FOUND, message)
     records: list[Record] = []
     if first is not None:
         policy = await _policy_at(journal, state, first.seq) or policy
         records = await _around(journal, policy, first)
-    told = reconstruct(state, policy, records, payment_intent)
-    user_ref = told.journey.user_ref if told.journey else None
+    rebuilt = reconstruct(state, policy, records, payment_intent)
+    user_ref = rebuilt.journey.user_ref if rebuilt.journey else None
     report = await journal.find(f"browser_reported:{payment_intent}:{user_ref}") if user_ref else None
-    return _journey(payment_intent, policy, first, records, told, report)
+    return _timeline(payment_intent, policy, first, records, rebuilt, report)
 
 
 async def _first(journal: Journal, payment_intent: str) -> Record | None:
-    """Return the record of the webhook, or of that which said that it is none of ours."""
+    """Return the record of the webhook, or of its exclusion by the filter."""
     found = await journal.find(f"payment_succeeded:{payment_intent}")
     for reason in IgnoreReason:
         found = found or await journal.find(f"payment_ignored:{reason}:{payment_intent}")
@@ -174,20 +172,20 @@ async def _around(journal: Journal, policy: Policy, first: Record) -> list[Recor
     return records
 
 
-def _journey(
+def _timeline(
     payment_intent: str,
     policy: Policy,
     first: Record | None,
     records: Sequence[Record],
-    told: Reconstruction,
+    rebuilt: Reconstruction,
     report: Record | None,
-) -> PaymentJourney:
-    journey = told.journey
+) -> PaymentTimeline:
+    journey = rebuilt.journey
     fact = report.observation if report is not None and isinstance(report.observation, BrowserReported) else None
     arrived_ms = journey.arrived_ms if journey else None
-    stages = tuple(sorted(_stages(payment_intent, policy, records, told), key=lambda each: each.at_ms))
+    stages = tuple(sorted(_stages(payment_intent, policy, records, rebuilt), key=lambda each: each.at_ms))
     is_ours = first is None or isinstance(first.observation, PaymentSucceeded)
-    return PaymentJourney(
+    return PaymentTimeline(
         payment_intent=payment_intent,
         seq=first.seq if first is not None and is_ours else None,
         user_ref=journey.user_ref if journey else None,
@@ -198,31 +196,31 @@ def _journey(
         deciding_stage=policy.stage,
         stages=stages,
         skipped=next(iter(journey.skips), None) if journey else None,
-        steps=tuple(_steps(told, stages, fact)),
+        steps=tuple(_steps(rebuilt, stages, fact)),
         report=fact,
         reported_ms=report.at_ms if report is not None else None,
         verdict=verdict_of(fact.reading) if fact is not None else None,
-        outcome=told.outcome,
-        unmeasured=told.unmeasured,
-        left_out=told.left_out,
-        text=" ".join(_sentences(policy, told, stages, fact, first)),
+        outcome=rebuilt.outcome,
+        unmeasured=rebuilt.unmeasured,
+        left_out=rebuilt.left_out,
+        text=" ".join(_sentences(policy, rebuilt, stages, fact, first)),
     )
 
 
 def _stages(
-    payment_intent: str, policy: Policy, records: Sequence[Record], told: Reconstruction
+    payment_intent: str, policy: Policy, records: Sequence[Record], rebuilt: Reconstruction
 ) -> Iterator[StageTime]:
-    journey = told.journey
+    journey = rebuilt.journey
     if journey is None:
         return
-    says = {
+    acks = {
         each.observation.stage: each.observation
         for each in reversed(records)
         if isinstance(each.observation, AckReceived) and each.observation.payment_intent == payment_intent
     }
     arrived_ms = journey.arrived_ms
     for stage, at_ms in journey.acks.items():
-        ack = says.get(stage)
+        ack = acks.get(stage)
         after_ms = None if arrived_ms is None else at_ms - arrived_ms
         source, release = (ack.source, ack.release) if ack is not None else ("", None)
         yield StageTime(stage=stage, at_ms=at_ms, after_ms=after_ms, source=source, release=release)
@@ -231,11 +229,11 @@ def _stages(
         yield StageTime(stage=policy.stage, at_ms=journey.inferred_ms, after_ms=after_ms, source="inferred")
 
 
-def _steps(told: Reconstruction, stages: Sequence[StageTime], report: BrowserReported | None) -> Iterator[Step]:
-    journey = told.journey
+def _steps(rebuilt: Reconstruction, stages: Sequence[StageTime], report: BrowserReported | None) -> Iterator[Step]:
+    journey = rebuilt.journey
     if journey is not None and journey.arrived_ms is not None:
         wait_ms = 1000 * journey.stripe_wait_s
-        text = f"Stripe waited {journey.stripe_wait_s} s between the event and signing the delivery that came"
+        text = f"{journey.stripe_wait_s} s between Stripe's event and the signature of the delivery that arrived"
         yield Step(name="stripe_wait", clock=Clock.STRIPE, from_ms=-wait_ms, until_ms=0, text=text)
     since_ms = 0
     for each in stages:
@@ -247,14 +245,14 @@ def _steps(told: Reconstruction, stages: Sequence[StageTime], report: BrowserRep
     if report is None:
         return
     reading = report.reading
-    for name, at_ms, text in (
+    for name, at_ms, what in (
         ("subscribed", reading.subscribed_ms, "the browser's subscription was confirmed"),
-        ("pushed", reading.pushed_ms, "the push came"),
+        ("pushed", reading.pushed_ms, "the push arrived"),
         ("cleared", reading.cleared_ms, f"the alert was cleared, by {reading.cleared_by}"),
     ):
         if at_ms is not None:
-            words = f"{text}, {_after(at_ms)} the payment"
-            yield Step(name=name, clock=Clock.BROWSER, from_ms=0, until_ms=at_ms, text=words)
+            text = f"{what}, {_after(at_ms)} the payment"
+            yield Step(name=name, clock=Clock.BROWSER, from_ms=0, until_ms=at_ms, text=text)
 
 
 def _after(span_ms: int) -> str:
@@ -262,48 +260,48 @@ def _after(span_ms: int) -> str:
 
 
 def _span(span_ms: int) -> str:
-    return f"{span_ms} ms" if span_ms < 10_000 else duration(span_ms)  # noqa: PLR2004 - below, people want each of them
+    return f"{span_ms} ms" if span_ms < 10_000 else duration(span_ms)  # noqa: PLR2004 - below, milliseconds matter
 
 
 def _sentences(
     policy: Policy,
-    told: Reconstruction,
+    rebuilt: Reconstruction,
     stages: Sequence[StageTime],
     report: BrowserReported | None,
     first: Record | None,
 ) -> Iterator[str]:
     if first is not None and isinstance(first.observation, PaymentIgnored):
-        yield f"Not one of ours: {IGNORED[first.observation.reason].clause}."
-    elif told.left_out is not None:
-        yield f"No outcome: {_left_out(told.left_out)}."
+        yield f"Outside the filter: {IGNORED[first.observation.reason].clause}."
+    elif rebuilt.left_out is not None:
+        yield f"No outcome: {_left_out(rebuilt.left_out)}."
     elif first is None:
-        yield "Only acks have come; Stripe's webhook has not."
+        yield "Only acks have arrived; there is no webhook yet."
     else:
-        yield _ending(policy, told, stages)
+        yield _ending(policy, rebuilt, stages)
     if report is not None:
         yield VERDICTS[verdict_of(report.reading)].description
 
 
-def _ending(policy: Policy, told: Reconstruction, stages: Sequence[StageTime]) -> str:
+def _ending(policy: Policy, rebuilt: Reconstruction, stages: Sequence[StageTime]) -> str:
     within, after = _span(policy.on_time_within_ms), _span(policy.missed_after_ms)
     decided = next((each.after_ms for each in stages if each.stage is policy.stage), None)
-    reached = f"its news reached the stage `{policy.stage}`"
-    match told.outcome:
+    reached = f"the broadcast reached stage `{policy.stage}`"
+    match rebuilt.outcome:
         case None:
-            return f"On its way: it is judged once {within} have passed since its webhook and we saw all that came."
+            return f"Open: it is judged {within} after its webhook, once every source was read up to then."
         case Outcome.ON_TIME:
-            return f"On time: {reached} {_after(decided or 0)} the webhook; {within} are allowed."
+            return f"On time: {reached} {_after(decided or 0)} the webhook; the limit is {within}."
         case Outcome.LATE:
-            return f"Late, a failure: {reached} only {_after(decided or 0)} the webhook; {within} are allowed."
+            return f"Late, a failure: {reached} only {_after(decided or 0)} the webhook; the limit is {within}."
         case Outcome.MISSED:
-            failed = told.journey is not None and SkipReason.FAILED in told.journey.skips
-            why = "the backend said that its broadcast failed" if failed else f"within {after} nothing came"
-            return f"Missed, a failure: {why}; its news had to reach the stage `{policy.stage}`."
+            failed = rebuilt.journey is not None and SkipReason.FAILED in rebuilt.journey.skips
+            why = "the backend reported that its broadcast failed" if failed else f"no broadcast arrived within {after}"
+            return f"Missed, a failure: {why}; the deciding stage is `{policy.stage}`."
         case Outcome.UNMEASURED:
-            why = UNMEASURED[told.unmeasured].clause if told.unmeasured else "nobody can say why any more"
+            why = UNMEASURED[rebuilt.unmeasured].clause if rebuilt.unmeasured else "the reason is no longer known"
             return f"Unmeasured, so it says nothing about push: {why}."
         case _:
-            assert_never(told.outcome)
+            assert_never(rebuilt.outcome)
 
 
 def _left_out(reason: str) -> str:

@@ -10,8 +10,6 @@ from tests.console.stage import NARROW, WIDE, WIDEST, looking, shown
 from tests.console.states import CASES, Case
 from tests.payers.tabs import chromium
 
-_FAR_TOO = "document.querySelectorAll('.grid > section').forEach((it) => { it.style.contentVisibility = 'visible'; })"
-"""So that what is far below the window is on the picture as well."""
 SIZES = {"narrow": NARROW, "wide": WIDE, "widest": WIDEST}
 
 
@@ -21,8 +19,7 @@ async def _take(browser: Browser, case: Case, folder: Path) -> None:
             for dark in (False, True):
                 name = f"{case.name.replace(' ', '-')}-{size}-{'dark' if dark else 'light'}"
                 async with looking(browser, it.url, size=pixels, dark=dark) as page:
-                    await page.wait_for_selector('#news[data-state="live"]')
-                    await page.evaluate(_FAR_TOO)
+                    await page.wait_for_selector('#updates[data-state="live"]')
                     await page.screenshot(path=folder / f"{name}.png", full_page=True)
         async with looking(browser, it.url) as page:
             await page.emulate_media(media="print")

@@ -10,7 +10,7 @@ from playwright.async_api import Browser, Page
 from sidecar.config import Address
 from sidecar.console.page.live_updates import LiveUpdates
 from sidecar.console.page.routes import Console
-from sidecar.console.payment_timelines import Journeys
+from sidecar.console.payment_timelines import PaymentTimelines
 from sidecar.console.status import Status, status_of
 from sidecar.core.fold.serving import Served
 from sidecar.core.release.checks import Process, Question
@@ -38,7 +38,7 @@ class Shown:
         console = Console(
             journal,
             world.state,
-            Journeys(journal, world.state),
+            PaymentTimelines(journal, world.state),
             status=self.status,
             readiness=self.readiness,
             live_updates=self.live_updates,

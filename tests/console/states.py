@@ -1,4 +1,4 @@
-"""Every state that the console has a face for: a world, what a replica in it serves, and what the page must say."""
+"""The states of the console: a world, the answer of a replica in it, and what the page must contain."""
 
 from collections.abc import Callable
 
@@ -26,7 +26,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     headline: str
     answer: str
     why: str
-    """What must stand in the reason of what is served."""
+    """A part of the reason of what is served."""
     serves: Callable[[State], Served] = lambda state: served(state, 0)
 
 
@@ -69,7 +69,7 @@ def _climbing() -> World:
 
 
 def _report(world: World, payers: int) -> None:
-    """Let payers' browsers tell, of every flow and several families."""
+    """Add reports of payers' browsers, of every flow and several families."""
     families = (Family.CHROME, Family.SAFARI, Family.SAFARI, Family.FIREFOX)
     for number in range(payers):
         name, user = world.pay(user=f"payer-{number}"), f"payer-{number}"
@@ -116,7 +116,7 @@ def _removed() -> World:
     return world
 
 
-def _sheltered() -> World:
+def _unstable() -> World:
     world = probed(2)
     world.round_trip, world.auth_probe = RoundTripOutcome.LOST, AuthProbeOutcome.REFUSED_403
     world.wait(MINUTE)
@@ -130,7 +130,7 @@ def _fallen() -> World:
     return world
 
 
-def _resting() -> World:
+def _source_down() -> World:
     world = on(2)
     world.wait(MINUTE)
     for _ in range(10):
@@ -169,22 +169,22 @@ def _top() -> World:
 
 CASES = (
     Case(name="not wired", world=_not_wired, headline="Timers", answer="Cannot know", why="Not wired"),
-    Case(name="at first", world=_at_first, headline="Timers", answer="Cannot know", why="not been proven"),
+    Case(name="at first", world=_at_first, headline="Timers", answer="Cannot know", why="not proven yet"),
     Case(name="climbing", world=_climbing, headline="Push with a safety net", answer="Not yet", why="Rung 1"),
     Case(name="held", world=_held, headline="Push with a safety net", answer="Cannot know", why="Rung 1"),
     Case(
         name="awaiting approval", world=_awaiting, headline="Push with a safety net", answer="Cannot know", why="Rung 2"
     ),
-    Case(name="sheltered", world=_sheltered, headline="Timers", answer="No", why="Sheltered"),
+    Case(name="Reverb unstable", world=_unstable, headline="Timers", answer="No", why="Suspended"),
     Case(name="alarmed", world=_alarmed, headline="Timers", answer="No", why="Alarm"),
     Case(name="fallen", world=_fallen, headline="Timers", answer="No", why="Fell from rung 2"),
-    Case(name="resting", world=_resting, headline="Timers", answer="Cannot know", why="has not answered"),
+    Case(name="source down", world=_source_down, headline="Timers", answer="Cannot know", why="has not answered"),
     Case(
         name="blind",
         world=_blind,
         headline="Timers",
         answer="Cannot know",
-        why="not lately proven",
+        why="not recently proven",
         serves=lambda _: Served(mode=Mode.TIMER_POLLING, reason=Reason.NO_LEASE),
     ),
     Case(name="dry run", world=_dry_run, headline="Timers", answer="Cannot know", why="Dry run"),
@@ -193,10 +193,10 @@ CASES = (
         name="removed",
         world=_removed,
         headline="Push with a safety net",
-        answer="They are gone",
+        answer="They are removed",
         why="The ladder is off",
     ),
     Case(name="top", world=_top, headline="Push only", answer="Not yet", why="top of the ladder"),
     Case(name="90 days", world=quarter, headline="Push only", answer="Yes", why="top of the ladder"),
 )
-"""The states, in the order in which a flag lives through them."""
+"""The states, in the order in which a flag passes through them."""

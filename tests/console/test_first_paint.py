@@ -97,7 +97,7 @@ async def test_what_is_far_below_the_window_is_laid_out_once_somebody_comes_near
     """A link leads there all the same, and on paper everything is there."""
     async with shown(QUARTER) as it, looking(browser, it.url, size=(1280, 720)) as page:
         is_laid_out = "document.querySelector('#log h2').checkVisibility({contentVisibilityAuto: true})"
-        await page.wait_for_selector('#news[data-state="live"]')
+        await page.wait_for_selector('#updates[data-state="live"]')
         assert not await page.evaluate(is_laid_out)
         await page.emulate_media(media="print")
         await until(lambda: page.evaluate(is_laid_out), "it is there on paper")

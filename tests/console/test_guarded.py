@@ -47,7 +47,7 @@ async def test_where_reading_needs_a_token_a_browser_asks_for_it_and_the_page_li
             answer = await page.goto(sidecar.urls.operator)
             assert answer is not None
             assert answer.status == 200
-            await expect(page.locator("#news")).to_have_attribute("data-state", "live")
+            await expect(page.locator("#updates")).to_have_attribute("data-state", "live")
             assert (await sidecar.act("hold", WHY))[0] == 200
             await expect(page.locator("#action-resume")).to_be_visible()
         finally:
@@ -58,7 +58,7 @@ async def test_where_reading_needs_a_token_a_browser_asks_for_it_and_the_page_li
             answer = await page.goto(sidecar.urls.operator)  # there is nobody to ask
             assert answer is not None
             assert answer.status == 401
-            assert await page.locator("#news").count() == 0
+            assert await page.locator("#updates").count() == 0
         finally:
             await context.close()
 

@@ -29,7 +29,7 @@ TOP = next(case for case in CASES if case.name == "climbing")
 async def test_a_move_is_on_the_page_and_is_said_once(browser: Browser) -> None:
     """Who looks sees it, and who listens hears it, without a reload and at once: the other paces here last for ever."""
     async with shown(TOP, on(2), calm_s=1e6, pulse_s=1e6) as it, looking(browser, it.url) as page:
-        await expect(page.locator("#news")).to_have_attribute("data-state", "live")
+        await expect(page.locator("#updates")).to_have_attribute("data-state", "live")
         await expect(page.locator("#moves")).to_have_text("")
         it.world.roll_back()
         it.live_updates.wake()
@@ -45,7 +45,7 @@ async def test_a_move_of_a_running_sidecar_is_on_the_page(browser: Browser) -> N
     async with running(EASY) as sidecar, looking(browser, sidecar.urls.operator) as page:
         await climb(sidecar)
         await expect(page.locator("#served .headline")).to_have_text("Push with a safety net")
-        await expect(page.locator("#news")).to_have_attribute("data-state", "live")
+        await expect(page.locator("#updates")).to_have_attribute("data-state", "live")
         assert (await sidecar.act("rollback", WHY))[0] == 200
         await expect(page.locator("#served .headline")).to_have_text("Timers")
 
@@ -56,7 +56,7 @@ async def test_what_is_no_move_is_shown_and_not_said(browser: Browser) -> None:
         it.world.see(Held(actor="ann", reason="a fair"))
         it.live_updates.wake()
         await expect(page.locator("#action-resume")).to_be_visible()
-        await expect(page.locator("#served .facts")).to_contain_text("held by ann, who wrote: a fair")
+        await expect(page.locator("#served .facts")).to_contain_text("on hold by ann: a fair")
         await expect(page.locator("#moves")).to_have_text("")
 
 
@@ -69,19 +69,19 @@ async def test_the_focus_and_a_selection_outlive_an_update(browser: Browser) -> 
         it.live_updates.wake()
         await expect(page.locator("#action-resume")).to_be_visible()
         assert await page.evaluate("document.activeElement.id") == "action-rollback"
-        assert await page.evaluate("getSelection().toString()") == "Rung 1 of the ladder is held."
+        assert await page.evaluate("getSelection().toString()") == "Rung 1 is the current rung, and no alarm is raised."
         await page.evaluate("getSelection().removeAllRanges()")
 
 
 async def test_a_page_that_hears_nothing_says_so_and_comes_back(browser: Browser) -> None:
     """An old page must not pass for the present."""
     async with shown(TOP, on(1), retry_ms=50) as it, looking(browser, it.url, forgives=LOST) as page:
-        await expect(page.locator("#news")).to_have_attribute("data-state", "live")
+        await expect(page.locator("#updates")).to_have_attribute("data-state", "live")
         await it.listener.stop()
-        await expect(page.locator("#news")).to_have_attribute("data-state", "lost")
-        await expect(page.locator("#news")).to_contain_text("what you see may be old")
+        await expect(page.locator("#updates")).to_have_attribute("data-state", "lost")
+        await expect(page.locator("#updates")).to_contain_text("this page may be out of date")
         async with shown(TOP, on(2), port=int(it.url.rpartition(":")[2])):
-            await expect(page.locator("#news")).to_contain_text("Live. As of")
+            await expect(page.locator("#updates")).to_contain_text("Live. As of")
             await expect(page.locator("#served .audience")).to_have_text("for everybody")
 
 

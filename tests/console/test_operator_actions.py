@@ -36,9 +36,7 @@ async def test_by_mouse_hold_and_resume_and_the_token_is_asked_once(browser: Bro
         await expect(dialog).to_contain_text("Done: hold")
         await expect(dialog).to_contain_text("by ada")
         await dialog.get_by_role("button", name="Close").click()
-        await expect(page.locator("#served .facts")).to_contain_text(
-            "held by ada, who wrote: the term starts <on> Monday"
-        )
+        await expect(page.locator("#served .facts")).to_contain_text("on hold by ada: the term starts <on> Monday")
         hold = (await sidecar.status())["hold"]
         assert (hold["actor"], hold["reason"]) == ("ada", "the term starts <on> Monday")
 
@@ -71,7 +69,7 @@ async def test_by_keyboard_alone_a_roll_back_is_asked_again(browser: Browser) ->
         await press("Tab")
         await page.keyboard.type(OPERATOR_TOKEN)
         await press("Enter")
-        await expect(page.locator("#dialog-again")).to_contain_text("timers now?")
+        await expect(page.locator("#dialog-confirmation")).to_contain_text("timers now?")
         await expect(focused).to_have_text("No")
         await press("Escape")
         await expect(page.get_by_role("dialog")).to_be_hidden()
@@ -114,13 +112,13 @@ async def test_a_reset_is_asked_again_and_done(browser: Browser) -> None:
     """By mouse."""
     async with running(EASY) as sidecar, looking(browser, sidecar.urls.operator) as page:
         await climb(sidecar)
-        await page.get_by_role("button", name="Reset the proof").click()
+        await page.get_by_role("button", name="Reset the evidence").click()
         await _fill(page, "a new cluster")
         dialog = page.get_by_role("dialog")
-        await dialog.get_by_role("button", name="Reset the proof").click()
-        await expect(dialog).to_contain_text("Throw the proof away?")
-        await dialog.get_by_role("button", name="Yes: reset the proof").click()
-        await expect(dialog).to_contain_text("Done: reset the proof")
+        await dialog.get_by_role("button", name="Reset the evidence").click()
+        await expect(dialog).to_contain_text("Discard the evidence?")
+        await dialog.get_by_role("button", name="Yes: reset the evidence").click()
+        await expect(dialog).to_contain_text("Done: reset the evidence")
 
         async def is_anew() -> bool:
             return bool((await sidecar.status())["indicators"][0]["epoch"] == 2)
@@ -159,7 +157,7 @@ async def test_a_freeze_is_once_or_every_week_and_is_thawed_by_its_name(browser:
         await dialog.get_by_role("button", name="Freeze").click()
         await expect(dialog).to_contain_text("term-start forbids climbing")
         await dialog.get_by_role("button", name="Close").click()
-        await expect(page.locator("#served .facts")).to_contain_text("frozen: term-start, by ada, who wrote: enrolment")
+        await expect(page.locator("#served .facts")).to_contain_text("frozen: term-start, by ada: enrolment")
 
         await page.get_by_role("button", name="Freeze").click()
         await page.get_by_label("A short name").fill("weekends")
@@ -201,7 +199,7 @@ async def test_a_freeze_that_makes_no_sense_is_refused_in_words_and_nothing_is_l
 
 
 async def test_an_approval_of_what_is_no_longer_next_is_refused(browser: Browser) -> None:
-    """Somebody reset the proof while the dialog was open: who approves has seen another epoch."""
+    """Somebody reset the evidence while the dialog was open: who approves has seen another epoch."""
     async with running(EASY) as sidecar, looking(browser, sidecar.urls.operator, forgives=REFUSED) as page:
         await climb(sidecar)
         await page.get_by_role("button", name="Approve rung 2").click()
@@ -270,5 +268,5 @@ async def test_no_secret_is_on_the_page() -> None:
     """Neither the operators' tokens nor those of anything else."""
     async with running(EASY) as sidecar, sidecar.session.get(sidecar.urls.operator) as answer:
         page = await answer.text()
-        assert "May the timers go?" in page
+        assert "May the timers be removed?" in page
         assert not [token for token in (OPERATOR_TOKEN, READ_TOKEN, "whsec_", "identity-key") if token in page]

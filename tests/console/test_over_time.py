@@ -63,12 +63,12 @@ def test_the_figures_are_those_of_the_range_and_none_are_said_of_nothing() -> No
     plots = _drawn(
         _state(_past(24, on_time=9), _past(23, on_time=1), _past(2), _past(1, on_time=2, late=3, unmeasured=4))
     )
-    assert [(row.on_time, row.late, row.unmeasured, row.share) for row in plots.figures] == [
+    assert [tuple(row[number].text for number in (1, 2, 4, 5)) for row in plots.figures.rows] == [
         ("1", "0", "0", "100 %"),
         ("2", "3", "4", "40.0 %"),
     ]
     assert plots.summary == "In the last 24 hours, 3 of 6 judged payments were on time: 50.00 %."
-    assert _drawn(_state(_past(1, unmeasured=2))).figures[0].share == "\N{EN DASH}"
+    assert _drawn(_state(_past(1, unmeasured=2))).figures.rows[0][5].text == "\N{EN DASH}"
 
 
 def test_rows_of_a_longer_range_hold_days_from_midnight() -> None:
@@ -80,9 +80,10 @@ def test_rows_of_a_longer_range_hold_days_from_midnight() -> None:
     ]
     state = _state(*hours)
     state.history.edges_ms = [[50, 100, 250, 500, 1000, 2000, 5000, 10_000, 30_000]]
-    (row,) = _drawn(state, Range.MONTH).figures
-    assert (row.on_time, row.half, row.most) == ("20", "250 ms", "475 ms")
-    assert row.begins.iso.endswith("T00:00:00Z")
+    (row,) = _drawn(state, Range.MONTH).figures.rows
+    assert [row[number].text for number in (1, 6, 7)] == ["20", "250 ms", "475 ms"]
+    assert row[0].moment is not None
+    assert row[0].moment.iso.endswith("T00:00:00Z")
 
 
 def test_the_plots_are_there_in_words_and_the_objective_is_drawn_in() -> None:
@@ -99,7 +100,7 @@ def test_the_plots_are_there_in_words_and_the_objective_is_drawn_in() -> None:
         assert told in plot
     assert "objective: 90 %" in plots.reliability
     assert "on time: under 2 s" in plots.latency
-    assert len(plots.figures) == 91
+    assert len(plots.figures.rows) == 91
 
 
 def test_ids_are_unique_over_all_plots_of_the_page() -> None:

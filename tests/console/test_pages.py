@@ -48,9 +48,9 @@ async def test_a_payment_is_a_waterfall_in_the_order_of_its_way(browser: Browser
     """Stripe's wait ends where the webhook is, each stage begins where the one before ended, and the objective lies beyond."""
     async with shown(CASE, _told()) as it, looking(browser, f"{it.url}/payments/pi_good") as page:
         assert await page.locator(".headline").inner_text() == "On time"
-        await expect(page.locator(".why")).to_contain_text("400 ms after the webhook; 2000 ms are allowed.")
+        await expect(page.locator(".why")).to_contain_text("400 ms after the webhook; the limit is 2000 ms.")
         (stripe, begins, webhook), (paid, paid_from, paid_at), (delivered, delivered_from, at) = await _bars(page)
-        assert (stripe, paid, delivered) == ("Stripe waits", "Paid", "Delivered")
+        assert (stripe, paid, delivered) == ("Stripe's delay", "Paid", "Delivered")
         assert begins == 0
         assert webhook == pytest.approx(paid_from, abs=0.1)
         assert paid_at == pytest.approx(delivered_from, abs=0.1)
@@ -87,7 +87,7 @@ async def test_a_long_wait_of_stripes_is_cut_and_says_so(browser: Browser) -> No
     async with shown(CASE, world) as it, looking(browser, f"{it.url}/payments/pi_slow", size=NARROW) as page:
         bars = await _bars(page)
         assert bars[0][2] == pytest.approx(45, abs=0.1)
-        assert await page.locator(".torn").count() == 1
+        assert await page.locator(".cut").count() == 1
         await expect(page.locator(".waterfall")).to_contain_text("took 2 h")
         assert bars[1][2] - bars[1][1] > 5
         assert await sideways(page) == 0
@@ -96,7 +96,7 @@ async def test_a_long_wait_of_stripes_is_cut_and_says_so(browser: Browser) -> No
 async def test_the_form_leads_to_a_payment_and_what_is_not_known_is_a_page(browser: Browser) -> None:
     """Without scripts as well; a name that nobody knows is said so, and never echoed."""
     async with shown(CASE, _told()) as it, looking(browser, it.url, scripts=False, forgives="404") as page:
-        await page.get_by_label("One payment's way").fill("pi_good")
+        await page.get_by_label("Payment timeline").fill("pi_good")
         await page.get_by_role("button", name="Show").click()
         await expect(page.locator("h1")).to_have_text("Payment pi_good")
         answer = await page.goto(f"{it.url}/payments?id={EVIL}")
@@ -148,5 +148,5 @@ async def test_the_log_tells_what_befell_the_flag_between_decisions(browser: Bro
     case = next(case for case in CASES if case.name == "sheltered")
     async with shown(case) as it, looking(browser, it.url) as page:
         log = await page.locator("#log").text_content() or ""
-        assert log.index("a shelter began") < log.index("climbed to rung 2")
+        assert log.index("push suspended") < log.index("climbed to rung 2")
         assert "alarm" in log

@@ -40,11 +40,11 @@ async def test_the_page_is_complete_without_scripts(browser: Browser) -> None:
     async with shown(case) as it, looking(browser, it.url, scripts=False) as page:
         assert await page.locator("#served .headline").inner_text() == case.headline
         headings = await page.locator("h2").all_text_contents()
-        assert headings[:2] == ["Served now", "May the timers go?"]
+        assert headings[:2] == ["Served now", "May the timers be removed?"]
         assert {"The ladder", "Over time", "Reverb", "Payers", "Decisions and actions"} <= set(headings)
         assert not await page.locator("#action-hold").is_visible()
         assert "sidecar hold" in await page.locator("noscript").inner_text()
-        assert "As of 15 Jan 2027" in await page.locator("#news").inner_text()
+        assert "As of 15 Jan 2027" in await page.locator("#updates").inner_text()
 
 
 async def test_each_gate_that_does_not_hold_says_what_it_needs_when_and_what_to_do(browser: Browser) -> None:
@@ -56,10 +56,10 @@ async def test_each_gate_that_does_not_hold_says_what_it_needs_when_and_what_to_
         assert await gates.count() == len(is_open)
         assert await page.locator("#ladder .gate-needs").count() == sum(is_open)
         first = gates.first
-        await expect(first).to_contain_text("Held for long enough soak")
+        await expect(first).to_contain_text("Soak complete soak")
         await expect(first).to_contain_text("target: 3 d")
         await expect(first).to_contain_text("more on this rung; expected 18 Jan 2027, 08:00 UTC (in 2 d")
-        await expect(first).to_contain_text("What to do? Nothing: it passes by itself.")
+        await expect(first).to_contain_text("To do: Nothing: it passes by itself.")
         width = float(await first.locator(".bar-done").get_attribute("width") or 0)
         assert 0 < width < 1
 
@@ -79,7 +79,7 @@ async def test_nothing_that_others_wrote_becomes_markup(browser: Browser) -> Non
         posture = await page.locator("#served .facts").inner_text()
         assert posture.count(evil.strip()) == 3
         assert await page.locator("#action-resume").get_attribute("data-explanation") == (
-            f"Lifts the hold of {evil}, who wrote: {evil}"
+            f"Lifts the hold of {evil}: {evil}"
         )
 
 

@@ -1,9 +1,9 @@
-"""May the timers go? The page is never kinder than the gate, and says why, and when to ask again."""
+"""May the timers be removed? The page is never kinder than the gate, and says why, and when to ask again."""
 
 import msgspec
 import pytest
 
-from sidecar.console.page.front import Tone
+from sidecar.console.page.section import Tone
 from sidecar.console.page.verdict import Verdict, question_of, verdict
 from sidecar.core.facts.auth_probes import IsolationOutcome
 from sidecar.core.facts.policy import LADDER_OFF, Mode
@@ -29,7 +29,7 @@ async def test_the_page_says_yes_only_where_the_gate_does(case: Case) -> None:
         assert it.world.state.policy is not None
         asked, told = it.readiness(question_of(it.world.state.policy)), _verdict(it)
         assert (told.answer == "Yes") == (asked.answer is Answer.YES)
-        assert told.answer in {"Yes", "They are gone"} or told.reasons, "why not has an answer at any moment"
+        assert told.answer in {"Yes", "They are removed"} or told.reasons, "why not has an answer at any moment"
 
 
 async def test_a_yes_is_taken_back_by_what_happens_now() -> None:
@@ -38,7 +38,7 @@ async def test_a_yes_is_taken_back_by_what_happens_now() -> None:
         assert _verdict(it).answer == "Yes"
         it.world.state.probing.isolation = IsolationOutcome.ALLOWED
         assert (_verdict(it).answer, _verdict(it).tone) == ("No", Tone.BAD)
-        assert "IsolationProbes are let into users' channels." in _verdict(it).reasons
+        assert "Security: the probe user may subscribe to another user's channel." in _verdict(it).reasons
 
 
 async def test_it_says_what_is_missing_and_from_when_it_is_worth_asking_again() -> None:
@@ -51,8 +51,8 @@ async def test_it_says_what_is_missing_and_from_when_it_is_worth_asking_again() 
         assert told.reasons == ("What was servable is known for the last 10 d only.",)
         assert told.again is not None
         assert told.again.at_ms == history.since_ms + 14 * DAY
-        missing = [each.label for each in told.conditions if each.tone is not Tone.GOOD]
-        assert missing == ["The time is known"]
+        missing = [each.name for each in told.checks if each.passes is not True]
+        assert missing == ["history"]
 
 
 def test_it_is_asked_about_the_best_that_the_ladder_leads_to() -> None:
@@ -100,5 +100,5 @@ async def test_a_gate_is_called_as_the_page_calls_it() -> None:
         told = _verdict(it)
         assert told.answer == "Not yet"
         assert told.reasons[0].startswith(
-            '"Proven: payers\' channel auth" does not hold (0 good, 0 bad in epoch 1): it needs'
+            '"Proven: payers\' channel auth" does not pass (0 good, 0 bad in epoch 1): it needs'
         )

@@ -25,10 +25,10 @@ async def test_decisions_acts_and_policies_are_listed_newest_first_with_all_that
         await sidecar.act("hold", WHY)
         page = await decisions(sidecar)
         held, climbed, adopted = page["entries"]
-        assert [each["kind"] for each in page["entries"]] == ["act", "decision", "policy"]
+        assert [each["kind"] for each in page["entries"]] == ["action", "decision", "policy"]
         assert (held["what"], held["who"], held["reason"]) == ("held", "ada", "term starts")
         assert (climbed["what"], climbed["to_rung"], climbed["is_in_force"]) == ("climbed", 1, True)
-        assert all(gate["holds"] for gate in climbed["gates"])
+        assert all(gate["passes"] for gate in climbed["gates"])
         assert {"soak", "evidence_payments"} <= {gate["name"] for gate in climbed["gates"]}
         assert {each["policy_hash"] for each in page["entries"]} == {adopted["policy_hash"]}
         assert (page["head"], page["next_before"]) == (held["head"], None)
@@ -114,7 +114,7 @@ async def test_a_payment_is_told_from_stripe_to_its_end() -> None:
 
         await until(is_settled, "it is on time", within_s=10)
         journey = (await get(sidecar, "/api/payments/pi_1"))[1]
-        assert journey["text"].startswith("On time: its news reached the stage `delivered`")
+        assert journey["text"].startswith("On time: the broadcast reached stage `delivered`")
         assert [step["name"] for step in journey["steps"]] == ["stripe_wait", "paid", "delivered"]
         assert (journey["unmeasured"], journey["left_out"], journey["report"]) == (None, None, None)
 
@@ -125,7 +125,7 @@ async def test_a_payment_that_nobody_knows_is_told_so() -> None:
         for name in ("pi_none", "x" * 200, "%F0%9F%92%A9"):
             status, answer = await get(sidecar, f"/api/payments/{name}")
             assert (status, answer["code"]) == (404, "not_found")
-            assert answer["message"].startswith("no payment of this name is known")
+            assert answer["message"].startswith("unknown payment")
 
 
 async def test_a_payment_that_is_none_of_ours_is_told_so() -> None:
@@ -133,4 +133,4 @@ async def test_a_payment_that_is_none_of_ours_is_told_so() -> None:
     async with running() as sidecar:
         await sidecar.deliver(event("pi_other", metadata={"user_id": "7"}))
         journey = (await get(sidecar, "/api/payments/pi_other"))[1]
-        assert journey["text"] == "Not one of ours: it has not all of `stripe.required_metadata`."
+        assert journey["text"] == "Outside the filter: `stripe.required_metadata` is not complete."

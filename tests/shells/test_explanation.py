@@ -87,8 +87,8 @@ def spoilt(rung: int, what: str) -> World:
     return world
 
 
-def sheltered() -> World:
-    """Return a world whose Reverb has hiccupped."""
+def unstable() -> World:
+    """Return a world with an unstable Reverb."""
     world = probed(1)
     hiccup(world, 20_000)
     return world
@@ -122,9 +122,9 @@ def removed_and_fallen() -> World:
 STATES = [
     # state               made by                                  the point       its cause                    what to do
     ("not wired",         unwired,                                 "not_wired",    "No ack of stage `delivered`", "clients/laravel"),
-    ("bottom rung",       unwired,                                 "bottom_rung",  "bottom rung is held",       "gates of the next rung"),
+    ("bottom rung",       unwired,                                 "bottom_rung",  "not proven yet",           "gates of the next rung"),
     ("climbing",          lambda: ready(1),                        "climbing",     "is due",                    "passes by itself"),
-    ("push held",         lambda: ready(1),                        "held",         "rung 1 is held, for 10 %",  "what was proven"),
+    ("push served",       lambda: ready(1),                        "current_rung",         "current rung is 1, for 10 %", "what was proven"),
     ("not yet",           lambda: spoilt(1, "soaked 1 ms less"),   "next",         "One gate does not pass for rung 2", "what each"),
     ("held by a person",  held,                                    "hold",         "ann holds the flag since",  "sidecar resume"),
     ("frozen",            frozen,                                  "frozen",       "The freeze term of ann is in force", "sidecar thaw term"),
@@ -132,7 +132,7 @@ STATES = [
     ("awaits approval",   lambda: spoilt(2, "not approved"),       "next",         "approval",                  "what each"),
     ("approved, and reset", outdated,                              "approved",     "ann approved rung 3, until", "is void"),
     ("approved early",    lambda: ready(1),                        "approved",     "ann approved rung 3, until", "the climb to that rung uses it"),
-    ("sheltered",         sheltered,                               "sheltered",    "Reverb hiccups",            "sidecar doctor"),
+    ("Reverb unstable",   unstable,                                "reverb_unstable", "Reverb is unstable",     "sidecar doctor"),
     ("naming",            naming,                                  "naming",       "alarm of payments",         "Nothing yet"),
     ("alarm below",       lambda: spoilt(0, "6 missed"),           "alarm",        "alarm of payments",         "sidecar doctor"),
     ("about to fall",     lambda: spoilt(1, "6 missed"),           "falling",      "alarm of payments",         "timers are served already"),
@@ -140,10 +140,10 @@ STATES = [
     ("fallen",            fallen,                                  "cooldown",     "After the last fall",       "passes by itself"),
     ("blind for a day",   lambda: spoilt(1, f"silent for {DAY + 1}"), "falling",   "blind for over 24 hours",   "timers are served already"),
     ("a new epoch",       lambda: spoilt(0, "epoch of 7 d 9 bad"), "renew",        "prove sooner",              "passes by itself"),
-    ("dry run",           dry,                                     "dry_run",      "dry run",                   "policy.dry_run: false"),
+    ("dry run",           dry,                                     "dry_run",      "made and recorded",                "policy.dry_run: false"),
     ("top",               lambda: ready(3),                        "top",          "top of the ladder",         "docs/removal.md"),
     ("ladder off",        removed,                                 "top",          "lifecycle: removed",        "docs/removal.md"),
-    ("ladder off, fallen", removed_and_fallen,                     "bottom_rung",  "bottom rung is held",       "gates of the next rung"),
+    ("ladder off, fallen", removed_and_fallen,                     "bottom_rung",  "not proven yet",           "gates of the next rung"),
 ]
 OF_THIS_PROCESS = [
     (Reason.POLICY_DIFFERS, "not the policy in force",             "--adopt-policy"),

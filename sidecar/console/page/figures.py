@@ -1,51 +1,43 @@
-"""The table that the project exists for, measured: timers beside push. And how long the news takes."""
+"""Measured figures: timers compared with push, the outcomes of payments, and latencies."""
 
 import msgspec
 
-from sidecar.console import labels as words
+from sidecar.console import labels
+from sidecar.console.page.section import Cell, Table, Tone
 from sidecar.console.status import Status
 from sidecar.core.decision.gates import duration
 from sidecar.core.facts.outcomes import Outcome
 from sidecar.core.fold.state import Latency, State
 from sidecar.core.release.comparison import Measured
+from sidecar.wording import OUTCOMES
 
 
-class Way(msgspec.Struct, frozen=True, kw_only=True):
-    """One way of learning that a booking is paid."""
+class Method(msgspec.Struct, frozen=True, kw_only=True):
+    """One method by which a page learns that a booking is paid."""
 
     assumed_reliability: str
-    """What was said before anybody had measured."""
+    """The assumption before the first measurement."""
     reliability: str
     of_payments: str
     reliability_basis: str
     proven: str
-    """The lower bound that is proven now; empty: nothing is proven that way."""
+    """The proven lower bound; empty: none is proven."""
     assumed_requests: str
     requests: str
     requests_basis: str
 
 
-class Table(msgspec.Struct, frozen=True, kw_only=True):
-    """Timers beside push."""
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+    """Timers compared with push."""
 
-    timers: Way
-    push: Way
+    timers: Method
+    push: Method
     rescued: str
     """Payments that a poll cleared and push did not reach."""
 
 
-class OutcomeRow(msgspec.Struct, frozen=True, kw_only=True):
-    """How many payments ended in one way."""
-
-    outcome: Outcome
-    name: str
-    count: str
-    share_ratio: float
-    share: str
-
-
 class Spread(msgspec.Struct, frozen=True, kw_only=True):
-    """A latency distribution in words."""
+    """A latency distribution in labels."""
 
     count: str
     median: str
@@ -54,54 +46,59 @@ class Spread(msgspec.Struct, frozen=True, kw_only=True):
     mean: str
 
 
-def table(status: Status) -> Table:
-    """Return the table as it stands now."""
+def comparison(status: Status) -> Comparison:
+    """Return the comparison."""
     compared = status.comparison
-    return Table(
-        timers=_way(compared.timers, "about 90 %", "3"),
-        push=_way(compared.push, "about 100 %", "1 extra at most"),
-        rescued=words.count(compared.rescued_by_poll),
+    return Comparison(
+        timers=_method(compared.timers, "about 90 %", "3"),
+        push=_method(compared.push, "about 100 %", "1 extra at most"),
+        rescued=labels.count(compared.rescued_by_poll),
     )
 
 
-def _way(measured: Measured, assumed_reliability: str, assumed_requests: str) -> Way:
+def _method(measured: Measured, assumed_reliability: str, assumed_requests: str) -> Method:
     bound = measured.lower_bound_ratio
-    judged = f"{words.count(measured.worked)} of {words.count(measured.judged)} payments"
-    return Way(
+    judged = f"{labels.count(measured.worked)} of {labels.count(measured.judged)} payments"
+    return Method(
         assumed_reliability=assumed_reliability,
-        reliability="not measured" if measured.reliability_ratio is None else words.ratio(measured.reliability_ratio),
+        reliability="not measured" if measured.reliability_ratio is None else labels.ratio(measured.reliability_ratio),
         of_payments=judged if measured.judged else "",
         reliability_basis=measured.reliability_basis,
-        proven="" if bound is None else words.ratio(bound),
+        proven="" if bound is None else labels.ratio(bound),
         assumed_requests=assumed_requests,
         requests=f"{measured.requests_per_payment:.3g}",
         requests_basis=measured.requests_basis,
     )
 
 
-def outcomes(state: State) -> tuple[OutcomeRow, ...]:
-    """Return how payments ended, judged or not, since the journal began."""
-    told = state.tally.outcomes
-    whole = sum(told.get(outcome, 0) for outcome in Outcome)
-    return tuple(
-        OutcomeRow(
-            outcome=outcome,
-            name=words.name(outcome),
-            count=words.count(told.get(outcome, 0)),
-            share_ratio=told.get(outcome, 0) / whole if whole else 0.0,
-            share=words.ratio(told.get(outcome, 0) / whole if whole else None, 1),
-        )
-        for outcome in Outcome
-    )
+_TONES = {
+    Outcome.ON_TIME: Tone.GOOD,
+    Outcome.LATE: Tone.WAIT,
+    Outcome.MISSED: Tone.BAD,
+    Outcome.UNMEASURED: Tone.BLIND,
+}
+
+
+def outcomes(state: State) -> Table:
+    """Return how payments ended since the journal began."""
+    counts = state.tally.outcomes
+    whole = sum(counts.get(outcome, 0) for outcome in Outcome)
+    rows = []
+    for outcome in Outcome:
+        count = counts.get(outcome, 0)
+        ratio = count / whole if whole else None
+        number = Cell(text=labels.count(count), aside=labels.ratio(ratio, 1), ratio=ratio or 0.0, tone=_TONES[outcome])
+        rows.append((Cell(text=OUTCOMES[outcome].label, meaning=OUTCOMES[outcome].description), number))
+    return Table(caption="How payments ended", heads=("outcome", "payments"), rows=tuple(rows))
 
 
 def spread(latency: Latency) -> Spread | None:
-    """Return what a histogram says; None: it is empty."""
+    """Return the summary of a histogram; None: it is empty."""
     whole = sum(latency.counts)
     if not whole:
         return None
     return Spread(
-        count=words.count(whole),
+        count=labels.count(whole),
         median=_within(latency, whole, 50),
         most=_within(latency, whole, 95),
         mean=f"{latency.sum_ms // whole} ms",
@@ -109,7 +106,7 @@ def spread(latency: Latency) -> Spread | None:
 
 
 def _within(latency: Latency, whole: int, percent: int) -> str:
-    """Return the upper edge of the bucket that holds a percentile: a histogram knows no better."""
+    """Return the upper edge of the bucket with a percentile."""
     reached = 0
     for edge_ms, counted in zip(latency.edges_ms, latency.counts, strict=False):
         reached += counted

@@ -1,11 +1,10 @@
 """The first answer of the console: what is served now, to whom, and why."""
 
-import enum
-
 import msgspec
 
 from sidecar.console import labels
-from sidecar.console.labels import Moment, moment
+from sidecar.console.labels import moment
+from sidecar.console.page.section import Fact, Tone
 from sidecar.console.status import Status
 from sidecar.core.decision.gates import duration
 from sidecar.core.facts.policy import PPM, Lifecycle, Mode, Policy
@@ -15,19 +14,6 @@ from sidecar.core.fold.serving import Reason
 from sidecar.core.fold.serving import Served as Answered
 from sidecar.core.fold.state import State
 from sidecar.wording import MODES, REASONS, SUSPENSIONS
-
-
-class Tone(enum.StrEnum):
-    """How a value is to be read. Each has a colour and a shape, and stands beside text."""
-
-    GOOD = "good"
-    CALM = "calm"
-    """Neutral."""
-    WAIT = "wait"
-    """Pending: no action is needed."""
-    BAD = "bad"
-    BLIND = "blind"
-    """Unknown."""
 
 
 class Slice(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,15 +29,6 @@ class Slice(msgspec.Struct, frozen=True, kw_only=True):
     def share(self) -> str:
         """The share in words."""
         return f"{100 * self.share_ppm / PPM:g} %"
-
-
-class Fact(msgspec.Struct, frozen=True, kw_only=True):
-    """A name and what it is."""
-
-    name: str
-    value: str
-    moment: Moment | None = None
-    """Shown instead of the value, as a time."""
 
 
 class Served(msgspec.Struct, frozen=True, kw_only=True):

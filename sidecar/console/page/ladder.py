@@ -1,10 +1,9 @@
-"""The ladder, the gates of its next rung, and the proof behind them."""
+"""The section of the ladder: rungs, the gates of the next one, and the evidence of each indicator."""
 
 import msgspec
 
-from sidecar.console import labels as words
-from sidecar.console.labels import Moment, moment
-from sidecar.console.page.front import Tone
+from sidecar.console import labels
+from sidecar.console.page.section import Cell, Table, Tone
 from sidecar.console.status import GateStatus, IndicatorStatus, Status
 from sidecar.core.decision.gates import duration
 from sidecar.core.facts.policy import Lifecycle, Mode
@@ -14,96 +13,59 @@ from sidecar.wording import MODES
 class RungRow(msgspec.Struct, frozen=True, kw_only=True):
     """One rung."""
 
-    number: int
     mode: Mode
     name: str
     share: str
     place: str
-    """`climbed`, `held`, `next` or `later`."""
+    """`climbed`, `current`, `next` or `later`."""
     conditions: str
-    """What the rung asks for beyond proof."""
-
-
-class GateRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One gate of the next rung."""
-
-    name: str
-    """As machines and the command line call it."""
-    label: str
-    value: str
-    target: str
-    tone: Tone
-    passes: bool
-    needs: str
-    remedy: str
-    """What somebody can do about it; empty: it holds."""
-    expected: Moment | None
-    progress_ratio: float | None
-    """Progress towards the target, from 0 to 1; None: it has none."""
-
-
-class IndicatorRow(msgspec.Struct, frozen=True, kw_only=True):
-    """What one indicator's outcomes prove."""
-
-    name: str
-    label: str
-    outcomes: str
-    bound: str
-    bound_ratio: float
-    target: str
-    target_ratio: float
-    epoch: str
-    state: str
-    tone: Tone
+    """What the rung requires beyond evidence."""
 
 
 class Ladder(msgspec.Struct, frozen=True, kw_only=True):
-    """The ladder and what is missing for its next rung."""
+    """The ladder, and what the next rung needs."""
 
     rungs: tuple[RungRow, ...]
     is_off: bool
     """`lifecycle: removed`."""
     following: str
-    """The next rung in words; empty: the top is held."""
-    gates: tuple[GateRow, ...]
-    holding: int
-    """How many of the gates hold."""
-    indicators: tuple[IndicatorRow, ...]
+    """The next rung; empty: the flag is at the top."""
+    gates: tuple[GateStatus, ...]
+    """Those that do not pass come first."""
+    passing: int
+    """How many of the gates pass."""
+    evidence: Table | None
+    """By indicator; None: nothing was judged yet."""
 
 
 def ladder(status: Status) -> Ladder:
-    """Return the ladder as it stands."""
+    """Return the section."""
     following = status.rung + 1
-    gates = tuple(_gate(gate, status.now_ms) for gate in status.gates)
+    judged = [each for each in status.indicators if each.good or each.bad or each.unmeasured]
     return Ladder(
         rungs=tuple(_rungs(status)),
         is_off=status.lifecycle is Lifecycle.REMOVED,
-        following=words.rung(status.ladder[following]) if following < len(status.ladder) else "",
-        gates=tuple(sorted(gates, key=lambda gate: gate.passes)),  # stable: what is missing comes first
-        holding=sum(gate.passes for gate in gates),
-        indicators=tuple(
-            _indicator(indicator)
-            for indicator in status.indicators
-            if indicator.good or indicator.bad or indicator.unmeasured
-        ),
+        following=labels.rung(status.ladder[following]) if following < len(status.ladder) else "",
+        gates=tuple(sorted(status.gates, key=lambda gate: gate.passes)),  # stable
+        passing=sum(gate.passes for gate in status.gates),
+        evidence=_evidence(judged) if judged else None,
     )
 
 
 def _rungs(status: Status) -> list[RungRow]:
-    places = {status.rung: "held", status.rung + 1: "next"}
+    places = {status.rung: "current", status.rung + 1: "next"}
     rows = []
     for number, rung in enumerate(status.ladder):
         asks = []
         if rung.approval_required:
             asks.append("needs approval")
         if rung.soak_ms and number + 1 < len(status.ladder):
-            asks.append(f"held at least {duration(rung.soak_ms)}")
+            asks.append(f"soaks for {duration(rung.soak_ms)}")
         rows.append(
             RungRow(
-                number=number,
                 mode=rung.mode,
                 name=MODES[rung.mode].label,
-                share=words.share(rung.share_ppm),
+                share=labels.share(rung.share_ppm),
                 place=places.get(number, "climbed" if number < status.rung else "later"),
                 conditions=", ".join(asks),
             )
@@ -111,42 +73,35 @@ def _rungs(status: Status) -> list[RungRow]:
     return rows
 
 
-def _gate(gate: GateStatus, now_ms: int) -> GateRow:
-    expected = None if gate.expected_ms is None or gate.passes else moment(gate.expected_ms, now_ms)
-    return GateRow(
-        name=gate.name,
-        label=gate.label,
-        value=gate.value,
-        target=gate.target,
-        tone=Tone.GOOD if gate.passes else Tone.BAD if gate.name in {"alarm", "isolation"} else Tone.WAIT,
-        passes=gate.passes,
-        needs=gate.needs,
-        remedy=gate.remedy,
-        expected=expected,
-        progress_ratio=gate.progress_ratio,
+def _evidence(judged: list[IndicatorStatus]) -> Table:
+    return Table(
+        caption="Evidence, by indicator",
+        heads=("indicator", "this epoch", "proven"),
+        rows=tuple(_indicator(each) for each in judged),
+        numbers=frozenset({2}),
+        is_caption_visible=False,
     )
 
 
-def _indicator(indicator: IndicatorStatus) -> IndicatorRow:
-    is_proven = indicator.clean_needed == 0 and not indicator.awaits_epoch
+def _indicator(indicator: IndicatorStatus) -> tuple[Cell, ...]:
     state, tone = "proven", Tone.GOOD
     if indicator.is_latched:
         state, tone = "alarm", Tone.BAD
     elif indicator.awaits_epoch:
         state, tone = "waits for a new epoch", Tone.BLIND
-    elif not is_proven:
-        state, tone = f"{words.count(indicator.clean_needed)} more clean ones prove it", Tone.WAIT
-    judged = f"{words.count(indicator.good)} good, {words.count(indicator.bad)} bad"
-    left_out = f", {words.count(indicator.unmeasured)} unmeasured" if indicator.unmeasured else ""
-    return IndicatorRow(
-        name=indicator.name,
-        label=indicator.label,
-        outcomes=judged + left_out,
-        bound=words.ratio(indicator.lower_bound_ratio),
-        bound_ratio=indicator.lower_bound_ratio,
-        target=words.ratio(indicator.target_ratio, 1),
-        target_ratio=indicator.target_ratio,
-        epoch=str(indicator.epoch),
-        state=state,
-        tone=tone,
+    elif indicator.clean_needed:
+        state, tone = f"needs {labels.count(indicator.clean_needed)} more without a failure", Tone.WAIT
+    outcomes = f"{labels.count(indicator.good)} good, {labels.count(indicator.bad)} bad"
+    if indicator.unmeasured:
+        outcomes += f", {labels.count(indicator.unmeasured)} unmeasured"
+    return (
+        Cell(text=indicator.label, code=indicator.name, icon=tone, meaning=state),
+        Cell(text=outcomes, aside=f"epoch {indicator.epoch}"),
+        Cell(
+            text=f"at least {labels.ratio(indicator.lower_bound_ratio)}",
+            aside=f"target {labels.ratio(indicator.target_ratio, 1)}",
+            ratio=indicator.lower_bound_ratio,
+            target_ratio=indicator.target_ratio,
+            tone=tone,
+        ),
     )

@@ -4,17 +4,17 @@ from collections.abc import Iterable
 
 import msgspec
 
-from sidecar.console import labels as words
+from sidecar.console import labels
 from sidecar.console.decisions import Entry, Kind, Page
 from sidecar.console.labels import Moment, moment
-from sidecar.console.page.front import Tone
+from sidecar.console.page.section import Tone
 from sidecar.core.fold.history import EventKind, TimelineEvent
 
 SHOWN_MAX = 30
 """Lines of the log on the console; the page of decisions has all."""
 
 
-class Line(msgspec.Struct, frozen=True, kw_only=True):
+class LogLine(msgspec.Struct, frozen=True, kw_only=True):
     """One line of the log."""
 
     seq: int
@@ -22,14 +22,14 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     who: str
     what: str
     why: str
-    """A person's own words, or what was seen; empty: the gates are the reason."""
+    """The operator's reason, or the observation; empty: the gates are the reason."""
     tone: Tone
-    leads: bool
-    """Whether there is a page that says on what it was based."""
+    has_page: bool
+    """Whether there is a page with its evidence."""
 
 
-def lines(page: Page, events: Iterable[TimelineEvent], now_ms: int) -> tuple[Line, ...]:
-    """Return decisions, actions and policies, and between them alarms, shelters, rests and releases."""
+def lines(page: Page, events: Iterable[TimelineEvent], now_ms: int) -> tuple[LogLine, ...]:
+    """Return decisions, actions and policies, and between them alarms, suspensions and releases."""
     entries = [entry_line(entry, now_ms) for entry in page.entries]
     since = page.entries[-1].seq if page.next_before is not None else 0
     listed = {entry.seq for entry in page.entries}
@@ -38,17 +38,17 @@ def lines(page: Page, events: Iterable[TimelineEvent], now_ms: int) -> tuple[Lin
     return tuple(sorted(both, key=lambda line: (-line.moment.at_ms, -line.seq))[:SHOWN_MAX])
 
 
-def entry_line(entry: Entry, now_ms: int) -> Line:
+def entry_line(entry: Entry, now_ms: int) -> LogLine:
     """Return a decision, action or policy as a line."""
     is_late = entry.is_in_force is False
-    return Line(
+    return LogLine(
         seq=entry.seq,
         moment=moment(entry.at_ms, now_ms),
         who="the sidecar" if entry.kind is Kind.DECISION else entry.who,
-        what=f"{entry.text}, too late: something had moved" if is_late else entry.text,
+        what=f"{entry.text}, without effect: the flag had changed" if is_late else entry.text,
         why=entry.reason,
         tone=Tone.CALM if is_late else _TONES.get(entry.what, Tone.CALM),
-        leads=True,
+        has_page=True,
     )
 
 
@@ -69,14 +69,14 @@ _EVENTS = {
 }
 
 
-def _event_line(event: TimelineEvent, now_ms: int) -> Line:
+def _event_line(event: TimelineEvent, now_ms: int) -> LogLine:
     what, tone = _EVENTS[event.kind]
-    return Line(
+    return LogLine(
         seq=event.seq,
         moment=moment(event.at_ms, now_ms),
         who="",
         what=what,
-        why=words.name(event.detail) if event.kind is not EventKind.RELEASE else event.detail,
+        why=labels.name(event.detail) if event.kind is not EventKind.RELEASE else event.detail,
         tone=tone,
-        leads=False,
+        has_page=False,
     )

@@ -1,7 +1,7 @@
-"""Outcomes, latency and what was servable, over a range that is chosen: plots, and beside them the figures.
+"""Outcomes, latency and servable modes over a chosen range, as plots and as a table.
 
-The page is made on the loop that takes webhooks, and each plot would add up the hours of a quarter again. So they are
-added up once, to pieces that every plot can be made of, and only what is shown.
+The page is rendered on the event loop that receives webhooks, and each plot would sum the hours of a quarter again. So
+the hours of the range are summed once, into pieces from which every plot can be drawn.
 """
 
 import enum
@@ -9,9 +9,9 @@ import enum
 import msgspec
 from markupsafe import Markup
 
-from sidecar.console import labels as words
-from sidecar.console import plots
-from sidecar.console.labels import Moment, moment
+from sidecar.console import labels, plots
+from sidecar.console.labels import moment
+from sidecar.console.page.section import Cell, Table
 from sidecar.console.scales import percentile_ms
 from sidecar.core.facts.policy import Policy
 from sidecar.core.fold.history import HOUR_MS, Hour, summed
@@ -53,21 +53,6 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     is_chosen: bool
 
 
-class Figures(msgspec.Struct, frozen=True, kw_only=True):
-    """One row of the figures."""
-
-    begins: Moment
-    on_time: str
-    late: str
-    missed: str
-    unmeasured: str
-    share: str
-    """On time of the judged; a dash: none was."""
-    half: str
-    most: str
-    """95 % were faster."""
-
-
 class OverTime(msgspec.Struct, frozen=True, kw_only=True):
     """All plots of one range."""
 
@@ -77,7 +62,7 @@ class OverTime(msgspec.Struct, frozen=True, kw_only=True):
     outcomes: Markup
     reliability: Markup
     latency: Markup
-    figures: tuple[Figures, ...]
+    figures: Table
     """Oldest first; times without a payment are left out."""
     summary: str
 
@@ -95,7 +80,13 @@ def over_time(state: State, now_ms: int, chosen: Range | None = None) -> OverTim
     return OverTime(
         choices=tuple(Choice(range=each, label=_RANGES[each].label, is_chosen=each is span) for each in Range),
         label=row.label,
-        figures=tuple(_figures(piece, state.history.edges_ms, now_ms) for piece in shown),
+        figures=Table(
+            caption=f"Payments and latency in the last {row.label}",
+            heads=_HEADS,
+            rows=tuple(_figures(piece, state.history.edges_ms, now_ms) for piece in shown),
+            numbers=frozenset(range(1, len(_HEADS))),
+            is_caption_visible=False,
+        ),
         summary=_summary(shown, row.label),
         **_plots(state, policy, plot, shown),
     )
@@ -129,16 +120,16 @@ def _pieces(history: list[Hour], size: int) -> list[Hour]:
     """Return the outcomes and the latency of the hours, added up; a time without a payment has no piece."""
     pieces: dict[int, Hour] = {}
     for hour in history:
-        told = hour.outcomes
-        if not (told.judged or told.unmeasured):
+        counts = hour.outcomes
+        if not (counts.judged or counts.unmeasured):
             continue
         number = hour.hour // size
         piece = pieces.get(number) or pieces.setdefault(number, Hour(hour=number * size))
         whole = piece.outcomes
-        whole.on_time += told.on_time
-        whole.late += told.late
-        whole.missed += told.missed
-        whole.unmeasured += told.unmeasured
+        whole.on_time += counts.on_time
+        whole.late += counts.late
+        whole.missed += counts.missed
+        whole.unmeasured += counts.unmeasured
         if hour.latency:
             is_newer = hour.edges != piece.edges or not piece.latency  # after a change of objective: by the new edges
             before = [0] * len(hour.latency) if is_newer else piece.latency
@@ -149,26 +140,26 @@ def _pieces(history: list[Hour], size: int) -> list[Hour]:
     return list(pieces.values())
 
 
-def _figures(hour: Hour, edges_ms: list[list[int]], now_ms: int) -> Figures:
-    told, half, most = hour.outcomes, "", ""
+_HEADS = ("from", "on time", "late", "missed", "unmeasured", "share on time", "50 % under", "95 % under")
+
+
+def _figures(hour: Hour, edges_ms: list[list[int]], now_ms: int) -> tuple[Cell, ...]:
+    counts, half, most = hour.outcomes, "", ""
     if hour.latency:
         edges = edges_ms[hour.edges]
         half, most = (plots.seconds(round(percentile_ms(edges, hour.latency, percent))) for percent in (50, 95))
-    return Figures(
-        begins=moment(hour.hour * HOUR_MS, now_ms),
-        on_time=words.count(told.on_time),
-        late=words.count(told.late),
-        missed=words.count(told.missed),
-        unmeasured=words.count(told.unmeasured),
-        share=words.ratio(told.on_time / told.judged if told.judged else None, 1),
-        half=half,
-        most=most,
+    share = labels.ratio(counts.on_time / counts.judged if counts.judged else None, 1)
+    numbers = [labels.count(each) for each in (counts.on_time, counts.late, counts.missed, counts.unmeasured)]
+    begins = moment(hour.hour * HOUR_MS, now_ms)
+    return (
+        Cell(text=begins.text, moment=begins),
+        *(Cell(text=text) for text in (*numbers, share, half, most)),
     )
 
 
 def _summary(shown: list[Hour], label: str) -> str:
-    told = summed(shown).outcomes
-    if not told.judged:
+    counts = summed(shown).outcomes
+    if not counts.judged:
         return f"No payment was judged in the last {label}."
-    of = f"{words.count(told.on_time)} of {words.count(told.judged)}"
-    return f"In the last {label}, {of} judged payments were on time: {words.ratio(told.on_time / told.judged)}."
+    of = f"{labels.count(counts.on_time)} of {labels.count(counts.judged)}"
+    return f"In the last {label}, {of} judged payments were on time: {labels.ratio(counts.on_time / counts.judged)}."

@@ -1,4 +1,4 @@
-"""Templates, assets and headers: how a view becomes an answer that no browser can be talked into misreading."""
+"""Templates, assets and security headers: render a view as an HTTP response."""
 
 import asyncio
 import base64
@@ -15,20 +15,22 @@ from aiohttp import hdrs, web
 from markupsafe import Markup, escape
 
 from sidecar import clock
+from sidecar.console.labels import moment
 from sidecar.http.connections import BANNER
 from sidecar.ports import ErrorCode, SidecarError
+from sidecar.wording import CHECKS, label_of
 
 _FOLDER = Path(__file__).parent
 _TYPES = {".js": "text/javascript", ".svg": "image/svg+xml"}
 AHEAD_S = 0.08
-"""So long is a piece ahead of the next where a person opens the page: the browser paints it meanwhile. One that gets
-both at once lays out both before it paints anything."""
+"""Delay between the two pieces of a page that a browser opens, in seconds: it paints the first piece meanwhile. If both
+arrive together, the browser lays out both before the first paint."""
 _FOR_EVER = "public, max-age=31536000, immutable"
 _COMPRESSION = 4
-"""Of gzip: most of what there is to gain, in a millisecond."""
+"""Of gzip: most of the gain, in a millisecond."""
 _GZIP = zlib.MAX_WBITS | 16
 _STYLES = "".join((_FOLDER / "styles" / name).read_text() for name in ("console.css", "plots.css"))
-"""They stand in each page, because nothing is painted before they are there; the policy names them by their hash."""
+"""Inlined, because they block the first paint; the Content-Security-Policy allows them by their hash."""
 _STYLES_HASH = base64.b64encode(hashlib.sha256(_STYLES.encode()).digest()).decode()
 _POLICY = (
     f"default-src 'none'; script-src 'self'; style-src 'sha256-{_STYLES_HASH}'; img-src 'self'; connect-src 'self'; "
@@ -44,12 +46,11 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
-"""Of every page and asset: nothing from elsewhere, nothing inline but our own styles, in nobody's frame, and no word to
-other sites."""
+"""Of every page and asset: no foreign content, nothing inline but the styles, no framing, no referrer."""
 
 
 class Asset(msgspec.Struct, frozen=True, kw_only=True):
-    """A file that pages refer to by the hash of what is in it."""
+    """A file that pages refer to by the hash of its content."""
 
     body: bytes
     kind: str
@@ -69,9 +70,9 @@ def assets() -> dict[str, Asset]:
 _CODE = re.compile(r"`([^`]{1,80})`")
 
 
-def _coded(words: str) -> Markup:
-    """Return words in which what stands in backticks is code: the core and the doctor write so. Escaped before."""
-    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(words))))  # noqa: S704 - escaped before it is marked
+def _coded(text: str) -> Markup:
+    """Escape a text and mark what stands in backticks as code."""
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped before it is marked
 
 
 def _address(name: str) -> str:
@@ -80,7 +81,7 @@ def _address(name: str) -> str:
 
 @functools.cache
 def _templates() -> dict[str, jinja2.Template]:
-    """Return all templates, compiled once: the event loop should not wait for that at the first request."""
+    """Compile all templates once, so that no request waits for it."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_FOLDER / "templates"),
         autoescape=True,
@@ -90,33 +91,38 @@ def _templates() -> dict[str, jinja2.Template]:
         auto_reload=False,
     )
     environment.filters["coded"] = _coded
-    environment.globals["asset"] = _address
-    environment.globals["styles"] = Markup(_STYLES)  # noqa: S704 - our own files
+    environment.globals |= {
+        "asset": _address,
+        "moment": moment,
+        "gate_label": label_of,
+        "check_label": lambda name: CHECKS[name].label,
+    }
+    environment.globals["styles"] = Markup(_STYLES)  # noqa: S704 - files of this package
     return {name: environment.get_template(name) for name in environment.list_templates()}
 
 
 def rendered(template: str, values: Mapping[str, object]) -> bytes:
-    """Return a page. Whatever is put in is escaped."""
+    """Render a template. Values are escaped."""
     return _templates()[template].render(values).encode(errors="replace")
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
-    """A page, or a piece of one, that is ready to be sent: plain and compressed."""
+    """A page, or a piece of one: plain and compressed."""
 
     plain: bytes
     zipped: bytes
 
     def answer(self, request: web.Request, status: int = 200) -> web.Response:
-        """Return it in the way that the browser takes."""
+        """Return a response in the encoding that the client accepts."""
         return web.Response(body=self.body(request), status=status, headers=_headers(request))
 
     def body(self, request: web.Request) -> bytes:
-        """Return the bytes that the browser takes."""
+        """Return the bytes in the encoding that the client accepts."""
         return self.zipped if _takes_gzip(request) else self.plain
 
 
 class Begun:
-    """A page whose beginning is made, so that it can be on its way while the rest is made; more than one may be."""
+    """A page in two pieces: the first is sent while the rest is rendered. `rest` may be called more than once."""
 
     def __init__(self, template: str, **values: object) -> None:
         plain = rendered(template, values)
@@ -124,19 +130,19 @@ class Begun:
         self.first = Page(plain=plain, zipped=self._zipping.compress(plain) + self._zipping.flush(zlib.Z_SYNC_FLUSH))
 
     def rest(self, template: str, **values: object) -> Page:
-        """Return what ends the page."""
+        """Render the last piece."""
         plain, zipping = rendered(template, values), self._zipping.copy()
         return Page(plain=plain, zipped=zipping.compress(plain) + zipping.flush())
 
 
 def page(template: str, **values: object) -> Page:
-    """Return a page from a template and what is put in."""
+    """Render a template as a page."""
     plain, zipping = rendered(template, values), zlib.compressobj(_COMPRESSION, wbits=_GZIP)
     return Page(plain=plain, zipped=zipping.compress(plain) + zipping.flush())
 
 
 async def sent(request: web.Request, pieces: Iterator[Page]) -> web.StreamResponse:
-    """Answer with a page in pieces: none is made before the one ahead of it has left, nor sent before that is read."""
+    """Send a page in pieces. Each piece is rendered after the one before it was sent."""
     response = web.StreamResponse(headers={**_headers(request), hdrs.SERVER: BANNER})
     await response.prepare(request)
     if request.method != hdrs.METH_HEAD:
@@ -166,7 +172,7 @@ def _takes_gzip(request: web.Request) -> bool:
 
 
 async def get_asset(request: web.Request) -> web.Response:
-    """Answer with an asset; for ever, to who asks for exactly this one."""
+    """Return an asset; cacheable for ever if the request names its version."""
     asset = assets().get(request.match_info["name"])
     if asset is None:
         raise SidecarError(ErrorCode.NOT_FOUND, "the console has no such file")

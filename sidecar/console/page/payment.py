@@ -1,33 +1,26 @@
-"""One payment's way, as a waterfall: Stripe's wait, then each stage, on the journal's clock; the browser's on its own.
-
-Two clocks have no common zero, so each has lanes of its own, and nothing is drawn across.
-"""
+"""The page of one payment: its timeline as waterfalls, one for each clock, because two clocks have no common zero."""
 
 import msgspec
 
-from sidecar.console import labels as words
+from sidecar.console import labels
 from sidecar.console.labels import moment
 from sidecar.console.page.figures import edge
-from sidecar.console.page.front import Fact, Tone
-from sidecar.console.payment_timelines import Clock, PaymentJourney, Step
+from sidecar.console.page.section import Fact, Tone
+from sidecar.console.payment_timelines import Clock, PaymentTimeline, Step
 from sidecar.core.facts.outcomes import Outcome
-from sidecar.wording import MODES
+from sidecar.wording import MODES, OUTCOMES, STAGES
 
 _NAMES = {
-    "stripe_wait": "Stripe waits",
-    "paid": "Paid",
-    "dispatched": "Dispatched",
-    "delivered": "Delivered",
-    "refreshed": "Refreshed",
-    "skipped": "Skipped",
+    "stripe_wait": "Stripe's delay",
+    **{str(stage): words.label for stage, words in STAGES.items()},
     "subscribed": "Subscribed",
     "pushed": "Pushed",
     "cleared": "Alert cleared",
 }
 _LEAST = 0.6
-"""Per cent of the width that a step takes at least."""
-_TORN_AT = 0.45
-"""Of the width: Stripe's wait is drawn no longer than that, and says so."""
+"""The least width of a step, in per cent of the whole."""
+_CUT_AT = 0.45
+"""The greatest share of the width for Stripe's delay; a longer one is drawn as cut."""
 
 
 class Lane(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,8 +31,8 @@ class Lane(msgspec.Struct, frozen=True, kw_only=True):
     took: str
     x: float
     width: float
-    is_torn: bool
-    """It was longer than what is drawn."""
+    is_cut: bool
+    """Longer than its bar."""
     is_late: bool
     """It ended after the objective."""
 
@@ -53,11 +46,11 @@ class Waterfall(msgspec.Struct, frozen=True, kw_only=True):
     """Where the webhook, or the payment, is."""
     zero_label: str
     objective: float | None
-    """Where on time ends; None: it is not asked here, or lies beyond."""
+    """Where on time ends; None: not by this clock."""
     objective_label: str
 
 
-class JourneyView(msgspec.Struct, frozen=True, kw_only=True):
+class PaymentView(msgspec.Struct, frozen=True, kw_only=True):
     """The page of one payment."""
 
     payment_intent: str
@@ -67,7 +60,7 @@ class JourneyView(msgspec.Struct, frozen=True, kw_only=True):
     facts: tuple[Fact, ...]
     waterfalls: tuple[Waterfall, ...]
     report: tuple[Fact, ...]
-    """What the payer's browser told; empty: nothing."""
+    """The report of the payer's browser; empty: there is none."""
 
 
 _TONES = {
@@ -79,50 +72,50 @@ _TONES = {
 }
 
 
-def view_of(journey: PaymentJourney, now_ms: int) -> JourneyView:
+def view_of(timeline: PaymentTimeline, now_ms: int) -> PaymentView:
     """Return the page."""
-    outcome = words.name(journey.outcome) if journey.outcome else "left out" if journey.left_out else "on its way"
-    arrived = journey.arrived_ms
+    outcome = OUTCOMES[timeline.outcome].label if timeline.outcome else "left out" if timeline.left_out else "open"
+    arrived = timeline.arrived_ms
     facts = [
-        Fact(name="Webhook", value="has not come", moment=None if arrived is None else moment(arrived, now_ms)),
-        Fact(name="Payer", value=journey.user_ref or "not named"),
-        Fact(name="Decided at stage", value=str(journey.deciding_stage)),
+        Fact(name="Webhook", value="not received", moment=None if arrived is None else moment(arrived, now_ms)),
+        Fact(name="Payer", value=timeline.user_ref or "not named"),
+        Fact(name="Deciding stage", value=str(timeline.deciding_stage)),
     ]
     facts += [
-        Fact(name=f"Told that it was {each.stage}", value=_source(each.source, each.release)) for each in journey.stages
+        Fact(name=f"Source of {each.stage}", value=_source(each.source, each.release)) for each in timeline.stages
     ]
-    if journey.skipped is not None:
-        facts.append(Fact(name="Not broadcast", value=words.name(journey.skipped)))
-    if journey.seq is not None:
-        facts.append(Fact(name="Record", value=words.count(journey.seq)))
-    by_journal = [step for step in journey.steps if step.clock is not Clock.BROWSER]
-    by_browser = [step for step in journey.steps if step.clock is Clock.BROWSER]
+    if timeline.skipped is not None:
+        facts.append(Fact(name="Not broadcast", value=labels.name(timeline.skipped)))
+    if timeline.seq is not None:
+        facts.append(Fact(name="Record", value=labels.count(timeline.seq)))
+    by_journal = [step for step in timeline.steps if step.clock is not Clock.BROWSER]
+    by_browser = [step for step in timeline.steps if step.clock is Clock.BROWSER]
     waterfalls = []
     if by_journal:
-        within_ms = (journey.on_time_until_ms or 0) - (arrived or 0)
+        within_ms = (timeline.on_time_until_ms or 0) - (arrived or 0)
         waterfalls.append(_waterfall("From Stripe to the payer", by_journal, within_ms))
     if by_browser:
         waterfalls.append(_waterfall("In the payer's browser", by_browser, None))
-    return JourneyView(
-        payment_intent=journey.payment_intent,
-        tone=_TONES[journey.outcome],
+    return PaymentView(
+        payment_intent=timeline.payment_intent,
+        tone=_TONES[timeline.outcome],
         outcome=outcome,
-        text=journey.text,
+        text=timeline.text,
         facts=tuple(facts),
         waterfalls=tuple(waterfalls),
-        report=tuple(_report(journey)),
+        report=tuple(_report(timeline)),
     )
 
 
 def _source(source: str, release: str | None) -> str:
-    told = words.name(source) if source else "an ack that is not kept any more"
-    return f"{told}, of release {release}" if release else told
+    text = labels.name(source) if source else "an ack that is no longer kept"
+    return f"{text}, release {release}" if release else text
 
 
 def _waterfall(title: str, steps: list[Step], within_ms: int | None) -> Waterfall:
     ends_ms = max((*(step.until_ms for step in steps), within_ms or 0, 1)) * 1.08
     begins_ms = min(0, *(step.from_ms for step in steps)) if len(steps) > 1 else min(0, steps[0].from_ms)
-    drawn_ms = max(begins_ms, -_TORN_AT / (1 - _TORN_AT) * ends_ms)
+    drawn_ms = max(begins_ms, -_CUT_AT / (1 - _CUT_AT) * ends_ms)
     scale = 100 / (ends_ms - drawn_ms)
     lanes = []
     for step in steps:
@@ -130,12 +123,12 @@ def _waterfall(title: str, steps: list[Step], within_ms: int | None) -> Waterfal
         width = max(_LEAST, scale * (step.until_ms - from_ms))
         lanes.append(
             Lane(
-                name=_NAMES.get(step.name, words.name(step.name)),
+                name=_NAMES.get(step.name, labels.name(step.name)),
                 text=step.text,
                 took=edge(step.until_ms - step.from_ms),
                 x=round(min(scale * (from_ms - drawn_ms), 100 - width), 2),
                 width=round(width, 2),
-                is_torn=step.from_ms < drawn_ms,
+                is_cut=step.from_ms < drawn_ms,
                 is_late=within_ms is not None and step.until_ms >= within_ms,
             )
         )
@@ -149,17 +142,17 @@ def _waterfall(title: str, steps: list[Step], within_ms: int | None) -> Waterfal
     )
 
 
-def _report(journey: PaymentJourney) -> list[Fact]:
-    if journey.report is None:
+def _report(timeline: PaymentTimeline) -> list[Fact]:
+    if timeline.report is None:
         return []
-    fact, reading = journey.report, journey.report.reading
+    fact, reading = timeline.report, timeline.report.reading
     refused = f", status {reading.auth_status}" if reading.auth_status is not None else ""
     return [
         Fact(name="Browser", value=fact.browser.title()),
-        Fact(name="Flow", value=words.name(reading.flow)),
-        Fact(name="It followed", value=MODES[reading.mode].label),
-        Fact(name="Its subscription", value=f"{words.name(reading.subscription)}{refused}"),
-        Fact(name="Refetches", value=words.count(reading.refetches)),
-        Fact(name="It watched for", value=edge(reading.watched_ms)),
-        Fact(name="What it says of push", value=words.name(journey.verdict) if journey.verdict else "nothing"),
+        Fact(name="Flow", value=labels.name(reading.flow)),
+        Fact(name="Mode", value=MODES[reading.mode].label),
+        Fact(name="Subscription", value=f"{labels.name(reading.subscription)}{refused}"),
+        Fact(name="Refetches", value=labels.count(reading.refetches)),
+        Fact(name="Observed for", value=edge(reading.watched_ms)),
+        Fact(name="Verdict on push", value=labels.name(timeline.verdict) if timeline.verdict else "none"),
     ]

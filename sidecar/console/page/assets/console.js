@@ -1,34 +1,34 @@
-// The console lives: it is told when there is something new, fetches the page, and puts in what is other. Without this
-// script the page is complete, and as old as its head says.
+// Live updates: the sidecar sends an event when something changed; the script fetches the page and replaces the sections
+// that differ. Without this script the page is complete, and as old as its header states.
 
 const STALE_MS = 15_000;
-const news = document.getElementById("news");
-const newsWords = document.getElementById("news-words");
+const updates = document.getElementById("updates");
+const updatesText = document.getElementById("updates-text");
 const moves = document.getElementById("moves");
 
-// --- news
+// --- live updates
 
 let isFetching = false;
 let isWanted = false;
-let heardAt = Date.now();
-let said = document.getElementById("served").dataset.said;
+let receivedAt = Date.now();
+let announced = document.getElementById("served").dataset.announcement;
 
-function show(state, words) {
-  news.dataset.state = state;
-  if (newsWords.textContent !== words) newsWords.textContent = words;
+function show(state, text) {
+  updates.dataset.state = state;
+  if (updatesText.textContent !== text) updatesText.textContent = text;
 }
 
-function heard() {
-  heardAt = Date.now();
+function received() {
+  receivedAt = Date.now();
   show("live", "Live.");
 }
 
 function lost() {
-  const seconds = Math.round((Date.now() - heardAt) / 1000);
-  show("lost", `No news for ${seconds} s: what you see may be old`);
+  const seconds = Math.round((Date.now() - receivedAt) / 1000);
+  show("lost", `No update for ${seconds} s: this page may be out of date.`);
 }
 
-// The browser itself parses the page into a document that runs nothing.
+// The browser itself parses the page, into a document in which no script runs.
 function fetchPage() {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
@@ -36,7 +36,7 @@ function fetchPage() {
     request.responseType = "document";
     request.timeout = 10_000;
     request.onload = () => (request.status === 200 && request.response ? resolve(request.response) : reject(new Error(`${request.status}`)));
-    request.onerror = request.ontimeout = () => reject(new Error("no answer"));
+    request.onerror = request.ontimeout = () => reject(new Error("no response"));
     request.send();
   });
 }
@@ -49,8 +49,8 @@ async function refresh() {
   }
   isFetching = true;
   try {
-    put(await fetchPage());
-    heard();
+    update(await fetchPage());
+    received();
   } catch {
     lost();
   }
@@ -61,16 +61,16 @@ async function refresh() {
   }
 }
 
-function put(page) {
+function update(page) {
   for (const section of document.querySelectorAll("[data-live]")) {
     const fresh = page.getElementById(section.id);
     if (fresh && !isSelected(section)) replace(section, fresh);
   }
   document.title = page.title;
-  announce(document.getElementById("served").dataset.said);
+  announce(document.getElementById("served").dataset.announcement);
 }
 
-// What a person is copying must not vanish under the pointer.
+// Text that is selected must not be replaced.
 function isSelected(section) {
   const selection = document.getSelection();
   return selection && !selection.isCollapsed && section.contains(selection.anchorNode);
@@ -83,41 +83,41 @@ function replace(section, fresh) {
   }
   if (section.outerHTML === fresh.outerHTML) return;
   const focused = section.contains(document.activeElement) ? document.activeElement.id : "";
-  for (const name of ["class", "data-said"]) {
+  for (const name of ["class", "data-announcement"]) {
     if (fresh.hasAttribute(name)) section.setAttribute(name, fresh.getAttribute(name));
   }
   section.replaceChildren(...[...fresh.childNodes].map((node) => document.importNode(node, true)));
   if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
 }
 
-// Moves are said to who hears the page, and nothing else is.
-function announce(now) {
-  const mode = (words) => words.split(". ")[0];
-  if (mode(now) !== mode(said)) moves.textContent = now;
-  said = now;
+// Screen readers announce a move of the flag, and no other update.
+function announce(text) {
+  const mode = (sentences) => sentences.split(". ")[0];
+  if (mode(text) !== mode(announced)) moves.textContent = text;
+  announced = text;
 }
 
 function reveal(root) {
   for (const buttons of root.querySelectorAll(".buttons")) buttons.hidden = false;
 }
 
-function listen() {
+function connect() {
   const stream = new EventSource("/api/stream");
   stream.onmessage = refresh;
   stream.onerror = () => {
     lost();
-    if (stream.readyState !== EventSource.CLOSED) return; // the browser comes again by itself
-    refresh(); // refused: too many listen, so this one asks now and then
-    setTimeout(listen, 5000);
+    if (stream.readyState !== EventSource.CLOSED) return; // the browser reconnects
+    refresh(); // refused, because too many are open: fetch every 5 s instead
+    setTimeout(connect, 5000);
   };
 }
 
 setInterval(() => {
-  if (!document.hidden && Date.now() - heardAt > STALE_MS) lost();
+  if (!document.hidden && Date.now() - receivedAt > STALE_MS) lost();
 }, 1000);
 document.addEventListener("visibilitychange", refresh);
 reveal(document);
-listen();
+connect();
 
 // --- actions
 
@@ -128,9 +128,9 @@ const part = (name) => document.getElementById(`dialog-${name}`);
 const reason = document.getElementById("reason");
 const token = document.getElementById("token");
 const forget = document.getElementById("token-forget");
-const doIt = part("do");
+const submit = part("submit");
 const field = (id) => document.getElementById(id);
-let action = null; // the button's data, its label, and how far the dialog has come
+let action = null; // the button's data and label, and the state of the dialog
 
 document.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-action]");
@@ -138,16 +138,16 @@ document.addEventListener("click", (event) => {
 });
 
 function open(button) {
-  action = { ...button.dataset, label: button.textContent.trim(), id: button.id, isAsked: false };
+  action = { ...button.dataset, label: button.textContent.trim(), id: button.id, isConfirming: false };
   part("title").textContent = action.label;
   part("explanation").textContent = action.explanation;
-  part("trouble").textContent = "";
-  part("again").hidden = true;
+  part("error").textContent = "";
+  part("confirmation").hidden = true;
   part("fields").hidden = false;
   part("cancel").textContent = "Cancel";
-  doIt.textContent = action.label;
-  doIt.hidden = false;
-  doIt.toggleAttribute("data-danger", Boolean(action.again));
+  submit.textContent = action.label;
+  submit.hidden = false;
+  submit.toggleAttribute("data-danger", Boolean(action.confirmation));
   reason.value = "";
   const fields = (action.fields ?? "").split(" ");
   for (const name of ["release", "name", "window"]) field(`field-${name}`).hidden = !fields.includes(name);
@@ -156,9 +156,9 @@ function open(button) {
   (fields.includes("name") ? field("name") : fields.includes("release") ? field("release") : reason).focus();
 }
 
-function askToken(isAsked) {
-  document.getElementById("token-asked").hidden = !isAsked;
-  forget.hidden = isAsked;
+function askToken(isNeeded) {
+  document.getElementById("token-asked").hidden = !isNeeded;
+  forget.hidden = isNeeded;
   token.value = "";
 }
 
@@ -179,58 +179,58 @@ form.addEventListener("submit", (event) => {
   event.preventDefault();
   const missing = !reason.value.trim() ? reason : !sessionStorage.getItem(TOKEN) && !token.value ? token : null;
   if (missing) {
-    trouble(missing === reason ? "Say why: it stands in the record." : "An operator token is needed to action.", missing);
-  } else if (action.again && !action.isAsked) {
-    ask();
+    showError(missing === reason ? "Enter a reason: it is kept in the record." : "Enter an operator token.", missing);
+  } else if (action.confirmation && !action.isConfirming) {
+    confirm();
   } else {
     send();
   }
 });
 
-function trouble(words, field) {
-  part("trouble").textContent = words;
+function showError(words, field) {
+  part("error").textContent = words;
   field?.focus();
 }
 
-function ask() {
-  action.isAsked = true;
-  part("trouble").textContent = "";
+function confirm() {
+  action.isConfirming = true;
+  part("error").textContent = "";
   part("fields").hidden = true;
-  part("again").textContent = action.again;
-  part("again").hidden = false;
-  doIt.textContent = `Yes: ${action.label.toLowerCase()}`;
+  part("confirmation").textContent = action.confirmation;
+  part("confirmation").hidden = false;
+  submit.textContent = `Yes: ${action.label.toLowerCase()}`;
   part("cancel").textContent = "No";
   part("cancel").focus();
 }
 
 async function send() {
   const bearer = token.value || sessionStorage.getItem(TOKEN);
-  doIt.disabled = true;
+  submit.disabled = true;
   try {
-    const answer = await fetch(`/api/${action.action}`, {
+    const response = await fetch(`/api/${action.action}`, {
       method: "POST",
       headers: { Authorization: `Bearer ${bearer}`, "Content-Type": "application/json" },
       body: JSON.stringify(body()),
       signal: AbortSignal.timeout(15_000),
     });
-    settle(answer.status, await answer.json(), bearer);
+    settle(response.status, await response.json(), bearer);
   } catch {
-    trouble("The sidecar did not answer; whether it was done, the log below says.");
+    showError("The sidecar did not respond. Check the log below for whether the action was recorded.");
   }
-  doIt.disabled = false;
+  submit.disabled = false;
 }
 
-// What is sent. A field that is missing or makes no sense is the sidecar's to refuse, in words.
+// The body of the request. The sidecar validates the fields and returns the error.
 function body() {
-  const said = { reason: reason.value.trim() };
-  if (action.action === "approve") return { ...said, rung: Number(action.rung), epoch: Number(action.epoch) };
-  if (action.action === "thaw") return { ...said, name: action.name };
-  if (action.action === "note") return { ...said, release: field("release").value.trim() || null };
-  if (action.action === "freeze") return { ...said, name: field("name").value.trim(), ...frozen() };
-  return said;
+  const result = { reason: reason.value.trim() };
+  if (action.action === "approve") return { ...result, rung: Number(action.rung), epoch: Number(action.epoch) };
+  if (action.action === "thaw") return { ...result, name: action.name };
+  if (action.action === "note") return { ...result, release: field("release").value.trim() || null };
+  if (action.action === "freeze") return { ...result, name: field("name").value.trim(), ...freezeWindow() };
+  return result;
 }
 
-function frozen() {
+function freezeWindow() {
   const at = (id) => new Date(field(id).value).getTime() || 0;
   if (!isWeekly()) return { window: { type: "once", from_ms: at("once-from"), until_ms: at("once-until") } };
   const [hours, minutes] = (field("weekly-from").value || "0:0").split(":").map(Number);
@@ -253,13 +253,13 @@ form.addEventListener("change", () => {
   field("window-weekly").hidden = !isWeekly();
 });
 
-function settle(status, said, bearer) {
+function settle(status, result, bearer) {
   if (status === 200) {
     sessionStorage.setItem(TOKEN, bearer);
     part("title").textContent = `Done: ${action.label.toLowerCase()}`;
-    part("explanation").textContent = `${said.message}. It is record ${said.seq}, by ${said.actor}.`;
-    part("fields").hidden = part("again").hidden = doIt.hidden = true;
-    part("trouble").textContent = "";
+    part("explanation").textContent = `${result.message}. Record ${result.seq}, by ${result.actor}.`;
+    part("fields").hidden = part("confirmation").hidden = submit.hidden = true;
+    part("error").textContent = "";
     part("cancel").textContent = "Close";
     part("title").focus();
     refresh();
@@ -271,8 +271,8 @@ function settle(status, said, bearer) {
     askToken(true);
   }
   part("fields").hidden = false;
-  part("again").hidden = true;
-  action.isAsked = false;
-  doIt.textContent = action.label;
-  trouble(`Not done: ${said.message}.`, isToken ? token : reason);
+  part("confirmation").hidden = true;
+  action.isConfirming = false;
+  submit.textContent = action.label;
+  showError(`Not done: ${result.message}.`, isToken ? token : reason);
 }

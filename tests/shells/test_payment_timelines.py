@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from sidecar import wording
-from sidecar.console.payment_timelines import Clock, PaymentJourney, journey_of
+from sidecar.console.payment_timelines import Clock, PaymentTimeline, timeline_of
 from sidecar.core.facts.observations import IgnoreReason, SkipReason
 from sidecar.core.facts.outcomes import Outcome, Unmeasured
 from sidecar.core.facts.policy import Stage
@@ -17,7 +17,7 @@ from tests.core.world import LAX, MINUTE, REACHED, REFUSED, SECOND, World, on
 NAME = "pi_asked"
 
 
-async def told(world: World, name: str = NAME) -> PaymentJourney:
+async def told(world: World, name: str = NAME) -> PaymentTimeline:
     """Put a world's records into a journal, and ask it for a payment."""
     records = iter(world.records)
     now_ms = [0]
@@ -27,7 +27,7 @@ async def told(world: World, name: str = NAME) -> PaymentJourney:
         appended = await journal.append(record.observation)
         assert (appended.record.seq, appended.record.at_ms) == (record.seq, record.at_ms)
     try:
-        return await journey_of(journal, world.state, name)
+        return await timeline_of(journal, world.state, name)
     finally:
         await journal.close()
 
@@ -66,21 +66,21 @@ async def test_each_stage_has_its_time_from_the_webhook_on() -> None:
     assert journey.steps[1].text == "the booking was committed as paid, 40 ms before the webhook"
     assert (journey.outcome, journey.text) == (
         Outcome.ON_TIME,
-        "On time: its news reached the stage `delivered` 170 ms after the webhook; 2000 ms are allowed.",
+        "On time: the broadcast reached stage `delivered` 170 ms after the webhook; the limit is 2000 ms.",
     )
 
 
 # fmt: off
 ENDS = [
     # what becomes of it        outcome               what is said of it
-    ("acked late",              Outcome.LATE,         "Late, a failure: its news reached the stage `delivered` only 5300 ms after the"),
-    ("never acked",             Outcome.MISSED,       "Missed, a failure: within 30 s nothing came; its news had to reach"),
-    ("failed",                  Outcome.MISSED,       "Missed, a failure: the backend said that its broadcast failed"),
-    ("no booking",              None,                 "No outcome: the backend had nothing to broadcast, because no booking"),
-    ("already paid",            None,                 "No outcome: the backend had nothing to broadcast, because the booking was"),
-    ("ignored",                 None,                 "Not one of ours: it has not all of `stripe.required_metadata`."),
-    ("only acks",               None,                 "Only acks have come; Stripe's webhook has not."),
-    ("on its way",              None,                 "On its way: it is judged once 2000 ms have passed since its webhook"),
+    ("acked late",              Outcome.LATE,         "Late, a failure: the broadcast reached stage `delivered` only 5300 ms after the"),
+    ("never acked",             Outcome.MISSED,       "Missed, a failure: no broadcast arrived within 30 s; the deciding stage"),
+    ("failed",                  Outcome.MISSED,       "Missed, a failure: the backend reported that its broadcast failed"),
+    ("no booking",              None,                 "No outcome: no booking belongs to the payment"),
+    ("already paid",            None,                 "No outcome: the booking was paid already"),
+    ("ignored",                 None,                 "Outside the filter: `stripe.required_metadata` is not complete."),
+    ("only acks",               None,                 "Only acks have arrived; there is no webhook yet."),
+    ("on its way",              None,                 "Open: it is judged 2000 ms after its webhook"),
     ("stopped",                 Outcome.UNMEASURED,   "Unmeasured, so it says nothing about push: the sidecar was not running"),
     ("redelivered",             Outcome.UNMEASURED,   "Unmeasured, so it says nothing about push: Stripe delivered the webhook late"),
 ]
@@ -131,7 +131,7 @@ REPORTS = [
     # what the browser told                                                                       verdict              in words
     (REACHED,                                                                                     Verdict.GOOD,        "push alone would have cleared"),
     (REFUSED,                                                                                     Verdict.BAD,         "push did not reach it"),
-    (msgspec.structs.replace(REACHED, cleared_ms=None, cleared_by=None, watched_ms=10),           Verdict.GONE,        "gone, or away"),
+    (msgspec.structs.replace(REACHED, cleared_ms=None, cleared_by=None, watched_ms=10),           Verdict.GONE,        "closed or in the background"),
     (msgspec.structs.replace(REACHED, cleared_ms=None, cleared_by=None),                          Verdict.NEVER_PAID,  "never saw the booking paid"),
 ]
 # fmt: on
@@ -189,7 +189,7 @@ async def test_it_is_told_by_the_policy_of_its_own_time() -> None:
     world.change(on_time_within_ms=5 * SECOND)
     quiet(world)
     journey = await told(world)
-    assert (journey.outcome, "2000 ms are allowed" in journey.text) == (Outcome.LATE, True)
+    assert (journey.outcome, "the limit is 2000 ms" in journey.text) == (Outcome.LATE, True)
 
 
 async def test_it_is_found_among_thousands_of_others() -> None:
@@ -213,7 +213,7 @@ async def test_it_is_found_among_thousands_of_others() -> None:
 async def test_what_is_gone_or_never_was_is_told_so() -> None:
     """With the reasons that there can be."""
     world = on(1)
-    with pytest.raises(SidecarError, match="no payment of this name is known") as caught:
+    with pytest.raises(SidecarError, match="unknown payment") as caught:
         await told(world, "pi_never")
     assert caught.value.code is ErrorCode.NOT_FOUND
 
