@@ -110,10 +110,10 @@ class Running:
 
 
 @asynccontextmanager
-async def running(config: Config = CONFIG, secrets: Secrets = SECRETS) -> AsyncIterator[Running]:
-    """Run a sidecar, and end it."""
+async def running(config: Config = CONFIG, secrets: Secrets = SECRETS, **tables: Any) -> AsyncIterator[Running]:
+    """Run a sidecar, and end it; `tables` are those of `app.run`."""
     urls: asyncio.Future[app.Urls] = asyncio.get_running_loop().create_future()
-    task = asyncio.create_task(app.run(config, secrets, started=urls.set_result))
+    task = asyncio.create_task(app.run(config, secrets, started=urls.set_result, **tables))
 
     def tell(ended: asyncio.Task[None]) -> None:
         if not urls.done():

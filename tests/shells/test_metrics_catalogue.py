@@ -1,5 +1,6 @@
 """The catalogue of metrics: what is documented is what is scraped, and no more."""
 
+import inspect
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from sidecar.core.fold.judging import count_latency
 from sidecar.core.fold.state import Latency, State
 from sidecar.metrics import TABLE, catalogue, encode, histogram_family, page
 from sidecar.metrics.catalogue import Catalogue
+from sidecar.metrics.declarations import Counter
 from sidecar.metrics.rows import Histogram
 from tests.core.world import LAX, World
 from tests.e2e.test_commands import sidecar
@@ -79,6 +81,34 @@ async def test_types_and_help_texts_of_a_scrape_are_the_catalogues() -> None:
     assert {name: (family.type, family.documentation) for name, family in families.items()} == {
         each.name: (each.type, f"{each.help} [{each.scope}]") for each in described
     }
+
+
+COUNTERS = [
+    (kind, attribute)
+    for kind in kinds_of()
+    for attribute, declared in vars(kind).items()
+    if isinstance(declared, Counter)
+]
+
+
+@pytest.mark.parametrize(("kind", "attribute"), COUNTERS)
+def test_every_counter_is_incremented_where_it_is_declared(kind: type, attribute: str) -> None:
+    """A counter that nothing feeds stands at 0 for ever, and nobody notices."""
+    module = inspect.getsource(inspect.getmodule(kind) or kind)
+    assert f"self.{attribute}.inc(" in module
+
+
+def test_labels_that_are_not_declared_cannot_be_counted() -> None:
+    """The sets of labels are closed: a new value must be declared first."""
+
+    class Part:
+        results = Counter("results", "Results.", {"result": ("good",)})
+
+    part = Part()
+    part.results.inc("good")
+    with pytest.raises(KeyError):
+        part.results.inc("bad")
+    assert (part.results["good"], Part().results["good"]) == (1, 0), "each object has its own counts"
 
 
 def edges(family: HistogramMetricFamily) -> set[str]:
