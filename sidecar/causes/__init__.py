@@ -1,7 +1,7 @@
-"""What does each end of a auth probe mean, why did it likely come to that, and what exactly is to be changed?
+"""Causes and remedies of each outcome: what it means, likely reasons in order, and what to change.
 
-One row per outcome of `core.facts.auth_probes.AuthProbeOutcome`: the doctor, the console and the runbooks say the same words. Facts:
-what Laravel, Reverb and pusher-js do was read in their sources and seen on the wire (`tests/captures`).
+One row per outcome of `core.facts.auth_probes.AuthProbeOutcome`, used by the doctor, the console and the runbooks. The
+behaviour of Laravel, Reverb and pusher-js was taken from their sources and from recorded traffic (`tests/captures`).
 """
 
 from sidecar.causes.app import APP
@@ -18,5 +18,5 @@ CAUSES: dict[AuthProbeOutcome, Cause] = {**NETWORK, **REVERB, **APP}
 
 
 def cause_of(outcome: AuthProbeOutcome, *, is_at_app: bool) -> Cause:
-    """Return what an outcome means; on the way to the app, and not to Reverb, some mean something else."""
+    """Return the cause of an outcome; some have another cause at the app than at Reverb."""
     return AT_APP.get(outcome, CAUSES[outcome]) if is_at_app else CAUSES[outcome]

@@ -9,7 +9,7 @@ _RESTART = "php artisan config:clear && php artisan reverb:restart, and restart 
 APP: dict[W, Cause] = {
     W.REFUSED_403: Cause(
         exit_code=50,
-        sentence="The app refused the channel (403). Laravel says no more, and logs nothing.",
+        sentence="The app refused the channel (403). Laravel gives no reason, and logs nothing.",
         reasons=(
             "Nobody is logged in for this route: the default route has the `web` guard, so that a bearer token counts for "
             "nothing there, and pusher-js sends no cookie to another origin",
@@ -57,7 +57,7 @@ APP: dict[W, Cause] = {
         exit_code=53,
         sentence="The app sends the browser to its login page: pusher-js would follow and choke on the page.",
         reasons=(
-            "`auth` middleware on the route and nobody logged in: with `Accept: */*`, which is what pusher-js sends, "
+            "`auth` middleware on the route and no user logged in: with `Accept: */*`, which is what pusher-js sends, "
             "Laravel redirects instead of answering 401",
         ),
         changes=(
@@ -71,7 +71,7 @@ APP: dict[W, Cause] = {
         sentence="The answer is a redirect to elsewhere, which is not followed.",
         reasons=("http instead of https, or a host without www", "A trailing slash"),
         changes=(
-            "Frontend and our config: write the address that it redirects to",
+            "Frontend and sidecar configuration: write the address that it redirects to",
             "Laravel: APP_URL and TrustProxies",
         ),
     ),
@@ -197,7 +197,7 @@ APP: dict[W, Cause] = {
     ),
     W.SIGNED_WITH_OTHER_KEY: Cause(
         exit_code=66,
-        sentence="The app signs for another Reverb application: key and signature are not ours.",
+        sentence="The app signs for another Reverb application: key and signature differ.",
         reasons=(
             "The web runs with another environment's REVERB_APP_KEY and REVERB_APP_SECRET",
             "Two applications in config/reverb.php",

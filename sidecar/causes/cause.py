@@ -1,10 +1,10 @@
-"""What is said of one outcome."""
+"""The description of one outcome."""
 
 import msgspec
 
 
 class Cause(msgspec.Struct, frozen=True, kw_only=True):
-    """One outcome, in words."""
+    """Cause, likely reasons and remedy of one outcome, as texts."""
 
     exit_code: int
     """Of `sidecar doctor`; each outcome has its own, and it never changes its meaning."""

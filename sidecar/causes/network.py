@@ -1,4 +1,4 @@
-"""The way there: names, connections and TLS; to Reverb, and where it differs to the app."""
+"""Name resolution, connection and TLS; to Reverb, and where it differs, to the app."""
 
 from sidecar.causes.cause import Cause
 from sidecar.core.facts.auth_probes import AuthProbeOutcome as W
@@ -37,7 +37,7 @@ NETWORK: dict[W, Cause] = {
             "Redis was away for REDIS_TIMEOUT (60 s) with scaling on: then Reverb exits",
         ),
         changes=(
-            "Server: php artisan reverb:start --debug, and look at what it says when it goes",
+            "Server: php artisan reverb:start --debug, and read its output when it exits",
             "Supervisor: autorestart=true (not `unexpected`); systemd: Restart=always; Docker: restart: always",
             "Laravel: REVERB_SERVER_HOST=0.0.0.0 where the proxy is on another machine or in another container",
         ),
@@ -57,7 +57,7 @@ NETWORK: dict[W, Cause] = {
     ),
     W.UNREACHABLE: Cause(
         exit_code=13,
-        sentence="There is no way to Reverb's address from here.",
+        sentence="Reverb's address is unreachable from here.",
         reasons=("A firewall or a security group refuses it", "An address that is valid only in another network"),
         changes=("Network: allow the sidecar to reach the public address of Reverb, as browsers do",),
     ),
@@ -69,7 +69,7 @@ NETWORK: dict[W, Cause] = {
     ),
     W.TLS_UNTRUSTED: Cause(
         exit_code=21,
-        sentence="The certificate was signed by nobody whom browsers trust.",
+        sentence="The certificate is not signed by an authority that browsers trust.",
         reasons=(
             "Signed by itself, or by an authority of your own (Herd, Valet, mkcert)",
             "The proxy sends its certificate without the intermediate one",
@@ -90,7 +90,7 @@ NETWORK: dict[W, Cause] = {
         sentence="The other side does not speak TLS.",
         reasons=(
             "The port is that of Reverb itself, which speaks plain HTTP unless options.tls is set",
-            "REVERB_SCHEME says https where it is http",
+            "REVERB_SCHEME is https where the server speaks http",
         ),
         changes=(
             "Our config: reverb.url with ws:// for a plain port; browsers on https pages need wss:// through a proxy",
@@ -173,7 +173,7 @@ AT_APP: dict[W, Cause] = {
     ),
     W.UNREACHABLE: Cause(
         exit_code=13,
-        sentence="There is no way to the app's address from here.",
+        sentence="The app's address is unreachable from here.",
         reasons=("A firewall or a security group refuses it",),
         changes=("Network: allow the sidecar to reach the app's public address, as browsers do",),
     ),

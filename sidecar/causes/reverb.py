@@ -30,7 +30,7 @@ REVERB: dict[W, Cause] = {
         ),
         changes=(
             "Proxy: proxy_read_timeout 3600s; in the location of /app",
-            "Server: do the restarts come from Supervisor, from a deploy, or from memory? Its log knows",
+            "Server: do the restarts come from Supervisor, from a deploy, or from memory? See its log",
         ),
     ),
     W.NOT_PUSHER: Cause(
@@ -43,7 +43,7 @@ REVERB: dict[W, Cause] = {
         exit_code=33,
         sentence="Reverb does not know this application key (4001).",
         reasons=(
-            "VITE_REVERB_APP_KEY was baked into the frontend with an older key, or our app_key is not REVERB_APP_KEY",
+            "VITE_REVERB_APP_KEY was baked into the frontend with an older key, or the sidecar's app_key is not REVERB_APP_KEY",
             "Reverb runs with an older configuration: it reads .env only when it starts, and the cached config first",
         ),
         changes=(
@@ -77,7 +77,7 @@ REVERB: dict[W, Cause] = {
     ),
     W.ERROR_4009_UNAUTHORISED: Cause(
         exit_code=36,
-        sentence="The auth endpoint said yes, and Reverb refused the subscription (4009): in a browser this is silent.",
+        sentence="The auth endpoint authorised it, and Reverb refused the subscription (4009): in a browser this is silent.",
         reasons=(
             "REVERB_APP_SECRET differs between the app that signs and Reverb, which verifies",
             "Reverb still runs with the old secret",

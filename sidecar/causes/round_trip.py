@@ -1,9 +1,9 @@
-"""A canary's way through Reverb's HTTP API and back: what Laravel's broadcasts meet."""
+"""A canary through Reverb's HTTP API and back: the path of Laravel's broadcasts."""
 
 from sidecar.causes.cause import Cause
 from sidecar.core.facts.auth_probes import RoundTripOutcome as R
 
-_SAME = "Laravel: REVERB_HOST, REVERB_PORT and REVERB_SCHEME are where Laravel reaches Reverb; ours is reverb.api_url"
+_SAME = "Laravel: REVERB_HOST, REVERB_PORT and REVERB_SCHEME are where Laravel reaches Reverb; the sidecar's is reverb.api_url"
 
 ROUND_TRIPS: dict[R, Cause] = {
     R.LOST: Cause(
@@ -21,7 +21,7 @@ ROUND_TRIPS: dict[R, Cause] = {
     ),
     R.DEAF_NODE: Cause(
         exit_code=81,
-        sentence="An event came back on some sockets and not on others: a node does not hear the others.",
+        sentence="An event came back on some sockets and not on others: a node does not receive from the others.",
         reasons=("Scaling is off on one node, or its Redis is another", "One node lost Redis and has not exited yet"),
         changes=(
             "Laravel: the same REVERB_SCALING_* and REDIS_* on every node; restart the one that is deaf",
@@ -48,7 +48,7 @@ ROUND_TRIPS: dict[R, Cause] = {
     ),
     R.API_SIGNATURE_401: Cause(
         exit_code=85,
-        sentence="Reverb's HTTP API does not take our signature (401): Laravel's broadcasts fail alike if it has this secret.",
+        sentence="Reverb's HTTP API does not accept the sidecar's signature (401): Laravel's broadcasts fail alike if it has this secret.",
         reasons=(
             "REVERB_APP_SECRET here is not Reverb's, or Reverb still runs with an older one",
             "A proxy lost the query string (proxy_pass with a path and without $is_args$args)",

@@ -15,7 +15,7 @@ _LOOK_S = 0.02
 
 
 async def round_trip(browser: Browser) -> RoundTripEnded:
-    """Send one canary on the probe user's own channel, and say what came of it. Nothing of it is kept."""
+    """Send one canary on the probe user's own channel, and return its outcome. Nothing is journalled."""
     observers = Observers(browser, MemoryJournal(), replica="doctor", size=1, deliveries=None)
     running = asyncio.create_task(observers.run())
     try:

@@ -1,4 +1,4 @@
-"""Every outcome with its exit code, its cause and its remedy, as one page: what the doctor can say."""
+"""Every outcome with its exit code, cause and remedy, as one page: the reference of the doctor's answers."""
 
 from sidecar.causes import CAUSES, ROUND_TRIPS
 from sidecar.causes.cause import Cause

@@ -1,6 +1,6 @@
-"""A browser's "Copy as cURL" of the request that authorises a channel: read, and looked at for what it lacks.
+"""Parse a browser's "Copy as cURL" of a channel authorisation, and find what is wrong with it.
 
-The command is parsed and never run. Of what says who asks only that it is there is ever shown.
+The command is parsed and never run. Credentials are never shown, only whether they are present.
 """
 
 import base64
@@ -25,7 +25,7 @@ _WITH_VALUE = {
     "-o": "", "--output": "", "-w": "", "--write-out": "", "-x": "", "--proxy": "", "-m": "", "--max-time": "",
     "--connect-timeout": "", "--resolve": "", "--cacert": "",
 }  # fmt: skip
-"""Options that have a value, and what it is; empty: nothing to us."""
+"""Options that take a value, and its kind; empty: ignored."""
 _QUOTED = re.compile(r"""\$'((?:[^'\\]|\\.)*)'|'[^']*'|"(?:[^"\\]|\\.)*"|\\.""", re.DOTALL)
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|.)", re.DOTALL)
 _UNESCAPED = {"n": "\n", "r": "\r", "t": "\t"}
@@ -33,7 +33,7 @@ _UNESCAPED = {"n": "\n", "r": "\r", "t": "\t"}
 _BETWEEN_COMMANDS = frozenset({";", "&", "&&", "|"})
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _METHOD = re.compile(r"[A-Z]{0,20}")
-_NOTHING_SAID = {"", "undefined", "null", "[object object]", "nan"}
+_EMPTY = {"", "undefined", "null", "[object object]", "nan"}
 _SOCKET = re.compile(r"\d+\.\d+")
 
 
@@ -48,7 +48,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def fields(self) -> dict[str, str]:
-        """What was asked for: of the body, or of the query."""
+        """The requested parameters, from the body or the query."""
         if "json" in self.headers.get("content-type", ""):
             try:
                 content = msgspec.json.decode(self.body)
@@ -80,7 +80,7 @@ def read_curl(text: str) -> Request:
 
 
 def _plainly_quoted(found: re.Match[str]) -> str:
-    """Return bash's $'…' in quotes that `shlex` knows; other quotes as they are."""
+    """Return bash's $'…' as quotes that `shlex` supports; other quotes unchanged."""
     if found[1] is None:
         return found[0]
     units = _ESCAPE.sub(_unescaped, found[1])  # JavaScript's: a character outside the basic plane is two of them
@@ -99,14 +99,14 @@ def findings(request: Request, *, auth_endpoint: str | None, channel: str | None
     accepts_anything = "x-requested-with" not in request.headers and "json" not in request.headers.get("accept", "")
     if accepts_anything and _is_guest(request):
         found.append(
-            "It accepts anything (`*/*`), as pusher-js does: where nobody is logged in, `auth` middleware answers with a "
+            "It accepts anything (`*/*`), as pusher-js does: where no user is logged in, `auth` middleware answers with a "
             "redirect to the login page, or with 500 where there is none, and not with 401."
         )
     return found
 
 
 def masked(request: Request) -> list[str]:
-    """Return the request for people, without what says who asks."""
+    """Return the request for display, without credentials."""
     fields = {name: value for name, value in request.fields.items() if name in {"socket_id", "channel_name"}}
     return [
         f"{request.method} {shown_url(request.url)}",
@@ -116,10 +116,10 @@ def masked(request: Request) -> list[str]:
 
 
 def _is_guest(request: Request) -> bool:
-    """Say whether nothing in it says who asks, or what should has nothing in it."""
+    """Return whether the request has no credentials, or only empty ones."""
     token = request.headers.get("authorization")
     if token is not None:
-        return token.partition(" ")[2].strip().lower() in _NOTHING_SAID
+        return token.partition(" ")[2].strip().lower() in _EMPTY
     return "cookie" not in request.headers
 
 
@@ -133,7 +133,7 @@ def _whom(request: Request) -> list[str]:
     if token is None and cookie is None:
         why = " Browsers send cookies to another origin only with withCredentials, which pusher-js never sets."
         return [
-            f"Nothing in it says who asks: no Authorization, no Cookie. The app sees a guest.{why if is_cross else ''}"
+            f"It has no credentials: no Authorization, no Cookie. To the app it is a guest.{why if is_cross else ''}"
         ]
     found = []
     is_bearer = token is not None and token.lower().startswith("bearer ")
@@ -156,8 +156,10 @@ def _what(request: Request, channel: str | None) -> list[str]:
     socket_id, name = fields.get("socket_id", ""), fields.get("channel_name", "")
     found = []
     if not _SOCKET.fullmatch(socket_id):
-        said = "there is none" if socket_id.lower() in _NOTHING_SAID else "it is not two numbers with a dot"
-        found.append(f"socket_id: {said}. Laravel answers 500 to that. Ask only once Echo is connected.")
+        problem = "there is none" if socket_id.lower() in _EMPTY else "it is not two numbers with a dot"
+        found.append(
+            f"socket_id: {problem}. Laravel answers 500 to that. Send the request only once Echo is connected."
+        )
     if not name:
         return [*found, "channel_name: there is none. Laravel answers 403 to that."]
     bare = name.removeprefix("private-").removeprefix("presence-")
@@ -165,10 +167,10 @@ def _what(request: Request, channel: str | None) -> list[str]:
         found.append(f"channel_name {name!r} lacks its private-: a custom authorizer dropped it.")
     elif bare.startswith(("private-", "presence-")):
         found.append(f"channel_name {name!r} has its prefix twice: write Echo.private('{bare.partition('-')[2]}').")
-    if any(part.strip().lower() in _NOTHING_SAID for part in re.split(r"[.-]", bare)):
+    if any(part.strip().lower() in _EMPTY for part in re.split(r"[.-]", bare)):
         found.append(f"channel_name {name!r} has no user in it: Echo subscribed before the user was known.")
     elif channel is not None and user_of(channel, name) is None:
-        found.append(f"channel_name {name!r} is not like {channel!r}, which our configuration has.")
+        found.append(f"channel_name {name!r} does not match {channel!r} of the configuration.")
     return found
 
 
@@ -181,9 +183,9 @@ def _where(request: Request, auth_endpoint: str | None) -> list[str]:
             "then ignores authEndpoint, the CSRF token and bearerToken."
         )
     elif auth_endpoint is not None and origin_of(request.url) != origin_of(auth_endpoint):
-        found.append(f"It goes to another host than {auth_endpoint}, which our configuration has.")
+        found.append(f"Its host is not that of {auth_endpoint} in the configuration.")
     elif auth_endpoint is not None and path.rstrip("/") != urlsplit(auth_endpoint).path.rstrip("/"):
-        found.append(f"It goes to another path than {auth_endpoint}, which our configuration has.")
+        found.append(f"Its path is not that of {auth_endpoint} in the configuration.")
     return found
 
 
@@ -217,7 +219,7 @@ def _request(words: list[str]) -> Request:
 
 
 def _options(words: list[str]) -> Iterator[tuple[str, str]]:
-    """Return what is said in a command line, as kind and value; what is nothing to us is left out."""
+    """Return the options of a command line as (kind, value); ignored ones are left out."""
     rest = iter(words)
     for word in rest:
         if not word.startswith("-"):

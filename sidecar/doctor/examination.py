@@ -6,7 +6,7 @@ from sidecar.causes import ROUND_TRIPS, cause_of
 from sidecar.config import UNKNOWN_APP, ProbeSecrets, Reverb
 from sidecar.core.facts.auth_probes import AuthProbeOutcome, RoundTripOutcome, Step
 from sidecar.doctor.canary import round_trip, taken
-from sidecar.doctor.refusal import what_debug_says
+from sidecar.doctor.refusal import debug_reason
 from sidecar.probes.auth_probe import AuthProber
 from sidecar.probes.browser import Browser
 from sidecar.probes.probe_record import AuthProbeResult, Taken
@@ -16,7 +16,7 @@ WITHIN_S = 15.0
 
 
 class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
-    """What the doctor says; `--json` prints it."""
+    """The doctor's result; `--json` prints it."""
 
     subject: str
     """What was examined."""
@@ -33,7 +33,7 @@ class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def examine(reverb: Reverb, secrets: ProbeSecrets, *, within_s: float = WITHIN_S) -> Diagnosis:
-    """AuthProbe once, and say what came of it."""
+    """Run one auth probe, and return its diagnosis."""
     auth_prober = AuthProber(Browser(target_of(reverb, secrets)))
     return await examine_by(auth_prober, tuple(_remarks(reverb, secrets)), within_s=within_s)
 
@@ -41,32 +41,32 @@ async def examine(reverb: Reverb, secrets: ProbeSecrets, *, within_s: float = WI
 async def examine_by(
     auth_prober: AuthProber, remarks: tuple[str, ...] = (), *, within_s: float = WITHIN_S
 ) -> Diagnosis:
-    """Let this auth_prober auth probe once, and say what came of it."""
+    """Run one auth probe with this prober, and return its diagnosis."""
     channel = auth_prober.browser.target.channel
     probed = await auth_prober.auth_probe(within_s=within_s)
     notes = [*probed.notes, *remarks]
     if probed.outcome is AuthProbeOutcome.REFUSED_403:
-        said = await what_debug_says(auth_prober.browser, channel)
-        notes += [said] if said else []
-    told = diagnosis(f"a browser's way to {channel}", probed, tuple(notes))
-    return await _with_canary(auth_prober.browser, told) if probed.outcome is AuthProbeOutcome.OK else told
+        reason = await debug_reason(auth_prober.browser, channel)
+        notes += [reason] if reason else []
+    diagnosed = diagnosis(f"auth probe of {channel}", probed, tuple(notes))
+    return await _with_canary(auth_prober.browser, diagnosed) if probed.outcome is AuthProbeOutcome.OK else diagnosed
 
 
-async def _with_canary(browser: Browser, told: Diagnosis) -> Diagnosis:
-    """Go on where the auth probe went well: can an event come back?"""
+async def _with_canary(browser: Browser, diagnosed: Diagnosis) -> Diagnosis:
+    """After a clean auth probe, check whether an event is delivered."""
     app = browser.target.app
     if not app.secret or app.app_id == UNKNOWN_APP:
         note = (
             "No event was sent through Reverb's API: that needs REVERB_APP_SECRET and the application's id (--app-id)."
         )
-        return msgspec.structs.replace(told, notes=(*told.notes, note))
+        return msgspec.structs.replace(diagnosed, notes=(*diagnosed.notes, note))
     ended = await round_trip(browser)
-    told = msgspec.structs.replace(told, steps=(*told.steps, taken(ended, app.app_id)))
+    diagnosed = msgspec.structs.replace(diagnosed, steps=(*diagnosed.steps, taken(ended, app.app_id)))
     if ended.outcome is RoundTripOutcome.OK:
-        return told
+        return diagnosed
     cause = ROUND_TRIPS[ended.outcome]
     return msgspec.structs.replace(
-        told,
+        diagnosed,
         outcome=ended.outcome,
         step=Step.DELIVER,
         number=ended.number,
@@ -78,7 +78,7 @@ async def _with_canary(browser: Browser, told: Diagnosis) -> Diagnosis:
 
 
 def diagnosis(subject: str, probed: AuthProbeResult, notes: tuple[str, ...]) -> Diagnosis:
-    """Return what is said of a auth probe."""
+    """Return the diagnosis of an auth probe."""
     cause = cause_of(probed.outcome, is_at_app=probed.is_at_app)
     return Diagnosis(
         subject=subject,
@@ -101,7 +101,7 @@ def _remarks(reverb: Reverb, secrets: ProbeSecrets) -> list[str]:
     if reverb.probe.login == "cookie" and not target.sends_cookies:
         remarks.append(
             "A browser sends no cookie here: pusher-js sends none to another origin, whatever Echo's withCredentials "
-            "says. The app sees a guest. Use one origin, a bearer token, or a custom authorizer with axios."
+            "says. To the app it is a guest. Use one origin, a bearer token, or a custom authorizer with axios."
         )
     if reverb.probe.login == "bearer" and not secrets.token:
         remarks.append("SIDECAR_PROBE_TOKEN is not set: the auth probe was that of a guest.")

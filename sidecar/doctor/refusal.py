@@ -1,4 +1,4 @@
-"""Which of its many reasons did Laravel refuse a channel for? With APP_DEBUG it tells whoever asks for JSON."""
+"""Find Laravel's reason for a 403: with APP_DEBUG it is in the JSON error page."""
 
 import asyncio
 from typing import Any
@@ -14,8 +14,8 @@ _WITHIN_S = 5.0
 _SOCKET = "1234.5678"
 
 
-async def what_debug_says(browser: Browser, channel: str) -> str | None:
-    """Ask once more, for JSON, and return what a 403 of Laravel's says of itself; None: nothing."""
+async def debug_reason(browser: Browser, channel: str) -> str | None:
+    """Repeat the request for JSON, and return the reason in Laravel's 403; None: it contains none."""
     headers, body = browser.auth_request(_SOCKET, channel)
     headers |= {"Accept": "application/json", "X-Requested-With": "XMLHttpRequest"}
     if browser.target.sends_cookies:
@@ -28,12 +28,12 @@ async def what_debug_says(browser: Browser, channel: str) -> str | None:
     except (TimeoutError, *FAILURES):
         return None
     if answer.status == 401:  # noqa: PLR2004 - the point of asking for JSON
-        return "Asked for JSON, the app says 401: nobody is logged in for this route."
+        return "With `Accept: application/json` the app answers 401: no user is logged in for this route."
     return reason_in(answer.body)
 
 
 def reason_in(body: bytes) -> str | None:
-    """Return what a 403's JSON says of its reason; None: nothing."""
+    """Return the reason in a 403's JSON; None: it contains none."""
     try:
         content: Any = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -43,11 +43,11 @@ def reason_in(body: bytes) -> str | None:
     file, trace = str(content.get("file", "")), content.get("trace")
     thrower = trace[0].get("function") if isinstance(trace, list) and trace and isinstance(trace[0], dict) else ""
     if file.endswith("PusherBroadcaster.php"):
-        return "APP_DEBUG tells: nobody is logged in for the guard of this route (PusherBroadcaster)."
+        return "APP_DEBUG shows: no user is logged in for the guard of this route (PusherBroadcaster)."
     if thrower == "resolveImplicitBindingIfPossible":
-        return "APP_DEBUG tells: a model in the channel's name was not found (implicit binding)."
+        return "APP_DEBUG shows: a model in the channel's name was not found (implicit binding)."
     if thrower == "verifyUserCanAccessChannel":
-        return "APP_DEBUG tells: the user is known; the callback said no, or no registered channel has such a name."
+        return "APP_DEBUG shows: the user is known; the callback returned false, or no channel matches the name."
     message = content.get("message")
     if isinstance(message, str) and message.isprintable() and 0 < len(message) <= 200:  # noqa: PLR2004
         return f"The app's own words: {message!r}, so a callback or a policy refused by itself (abort or Gate)."

@@ -34,7 +34,7 @@ _FOUND_SOMETHING = 1
 async def examine_curl(
     request: Request, reverb: Reverb | None, secrets: ProbeSecrets, *, is_replayed: bool
 ) -> Diagnosis:
-    """Say what is wrong with a request, and if it is replayed what comes of it.
+    """Return what is wrong with a request, and, if it is replayed, its outcome.
 
     Raises `SidecarError` for a replay to a host that is not the configured auth endpoint's.
     """
@@ -47,7 +47,7 @@ async def examine_curl(
     if is_replayed:
         if reverb is None:
             raise SidecarError(
-                ErrorCode.CONFIG_INVALID, "--replay needs `reverb` in the configuration: it says where to"
+                ErrorCode.CONFIG_INVALID, "--replay needs `reverb` in the configuration: the target is taken from it"
             )
         return await _replayed(subject, request, reverb, secrets, found)
     likely = _likely(request)
@@ -85,8 +85,8 @@ async def _replayed(
     try:
         async with asyncio.timeout(WITHIN_S):
             answer = await Browser(target).ask(probe_record, Step.AUTHORISE, request.method, request.url, headers, body)
-        said = reason_in(answer.body) if answer.status == 403 else None  # noqa: PLR2004
-        notes += [said] if said else []
+        reason = reason_in(answer.body) if answer.status == 403 else None  # noqa: PLR2004
+        notes += [reason] if reason else []
         end = _end(answer, request, target)
     except TimeoutError:
         end = Ended(AuthProbeOutcome.timeout_at(probe_record.step), detail=f"nothing came within {WITHIN_S:g} s")

@@ -1,4 +1,4 @@
-"""The doctor's words on a screen: each step with its mark and time, then the cause, the reasons and the remedy."""
+"""Print the doctor's result: each step with its status and time, then cause, reasons and remedy."""
 
 from rich.console import Console
 from rich.padding import Padding
@@ -11,10 +11,10 @@ from sidecar.doctor.examination import Diagnosis
 _WIDTH = 92
 
 
-def print_diagnosis(console: Console, told: Diagnosis) -> None:
+def print_diagnosis(console: Console, result: Diagnosis) -> None:
     """Print a diagnosis."""
-    console.print(f"\n[bold]sidecar doctor[/bold]: {told.subject}\n")
-    for taken in told.steps:
+    console.print(f"\n[bold]sidecar doctor[/bold]: {result.subject}\n")
+    for taken in result.steps:
         mark = Text("✓", style="green") if taken.is_ok else Text("✗", style="bold red")
         line = Text.assemble("  ", mark, f" {taken.step.value:<10} {taken.where:<44.44} {taken.took_ms:>8.1f} ms")
         console.print(line)
@@ -22,15 +22,15 @@ def print_diagnosis(console: Console, told: Diagnosis) -> None:
             if text:
                 console.print(Padding(Text(f"{name:<9} {text}", style="dim"), (0, 0, 0, 15)))
     console.print()
-    is_well = told.outcome is AuthProbeOutcome.OK or (told.outcome is None and not told.reasons)
-    shown = f"   ({told.outcome.value}{f', {told.number}' if told.number else ''})" if told.outcome else ""
-    sentence = Text.assemble(Text(told.sentence, style="bold green" if is_well else "bold red"), shown)
+    is_well = result.outcome is AuthProbeOutcome.OK or (result.outcome is None and not result.reasons)
+    shown = f"   ({result.outcome.value}{f', {result.number}' if result.number else ''})" if result.outcome else ""
+    sentence = Text.assemble(Text(result.sentence, style="bold green" if is_well else "bold red"), shown)
     console.print(Padding(sentence, (0, 0, 0, 2)))
-    _listed(console, "Likely, in this order:" if told.outcome else "Found:", told.reasons, numbered=True)
-    _listed(console, "What to change:", told.changes)
-    _listed(console, "Also:" if told.outcome else "The request, with what says who asks left out:", told.notes)
+    _listed(console, "Likely, in this order:" if result.outcome else "Found:", result.reasons, numbered=True)
+    _listed(console, "What to change:", result.changes)
+    _listed(console, "Also:" if result.outcome else "The request, without credentials:", result.notes)
     if not is_well:
-        console.print(f"\n  Exit code {told.exit_code}. Details for machines: --json", style="dim")
+        console.print(f"\n  Exit code {result.exit_code}. Details for machines: --json", style="dim")
 
 
 def _listed(console: Console, title: str, items: tuple[str, ...], *, numbered: bool = False) -> None:

@@ -1,1 +1,1 @@
-"""Where do facts come from? One file per source, which turns what it sees into observations and does nothing else."""
+"""Where do observations come from? One file per source, which makes observations of input and nothing else."""

@@ -1,4 +1,4 @@
-"""One entry of the ack stream: from the fields that Redis gave us to what was seen, or to why it is no ack."""
+"""Decode one entry of the ack stream: fields to observation, or the reason why it is no ack."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,15 +13,15 @@ ENTRY_BYTES_MAX = 16 * 1024
 _ASIDE_FIELDS_MAX, _ASIDE_NAME_MAX, _ASIDE_VALUE_MAX = 20, 64, 256
 
 Entry = tuple[bytes, Mapping[bytes, bytes]]
-"""Its id and its fields; without fields it was removed after somebody had been given it."""
+"""Its id and fields; without fields it was removed after delivery."""
 
 
 def fact_of_entry(
     entry_id: bytes, fields: Mapping[bytes, bytes], *, identity_key: str | None, channel: str = DEFAULT_CHANNEL
 ) -> AckReceived | UserAuthReported:
-    """Return what an entry says. Raises `SidecarError` if it is no ack.
+    """Return the observation of an entry. Raises `SidecarError` if it is no ack.
 
-    One that names no payment is told from others by the sender's `ack_id`; without one by its own id.
+    An entry without a payment is identified by the sender's `ack_id`; without one, by its own id.
     """
     if sum(len(key) + len(value) for key, value in fields.items()) > ENTRY_BYTES_MAX:
         raise invalid(f"it is larger than {ENTRY_BYTES_MAX} bytes")
@@ -41,7 +41,7 @@ def fact_of_entry(
 
 
 def aside(entry_id: bytes, fields: Mapping[bytes, bytes], reason: str) -> dict[bytes, bytes]:
-    """Return what is kept of an entry that is no ack, for a person to look at; of a bounded size."""
+    """Return the bounded excerpt of an invalid entry that is stored for inspection."""
     kept = list(fields.items())[:_ASIDE_FIELDS_MAX]
     cut = {b"field:" + key[:_ASIDE_NAME_MAX]: value[:_ASIDE_VALUE_MAX] for key, value in kept}
     return {b"entry": entry_id, b"why": reason.encode(), **cut}

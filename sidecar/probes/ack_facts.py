@@ -1,4 +1,4 @@
-"""What an ack may say, whichever way it comes: as JSON to `POST /acks`, or as the fields of a stream's entry."""
+"""The fields of an ack, whatever its transport: JSON to `POST /acks`, or fields of a stream entry."""
 
 import re
 from typing import Annotated
@@ -13,7 +13,7 @@ from sidecar.ports import ErrorCode, SidecarError
 from sidecar.tokens import user_ref
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=255, pattern=r"\A[\x21-\x7e]+\Z")]
-"""A name that somebody sent us: printable ASCII without spaces, of a bounded length."""
+"""A name in a request: printable ASCII without spaces, of a bounded length."""
 _ACK_ID = re.compile(r"[\x20-\x7e]{1,200}")
 
 
@@ -30,9 +30,9 @@ class Ack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def fact_of(ack: Ack, *, identity_key: str | None, ack_id: str | None) -> AckReceived:
-    """Return what was seen; `ack_id` is the sender's key for one that names no payment.
+    """Return the observation; `ack_id` is the sender's key for an ack that names no payment.
 
-    Raises `SidecarError` with `body_invalid` for an ack that makes no sense.
+    Raises `SidecarError` with `body_invalid` for an invalid ack.
     """
     reference = ack.user_ref
     if ack.user_id is not None:
@@ -40,7 +40,7 @@ def fact_of(ack: Ack, *, identity_key: str | None, ack_id: str | None) -> AckRec
             raise invalid("`user_id` needs SIDECAR_IDENTITY_KEY to be set here; or send an opaque `user_ref`")
         reference = user_ref(identity_key, str(ack.user_id))
     if ack.payment_intent is None and (reference is None or ack.stage is Stage.SKIPPED):
-        raise invalid("name the payment: `payment_intent`; where nobody knows it, `user_id` or `user_ref`")
+        raise invalid("name the payment: `payment_intent`; where it is unknown, `user_id` or `user_ref`")
     if (ack.reason is None) == (ack.stage is Stage.SKIPPED):
         raise invalid("`reason` goes with stage `skipped`, and only with it: already_paid, no_booking or failed")
     return AckReceived(
@@ -56,7 +56,7 @@ def fact_of(ack: Ack, *, identity_key: str | None, ack_id: str | None) -> AckRec
 
 
 class AuthReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """On the wire: how the backend answered somebody's request for a channel."""
+    """The wire format of the backend's answer to a channel authorisation."""
 
     auth: UserAuth
     channel: Name | None = None
@@ -66,10 +66,10 @@ class AuthReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def fact_of_report(report: AuthReport, *, identity_key: str | None, channel: str = DEFAULT_CHANNEL) -> UserAuthReported:
-    """Return whose vote a report is; `channel` is how a user's own channel is named.
+    """Return whose vote a report is; `channel` is the name pattern of a user's own channel.
 
-    A guest has no user: it is the vote of the user whom the channel's name says. A user who asks for somebody else's
-    channel is rightly refused: nobody's vote. Raises `SidecarError` with `body_invalid` if it makes no sense.
+    A guest has no user: the vote is that of the user named in the channel. A request for another user's channel is
+    rightly refused: no vote. Raises `SidecarError` with `body_invalid` for an invalid report.
     """
     reference = report.user_ref
     if report.user_id is not None:
@@ -88,7 +88,7 @@ def fact_of_report(report: AuthReport, *, identity_key: str | None, channel: str
 
 
 def user_of(template: str, channel: str) -> str | None:
-    """Return whose own channel this is, by how such a channel is named; None: nobody's."""
+    """Return the user whose own channel this is, by its name pattern; None: no user's."""
     before, _, after = template.partition("{user_id}")
     if not channel.startswith(before) or not channel.endswith(after):
         return None
@@ -111,7 +111,7 @@ def invalid(message: str) -> SidecarError:
 
 
 def why(error: Exception) -> str:
-    """Say where an ack is wrong without repeating what was sent."""
+    """Return where an ack is invalid without repeating its content."""
     if isinstance(error, msgspec.ValidationError):
         where = str(error).rpartition(" - at ")[2] if " - at " in str(error) else "the body"
         return (

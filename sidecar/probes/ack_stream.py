@@ -1,9 +1,10 @@
 """Acks from a Redis stream, to which the backend adds them (`XADD`): a queue that outlives a restart of either side.
 
-An entry is acknowledged once its observation is durable, so a crash between the two repeats it, and the journal knows
-it again. What was removed before we read it is lost evidence, and is told as such: Redis counts what was ever added,
-we count what we were given, and the difference that is not waiting is gone (`ack_census`). One process reads for a
-group: a journal in SQLite has one. Where another consumer of the group holds entries, we have not seen all.
+An entry is acknowledged once its observation is durable, so a crash between the two repeats it, and the journal
+deduplicates it. An entry that was removed before it was read is lost evidence, and is journalled as lost: Redis counts
+every added entry, the sidecar counts what it was given, and the difference that is not waiting is lost
+(`ack_accounting`). One process reads for a group: a journal in SQLite has one. While another consumer of the group
+holds entries, not everything was read.
 """
 
 import asyncio
@@ -32,26 +33,26 @@ from sidecar.probes.ack_stream_errors import what_to_do
 BATCH_MAX = 500
 """Entries that are read, and wait for the journal, at once."""
 REJECTED_MAX = 1_000
-"""Entries that are kept aside, about."""
+"""Approximate maximum of invalid entries that are stored for inspection."""
 RECLAIM_AFTER_MS = 60_000
-"""An entry that another consumer was given so long ago and did not acknowledge is ours: that consumer is gone."""
+"""An entry delivered to another consumer this long ago and not acknowledged is claimed: that consumer is gone."""
 SUSPECT_FROM = 5
-"""An entry that was given so often and never acknowledged may be what ended us each time: it is taken alone."""
+"""An entry delivered this often and never acknowledged may crash the process: it is processed alone."""
 TRIED_ALONE = 1_000
-"""The count of deliveries that we give an entry while it is taken alone; found again, it did end us."""
+"""The delivery count of an entry that is processed alone; found again after a restart, it did crash the process."""
 
 _FORGET_AFTER = 1_440
 """A consumer that has nothing is forgotten after so many times `RECLAIM_AFTER_MS`: a day."""
 _RECLAIM_EVERY_S = 10.0
 _LOOK_EVERY_S = 1.0
-"""So often the books are looked at while nobody asks."""
+"""Interval of the accounting without a liveness check."""
 _BLOCK_MS = 100
-"""How long a read waits for an entry: as long may a question wait whether all was seen. The shortest lease gives it
-167 ms (`flags.controller`)."""
+"""Maximum wait of a read for an entry, and so of a liveness check. The shortest lease allows 167 ms
+(`flags.controller`)."""
 _TIMEOUT_S = 2.0
 """Of every answer and of connecting: longer than a blocking read, and well below a lease."""
 _SHRINK = 8
-"""By how much a batch is made smaller that did not come in time, until one entry is asked for at once."""
+"""Factor by which a batch shrinks that did not arrive in time, down to one entry."""
 _RETRY_S, _RETRY_MAX_S = 0.1, 5.0
 _BEFORE_ALL = b"0-0"
 
@@ -64,7 +65,7 @@ class StreamResult(enum.StrEnum):
     REJECTED = "rejected"
     """It is no ack; it was set aside in `<name>-rejected`, with the reason."""
     LOST = "lost"
-    """It was removed before we read it, or nobody can read it."""
+    """It was removed before it was read, or cannot be read."""
     RECLAIMED = "reclaimed"
     """Another consumer had been given it and is gone; it is counted once more by what became of it."""
 
@@ -101,18 +102,18 @@ class AckStream(Part):
         self._batch = BATCH_MAX
         self._was_attached = False
         self._has_lived = False
-        """Whether we once took all that was ours: none of it ended us."""
+        """Whether all pending entries were processed once: none of them crashes the process."""
         self._read_count: int | None = None
-        """Of all that was ever added, how many we were given or have told to be lost; None: not known yet."""
+        """Entries, of all that were added, that were delivered or declared lost; None: not known yet."""
         self._last_id = _BEFORE_ALL
         """The last entry that is in this count."""
         self._lost: list[int | None] = []
-        """Losses that the journal was not told yet."""
+        """Losses that are not journalled yet."""
         self._removed: set[bytes] = set()
-        """Entries whose loss was noted and that could not be acknowledged yet."""
+        """Entries whose loss was journalled and that could not be acknowledged yet."""
         self._reclaimed_s = self._looked_s = float("-inf")
         self._asked_s = self._sent_s = self._seen_s = float("-inf")
-        """The latest question; when the last read was sent; the read by which all had been seen."""
+        """The latest liveness check; when the last read was sent; the read that completed it."""
         self._was_full = False
         self._news = asyncio.Event()
 
@@ -147,9 +148,9 @@ class AckStream(Part):
             except (redis.exceptions.RedisError, OSError, TimeoutError) as error:
                 if isinstance(error, redis.exceptions.TimeoutError | TimeoutError):
                     self._batch = max(1, self._batch // _SHRINK)  # it may have been too large to come in time
-                self._tell(type(error).__name__, what_to_do(error, self._stream))
+                self._log_once(type(error).__name__, what_to_do(error, self._stream))
             except SidecarError as error:  # the journal's: nothing was acknowledged, and all comes again
-                self._tell(error.code, error.message)
+                self._log_once(error.code, error.message)
             _end_if_cancelled()
             self.is_up = False
             self.reconnects.inc()
@@ -163,7 +164,7 @@ class AckStream(Part):
             password=self._password,
             socket_timeout=_TIMEOUT_S,
             socket_connect_timeout=_TIMEOUT_S,
-            retry=Retry(NoBackoff(), 0),  # we connect again ourselves, and look at our pending entries first
+            retry=Retry(NoBackoff(), 0),  # reconnects go through `_join`, which reads pending entries first
             client_name="reverb-sidecar",
         )
         try:
@@ -172,10 +173,11 @@ class AckStream(Part):
             await client.aclose()
 
     async def _attach(self, client: redis.asyncio.Redis) -> None:
-        """Make the group where there is none, from the first entry that is left: what we know already is known again.
+        """Create the group where there is none, from the first remaining entry: known entries are deduplicated.
 
-        If we had one before, the stream or the group was deleted. Where our last entry still stands and nothing after
-        it was removed, it was the group alone, and all comes again; else nobody knows what was in it.
+        If there was one before, the stream or the group was deleted. Where the last entry still exists and nothing
+        after it was removed, only the group was deleted, and all entries are read again; otherwise their number is
+        unknown.
         """
         name, group = self._stream.name, self._stream.group
         removed = await removed_count(client, name)
@@ -185,8 +187,8 @@ class AckStream(Part):
             if not str(error).startswith("BUSYGROUP"):
                 raise
             if self._read_count is None:
-                books = await accounting(client, self._stream, waiting_max=1)
-                self._read_count, self._last_id = books.read_count, books.given_id
+                counters = await accounting(client, self._stream, waiting_max=1)
+                self._read_count, self._last_id = counters.read_count, counters.given_id
         else:
             if self._was_attached:
                 structlog.get_logger().warning(
@@ -202,10 +204,10 @@ class AckStream(Part):
         self._was_attached = True
 
     async def _take_own(self, client: redis.asyncio.Redis) -> None:
-        """Take what we were given before and did not acknowledge; our name is the same after a restart."""
+        """Process entries that were delivered before and not acknowledged; the consumer name survives a restart."""
         after = b"0"
         while entries := await self._read(client, after, block_ms=None):
-            self._count_given(entries)  # by an answer that was cut off on its way
+            self._count_given(entries)  # by an answer that was cut off
             if self._has_lived:
                 await self._take(client, entries)
             else:
@@ -237,7 +239,7 @@ class AckStream(Part):
             self._news = asyncio.Event()
 
     def _count_given(self, entries: Sequence[Entry]) -> None:
-        """Count entries that we did not know to be given to us."""
+        """Count entries whose delivery was not known."""
         new = [entry_id for entry_id, _ in entries if is_after(entry_id, self._last_id)]
         if new:
             self._last_id = new[-1]
@@ -258,14 +260,14 @@ class AckStream(Part):
             cursor, entries, removed = await client.xautoclaim(
                 name, group, self._consumer, self._reclaim_after_ms, cursor, count=self._batch
             )
-            if removed:  # Redis tells it this once
+            if removed:  # Redis reports it only once
                 self._lost.append(len(removed))
             for _ in entries:
                 self.entries.inc(StreamResult.RECLAIMED)
             await self._take_carefully(client, entries)
             if cursor == b"0-0":
                 break
-        await self._tell_losses()
+        await self._journal_losses()
         for consumer in await client.xinfo_consumers(name, group):
             is_ours = consumer["name"] == self._consumer.encode()
             is_long_idle = consumer["idle"] > _FORGET_AFTER * self._reclaim_after_ms
@@ -289,7 +291,7 @@ class AckStream(Part):
                 await self._take_alone(client, entry)
 
     async def _take_alone(self, client: redis.asyncio.Redis, entry: Entry) -> None:
-        """Take an entry that may end us, with a mark on it that outlives us."""
+        """Process an entry that may crash the process, with a mark on it that survives the crash."""
         name, group = self._stream.name, self._stream.group
         await client.xclaim(name, group, self._consumer, 0, [entry[0]], retrycount=TRIED_ALONE, justid=True)
         try:
@@ -302,7 +304,7 @@ class AckStream(Part):
         answer = client.pipeline(transaction=False)
         self._reject(answer, *entry, "the sidecar ended while it read this entry alone")
         self._lost.append(1)  # it may have been an ack
-        await self._tell_losses()
+        await self._journal_losses()
         await self._acknowledge(answer, [entry[0]])
 
     async def _take(self, client: redis.asyncio.Redis, entries: Sequence[Entry]) -> None:
@@ -313,7 +315,7 @@ class AckStream(Part):
         removed: set[bytes] = set()
         answer = client.pipeline(transaction=False)
         for entry_id, fields in entries:
-            if not fields:  # it was removed after it had been given to us
+            if not fields:  # removed after delivery
                 removed.add(entry_id)
                 continue
             try:
@@ -324,13 +326,13 @@ class AckStream(Part):
             self._lost.append(len(removed - self._removed))
         self._removed |= removed
         await self._append(facts)
-        await self._tell_losses()
+        await self._journal_losses()
         await self._acknowledge(answer, [entry_id for entry_id, _ in entries])
         self._removed -= removed
         self._batch = min(BATCH_MAX, _SHRINK * self._batch)
 
     async def _append(self, facts: Sequence[AckReceived | UserAuthReported]) -> None:
-        """Make the facts durable, in order. Waits for all of them, so that no more than a batch is ever on its way."""
+        """Make the facts durable, in order. Waits for all of them, so that no more than a batch is ever pending."""
         appended = await asyncio.gather(*(self._journal.append(fact) for fact in facts), return_exceptions=True)
         for each in appended:
             if isinstance(each, BaseException):
@@ -346,50 +348,56 @@ class AckStream(Part):
             raise acknowledged
         for error in set_aside:
             if isinstance(error, Exception):  # the others must not wait for it
-                self._tell("aside", f"entries that are no acks cannot be set aside: {what_to_do(error, self._stream)}")
+                self._log_once(
+                    "aside", f"entries that are no acks cannot be set aside: {what_to_do(error, self._stream)}"
+                )
 
     def fact_of_entry(self, entry_id: bytes, fields: Mapping[bytes, bytes]) -> AckReceived | UserAuthReported:
-        """Return what an entry says. Raises `SidecarError` if it is no ack."""
+        """Return the observation of an entry. Raises `SidecarError` if it is no ack."""
         return fact_of_entry(entry_id, fields, identity_key=self._identity_key, channel=self._channel)
 
     def _reject(self, answer: Any, entry_id: bytes, fields: Mapping[bytes, bytes], reason: str) -> None:
         self.entries.inc(StreamResult.REJECTED)
-        self._tell(StreamResult.REJECTED, f"an entry is no ack, and was set aside: {reason}")
+        self._log_once(StreamResult.REJECTED, f"an entry is no ack, and was set aside: {reason}")
         kept = aside(entry_id, fields, reason)
         answer.xadd(f"{self._stream.name}-rejected", kept, maxlen=REJECTED_MAX, approximate=True)
 
     async def _is_all(self, client: redis.asyncio.Redis) -> bool:
-        """Say whether all that was added is in the journal. What is in nobody's hands is lost, and told once."""
-        books = await accounting(client, self._stream, waiting_max=BATCH_MAX)
-        if books.waiting >= BATCH_MAX:  # there is more to read first
+        """Return whether every added entry is in the journal. Neither delivered nor waiting: lost."""
+        counters = await accounting(client, self._stream, waiting_max=BATCH_MAX)
+        if counters.waiting >= BATCH_MAX:  # there is more to read first
             return False
-        if self._read_count is not None and books.passed != self._read_count:
-            # Redis that has less than we were given has forgotten, and nobody knows what else
-            self._lost.append(books.passed - self._read_count if books.passed > self._read_count else None)
-        self._read_count = books.passed
-        await self._tell_losses()
-        if books.read_count != books.passed:
-            await client.xgroup_setid(self._stream.name, self._stream.group, books.given_id, entries_read=books.passed)
-        if books.pending:
-            self._tell("others", f"another consumer holds {books.pending} entries; they are taken over when it is gone")
-        return not books.pending
+        if self._read_count is not None and counters.passed != self._read_count:
+            # fewer entries than were delivered: Redis lost data, of unknown extent
+            self._lost.append(counters.passed - self._read_count if counters.passed > self._read_count else None)
+        self._read_count = counters.passed
+        await self._journal_losses()
+        if counters.read_count != counters.passed:
+            await client.xgroup_setid(
+                self._stream.name, self._stream.group, counters.given_id, entries_read=counters.passed
+            )
+        if counters.pending:
+            self._log_once(
+                "others", f"another consumer holds {counters.pending} entries; they are taken over when it is gone"
+            )
+        return not counters.pending
 
-    async def _tell_losses(self) -> None:
-        """Tell the journal that acks are gone; what it does not take is kept for the next time."""
+    async def _journal_losses(self) -> None:
+        """Journal lost acks; a failed append is repeated the next time."""
         while self._lost:
             count = self._lost[0]
             await self._journal.append(AcksLost(source=self.name, count=count))
             del self._lost[0]
             for _ in range(1 if count is None else min(count, BATCH_MAX)):
                 self.entries.inc(StreamResult.LOST)
-            self._tell(StreamResult.LOST, "entries were removed before they were read: trim the stream by age")
+            self._log_once(StreamResult.LOST, "entries were removed before they were read: trim the stream by age")
 
     def _tell_up(self) -> None:
         if not self.is_up:
             self.is_up = True
             structlog.get_logger().info("ack_stream.up", stream=self._stream.name, reconnects=self.reconnects.total())
 
-    def _tell(self, kind: str, message: str) -> None:
+    def _log_once(self, kind: str, message: str) -> None:
         self._throttle.warn(kind, "ack_stream.failed", kind=str(kind), message=message)
 
 

@@ -1,4 +1,4 @@
-"""What is wrong between us and Redis, and what a person can do about it. Never a secret, never what was sent."""
+"""Errors between the sidecar and Redis, with remedies. Never a secret, never the content of an entry."""
 
 import redis.exceptions as failures
 
@@ -10,7 +10,7 @@ _BY_KIND: tuple[tuple[type[Exception], str], ...] = (
     (failures.AuthorizationError, "Redis wants another password; set SIDECAR_REDIS_PASSWORD"),
     (
         failures.NoPermissionError,
-        "Redis's access rules forbid us this key or a command; let us read and acknowledge it",
+        "Redis's access rules deny this key or a command; allow reading and acknowledging it",
     ),
     (failures.BusyLoadingError, "Redis is still loading its data; it is tried again"),
     (failures.ReadOnlyError, "Redis is a read-only replica; name the primary"),

@@ -1,4 +1,4 @@
-"""`POST /acks`: the backend says how far the news of a payment got, and how it answered requests for channels.
+"""`POST /acks`: the backend reports the stages of a payment's broadcast, and its answers to channel authorisations.
 
 Browsers report to the same path, without a bearer token and as `text/plain` (`probes.reports`).
 """
@@ -33,7 +33,7 @@ class AckResult(enum.StrEnum):
     BODY_REFUSED = "body_refused"
     """Too large, too slow, or compressed."""
     UNAVAILABLE = "unavailable"
-    """The journal could not keep it."""
+    """The journal could not store it."""
 
 
 _decode_ack = msgspec.json.Decoder(Ack).decode
@@ -76,7 +76,7 @@ class Acks(Part):
             fact = self.observed(body, request.headers.get("Idempotency-Key"))
         except SidecarError as error:
             self.requests.inc(AckResult.BODY_INVALID)
-            self._tell(error)
+            self._log_failure(error)
             raise
         try:
             appended = await self._journal.append(fact)
@@ -94,14 +94,14 @@ class Acks(Part):
                 raise SidecarError(ErrorCode.TOKEN_INVALID, "the token is not SIDECAR_ACK_TOKEN")  # noqa: TRY301
         except SidecarError as error:
             self.requests.inc(AckResult.TOKEN_INVALID)
-            self._tell(error)
+            self._log_failure(error)
             raise
 
-    def _tell(self, error: SidecarError) -> None:
+    def _log_failure(self, error: SidecarError) -> None:
         self._throttle.warn(error.code, "ack.refused", code=error.code.value, message=error.message)
 
     def observed(self, body: bytes, idempotency_key: str | None) -> AckReceived | UserAuthReported:
-        """Return what an ack says. Raises `SidecarError` with `body_invalid` for one that makes no sense."""
+        """Return the observation of an ack. Raises `SidecarError` with `body_invalid` for an invalid one."""
         try:
             if b'"auth"' in body and b'"stage"' not in body:
                 report = _decode_report(body)

@@ -1,7 +1,7 @@
-"""A browser's whole auth probe to a private channel: connect, be greeted, be authorised, subscribe. Each step can fail.
+"""A browser's way to a private channel: connect, handshake, authorise, subscribe. Each step can fail.
 
-A auth probe never raises for what a target does: its end is one outcome of a closed list, with the step where it
-ended. Its deadline is the caller's, and a auth probe that is out of time says at which step it was.
+An auth probe never raises for what a target does: its result is one outcome of a closed set, with the step where it
+ended. The caller sets the deadline; an auth probe that runs out of time reports the step that it had reached.
 """
 
 import asyncio
@@ -52,7 +52,7 @@ BY_FAULT = {
 }
 _SOCKETS_KEPT = 20
 _NO_SOCKET = "1234.5678"
-"""Has the shape of a socket's name: whether a isolation is let in does not depend on whose it is."""
+"""Has the form of a socket id: the isolation outcome does not depend on whose id it is."""
 
 
 Take = Callable[[ProbeRecord], Awaitable[object]]
@@ -72,7 +72,7 @@ class AuthProber:
         return await self._taken(self._to_channel, within_s)
 
     async def probe_isolation(self, channel: str, *, within_s: float) -> AuthProbeResult:
-        """Ask only the auth endpoint, for a channel that is not the probe user's own; `ok` means that it was let in."""
+        """Send one request to the auth endpoint, for a channel of another user; `ok` means that access was allowed."""
 
         async def ask(probe_record: ProbeRecord) -> None:
             await self._authorised(probe_record, _NO_SOCKET, channel, as_script=False)
@@ -124,7 +124,7 @@ class AuthProber:
     ) -> tuple[str, str]:
         """Return `auth` and `channel_data` for a channel; a session that ended is renewed once.
 
-        CORS binds the script of a page, and not a isolation who listens in.
+        CORS restricts the script of a page, not an attacker, so the isolation probe ignores it.
         """
         await self.browser.log_in(probe_record)
         answer = await self._asked(probe_record, socket_id, channel, as_script=as_script)
@@ -200,7 +200,7 @@ class AuthProber:
 async def upgraded(
     session: aiohttp.ClientSession, url: str, probe_record: ProbeRecord
 ) -> aiohttp.ClientWebSocketResponse:
-    """Return the WebSocket. Raises `Ended` for an answer that is none, and what aiohttp does for the rest."""
+    """Return the WebSocket. Raises `Ended` for an answer that is no upgrade, and aiohttp's errors otherwise."""
     try:
         ws = await session.ws_connect(url, max_msg_size=FRAME_BYTES_MAX, autoclose=True, compress=0)
     except aiohttp.WSServerHandshakeError as error:
@@ -239,7 +239,7 @@ async def hang_up(ws: aiohttp.ClientWebSocketResponse) -> None:
 
 
 def refused(connection: Connection) -> Ended:
-    """Return how a auth probe ends whose connection, or channel, Reverb refused, or that just ended."""
+    """Return the outcome of a refused connection or channel, or of a connection that just ended."""
     error: Refused | None = connection.error
     if error is None:
         is_garbage = connection.phase is Phase.REFUSED
@@ -252,8 +252,8 @@ def refused(connection: Connection) -> Ended:
 
 
 def closed(ws: aiohttp.ClientWebSocketResponse, message: aiohttp.WSMessage) -> Ended:
-    """Return how a auth probe ends whose WebSocket ended without an error of Reverb's."""
-    if isinstance(message.data, aiohttp.WebSocketError):  # we ended it
+    """Return the outcome of a WebSocket that ended without a `pusher:error`."""
+    if isinstance(message.data, aiohttp.WebSocketError):  # closed by the client
         return Ended(AuthProbeOutcome.NOT_PUSHER, ws.close_code, f"no frame of Reverb's: {message.data}")
     return Ended(AuthProbeOutcome.CLOSED_WITHOUT_FRAME, ws.close_code)
 
@@ -261,7 +261,7 @@ def closed(ws: aiohttp.ClientWebSocketResponse, message: aiohttp.WSMessage) -> E
 async def _until(
     ws: aiohttp.ClientWebSocketResponse, connection: Connection, probe_record: ProbeRecord, done: Done
 ) -> None:
-    """Receive until it is done, an error came, or the connection ended."""
+    """Receive until the step is done, an error arrived, or the connection ended."""
     before = connection.error
     while not done():
         message = await ws.receive()

@@ -37,7 +37,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
         """Without parameters, in lower case."""
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """Return status, type and size, and where a redirect leads, for people: never the body."""
         size = f"{len(self.body)} bytes" if self.body else "an empty body"
         where = f", to {shown_url(self.headers['location'])}" if "location" in self.headers else ""
@@ -45,7 +45,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def is_challenge(answer: Answer) -> bool:
-    """Say whether a firewall answered that wants to see a person."""
+    """Return whether a firewall answered with an interactive challenge."""
     if answer.headers.get("cf-mitigated", "").lower() == "challenge" or "x-amzn-waf-action" in answer.headers:
         return True
     if answer.content_type not in {"text/html", "application/xhtml+xml"}:
@@ -84,13 +84,13 @@ def auth_in(answer: Answer) -> tuple[str, str]:
 
 
 def unsafe_headers(headers: Mapping[str, str], *, is_form: bool) -> list[str]:
-    """Return the headers that a browser asks leave for first, in lower case and in alphabetical order."""
+    """Return the headers that need a preflight, in lower case and in alphabetical order."""
     names = {name.lower() for name in headers} - _SAFE_HEADERS
     return sorted(names - {"content-type"} if is_form else names)
 
 
 def blocks_script(answer: Answer, origin: str, *, with_credentials: bool) -> str | None:
-    """Return why a browser does not let a script of this origin read the answer; None: it does."""
+    """Return why a browser hides the answer from a script of this origin; None: it does not."""
     allowed = answer.headers.get("access-control-allow-origin")
     if allowed is None:
         return "no Access-Control-Allow-Origin"
@@ -104,7 +104,7 @@ def blocks_script(answer: Answer, origin: str, *, with_credentials: bool) -> str
 
 
 def blocks_request(answer: Answer, origin: str, asked: list[str], *, with_credentials: bool) -> str | None:
-    """Return why a preflight's answer lets no request follow; None: it does."""
+    """Return why a preflight's answer blocks the request; None: it does not."""
     if not 200 <= answer.status < 300:  # noqa: PLR2004 - the "ok status" of the Fetch standard
         return f"the preflight was answered {answer.status}"
     why = blocks_script(answer, origin, with_credentials=with_credentials)

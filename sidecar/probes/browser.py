@@ -1,6 +1,6 @@
-"""The requests of a browser, as far as the probes need one: its headers, its cookies, its session, and its limits.
+"""HTTP requests as a browser sends them: its headers, cookies, session and limits.
 
-No redirect is followed, no more than 64 KiB of a body is read, and a cookie goes only where the configuration points.
+No redirect is followed, at most 64 KiB of a body is read, and a cookie goes only to configured hosts.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ class Browser:
         self._logged_in_s: float | None = None
 
     def session(self, probe_record: ProbeRecord, then: Step, url: str, sent: str) -> aiohttp.ClientSession:
-        """Return a session for one connection to this URL, told to the probe_record; the caller closes it."""
+        """Return a session for one connection to this URL, traced by the probe record; the caller closes it."""
         parts = urlsplit(url)
         connector = aiohttp.TCPConnector(ssl=self._tls, force_close=True, use_dns_cache=False, limit=4)
         return aiohttp.ClientSession(
@@ -67,8 +67,8 @@ class Browser:
         async with self.session(probe_record, step, url, sent) as session:
             asked_ms = clock.wall_ms()
             response = await session.request(method, url, headers=headers, data=body, allow_redirects=False)
-            told = {name.lower(): value for name, value in response.headers.items()}
-            self._clocks.answered(told, asked_ms=asked_ms)
+            received = {name.lower(): value for name, value in response.headers.items()}
+            self._clocks.answered(received, asked_ms=asked_ms)
             async with response:
                 content = bytearray()
                 while len(content) < BODY_BYTES_MAX and not response.content.at_eof():
@@ -76,10 +76,10 @@ class Browser:
                 self._jar.update_cookies(response.cookies, response.url)
                 answer = Answer(
                     status=response.status,
-                    headers=told,
+                    headers=received,
                     body=bytes(content),
                 )
-        probe_record.received(answer.told())
+        probe_record.received(answer.summary())
         return answer
 
     def forget(self) -> None:
@@ -103,10 +103,10 @@ class Browser:
         answer = await self.ask(probe_record, Step.LOGIN, "GET", target.csrf_url, origin)
         if answer.status not in {200, 204}:
             raise refusal_of(answer) or Ended(AuthProbeOutcome.UNEXPECTED_STATUS, answer.status)
-        said = {"email": target.secrets.email or "", "password": target.secrets.password or ""}
+        login = {"email": target.secrets.email or "", "password": target.secrets.password or ""}
         headers = {**origin, "Content-Type": "application/json", **self._csrf(target.login_url)}
         headers |= self.cookies(target.login_url)
-        answer = await self.ask(probe_record, Step.LOGIN, "POST", target.login_url, headers, msgspec.json.encode(said))
+        answer = await self.ask(probe_record, Step.LOGIN, "POST", target.login_url, headers, msgspec.json.encode(login))
         if is_challenge(answer):
             raise Ended(AuthProbeOutcome.WAF_CHALLENGE, answer.status)
         if answer.status in {401, 403, 422}:
@@ -149,7 +149,7 @@ class Browser:
 
 
 async def is_reached(url: str, *, within_s: float) -> bool:
-    """Say whether a URL answers at all, with whatever status: then we are not cut off."""
+    """Return whether a URL answers at all, with any status: then the sidecar is not cut off."""
     try:
         async with asyncio.timeout(within_s), aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
             response = await session.head(url, allow_redirects=False, headers={"User-Agent": USER_AGENT})

@@ -1,7 +1,7 @@
-"""When was a broadcast delivered? When every socket that was subscribed has received it, and not before.
+"""Delivery of a broadcast: it is delivered once every socket that was subscribed has received it.
 
-The same broadcast arrives on several sockets, and two broadcasts may say the same: the n-th of one socket is the n-th
-of the others; a socket that was dialled since begins with the next one.
+The same broadcast arrives on several sockets, and two broadcasts may have the same content: the n-th of one socket is
+the n-th of the others; a socket that was dialled since starts with the next one.
 """
 
 from collections.abc import Iterator
@@ -17,12 +17,12 @@ from sidecar.tokens import user_ref
 
 GIVEN_UP_AFTER_S = 10.0
 LATE_S = 1.0
-"""So long after a broadcast began to arrive, a socket that joined meanwhile may still hear it; later it is another."""
+"""After the first arrival of a broadcast, a socket that joined meanwhile may still receive it for this long."""
 OPEN_MAX = 10_000
 
 
 class _Payload(msgspec.Struct, frozen=True):
-    """What the backend says in a broadcast, as far as it concerns us."""
+    """The fields of a broadcast that the sidecar reads."""
 
     payment_intent: Name | None = None
     user_id: Name | int | None = None
@@ -34,14 +34,14 @@ class _Payload(msgspec.Struct, frozen=True):
 class _Open(msgspec.Struct, kw_only=True):
     fact: AckReceived
     expected: frozenset[int]
-    heard: set[int]
+    received: set[int]
     since_s: float
-    is_told: bool = False
+    is_reported: bool = False
 
     def may_reach(self, number: int) -> bool:
-        """Say whether what a socket hears can be this broadcast."""
-        is_awaited = number in self.expected or not self.is_told
-        return number not in self.heard and (is_awaited or clock.monotonic_s() - self.since_s < LATE_S)
+        """Return whether what a socket received can be this broadcast."""
+        is_awaited = number in self.expected or not self.is_reported
+        return number not in self.received and (is_awaited or clock.monotonic_s() - self.since_s < LATE_S)
 
 
 class Deliveries:
@@ -52,7 +52,7 @@ class Deliveries:
         self._open: dict[tuple[str, str], list[_Open]] = {}
         self._open_count = self._deaf_count = 0
         self._watched: dict[str, str] = {}
-        """Channel → reference of the user whose own it is."""
+        """Channel → reference of the user who owns it."""
 
     def arrived(self, number: int, message: Arrived, subscribed: frozenset[int]) -> AckReceived | None:
         """Note that a socket received a broadcast; return the ack once all that were subscribed have."""
@@ -65,22 +65,22 @@ class Deliveries:
                 if not entries:
                     del self._open[key]
                 return None
-            entry = _Open(fact=fact, expected=subscribed, heard=set(), since_s=clock.monotonic_s())
+            entry = _Open(fact=fact, expected=subscribed, received=set(), since_s=clock.monotonic_s())
             entries.append(entry)
             self._open_count += 1
-        entry.heard.add(number)
-        return self._told(entry, subscribed)
+        entry.received.add(number)
+        return self._delivered(entry, subscribed)
 
     def expire(self, subscribed: frozenset[int]) -> Iterator[AckReceived]:
-        """Forget what is over, and return what only awaited sockets that are gone: the rest shows a deaf node."""
+        """Remove what is over, and return what only awaited sockets that are gone: the others show a deaf node."""
         now_s = clock.monotonic_s()
         for key in list(self._open):
             for entry in self._open[key]:
-                fact = self._told(entry, subscribed)
+                fact = self._delivered(entry, subscribed)
                 if fact is not None:
                     yield fact
             over = [each for each in self._open[key] if now_s - each.since_s >= GIVEN_UP_AFTER_S]
-            self._deaf_count += sum(not each.is_told for each in over)
+            self._deaf_count += sum(not each.is_reported for each in over)
             self._open_count -= len(over)
             self._open[key] = [each for each in self._open[key] if now_s - each.since_s < GIVEN_UP_AFTER_S]
             if not self._open[key]:
@@ -103,10 +103,10 @@ class Deliveries:
         """Take it no more."""
         self._watched.pop(channel, None)
 
-    def _told(self, entry: _Open, subscribed: frozenset[int]) -> AckReceived | None:
-        if entry.is_told or (entry.expected - entry.heard) & subscribed:
+    def _delivered(self, entry: _Open, subscribed: frozenset[int]) -> AckReceived | None:
+        if entry.is_reported or (entry.expected - entry.received) & subscribed:
             return None
-        entry.is_told = True
+        entry.is_reported = True
         return entry.fact
 
     def _fact(self, message: Arrived) -> AckReceived | None:

@@ -1,4 +1,4 @@
-"""The isolation: the probe user must be refused a channel that is not its own. Being let in is a security alarm."""
+"""The isolation probe: another user's channel must refuse the probe user. Access is a security alarm."""
 
 from sidecar.core.facts.auth_probes import AuthProbeOutcome, IsolationOutcome
 from sidecar.core.facts.observations import IsolationProbed
@@ -6,11 +6,11 @@ from sidecar.probes.auth_probe import AuthProber
 
 WITHIN_S = 10.0
 _VERDICTS = {AuthProbeOutcome.OK: IsolationOutcome.ALLOWED, AuthProbeOutcome.REFUSED_403: IsolationOutcome.REFUSED}
-"""Anything else says nothing about isolation probes: whoever is not let in at all is not refused a channel."""
+"""Any other outcome is no evidence about isolation: a request that fails earlier is not a refusal of the channel."""
 
 
 class Isolation:
-    """The probe user's request for somebody else's channel."""
+    """The probe user's request for another user's channel."""
 
     name = "isolation"
     within_s = WITHIN_S
@@ -20,7 +20,7 @@ class Isolation:
         self._auth_prober, self._channel, self._replica = auth_prober, channel, replica
 
     async def probe(self) -> IsolationProbed:
-        """Ask once."""
+        """Run one isolation probe."""
         probed = await self._auth_prober.probe_isolation(self._channel, within_s=WITHIN_S)
         return IsolationProbed(
             replica=self._replica,

@@ -1,11 +1,10 @@
-"""Our own sockets on Reverb: what arrives on all of them was delivered, and what arrives on some shows a deaf node.
+"""The sidecar's own sockets on Reverb: a broadcast on all of them is delivered, one on some shows a deaf node.
 
-The backend broadcasts each event on the user's channel and on ours in one call, so that both share one fate. Several
-sockets go through the public load balancer and are re-dialled in turn, the new one before the old one is closed: so
-they come to every node. A socket signs for itself; whether *payers* may subscribe is for others to say.
+The backend broadcasts each event on the user's channel and on the observer channel in one call, so that both share one
+fate. Several sockets go through the public load balancer and are re-dialled in turn, the new one before the old one is
+closed: so they reach every node. A socket signs for itself; whether *payers* may subscribe is judged elsewhere.
 
-A socket that Reverb drops is no visibility gap: browsers lose theirs in the same moment. Its ups and downs are
-journalled.
+A socket that Reverb drops is no visibility gap: browsers lose theirs in the same moment. Changes are journalled.
 """
 
 import asyncio
@@ -33,7 +32,7 @@ from sidecar.probes.socket import Link, dialled
 from sidecar.pusher.messages import Arrived
 
 REDIAL_EVERY_S = 300.0
-"""Each socket is dialled anew so often; with three of them one every 100 s."""
+"""Interval at which each socket is re-dialled; with three of them one every 100 s."""
 _DIALLED_WITHIN_S = 10.0
 _BACK_OFF_MIN_S, _BACK_OFF_MAX_S = 0.5, 15.0
 _QUEUE_MAX = 10_000
@@ -41,11 +40,11 @@ _OVERLAP_S = 1.0
 _RETRY_S = 0.5
 _LOOK_S = 0.02
 _CLIENT_EVENTS = "client-"
-"""What other members of a channel may say; no word of the backend's."""
+"""Prefix of client events, which other members of a channel may send; the backend sends none."""
 
 
 class _Socket(msgspec.Struct, frozen=True, kw_only=True):
-    """One subscribed connection of an observer; while it is dialled anew there are two."""
+    """One subscribed connection of an observer; during a re-dial there are two."""
 
     number: int
     observer: int
@@ -54,31 +53,31 @@ class _Socket(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Canary:
-    """One canary on its way back."""
+    """One canary in flight."""
 
     def __init__(self, expected: frozenset[int], observers: "Observers") -> None:
         self.everywhere = asyncio.Event()
         """Set when every socket that was subscribed, and still is, has received it."""
         self._expected, self._observers = expected, observers
-        self._heard: set[int] = set()
+        self._received_by: set[int] = set()
 
     def arrived(self, number: int) -> None:
         """Note that a socket received it."""
-        self._heard.add(number)
+        self._received_by.add(number)
         self.look()
 
     def look(self) -> None:
         """See whether all that can still receive it have."""
-        if self._heard and not self.awaited():
+        if self._received_by and not self.awaited():
             self.everywhere.set()
 
-    def heard(self) -> int:
+    def received(self) -> int:
         """Return how many received it."""
-        return len(self._heard & self._expected)
+        return len(self._received_by & self._expected)
 
     def awaited(self) -> int:
         """Return how many have not received it, and are still subscribed as they were when it was sent."""
-        return len((self._expected - self._heard) & self._observers.subscribed())
+        return len((self._expected - self._received_by) & self._observers.subscribed())
 
 
 class ObserveResult(enum.StrEnum):
@@ -120,7 +119,7 @@ class Observers(Part):
         self._canaries: dict[str, Canary] = {}
         self._facts: asyncio.Queue[msgspec.Struct] = asyncio.Queue(_QUEUE_MAX)
         self._is_lost = False
-        self._told: dict[int, bool] = {}
+        self._is_up: dict[int, bool] = {}
         self._throttle = Throttle()
 
     # --- for probes
@@ -131,7 +130,7 @@ class Observers(Part):
 
     @contextmanager
     def expect(self, canary_id: str, expected: frozenset[int]) -> Iterator[Canary]:
-        """Let a canary be noticed while it is on its way."""
+        """Track a canary in flight."""
         canary = self._canaries[canary_id] = Canary(expected, self)
         try:
             yield canary
@@ -145,11 +144,11 @@ class Observers(Part):
     # --- the actor
 
     def tasks(self) -> Iterable[tuple[str, Actor]]:
-        """Return the task that keeps the sockets."""
+        """Return the task that maintains the sockets."""
         yield "observers", self.run
 
     async def run(self) -> NoReturn:
-        """Keep the sockets, for ever."""
+        """Maintain the sockets, without end."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._write(), name="observers.write")
             group.create_task(self._expire(), name="observers.expire")
@@ -158,7 +157,7 @@ class Observers(Part):
         raise AssertionError  # none ends
 
     async def _keep(self, observer: int) -> NoReturn:
-        """Keep one socket subscribed: dial, listen, dial anew in turn, and after a failure try again later."""
+        """Maintain one socket: dial, listen, re-dial in turn, and back off after a failure."""
         back_off_s = 0.0
         turn_s = self._redial_every_s * (1 + observer / self._size)
         while True:
@@ -173,7 +172,7 @@ class Observers(Part):
             turn_s = self._redial_every_s
 
     async def _listen(self, observer: int, socket: "_Socket", turn_s: float) -> Ended:
-        """Listen until the socket ends; when its turn comes, go over to a new one first."""
+        """Listen until the socket ends; at its turn, switch to a new one first."""
         self._up(observer)
         held = [socket]
         try:
@@ -184,10 +183,10 @@ class Observers(Part):
                 turn_s = self._redial_every_s
                 fresh = await self._dial(observer)
                 if isinstance(fresh, Ended):
-                    self._tell("observer.not_redialled", observer, fresh)
+                    self._log_failure("observer.not_redialled", observer, fresh)
                     continue
                 held.append(fresh)
-                await asyncio.sleep(_OVERLAP_S)  # what was on its way to the old one still arrives on it
+                await asyncio.sleep(_OVERLAP_S)  # broadcasts to the old one still arrive on it
                 await self._drop(held.pop(0))
         finally:
             for each in held:
@@ -196,7 +195,7 @@ class Observers(Part):
     async def _drop(self, socket: "_Socket") -> None:
         self._sockets.pop(socket.number, None)
         socket.listening.cancel()
-        await asyncio.wait({socket.listening})  # does not take our own cancellation for its
+        await asyncio.wait({socket.listening})  # its cancellation is not confused with this task's
 
     async def _dial(self, observer: int) -> "_Socket | Ended":
         """Return a socket that is subscribed to every channel, and listened to; or why there is none."""
@@ -218,8 +217,8 @@ class Observers(Part):
         return socket
 
     def _up(self, observer: int) -> None:
-        if not self._told.get(observer):
-            self._told[observer] = True
+        if not self._is_up.get(observer):
+            self._is_up[observer] = True
             self._put(
                 ObserverChanged(replica=self._replica, observer=observer, is_up=True, outcome=AuthProbeOutcome.OK)
             )
@@ -227,15 +226,15 @@ class Observers(Part):
     def _lost(self, observer: int, ended: Ended) -> None:
         for canary in self._canaries.values():
             canary.look()
-        if self._told.get(observer) is not False:
-            self._told[observer] = False
+        if self._is_up.get(observer) is not False:
+            self._is_up[observer] = False
             fact = ObserverChanged(
                 replica=self._replica, observer=observer, is_up=False, outcome=ended.outcome, number=ended.number
             )
             self._put(fact)
-        self._tell("observer.down", observer, ended)
+        self._log_failure("observer.down", observer, ended)
 
-    def _tell(self, event: str, observer: int, ended: Ended) -> None:
+    def _log_failure(self, event: str, observer: int, ended: Ended) -> None:
         self._throttle.warn(
             f"{event} {ended.outcome}", event, observer=observer, outcome=ended.outcome.value, number=ended.number
         )
@@ -268,7 +267,7 @@ class Observers(Part):
                 self._throttle.warn(
                     "deaf",
                     "observer.deaf",
-                    hint="a broadcast reached some of our sockets and not others: a Reverb node does not hear the "
+                    hint="a broadcast reached some of the sockets and not others: a Reverb node is deaf to the "
                     "others (REVERB_SCALING_ENABLED, Redis), so the users on it get no push",
                 )
 
@@ -280,7 +279,7 @@ class Observers(Part):
             self.broadcasts.inc(ObserveResult.DROPPED)
 
     async def _write(self) -> NoReturn:
-        """Journal what there is, in order, and try again until it is kept."""
+        """Journal the queued observations in order, and retry until they are durable."""
         while True:
             facts = [await self._facts.get()]
             while not self._facts.empty() and len(facts) < 100:  # noqa: PLR2004 - one group commit
@@ -312,7 +311,7 @@ class Observers(Part):
         return {str(observer): float(observer in subscribed) for observer in range(self._size)}
 
     async def watch(self, channel: str, *, within_s: float) -> bool:
-        """Join a user's channel on every socket, and say whether all that are subscribed have joined in time."""
+        """Join a user's channel on every socket, and return whether all that are subscribed joined in time."""
         for socket in list(self._sockets.values()):
             with suppress(aiohttp.ClientError, ConnectionError):
                 await socket.link.join(channel)

@@ -1,10 +1,10 @@
-"""By how much is this machine's clock ahead of others'? As much as can be known from whole seconds, and no more.
+"""Bounds of this machine's clock error, from the time stamps of Stripe and of the app: in whole seconds.
 
-Stripe signs the second `t` in which it sent a webhook, and the app's answers carry the second `Date` in which they were
-made (RFC 9110, 6.6.1). Each is some instant within that second, and we see it later, by an unknown way. So one webhook
-says only that we are ahead by *at most* our time of its arrival less `t`; and one answer, which was made between our
-question and its arrival, that we are ahead by at most the arrival less `Date`, and *at least* the question less the end
-of that second. An estimate between the two would be an invention; bounds are not. Many samples narrow them, for ways
+Stripe signs the second `t` in which it sent a webhook, and the app's answers contain the second `Date` in which they
+were made (RFC 9110, 6.6.1). Each is some instant within that second, and arrives after an unknown delay. So one webhook
+proves only that this clock is ahead by *at most* its arrival time less `t`; and one answer, which was made between the
+request and its arrival, that it is ahead by at most the arrival less `Date`, and *at least* the request less the end of
+that second. An estimate between the two would be an invention; bounds are not. Many samples narrow them, because delays
 and seconds vary: the tightest of the last minutes counts.
 """
 
@@ -18,12 +18,12 @@ from sidecar.metrics.declarations import gauge
 from sidecar.ports import Part
 
 LASTS_S = 600.0
-"""So long a sample counts: a clock that is recovered must be seen so."""
+"""Lifetime of a sample: a clock that was corrected must show as correct soon."""
 SAMPLES_MAX = 1000
 
 
 class Reference(enum.StrEnum):
-    """Whose clock."""
+    """The reference clock."""
 
     STRIPE = "stripe"
     APP = "app"
@@ -37,7 +37,7 @@ class Bound(enum.StrEnum):
 
 
 BOUNDS = ((Reference.STRIPE, Bound.MOST), (Reference.APP, Bound.LEAST), (Reference.APP, Bound.MOST))
-"""Stripe's webhooks may have been on their way for long: they say nothing of the least."""
+"""Stripe's webhooks may be delayed for long: they give no lower bound."""
 _UNKNOWN = float("nan")
 
 
@@ -50,16 +50,16 @@ class OutsideClocks(Part):
         self._samples: dict[tuple[Reference, Bound], deque[tuple[float, float]]] = {
             each: deque(maxlen=SAMPLES_MAX) for each in BOUNDS
         }
-        """When it was heard, on the monotonic clock, and the bound in seconds."""
+        """Time of the sample on the monotonic clock, and the bound in seconds."""
 
     def signed(self, signed_s: int) -> None:
-        """Take the second in which Stripe signed what has just come."""
+        """Add the second in which Stripe signed a webhook that has just arrived."""
         self._take(Reference.STRIPE, Bound.MOST, clock.wall_ms() - 1000 * signed_s)
 
     def answered(self, headers: Mapping[str, str], *, asked_ms: int) -> None:
-        """Take the headers of an answer of the app's that has just come, asked for at `asked_ms` of our clock.
+        """Add the headers of an answer of the app that has just arrived, requested at `asked_ms` of this clock.
 
-        An answer that was kept by somebody in between says nothing.
+        An answer from a cache is ignored.
         """
         date_s = _seconds(headers.get("date", ""))
         if date_s is None or "age" in headers:

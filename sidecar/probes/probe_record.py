@@ -1,7 +1,7 @@
-"""Which step is being taken, how long each took, and what was said in it: what a auth probe leaves behind.
+"""The record of a probe: its steps, how long each took, and what was sent and received.
 
-The times of name, connection and TLS come from where aiohttp and OpenSSL begin and end them: the auth probe makes no
-connections but those that it uses.
+The times of name resolution, connection and TLS are taken from aiohttp and OpenSSL: a probe makes no connections but
+those that it uses.
 """
 
 import contextvars
@@ -18,8 +18,8 @@ from sidecar.core.facts.auth_probes import AuthProbeOutcome, Step
 from sidecar.probes.redaction import shown_url, tidy
 
 
-class Ended(Exception):  # noqa: N818 - an answer, not a failure of ours
-    """A auth probe came to its end at a step."""
+class Ended(Exception):  # noqa: N818 - a result, not an error of the sidecar
+    """An auth probe ended at a step."""
 
     def __init__(self, outcome: AuthProbeOutcome, number: int | None = None, detail: str = "") -> None:
         super().__init__(outcome)
@@ -37,7 +37,7 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     sent: str
     """What was sent, with secrets masked; empty: nothing worth showing."""
     received: str
-    """What came back, with secrets masked."""
+    """The response, with secrets masked."""
 
 
 class AuthProbeResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,7 +54,7 @@ class AuthProbeResult(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_at_app(self) -> bool:
-        """Whether it had left Reverb's greeting behind, and ended on the way to the app or in it."""
+        """Whether it ended after Reverb's handshake, at the app or on the connection to it."""
         has_greeted = any(taken.step is Step.ESTABLISH and taken.is_ok for taken in self.steps)
         has_asked = any(taken.step in {Step.LOGIN, Step.PREFLIGHT, Step.AUTHORISE} for taken in self.steps)
         return (has_greeted or has_asked) and self.step is not Step.SUBSCRIBE
@@ -64,7 +64,7 @@ _current: contextvars.ContextVar["ProbeRecord"] = contextvars.ContextVar("probe_
 
 
 class ProbeRecord:
-    """Keeps the steps of one auth probe."""
+    """The steps of one auth probe."""
 
     def __init__(self) -> None:
         self.step = Step.RESOLVE
@@ -81,11 +81,11 @@ class ProbeRecord:
         self._step_s, self._is_open = clock.monotonic_s(), True
 
     def sent(self, text: str) -> None:
-        """Say what was sent in this step."""
+        """Record what was sent in this step."""
         self._sent = text
 
     def received(self, text: str) -> None:
-        """Say what came back in this step."""
+        """Record what was received in this step."""
         self._received = tidy(text)
 
     def probed(self, outcome: AuthProbeOutcome, number: int | None = None, detail: str = "") -> AuthProbeResult:
@@ -120,7 +120,7 @@ class ProbeRecord:
         self._is_open = False
 
     def tracing(self, host: str, then: Step, path: str, sent: str) -> aiohttp.TraceConfig:
-        """Return what tells this probe_record of a connection to a host, behind which the step `then` begins."""
+        """Return the trace of a connection to a host, after which the step `then` begins."""
 
         def resolving() -> None:
             self._is_open = False  # a connection begins with its name, where it has one
@@ -156,7 +156,7 @@ async def _refuse_redirect(
 
 
 class _Handshaking(ssl.SSLObject):
-    """Tells the probe_record when TLS begins."""
+    """Reports the begin of TLS to the probe record."""
 
     def do_handshake(self) -> None:
         probe_record = _current.get(None)

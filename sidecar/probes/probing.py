@@ -54,7 +54,7 @@ class Probing:
             if browser_tokens is not None and identity_key is not None and reverb.observers
             else None
         )
-        """None: nobody may ask, because there is no secret to check tokens with."""
+        """None: watches are unavailable, because there is no secret to check tokens with."""
         probes: list[Probe] = [
             RoundTrip(target, self.observers, every_s=pace.round_trip_every_ms / 1000, replica=replica),
             ChannelAuth(target, auth_prober, every_s=pace.auth_every_ms / 1000, replica=replica),

@@ -1,7 +1,8 @@
-"""Is it Reverb that is away, or are we cut off? Asked only when a probe could not reach anything.
+"""Is Reverb away, or is the sidecar cut off? Checked only when a probe could not reach anything.
 
-A failed probe that our network is to blame for would cost payers push; one of Reverb's that is blamed on our network
-would hide just the outage that matters. So it takes three witnesses, and in doubt it counts against push.
+A failed probe because of the sidecar's own network would cost payers push; an outage of Reverb that is blamed on the
+network would hide just the outage that matters. So three targets must be unreachable, and in doubt it counts against
+push.
 """
 
 import asyncio
@@ -21,9 +22,9 @@ _DIALLING = frozenset({Step.RESOLVE, Step.CONNECT, Step.TLS, Step.UPGRADE})
 
 
 async def is_cut_off(target: Target) -> bool:
-    """Say whether neither Reverb nor the auth endpoint nor the reference target answers at all.
+    """Return whether neither Reverb nor the auth endpoint nor the reference target answers at all.
 
-    Without a reference target nobody can know, and we are not.
+    Without a reference target the cause is unknown, and the result is false.
     """
     if target.reference is None:
         return False
@@ -32,11 +33,11 @@ async def is_cut_off(target: Target) -> bool:
 
 
 def may_be_cut_off_round_trip(outcome: RoundTripOutcome) -> bool:
-    """Say whether a round trip that ended so may not have reached anything."""
+    """Return whether a round trip with this outcome may not have reached anything."""
     return outcome in _UNREACHED
 
 
 def may_be_cut_off_auth_probe(probed: AuthProbeResult) -> bool:
-    """Say whether a auth probe may not have reached anything: it ended before Reverb said a word."""
+    """Return whether an auth probe may not have reached anything: it ended before Reverb sent a message."""
     is_first_leg = all(taken.step in _DIALLING for taken in probed.steps)
     return probed.outcome is not AuthProbeOutcome.OK and is_first_leg and probed.number is None

@@ -1,6 +1,6 @@
-"""What is shown to people of what was sent and received: no secret, no control character, and not without end.
+"""Redaction of requests and responses for display: no secret, no control character, bounded length.
 
-Of what says who asks only *that* it does is shown. What is not known to be harmless counts as a secret.
+Credentials are shown only as present. A header that is not known to be harmless counts as a secret.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ def shown_headers(headers: Mapping[str, str]) -> list[str]:
 
 
 def shown_url(url: str) -> str:
-    """Return a URL, or the rest of one, without user, password, query and fragment."""
+    """Return a URL, or a part of one, without user, password, query and fragment."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -29,7 +29,7 @@ def shown_url(url: str) -> str:
 
 
 def tidy(text: str) -> str:
-    """Return what somebody else wrote, fit for a terminal: a control character could rewrite the screen."""
+    """Return foreign text, safe for a terminal: a control character could rewrite the screen."""
     plain = "".join(each if each.isprintable() else "\ufffd" for each in text[: _TEXT_MAX + 1])
     return plain if len(plain) <= _TEXT_MAX else f"{plain[:_TEXT_MAX]}…"
 

@@ -1,10 +1,10 @@
-"""`POST /acks` from browsers: a payer's browser tells what became of one payment.
+"""`POST /acks` from browsers: a payer's browser reports the result of one payment.
 
-The problem: anybody can send these. The page sends them with `navigator.sendBeacon`, which allows no header, so that
-the token is in the body and the type is `text/plain`.
+The problem: anyone can send these. The page sends them with `navigator.sendBeacon`, which allows no header, so the
+token is in the body and the content type is `text/plain`.
 
-What we do: cheap refusals first, each counted by its reason; cookies are never looked at, and nothing that was sent is
-repeated. What may count, and how often, is for the core to say (`core.fold.reach`).
+What we do: cheap refusals first, each counted by its reason; cookies are never read, and no input is repeated. Which
+reports count, and how often, is decided in the core (`core.fold.reach`).
 """
 
 import collections
@@ -31,13 +31,13 @@ from sidecar.tokens import BrowserTokens, TokenRefused, user_ref
 BODY_BYTES_MAX = 2048
 _BODY_WITHIN_S = 3.0
 IN_FLIGHT_MAX = 200
-"""Of the route's room for acks, browsers get so much: a flood of beacons must not keep the backend out."""
+"""The share of the ack route's permits for browsers: a flood of beacons must not displace the backend."""
 IN_FLIGHT_PER_ADDRESS_MAX = 40
 """Bodies that never end are to be sent from more addresses than one."""
 GIVES_WAY_FROM_S = 0.2
-"""From this lag of the event loop on reports give way to the backend's acks."""
+"""From this lag of the event loop on reports are shed in favour of the backend's acks."""
 USER_AT_ONCE, USER_PER_S = 10, 1 / 300
-"""Nobody pays more often."""
+"""Maximum rate of reports of one user."""
 ADDRESS_AT_ONCE, ADDRESS_PER_S = 300, 30.0
 """A school behind one address may; and behind a proxy that is not in the configuration everybody is one address."""
 
@@ -64,7 +64,7 @@ class ReportResult(enum.StrEnum):
     TOKEN_TOO_LONG = "token_too_long"  # noqa: S105
     USER_RATE = "user_rate"
     UNAVAILABLE = "unavailable"
-    """The journal could not keep it."""
+    """The journal could not store it."""
 
 
 _Ms = Annotated[int, msgspec.Meta(ge=0, le=3_600_000)]
@@ -222,12 +222,12 @@ _FAMILIES = (
 
 
 def family_of(user_agent: str) -> Family:
-    """Return which browser says so."""
+    """Return the family of the reporting browser."""
     return next((family for part, family in _FAMILIES if part in user_agent), Family.OTHER)
 
 
 def _why(error: Exception) -> str:
-    """Say where a report is wrong without repeating what was sent."""
+    """Return where a report is invalid without repeating its content."""
     if isinstance(error, msgspec.ValidationError):
         where = str(error).rpartition(" - at ")[2] if " - at " in str(error) else "the body"
         return (

@@ -1,7 +1,7 @@
-"""The round trip: a canary goes through Reverb's HTTP API on the probe user's own channel, and must come back in time.
+"""The round trip: a canary through Reverb's HTTP API on the probe user's own channel must return in time.
 
-It is the transport at any hour, also when nobody pays. It comes back over the observers' sockets, so that one that does
-not hear it shows a deaf node before a payer meets it.
+It tests the transport at any hour, also without payments. It returns over the observers' sockets, so that a deaf node
+shows before it affects a payer.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ Published = tuple[RoundTripOutcome | None, int | None]
 
 
 class RoundTrip:
-    """A canary's way."""
+    """The state of one canary."""
 
     name = "round_trip"
     within_s = BACK_WITHIN_S + CHECKED_WITHIN_S + 1.0
@@ -52,17 +52,17 @@ class RoundTrip:
                         failed, number = await self._back(publishing, canary.everywhere)
                 except TimeoutError:
                     failed, number = publishing.result() if publishing.done() else (None, None)
-                heard, awaited = canary.heard(), canary.awaited()
+                received, awaited = canary.received(), canary.awaited()
         finally:
             publishing.cancel()
         outcome = RoundTripOutcome.OK
-        if failed is not None and not heard:
+        if failed is not None and not received:
             outcome = failed
-        elif awaited and heard:
+        elif awaited and received:
             outcome = RoundTripOutcome.DEAF_NODE
-        elif not heard:
+        elif not received:
             outcome = RoundTripOutcome.LOST if publishing.done() else RoundTripOutcome.API_TIMEOUT
-        return await self._ended(outcome, began_s, number, received=heard, subscribed=heard + awaited)
+        return await self._ended(outcome, began_s, number, received=received, subscribed=received + awaited)
 
     @staticmethod
     async def _back(publishing: "asyncio.Task[Published]", everywhere: asyncio.Event) -> Published:
@@ -98,7 +98,7 @@ class RoundTrip:
         )
 
     async def _publish(self, canary_id: str) -> Published:
-        """Ask Reverb's API to deliver the canary."""
+        """Send the canary to Reverb's API."""
         target = self._target
         body = msgspec.json.encode(
             {"name": CANARY_EVENT, "data": msgspec.json.encode({"id": canary_id}).decode(), "channel": target.channel}

@@ -1,7 +1,7 @@
-"""The runner: it owns the pace, the jitter and the deadline of every probe, so that no probe can forget them.
+"""The runner owns interval, jitter and deadline of every probe, so that no probe can forget them.
 
-A probe that hangs is given up, and one that a bug stops is told and tried again: what it would have said is missing,
-and the fold notifications the silence.
+A probe that hangs is cancelled, and one that fails by a bug is logged and repeated: its result is missing, and the fold
+detects the silence.
 """
 
 import asyncio
@@ -73,19 +73,19 @@ class Runner(Part):
             self.failures.inc(Task.PROBES)
             log.warning("probe.hung", probe=probe.name, within_s=probe.within_s)
             return
-        except Exception:  # a bug of ours must not stop what takes Stripe's webhooks
+        except Exception:  # a bug in a probe must not stop the webhook listener
             self.failures.inc(Task.PROBES)
             if self._throttle.passes(f"{probe.name} broken") is not None:
                 log.exception("probe.broken", probe=probe.name)
             return
-        self._tell(probe.name, fact)
+        self._log_failure(probe.name, fact)
         try:
             await self._journal.append(fact)
         except SidecarError as error:
             self.failures.inc(Task.PROBES)
             log.warning("probe.not_kept", probe=probe.name, code=error.code.value, message=error.message)
 
-    def _tell(self, name: str, fact: Observation) -> None:
+    def _log_failure(self, name: str, fact: Observation) -> None:
         match fact:
             case ChannelAuthProbed(outcome=outcome) if outcome is not AuthProbeOutcome.OK:
                 words = {"outcome": outcome.value, "step": fact.step.value, "number": fact.number}

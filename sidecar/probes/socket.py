@@ -1,4 +1,4 @@
-"""One subscribed socket: dialled as a browser does, kept alive by the rules of the protocol, and listened to."""
+"""One subscribed socket: dialled like a browser's, kept alive by the rules of the protocol, and read."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -48,7 +48,7 @@ class Link:
         return refused(self._connection)
 
     async def receive(self, listener: Listener) -> None:
-        """Receive one frame, or let time pass; then send what is to be sent. Raises `Ended` at the end."""
+        """Receive one frame or time out; then send what is due. Raises `Ended` at the end."""
         connection = self._connection
         due_s = connection.next_deadline_s()
         left_s = None if due_s is None else max(0.0, due_s - clock.monotonic_s())
@@ -63,19 +63,19 @@ class Link:
                 connection.ended()
                 raise refused(connection) if error else closed(self._ws, message)
             if message.type in {aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY}:
-                said = connection.receive(message.data, clock.monotonic_s())
-                if isinstance(said, Arrived):
-                    listener(said)
+                message_in = connection.receive(message.data, clock.monotonic_s())
+                if isinstance(message_in, Arrived):
+                    listener(message_in)
         await self._send()
 
     async def join(self, channel: str) -> None:
-        """Ask to be subscribed to another channel; the answer comes while listening."""
+        """Subscribe to another channel; the answer arrives while listening."""
         auth = channel_auth(self._app, self._connection.socket_id, channel)
         self._connection.join(channel, auth)
         await self._send()
 
     def has(self, channel: str) -> bool:
-        """Say whether it is subscribed to a channel."""
+        """Return whether it is subscribed to a channel."""
         return channel in self._connection.subscribed
 
     async def leave(self, channel: str) -> None:

@@ -1,8 +1,8 @@
-"""`POST /stripe/webhook`: Stripe says that a payment succeeded.
+"""`POST /stripe/webhook`: Stripe's event that a payment succeeded.
 
-The signature is checked by Stripe's own library; the body is decoded by ours, because the library's object conversion
-costs sixty times the check. Stripe gets its 2xx once the observation is durable, and a 503, so that it tries again,
-when it cannot be. Source: https://docs.stripe.com/webhooks.
+Stripe's library checks the signature; the body is decoded with `msgspec`, because the library's object conversion costs
+sixty times the check. Stripe gets its 2xx once the observation is durable, and a 503, so that it retries, when it
+cannot be. Source: https://docs.stripe.com/webhooks.
 """
 
 import enum
@@ -25,7 +25,7 @@ from sidecar.ports import ErrorCode, Journal, Part, SidecarError
 from sidecar.tokens import user_ref
 
 BODY_BYTES_MAX = 256 * 1024
-"""Stripe documents no maximum; the largest events seen are under 10 kB."""
+"""Stripe documents no maximum; the largest recorded events are under 10 kB."""
 BODY_WITHIN_S = 5.0
 TOLERANCE_S = 300
 """A signature may be this old, as in Stripe's libraries; or this far ahead, which they do not check."""
@@ -55,7 +55,7 @@ class WebhookResult(enum.StrEnum):
     BODY_REFUSED = "body_refused"
     """Too large, too slow, or compressed."""
     UNAVAILABLE = "unavailable"
-    """The journal could not keep it; Stripe will try again."""
+    """The journal could not store it; Stripe retries."""
 
 
 _ANSWERS = {result: msgspec.json.encode({"received": True, "result": result}) for result in WebhookResult}
@@ -73,7 +73,7 @@ class _Data(msgspec.Struct, frozen=True):
 
 
 class _Event(msgspec.Struct, frozen=True):
-    """What we need of an event, snapshot or thin. A thin one stamps `created` as ISO 8601."""
+    """The fields that are read of an event, snapshot or thin. A thin one stamps `created` as ISO 8601."""
 
     id: _Id
     object: str
@@ -113,12 +113,12 @@ class StripeWebhook(Part):
         self._secrets = secrets
         self._identity_key = identity_key
         self._signed = signed
-        """Told of every second in which Stripe signed something that came."""
+        """Called with every second in which Stripe signed a received event."""
         self._throttle = Throttle()
 
     @post("/stripe/webhook", on=PUBLIC)
     async def receive(self, request: web.Request) -> web.Response:
-        """Take one delivery. Raises `SidecarError` for what is not an event that Stripe signed for us."""
+        """Process one delivery. Raises `SidecarError` for anything but an event signed by Stripe for this endpoint."""
         try:
             body = await read_body(request, bytes_max=BODY_BYTES_MAX, within_s=BODY_WITHIN_S)
         except SidecarError:
@@ -176,9 +176,9 @@ class StripeWebhook(Part):
         return event
 
     def observed(self, body: bytes, signed_s: int) -> tuple[PaymentSucceeded | PaymentIgnored | None, WebhookResult]:
-        """Return what was seen, if it is about a succeeded payment, and what to call it if it is new.
+        """Return the observation of a succeeded payment, if it is one, and the result to count if it is new.
 
-        Raises `SidecarError` with `body_invalid` for what is no event.
+        Raises `SidecarError` with `body_invalid` for a body that is no event.
         """
         event = self._decode(body)
         if event.object == _THIN:
@@ -242,8 +242,8 @@ class StripeWebhook(Part):
 def _signed_s(header: str) -> int | None:
     """Return the first `t` of a signature header; None where it is missing or no plain number.
 
-    Stripe's library takes the first as well, but reads it as Python does: `+1` or `1_0` would be signed under one
-    number, and a second `t` believed as another.
+    Stripe's library takes the first as well, but parses it as Python does: `+1` or `1_0` would be signed under one
+    number, and another `t` used.
     """
     stamps = [item[2:] for item in header.split(",") if item.startswith("t=")]
     digits = stamps[0] if stamps else ""
@@ -251,7 +251,7 @@ def _signed_s(header: str) -> int | None:
 
 
 def _is_signed(body: bytes, header: str, secret: str) -> bool:
-    """Ask Stripe's library. What is no text cannot have been signed by Stripe, whose bodies are UTF-8."""
+    """Verify the signature with Stripe's library. A body that is not UTF-8 cannot be signed by Stripe."""
     try:
         return bool(stripe.WebhookSignature.verify_header(body.decode(), header, secret))
     except (stripe.SignatureVerificationError, UnicodeDecodeError):

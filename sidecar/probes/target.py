@@ -1,4 +1,4 @@
-"""What the probes dial: every address comes from the configuration, and nothing that is answered adds one."""
+"""The targets of the probes: every address is from the configuration, and no response adds one."""
 
 from urllib.parse import urljoin, urlsplit
 
@@ -8,7 +8,7 @@ from sidecar.config import Authorizer, Credentials, ProbeSecrets, Reverb
 from sidecar.pusher.signing import App
 
 USER_AGENT = "Mozilla/5.0 (compatible; reverb-sidecar)"
-"""A browser's prefix, because firewalls refuse what has none; and our name, for who reads the log."""
+"""A browser's prefix, because firewalls refuse requests without one; and the product's name, for the target's log."""
 _PORTS = {"https": 443, "http": 80}
 _QUERY = "protocol=7&client=js&version=8.6.0&flash=false"
 
@@ -28,7 +28,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     channel: str
     """The probe user's own channel, in full."""
     isolation_channel: str | None
-    """The channel that it must be refused; None: it is not asked."""
+    """The channel of the isolation probe; None: there is none."""
     observer_channel: str
     reference: str | None
     authorizer: Authorizer
@@ -37,7 +37,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_cross_origin(self) -> bool:
-        """Whether a browser asks the auth endpoint from another origin: then CORS applies, and cookies stay at home."""
+        """Whether the auth endpoint is of another origin than the page: then CORS applies, and cookies are not sent."""
         return origin_of(self.origin) != origin_of(self.auth_endpoint)
 
     @property
@@ -51,7 +51,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def target_of(reverb: Reverb, secrets: ProbeSecrets) -> Target:
-    """Return what this configuration says is probed."""
+    """Return the targets of this configuration."""
     scheme, _, rest = reverb.url.partition("://")
     return Target(
         app=App(app_id=reverb.app_id, key=reverb.app_key, secret=secrets.app_secret or ""),

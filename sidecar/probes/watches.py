@@ -1,7 +1,7 @@
-"""`POST /watches`: a page asks that its user's own channel be watched for a while, so that delivery can be measured.
+"""`POST /watches`: a page has its user's channel watched for a while, so that delivery can be measured.
 
-For apps that cannot broadcast on our channel too. The token is the app's word for who the user is (`tokens`). It comes
-in the body, so that a script of any origin may send it without a preflight. Users who are not watched are unmeasured.
+For apps that cannot broadcast on the observer channel too. The signed token names the user (`tokens`). It is in the
+body, so that a script of any origin may send it without a preflight. Payments of other users are unmeasured.
 """
 
 import asyncio
@@ -49,7 +49,7 @@ class _Watch(msgspec.Struct, kw_only=True):
     until_s: float
     """On the monotonic clock."""
     is_begun: bool = False
-    """Until it is, whoever asked for it ends it."""
+    """Until it is confirmed, the requester ends it."""
 
 
 class Watches(Part):
@@ -99,7 +99,7 @@ class Watches(Part):
                 await self._end(channel)
 
     def _read(self, body: bytes) -> Bearer:
-        """Return whose channel is to be watched, and for how long."""
+        """Return the user to watch, and for how long."""
         try:
             asked = msgspec.json.decode(body, type=_Asked)
         except UNREADABLE as error:
@@ -125,7 +125,7 @@ class Watches(Part):
             await self._observers.leave(channel)  # some sockets may have joined
             self.requests.inc(WatchResult.NOT_JOINED)
             raise SidecarError(
-                ErrorCode.NOT_READY, "Reverb did not let a socket of ours join the channel; try again later"
+                ErrorCode.NOT_READY, "Reverb refused the sidecar's subscription to the channel; try again later"
             )
         try:
             await self._journal.append(WatchChanged(replica=self._replica, user_ref=reference, is_on=True))

@@ -1,1 +1,1 @@
-"""How do we speak with Reverb? The Pusher protocol: signatures, messages and a connection's life, without a socket."""
+"""How does the sidecar speak the Pusher protocol? Signatures, messages and connection state, without a socket."""

@@ -1,7 +1,7 @@
-"""A connection to Reverb as an object: it takes what arrived, and says what to send and when to ask again.
+"""A connection to Reverb as an object: feed it what arrived, and ask it what to send and when to call again.
 
-It has no socket and no clock: `now_s` is an argument, in seconds of any clock that never goes back. The rules are those
-of pusher-js 8.6: after so much silence as Reverb advises it pings, and a ping without an answer ends the connection.
+It has no socket and no clock: `now_s` is an argument, in seconds of any monotonic clock. The rules are those of
+pusher-js 8.6: after Reverb's activity timeout it pings, and a ping without an answer ends the connection.
 """
 
 import enum
@@ -27,7 +27,7 @@ PONG_WITHIN_S = 30.0
 APP_UNKNOWN, OVER_QUOTA, UNAUTHORISED, MALFORMED, NO_PONG, LIMITED = 4001, 4004, 4009, 4200, 4201, 4301
 """The codes that Reverb sends; all others that Pusher documents it does not have."""
 ORIGIN_MESSAGE = "Origin not allowed"
-"""What tells a 4009 about the origin from one about a channel."""
+"""Distinguishes a 4009 about the origin from one about a channel."""
 _SUBSCRIPTION_CODES = frozenset({UNAUTHORISED, MALFORMED})
 
 
@@ -35,7 +35,7 @@ class Phase(enum.StrEnum):
     """Where a connection is in its life."""
 
     AWAITING = "awaiting"
-    """Upgraded; the first message has not come."""
+    """Upgraded; the first message has not arrived."""
     CONNECTED = "connected"
     """Established: the socket has a name, and may join channels."""
     REFUSED = "refused"
@@ -76,9 +76,9 @@ class Connection:
         """The last `pusher:error`; None: there was none."""
         self.subscribed: set[str] = set()
         self.pending: deque[str] = deque()
-        """Channels asked for and not yet answered, oldest first: Reverb answers in order."""
+        """Channels without an answer yet, oldest first: Reverb answers in order."""
         self.refused: dict[str, Refused] = {}
-        """Channels that Reverb refused, with the error that came for them."""
+        """Channels that Reverb refused, with their errors."""
         self._silence_max_s = SILENCE_MAX_S
         self._pong_within_s = pong_within_s
         self._heard_s = now_s
@@ -86,8 +86,8 @@ class Connection:
         self._outgoing: list[str] = []
 
     def receive(self, text: str | bytes, now_s: float) -> Message:
-        """Take a text frame, and return what it says."""
-        self.heard(now_s)
+        """Process a text frame, and return its message."""
+        self.note_activity(now_s)
         message = read(text)
         match message:
             case Established():
@@ -111,29 +111,29 @@ class Connection:
                 pass
         return message
 
-    def heard(self, now_s: float) -> None:
+    def note_activity(self, now_s: float) -> None:
         """Note that anything at all arrived, a control frame too: the other side is alive."""
         self._heard_s = now_s
         self._pinged_s = None
 
     def ended(self) -> None:
-        """Note that the socket is closed, however that came about."""
+        """Record that the socket is closed."""
         self._move(Event.END)
         self.subscribed.clear()
         self.pending.clear()
 
     def join(self, channel: str, auth: str, channel_data: str = "") -> None:
-        """Ask to be subscribed to a channel."""
+        """Subscribe to a channel."""
         self.pending.append(channel)
         self._outgoing.append(subscribe(channel, auth, channel_data))
 
     def leave(self, channel: str) -> None:
-        """Leave a channel; nothing will say that it was done."""
+        """Leave a channel; there is no confirmation."""
         self.subscribed.discard(channel)
         self._outgoing.append(unsubscribe(channel))
 
     def let_time_pass(self, now_s: float) -> None:
-        """Do what is due: ping after a silence, or conclude that nobody is there."""
+        """Advance to the present: ping after a silence, or conclude that the peer is gone."""
         due_s = self.next_deadline_s()
         if due_s is None or now_s < due_s:
             return

@@ -1,6 +1,6 @@
-"""What Reverb says over a WebSocket, and what we say: one JSON text per message, as typed values.
+"""Messages of the Pusher protocol over WebSocket: one JSON text per message, as typed values.
 
-`data` is a JSON *string* in what Reverb makes itself and in broadcasts, and an object in client events: both are read.
+`data` is a JSON *string* in Reverb's own messages and in broadcasts, and an object in client events: both are read.
 """
 
 import msgspec
@@ -14,7 +14,7 @@ class Established(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Refused(msgspec.Struct, frozen=True, kw_only=True):
-    """`pusher:error`. It names no channel, so that only the order tells which subscription it is about."""
+    """`pusher:error`. It names no channel, so that only the order shows which subscription it belongs to."""
 
     code: int
     message: str
@@ -35,7 +35,7 @@ class Ponged(msgspec.Struct, frozen=True):
 
 
 class Arrived(msgspec.Struct, frozen=True, kw_only=True):
-    """An event of an application, or one of the protocol's that we have no use for."""
+    """An event of an application, or an unused one of the protocol."""
 
     event: str
     channel: str
@@ -76,7 +76,7 @@ _decode = msgspec.json.Decoder(_Wire).decode
 
 
 def read(text: str | bytes) -> Message:
-    """Return what a frame says. Never raises: garbage is `Unreadable`."""
+    """Return the message of a frame. Never raises: garbage is `Unreadable`."""
     try:
         wire = _decode(text)
         match wire.event:
@@ -99,7 +99,7 @@ def read(text: str | bytes) -> Message:
 
 
 def subscribe(channel: str, auth: str, channel_data: str = "") -> str:
-    """Return the message that asks to join a private channel."""
+    """Return the message that subscribes to a private channel."""
     data = {"auth": auth, "channel": channel} | ({"channel_data": channel_data} if channel_data else {})
     return msgspec.json.encode({"event": "pusher:subscribe", "data": data}).decode()
 
@@ -110,6 +110,6 @@ def unsubscribe(channel: str) -> str:
 
 
 def _text(data: msgspec.Raw) -> str:
-    """Return the JSON text that `data` holds, be it a string or the value itself."""
+    """Return the JSON text of `data`, whether it is a string or the value itself."""
     raw = bytes(data)
     return msgspec.json.decode(raw, type=str) if raw.startswith(b'"') else raw.decode()

@@ -1,7 +1,7 @@
-"""Signatures of the Pusher protocol: who may join a private channel, and who may call the HTTP API.
+"""Signatures of the Pusher protocol: for private channels and for the HTTP API.
 
-Sources: Pusher Channels, "Auth signatures" and "HTTP API reference"; what Reverb really checks of them was read from
-its source and seen on the wire (`tests/captures`).
+Sources: Pusher Channels, "Auth signatures" and "HTTP API reference"; what Reverb checks of them was taken from its
+source and from recorded traffic (`tests/captures`).
 """
 
 import enum
@@ -36,17 +36,17 @@ class Fault(enum.StrEnum):
     KEY = "key"
     """It was made for another application: key and signature differ."""
     SECRET = "secret"  # noqa: S105 - a part, not a secret
-    """The right key, but a signature that our secret does not make for any socket and channel that we know of."""
+    """The right key, but a signature that the configured secret makes for no known socket and channel."""
     SOCKET = "socket"
-    """Our secret makes it for another socket: an answer from a cache, or of an earlier connection."""
+    """The configured secret makes it for another socket: a cached answer, or one of an earlier connection."""
     CHANNEL = "channel"
-    """Our secret makes it for another channel, such as the name without its `private-`."""
+    """The configured secret makes it for another channel, such as the name without its `private-`."""
 
 
 def channel_auth(app: App, socket_id: str, channel: str, channel_data: str = "") -> str:
-    """Return the `auth` that lets this socket join a private or presence channel: `key:signature`.
+    """Return the `auth` for this socket and a private or presence channel: `key:signature`.
 
-    `channel_data` is the exact JSON text that is sent beside it; empty: none is.
+    `channel_data` is the exact JSON text that is sent beside it; empty: none.
     """
     return f"{app.key}:{_signature(app.secret, _joined(socket_id, channel, channel_data))}"
 

@@ -156,7 +156,7 @@ class MadeUpWorld:
             "refetch_on_subscribe": True,
             "version": 1,
             "valid_for_s": 15.0,
-            "reason": "held",
+            "reason": "current_rung",
             "environment": "demo",
         }
         headers = {

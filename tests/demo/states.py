@@ -215,7 +215,7 @@ STATES = {
     ),
     "push": msgspec.structs.replace(
         _BUSY,
-        flag=_flag(Mode.PUSH_WITH_SAFETY_NET, "held", 1, share_ppm=500_000),
+        flag=_flag(Mode.PUSH_WITH_SAFETY_NET, "current_rung", 1, share_ppm=500_000),
         gates=gates(140, is_closed=False),
         indicators=streams(140, proven=0.961),
         payers=payers(12, Mode.PUSH_WITH_SAFETY_NET),
@@ -224,7 +224,7 @@ STATES = {
     ),
     "sheltered": msgspec.structs.replace(
         _BUSY,
-        flag=_flag(Mode.TIMER_POLLING, "sheltered", 2, detail="round_trips alarmed; until 30 s without a failed probe"),
+        flag=_flag(Mode.TIMER_POLLING, "suspended", 2, detail="round_trips alarmed; until 30 s without a failed probe"),
         gates=(
             _gate(name="alarm", value="round_trips", target="none latched", passes=False, needs="27 s without a failed probe; then the shelter ends", expected_ms=NOW_MS + 27_000),
             *gates(140, is_closed=False)[1:],
@@ -261,7 +261,7 @@ STATES = {
     ),
     "done": msgspec.structs.replace(
         _BUSY,
-        flag=_flag(Mode.PUSH_ONLY, "held", 3),
+        flag=_flag(Mode.PUSH_ONLY, "current_rung", 3),
         gates=(),
         indicators=streams(412, proven=0.983, epoch=2),
         payers=payers(12, Mode.PUSH_ONLY, waiting=0),

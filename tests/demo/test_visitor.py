@@ -36,7 +36,7 @@ class _Visited:
     async def serves(self, mode: str) -> bool:
         """Say whether everybody is served this mode."""
         seen = await self.seen()
-        return bool(seen) and seen["flag"]["mode"] == mode and seen["flag"]["reason"] in {"held", "no_sidecar"}
+        return bool(seen) and seen["flag"]["mode"] == mode and seen["flag"]["reason"] in {"current_rung", "no_sidecar"}
 
     async def turn(self, key: str, *, on: bool) -> None:
         """Turn a switch."""

@@ -99,18 +99,18 @@ def test_what_is_no_such_request_is_refused_with_what_to_do(text: str) -> None:
 # fmt: off
 FAULTS = [
     # what is changed in the good one,                                                        what is said
-    (("  -H 'authorization: Bearer 1|abcdefgh' \\\n", ""),                                    "Nothing in it says who asks"),
+    (("  -H 'authorization: Bearer 1|abcdefgh' \\\n", ""),                                    "It has no credentials"),
     (("Bearer 1|abcdefgh", "Bearer undefined"),                                               "has no token in it"),
     (("Bearer 1|abcdefgh", "Bearer "),                                                        "has no token in it"),
     (("/api/broadcasting/auth", "/broadcasting/auth"),                                        "whose default guard is the session's"),
     (("/api/broadcasting/auth", "/pusher/auth"),                                              "pusher-js's own default"),
-    (("https://app.example.test/api", "https://api.example.test/api"),                        "another host than"),
+    (("https://app.example.test/api", "https://api.example.test/api"),                        "Its host is not that of"),
     (("socket_id=123.456", "socket_id=undefined"),                                            "socket_id: there is none"),
     (("socket_id=123.456", "socket_id=abc"),                                                  "not two numbers with a dot"),
     (("private-live-refresh.7", "live-refresh.7"),                                            "lacks its private-"),
     (("private-live-refresh.7", "private-private-live-refresh.7"),                            "has its prefix twice"),
     (("private-live-refresh.7", "private-live-refresh.undefined"),                            "has no user in it"),
-    (("private-live-refresh.7", "private-orders.7"),                                          "is not like"),
+    (("private-live-refresh.7", "private-orders.7"),                                          "does not match"),
     (("&channel_name=private-live-refresh.7", ""),                                            "channel_name: there is none"),
     (("authorization: Bearer 1|abcdefgh", "cookie: theme=dark"),                              "looks like a session"),
     (("authorization: Bearer 1|abcdefgh", "cookie: app_session=abc"),                         "no CSRF token"),

@@ -246,10 +246,10 @@ async def test_a_recorded_socket_is_named(name: str, outcome: W) -> None:
     [
         ('{"message":""}', None),
         ("<html>", None),
-        ('{"message":"","file":"/x/PusherBroadcaster.php","trace":[{"function":"auth"}]}', "nobody is logged in"),
+        ('{"message":"","file":"/x/PusherBroadcaster.php","trace":[{"function":"auth"}]}', "no user is logged in"),
         (
             '{"message":"","file":"/x/Broadcaster.php","trace":[{"function":"verifyUserCanAccessChannel"}]}',
-            "callback said no",
+            "callback returned false",
         ),
         (
             '{"message":"","file":"/x/Broadcaster.php","trace":[{"function":"resolveImplicitBindingIfPossible"}]}',
@@ -328,4 +328,4 @@ async def test_a_file_is_read_as_windows_writes_it_too(encoding: str, tmp_path: 
     file.write_text("curl 'https://app.test/broadcasting/auth' -X POST", encoding=encoding)
     code, out, err = await doctor("--curl", str(file), "--config", str(tmp_path / "none.yaml"))
     assert (code, err) == (1, "")
-    assert "Nothing in it says who asks" in " ".join(out.split())
+    assert "It has no credentials" in " ".join(out.split())

@@ -27,9 +27,12 @@ async def test_acks_from_the_stream_prove_push_and_the_streams_silence_is_a_visi
                 server.kill()
                 assert (await pay(sidecar, session, "pi_while_away"))[0] == 200
                 await until(lambda: served(sidecar, session, "timer_polling"), "the flag rests")
-                assert (await sidecar.flag(session))["reason"] == "resting"
+                assert (await sidecar.flag(session))["reason"] == "suspended"
                 status = await sidecar.status(session)
-                assert (status["resting"], status["silent_sources"]) == ("source_down", ["ack_stream"])
+                assert ([each["reason"] for each in status["suspensions"]], status["silent_sources"]) == (
+                    ["source_down"],
+                    ["ack_stream"],
+                )
                 assert any(line.startswith("No answer from ack_stream for ") for line in status["warnings"])
                 server.start()
                 await until(lambda: served(sidecar, session, "push_with_safety_net"), "push comes back")

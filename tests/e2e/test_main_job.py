@@ -118,7 +118,7 @@ async def test_the_flag_climbs_on_acks_falls_without_them_and_climbs_again_with_
             assert (await sidecar.flag(session))["mode"] == "timer_polling"
 
             await _climbs(sidecar, session, stripe)
-            first = (await sidecar.status(session))["streams"][0]
+            first = (await sidecar.status(session))["indicators"][0]
             assert first["epoch"] == 1
 
             app.acks = False
@@ -129,11 +129,11 @@ async def test_the_flag_climbs_on_acks_falls_without_them_and_climbs_again_with_
                 return bool((await sidecar.status(session))["rung"] == 0)
 
             await until(has_fallen, "the fall is decided")
-            assert _gate(await sidecar.status(session), "cooldown")["holds"] is False
+            assert _gate(await sidecar.status(session), "cooldown")["passes"] is False
 
             app.acks = True
             await _climbs(sidecar, session, stripe)
-            again = (await sidecar.status(session))["streams"][0]
+            again = (await sidecar.status(session))["indicators"][0]
             assert (again["epoch"], again["bad"]) == (2, 0)
             assert again["good"] > first["good"], "a second epoch has less alpha, so it asks for more"
             assert len(stripe.paid) < 100
@@ -162,11 +162,11 @@ async def _falls(
 ) -> int:
     """Let payments come one by one until timers are served; return how many were judged bad by then."""
     for _ in range(20):
-        seen = (await sidecar.status(session))["streams"][0]
+        seen = (await sidecar.status(session))["indicators"][0]
         await stripe.pay(len(stripe.paid))
 
         async def is_judged(count: int = seen["good"] + seen["bad"]) -> Any:
-            stream = (await sidecar.status(session))["streams"][0]
+            stream = (await sidecar.status(session))["indicators"][0]
             return stream if stream["good"] + stream["bad"] > count or stream["awaits_epoch"] else None
 
         stream = await until(is_judged, "the payment is judged")

@@ -45,6 +45,6 @@ async def test_after_kill_9_the_rung_stands_and_open_payments_are_left_out(tmp_p
             await until(is_climbed, "push is served again")
             after = await sidecar.status(session)
         assert (after["rung"], after["version"]) == (before["rung"], before["version"])
-        assert after["streams"][0]["good"] == before["streams"][0]["good"]
+        assert after["indicators"][0]["good"] == before["indicators"][0]["good"]
         assert after["unmeasured"] == {"stopped": 1}
         assert [line["unmeasured"] for line in sidecar.lines("payment.settled")][-1] == "stopped"

@@ -217,7 +217,7 @@ def test_anything_that_arrives_counts_as_life() -> None:
     connection = Connection(0.0)
     connection.receive(HELLO, 0.0)
     connection.let_time_pass(30.0)
-    connection.heard(31.0)
+    connection.note_activity(31.0)
     assert connection.next_deadline_s() == 61.0
 
 

@@ -45,7 +45,7 @@ async def test_a_payment_without_its_ack_is_late_or_missed() -> None:
         await sidecar.deliver(event("pi_missed"))
 
         async def are_judged() -> bool:
-            return bool((await sidecar.status())["streams"][0]["bad"] == 2)
+            return bool((await sidecar.status())["indicators"][0]["bad"] == 2)
 
         await until(are_judged, "both are judged bad")
         await sidecar.ack({"stage": "delivered", "payment_intent": "pi_late"})

@@ -61,7 +61,7 @@ async def test_a_bulk_evaluation_has_all_that_any_provider_wants(session: aiohtt
         "refetch_on_subscribe": True,
         "version": 3,
         "valid_for_s": 30.0,
-        "reason": "held",
+        "reason": "current_rung",
         "environment": "test",
         "issued_at": 1_700_000_000_000,
     }
@@ -149,7 +149,7 @@ REASONS = [
     ("all",          None,          "push_with_safety_net",  "STATIC",   "held"),
     ("alarm",        "u1",          "timer_polling",         "DISABLED", "alarm"),
     ("dry run",      "u1",          "timer_polling",         "DISABLED", "dry_run"),
-    ("restart",      "u1",          "timer_polling",         "DISABLED", "resting"),
+    ("restart",      "u1",          "timer_polling",         "DISABLED", "suspended"),
     ("nothing yet",  "u1",          "timer_polling",         "DISABLED", "starting"),
 ]  # fmt: skip
 

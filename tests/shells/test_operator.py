@@ -99,7 +99,7 @@ async def test_a_reset_begins_a_new_epoch() -> None:
         assert (await sidecar.act("reset", WHY))[0] == 200
 
         async def is_anew() -> bool:
-            stream = (await sidecar.status())["streams"][0]
+            stream = (await sidecar.status())["indicators"][0]
             return (stream["epoch"], stream["good"]) == (2, 0)
 
         await until(is_anew, "epoch 2, empty")
@@ -109,4 +109,4 @@ async def test_the_gates_say_what_they_need() -> None:
     """In words, for each gate that does not hold."""
     async with running() as sidecar, sidecar.session.get(f"{sidecar.urls.operator}/api/gates") as response:
         gates = await response.json()
-        assert all(bool(gate["needs"]) != gate["holds"] for gate in gates)
+        assert all(bool(gate["needs"]) != gate["passes"] for gate in gates)

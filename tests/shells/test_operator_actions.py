@@ -44,7 +44,7 @@ async def test_a_freeze_forbids_climbing_until_it_is_thawed() -> None:
         assert (freeze["freeze"]["actor"], freeze["is_in_force"]) == ("ada", True)
         assert freeze["until_ms"] == freeze["freeze"]["expires_ms"] > status_of["now_ms"]
         gate = next(each for each in status_of["gates"] if each["name"] == "freeze")
-        assert (gate["holds"], gate["value"]) == (False, "term, by ada: term starts")
+        assert (gate["passes"], gate["value"]) == (False, "term, by ada: term starts")
         assert (await sidecar.act("thaw", {**WHY, "name": "term"}))[0] == 200
         await climb(sidecar)
 
