@@ -20,7 +20,7 @@ from sidecar.config import (
     Reverb,
     read_config,
     read_probe_secrets,
-    reverb_of_words,
+    reverb_from_options,
 )
 
 
@@ -99,4 +99,4 @@ def _reverb_of(path: Path, words: dict[str, str], channel: str, app_id: str, *, 
     missing = [f"--{name.replace('_', '-')}" for name, value in words.items() if not value]
     if missing:
         fail(f"without a configuration these are needed too: {', '.join(missing)}")
-    return reverb_of_words(channel=channel, app_id=app_id, **words)
+    return reverb_from_options(channel=channel, app_id=app_id, **words)

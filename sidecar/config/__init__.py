@@ -1,9 +1,8 @@
-"""What is this sidecar told to do? Its YAML file and its secrets as frozen structs, or all that is wrong with them."""
+"""What is this sidecar configured to do? Its YAML file and its secrets as frozen structs, or all their problems."""
 
-from sidecar.config.notification_secrets import NotificationSecrets
-from sidecar.config.notifications import Notifications, NotificationTarget, TargetKind
-from sidecar.config.parsing import UNKNOWN_APP, read_config, reverb_of_words
-from sidecar.config.places import Address, JournalPlace, MemoryPlace, SqlitePlace
+from sidecar.config.journals import JournalPlace, MemoryPlace, SqlitePlace
+from sidecar.config.parsing import UNKNOWN_APP, read_config, reverb_from_options
+from sidecar.config.places import Address
 from sidecar.config.policies import policy_of
 from sidecar.config.problems import ConfigInvalid, Problem
 from sidecar.config.schema import (
@@ -18,6 +17,8 @@ from sidecar.config.schema import (
     Isolation,
     LadderRung,
     Listen,
+    Notifications,
+    NotificationTarget,
     Objective,
     PolicyKeys,
     Probe,
@@ -26,8 +27,10 @@ from sidecar.config.schema import (
     RedisStream,
     Reverb,
     Stripe,
+    TargetKind,
 )
 from sidecar.config.secrets import (
+    NotificationSecrets,
     OperatorToken,
     ProbeSecrets,
     Role,
@@ -79,5 +82,5 @@ __all__ = [
     "read_notification_secrets",
     "read_probe_secrets",
     "read_secrets",
-    "reverb_of_words",
+    "reverb_from_options",
 ]

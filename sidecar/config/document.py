@@ -1,6 +1,6 @@
-"""From a file to YAML's node tree, with the place of every node; whatever is no plain YAML document ends here.
+"""Read a file into YAML's node tree, with the place of every node; refuse everything but one plain YAML document.
 
-Anchors, aliases and tags are refused: they let eight lines stand for a gigabyte, and one key say two things.
+Anchors, aliases and tags are refused: with them eight lines can expand to a gigabyte, and one key can have two values.
 """
 
 import re
@@ -13,24 +13,24 @@ from sidecar.config.problems import ConfigInvalid, Problem, printable
 
 BYTES_MAX = 65_536
 DEPTH_MAX = 20
-"""Nested lists and mappings; the deepest that the schema knows is three."""
+"""Nested lists and mappings; the schema has three levels."""
 NODES_MAX = 1000
-"""Keys and values; a file that uses all that the schema allows has under 400."""
+"""Keys and values; a file with every key of the schema has fewer than 400."""
 _LINE_MAX = 200
-"""Characters of a line that a suggestion is made for at most."""
+"""The longest line for which a suggestion is made, in characters."""
 
 _YAML_RULES = (
     'YAML, where "key: value" has a space after the colon, spaces indent, '
     "and quotes are needed round a value that ends in : or starts with one of [ { @ % `"
 )
-_KNOWN_LATE = ("end of stream", "stream end", "could not find expected")
-"""PyYAML's complaints that are better placed where the unfinished thing began."""
+_REPORTED_LATE = ("end of stream", "stream end", "could not find expected")
+"""Errors of PyYAML that are better reported where the unfinished construct began."""
 
 _NEEDS_QUOTES = re.compile(r"(?:.*[\s{,])??(\w+):\s+(\[[^\]\s]*\]:[0-9]+|[^\s\"'#{},]+:)[\s},]*(?:#.*)?")
-"""A line with a value that YAML takes for something else: `public: [::1]:8700`, `journal: memory:`."""
+"""A line with a value that YAML reads as another construct: `public: [::1]:8700`, `journal: memory:`."""
 
 
-class _Unusable(Exception):  # noqa: N818 - what stops the reading of a document; never leaves this file
+class _Unusable(Exception):  # noqa: N818 - ends the reading of a document; handled within this file
     def __init__(self, *problems: Problem) -> None:
         super().__init__()
         self.problems = problems
@@ -79,11 +79,11 @@ def _root(text: str) -> yaml.Node:
         allowed = "printable characters, line breaks, and tabs inside a value"
         raise _Unusable(_problem(_place_after(text[: error.position]), found, allowed)) from error
     try:
-        _forbid_what_is_not_needed(loader)
+        _refuse_unneeded_features(loader)
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         raise _Unusable(_syntax_problem(text, error)) from error
-    except (ValueError, OverflowError) as error:  # PyYAML lets these through for "\UFFFFFFFF" and %YAML 1.<5000 digits>
+    except (ValueError, OverflowError) as error:  # PyYAML raises these for "\UFFFFFFFF" and %YAML 1.<5000 digits>
         found = "YAML that cannot be read (a number out of range)"
         raise _Unusable(_problem(_place(loader.get_mark()), found, _YAML_RULES)) from error
     if root is None:
@@ -91,8 +91,8 @@ def _root(text: str) -> yaml.Node:
     return root
 
 
-def _forbid_what_is_not_needed(loader: yaml.SafeLoader) -> None:
-    """Look at YAML's events, which come one by one, so that a bomb is found before it is built."""
+def _refuse_unneeded_features(loader: yaml.SafeLoader) -> None:
+    """Check YAML's events one by one, so that a bomb is found before its tree is built."""
     problems = []
     depth = nodes = 0
     while loader.check_event():
@@ -122,15 +122,15 @@ def _shorthand(event: yaml.Event) -> str | None:
 
 
 def _syntax_problem(text: str, error: yaml.MarkedYAMLError) -> Problem:
-    said = error.problem or ""
-    is_known_late = any(words in said for words in _KNOWN_LATE)
-    mark = error.context_mark if is_known_late and error.context_mark else error.problem_mark
+    reported = error.problem or ""
+    is_reported_late = any(words in reported for words in _REPORTED_LATE)
+    mark = error.context_mark if is_reported_late and error.context_mark else error.problem_mark
     place = _place(mark) if mark else None
-    if "'\\t'" in said:
+    if "'\\t'" in reported:
         return _problem(place, "a tab", "spaces: YAML does not indent with tabs")
-    if said == "but found another document":
+    if reported == "but found another document":
         return _problem(place, "a second document", "one document in a file")
-    reason = printable(f"{error.context}: {said}" if error.context else said)
+    reason = printable(f"{error.context}: {reported}" if error.context else reported)
     line = next(iter(text.splitlines()[place[0] - 1 :]), "") if place else ""
     match = _NEEDS_QUOTES.fullmatch(line) if len(line) <= _LINE_MAX else None
     suggestion = f'{match[1]}: "{match[2]}"' if match else None
@@ -138,7 +138,7 @@ def _syntax_problem(text: str, error: yaml.MarkedYAMLError) -> Problem:
 
 
 def _place(mark: Any) -> tuple[int, int]:
-    """Return line and column from 1. PyYAML has two kinds of marks, without a common parent."""
+    """Return line and column from 1. PyYAML has two classes of marks, without a common parent."""
     return mark.line + 1, mark.column + 1
 
 
@@ -147,6 +147,6 @@ def _place_after(before: str) -> tuple[int, int]:
 
 
 def _problem(place: tuple[int, int] | None, found: str, allowed: str, suggestion: str | None = None) -> Problem:
-    """Return a problem of the file as a whole, or of a place in it that has no key yet."""
+    """Return a problem of the whole file, or of a place without a key."""
     line, column = place if place is not None else (None, None)
     return Problem(path_in_file="", line=line, column=column, found=found, allowed=allowed, suggestion=suggestion)

@@ -1,5 +1,6 @@
-"""From YAML nodes to the structs of `schema`, driven by their annotations: all problems at once."""
+"""Convert YAML nodes into the structs of `schema` by their annotations, and report all problems at once."""
 
+import enum
 import functools
 import types
 from collections.abc import Iterator
@@ -12,12 +13,12 @@ import yaml
 from sidecar.config.document import read_document
 from sidecar.config.problems import ConfigInvalid, Problem, quoted
 from sidecar.config.rules import Reading, problems_between
-from sidecar.config.scalars import Guess, Kind, Refused, Scalar, closest
-from sidecar.config.schema import Config, Reverb
+from sidecar.config.scalars import Boolean, Choice, Guess, Kind, Refused, Scalar, closest
+from sidecar.config.schema import RENAMED, Config, Reverb
 from sidecar.config.section import Items, Section
 
 _INVALID: Any = object()
-"""Stands for a value that has a problem, so that reading goes on to the next."""
+"""Stands for an invalid value, so that reading continues with the next one."""
 
 _GUESSES = {
     "tag:yaml.org,2002:int": Guess.NUMBER,
@@ -26,21 +27,21 @@ _GUESSES = {
     "tag:yaml.org,2002:timestamp": Guess.DATE,
     "tag:yaml.org,2002:null": Guess.NOTHING,
 }
-"""YAML 1.1's tags; every other plain value is a string."""
+"""The guess of each YAML 1.1 tag; every other plain value is a string."""
 
 
 def read_config(path: str | Path) -> Config:
-    """Return the configuration in the file. Raises `ConfigInvalid` with all that is wrong with it."""
-    auth_probe = _AuthProbe()
-    config = auth_probe.value(Config, read_document(Path(path)), "")
-    problems = [*auth_probe.problems, *problems_between(auth_probe.readings)]
+    """Return the configuration in the file. Raises `ConfigInvalid` with all its problems."""
+    reader = _DocumentReader()
+    config = reader.value(Config, read_document(Path(path)), "")
+    problems = [*reader.problems, *problems_between(reader.readings)]
     if problems or not isinstance(config, Config):
         raise ConfigInvalid(str(path), tuple(sorted(problems, key=_place)))
     return config
 
 
 class _Shape(msgspec.Struct, frozen=True, kw_only=True):
-    """What an annotation takes: any of a scalar, a mapping and a list."""
+    """The forms that an annotation allows: any of a scalar, a mapping and a list."""
 
     kind: Kind | None = None
     section: type[Section] | None = None
@@ -50,7 +51,7 @@ class _Shape(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def allowed(self) -> str:
-        """All of it, for a message."""
+        """All forms, for a message."""
         parts = (
             self.kind.allowed if self.kind else None,
             f"a mapping with {_keys_text(self.section)}" if self.section else None,
@@ -60,13 +61,13 @@ class _Shape(msgspec.Struct, frozen=True, kw_only=True):
 
 
 UNKNOWN_APP = "unknown"
-"""In place of an application's id that nobody has said."""
+"""The placeholder for an application id that is not given."""
 
 
-def reverb_of_words(
+def reverb_from_options(
     *, url: str, app_key: str, origin: str, auth_endpoint: str, user_id: str, channel: str, app_id: str = UNKNOWN_APP
 ) -> Reverb:
-    """Return the Reverb that is described in words, as a file would. Raises `ConfigInvalid` as for a file."""
+    """Return the Reverb of command-line options. Raises `ConfigInvalid`, with the checks of a file."""
     content = {
         "environment": "doctor",
         "reverb": {
@@ -79,23 +80,23 @@ def reverb_of_words(
             "probe": {"user_id": user_id},
         },
     }
-    auth_probe, node = _AuthProbe(), yaml.compose(yaml.safe_dump(content), Loader=yaml.SafeLoader)
-    config = auth_probe.value(Config, node, "") if node is not None else None
+    reader, node = _DocumentReader(), yaml.compose(yaml.safe_dump(content), Loader=yaml.SafeLoader)
+    config = reader.value(Config, node, "") if node is not None else None
     if not isinstance(config, Config) or config.reverb is None:
-        problems = (msgspec.structs.replace(problem, line=None, column=None) for problem in auth_probe.problems)
+        problems = (msgspec.structs.replace(problem, line=None, column=None) for problem in reader.problems)
         raise ConfigInvalid("the command line", tuple(problems))
     return config.reverb
 
 
-class _AuthProbe:
-    """One way through a document: what was read, by path, and what was wrong."""
+class _DocumentReader:
+    """One pass through a document: the valid values by path, and the problems."""
 
     def __init__(self) -> None:
         self.problems: list[Problem] = []
         self.readings: dict[str, Reading] = {}
 
     def value(self, annotation: Any, node: yaml.Node, path: str, *, note: str = "") -> Any:
-        """Return the node's value, or `_INVALID` after noting why. `note` joins what is allowed if there is nothing."""
+        """Return the node's value, or `_INVALID` and record the problem. `note` is added where the value is missing."""
         shape = _shape(annotation)
         if isinstance(node, yaml.MappingNode) and shape.section:
             return self._section(shape.section, node, path)
@@ -131,7 +132,7 @@ class _AuthProbe:
                 values[key] = self._refuse(_join(path, key), node, "no such key", f"{allowed}; the key is required")
             else:
                 values[key] = field.default
-                self._remember_default(field.type, field.default, _join(path, key))
+                self._record_default(field.type, field.default, _join(path, key))
         if any(value is _INVALID for value in values.values()):
             return _INVALID
         return section(**{field.name: values[key] for key, field in fields.items()})
@@ -140,12 +141,14 @@ class _AuthProbe:
         if not isinstance(node, yaml.ScalarNode):
             self._refuse(path, node, f"{_shown(node)} as a key", _keys_text(section))
             return
-        here = {field.encode_name: field.encode_name for field in msgspec.structs.fields(section)}
+        here = [field.encode_name for field in msgspec.structs.fields(section)]
         word = node.value.lower().replace("-", "_")
-        elsewhere = None if path.endswith("]") else _paths_by_key().get(word)  # in a list: what is said of one of many
-        meant = closest(word, here) or elsewhere
+        elsewhere = None if path.endswith("]") else _paths_by_key().get(word)  # in a list the path would be ambiguous
+        renamed = RENAMED.get(word) if RENAMED.get(word) in here else None
+        found = "an unknown key" if renamed is None else "a key that was renamed"
         key = node.value if node.value.isidentifier() and node.value.isascii() else quoted(node.value)
-        self._refuse(_join(path, key[:64]), node, "an unknown key", _keys_text(section), meant)
+        meant = renamed or closest(word, here) or elsewhere
+        self._refuse(_join(path, key[:64]), node, found, _keys_text(section), meant)
 
     def _list(self, items: Items, element: Any, node: yaml.SequenceNode, path: str) -> Any:
         if not items.at_least <= len(node.value) <= items.at_most:
@@ -171,11 +174,11 @@ class _AuthProbe:
         self.readings[path] = Reading(value=value, kind=kind, line=line, column=column, shown=scalar.shown)
         return value
 
-    def _remember_default(self, annotation: Any, value: Any, path: str) -> None:
+    def _record_default(self, annotation: Any, value: Any, path: str) -> None:
         shape = _shape(annotation)
         if isinstance(value, Section):
             for field in msgspec.structs.fields(type(value)):
-                self._remember_default(field.type, getattr(value, field.name), _join(path, field.encode_name))
+                self._record_default(field.type, getattr(value, field.name), _join(path, field.encode_name))
         elif shape.kind and value is not None:
             shown = shape.kind.write(value)
             self.readings[path] = Reading(value=value, kind=shape.kind, line=None, column=None, shown=shown)
@@ -205,17 +208,21 @@ def _shape(annotation: Any) -> _Shape:
         if isinstance(written, Items):
             return _Shape(items=written, element=get_args(target)[0])
         return _Shape(kind=written)
+    if annotation is bool:
+        return _Shape(kind=Boolean())
+    if issubclass(annotation, enum.Enum):
+        return _Shape(kind=Choice(words={each.value: each for each in annotation}))
     return _Shape(section=annotation)
 
 
 @functools.cache
 def _paths_by_key() -> dict[str, str]:
-    """Return where each key belongs, for those who put it elsewhere."""
+    """Return the path of each key, to suggest it for a key in the wrong section."""
     return {path.rpartition(".")[2]: path for path in _key_paths(Config, "")}
 
 
 def _key_paths(section: type[Section], path: str) -> Iterator[str]:
-    """Return the path of every key that is not inside a list."""
+    """Yield the path of every key outside lists."""
     for field in msgspec.structs.fields(section):
         yield _join(path, field.encode_name)
         inner = _shape(field.type).section

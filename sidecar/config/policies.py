@@ -1,4 +1,4 @@
-"""What may the fold know of the configuration? The policy, as it is journalled."""
+"""The policy: the part of the configuration that the fold uses and the journal records."""
 
 from sidecar.config.schema import DEFAULT_REACH_PPM, Config, LadderRung, ReachWaived, Reverb
 from sidecar.core.facts.policy import (
@@ -14,7 +14,7 @@ from sidecar.core.facts.policy import (
 
 
 def policy_of(config: Config) -> Policy:
-    """Return what the fold may know of the configuration."""
+    """Return the policy of a configuration."""
     keys, reach = config.policy, config.policy.reach
     return Policy(
         environment=config.environment,
@@ -44,7 +44,7 @@ def policy_of(config: Config) -> Policy:
 
 
 def _ladder(config: Config) -> tuple[Rung, ...]:
-    """Return the ladder of the file, which is kept there as the way back, or none where it is off."""
+    """Return the ladder of the file, or none with `lifecycle: removed`, where the file keeps it for a return."""
     if config.lifecycle is Lifecycle.REMOVED:
         return LADDER_OFF
     return tuple(_rung(rung) for rung in config.ladder)
@@ -73,5 +73,5 @@ def _reverb(reverb: Reverb | None) -> ReverbPolicy | None:
 
 
 def _same(number: int, default: int) -> int:
-    """Return the default itself where it is meant: msgspec leaves a default out by identity."""
+    """Return the default object itself for an equal number: msgspec omits a default by identity."""
     return default if number == default else number

@@ -1,4 +1,4 @@
-"""What is wrong with a configuration file: where, what was found, what is allowed, and what was probably meant."""
+"""Problems of a configuration file: the place, what was found, what is allowed, and the likely correction."""
 
 import json
 import re
@@ -8,31 +8,31 @@ import msgspec
 from sidecar.ports import ErrorCode, SidecarError
 
 SHOWN_MAX = 60
-"""Characters of a value that a message repeats at most."""
+"""The most characters of a value that a message repeats."""
 
 _CREDENTIALS = (
     (re.compile(r"(?<=://)[^/\s]*@"), "***@"),
     (re.compile(r"\b(whsec|sk|rk)_\w+"), r"\1_***"),
 )
-"""What never belongs into this file, but must not reach a log when someone puts it there."""
+"""Credentials that do not belong into this file; a message that quotes them masks them."""
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that is wrong with a configuration file."""
+    """One problem of a configuration file."""
 
     path_in_file: str
     """The key, such as `policy.lease` or `ladder[1].share` (the first is 0); empty: the file as a whole."""
     line: int | None
-    """From 1; None: not a place in the text, as when there is no file."""
+    """From 1; None: the problem has no place in the text, as when there is no file."""
     column: int | None
     """From 1; None with `line`."""
     found: str
     allowed: str
     suggestion: str | None = None
-    """What was probably meant, as it would be written in YAML; None: nothing is likely enough."""
+    """The likely correction, as YAML; None: there is none."""
 
     def rendered(self, file: str) -> str:
-        """Return the problem as one line that begins with its place in `file`, as compilers do."""
+        """Return the problem as one line that begins with its place in `file`, like a compiler error."""
         place = file if self.line is None else f"{file}:{self.line}:{self.column}"
         key = f"{self.path_in_file}: " if self.path_in_file else ""
         meant = f"; did you mean {self.suggestion}?" if self.suggestion is not None else ""
@@ -40,7 +40,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ConfigInvalid(SidecarError):  # noqa: N818 - named like its code, config_invalid
-    """The configuration cannot be used; the message has one line for every problem, in the file's order."""
+    """The configuration is invalid; the message has one line for every problem, in the file's order."""
 
     def __init__(self, file: str, problems: tuple[Problem, ...]) -> None:
         super().__init__(ErrorCode.CONFIG_INVALID, "\n".join(problem.rendered(file) for problem in problems))
@@ -49,7 +49,7 @@ class ConfigInvalid(SidecarError):  # noqa: N818 - named like its code, config_i
 
 
 def quoted(text: str) -> str:
-    """Return the text in double quotes as YAML and JSON write it: on one line, shortened, without credentials."""
+    """Return the text as a string of YAML and JSON: in double quotes, on one line, shortened, without credentials."""
     for pattern, mask in _CREDENTIALS:
         text = pattern.sub(mask, text)
     if len(text) > SHOWN_MAX:
@@ -58,5 +58,5 @@ def quoted(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Return the text with every character that a terminal would act upon written as an escape."""
+    """Return the text with unprintable characters, which a terminal may interpret, as escapes."""
     return "".join(letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in text)

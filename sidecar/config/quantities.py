@@ -1,12 +1,11 @@
-"""How durations and rates are written: always with their unit, so that a number never means what its writer did not."""
+"""Durations and rates: always written with their unit, so that no number can be misread."""
 
 import re
+from collections.abc import Iterator
 from decimal import Decimal
 
-import msgspec
-
 from sidecar.config.problems import SHOWN_MAX, quoted
-from sidecar.config.scalars import Guess, Refused, Scalar
+from sidecar.config.scalars import Guess, Kind, Scalar
 from sidecar.core.facts.policy import PPM
 
 UNITS_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -19,7 +18,7 @@ _SPELLINGS = {
     **dict.fromkeys(("hr", "hrs", "hour", "hours"), "h"),
     **dict.fromkeys(("day", "days"), "d"),
 }
-"""What people write, to the unit that they mean."""
+"""Common spellings of each unit."""
 
 _PPM_PER_PERCENT = PPM // 100
 _NUMBER = r"[0-9]{1,12}(?:\.[0-9]{1,12})?"
@@ -35,7 +34,7 @@ def milliseconds(text: str) -> int:
 
 
 def duration_text(duration_ms: int) -> str:
-    """Return the duration in the largest unit that holds it without a fraction."""
+    """Return the duration in the largest unit that needs no fraction."""
     unit = next((unit for unit in ("d", "h", "m", "s") if duration_ms % UNITS_MS[unit] == 0), "ms")
     return f"{duration_ms // UNITS_MS[unit]}{unit}" if duration_ms else "0s"
 
@@ -54,59 +53,54 @@ def rate_text(rate_ppm: int) -> str:
     return f"{whole}.{rest:04d}".rstrip("0").rstrip(".") + "%"
 
 
-class Duration(msgspec.Struct, frozen=True, kw_only=True):
+class Duration(Kind, frozen=True, kw_only=True):
     """A duration with its unit, in milliseconds."""
 
     at_least: str
     at_most: str
     usual: str
-    """What it often is: a number without a unit probably has the one that brings it closest."""
+    """A common value: a number without a unit probably has the unit that brings it closest to this one."""
 
     @property
     def allowed(self) -> str:
         """The form and the range."""
         return f"a duration such as 250ms, 2s, 5m, 1h or 14d, from {self.at_least} to {self.at_most}"
 
-    def read(self, scalar: Scalar) -> int:
+    def parse(self, scalar: Scalar) -> int:
         """Return milliseconds."""
-        try:
-            duration_ms = milliseconds(scalar.text)
-        except ValueError:
-            raise Refused(self._meant(scalar)) from None
-        if not self._fits(duration_ms):
-            raise Refused
+        duration_ms = milliseconds(scalar.text)
+        if not milliseconds(self.at_least) <= duration_ms <= milliseconds(self.at_most):
+            raise ValueError(scalar.text)
         return duration_ms
 
     def write(self, value: int) -> str:
         """Return the duration with its unit."""
         return duration_text(value)
 
-    def _fits(self, duration_ms: int) -> bool:
-        return milliseconds(self.at_least) <= duration_ms <= milliseconds(self.at_most)
-
-    def _meant(self, scalar: Scalar) -> str | None:
+    def candidates(self, scalar: Scalar) -> Iterator[str]:
+        """Return the duration of a number without a unit, of another spelling, or of several units, in one unit."""
         text = scalar.text.strip().lower()
         if len(text) > SHOWN_MAX:
-            return None
+            return
         if re.fullmatch(_NUMBER, text):
             readings = sorted(([(text, unit)] for unit in UNITS_MS), key=self._distance)
-        else:
+        elif re.fullmatch(rf"(?:{_PART}[\s,]*)+", text):
             readings = [[(number, _SPELLINGS.get(word, "")) for number, word in re.findall(_PART, text)]]
-            if not re.fullmatch(rf"(?:{_PART}[\s,]*)+", text):
-                return None
+        else:
+            return
         for parts in readings:
-            duration_ms = _exact_ms(parts)
-            if duration_ms is not None and self._fits(duration_ms):
-                return quoted(_in_unit(duration_ms, parts[0][1]))
-        return None
+            if all(unit in UNITS_MS for _, unit in parts):
+                total_ms, unit = _total_ms(parts), parts[0][1]
+                if total_ms == int(total_ms):
+                    yield _in_unit(int(total_ms), unit)
 
     def _distance(self, parts: list[tuple[str, str]]) -> Decimal:
-        """Return by what factor the duration is off the usual one, in either direction."""
+        """Return the factor between the duration and the usual one; at least 1."""
         duration_ms, usual_ms = max(Decimal(1), _total_ms(parts)), Decimal(milliseconds(self.usual))
         return max(duration_ms / usual_ms, usual_ms / duration_ms)
 
 
-class Rate(msgspec.Struct, frozen=True, kw_only=True):
+class Rate(Kind, frozen=True, kw_only=True):
     """A percentage with up to four decimals, in parts per million."""
 
     at_least: str
@@ -117,42 +111,31 @@ class Rate(msgspec.Struct, frozen=True, kw_only=True):
         """The form and the range."""
         return f"a rate such as 99% or 99.95%, from {self.at_least} to {self.at_most}"
 
-    def read(self, scalar: Scalar) -> int:
+    def parse(self, scalar: Scalar) -> int:
         """Return parts per million."""
-        try:
-            rate_ppm = parts_per_million(scalar.text)
-        except ValueError:
-            raise Refused(self._meant(scalar)) from None
+        rate_ppm = parts_per_million(scalar.text)
         if not self._fits(rate_ppm):
-            raise Refused
+            raise ValueError(scalar.text)
         return rate_ppm
 
     def write(self, value: int) -> str:
         """Return the rate as a percentage."""
         return rate_text(value)
 
-    def _fits(self, rate_ppm: int) -> bool:
-        return parts_per_million(self.at_least) <= rate_ppm <= parts_per_million(self.at_most)
-
-    def _meant(self, scalar: Scalar) -> str | None:
-        """Guess: with a sign or above 1 it is a percentage, `0.99` rather a fraction, and a bare `1` may be either."""
+    def candidates(self, scalar: Scalar) -> Iterator[str]:
+        """Return the likely rate: a percentage with a sign or above 1, else a fraction. A bare `1` may be either."""
         match = re.fullmatch(rf"({_NUMBER})\s*(%|percent|pct)?", scalar.text.strip().lower())
         if match is None or scalar.guess is Guess.DATE:
-            return None
+            return
         number = Decimal(match[1])
         as_percent, as_fraction = int(number * _PPM_PER_PERCENT), int(number * PPM)
-        candidates = [as_percent] if match[2] or number > 1 else [as_fraction, as_percent]
-        fitting = [rate_ppm for rate_ppm in candidates if self._fits(rate_ppm)]
-        is_clear = len(set(fitting)) == 1 or (fitting and "." in match[1])
-        return quoted(rate_text(fitting[0])) if is_clear else None
+        rates_ppm = [as_percent] if match[2] or number > 1 else [as_fraction, as_percent]
+        fitting = [rate_ppm for rate_ppm in rates_ppm if self._fits(rate_ppm)]
+        if len(set(fitting)) == 1 or (fitting and "." in match[1]):
+            yield rate_text(fitting[0])
 
-
-def _exact_ms(parts: list[tuple[str, str]]) -> int | None:
-    """Return the sum in milliseconds; None: a unit is unknown, or there is no whole number of them."""
-    if not all(unit in UNITS_MS for _, unit in parts):
-        return None
-    total_ms = _total_ms(parts)
-    return int(total_ms) if total_ms == int(total_ms) else None
+    def _fits(self, rate_ppm: int) -> bool:
+        return parts_per_million(self.at_least) <= rate_ppm <= parts_per_million(self.at_most)
 
 
 def _total_ms(parts: list[tuple[str, str]]) -> Decimal:
@@ -160,5 +143,5 @@ def _total_ms(parts: list[tuple[str, str]]) -> Decimal:
 
 
 def _in_unit(duration_ms: int, unit: str) -> str:
-    """Return the duration in the unit, so that a suggestion looks like what it replaces; with a fraction in another."""
+    """Return the duration in the unit of the original text, or in another one if that needs a fraction."""
     return duration_text(duration_ms) if duration_ms % UNITS_MS[unit] else f"{duration_ms // UNITS_MS[unit]}{unit}"

@@ -1,7 +1,7 @@
-"""What must hold between keys, each of which is right by itself.
+"""Rules between keys, each of which is valid by itself.
 
-A rule sees readings by their path: what is wrong by itself is not among them, and a rule that needs it says nothing.
-The blame goes to a key that stands in the file, never to a default.
+A rule gets the values that were read, by path. A value that is invalid by itself is not among them, and a rule that
+needs it does not apply. A problem is reported at a key that stands in the file, never at a default.
 """
 
 import itertools
@@ -10,27 +10,37 @@ from typing import Any
 
 import msgspec
 
-from sidecar.config.places import MemoryPlace
 from sidecar.config.problems import Problem
 from sidecar.config.scalars import Kind
 from sidecar.core.facts.policy import PPM, Lifecycle, Mode
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
-    """A value that is right by itself."""
+    """A value that is valid by itself."""
 
     value: Any
     kind: Kind
     line: int | None
-    """From 1; None: it is the default, and the file says nothing."""
+    """From 1; None: the value is the default, and the key is not in the file."""
     column: int | None
     shown: str
-    """As it stands in the file; of a default, as it would."""
+    """The value as it stands in the file, or would stand there."""
 
     @property
     def plain(self) -> str:
-        """The value as it is best written, and whether it is only the default."""
+        """The value in its usual form, and whether it is the default."""
         return f"{self.kind.write(self.value)}{' by default' if self.line is None else ''}"
+
+    def problem(self, path: str, allowed: str, *, found: str = "", suggestion: str | None = None) -> Problem:
+        """Return a problem at this value. `found` replaces the value itself."""
+        return Problem(
+            path_in_file=path,
+            line=self.line,
+            column=self.column,
+            found=found or self.shown,
+            allowed=allowed,
+            suggestion=suggestion,
+        )
 
 
 Readings = Mapping[str, Reading]
@@ -40,7 +50,7 @@ ASCENDING = (
     ("policy.unacceptable_reliability", "objective.reliability"),
     ("policy.coverage_floor", "policy.coverage"),
 )
-"""Of each pair the first must be less than the second."""
+"""Pairs of keys: the first must be less than the second."""
 
 RUNGS_MAX = 20
 TARGETS_MAX = 10
@@ -49,82 +59,76 @@ LISTENERS = ("listen.public", "listen.operator", "listen.metrics")
 
 
 def problems_between(readings: Readings) -> Iterator[Problem]:
-    """Return what is wrong between values, in no particular order."""
-    yield from _not_ascending(readings)
-    yield from _collisions(readings)
-    yield from _probe(readings)
-    yield from _ladder(readings)
-    yield from _removed(readings)
-    yield from _user_header(readings)
-    yield from _targets(readings)
+    """Yield every violated rule, in no particular order."""
+    for rule in (_ascending, _listeners, _probe, _ladder, _removed, _user_header, _target_names):
+        yield from rule(readings)
 
 
 def _user_header(readings: Readings) -> Iterator[Problem]:
-    """Let a header be named only where somebody is believed who sends it."""
+    """Require `console.trusted_proxies` for `console.user_header`."""
     header = readings.get("console.user_header")
     if header is not None and header.value is not None and "console.trusted_proxies[0]" not in readings:
-        yield _problem("console.user_header", header, "no such key without console.trusted_proxies, who are believed")
+        yield header.problem(
+            "console.user_header", "no such key without console.trusted_proxies, from which it is accepted"
+        )
 
 
-def _targets(readings: Readings) -> Iterator[Problem]:
-    """Let each target of notifications have a name of its own: its secrets are called after it."""
-    seen: set[str] = set()
+def _target_names(readings: Readings) -> Iterator[Problem]:
+    """Require a different name for each notification target: its secrets are named after it."""
+    names: set[str] = set()
     for index in range(TARGETS_MAX):
-        name = readings.get(f"notifications.targets[{index}].name")
-        if name is not None and name.value in seen:
-            yield _problem(f"notifications.targets[{index}].name", name, "a name that no other target has")
+        path = f"notifications.targets[{index}].name"
+        name = readings.get(path)
+        if name is not None and name.value in names:
+            yield name.problem(path, "a name that no other target has")
         if name is not None:
-            seen.add(name.value)
+            names.add(name.value)
 
 
 def _removed(readings: Readings) -> Iterator[Problem]:
-    """Let `lifecycle: removed` be said only where it could ever be accepted."""
+    """Refuse `lifecycle: removed` where it can never be accepted."""
     lifecycle = readings.get("lifecycle")
     if lifecycle is None or lifecycle.value is not Lifecycle.REMOVED:
         return
     dry_run, journal = readings.get("policy.dry_run"), readings.get("journal")
     if dry_run and dry_run.value:
-        yield _problem(
-            "policy.dry_run", dry_run, "false with lifecycle: removed, which serves push", suggestion="false"
-        )
-    if journal and isinstance(journal.value, MemoryPlace):
-        allowed = "with lifecycle: removed a journal that outlives the process: it must have held the last rung"
-        yield _problem("journal", journal, allowed)
+        yield dry_run.problem("policy.dry_run", "false with lifecycle: removed, which serves push", suggestion="false")
+    if journal and not journal.value.survives_restart:
+        allowed = "with lifecycle: removed a journal that outlives the process: the last rung must be in its records"
+        yield journal.problem("journal", allowed)
 
 
 def _probe(readings: Readings) -> Iterator[Problem]:
-    """Let the probe user be known in the way in which a browser there is, and not be the isolation."""
+    """Require the login of browsers for the probe user, and another user for the isolation probe."""
     sent, login = readings.get("reverb.echo.credentials"), readings.get("reverb.probe.login")
     if sent and login and sent.value is not login.value:
         if login.line is not None:
-            yield _problem("reverb.probe.login", login, f"the same as reverb.echo.credentials, which is {sent.plain}")
+            yield login.problem("reverb.probe.login", f"the same as reverb.echo.credentials, which is {sent.plain}")
         else:
-            yield _problem("reverb.echo.credentials", sent, f"the same as reverb.probe.login, which is {login.plain}")
+            yield sent.problem("reverb.echo.credentials", f"the same as reverb.probe.login, which is {login.plain}")
     own, isolation = readings.get("reverb.probe.user_id"), readings.get("reverb.isolation.channel_user_id")
     if own and isolation and own.value == isolation.value:
         allowed = f"another user than reverb.probe.user_id, which is {own.plain}"
-        yield _problem("reverb.isolation.channel_user_id", isolation, allowed)
+        yield isolation.problem("reverb.isolation.channel_user_id", allowed)
 
 
-def _not_ascending(readings: Readings) -> Iterator[Problem]:
+def _ascending(readings: Readings) -> Iterator[Problem]:
     for lesser_path, greater_path in ASCENDING:
         lesser, greater = readings.get(lesser_path), readings.get(greater_path)
         if lesser is None or greater is None or lesser.value < greater.value:
             continue
         if lesser.line is not None:
-            yield _problem(lesser_path, lesser, f"less than {greater_path}, which is {greater.plain}")
+            yield lesser.problem(lesser_path, f"less than {greater_path}, which is {greater.plain}")
         else:
-            yield _problem(greater_path, greater, f"more than {lesser_path}, which is {lesser.plain}")
+            yield greater.problem(greater_path, f"more than {lesser_path}, which is {lesser.plain}")
 
 
-def _collisions(readings: Readings) -> Iterator[Problem]:
-    known = {path: readings[path] for path in LISTENERS if path in readings}
-    for (path, one), (other_path, other) in itertools.combinations(known.items(), 2):
-        if one.value.collides_with(other.value):
-            blamed_path, blamed, spared_path, spared = (
-                (path, one, other_path, other) if other.line is None else (other_path, other, path, one)
-            )
-            yield _problem(blamed_path, blamed, f"another address than that of {spared_path}, which is {spared.plain}")
+def _listeners(readings: Readings) -> Iterator[Problem]:
+    known = [(path, readings[path]) for path in LISTENERS if path in readings]
+    for one, other in itertools.combinations(known, 2):
+        if one[1].value.collides_with(other[1].value):
+            (path, reading), (kept_path, kept) = (one, other) if other[1].line is None else (other, one)
+            yield reading.problem(path, f"another address than that of {kept_path}, which is {kept.plain}")
 
 
 def _ladder(readings: Readings) -> Iterator[Problem]:
@@ -145,36 +149,24 @@ def _first_rung(readings: Readings) -> Iterator[Problem]:
     approval = readings.get("ladder[0].approval")
     if mode and mode.value is not Mode.TIMER_POLLING:
         allowed = "timer_polling on the first rung: the flag falls onto it"
-        yield _problem("ladder[0].mode", mode, allowed, suggestion=Mode.TIMER_POLLING.value)
+        yield mode.problem("ladder[0].mode", allowed, suggestion=Mode.TIMER_POLLING.value)
     if share and share.value != PPM:
-        allowed = "100% on the first rung: the flag falls onto it for everybody"
-        yield _problem("ladder[0].share", share, allowed)
+        yield share.problem("ladder[0].share", "100% on the first rung: the flag falls onto it for everybody")
     if approval and approval.value:
-        allowed = "no approval on the first rung: nobody climbs onto it"
-        yield _problem("ladder[0].approval", approval, allowed)
+        yield approval.problem("ladder[0].approval", "no approval on the first rung: nobody climbs onto it")
 
 
 def _next_rung(
     index: int, below_mode: Reading, below_share: Reading, mode: Reading, share: Reading
 ) -> Iterator[Problem]:
-    """Every rung relies more on push than the one below it: by its share, or once that is 100%, by its mode."""
+    """Require more push than on the rung below: a larger share, or after 100% a better mode."""
     path, below = f"ladder[{index}]", f"{below_mode.value} for {below_share.kind.write(below_share.value)}"
     if mode.value.rank < below_mode.value.rank:
-        yield _problem(f"{path}.mode", mode, f"a mode that is no worse; the rung below has {below}")
+        yield mode.problem(f"{path}.mode", f"a mode that is no worse; the rung below has {below}")
     elif mode.value.rank > below_mode.value.rank and below_share.value != PPM:
-        yield _problem(
-            f"{path}.mode", mode, f"a better mode only after 100% of the last one; the rung below has {below}"
-        )
+        allowed = f"a better mode only after 100% of the last one; the rung below has {below}"
+        yield mode.problem(f"{path}.mode", allowed)
     elif mode.value is below_mode.value and share.value == below_share.value:
-        yield _problem(path, mode, f"each mode and share once; the rung below has {below}", found="the same rung again")
+        yield mode.problem(path, f"each mode and share once; the rung below has {below}", found="the same rung again")
     elif mode.value is below_mode.value and share.value < below_share.value:
-        yield _problem(f"{path}.share", share, f"in the same mode a larger share; the rung below has {below}")
-
-
-def _problem(
-    path: str, at: Reading, allowed: str, *, found: str | None = None, suggestion: str | None = None
-) -> Problem:
-    shown = found if found is not None else at.shown
-    return Problem(
-        path_in_file=path, line=at.line, column=at.column, found=shown, allowed=allowed, suggestion=suggestion
-    )
+        yield share.problem(f"{path}.share", f"in the same mode a larger share; the rung below has {below}")

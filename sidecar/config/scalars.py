@@ -1,22 +1,22 @@
-"""How a single value may be written: words, texts, yes or no, whole numbers. `quantities` and `places` have the rest.
+"""Kinds of single values: text, choice, boolean and whole number. `quantities` and `places` define the others.
 
-YAML guesses types: `on` is a boolean, `2024` a number, `1:30` ninety. So no value is taken at YAML's guess. A kind
-gets the characters and the guess, and either returns the value or refuses, if it can with what was probably meant.
+YAML 1.1 guesses types: `on` is a boolean, `2024` a number, `1:30` ninety. A kind therefore reads the characters itself,
+with YAML's guess beside them. It returns the value, or refuses it and suggests the closest one that it accepts.
 """
 
 import difflib
 import enum
 import re
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
 
 import msgspec
 
-from sidecar.config.problems import quoted
+from sidecar.config.problems import SHOWN_MAX, quoted
 
 
 class Guess(enum.StrEnum):
-    """What YAML 1.1 takes a plain value for."""
+    """The type that YAML 1.1 gives to a plain value."""
 
     STRING = "string"
     NUMBER = "number"
@@ -43,101 +43,147 @@ class Scalar(msgspec.Struct, frozen=True, kw_only=True):
                 return f"the {self.guess} {quoted(self.text)[1:-1]}"
 
 
-class Refused(Exception):  # noqa: N818 - an answer of a kind, which never leaves this package
-    """A kind does not take the value."""
+class Refused(Exception):  # noqa: N818 - the negative result of `Kind.read`, handled within this package
+    """The value is not allowed."""
 
-    def __init__(self, suggestion: str | None = None, *, note: str | None = None) -> None:
+    def __init__(self, suggestion: str | None, note: str) -> None:
         super().__init__(suggestion)
         self.suggestion = suggestion
-        """What was probably meant, as YAML; None: no idea."""
+        """The likely intended value, as YAML; None: there is none."""
         self.note = note
-        """What this writer should know besides what is allowed; None: nothing."""
+        """An explanation to add to what is allowed; empty: none."""
 
 
-class Kind(Protocol):
-    """A way of writing a value."""
+class Kind(msgspec.Struct, frozen=True, kw_only=True):
+    """A kind of value: `parse` accepts or refuses, and `candidates` lists what a refused value may have meant."""
+
+    guess: ClassVar[Guess] = Guess.STRING
+    """YAML's guess for a value of this kind; only strings are suggested in quotes."""
+    is_quoted: ClassVar[bool] = True
+    """Whether a suggestion stands in quotes."""
 
     @property
     def allowed(self) -> str:
-        """What may be written, for a message."""
-        ...
+        """The form and the range, for a message."""
+        raise NotImplementedError
 
-    def read(self, scalar: Scalar) -> object:
-        """Return the value, or raise `Refused`."""
-        ...
+    def parse(self, scalar: Scalar) -> Any:
+        """Return the value. Raises `ValueError` if it is not allowed."""
+        raise NotImplementedError
+
+    def candidates(self, scalar: Scalar) -> Iterable[str]:
+        """Return texts that a refused value may have meant, the likeliest first. They need not be allowed."""
+        del scalar
+        return ()
+
+    def note(self, scalar: Scalar) -> str:
+        """Return an explanation for the author of a refused value; empty: none."""
+        del scalar
+        return ""
 
     def write(self, value: Any) -> str:
-        """Return the value as it would be written in YAML."""
-        ...
-
-
-class Text(msgspec.Struct, frozen=True, kw_only=True):
-    """A string whose every character is known to be harmless where it will be shown or compared."""
-
-    pattern: str
-    """The regular expression that the whole string must match; printable characters only, whatever it says."""
-    allowed: str
-    is_free: bool = False
-    """Whoever writes it may choose it, so that a better spelling may be suggested; else it must be that of others."""
-
-    def read(self, scalar: Scalar) -> str:
-        """Return the string; what YAML takes for something else must be quoted."""
-        if scalar.guess is Guess.STRING and self._fits(scalar.text):
-            return scalar.text
-        if scalar.guess is Guess.NOTHING:
-            raise Refused
-        tidied = re.sub(r"[^A-Za-z0-9._-]+", "-", scalar.text).strip("-")
-        candidates = (scalar.text, tidied, tidied.lower()) if self.is_free else (scalar.text,)
-        raise Refused(next((quoted(text) for text in candidates if self._fits(text)), None))
-
-    def write(self, value: str) -> str:
-        """Return the string in quotes."""
+        """Return the value as it stands in YAML."""
         return quoted(value)
 
-    def _fits(self, text: str) -> bool:
-        return text.isprintable() and re.fullmatch(self.pattern, text) is not None
+    def read(self, scalar: Scalar) -> Any:
+        """Return the value, or raise `Refused`."""
+        try:
+            return self.parse(scalar)
+        except ValueError as error:
+            meant = next(filter(self._accepts, self.candidates(scalar)), None)
+            suggestion = quoted(meant) if meant is not None and self.is_quoted else meant
+            raise Refused(suggestion, self.note(scalar)) from error
+
+    def _accepts(self, text: str) -> bool:
+        if len(text) > SHOWN_MAX:
+            return False
+        try:
+            self.parse(Scalar(text=text, guess=self.guess))
+        except ValueError:
+            return False
+        return True
 
 
-class Choice(msgspec.Struct, frozen=True, kw_only=True):
-    """One of a few words, each with the value that it stands for."""
+class Text(Kind, frozen=True, kw_only=True):
+    """A string of which every character is harmless wherever it is shown or compared."""
+
+    pattern: str
+    """The regular expression that the whole string must match. Unprintable characters are always refused."""
+    allowed: str
+    is_free: bool = False
+    """Whether the author of the file chooses the string, so that another spelling may be suggested."""
+
+    def parse(self, scalar: Scalar) -> str:
+        """Return the string. A string that YAML reads as another type needs quotes."""
+        if scalar.guess is Guess.STRING and scalar.text.isprintable() and re.fullmatch(self.pattern, scalar.text):
+            return scalar.text
+        raise ValueError(scalar.text)
+
+    def candidates(self, scalar: Scalar) -> Iterable[str]:
+        """Return the text in quotes, and for a free one without the characters that are not allowed."""
+        if scalar.guess is Guess.NOTHING:
+            return ()
+        tidied = re.sub(r"[^A-Za-z0-9._-]+", "-", scalar.text).strip("-")
+        return (scalar.text, tidied, tidied.lower()) if self.is_free else (scalar.text,)
+
+
+class Choice(Kind, frozen=True, kw_only=True):
+    """One of a few words, each with its value."""
+
+    is_quoted: ClassVar[bool] = False
 
     words: Mapping[str, object]
 
     @property
     def allowed(self) -> str:
-        """The words; where there is one, the alternative is silence."""
-        return alternatives(self.words) if len(self.words) > 1 else f"{next(iter(self.words))}, or no such key"
+        """The words. A single word can only be left out."""
+        *most, last = self.words
+        return f"{', '.join(most)} or {last}" if most else f"{last}, or no such key"
 
-    def read(self, scalar: Scalar) -> object:
-        """Return what the word stands for."""
+    def parse(self, scalar: Scalar) -> object:
+        """Return the value of the word."""
         if scalar.guess is Guess.STRING and scalar.text in self.words:
             return self.words[scalar.text]
-        raise Refused(closest(scalar.text.lower().replace("-", "_").replace(" ", "_"), self.words))
+        raise ValueError(scalar.text)
+
+    def candidates(self, scalar: Scalar) -> Iterable[str]:
+        """Return the word with the most similar spelling."""
+        return filter(None, [closest(scalar.text.lower().replace("-", "_").replace(" ", "_"), self.words)])
 
     def write(self, value: object) -> str:
-        """Return the word for the value; a default may have none."""
+        """Return the word of the value; a default may have none."""
         return next((word for word, meaning in self.words.items() if meaning == value), "no such key")
 
 
-class Boolean(msgspec.Struct, frozen=True, kw_only=True):
-    """`true` or `false`. YAML 1.1 has 22 spellings and 1.2 six: only these two mean the same to every reader."""
+class Boolean(Kind, frozen=True, kw_only=True):
+    """`true` or `false`: of the 22 spellings of YAML 1.1, only these two mean the same to every YAML reader."""
+
+    guess: ClassVar[Guess] = Guess.BOOLEAN
+    is_quoted: ClassVar[bool] = False
 
     allowed: str = "true or false, without quotes"
 
-    def read(self, scalar: Scalar) -> bool:
+    def parse(self, scalar: Scalar) -> bool:
         """Return the boolean."""
         if scalar.guess is Guess.BOOLEAN and scalar.text in ("true", "false"):
             return scalar.text == "true"
+        raise ValueError(scalar.text)
+
+    def candidates(self, scalar: Scalar) -> Iterable[str]:
+        """Return the boolean of another spelling."""
         meant = {"true": "true", "yes": "true", "on": "true", "false": "false", "no": "false", "off": "false"}
-        raise Refused(meant.get(scalar.text.strip().lower()))
+        return filter(None, [meant.get(scalar.text.strip().lower())])
 
     def write(self, value: object) -> str:
         """Return the boolean as YAML."""
         return "true" if value else "false"
 
 
-class Whole(msgspec.Struct, frozen=True, kw_only=True):
+class Whole(Kind, frozen=True, kw_only=True):
     """A whole number in decimal digits."""
+
+    guess: ClassVar[Guess] = Guess.NUMBER
+    is_quoted: ClassVar[bool] = False
 
     at_least: int
     at_most: int
@@ -147,33 +193,24 @@ class Whole(msgspec.Struct, frozen=True, kw_only=True):
         """The range."""
         return f"a whole number from {self.at_least} to {self.at_most}, in digits and without quotes"
 
-    def read(self, scalar: Scalar) -> int:
-        """Return the number. YAML 1.1 reads `010` as eight and `1_000` as a thousand: we read neither."""
-        plain = re.fullmatch(r"0|[1-9][0-9]{0,17}", scalar.text)
-        if scalar.guess is Guess.NUMBER and plain and self._fits(int(scalar.text)):
+    def parse(self, scalar: Scalar) -> int:
+        """Return the number. `010` and `1_000`, which YAML 1.1 reads as 8 and 1000, are refused."""
+        is_plain = scalar.guess is Guess.NUMBER and re.fullmatch(r"0|[1-9][0-9]{0,17}", scalar.text)
+        if is_plain and self.at_least <= int(scalar.text) <= self.at_most:
             return int(scalar.text)
-        digits = re.fullmatch(r"([1-9][0-9]{0,17})(?:\.0+)?(?:e\+?([0-9]{1,2}))?", _without_separators(scalar.text))
-        number = int(digits[1]) * 10 ** int(digits[2] or 0) if digits else None
-        raise Refused(str(number) if number is not None and self._fits(number) else None)
+        raise ValueError(scalar.text)
+
+    def candidates(self, scalar: Scalar) -> Iterable[str]:
+        """Return the number without separators, quotes and exponent."""
+        text = re.sub(r"[_,' ]", "", scalar.text.strip()).lower()
+        digits = re.fullmatch(r"([1-9][0-9]{0,17})(?:\.0+)?(?:e\+?([0-9]{1,2}))?", text)
+        return [str(int(digits[1]) * 10 ** int(digits[2] or 0))] if digits else []
 
     def write(self, value: int) -> str:
         """Return the number in digits."""
         return str(value)
 
-    def _fits(self, number: int) -> bool:
-        return self.at_least <= number <= self.at_most
 
-
-def alternatives(words: Mapping[str, object]) -> str:
-    """Return `a, b or c`; of at least two words."""
-    *most, last = words
-    return f"{', '.join(most)} or {last}"
-
-
-def closest(word: str, words: Mapping[str, object]) -> str | None:
-    """Return the one of `words` that is spelled most like `word`; None: none is close."""
+def closest(word: str, words: Iterable[str]) -> str | None:
+    """Return the one of `words` with the spelling closest to `word`; None: none is close."""
     return next(iter(difflib.get_close_matches(word, words, n=1)), None)
-
-
-def _without_separators(text: str) -> str:
-    return re.sub(r"[_,' ]", "", text.strip()).lower()

@@ -1,7 +1,7 @@
-"""The keys of `config/sidecar.yaml`: each is a field, whose annotation says how it is written and what is allowed.
+"""The keys of `config/sidecar.yaml`: each is a field, and its annotation says which values are allowed.
 
-A key is its field's name without the unit (`lease_ms` is `lease`). A key that is not here is refused, so that nothing
-is accepted and then ignored. Rules between keys are in `rules`.
+A key is the name of its field without the unit (`lease_ms` is `lease`). An unknown key is refused, so that no key is
+accepted and then ignored. `rules` has the rules between keys.
 """
 
 import enum
@@ -9,14 +9,23 @@ from typing import Annotated
 
 import msgspec
 
-from sidecar.config.notifications import Notifications
-from sidecar.config.places import Address, AddressText, JournalPlace, JournalText, NetworkText, RedisText, SqlitePlace
+from sidecar.config.journals import JournalPlace, JournalText, SqlitePlace
+from sidecar.config.places import Address, AddressText, NetworkText, UrlText
 from sidecar.config.quantities import Duration, Rate
-from sidecar.config.rules import RUNGS_MAX
-from sidecar.config.scalars import Boolean, Choice, Text, Whole
+from sidecar.config.rules import RUNGS_MAX, TARGETS_MAX
+from sidecar.config.scalars import Choice, Text, Whole
 from sidecar.config.section import Items, Section
-from sidecar.config.urls import UrlText
 from sidecar.core.facts.policy import AUTH_PROBES_PPM, PPM, ROUND_TRIPS_PPM, Lifecycle, Mode, Stage
+
+RENAMED = {
+    "notices": "notifications",
+    "rest_after": "suspended_after",
+    "shelter": "suspension",
+    "stranger": "isolation",
+    "stranger_every": "isolation_every",
+}
+"""Former names of keys. They are refused, with the new name as the suggestion."""
+
 
 _METADATA_KEY = Text(
     pattern=r"[^\[\]]{1,40}", allowed="a Stripe metadata key: 1 to 40 printable characters without square brackets"
@@ -24,107 +33,115 @@ _METADATA_KEY = Text(
 """https://docs.stripe.com/metadata: at most 50 keys, each at most 40 characters and without square brackets."""
 
 _CONTEXT = Text(pattern=r"[A-Za-z0-9._:/-]{1,64}", allowed="1 to 64 of the characters A-Z a-z 0-9 . _ : / -")
+_HOST = Text(pattern=r"[A-Za-z0-9.-]{1,253}", allowed="a host's name without a port, such as sidecar.example.test")
+_HEADER = Text(pattern=r"[A-Za-z0-9-]{1,64}", allowed="a header's name such as X-Forwarded-User")
+_STREAM_NAME = Text(pattern=r"[A-Za-z0-9._:{}-]{1,128}", allowed="1 to 128 of the characters A-Z a-z 0-9 . _ : { } -")
+_USER_ID = Text(pattern=r"[A-Za-z0-9_-]{1,64}", allowed='a user id in quotes such as "0": 1 to 64 of A-Z a-z 0-9 _ -')
+_TARGET_NAME = Text(
+    pattern=r"[a-z][a-z0-9-]{0,31}", allowed="1 to 32 of the characters a-z 0-9 -, of which the first is a letter"
+)
+_HTTP = ("https", "http")
+_ORIGIN = UrlText(
+    schemes=_HTTP, path="", form="an origin: scheme, host and port, without a path", usual="https://app.example.test"
+)
+_REDIS_URL = UrlText(
+    schemes=("redis", "rediss"),
+    path=r"(/[0-9]{1,3})?",
+    form="a Redis URL without a user or a password (that is SIDECAR_REDIS_PASSWORD)",
+    usual="redis://127.0.0.1:6379/0",
+)
 
 
 class Listen(Section, frozen=True, kw_only=True):
-    """Where the sidecar listens."""
+    """The addresses of the listeners."""
 
     public: Annotated[Address, AddressText()] = Address(host="127.0.0.1", port=8700)
-    """Stripe's webhook, the backend's acks and the flag: what others reach, through your proxy."""
+    """Stripe's webhook, the backend's acks and the flag: everything that others reach, through your proxy."""
     operator: Annotated[Address, AddressText()] = Address(host="127.0.0.1", port=8701)
     """The console, the operator API and `/metrics`: not for the public."""
     metrics: Annotated[Address, AddressText()] | None = None
-    """`/metrics` on a listener of its own; None: only on the operator's."""
+    """A separate listener for `/metrics`; None: only the operator listener serves it."""
     proxies: Annotated[int, Whole(at_least=0, at_most=10)] = 0
-    """How many proxies before `public` each add an address to X-Forwarded-For; 0: who connects is who asks."""
+    """The number of proxies before `public` that each add an address to X-Forwarded-For; 0: the header is ignored."""
 
 
 class Reading(enum.StrEnum):
-    """Who may look at the operator listener, where nothing is changed by it."""
+    """Who may read from the operator listener."""
 
     OPEN = "open"
-    """Whoever reaches it."""
+    """Every client that reaches it."""
     TOKEN = "token"  # noqa: S105 - a word, not a secret
-    """Whoever has a token of SIDECAR_OPERATOR_TOKENS, of any role."""
-
-
-_HOST = Text(pattern=r"[A-Za-z0-9.-]{1,253}", allowed="a host's name without a port, such as sidecar.example.test")
-_HEADER = Text(pattern=r"[A-Za-z0-9-]{1,64}", allowed="a header's name such as X-Forwarded-User")
+    """Clients with a token of SIDECAR_OPERATOR_TOKENS, of any role."""
 
 
 class Console(Section, frozen=True, kw_only=True):
-    """Who may look at the operator listener, and what a proxy before it may say."""
+    """Access to the operator listener, and the proxies in front of it."""
 
-    reading: Annotated[Reading, Choice(words={each.value: each for each in Reading})] = Reading.OPEN
-    """Whether reading needs a token too; acting always does. `/metrics` and the health checks never ask for one."""
+    reading: Reading = Reading.OPEN
+    """Whether reading needs a token; operator actions always need one, `/metrics` and the health checks never."""
     hosts: Annotated[
         tuple[Annotated[str, _HOST], ...], Items(at_least=0, at_most=20, of="names of hosts", is_set=True)
     ] = ()
-    """Names by which browsers reach the operator listener, beside localhost and addresses; others are refused."""
+    """Host names of the operator listener beside localhost and addresses; requests for other names are refused."""
     user_header: Annotated[str, _HEADER] | None = None
-    """The header in which a proxy of `trusted_proxies` names its user, for the record; None: it is not looked at."""
+    """The header in which a proxy of `trusted_proxies` names its user, for the record; None: no header is read."""
     trusted_proxies: Annotated[
         tuple[Annotated[str, NetworkText()], ...],
         Items(at_least=0, at_most=20, of="addresses or networks", is_set=True),
     ] = ()
-    """Whose `user_header` is believed: addresses, or networks such as 10.0.0.0/8."""
+    """Addresses, or networks such as 10.0.0.0/8, from which `user_header` is accepted."""
 
 
 class Stripe(Section, frozen=True, kw_only=True):
-    """Which of Stripe's payments are ours."""
+    """The Stripe payments to judge."""
 
-    livemode: Annotated[bool, Boolean()] = True
-    """Whether live payments are judged, or those of test mode. The others are counted apart and never judged."""
+    livemode: bool = True
+    """Judge live payments, or those of test mode. The others are counted separately and never judged."""
     user_key: Annotated[str, _METADATA_KEY] | None = None
-    """The metadata key that says whose payment it is; None: it is not known, and acks by user match nothing."""
+    """The metadata key with the user id of the payer; None: the payer is unknown, and no ack matches by user."""
     required_metadata: Annotated[
         tuple[Annotated[str, _METADATA_KEY], ...],
         Items(at_least=0, at_most=50, of="Stripe metadata keys", is_set=True),
     ] = ()
-    """A payment without all of these metadata keys is none of ours; empty: every payment is."""
-
-
-_STREAM_NAME = Text(pattern=r"[A-Za-z0-9._:{}-]{1,128}", allowed="1 to 128 of the characters A-Z a-z 0-9 . _ : { } -")
+    """Metadata keys that a payment must have to be judged; empty: every payment is judged."""
 
 
 class RedisStream(Section, frozen=True, kw_only=True):
     """A stream of acks in Redis 7 or later."""
 
-    url: Annotated[str, RedisText()]
-    """Where Redis is; the password is a secret."""
+    url: Annotated[str, _REDIS_URL]
+    """The Redis server; its password is a secret."""
     name: Annotated[str, _STREAM_NAME] = "broadcast-acks"
-    """The key of the stream that the backend adds its acks to."""
+    """The key of the stream to which the backend adds its acks."""
     group: Annotated[str, _STREAM_NAME] = "reverb-sidecar"
     """The consumer group; two environments that share a stream need one each."""
 
 
 class Acks(Section, frozen=True, kw_only=True):
-    """Which acks count."""
+    """The acks that count."""
 
     contexts: Annotated[
         tuple[Annotated[str, _CONTEXT], ...], Items(at_least=1, at_most=20, of="contexts such as bookings", is_set=True)
     ] = ("bookings",)
-    """The live-refresh contexts of a payment: an ack that names others is not about it."""
+    """The live-refresh contexts of a payment: an ack with other contexts is not about a payment."""
     stage: Annotated[
         Stage,
         Choice(
             words={stage.value: stage for stage in (Stage.PAID, Stage.DISPATCHED, Stage.DELIVERED, Stage.REFRESHED)}
         ),
     ] = Stage.DELIVERED
-    """The stage whose ack decides a payment's outcome."""
+    """The stage whose ack decides the outcome of a payment."""
     browser_origins: Annotated[
-        tuple[
-            Annotated[str, UrlText(schemes=("https", "http"), has_path=False, usual="https://app.example.test")], ...
-        ],
+        tuple[Annotated[str, _ORIGIN], ...],
         Items(at_least=0, at_most=20, of="origins such as https://app.example.test", is_set=True),
     ] = ()
-    """Of the pages whose browsers may report; empty: any. A hint and no lock: only browsers say their origin."""
+    """Origins of the pages that may send reports; empty: any. No access control: only browsers send the header."""
     redis_stream: RedisStream | None = None
-    """Acks from Redis beside those of `POST /acks`; None: there is no stream. Its silence is a visibility gap."""
+    """Acks from Redis beside those of `POST /acks`; None: no stream is read. Its silence is a visibility gap."""
 
 
 class Authorizer(enum.StrEnum):
-    """What authorises a channel in the browser."""
+    """The browser code that authorises a channel."""
 
     DEFAULT = "default"
     """pusher-js itself: a form, `Accept: */*`, and no cookies to another origin whatever Echo's options say."""
@@ -133,53 +150,48 @@ class Authorizer(enum.StrEnum):
 
 
 class Credentials(enum.StrEnum):
-    """How the app knows who asks."""
+    """How the app identifies a user."""
 
     BEARER = "bearer"
     """`Authorization: Bearer`, as Echo sends it with `bearerToken`."""
     COOKIE = "cookie"
-    """The session's cookie, where a browser would send it."""
+    """The session cookie, where a browser would send it."""
 
 
 class Echo(Section, frozen=True, kw_only=True):
-    """How Laravel Echo is set up in the browser: the auth probe sends only what a browser there would."""
+    """The settings of Laravel Echo in the browser: the auth probe sends only what such a browser sends."""
 
-    authorizer: Annotated[Authorizer, Choice(words={each.value: each for each in Authorizer})] = Authorizer.DEFAULT
-    """What asks the auth endpoint."""
-    credentials: Annotated[Credentials, Choice(words={each.value: each for each in Credentials})] = Credentials.BEARER
-    """What it sends to say who asks."""
-
-
-_USER_ID = Text(pattern=r"[A-Za-z0-9_-]{1,64}", allowed='a user id in quotes such as "0": 1 to 64 of A-Z a-z 0-9 _ -')
+    authorizer: Authorizer = Authorizer.DEFAULT
+    """The code that sends the request to the auth endpoint."""
+    credentials: Credentials = Credentials.BEARER
+    """The credentials that it sends."""
 
 
 class Probe(Section, frozen=True, kw_only=True):
-    """The user that the probes are, and their pace."""
+    """The probe user, and the intervals of its probes."""
 
     user_id: Annotated[str, _USER_ID]
-    """A user of the app made for this: it needs no rights but its own channel."""
-    login: Annotated[Credentials, Choice(words={each.value: each for each in Credentials})] = Credentials.BEARER
-    """How it is known: by SIDECAR_PROBE_TOKEN, or by a session from SIDECAR_PROBE_EMAIL and SIDECAR_PROBE_PASSWORD."""
-    csrf_url: (
-        Annotated[str, UrlText(schemes=("https", "http"), usual="https://app.example.test/sanctum/csrf-cookie")] | None
-    ) = None
-    """Where a session begins; None: `/sanctum/csrf-cookie` beside the auth endpoint."""
-    login_url: Annotated[str, UrlText(schemes=("https", "http"), usual="https://app.example.test/login")] | None = None
-    """Where it logs in; None: `/login` beside the auth endpoint."""
+    """A user of the app for this purpose: it needs no rights but its own channel."""
+    login: Credentials = Credentials.BEARER
+    """Its credentials: SIDECAR_PROBE_TOKEN, or a session from SIDECAR_PROBE_EMAIL and SIDECAR_PROBE_PASSWORD."""
+    csrf_url: Annotated[str, UrlText(schemes=_HTTP, usual="https://app.example.test/sanctum/csrf-cookie")] | None = None
+    """The URL that starts a session; None: `/sanctum/csrf-cookie` beside the auth endpoint."""
+    login_url: Annotated[str, UrlText(schemes=_HTTP, usual="https://app.example.test/login")] | None = None
+    """The URL of the login; None: `/login` beside the auth endpoint."""
     round_trip_every_ms: Annotated[int, Duration(at_least="1s", at_most="1m", usual="5s")] = 5_000
-    """How often a canary goes through Reverb, in milliseconds."""
+    """The interval between canaries through Reverb, in milliseconds."""
     auth_every_ms: Annotated[int, Duration(at_least="10s", at_most="10m", usual="1m")] = 60_000
-    """How often the probe user auth probes a browser's way to its channel, in milliseconds."""
+    """The interval between auth probes, which repeat a browser's steps to its channel, in milliseconds."""
     isolation_every_ms: Annotated[int, Duration(at_least="1m", at_most="24h", usual="10m")] = 600_000
-    """How often it asks for a channel that is not its own, in milliseconds."""
+    """The interval between isolation probes, which request another user's channel, in milliseconds."""
     round_trip_reliability_ppm: Annotated[int, Rate(at_least="50%", at_most="99.9999%")] = ROUND_TRIPS_PPM
     """p0: the share of canaries that must come back in time, in parts per million."""
     auth_reliability_ppm: Annotated[int, Rate(at_least="50%", at_most="99.9999%")] = AUTH_PROBES_PPM
-    """p0: the share of auth probes that must come to their end, in parts per million."""
+    """p0: the share of auth probes that must complete, in parts per million."""
 
 
 class Isolation(Section, frozen=True, kw_only=True):
-    """Whose channel the probe user must be refused."""
+    """The isolation probe: the probe user must be refused the channel of another user."""
 
     channel_user_id: Annotated[str, _USER_ID]
     """Any other user."""
@@ -192,22 +204,20 @@ _CHANNEL = r"[A-Za-z0-9_=@,.;-]"
 
 
 class Reverb(Section, frozen=True, kw_only=True):
-    """The Reverb that browsers connect to, and how it is watched."""
+    """The Reverb that browsers connect to, and how it is probed."""
 
     url: Annotated[str, UrlText(schemes=("wss", "ws"), usual="wss://ws.example.test")]
-    """As browsers see it, through the public load balancer; with the server's path prefix if it has one."""
+    """The URL that browsers use, through the public load balancer, with the server's path prefix if it has one."""
     app_id: Annotated[str, Text(pattern=r"[A-Za-z0-9_-]{1,64}", allowed='REVERB_APP_ID in quotes, such as "501"')]
-    """Of the application in `config/reverb.php`."""
+    """The id of the application in `config/reverb.php`."""
     app_key: Annotated[str, Text(pattern=r"[\x21-\x7e]{1,128}", allowed="REVERB_APP_KEY: printable, without spaces")]
-    """The same key that browsers have; the secret is REVERB_APP_SECRET."""
-    origin: Annotated[str, UrlText(schemes=("https", "http"), has_path=False, usual="https://app.example.test")]
-    """Of the page that connects: Reverb and CORS look at it."""
-    auth_endpoint: Annotated[
-        str, UrlText(schemes=("https", "http"), usual="https://app.example.test/broadcasting/auth")
-    ]
-    """Echo's `authEndpoint`, in full."""
-    api_url: Annotated[str, UrlText(schemes=("https", "http"), usual="http://reverb:8080")] | None = None
-    """Where Laravel reaches Reverb's HTTP API (REVERB_HOST, REVERB_PORT); None: where browsers reach Reverb."""
+    """The key that browsers use; the secret is REVERB_APP_SECRET."""
+    origin: Annotated[str, _ORIGIN]
+    """The origin of the page that connects: Reverb and CORS check it."""
+    auth_endpoint: Annotated[str, UrlText(schemes=_HTTP, usual="https://app.example.test/broadcasting/auth")]
+    """Echo's `authEndpoint`, as a full URL."""
+    api_url: Annotated[str, UrlText(schemes=_HTTP, usual="http://reverb:8080")] | None = None
+    """The URL of Reverb's HTTP API for Laravel (REVERB_HOST, REVERB_PORT); None: the host of `url`."""
     channel: Annotated[
         str,
         Text(
@@ -215,84 +225,84 @@ class Reverb(Section, frozen=True, kw_only=True):
             allowed="a private channel with {user_id} in its name, such as private-live-refresh.{user_id}",
         ),
     ] = DEFAULT_CHANNEL
-    """A user's own channel."""
+    """The channel of one user."""
     observer_channel: Annotated[
         str,
         Text(pattern=rf"private-{_CHANNEL}{{1,140}}", allowed="the full name of a private channel"),
     ] = "private-reverb-sidecar"
-    """Where the backend broadcasts the same event for us, in the same call."""
+    """The channel to which the backend broadcasts the same event for the sidecar, in the same call."""
     observers: Annotated[int, Whole(at_least=0, at_most=OBSERVERS_MAX)] = 3
-    """Sockets that wait for broadcasts; 0: none, and nothing is known of delivery."""
+    """The number of sockets that receive broadcasts; 0: none, and delivery is not observed."""
     echo: Echo = Echo()
-    """What a browser sends."""
+    """The settings of Echo in the browser."""
     probe: Probe
-    """Who probes, and how often."""
+    """The probe user, and the intervals of its probes."""
     isolation: Isolation | None = None
-    """None: it is not asked."""
-    reference: Annotated[str, UrlText(schemes=("https", "http"), usual="https://www.example.test")] | None = None
-    """Something else that can be reached whenever we are not cut off; None: being cut off counts against push."""
+    """The isolation probe; None: it is off."""
+    reference: Annotated[str, UrlText(schemes=_HTTP, usual="https://www.example.test")] | None = None
+    """A URL outside that is reachable unless this host is cut off; None: being cut off counts against push."""
 
 
 class Objective(Section, frozen=True, kw_only=True):
-    """What push must achieve."""
+    """The objective for push."""
 
     on_time_within_ms: Annotated[int, Duration(at_least="100ms", at_most="60s", usual="2s")] = 2_000
-    """An ack is on time that comes sooner than this after the webhook, in milliseconds."""
+    """An ack that arrives sooner than this after the webhook is on time, in milliseconds."""
     missed_after_ms: Annotated[int, Duration(at_least="1s", at_most="10m", usual="30s")] = 30_000
-    """A payment without an ack for this long is missed, no longer late, in milliseconds."""
+    """A payment without an ack for this long is missed instead of late, in milliseconds."""
     reliability_ppm: Annotated[int, Rate(at_least="50%", at_most="99.9999%")] = 990_000
-    """p0: the share of payments whose news must be on time, in parts per million."""
+    """p0: the share of payments whose broadcast must be on time, in parts per million."""
 
 
 DEFAULT_REACH_PPM = 970_000
-"""Also what a policy says whose reach is waived, where nothing reads it."""
+"""Also the value in a policy whose reach is waived; it has no effect there."""
 
 
 class ReachWaived(Section, frozen=True, kw_only=True):
-    """Payers' own reports are not asked for."""
+    """The waiver of payers' own reports."""
 
     not_required: Annotated[str, Text(pattern=r".{1,200}", allowed="the reason, in 1 to 200 printable characters")]
-    """Why not; every report repeats it."""
+    """The reason; every report repeats it."""
 
 
 class PolicyKeys(Section, frozen=True, kw_only=True):
-    """What must be proven before the flag climbs, and what makes it fall or rest."""
+    """The conditions of a climb, and of a fall or a suspension."""
 
     false_promotion_risk_ppm: Annotated[int, Rate(at_least="0.0001%", at_most="20%")] = 10_000
-    """Alpha: the chance, over the whole life of a journal, of an undeserved climb, in parts per million."""
+    """Alpha: the probability of an undeserved climb over the whole life of a journal, in parts per million."""
     unacceptable_reliability_ppm: Annotated[int, Rate(at_least="0.0001%", at_most="99.9999%")] = 950_000
-    """p1 of the mildest alarm, in parts per million: the damage that must be noticed."""
+    """p1 of the mildest alarm: the reliability that must be detected as damage, in parts per million."""
     false_alarm_once_in: Annotated[int, Whole(at_least=100, at_most=10_000_000)] = 100_000
-    """While push is as reliable as it should be, at most one false alarm in so many payments."""
+    """The number of payments with at most one false alarm while push meets the objective."""
     coverage_ppm: Annotated[int, Rate(at_least="1%", at_most="100%")] = 950_000
     """The share of payments that must be judgeable for a climb, in parts per million."""
     coverage_floor_ppm: Annotated[int, Rate(at_least="0%", at_most="99.9999%")] = 800_000
-    """Below this share of judgeable payments the flag rests at timers, in parts per million; 0: it never does."""
+    """The share of judgeable payments below which push is suspended, in parts per million; 0: never."""
     reach: Annotated[int, Rate(at_least="50%", at_most="99.9999%")] | ReachWaived = DEFAULT_REACH_PPM
-    """p0 of the payers' own reports in parts per million, required for `push_only`; or why they are waived."""
+    """p0 of the payers' own reports in parts per million, required for `push_only`; or the reason for a waiver."""
     payers_on_rung: Annotated[int, Whole(at_least=0, at_most=100_000)] = 50
-    """Where browsers report: payers of each flow who must have been served a push rung before the next; 0: none."""
+    """Where browsers send reports: payers of each flow to serve on a push rung before the next climb; 0: none."""
     lease_ms: Annotated[int, Duration(at_least="2s", at_most="10m", usual="30s")] = 30_000
-    """How long an answer other than `timer_polling` may be believed, in milliseconds."""
+    """How long an answer other than `timer_polling` is valid, in milliseconds."""
     suspension_ms: Annotated[int, Duration(at_least="1s", at_most="25m", usual="10m")] = 600_000
-    """After an alarm that Reverb's trouble explains: timers until so long without a failed probe, in milliseconds."""
+    """With Reverb unstable: push stays suspended until no probe failed for this long, in milliseconds."""
     cooldown_ms: Annotated[int, Duration(at_least="0s", at_most="7d", usual="1h")] = 3_600_000
     """How long a first fall keeps the flag on the bottom rung, in milliseconds; it doubles with every further fall."""
     resume_after_ms: Annotated[int, Duration(at_least="0s", at_most="24h", usual="3m")] = 180_000
-    """After a visibility gap longer than a lease: timers until there was no gap for this long, in milliseconds."""
-    dry_run: Annotated[bool, Boolean()] = False
+    """After a visibility gap longer than a lease: push stays suspended for this long, in milliseconds."""
+    dry_run: bool = False
     """Decide and record everything, and always answer `timer_polling`."""
 
 
 class LadderRung(Section, frozen=True, kw_only=True):
     """One step of the ladder: a mode for a share of the users."""
 
-    mode: Annotated[Mode, Choice(words={mode.value: mode for mode in Mode})]
+    mode: Mode
     """What the frontend does after a payment."""
     share_ppm: Annotated[int, Rate(at_least="0.0001%", at_most="100%")] = PPM
-    """Of the users, in parts per million; the others stay on `timer_polling`."""
+    """The share of the users, in parts per million; the others stay on `timer_polling`."""
     soak_ms: Annotated[int, Duration(at_least="0s", at_most="90d", usual="48h")] = 0
-    """Held at least this long before the next rung, in milliseconds; nothing waits for that of the last rung."""
+    """The time that this rung must have been served before the next climb, in milliseconds."""
     approval_required: Annotated[bool, Choice(words={"required": True})] = msgspec.field(default=False, name="approval")
     """Whether a person must approve the climb onto this rung."""
 
@@ -307,38 +317,79 @@ DEFAULT_LADDER = (
 )
 
 
+class TargetKind(enum.StrEnum):
+    """The protocol of a notification target."""
+
+    WEBHOOK = "webhook"
+    """JSON, signed (`docs/notifications.md`)."""
+    SLACK = "slack"
+    """An incoming webhook of Slack, or of a compatible service."""
+    GRAFANA = "grafana"
+    """Annotations through Grafana's HTTP API: moves, suspensions and releases in its plots."""
+
+
+class NotificationTarget(Section, frozen=True, kw_only=True):
+    """One receiver of notifications."""
+
+    name: Annotated[str, _TARGET_NAME]
+    """The name in its secrets: `SIDECAR_NOTIFICATION_<NAME>_URL`, and `…_KEY` except for Slack."""
+    kind: TargetKind
+    """Its protocol."""
+
+    @property
+    def stem(self) -> str:
+        """The common prefix of its environment variables."""
+        return f"SIDECAR_NOTIFICATION_{self.name.upper().replace('-', '_')}"
+
+
+class Notifications(Section, frozen=True, kw_only=True):
+    """Receivers of moves, suspensions and alarms."""
+
+    targets: Annotated[
+        tuple[NotificationTarget, ...],
+        Items(at_least=1, at_most=TARGETS_MAX, of="targets, each with a name and a kind"),
+    ]
+    """Each gets every event once."""
+    console_url: Annotated[str, UrlText(schemes=_HTTP, usual="https://sidecar.example.test")] | None = None
+    """The URL of the operator listener, for a link in each notification; None: no link."""
+    stuck_after_ms: Annotated[int, Duration(at_least="1h", at_most="90d", usual="14d")] = 14 * 24 * _HOUR_MS
+    """The interval of notifications about a rung that is neither the last nor held by a person, in milliseconds."""
+    suspended_after_ms: Annotated[int, Duration(at_least="1m", at_most="24h", usual="10m")] = 600_000
+    """The duration after which a suspension is notified, in milliseconds."""
+
+
 class Config(Section, frozen=True, kw_only=True):
     """The whole file."""
 
     environment: Annotated[
         str, Text(pattern=r"[A-Za-z0-9._-]{1,64}", allowed="1 to 64 of the characters A-Z a-z 0-9 . _ -", is_free=True)
     ]
-    """Which deployment this is, for people: on the page, in answers, reports and metrics."""
+    """The name of this deployment, for people: on the page, in answers, reports and metrics."""
     flag: Annotated[
         str, Text(pattern=r"[a-z0-9._-]{1,64}", allowed="1 to 64 of the characters a-z 0-9 . _ -", is_free=True)
     ] = "payment-refresh"
-    """The key by which frontends ask for the flag."""
+    """The key of the flag in requests of frontends."""
     journal: Annotated[JournalPlace, JournalText()] = SqlitePlace(path="reverb-sidecar.db")
     """Where the observations are kept."""
     listen: Listen = Listen()
-    """Where others reach the sidecar."""
+    """The addresses of the listeners."""
     console: Console = Console()
-    """Who may look at the operator listener."""
+    """Access to the operator listener."""
     stripe: Stripe = Stripe()
-    """Which payments are judged."""
+    """The payments to judge."""
     acks: Acks = Acks()
-    """Which news of a payment decides its outcome."""
+    """The acks that decide an outcome."""
     reverb: Reverb | None = None
-    """The Reverb that is watched; None: nothing is probed."""
+    """The Reverb to probe; None: no probes."""
     objective: Objective = Objective()
-    """When a payment is on time, and how many must be."""
+    """When a payment is on time, and the share that must be."""
     policy: PolicyKeys = PolicyKeys()
-    """How sure we must be before we trust push, and how fast we stop."""
+    """The conditions of a climb, and of a fall or a suspension."""
     ladder: Annotated[
         tuple[LadderRung, ...], Items(at_least=2, at_most=RUNGS_MAX, of="rungs, from the safest to the best")
     ] = DEFAULT_LADDER
     """The rungs that the flag climbs one by one; it falls to the first."""
-    lifecycle: Annotated[Lifecycle, Choice(words={each.value: each for each in Lifecycle})] = Lifecycle.MIGRATING
-    """Whether the hand-written timers are still there. `removed` is accepted only while the last rung is held."""
+    lifecycle: Lifecycle = Lifecycle.MIGRATING
+    """Whether the app still has its timers. `removed` is accepted only while the last rung is the current one."""
     notifications: Notifications | None = None
-    """Who is told of moves, shelters and alarms; None: nobody."""
+    """Receivers of moves, suspensions and alarms; None: none."""

@@ -1,4 +1,4 @@
-"""What every mapping of the file is, and how a list in it is annotated."""
+"""The parent of every mapping in the file, and the annotation of a list."""
 
 import msgspec
 
@@ -10,7 +10,7 @@ class Items(msgspec.Struct, frozen=True, kw_only=True):
     at_most: int
     of: str
     is_set: bool = False
-    """The same value twice is refused."""
+    """Whether the same value twice is refused."""
 
     @property
     def allowed(self) -> str:
@@ -23,4 +23,4 @@ def _key(field: str) -> str:
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, rename=_key):
-    """A mapping in the file: the parent of all, which gives the keys their names."""
+    """A mapping in the file: the parent of all sections, which derives the keys from the field names."""

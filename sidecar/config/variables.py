@@ -1,7 +1,7 @@
-"""Secrets as they are read: an environment variable or the file that `NAME_FILE` names, never YAML, never in a message.
+"""Read secrets from environment variables or from the files that `NAME_FILE` variables name; never from YAML.
 
-Every message says which variable, what is wrong with it, what is allowed and where to get a right one; none repeats
-a value, not even a part of it.
+Every message has the variable, the fault, what is allowed and where to get a valid value. No message repeats a value or
+a part of it.
 """
 
 import re
@@ -15,18 +15,16 @@ from sidecar.ports import ErrorCode, SidecarError
 LENGTH_MIN = 16
 FILE_BYTES_MAX = 65_536
 
-
-MAKE_ONE = "make one with: openssl rand -hex 24"
-
 _PLACEHOLDER = re.compile(
     r"change[-_ ]?(?:me|this)|replace[-_ ]?(?:me|this)|place[-_ ]?holder|your[-_ ]|\.\.\.|…|[<>]", re.IGNORECASE
 )
 _WORDS_ONLY = re.compile(r"(?:secret|password|passwd|default|token|admin|12345678|[-_. ])*", re.IGNORECASE)
 _ONE_LETTER = re.compile(r"(.)\1*")
+_BAD_CHARACTER = "a space, a comma or another character that is not allowed"
 
 
 class Hidden(msgspec.Struct, frozen=True, kw_only=True):
-    """A struct that no log, traceback or console shows the values of."""
+    """A struct whose values no log, traceback or console shows."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(***)"
@@ -36,39 +34,60 @@ class Hidden(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SecretsInvalid(SidecarError):  # noqa: N818 - named like its code, secret_invalid
-    """The secrets cannot be used; the message has one line for every problem, without a value."""
+    """The secrets are invalid; the message has one line for every problem, without a value."""
 
     def __init__(self, problems: tuple[str, ...]) -> None:
         super().__init__(ErrorCode.SECRET_INVALID, "\n".join(problems))
         self.problems = problems
 
 
+def token_fault(value: str) -> str | None:
+    """Return the fault of a token or key, without a part of it; None: there is none."""
+    if not value:
+        return "nothing"
+    if _PLACEHOLDER.search(value) or _WORDS_ONLY.fullmatch(value) or _ONE_LETTER.fullmatch(value):
+        return "a placeholder"
+    if password_fault(value):
+        return _BAD_CHARACTER
+    return f"{len(value)} characters" if len(value) < LENGTH_MIN else None
+
+
+def password_fault(value: str) -> str | None:
+    """Return the fault of a password of another system, which may have any length; None: there is none."""
+    return None if re.fullmatch(r"[!-+\--~]+", value) else _BAD_CHARACTER
+
+
 class Variable(msgspec.Struct, frozen=True, kw_only=True):
-    """What a variable holds, for its messages."""
+    """An environment variable with a secret."""
 
     name: str
     allowed: str
-    remedy: str = MAKE_ONE
+    """The allowed form, for a message."""
+    remedy: str = "make one with: openssl rand -hex 24"
+    """Where to get a valid value, for a message."""
+    fault_of: Callable[[str], str | None] = token_fault
+    """Returns the fault of an entry, without a part of it; None: there is none."""
+    is_list: bool = False
+    """Whether the value has several entries, separated by commas."""
 
 
 class VariableReader:
-    """Reads variables or their files, and collects what is wrong."""
+    """Reads variables or their files, and collects the problems."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        self.problems: list[str] = []
         self._environment = environment
+        self._problems: list[str] = []
 
-    def entries(
-        self, variable: Variable, fault_of: Callable[[str], str | None], *, required: bool, several: bool = True
-    ) -> tuple[str, ...]:
-        """Return the variable's entries that have no fault; none if it is not set. An empty one counts as not set."""
-        direct, path = self._environment.get(variable.name), self._environment.get(f"{variable.name}_FILE")
+    def entries(self, variable: Variable, *, required: bool) -> tuple[str, ...]:
+        """Return the valid entries of the variable. An empty variable counts as not set."""
+        name, file_name = variable.name, f"{variable.name}_FILE"
+        direct, path = self._environment.get(name), self._environment.get(file_name)
         if direct and path:
-            self.refuse(variable, f"found it and {variable.name}_FILE as well, so that it is not clear which counts")
+            self.refuse(variable, f"found it and {file_name} as well; set only one of them")
             return ()
-        where = variable.name
+        where = name
         if path:
-            where = f"{variable.name} (from the file {path})"
+            where = f"{name} (from the file {path})"
             direct = self._file(variable, path)
             if direct is None:
                 return ()
@@ -76,16 +95,25 @@ class VariableReader:
             if required or path:
                 self.refuse(variable, "found nothing", where)
             return ()
-        texts = [text.strip() for text in direct.split(",")] if several else [direct]
-        faults = [fault_of(text) for text in texts]
+        texts = [text.strip() for text in direct.split(",")] if variable.is_list else [direct]
+        faults = [variable.fault_of(text) for text in texts]
         for number, fault in enumerate(faults, start=1):
             if fault is not None:
                 self.refuse(variable, f"found {f'in entry {number} ' if len(texts) > 1 else ''}{fault}", where)
         return tuple(text for text, fault in zip(texts, faults, strict=True) if fault is None)
 
+    def entry(self, variable: Variable, *, required: bool) -> str | None:
+        """Return the value of the variable; None: it is not set, or invalid."""
+        return next(iter(self.entries(variable, required=required)), None)
+
     def refuse(self, variable: Variable, fault: str, where: str = "") -> None:
-        """Note a problem."""
-        self.problems.append(f"{where or variable.name}: {fault}; allowed: {variable.allowed}; {variable.remedy}")
+        """Record a problem."""
+        self._problems.append(f"{where or variable.name}: {fault}; allowed: {variable.allowed}; {variable.remedy}")
+
+    def raise_problems(self) -> None:
+        """Raise `SecretsInvalid` with all recorded problems, if there are any."""
+        if self._problems:
+            raise SecretsInvalid(tuple(self._problems))
 
     def _file(self, variable: Variable, path: str) -> str | None:
         try:
@@ -102,21 +130,3 @@ class VariableReader:
             reason = f"it has more than {FILE_BYTES_MAX} bytes"
         self.refuse(variable, f"found the file {path}, which cannot be read ({reason})", f"{variable.name}_FILE")
         return None
-
-
-def token_fault(value: str) -> str | None:
-    """Return what is wrong with a token or key, without saying any of it; None: nothing."""
-    if not value:
-        return "nothing"
-    if _PLACEHOLDER.search(value) or _WORDS_ONLY.fullmatch(value) or _ONE_LETTER.fullmatch(value):
-        return "a placeholder"
-    if not re.fullmatch(r"[!-+\--~]+", value):
-        return "a space, a comma or another character that is not allowed"
-    if len(value) < LENGTH_MIN:
-        return f"{len(value)} characters"
-    return None
-
-
-def password_fault(value: str) -> str | None:
-    """Return what is wrong with a password that others chose: its length is not for us to judge."""
-    return None if re.fullmatch(r"[!-+\--~]+", value) else "a space, a comma or another character that is not allowed"

@@ -1,6 +1,5 @@
-"""Whatever a file says: it is read as it is written, or refused in words that help. Examples by Hypothesis."""
+"""Every input is read exactly or refused with a correct suggestion. Hypothesis generates the examples."""
 
-from pathlib import Path
 
 import pytest
 import yaml
@@ -8,24 +7,23 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sidecar.config import Config, ConfigInvalid, read_config
-from sidecar.config.places import AddressText, JournalText, RedisText
+from sidecar.config.journals import JournalText
+from sidecar.config.places import AddressText, UrlText
 from sidecar.config.quantities import Duration, Rate, duration_text, milliseconds, parts_per_million, rate_text
 from sidecar.config.scalars import Boolean, Choice, Guess, Kind, Refused, Scalar, Text, Whole
 from sidecar.core.facts.policy import PPM, Mode
-
-ROOT = Path(__file__).parents[2]
-SHIPPED = ROOT / "config" / "sidecar.yaml"
+from tests.shells.config_files import SHIPPED
 
 
 @given(st.integers(min_value=0, max_value=10**11))
 def test_a_duration_is_read_as_it_is_written(duration_ms: int) -> None:
-    """Durations are whole milliseconds all the way, so that nothing is rounded."""
+    """Durations are whole milliseconds, so that nothing is rounded."""
     assert milliseconds(duration_text(duration_ms)) == duration_ms
 
 
 @given(st.integers(min_value=0, max_value=PPM))
 def test_a_rate_is_read_as_it_is_written(rate_ppm: int) -> None:
-    """Rates are exact: four decimals of a percentage are one part per million, and no binary fraction is in between."""
+    """Rates are exact: the fourth decimal of a percentage is one part per million, without a binary fraction."""
     assert parts_per_million(rate_text(rate_ppm)) == rate_ppm
 
 
@@ -40,7 +38,9 @@ KINDS: tuple[Kind, ...] = (
     Text(pattern=r"[a-z0-9._-]{1,64}", allowed="a flag", is_free=True),
     AddressText(),
     JournalText(),
-    RedisText(),
+    UrlText(schemes=("redis", "rediss"), path=r"(/[0-9]{1,3})?", usual="redis://db"),
+    UrlText(schemes=("wss", "ws"), usual="wss://ws.example.test"),
+    UrlText(schemes=("https", "http"), path="", usual="https://app.example.test"),
 )
 
 LIKELY = st.one_of(
@@ -56,8 +56,8 @@ LIKELY = st.one_of(
 
 
 @given(st.sampled_from(KINDS), LIKELY, st.sampled_from(Guess))
-def test_whoever_takes_a_suggestion_is_done(kind: Kind, text: str, guess: Guess) -> None:
-    """A suggestion is right YAML, and right: nobody is sent from one mistake to the next."""
+def test_every_suggestion_is_valid(kind: Kind, text: str, guess: Guess) -> None:
+    """A suggestion is valid YAML and an allowed value, so that it never leads to the next error."""
     try:
         kind.read(Scalar(text=text, guess=guess))
     except Refused as refused:
@@ -71,10 +71,10 @@ def test_whoever_takes_a_suggestion_is_done(kind: Kind, text: str, guess: Guess)
 
 @settings(deadline=None)
 @given(st.data())
-def test_whatever_is_in_the_file_the_answer_is_a_configuration_or_one_line_per_problem(
+def test_any_file_gives_a_configuration_or_one_line_per_problem(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
-    """No file leads to a traceback, or to a message that could be taken for two."""
+    """No file gives a traceback, or a message with more than one line."""
     shipped = SHIPPED.read_text()
     start = data.draw(st.integers(min_value=0, max_value=len(shipped)))
     length = data.draw(st.integers(min_value=0, max_value=40))
@@ -101,8 +101,8 @@ def test_whatever_is_in_the_file_the_answer_is_a_configuration_or_one_line_per_p
 @example(b"[" * 60_000)
 @example(b"{" * 60_000)
 @example(b"? " * 30_000)
-def test_bytes_that_are_no_configuration_are_refused(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
-    """Not even YAML that was made to break its reader breaks ours."""
+def test_arbitrary_bytes_are_refused(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+    """YAML that is made to break a parser is refused like any other."""
     path = tmp_path_factory.getbasetemp() / "arbitrary.yaml"
     path.write_bytes(content)
     with pytest.raises(ConfigInvalid):

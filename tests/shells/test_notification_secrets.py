@@ -1,4 +1,4 @@
-"""Where targets of notifications are: secret, asked for by name, and never repeated."""
+"""URLs and keys of notification targets: named after the target, and never shown."""
 
 from pathlib import Path
 
@@ -35,29 +35,27 @@ OTHERS = {"STRIPE_WEBHOOK_SECRET": "whsec_5f3759df0451ae77b1c2", "SIDECAR_ACK_TO
 
 # fmt: off
 WRONG = [
-    # variable,                       value,                                     what is found
+    # variable,                       value,                                     message
     ("SIDECAR_NOTIFICATION_OPS_TEAM_URL",   None,                                      "found nothing"),
     ("SIDECAR_NOTIFICATION_CI_KEY",         None,                                      "found nothing"),
     ("SIDECAR_NOTIFICATION_PLOTS_KEY",      None,                                      "found nothing"),
     ("SIDECAR_NOTIFICATION_CI_KEY",         "very-secret",                             "found 11 characters"),
     ("SIDECAR_NOTIFICATION_CI_KEY",         "change-me-0123456789",                    "found a placeholder"),
     ("SIDECAR_NOTIFICATION_PLOTS_KEY",      "very secret",                             "found a space"),
-    ("SIDECAR_NOTIFICATION_OPS_TEAM_URL",   "hooks.example.test/very-secret",          "found what is no such URL"),
-    ("SIDECAR_NOTIFICATION_OPS_TEAM_URL",   "ftp://hooks.example.test/very-secret",    "found what is no such URL"),
-    ("SIDECAR_NOTIFICATION_OPS_TEAM_URL",   "https:///very-secret",                    "found what is no such URL"),
-    ("SIDECAR_NOTIFICATION_OPS_TEAM_URL",   "https://u:very-secret@hooks.example.test", "found what is no such URL"),
-    ("SIDECAR_NOTIFICATION_OPS_TEAM_URL",   "https://hooks.example.test:0/very-secret", "found what is no such URL"),
-    ("SIDECAR_NOTIFICATION_OPS_TEAM_URL",   "https://hooks.example.test:x/very-secret", "found what is no URL"),
+    ("SIDECAR_NOTIFICATION_OPS_TEAM_URL",   "hooks.example.test/very-secret",          "found a URL that is not allowed"),
+    ("SIDECAR_NOTIFICATION_OPS_TEAM_URL",   "ftp://hooks.example.test/very-secret",    "found a URL that is not allowed"),
+    ("SIDECAR_NOTIFICATION_OPS_TEAM_URL",   "https:///very-secret",                    "found a URL that is not allowed"),
+    ("SIDECAR_NOTIFICATION_OPS_TEAM_URL",   "https://u:very-secret@hooks.example.test", "found a URL that is not allowed"),
+    ("SIDECAR_NOTIFICATION_OPS_TEAM_URL",   "https://hooks.example.test:0/very-secret", "found a URL that is not allowed"),
+    ("SIDECAR_NOTIFICATION_OPS_TEAM_URL",   "https://hooks.example.test:x/very-secret", "found a value that is not a URL"),
     ("SIDECAR_NOTIFICATION_OPS_TEAM_URL",   "https://hooks.example.test/very secret",  "found a space"),
 ]
 # fmt: on
 
 
 @pytest.mark.parametrize(("variable", "value", "found"), WRONG)
-def test_what_a_target_needs_is_asked_for_by_name_and_no_value_is_repeated(
-    variable: str, value: str | None, found: str
-) -> None:
-    """One line, for the one thing that is wrong; a log that shows it gives nothing away."""
+def test_an_invalid_variable_is_named_and_its_value_is_not_shown(variable: str, value: str | None, found: str) -> None:
+    """One problem gives one line, which is safe to log."""
     environment = {**RIGHT, variable: value} if value is not None else {k: v for k, v in RIGHT.items() if k != variable}
     with pytest.raises(SecretsInvalid) as caught:
         read_notification_secrets({name: text for name, text in environment.items() if text}, CONFIG)
@@ -66,8 +64,8 @@ def test_what_a_target_needs_is_asked_for_by_name_and_no_value_is_repeated(
     assert "very" not in problem
 
 
-def test_the_sidecar_reads_them_with_the_others_also_from_files_and_shows_none(tmp_path: Path) -> None:
-    """Slack needs no key: its URL says it all."""
+def test_notification_secrets_are_read_with_the_others_and_from_files(tmp_path: Path) -> None:
+    """A Slack target needs no key, and `repr` shows no value."""
     (tmp_path / "url").write_text(f"{RIGHT['SIDECAR_NOTIFICATION_OPS_TEAM_URL']}\n")
     environment = {**OTHERS, **RIGHT, "SIDECAR_NOTIFICATION_OPS_TEAM_URL_FILE": str(tmp_path / "url")}
     del environment["SIDECAR_NOTIFICATION_OPS_TEAM_URL"]

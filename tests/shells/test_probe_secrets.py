@@ -1,4 +1,4 @@
-"""What the probes need to know, and what is said when it is not there."""
+"""The secrets of probes and browsers, and the messages for missing ones."""
 
 import msgspec
 import pytest
@@ -22,7 +22,7 @@ LOGIN = {"SIDECAR_PROBE_EMAIL": "probe@example.test", "SIDECAR_PROBE_PASSWORD": 
 
 # fmt: off
 MISSING = [
-    # how it is known, what is set,        what is said to be missing
+    # login, what is set,                  what is reported as missing
     (BEARER, {},                           ["REVERB_APP_SECRET", "SIDECAR_PROBE_TOKEN"]),
     (BEARER, APP,                          ["SIDECAR_PROBE_TOKEN"]),
     (BEARER, {**APP, **TOKEN},             []),
@@ -35,10 +35,8 @@ MISSING = [
 
 
 @pytest.mark.parametrize(("reverb", "environment", "missing"), MISSING)
-def test_what_the_probes_need_is_asked_for_with_where_to_get_it(
-    reverb: Reverb, environment: dict[str, str], missing: list[str]
-) -> None:
-    """Only where Reverb is probed, and only for the login that is configured."""
+def test_missing_probe_secrets_are_reported(reverb: Reverb, environment: dict[str, str], missing: list[str]) -> None:
+    """Only the secrets of the configured login are required, and only if Reverb is probed."""
     config = Config(environment="test", reverb=reverb)
     if not missing:
         secrets = read_secrets({**OTHERS, **environment}, config)
@@ -51,15 +49,15 @@ def test_what_the_probes_need_is_asked_for_with_where_to_get_it(
     assert not any(value in caught.value.message for value in environment.values())
 
 
-def test_the_doctor_puts_up_with_what_is_not_set() -> None:
-    """It may be asked before anything is set up."""
+def test_the_doctor_accepts_missing_secrets() -> None:
+    """`sidecar doctor` works before anything is set up."""
     secrets = read_probe_secrets({}, Config(environment="test", reverb=BEARER), all_required=False)
     assert (secrets.app_secret, secrets.token) == (None, None)
     assert "***" in repr(secrets)
 
 
 @pytest.mark.parametrize(("length", "is_right"), [(31, False), (32, True)])
-def test_the_browsers_secret_is_as_long_as_its_algorithm_wants(length: int, *, is_right: bool) -> None:
+def test_the_browser_secret_has_the_length_that_its_algorithm_requires(length: int, *, is_right: bool) -> None:
     """RFC 7518: a key of HMAC-SHA256 has at least 256 bits."""
     secret = "0123456789abcdef0123456789abcdefx7"[:length]
     environment = {**OTHERS, "SIDECAR_BROWSER_SECRET": secret, "SIDECAR_IDENTITY_KEY": "identity-key-0123456789"}
@@ -70,8 +68,8 @@ def test_the_browsers_secret_is_as_long_as_its_algorithm_wants(length: int, *, i
         read_secrets(environment, Config(environment="test"))
 
 
-def test_several_browser_secrets_are_good_while_one_is_rolled_and_they_need_the_identity_key() -> None:
-    """Without the key nobody could say whose report it is."""
+def test_several_browser_secrets_are_allowed_and_need_the_identity_key() -> None:
+    """Several secrets allow a rotation; without the identity key no report has a user."""
     one, other = "first-browser-secret-0123456789abcdef", "other-browser-secret-0123456789abcdef"
     environment = {**OTHERS, "SIDECAR_BROWSER_SECRET": f"{one}, {other}"}
     with pytest.raises(SecretsInvalid, match="SIDECAR_IDENTITY_KEY: found nothing"):

@@ -1,4 +1,4 @@
-"""What the secrets may be, and what is said of those that may not, without ever showing one."""
+"""Valid secrets, and the messages for invalid ones, which never show a value."""
 
 import io
 from pathlib import Path
@@ -23,10 +23,10 @@ ACK_ALLOWED = (
     "allowed: at least 16 printable ASCII characters without spaces and commas; make one with: openssl rand -hex 24"
 )
 KEY_ALLOWED = "allowed: at least 16 printable ASCII characters without spaces and commas; needed for stripe.user_key and for SIDECAR_BROWSER_SECRET; make one with: openssl rand -hex 24"
-OPERATORS_ALLOWED = "allowed: name:role:token, comma-separated, each with a name of A-Z a-z 0-9 . _ @ - that no other has, the role read or operate, and a token of its own of at least 16 printable ASCII characters; make a token with: openssl rand -hex 24"
+OPERATORS_ALLOWED = "allowed: name:role:token, comma-separated, each with a different name of A-Z a-z 0-9 . _ @ -, the role read or operate, and a different token of at least 16 printable ASCII characters; make a token with: openssl rand -hex 24"
 
 INVALID_SECRETS = (
-    # variable                   value                                         what is said
+    # variable                   value                                         message
     ("STRIPE_WEBHOOK_SECRET", "", f"STRIPE_WEBHOOK_SECRET: found nothing; {FROM_STRIPE}"),
     (
         "STRIPE_WEBHOOK_SECRET",
@@ -106,25 +106,25 @@ INVALID_SECRETS = (
     (
         "SIDECAR_OPERATOR_TOKENS",
         f"ana:operate:{ACK}",
-        f"SIDECAR_OPERATOR_TOKENS: found a token that is also SIDECAR_ACK_TOKEN, so that whoever sends acks could act as an operator; {OPERATORS_ALLOWED}",
+        f"SIDECAR_OPERATOR_TOKENS: found a token that is also SIDECAR_ACK_TOKEN: a backend with it could take operator actions; {OPERATORS_ALLOWED}",
     ),
     ("SIDECAR_IDENTITY_KEY", "", f"SIDECAR_IDENTITY_KEY: found nothing; {KEY_ALLOWED}"),
     ("SIDECAR_IDENTITY_KEY", "a4e624d686e03ed", f"SIDECAR_IDENTITY_KEY: found 15 characters; {KEY_ALLOWED}"),
 )
 
 
-@pytest.mark.parametrize(("variable", "value", "said"), INVALID_SECRETS)
-def test_a_wrong_secret_is_described_and_never_shown(variable: str, value: str, said: str) -> None:
-    """The message names the variable, what is wrong, what is allowed and where to get one, but nothing of the value."""
+@pytest.mark.parametrize(("variable", "value", "message"), INVALID_SECRETS)
+def test_a_wrong_secret_is_described_and_never_shown(variable: str, value: str, message: str) -> None:
+    """The message has the variable, the fault, what is allowed and where to get a value, and no part of the value."""
     environment = {**RIGHT, "SIDECAR_IDENTITY_KEY": KEY, variable: value}
     with pytest.raises(SecretsInvalid) as caught:
         read_secrets(environment, WITH_USERS)
-    assert caught.value.message == said
+    assert caught.value.message == message
     assert caught.value.code is ErrorCode.SECRET_INVALID
 
 
-def test_all_secrets_that_are_wrong_are_named_at_once() -> None:
-    """Whoever sets up a deployment sees in one run what is still missing."""
+def test_all_invalid_secrets_are_reported_at_once() -> None:
+    """One run reports everything that a deployment still lacks."""
     with pytest.raises(SecretsInvalid) as caught:
         read_secrets({"SIDECAR_OPERATOR_TOKENS": "ana:read:short,ben:root:short"}, WITH_USERS)
     assert [problem.split(";")[0] for problem in caught.value.problems] == [
@@ -137,7 +137,7 @@ def test_all_secrets_that_are_wrong_are_named_at_once() -> None:
 
 
 def test_the_secrets_are_read_from_the_environment() -> None:
-    """Several signing secrets and operators are separated by commas, with or without spaces round them."""
+    """Signing secrets and operators are lists, separated by commas with or without spaces."""
     environment = {
         "STRIPE_WEBHOOK_SECRET": f"{WEBHOOK}, whsec_0451ae77b1c25f3759df",
         "SIDECAR_ACK_TOKEN": ACK,
@@ -155,8 +155,8 @@ def test_the_secrets_are_read_from_the_environment() -> None:
     )
 
 
-def test_sixteen_characters_are_enough_and_twenty_are_not_if_they_are_all_the_same() -> None:
-    """The length is inclusive; what a person fills a gap with is no secret at any length."""
+def test_the_minimum_length_is_inclusive_and_a_repeated_character_is_refused() -> None:
+    """Sixteen characters are enough, but twenty equal ones are a placeholder."""
     environment = {"STRIPE_WEBHOOK_SECRET": "whsec_5f3759df04", "SIDECAR_ACK_TOKEN": "9f86d081884c7d65"}
     secrets = Secrets(stripe_webhook=("whsec_5f3759df04",), ack_token="9f86d081884c7d65")
     assert read_secrets(environment, WITHOUT_USERS) == secrets
@@ -164,15 +164,15 @@ def test_sixteen_characters_are_enough_and_twenty_are_not_if_they_are_all_the_sa
         read_secrets({**environment, "SIDECAR_ACK_TOKEN": "0" * 20}, WITHOUT_USERS)
 
 
-def test_a_secret_that_nothing_needs_may_be_missing_or_empty() -> None:
-    """Container tools hand over variables that are not set as empty ones."""
+def test_an_optional_secret_may_be_missing_or_empty() -> None:
+    """Container tools pass unset variables as empty ones."""
     environment = {**RIGHT, "SIDECAR_OPERATOR_TOKENS": "", "SIDECAR_IDENTITY_KEY": ""}
     assert read_secrets(environment, WITHOUT_USERS) == Secrets(stripe_webhook=(WEBHOOK,), ack_token=ACK)
 
 
 @pytest.mark.parametrize("ending", ["", "\n", "\r\n"])
 def test_a_secret_may_come_from_a_file(tmp_path: Path, ending: str) -> None:
-    """Editors end a file with a line break, which is no part of the secret."""
+    """The line break with which editors end a file is not part of the secret."""
     file = tmp_path / "ack"
     file.write_bytes(f"{ACK}{ending}".encode())
     environment = {"STRIPE_WEBHOOK_SECRET": WEBHOOK, "SIDECAR_ACK_TOKEN": "", "SIDECAR_ACK_TOKEN_FILE": str(file)}
@@ -180,7 +180,7 @@ def test_a_secret_may_come_from_a_file(tmp_path: Path, ending: str) -> None:
 
 
 INVALID_SECRET_FILES = (
-    # content                    what is said, with FILE for its path
+    # content                    message, with FILE for its path
     (
         None,
         f"SIDECAR_ACK_TOKEN_FILE: found the file FILE, which cannot be read (No such file or directory); {ACK_ALLOWED}",
@@ -202,28 +202,28 @@ INVALID_SECRET_FILES = (
 )
 
 
-@pytest.mark.parametrize(("content", "said"), INVALID_SECRET_FILES)
-def test_a_secret_file_that_cannot_be_used_is_named(tmp_path: Path, content: bytes | None, said: str) -> None:
-    """The message says which file was meant, so that a wrong mount is found."""
+@pytest.mark.parametrize(("content", "message"), INVALID_SECRET_FILES)
+def test_an_unusable_secret_file_is_named(tmp_path: Path, content: bytes | None, message: str) -> None:
+    """The message has the path of the file, so that a wrong mount is found."""
     file = tmp_path / "ack"
     if content is not None:
         file.write_bytes(content)
     with pytest.raises(SecretsInvalid) as caught:
         read_secrets({"STRIPE_WEBHOOK_SECRET": WEBHOOK, "SIDECAR_ACK_TOKEN_FILE": str(file)}, WITHOUT_USERS)
-    assert caught.value.message == said.replace("FILE,", f"{file},").replace("FILE)", f"{file})")
+    assert caught.value.message == message.replace("FILE,", f"{file},").replace("FILE)", f"{file})")
 
 
-def test_a_secret_that_is_given_twice_is_refused() -> None:
-    """A variable and its file may differ, and then nobody knows which is in force."""
+def test_a_variable_and_its_file_together_are_refused() -> None:
+    """A variable and its file may differ, so only one of them may be set."""
     with pytest.raises(SecretsInvalid) as caught:
         read_secrets({**RIGHT, "SIDECAR_ACK_TOKEN_FILE": "/run/secrets/ack"}, WITHOUT_USERS)
     assert caught.value.message == (
-        f"SIDECAR_ACK_TOKEN: found it and SIDECAR_ACK_TOKEN_FILE as well, so that it is not clear which counts; {ACK_ALLOWED}"
+        f"SIDECAR_ACK_TOKEN: found it and SIDECAR_ACK_TOKEN_FILE as well; set only one of them; {ACK_ALLOWED}"
     )
 
 
 def test_secrets_are_never_shown() -> None:
-    """Neither a log line, nor a traceback's locals, nor a pretty printer can give away what it does not get."""
+    """`repr`, `str` and pretty printers, and so logs and tracebacks, get no value."""
     environment = {**RIGHT, "SIDECAR_OPERATOR_TOKENS": f"ana:operate:{TOKEN}", "SIDECAR_IDENTITY_KEY": KEY}
     secrets = read_secrets(environment, WITH_USERS)
     printed = io.StringIO()
