@@ -1,6 +1,5 @@
 """Every input is read exactly or refused with a correct suggestion. Hypothesis generates the examples."""
 
-
 import pytest
 import yaml
 from hypothesis import example, given, settings
