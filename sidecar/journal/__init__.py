@@ -28,7 +28,7 @@ async def _open_memory(_: MemoryPlace) -> Journal:
 
 
 BACKENDS: Backends = {SqlitePlace: _open_sqlite, MemoryPlace: _open_memory}
-"""The one table of backends, by the type of their places in the configuration (`sidecar.config.places`)."""
+"""The one table of backends, by the type of their places in the configuration (`sidecar.config.journals`)."""
 
 
 async def open_journal(place: JournalPlace, backends: Backends = BACKENDS) -> Journal:

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from sidecar.composition import PARTS, PartRow, kinds_of
 from sidecar.config import JournalPlace, Notifications, NotificationSecrets, NotificationTarget, TargetKind
-from sidecar.config.places import JOURNAL_PLACES, JournalText
+from sidecar.config.journals import JOURNAL_PLACES, JournalText
 from sidecar.config.scalars import Guess, Scalar
 from sidecar.core.facts.observations import AckReceived, Heartbeat, Record
 from sidecar.core.facts.policy import Stage
