@@ -1,18 +1,17 @@
-"""Who is told? What people should hear of, once for each target, and never at the cost of what they are told about.
+"""Who is notified of what? Events for receivers, sent once to each target, without an effect on decisions.
 
-The problem: a target that is dead, slow or hostile must not hold up a decision, and two replicas or a restart must not
-tell the same twice.
+The problem: a target that is dead, slow or hostile must not delay a decision, and two replicas or a restart must not
+send an event twice.
 
-What we do: `watch` says what of a record is worth a notification, in `words`. `notifier` keeps a short line for each
-target, and a task of its own that takes from it; a target's name and the event are claimed in the journal before the
-first attempt, so that whoever comes second keeps silent. `targets` makes the request, `sending` makes one attempt of
-it.
+The solution: `selection` selects the events of a record, with `texts`. `notifier` has a bounded queue and a task for
+each target, and claims the event and the target in the journal before the first attempt; a replica that finds the claim
+sends nothing. `targets` builds the request, and `delivery` makes one attempt.
 """
 
 from sidecar.notifications.delivery import Attempt
 from sidecar.notifications.notification import Notification, NotificationKind, Tone
 from sidecar.notifications.notifier import NotificationResult, Notifier, Pace, notifier_of
-from sidecar.notifications.selection import Watch
+from sidecar.notifications.selection import Selector
 from sidecar.notifications.targets import Target, targets_of
 from sidecar.notifications.trial import Tried, try_targets
 
@@ -23,10 +22,10 @@ __all__ = [
     "NotificationResult",
     "Notifier",
     "Pace",
+    "Selector",
     "Target",
     "Tone",
     "Tried",
-    "Watch",
     "notifier_of",
     "targets_of",
     "try_targets",

@@ -1,4 +1,4 @@
-"""One attempt to tell one target, and what came of it, from a closed list. No answer is read, and none is followed."""
+"""One delivery attempt to one target, and its outcome. Response bodies are not read, redirects not followed."""
 
 import asyncio
 import enum
@@ -10,52 +10,52 @@ import msgspec
 from sidecar.notifications.targets import Outgoing
 
 _PAUSE_MAX_S = 300.0
-"""However long a target asks us to wait."""
+"""Upper bound of a target's `Retry-After`."""
 
 
 class Attempt(enum.StrEnum):
-    """What came of an attempt."""
+    """Outcomes of an attempt."""
 
     SENT = "sent"
     REFUSED = "refused"
-    """A status that will be the same the next time: a wrong URL, a wrong key, a body that is not liked."""
+    """A permanent error status: wrong URL, wrong key, or a rejected body."""
     REDIRECTED = "redirected"
-    """It pointed elsewhere. Nobody is followed: who answers could lead us anywhere inside."""
+    """A redirect. It is not followed, because a target could redirect into the internal network."""
     BUSY = "busy"
     """408, 425 or 429."""
     FAILED = "failed"
     """5xx."""
     TIMED_OUT = "timed_out"
     TLS = "tls"
-    """Its certificate is not to be trusted, or it speaks no TLS."""
+    """The certificate is not trusted, or the target does not use TLS."""
     UNREACHABLE = "unreachable"
-    """No address, no connection, or one that ended without an answer."""
+    """No address, no connection, or a connection that ended without a response."""
 
     @property
-    def is_worth_another(self) -> bool:
-        """Whether it may be better the next time."""
+    def is_retryable(self) -> bool:
+        """Whether a retry can succeed."""
         return self not in {Attempt.SENT, Attempt.REFUSED, Attempt.REDIRECTED}
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of an attempt, with what it may be good for."""
+    """The outcome of an attempt, with details."""
 
     attempt: Attempt
     status: int | None = None
-    """None: there was no answer."""
+    """None: there was no response."""
     error: str = ""
-    """The name of the error, where there was no answer: its text may have the address in it."""
+    """Name of the exception, without its text, which may contain the URL; empty if there was a response."""
     pause_s: float = 0.0
-    """For how long the target asked not to be asked again."""
+    """Pause that the target requested."""
 
 
 def session() -> aiohttp.ClientSession:
-    """Return a session that keeps no cookies and asks the environment for nothing."""
+    """Return a session without cookies and without proxy settings from the environment."""
     return aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False)
 
 
 async def send(client: aiohttp.ClientSession, outgoing: Outgoing, *, within_s: float) -> Answer:
-    """Make one attempt. What the target does wrong is an answer, and no exception."""
+    """Make one attempt. Errors of the target are returned as an outcome, not raised."""
     try:
         async with (
             asyncio.timeout(within_s),
@@ -67,7 +67,7 @@ async def send(client: aiohttp.ClientSession, outgoing: Outgoing, *, within_s: f
         return Answer(attempt=Attempt.TIMED_OUT, error="TimeoutError")
     except (aiohttp.ClientSSLError, aiohttp.ClientConnectorCertificateError, ssl.SSLError) as error:
         return Answer(attempt=Attempt.TLS, error=type(error).__name__)
-    except (aiohttp.ClientError, OSError, ValueError) as error:  # ValueError: an answer with impossible headers
+    except (aiohttp.ClientError, OSError, ValueError) as error:  # ValueError: a response with invalid headers
         return Answer(attempt=Attempt.UNREACHABLE, error=type(error).__name__)
 
 

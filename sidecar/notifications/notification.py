@@ -1,4 +1,4 @@
-"""What a notification is."""
+"""A notification: one event, with texts for people and facts for machines."""
 
 import enum
 from collections.abc import Mapping
@@ -7,33 +7,33 @@ import msgspec
 
 
 class NotificationKind(enum.StrEnum):
-    """What is told of."""
+    """Kinds of events."""
 
     CLIMBED = "climbed"
-    """One rung up, on proof."""
+    """The flag climbed one rung, on proof."""
     RETURNED = "returned"
-    """Back to push after a fall, where the ladder is off."""
+    """Push resumed after a fall, where the ladder is off."""
     FELL = "fell"
-    """Timers for everybody: an alarm, a visibility gap, a suspension that lasted, or a person."""
+    """Timers for all payers: an alarm, a visibility gap, suspensions for an unstable Reverb, or a rollback."""
     MOVED = "moved"
-    """Another rung because the policy is another."""
+    """The rung changed because the policy changed."""
     SUSPENSION_BEGAN = "suspension_began"
-    """Push is suspended: at once where Reverb is unstable, for other reasons once it lasts."""
+    """Push is suspended: sent at once if Reverb is unstable, and for other reasons after `suspended_after`."""
     SUSPENSION_ENDED = "suspension_ended"
     ALARM_RAISED = "alarm_raised"
     ALARM_ENDED = "alarm_ended"
     ISOLATION_BROKEN = "isolation_broken"
-    """The probe user was let into a channel that is not its own."""
+    """The isolation probe was allowed."""
     STUCK = "stuck"
-    """So many days on the same rung."""
+    """The flag has been on the same rung for `stuck_after`."""
     RELEASED = "released"
-    """A person noted a release."""
+    """An operator noted a release."""
     TEST = "test"
-    """Nothing happened: somebody tries whether notifications arrive."""
+    """Nothing happened: a test of delivery."""
 
 
 class Tone(enum.StrEnum):
-    """How it is to be taken."""
+    """Whether the event is good or bad for push."""
 
     GOOD = "good"
     BAD = "bad"
@@ -41,21 +41,21 @@ class Tone(enum.StrEnum):
 
 
 class Words(msgspec.Struct, frozen=True, kw_only=True):
-    """What a notification says, to people."""
+    """The text of a notification, for people."""
 
     title: str
     """One line: what happened."""
     text: str
-    """Who is affected, in payers, and why it happened."""
+    """Affected payers and cause."""
     next: str
-    """What to do now."""
+    """The next step."""
 
 
 class Notification(msgspec.Struct, frozen=True, kw_only=True):
-    """One event, as it is told to every target."""
+    """One event, the same for every target."""
 
     event: str
-    """Names it: the same for every replica, and never that of another."""
+    """Unique name of the event, the same on every replica."""
     kind: NotificationKind
     tone: Tone
     words: Words
@@ -64,11 +64,11 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True):
     at_ms: int
     """When it happened, in Unix milliseconds on the journal's clock."""
     from_ms: int | None = None
-    """Of what has lasted: when it began."""
+    """Start of an event with a duration."""
     seq: int
-    """The record in the journal that brought it about."""
+    """The record that caused it."""
     chain: str
-    """The head of the chain of decisions, actions and policies after that record, in hex; of a move that is told late,
-    by another process, the head when it was told. Empty: there was none yet."""
+    """Head of the chain of decisions, actions and policies after that record, in hex; for a move that another process
+    sends later, the head at that time. Empty: the chain has no link yet."""
     facts: Mapping[str, str | int] = {}
-    """The same for machines."""
+    """The event's values, for machines."""

@@ -1,9 +1,9 @@
-"""Tells each target of each event, once, and never holds anybody up.
+"""Sends each event to each target once, without delaying anything else.
 
-Every target has a line of its own, which is short: where it is full the oldest notification goes. One task per target
-takes from its line, claims the event in the journal, and tries until it is told or too late. Whoever finds it claimed
-keeps silent: another replica tells it, or this one did before it was restarted. So each event is told by one process
-at most; a process that ends in between leaves the target in the dark, which the record does not.
+Every target has a bounded queue; if it is full, the oldest notification is dropped. One task per target takes
+notifications from its queue, claims the event in the journal, and retries until it is sent or expires. If the claim
+exists already, nothing is sent: another replica sends the event, or this one did before a restart. So at most one
+process sends an event. If that process ends in between, the target misses the event; the journal still has it.
 """
 
 import asyncio
@@ -24,43 +24,43 @@ from sidecar.core.fold.state import State
 from sidecar.metrics.declarations import Counter, gauge
 from sidecar.notifications.delivery import Attempt, send, session
 from sidecar.notifications.notification import Notification
-from sidecar.notifications.selection import Watch
+from sidecar.notifications.selection import Selector
 from sidecar.notifications.targets import Target, targets_of
 from sidecar.ports import TASK_FAILURES, Actor, Journal, Part, SidecarError, Task
 
 
 class NotificationResult(enum.StrEnum):
-    """What became of a notification, for one target."""
+    """Results of a notification, for one target."""
 
     DELIVERED = "delivered"
     CLAIMED = "claimed"
-    """Another replica tells it, or it was told before a restart."""
+    """Another replica sends it, or it was sent before a restart."""
     GIVEN_UP = "given_up"
-    """The target did not take it, or not in time."""
+    """The target rejected it, or did not accept it in time."""
     DROPPED = "dropped"
-    """Too many were waiting, or the journal would not take the claim in time."""
+    """The queue was full, or the journal did not accept the claim in time."""
 
 
 class Pace(msgspec.Struct, frozen=True, kw_only=True):
-    """How patient we are with a target."""
+    """Timeouts, back-off and queue length for each target."""
 
     attempt_within_s: float = 10.0
     first_pause_s: float = 1.0
-    """Doubled after every attempt, and spread by half of it."""
+    """First back-off; doubled after every attempt, with 50 % jitter."""
     pause_max_s: float = 120.0
     give_up_after_s: float = 900.0
-    """After it happened: what is older is no news."""
+    """Age at which a notification expires."""
     waiting_max: int = 100
-    """Notifications in the line of one target."""
+    """Length of the queue of one target."""
 
 
 class _Waiting(msgspec.Struct, frozen=True):
     notification: Notification
-    heard_s: float
+    queued_s: float
 
 
-class _Line:
-    """What waits for one target."""
+class _Queue:
+    """Queue of one target."""
 
     def __init__(self, target: Target) -> None:
         self.target = target
@@ -86,32 +86,32 @@ class Notifier(Part):
     def __init__(
         self,
         journal: Journal,
-        watch: Watch,
+        selector: Selector,
         targets: Sequence[Target],
         *,
         replica: str,
         pace: Pace | None = None,
     ) -> None:
         self._journal = journal
-        self._watch = watch
+        self._selector = selector
         self._replica = replica
         self._pace = pace or Pace()
-        self._lines = [_Line(target) for target in targets]
+        self._lines = [_Queue(target) for target in targets]
 
     def folded(self, record: Record, conclusions: list[Conclusion]) -> None:
-        """Take what a record is worth telling; returns at once, and raises nothing. A listener of the follower."""
+        """Queue the notifications of a record; never waits or raises. A listener of the follower."""
         if not self._lines:
             return
         try:
-            for notification in self._watch.seen(record, conclusions):
+            for notification in self._selector.select(record, conclusions):
                 for line in self._lines:
                     if line.target.takes(notification.kind):
                         self._queue(line, notification)
-        except Exception:  # noqa: BLE001 - a mistake of ours in the words must not stop the fold
-            self._mistaken()
+        except Exception:  # noqa: BLE001 - a defect in a text must not stop the fold
+            self._count_defect()
 
     def tasks(self) -> Iterable[tuple[str, Actor]]:
-        """Return the task that delivers."""
+        """Return the task that sends notifications."""
         yield "notifications", self.run
 
     @gauge("waiting_notifications", "Notifications that wait, for all targets together.")
@@ -120,39 +120,39 @@ class Notifier(Part):
         return sum(len(line.waiting) for line in self._lines)
 
     async def run(self) -> NoReturn:
-        """Tell, for ever; where there is nobody to tell, do nothing for as long."""
+        """Send notifications; wait without end if there are no targets."""
         if not self._lines:
             await asyncio.Event().wait()
         async with session() as client, asyncio.TaskGroup() as group:
             for line in self._lines:
                 group.create_task(self._serve(line, client), name=f"notifications to {line.target.name}")
-        raise AssertionError  # none of them ends
+        raise AssertionError  # the tasks never end
 
-    def _queue(self, line: _Line, notification: Notification) -> None:
+    def _queue(self, line: _Queue, notification: Notification) -> None:
         if len(line.waiting) >= self._pace.waiting_max:
             line.waiting.popleft()
             self._count(line, NotificationResult.DROPPED)
         line.waiting.append(_Waiting(notification, clock.monotonic_s()))
         line.is_any.set()
 
-    async def _serve(self, line: _Line, client: aiohttp.ClientSession) -> NoReturn:
+    async def _serve(self, line: _Queue, client: aiohttp.ClientSession) -> NoReturn:
         while True:
             while not line.waiting:
                 line.is_any.clear()
                 await line.is_any.wait()
             waiting = line.waiting.popleft()
             try:
-                result = await self._tell(line.target, waiting, client)
-            except Exception:  # noqa: BLE001 - likewise: nor the other actors
-                self._mistaken()
+                result = await self._deliver(line.target, waiting, client)
+            except Exception:  # noqa: BLE001 - nor other actors
+                self._count_defect()
                 result = NotificationResult.GIVEN_UP
             self._count(line, result)
 
-    def _mistaken(self) -> None:
+    def _count_defect(self) -> None:
         self.failures.inc(Task.NOTIFICATIONS)
-        structlog.get_logger().exception("notifications.mistaken")
+        structlog.get_logger().exception("notifications.broken")
 
-    async def _tell(self, target: Target, waiting: _Waiting, client: aiohttp.ClientSession) -> NotificationResult:
+    async def _deliver(self, target: Target, waiting: _Waiting, client: aiohttp.ClientSession) -> NotificationResult:
         notification, pause_s = waiting.notification, self._pace.first_pause_s
         is_ours = await self._claim(target, waiting)
         if is_ours is None:
@@ -167,10 +167,10 @@ class Notifier(Part):
             answer = await send(client, outgoing, within_s=self._pace.attempt_within_s)
             self.attempts.inc(target.kind, answer.attempt)
             if answer.attempt is Attempt.SENT:
-                log.info("notification.delivered")
+                log.info("notification.sent")
                 return NotificationResult.DELIVERED
             wait_s = max(pause_s * randomness.uniform(0.5, 1.5), answer.pause_s)
-            if not answer.attempt.is_worth_another or self._left_s(waiting) <= wait_s:
+            if not answer.attempt.is_retryable or self._left_s(waiting) <= wait_s:
                 log.warning("notification.given_up", why=answer.attempt.value, status=answer.status, error=answer.error)
                 return NotificationResult.GIVEN_UP
             log.info("notification.retried", why=answer.attempt.value, status=answer.status, error=answer.error)
@@ -178,7 +178,7 @@ class Notifier(Part):
             pause_s = min(2 * pause_s, self._pace.pause_max_s)
 
     async def _claim(self, target: Target, waiting: _Waiting) -> bool | None:
-        """Say in the journal that we tell this target of it; return whether that is ours. None: it was too late."""
+        """Claim the event for a target in the journal. Return whether this replica has it; None: it expired."""
         fact = NotificationClaimed(replica=self._replica, event=waiting.notification.event, target=target.name)
         while self._left_s(waiting) > 0:
             try:
@@ -190,9 +190,9 @@ class Notifier(Part):
         return None
 
     def _left_s(self, waiting: _Waiting) -> float:
-        return self._pace.give_up_after_s - (clock.monotonic_s() - waiting.heard_s)
+        return self._pace.give_up_after_s - (clock.monotonic_s() - waiting.queued_s)
 
-    def _count(self, line: _Line, result: NotificationResult) -> None:
+    def _count(self, line: _Queue, result: NotificationResult) -> None:
         self.results.inc(line.target.kind, result)
 
 
@@ -205,8 +205,8 @@ def notifier_of(
     replica: str,
     pace: Pace | None = None,
 ) -> Notifier:
-    """Return the notifier of a configuration; where `notifications` is None it tells nobody."""
+    """Return the notifier of a configuration; without `notifications` it has no targets."""
     usual = notifications or Notifications(targets=())
-    watch = Watch(state, stuck_after_ms=usual.stuck_after_ms, suspended_after_ms=usual.suspended_after_ms)
+    selector = Selector(state, stuck_after_ms=usual.stuck_after_ms, suspended_after_ms=usual.suspended_after_ms)
     targets = targets_of(usual, secrets)
-    return Notifier(journal, watch, targets, replica=replica, pace=pace)
+    return Notifier(journal, selector, targets, replica=replica, pace=pace)

@@ -1,16 +1,16 @@
-"""What each kind of target is sent: a request as bytes, made of a notification. It knows no socket.
+"""The request for each kind of target, as bytes. Opens no sockets.
 
-- `webhook`: everything, as JSON that is ours; signed with a time, as Stripe signs: `t=<seconds>,v1=<HMAC-SHA256>`.
-- `slack`: a `text` for what shows no blocks, and `blocks` (https://docs.slack.dev/reference/block-kit/blocks). What
-  people wrote is escaped, so that no reason calls a whole channel
+- `webhook`: the whole event as JSON, signed with a timestamp like Stripe's webhooks: `t=<seconds>,v1=<HMAC-SHA256>`.
+- `slack`: a `text` for clients without blocks, and `blocks` (https://docs.slack.dev/reference/block-kit/blocks). Text
+  written by people is escaped, so that it cannot mention a whole channel
   (https://docs.slack.dev/messaging/formatting-message-text).
-- `grafana`: an annotation of the organisation, with its end for what has lasted
+- `grafana`: an annotation of the organisation, with its end for events with a duration
   (https://grafana.com/docs/grafana/latest/developers/http_api/annotations/#create-annotation).
 """
 
 import hashlib
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Protocol
 
 import msgspec
@@ -22,7 +22,7 @@ from sidecar.notifications.notification import Notification, NotificationKind, T
 SIGNATURE = "Reverb-Sidecar-Signature"
 _MARKS = {Tone.GOOD: "🟢", Tone.BAD: "🔴", Tone.PLAIN: "🔵"}
 _SECTION_MAX = 2900
-"""Characters; Slack refuses a section of more than 3000."""
+"""In characters; Slack rejects sections of more than 3000."""
 _DRAWN = frozenset(
     {
         NotificationKind.CLIMBED,
@@ -35,7 +35,7 @@ _DRAWN = frozenset(
         NotificationKind.TEST,
     }
 )
-"""What Grafana draws into plots; the rest would be clutter there."""
+"""Kinds that are sent to Grafana as annotations."""
 
 
 _DECIDED = frozenset(
@@ -47,11 +47,11 @@ _DECIDED = frozenset(
         NotificationKind.RELEASED,
     }
 )
-"""Whose record is a decision, an action or a policy: the console has a page for each."""
+"""Kinds with a decision, an action or a policy as their record: the console has a page for each."""
 
 
 class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
-    """A request."""
+    """An HTTP POST request."""
 
     url: str
     headers: Mapping[str, str]
@@ -59,10 +59,10 @@ class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TargetSpec(Protocol):
-    """What one kind of target is sent."""
+    """The events and requests for one kind of target."""
 
     def takes(self, kind: NotificationKind) -> bool:
-        """Return whether the target is notified of such an event."""
+        """Return whether events of this kind are sent to the target."""
         ...
 
     def request(self, target: "Target", notification: Notification, now_s: int) -> Outgoing:
@@ -80,25 +80,25 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     console_url: str | None
 
     def takes(self, kind: NotificationKind) -> bool:
-        """Return whether it is notified of such an event."""
+        """Return whether events of this kind are sent to it."""
         return self.spec.takes(kind)
 
     def link(self, notification: Notification) -> str | None:
-        """Return the page of the console about it; None: the console's URL is not configured."""
+        """Return the console's page for it; None: no console URL is configured."""
         if self.console_url is None or notification.kind not in _DECIDED:
             return self.console_url
         return f"{self.console_url}/decisions/{notification.seq}"
 
     def request(self, notification: Notification, now_s: int) -> Outgoing:
-        """Return the request that sends it. `now_s`, in Unix seconds, goes into the signature."""
+        """Return the request. `now_s`, in Unix seconds, is part of the signature."""
         return self.spec.request(self, notification, now_s)
 
 
 class _Webhook:
-    """JSON with everything, signed with a time, as Stripe signs."""
+    """The whole event as JSON, signed with a timestamp like Stripe's webhooks."""
 
     def takes(self, kind: NotificationKind) -> bool:
-        """Return whether it is not a release: releases are for plots."""
+        """Return whether it is not a release: releases are only annotations in plots."""
         return kind is not NotificationKind.RELEASED
 
     def request(self, target: Target, notification: Notification, now_s: int) -> Outgoing:
@@ -114,17 +114,17 @@ class _Slack(_Webhook):
     """A message for Slack's incoming webhooks."""
 
     def request(self, target: Target, notification: Notification, now_s: int) -> Outgoing:
-        """Return the message; its URL is the secret."""
+        """Return the message; the URL is secret."""
         del now_s
         body = msgspec.json.encode(_message(notification, target.link(notification)))
         return Outgoing(url=target.secrets.url, headers=_HEADERS, body=body)
 
 
 class _Grafana:
-    """An annotation for Grafana's plots."""
+    """An annotation in Grafana."""
 
     def takes(self, kind: NotificationKind) -> bool:
-        """Return whether it is an event for plots."""
+        """Return whether it is shown as an annotation."""
         return kind in _DRAWN
 
     def request(self, target: Target, notification: Notification, now_s: int) -> Outgoing:
@@ -141,7 +141,7 @@ SPECS: Mapping[TargetKind, TargetSpec] = {
     TargetKind.SLACK: _Slack(),
     TargetKind.GRAFANA: _Grafana(),
 }
-"""The one table of kinds of targets."""
+"""All kinds of targets."""
 
 
 def targets_of(
@@ -149,7 +149,7 @@ def targets_of(
     secrets: Mapping[str, NotificationSecrets],
     specs: Mapping[TargetKind, TargetSpec] = SPECS,
 ) -> tuple[Target, ...]:
-    """Return the targets that are configured."""
+    """Return the configured targets."""
     return tuple(
         Target(
             name=each.name,
@@ -163,7 +163,7 @@ def targets_of(
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """The body that a webhook gets. The names are a contract; fields may be added."""
+    """The body for a webhook. Field names are a contract; fields may be added."""
 
     event: str
     kind: NotificationKind
@@ -180,7 +180,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     url: str | None
     facts: Mapping[str, str | int]
     version: str
-    """Of the sidecar."""
+    """The sidecar's version."""
 
 
 def _event(notification: Notification, link: str | None) -> Event:
@@ -204,14 +204,12 @@ def _event(notification: Notification, link: str | None) -> Event:
 
 
 def _message(notification: Notification, link: str | None) -> dict[str, object]:
-    words, mark = notification.words, _MARKS[notification.tone]
-    small = [f"record {notification.seq}"]
-    small += [f"chain `{notification.chain}`"] if notification.chain else []
-    small += [f"<{link}|Open the console>"] if link else []
+    words, mark, chain = notification.words, _MARKS[notification.tone], notification.chain
+    record = f"record {notification.seq}"
+    small = [record, *([f"chain `{chain}`"] if chain else []), *([f"<{link}|Open the console>"] if link else [])]
+    plain = " · ".join(part for part in (record, f"chain {chain}" if chain else "", link) if part)
     return {
-        "text": _short(
-            f"{mark} {words.title}\n{words.text}\nNext: {words.next}\n{' · '.join(_plain(notification, link))}"
-        ),
+        "text": _cut(_escaped(f"{mark} {words.title}\n{words.text}\nNext: {words.next}\n{plain}")),
         "blocks": [
             _section(f"{mark} *{_escaped(words.title)}*"),
             _section(_escaped(words.text)),
@@ -221,42 +219,25 @@ def _message(notification: Notification, link: str | None) -> dict[str, object]:
     }
 
 
-def _plain(notification: Notification, link: str | None) -> Sequence[str]:
-    said = [f"record {notification.seq}", f"chain {notification.chain}" if notification.chain else "", link or ""]
-    return [each for each in said if each]
-
-
 def _section(text: str) -> dict[str, object]:
-    cut = text if len(text) <= _SECTION_MAX else f"{text[:_SECTION_MAX]}…"
-    return {"type": "section", "text": {"type": "mrkdwn", "text": cut}}
+    return {"type": "section", "text": {"type": "mrkdwn", "text": _cut(text)}}
 
 
-def _short(text: str) -> str:
-    escaped = _escaped(text)
-    return escaped if len(escaped) <= _SECTION_MAX else f"{escaped[:_SECTION_MAX]}…"
+def _cut(text: str) -> str:
+    return text if len(text) <= _SECTION_MAX else f"{text[:_SECTION_MAX]}…"
 
 
 def _escaped(text: str) -> str:
+    """Return text escaped for Slack, and for Grafana, which renders annotations as sanitized HTML."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _annotation(notification: Notification) -> dict[str, object]:
-    words = notification.words
-    head = (
-        f"\nrecord {notification.seq}, chain {notification.chain}"
-        if notification.chain
-        else f"\nrecord {notification.seq}"
-    )
-    span: dict[str, object] = {"time": notification.at_ms}
-    if notification.from_ms is not None:
-        span = {"time": notification.from_ms, "timeEnd": max(notification.from_ms, notification.at_ms)}
+    words, at_ms, from_ms = notification.words, notification.at_ms, notification.from_ms
+    chain = f", chain {notification.chain}" if notification.chain else ""
+    time = {"time": at_ms} if from_ms is None else {"time": from_ms, "timeEnd": max(from_ms, at_ms)}
     return {
-        **span,
+        **time,
         "tags": ["reverb-sidecar", notification.kind.value, notification.environment, notification.flag],
-        "text": f"{_html(words.title)}\n{_html(words.text)}{head}",
+        "text": f"{_escaped(words.title)}\n{_escaped(words.text)}\nrecord {notification.seq}{chain}",
     }
-
-
-def _html(text: str) -> str:
-    """Return text as Grafana shows it, which takes an annotation for HTML and sanitises it."""
-    return _escaped(text)

@@ -1,4 +1,4 @@
-"""Does a notification arrive? One of no importance is sent to each target, once, outside the journal."""
+"""A test notification to each target, sent once, without the journal."""
 
 import asyncio
 from collections.abc import Sequence
@@ -7,25 +7,25 @@ import msgspec
 
 from sidecar import clock
 from sidecar.config import Config, TargetKind
-from sidecar.notifications import texts as words
+from sidecar.notifications import texts
 from sidecar.notifications.delivery import Answer, Attempt, send, session
 from sidecar.notifications.notification import Notification, NotificationKind, Tone
 from sidecar.notifications.targets import Target
 
 _WITHIN_S = 10.0
 _ADVICE = {
-    Attempt.REFUSED: "it will not have it: look at its URL and its key",
-    Attempt.REDIRECTED: "it points elsewhere, and is not followed: give the URL that it points to",
-    Attempt.BUSY: "it takes no more at present; a running sidecar would try again",
-    Attempt.FAILED: "it failed; a running sidecar would try again",
-    Attempt.TIMED_OUT: f"it did not answer within {_WITHIN_S:g} s",
-    Attempt.TLS: "its certificate is not to be trusted, or it speaks no TLS at this port",
-    Attempt.UNREACHABLE: "no connection: look at the host in its URL, and at what lies between",
+    Attempt.REFUSED: "the target refused it: check its URL and its key",
+    Attempt.REDIRECTED: "the target redirects, and redirects are not followed: configure the URL that it redirects to",
+    Attempt.BUSY: "the target is busy; a running sidecar retries",
+    Attempt.FAILED: "the target failed; a running sidecar retries",
+    Attempt.TIMED_OUT: f"the target did not answer within {_WITHIN_S:g} s",
+    Attempt.TLS: "the target's certificate is not trusted, or the port does not use TLS",
+    Attempt.UNREACHABLE: "no connection: check the host in the target's URL, and the network",
 }
 
 
 class Tried(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of one target's test."""
+    """Result of the test of one target."""
 
     name: str
     kind: TargetKind
@@ -35,20 +35,20 @@ class Tried(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def sentence(self) -> str:
-        """The same in words, without the URL."""
+        """The result as a sentence, without the URL."""
         if self.attempt is Attempt.SENT:
             return f"arrived ({self.status})"
         return f"{_ADVICE[self.attempt]} ({self.status or self.error})"
 
 
 async def try_targets(config: Config, targets: Sequence[Target]) -> tuple[Tried, ...]:
-    """Send a test notification to each target at once, and return what came of it."""
+    """Send a test notification to all targets concurrently, and return the results."""
     now_ms = clock.wall_ms()
     notification = Notification(
         event=f"test:{now_ms}",
         kind=NotificationKind.TEST,
         tone=Tone.PLAIN,
-        words=words.test(config.flag, config.environment),
+        words=texts.test(config.flag, config.environment),
         environment=config.environment,
         flag=config.flag,
         at_ms=now_ms,

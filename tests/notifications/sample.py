@@ -6,7 +6,7 @@ from sidecar.config import NotificationSecrets, TargetKind
 from sidecar.core.facts.observations import Record
 from sidecar.core.fold.fold import fold
 from sidecar.core.fold.state import State
-from sidecar.notifications import Notification, NotificationKind, Target, Tone, Watch
+from sidecar.notifications import Notification, NotificationKind, Selector, Target, Tone
 from sidecar.notifications.notification import Words
 from sidecar.notifications.targets import SPECS
 from tests.core.world import HOUR, MINUTE
@@ -20,10 +20,10 @@ def told(
 ) -> list[Notification]:
     """Return all that a watch tells of these records, which are folded from the beginning."""
     state = State()
-    watch = Watch(state, stuck_after_ms=stuck_after_ms, suspended_after_ms=suspended_after_ms)
+    selector = Selector(state, stuck_after_ms=stuck_after_ms, suspended_after_ms=suspended_after_ms)
     found: list[Notification] = []
     for record in records:
-        found += watch.seen(record, fold(state, record))
+        found += selector.select(record, fold(state, record))
     return found
 
 

@@ -27,7 +27,7 @@ async def test_after_kill_9_nobody_is_told_again_and_what_comes_next_is_told_to_
             return len(slow.bodies) == len(quick.bodies) == count
 
         async def is_known() -> bool:
-            return [line["target"] for line in sidecar.lines("notification.delivered")] == ["quick"]
+            return [line["target"] for line in sidecar.lines("notification.sent")] == ["quick"]
 
         with sidecar:
             await sidecar.ready(session)
@@ -49,6 +49,6 @@ async def test_after_kill_9_nobody_is_told_again_and_what_comes_next_is_told_to_
             assert sidecar.stop() == 0
         assert [body["kind"] for body in slow.bodies] == ["climbed", "fell"]
         assert [body["kind"] for body in quick.bodies] == ["climbed", "fell"]
-        told = [(line["target"], line["notification"]) for line in sidecar.lines("notification.delivered")]
+        told = [(line["target"], line["notification"]) for line in sidecar.lines("notification.sent")]
         assert sorted(told) == [("quick", "climbed"), ("quick", "fell"), ("slow", "fell")]
         assert "in-the-url" not in sidecar.log.read_text()

@@ -19,7 +19,7 @@ from sidecar.core.fold.state import State
 from sidecar.journal.follower import Follower
 from sidecar.journal.memory import MemoryJournal
 from sidecar.metrics.declarations import Counts, Key
-from sidecar.notifications import Attempt, NotificationResult, Notifier, Pace, Target, Watch
+from sidecar.notifications import Attempt, NotificationResult, Notifier, Pace, Selector, Target
 from sidecar.notifications.delivery import send, session
 from sidecar.ports import Appended, ErrorCode, SidecarError, Task
 from tests.core.world import HOUR, World, on
@@ -37,7 +37,7 @@ def _plain_log() -> None:
     structlog.reset_defaults()
 
 
-class Bare(Watch):
+class Bare(Selector):
     """A watch of a journal that nothing happens in."""
 
     def __init__(self) -> None:
@@ -158,7 +158,7 @@ async def test_ten_thousand_moves_with_a_dead_target_cost_nothing_and_the_other_
     async with receiving() as receiver:
         targets = [dead, target(receiver.url, TargetKind.SLACK, "alive")]
         async with notifying(targets, pace, journal=journal) as notifier:
-            notifier._watch = Watch(on(2).state, stuck_after_ms=1000 * HOUR, suspended_after_ms=HOUR)
+            notifier._selector = Selector(on(2).state, stuck_after_ms=1000 * HOUR, suspended_after_ms=HOUR)
             for number in range(1, 10_001):
                 fact = Held(actor="ann", reason="whatever the record is")
                 notifier.folded(Record(seq=number, at_ms=number, observation=fact), [MOVED])
@@ -268,16 +268,16 @@ async def test_a_mistake_of_ours_in_the_words_stops_neither_the_fold_nor_the_nex
         assert notifier.results["webhook", "given_up"] == 1
         assert (notifier.failures[Task.NOTIFICATIONS], notifier.failures.total()) == (1, 1)
 
-        class Broken(Watch):
-            def seen(self, *_: object) -> object:  # type: ignore[override]
+        class Broken(Selector):
+            def select(self, *_: object) -> object:  # type: ignore[override]
                 raise KeyError("bug")
 
-        notifier._watch = Broken(State(), stuck_after_ms=1, suspended_after_ms=1)
+        notifier._selector = Broken(State(), stuck_after_ms=1, suspended_after_ms=1)
         with capture_logs() as lines:
             notifier.folded(
                 Record(seq=1, at_ms=1, observation=NotificationClaimed(replica="a", event="e", target="t")), []
             )
-        assert [line["event"] for line in lines] == ["notifications.mistaken"]
+        assert [line["event"] for line in lines] == ["notifications.broken"]
         assert (notifier.failures[Task.NOTIFICATIONS], notifier.failures.total()) == (2, 2)
 
 
@@ -312,7 +312,7 @@ async def test_a_whole_life_is_told_to_a_webhook_and_drawn_into_grafana_by_two_r
 async def living(journal: MemoryJournal, targets: Sequence[Target], replica: str) -> AsyncIterator[Notifier]:
     """Run a notifier that hears a journal from its beginning, as a follower does."""
     state = State()
-    watch = Watch(state, stuck_after_ms=1000 * HOUR, suspended_after_ms=HOUR)
+    watch = Selector(state, stuck_after_ms=1000 * HOUR, suspended_after_ms=HOUR)
     notifier = Notifier(journal, watch, targets, replica=replica, pace=PATIENT)
     follower = Follower(journal, state, [notifier.folded])
     tasks = [asyncio.create_task(notifier.run()), asyncio.create_task(follower.run())]

@@ -112,11 +112,11 @@ async def test_the_command_says_of_each_target_what_is_wrong_and_never_where_it_
     async with receiving(says(403)) as ops, receiving(says(302, Location="/x")) as ci:
         env = environment(ops.url, ci.url, f"http://127.0.0.1:{free_port()}")
         tried = await called("--test", path=tmp_path, env=env)
-        nowhere = "no connection: look at the host in its URL, and at what lies between"
+        nowhere = "no connection: check the host in the target's URL, and the network"
         assert tried.exit_code == 1
         assert tried.stdout.splitlines() == [
-            "ops (slack): it will not have it: look at its URL and its key (403)",
-            "ci (webhook): it points elsewhere, and is not followed: give the URL that it points to (302)",
+            "ops (slack): the target refused it: check its URL and its key (403)",
+            "ci (webhook): the target redirects, and redirects are not followed: configure the URL that it redirects to (302)",
             f"plots (grafana): {nowhere} (ClientConnectorError)",
         ]
         assert "in-the-url" not in tried.output

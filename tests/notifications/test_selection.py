@@ -15,7 +15,7 @@ from sidecar.core.facts.policy import LADDER_OFF, Lifecycle
 from sidecar.core.facts.windows import Once
 from sidecar.core.fold.fold import fold
 from sidecar.core.fold.state import State
-from sidecar.notifications import NotificationKind, Tone, Watch
+from sidecar.notifications import NotificationKind, Selector, Tone
 from tests.core.golden import KEPT, golden
 from tests.core.probed import ProbedWorld, probed
 from tests.core.world import HOUR, LAX, MINUTE, SECOND, World, on
@@ -210,7 +210,7 @@ def test_a_flag_that_is_stuck_is_told_of_each_time_that_so_long_has_passed(
     ]
     assert len(found) == times
     if found:
-        assert "It waits for `" in found[0].words.text
+        assert "Closed gate: " in found[0].words.text
 
 
 @pytest.mark.parametrize(("ago_ms", "is_told"), [(1 * HOUR - 1, True), (1 * HOUR, False)])
@@ -226,8 +226,10 @@ def test_after_a_restart_the_moves_of_the_last_hour_are_told_that_nobody_may_hav
     state, (*before, last) = State(), world.records
     for record in before:
         fold(state, record)
-    watch = Watch(state, stuck_after_ms=1000 * HOUR, suspended_after_ms=1000 * HOUR)
-    found = [notification for notification in watch.seen(last, fold(state, last)) if notification.at_ms == fallen.at_ms]
+    selector = Selector(state, stuck_after_ms=1000 * HOUR, suspended_after_ms=1000 * HOUR)
+    found = [
+        notification for notification in selector.select(last, fold(state, last)) if notification.at_ms == fallen.at_ms
+    ]
     assert [(notification.event, notification.kind) for notification in found] == [
         (f"moved:{fallen.seq}", K.FELL)
     ] * is_told
@@ -266,16 +268,16 @@ def test_a_fall_says_what_was_what_is_why_and_for_how_long() -> None:
     """One notification in full, as it is read."""
     world = outage()
     (fell,) = [notification for notification in told(world.records) if notification.kind is K.FELL]
-    assert fell.words.title == "payment-refresh in test: push fell, all payers are on timers"
+    assert fell.words.title == "payment-refresh in test: fall, all payers get timers"
     assert fell.words.text == (
-        "It was push_with_safety_net for all payers, and now is timer_polling for everybody: their pages refetch at 0, 2 and "
-        "5 s, whatever push does. Why: alarm of payments. Nothing climbs for 1 h (the cool-down)."
+        "The flag moved from push with a safety net for all payers to timers for all payers. Pages refetch at 0, 2 and 5 s, "
+        "with or without a push. Cause: alarm of payments. The flag does not climb for 1 h (cool-down)."
     )
     assert fell.words.next == (
-        f"Find the cause before push is proven anew: `sidecar explain {fell.seq}`. The runbook: "
-        "ReverbSidecarDeliveryBurning. Payers need nothing."
+        f"Find the cause before push is proven again: `sidecar explain {fell.seq}`. Runbook: "
+        "ReverbSidecarDeliveryBurning."
     )
     dry = World(msgspec.structs.replace(LAX, dry_run=True))
     dry.climb_to(1)
     (climbed,) = [notification for notification in told(dry.records) if notification.kind is K.CLIMBED]
-    assert climbed.words.text.startswith("DRY RUN, nobody is served this: ")
+    assert climbed.words.text.startswith("DRY RUN, push is not served: ")
