@@ -59,6 +59,11 @@ MODES: Final[Mapping[Mode, Wording]] = {
 """What the frontend does after a payment."""
 
 
+def mode_name(mode: Mode) -> str:
+    """Return the name of a mode for a legend: `timers`, `push with safety net`."""
+    return "timers" if mode is Mode.TIMER_POLLING else mode.value.replace("_", " ")
+
+
 OUTCOMES: Final[Mapping[Outcome, Wording]] = {
     Outcome.ON_TIME: Wording("On time", "The broadcast reached the deciding stage within `objective.within`."),
     Outcome.LATE: Wording("Late", "The broadcast reached the deciding stage, but too late: a failure."),

@@ -1,7 +1,6 @@
 """The command that a pipeline asks before the timers go. 0: yes. 1: not yet. 2: it cannot be known."""
 
 import asyncio
-import enum
 import sys
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -24,11 +23,11 @@ Url = Annotated[
 ]
 
 
-class Asked(enum.StrEnum):
-    """Modes that can be asked for: timers need no leave."""
-
-    PUSH_WITH_SAFETY_NET = Mode.PUSH_WITH_SAFETY_NET
-    PUSH_ONLY = Mode.PUSH_ONLY
+def _push(mode: Mode) -> Mode:
+    """Return a mode of push; timers need no check."""
+    if mode is Mode.TIMER_POLLING:
+        raise typer.BadParameter(f"choose from {', '.join(each for each in Mode if each is not mode)}")
+    return mode
 
 
 @cli.command()
@@ -36,8 +35,8 @@ def gate(
     config: ConfigFile = DEFAULT_CONFIG,
     *,
     mode: Annotated[
-        Asked, typer.Option("--mode", help="Which must have been servable to everybody.")
-    ] = Asked.PUSH_ONLY,
+        Mode, typer.Option("--mode", callback=_push, help="Which must have been servable to everybody.")
+    ] = Mode.PUSH_ONLY,
     span: Annotated[str, typer.Option("--for", help="For how long.")] = "14d",
     environment: Annotated[
         str, typer.Option("--environment", help="Whose sidecar is meant; else that of --config.")

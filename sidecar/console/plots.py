@@ -14,6 +14,7 @@ from sidecar.console.scales import Frame, percentile_ms, round_up, times
 from sidecar.core.decision.gates import duration
 from sidecar.core.facts.policy import PPM, Mode
 from sidecar.core.fold.history import HOUR_MS, Condition, EventKind, Hour, Span, TimelineEvent, summed
+from sidecar.wording import mode_name
 
 WIDE, NARROW = (960, 250), (340, 220)
 _SLOTS = {WIDE: 96, NARROW: 40}
@@ -27,6 +28,7 @@ MARKED = (
     EventKind.POLICY,
     EventKind.ACTION,
 )
+
 """What is drawn as a shape, the most important first; suspensions are drawn as spans."""
 _SHAPES = {
     EventKind.FELL: "M-6 -5H6L0 6Z",
@@ -178,10 +180,10 @@ def modes(plot: Plot, spans: Sequence[Span], size: tuple[int, int] = WIDE) -> Ma
     frame = _frame(plot, size)
     floor, ceiling = frame.height - _BOTTOM - 8, _TOP + 18
     pieces = _pieces(plot, spans)
-    names = {Mode.TIMER_POLLING: "timers", Mode.PUSH_WITH_SAFETY_NET: "safety net", Mode.PUSH_ONLY: "push only"}
+    names = {mode: mode_name(mode).removeprefix("push with ") for mode in Mode}
 
     def y(mode: Mode) -> float:
-        return floor - mode.rank * (floor - ceiling) / 2
+        return floor - mode.rank * (floor - ceiling) / (len(names) - 1)
 
     parts = list(_times(frame))
     for mode, name in names.items():

@@ -80,7 +80,7 @@ def _question(told: dict[str, str]) -> Question:
 
 
 def _mode(text: str) -> Mode:
-    asked = [Mode.PUSH_WITH_SAFETY_NET, Mode.PUSH_ONLY]
+    asked = [mode for mode in Mode if mode is not Mode.TIMER_POLLING]
     if text not in asked:
         raise SidecarError(ErrorCode.CONTEXT_INVALID, f"`mode` is {' or '.join(asked)}")
     return Mode(text)

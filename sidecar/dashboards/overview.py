@@ -24,7 +24,7 @@ from sidecar.rules.terms import Terms, number
 
 _BUDGET_WINDOW = "30d"
 _PAYMENTS, _DECISION, _ITSELF = uid_of("payments"), uid_of("decision"), uid_of("itself")
-_PUSH = "push_with_safety_net|push_only"
+_PUSH = "|".join(mode for mode in Mode if mode is not Mode.TIMER_POLLING)
 
 
 def board(shown: Shown) -> Board:

@@ -7,14 +7,11 @@ import msgspec
 from sidecar.config import Config
 from sidecar.core.facts.policy import PPM, Mode
 from sidecar.rules import Terms, terms_of
+from sidecar.wording import mode_name
 
 DEFAULT_CONSOLE: Final = "http://127.0.0.1:8701"
 """URL of the operator listener, as reached by a person's browser."""
-MODES: Final = {
-    Mode.TIMER_POLLING: "timers",
-    Mode.PUSH_WITH_SAFETY_NET: "push with safety net",
-    Mode.PUSH_ONLY: "push only",
-}
+MODES: Final = {mode: mode_name(mode) for mode in Mode}
 """Labels of modes."""
 
 

@@ -6,7 +6,7 @@ from sidecar.core.facts.policy import SCHEDULES, Mode
 from sidecar.core.fold.state import State
 from sidecar.core.statistics.indicators import PAYMENTS, proven_ratio
 
-_PUSH = (Mode.PUSH_WITH_SAFETY_NET, Mode.PUSH_ONLY)
+_PUSH = tuple(mode for mode in Mode if mode is not Mode.TIMER_POLLING)
 
 
 class Measured(msgspec.Struct, frozen=True, kw_only=True):

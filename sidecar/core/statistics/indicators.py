@@ -26,7 +26,7 @@ class IndicatorRow(msgspec.Struct, frozen=True, kw_only=True):
     """The modes that may be climbed to only with this indicator's proof."""
 
 
-_PUSH = frozenset({Mode.PUSH_WITH_SAFETY_NET, Mode.PUSH_ONLY})
+_PUSH = frozenset(Mode) - {Mode.TIMER_POLLING}
 _PUSH_ONLY = frozenset({Mode.PUSH_ONLY})
 _NONE: frozenset[Mode] = frozenset()
 
