@@ -19,8 +19,6 @@ _COLUMNS_MAX: Final = 150
 """With more columns a single payment of a quiet day is too narrow to be visible."""
 
 Json = dict[str, Any]
-Names = Mapping[Any, Wording]
-"""A table of `sidecar.wording`."""
 Steps = Sequence[tuple[float | None, str]]
 """Colours by lower bound; the first has no bound and is the base colour."""
 
@@ -117,7 +115,7 @@ def graph(
     steps: Steps = (),
     limits: tuple[str, ...] = (),
     colours: Mapping[str, str] = {},
-    wording: Names = {},
+    wording: Mapping[Any, Wording] = {},
     is_stacked: bool = False,
     **more: Any,
 ) -> Panel:
@@ -167,7 +165,7 @@ def counts(title: str, description: str, *queries: Query, **more: Any) -> Panel:
     return graph(title, description, *queries, is_stacked=True, **more)
 
 
-def _displayed(wording: Names, colours: Mapping[str, str] = {}) -> Iterator[Json]:
+def _displayed(wording: Mapping[Any, Wording], colours: Mapping[str, str] = {}) -> Iterator[Json]:
     """Yield overrides for series with a label in the wording tables, or with a fixed colour."""
     for name in {**colours, **wording}:
         colour = [{"id": "color", "value": {"mode": "fixed", "fixedColor": colours[name]}}] if name in colours else []
@@ -191,7 +189,7 @@ def states(
     description: str,
     *queries: Query,
     meanings: list[Json],
-    wording: Names = {},
+    wording: Mapping[Any, Wording] = {},
     **more: Any,
 ) -> Panel:
     """Return a state timeline with one row for each series; `wording` has the displayed names of the series."""
