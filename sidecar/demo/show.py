@@ -1,4 +1,4 @@
-"""Running the demo: for a visitor who looks at its page, by itself as a story, or headless for tests."""
+"""Run the demo: with its page for a visitor, as a story in the terminal, or headless for tests."""
 
 import asyncio
 import os
@@ -24,9 +24,9 @@ from sidecar.ports import ErrorCode, SidecarError
 HEADLESS_STARTS_MS = 1_767_225_600_000
 """2026-01-01 00:00 UTC: a life that is to be the same each time begins at the same moment."""
 _SETTLES_S = 0.0005
-"""What was written to a socket of our own has arrived by then."""
-IN_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder in it has a name of its own, and is ours alone
-"""Where Linux keeps files without a disk: nobody looks at a headless world's journal."""
+"""Grace period in which data written to a local socket arrives."""
+IN_MEMORY = Path("/dev/shm")  # noqa: S108 - a private folder with a unique name
+"""Where Linux has files in memory: the journal of a headless world is temporary."""
 SILENT = frozenset({"payment.settled"})
 """Events of the log that are not shown: at this speed there are too many of them to read, and the page shows them."""
 FREE = Ports(public=0, operator=0, page=0, reverb=0, app=0)
@@ -39,7 +39,7 @@ class Show(msgspec.Struct, frozen=True, kw_only=True):
     seed: int = 7
     speed: int = 20
     is_story: bool = False
-    """The story is told at once, and the demo ends with it."""
+    """Start the story at once, and end the demo with it."""
     is_headless: bool = False
     """No page, and time jumps."""
     is_real: bool = False
@@ -63,7 +63,7 @@ def loop_of(show: Show, pace: Pace) -> Callable[[], asyncio.AbstractEventLoop]:
 
 @contextmanager
 def installed(show: Show, pace: Pace) -> Iterator[None]:
-    """Let this process take its time, and headless also its chance, from the world."""
+    """Install the world's clock in this process, and for a headless run also its randomness."""
     time_before = clock.install(pace)
     randomness_before = randomness.install(randomness.Seeded(show.seed)) if show.is_headless else None
     try:
@@ -82,9 +82,9 @@ async def run(
     say: Callable[[str], None],
     live: Callable[[World], Coroutine[Any, Any, str]] | None = None,
 ) -> Summary:
-    """Run it until it is cancelled, or its story told; return how it went. Raises `SidecarError`.
+    """Run the demo until it is cancelled or the story ends; return the summary. Raises `SidecarError`.
 
-    `live`: what is lived through in place of the story; it returns why it could not be, or nothing.
+    `live`: a scenario in place of the story; it returns why it failed, or nothing.
     """
     failure = ""
     with folder_for(show) as folder:
@@ -99,10 +99,10 @@ async def run(
                         say(_welcome(world, show))
                     if not show.is_story:
                         await asyncio.get_running_loop().create_future()
-                    failure = await world.story.tell(lambda step: say(f"  ✓ {step.title}: {step.expect}"))
+                    failure = await world.story.run(lambda step: say(f"  ✓ {step.title}: {step.expect}"))
         except* SidecarError as errors:
             raise _with_a_way_out(errors) from None
-        return summary_of(folder / "demo.db", seed=show.seed, failure=failure, told=world.story.told)
+        return summary_of(folder / "demo.db", seed=show.seed, failure=failure, completed=world.story.completed)
 
 
 def lived(show: Show, lines: LineCounts, live: Callable[[World], Coroutine[Any, Any, str]] | None = None) -> Summary:
@@ -158,7 +158,7 @@ def _welcome(world: World, show: Show) -> str:
 
   No browser here? The story in this terminal, in half a minute: {show.command} demo --story --headless
 
-  Time goes {show.speed} times as fast as ours, and as ours while you pay. Ctrl-C ends it.
+  Time goes {show.speed} times as fast as real time, and at real speed while you pay. Ctrl-C ends it.
 """
 
 

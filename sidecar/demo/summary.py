@@ -7,7 +7,7 @@ import msgspec
 
 from sidecar.core.fold.fold import fold
 from sidecar.core.fold.state import State
-from sidecar.demo.world.story import STEPS, Told
+from sidecar.demo.world.story import STEPS, Completed
 from sidecar.journal.sqlite.verification import opened_to_read
 
 _READ_MAX = 1_000
@@ -32,7 +32,7 @@ class Moved(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class JournalTold(msgspec.Struct, frozen=True, kw_only=True):
-    """What the journal holds."""
+    """Figures of the journal."""
 
     records: int
     sha256: str
@@ -44,9 +44,9 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
     seed: int
     is_whole: bool
-    """Every step came."""
+    """Every step completed."""
     failure: str
-    """What did not come; empty: everything did."""
+    """The step that did not complete, and why; empty: all did."""
     steps: tuple[StepTold, ...]
     moves: tuple[Moved, ...]
     outcomes: dict[str, int]
@@ -55,7 +55,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     journal: JournalTold
 
 
-def summary_of(path: Path, *, seed: int, failure: str, told: list[Told]) -> Summary:
+def summary_of(path: Path, *, seed: int, failure: str, completed: list[Completed]) -> Summary:
     """Return how it went, from the journal that it left."""
     state, digest, count, first_ms = State(), hashlib.sha256(), 0, 0
     with opened_to_read(path) as (_, reader):
@@ -73,11 +73,11 @@ def summary_of(path: Path, *, seed: int, failure: str, told: list[Told]) -> Summ
 
     return Summary(
         seed=seed,
-        is_whole=not failure and len(told) == len(STEPS),
+        is_whole=not failure and len(completed) == len(STEPS),
         failure=failure,
         steps=tuple(
             StepTold(key=each.key, title=titles[each.key], began_s=at_s(each.began_ms), done_s=at_s(each.done_ms))
-            for each in told
+            for each in completed
         ),
         moves=tuple(
             Moved(at_s=at_s(move.at_ms), from_rung=move.from_rung, to_rung=move.to_rung, cause=move.cause)

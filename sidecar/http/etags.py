@@ -1,8 +1,8 @@
-"""Comparison of entity tags."""
+"""Is what a client holds still what it would get? Comparing entity tags."""
 
 
 def matches(if_none_match: str | None, etag: str) -> bool:
-    """Compare weakly, as RFC 9110 section 13.1.2 requires for `If-None-Match`; None: the header is missing."""
+    """Compare weakly, as RFC 9110 section 13.1.2 asks for `If-None-Match`; None: the client holds nothing."""
     if if_none_match is None:
         return False
     candidates = [candidate.strip().removeprefix("W/") for candidate in if_none_match.split(",")]

@@ -1,7 +1,8 @@
-"""The event loop's lag: how late a timer is called.
+"""How late is the event loop? What it was asked to do at an instant it does when it gets there.
 
-A single pause (a frozen machine, a garbage collection, a snapshot) is no overload; a lag that persists is. So the lag
-is the minimum of the last measurements, as in CoDel (RFC 8289): if even that is long, there is a standing queue.
+One pause says nothing about the next moment: a frozen machine, a collection, a snapshot. What stays is an overload. So
+the lag is the least of the last few looks, as in "controlled delay" (RFC 8289): if even that is long, there is a queue
+that does not go away.
 """
 
 import asyncio
@@ -25,11 +26,11 @@ class Lag(Part):
 
     @gauge("event_loop_lag_seconds", "Delay of the event loop: the least of the last five measurements.")
     def seconds(self) -> float:
-        """Return the persistent lag, in seconds."""
+        """Return the lag that stays, in seconds."""
         return min(self._looks)
 
     def look(self, late_s: float) -> None:
-        """Add a measurement, in seconds."""
+        """Note by how many seconds the loop was late."""
         self._looks.append(late_s)
 
     def tasks(self) -> Iterable[tuple[str, Actor]]:

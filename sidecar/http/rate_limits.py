@@ -1,11 +1,11 @@
-"""Limit request rate and concurrency per route, and shed load by priority while the event loop lags.
+"""How much may come through a route at once and per second, and what gives way when we are short of time.
 
-The problem: one process receives webhooks, decides and answers reads. A flood of one kind of request would starve the
-others, and anybody who can send requests can flood reads and acks.
+The problem: one process takes webhooks, takes decisions and answers reads. A flood of any of them would starve the
+others, and reads and acks can be had by anybody who can send requests.
 
-What we do: every route has its own limit, so a flood of one does not affect the others. While the event loop lags,
-routes are shed in order: reads of the flag first (a client without an answer follows the timers), then acks, webhooks
-never. A request is refused at once, before its body is read, and counted.
+What we do: every route has a limit of its own, so that a flood of one leaves the others their room; and while the event
+loop lags, the routes give way in order: reads of the flag first (who gets no answer follows the timers), then acks,
+webhooks never. What is refused is refused at once, before its body is read, and counted.
 """
 
 import enum
@@ -18,31 +18,31 @@ from sidecar import clock
 
 
 class Refusal(enum.StrEnum):
-    """Why a route refused a request."""
+    """Why a request was refused at the proxy."""
 
     RATE = "rate"
     IN_FLIGHT = "in_flight"
     LAG = "lag"
-    """The event loop lags, and this route is shed."""
+    """The event loop is short of time, and this route gives way to another."""
 
 
 class Limit(msgspec.Struct, frozen=True, kw_only=True):
-    """The limit of one route."""
+    """What one route may take."""
 
     in_flight_max: int
-    """Maximum concurrent requests, including those with an incomplete body."""
+    """Requests at once; those whose body is still coming count."""
     per_s: int
-    """Maximum requests per second, which is also the burst after a pause."""
+    """Requests per second, on average over a second; so many may come in one moment after a pause."""
     sheds_from_s: float | None = None
-    """Lag of the event loop, in seconds, from which all requests are refused; None: never."""
+    """From this lag of the event loop on nothing is taken, in seconds; None: never."""
     is_for_scripts: bool = False
-    """Whether scripts of other origins read its answers, so that they must be able to read its errors."""
+    """Scripts in browsers read its answers, and must be able to read its errors."""
     is_ofrep: bool = False
-    """Whether its errors have OFREP's shape."""
+    """Its errors have OFREP's shape."""
 
 
 INSIDE = Limit(in_flight_max=50, per_s=200)
-"""For routes that only operators, Prometheus and health checks reach."""
+"""For routes that only our own people, Prometheus and health checks reach."""
 
 LIMITS = {
     "/stripe/webhook":     Limit(in_flight_max=4_000,  per_s=20_000),
@@ -56,21 +56,20 @@ LIMITS = {
     "/ofrep/v1/evaluate/flags/{key}":
         Limit(in_flight_max=2_000, per_s=20_000, sheds_from_s=0.2, is_for_scripts=True, is_ofrep=True),
 }  # fmt: skip
-"""The limits by path, in one table because routes share the process. Webhooks and acks in flight are together well
-below the appends that may wait for the journal (`journal.sqlite.journal.WAITING_MAX`), so a flood of them does not make
-the journal refuse a heartbeat or a decision. Stripe as a whole sent about 2 500 events per second at its peak, and a
-payment has up to four acks. The rates are a last resort: on most machines the lag is reached first. `http.connections`
-limits open streams."""
+"""By path. What webhooks and acks have in flight together is well below what may wait for the journal's disk
+(`journal.sqlite.journal.WAITING_MAX`), so that no flood of them refuses a heartbeat or a decision. Stripe as a whole
+sent about 2 500 events per second at its busiest, and a payment has up to four acks. The rates are a last resort: on
+most machines the lag speaks first. How many streams may be open, `flags.streams` says."""
 
 
 class RateLimiter:
-    """Limits the requests of one route. Belongs to one event loop."""
+    """Lets requests through one route, within its limit. Belongs to one event loop."""
 
     def __init__(
         self, limit: Limit, lag_s: Callable[[], float], now_s: Callable[[], float] = clock.monotonic_s
     ) -> None:
         self.refused: Counter[Refusal] = Counter(dict.fromkeys(Refusal, 0))
-        """Refused requests by reason."""
+        """How many were refused, by reason."""
         self.limit = limit
         self.in_flight = 0
         self._lag_s = lag_s
@@ -79,7 +78,7 @@ class RateLimiter:
         self._filled_s = now_s()
 
     def enter(self) -> Refusal | None:
-        """Admit a request, which must `leave` at its end, and return None; or return why it is refused."""
+        """Let one more through, who must `leave`; or return why not."""
         refusal = self._refusal()
         if refusal is None:
             self.in_flight += 1
@@ -88,7 +87,7 @@ class RateLimiter:
         return refusal
 
     def leave(self) -> None:
-        """Release the permit of a request that has ended."""
+        """Make room for another."""
         self.in_flight -= 1
 
     def _refusal(self) -> Refusal | None:

@@ -18,9 +18,9 @@ from sidecar.config import Address
 from sidecar.core.facts.policy import SCHEDULES, Mode
 from sidecar.core.facts.reports import Flow
 from sidecar.demo.page import Pages, Visitor
-from sidecar.demo.page.view import WorldView
 from sidecar.demo.standin.booking_app import BookingApp
 from sidecar.demo.world.switches import Key
+from sidecar.demo.world.view import WorldView
 from sidecar.http.guard import Guard
 from sidecar.http.server import Listener
 from sidecar.ports import ErrorCode, SidecarError
@@ -83,7 +83,7 @@ class MadeUpWorld:
         ]
         self.shown = msgspec.structs.replace(self.shown, switches=tuple(turned))
 
-    def tell(self) -> None:
+    def start_story(self) -> None:
         """Note it."""
         self.asked.append(("story", True))
 

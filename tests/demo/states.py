@@ -9,8 +9,8 @@ from sidecar.console.status import GateStatus, IndicatorStatus, gate_status
 from sidecar.core.decision.gates import Gate
 from sidecar.core.facts.policy import Mode, Rung
 from sidecar.core.release.comparison import Comparison, Measured
-from sidecar.demo.page.view import Counts, Event, FlagView, PayerView, StoryStep, SwitchView, WorldUrls, WorldView
 from sidecar.demo.world.switches import SWITCHES, Key
+from sidecar.demo.world.view import Counts, Event, FlagView, PayerView, StoryStep, SwitchView, WorldUrls, WorldView
 
 NOW_MS = 1_795_000_000_000
 LADDER = (

@@ -79,7 +79,7 @@ def test_over_real_sockets_the_same_payments_end_the_same_way_and_the_flag_moves
         with folder_for(show) as folder:
             shutil.copy(climbed, folder / "demo.db")
             live(folder, fall, is_later=True, show=show)
-            told.append(summary_of(folder / "demo.db", seed=show.seed, failure="", told=[]))
+            told.append(summary_of(folder / "demo.db", seed=show.seed, failure="", completed=[]))
     in_memory, real = told
     assert [(each.from_rung, each.to_rung, each.cause) for each in real.moves] == [
         (each.from_rung, each.to_rung, each.cause) for each in in_memory.moves

@@ -74,7 +74,7 @@ BAD_DAY = (
 
 async def live(world: World, recording: Recording) -> str:
     """Let the story be told, then break one thing after the other."""
-    failure = await world.story.tell(lambda step: recording.happens(step.title))
+    failure = await world.story.run(lambda step: recording.happens(step.title))
     for trouble in BAD_DAY:
         recording.happens(f"{trouble.key} begins")
         world.turn(trouble.key, on=True)

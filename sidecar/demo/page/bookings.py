@@ -1,9 +1,9 @@
-"""The visitor's bookings, as the app's table of them: some lessons, each unpaid until the app says otherwise."""
+"""The visitor's bookings, as rows of the app's table: some lessons, each unpaid until the app reports it paid."""
 
 import msgspec
 
 from sidecar.core.facts.reports import Flow
-from sidecar.demo.page.contract import Demo
+from sidecar.demo.world.contract import Demo
 from sidecar.ports import ErrorCode, SidecarError
 
 LESSONS = (
@@ -25,7 +25,7 @@ class Booking(msgspec.Struct, kw_only=True):
     when: str
     price: str = "€42.00"
     payment_intent: str | None = None
-    """None: nobody has begun to pay it."""
+    """None: no payment has begun."""
     paid: bool = False
 
 
@@ -37,7 +37,7 @@ class Bookings:
         self._count = 0
         self._bookings: list[Booking] = []
         self._taken: set[str] = set()
-        """Payments that Stripe took, whether or not the app has heard of it."""
+        """Payments that Stripe took, whether or not the app received the webhook."""
         self.book()
 
     def all(self) -> list[Booking]:
@@ -48,7 +48,7 @@ class Bookings:
         return self._bookings
 
     def book(self) -> None:
-        """Book one more lesson, once all others are on their way to be paid."""
+        """Add one more lesson, once payment of all others has begun."""
         if self._bookings and self._bookings[-1].payment_intent is None:
             return
         title, when = LESSONS[self._count % len(LESSONS)]
@@ -62,13 +62,13 @@ class Bookings:
             raise SidecarError(ErrorCode.CONFLICT, "this booking is paid; book another lesson first")
         if newest.payment_intent in self._taken:
             raise SidecarError(
-                ErrorCode.CONFLICT, "this booking is paid at Stripe's already; the app hears of it in a moment"
+                ErrorCode.CONFLICT, "this booking is already paid at Stripe; the app receives the webhook in a moment"
             )
         newest.payment_intent = self._world.intend(flow)
         return newest.payment_intent
 
     def pay(self, payment_intent: str) -> None:
-        """Let Stripe take a payment, once. Raises `SidecarError`: `conflict`, where another was begun since."""
+        """Record that Stripe took a payment, once. Raises `SidecarError` with `conflict` if another was begun since."""
         if payment_intent in self._taken:
             return
         if payment_intent not in {booking.payment_intent for booking in self._bookings}:

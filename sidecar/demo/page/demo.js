@@ -1,6 +1,6 @@
-// The demo's page: takes the world from its stream, shows it, and turns its switches.
+// The demo's page: shows the world's stream, and turns its switches.
 
-import { said, stopped } from './announcing.js';
+import { announce, stopped } from './announcing.js';
 import { drawing, list, make, prose, say, set } from './dom.js';
 import { events } from './events.js';
 import { flow } from './flow.js';
@@ -13,7 +13,7 @@ import { table } from './table.js';
 import { breaks, next, safe, span, why } from './words.js';
 
 const SPEEDS = [1, 5, 20];
-const SILENT_MS = 6000; // the stream speaks every second, whatever happens
+const SILENT_MS = 6000; // the stream sends a message every second
 
 const by = (id) => document.getElementById(id);
 
@@ -22,12 +22,12 @@ async function send(path, body) {
   if (!answer.ok) throw new Error((await answer.json()).message);
 }
 
-/** Do what a person asked for; say so where it could not be done. */
+/** Send an action; announce a failure. */
 async function ask(path, body) {
   try {
     await send(path, body);
   } catch (error) {
-    said(`That was not done: ${error.message}`);
+    announce(`Failed: ${error.message}`);
   }
 }
 
@@ -35,7 +35,7 @@ const parts = [
   verdict,
   flow(by('map')),
   ladder(by('rungs'), by('gates'), by('gates-hint')),
-  story(by('steps'), by('tell'), by('story-hint'), () => ask('/story', { on: true })),
+  story(by('steps'), by('start'), by('story-hint'), () => ask('/story', { on: true })),
   switches(by('switches'), (key, on) => ask(`/switches/${encodeURIComponent(key)}`, { on })),
   table(by('comparison'), by('rescued')),
   payers(by('payers')),
@@ -45,8 +45,8 @@ const parts = [
 
 function verdict(world) {
   const answer = safe(world);
-  const says = { safe: answer.text, why: why(world), next: next(world), breaks: breaks(world) };
-  for (const [name, text] of Object.entries(says)) prose(document.querySelector(`[data-answer="${name}"]`), text);
+  const answers = { safe: answer.text, why: why(world), next: next(world), breaks: breaks(world) };
+  for (const [name, text] of Object.entries(answers)) prose(document.querySelector(`[data-answer="${name}"]`), text);
   if (by('verdict').dataset.drawn !== answer.drawing) by('signal').replaceChildren(drawing(ICONS[answer.drawing]));
   set(by('verdict'), { 'data-is': answer.is, 'data-drawn': answer.drawing });
   say(by('now'), `Is push safe yet? ${answer.text}`);
@@ -67,31 +67,31 @@ function speed(world) {
 }
 
 let before = null;
-let heardAt = performance.now();
+let receivedAt = performance.now();
 
 function show(world) {
   for (const part of parts) part(world);
-  tell(before, world);
+  announceChanges(before, world);
   before = world;
   document.body.dataset.ready = 'true';
 }
 
-/** Say aloud what somebody who cannot see the page would want to know: few things, and only when they change. */
-function tell(was, is) {
+/** Announce the most important changes to screen readers. */
+function announceChanges(was, is) {
   if (!was) return;
-  if (was.flag.mode !== is.flag.mode || was.flag.reason !== is.flag.reason) said(safe(is).text);
+  if (was.flag.mode !== is.flag.mode || was.flag.reason !== is.flag.reason) announce(safe(is).text);
   for (const each of is.switches) {
     const old = was.switches.find(({ key }) => key === each.key);
-    if (old && old.came_ms !== each.came_ms && each.came_ms !== null) said(`${each.title}: it came after ${span(each.came_ms - each.turned_ms, true)}.`);
+    if (old && old.came_ms !== each.came_ms && each.came_ms !== null) announce(`${each.title}: observed after ${span(each.came_ms - each.turned_ms, true)}.`);
   }
-  for (const [index, step] of is.story.entries()) if (step.is_done && !was.story[index]?.is_done) said(`Done: ${step.title}.`);
+  for (const [index, step] of is.story.entries()) if (step.is_done && !was.story[index]?.is_done) announce(`Done: ${step.title}.`);
 }
 
-// A stream that is cut comes again by itself (EventSource); one that is silent is cut here.
+// EventSource reconnects a broken stream by itself; a silent one is closed here.
 function follow() {
   const stream = new EventSource('/world/stream');
   stream.addEventListener('message', ({ data }) => {
-    heardAt = performance.now();
+    receivedAt = performance.now();
     stopped(false);
     show(JSON.parse(data));
   });
@@ -100,7 +100,7 @@ function follow() {
     if (stream.readyState === EventSource.CLOSED) again(stream);
   });
   const watching = setInterval(() => {
-    if (performance.now() - heardAt < SILENT_MS || document.hidden) return;
+    if (performance.now() - receivedAt < SILENT_MS || document.hidden) return;
     stopped(true, before);
     clearInterval(watching);
     again(stream);
@@ -111,7 +111,7 @@ function follow() {
 function again(stream) {
   stream.close();
   stream.dispatchEvent(new Event('again'));
-  heardAt = performance.now();
+  receivedAt = performance.now();
   setTimeout(follow, 1000);
 }
 

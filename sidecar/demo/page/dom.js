@@ -14,7 +14,7 @@ export function make(tag, attributes = {}, ...children) {
   return node;
 }
 
-/** Make one of our own icons (`icons.js`), which says nothing to a screen reader. */
+/** Make an icon (`icons.js`), hidden from screen readers. */
 export function drawing(paths, viewBox = '0 0 24 24') {
   const svg = document.createElementNS(SVG, 'svg');
   svg.setAttribute('viewBox', viewBox);
@@ -35,8 +35,8 @@ export function say(node, text) {
 
 /** Set a text in which what stands between backticks is code. */
 export function prose(node, text) {
-  if (node.dataset.says === text) return;
-  node.dataset.says = text;
+  if (node.dataset.text === text) return;
+  node.dataset.text = text;
   node.replaceChildren(...text.split('`').map((part, index) => (index % 2 ? make('code', { text: part }) : part)));
 }
 

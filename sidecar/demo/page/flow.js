@@ -11,13 +11,13 @@ const NODES = [
   { key: 'browser', name: 'Parents’ browsers', does: '“Pay now” goes away', drawn: 'browser' },
 ];
 const EDGES = [
-  { key: 'stripe-app', text: 'webhook', way: 'on' },
-  { key: 'app-reverb', text: 'broadcast', way: 'on' },
-  { key: 'reverb-browser', text: 'push', way: 'on' },
-  { key: 'stripe-sidecar', text: 'webhook', way: 'down' },
-  { key: 'app-sidecar', text: 'acks', way: 'down' },
-  { key: 'reverb-sidecar', text: 'canaries, auth_probes', way: 'down' },
-  { key: 'sidecar-browser', text: 'the flag', way: 'up' },
+  { key: 'stripe-app', text: 'webhook', side: 'on' },
+  { key: 'app-reverb', text: 'broadcast', side: 'on' },
+  { key: 'reverb-browser', text: 'push', side: 'on' },
+  { key: 'stripe-sidecar', text: 'webhook', side: 'down' },
+  { key: 'app-sidecar', text: 'acks', side: 'down' },
+  { key: 'reverb-sidecar', text: 'canaries, auth probes', side: 'down' },
+  { key: 'sidecar-browser', text: 'the flag', side: 'up' },
 ];
 const MOVES = {
   stripe: ['stripe-app', 'stripe-sidecar'],
@@ -45,7 +45,7 @@ const still = matchMedia('(prefers-reduced-motion: reduce)');
 export function flow(parent) {
   for (const node of NODES) parent.append(box(node));
   for (const edge of EDGES) parent.append(arrow(edge));
-  parent.append(make('div', { class: 'edge back', 'data-edge': 'browser-app' }, make('span', { class: 'said' }), make('i', { class: 'dot' })));
+  parent.append(make('div', { class: 'edge back', 'data-edge': 'browser-app' }, make('span', { class: 'caption' }), make('i', { class: 'dot' })));
   const sidecar = box({ key: 'sidecar', name: 'The sidecar', does: 'measures, decides', drawn: 'sidecar' });
   sidecar.append(make('p', { class: 'decides' }));
   parent.append(sidecar);
@@ -60,7 +60,7 @@ export function flow(parent) {
     }
     const { flag } = world;
     set(parent, { 'data-mode': flag.mode });
-    say(parent.querySelector('[data-edge="browser-app"] .said'), flag.mode === 'timer_polling' ? 'asks at 0, 2 and 5 s' : 'asks once, then on a push');
+    say(parent.querySelector('[data-edge="browser-app"] .caption'), flag.mode === 'timer_polling' ? 'refetches at 0, 2 and 5 s' : 'refetches once, then on a push');
     say(parent.querySelector('.decides'), saying(world));
     const keys = world.events.map(keyOf);
     if (seen.size && !still.matches && !document.hidden) {
@@ -84,11 +84,11 @@ function box({ key, name, does, drawn }) {
   );
 }
 
-function arrow({ key, text, way }) {
-  return make('div', { class: `edge ${way}`, 'data-edge': key }, make('span', { class: 'said', text }), make('i', { class: 'dot' }));
+function arrow({ key, text, side }) {
+  return make('div', { class: `edge ${side}`, 'data-edge': key }, make('span', { class: 'caption', text }), make('i', { class: 'dot' }));
 }
 
-/** Let something move along its ways; one that moves already goes on. */
+/** Animate the edges of a payment's path; a running animation continues. */
 function pulse(parent, { kind }) {
   for (const key of MOVES[kind] ?? []) {
     const dot = parent.querySelector(`[data-edge="${key}"] .dot`);

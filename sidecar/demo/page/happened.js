@@ -1,17 +1,17 @@
-// What happened after a payment, as this page saw it: each request and what it found, the channel, the push, and how
-// long "Pay now" stayed. Seconds are this browser's own, from the payment (or the return) on.
+// The timeline of a payment in this page: each refetch and its result, the channel, the push, and how long "Pay now"
+// was shown. Seconds are on this browser's clock, from the payment (or the return) on.
 
 import { list, make, say } from './dom.js';
 import { clearedBy } from './payers.js';
 import { MODES, span } from './words.js';
 
-const HEARD = {
+const EVENTS = {
   connected: 'connected to Reverb',
-  subscribed: 'the channel is joined',
-  pushed: 'a push came: “bookings changed”',
+  subscribed: 'subscribed to the channel',
+  pushed: 'push received: “bookings changed”',
   lost: 'the connection to Reverb was lost',
 };
-const CHANNEL = { connected: 'connected, and not joined yet', subscribed: 'joined', pushed: 'joined', lost: 'not connected' };
+const CHANNEL = { connected: 'connected, not subscribed yet', subscribed: 'subscribed', pushed: 'subscribed', lost: 'not connected' };
 const LINE_MIN_MS = 6000;
 const SAFETY_NET_MS = 5000;
 const SOON_MS = 40; // a request that follows a push begins at once
@@ -34,7 +34,7 @@ export class Happened {
     this.movedAt = -Infinity;
     this.joinedAt = -Infinity;
     this.cleared = null;
-    this.told = null;
+    this.report = null;
     this.show();
   }
 
@@ -44,7 +44,7 @@ export class Happened {
     this.mark('paid', text);
   }
 
-  /** Whether a payment is looked at. */
+  /** Whether a payment is shown. */
   get isOn() {
     return this.at !== null;
   }
@@ -61,41 +61,41 @@ export class Happened {
     return mark;
   }
 
-  /** A request for the bookings begins. */
+  /** A refetch begins. */
   asks() {
     const ms = this.at === null ? 0 : this.after();
     const isPushed = this.pushes.some((at) => ms - at >= 0 && ms - at < SOON_MS);
-    const request = { ms, isPushed, mark: this.mark('ask', 'asks: is it paid?') };
+    const request = { ms, isPushed, mark: this.mark('ask', 'refetch: is it paid?') };
     if (this.at !== null) this.requests.push(request);
     return request;
   }
 
   found(request, isPaid) {
-    if (request.mark) request.mark.text = `asked${request.isPushed ? ', because of the push' : ''}: ${isPaid ? 'paid' : 'not paid yet'}`;
+    if (request.mark) request.mark.text = `refetch${request.isPushed ? ' because of the push' : ''}: ${isPaid ? 'paid' : 'not paid yet'}`;
     if (isPaid && this.cleared === null && this.at !== null) {
       this.cleared = this.after();
       this.clearing = request;
       this.clearedIn = this.mode;
-      this.mark('cleared', '“Pay now” went away');
+      this.mark('cleared', '“Pay now” cleared');
     }
     this.show();
   }
 
   failed(request) {
-    if (request.mark) request.mark.text = 'asked: no answer';
+    if (request.mark) request.mark.text = 'refetch: no answer';
     this.show();
   }
 
-  /** The source heard something. */
-  heard(what) {
+  /** The source reports an event. */
+  received(what) {
     const [name, status] = what.split(' ');
-    const refused = status ? `refused: ${status}` : 'refused: no answer that this page may read';
+    const refused = status ? `refused: ${status}` : 'refused: an answer that this page may not read';
     if (name !== 'pushed') this.refused = name === 'refused' ? refused : null;
     say(this.places.channel, name === 'refused' ? refused : CHANNEL[name]);
     if (this.at === null) return;
     if (name === 'pushed') this.pushes.push(this.after());
     if (name === 'subscribed') this.joinedAt = this.after();
-    this.mark(name, name === 'refused' ? `the channel was ${refused}` : HEARD[name]);
+    this.mark(name, name === 'refused' ? `the channel was ${refused}` : EVENTS[name]);
   }
 
   /** The client's state changed. */
@@ -108,16 +108,16 @@ export class Happened {
     this.mode = pending ? mode : null;
   }
 
-  /** Look at the flag's answer on its way to the client. */
+  /** Show the flag's answer before the client reads it. */
   async watched(url, asking) {
     const isFlag = String(url).includes('/flags/');
     try {
       const answer = await asking;
       if (isFlag && answer.ok && answer.status === 200) {
         const { mode, reason, valid_for_s: seconds } = await answer.clone().json();
-        say(this.places.flag, `${MODES[mode].short} (${reason.replaceAll('_', ' ')}), believed for ${seconds} s`);
+        say(this.places.flag, `${MODES[mode].short} (${reason.replaceAll('_', ' ')}), valid for ${seconds} s`);
       } else if (isFlag && !answer.ok) {
-        say(this.places.flag, `no answer that helps (${answer.status}): timers`);
+        say(this.places.flag, `error ${answer.status}: timers`);
       }
       return answer;
     } catch (error) {
@@ -126,8 +126,8 @@ export class Happened {
     }
   }
 
-  reported(told) {
-    this.told = told;
+  reported(report) {
+    this.report = report;
     this.show();
   }
 
@@ -142,23 +142,23 @@ export class Happened {
     line.style.setProperty('--gone', ((this.cleared ?? this.after()) / whole).toFixed(4));
   }
 
-  /** Guess what cleared it, until the client's report says so. */
+  /** Return a guess of what cleared it, until the client's report is there. */
   guess() {
     if (this.clearing === this.requests[0]) return 'by the first request';
     if (Math.abs(this.clearing.ms - this.movedAt) < SOON_MS) return clearedBy('moved');
     if (Math.abs(this.clearing.ms - this.joinedAt) < SOON_MS) return clearedBy('subscribe');
     if (this.clearedIn === 'timer_polling') return clearedBy('timer');
-    return this.clearing.ms >= SAFETY_NET_MS ? clearedBy('safety_net') : 'by asking';
+    return this.clearing.ms >= SAFETY_NET_MS ? clearedBy('safety_net') : 'by a refetch';
   }
 
   sentence() {
     const asked = this.requests.length;
     const requests = `${asked} request${asked === 1 ? '' : 's'}`;
-    if (this.cleared === null) return `“Pay now” is still there after ${span(this.after(), true)}; ${requests} so far.`;
-    const cause = this.told?.cleared_by;
+    if (this.cleared === null) return `“Pay now” is still shown after ${span(this.after(), true)}; ${requests} so far.`;
+    const cause = this.report?.cleared_by;
     const how = cause ? clearedBy(cause) : this.clearing.isPushed ? 'by a push' : this.guess();
-    const push = this.pushes.length ? `The push came after ${span(this.pushes[0], true)}.` : 'No push has come.';
-    return `“Pay now” went away after ${span(this.cleared, true)}, ${how}. ${requests} so far; timers alone would have made 3. ${push}`;
+    const push = this.pushes.length ? `The push arrived after ${span(this.pushes[0], true)}.` : 'No push arrived.';
+    return `“Pay now” was cleared after ${span(this.cleared, true)}, ${how}. ${requests} so far; timers alone would have made 3. ${push}`;
   }
 }
 

@@ -1,31 +1,31 @@
-// The ladder with its rungs, and the gates of the next one filling up.
+// The ladder with its rungs, and the progress of the next rung's gates.
 
 import { drawing, list, make, prose, say, set } from './dom.js';
 import { ICONS } from './icons.js';
-import { filled, gateName, isAll, MODES, percent, shareOf, span } from './words.js';
+import { filled, isAll, MODES, percent, shareOf, span } from './words.js';
 
 export function ladder(rungs, gates, hint) {
   return function show(world) {
     const { flag } = world;
     const all = flag.ladder.map((rung, index) => ({ ...rung, index }));
     list(rungs, all, ({ index }) => index, beginRung, (node, rung) => {
-      const is = rung.index === flag.rung ? 'held' : rung.index < flag.rung ? 'climbed' : 'ahead';
-      set(node, { 'data-is': is, 'aria-current': is === 'held' ? 'step' : null });
+      const is = rung.index === flag.rung ? 'current' : rung.index < flag.rung ? 'climbed' : 'ahead';
+      set(node, { 'data-is': is, 'aria-current': is === 'current' ? 'step' : null });
       say(node.querySelector('.whom'), isAll(rung) ? 'everybody' : `${percent(shareOf(rung))} of payers`);
-      const isServed = is === 'held' && flag.mode !== rung.mode;
-      say(node.querySelector('.here'), isServed ? 'held, but timers are served' : is === 'held' ? 'here' : rung.approval_required ? 'a person approves' : '');
+      const isServed = is === 'current' && flag.mode !== rung.mode;
+      say(node.querySelector('.here'), isServed ? 'current, but timers are served' : is === 'current' ? 'current' : rung.approval_required ? 'a person approves' : '');
     });
     const closed = world.gates.filter((gate) => !gate.passes).length;
     const to = flag.ladder[flag.rung + 1];
-    const open = `${world.gates.length - closed} of ${world.gates.length} hold`;
+    const open = `${world.gates.length - closed} of ${world.gates.length} pass`;
     say(hint, hintOf(to, world.gates.length, open));
     list(gates, world.gates, ({ name }) => name, beginGate, (node, gate) => fill(node, gate, world));
   };
 }
 
 function hintOf(to, count, open) {
-  if (!to) return 'The top is reached: there is nothing more to climb.';
-  return count ? `All must hold before “${MODES[to.mode].short}”: ${open}.` : 'The sidecar does not answer, so nobody knows.';
+  if (!to) return 'This is the last rung.';
+  return count ? `All must pass before “${MODES[to.mode].short}”: ${open}.` : 'The sidecar does not answer, so the gates are unknown.';
 }
 
 function beginRung({ mode }) {
@@ -39,26 +39,26 @@ function beginRung({ mode }) {
   );
 }
 
-function beginGate({ name }) {
+function beginGate({ label }) {
   return make(
     'li',
     { class: 'gate' },
     drawing(ICONS.ok),
-    make('span', { class: 'what', text: gateName(name) }),
+    make('span', { class: 'what', text: label }),
     make('span', { class: 'bar', 'aria-hidden': 'true' }, make('i')),
     make('span', { class: 'value' }),
     make('span', { class: 'needs' }),
   );
 }
 
-function fill(node, gate, { indicators, now_ms: now }) {
-  const share = filled(gate, indicators);
+function fill(node, gate, { now_ms: now }) {
+  const share = filled(gate);
   if (node.dataset.passes !== String(gate.passes)) node.firstElementChild.replaceWith(drawing(gate.passes ? ICONS.ok : ICONS.open));
-  set(node, { 'data-holds': String(gate.passes) });
+  set(node, { 'data-passes': String(gate.passes) });
   node.querySelector('i').style.setProperty('--filled', share.toFixed(3));
   const value = gate.name === 'alarm' && gate.value !== 'none' ? `alarm: ${gate.value}` : gate.value;
   say(node.querySelector('.value'), gate.passes ? value : `${value} → ${gate.target}`);
-  const isTimed = /^\d+ (s|min|h|d)\b/.test(gate.needs); // it says already how long
+  const isTimed = /^\d+ (s|min|h|d)\b/.test(gate.needs); // the duration is in the text already
   const when = gate.expected_ms && !isTimed ? `, in about ${span(Math.max(1000, gate.expected_ms - now))}` : '';
   prose(node.querySelector('.needs'), gate.passes ? '' : `needs ${gate.needs}${when}`);
 }

@@ -27,7 +27,7 @@ function render(bookings) {
   const title = `${newest.title}, ${newest.when}`;
   const alert = by('alert');
   alert.dataset.is = newest.paid ? 'paid' : 'unpaid';
-  const text = newest.paid ? `${title}: paid. Thank you.` : isPending ? `${title}: not paid yet, as far as this page knows.` : `${title}: not paid yet.`;
+  const text = newest.paid ? `${title}: paid. Thank you.` : isPending ? `${title}: not paid yet, as of the last refetch.` : `${title}: not paid yet.`;
   say(alert, text);
   by('pay').hidden = newest.paid;
   by('pay').disabled = isPending || isBusy;
@@ -58,10 +58,10 @@ async function refetch(payment) {
 }
 
 function report(url, body) {
-  const { token: _, ...told } = JSON.parse(body);
-  if (paid === null || told.payment_intent === paid) happened.reported(told); // the one before is told of when the next begins
+  const { token: _, ...report } = JSON.parse(body);
+  if (paid === null || report.payment_intent === paid) happened.reported(report); // the previous one reports when the next begins
   by('report-box').hidden = false;
-  by('report').textContent = JSON.stringify(told, null, 1);
+  by('report').textContent = JSON.stringify(report, null, 1);
   return navigator.sendBeacon(url, body);
 }
 
@@ -72,7 +72,7 @@ async function start() {
     targetingKey: settings.user_id,
     reportUrl: settings.report_url,
     token: async () => (await fetch('/payer/token', { cache: 'no-store' })).text(),
-    source: pusherSource(settings, (what) => happened.heard(what)),
+    source: pusherSource(settings, (what) => happened.received(what)),
     refetch,
     onChange: (state) => {
       pending = state.pending;
@@ -113,7 +113,7 @@ async function start() {
     by('pay').focus();
   });
 
-  if (returned) happened.begins('You came back from Stripe’s page');
+  if (returned) happened.begins('Returned from Stripe’s page');
   else ({ bookings: shown } = await read('/payer/bookings'));
   payments.resume(returned);
   if (returned) history.replaceState(null, '', '/payer'); // reloaded, it is a dashboard like any other

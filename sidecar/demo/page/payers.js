@@ -1,4 +1,4 @@
-// The parents: little dashboards whose "Pay now" goes away, with how long it took and what cleared it.
+// The parents: small dashboards with the time until "Pay now" was cleared, and what cleared it.
 
 import { drawing, list, make, say, set } from './dom.js';
 import { ICONS } from './icons.js';
@@ -7,12 +7,12 @@ import { MODES, span } from './words.js';
 const CLEARED = {
   first: 'by the first request',
   push: 'by a push',
-  subscribe: 'by asking on joining the channel',
+  subscribe: 'by the refetch on subscription',
   timer: 'by a timer',
   safety_net: 'by the safety net',
-  return: 'by asking on return',
-  moved: 'by asking as the flag moved or the channel was lost',
-  lease: 'by asking at the end of the lease',
+  return: 'by the refetch on return',
+  moved: 'by the refetch when the flag moved or the channel was lost',
+  lease: 'by the refetch at the end of the lease',
   last: 'by the last request, at 30 s',
 };
 
@@ -21,7 +21,7 @@ export const clearedBy = (cause) => CLEARED[cause] ?? `by ${cause}`;
 export function payers(parent) {
   return function show(world) {
     const newest = [...world.payers].sort((a, b) => b.paid_ms - a.paid_ms);
-    document.getElementById('nobody').hidden = newest.length > 0;
+    document.getElementById('no-payers').hidden = newest.length > 0;
     list(parent, newest, ({ payment }) => payment, begin, (node, payer) => {
       const { cleared_ms: cleared, paid_ms: paid } = payer;
       const isCleared = cleared !== null;
@@ -32,7 +32,7 @@ export function payers(parent) {
         set(node, { 'data-drawn': String(isCleared) });
       }
       say(node.querySelector('.how'), isCleared ? `${span(cleared - paid, true)}, ${clearedBy(payer.cleared_by)}` : `waits ${span(Math.max(0, waits), true)}`);
-      say(node.querySelector('.way'), `${payer.flow === 'redirect' ? 'back from Stripe' : 'in the page'}, ${MODES[payer.mode].brief}`);
+      say(node.querySelector('.flow-of'), `${payer.flow === 'redirect' ? 'back from Stripe' : 'in the page'}, ${MODES[payer.mode].brief}`);
     });
   };
 }
@@ -43,7 +43,7 @@ function begin({ user_id: user, is_visitor: isVisitor }) {
     { class: 'dashboard' },
     make('strong', { text: isVisitor ? 'You' : `Parent ${user}` }),
     make('span', { class: 'badge' }),
-    make('span', { class: 'way' }),
+    make('span', { class: 'flow-of' }),
     make('span', { class: 'how' }),
   );
 }

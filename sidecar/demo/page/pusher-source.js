@@ -9,7 +9,7 @@ const PONG_WITHIN_MS = 10_000;
 
 /**
  * @param {{reverb_url: string, app_key: string, channel: string, event: string, auth_endpoint: string, auth_token: string}} settings
- * @param {(what: string) => void} note hears what happens, for people
+ * @param {(what: string) => void} note receives events for display
  * @returns {import('./payment-refresh.js').Source}
  */
 export function pusherSource(settings, note = () => {}) {
@@ -42,7 +42,7 @@ export function pusherSource(settings, note = () => {}) {
       };
       const send = (mine, event, data) => mine.send(JSON.stringify({ event, data }));
 
-      /** Ask whether it still lives, once it was silent for as long as it said; and give it up without an answer. */
+      /** Ping after the activity timeout, and close the connection without an answer. */
       const watch = (mine, silentMs) => {
         forget();
         later(silentMs, () => {
@@ -71,10 +71,10 @@ export function pusherSource(settings, note = () => {}) {
           listener.subscribed();
           note('subscribed');
         } else if (channel === settings.channel && event === settings.event) {
-          const told = typeof data === 'string' ? JSON.parse(data) : data;
-          if (told.contexts?.includes('bookings')) {
+          const content = typeof data === 'string' ? JSON.parse(data) : data;
+          if (content.contexts?.includes('bookings')) {
             note('pushed');
-            listener.pushed(told);
+            listener.pushed(content);
           }
         }
       };

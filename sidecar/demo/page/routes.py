@@ -10,14 +10,14 @@ from aiohttp import web
 
 from sidecar.core.facts.reports import Flow
 from sidecar.demo.page.bookings import Bookings
-from sidecar.demo.page.contract import Demo
 from sidecar.demo.page.files import ASSETS, asset, client, document
+from sidecar.demo.world.contract import Demo
 from sidecar.http.body import read_body
 from sidecar.http.connections import BANNER
 from sidecar.ports import ErrorCode, SidecarError
 
 PACE_S = 0.25
-"""Between two messages of the stream, in seconds of who reads it."""
+"""Interval of the stream's messages, in seconds of real time."""
 SPEEDS = (1, 5, 20)
 _BODY_BYTES_MAX = 1000
 _BODY_WITHIN_S = 5.0
@@ -111,14 +111,14 @@ class Pages:
         return _json(self._world.view())
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
-        """Tell the world, again and again, until the reader goes or we stop."""
+        """Send the world's view repeatedly, until the client disconnects or the server stops."""
         response = web.StreamResponse(headers={"Cache-Control": "no-store", "Server": BANNER})
         response.content_type = "text/event-stream"
         try:
             await response.prepare(request)
             await response.write(b"retry: 1000\n\n")
             is_last = False
-            while not is_last:  # how it all ended is told too
+            while not is_last:  # the last state is sent too
                 is_last = self._is_stopping
                 await response.write(b"data: " + msgspec.json.encode(self._world.view()) + b"\n\n")
                 await self._pause()
@@ -140,8 +140,8 @@ class Pages:
 
     async def _tell(self, request: web.Request) -> web.Response:
         if not (await _wanted(request, Turned, '{"on": true}')).on:
-            raise SidecarError(ErrorCode.BODY_INVALID, "a story that began is told to its end")
-        self._world.tell()
+            raise SidecarError(ErrorCode.BODY_INVALID, "the story is running, and cannot be stopped")
+        self._world.start_story()
         return web.Response(status=204)
 
     async def _hurry(self, request: web.Request) -> web.Response:
@@ -199,8 +199,8 @@ async def _wanted(request: web.Request, shape: type[Wanted], what: str) -> Wante
 
 
 def _text(body: bytes, content_type: str, headers: dict[str, str] | None = None) -> web.Response:
-    told = {"Cache-Control": "no-cache", "Referrer-Policy": "same-origin", **(headers or {})}
-    return web.Response(body=body, content_type=content_type, charset="utf-8", headers=told)
+    headers_out = {"Cache-Control": "no-cache", "Referrer-Policy": "same-origin", **(headers or {})}
+    return web.Response(body=body, content_type=content_type, charset="utf-8", headers=headers_out)
 
 
 def _json(value: object) -> web.Response:

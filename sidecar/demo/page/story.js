@@ -1,16 +1,16 @@
-// The story: its steps, which are done, which is now, and what to expect of it.
+// The story: its steps, their progress, and the expected effect of the present one.
 
 import { drawing, list, make, prose, say, set } from './dom.js';
 import { ICONS } from './icons.js';
 
-export function story(steps, button, hint, tell) {
-  button.addEventListener('click', tell);
+export function story(steps, button, hint, start) {
+  button.addEventListener('click', start);
   return function show(world) {
     const done = world.story.filter((step) => step.is_done).length;
-    const isTold = world.is_story;
-    set(button, { 'aria-pressed': isTold ? 'true' : 'false', disabled: isTold });
-    say(button, isTold ? 'Being told' : done ? 'Tell it again' : 'Tell it');
-    say(hint, hintOf(world, done, isTold));
+    const isRunning = world.is_story;
+    set(button, { 'aria-pressed': isRunning ? 'true' : 'false', disabled: isRunning });
+    say(button, isRunning ? 'Running' : done ? 'Start again' : 'Start');
+    say(hint, hintOf(world, done, isRunning));
     list(steps, world.story, ({ key }) => key, begin, (node, step) => {
       const is = step.is_done ? 'done' : step.is_current ? 'now' : 'ahead';
       if (node.dataset.is !== is) node.querySelector('svg').replaceWith(drawing(is === 'done' ? ICONS.ok : ICONS.open));
@@ -23,11 +23,11 @@ export function story(steps, button, hint, tell) {
   };
 }
 
-function hintOf({ story: steps, story_failure: failure }, done, isTold) {
-  if (done === steps.length) return 'Told to its end. Break something yourself, or let it be told again.';
-  if (failure) return `It came to no end. ${failure}. Perhaps a switch was turned meanwhile; let it be told again.`;
-  if (isTold) return `${done} of ${steps.length} steps are done.`;
-  return 'By itself, in a few minutes: it turns the switches below, and says what to look at.';
+function hintOf({ story: steps, story_failure: failure }, done, isRunning) {
+  if (done === steps.length) return 'Completed. Break something yourself, or start it again.';
+  if (failure) return `Not completed: ${failure}. A switch may have been turned meanwhile; start it again.`;
+  if (isRunning) return `${done} of ${steps.length} steps are done.`;
+  return 'It runs for a few minutes: it turns the switches below, and shows what to look at.';
 }
 
 function begin() {

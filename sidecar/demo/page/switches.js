@@ -1,4 +1,4 @@
-// The switches: what each breaks, what to expect of it, and whether that came.
+// The switches: what each breaks, its expected effect, and whether it was observed.
 
 import { drawing, list, make, prose, say, set } from './dom.js';
 import { ICONS } from './icons.js';
@@ -24,8 +24,8 @@ export function switches(parent, turn) {
 }
 
 function cameText({ is_on: isOn, turned_ms: turned, came: what }, came, now) {
-  if (came !== null) return `After ${span(came, true)}: ${what || 'it came'}`;
-  return isOn ? `Turned on ${span(now - turned)} ago: not yet` : 'Turned off before it came';
+  if (came !== null) return `After ${span(came, true)}: ${what || 'observed'}`;
+  return isOn ? `Turned on ${span(now - turned)} ago: not observed yet` : 'Turned off before its effect';
 }
 
 function paragraph(name, text) {

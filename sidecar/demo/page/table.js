@@ -1,15 +1,15 @@
-// The table that the project exists for: timers beside push, as measured, each figure with its basis.
+// The comparison: timers beside push, as measured, each figure with its basis.
 
 import { list, make, prose, say } from './dom.js';
 import { count, percent } from './words.js';
 
 export function table(body, rescued) {
   return function show({ comparison }) {
-    if (!comparison) return; // the sidecar does not answer: what was last told stays
+    if (!comparison) return; // the sidecar does not answer: the last values stay
     const { timers, push } = comparison;
     const rows = [
       { name: 'reliability', cells: [reliability(timers), reliability(push)] },
-      { name: 'proven', cells: [{ value: '–', basis: 'nobody has to prove them' }, proven(push)] },
+      { name: 'proven', cells: [{ value: '–', basis: 'no proof required' }, proven(push)] },
       { name: 'requests per payment', cells: [requests(timers), requests(push)] },
     ];
     list(body, rows, ({ name }) => name, begin, (row, { cells }) => {
@@ -19,7 +19,7 @@ export function table(body, rescued) {
       }
     });
     const { rescued_by_poll: saved } = comparison;
-    say(rescued, saved ? `${count(saved, 'payment')} would have kept “Pay now” if nobody had asked again: a poll cleared it, and push never came.` : 'No payment needed a poll so far because push did not come.');
+    say(rescued, saved ? `${count(saved, 'payment')} would have kept “Pay now” without polling: a poll cleared it, and no push arrived.` : 'No payment needed a poll so far.');
   };
 }
 
@@ -34,7 +34,7 @@ function reliability({ reliability_ratio: ratio, worked, judged, reliability_bas
 }
 
 function proven({ lower_bound_ratio: bound }) {
-  return bound === null ? { value: 'nothing yet', basis: '' } : { value: `at least ${percent(bound, 1)}`, basis: 'with what is left of the risk that the policy allows' };
+  return bound === null ? { value: 'nothing yet', basis: '' } : { value: `at least ${percent(bound, 1)}`, basis: 'at the remaining part of the false promotion risk' };
 }
 
 const requests = ({ requests_per_payment: each, requests_basis: basis }) => ({ value: each.toFixed(2).replace(/\.?0+$/, ''), basis });

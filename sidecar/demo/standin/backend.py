@@ -1,8 +1,8 @@
-"""The booking app's half: what a payment's webhook sets in motion, and what it tells the sidecar of it.
+"""The booking app's backend: what a payment's webhook triggers, and what it reports to the sidecar.
 
-As the app's `StripeWebhookController` with `clients/laravel`: it commits the booking as paid, broadcasts in one call of
-Reverb's API on the user's channel and on the observers', and acks `paid` and `dispatched`. How it answered each request
-for a channel it tells too.
+It follows the app's `StripeWebhookController` with `clients/laravel`: it commits the booking as paid, broadcasts in one
+call of Reverb's API on the user's channel and on the observer channel, and acks `paid` and `dispatched`. It also
+reports its answer to each channel authorisation.
 """
 
 import asyncio
@@ -24,15 +24,15 @@ _COMMIT_S, _QUEUED_S, SLOW_QUEUE_S = 0.06, 0.08, 4.0
 _TIMEOUT = aiohttp.ClientTimeout(total=5)
 _SPOKEN_AGAIN_S = (0.0, 1.0, 3.0)
 
-Told = Callable[[str, str, str | None], None]
-"""Takes who did it, what was done, and the payment that it is about."""
+Notify = Callable[[str, str, str | None], None]
+"""Called with the actor, the event, and the payment that it is about."""
 
 
 class Backend(BookingApp):
     """The app, with its bookings."""
 
     def __init__(
-        self, app: App, *, webhook_secret: str, ack_token: str, group: asyncio.TaskGroup, told: Told, **how: Any
+        self, app: App, *, webhook_secret: str, ack_token: str, group: asyncio.TaskGroup, notify: Notify, **how: Any
     ) -> None:
         super().__init__(app, **how)
         self.reverb_url = self.acks_url = ""
@@ -40,27 +40,27 @@ class Backend(BookingApp):
         """Broadcasts wait for seconds in the queue."""
         self.broadcasts = 0
         self.paid: set[str] = set()
-        """Payments whose bookings are paid."""
+        """Payments with a paid booking."""
         self._app_of_reverb, self._webhook_secret, self._ack_token = app, webhook_secret, ack_token
-        self._group, self._told = group, told
+        self._group, self._notify = group, notify
         self._session: aiohttp.ClientSession
 
     def use(self, session: aiohttp.ClientSession) -> None:
-        """Ask others by this session."""
+        """Use this session for outgoing requests."""
         self._session = session
 
     def token_of(self, user_id: str) -> str:
-        """Let a user in, and return what their requests are authorised with."""
+        """Log a user in, and return the token that authorises their requests."""
         token = f"demo-token-of-{user_id}"
         self._users[token] = user_id
         return token
 
     def forget(self, token: str) -> None:
-        """Let a user go."""
+        """Log a user out."""
         self._users.pop(token, None)
 
     def allowed_from(self, *origins: str) -> None:
-        """Let scripts of these pages read what is answered."""
+        """Allow scripts of these origins to read the answers (CORS)."""
         self._origins = origins
 
     async def elsewhere(self, request: web.Request, body: str) -> web.Response:
@@ -75,7 +75,7 @@ class Backend(BookingApp):
         return await super().elsewhere(request, body)
 
     def answered(self, channel: str, status: int) -> None:
-        """Tell the sidecar how a request for a channel was answered."""
+        """Report the answer to a channel authorisation to the sidecar."""
         user_id = channel.removeprefix(CHANNEL)
         report: dict[str, object] = {
             "auth": "ok" if status == 200 else "refused",  # noqa: PLR2004
@@ -97,21 +97,21 @@ class Backend(BookingApp):
         return web.Response()
 
     async def _book(self, payment_intent: str, user_id: str) -> None:
-        """Commit, broadcast, and say so."""
+        """Commit, broadcast, and send the acks."""
         await asyncio.sleep(_COMMIT_S)
         if payment_intent in self.paid:  # the same webhook again
             return
         self.paid.add(payment_intent)
-        self._told("booking app", "booking paid", payment_intent)
+        self._notify("booking app", "booking paid", payment_intent)
         self._speak({"stage": "paid", "payment_intent": payment_intent, "contexts": ["bookings"]})
         await asyncio.sleep(SLOW_QUEUE_S if self.is_queue_slow else _QUEUED_S)
         status = await self._broadcast(payment_intent, user_id)
         if status == 200:  # noqa: PLR2004
             self.broadcasts += 1
-            self._told("booking app", "broadcast sent", payment_intent)
+            self._notify("booking app", "broadcast sent", payment_intent)
             self._speak({"stage": "dispatched", "payment_intent": payment_intent, "contexts": ["bookings"]})
         else:
-            self._told("booking app", f"Reverb took no broadcast ({status or 'no answer'})", payment_intent)
+            self._notify("booking app", f"Reverb took no broadcast ({status or 'no answer'})", payment_intent)
             self._speak({"stage": "skipped", "payment_intent": payment_intent, "reason": "failed"})
 
     async def _broadcast(self, payment_intent: str, user_id: str) -> int:
@@ -131,7 +131,7 @@ class Backend(BookingApp):
         self._group.create_task(self._spoken(ack), name="app.ack")
 
     async def _spoken(self, ack: dict[str, object]) -> None:
-        """Ack; a sidecar that is away is told again, and then no more."""
+        """Send an ack; retry while the sidecar is unreachable, up to a limit."""
         headers = {"Authorization": f"Bearer {self._ack_token}"}
         for pause_s in _SPOKEN_AGAIN_S:
             await asyncio.sleep(pause_s)

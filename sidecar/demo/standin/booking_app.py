@@ -35,7 +35,7 @@ class AppFaults(msgspec.Struct, kw_only=True):
     refuses: Container[str] = frozenset()
     """Users who get a 403 for their own channel."""
     has_cors: bool = True
-    """Answers to other origins carry the headers that let scripts read them."""
+    """Whether answers to other origins carry the CORS headers."""
 
 
 class BookingApp:
@@ -69,7 +69,7 @@ class BookingApp:
             self._runner = None
 
     def forget_sessions(self) -> None:
-        """Let every session expire."""
+        """Expire every session."""
         self._sessions.clear()
 
     async def _serve(self, request: web.Request) -> web.Response:
@@ -102,7 +102,7 @@ class BookingApp:
         """Note how a request for a channel was answered."""
 
     def serve(self) -> web.RequestHandler | None:
-        """Return what speaks with one more connection, for a proxy; None: it has stopped."""
+        """Return a protocol for one more connection, for a proxy; None: it has stopped."""
         return None if self._runner is None or self._runner.server is None else self._runner.server()
 
     def _allow(self, request: web.Request, response: web.Response) -> None:
@@ -147,9 +147,9 @@ class BookingApp:
         session = request.cookies.get("booking_session", "")
         if session not in self._sessions or request.headers.get("X-XSRF-TOKEN") != f"{session}=":
             return web.json_response({"message": "CSRF token mismatch."}, status=419)
-        said = msgspec.json.decode(body, type=dict[str, str])
-        password, user_id = self.passwords.get(said.get("email", ""), ("", ""))
-        if not password or password != said.get("password"):
+        content = msgspec.json.decode(body, type=dict[str, str])
+        password, user_id = self.passwords.get(content.get("email", ""), ("", ""))
+        if not password or password != content.get("password"):
             return web.json_response({"message": "These credentials do not match our records."}, status=422)
         del self._sessions[session]
         renewed = randomness.token_hex(16)

@@ -1,6 +1,6 @@
-"""A proxy: one address before several servers, as a load balancer's, which hands each connection to the next of them.
+"""A proxy: one address in front of several servers, like a load balancer, with round robin.
 
-The sidecar has proxies of its own, so that it can be cut off while everybody else goes in and out.
+The sidecar has proxies of its own, so that it can be cut off while all other traffic continues.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from itertools import count
 from aiohttp import web
 
 Serve = Callable[[], web.RequestHandler | None]
-"""Returns what speaks with one more connection; None: this server is not there."""
+"""Returns a protocol for one more connection; None: this server is down."""
 
 
 class Proxy:
@@ -24,7 +24,7 @@ class Proxy:
         self._inside: list[web.RequestHandler] = []
         self._server: asyncio.Server | None = None
         self._kept: socket.socket | None = None
-        """What keeps the port from others while nobody is let in."""
+        """The socket that reserves the port while the proxy is closed."""
 
     @property
     def is_open(self) -> bool:
@@ -44,7 +44,7 @@ class Proxy:
         return self.port
 
     def close(self) -> None:
-        """Refuse connections, and cut those that there are; the port stays ours."""
+        """Refuse connections and cut existing ones; the port stays reserved."""
         if self._server is not None:
             self._server.close()
             self._server = None
@@ -72,7 +72,7 @@ class Proxy:
 
 
 def _kept(port: int) -> socket.socket | None:
-    """Keep a port, which anybody who dials might be given; None: in memory nobody is."""
+    """Reserve a port while it is closed; None: in memory no other process can take it."""
     if getattr(asyncio.get_running_loop(), "network", None) is not None:
         return None
     kept = socket.socket()

@@ -1,11 +1,11 @@
-"""A stand-in for Laravel Reverb: what a real one does on the wire, and on command what a broken one does.
+"""A stand-in for Laravel Reverb: the wire behaviour of a real one, and on command that of a broken one.
 
-It was built to a list of what Reverb 1.10 does, and is held to recorded traffic (`tests/captures`) and to the real
+It follows a list of Reverb 1.10's behaviour, and is tested against recorded traffic (`tests/captures`), the real
 pusher-js and Laravel Echo. One port serves WebSockets, the HTTP API and `/up`. Beside the API's odd answers
-(`reverb_api`) its habits are: it closes without a Close frame, leaves a refused origin's socket open, and pings,
-prunes and counts only who is subscribed to something.
+(`reverb_api`): it closes without a Close frame, leaves a refused origin's socket open, and pings, prunes and counts
+only connections with a subscription.
 
-Not modelled: unmasked frames, the bytes on Reverb's Redis bus (only what it does), several applications, TLS.
+Not modelled: unmasked frames, the bytes on Reverb's Redis bus (only its effects), several applications, TLS.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ class Reverb:
         self.published: list[Broadcast] = []
         """The last broadcasts that the API took."""
         self.is_dead = False
-        """The process has exited: with code 0, and without a word."""
+        """The process has exited with code 0, without a message."""
         self._bus = bus
         self._ticking: asyncio.Task[None] | None = None
         self._runner: web.ServerRunner | None = None
@@ -67,7 +67,7 @@ class Reverb:
         return int(self._runner.addresses[0][1])
 
     async def stop(self) -> None:
-        """End every connection without a word, and stop listening."""
+        """End every connection without a Close frame, and stop listening."""
         for socket_id in self.sockets:
             await self.sockets.drop(socket_id)
         if self._ticking is not None:
@@ -77,7 +77,7 @@ class Reverb:
             self._runner = None
 
     def serve(self) -> web.RequestHandler | None:
-        """Return what speaks with one more connection, for a proxy; None: it is dead."""
+        """Return a protocol for one more connection, for a proxy; None: it is down."""
         return None if self._runner is None or self._runner.server is None else self._runner.server()
 
     async def exit(self) -> None:
@@ -194,8 +194,8 @@ class Reverb:
     async def _list(self, params: dict[str, str]) -> Raw:
         await self._metrics()
         prefix, attributes = params.get("filter_by_prefix", ""), wanted(params.get("info"))
-        said = {name: self._counted(name, attributes) for name in self.channels.names() if name.startswith(prefix)}
-        return self._answer({"channels": said or []})
+        content = {name: self._counted(name, attributes) for name in self.channels.names() if name.startswith(prefix)}
+        return self._answer({"channels": content or []})
 
     async def _describe(self, channel: str, params: dict[str, str]) -> Raw:
         await self._metrics()
@@ -223,8 +223,8 @@ class Reverb:
         return self._answer({})
 
     def _counted(self, channel: str, attributes: set[str]) -> dict[str, object]:
-        said = self.channels.info(channel, attributes)
-        return {name: value for name, value in said.items() if name != "occupied" or "occupied" in attributes}
+        content = self.channels.info(channel, attributes)
+        return {name: value for name, value in content.items() if name != "occupied" or "occupied" in attributes}
 
     async def _broadcast(self, asked: Broadcast) -> None:
         self.published = [*self.published[-99:], asked]
@@ -237,7 +237,7 @@ class Reverb:
         self._publish(lambda node: node.deliver([(channel, frame)], but=but))
 
     def _publish(self, deliver: Callable[[Node], None]) -> None:
-        """Deliver on this node; with scaling on every node, and only by way of the bus."""
+        """Deliver on this node; with scaling on every node, and only over the bus."""
         if self._bus is None:
             deliver(self)
         else:
@@ -257,6 +257,6 @@ class Reverb:
             self.channels.deliver(channel, frame, but=but)
 
     async def _metrics(self) -> None:
-        """Wait as Reverb does where somebody else listens to its bus, and never replies."""
+        """Wait as Reverb does while another subscriber on its bus never replies."""
         if self._bus is not None and (self._bus.foreign_subscribers or self._bus.is_down):
             await asyncio.sleep(_METRICS_WITHIN_S)

@@ -18,7 +18,7 @@ from sidecar.pusher.signing import App
 _PHRASES = {413: "Request Entity Too Large", 422: "Unprocessable Content"}
 
 
-class Refused(Exception):  # noqa: N818 - an answer, not a failure of ours
+class Refused(Exception):  # noqa: N818 - a result, not an error of the stand-in
     """An error as Reverb answers it: HTTP/1.1, no headers, plain text."""
 
     def __init__(self, status: int, text: str, headers: str = "") -> None:
@@ -117,7 +117,7 @@ def decoded(body: bytes) -> dict[str, Any]:
 
 
 def broadcast_of(content: Mapping[str, Any]) -> Broadcast | dict[str, list[str]]:
-    """Return the event that a call of `events` asks for, or what is wrong with it, by field."""
+    """Return the event of a call of `events`, or its validation errors by field."""
     wrong: dict[str, list[str]] = {}
     for field in ("name", "data"):
         value = content.get(field)

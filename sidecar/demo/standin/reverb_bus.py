@@ -1,4 +1,4 @@
-"""Several Reverb nodes over one Redis, by what they do: every broadcast goes by the bus, also on its own node."""
+"""Several Reverb nodes over one Redis, by its effects: every broadcast goes over the bus, also to its own node."""
 
 import asyncio
 from collections.abc import Callable
@@ -43,14 +43,14 @@ class Bus:
         self.nodes.append(node)
 
     def publish(self, deliver: Callable[[Node], None]) -> None:
-        """Let every node deliver. While Redis is away it is lost, though the API answered 200."""
+        """Deliver on every node. While Redis is down the event is lost, though the API answered 200."""
         if not self.is_down:
             for node in self.nodes:
                 if not node.is_dead:
                     deliver(node)
 
     def receive_garbage(self) -> "asyncio.Future[list[None]]":
-        """Let every node exit, as one message on the channel does that is not JSON."""
+        """Make every node exit, as one message on the channel that is not JSON does."""
         return asyncio.gather(*(node.exit() for node in self.nodes))
 
     def go_down(self) -> None:
@@ -59,7 +59,7 @@ class Bus:
         asyncio.get_running_loop().call_later(self._gives_up_after_s, self._give_up, self._down_since_s)
 
     def come_back(self) -> None:
-        """Have Redis again; what was said meanwhile is lost."""
+        """Restore Redis; messages published meanwhile are lost."""
         self._down_since_s = None
 
     def _give_up(self, since_s: float) -> None:

@@ -1,4 +1,4 @@
-"""The channels of one Reverb node: who is subscribed to what, presence, and the last event of cache channels."""
+"""The channels of one Reverb node: subscriptions, presence, and the last event of cache channels."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -36,17 +36,17 @@ class Member(msgspec.Struct, kw_only=True):
 
 
 def is_private(channel: str) -> bool:
-    """Say whether a channel wants a signature. By prefix without the dash, as Reverb does it."""
+    """Return whether a channel requires a signature. By prefix without the dash, as in Reverb."""
     return channel.startswith(("private", "presence"))
 
 
 def is_presence(channel: str) -> bool:
-    """Say whether a channel tells its members of each other."""
+    """Return whether a channel announces its members to each other."""
     return channel.startswith("presence")
 
 
 def is_cache(channel: str) -> bool:
-    """Say whether a channel keeps its last event."""
+    """Return whether a channel stores its last event."""
     return channel.startswith(("private-cache-", "presence-cache-", "cache"))
 
 
@@ -58,7 +58,7 @@ class Channels:
         self._cached: dict[str, str] = {}
 
     def join(self, channel: str, member: Member) -> Iterator[str]:
-        """Subscribe a socket, tell the others, and return what is to be sent to it."""
+        """Subscribe a socket, notify the other members, and return the messages for it."""
         members = self._members.setdefault(channel, {})
         is_first = member.user_id is not None and all(each.user_id != member.user_id for each in members.values())
         members[member.socket_id] = member
@@ -70,7 +70,7 @@ class Channels:
             yield self._cached.get(channel) or php_json({"event": "pusher:cache_miss", "channel": channel})
 
     def leave(self, channel: str, socket_id: str) -> None:
-        """Unsubscribe a socket; the others of a presence channel are told when it was the user's last."""
+        """Unsubscribe a socket; the other members of a presence channel are notified if it was the user's last."""
         members = self._members.get(channel, {})
         member = members.pop(socket_id, None)
         if not members:
@@ -100,7 +100,7 @@ class Channels:
                 member.send(frame)
 
     def is_member(self, channel: str, socket_id: str) -> bool:
-        """Say whether a socket is subscribed to a channel."""
+        """Return whether a socket is subscribed to a channel."""
         return socket_id in self._members.get(channel, {})
 
     def member(self, channel: str, socket_id: str) -> Member | None:
@@ -116,26 +116,26 @@ class Channels:
         return [name for name, members in self._members.items() if members]
 
     def users(self, channel: str) -> list[object] | None:
-        """Return the user ids of a channel; None: nobody on this node is in it."""
+        """Return the user ids of a channel; None: it has no subscription on this node."""
         members = self._members.get(channel)
         return None if members is None else list(dict.fromkeys(m.user_id for m in members.values() if m.user_id))
 
     def info(self, channel: str, wanted: set[str]) -> dict[str, object]:
-        """Return what the HTTP API says of a channel."""
+        """Return the HTTP API's description of a channel."""
         members = self._members.get(channel, {})
-        said: dict[str, object] = {}
+        content: dict[str, object] = {}
         if "occupied" in wanted or not members:
-            said["occupied"] = bool(members)
+            content["occupied"] = bool(members)
         if not members:
-            return said
+            return content
         if is_presence(channel):
             if "user_count" in wanted:
-                said["user_count"] = len(self.users(channel) or ())
+                content["user_count"] = len(self.users(channel) or ())
         elif "subscription_count" in wanted:
-            said["subscription_count"] = len(members)
+            content["subscription_count"] = len(members)
         if "cache" in wanted and is_cache(channel) and channel in self._cached:
-            said["cache"] = msgspec.json.decode(self._cached[channel])
-        return said
+            content["cache"] = msgspec.json.decode(self._cached[channel])
+        return content
 
     def _tell(self, channel: str, event: str, data: str, *, but: str) -> str:
         frame = php_json({"event": event, "data": data, "channel": channel})
@@ -145,12 +145,12 @@ class Channels:
         return frame
 
     def _presence(self, channel: str) -> str:
-        """Return what a new member is told. Raises `KeyError` where a member has no `user_info`, as Reverb fails."""
+        """Return the member list for a new member. Raises `KeyError` where one has no `user_info`, as Reverb fails."""
         known = {member.user_id: member for member in self._members[channel].values() if member.user_id is not None}
         hashed = {str(user_id): member.data["user_info"] for user_id, member in known.items()}
         return php_json({"presence": {"count": len(known), "ids": list(known), "hash": hashed or []}})
 
 
 def _succeeded(channel: str, data: str) -> str:
-    said = {"event": "pusher_internal:subscription_succeeded", "data": data}
-    return php_json({**said, "channel": channel} if channel else said)
+    content = {"event": "pusher_internal:subscription_succeeded", "data": data}
+    return php_json({**content, "channel": channel} if channel else content)

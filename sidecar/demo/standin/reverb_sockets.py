@@ -22,7 +22,7 @@ Whisper = Callable[[str, str, str], None]
 
 
 class Setup(msgspec.Struct, kw_only=True):
-    """What `config/reverb.php` says of the application, with Reverb's defaults."""
+    """The application's settings in `config/reverb.php`, with Reverb's defaults."""
 
     allowed_origins: tuple[str, ...] = ("*",)
     """Hosts, with `*` as a wildcard; scheme and port never match anything."""
@@ -75,7 +75,7 @@ _INVALID = PusherError(4200, "Invalid message format")
 
 
 class _Socket:
-    """One WebSocket, its outbox, and when it was last heard."""
+    """One WebSocket, its outbox, and the time of its last frame."""
 
     def __init__(self, ws: web.WebSocketResponse, request: web.Request, now_s: float) -> None:
         self.socket_id = f"{int(randomness.uniform(1, 10**9))}.{int(randomness.uniform(1, 10**9))}"
@@ -101,7 +101,7 @@ class _Socket:
             self.unsent.task_done()
 
     async def drop(self) -> None:
-        """End the TCP stream without a Close frame, as Reverb does; what was said before is still sent."""
+        """End the TCP stream without a Close frame, as Reverb does; queued data is still sent."""
         with suppress(TimeoutError):
             async with asyncio.timeout(FLUSHED_WITHIN_S):
                 await self.unsent.join()
@@ -130,7 +130,7 @@ class Sockets:
             await asyncio.sleep(_LOOK_S)
 
     async def flush(self) -> None:
-        """Return once what was to be sent is written, or after a second: a slow reader must not hold up the API."""
+        """Return once the outbox is written, or after a second: a slow client must not block the API."""
         with suppress(TimeoutError):
             async with asyncio.timeout(FLUSHED_WITHIN_S):
                 for socket in list(self._open.values()):
@@ -175,7 +175,7 @@ class Sockets:
         return ws
 
     def _greet(self, socket: _Socket, key: str, origin: str | None) -> bool:
-        """Send the first frame, and say whether the connection goes on."""
+        """Send the first frame, and return whether the connection continues."""
         faults, setup = self.faults, self._setup
         if faults.first_frame is not None:
             if faults.first_frame not in {"silence", "drop"}:
@@ -212,12 +212,12 @@ class Sockets:
         try:
             self._limit(socket)
             try:
-                said = json.loads(text)
+                received = json.loads(text)
             except (ValueError, RecursionError) as error:
                 raise _INVALID from error
-            if not isinstance(said, dict) or not isinstance(said.get("event"), str):
+            if not isinstance(received, dict) or not isinstance(received.get("event"), str):
                 raise _INVALID
-            self._handle(socket, said, said["event"])
+            self._handle(socket, received, received["event"])
         except PusherError as error:
             socket.error(error.code, error.message)
         except (KeyError, TypeError, ValueError, AttributeError):  # Reverb answers every other exception so
@@ -232,8 +232,8 @@ class Sockets:
         if socket.messages > self._setup.messages_max:
             raise PusherError(4301, "Rate limit exceeded")
 
-    def _handle(self, socket: _Socket, said: dict[str, Any], event: str) -> None:
-        data = said.get("data")
+    def _handle(self, socket: _Socket, received: dict[str, Any], event: str) -> None:
+        data = received.get("data")
         data = json.loads(data) if isinstance(data, str) and event.startswith("pusher:") else data
         if event == "pusher:ping":
             socket.send(php_json({"event": "pusher:pong"}))
@@ -246,8 +246,8 @@ class Sockets:
         elif event.startswith("pusher:"):
             raise _INVALID
         elif event.startswith("client-"):
-            self._whisper(socket, said, event)
-        elif not isinstance(said.get("channel"), str):
+            self._whisper(socket, received, event)
+        elif not isinstance(received.get("channel"), str):
             raise _INVALID
 
     def _subscribe(self, socket: _Socket, data: dict[str, Any]) -> None:
@@ -270,8 +270,8 @@ class Sockets:
         for frame in self._channels.join(channel, member):
             socket.send(frame)
 
-    def _whisper(self, socket: _Socket, said: dict[str, Any], event: str) -> None:
-        channel, data, mode = said.get("channel"), said.get("data"), self._setup.accept_client_events_from
+    def _whisper(self, socket: _Socket, received: dict[str, Any], event: str) -> None:
+        channel, data, mode = received.get("channel"), received.get("data"), self._setup.accept_client_events_from
         if isinstance(data, str):
             data = json.loads(data)
         if not isinstance(channel, str) or not (data is None or isinstance(data, dict | list)):
@@ -280,7 +280,7 @@ class Sockets:
             raise PusherError(4301, "The app does not have client messaging enabled.")
         member = self._channels.member(channel, socket.socket_id)
         if mode == "all":
-            frame = php_json(said)
+            frame = php_json(received)
         elif member is None:
             raise PusherError(4009, "The client is not a member of the specified channel.")
         else:

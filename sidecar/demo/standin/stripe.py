@@ -1,8 +1,8 @@
-"""A Stripe that takes payments at once and tells of them as the real one does: signed, at its pace, more than once.
+"""A Stripe that takes payments at once and sends webhooks like the real one: signed, delayed, more than once.
 
-Each endpoint has its own secret, delay and retries, so that the sidecar may hear of a payment before the app does, or
-after. `created` is in whole seconds. What is not answered with 2xx is delivered again, with a new signature; the real
-one waits up to hours, this one seconds. Source: https://docs.stripe.com/webhooks.
+Each endpoint has its own secret, delay and retries, so that the sidecar may receive a payment before the app or after
+it. `created` is in whole seconds. A delivery without a 2xx is repeated with a new signature; the real one waits up to
+hours, this one seconds. Source: https://docs.stripe.com/webhooks.
 """
 
 import asyncio
@@ -32,20 +32,20 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     secret: str
 
 
-Told = Callable[[str, str, str], None]
+Notify = Callable[[str, str, str], None]
 """Takes a payment, an endpoint's name and what became of a delivery."""
 
 
 class Stripe:
-    """Takes payments, and tells its endpoints."""
+    """Takes payments, and delivers webhooks to its endpoints."""
 
-    def __init__(self, session: aiohttp.ClientSession, group: asyncio.TaskGroup, *, seed: int, told: Told) -> None:
+    def __init__(self, session: aiohttp.ClientSession, group: asyncio.TaskGroup, *, seed: int, notify: Notify) -> None:
         self.endpoints: tuple[Endpoint, ...] = ()
         self.is_late = False
         """All webhooks take long."""
         self.deliveries = 0
         """To the endpoint named `sidecar`, each try counted."""
-        self._session, self._group, self._seed, self._told = session, group, seed, told
+        self._session, self._group, self._seed, self._notify = session, group, seed, notify
 
     def succeed(self, payment_intent: str, *, user_id: str, booking_id: str) -> None:
         """Take a payment: its webhooks go out."""
@@ -85,7 +85,7 @@ class Stripe:
             await asyncio.sleep(pause_s)
             self.deliveries += endpoint.name == "sidecar"
             result = await self._try(endpoint, body)
-            self._told(payment_intent, endpoint.name, result)
+            self._notify(payment_intent, endpoint.name, result)
             if result == "200":
                 return
 

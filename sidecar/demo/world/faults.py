@@ -1,7 +1,6 @@
-"""What each switch does to the world, and how one sees that what it says is to be expected has come."""
+"""The effect of each switch on the world, and the check that its expected effect was observed."""
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -10,18 +9,16 @@ from sidecar.core.facts.auth_probes import AuthProbeOutcome, RoundTripOutcome
 from sidecar.core.facts.outcomes import Outcome, ReportOutcome
 from sidecar.core.facts.policy import Mode
 from sidecar.core.facts.suspensions import SuspensionReason
+from sidecar.demo.world.stage import Stage
 from sidecar.demo.world.switches import Key
 from sidecar.pusher.signing import App
-
-if TYPE_CHECKING:
-    from sidecar.demo.world.world import World
 
 _ENOUGH = 3
 """So many signs that the trouble itself is there: an alarm of an earlier one does not count."""
 
 
 class _EveryFifth:
-    """The users that are refused: whose number ends in 3 or 8. The probe's is 0."""
+    """The users that are refused: those whose number ends in 3 or 8. The probe's is 0."""
 
     def __contains__(self, user_id: object) -> bool:
         return isinstance(user_id, str) and user_id[-1:] in {"3", "8"}
@@ -37,60 +34,60 @@ class _Everybody:
 # --- what a switch does
 
 
-def _refuse_all(world: "World", *, on: bool) -> None:
+def _refuse_all(world: Stage, *, on: bool) -> None:
     world.app.faults.refuses = _Everybody() if on else frozenset()
 
 
-def _refuse_fifth(world: "World", *, on: bool) -> None:
+def _refuse_fifth(world: Stage, *, on: bool) -> None:
     world.app.faults.refuses = _EveryFifth() if on else frozenset()
 
 
-def _sign_with_another(world: "World", *, on: bool) -> None:
+def _sign_with_another(world: Stage, *, on: bool) -> None:
     real = world.reverb_app
     world.app.faults.signs_as = App(app_id=real.app_id, key=real.key, secret="as-it-was-before") if on else None  # noqa: S106
 
 
-def _slow_the_queue(world: "World", *, on: bool) -> None:
+def _slow_the_queue(world: Stage, *, on: bool) -> None:
     world.app.is_queue_slow = on
 
 
-def _lose_broadcasts(world: "World", *, on: bool) -> None:
+def _lose_broadcasts(world: Stage, *, on: bool) -> None:
     for node in world.nodes:
         node.faults.swallow_ratio = 0.02 if on else 0.0
 
 
-def _freeze(world: "World", *, on: bool) -> None:
+def _freeze(world: Stage, *, on: bool) -> None:
     for node in world.nodes:
         node.faults.is_frozen = on
 
 
-async def _remove(world: "World", *, on: bool) -> None:
+async def _remove(world: Stage, *, on: bool) -> None:
     for node in world.nodes:
         await (node.exit() if on else node.start())
     for proxy in world.reverb_proxies:
         if on:
             proxy.close()
-        elif not world.is_on(Key.SIDECAR_BLIND) or proxy is world.reverb_proxies[0]:
+        elif not world.switchboard.is_on(Key.SIDECAR_BLIND) or proxy is world.reverb_proxies[0]:
             await proxy.open()
 
 
-def _deafen(world: "World", *, on: bool) -> None:
+def _deafen(world: Stage, *, on: bool) -> None:
     world.nodes[1].faults.is_deaf = on
 
 
-def _delay_webhooks(world: "World", *, on: bool) -> None:
+def _delay_webhooks(world: Stage, *, on: bool) -> None:
     world.stripe.is_late = on
 
 
-async def _blind(world: "World", *, on: bool) -> None:
+async def _blind(world: Stage, *, on: bool) -> None:
     for proxy in world.sidecars_proxies:
         if on:
             proxy.close()
-        elif not world.is_on(Key.REVERB_GONE) or proxy not in world.reverb_proxies:
+        elif not world.switchboard.is_on(Key.REVERB_GONE) or proxy not in world.reverb_proxies:
             await proxy.open()
 
 
-async def _kill(world: "World", *, on: bool) -> None:
+async def _kill(world: Stage, *, on: bool) -> None:
     await (world.sidecar.kill() if on else world.sidecar.start())
 
 
@@ -109,7 +106,7 @@ ACTIONS: dict[Key, Callable[..., Awaitable[None] | None]] = {
 }
 
 
-# --- how one sees that it came
+# --- the observed effects
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,7 +116,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     now: Status | None
     """None: the sidecar does not answer."""
     unanswered: int
-    """Payers since whom the flag told nothing."""
+    """Payers who got no answer from the flag since."""
 
     def more(self, count: Callable[[Status], int]) -> int:
         """Return by how much a count has grown."""
@@ -148,8 +145,8 @@ def _auth_probes(outcome: AuthProbeOutcome) -> Callable[[Status], int]:
 
 
 def _round_trips(status: Status) -> int:
-    told = status.reverb.round_trips if status.reverb else {}
-    return sum(count for outcome, count in told.items() if outcome is not RoundTripOutcome.OK)
+    outcomes = status.reverb.round_trips if status.reverb else {}
+    return sum(count for outcome, count in outcomes.items() if outcome is not RoundTripOutcome.OK)
 
 
 def _deaf(status: Status) -> int:
@@ -165,7 +162,7 @@ def _timers_failed(status: Status) -> int:
 
 
 def _alarmed(seen: Seen, *names: str) -> str:
-    """Say which alarm took push away; empty: none did."""
+    """Return which alarm took push away; empty: none did."""
     if seen.now is None or not seen.has_timers:
         return ""
     latched = [name for name in names if name in seen.now.alarms]
@@ -180,7 +177,7 @@ def _suspended_ms(status: Status, reason: SuspensionReason) -> int | None:
 
 
 def _suspended(seen: Seen) -> str:
-    """Say that the rung was kept; or what came instead."""
+    """Return that the rung was kept, or what happened instead."""
     if seen.now is None or not seen.has_timers:
         return ""
     began_ms = _suspended_ms(seen.now, SuspensionReason.REVERB_UNSTABLE)
@@ -236,7 +233,7 @@ CAME: dict[Key, Callable[[Seen], str]] = {
         else ""
     ),
     Key.SIDECAR_KILLED: lambda seen: (
-        f"nobody answers; {seen.unanswered} payers followed timers" if seen.now is None and seen.unanswered > 1 else ""
+        f"no answer; {seen.unanswered} payers followed timers" if seen.now is None and seen.unanswered > 1 else ""
     ),
 }
-"""Of each switch: what came, in a few words; empty: not yet."""
+"""By switch: the observed effect, in a few words; empty: not yet."""

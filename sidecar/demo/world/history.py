@@ -8,8 +8,8 @@ import msgspec
 from sidecar import clock
 from sidecar.core.facts.policy import Mode
 from sidecar.core.facts.reports import Flow
-from sidecar.demo.page.view import Event, PayerView
 from sidecar.demo.world.payers import Browser
+from sidecar.demo.world.view import Event, PayerView
 
 EVENTS_SHOWN, PAYERS_SHOWN = 40, 12
 _PAYERS_KEPT = 400
@@ -53,7 +53,7 @@ class History:
     def __init__(self) -> None:
         self.payments = self.cleared = 0
         self.unanswered = 0
-        """Payers whose alert was cleared without a word from the flag."""
+        """Payers whose alert was cleared without an answer from the flag."""
         self._events: deque[Event] = deque(maxlen=EVENTS_SHOWN)
         self._payers: dict[str, Paying] = {}
 
@@ -74,7 +74,7 @@ class History:
         self._events.append(Event(at_ms=clock.wall_ms(), kind=kind, who=who, text=text, payment=payment))
 
     def pay(self, payment: str, user_id: str, flow: Flow, *, is_visitor: bool = False) -> None:
-        """Note that somebody paid."""
+        """Record a payment."""
         self.payments += 1
         self._payers[payment] = Paying(
             payment=payment, user_id=user_id, flow=flow, paid_ms=clock.wall_ms(), is_visitor=is_visitor
@@ -85,11 +85,11 @@ class History:
             "browser", _who(user_id), "paid, in the page" if flow is Flow.IN_PAGE else "paid at Stripe's", payment
         )
 
-    def told_stripe(self, payment: str, endpoint: str, result: str) -> None:
+    def note_stripe(self, payment: str, endpoint: str, result: str) -> None:
         """Note a delivery."""
         self.note("stripe", "Stripe", f"webhook to the {endpoint}: {result}", payment)
 
-    def told_app(self, who: str, what: str, payment: str | None) -> None:
+    def note_app(self, who: str, what: str, payment: str | None) -> None:
         """Note what the app did."""
         self.note("app", who, what, payment)
         paying = self._payers.get(payment or "")

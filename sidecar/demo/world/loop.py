@@ -1,7 +1,7 @@
-"""The event loop of the demo's world: its time is the world's, and where it has a network of its own, so is its I/O.
+"""The event loop of the demo's world: its time is the world's, and, with a network in memory, so is its I/O.
 
-All of the sidecar, of the stand-ins and of `aiohttp` runs on it unchanged: they ask the loop for the time, for
-connections and for threads, and never go around it.
+The sidecar, the stand-ins and `aiohttp` run on it unchanged: they use the loop for time, connections and threads, and
+never bypass it.
 """
 
 import asyncio
@@ -15,9 +15,10 @@ from sidecar.demo.world.pace import Pace, PacedSelector
 
 
 class WorldLoop(asyncio.SelectorEventLoop):
-    """A loop whose time is a pace's.
+    """A loop whose time is that of a `Pace`.
 
-    With a network, servers and clients meet in memory and threads' work is done at once: all happens in one order.
+    With a network in memory, servers and clients meet there and executor work runs inline: everything happens in one
+    order.
     """
 
     def __init__(self, pace: Pace, network: Network | None = None) -> None:
@@ -33,7 +34,7 @@ class WorldLoop(asyncio.SelectorEventLoop):
     # --- threads
 
     def run_in_executor(self, executor: Executor | None, func: Callable[..., Any], *args: Any) -> "asyncio.Future[Any]":  # type: ignore[override]
-        """Let a thread do it, which is something on its way; in memory do it here and now."""
+        """Run it in a thread, which counts as work in flight; with a network in memory, inline."""
         if self.network is None:
             self.pace.jobs += 1
             job = super().run_in_executor(executor, func, *args)
@@ -52,7 +53,7 @@ class WorldLoop(asyncio.SelectorEventLoop):
     # --- connections
 
     def take_address(self, host: str, port: int) -> Any:
-        """Take an address for a server to come; None: this loop has no network of its own. Raises `OSError`."""
+        """Reserve an address for a later server; None: this loop has no network of its own. Raises `OSError`."""
         return None if self.network is None else self.network.take(host, port)
 
     async def create_server(self, protocol_factory: Any, host: Any = None, port: Any = None, **how: Any) -> Any:

@@ -1,7 +1,7 @@
-"""A network in memory: addresses, servers, and pairs of transports that hand over what is written.
+"""A network in memory: addresses, servers, and pairs of transports.
 
-Order is that of the event loop: what is written arrives in a later turn of it, whole, in order, and at no moment of
-the world's time later. Nobody but this process can connect.
+Order is that of the event loop: written data arrives in a later turn of it, whole, in order, and at no later world
+time. Only this process can connect.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ class Bound:
     def __init__(self, network: "Network", host: str, port: int) -> None:
         self.address = (host, port)
         self.factory: Callable[[], asyncio.BaseProtocol] | None = None
-        """None: nobody serves here yet, and who connects waits."""
+        """None: no server listens here yet, and a connection waits."""
         self.served = asyncio.Event()
         self._network = network
 
@@ -36,7 +36,7 @@ class Bound:
 
 
 class Network:
-    """Who serves where."""
+    """Servers by address."""
 
     def __init__(self) -> None:
         self._bound: dict[tuple[str, int], Bound] = {}
@@ -53,12 +53,12 @@ class Network:
         return bound
 
     def give_back(self, bound: Bound) -> None:
-        """Let others take an address."""
+        """Release an address."""
         if self._bound.get(bound.address) is bound:
             del self._bound[bound.address]
 
     async def find(self, host: str, port: int) -> Bound:
-        """Return who serves there, once they do. Raises `ConnectionRefusedError` where nobody will."""
+        """Return the server at an address, once it listens. Raises `ConnectionRefusedError` where none will."""
         bound = self._bound.get((host, port))
         if bound is not None:
             await bound.served.wait()
@@ -113,7 +113,7 @@ class Server(asyncio.AbstractServer):
         await self._loop.create_future()
 
     def is_serving(self) -> bool:
-        """Say whether connections are taken."""
+        """Return whether connections are accepted."""
         return self._bound.factory is not None
 
     def get_loop(self) -> asyncio.AbstractEventLoop:
@@ -132,7 +132,7 @@ class Pipe(asyncio.Transport):
         self._arrived: list[bytes] = []
         self._arrived_bytes = 0
         self._has_ended = False
-        """The other side has said its last."""
+        """The other side has sent EOF."""
         self._is_reading = True
         self._is_delivering = False
         self._is_closing = False
@@ -140,7 +140,7 @@ class Pipe(asyncio.Transport):
         self._is_told_to_pause = False
 
     def begin(self) -> None:
-        """Tell the protocol that it is connected."""
+        """Call the protocol's `connection_made`."""
         self._protocol.connection_made(self)
 
     # --- what the protocol asks for
@@ -151,11 +151,11 @@ class Pipe(asyncio.Transport):
             self.peer._receive(bytes(data))  # noqa: SLF001
 
     def write_eof(self) -> None:
-        """Say that this was all."""
+        """Send EOF."""
         self.peer._receive_end()  # noqa: SLF001
 
     def can_write_eof(self) -> bool:
-        """Say that this may be said."""
+        """Return whether EOF can be sent."""
         return True
 
     def close(self) -> None:
@@ -171,7 +171,7 @@ class Pipe(asyncio.Transport):
         self.close()
 
     def is_closing(self) -> bool:
-        """Say whether it is ended."""
+        """Return whether it is closing."""
         return self._is_closing
 
     def pause_reading(self) -> None:
@@ -184,7 +184,7 @@ class Pipe(asyncio.Transport):
         self._deliver_soon()
 
     def is_reading(self) -> bool:
-        """Say whether what arrives is delivered."""
+        """Return whether received data is delivered."""
         return self._is_reading and not self._is_closing
 
     def get_write_buffer_size(self) -> int:
@@ -192,19 +192,19 @@ class Pipe(asyncio.Transport):
         return self.peer._arrived_bytes  # noqa: SLF001
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        """Keep the limits that there are."""
+        """Ignore the limits: the defaults stay."""
 
     def get_write_buffer_limits(self) -> tuple[int, int]:
-        """Return from when writing pauses, and from when it goes on."""
+        """Return the low and high water marks of the write buffer."""
         return (_ROOMY, _FULL)
 
     def get_protocol(self) -> asyncio.BaseProtocol:
-        """Return who is told."""
+        """Return the protocol."""
         protocol: asyncio.BaseProtocol = self._protocol
         return protocol
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        """Tell another."""
+        """Replace the protocol."""
         self._protocol = protocol
 
     # --- what the other end does

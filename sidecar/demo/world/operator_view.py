@@ -1,4 +1,4 @@
-"""How the world watches its own sidecar: over the operator API, as a person would, and what it sees change."""
+"""Poll the world's own sidecar over the operator API, as a person would, and record what changes."""
 
 import asyncio
 from collections.abc import Callable
@@ -18,12 +18,12 @@ from sidecar.ports import ErrorCode, SidecarError
 _TIMEOUT = aiohttp.ClientTimeout(total=5)
 _SHARES = 1_000_000
 QUESTION = {"mode": "push_only", "for": "2m", "environment": "demo", "min_payments": "20"}
-"""What is asked before the timers may go: in production, 14 days; here, where a day is not to be had, two minutes."""
+"""The question to the release gate: in production 14 days; in the demo, two minutes."""
 T = TypeVar("T", Status, Readiness)
 
 
 class _Refused(msgspec.Struct, frozen=True):
-    """How the sidecar says no."""
+    """The sidecar's message when there is no policy yet."""
 
     message: str
 
@@ -33,18 +33,18 @@ class Watching:
 
     def __init__(self, session: aiohttp.ClientSession, history: History, *, token: str) -> None:
         self.status: Status | None = None
-        """As it was last seen; None: it does not answer."""
+        """The last status; None: it does not answer."""
         self.last: Status | None = None
         """The same, or as it was when it last answered."""
         self.readiness: Readiness | None = None
-        """What `sidecar gate` answers, asked on the last rung; None: it was not asked, or nobody answered."""
+        """The answer of `sidecar gate` on the last rung; None: not asked, or there was no answer."""
         self.operator = ""
         """The operator listener's URL."""
         self._session, self._history, self._token = session, history, token
         self._looked = asyncio.Condition()
 
     async def look(self) -> None:
-        """See how it is, and tell who waits."""
+        """Fetch the status, and wake the waiters."""
         status = await self._asked("/api/status", Status)
         if status is not None and self.last is not None:
             for text in _changes(self.last, status):
@@ -59,7 +59,7 @@ class Watching:
             self._looked.notify_all()
 
     async def until(self, is_so: Callable[[Status | None], object], within_s: float) -> bool:
-        """Wait until something is so, and say whether it came in time."""
+        """Wait until a condition is true, and return whether it was in time."""
         try:
             async with asyncio.timeout(within_s):
                 while not is_so(self.status):
@@ -75,11 +75,11 @@ class Watching:
         url = f"{self.operator}/api/{action}"
         try:
             async with self._session.post(url, json={"reason": reason}, headers=headers, timeout=_TIMEOUT) as answer:
-                told = await answer.read()
+                body = await answer.read()
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise SidecarError(ErrorCode.CONFLICT, f"{action}: the sidecar does not answer") from error
         if answer.status != HTTPStatus.OK:
-            why = msgspec.json.decode(told, type=_Refused).message
+            why = msgspec.json.decode(body, type=_Refused).message
             raise SidecarError(ErrorCode.CONFLICT, f"{action}: {why}")
         self._history.note("person", "visitor", f"{action}: {reason}")
 
@@ -93,23 +93,23 @@ class Watching:
 
 
 def _changes(before: Status, after: Status) -> list[str]:
-    """Say what is other than it was."""
-    told = [f"alarm of {name}" for name in after.alarms if name not in before.alarms]
-    told += [f"the alarm of {name} is over" for name in before.alarms if name not in after.alarms]
+    """Return the differences between two statuses, as texts."""
+    changes = [f"alarm of {name}" for name in after.alarms if name not in before.alarms]
+    changes += [f"the alarm of {name} is over" for name in before.alarms if name not in after.alarms]
     was, now = ({each.reason for each in status.suspensions} for status in (before, after))
-    told += [f"suspended: {reason.replace('_', ' ')}; rung {after.rung} is kept" for reason in sorted(now - was)]
-    told += ["push resumes"] if was and not now else []
+    changes += [f"suspended: {reason.replace('_', ' ')}; rung {after.rung} is kept" for reason in sorted(now - was)]
+    changes += ["push resumes"] if was and not now else []
     for move in after.moves:
         if move.at_ms > before.now_ms:
             rung = after.ladder[move.to_rung]
             share = "" if rung.share_ppm == _SHARES else f" for {rung.share_ppm / _SHARES:.0%}"
             how = "climbed to" if move.to_rung > move.from_rung else "fell to"
-            told.append(f"{how} {rung.mode}{share}: {move.cause}")
-    return told
+            changes.append(f"{how} {rung.mode}{share}: {move.cause}")
+    return changes
 
 
 def is_push(status: Status | None, mode: Mode | None = None) -> bool:
-    """Say whether everybody is served push, in this mode or any."""
+    """Return whether push, in this mode or any, is served to everybody."""
     if status is None or status.served.mode is Mode.TIMER_POLLING:
         return False
     is_for_all = status.ladder[status.rung].share_ppm == _SHARES

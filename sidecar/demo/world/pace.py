@@ -1,11 +1,11 @@
-"""How fast the demo's time goes. It is one for the whole world: the sidecar's clock, every sleep and every deadline.
+"""The speed of the demo's time: one for the whole world, that is the sidecar's clock, every sleep and every deadline.
 
-The problem: a clock that simply runs twenty times as fast makes everything twenty times as slow. A journal that needs
-5 ms for its disk would need 100, and payments would be late by our own fault.
+The problem: a clock that runs twenty times as fast makes everything twenty times as slow. A journal that needs 5 ms for
+its disk would need 100, and payments would be late by the sidecar's own fault.
 
 What we do: only *waiting* is sped up. While the loop works, or a thread works for it, a second is a second. Without a
-speed, which is the headless way, work takes no time at all, and where nothing is ready or on its way time jumps to the
-next thing that is due: a life of hours takes seconds, and is the same each time.
+speed (headless), work takes no time at all, and where nothing is ready or in flight, time jumps to the next due time: a
+run of hours takes seconds, and is the same each time.
 """
 
 import selectors
@@ -23,15 +23,15 @@ class Pace:
 
     def __init__(self, *, starts_ms: int | None = None, speed: int | None = None, settles_s: float = 0.0) -> None:
         self.speed = speed
-        """Seconds of the world in one of ours, while it waits; None: it jumps."""
+        """Seconds of world time per second of waiting; None: time jumps."""
         self.settles_s = settles_s
-        """Before a jump, what may be on its way between sockets gets so long to arrive."""
+        """Before a jump, data in flight between sockets gets this long to arrive."""
         self.jobs = 0
         """What threads are doing for the loop."""
         self._starts_ms = _REAL.wall_ms() if starts_ms is None else starts_ms
         self._now_s = 0.0
         self._worked_s = _REAL.monotonic_s()
-        """Up to when our time has been counted."""
+        """Up to when real time has been counted."""
 
     def wall_ms(self) -> int:
         """Return the world's Unix milliseconds."""
@@ -51,17 +51,17 @@ class Pace:
         self.speed = speed
 
     def waited(self, wait_s: float, took_s: float, rate: float) -> None:
-        """Count a wait of the loop that took so long of ours; never more than it was to wait."""
+        """Count a wait of the loop by its real duration; never more than the requested one."""
         self._now_s += min(wait_s, took_s * rate)
         self._worked_s = _REAL.monotonic_s()
 
     def jump(self, wait_s: float) -> None:
-        """Let all the wait pass at once."""
+        """Advance by the whole wait at once."""
         self._now_s += wait_s
 
 
 class PacedSelector(selectors.BaseSelector):
-    """Waits for I/O as the loop asks it to, in the world's time."""
+    """A selector that waits for I/O in the world's time."""
 
     def __init__(self, pace: Pace) -> None:
         self._pace = pace
@@ -87,7 +87,7 @@ class PacedSelector(selectors.BaseSelector):
         if ready:
             return ready
         if timeout is None or self._pace.jobs:
-            return self._inner.select(None)  # a thread, or a signal, will tell
+            return self._inner.select(None)  # a thread or a signal wakes it
         until_s = _REAL.monotonic_s() + self._pace.settles_s
         while not ready and _REAL.monotonic_s() < until_s:
             _REAL.nap(_NAP_S)

@@ -14,13 +14,13 @@ import msgspec
 
 from sidecar.core.facts.policy import SCHEDULES, Mode
 from sidecar.core.facts.reports import ClearedBy, Flow, Subscription
-from sidecar.demo.world.subscriptions import Heard, Listening, Places
+from sidecar.demo.world.subscriptions import ChannelEvents, Listening, Places
 
 CONFIRM_WITHIN_S, STALE_AFTER_S, LAST_S = 3.0, 1.0, 30.0
 _FLAG_WITHIN_S, _REFETCH_WITHIN_S = 5.0, 10.0
 _RENEW_AT_LEAST_S = 1.0
 _FETCH_MS = 30
-"""What a request takes between a browser and the app, each way."""
+"""Latency of a request between a browser and the app, each way."""
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,7 +42,7 @@ TIMERS = Answer(
 )
 
 
-class Browser(Heard):
+class Browser(ChannelEvents):
     """One payer's page, from its opening to its report."""
 
     def __init__(
@@ -67,7 +67,7 @@ class Browser(Heard):
         self.cleared_by: ClearedBy | None = None
         self.refetches = self.stale_refetches = 0
         self.was_answered = False
-        """The flag told this page something."""
+        """The page received an answer from the flag."""
         self._session, self._places = session, places
         self._report_token, self._changed = report_token, changed
         self._is_up = self._was_up = self._is_connected = self._fell = False
@@ -84,7 +84,7 @@ class Browser(Heard):
         self._asking: asyncio.Task[None] | None = None
         self._woken = asyncio.Event()
 
-    # --- what the channel tells
+    # --- events of the channel
 
     def connected(self) -> None:
         """Note that there is a socket."""
@@ -104,7 +104,7 @@ class Browser(Heard):
         self._woken.set()
 
     def refused(self, status: int) -> None:
-        """Note that the app said no."""
+        """Record that the app refused."""
         self._is_up, self._refused = False, status
         self._woken.set()
 
@@ -225,7 +225,7 @@ class Browser(Heard):
         return self._believed_s + self._answer.valid_for_s - self._now_s()
 
     def _relies(self) -> bool:
-        """Say whether push is relied upon now: before it is confirmed for three seconds."""
+        """Return whether the page relies on push now: before its subscription is confirmed, for three seconds."""
         if self._answer.mode is Mode.TIMER_POLLING or self._lease_s() <= 0:
             return False
         may_still_come = self._refused is None and not self._was_up and self._elapsed_s() < CONFIRM_WITHIN_S
@@ -246,7 +246,7 @@ class Browser(Heard):
     # --- refetching
 
     def _trigger(self, why: ClearedBy, *, is_retry: bool = False) -> None:
-        """Refetch because of something; while one is on its way, once more after it."""
+        """Refetch for a cause; while a refetch is in flight, once more after it."""
         if self.cleared_ms is not None and why is not ClearedBy.TIMER:
             return
         timed = self._schedule.mode is Mode.TIMER_POLLING and not self._fell
@@ -292,7 +292,7 @@ class Browser(Heard):
         is_refused = not is_confirmed and self._refused is not None
         silent = Subscription.SILENT if self._is_connected else Subscription.OFFLINE
         subscription = Subscription.CONFIRMED if is_confirmed else Subscription.REFUSED if is_refused else silent
-        told: dict[str, Any] = {
+        report: dict[str, Any] = {
             "token": self._report_token(),
             "payment_intent": self.payment,
             "flow": self.flow,
@@ -313,7 +313,7 @@ class Browser(Heard):
                 asyncio.timeout(_FLAG_WITHIN_S),
                 self._session.post(
                     f"{self._places.public}/acks",
-                    data=msgspec.json.encode(told),
+                    data=msgspec.json.encode(report),
                     headers={"Content-Type": "text/plain"},
                 ) as answer,
             ):

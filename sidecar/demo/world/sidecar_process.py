@@ -1,4 +1,4 @@
-"""The sidecar in the demo's world: composed and run as in production, ended and started anew on the same journal."""
+"""The sidecar in the demo's world: composed and run as in production, stopped and restarted on the same journal."""
 
 import asyncio
 from collections.abc import Callable
@@ -40,12 +40,12 @@ class Running:
                 return
             urls: asyncio.Future[app.Urls] = asyncio.get_running_loop().create_future()
 
-            def told(where: app.Urls) -> None:
+            def started(where: app.Urls) -> None:
                 self._started(where)
                 if not urls.done():
                     urls.set_result(where)
 
-            running = app.run(self.config, self._secrets, started=told, lines=self._lines)
+            running = app.run(self.config, self._secrets, started=started, lines=self._lines)
             task = self._task = self._group.create_task(running, name="sidecar")
             first: list[asyncio.Future[Any]] = [task, urls]
             await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)

@@ -1,12 +1,11 @@
-"""The story: watch, climb, break, be suspended, fall, recover, be allowed to remove the timers. It tells itself.
+"""The story: watch, climb, break, be suspended, fall, recover, and get a yes from the release gate. It runs by itself.
 
-Each step waits for something to be so, in the world's time and with a limit, and then does what the next one is about.
+Each step waits for a condition, in the world's time and with a limit, and then triggers the next one.
 """
 
 import functools
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -14,43 +13,41 @@ from sidecar import clock
 from sidecar.console.status import Status
 from sidecar.core.facts.policy import Mode
 from sidecar.core.release.readiness import Answer
-from sidecar.demo.page.view import StoryStep
 from sidecar.demo.world.operator_view import is_push
+from sidecar.demo.world.stage import Stage
 from sidecar.demo.world.switches import Key
+from sidecar.demo.world.view import StoryStep
 from sidecar.ports import SidecarError
-
-if TYPE_CHECKING:
-    from sidecar.demo.world.world import World
 
 _JUDGED = 10
 _MINUTE_S = 60.0
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """One step: what one sees in it, what ends it, and how long that may take."""
+    """One step: its text, the condition that ends it, and its time limit."""
 
     key: str
     title: str
     text: str
     expect: str
-    actions: Callable[["World"], Awaitable[None] | None]
-    is_done: Callable[["World", Status], bool]
+    actions: Callable[[Stage], Awaitable[None] | None]
+    is_done: Callable[[Stage, Status], bool]
     within_s: float
 
 
-def _nothing(_: "World") -> None:
+def _nothing(_: Stage) -> None:
     """Leave everything as it is."""
 
 
-def _turn(key: Key, *, on: bool) -> Callable[["World"], None]:
-    return lambda world: world.turn(key, on=on)
+def _turn(key: Key, *, on: bool) -> Callable[[Stage], None]:
+    return lambda world: world.switchboard.turn(key, on=on)
 
 
-async def _approve(world: "World") -> None:
+async def _approve(world: Stage) -> None:
     await world.watching.action("approve", "the story: the proof is there")
 
 
-def _fell_after(world: "World", status: Status) -> bool:
+def _fell_after(world: Stage, status: Status) -> bool:
     began_ms = world.story.began_ms
     return any(move.to_rung == 0 and move.cause == "alarm" and move.at_ms >= began_ms for move in status.moves)
 
@@ -61,7 +58,7 @@ def _needs_only_a_person(status: Status) -> bool:
     )
 
 
-def _may_go(world: "World") -> bool:
+def _may_go(world: Stage) -> bool:
     readiness = world.watching.readiness
     return readiness is not None and readiness.answer is Answer.YES
 
@@ -79,7 +76,7 @@ STEPS = (
     Step(
         key="climb",
         title="Climb",
-        text="Gate after gate is met: first a quarter of the payers is served push, then all, with a safety net.",
+        text="Gate after gate passes: first a quarter of the payers is served push, then all, with a safety net.",
         expect="push with a safety net for everybody",
         actions=_nothing,
         is_done=lambda _, status: is_push(status),
@@ -88,7 +85,7 @@ STEPS = (
     Step(
         key="break",
         title="Break",
-        text="Both Reverb nodes exit, as in a bad deploy. Canaries no longer come back.",
+        text="Both Reverb nodes exit, as in a bad deploy. Canaries no longer return.",
         expect="timers for everybody, within half a minute",
         actions=_turn(Key.REVERB_GONE, on=True),
         is_done=lambda _, status: status.served.mode is Mode.TIMER_POLLING,
@@ -96,9 +93,9 @@ STEPS = (
     ),
     Step(
         key="suspension",
-        title="Be suspended",
-        text="It was Reverb itself, so the rung is kept. Reverb is back; once its probes have been clean for a while, "
-        "so is push.",
+        title="Suspended",
+        text="The cause was Reverb itself, so the rung is kept. Reverb is back; push returns once its probes have "
+        "been clean for a while.",
         expect="push again on the same rung, without new proof",
         actions=_turn(Key.REVERB_GONE, on=False),
         is_done=lambda world, status: is_push(status) and not _fell_after(world, status),
@@ -116,7 +113,8 @@ STEPS = (
     Step(
         key="recover",
         title="Recover",
-        text="The queue is quick again. After the cool-down it climbs anew, and has to prove more than the first time.",
+        text="The queue is fast again. After the cool-down the flag climbs again, and needs more proof than "
+        "the first time.",
         expect="push for everybody again, in a second epoch",
         actions=_turn(Key.SLOW_QUEUE, on=False),
         is_done=lambda _, status: is_push(status) and _needs_only_a_person(status),
@@ -124,9 +122,9 @@ STEPS = (
     ),
     Step(
         key="remove",
-        title="Be allowed to remove the timers",
-        text="Payers' own browsers and channel auths have spoken too. A person approves the last rung, push only; "
-        "and a pipeline asks again and again whether the timers may go (`sidecar gate`).",
+        title="Remove the timers",
+        text="The reports of payers' browsers and channel authorisations are good too. A person approves the last "
+        "rung, push only; and a pipeline runs `sidecar gate` until it passes.",
         expect="push only for everybody, and a yes of the release gate",
         actions=_approve,
         is_done=lambda world, _: _may_go(world),
@@ -135,8 +133,8 @@ STEPS = (
 )
 
 
-class Told(msgspec.Struct, frozen=True, kw_only=True):
-    """A step that came to its end."""
+class Completed(msgspec.Struct, frozen=True, kw_only=True):
+    """A completed step."""
 
     key: str
     began_ms: int
@@ -144,31 +142,31 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Story:
-    """The story as it is told in one world."""
+    """One run of the story in a world."""
 
-    def __init__(self, world: "World", steps: tuple[Step, ...] = STEPS) -> None:
-        self.told: list[Told] = []
+    def __init__(self, world: Stage, steps: tuple[Step, ...] = STEPS) -> None:
+        self.completed: list[Completed] = []
         self.began_ms = 0
         """When the present step began."""
-        self.is_told = False
-        """It goes on."""
+        self.is_running = False
+        """It is running."""
         self.failure = ""
-        """Why the last telling came to no end; empty: it did, or there was none."""
+        """Why the last run did not complete; empty: it did, or there was none."""
         self._world, self._steps = world, steps
 
     def begin(self) -> None:
         """Begin from the beginning."""
-        self.is_told = True
-        self.told, self.failure = [], ""
+        self.is_running = True
+        self.completed, self.failure = [], ""
 
-    async def tell(self, say: Callable[[Step], None] = lambda _: None) -> str:
-        """Tell it to its end, and each step that came; return why it could not be, or nothing."""
+    async def run(self, say: Callable[[Step], None] = lambda _: None) -> str:
+        """Run to the end, recording each completed step; return why it could not complete, or nothing."""
         self.begin()
         self._world.switchboard.recover()
         try:
             self.failure = await self._tell(say)
         finally:
-            self.is_told = False
+            self.is_running = False
         self._world.switchboard.recover()
         return self.failure
 
@@ -185,7 +183,7 @@ class Story:
             if not await world.watching.until(functools.partial(self._is_done, step), step.within_s):
                 minutes = step.within_s / _MINUTE_S
                 return f"{step.title}: not within {minutes:g} minutes of the world's time: {step.expect}"
-            self.told.append(Told(key=step.key, began_ms=self.began_ms, done_ms=clock.wall_ms()))
+            self.completed.append(Completed(key=step.key, began_ms=self.began_ms, done_ms=clock.wall_ms()))
             world.history.note("person", "story", f"{step.title}: {step.expect}")
             say(step)
         return ""
@@ -196,7 +194,7 @@ class Story:
 
     def views(self) -> tuple[StoryStep, ...]:
         """Return what is shown of it."""
-        done = {told.key: told.done_ms for told in self.told}
+        done = {each.key: each.done_ms for each in self.completed}
         return tuple(
             StoryStep(
                 key=step.key,
@@ -204,7 +202,7 @@ class Story:
                 text=step.text,
                 expect=step.expect,
                 is_done=step.key in done,
-                is_current=self.is_told and number == len(done),
+                is_current=self.is_running and number == len(done),
                 done_ms=done.get(step.key),
             )
             for number, step in enumerate(self._steps)

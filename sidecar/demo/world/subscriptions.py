@@ -1,4 +1,4 @@
-"""How a simulated browser listens: it dials Reverb, asks the app for its channel, joins it, and begins anew."""
+"""The subscription of a simulated browser: dial Reverb, authorise the channel, subscribe, and reconnect."""
 
 import asyncio
 
@@ -26,8 +26,8 @@ class Places(msgspec.Struct, kw_only=True):
     """The sidecar's public listener."""
 
 
-class Heard:
-    """What a browser is told of its channel."""
+class ChannelEvents:
+    """Events of the channel, for a browser."""
 
     def connected(self) -> None:
         """Note that the socket is connected."""
@@ -42,7 +42,7 @@ class Heard:
         """Note that the app refused it."""
 
     def pushed(self) -> None:
-        """Note that a broadcast came."""
+        """Record a broadcast."""
 
 
 class _Refused(Exception):  # noqa: N818 - what the app did
@@ -55,10 +55,17 @@ class Listening:
     """One browser's channel."""
 
     def __init__(
-        self, session: aiohttp.ClientSession, places: Places, app: App, *, channel: str, token: str, heard: Heard
+        self,
+        session: aiohttp.ClientSession,
+        places: Places,
+        app: App,
+        *,
+        channel: str,
+        token: str,
+        events: ChannelEvents,
     ) -> None:
         self._session, self._places, self._app = session, places, app
-        self._channel, self._token, self._heard = channel, token, heard
+        self._channel, self._token, self._events = channel, token, events
 
     async def run(self) -> None:
         """Listen until cancelled."""
@@ -69,12 +76,12 @@ class Listening:
                     tries = 0
             except (aiohttp.ClientError, OSError, TimeoutError):
                 pass
-            self._heard.lost()
+            self._events.lost()
             await asyncio.sleep(_AGAIN_S[min(tries, len(_AGAIN_S) - 1)])
             tries += 1
 
     async def _once(self) -> bool:
-        """Dial, join, and hear what comes until the connection ends; return whether it had been established."""
+        """Dial, subscribe, and listen until the connection ends; return whether it had been established."""
         url = f"{self._places.reverb}/app/{self._app.key}?{_QUERY}"
         connection = Connection(clock.monotonic_s())
         async with asyncio.timeout(_DIALLED_WITHIN_S):
@@ -98,14 +105,14 @@ class Listening:
                 connection.ended()
                 return
             was_up, was_named = self._channel in connection.subscribed, bool(connection.socket_id)
-            said = connection.receive(message.data, clock.monotonic_s())
+            received = connection.receive(message.data, clock.monotonic_s())
             if not was_named and connection.socket_id:
-                self._heard.connected()
+                self._events.connected()
                 await self._join(connection)
             elif not was_up and self._channel in connection.subscribed:
-                self._heard.subscribed()
-            elif isinstance(said, Arrived) and said.event == EVENT and said.channel == self._channel:
-                self._heard.pushed()
+                self._events.subscribed()
+            elif isinstance(received, Arrived) and received.event == EVENT and received.channel == self._channel:
+                self._events.pushed()
         for text in connection.outgoing():
             await ws.send_str(text)
 
@@ -118,4 +125,4 @@ class Listening:
         if answer.status == 200:  # noqa: PLR2004
             connection.join(self._channel, str(msgspec.json.decode(body).get("auth", "")))
         else:
-            self._heard.refused(answer.status)
+            self._events.refused(answer.status)

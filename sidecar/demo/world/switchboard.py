@@ -1,20 +1,17 @@
-"""The switches as they stand: who turned what, and whether what was to be expected has come."""
+"""The state of the switches: who turned which, and whether the expected effect was observed."""
 
 import asyncio
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from sidecar import clock
 from sidecar.console.status import Status
-from sidecar.demo.page.view import SwitchView
 from sidecar.demo.world.faults import ACTIONS, CAME, Seen
+from sidecar.demo.world.stage import Stage
 from sidecar.demo.world.switches import SWITCHES, Key
+from sidecar.demo.world.view import SwitchView
 from sidecar.ports import ErrorCode, SidecarError
-
-if TYPE_CHECKING:
-    from sidecar.demo.world.world import World
 
 
 class _Stand(msgspec.Struct, kw_only=True):
@@ -29,7 +26,7 @@ class _Stand(msgspec.Struct, kw_only=True):
 class Switchboard:
     """All switches of one world."""
 
-    def __init__(self, world: "World") -> None:
+    def __init__(self, world: Stage) -> None:
         self._world = world
         self._stands = {switch.key: _Stand() for switch in SWITCHES}
         self._one_by_one = asyncio.Lock()
@@ -68,15 +65,15 @@ class Switchboard:
                 self.turn(key, on=False)
 
     def is_on(self, key: Key) -> bool:
-        """Say how a switch stands."""
+        """Return whether a switch is on."""
         return self._stands[key].is_on
 
     def came(self, key: Key) -> str:
-        """Say what came since it was turned on; empty: nothing that was to be expected."""
+        """Return the observed effect since it was turned on; empty: none yet."""
         return self._stands[key].came
 
     def look(self) -> None:
-        """See what has come."""
+        """Check for the expected effects."""
         for key, stand in self._stands.items():
             before = stand.before or self._world.watching.last
             if not stand.is_on or stand.came_ms is not None or before is None:

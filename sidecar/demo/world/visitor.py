@@ -1,19 +1,16 @@
-"""A visitor who pays in the demo's world with a real browser: while their payment is on its way, time goes as ours."""
+"""A visitor who pays in the demo with a real browser: while their payment is in flight, time runs at real speed."""
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import jwt
 
 from sidecar import clock
 from sidecar.core.facts.policy import Mode
 from sidecar.core.facts.reports import Flow
+from sidecar.demo.world.stage import Stage
 from sidecar.ports import ErrorCode, SidecarError
 from sidecar.tokens import AUDIENCE, key_id
-
-if TYPE_CHECKING:
-    from sidecar.demo.world.world import World
 
 USER = "9"
 _AWAITED_S = 60.0
@@ -25,14 +22,14 @@ _TOKEN_LASTS_S = 900
 class Wallet:
     """The visitor's payments."""
 
-    def __init__(self, world: "World", changed: Callable[[], None]) -> None:
+    def __init__(self, world: Stage, changed: Callable[[], None]) -> None:
         self._world, self._changed = world, changed
         self._payments: dict[str, Flow] = {}
         self._in_flight: dict[str, asyncio.TimerHandle] = {}
 
     @property
     def is_in_flight(self) -> bool:
-        """Whether a payment is on its way."""
+        """Whether a payment is in flight."""
         return bool(self._in_flight)
 
     def intend(self, flow: Flow) -> str:
@@ -43,7 +40,7 @@ class Wallet:
         return payment_intent
 
     def pay(self, payment_intent: str) -> None:
-        """Let Stripe take it. Raises `SidecarError` with `not_found`."""
+        """Take the payment at Stripe. Raises `SidecarError` with `not_found`."""
         flow = self._payments.get(payment_intent)
         if flow is None:
             raise SidecarError(ErrorCode.NOT_FOUND, "there is no such payment; begin one on the payer's page")
@@ -52,7 +49,7 @@ class Wallet:
         self._world.stripe.succeed(payment_intent, user_id=USER, booking_id=payment_intent)
 
     def is_paid(self, payment_intent: str) -> bool:
-        """Say whether the app has it as paid."""
+        """Return whether the booking is paid in the app."""
         is_paid = payment_intent in self._world.app.paid
         if is_paid and payment_intent in self._in_flight:
             status = self._world.watching.status
@@ -74,7 +71,7 @@ class Wallet:
 
 
 def report_token(secret: str, user_id: str) -> str:
-    """Sign the app's word for whose browser it is."""
+    """Return a token for this browser's reports, signed by the app."""
     now_s = clock.wall_ms() // 1000
     claims = {"sub": user_id, "aud": AUDIENCE, "iat": now_s, "exp": now_s + _TOKEN_LASTS_S}
     return jwt.encode(claims, secret, algorithm="HS256", headers={"kid": key_id(secret)})

@@ -1,7 +1,7 @@
 """The demo's world: a Stripe, a booking app, two Reverb nodes and payers' browsers around the real sidecar.
 
-All of it is one process and one event loop, and speaks over connections as it would anywhere; whatever it asks of the
-sidecar it asks over HTTP. Nothing here is asked to wait: what takes time goes on by itself, and is seen in the view.
+All of it is one process and one event loop, and uses connections as anywhere else; the sidecar is only used over HTTP.
+No method waits: effects happen later, and appear in the view.
 """
 
 import asyncio
@@ -19,9 +19,6 @@ from aiohttp import web
 from sidecar import app, randomness
 from sidecar.config import Address, policy_of
 from sidecar.core.facts.reports import Flow
-from sidecar.demo.page import Pages, Visitor
-from sidecar.demo.page import view_builder as viewing
-from sidecar.demo.page.view import WorldView
 from sidecar.demo.standin.backend import EVENT, Backend
 from sidecar.demo.standin.booking_app import CHANNEL
 from sidecar.demo.standin.proxy import Proxy
@@ -29,16 +26,20 @@ from sidecar.demo.standin.reverb import Reverb
 from sidecar.demo.standin.reverb_bus import Bus
 from sidecar.demo.standin.stripe import Endpoint, Stripe
 from sidecar.demo.world import setup
+from sidecar.demo.world import view_builder as viewing
+from sidecar.demo.world.contract import PageServer, Visitor
 from sidecar.demo.world.history import History
 from sidecar.demo.world.operator_view import Watching
 from sidecar.demo.world.pace import Pace
 from sidecar.demo.world.payers import Browser
 from sidecar.demo.world.setup import Ports
 from sidecar.demo.world.sidecar_process import Running
+from sidecar.demo.world.stage import Stage
 from sidecar.demo.world.story import Story
 from sidecar.demo.world.subscriptions import Listening, Places
 from sidecar.demo.world.switchboard import Switchboard
 from sidecar.demo.world.switches import Key
+from sidecar.demo.world.view import WorldView
 from sidecar.demo.world.visitor import USER, Wallet, report_token
 from sidecar.http.guard import Guard
 from sidecar.http.server import Listener
@@ -52,10 +53,10 @@ FIRST_PAYER = 101
 _REDIRECTS_RATIO = 0.4
 _LOOKS_EVERY_S, _HEADLESS_LOOKS_EVERY_S = 1.0, 2.0
 _REAL_LOOKS_EVERY_S = 0.2
-"""The same in our own time: nobody sees more."""
+"""The same interval in real time."""
 
 
-class World:
+class World(Stage):
     """All of it."""
 
     def __init__(
@@ -68,7 +69,7 @@ class World:
         pace: Pace,
         seed: int,
         lines: LineCounts,
-        pages: Callable[["World"], Pages] | None,
+        pages: Callable[["World"], PageServer] | None,
         first_payer: int,
     ) -> None:
         self.pace, self.folder = pace, folder
@@ -85,23 +86,20 @@ class World:
             webhook_secret=webhook_secret,
             ack_token=self.secrets.ack_token,
             group=group,
-            told=self.history.told_app,
+            notify=self.history.note_app,
             users={probe_token: setup.PROBE_USER},
         )
         self._reference = web.Server(_up)
         nodes = [node.serve for node in self.nodes]
         self.reverb_proxies = (Proxy(nodes), Proxy(nodes))
-        """Everybody's, and the sidecar's own."""
         self.sidecars_proxies = (self.reverb_proxies[1], Proxy([self.app.serve]), Proxy([self._reference]))
-        """By which alone the sidecar goes out: Reverb, the app, and the reference target."""
-        self.stripe = Stripe(session, group, seed=seed, told=self.history.told_stripe)
+        self.stripe = Stripe(session, group, seed=seed, notify=self.history.note_stripe)
         self.watching = Watching(session, self.history, token=self.secrets.operator_tokens[0].token)
-        self.switchboard = Switchboard(self)
-        self.story = Story(self)
+        self.switchboard: Switchboard = Switchboard(self)
+        self.story: Story = Story(self)
         self.config_path = folder / "demo.yaml"
         self.urls = viewing.WorldUrls(public="", operator="", page="", payer="")
         self.metrics_url = ""
-        self.sidecar: Running
         self.ladder: tuple[viewing.Rung, ...] = ()
         self._wallet = Wallet(self, self._apply_speed)
         self._speed = pace.speed
@@ -117,7 +115,7 @@ class World:
     # --- its beginning and its end
 
     async def start(self) -> None:
-        """Let everything be there, and the first payers come. Raises `SidecarError`."""
+        """Start everything, and the first payers. Raises `SidecarError`."""
         self.app.use(self._session)
         page = self._page.bind() if self._page is not None else f"http://127.0.0.1:{self._ports.page or 8702}"
         for node in self.nodes:
@@ -180,7 +178,7 @@ class World:
     # --- its payers
 
     async def _pay_for_ever(self) -> NoReturn:
-        """Let payers come."""
+        """Create payers continuously."""
         number = self._first_payer
         while True:
             lot = random.Random(f"{self._seed} payer {number}")  # noqa: S311 - each payer's own, whatever else happens
@@ -189,7 +187,7 @@ class World:
             await asyncio.sleep(lot.uniform(0.5, 1.5) / PAYMENTS_PER_S)
 
     async def _live(self, number: int, lot: random.Random) -> None:
-        """Let one parent pay, and watch their page."""
+        """Make one parent pay, and simulate their page."""
         user_id, payment = str(number), f"pi_demo_{number:06}"
         flow = Flow.REDIRECT if lot.random() < _REDIRECTS_RATIO else Flow.IN_PAGE
         browser = Browser(
@@ -203,7 +201,7 @@ class World:
         )
         token = self.app.token_of(user_id)
         listening = Listening(
-            self._session, self._places, self.reverb_app, channel=f"{CHANNEL}{user_id}", token=token, heard=browser
+            self._session, self._places, self.reverb_app, channel=f"{CHANNEL}{user_id}", token=token, events=browser
         )
 
         def pay() -> None:
@@ -226,8 +224,8 @@ class World:
     # --- what the page asks
 
     @property
-    def speed(self) -> int:
-        """Return how many seconds of the world pass in one of ours, as it is now."""
+    def speed(self) -> int:  # type: ignore[override]
+        """Return the present speed: seconds of world time per second."""
         return self.pace.speed or 1
 
     def view(self) -> WorldView:
@@ -239,33 +237,33 @@ class World:
         self.switchboard.turn(key, on=on)
 
     def is_on(self, key: Key) -> bool:
-        """Say how a switch stands."""
+        """Return whether a switch is on."""
         return self.switchboard.is_on(key)
 
-    def tell(self) -> None:
-        """Let the story be told, from its beginning; while it is told nothing happens."""
-        if not self.story.is_told:
+    def start_story(self) -> None:
+        """Start the story from its beginning; no effect while it runs."""
+        if not self.story.is_running:
             self.story.begin()
-            self.group.create_task(self._told(), name="world.story")
+            self.group.create_task(self._run_story(), name="world.story")
 
-    async def _told(self) -> None:
-        failure = await self.story.tell()
+    async def _run_story(self) -> None:
+        failure = await self.story.run()
         if failure:
             structlog.get_logger().warning("demo.story_stopped", why=failure)
 
     def set_speed(self, speed: int) -> None:
-        """Let so many seconds of the world pass in one of ours."""
+        """Set the speed: seconds of world time per second."""
         if self._speed is not None:
             self._speed = speed
             self._apply_speed()
 
     def _apply_speed(self) -> None:
-        """Let a visitor's own payment happen in their own time."""
+        """Run at real speed while a visitor's own payment is in flight."""
         if self._speed is not None:
             self.pace.set_speed(1 if self._wallet.is_in_flight else self._speed)
 
     def visitor(self) -> Visitor:
-        """Return who pays on the payer's page."""
+        """Return the payer of the payer's page."""
         return Visitor(
             user_id=USER,
             flag_url=f"{self.urls.public}/flags/{FLAG}",
@@ -279,19 +277,19 @@ class World:
         )
 
     def token(self) -> str:
-        """Sign the app's word for who the visitor is, for their browser's reports."""
+        """Return a token for the reports of the visitor's browser, signed by the app."""
         return report_token(self.secrets.browser[0], USER)
 
     def intend(self, flow: Flow) -> str:
-        """Let the app make a PaymentIntent for the visitor's next booking, and return its id."""
+        """Create a PaymentIntent for the visitor's next booking, and return its id."""
         return self._wallet.intend(flow)
 
     def pay(self, payment_intent: str) -> None:
-        """Let Stripe take the visitor's payment. Raises `SidecarError` with `not_found`."""
+        """Take the visitor's payment at Stripe. Raises `SidecarError` with `not_found`."""
         self._wallet.pay(payment_intent)
 
     def is_paid(self, payment_intent: str) -> bool:
-        """Say whether the app has this booking as paid."""
+        """Return whether this booking is paid in the app."""
         return self._wallet.is_paid(payment_intent)
 
 
@@ -307,10 +305,10 @@ async def living(
     pace: Pace,
     seed: int,
     lines: LineCounts,
-    pages: Callable[[World], Pages] | None = None,
+    pages: Callable[[World], PageServer] | None = None,
     first_payer: int = FIRST_PAYER,
 ) -> AsyncIterator[World]:
-    """Let a world be there. Raises `SidecarError`, in a group, where it cannot."""
+    """Create a world, and end it with the context. Raises `SidecarError`, in a group, where it cannot start."""
     connector = aiohttp.TCPConnector(limit=0)
     try:
         async with (
@@ -339,7 +337,7 @@ async def living(
 
 
 def _end() -> None:
-    """End all that goes on in the group."""
+    """Cancel all tasks of the group."""
     raise _OverError
 
 

@@ -8,18 +8,18 @@ from sidecar.core.release.comparison import Comparison
 
 
 class FlagView(msgspec.Struct, frozen=True, kw_only=True):
-    """The flag, as somebody of every share is answered."""
+    """The flag's answer to a user in every share."""
 
     mode: Mode
     reason: str
-    """Of `core.fold.serving.Reason`; `no_sidecar`: nobody answers."""
+    """A value of `core.fold.serving.Reason`; `no_sidecar`: there is no answer."""
     share_ppm: int
-    """Of the rung that is held."""
+    """The mode of the current rung."""
     rung: int
     ladder: tuple[Rung, ...]
     version: int
     detail: str = ""
-    """Why it rests, what alarmed, until when it shelters: a sentence without a full stop; empty: nothing of it."""
+    """Why push is suspended or which alarm is latched: a sentence without a full stop; empty: neither."""
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,7 +34,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PayerView(msgspec.Struct, frozen=True, kw_only=True):
-    """One payment, as its payer lives it. Stages that have not come are None."""
+    """One payment from the payer's side. Stages not reached are None."""
 
     payment: str
     user_id: str
@@ -47,7 +47,7 @@ class PayerView(msgspec.Struct, frozen=True, kw_only=True):
     paid_ms: int
     """When Stripe took the payment."""
     pushed_ms: int | None = None
-    """When the push came."""
+    """When the push arrived."""
     cleared_ms: int | None = None
     """When "Pay now" was gone."""
     cleared_by: str | None = None
@@ -66,9 +66,9 @@ class SwitchView(msgspec.Struct, frozen=True, kw_only=True):
     turned_ms: int | None = None
     """When it was last turned on; None: never."""
     came_ms: int | None = None
-    """When what was to be expected came since; None: not yet."""
+    """When the expected effect was observed; None: not yet."""
     came: str = ""
-    """What came, in a few words."""
+    """The observed effect, in a few words."""
 
 
 class StoryStep(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,7 +89,7 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     payments: int
     cleared: int
     waiting: int
-    """Payers who still see "Pay now"."""
+    """Payers whose page shows "Pay now"."""
     webhooks: int
     """Deliveries to the sidecar, again and again ones included."""
     broadcasts: int
@@ -110,12 +110,12 @@ class WorldView(msgspec.Struct, frozen=True, kw_only=True):
 
     now_ms: int
     speed: int
-    """How many seconds of the world pass in one of ours: 1, 5 or 20; less while a visitor's payment is on its way."""
+    """Seconds of world time per second: 1, 5 or 20; less while a visitor's payment is in flight."""
     is_story: bool
     """The story turns the switches."""
     story: tuple[StoryStep, ...]
     story_failure: str = ""
-    """Why the last telling came to no end."""
+    """Why the last run of the story did not complete."""
     flag: FlagView
     gates: tuple[GateStatus, ...]
     indicators: tuple[IndicatorStatus, ...]

@@ -1,26 +1,22 @@
 """The world as its page shows it, put together from what is known now."""
 
-from typing import TYPE_CHECKING
-
 from sidecar import clock
 from sidecar.console.status import Status
 from sidecar.core.decision.gates import duration
 from sidecar.core.facts.policy import Mode, Rung
-from sidecar.demo.page.view import Counts, FlagView, WorldUrls, WorldView
-
-if TYPE_CHECKING:
-    from sidecar.demo.world.world import World
+from sidecar.demo.world.stage import Stage
+from sidecar.demo.world.view import Counts, FlagView, WorldUrls, WorldView
 
 __all__ = ["Rung", "WorldUrls", "view_of"]
 
 
-def view_of(world: "World") -> WorldView:
+def view_of(world: Stage) -> WorldView:
     """Return all that the page shows."""
     status, history = world.watching.status, world.history
     return WorldView(
         now_ms=clock.wall_ms(),
         speed=world.speed,
-        is_story=world.story.is_told,
+        is_story=world.story.is_running,
         story=world.story.views(),
         story_failure=world.story.failure,
         flag=_flag(world, status),
@@ -42,7 +38,7 @@ def view_of(world: "World") -> WorldView:
     )
 
 
-def _flag(world: "World", status: Status | None) -> FlagView:
+def _flag(world: Stage, status: Status | None) -> FlagView:
     last = status or world.watching.last
     if last is None:
         return FlagView(
@@ -65,7 +61,7 @@ def _flag(world: "World", status: Status | None) -> FlagView:
 
 
 def _detail(status: Status) -> str:
-    """Say why push is not served, where it could be."""
+    """Return why push is not served although the rung would serve it."""
     if status.alarms and not status.suspensions:
         return f"an alarm of {' and '.join(status.alarms)}"
     if status.suspensions:
