@@ -1,4 +1,4 @@
-"""The only file that asks the operating system for the time. The demo may `install` a world whose time goes faster."""
+"""The only module that reads the time from the operating system. The demo can `install` a faster clock."""
 
 import time
 from collections.abc import Callable
@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 _NEVER_BACK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-"""Where the system has it, the clock that also counts while the machine sleeps: a lease must not outlive a suspend."""
+"""The clock that also counts while the machine sleeps, if the system has it: a lease must not outlive a suspend."""
 
 
 class Source(Protocol):
-    """Where the time comes from."""
+    """A source of time."""
 
     def wall_ms(self) -> int:
         """Return Unix milliseconds."""
@@ -33,16 +33,16 @@ class System:
         return time.clock_gettime(_NEVER_BACK)
 
     def nap(self, span_s: float) -> None:
-        """Do nothing for a moment, and let the event loop do nothing either."""
+        """Block this thread, and so the event loop, for a moment."""
         time.sleep(span_s)
 
 
 _in_force: list[Source] = [System()]
-"""One, and the only thing in this process that may be exchanged: time is one for all that it holds."""
+"""The one source of this process, in a list so that `install` can replace it."""
 
 
 def install(source: Source) -> Source:
-    """Take the time from another source in this whole process; return the one before, which is to be put back."""
+    """Use another source of time in the whole process; return the previous one, to restore it later."""
     before = _in_force[0]
     _in_force[0] = source
     return before
@@ -54,7 +54,7 @@ def wall_ms() -> int:
 
 
 def wall_iso() -> str:
-    """Return the same as a text in ISO 8601, in UTC."""
+    """Return the wall clock as ISO 8601 in UTC."""
     return f"{datetime.fromtimestamp(wall_ms() / 1000, UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z"
 
 
@@ -66,8 +66,8 @@ def monotonic_s() -> float:
 class AnchoredClock:
     """Unix milliseconds that never go back: anchored once, then counted by the monotonic clock.
 
-    Anchored to the later of the wall clock and the last stamp that was given, so that a journal's time continues
-    where it stopped even if the wall clock was set back in between.
+    The anchor is the later of the wall clock and `last_ms`, so that the time of a journal continues from its last
+    stamp even if the wall clock was set back in between.
     """
 
     def __init__(self, last_ms: int = 0) -> None:
@@ -80,7 +80,7 @@ class AnchoredClock:
 
 
 class JumpWatch:
-    """Notifications when the wall clock and the monotonic clock move apart: somebody, or NTP, has set the time."""
+    """Detects that the wall clock and the monotonic clock moved apart: an administrator or NTP set the time."""
 
     def __init__(self, wall_ms: Callable[[], int] = wall_ms, monotonic_s: Callable[[], float] = monotonic_s) -> None:
         self._wall_ms = wall_ms

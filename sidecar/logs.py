@@ -1,7 +1,7 @@
-"""Structured logs: JSON for machines, or readable lines for a person at a terminal. Event names are constants.
+"""Structured logs: JSON lines, or readable lines on a terminal. Event names are constants.
 
-Input from outside only ever goes into fields, where the renderers escape it: a line cannot be forged. Never bodies,
-secrets, signatures or e-mail addresses.
+External input is only in fields, where the renderers escape it, so that no line can be forged. Bodies, secrets,
+signatures and e-mail addresses are never logged.
 """
 
 import json
@@ -10,7 +10,7 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Mapping, MutableMapping
-from typing import Any, assert_never
+from typing import Any
 
 import msgspec
 import structlog
@@ -38,17 +38,17 @@ from sidecar.metrics.declarations import counted
 
 _LINES_MAX = 10_000
 _LINES_AT_ONCE = 100
-"""Written in one call: each lets go of the interpreter and takes it back, which costs more than a line."""
+"""Lines in one write: each call releases and takes the interpreter lock, which costs more than a line."""
 _FLUSH_S = 1.0
 _THROTTLE_S = 10.0
 
 
 LEVELS = ("info", "warning", "error", "critical")
-"""The levels of lines that are written; lower ones are not."""
+"""The levels that are written."""
 
 
 class LineCounts:
-    """How many lines there were."""
+    """The number of lines by level, and of dropped lines."""
 
     def __init__(self) -> None:
         self.dropped = 0
@@ -72,7 +72,7 @@ class LineCounts:
         return dict(self.by_level)
 
     def count(self, _: object, __: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-        """Count a line by its level, from whatever thread, and pass it on: a processor of structlog's."""
+        """Count a line by its level, from any thread, and return it: a processor for structlog."""
         level = fields["level"]
         if level in self.by_level:
             with self._lock:
@@ -81,35 +81,35 @@ class LineCounts:
 
 
 class Lines(LineCounts):
-    """Writes lines to a file descriptor from a thread of its own, and never fails.
+    """Writes lines to a file descriptor from its own thread, and never fails.
 
-    A log is written from the event loop: a reader that is stuck, a pipe that is broken or a disk that is full must
-    not stop webhooks and decisions. What cannot be written in time is dropped and counted.
+    The event loop writes the log: a blocked reader, a broken pipe or a full disk must not stop webhooks and decisions.
+    Lines that cannot be written in time are dropped and counted.
     """
 
     def __init__(self, descriptor: int) -> None:
         super().__init__()
         self._descriptor = descriptor
         self._queue: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._write_for_ever, name="log", daemon=True)
+        self._thread = threading.Thread(target=self._write_lines, name="log", daemon=True)
         self._thread.start()
 
     def write(self, line: str) -> None:
-        """Take a line, or drop it where too many wait."""
+        """Queue a line, or drop it if too many are queued."""
         if self._queue.qsize() >= _LINES_MAX:
             self.dropped += 1
         else:
             self._queue.put(line.encode(errors="backslashreplace"))
 
     def flush(self) -> None:
-        """Return at once: nobody waits for a log."""
+        """Return at once: the thread writes the lines."""
 
     def close(self) -> None:
-        """Give what waits a second to be written."""
+        """Wait up to a second for the queued lines."""
         self._queue.put(None)
         self._thread.join(_FLUSH_S)
 
-    def _write_for_ever(self) -> None:
+    def _write_lines(self) -> None:
         is_open = True
         while is_open:
             lines = [self._queue.get()]
@@ -126,10 +126,9 @@ class Lines(LineCounts):
 
 
 def configure(*, as_json: bool, descriptor: int = 1, silent: frozenset[str] = frozenset()) -> Lines:
-    """Send our own log and the standard library's (aiohttp, asyncio) to a file, standard output, in one form.
+    """Send the sidecar's log and the standard library's (aiohttp, asyncio) to a file descriptor, in one format.
 
-    `silent`: events that are not written. Tracebacks are told without local variables, which may hold a body, a token
-    or a secret.
+    `silent` events are not written. Tracebacks have no local variables, which may contain a body, a token or a secret.
     """
     lines = Lines(descriptor)
     shared: list[Any] = [
@@ -161,7 +160,7 @@ def configure(*, as_json: bool, descriptor: int = 1, silent: frozenset[str] = fr
 
 
 def _without(silent: frozenset[str]) -> Callable[[object, str, MutableMapping[str, Any]], MutableMapping[str, Any]]:
-    """Return what drops these events: a processor of structlog's."""
+    """Return a processor for structlog that drops these events."""
 
     def drop(_: object, __: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         if fields.get("event") in silent:
@@ -172,21 +171,21 @@ def _without(silent: frozenset[str]) -> Callable[[object, str, MutableMapping[st
 
 
 def _stamp(_: object, __: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Say when, by the clock of all else: a processor of structlog's."""
+    """Add the time of `clock`: a processor for structlog."""
     fields["timestamp"] = clock.wall_iso()
     return fields
 
 
 def _as_json(fields: Any, **_: Any) -> str:
-    """Return fields as JSON, what JSON does not know as its `repr`: a line must never fail."""
+    """Return fields as JSON, with the `repr` of values that JSON cannot encode: a line must never fail."""
     try:
         return msgspec.json.encode(fields, enc_hook=repr).decode()
-    except UnicodeEncodeError:  # half a character, which only the standard library writes
+    except UnicodeEncodeError:  # a lone surrogate, which only the standard library encodes
         return json.dumps(fields, default=repr)
 
 
 class _Bridge(logging.Handler):
-    """Passes the standard library's records on, each as one line: a bad request must not print a traceback."""
+    """Logs records of the standard library as one line each: a bad request must not print a traceback."""
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
@@ -201,114 +200,87 @@ class _Bridge(logging.Handler):
 
 
 class Throttle:
-    """Lets one line of each kind through in ten seconds, so that whoever sends garbage cannot fill the log."""
+    """Limits each kind of line to one in ten seconds, so that invalid requests cannot fill the log."""
 
     def __init__(self) -> None:
         self._last_s: dict[str, float] = {}
-        self._held_back: dict[str, int] = {}
+        self._suppressed: dict[str, int] = {}
 
     def passes(self, kind: str) -> int | None:
-        """Return how many lines of this kind were held back since the last; None: this one is held back too."""
+        """Return the number of suppressed lines of this kind since the last; None: this one is suppressed too."""
         now_s = clock.monotonic_s()
         if now_s - self._last_s.get(kind, -_THROTTLE_S) < _THROTTLE_S:
-            self._held_back[kind] = self._held_back.get(kind, 0) + 1
+            self._suppressed[kind] = self._suppressed.get(kind, 0) + 1
             return None
         self._last_s[kind] = now_s
-        return self._held_back.pop(kind, 0)
+        return self._suppressed.pop(kind, 0)
 
     def warn(self, kind: str, event: str, /, **fields: object) -> None:
-        """Log a warning with how many of its kind were held back, or hold it back."""
-        held_back = self.passes(kind)
-        if held_back is not None:
-            structlog.get_logger().warning(event, **fields, held_back=held_back)
+        """Log a warning with the number of suppressed lines of its kind, or suppress it."""
+        suppressed = self.passes(kind)
+        if suppressed is not None:
+            structlog.get_logger().warning(event, **fields, suppressed=suppressed)
 
 
 def log_conclusions(
     record: Record, conclusions: list[Conclusion], payment_ref: Callable[[str], str] | None = None
 ) -> None:
-    """Log what people did and what was concluded: one canonical line per settled payment and per move of the flag.
+    """Log an operator action and the conclusions of its record: one line for each settled payment and move.
 
-    With `payment_ref` the line of a payment has the reference that the metrics' exemplars know it by.
+    `payment_ref` returns the reference of a payment in the metrics' exemplars, which is added to its line.
     """
     fact = record.observation
     if not conclusions and not isinstance(fact, OperatorAction):
         return
-    log = structlog.get_logger().bind()  # once: otherwise each line would bind anew
+    log = structlog.get_logger().bind(seq=record.seq, at_ms=record.at_ms)  # once: each line would bind again
     if isinstance(fact, OperatorAction):
-        log.info(
-            "operator.acted",
-            action=type(fact).__name__,
-            actor=fact.actor,
-            reason=fact.text if isinstance(fact, Noted) else fact.reason,
-            seq=record.seq,
-            at_ms=record.at_ms,
-        )
+        reason = fact.text if isinstance(fact, Noted) else fact.reason
+        log.info("operator.acted", action=type(fact).__name__, actor=fact.actor, reason=reason)
     for conclusion in conclusions:
-        event, fields = _line(conclusion)
+        fields = _fields(conclusion)
         if payment_ref is not None and isinstance(conclusion, PaymentSettled):
             fields["payment_ref"] = payment_ref(conclusion.payment_intent)
         is_bad = isinstance(conclusion, AlarmRaised | SuspensionBegan | FilterContradicted | PolicyRefused) or (
             isinstance(conclusion, FlagMoved) and conclusion.to_rung < conclusion.from_rung
         )
-        log.log(logging.WARNING if is_bad else logging.INFO, event, seq=record.seq, at_ms=record.at_ms, **fields)
+        log.log(logging.WARNING if is_bad else logging.INFO, EVENTS[type(conclusion)], **fields)
 
 
-def _line(conclusion: Conclusion) -> tuple[str, dict[str, Any]]:  # noqa: C901, PLR0912 - one row per conclusion
+EVENTS: dict[type[Conclusion], str] = {
+    PaymentSettled: "payment.settled",
+    PaymentLeftOut: "payment.left_out",
+    FilterContradicted: "filter.contradicted",
+    FlagMoved: "flag.moved",
+    AlarmRaised: "alarm.raised",
+    AlarmEnded: "alarm.ended",
+    EpochBegan: "epoch.began",
+    SuspensionBegan: "suspension.began",
+    SuspensionEnded: "suspension.ended",
+    IsolationBroken: "isolation.broken",
+    ClimbIgnored: "climb.ignored",
+    PolicyChanged: "policy.adopted",
+    PolicyRefused: "policy.refused",
+}
+"""The event name of each conclusion."""
+
+_HINTS: dict[type[Conclusion], str] = {
+    FilterContradicted: "a payment outside the filter got an ack: check stripe.required_metadata",
+    IsolationBroken: "the probe user was allowed into another user's channel: check routes/channels.php",
+}
+
+
+def _fields(conclusion: Conclusion) -> dict[str, Any]:
+    """Return the fields of a conclusion for its line."""
+    fields: dict[str, Any] = msgspec.to_builtins(conclusion)
     match conclusion:
         case PaymentSettled():
-            return "payment.settled", {
-                "payment_intent": conclusion.payment_intent,
-                "outcome": conclusion.outcome,
-                "unmeasured": conclusion.unmeasured,
-                "stripe_wait_s": conclusion.stripe_wait_s,
-                **{f"{stage}_ms": at_ms for stage, at_ms in conclusion.stages_ms.items()},
-            }
-        case PaymentLeftOut():
-            return "payment.left_out", {
-                "payment_intent": conclusion.payment_intent,
-                "reason": str(conclusion.reason),
-            }
-        case FilterContradicted():
-            return "filter.contradicted", {
-                "payment_intent": conclusion.payment_intent,
-                "reason": conclusion.reason.value,
-                "hint": "a payment that was left out got an ack: look at stripe.required_metadata",
-            }
+            fields |= {f"{stage}_ms": at_ms for stage, at_ms in fields.pop("stages_ms").items()}
         case FlagMoved():
-            return "flag.moved", {
-                "from_mode": conclusion.from_mode.value,
-                "to_mode": conclusion.to_mode.value,
-                "share": f"{conclusion.share_ppm / PPM:.0%}",
-                "from_rung": conclusion.from_rung,
-                "to_rung": conclusion.to_rung,
-                "cause": str(conclusion.cause),
-                "detail": conclusion.detail,
-                "version": conclusion.version,
-            }
-        case AlarmRaised():
-            return "alarm.raised", {"indicator": conclusion.indicator}
-        case AlarmEnded():
-            return "alarm.ended", {"indicator": conclusion.indicator}
-        case EpochBegan():
-            return "epoch.began", {"indicator": conclusion.indicator, "epoch": conclusion.epoch}
-        case SuspensionBegan():
-            until = {} if conclusion.until_ms is None else {"until_ms": conclusion.until_ms}
-            return "suspension.began", {"reason": conclusion.reason.value, **until}
-        case SuspensionEnded():
-            return "suspension.ended", {"reason": conclusion.reason.value}
-        case IsolationBroken():
-            return "isolation.broken", {
-                "hint": "the probe user was let into a channel that is not its own: look at routes/channels.php",
-            }
-        case ClimbIgnored():
-            return "climb.ignored", {"to_rung": conclusion.to_rung}
-        case PolicyChanged():
-            return "policy.adopted", {
-                "policy_hash": conclusion.policy_hash[:12],
-                "actor": conclusion.actor,
-                "reason": conclusion.reason,
-            }
-        case PolicyRefused():
-            return "policy.refused", {"policy_hash": conclusion.policy_hash[:12], "why": conclusion.why}
-        case _:
-            assert_never(conclusion)
+            fields["share"] = f"{fields.pop('share_ppm') / PPM:.0%}"
+        case PolicyChanged() | PolicyRefused():
+            fields["policy_hash"] = conclusion.policy_hash[:12]
+        case SuspensionBegan(until_ms=None):
+            del fields["until_ms"]
+    if type(conclusion) in _HINTS:
+        fields["hint"] = _HINTS[type(conclusion)]
+    return fields

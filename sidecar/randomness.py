@@ -1,4 +1,4 @@
-"""The only file that asks for random numbers. The demo may `install` a seed, so that one life can be lived twice."""
+"""The only module that draws random numbers. The demo can `install` a seed to repeat a run exactly."""
 
 import random
 import secrets
@@ -6,41 +6,41 @@ from typing import Protocol
 
 
 class Source(Protocol):
-    """Where chance comes from."""
+    """A source of random numbers."""
 
     def uniform(self, least: float, most: float) -> float:
-        """Return a number between two."""
+        """Return a number between `least` and `most`."""
         ...
 
     def token_hex(self, count: int) -> str:
-        """Return so many random bytes, as twice as many hex digits."""
+        """Return `count` random bytes as hex digits."""
         ...
 
 
 class System:
-    """The operating system's chance: what it gives nobody can guess."""
+    """The operating system's random numbers; tokens are unpredictable."""
 
     def uniform(self, least: float, most: float) -> float:
-        """Return a number between two."""
-        return random.uniform(least, most)  # noqa: S311 - to spread, not to hide
+        """Return a number between `least` and `most`."""
+        return random.uniform(least, most)  # noqa: S311 - spreads pauses; not a secret
 
     def token_hex(self, count: int) -> str:
-        """Return so many random bytes in hex."""
+        """Return `count` random bytes as hex digits."""
         return secrets.token_hex(count)
 
 
 class Seeded:
-    """The same numbers for the same seed. Never where something is to be kept secret."""
+    """The same numbers for the same seed; never for secrets."""
 
     def __init__(self, seed: int) -> None:
-        self._random = random.Random(seed)  # noqa: S311 - it is to be repeated
+        self._random = random.Random(seed)  # noqa: S311 - must be repeatable
 
     def uniform(self, least: float, most: float) -> float:
-        """Return the next number between two."""
+        """Return the next number between `least` and `most`."""
         return self._random.uniform(least, most)
 
     def token_hex(self, count: int) -> str:
-        """Return the next bytes in hex."""
+        """Return the next `count` bytes as hex digits."""
         return self._random.randbytes(count).hex()
 
 
@@ -48,17 +48,17 @@ _in_force: list[Source] = [System()]
 
 
 def install(source: Source) -> Source:
-    """Take chance from another source in this whole process; return the one before, which is to be put back."""
+    """Use another source in the whole process; return the previous one, to restore it later."""
     before = _in_force[0]
     _in_force[0] = source
     return before
 
 
 def uniform(least: float, most: float) -> float:
-    """Return a number between two: for pauses that are to spread."""
+    """Return a number between `least` and `most`, to spread pauses."""
     return _in_force[0].uniform(least, most)
 
 
 def token_hex(count: int) -> str:
-    """Return so many random bytes, as twice as many hex digits: for names that nobody else has."""
+    """Return `count` random bytes as hex digits, for unique names."""
     return _in_force[0].token_hex(count)

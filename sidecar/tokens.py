@@ -1,4 +1,4 @@
-"""Who may speak, and who is spoken of: bearer tokens, the tokens of payers' browsers, and user ids as keyed hashes."""
+"""Bearer tokens, the tokens of payers' browsers, and keyed hashes of user and payment ids."""
 
 import enum
 import hashlib
@@ -17,28 +17,28 @@ from sidecar.ports import ErrorCode, SidecarError
 AUDIENCE = "reverb-sidecar"
 BROWSER_TOKEN_LASTS_MAX_S = 3600
 _LEEWAY_S = 10
-"""So far the app's clock may be from ours."""
+"""The largest accepted difference between the app's clock and this one."""
 _CHECKS: Options = {
     "require": ["exp", "sub", "aud"],
     "verify_exp": False,
     "verify_nbf": False,
     "verify_iat": False,
 }
-"""Times are checked here: PyJWT would ask the operating system for the time; `clock` is the only one that does."""
+"""`BrowserTokens` checks the times with `clock`: PyJWT would read them from the operating system."""
 _SCHEME = "bearer "
 _USER_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _BROWSER_TOKEN_MAX = 1024
-_NO_JWT = (jwt.InvalidTokenError, msgspec.ValidationError, ValueError, OverflowError, RecursionError)
-"""What reading a token raises for what is none; PyJWT lets some of it through."""
+_NOT_A_JWT = (jwt.InvalidTokenError, msgspec.ValidationError, ValueError, OverflowError, RecursionError)
+"""The exceptions for a text that is not a token; PyJWT does not wrap all of them."""
 
 
 def user_ref(identity_key: str, user_id: str) -> str:
-    """Return the opaque reference of a user: 32 hex digits of HMAC-SHA256. Raw ids are never kept."""
+    """Return the opaque reference of a user: 32 hex digits of HMAC-SHA256. Raw ids are never stored."""
     return hmac.digest(identity_key.encode(), user_id.encode(errors="surrogatepass"), "sha256").hex()[:32]
 
 
 def payment_ref(key: str, payment_intent: str) -> str:
-    """Return the opaque reference of a payment: 16 hex digits of HMAC-SHA256. It stands in logs and in exemplars."""
+    """Return the opaque reference of a payment for logs and exemplars: 16 hex digits of HMAC-SHA256."""
     return hmac.digest(key.encode(), f"payment:{payment_intent}".encode(errors="surrogatepass"), "sha256").hex()[:16]
 
 
@@ -51,28 +51,28 @@ def bearer_token(headers: Mapping[str, str]) -> str:
 
 
 def is_same(token: str, expected: str) -> bool:
-    """Compare two secrets in a time that does not tell where they differ."""
+    """Compare two secrets in constant time."""
     return hmac.compare_digest(token.encode(errors="surrogatepass"), expected.encode())
 
 
 class TokenFault(enum.StrEnum):
-    """What is wrong with a browser's token; a closed set."""
+    """The fault of a browser's token."""
 
     MALFORMED = "malformed"
-    """No JWT, or not all claims are there, or `sub` is no user id."""
+    """Not a JWT, or a claim is missing, or `sub` is not a user id."""
     KEY_UNKNOWN = "key_unknown"
-    """Its `kid` names none of our secrets."""
+    """Its `kid` is not the id of a configured secret."""
     SIGNATURE = "signature"
     AUDIENCE = "audience"
     EXPIRED = "expired"
     EARLY = "early"
-    """It says that it is good, or was made, only later than now."""
+    """Its `nbf` or `iat` is in the future."""
     TOO_LONG = "too_long"
-    """It is good for more than an hour."""
+    """It is valid for more than an hour."""
 
 
-class TokenRefused(SidecarError):  # noqa: N818 - what is refused is the token
-    """A browser's token is no good; `fault` says why, for counting."""
+class TokenRefused(SidecarError):  # noqa: N818 - names the refused token
+    """The token of a browser is invalid; `fault` is the reason, for a metric."""
 
     def __init__(self, fault: TokenFault, message: str) -> None:
         super().__init__(ErrorCode.TOKEN_INVALID, message)
@@ -80,12 +80,12 @@ class TokenRefused(SidecarError):  # noqa: N818 - what is refused is the token
 
 
 class Bearer(msgspec.Struct, frozen=True, kw_only=True):
-    """Whom the app says that a browser belongs to."""
+    """The user of a browser, from the app's token."""
 
     user_id: str
-    """Raw: for naming the user's channel, and never kept."""
+    """The raw id, for the name of the user's channel; never stored."""
     lasts_s: float
-    """From now."""
+    """The remaining lifetime of the token."""
 
 
 class _Claims(msgspec.Struct, frozen=True):
@@ -96,16 +96,16 @@ class _Claims(msgspec.Struct, frozen=True):
 
 
 class BrowserTokens:
-    """Checks the tokens by which the app says whose browser it is: JWT (RFC 7519), HS256, of at most an hour.
+    """Verifies the app's tokens for its users' browsers: JWT (RFC 7519), HS256, valid for at most an hour.
 
-    `kid` is the first eight hex digits of the secret's SHA-256; a token without one is tried with every secret.
+    `kid` is the first eight hex digits of the secret's SHA-256; a token without `kid` is verified with every secret.
     """
 
     def __init__(self, secrets: Sequence[str]) -> None:
         self._secrets = {key_id(secret): secret for secret in secrets}
 
     def check(self, token: str) -> Bearer:
-        """Return whose token it is. Raises `TokenRefused`."""
+        """Return the user of a valid token. Raises `TokenRefused`."""
         if len(token) > _BROWSER_TOKEN_MAX:
             raise _refused(TokenFault.MALFORMED)
         claims = self._claims(token)
@@ -118,9 +118,9 @@ class BrowserTokens:
             raise _refused(TokenFault.EXPIRED)
         if not _USER_ID.fullmatch(user_id):
             raise TokenRefused(
-                TokenFault.MALFORMED, "the token's `sub` is no user id: a string of 1 to 64 of A-Z a-z 0-9 _ -"
+                TokenFault.MALFORMED, "the token's `sub` is not a user id: a string of 1 to 64 of A-Z a-z 0-9 _ -"
             )
-        if claims.exp > now_s + BROWSER_TOKEN_LASTS_MAX_S + _LEEWAY_S:  # also an integer beyond all floats
+        if claims.exp > now_s + BROWSER_TOKEN_LASTS_MAX_S + _LEEWAY_S:  # also compares an integer beyond all floats
             raise _refused(TokenFault.TOO_LONG)
         return Bearer(user_id=user_id, lasts_s=claims.exp - now_s)
 
@@ -136,18 +136,18 @@ class BrowserTokens:
                     options=_CHECKS,
                 )
                 return msgspec.convert(claims, _Claims)
-            except jwt.InvalidSignatureError:  # perhaps it was signed with another
+            except jwt.InvalidSignatureError:  # the next secret may match
                 refusal = _refused(TokenFault.SIGNATURE)
             except jwt.InvalidAudienceError as error:
                 raise _refused(TokenFault.AUDIENCE) from error
-            except _NO_JWT as error:
+            except _NOT_A_JWT as error:
                 raise _refused(TokenFault.MALFORMED) from error
         raise refusal
 
     def _candidates(self, token: str) -> list[str]:
         try:
             named = jwt.get_unverified_header(token).get("kid")
-        except _NO_JWT as error:
+        except _NOT_A_JWT as error:
             raise _refused(TokenFault.MALFORMED) from error
         if named is None:
             return list(self._secrets.values())
@@ -155,21 +155,21 @@ class BrowserTokens:
 
 
 def key_id(secret: str) -> str:
-    """Return the name by which a token says which secret signed it."""
+    """Return the `kid` of tokens that are signed with this secret."""
     return hashlib.sha256(secret.encode()).hexdigest()[:8]
 
 
-_SAID = {
-    TokenFault.MALFORMED: f"the token is no JWT (HS256) with `aud` {AUDIENCE}, `sub` and `exp`",
-    TokenFault.KEY_UNKNOWN: "the token's `kid` names no secret of SIDECAR_BROWSER_SECRET: it is the first 8 hex digits "
-    "of the secret's SHA-256",
+_MESSAGES = {
+    TokenFault.MALFORMED: f"the token is not a JWT (HS256) with `aud` {AUDIENCE}, `sub` and `exp`",
+    TokenFault.KEY_UNKNOWN: "the token's `kid` matches no secret of SIDECAR_BROWSER_SECRET: it is the first 8 hex "
+    "digits of the secret's SHA-256",
     TokenFault.SIGNATURE: "the token was not signed with SIDECAR_BROWSER_SECRET",
-    TokenFault.AUDIENCE: f"the token is not for us: its `aud` is not {AUDIENCE}",
+    TokenFault.AUDIENCE: f"the token is for another service: its `aud` is not {AUDIENCE}",
     TokenFault.EXPIRED: "the token has expired: the page must get a new one from the app",
-    TokenFault.EARLY: "the token is not good yet by its `nbf` or `iat`: the app's clock is ahead of ours",
-    TokenFault.TOO_LONG: f"the token is good for more than {BROWSER_TOKEN_LASTS_MAX_S // 60} minutes",
+    TokenFault.EARLY: "the token's `nbf` or `iat` is in the future: the clock of the app is ahead",
+    TokenFault.TOO_LONG: f"the token is valid for more than {BROWSER_TOKEN_LASTS_MAX_S // 60} minutes",
 }
 
 
 def _refused(fault: TokenFault) -> TokenRefused:
-    return TokenRefused(fault, _SAID[fault])
+    return TokenRefused(fault, _MESSAGES[fault])

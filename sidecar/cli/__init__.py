@@ -1,6 +1,6 @@
-"""The command line: parse, call, print, exit code. 0: yes, or done. 1: no. 2: wrong usage, or it cannot be known.
+"""What does each command do? It parses, calls and prints; exit code 0: yes or done, 1: no, 2: wrong usage or unknown.
 
-One file for each group of commands; they are imported here in the order in which `sidecar --help` lists them.
+One file for each group of commands, imported here in the order of `sidecar --help`.
 """
 
 import sys
@@ -17,12 +17,12 @@ __all__ = ["cli", "main"]
 
 
 def main() -> None:
-    """Run the command line, and turn our errors into a sentence and an exit code."""
+    """Run the command line, and turn errors of the sidecar into a message and an exit code."""
     try:
         cli()
     except SidecarError as error:
         fail(error.message)
     except UnicodeEncodeError:
-        fail("an argument is not text in UTF-8")
+        fail("an argument is not valid UTF-8")
     except KeyboardInterrupt:
         sys.exit(130)

@@ -1,15 +1,14 @@
-"""Commands that look at the configuration, and print what follows from it: no running sidecar is needed."""
+"""Commands that check the configuration and print files derived from it; none needs a running sidecar."""
 
 import os
 import re
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 
 from sidecar import dashboards, metrics, rules
-from sidecar.cli.program import DEFAULT_CONFIG, AsJson, ConfigFile, cli, fail, read_file
+from sidecar.cli.program import DEFAULT_CONFIG, AsJson, ConfigFile, cli, fail, print_json, read_file
 from sidecar.composition import kinds_of
 from sidecar.config import Config, ConfigInvalid, SqlitePlace, policy_of, read_secrets
 from sidecar.core.facts.policy import Lifecycle, policy_hash
@@ -20,12 +19,12 @@ from sidecar.ports import SidecarError
 
 @cli.command()
 def check(config: ConfigFile = DEFAULT_CONFIG, *, as_json: AsJson = False) -> None:
-    """Check the configuration and the secrets, and say each mistake with its place."""
+    """Check the configuration and the secrets, and print each problem with its place."""
     try:
         read = read_file(config)
     except ConfigInvalid as error:
         if as_json:
-            typer.echo(msgspec.json.encode({"ok": False, "problems": error.problems}).decode())
+            print_json({"ok": False, "problems": error.problems})
         else:
             typer.echo(error.message)
         raise typer.Exit(1) from None
@@ -39,7 +38,7 @@ def check(config: ConfigFile = DEFAULT_CONFIG, *, as_json: AsJson = False) -> No
     if as_json:
         is_good = not missing and not refused
         answer = {"ok": is_good, "policy_hash": found, "problems": [], "secrets": missing, "refused": refused or None}
-        typer.echo(msgspec.json.encode(answer).decode())
+        print_json(answer)
     else:
         is_off = read.lifecycle is Lifecycle.REMOVED
         ladder = "the ladder is off (lifecycle: removed)" if is_off else f"{len(read.ladder)} rungs"
@@ -51,36 +50,34 @@ def check(config: ConfigFile = DEFAULT_CONFIG, *, as_json: AsJson = False) -> No
 
 
 def _refused(read: Config) -> tuple[str, str]:
-    """Return why the journal would refuse this policy as things stand, and why that cannot be known; empty: neither."""
+    """Return why the journal would refuse this policy now, and why that cannot be known; empty: not so."""
     if read.lifecycle is not Lifecycle.REMOVED or not isinstance(read.journal, SqlitePlace):
         return "", ""
     path = Path(read.journal.path)
     if not path.exists():
-        asked = "`sidecar run` asks it, and refuses on an empty one"
-        return (
-            "",
-            f"Whether `lifecycle: removed` is accepted is for the journal to say, and {path} is not here: {asked}.",
-        )
-    try:
-        return lifecycle.why_not(present(path), policy_of(read)) or "", ""
-    except SidecarError as error:
-        return "", f"Whether `lifecycle: removed` is accepted cannot be known: {error.message}"
+        unknown = f"{path} does not exist; `sidecar run` checks it, and refuses an empty journal."
+    else:
+        try:
+            return lifecycle.why_not(present(path), policy_of(read)) or "", ""
+        except SidecarError as error:
+            unknown = error.message
+    return "", f"Whether `lifecycle: removed` is accepted cannot be known: {unknown}"
 
 
 @cli.command(name="rules")
 def print_rules(
     config: ConfigFile = DEFAULT_CONFIG,
     *,
-    form: Annotated[rules.Format, typer.Option("--format", help="Who reads them.")] = rules.Format.PROMETHEUS,
-    job: Annotated[str, typer.Option("--job", help="Prometheus' name of the scrape job.")] = rules.DEFAULT_JOB,
+    form: Annotated[rules.Format, typer.Option("--format", help="The format.")] = rules.Format.PROMETHEUS,
+    job: Annotated[str, typer.Option("--job", help="The name of the scrape job in Prometheus.")] = rules.DEFAULT_JOB,
     runbooks: Annotated[
         str,
-        typer.Option("--runbooks", help="Where people find the runbooks, such as https://wiki.example.test/runbooks/."),
+        typer.Option("--runbooks", help="The URL of the runbooks, such as https://wiki.example.test/runbooks/."),
     ] = rules.DEFAULT_RUNBOOKS,
 ) -> None:
     """Print Prometheus' recording and alert rules for this configuration."""
     if re.fullmatch(r"[A-Za-z0-9_./:-]{1,100}", job) is None:
-        fail("--job has characters that no job has: use A-Z a-z 0-9 _ . / : -")
+        fail("--job has characters that are not allowed: use A-Z a-z 0-9 _ . / : -")
     typer.echo(rules.printed(rules.terms_of(read_file(config), job=job, runbooks=runbooks), form), nl=False)
 
 
@@ -88,19 +85,19 @@ def print_rules(
 def write_dashboards(
     config: ConfigFile = DEFAULT_CONFIG,
     *,
-    output: Annotated[Path, typer.Option("--output", help="The folder that Grafana provisions from.")] = Path(
+    output: Annotated[Path, typer.Option("--output", help="The folder for Grafana's provisioning.")] = Path(
         "dashboards"
     ),
     runbooks: Annotated[
-        str, typer.Option("--runbooks", help="Where people find the runbooks, as for `sidecar rules`.")
+        str, typer.Option("--runbooks", help="The URL of the runbooks, as for `sidecar rules`.")
     ] = rules.DEFAULT_RUNBOOKS,
     console: Annotated[
-        str, typer.Option("--console", help="Where people's browsers find the operator listener.")
+        str, typer.Option("--console", help="The URL of the operator listener in a browser.")
     ] = dashboards.DEFAULT_CONSOLE,
 ) -> None:
     """Write Grafana's dashboards for this configuration, as files for its provisioning."""
     if re.fullmatch(r"https?://[A-Za-z0-9_./:\[\]~-]{1,200}", console) is None:
-        fail("--console is not the address of a page: it begins with http:// or https://, and has no query")
+        fail("--console is not a URL that begins with http:// or https:// and has no query")
     shown = dashboards.shown_of(read_file(config), runbooks=runbooks, console=console)
     try:
         for path in dashboards.write(output, shown):
@@ -113,6 +110,6 @@ def write_dashboards(
 def describe_metrics(*, as_json: AsJson = False) -> None:
     """Print every metric with its type, labels, scope and highest number of series, as Markdown."""
     if as_json:
-        typer.echo(msgspec.json.format(msgspec.json.encode(metrics.catalogue(kinds_of()))).decode())
+        print_json(metrics.catalogue(kinds_of()), is_indented=True)
     else:
         typer.echo(metrics.page(kinds_of()), nl=False)

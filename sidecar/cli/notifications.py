@@ -1,13 +1,12 @@
-"""The command that says who is told, and tries whether it arrives."""
+"""The command that lists the notification targets, and tests them."""
 
 import asyncio
 import os
 from typing import Annotated
 
-import msgspec
 import typer
 
-from sidecar.cli.program import CANNOT_KNOW, DEFAULT_CONFIG, NO, AsJson, ConfigFile, cli, fail, read_file
+from sidecar.cli.program import CANNOT_KNOW, DEFAULT_CONFIG, NO, AsJson, ConfigFile, cli, fail, print_json, read_file
 from sidecar.config import TargetKind, read_notification_secrets
 from sidecar.notifications import Attempt, targets_of, try_targets
 
@@ -19,20 +18,20 @@ def show_notifications(
     test: Annotated[bool, typer.Option("--test", help="Send one test notification to each target.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Say who is told of moves, shelters and alarms; with --test, whether a notification arrives there."""
+    """List the targets for moves, suspensions and alarms; with --test, send each a notification."""
     read = read_file(config)
     if read.notifications is None:
-        fail(f"{config}: there is nobody to tell: add `notifications` (docs/notifications.md)", CANNOT_KNOW)
+        fail(f"{config}: no notification targets; add `notifications` (docs/notifications.md)", CANNOT_KNOW)
     targets = targets_of(read.notifications, read_notification_secrets(os.environ, read))
     if not test:
         for each in read.notifications.targets:
             how = {TargetKind.SLACK: "", TargetKind.WEBHOOK: "signed", TargetKind.GRAFANA: "authorised"}[each.kind]
             key = f", {how} with {each.stem}_KEY" if how else ""
-            typer.echo(f"{each.name} ({each.kind}): told at {each.stem}_URL{key}")
+            typer.echo(f"{each.name} ({each.kind}): sent to {each.stem}_URL{key}")
         return
     tried = asyncio.run(try_targets(read, targets))
     if as_json:
-        typer.echo(msgspec.json.encode(tried).decode())
+        print_json(tried)
     else:
         for one in tried:
             typer.echo(f"{one.name} ({one.kind}): {one.sentence}")

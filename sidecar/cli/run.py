@@ -1,4 +1,4 @@
-"""Commands that run until they are stopped: the sidecar, and its demo."""
+"""Commands that run until they are stopped: the sidecar and its demo."""
 
 import asyncio
 import os
@@ -8,12 +8,11 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Annotated, Any
 
-import msgspec
 import typer
 import uvloop
 
 from sidecar import app, demo, logs
-from sidecar.cli.program import DEFAULT_CONFIG, NO, AsJson, ConfigFile, cli, fail, read_file
+from sidecar.cli.program import DEFAULT_CONFIG, NO, AsJson, ConfigFile, cli, fail, print_json, read_file
 from sidecar.config import read_secrets
 
 
@@ -22,13 +21,13 @@ def run(
     config: ConfigFile = DEFAULT_CONFIG,
     *,
     adopt_policy: Annotated[
-        bool, typer.Option("--adopt-policy", help="Bring back a policy that was superseded; needs --reason.")
+        bool, typer.Option("--adopt-policy", help="Adopt a policy that was superseded; needs --reason.")
     ] = False,
-    reason: Annotated[str, typer.Option("--reason", help="Why the policy is brought back.")] = "",
+    reason: Annotated[str, typer.Option("--reason", help="The reason for --adopt-policy.")] = "",
 ) -> None:
-    """Run the sidecar until it gets SIGTERM or Ctrl-C."""
+    """Run the sidecar until SIGTERM or Ctrl-C."""
     if adopt_policy != bool(reason):
-        fail("--adopt-policy and --reason go together: the reason stands in the record")
+        fail("--adopt-policy and --reason need each other: the reason stays in the record")
     read = read_file(config)
     secrets = read_secrets(os.environ, read)
     lines = logs.configure(as_json=not sys.stdout.isatty())
@@ -38,26 +37,32 @@ def run(
 
 @cli.command(name="demo")
 def run_demo(
-    port: Annotated[int, typer.Option("--port", help="Of the flag, the webhook and the acks.")] = 8700,
-    operator_port: Annotated[int, typer.Option("--operator-port", help="Of the status and the metrics.")] = 8701,
+    port: Annotated[
+        int, typer.Option("--port", metavar="PORT", help="The public listener: flag, webhook and acks.")
+    ] = 8700,
+    operator_port: Annotated[
+        int, typer.Option("--operator-port", metavar="PORT", help="The operator listener: console and metrics.")
+    ] = 8701,
     page_port: Annotated[
-        int, typer.Option("--page-port", "--switch-port", help="Of the page where the world is seen and broken.")
+        int, typer.Option("--page-port", metavar="PORT", help="The page that shows the world and breaks it.")
     ] = 8702,
-    reverb_port: Annotated[int, typer.Option("--reverb-port", help="Of the stand-in for Reverb.")] = 8703,
-    app_port: Annotated[int, typer.Option("--app-port", help="Of the booking app.")] = 8704,
+    reverb_port: Annotated[int, typer.Option("--reverb-port", metavar="PORT", help="The stand-in for Reverb.")] = 8703,
+    app_port: Annotated[int, typer.Option("--app-port", metavar="PORT", help="The booking app.")] = 8704,
     *,
-    story: Annotated[bool, typer.Option("--story", help="Tell the story by itself, and end with a summary.")] = False,
+    story: Annotated[bool, typer.Option("--story", help="Run the scripted story, and print a summary.")] = False,
     headless: Annotated[
-        bool, typer.Option("--headless", help="The story without a page, in memory, in some seconds.")
+        bool, typer.Option("--headless", help="Run the story without a page, in memory, in seconds.")
     ] = False,
-    real: Annotated[bool, typer.Option("--real", help="Headless, but over real sockets.")] = False,
-    speed: Annotated[int, typer.Option("--speed", min=1, max=20, help="How fast the world's time goes.")] = 20,
-    seed: Annotated[int, typer.Option("--seed", help="Of the payers; headless and in memory, of everything.")] = 7,
+    real: Annotated[bool, typer.Option("--real", help="With --headless: use real sockets.")] = False,
+    speed: Annotated[int, typer.Option("--speed", min=1, max=20, metavar="N", help="The speed of time.")] = 20,
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="N", help="The seed of the payers; in memory, of everything.")
+    ] = 7,
     as_json: AsJson = False,
 ) -> None:
-    """Run the sidecar in a small world of payers, with a page to see it, to break it, and to pay in it."""
+    """Run the sidecar in a simulated world of payers, with a page to watch it, break it and pay."""
     if (as_json or real) and not headless:
-        fail("--json and --real go with --headless")
+        fail("--json and --real need --headless")
     lines = logs.configure(as_json=headless, descriptor=2 if headless else 1, silent=demo.SILENT)
     command = f"{sys.argv[0]}" if Path(sys.argv[0]).name == "sidecar" else f"{sys.executable} -m sidecar"
     show = demo.Show(
@@ -69,17 +74,21 @@ def run_demo(
         is_real=real,
         command=command,
     )
-    pace, told = demo.pace_of(show), None
+    pace, summary = demo.pace_of(show), None
 
     async def run_it() -> None:
-        nonlocal told
-        told = await demo.run(show, pace, lines=lines, say=(lambda _: None) if as_json else typer.echo)
+        nonlocal summary
+        summary = await demo.run(show, pace, lines=lines, say=(lambda _: None) if as_json else typer.echo)
 
     with demo.installed(show, pace):
         _until_stopped(run_it, lines, demo.loop_of(show, pace))
-    if told is not None:
-        typer.echo(msgspec.json.format(msgspec.json.encode(told)).decode() if as_json else demo.printed(told))
-        sys.exit(0 if told.is_whole else NO)
+    if summary is None:
+        return
+    if as_json:
+        print_json(summary, is_indented=True)
+    else:
+        typer.echo(demo.printed(summary))
+    sys.exit(0 if summary.is_whole else NO)
 
 
 def _until_stopped(
@@ -87,7 +96,7 @@ def _until_stopped(
     lines: logs.Lines,
     loop_factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop,
 ) -> None:
-    """Run until it ends by itself, or until SIGTERM, SIGINT or SIGHUP asks it to end in good order."""
+    """Run until it ends by itself, or until SIGTERM, SIGINT or SIGHUP cancels it."""
 
     async def until_stopped() -> None:
         task = asyncio.ensure_future(start())

@@ -1,4 +1,4 @@
-"""The command line, as a person at a terminal meets it: what it prints, and its exit code."""
+"""The command line in a terminal: its output and its exit codes."""
 
 import json
 import os
@@ -24,21 +24,21 @@ def sidecar(*arguments: str, env: dict[str, str] | None = None, cwd: Path = ROOT
     )  # fmt: skip
 
 
-def test_without_arguments_it_says_what_to_do_next() -> None:
-    """The first screen names the commands, and which one to try first."""
+def test_without_arguments_it_prints_the_help() -> None:
+    """The help names the commands, and the first one to try."""
     shown = sidecar()
     assert shown.returncode == 2
     assert "Try it first: `sidecar demo`" in " ".join((shown.stdout + shown.stderr).split())
 
 
-def test_check_says_that_the_shipped_configuration_is_good() -> None:
-    """Exit 0, and the hash that will stand in the journal."""
+def test_check_accepts_the_shipped_configuration() -> None:
+    """Exit 0, and the hash that the journal will have."""
     shown = sidecar("check", env=SECRETS)
     assert (shown.returncode, shown.stderr) == (0, "")
     assert "config/sidecar.yaml: good. Policy " in shown.stdout
 
 
-def test_check_names_each_mistake_with_its_place_and_each_missing_secret() -> None:
+def test_check_prints_each_problem_with_its_place_and_each_missing_secret() -> None:
     """Exit 1, one line each."""
     shown = sidecar("check", "--config", "tests/config_files/invalid-duration-space.yaml")
     assert shown.returncode == 1
@@ -50,30 +50,30 @@ def test_check_names_each_mistake_with_its_place_and_each_missing_secret() -> No
 
 
 def test_check_prints_json_for_machines() -> None:
-    """The same, with places as numbers."""
+    """The same problems, with places as numbers."""
     shown = sidecar("check", "--json", "--config", "tests/config_files/invalid-duration-space.yaml")
     problems = json.loads(shown.stdout)["problems"]
     assert (shown.returncode, len(problems)) == (1, 1)
     assert problems[0]["line"] > 0
 
 
-def test_run_does_not_start_without_its_secrets_and_says_which() -> None:
-    """One line per secret, and how to get one; no traceback."""
+def test_run_does_not_start_without_its_secrets_and_names_them() -> None:
+    """One line per secret with its remedy, and no traceback."""
     shown = sidecar("run")
     assert shown.returncode == 2
     assert "STRIPE_WEBHOOK_SECRET" in shown.stderr
     assert "Traceback" not in shown.stderr
 
 
-def test_status_of_a_sidecar_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
-    """Exit 2: it cannot be known."""
+def test_status_without_a_running_sidecar_is_a_message(tmp_path: Path) -> None:
+    """Exit 2: the status is unknown."""
     shown = SidecarProcess(tmp_path, LAX).cli("status")
     assert shown.returncode == 2
     assert "start it with `sidecar run`" in shown.stderr
 
 
-def test_an_argument_that_is_no_text_and_a_token_that_cannot_be_one_are_refused_in_a_sentence() -> None:
-    """A slip of the keyboard must not print a traceback."""
+def test_invalid_arguments_and_tokens_are_refused_with_a_message() -> None:
+    """A typing error must not print a traceback."""
     for arguments, env in (
         (("hold", "--reason", "\udcff"), {"SIDECAR_TOKEN": "x" * 20}),
         (("hold", "--reason", "why"), {"SIDECAR_TOKEN": "a\nb"}),

@@ -1,4 +1,4 @@
-"""The commands of people, against a real sidecar: note, freeze, thaw, explain, and verify with a head that was noted."""
+"""Commands of operators against a real sidecar: note, freeze, thaw, explain, and verify with a former head."""
 
 import asyncio
 import json
@@ -78,7 +78,7 @@ def _audit(process: SidecarProcess, head: str, seq: int) -> None:
     say = Terminal(process.config).say
     sound = say("verify", "--head", head.upper())
     assert (sound.exit_code, f"the head of their chain is {head}" in sound.stdout) == (0, True)
-    assert "all up to it is as it was then" in sound.stdout
+    assert "all records up to it are unchanged" in sound.stdout
     exits = [say("verify", "--head", each).exit_code for each in (head[:16], head[:15], "0" * 64)]
     assert exits == [0, 2, 1]
     with closing(sqlite3.connect(process.journal)) as file, file:
@@ -86,31 +86,31 @@ def _audit(process: SidecarProcess, head: str, seq: int) -> None:
     changed = say("verify")
     assert (changed.exit_code, f"record {seq} is not as it was written" in changed.stdout) == (1, True)
     noted = say("verify", "--head", head)
-    assert (noted.exit_code, "all up to it is as it was then" in noted.stdout) == (1, False)
+    assert (noted.exit_code, "all records up to it are unchanged" in noted.stdout) == (1, False)
 
 
 # fmt: off
 WRONG = [
-    # what is said                                                                       what is answered
-    (("freeze", "term", *WHY),                                                           "say either when it ends"),
-    (("freeze", "term", "--until", "2027-02-01", "--weekly", "fri", *WHY),               "say either when it ends"),
+    # arguments                                                                          message
+    (("freeze", "term", *WHY),                                                           "give either --until"),
+    (("freeze", "term", "--until", "2027-02-01", "--weekly", "fri", *WHY),               "give either --until"),
     (("freeze", "term", "--until", "1.2.2027", *WHY),                                    "--until is a date such as"),
     (("freeze", "term", "--from", "x", "--until", "2027-02-01", *WHY),                   "--from is a date such as"),
-    (WEEKLY,                                                                             "needs its end: --expires"),
+    (WEEKLY,                                                                             "needs an end, such as --expires"),
     ((*WEEKLY, "--expires", "x"),                                                        "--expires is a date such as"),
     ((*WEEKLY, "--expires", "2027-02-01", "--at", "24:00"),                              "--at is a time of day"),
     ((*WEEKLY, "--expires", "2027-02-01", "--for", "2w"),                                "--for is a duration"),
-    ((*WEEKLY, "--expires", "2027-02-01", "--utc-offset", "CET"),                        "--utc-offset is how far"),
-    (("freeze", "x", "--weekly", "fry", "--expires", "2027-02-01", *WHY),                "--weekly names days by mon"),
+    ((*WEEKLY, "--expires", "2027-02-01", "--utc-offset", "CET"),                        "--utc-offset is the offset"),
+    (("freeze", "x", "--weekly", "fry", "--expires", "2027-02-01", *WHY),                "--weekly has days of mon"),
     (("verify", "--head", "xyz"),                                                        "--head is 16 to 64 hex digits"),
 ]
 # fmt: on
 
 
-@pytest.mark.parametrize(("said", "answered"), WRONG)
-def test_what_cannot_be_meant_is_refused_in_a_sentence(tmp_path: Path, said: tuple[str, ...], answered: str) -> None:
-    """Before anything is asked of a sidecar: exit 2, and an example of what is right."""
+@pytest.mark.parametrize(("arguments", "message"), WRONG)
+def test_an_invalid_option_is_refused_with_an_example(tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
+    """Exit 2 before any request to a sidecar, and an example of a valid value."""
     config = tmp_path / "sidecar.yaml"
     config.write_text("environment: test\n")
-    shown = Terminal(config).say(*said)
-    assert (shown.exit_code, answered in " ".join(shown.stderr.split())) == (2, True), shown.stderr
+    shown = Terminal(config).say(*arguments)
+    assert (shown.exit_code, message in " ".join(shown.stderr.split())) == (2, True), shown.stderr

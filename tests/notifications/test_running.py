@@ -103,7 +103,7 @@ async def test_the_command_sends_one_test_to_each_target_and_says_what_came(tmp_
         listed = await called(path=tmp_path, env=env)
         assert (
             listed.stdout.splitlines()[1]
-            == "ci (webhook): told at SIDECAR_NOTIFICATION_CI_URL, signed with SIDECAR_NOTIFICATION_CI_KEY"
+            == "ci (webhook): sent to SIDECAR_NOTIFICATION_CI_URL, signed with SIDECAR_NOTIFICATION_CI_KEY"
         )
 
 

@@ -1,4 +1,4 @@
-"""The log: one line per event, never a secret, and never a reason to stop."""
+"""The log: one line per event, never a secret, and never an error for its caller."""
 
 import json
 import logging
@@ -10,6 +10,8 @@ import pytest
 import structlog
 
 from sidecar import logs
+from sidecar.core.facts.observations import Heartbeat, Record
+from sidecar.core.fold.conclusions import Conclusion, IsolationBroken
 
 SECRET = "whsec_never_in_a_log"
 
@@ -22,8 +24,8 @@ def _restored() -> Iterator[None]:
 
 @pytest.mark.usefixtures("_restored")
 @pytest.mark.parametrize("as_json", [True, False])
-def test_a_traceback_is_told_without_local_variables(tmp_path: Path, *, as_json: bool) -> None:
-    """The frames of what fails hold bodies, tokens and secrets."""
+def test_a_traceback_has_no_local_variables(tmp_path: Path, *, as_json: bool) -> None:
+    """The frames of an exception may contain bodies, tokens and secrets."""
     path = tmp_path / "log"
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT)
     lines = logs.configure(as_json=as_json, descriptor=descriptor)
@@ -45,7 +47,7 @@ def _fail_with(token: str) -> None:
 
 @pytest.mark.usefixtures("_restored")
 def test_a_line_cannot_be_forged(tmp_path: Path) -> None:
-    """What comes from outside is a field, and its line breaks are escaped."""
+    """External input is in fields, and its line breaks are escaped."""
     path = tmp_path / "log"
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT)
     lines = logs.configure(as_json=True, descriptor=descriptor)
@@ -56,20 +58,20 @@ def test_a_line_cannot_be_forged(tmp_path: Path) -> None:
     assert json.loads(line)["event"] == "operator.acted"
 
 
-def test_a_reader_that_is_stuck_costs_lines_and_not_time() -> None:
-    """The log is written from the event loop; what nobody reads is dropped and counted."""
+def test_a_blocked_reader_costs_lines_and_no_time() -> None:
+    """The event loop never waits for the reader: lines beyond the limit are dropped and counted."""
     reader, writer = os.pipe()
     lines = logs.Lines(writer)
     for _ in range(30_000):
         lines.write("x" * 100 + "\n")
     assert lines.dropped > 10_000
-    os.close(reader)  # lets the thread go on: the pipe is broken now
+    os.close(reader)  # unblocks the thread: the pipe is broken now
     lines.close()
     os.close(writer)
 
 
-def test_a_broken_pipe_is_no_reason_to_stop() -> None:
-    """`sidecar run | head -1` goes on with its work, without a log."""
+def test_a_broken_pipe_drops_lines_without_an_error() -> None:
+    """`sidecar run | head -1` continues without a log."""
     reader, writer = os.pipe()
     os.close(reader)
     lines = logs.Lines(writer)
@@ -80,8 +82,8 @@ def test_a_broken_pipe_is_no_reason_to_stop() -> None:
 
 
 @pytest.mark.usefixtures("_restored")
-def test_lines_are_counted_by_level_where_they_are_written() -> None:
-    """Ours and the standard library's, also those that nobody reads; what is not written is not counted."""
+def test_written_lines_are_counted_by_level() -> None:
+    """Lines of the sidecar and of the standard library count, below the level they do not."""
     reader, writer = os.pipe()
     os.close(reader)
     lines = logs.configure(as_json=True, descriptor=writer)
@@ -100,3 +102,19 @@ def test_lines_are_counted_by_level_where_they_are_written() -> None:
     lines.close()
     os.close(writer)
     assert lines.by_level == {"info": 1, "warning": 2, "error": 2, "critical": 1}
+
+
+def test_every_conclusion_has_an_event_name() -> None:
+    """A conclusion without a name could not be logged."""
+    assert set(logs.EVENTS) == set(Conclusion.__args__)
+    assert len(set(logs.EVENTS.values())) == len(logs.EVENTS)
+
+
+def test_a_conclusion_is_one_line_with_its_record_and_a_hint() -> None:
+    """The event name is a constant; the record and the remedy are fields."""
+    record = Record(seq=7, at_ms=1_000, observation=Heartbeat(replica="a", beat=1))
+    with structlog.testing.capture_logs() as lines:
+        logs.log_conclusions(record, [IsolationBroken()])
+    (line,) = lines
+    assert (line["event"], line["seq"], line["at_ms"]) == ("isolation.broken", 7, 1_000)
+    assert "routes/channels.php" in line["hint"]
