@@ -13,7 +13,6 @@ from sidecar.core.facts.policy import Mode
 from sidecar.core.release.checks import PAYMENTS_MIN, SINCE_RELEASE_MIN, SUSPENSIONS_MAX
 from sidecar.core.release.readiness import Answer, Readiness
 
-
 _PUSH_MODES = tuple(each for each in Mode if each is not Mode.TIMER_POLLING)
 
 
@@ -30,9 +29,7 @@ def gate(
     *,
     mode: Annotated[
         Mode,
-        typer.Option(
-            "--mode", metavar="MODE", callback=_push, help=f"The required mode: {' or '.join(_PUSH_MODES)}."
-        ),
+        typer.Option("--mode", metavar="MODE", callback=_push, help=f"The required mode: {' or '.join(_PUSH_MODES)}."),
     ] = Mode.PUSH_ONLY,
     span: Annotated[str, typer.Option("--for", help="The period that must meet the checks.")] = "14d",
     environment: Annotated[
