@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from sidecar.core.decision import gate_rows
 from sidecar.core.facts.observations import IgnoreReason, SkipReason
 from sidecar.core.facts.outcomes import Outcome, Unmeasured
 from sidecar.core.facts.policy import Mode, Stage
@@ -18,7 +19,7 @@ from sidecar.core.facts.suspensions import SuspensionReason
 from sidecar.core.fold.serving import Reason
 from sidecar.core.statistics.indicators import CHANNEL_AUTH, PAYMENTS, REACH, ROUND_TRIPS, USER_AUTH
 
-WAIT: Final = "Nothing: it passes by itself."
+WAIT: Final = gate_rows.WAIT
 _WIRE_ACKS: Final = (
     "Configure the backend to send acks (clients/laravel), or to broadcast on `reverb.observer_channel` too."
 )
@@ -243,65 +244,8 @@ INDICATORS: Final[Mapping[str, Wording]] = {
 """The judged series; description and remedy are those of its alarm."""
 
 
-_GATE_ROWS: Final[Mapping[str, Wording]] = {
-    "alarm": Wording(
-        "No alarm",
-        "Closes with the next alarm of any indicator.",
-        "Find and remove the cause: sidecar doctor. Good outcomes then end the alarm.",
-    ),
-    "suspension": Wording(
-        "Not suspended", "Closes when push is suspended.", "See the reason of the suspension, and remove it."
-    ),
-    "isolation": Wording(
-        "Isolation probes are refused",
-        "Closes if the probe user may subscribe to a channel that is not its own.",
-        "Security: in routes/channels.php the callback must compare the user's id with the channel's.",
-    ),
-    "hold": Wording(
-        "No hold",
-        "Closes with `sidecar hold`.",
-        "When the reason no longer applies: sidecar resume --reason '...'.",
-    ),
-    "freeze": Wording(
-        "No freeze", "Closes during a freeze window.", "Wait for its end, or: sidecar thaw NAME --reason '...'."
-    ),
-    "cooldown": Wording("Cool-down over", "Closes after a fall.", WAIT),
-    "soak": Wording("Soak complete", "Closes with the next move of the flag.", WAIT),
-    "coverage": Wording(
-        "Coverage reached",
-        "Closes if too few payments can be judged.",
-        "Wait for payments. If many are unmeasured, see why (`sidecar status`), and remove the cause.",
-    ),
-    "exact": Wording(
-        "Acks name their payments",
-        "Does not close again.",
-        "Put `payment_intent` into the broadcast's payload (clients/laravel).",
-    ),
-    "stage": Wording(
-        "Judged at delivery",
-        "Closes with another `acks.stage`.",
-        "Set `acks.stage: delivered` and configure the observers (`reverb.observer_channel`).",
-    ),
-    "payers_on_rung": Wording(
-        "Enough payers on this rung",
-        "Closes with a move of the flag, or when another flow becomes common.",
-        "Wait for payers; if none report, see docs/payers.md.",
-    ),
-    "worst_case": Wording(
-        "Reliable in the worst case",
-        "Closes if more payments go unmeasured.",
-        "Wait for clean payments. If many are unmeasured, see why (`sidecar status`).",
-    ),
-    "approval": Wording(
-        "Approved by an operator",
-        "Closes when the approval is used, with a fall, or after 7 days.",
-        "Check the evidence, then: sidecar approve --reason '...'.",
-    ),
-}
-
-
 GATES: Final[Mapping[str, Wording]] = {
-    **_GATE_ROWS,
+    **{row.name: Wording(row.label, row.closes, row.remedy) for row in gate_rows.GATES if row.label},
     **{
         f"recent_{name}": Wording(
             f"Recently clean: {_lowered(indicator.label)}",

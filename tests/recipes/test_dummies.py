@@ -12,9 +12,11 @@ from sidecar.composition import PARTS, PartRow, kinds_of
 from sidecar.config import JournalPlace, Notifications, NotificationSecrets, NotificationTarget, TargetKind
 from sidecar.config.journals import JOURNAL_PLACES, JournalText
 from sidecar.config.scalars import Guess, Scalar
+from sidecar.core.decision.gates import GATES, Gate, GateRow, first_closed, gates
 from sidecar.core.facts.observations import AckReceived, Heartbeat, Record
-from sidecar.core.facts.policy import Stage
+from sidecar.core.facts.policy import Policy, Rung, Stage
 from sidecar.core.fold.conclusions import Conclusion
+from sidecar.core.fold.state import State
 from sidecar.http.routes import PUBLIC, post
 from sidecar.journal import BACKENDS
 from sidecar.journal.memory import MemoryJournal
@@ -24,6 +26,7 @@ from sidecar.notifications import Notification, NotificationKind, Target, target
 from sidecar.notifications.delivery import Attempt, send, session
 from sidecar.notifications.targets import SPECS, Outgoing
 from sidecar.ports import Actor, Journal, Part
+from tests.core.world import LAX, World
 from tests.e2e.processes import until
 from tests.notifications.receiving import receiving
 from tests.notifications.sample import notification
@@ -218,3 +221,25 @@ async def test_a_kind_of_notification_target_is_sent_what_its_specification_says
         answer = await send(client, target.request(notification(), 7), within_s=5)
         assert answer.attempt is Attempt.SENT
         assert receiver.bodies == [{"title": "payment-refresh in test: push fell", "at_s": 7}]
+
+
+def _even(state: State, _policy: Policy, _rung: Rung) -> Gate:
+    passes = state.seq % 2 == 0
+    return Gate(
+        name="even", value=str(state.seq), target="an even record", passes=passes, needs="" if passes else "one"
+    )
+
+
+def test_a_gate_is_evaluated_with_the_others_and_closes_the_next_rung() -> None:
+    """Its row stands in one table, with its words."""
+    row = GateRow(name="even", read=_even, label="Even", closes="Closes with the next record.", remedy="Wait.")
+    world = World(LAX)
+    world.wire()
+    world.climb_to(1)
+    for _ in range(2):
+        world.beat()
+        readings = gates(world.state, (*GATES, row))
+        assert [gate.name for gate in readings] == [*(gate.name for gate in gates(world.state)), "even"]
+        assert readings[-1].passes is (world.state.seq % 2 == 0)
+        closed = first_closed(world.state, (row,))
+        assert (None if closed is None else closed.name) == (None if readings[-1].passes else "even")

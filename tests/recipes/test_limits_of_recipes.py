@@ -19,8 +19,8 @@ LIMITS = [
     ("A kind of notification target",  4),
     ("A journal backend",              3),
     ("A probe",                        3),
-    ("A gate",                         2),
-    ("A gate with a setting",          5),
+    ("A gate",                         1),
+    ("A gate with a setting",          4),
     ("A mode",                         5),
 ]  # fmt: skip
 """Hand-written production files; a backend's own folder counts as one."""
