@@ -11,7 +11,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "gate.md"
 
 def test_the_page_names_every_condition_and_no_other() -> None:
     """A reason that stands in a pipeline's log is looked up there."""
-    table = PAGE.read_text().partition("## What is asked")[2].partition("A release is")[0]
+    table = PAGE.read_text().partition("## Checks")[2].partition("A release is")[0]
     named = {
         name
         for row in table.splitlines()
