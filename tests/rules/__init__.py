@@ -1,1 +1,1 @@
-"""The rules: tried with Prometheus' own tool, and held to the metrics that there are."""
+"""The rules, evaluated by promtool, and checked against the exported metrics."""

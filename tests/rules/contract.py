@@ -1,4 +1,4 @@
-"""What a selector may read: the series of a real sidecar's `/metrics`, what the rules record of them, and Prometheus' own."""
+"""Series that a selector may read: those of a real `/metrics`, the recorded ones, and Prometheus' own."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -15,16 +15,16 @@ RULES = [
 ]
 RECORDED = {rule["record"]: rule["expr"] for rule in RULES if "record" in rule}
 OWN = {"up", "scrape_duration_seconds", "scrape_samples_scraped", "ALERTS"}
-"""Series that Prometheus makes of every target, and of the rules."""
+"""Series that Prometheus adds for targets and rules."""
 ADDED = {"job", "instance", "pod", "environment"}
-"""Labels that Prometheus puts on, and not we."""
+"""Labels that Prometheus adds."""
 
 Scrape = dict[str, dict[str, set[str]]]
-"""By metric and label: the values."""
+"""Values by metric and label."""
 
 
 async def scrape() -> Scrape:
-    """Scrape a real sidecar with all that can be configured, once a payment was judged."""
+    """Scrape a real sidecar with every part configured, after a payment was judged."""
     async with everything() as sidecar:
         text = await sidecar.metrics()
     found: Scrape = {}
@@ -37,7 +37,7 @@ async def scrape() -> Scrape:
 
 
 def problems(where: str, expression: str, scraped: Scrape) -> Iterator[str]:
-    """Say what an expression reads that is not there: a name, a label, or a value of one."""
+    """Yield every metric, label and label value in an expression that does not exist."""
     for selector in selectors(expression):
         if selector.name not in OWN:
             yield from _problems(where, selector, scraped)
@@ -46,7 +46,7 @@ def problems(where: str, expression: str, scraped: Scrape) -> Iterator[str]:
 def _problems(where: str, selector: Selector, scraped: Scrape) -> Iterator[str]:
     there = _labels(selector.name, scraped)
     if there is None:
-        yield f"{where}: {selector.name} is not there"
+        yield f"{where}: {selector.name} does not exist"
         return
     for label, values in selector.labels:
         if label in ADDED:
@@ -58,7 +58,7 @@ def _problems(where: str, selector: Selector, scraped: Scrape) -> Iterator[str]:
 
 
 def _labels(name: str, scraped: Scrape) -> dict[str, set[str]] | None:
-    """Return the labels of a metric; a recorded name has those of what it records."""
+    """Return the labels of a metric; a recorded series has those of its sources."""
     if name not in RECORDED:
         return scraped.get(name)
     parts = (_labels(part.name, scraped) or {} for part in selectors(RECORDED[name]))

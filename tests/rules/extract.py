@@ -1,4 +1,4 @@
-"""Some of the rules, with the recordings that they read: a case about a few alerts need not evaluate all of them."""
+"""A subset of the rules with their recordings, so that a case evaluates only what it needs."""
 
 from collections.abc import Collection
 from typing import Any
@@ -10,12 +10,12 @@ from tests.rules.selectors import selectors
 
 
 def alerts_of(case: Case) -> set[str]:
-    """Return the names of the alerts that a case says something of."""
+    """Return the names of the alerts in a case."""
     return {name.split()[0] for name in (*(name for name, _ in case.fires), *case.spares)}
 
 
 def extracted(rules: str, alerts: Collection[str]) -> str:
-    """Return the rules of these alerts, and the recordings that they are made of."""
+    """Return the rules of these alerts and the recordings that they depend on."""
     recorded, watched = yaml.safe_load(rules)["groups"]
     by_name = {rule["record"]: rule for rule in recorded["rules"]}
     kept = [rule for rule in watched["rules"] if rule["alert"] in alerts]

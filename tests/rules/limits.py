@@ -1,6 +1,6 @@
-"""Every limit of every alert from both sides, and the patience of each: a little more fires, a little less does not.
+"""Every limit and every `for` of every alert, from both sides: just above it fires, just below it does not.
 
-`python -m tests.rules.mutate` moves each of them, and finds out whether a case here or in `cases` turns red.
+`python -m tests.rules.mutate` changes each of them, and checks that a case here or in `cases` fails.
 """
 
 from collections.abc import Iterator
@@ -49,20 +49,20 @@ from tests.rules.case import (
 from tests.rules.promtool import Fired
 
 QUARTER = 0.25
-HIGH, LOW = "a little more", "a little less"
+HIGH, LOW = "slightly above the limit", "slightly below the limit"
 SIGNED = 'browser_reports_total{result="token_signature"}'
 UNAVAILABLE = 'webhook_requests_total{result="unavailable"}'
 SLOW = ((DAY, TICKET), (THREE_DAYS, TICKET))
 
 
 def _burns() -> Iterator[Case]:
-    """Yield worlds in which one window is beyond its limit, and the other a little above or below its own."""
+    """Yield cases with one window above its limit, and the other slightly above or below its own."""
     hours: dict[str, tuple[tuple[str, bool, dict[str, str]], ...]] = {
-        "the hour": (
+        "1 h at 14.4 times": (
             (HIGH, True, {ON_TIME: "0+10xN", MISSED: "0+0x55 23+23xN"}),
             (LOW, False, {ON_TIME: "0+10xN", MISSED: "0+0x55 17.5+17.5xN"}),
         ),
-        "its last five minutes": (
+        "5 m at 14.4 times": (
             (HIGH, True, {ON_TIME: "0+5x55 283.4+8.4xN", MISSED: "0+5x55 276.6+1.6xN"}),
             (LOW, False, {ON_TIME: "0+5x55 283.7+8.7xN", MISSED: "0+5x55 276.3+1.3xN"}),
         ),
@@ -71,16 +71,18 @@ def _burns() -> Iterator[Case]:
         for side, fires, changed in worlds:
             for severity, flag in ((PAGE, {}), (TICKET, TIMERS)):
                 also: Fired = ((SIX_HOURS, severity), *SLOW)
-                if severity == PAGE and window == "the hour":  # most of the last minutes failed, and push is served
+                if (
+                    severity == PAGE and window == "1 h at 14.4 times"
+                ):  # most of the last minutes failed, and push is served
                     also = (*also, (NOT_FALLING, PAGE))
-                says = f"{side} in {window} than 14.4 times: {severity}"
+                says = f"{window}, {side}: {severity}"
                 yield Case(says=says, changed=changed | flag, **_either(HOUR, severity, fires=fires, also=also))
     sixes: dict[str, tuple[tuple[str, bool, dict[str, str]], ...]] = {
-        "six hours": (
+        "6 h at 6 times": (
             (HIGH, True, {ON_TIME: "0+10xN", MISSED: "0+0x30 1.5+1.5xN"}),
             (LOW, False, {ON_TIME: "0+10xN", MISSED: "0+0x30 1.1+1.1xN"}),
         ),
-        "the last half hour": (
+        "30 m at 6 times": (
             (HIGH, True, {ON_TIME: "0+9x30 279.3+9.3xN", MISSED: "0+3x30 90.7+0.7xN"}),
             (LOW, False, {ON_TIME: "0+9x30 279.5+9.5xN", MISSED: "0+3x30 90.5+0.5xN"}),
         ),
@@ -88,24 +90,24 @@ def _burns() -> Iterator[Case]:
     for window, worlds in sixes.items():
         for side, fires, changed in worlds:
             for severity, flag in ((PAGE, {}), (TICKET, TIMERS)):
-                says = f"{side} in {window} than 6 times: {severity}"
+                says = f"{window}, {side}: {severity}"
                 yield Case(says=says, changed=changed | flag, **_either(SIX_HOURS, severity, fires=fires, also=SLOW))
 
 
 def _erosion() -> Iterator[Case]:
     for side, fires, changed in (
-        (f"{HIGH} in a day than 3 times", True, {ON_TIME: "0+60xN", MISSED: "0+0x80 10.9+10.9xN"}),
-        (f"{LOW} in a day than 3 times", False, {ON_TIME: "0+60xN", MISSED: "0+0x80 7.7+7.7xN"}),
-        (f"{HIGH} in its last two hours", True, {ON_TIME: "0+60xN", MISSED: "0+6x80 482.2+2.2xN"}),
-        (f"{LOW} in its last two hours", False, {ON_TIME: "0+60xN", MISSED: "0+6x80 481.5+1.5xN"}),
+        (f"1 d at 3 times, {HIGH}", True, {ON_TIME: "0+60xN", MISSED: "0+0x80 10.9+10.9xN"}),
+        (f"1 d at 3 times, {LOW}", False, {ON_TIME: "0+60xN", MISSED: "0+0x80 7.7+7.7xN"}),
+        (f"2 h at 3 times, {HIGH}", True, {ON_TIME: "0+60xN", MISSED: "0+6x80 482.2+2.2xN"}),
+        (f"2 h at 3 times, {LOW}", False, {ON_TIME: "0+60xN", MISSED: "0+6x80 481.5+1.5xN"}),
     ):
         what = _either(DAY, TICKET, fires=fires, also=((THREE_DAYS, TICKET),))
         yield Case(says=side, minutes=600, step_minutes=6, changed=changed, **what)
     for side, fired, changed in (
-        (f"{HIGH} in three days than allowed", ((SIX_HOURS, PAGE), *SLOW), {MISSED: "0+0x330 7.3+7.3xN"}),
-        (f"{LOW} in three days than allowed", ((SIX_HOURS, PAGE),), {MISSED: "0+0x330 4.8+4.8xN"}),
-        (f"{HIGH} in their last six hours", ((THREE_DAYS, TICKET),), {MISSED: "0+1x330 330.6+0.6xN"}),
-        (f"{LOW} in their last six hours", (), {MISSED: "0+1x330 330.41+0.41xN"}),
+        (f"3 d at 1 time, {HIGH}", ((SIX_HOURS, PAGE), *SLOW), {MISSED: "0+0x330 7.3+7.3xN"}),
+        (f"3 d at 1 time, {LOW}", ((SIX_HOURS, PAGE),), {MISSED: "0+0x330 4.8+4.8xN"}),
+        (f"6 h at 1 time, {HIGH}", ((THREE_DAYS, TICKET),), {MISSED: "0+1x330 330.6+0.6xN"}),
+        (f"6 h at 1 time, {LOW}", (), {MISSED: "0+1x330 330.41+0.41xN"}),
     ):
         spares = () if (THREE_DAYS, TICKET) in fired else (THREE_DAYS,)
         good = {ON_TIME: "0+50xN"}
@@ -113,11 +115,13 @@ def _erosion() -> Iterator[Case]:
 
 
 def _counts() -> Iterator[Case]:
-    """Yield the fewest that an alert asks for, and one less; nothing else happens."""
+    """Yield the minimum count of an alert, and one less."""
     quiet = {ON_TIME: "0+0xN", MISSED: "0+0x54 1+0x1 2+0xN"}
     spared = (HOUR, SIX_HOURS, DAY, THREE_DAYS)
-    yield Case(says="two failed payments in a quiet hour are none", changed=quiet, spares=spared)
-    yield Case(says="two failed payments in a quiet hour are none under timers", changed=quiet | TIMERS, spares=spared)
+    yield Case(says="two failed payments in a quiet hour fire nothing", changed=quiet, spares=spared)
+    yield Case(
+        says="two failed payments in a quiet hour fire nothing under timers", changed=quiet | TIMERS, spares=spared
+    )
     three = {ON_TIME: "0+0xN", MISSED: "0+0x54 1+0x1 2+0x1 3+0xN"}
     fast = ((HOUR, TICKET), (SIX_HOURS, TICKET), *SLOW)
     yield Case(
@@ -139,7 +143,7 @@ def _counts() -> Iterator[Case]:
         forged = {SIGNED: f"0+0x50 {count}+0xN"}
         yield Case(says=f"{count} forged reports", changed=forged, **_either(FORGED, TICKET, fires=fires))
     yield Case(
-        says="coverage a little below its limit",
+        says="coverage slightly below its limit",
         minutes=90,
         changed={"coverage_ratio": "0.94+0xN"},
         fires=((COVERAGE, TICKET),),
@@ -147,11 +151,11 @@ def _counts() -> Iterator[Case]:
     for count, fires in ((3, True), (2, False)):
         changed = {"coverage_ratio": "0.9+0xN", UNJUDGED: f"{count}+0xN"}
         what = _either(COVERAGE, TICKET, fires=fires)
-        yield Case(says=f"{count} payments that could not be judged", minutes=90, changed=changed, **what)
+        yield Case(says=f"{count} unmeasured payments", minutes=90, changed=changed, **what)
         changed = {COMMITS: "0+12x30" + " 0+12x5" * (count - 1) + " 0+12xN"}
-        yield Case(says=f"{count} starts within the hour", changed=changed, **_either(RESTARTING, TICKET, fires=fires))
+        yield Case(says=f"{count} starts in an hour", changed=changed, **_either(RESTARTING, TICKET, fires=fires))
     yield Case(
-        says="coverage a little above its limit", minutes=90, changed={"coverage_ratio": "0.96+0xN"}, spares=(COVERAGE,)
+        says="coverage slightly above its limit", minutes=90, changed={"coverage_ratio": "0.96+0xN"}, spares=(COVERAGE,)
     )
     yield Case(
         says="the rung below the top for over two weeks is a ticket",
@@ -167,31 +171,29 @@ def _ratios() -> Iterator[Case]:
         for side, bad, fires in ((HIGH, 0.56, True), (LOW, 0.44, False)):
             auth_probes = BAD_AUTH_PROBE | {AUTH_PROBE_OK: f"0+{1 - bad:g}xN", AUTH_PROBE_403: f"0+{bad}xN"}
             yield Case(
-                says=f"{side} than half of the auth probes: {severity}",
+                says=f"half of the auth probes, {side}: {severity}",
                 changed=auth_probes | flag,
                 **_either(AUTH, severity, fires=fires),
             )
         for side, bad, fires in ((HIGH, 1.44, True), (LOW, 0.96, False)):
             trips = {TRIP_OK: f"0+{12 - bad:g}xN", TRIP_LOST: f"0+{bad}xN"}
             yield Case(
-                says=f"{side} than a tenth of the canaries: {severity}",
+                says=f"a tenth of the canaries, {side}: {severity}",
                 changed=trips | flag,
                 **_either(TRIPS, severity, fires=fires),
             )
     for side, bad, fires in ((HIGH, 0.48, True), (LOW, 0.34, False)):
         refused = {ASKED: f"0+{2 - bad:g}xN", REFUSED: f"0+{bad}xN"}
-        yield Case(
-            says=f"{side} than a fifth of the payers", changed=refused, **_either(SUBSCRIBE, TICKET, fires=fires)
-        )
+        yield Case(says=f"a fifth of the payers, {side}", changed=refused, **_either(SUBSCRIBE, TICKET, fires=fires))
     for side, ahead_s, fires in ((HIGH, 43, True), (LOW, 37, False)):
         yield Case(
-            says=f"{side} ahead of Prometheus",
+            says=f"ahead of Prometheus, {side}",
             changed={UNTIL: f"{ahead_s}+60xN"},
             **_either(CLOCK, TICKET, fires=fires),
         )
     for side, late_s, fires in ((HIGH, 6, True), (LOW, 4, False)):
         yield Case(
-            says=f"{side} behind Prometheus, and renewed",
+            says=f"behind Prometheus with a renewed lease, {side}",
             changed={UNTIL: f"-{late_s}+60xN"},
             **_either(CLOCK, TICKET, fires=fires),
         )
@@ -199,10 +201,10 @@ def _ratios() -> Iterator[Case]:
 
 
 def _leases() -> Iterator[Case]:
-    """Yield ends of leases that stand, or move a little, for an hour of quarters of a minute."""
+    """Yield leases with an end that is constant or advances slowly, at steps of a quarter of a minute."""
     for late_s, fires in ((66, True), (64, False), (81, True), (51, False)):  # 5 s, and then for 1m
         yield Case(
-            says=f"a lease that ended {late_s} s ago",
+            says=f"a lease that expired {late_s} s ago",
             step_minutes=QUARTER,
             changed={UNTIL: f"{3600 - late_s}+0xN"},
             **_either(LEASE, PAGE, fires=fires),
@@ -214,7 +216,7 @@ def _leases() -> Iterator[Case]:
         (50, CLOCK, TICKET, False),
     ):
         yield Case(
-            says=f"the end of a lease that moved by {moved_s} s in two minutes: {alert}",
+            says=f"the end of a lease advanced by {moved_s} s in two minutes: {alert}",
             step_minutes=QUARTER,
             changed={UNTIL: f"0+{moved_s / 8}xN"},
             **_either(alert, severity, fires=fires),
@@ -222,11 +224,11 @@ def _leases() -> Iterator[Case]:
 
 
 def _failing_while_served() -> Iterator[Case]:
-    """Yield failures of the last five minutes before the alarm: too few, enough, too small a share, enough of one."""
+    """Yield failures of the last five minutes before the alarm, by count and by share."""
     fast = ((HOUR, PAGE), (SIX_HOURS, PAGE), *SLOW)
     for says, good, bad, fires in (
-        ("five failed payments that are all", 0, 5, True),
-        ("four failed payments that are all", 0, 4, False),
+        ("five failed payments of five", 0, 5, True),
+        ("four failed payments of four", 0, 4, False),
         ("eight failed payments of fourteen", 6, 8, True),
         ("eight failed payments of eighteen", 10, 8, False),
     ):
@@ -240,7 +242,7 @@ def _failing_while_served() -> Iterator[Case]:
 
 
 def _patience() -> Iterator[Case]:
-    """Yield conditions that hold a little longer, or a little shorter, than an alert waits."""
+    """Yield conditions that last slightly longer or shorter than the `for` of an alert."""
     for alert, severity, wait, metric, before, since, flag in (
         (NOT_FALLING, PAGE, 2, LATCHED, "0+0", "1+0", {}),
         (REPORTED, TICKET, 5, "reach_reporters", "0+0", "3+0", {}),
@@ -250,11 +252,11 @@ def _patience() -> Iterator[Case]:
         (COVERAGE, TICKET, 60, "coverage_ratio", "0.99+0", "0.9+0", {}),
         (JOURNAL, TICKET, 2, UNAVAILABLE, "0+0", "1+1", {}),
     ):
-        for held, fires in ((wait * 1.25, True), (wait * 0.75, False)):
+        for lasted, fires in ((wait * 1.25, True), (wait * 0.75, False)):
             minutes, step = (60, QUARTER) if wait < 5 else (120, 1)
-            steps = int((minutes - held) / step) - 1
+            steps = int((minutes - lasted) / step) - 1
             changed = {metric: f"{before}x{steps} {since}xN"} | flag
-            says = f"{alert} after {held:g} of {wait} minutes"
+            says = f"{alert} after {lasted:g} of {wait} minutes"
             yield Case(
                 says=says, minutes=minutes, step_minutes=step, changed=changed, **_either(alert, severity, fires=fires)
             )
@@ -289,7 +291,7 @@ def _patience() -> Iterator[Case]:
 
 
 def _either(alert: str, severity: str, *, fires: bool, also: Fired = ()) -> dict[str, Any]:
-    """Return what a case says of an alert: that it fires, or that it is spared; others fire in any case."""
+    """Return the expectation of a case: the alert fires, or does not; `also` fires in both cases."""
     return {"fires": ((alert, severity), *also)} if fires else {"fires": also, "spares": (alert,)}
 
 

@@ -1,9 +1,8 @@
-"""Moves every limit and every patience of every alert, and says which of those nobody would notice.
+"""Mutation test of the rules: changes every limit and every `for`, and prints the changes that no case detects.
 
     python -m tests.rules.mutate
 
-A count is moved by one, a share and a number of seconds by two fifths and back, a patience by a factor: then some case
-of the alert's must turn red.
+Counts are changed by one, shares and seconds by two fifths, and `for` by a factor. At least one case must then fail.
 """
 
 import copy
@@ -24,14 +23,14 @@ from tests.rules.promtool import ROOT, tried
 
 _COMPARED = re.compile(r"(?:>=|<=|>|<) (-?[\d.]+)")
 _FEW = 4
-"""A whole number up to this is a count as well: of rungs."""
+"""Whole numbers up to this are counts too, of rungs."""
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _FACTORS = (0.7, 1.4)
-_PATIENCES = (0.4, 2.5)
+_DURATION_FACTORS = (0.4, 2.5)
 
 
 class Mutant(NamedTuple):
-    """The rules with one number that is another."""
+    """The rules with one changed number."""
 
     alert: str
     says: str
@@ -39,7 +38,7 @@ class Mutant(NamedTuple):
 
 
 def mutants() -> Iterator[Mutant]:
-    """Yield every mutant of the shipped rules, with the recordings and that one alert only."""
+    """Yield every mutant of the shipped rules."""
     document = yaml.safe_load((ROOT / "deploy" / "rules.yml").read_text())
     recorded, watched = document["groups"]
     for index, rule in enumerate(watched["rules"]):
@@ -64,19 +63,19 @@ def _moved(rule: dict[str, Any]) -> Iterator[tuple[str, dict[str, str]]]:
 def _hurried(rule: dict[str, Any]) -> Iterator[tuple[str, dict[str, str]]]:
     if "for" in rule:
         seconds = int(rule["for"][:-1]) * _SECONDS[rule["for"][-1]]
-        for factor in _PATIENCES:
+        for factor in _DURATION_FACTORS:
             yield f"for {rule['for']} is {seconds * factor:.0f}s", {"for": f"{seconds * factor:.0f}s"}
 
 
 def about(alert: str) -> Iterator[Case]:
-    """Yield the cases that say something of an alert, those of its limits first."""
+    """Yield the cases for an alert, those of its limits first."""
     for case in (*LIMITS, *CASES):
         if alert in alerts_of(case):
             yield case
 
 
-def is_noticed(mutant: Mutant) -> bool:
-    """Say whether some case turns red."""
+def is_detected(mutant: Mutant) -> bool:
+    """Return whether at least one case fails."""
     for case in about(mutant.alert):
         with tempfile.TemporaryDirectory() as folder:
             rules = extracted(mutant.rules, alerts_of(case))
@@ -86,14 +85,14 @@ def is_noticed(mutant: Mutant) -> bool:
 
 
 def main() -> int:
-    """Print who survived; 1 where somebody did."""
+    """Print the undetected mutants; return 1 if there are any."""
     count, survivors = 0, 0
     for mutant in mutants():
         count += 1
-        if not is_noticed(mutant):
+        if not is_detected(mutant):
             survivors += 1
-            print(f"nobody notices: {mutant.says}", flush=True)
-    print(f"{count} limits and patiences were moved; {survivors} of them unnoticed")
+            print(f"undetected: {mutant.says}", flush=True)
+    print(f"{count} limits and durations were changed; {survivors} of them undetected")
     return 1 if survivors else 0
 
 

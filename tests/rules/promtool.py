@@ -1,4 +1,4 @@
-"""Prometheus' own tool, which tries rules on series that never happened."""
+"""promtool, which evaluates rules on synthetic series."""
 
 import os
 import shutil
@@ -11,24 +11,24 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 _SHORT_LIVED = {"GOMAXPROCS": "1", "GOGC": "400"}
-"""A Go program that ends in a second need not collect its garbage beside its work: a third of its time."""
+"""Less garbage collection: it takes a third of the time of a process that runs for a second."""
 _TRIED = 'group by (alertname, severity, window) (ALERTS{alertstate="firing", alertname!="ReverbSidecarWatchdog"})'
 
 Fired = tuple[tuple[str, str], ...]
-"""(alert, severity) of each that fires; behind the alert's name its window, where it has one."""
+"""Name and severity of each firing alert; the name is followed by its window, if it has one."""
 
 
 class World(msgspec.Struct, frozen=True, kw_only=True):
-    """What Prometheus would have scraped, and until when."""
+    """Synthetic scrapes until a given minute."""
 
     minutes: int
     series: dict[str, str]
-    """In promtool's notation, one value each `step_minutes`."""
+    """In promtool's notation, one value for each `step_minutes`."""
     step_minutes: float = 1
 
 
 def tool(name: str) -> str:
-    """Return where one of Prometheus' tools is."""
+    """Return the path of one of Prometheus' tools."""
     found = shutil.which(name, path=f"{ROOT / '.tools'}{os.pathsep}{os.environ['PATH']}")
     assert found is not None, f"{name} is missing: `make .tools/{name}` fetches it"
     return found
@@ -47,7 +47,7 @@ def called(name: str, *arguments: str | Path) -> subprocess.CompletedProcess[str
 
 
 def tried(folder: Path, rules: str, world: World, expected: Fired, **more: Any) -> subprocess.CompletedProcess[str]:
-    """Let `promtool test rules` say whether exactly the expected alerts fire at the end of this world."""
+    """Run `promtool test rules`: exactly the expected alerts must fire at the end."""
     (folder / "rules.yml").write_text(rules)
     at = f"{world.minutes}m"
     samples = [{"labels": _labels(*fired), "value": 1} for fired in expected]

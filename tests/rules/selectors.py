@@ -1,4 +1,4 @@
-"""What a PromQL expression reads: names of metrics, and what it asks of their labels. Read by a parser that is not ours."""
+"""Selectors of a PromQL expression: metrics and label matchers, from an independent parser."""
 
 import re
 from collections.abc import Iterator
@@ -15,18 +15,18 @@ class Selector(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     labels: tuple[tuple[str, frozenset[str]], ...]
-    """Every label that is asked of, with the values that are named."""
+    """Labels of the matchers, with their values."""
 
 
 def parsed(expression: str) -> promql_parser.Expr:
-    """Return an expression's tree; Grafana's variables stand for five minutes, or for any value. Raises `ValueError`."""
+    """Return the syntax tree, with five minutes or `.+` for Grafana's variables. Raises `ValueError`."""
     for window, length in _WINDOWS.items():
         expression = expression.replace(window, length)
     return promql_parser.parse(_VARIABLE.sub(".+", expression))
 
 
 def selectors(expression: str) -> Iterator[Selector]:
-    """Yield every metric that an expression reads. Raises `ValueError` for what is no expression."""
+    """Yield every selector of an expression. Raises `ValueError` for an invalid expression."""
     found: list[promql_parser.VectorSelector] = []
 
     def keep(node: promql_parser.Expr) -> None:
@@ -45,7 +45,7 @@ def selectors(expression: str) -> Iterator[Selector]:
 
 
 def _alternatives(pattern: str) -> list[str]:
-    """Return the values that a regular expression of ours stands for: words, and one group of them."""
+    """Return the values that a regular expression of alternatives matches."""
     group = re.fullmatch(r"([\w.]*)\(([^()]*)\)([\w.]*)", pattern)
     if group is None:
         return pattern.split("|")

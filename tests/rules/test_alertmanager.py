@@ -1,4 +1,4 @@
-"""The example for Alertmanager is sound, and silences nothing that it must not."""
+"""The example for Alertmanager is valid, and inhibits only what it should."""
 
 import re
 from itertools import product
@@ -23,8 +23,8 @@ def _matches(matchers: list[str], labels: Labels) -> bool:
     return all(re.fullmatch(found[3], labels.get(found[1], "")) is not None for found in parsed if found is not None)
 
 
-def _silenced() -> set[tuple[str, str, str, str]]:
-    """Return every pair of alerts of which the first silences the second."""
+def _inhibited() -> set[tuple[str, str, str, str]]:
+    """Return every pair of alerts of which the first inhibits the second."""
     found = set()
     for rule in yaml.safe_load(PATH.read_text())["inhibit_rules"]:
         for source, target in product(LABELS, LABELS):
@@ -34,24 +34,24 @@ def _silenced() -> set[tuple[str, str, str, str]]:
     return found
 
 
-def test_amtool_finds_nothing_to_complain_about() -> None:
-    """Routes, receivers and inhibitions are what Alertmanager can read."""
+def test_amtool_accepts_the_configuration() -> None:
+    """Routes, receivers and inhibition rules are valid."""
     checked = called("amtool", "check-config", PATH)
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
-def test_no_ticket_silences_a_page_and_nothing_silences_itself() -> None:
-    """What wakes a person is silenced only by what has woken them already."""
-    pairs = _silenced()
+def test_no_ticket_inhibits_a_page_and_no_alert_inhibits_itself() -> None:
+    """A page is inhibited only by another page."""
+    pairs = _inhibited()
     assert [pair for pair in pairs if pair[1] != "page" and pair[3] == "page"] == []
     assert [pair for pair in pairs if pair[:2] == pair[2:]] == []
 
 
-def test_a_isolation_probe_and_a_lease_are_silenced_by_nothing() -> None:
-    """Both are true whatever else is."""
-    silenced = {pair[2] for pair in _silenced()}
+def test_isolation_and_lease_alerts_are_never_inhibited() -> None:
+    """These alerts are valid regardless of others."""
+    inhibited = {pair[2] for pair in _inhibited()}
     assert (
-        silenced
+        inhibited
         & {
             "ReverbSidecarIsolationBroken",
             "ReverbSidecarLeaseNotHonoured",
@@ -63,13 +63,13 @@ def test_a_isolation_probe_and_a_lease_are_silenced_by_nothing() -> None:
     )
 
 
-def test_a_replica_that_is_gone_silences_nothing_that_the_others_see() -> None:
-    """`TargetGone` is about one of them; where all are gone, what they told is gone with them."""
-    assert {pair[2:] for pair in _silenced() if pair[0] == "ReverbSidecarTargetGone"} == set()
+def test_a_missing_replica_inhibits_nothing() -> None:
+    """`TargetGone` can be about one replica of several, and the others still export metrics."""
+    assert {pair[2:] for pair in _inhibited() if pair[0] == "ReverbSidecarTargetGone"} == set()
 
 
-def test_every_rule_of_inhibition_silences_something() -> None:
-    """A misspelt name in a matcher would be a rule about nothing."""
+def test_every_inhibition_rule_matches_alerts() -> None:
+    """A misspelt name in a matcher would have no effect."""
     for rule in yaml.safe_load(PATH.read_text())["inhibit_rules"]:
         assert any(_matches(rule["source_matchers"], labels) for labels in LABELS), rule
         assert any(_matches(rule["target_matchers"], labels) for labels in LABELS), rule
@@ -81,8 +81,8 @@ def test_every_rule_of_inhibition_silences_something() -> None:
             assert names <= {labels["alertname"] for labels in LABELS}
 
 
-def test_alerts_go_where_they_must() -> None:
-    """Amtool itself says which receiver gets which alert."""
+def test_alerts_are_routed_to_their_receivers() -> None:
+    """Amtool returns the expected receiver for every alert."""
     for labels in LABELS:
         security = labels.get("category") == "security"
         expected = (
@@ -93,8 +93,8 @@ def test_alerts_go_where_they_must() -> None:
         assert routed.stdout.strip() == expected, (labels, routed.stdout, routed.stderr)
 
 
-def test_compose_mounts_the_rules_where_prometheus_reads_them() -> None:
-    """Rules that are not mounted are not there."""
+def test_compose_mounts_the_rules_at_the_configured_path() -> None:
+    """Prometheus in compose.yaml loads the rule file."""
     (named,) = yaml.safe_load((ROOT / "deploy" / "prometheus.yml").read_text())["rule_files"]
     volumes = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]["prometheus"]["volumes"]
     assert f"./deploy/rules.yml:{named}:ro" in volumes

@@ -1,4 +1,4 @@
-"""Rules, runbooks and dashboards read what `/metrics` tells, and nothing else."""
+"""Rules, runbooks and dashboards read only exported metrics."""
 
 import re
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ PAGES = (
 )
 IN_WORDS = ("", "_bucket", "_sum", "_count")
 WORST_OF_REPLICAS = {"flag_mode", "ack_stream_up"}
-"""Metrics of a process that are read by `max` where it counts what any replica says."""
+"""Process metrics that are read by `max`: the worst value of any replica counts."""
 
 
 def _of_rules() -> Iterator[tuple[str, str]]:
@@ -47,15 +47,15 @@ def _of_dashboards() -> Iterator[tuple[str, str]]:
 
 
 async def test_every_selector_of_rules_runbooks_and_dashboards_exists_with_its_labels() -> None:
-    """A misspelt metric never fires and is never drawn, and nobody notices: that is the worst that a rule can do."""
+    """A misspelt metric would silently never fire, and never be drawn."""
     scraped = await scrape()
     read = [*_of_rules(), *_of_runbooks(), *_of_dashboards()]
     assert len(read) > 300
     assert [problem for where, expr in read for problem in problems(where, expr, scraped)] == []
 
 
-async def test_a_misspelt_selector_would_be_found() -> None:
-    """The check above sees a wrong name, a wrong label and a wrong value, wherever in an expression."""
+async def test_a_misspelt_selector_is_detected() -> None:
+    """The check above finds wrong names, labels and label values anywhere in an expression."""
     scraped = await scrape()
     for wrong in (
         "reverb_sidecar_payment_outcome_total",
@@ -67,8 +67,8 @@ async def test_a_misspelt_selector_would_be_found() -> None:
         assert list(problems("here", wrong, scraped)), wrong
 
 
-def test_every_metric_that_pages_name_is_one() -> None:
-    """What stands in the documents can be typed as it is read there."""
+def test_every_metric_named_in_the_documentation_exists() -> None:
+    """Names of metrics in the documentation can be copied into a query."""
     known = {f"{each.name}{end}" for each in catalogue(kinds_of()).metrics for end in IN_WORDS}
     recorded = {NAMED.findall(name)[0] for name in RECORDED}
     assert len(PAGES) > 20
@@ -76,8 +76,8 @@ def test_every_metric_that_pages_name_is_one() -> None:
         assert set(NAMED.findall(page.read_text())) - known - recorded == set(), page
 
 
-def test_every_metric_is_looked_at_somewhere() -> None:
-    """What no rule, runbook or dashboard reads is a cost without a use."""
+def test_every_metric_is_used() -> None:
+    """Every metric is read by a rule, a runbook or a dashboard."""
     read = {
         selector.name for _, expr in (*_of_rules(), *_of_runbooks(), *_of_dashboards()) for selector in selectors(expr)
     }
@@ -87,8 +87,8 @@ def test_every_metric_is_looked_at_somewhere() -> None:
     assert unread == set()
 
 
-def test_folded_metrics_are_read_by_max_and_those_of_a_process_are_not() -> None:
-    """The sum of three replicas' equal numbers is three times the truth."""
+def test_folded_metrics_are_read_by_max_and_process_metrics_are_not() -> None:
+    """The sum of the equal values of three replicas would be three times too high."""
     scopes = {
         each.name.removeprefix(PREFIX).removesuffix("_total"): each.scope for each in catalogue(kinds_of()).metrics
     }
@@ -99,8 +99,8 @@ def test_folded_metrics_are_read_by_max_and_those_of_a_process_are_not() -> None
             assert is_max is (scope is Scope.FOLDED) or name in WORST_OF_REPLICAS, f"{where}: {name}"
 
 
-def test_runbooks_never_add_up_what_every_replica_tells() -> None:
-    """At three in the morning nobody divides by the number of replicas."""
+def test_runbooks_never_sum_folded_metrics() -> None:
+    """A sum of folded metrics over replicas would be too high."""
     scopes = {
         each.name.removeprefix(PREFIX).removesuffix("_total"): each.scope for each in catalogue(kinds_of()).metrics
     }
@@ -111,20 +111,20 @@ def test_runbooks_never_add_up_what_every_replica_tells() -> None:
 
 
 def _read(expr: str) -> Iterator[tuple[str, bool]]:
-    """Yield each metric of ours without its prefix, and whether it is read by `max without (instance, pod)`."""
+    """Yield each of the sidecar's metrics without its prefix, and whether it is read by `max without (instance, pod)`."""
     for found in re.finditer(rf"(?<![\w:]){PREFIX}(\w+)", expr):
         before = expr[: found.start()]
         yield found[1], re.search(r"max without \(instance, pod(?:, \w+)?\) \((?:\w+\()?$", before) is not None
 
 
-def test_every_recorded_name_is_used_or_is_a_part_of_one_that_is() -> None:
-    """What nobody reads is only in the way."""
+def test_every_recording_is_used() -> None:
+    """Every recording is read by a rule or a runbook."""
     read = {selector.name for _, expr in (*_of_rules(), *_of_runbooks()) for selector in selectors(expr)}
     assert set(RECORDED) - read == set()
 
 
-def test_every_query_of_the_runbooks_and_dashboards_is_one(tmp_path: Path) -> None:
-    """Prometheus itself can read them, not only the parser that finds their selectors."""
+def test_every_query_of_runbooks_and_dashboards_is_valid(tmp_path: Path) -> None:
+    """Prometheus itself parses every query."""
     found = [re.sub(r"\$__\w+", "5m", expr) for _, expr in (*_of_runbooks(), *_of_dashboards())]
     rules = [{"record": f"tried:{number}", "expr": query} for number, query in enumerate(found)]
     path = tmp_path / "queries.yml"

@@ -1,4 +1,4 @@
-"""The alerts where the hand-written timers are gone: they page as before, and say what is behind push now."""
+"""Alerts with `lifecycle: removed`: they fire as before, and name the remaining fallbacks."""
 
 from pathlib import Path
 
@@ -30,16 +30,16 @@ CASES = [
 
 
 @pytest.mark.parametrize(("case", "fires"), CASES)
-def test_without_a_ladder_the_same_alerts_fire_and_the_safety_net_is_the_top(
+def test_without_a_ladder_the_same_alerts_fire_and_the_safety_net_is_the_top_rung(
     case: Case, fires: Fired, tmp_path: Path
 ) -> None:
-    """The schedule of timers is still the way back, so delivery that fails under push still wakes somebody."""
+    """Timers are still the fallback, so failing delivery under push still pages."""
     ended = tried(tmp_path, TEXT, case.world, fires)
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
-def test_alerts_about_delivery_say_what_is_behind_push() -> None:
-    """Nobody should look for code that is not there any more, and no alert may promise it."""
+def test_alerts_about_delivery_name_the_remaining_fallbacks() -> None:
+    """No alert refers to the removed timers as a fallback."""
     told = {
         (rule["alert"], rule["labels"]["severity"]): rule["annotations"]["description"]
         for rule in yaml.safe_load(TEXT)["groups"][1]["rules"]

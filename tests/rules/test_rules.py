@@ -61,8 +61,8 @@ def _window(alert: rules.Alert) -> list[str]:
 
 MUTATIONS = (
     (
-        "without the low-traffic guard one bad payment pages",
-        "one bad payment in a quiet hour pages nobody",
+        "without the low-traffic guard one failed payment pages",
+        "one failed payment in a quiet hour fires nothing",
         r"(failed_payments:increase\w+\{[^}]*\}) >= 2\.9",
         r"\1 > 0",
     ),
@@ -74,7 +74,7 @@ MUTATIONS = (
     ),
     (
         "with `sum` instead of `max` three replicas count one payment three times",
-        "three replicas that tell of one bad payment page nobody",
+        "one failed payment exported by three replicas fires nothing",
         r"max without \(instance, pod\)",
         "sum without (instance, pod)",
     ),

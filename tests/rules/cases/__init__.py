@@ -1,4 +1,4 @@
-"""What happens, and what must fire then, by the same themes as the rules."""
+"""Cases and the alerts that must fire, in the same files as the rules."""
 
 from tests.rules.cases import delivery, reverb, upkeep
 

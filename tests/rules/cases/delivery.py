@@ -1,4 +1,4 @@
-"""What happens to payments, and what must fire then."""
+"""Cases about payments, and the alerts that must fire."""
 
 from tests.rules.case import (
     BACK,
@@ -26,7 +26,7 @@ from tests.rules.case import (
 )
 
 CASES = (
-    Case(says="while all is well nothing fires"),
+    Case(says="a healthy sidecar fires nothing"),
     Case(says="without any payment nothing fires", changed={ON_TIME: "0+0xN"}, spares=(BURNING, ERODING)),
     Case(
         says="an outage under push is a page",
@@ -40,13 +40,13 @@ CASES = (
         spares=(NOT_FALLING,),
     ),
     Case(
-        says="an outage is a page where targets name our environment, too",
+        says="an outage is a page if targets have the label of the environment",
         environment="production",
         changed=OUTAGE,
         fires=((HOUR, PAGE), (SIX_HOURS, PAGE), (DAY, TICKET), (THREE_DAYS, TICKET), (NOT_FALLING, PAGE)),
     ),
     Case(
-        says="another environment's outage is not ours, and that nobody scrapes ours is a ticket",
+        says="an outage in another environment fires nothing, and the missing target is a ticket",
         environment="staging",
         changed=OUTAGE,
         fires=((GONE, TICKET),),
@@ -60,29 +60,29 @@ CASES = (
         spares=(BURNING, NOT_FALLING),
     ),
     Case(
-        says="one bad payment in a quiet hour pages nobody",
+        says="one failed payment in a quiet hour fires nothing",
         changed=FEW | {MISSED: "0+0x57 1+0xN"},
         spares=(BURNING, ERODING),
     ),
     Case(
-        says="three replicas that tell of one bad payment page nobody",
+        says="one failed payment exported by three replicas fires nothing",
         replicas=3,
         changed=FEW | {MISSED: "0+0x57 1+0xN"},
         spares=(BURNING, ERODING),
     ),
     Case(
-        says="three bad payments in a quiet hour are a page",
+        says="three failed payments in a quiet hour are a page",
         changed=FEW | {MISSED: "0+0x54 1+0x1 2+0x1 3+0xN"},
         fires=((HOUR, PAGE), (SIX_HOURS, PAGE), (DAY, TICKET), (THREE_DAYS, TICKET)),
     ),
     Case(
-        says="a few bad payments within minutes of a busy hour page nobody",
+        says="a few failed payments within minutes of a busy hour do not page",
         changed={ON_TIME: "0+10xN", MISSED: "0+0x55 3+3xN"},
         fires=((THREE_DAYS, TICKET),),
         spares=(BURNING,),
     ),
     Case(
-        says="ten per cent of an hour are a page of the slower kind",
+        says="ten per cent of an hour are a page of the six-hour window",
         changed={ON_TIME: "0+9xN", MISSED: "0+1xN"},
         fires=((SIX_HOURS, PAGE), (DAY, TICKET), (THREE_DAYS, TICKET)),
     ),
@@ -98,14 +98,14 @@ CASES = (
         spares=(BURNING,),
     ),
     Case(
-        says="a bad half hour of a good day is none",
+        says="a bad half hour of a good day fires nothing",
         minutes=600,
         step_minutes=6,
         changed={ON_TIME: "0+60xN", MISSED: "0+0x95 8+8xN"},
         spares=(BURNING, ERODING),
     ),
     Case(
-        says="two bad hours of the morning are over in the evening",
+        says="two bad hours in the morning fire nothing in the evening",
         minutes=600,
         step_minutes=6,
         changed={ON_TIME: "0+12xN", MISSED: "0+12x20 240+0xN"},
@@ -127,26 +127,26 @@ CASES = (
         spares=(ERODING,),
     ),
     Case(
-        says="an alarm that push does not answer is a page",
+        says="an alarm while push is served is a page",
         changed={LATCHED: "0+0x50 1+0xN"},
         fires=((NOT_FALLING, PAGE),),
     ),
     Case(
-        says="an alarm that timers answer is none",
+        says="an alarm while timers are served fires nothing",
         changed={LATCHED: "0+0x50 1+0xN"} | KEPT,
         spares=(NOT_FALLING, SUSPENDED),
     ),
-    Case(says="an alarm has a minute to be answered", changed={LATCHED: "0+0x58 1+0xN"}, spares=(NOT_FALLING,)),
+    Case(says="an alarm of one minute fires nothing", changed={LATCHED: "0+0x58 1+0xN"}, spares=(NOT_FALLING,)),
     Case(says="three reporters are a ticket", changed={"reach_reporters": "3+0xN"}, fires=((REPORTED, TICKET),)),
-    Case(says="two reporters are none", changed={"reach_reporters": "2+0xN"}, spares=(REPORTED,)),
+    Case(says="two reporters fire nothing", changed={"reach_reporters": "2+0xN"}, spares=(REPORTED,)),
     Case(
-        says="what failed while timers were served wakes nobody when push comes back",
+        says="failures under timers do not page when push returns",
         changed=BACK | {ON_TIME: "0+2x20 40+0x28 40+2xN", MISSED: "0+0x20 2+2x28 58+0xN"},
         fires=((SIX_HOURS, TICKET), (DAY, TICKET), (THREE_DAYS, TICKET)),
         spares=(NOT_FALLING,),
     ),
     Case(
-        says="nor do failures of the last minutes before it came back",
+        says="failures of the last minutes under timers do not page when push returns",
         changed=BACK_NOW | {ON_TIME: "0+2x50 100+0xN", MISSED: "0+0x50 2+2xN"},
         fires=((HOUR, TICKET), (SIX_HOURS, TICKET), (DAY, TICKET), (THREE_DAYS, TICKET)),
         spares=(NOT_FALLING,),
