@@ -1,1 +1,1 @@
-"""Notifications: what is worth one, what it says, and that a target that fails costs nothing."""
+"""Notifications: selection, texts, requests and delivery, also to failing targets."""

@@ -1,4 +1,4 @@
-"""Targets that do what they are told: real servers on loopback, for well-behaved and for every other kind of target."""
+"""Receivers for tests: real servers on loopback with configurable, also faulty, behaviour."""
 
 import asyncio
 import ssl
@@ -9,40 +9,40 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-OperatorAction = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Behaviour = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Receiver:
-    """A target: what it got, and how it answers."""
+    """A receiver: its requests and its responses."""
 
-    def __init__(self, *actions: OperatorAction) -> None:
+    def __init__(self, *behaviours: Behaviour) -> None:
         self.url = ""
         self.bodies: list[Any] = []
         self.raw: list[bytes] = []
         self.headers: list[dict[str, str]] = []
         self.paths: list[str] = []
-        self._actions = list(actions) or [well]
-        """In turn; the last one for ever."""
+        self._behaviours = list(behaviours) or [well]
+        """Used in turn; the last one is repeated."""
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
-        """Take a request, and do what is next."""
+        """Record a request, and respond with the next behaviour."""
         body = await request.read()
         self.raw.append(body)
         self.bodies.append(msgspec.json.decode(body) if body else None)
         self.headers.append(dict(request.headers))
         self.paths.append(request.path)
-        act = self._actions.pop(0) if len(self._actions) > 1 else self._actions[0]
-        return await act(request)
+        behave = self._behaviours.pop(0) if len(self._behaviours) > 1 else self._behaviours[0]
+        return await behave(request)
 
     def events(self) -> list[str]:
-        """Return what a webhook was told of, in order."""
+        """Return the events that a webhook received, in order."""
         return [body["event"] for body in self.bodies]
 
 
 @asynccontextmanager
-async def receiving(*actions: OperatorAction, tls: ssl.SSLContext | None = None) -> AsyncIterator[Receiver]:
-    """Run a target that acts so, in turn."""
-    receiver = Receiver(*actions)
+async def receiving(*behaviours: Behaviour, tls: ssl.SSLContext | None = None) -> AsyncIterator[Receiver]:
+    """Run a receiver with these behaviours, used in turn."""
+    receiver = Receiver(*behaviours)
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", receiver.answer)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
@@ -59,28 +59,28 @@ async def receiving(*actions: OperatorAction, tls: ssl.SSLContext | None = None)
 
 
 async def well(_: web.Request) -> web.Response:
-    """Take it."""
+    """Respond with 200."""
     return web.Response(text="ok")
 
 
-def says(status: int, **headers: str) -> OperatorAction:
-    """Answer with a status and these headers (underscores are dashes)."""
+def says(status: int, **headers: str) -> Behaviour:
+    """Return a behaviour that responds with a status and headers (underscores are dashes)."""
 
     async def answer(_: web.Request) -> web.Response:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return web.Response(status=status, headers=named, text="an answer that nobody reads")
+        return web.Response(status=status, headers=named, text="a body that is not read")
 
     return answer
 
 
 async def hang(_: web.Request) -> web.StreamResponse:
-    """Never answer."""
+    """Never respond."""
     await asyncio.Event().wait()
     raise AssertionError
 
 
 async def drip(request: web.Request) -> web.StreamResponse:
-    """Answer at once, with a body that never ends."""
+    """Respond at once, with a body that never ends."""
     response = web.StreamResponse(status=200)
     await response.prepare(request)
     await asyncio.Event().wait()
@@ -88,16 +88,16 @@ async def drip(request: web.Request) -> web.StreamResponse:
 
 
 async def cut(request: web.Request) -> web.StreamResponse:
-    """Close the connection in the middle."""
+    """Close the connection without a response."""
     assert request.transport is not None
     request.transport.abort()
     return web.Response()
 
 
 async def annotate(request: web.Request) -> web.Response:
-    """Do what Grafana's `POST /api/annotations` does, as far as its documentation and its source say.
+    """Behave like Grafana's `POST /api/annotations`, according to its documentation and source.
 
-    401 without a bearer token that it knows, 400 for what is no JSON or has no text, 200 with the id.
+    401 without a known bearer token, 400 for invalid JSON or a missing text, 200 with the id.
     """
     if request.method != "POST" or request.path != "/api/annotations":
         return web.json_response({"message": "Not found"}, status=404)
@@ -115,7 +115,7 @@ async def annotate(request: web.Request) -> web.Response:
 
 
 class Annotation(msgspec.Struct, forbid_unknown_fields=True):
-    """The body, as `dtos.PostAnnotationsCmd` has it."""
+    """The body, as in Grafana's `dtos.PostAnnotationsCmd`."""
 
     text: str
     time: int = 0

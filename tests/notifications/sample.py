@@ -1,4 +1,4 @@
-"""What a watch tells of a life, and notifications to try targets with."""
+"""Notifications for the records of a test world, and samples for targets."""
 
 from collections.abc import Iterable
 
@@ -15,10 +15,10 @@ KEY = "signing-key-for-the-tests-0123456789"
 CHAIN = "c0ffee" * 10 + "c0de"
 
 
-def told(
+def selected(
     records: Iterable[Record], *, stuck_after_ms: int = 1 * HOUR, suspended_after_ms: int = 10 * MINUTE
 ) -> list[Notification]:
-    """Return all that a watch tells of these records, which are folded from the beginning."""
+    """Return all notifications for these records, folded from the beginning."""
     state = State()
     selector = Selector(state, stuck_after_ms=stuck_after_ms, suspended_after_ms=suspended_after_ms)
     found: list[Notification] = []
@@ -30,7 +30,7 @@ def told(
 def notification(
     event: str = "moved:7", kind: NotificationKind = NotificationKind.FELL, text: str = "All payers are on timers."
 ) -> Notification:
-    """Return a notification."""
+    """Return a sample notification."""
     return Notification(
         event=event,
         kind=kind,

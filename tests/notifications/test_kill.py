@@ -1,4 +1,4 @@
-"""A process that is killed while it tells somebody, and the one that comes after it."""
+"""A process that is killed during delivery, and its successor."""
 
 import os
 from pathlib import Path
@@ -15,18 +15,18 @@ from tests.shells.running import event, sign
 NOTIFICATIONS = "notifications: {targets: [{name: slow, kind: webhook}, {name: quick, kind: webhook}]}\n"
 
 
-async def test_after_kill_9_nobody_is_told_again_and_what_comes_next_is_told_to_all(tmp_path: Path) -> None:
-    """The claim was durable before the first byte left: so the target that hung is not asked twice, nor the other."""
+async def test_after_kill_9_no_event_is_sent_again_and_the_next_is_sent_to_all(tmp_path: Path) -> None:
+    """The claim was durable before the first byte was sent, so neither target receives the event twice."""
     async with receiving(hang, well) as slow, receiving() as quick, aiohttp.ClientSession() as session:
         sidecar = SidecarProcess(tmp_path, LAX + NOTIFICATIONS)
         keys = {f"SIDECAR_NOTIFICATION_{name}_KEY": KEY for name in ("SLOW", "QUICK")}
         urls = {"SIDECAR_NOTIFICATION_SLOW_URL": slow.url, "SIDECAR_NOTIFICATION_QUICK_URL": quick.url}
         sidecar.environment = {**os.environ, **keys, **urls}
 
-        async def are_told(count: int) -> bool:
+        async def have_received(count: int) -> bool:
             return len(slow.bodies) == len(quick.bodies) == count
 
-        async def is_known() -> bool:
+        async def is_logged() -> bool:
             return [line["target"] for line in sidecar.lines("notification.sent")] == ["quick"]
 
         with sidecar:
@@ -38,17 +38,17 @@ async def test_after_kill_9_nobody_is_told_again_and_what_comes_next_is_told_to_
                 headers = {"Stripe-Signature": sign(body)}
                 async with session.post(f"{sidecar.public}/stripe/webhook", data=body, headers=headers) as response:
                     assert response.status == 200
-            await until(lambda: are_told(1), "both have been asked to take the climb")
-            await until(is_known, "the one that took it is known to have it")
+            await until(lambda: have_received(1), "both targets received the climb")
+            await until(is_logged, "the delivery to the quick target is logged")
             sidecar.kill()
 
             sidecar.start()
             await sidecar.ready(session)
             assert sidecar.cli("rollback", "--reason", "a feeling").returncode == 0
-            await until(lambda: are_told(2), "both are told of the fall, and of nothing else")
+            await until(lambda: have_received(2), "both targets received the fall, and nothing else")
             assert sidecar.stop() == 0
         assert [body["kind"] for body in slow.bodies] == ["climbed", "fell"]
         assert [body["kind"] for body in quick.bodies] == ["climbed", "fell"]
-        told = [(line["target"], line["notification"]) for line in sidecar.lines("notification.sent")]
-        assert sorted(told) == [("quick", "climbed"), ("quick", "fell"), ("slow", "fell")]
+        sent = [(line["target"], line["notification"]) for line in sidecar.lines("notification.sent")]
+        assert sorted(sent) == [("quick", "climbed"), ("quick", "fell"), ("slow", "fell")]
         assert "in-the-url" not in sidecar.log.read_text()

@@ -1,4 +1,4 @@
-"""Told once, whatever becomes of the target, the process or the journal; and nobody ever waits for it."""
+"""Delivery once for each event and target, with failing targets, processes and journals, and without delays."""
 
 import asyncio
 from collections import Counter
@@ -24,7 +24,7 @@ from sidecar.notifications.delivery import send, session
 from sidecar.ports import Appended, ErrorCode, SidecarError, Task
 from tests.core.world import HOUR, World, on
 from tests.e2e.processes import free_port, until
-from tests.notifications.receiving import OperatorAction, annotate, cut, drip, hang, receiving, says, well
+from tests.notifications.receiving import Behaviour, annotate, cut, drip, hang, receiving, says, well
 from tests.notifications.sample import notification, target
 from tests.probes.certificates import Certificates
 
@@ -38,7 +38,7 @@ def _plain_log() -> None:
 
 
 class Bare(Selector):
-    """A watch of a journal that nothing happens in."""
+    """A selector for a journal without events."""
 
     def __init__(self) -> None:
         super().__init__(State(), stuck_after_ms=HOUR, suspended_after_ms=HOUR)
@@ -52,7 +52,7 @@ async def notifying(
     journal: MemoryJournal | None = None,
     replica: str = "a",
 ) -> AsyncIterator[Notifier]:
-    """Run a notifier for a while."""
+    """Run a notifier."""
     notifier = Notifier(journal or MemoryJournal(), Bare(), targets, replica=replica, pace=pace)
     task = asyncio.create_task(notifier.run())
     try:
@@ -69,7 +69,7 @@ def counted(*counts: Counts) -> Counter[Key]:
 
 
 async def come(notifier: Notifier, result: NotificationResult, count: int = 1, kind: str = "webhook") -> None:
-    """Wait until so many notifications ended so."""
+    """Wait for a number of notifications with this result."""
 
     async def is_there() -> bool:
         return notifier.results[kind, result.value] >= count
@@ -77,16 +77,16 @@ async def come(notifier: Notifier, result: NotificationResult, count: int = 1, k
     await until(is_there, f"{count} notifications are {result}: {notifier.results}", within_s=20)
 
 
-def tell(notifier: Notifier, *events: str) -> None:
-    """Let these events happen."""
+def queue(notifier: Notifier, *events: str) -> None:
+    """Queue notifications of these events."""
     for event in events:
         for line in notifier._lines:
             notifier._queue(line, notification(event))
 
 
 # fmt: off
-TROUBLES: list[tuple[list[OperatorAction], list[Attempt], NotificationResult]] = [
-    # what the target does                         attempts that come first        what becomes of the notification
+BEHAVIOURS: list[tuple[list[Behaviour], list[Attempt], NotificationResult]] = [
+    # behaviour of the target                      failed attempts                 result
     ([well],                                       [],                             NotificationResult.DELIVERED),
     ([says(204)],                                  [],                             NotificationResult.DELIVERED),
     ([drip],                                       [],                             NotificationResult.DELIVERED),
@@ -102,13 +102,13 @@ TROUBLES: list[tuple[list[OperatorAction], list[Attempt], NotificationResult]] =
 # fmt: on
 
 
-@pytest.mark.parametrize(("actions", "attempts", "result"), TROUBLES)
-async def test_what_may_pass_is_tried_again_and_what_will_not_is_given_up(
-    actions: list[OperatorAction], attempts: list[Attempt], result: NotificationResult
+@pytest.mark.parametrize(("behaviours", "attempts", "result"), BEHAVIOURS)
+async def test_temporary_failures_are_retried_and_permanent_ones_are_given_up(
+    behaviours: list[Behaviour], attempts: list[Attempt], result: NotificationResult
 ) -> None:
-    """A redirect is never followed: who answers could lead us to anything that this machine reaches."""
-    async with receiving(*actions) as receiver, notifying([target(receiver.url)]) as notifier:
-        tell(notifier, "moved:1")
+    """Redirects are not followed, because a target could redirect to internal addresses."""
+    async with receiving(*behaviours) as receiver, notifying([target(receiver.url)]) as notifier:
+        queue(notifier, "moved:1")
         await come(notifier, result)
         found = {Attempt(outcome): count for (_, outcome), count in counted(notifier.attempts).items()}
         wanted = attempts + ([Attempt.SENT] if result is NotificationResult.DELIVERED else [])
@@ -120,18 +120,18 @@ async def test_what_may_pass_is_tried_again_and_what_will_not_is_given_up(
 @pytest.mark.parametrize(
     ("said", "pause_s"), [("7", 7.0), ("0", 0.0), ("86400", 300.0), ("Wed, 21 Oct 2026 07:28:00 GMT", 0.0), ("-5", 0.0)]
 )
-async def test_how_long_a_target_asks_us_to_wait_is_heeded_within_reason(said: str, pause_s: float) -> None:
-    """A day, from a target that is wrong or hostile, would be for ever."""
+async def test_retry_after_is_respected_up_to_a_limit(said: str, pause_s: float) -> None:
+    """A faulty or hostile target could otherwise request a pause of a day."""
     async with receiving(says(429, Retry_After=said)) as receiver, session() as client:
         answer = await send(client, target(receiver.url).request(notification(), 0), within_s=5)
         assert (answer.attempt, answer.status, answer.pause_s) == (Attempt.BUSY, 429, pause_s)
 
 
-async def test_a_target_that_hangs_is_tried_for_so_long_and_no_longer() -> None:
-    """Bounded in time, whatever it does; the next notification gets its own chance."""
+async def test_delivery_to_a_hanging_target_is_given_up_after_a_limit() -> None:
+    """Delivery is bounded in time, and the log contains no URL."""
     async with receiving(hang) as receiver, notifying([target(receiver.url)], QUICK) as notifier:
         with capture_logs() as lines:
-            tell(notifier, "moved:1")
+            queue(notifier, "moved:1")
             await come(notifier, NotificationResult.GIVEN_UP)
         assert set(counted(notifier.attempts)) == {("webhook", "timed_out")}
         (said,) = [line for line in lines if line["event"] == "notification.given_up"]
@@ -139,19 +139,19 @@ async def test_a_target_that_hangs_is_tried_for_so_long_and_no_longer() -> None:
         assert "in-the-url" not in str(lines)
 
 
-async def test_a_certificate_that_is_not_to_be_trusted_is_named_and_nothing_is_sent(tmp_path: Path) -> None:
-    """The body has the names of people in it."""
+async def test_nothing_is_sent_to_a_target_with_an_untrusted_certificate(tmp_path: Path) -> None:
+    """Bodies contain names of people, so the outcome is `tls` and no body is sent."""
     tls = Certificates(tmp_path).serving("127.0.0.1", is_signed=False)
     pace = msgspec.structs.replace(QUICK, attempt_within_s=5)
     async with receiving(tls=tls) as receiver, notifying([target(receiver.url)], pace) as notifier:
-        tell(notifier, "moved:1")
+        queue(notifier, "moved:1")
         await come(notifier, NotificationResult.GIVEN_UP)
         assert set(counted(notifier.attempts)) == {("webhook", "tls")}
         assert receiver.bodies == []
 
 
-async def test_ten_thousand_moves_with_a_dead_target_cost_nothing_and_the_other_target_is_told() -> None:
-    """The line of a dead target is short, and the oldest goes: who hears it takes no time, and neither does a neighbour."""
+async def test_a_dead_target_delays_neither_the_fold_nor_the_other_target() -> None:
+    """The queue of a dead target is bounded, and its oldest notification is dropped."""
     dead = target(f"http://127.0.0.1:{free_port()}/", name="dead")
     pace = msgspec.structs.replace(PATIENT, waiting_max=50)
     journal = MemoryJournal()
@@ -169,7 +169,7 @@ async def test_ten_thousand_moves_with_a_dead_target_cost_nothing_and_the_other_
         claims = [
             record for record in await journal.read(0, 1_000) if isinstance(record.observation, NotificationClaimed)
         ]
-        assert len(claims) <= 52  # of the dead one only those that were tried
+        assert len(claims) <= 52  # for the dead target only those that were attempted
 
 
 MOVED = FlagMoved(
@@ -184,86 +184,84 @@ MOVED = FlagMoved(
 )
 
 
-async def test_the_end_of_a_process_in_the_middle_repeats_nothing_that_was_begun_and_loses_nothing_that_was_not() -> (
-    None
-):
-    """What was claimed may have arrived; what still waited is told by the next process, which hears of it again."""
+async def test_after_a_restart_claimed_events_are_not_repeated_and_waiting_ones_are_sent() -> None:
+    """A claimed event may have arrived; the next process sends the events that still waited."""
     journal = MemoryJournal()
     async with receiving(hang, well) as receiver:
         async with notifying([target(receiver.url)], journal=journal) as notifier:
-            tell(notifier, "moved:1", "moved:2")
+            queue(notifier, "moved:1", "moved:2")
 
             async def is_begun() -> bool:
                 return bool(receiver.bodies)
 
             await until(is_begun, "the first attempt")
         async with notifying([target(receiver.url)], journal=journal, replica="b") as again:
-            tell(again, "moved:1", "moved:2")
+            queue(again, "moved:1", "moved:2")
             await come(again, NotificationResult.DELIVERED)
             assert again.results["webhook", "claimed"] == 1
     assert receiver.events() == ["moved:1", "moved:2"]
 
 
-async def test_two_replicas_on_one_journal_tell_each_target_of_each_event_once() -> None:
-    """Both see every move, and a channel in which all is said twice is soon muted."""
+async def test_two_replicas_on_one_journal_send_each_event_to_each_target_once() -> None:
+    """Both replicas fold every event, and only one of them sends it."""
     journal = MemoryJournal()
     async with receiving() as receiver, receiving() as other:
         targets = [target(receiver.url, name="one"), target(other.url, name="two")]
         async with notifying(targets, journal=journal) as a, notifying(targets, journal=journal, replica="b") as b:
             events = [f"moved:{number}" for number in range(40)]
             for event in events:
-                tell(a, event)
-                tell(b, event)
+                queue(a, event)
+                queue(b, event)
                 await asyncio.sleep(0)
 
             async def is_done() -> bool:
                 return counted(a.results, b.results).total() == 4 * len(events)
 
-            await until(is_done, "everything is told or claimed")
+            await until(is_done, "everything is sent or claimed")
             both = counted(a.results, b.results)
             assert (both["webhook", "delivered"], both["webhook", "claimed"]) == (80, 80)
     for each in (receiver, other):
         assert sorted(each.events()) == sorted(events)
 
 
-async def test_a_journal_that_takes_no_claim_is_asked_again_and_nothing_is_told_without_one() -> None:
-    """While it does not answer, another replica may be telling it."""
+async def test_a_failed_claim_is_retried_and_nothing_is_sent_without_a_claim() -> None:
+    """Without a claim another replica may be sending the event."""
     journal = Refusing(3)
     async with (
         receiving() as receiver,
         notifying([target(receiver.url)], journal=journal) as notifier,
     ):
-        tell(notifier, "moved:1")
+        queue(notifier, "moved:1")
         await come(notifier, NotificationResult.DELIVERED)
         assert (notifier.failures[Task.NOTIFICATIONS], notifier.failures.total()) == (3, 3)
         assert receiver.events() == ["moved:1"]
     never = Refusing(10_000)
     async with receiving() as receiver, notifying([target(receiver.url)], QUICK, journal=never) as notifier:
-        tell(notifier, "moved:1")
+        queue(notifier, "moved:1")
         await come(notifier, NotificationResult.DROPPED)
         assert receiver.bodies == []
 
 
 class Refusing(MemoryJournal):
-    """A journal that takes nothing for a while."""
+    """A journal that refuses the first appends."""
 
     def __init__(self, times: int) -> None:
         super().__init__()
         self._times = times
 
     async def append(self, observation: Observation) -> Appended:
-        """Refuse, or keep."""
+        """Refuse, or append."""
         if self._times:
             self._times -= 1
             raise SidecarError(ErrorCode.JOURNAL_UNAVAILABLE, "the disk is full")
         return await super().append(observation)
 
 
-async def test_a_mistake_of_ours_in_the_words_stops_neither_the_fold_nor_the_next_notification() -> None:
-    """Who tells must not stop what it tells of; it is counted, and logged with its traceback."""
+async def test_a_defect_in_a_text_stops_neither_the_fold_nor_the_next_notification() -> None:
+    """The defect is counted, and logged with its traceback."""
     async with receiving() as receiver, notifying([target(receiver.url)]) as notifier:
         notifier._queue(notifier._lines[0], notification("moved:0", text="half a character: \ud83d"))
-        tell(notifier, "moved:1")
+        queue(notifier, "moved:1")
         await come(notifier, NotificationResult.DELIVERED)
         assert notifier.results["webhook", "given_up"] == 1
         assert (notifier.failures[Task.NOTIFICATIONS], notifier.failures.total()) == (1, 1)
@@ -281,8 +279,8 @@ async def test_a_mistake_of_ours_in_the_words_stops_neither_the_fold_nor_the_nex
         assert (notifier.failures[Task.NOTIFICATIONS], notifier.failures.total()) == (2, 2)
 
 
-async def test_a_whole_life_is_told_to_a_webhook_and_drawn_into_grafana_by_two_replicas_once() -> None:
-    """From the journal, through the fold, to Grafana's own demands: a fall and a return, and each of them once."""
+async def test_two_replicas_send_all_events_of_a_journal_once_to_a_webhook_and_to_grafana() -> None:
+    """Climbs, an alarm and a fall go from the journal through the fold to both targets, each once."""
     world = on(2)
     world.outage()
     world.good(60)
@@ -298,7 +296,7 @@ async def test_a_whole_life_is_told_to_a_webhook_and_drawn_into_grafana_by_two_r
                     both["webhook", "claimed"] == both["webhook", "delivered"] == 5 and both["grafana", "claimed"] == 3
                 )
 
-            await until(is_done, "both have told or found it claimed")
+            await until(is_done, "both replicas have sent or claimed everything")
         kinds = [body["kind"] for body in receiver.bodies]
         assert sorted(kinds) == ["alarm_ended", "alarm_raised", "climbed", "climbed", "fell"]
         assert sorted(body["tags"][1] for body in grafana.bodies) == ["climbed", "climbed", "fell"]
@@ -310,10 +308,10 @@ async def test_a_whole_life_is_told_to_a_webhook_and_drawn_into_grafana_by_two_r
 
 @asynccontextmanager
 async def living(journal: MemoryJournal, targets: Sequence[Target], replica: str) -> AsyncIterator[Notifier]:
-    """Run a notifier that hears a journal from its beginning, as a follower does."""
+    """Run a notifier that follows a journal from its beginning."""
     state = State()
-    watch = Selector(state, stuck_after_ms=1000 * HOUR, suspended_after_ms=HOUR)
-    notifier = Notifier(journal, watch, targets, replica=replica, pace=PATIENT)
+    selector = Selector(state, stuck_after_ms=1000 * HOUR, suspended_after_ms=HOUR)
+    notifier = Notifier(journal, selector, targets, replica=replica, pace=PATIENT)
     follower = Follower(journal, state, [notifier.folded])
     tasks = [asyncio.create_task(notifier.run()), asyncio.create_task(follower.run())]
     try:
@@ -325,7 +323,7 @@ async def living(journal: MemoryJournal, targets: Sequence[Target], replica: str
 
 
 async def journal_of(world: World) -> MemoryJournal:
-    """Return a journal that holds what a world saw, at the times when it saw it."""
+    """Return a journal with the records of a world, at their times."""
     now_ms = world.records[0].at_ms
     journal = MemoryJournal(lambda: now_ms)
     for record in world.records:

@@ -1,4 +1,4 @@
-"""Notifications of a whole sidecar, and of the command that tries whether they arrive."""
+"""Notifications of a running sidecar, and the command that tests delivery."""
 
 import asyncio
 import json
@@ -39,11 +39,11 @@ LAX = PolicyKeys(
     coverage_floor_ppm=200_000,
     lease_ms=3000,
 )
-"""At 75 % reliability nine clean payments are proof enough."""
+"""At 75 % reliability nine clean payments are sufficient proof."""
 
 
-async def test_a_running_sidecar_tells_of_a_climb_and_of_a_rollback_and_shows_no_url() -> None:
-    """From a payment or a person, through journal and fold, to the target; metrics have kinds and no addresses."""
+async def test_a_running_sidecar_notifies_of_a_climb_and_a_rollback() -> None:
+    """Events go through journal and fold to the target, and metrics contain no URLs."""
     async with receiving() as receiver:
         config = msgspec.structs.replace(
             CONFIG,
@@ -70,7 +70,7 @@ async def test_a_running_sidecar_tells_of_a_climb_and_of_a_rollback_and_shows_no
 
 
 async def called(*arguments: str, path: Path, env: dict[str, str]) -> Result:
-    """Run `sidecar notifications`, beside the servers of this loop."""
+    """Run `sidecar notifications` in a thread."""
     file = path / "sidecar.yaml"
     file.write_text(FILE)
     words = ["notifications", "--config", str(file), *arguments]
@@ -78,7 +78,7 @@ async def called(*arguments: str, path: Path, env: dict[str, str]) -> Result:
 
 
 def environment(ops: str, ci: str, plots: str) -> dict[str, str]:
-    """Return what says where the targets are."""
+    """Return the environment variables of the targets."""
     return {
         "SIDECAR_NOTIFICATION_OPS_URL": ops,
         "SIDECAR_NOTIFICATION_CI_URL": ci,
@@ -88,8 +88,8 @@ def environment(ops: str, ci: str, plots: str) -> dict[str, str]:
     }
 
 
-async def test_the_command_sends_one_test_to_each_target_and_says_what_came(tmp_path: Path) -> None:
-    """Before the night in which it matters; exit 0 only if all arrived."""
+async def test_the_command_sends_a_test_to_each_target_and_prints_the_results(tmp_path: Path) -> None:
+    """The exit code is 0 only if all tests arrived."""
     async with receiving() as ops, receiving() as ci, receiving(annotate) as plots:
         env = environment(ops.url, ci.url, plots.url)
         tried = await called("--test", path=tmp_path, env=env)
@@ -107,25 +107,25 @@ async def test_the_command_sends_one_test_to_each_target_and_says_what_came(tmp_
         )
 
 
-async def test_the_command_says_of_each_target_what_is_wrong_and_never_where_it_is(tmp_path: Path) -> None:
-    """Exit 1, and the words for whoever has to recover it."""
+async def test_the_command_prints_the_error_of_each_target_without_its_url(tmp_path: Path) -> None:
+    """The exit code is 1, and each line describes what to check."""
     async with receiving(says(403)) as ops, receiving(says(302, Location="/x")) as ci:
         env = environment(ops.url, ci.url, f"http://127.0.0.1:{free_port()}")
         tried = await called("--test", path=tmp_path, env=env)
-        nowhere = "no connection: check the host in the target's URL, and the network"
+        unreachable = "no connection: check the host in the target's URL, and the network"
         assert tried.exit_code == 1
         assert tried.stdout.splitlines() == [
             "ops (slack): the target refused it: check its URL and its key (403)",
             "ci (webhook): the target redirects, and redirects are not followed: configure the URL that it redirects to (302)",
-            f"plots (grafana): {nowhere} (ClientConnectorError)",
+            f"plots (grafana): {unreachable} (ClientConnectorError)",
         ]
         assert "in-the-url" not in tried.output
         as_json = json.loads((await called("--test", "--json", path=tmp_path, env=env)).stdout)
         assert [one["attempt"] for one in as_json] == ["refused", "redirected", "unreachable"]
 
 
-async def test_without_targets_the_command_says_where_to_read_on(tmp_path: Path) -> None:
-    """Exit 2: there is nothing to know."""
+async def test_without_targets_the_command_refers_to_the_documentation(tmp_path: Path) -> None:
+    """The exit code is 2."""
     (tmp_path / "bare.yaml").write_text("environment: test\n")
     shown = CliRunner().invoke(cli, ["notifications", "--test", "--config", str(tmp_path / "bare.yaml")])
     assert (shown.exit_code, "docs/notifications.md" in shown.output) == (2, True)

@@ -1,4 +1,4 @@
-"""What is worth a notification, and what is not: lives of literal times, and what is told of them."""
+"""Which events lead to notifications: test worlds with literal times, and the expected notifications."""
 
 import re
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from sidecar.notifications import NotificationKind, Selector, Tone
 from tests.core.golden import KEPT, golden
 from tests.core.probed import ProbedWorld, probed
 from tests.core.world import HOUR, LAX, MINUTE, SECOND, World, on
-from tests.notifications.sample import told
+from tests.notifications.sample import selected
 from tests.rules.runbooks import RUNBOOKS
 
 K = NotificationKind
@@ -27,20 +27,20 @@ REMOVED = msgspec.structs.replace(LAX, lifecycle=Lifecycle.REMOVED, ladder=LADDE
 
 
 def climbing() -> World:
-    """Climb two rungs."""
+    """Return a world with two climbs."""
     return on(2)
 
 
 def outage() -> World:
-    """Fall by an alarm of payments, and calm."""
+    """Return a world with a fall by an alarm of payments, and the end of the alarm."""
     world = on(2)
     world.outage()
     world.good(60)
     return world
 
 
-def hiccup() -> World:
-    """Let Reverb be away for twenty seconds, and wait for the shelter's end."""
+def short_outage() -> World:
+    """Return a world with Reverb down for twenty seconds, until the end of the suspension."""
     world = probed(2)
     world.fail()
     world.wait(20 * SECOND)
@@ -49,8 +49,8 @@ def hiccup() -> World:
     return world
 
 
-def long_shelter() -> World:
-    """Let Reverb be away for longer than a shelter lasts."""
+def long_outage() -> World:
+    """Return a world with Reverb down for longer than the longest suspension."""
     world = probed(2)
     world.fail()
     world.wait(35 * MINUTE)
@@ -58,14 +58,14 @@ def long_shelter() -> World:
 
 
 def rollback() -> World:
-    """Let a person roll back."""
+    """Return a world with a rollback."""
     world = on(2)
     world.roll_back()
     return world
 
 
 def visibility_gap() -> World:
-    """See nothing for over a day, and again."""
+    """Return a world with a visibility gap of over a day."""
     world = on(2)
     world.sleep(25 * HOUR)
     world.beat()
@@ -74,7 +74,7 @@ def visibility_gap() -> World:
 
 
 def removal() -> World:
-    """Take the ladder off, fall, and return."""
+    """Return a world without a ladder, with a fall and a return."""
     world = on(2)
     world.change(ladder=LAX.ladder[:3])
     world.adopt(REMOVED)
@@ -85,14 +85,14 @@ def removal() -> World:
 
 
 def other_ladder() -> World:
-    """Adopt a ladder that ends lower."""
+    """Return a world that adopts a shorter ladder."""
     world = on(2)
     world.change(ladder=LAX.ladder[:2])
     return world
 
 
 def isolation() -> World:
-    """Let a isolation in, twice."""
+    """Return a world with two allowed isolation probes."""
     world: ProbedWorld = probed(1)
     world.probe_isolation(IsolationOutcome.ALLOWED)
     world.probe_isolation(IsolationOutcome.ALLOWED)
@@ -100,7 +100,7 @@ def isolation() -> World:
 
 
 def release() -> World:
-    """Note a release, and something else."""
+    """Return a world with a release note and another note."""
     world = on(2)
     world.see(Noted(actor="ann", text="the timers are gone", release="web-12"))
     world.see(Noted(actor="ann", text="nothing of note"))
@@ -108,12 +108,12 @@ def release() -> World:
 
 
 # fmt: off
-LIVES: list[tuple[Callable[[], World], list[NotificationKind]]] = [
-    # what happens    what is told, of the last of it
+WORLDS: list[tuple[Callable[[], World], list[NotificationKind]]] = [
+    # world           last notifications
     (climbing,        [K.CLIMBED, K.CLIMBED]),
     (outage,          [K.ALARM_RAISED, K.FELL, K.ALARM_ENDED]),
-    (hiccup,          [K.SUSPENSION_BEGAN, K.ALARM_RAISED, K.SUSPENSION_ENDED, K.ALARM_ENDED]),
-    (long_shelter,    [K.SUSPENSION_BEGAN, K.ALARM_RAISED, K.ALARM_RAISED, K.FELL, K.SUSPENSION_ENDED]),
+    (short_outage,          [K.SUSPENSION_BEGAN, K.ALARM_RAISED, K.SUSPENSION_ENDED, K.ALARM_ENDED]),
+    (long_outage,    [K.SUSPENSION_BEGAN, K.ALARM_RAISED, K.ALARM_RAISED, K.FELL, K.SUSPENSION_ENDED]),
     (rollback,        [K.FELL]),
     (visibility_gap,       [K.FELL]),
     (removal,         [K.ALARM_RAISED, K.FELL, K.ALARM_ENDED, K.RETURNED]),
@@ -124,60 +124,62 @@ LIVES: list[tuple[Callable[[], World], list[NotificationKind]]] = [
 # fmt: on
 
 
-@pytest.mark.parametrize(("life", "kinds"), LIVES)
-def test_every_move_shelter_and_alarm_is_told_once(life: Callable[[], World], kinds: list[NotificationKind]) -> None:
-    """What is told twice is believed half; what is not told is found out by payers."""
-    notifications = told(life().records, stuck_after_ms=90 * 24 * HOUR)
+@pytest.mark.parametrize(("world_of", "kinds"), WORLDS)
+def test_every_move_suspension_and_alarm_is_notified_once(
+    world_of: Callable[[], World], kinds: list[NotificationKind]
+) -> None:
+    """Each event has one notification with a unique name."""
+    notifications = selected(world_of().records, stuck_after_ms=90 * 24 * HOUR)
     found = [each.kind for each in notifications if each.facts.get("reason", "reverb_unstable") == "reverb_unstable"]
     assert found[-len(kinds) :] == kinds
     assert len({notification.event for notification in notifications}) == len(notifications)
 
 
-def test_a_shelter_that_ended_says_when_it_began() -> None:
-    """It becomes a region in plots."""
-    world = hiccup()
-    (ended,) = [notification for notification in told(world.records) if notification.kind is K.SUSPENSION_ENDED]
+def test_the_end_of_a_suspension_has_its_beginning() -> None:
+    """Grafana shows the suspension as a region."""
+    world = short_outage()
+    (ended,) = [notification for notification in selected(world.records) if notification.kind is K.SUSPENSION_ENDED]
     assert ended.from_ms is not None
     assert 10 * MINUTE <= ended.at_ms - ended.from_ms <= 11 * MINUTE
     (fallen,) = [
-        notification for notification in told(long_shelter().records) if notification.kind is K.SUSPENSION_ENDED
+        notification for notification in selected(long_outage().records) if notification.kind is K.SUSPENSION_ENDED
     ]
     assert (fallen.tone, "in a fall" in fallen.words.title) == (Tone.BAD, True)
 
 
-def test_a_rest_is_told_when_it_has_lasted_and_once_and_so_is_its_end() -> None:
-    """Every restart rests for seconds; nobody wants to hear of it."""
+def test_a_long_suspension_is_notified_once_and_so_is_its_end() -> None:
+    """Suspensions of seconds, as after every restart, are not notified."""
     world = on(2)
     world.change(resume_after_ms=20 * MINUTE)
     world.sleep(1 * MINUTE)
     world.beat()
-    rested_ms = world.now_ms
+    began_ms = world.now_ms
     world.wait(10 * MINUTE - 1)
-    assert [notification.kind for notification in told(world.records)][-1] is K.CLIMBED
+    assert [notification.kind for notification in selected(world.records)][-1] is K.CLIMBED
     world.wait(1)
-    (resting,) = [notification for notification in told(world.records) if notification.kind is K.SUSPENSION_BEGAN]
-    assert (resting.event, resting.facts["reason"]) == (f"suspension_began:{rested_ms}", "recovering")
+    (began,) = [notification for notification in selected(world.records) if notification.kind is K.SUSPENSION_BEGAN]
+    assert (began.event, began.facts["reason"]) == (f"suspension_began:{began_ms}", "recovering")
     world.wait(15 * MINUTE)
     after = [
         notification
-        for notification in told(world.records)
+        for notification in selected(world.records)
         if notification.kind in {K.SUSPENSION_BEGAN, K.SUSPENSION_ENDED}
     ]
     assert [notification.kind for notification in after] == [K.SUSPENSION_BEGAN, K.SUSPENSION_ENDED]
-    assert after[1].from_ms == rested_ms
+    assert after[1].from_ms == began_ms
     restarted = on(2)
     restarted.start()
     restarted.wait(1 * MINUTE)
     assert not [
         notification
-        for notification in told(restarted.records)
+        for notification in selected(restarted.records)
         if notification.kind in {K.SUSPENSION_BEGAN, K.SUSPENSION_ENDED}
     ]
 
 
 # fmt: off
 STUCK = [
-    # rung, what else,     for how long,      told so often
+    # rung, condition,     duration,          notifications
     (2,     "nothing",     1 * HOUR - 1,      0),
     (2,     "nothing",     1 * HOUR,          1),
     (2,     "nothing",     2 * HOUR - 1,      1),
@@ -190,10 +192,8 @@ STUCK = [
 
 
 @pytest.mark.parametrize(("rung", "what", "span_ms", "times"), STUCK)
-def test_a_flag_that_is_stuck_is_told_of_each_time_that_so_long_has_passed(
-    rung: int, what: str, span_ms: int, times: int
-) -> None:
-    """On the last rung it is no news, and who holds it knows."""
+def test_a_stuck_flag_is_notified_after_each_interval(rung: int, what: str, span_ms: int, times: int) -> None:
+    """On the last rung, under a hold and in a freeze the flag is not stuck."""
     world = on(rung)
     if what == "a hold":
         world.hold()
@@ -205,7 +205,7 @@ def test_a_flag_that_is_stuck_is_told_of_each_time_that_so_long_has_passed(
     world.wait(since_ms + span_ms - world.now_ms)
     found = [
         notification
-        for notification in told(world.records)
+        for notification in selected(world.records)
         if notification.kind is K.STUCK and notification.facts["rung"] == rung
     ]
     assert len(found) == times
@@ -213,11 +213,9 @@ def test_a_flag_that_is_stuck_is_told_of_each_time_that_so_long_has_passed(
         assert "Closed gate: " in found[0].words.text
 
 
-@pytest.mark.parametrize(("ago_ms", "is_told"), [(1 * HOUR - 1, True), (1 * HOUR, False)])
-def test_after_a_restart_the_moves_of_the_last_hour_are_told_that_nobody_may_have_been_told_of(
-    ago_ms: int, *, is_told: bool
-) -> None:
-    """A process that was killed between the fall and its notification must not have been the only one who knew."""
+@pytest.mark.parametrize(("ago_ms", "is_notified"), [(1 * HOUR - 1, True), (1 * HOUR, False)])
+def test_after_a_restart_the_moves_of_the_last_hour_are_notified(ago_ms: int, *, is_notified: bool) -> None:
+    """A process may have been killed between a fall and its notification."""
     world = on(2)
     world.outage()
     fallen = world.state.moves[-1]
@@ -232,18 +230,18 @@ def test_after_a_restart_the_moves_of_the_last_hour_are_told_that_nobody_may_hav
     ]
     assert [(notification.event, notification.kind) for notification in found] == [
         (f"moved:{fallen.seq}", K.FELL)
-    ] * is_told
+    ] * is_notified
     assert {notification.chain for notification in found} <= {state.chain}
     assert state.chain
-    assert [notification.event for notification in told(world.records) if notification.kind is K.FELL] == [
+    assert [notification.event for notification in selected(world.records) if notification.kind is K.FELL] == [
         f"moved:{fallen.seq}"
     ]
 
 
 @pytest.mark.parametrize("kept", KEPT, ids=lambda path: path.stem)
-def test_nothing_that_is_pinned_makes_it_stumble_and_no_event_is_named_twice(kept: Path) -> None:
-    """Lives with everything in them: each notification has its words, and a name of its own."""
-    notifications = told(golden(kept))
+def test_every_event_of_the_golden_journals_has_a_text_and_a_unique_name(kept: Path) -> None:
+    """The golden journals contain all kinds of events."""
+    notifications = selected(golden(kept))
     assert notifications
     assert len({notification.event for notification in notifications}) == len(notifications)
     for notification in notifications:
@@ -252,11 +250,11 @@ def test_nothing_that_is_pinned_makes_it_stumble_and_no_event_is_named_twice(kep
         assert notification.words.next
 
 
-def test_notifications_name_commands_and_runbooks_that_there_are() -> None:
-    """Whoever is told what to do next does it on a phone, at night."""
+def test_notifications_name_existing_commands_and_runbooks() -> None:
+    """Every command and runbook in a text exists."""
     helped = CliRunner().invoke(cli, ["--help"]).stdout
     known = set(re.findall(r"^\W*([a-z]+)  ", helped, flags=re.MULTILINE))
-    said = [f"{each.words.text} {each.words.next}" for life, _ in LIVES for each in told(life().records)]
+    said = [f"{each.words.text} {each.words.next}" for world_of, _ in WORLDS for each in selected(world_of().records)]
     commands = {command for text in said for command in re.findall(r"`sidecar ([a-z]+)", text)}
     books = {book for text in said for book in re.findall(r"ReverbSidecar\w+", text)}
     assert {"explain", "doctor", "status", "resume"} <= commands <= known
@@ -264,10 +262,10 @@ def test_notifications_name_commands_and_runbooks_that_there_are() -> None:
     assert {"ReverbSidecarDeliveryBurning", "ReverbSidecarRoundTripsFailing", "ReverbSidecarIsolationBroken"} <= books
 
 
-def test_a_fall_says_what_was_what_is_why_and_for_how_long() -> None:
-    """One notification in full, as it is read."""
+def test_the_text_of_a_fall_has_both_rungs_the_cause_and_the_cool_down() -> None:
+    """The complete text of one notification."""
     world = outage()
-    (fell,) = [notification for notification in told(world.records) if notification.kind is K.FELL]
+    (fell,) = [notification for notification in selected(world.records) if notification.kind is K.FELL]
     assert fell.words.title == "payment-refresh in test: fall, all payers get timers"
     assert fell.words.text == (
         "The flag moved from push with a safety net for all payers to timers for all payers. Pages refetch at 0, 2 and 5 s, "
@@ -279,5 +277,5 @@ def test_a_fall_says_what_was_what_is_why_and_for_how_long() -> None:
     )
     dry = World(msgspec.structs.replace(LAX, dry_run=True))
     dry.climb_to(1)
-    (climbed,) = [notification for notification in told(dry.records) if notification.kind is K.CLIMBED]
+    (climbed,) = [notification for notification in selected(dry.records) if notification.kind is K.CLIMBED]
     assert climbed.words.text.startswith("DRY RUN, push is not served: ")

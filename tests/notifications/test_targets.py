@@ -1,4 +1,4 @@
-"""What each kind of target is sent, and what may not be in it."""
+"""Requests for each kind of target, and what they must not contain."""
 
 import hashlib
 import hmac
@@ -17,8 +17,8 @@ NOW_S = 1_800_000_123
 EVIL = "<!channel> & <script>alert(1)</script> *bold* " + "x" * 6000
 
 
-def test_a_webhook_is_told_everything_and_can_tell_whose_word_it_is() -> None:
-    """The signature covers the time and every byte, as Stripe's does; a retry is recognised by its key."""
+def test_a_webhook_receives_the_whole_event_with_a_signature() -> None:
+    """The signature covers the time and the body, like Stripe's; a retry has the same idempotency key."""
     hook = target("https://hooks.example.test/in", console_url="https://sidecar.example.test")
     outgoing = hook.request(notification(), NOW_S)
     body = msgspec.json.decode(outgoing.body)
@@ -45,8 +45,8 @@ def test_a_webhook_is_told_everything_and_can_tell_whose_word_it_is() -> None:
     assert outgoing.url == "https://hooks.example.test/in"
 
 
-def test_slack_is_told_in_blocks_and_in_plain_words_with_a_link() -> None:
-    """What shows no blocks, and the notification on a phone, have the text."""
+def test_slack_receives_blocks_and_plain_text_with_a_link() -> None:
+    """Clients without blocks, and notifications on a phone, show the text."""
     outgoing = target("https://hooks.example.test/s", TargetKind.SLACK, console_url="https://c.example.test").request(
         notification(), NOW_S
     )
@@ -61,8 +61,8 @@ def test_slack_is_told_in_blocks_and_in_plain_words_with_a_link() -> None:
     assert not {"Authorization", "Reverb-Sidecar-Signature"} & set(outgoing.headers)
 
 
-def test_what_a_person_wrote_calls_no_channel_and_breaks_no_limit() -> None:
-    """A reason is text from outside: in Slack `<!channel>` wakes everybody, and 3001 characters are refused."""
+def test_text_of_people_is_escaped_and_cut_to_the_limit() -> None:
+    """In Slack `<!channel>` would notify everybody, and 3001 characters are rejected."""
     slack = msgspec.json.decode(target("https://x.test", TargetKind.SLACK).request(notification(text=EVIL), NOW_S).body)
     texts = [slack["text"], *(block["text"]["text"] for block in slack["blocks"] if block["type"] == "section")]
     assert all(len(text) <= 3000 for text in texts)
@@ -74,10 +74,10 @@ def test_what_a_person_wrote_calls_no_channel_and_breaks_no_limit() -> None:
     assert "<script" not in grafana["text"]
 
 
-def test_what_is_no_decision_links_to_the_console_and_without_one_to_nothing() -> None:
-    """An alarm has no page of its own, and a link that leads nowhere is worse than none."""
-    shelter = notification(kind=NotificationKind.SUSPENSION_BEGAN)
-    assert target("https://x.test", console_url="https://c.example.test").link(shelter) == "https://c.example.test"
+def test_only_decisions_link_to_their_page_in_the_console() -> None:
+    """Other events link to the console, and there is no link without a console URL."""
+    suspension = notification(kind=NotificationKind.SUSPENSION_BEGAN)
+    assert target("https://x.test", console_url="https://c.example.test").link(suspension) == "https://c.example.test"
     assert target("https://x.test").link(notification()) is None
     assert ("operator", "/decisions/{seq}") in declared_paths(kinds_of())
 
@@ -89,8 +89,8 @@ def test_what_is_no_decision_links_to_the_console_and_without_one_to_nothing() -
         (NotificationKind.SUSPENSION_ENDED, 1_800_000_000_000, 1_800_000_060_000),
     ],
 )
-def test_grafana_gets_a_point_or_a_region(kind: NotificationKind, time_ms: int, end_ms: int) -> None:
-    """A shelter is seen in every plot for as long as it lasted; the head of the chain is in the text."""
+def test_grafana_receives_a_point_or_a_region(kind: NotificationKind, time_ms: int, end_ms: int) -> None:
+    """A suspension is a region in every graph; the text has the head of the chain."""
     outgoing = target("https://grafana.example.test/", TargetKind.GRAFANA).request(notification(kind=kind), NOW_S)
     found = msgspec.json.decode(outgoing.body, type=Annotation)
     assert (found.time, found.timeEnd) == (time_ms, end_ms)
@@ -102,7 +102,7 @@ def test_grafana_gets_a_point_or_a_region(kind: NotificationKind, time_ms: int, 
 
 # fmt: off
 TAKES = [
-    # kind of target,     told of,                      not told of
+    # kind of target,     kinds of events
     (TargetKind.WEBHOOK,  set(NotificationKind) - {NotificationKind.RELEASED}),
     (TargetKind.SLACK,    set(NotificationKind) - {NotificationKind.RELEASED}),
     (TargetKind.GRAFANA,  {NotificationKind.CLIMBED, NotificationKind.RETURNED, NotificationKind.FELL, NotificationKind.MOVED,
@@ -112,13 +112,13 @@ TAKES = [
 
 
 @pytest.mark.parametrize(("kind", "kinds"), TAKES)
-def test_each_kind_of_target_is_told_what_is_for_it(kind: TargetKind, kinds: set[NotificationKind]) -> None:
-    """Plots want moves, shelters and releases; people want what they may have to act upon."""
+def test_each_kind_of_target_receives_its_kinds_of_events(kind: TargetKind, kinds: set[NotificationKind]) -> None:
+    """Graphs show moves, suspensions and releases; people receive events that may require an action."""
     assert {each for each in NotificationKind if target("https://x.test", kind).takes(each)} == kinds
 
 
 def test_no_target_shows_its_secrets() -> None:
-    """A traceback or a log that prints one must not give away where to post."""
+    """A traceback or a log with a target must not contain its URL or key."""
     hidden: Target = target("https://hooks.example.test/T0/B0/very-secret")
     assert "very-secret" not in repr(hidden)
     assert KEY not in repr(hidden)

@@ -1,1 +1,1 @@
-"""A real Prometheus: it scrapes real sidecars, keeps what they tell, and answers what dashboards ask."""
+"""A real Prometheus scrapes real sidecars and evaluates the dashboards' queries."""

@@ -1,6 +1,6 @@
-"""A short life of a real sidecar, in real time: payments, probes, browsers and acks of every kind, and what breaks them.
+"""A real sidecar in real time, with payments, probes, browsers and acks of every kind, and faults.
 
-Its policy is for the impatient, so that it climbs within seconds, falls, shelters and climbs again.
+Its policy is fast: it climbs, falls, suspends push and climbs again within seconds.
 """
 
 import asyncio
@@ -28,16 +28,16 @@ PAYS_EVERY_S = 0.2
 
 
 class Life:
-    """The sidecar, what it depends on, and what is broken."""
+    """The sidecar, its dependencies, and their faults."""
 
     def __init__(self, sidecar: Running, reverb: StandIn, redis: RedisServer) -> None:
         self.sidecar, self.redis = sidecar, redis
         self.is_broken = False
-        """The backend no longer delivers its broadcasts."""
+        """Whether the backend has stopped its broadcasts."""
         self._reverb, self._number = reverb, 0
 
     async def serves(self, mode: Mode) -> None:
-        """Wait until everybody is told this mode."""
+        """Wait until this mode is served."""
 
         async def is_served() -> bool:
             return bool((await self.sidecar.status())["served"]["mode"] == mode)
@@ -45,22 +45,22 @@ class Life:
         await until(is_served, f"{mode} is served", within_s=60)
 
     async def lose_reverb(self) -> None:
-        """Let Reverb's process exit."""
+        """Stop Reverb's process."""
         await self._reverb.exit()
 
     async def get_reverb_back(self, port: int) -> None:
-        """Let it start again where it was."""
+        """Start Reverb again at the same port."""
         await self._reverb.start(port)
 
     async def pay_for_ever(self, group: asyncio.TaskGroup) -> None:
-        """Let payments come."""
+        """Make payments, without end."""
         while True:
             self._number += 1
             group.create_task(self._pay(self._number))
             await asyncio.sleep(PAYS_EVERY_S)
 
     async def _pay(self, number: int) -> None:
-        """Let one parent pay; every tenth one's ack comes by Redis."""
+        """Make one payment; every tenth ack is sent through Redis."""
         name, user = f"pi_{number}", str(number % 40)
         sidecar, ack = self.sidecar, {"payment_intent": f"pi_{number}", "contexts": ["bookings"]}
         await sidecar.deliver(event(name, metadata={"user_id": user, "booking_id": "1"}))
@@ -79,7 +79,7 @@ class Life:
 
 @asynccontextmanager
 async def life(folder: Path) -> AsyncIterator[tuple[Life, int]]:
-    """Let it be lived until the end; yield it with Reverb's port."""
+    """Run everything; yield it with Reverb's port."""
     async with contextlib.AsyncExitStack() as stack:
         redis = stack.enter_context(RedisServer(folder))
         reverb, app = StandIn(APP), BookingApp(APP, origins=("http://page.test",), users={PROBE_TOKEN: "0"})

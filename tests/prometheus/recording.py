@@ -1,4 +1,4 @@
-"""A headless life of the demo's world, scraped every quarter of a minute of its own time, as promtool reads series."""
+"""A headless run of the demo, scraped every 15 s of its own time, as series for promtool."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -17,23 +17,23 @@ _TARGET = 'job="reverb-sidecar", instance="sidecar:8701"'
 
 
 class Recording(msgspec.Struct, kw_only=True):
-    """What Prometheus would have scraped, and what happened when."""
+    """Scrapes and events of a run."""
 
     scrapes: list[Mapping[str, float] | None] = []
-    """By series; None: nobody answered."""
+    """Values by series; None: no answer."""
     began_ms: int = 0
     happened: list[tuple[int, str]] = []
-    """After how many seconds, and what."""
+    """Seconds since the beginning, and the event."""
     rules: str = ""
-    """The rules for the configuration of that world."""
+    """The rules for the demo's configuration."""
 
     def happens(self, what: str) -> None:
-        """Note what happens now."""
+        """Record an event at the current time."""
         self.happened.append(((clock.wall_ms() - self.began_ms) // 1000, what))
 
     @property
     def series(self) -> dict[str, str]:
-        """The values of every series; stamps are counted from the beginning, because promtool's time begins at 0."""
+        """Values of every series, with timestamps relative to the beginning, because promtool's time begins at 0."""
         names = sorted({name for scrape in self.scrapes for name in scrape or ()})
         found = {self._full(name): " ".join(self._value(name, scrape) for scrape in self.scrapes) for name in names}
         return found | {f"up{{{_TARGET}}}": " ".join(str(int(scrape is not None)) for scrape in self.scrapes)}
@@ -45,14 +45,14 @@ class Recording(msgspec.Struct, kw_only=True):
     def _value(self, name: str, scrape: Mapping[str, float] | None) -> str:
         value = None if scrape is None else scrape.get(name)
         if value is None:
-            return "stale"  # as Prometheus marks what a scrape did not bring
+            return "stale"  # as Prometheus marks series that a scrape lacks
         if "timestamp_seconds" in name and value:
             value -= self.began_ms / 1000
         return f"{value:.12g}"
 
 
 def recorded(life: Callable[[World, Recording], Awaitable[str]]) -> Recording:
-    """Live a headless life; fail where it could not be lived to its end."""
+    """Run the demo headless; fail if it does not complete."""
     recording = Recording()
 
     async def live(world: World) -> str:

@@ -1,4 +1,4 @@
-"""Prometheus as a child process, with its own folder and a free port."""
+"""Prometheus as a child process, in its own folder and on a free port."""
 
 import asyncio
 import time
@@ -19,7 +19,7 @@ _GONE_WITHIN_S = 10
 
 
 class Prometheus:
-    """A running server, to be asked as Grafana asks it."""
+    """A running server, with Grafana's queries."""
 
     def __init__(self, url: str, session: aiohttp.ClientSession) -> None:
         self.url = url
@@ -27,12 +27,12 @@ class Prometheus:
         self._session = session
 
     async def range(self, query: str, *, step_s: float = SCRAPES_EVERY_S) -> list[dict[str, Any]]:
-        """Return what a query gave at each step since the beginning."""
+        """Return the results of a query at each step since the beginning."""
         asked = {"query": query, "start": self.began_s, "end": time.time(), "step": step_s}
         return await self._asked("query_range", asked)
 
     async def now(self, query: str) -> list[dict[str, Any]]:
-        """Return what a query gives at this moment."""
+        """Return the current result of a query."""
         return await self._asked("query", {"query": query, "time": time.time()})
 
     async def exemplars(self, query: str) -> list[dict[str, Any]]:
@@ -40,12 +40,12 @@ class Prometheus:
         return await self._asked("query_exemplars", {"query": query, "start": self.began_s, "end": time.time()})
 
     async def api(self, path: str) -> dict[str, Any]:
-        """Return what another part of its API tells."""
+        """Return the data of another API endpoint."""
         async with self._session.get(f"{self.url}/api/v1/{path}") as response:
             return dict((await response.json())["data"])
 
     async def has_scraped(self, times: int) -> None:
-        """Wait until every target has been scraped so often since the beginning."""
+        """Wait until every target has been scraped a number of times."""
 
         async def is_done() -> bool:
             counts = await self.now(f"count_over_time(up[{1000 * (time.time() - self.began_s) + 1:.0f}ms])")
@@ -67,7 +67,7 @@ class Prometheus:
 async def prometheus(
     folder: Path, targets: Mapping[str, Mapping[str, str]], rules: str = ""
 ) -> AsyncIterator[Prometheus]:
-    """Run one that scrapes each target, by its address, every second; the labels are the target's."""
+    """Run a server that scrapes each target, by address, every second, with the target's labels."""
     port = free_port()
     (folder / "rules.yml").write_text(rules or "groups: []\n")
     every, looks = f"{SCRAPES_EVERY_S}s", f"{1000 * _LOOKS_EVERY_S:.0f}ms"
@@ -111,7 +111,7 @@ async def prometheus(
                 ups = await it.now('up == 1 unless on () ALERTS{alertname!="ReverbSidecarWatchdog"}')
                 return len(ups) == len(targets)
 
-            await until(has_settled, "Prometheus has found its targets, which it looks for every five seconds")
+            await until(has_settled, "Prometheus has discovered its targets, which it does every five seconds")
             it.began_s = time.time()
             yield it
     finally:

@@ -1,8 +1,8 @@
-"""The demo's story and a bad day after it, as alerts and dashboards see them: `python -m tests.prometheus.story`.
+"""Alerts and dashboards during the demo's story and a day of outages: `python -m tests.prometheus.story`.
 
-First headless, in the world's own time: every quarter of a minute of it is scraped, and promtool evaluates the rules for
-the demo's configuration, with their own windows and patience. Then live, twenty times as fast, under a real Prometheus:
-every query of every panel must have had data.
+First headless, in the demo's own time: every 15 s of it are scraped, and promtool evaluates the rules for the demo's
+configuration with their real windows. Then live, twenty times as fast, with a real Prometheus: every query of every panel
+must have data.
 """
 
 import asyncio
@@ -31,11 +31,11 @@ _GOT = re.compile(r"time: (\S+),.*?got:(.*?)(?=\n\s+expr:|\Z)", re.DOTALL)
 _ALERT = re.compile(r'alertname="ReverbSidecar(\w+)", severity="(\w+)"')
 _MINUTE_S = 60
 SLOW_TO_FORGET = {"DeliveryEroding ticket", "Flapping ticket", "PayersCannotSubscribe ticket"}
-"""They look back for hours and days, and say so."""
+"""Alerts with windows of hours and days."""
 
 
-class Trouble(msgspec.Struct, frozen=True, kw_only=True):
-    """What is broken, for how long, how long it takes to be well again, and what must and may be said of it."""
+class Outage(msgspec.Struct, frozen=True, kw_only=True):
+    """A fault, its duration, the time to recover, and the alerts that must and may fire."""
 
     key: Key
     lasts_s: int
@@ -45,24 +45,22 @@ class Trouble(msgspec.Struct, frozen=True, kw_only=True):
 
 
 BAD_DAY = (
-    Trouble(
+    Outage(
         key=Key.REVERB_GONE,
         lasts_s=6 * _MINUTE_S,
         heals_s=12 * _MINUTE_S,
         must=frozenset({"RoundTripsFailing ticket"}),
         may=frozenset({"ChannelAuthFailing ticket"}),
     ),
-    Trouble(
+    Outage(
         key=Key.AUTH_REFUSED,
         lasts_s=14 * _MINUTE_S,
         heals_s=14 * _MINUTE_S,
         must=frozenset({"ChannelAuthFailing ticket", "PayersCannotSubscribe ticket"}),
         may=frozenset({"ReachDegraded ticket"}),
     ),
-    Trouble(
-        key=Key.SIDECAR_KILLED, lasts_s=8 * _MINUTE_S, heals_s=6 * _MINUTE_S, must=frozenset({"TargetGone ticket"})
-    ),
-    Trouble(
+    Outage(key=Key.SIDECAR_KILLED, lasts_s=8 * _MINUTE_S, heals_s=6 * _MINUTE_S, must=frozenset({"TargetGone ticket"})),
+    Outage(
         key=Key.SIDECAR_BLIND,
         lasts_s=18 * _MINUTE_S,
         heals_s=8 * _MINUTE_S,
@@ -73,21 +71,21 @@ BAD_DAY = (
 
 
 async def live(world: World, recording: Recording) -> str:
-    """Let the story be told, then break one thing after the other."""
+    """Run the story, then switch on one fault after the other."""
     failure = await world.story.run(lambda step: recording.happens(step.title))
-    for trouble in BAD_DAY:
-        recording.happens(f"{trouble.key} begins")
-        world.turn(trouble.key, on=True)
-        await asyncio.sleep(trouble.lasts_s)
-        world.turn(trouble.key, on=False)
-        recording.happens(f"{trouble.key} ends")
-        await asyncio.sleep(trouble.heals_s)
-        recording.happens(f"{trouble.key} is over")
+    for outage in BAD_DAY:
+        recording.happens(f"{outage.key} begins")
+        world.turn(outage.key, on=True)
+        await asyncio.sleep(outage.lasts_s)
+        world.turn(outage.key, on=False)
+        recording.happens(f"{outage.key} ends")
+        await asyncio.sleep(outage.heals_s)
+        recording.happens(f"{outage.key} is over")
     return failure
 
 
 def firing(recording: Recording) -> list[tuple[int, set[str]]]:
-    """Return which alerts fire at each scrape, as promtool evaluates the rules."""
+    """Return the firing alerts at each scrape, as evaluated by promtool."""
     times = range(0, STEP_S * len(recording.scrapes), STEP_S)
     never = [{"labels": '{nothing="fires"}', "value": 1}]
     document = {
@@ -112,8 +110,8 @@ def firing(recording: Recording) -> list[tuple[int, set[str]]]:
 
 
 def judged(recording: Recording) -> list[str]:
-    """Say when alerts came and went, and what is wrong with that."""
-    found, told = firing(recording), []
+    """Print when alerts fire and resolve, and return the unexpected ones."""
+    found, lines = firing(recording), []
     events = [(at, f"      {what}") for at, what in recording.happened]
     before: set[str] = set()
     for at, alerts in found:
@@ -121,31 +119,31 @@ def judged(recording: Recording) -> list[str]:
         events += [(at, f"  silent  {alert}") for alert in sorted(before - alerts)]
         before = alerts
     for at, what in sorted(events):
-        told.append(f"{at // 60:4d}:{at % 60:02d} {what}")
-    print("\n".join(told))
+        lines.append(f"{at // 60:4d}:{at % 60:02d} {what}")
+    print("\n".join(lines))
     wrong = []
     when = {what: at for at, what in recording.happened}
     day_s = when[f"{BAD_DAY[0].key} begins"]
     in_story = {alert for at, alerts in found if at < day_s for alert in alerts}
     if in_story - SLOW_TO_FORGET:
-        wrong.append(f"the story: {sorted(in_story - SLOW_TO_FORGET)} fired, and nobody was to be called")
-    for trouble in BAD_DAY:
-        begins, over = when[f"{trouble.key} begins"], when[f"{trouble.key} is over"]
+        wrong.append(f"the story: {sorted(in_story - SLOW_TO_FORGET)} fired, and none was expected")
+    for outage in BAD_DAY:
+        begins, over = when[f"{outage.key} begins"], when[f"{outage.key} is over"]
         fired = {alert for at, alerts in found if begins <= at < over for alert in alerts}
         at_last = {alert for at, alerts in found if over - 2 * STEP_S <= at < over for alert in alerts}
-        if not trouble.must <= fired:
-            wrong.append(f"{trouble.key}: {sorted(trouble.must - fired)} did not fire")
-        if fired - trouble.must - trouble.may - SLOW_TO_FORGET:
-            wrong.append(f"{trouble.key}: {sorted(fired - trouble.must - trouble.may - SLOW_TO_FORGET)} fired too")
+        if not outage.must <= fired:
+            wrong.append(f"{outage.key}: {sorted(outage.must - fired)} did not fire")
+        if fired - outage.must - outage.may - SLOW_TO_FORGET:
+            wrong.append(f"{outage.key}: {sorted(fired - outage.must - outage.may - SLOW_TO_FORGET)} fired too")
         if at_last - SLOW_TO_FORGET:
-            wrong.append(f"{trouble.key}: {sorted(at_last - SLOW_TO_FORGET)} fires on when it is over")
+            wrong.append(f"{outage.key}: {sorted(at_last - SLOW_TO_FORGET)} still fires after the fault")
     return wrong
 
 
 async def drawn() -> list[str]:
-    """Let a real Prometheus scrape the demo while its story is told; return the queries that had no data.
+    """Scrape the demo's story with a real Prometheus; return the queries without data.
 
-    Beside it stands a sidecar with a stream of acks, which the demo has none of.
+    A second sidecar has a Redis stream of acks, which the demo lacks.
     """
     command = [sys.executable, "-m", "sidecar", "demo", "--story", "--speed", "20"]
     ports = [option for name in ("", "operator-", "page-", "reverb-", "app-") for option in (f"--{name}port", "0")]
@@ -155,7 +153,7 @@ async def drawn() -> list[str]:
         target = ""
         while not target:
             line = (await child.stdout.readline()).decode()
-            assert line, "the demo ended before it said where its metrics are"
+            assert line, "the demo ended before it printed the URL of its metrics"
             target = "".join(re.findall(r"curl http://(127\.0\.0\.1:\d+)/metrics", line))
         with tempfile.TemporaryDirectory() as folder, RedisServer(Path(folder)) as redis:
             acks = msgspec.structs.replace(CONFIG.acks, redis_stream=RedisStream(url=redis.url))
@@ -179,11 +177,11 @@ async def drawn() -> list[str]:
 
 
 def main() -> int:
-    """Print what came and went, and what is wrong; 1 where something is."""
+    """Print the alerts and errors; return 1 if there are errors."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     wrong = judged(recorded(live))
     wrong += [f"no data: {where}" for where in asyncio.run(drawn())]
-    print("\n".join(wrong) or "all that must fire did, all is silent again, and every panel had data")
+    print("\n".join(wrong) or "all expected alerts fired and resolved, and every panel had data")
     return 1 if wrong else 0
 
 

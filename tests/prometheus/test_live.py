@@ -1,7 +1,7 @@
-"""What dashboards and alerts are worth is known when a real Prometheus has scraped a real sidecar that was in trouble.
+"""Dashboards and alerts with a real Prometheus that scrapes a real sidecar through two outages.
 
-An hour is half a minute here: durations in the rules are divided by 120, and Prometheus scrapes every second. How the
-alerts behave at their own pace, `tests/rules` tries on series that never happened.
+Durations in the rules are divided by 120, so that an hour is half a minute, and Prometheus scrapes every second.
+`tests/rules` tests the alerts with their real durations on synthetic series.
 """
 
 import re
@@ -17,15 +17,15 @@ from tests.rules.promtool import ROOT
 
 FASTER = 120
 SHORTEST_MS = 2500
-"""A window has two scrapes at least."""
+"""A window has at least two scrapes."""
 _UNITS_MS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _DURATION = re.compile(r"(?<=\[)(\d+)([smhd])(?=\])|(?<=offset )(\d+)([smhd])|(?<=    for: )(\d+)([smhd])")
 LONG = re.compile(r"\[\d+[hd]:\d+m\]")
-"""Windows of hours and days, asked in steps of minutes: the whole life is a minute or two."""
+"""Subqueries over hours and days; the test takes a minute or two."""
 LIFE_S = 120
 FIRED = 'group by (alertname) (ALERTS{alertstate="firing"})'
 EXPECTED = {"ReverbSidecarRoundTripsFailing", "ReverbSidecarDeliveryBurning", "ReverbSidecarWatchdog"}
-"""What the life's troubles must raise, and what is raised always."""
+"""Alerts that the outages must raise, and the watchdog."""
 POSSIBLE = {
     "ReverbSidecarChannelAuthFailing",
     "ReverbSidecarPayersCannotSubscribe",
@@ -36,12 +36,12 @@ POSSIBLE = {
     "ReverbSidecarJournalUnavailable",
     "ReverbSidecarTargetGone",
 }
-"""What they may raise beside it: auth probes fail with Reverb, a slow burn stays for minutes, and what waits for as long as a
-machine may take that is busy with other things, some seconds here, is quarters of an hour at the rules' own pace."""
+"""Alerts that may fire as well: auth probes fail with Reverb, a slow burn lasts for minutes, and a delay of seconds on a busy
+machine corresponds to a quarter of an hour in the rules."""
 
 
 def faster(rules: str) -> str:
-    """Return rules whose windows and patience are so much shorter, windows as far as they may be."""
+    """Return rules with shorter durations; windows are at least `SHORTEST_MS`."""
 
     def shorter(found: re.Match[str]) -> str:
         number, unit = (group for group in found.groups() if group)
@@ -52,15 +52,15 @@ def faster(rules: str) -> str:
 
 
 def test_all_windows_are_shorter() -> None:
-    """None is left behind, and nothing else is touched."""
+    """Every duration is changed, and nothing else."""
     shipped = (ROOT / "deploy" / "rules.yml").read_text()
     assert re.findall(r"\[\d+[smhd]\]|offset \d+[smhd]\b|for: \d+[smhd]\b", faster(shipped)) == []
     assert len(re.findall(r"\d+ms", faster(shipped))) > 50
     assert len(faster(shipped).splitlines()) == len(shipped.splitlines())
 
 
-async def test_every_panel_has_data_and_alerts_come_and_go(tmp_path: Path) -> None:
-    """Reverb goes and comes back, broadcasts cease and go on: what must fire does, falls silent, and every panel draws."""
+async def test_every_panel_has_data_and_alerts_fire_and_resolve(tmp_path: Path) -> None:
+    """Reverb stops and starts, and broadcasts stop and resume: the expected alerts fire and resolve, and every panel has data."""
     rules = faster((ROOT / "deploy" / "rules.yml").read_text())
     async with life(tmp_path) as (lived, port):
         target = lived.sidecar.urls.metrics.removeprefix("http://").removesuffix("/metrics")
@@ -69,7 +69,7 @@ async def test_every_panel_has_data_and_alerts_come_and_go(tmp_path: Path) -> No
             await it.has_scraped(2)
             await lived.sidecar.act("resume", {"reason": "it is watched"})
             await lived.sidecar.act("note", {"reason": "a new release", "release": "1.2.3"})
-            await be_in_trouble(lived, port, it)
+            await two_outages(lived, port, it)
             fired = {alert for alert, _ in await alerts(it)}
             assert EXPECTED <= fired <= EXPECTED | POSSIBLE
             assert await without_data(it) == []
@@ -77,20 +77,20 @@ async def test_every_panel_has_data_and_alerts_come_and_go(tmp_path: Path) -> No
             await check_exemplars(it)
 
 
-async def be_in_trouble(lived: Life, port: int, it: Prometheus) -> None:
-    """Live through two outages, each until its alert is there, and then until it is gone."""
+async def two_outages(lived: Life, port: int, it: Prometheus) -> None:
+    """Cause two outages, each until its alert fires and then resolves."""
     await lived.serves(Mode.PUSH_WITH_SAFETY_NET)
     await lived.lose_reverb()
     await fires(it, "ReverbSidecarRoundTripsFailing")
     await lived.serves(Mode.TIMER_POLLING)
     await lived.get_reverb_back(port)
     await lived.serves(Mode.PUSH_WITH_SAFETY_NET)
-    await is_silent(it, "ReverbSidecarRoundTripsFailing")
+    await resolves(it, "ReverbSidecarRoundTripsFailing")
     lived.is_broken = True
     await fires(it, "ReverbSidecarDeliveryBurning")
     await lived.serves(Mode.TIMER_POLLING)
     lived.is_broken = False
-    await is_silent(it, "ReverbSidecarDeliveryBurning")
+    await resolves(it, "ReverbSidecarDeliveryBurning")
 
 
 async def fires(it: Prometheus, alert: str) -> None:
@@ -102,23 +102,23 @@ async def fires(it: Prometheus, alert: str) -> None:
     await until(is_firing, f"{alert} fires")
 
 
-async def is_silent(it: Prometheus, alert: str) -> None:
-    """Wait until an alert has ceased to fire."""
+async def resolves(it: Prometheus, alert: str) -> None:
+    """Wait until an alert has resolved."""
 
-    async def has_ceased() -> bool:
+    async def has_resolved() -> bool:
         return not any(name == alert for name, is_on in await alerts(it) if is_on)
 
-    await until(has_ceased, f"{alert} is silent again", within_s=60)
+    await until(has_resolved, f"{alert} resolves", within_s=60)
 
 
 async def alerts(it: Prometheus) -> set[tuple[str, bool]]:
-    """Return the alerts that have fired so far, and whether they do now."""
+    """Return the alerts that have fired, and whether they fire now."""
     now = {each["metric"]["alertname"] for each in await it.now(FIRED)}
     return {(each["metric"]["alertname"], each["metric"]["alertname"] in now) for each in await it.range(FIRED)}
 
 
 async def without_data(it: Prometheus, *, environment: str = "production") -> list[str]:
-    """Ask what every panel and every mark asks, as Grafana would, and return which have nothing to show."""
+    """Evaluate the queries of all panels and annotations like Grafana, and return those without data."""
     values = {
         "$__rate_interval": "4s",
         "$__interval": "1s",
@@ -138,7 +138,7 @@ async def without_data(it: Prometheus, *, environment: str = "production") -> li
 
 
 async def unhealthy_rules(it: Prometheus) -> list[str]:
-    """Return rules that could not be evaluated."""
+    """Return rules with evaluation errors."""
     groups = (await it.api("rules"))["groups"]
     assert sum(len(group["rules"]) for group in groups) > 50
     return [
@@ -147,7 +147,7 @@ async def unhealthy_rules(it: Prometheus) -> list[str]:
 
 
 async def check_exemplars(it: Prometheus) -> None:
-    """See that Prometheus keeps the references of payments, and that none is a name."""
+    """Check that exemplars have references of payments, and not their ids."""
     found = await it.exemplars("reverb_sidecar_webhook_to_broadcast_seconds_bucket")
     refs = [each["labels"]["payment_ref"] for series in found for each in series["exemplars"]]
     assert refs

@@ -40,11 +40,11 @@ def test_without_a_ladder_the_same_alerts_fire_and_the_safety_net_is_the_top_run
 
 def test_alerts_about_delivery_name_the_remaining_fallbacks() -> None:
     """No alert refers to the removed timers as a fallback."""
-    told = {
+    descriptions = {
         (rule["alert"], rule["labels"]["severity"]): rule["annotations"]["description"]
         for rule in yaml.safe_load(TEXT)["groups"][1]["rules"]
     }
-    behind = {alert for (alert, _), description in told.items() if BEHIND in description}
+    behind = {alert for (alert, _), description in descriptions.items() if BEHIND in description}
     assert behind == {
         "ReverbSidecarDeliveryBurning",
         "ReverbSidecarDeliveryEroding",
@@ -52,6 +52,6 @@ def test_alerts_about_delivery_name_the_remaining_fallbacks() -> None:
         "ReverbSidecarChannelAuthFailing",
         "ReverbSidecarRoundTripsFailing",
     }
-    assert "although the hand-written timers are removed" in told[(STUCK, "ticket")]
+    assert "although the hand-written timers are removed" in descriptions[(STUCK, "ticket")]
     usual = rules.printed(rules.terms_of(Config(environment="production")))
     assert "lifecycle" not in usual

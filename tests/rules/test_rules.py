@@ -136,8 +136,8 @@ def _descriptions(folder: Path, changed: dict[str, str]) -> str:
     severity = TICKET if changed else PAGE
     wanted = [{"alertname": BURNING, "eval_time": "60m", "exp_alerts": []}]
     ended = tried(folder, SHIPPED.read_text(), world, (), alert_rule_test=wanted)
-    told = re.findall(r'description=(?:"((?:[^"\\]|\\.)*)")', ended.stdout + ended.stderr)
-    found = [text.replace('\\"', '"') for text in told if "in the last 1h" in text]
+    descriptions = re.findall(r'description=(?:"((?:[^"\\]|\\.)*)")', ended.stdout + ended.stderr)
+    found = [text.replace('\\"', '"') for text in descriptions if "in the last 1h" in text]
     assert found, f"{severity}: {ended.stdout}{ended.stderr}"
     return str(found[0]).split(" ", 1)[1]
 
@@ -204,8 +204,8 @@ def test_a_ticket_about_a_suspension_names_the_reason(tmp_path: Path) -> None:
     ):
         wanted = [{"alertname": "ReverbSidecarSuspended", "eval_time": "60m", "exp_alerts": []}]
         ended = tried(tmp_path, SHIPPED.read_text(), _case(case).world, _case(case).fires, alert_rule_test=wanted)
-        (told,) = re.findall(r"Reason: ([^\"]*)\"", ended.stdout + ended.stderr)
-        assert words in told
+        (reason,) = re.findall(r"Reason: ([^\"]*)\"", ended.stdout + ended.stderr)
+        assert words in reason
 
 
 def test_a_job_name_that_breaks_an_expression_is_rejected() -> None:

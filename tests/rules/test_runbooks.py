@@ -39,9 +39,9 @@ def test_all_runbooks_have_the_same_sections(name: str) -> None:
 def test_a_runbook_names_panels_of_its_alert(name: str) -> None:
     """A runbook names a dashboard and existing panels; at least one of the panels names the alert."""
     first = " ".join(parts(FOLDER / f"{name}.md")["How to check"].split())
-    (board, told) = re.findall(r"Grafana, \*[\w ]+\* \(`/d/reverb-sidecar-(\w+)`\): ([^`]*?)\.(?: \d\.|$)", first)[0]
+    (board, panels) = re.findall(r"Grafana, \*[\w ]+\* \(`/d/reverb-sidecar-(\w+)`\): ([^`]*?)\.(?: \d\.|$)", first)[0]
     descriptions = {panel["title"]: panel["description"] for panel in files.panels(files.DOCUMENTS[board])}
-    titles = re.findall(r"\*([^*]+)\*", told)
+    titles = re.findall(r"\*([^*]+)\*", panels)
     assert titles
     assert set(titles) <= set(descriptions)
     assert any(name in descriptions[title] for title in titles)
