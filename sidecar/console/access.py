@@ -1,7 +1,7 @@
-"""Who may look, who may action, and under which name it stands in the record.
+"""Authenticate requests to the operator listener: who may read, who may act, and the name in the record.
 
-A token says who it is: `SIDECAR_OPERATOR_TOKENS` gives each a name and a role. A proxy before the console may say which
-of its users is asking; that adds the user's name to the record and no right: what may be done is the token's to say.
+`SIDECAR_OPERATOR_TOKENS` gives each token a name and a role. A trusted proxy may name its user in a header; the name is
+added to the record and grants no permission: permissions come from the token alone.
 """
 
 import base64
@@ -24,7 +24,7 @@ _IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Access:
-    """The doorkeeper of the operator listener."""
+    """Access control of the operator listener."""
 
     def __init__(self, tokens: Sequence[OperatorToken], console: Console | None = None) -> None:
         console = console or Console()
@@ -34,40 +34,42 @@ class Access:
         self._proxies: list[_IpNetwork] = [ipaddress.ip_network(each) for each in console.trusted_proxies]
 
     def admit(self, request: web.Request) -> None:
-        """Let somebody read, or raise `SidecarError` with `token_invalid`. Who actions is asked by `actor`.
+        """Check that a request may read. Raises `SidecarError` with `token_needed` or `token_invalid`.
 
-        A token that is none is refused even where reading needs none: who sent it believes to be somebody.
+        An invalid token is refused even if reading needs none: its sender expects to be authenticated. Requests that
+        act are checked by `actor`.
         """
         if request.method not in _SAFE:
             return
         if "Authorization" in request.headers:
             self._matching(_sent(request))
         elif not self._is_reading_open:
-            raise SidecarError(
-                ErrorCode.TOKEN_NEEDED, "reading needs a token here (`console.reading: token`): any role will do"
-            )
+            raise SidecarError(ErrorCode.TOKEN_NEEDED, "reading needs a token (`console.reading: token`) of any role")
 
     def actor(self, request: web.Request) -> str:
-        """Return who actions, for the record. Raises `SidecarError`: `token_invalid` or `role_insufficient`."""
+        """Return the actor for the record. Raises `SidecarError`: `token_invalid` or `role_insufficient`."""
         if not self._tokens:
             raise SidecarError(
-                ErrorCode.TOKEN_INVALID, "nobody may action: set SIDECAR_OPERATOR_TOKENS=name:operate:token and restart"
+                ErrorCode.TOKEN_INVALID,
+                "no operator tokens: set SIDECAR_OPERATOR_TOKENS=name:operate:token and restart",
             )
-        token = self._matching(bearer_token(request.headers))  # never what a browser sends by itself
+        token = self._matching(bearer_token(request.headers))  # never credentials that a browser sends by itself
         if token.role is not Role.OPERATE:
-            raise SidecarError(ErrorCode.ROLE_INSUFFICIENT, "this token may read; acting needs the role `operate`")
+            raise SidecarError(
+                ErrorCode.ROLE_INSUFFICIENT, "this token may only read; operator actions need the role `operate`"
+            )
         user = self._user(request)
         return token.name if user is None else f"{user} via {token.name}"
 
     def _matching(self, sent: str) -> OperatorToken:
-        """Return the token that was sent. All are compared, so that the time does not tell which is near."""
+        """Return the matching token. All tokens are compared, in constant time."""
         matches = [each for each in self._tokens if is_same(sent[:_TOKEN_MAX], each.token)]
         if not matches:
-            raise SidecarError(ErrorCode.TOKEN_INVALID, "the token is none of SIDECAR_OPERATOR_TOKENS")
+            raise SidecarError(ErrorCode.TOKEN_INVALID, "the token is not in SIDECAR_OPERATOR_TOKENS")
         return matches[0]
 
     def _user(self, request: web.Request) -> str | None:
-        """Return the user whom a trusted proxy names; None: there is none. Raises `user_invalid`."""
+        """Return the user that a trusted proxy names; None: there is none. Raises `user_invalid`."""
         if self._user_header is None or not self._is_from_proxy(request):
             return None
         named = request.headers.getall(self._user_header, [])
@@ -90,12 +92,12 @@ class Access:
 
 
 def _sent(request: web.Request) -> str:
-    """Return the token of a reader: as a bearer's, or as the password that a browser asks a person for."""
+    """Return the token: a bearer token, or the password of HTTP Basic."""
     value = request.headers["Authorization"]
     if not value.lower().startswith(_BASIC):
         return bearer_token(request.headers)
     try:
         _, _, password = base64.b64decode(value[len(_BASIC) :], validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError) as error:
-        raise SidecarError(ErrorCode.TOKEN_INVALID, "the header `Authorization: Basic` cannot be read") from error
+        raise SidecarError(ErrorCode.TOKEN_INVALID, "the header `Authorization: Basic` cannot be decoded") from error
     return password

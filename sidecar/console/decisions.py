@@ -30,25 +30,25 @@ from sidecar.ports import ErrorCode, Journal, Link, SidecarError
 
 LIMIT_MAX = 200
 POLICIES_MAX = 200
-"""So many policies, the newest first, are asked which one was in force."""
+"""How many policies, newest first, are searched for the one in force."""
 _BEFORE_MAX = 2**63 - 1
 _DIGITS_MAX = 18
 
 
 def number_of(text: str) -> int | None:
-    """Return a record's number, as it stands in an address; None: it is none."""
+    """Parse the number of a record; None: it is not a number."""
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= _DIGITS_MAX else None
 
 
 class Kind(enum.StrEnum):
-    """Whose word it is."""
+    """The kind of author."""
 
     DECISION = "decision"
-    """The controller's."""
+    """The controller."""
     ACTION = "action"
-    """A person's."""
+    """An operator."""
     POLICY = "policy"
-    """The rules, from a file; brought by a person or by a process that started."""
+    """A policy from a file, adopted by an operator or by a process that started."""
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -62,40 +62,40 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`climbed`, `fell`, `epoch_renewed`, `held`, `resumed`, `approved`, `rolled_back`, `evidence_reset`, `noted`,
     `frozen`, `thawed` or `policy_adopted`."""
     who: str
-    """The person; of a decision the replica that took it; of a policy who brought it."""
+    """The operator; of a decision the replica; of a policy who adopted it."""
     reason: str
-    """The person's own words, or the fall's detail; empty: the gates are the reason."""
+    """The operator's reason, or the detail of a fall; empty: the gates are the reason."""
     text: str
-    """What it did, as a sentence without a full stop and without the reason."""
+    """Its effect, as a sentence without a full stop and without the reason."""
     head: str
-    """Of the chain after it, in hex."""
+    """The head of the chain after it, in hex."""
     is_in_force: bool | None = None
-    """Of a climb: whether the flag moved, or something had moved before it; None: nobody can say any more."""
+    """Of a climb: whether the flag moved; false: it had changed since the decision; None: no longer known."""
     to_rung: int | None = None
     cause: FallCause | None = None
     gates: tuple[GateReading, ...] = ()
-    """What every gate said when the climb was decided."""
+    """The gates when the climb was decided."""
     version: int | None = None
-    """Of the flag that it was decided on."""
+    """The version of the flag that it is based on."""
     guard_version: int | None = None
     indicator: str | None = None
     epoch: int | None = None
-    """Of an approval that of payments; of a renewal the one that began."""
+    """Of an approval that of payments; of a renewal the new one."""
     release: str | None = None
     name: str | None = None
-    """Of a freeze."""
+    """The name of a freeze."""
     window: Once | Weekly | None = None
     expires_ms: int | None = None
     policy_hash: str | None = None
-    """Of the policy in force when it was taken; of a policy its own; None: there was none yet, or nobody can say."""
+    """The policy in force; of a policy its own; None: none, or no longer known."""
 
 
 class Detail(msgspec.Struct, frozen=True, kw_only=True):
-    """One decision, action or policy, and the rules that it was taken by."""
+    """One decision, action or policy, and the policy in force."""
 
     entry: Entry
     policy: Policy | None
-    """In force when it was taken; of a policy that policy; None: nobody can say."""
+    """The policy in force; of a policy itself; None: no longer known."""
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,9 +103,9 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
 
     entries: tuple[Entry, ...]
     next_before: int | None
-    """Ask with `before` so for the next ones; None: there are no more."""
+    """`before` for the next page; None: this is the last."""
     head: str
-    """Of the chain now, in hex: note it, and `sidecar verify --head` finds what was changed or removed since."""
+    """The head of the chain now, in hex. `sidecar verify --head` detects later changes and removals."""
 
 
 async def page_of(journal: Journal, state: State, *, before: int | None, limit: int) -> Page:
@@ -122,7 +122,7 @@ async def page_of(journal: Journal, state: State, *, before: int | None, limit: 
 
 
 async def detail_of(journal: Journal, state: State, seq: int) -> Detail:
-    """Return one. Raises `SidecarError` with `not_found` if this record is none."""
+    """Return one. Raises `SidecarError` with `not_found` for any other record."""
     link = await link_at(journal, seq)
     policies = await _policies(journal, state, from_seq=seq)
     adopted = _in_force(policies, link)
@@ -130,16 +130,16 @@ async def detail_of(journal: Journal, state: State, seq: int) -> Detail:
 
 
 async def link_at(journal: Journal, seq: int) -> Link:
-    """Return the link in this record. Raises `SidecarError` with `not_found` if it is none."""
+    """Return the link in this record. Raises `SidecarError` with `not_found` if there is none."""
     found = await journal.links(seq + 1, 1) if 0 < seq < _BEFORE_MAX else []
     if not found or found[0].record.seq != seq:
-        message = f"record {seq} is no decision, action or policy; `sidecar explain` and /api/decisions list them"
+        message = f"record {seq} is not a decision, action or policy; `sidecar explain` and /api/decisions list them"
         raise SidecarError(ErrorCode.NOT_FOUND, message)
     return found[0]
 
 
 async def _policies(journal: Journal, state: State, *, from_seq: int) -> list[tuple[int, PolicyAdopted]]:
-    """Return the policies that may have been in force since this record, and where they stand, newest first."""
+    """Return the policies that may have been in force since this record, with their records, newest first."""
     found: list[tuple[int, PolicyAdopted]] = []
     for number in range(len(state.policies) - 1, max(-1, len(state.policies) - 1 - POLICIES_MAX), -1):
         record = await journal.find(f"policy_adopted:{number}")
@@ -155,7 +155,7 @@ def _in_force(policies: Sequence[tuple[int, PolicyAdopted]], link: Link) -> Poli
 
 
 def entry_of(link: Link, state: State, adopted: PolicyAdopted | None) -> Entry:
-    """Return a link for people; `adopted` is the policy that was in force."""
+    """Return a link as an entry; `adopted` is the policy in force."""
     fact = link.record.observation
     assert isinstance(fact, Chained)  # noqa: S101 - a link is one
     entry = _entry(fact, link)
@@ -167,7 +167,7 @@ def entry_of(link: Link, state: State, adopted: PolicyAdopted | None) -> Entry:
 
 
 def _moved(seq: int, state: State) -> bool | None:
-    """Say whether a climb moved the flag, as far back as moves are remembered."""
+    """Return whether a climb moved the flag; None: its move is no longer remembered."""
     if any(move.seq == seq for move in state.moves):
         return True
     return False if len(state.moves) < MOVES_MAX or seq > state.moves[0].seq else None

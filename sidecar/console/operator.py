@@ -1,4 +1,4 @@
-"""The operator API: reading what is, what was decided and why, and the actions of people.
+"""The operator API: status, gates, decisions, explanations, payment timelines, and operator actions.
 
 Every action is an observation with actor and reason.
 """
@@ -52,42 +52,42 @@ class Operator(Part):
 
     @get("/api/status", on=OPERATOR)
     async def get_status(self, _: web.Request) -> web.Response:
-        """Answer with the status."""
+        """Return the status."""
         return _json(self._status())
 
     @get("/api/gates", on=OPERATOR)
     async def get_gates(self, _: web.Request) -> web.Response:
-        """Answer with the gates of the next rung."""
+        """Return the gates of the next rung."""
         return _json(self._status().gates)
 
     @get("/api/decisions", on=OPERATOR)
     async def get_decisions(self, request: web.Request) -> web.Response:
-        """Answer with decisions, actions and policies, newest first: `?limit=` so many, `?before=` a record."""
+        """Return decisions, actions and policies, newest first: `?limit=` a number, `?before=` a record."""
         limit = _number(request.query.get("limit", str(_LIMIT)), "limit")
         if not 1 <= limit <= LIMIT_MAX:
             raise SidecarError(ErrorCode.CONTEXT_INVALID, f"`limit` is from 1 to {LIMIT_MAX}")
-        told = request.query.get("before")
-        before = None if told is None else _number(told, "before")
+        text = request.query.get("before")
+        before = None if text is None else _number(text, "before")
         return _json(await page_of(self._journal, self._state, before=before, limit=limit))
 
     @get("/api/decisions/{seq}", on=OPERATOR)
     async def get_decision(self, request: web.Request) -> web.Response:
-        """Answer with one of them, and the policy that it was taken by."""
+        """Return one of them, and the policy in force."""
         seq = _number(request.match_info["seq"], "a record's number")
         return _json(await detail_of(self._journal, self._state, seq))
 
     @get("/api/payments/{payment_intent}", on=OPERATOR)
     async def get_payment(self, request: web.Request) -> web.Response:
-        """Answer with one payment's way."""
+        """Return the timeline of a payment."""
         return _json(await self._timelines.of(request.match_info["payment_intent"]))
 
     @get("/api/explanation", on=OPERATOR)
     async def get_explanation(self, request: web.Request) -> web.Response:
-        """Answer with why it is as it is, or with `?decision=` a record why that was decided."""
-        told = request.query.get("decision")
-        if told is None:
+        """Explain the present state, or with `?decision=` a record that decision."""
+        text = request.query.get("decision")
+        if text is None:
             return _json(self._explanation())
-        seq = _number(told, "decision")
+        seq = _number(text, "decision")
         return _json(explain_decision(await detail_of(self._journal, self._state, seq)))
 
     @post(*(f"/api/{action}" for action in OperatorAction), on=OPERATOR)
@@ -101,11 +101,11 @@ class Operator(Part):
         appended = await self._journal.append(fact)
         await self._in_force(appended.record.seq)
         if isinstance(fact, Frozen) and all(each.name != fact.name for each in self._state.flag.freezes):
-            raise SidecarError(ErrorCode.CONFLICT, "others froze at the same moment, and there are too many now")
+            raise SidecarError(ErrorCode.CONFLICT, "too many freezes: another one was added at the same moment")
         return _json(ActionDone(action=action, actor=actor, seq=appended.record.seq, message=message))
 
     def _actor(self, action: OperatorAction, request: web.Request) -> str:
-        """Return who actions. Whoever may not is in the log, where somebody may wonder why they try."""
+        """Return the actor, and log a refusal."""
         try:
             return self._access.actor(request)
         except SidecarError as error:
@@ -116,7 +116,7 @@ class Operator(Part):
         """Wait until an action is folded, so that the next request reads its effect. Raises `not_ready`."""
         try:
             async with asyncio.timeout(_IN_FORCE_WITHIN_S):
-                while self._state.seq < seq:  # noqa: ASYNC110 - the state has one owner, who signals nobody
+                while self._state.seq < seq:  # noqa: ASYNC110 - the state sends no signals
                     await asyncio.sleep(_LOOK_EVERY_S)
         except TimeoutError as error:
             message = f"the action is recorded (record {seq}), but this process is behind its journal"

@@ -1,4 +1,4 @@
-"""What people may do: the body of each action, what is wrong with it as things stand, and what goes into the record."""
+"""Operator actions: the request of each, its validation against the state, and the observation that it becomes."""
 
 import enum
 from typing import Annotated, assert_never
@@ -26,7 +26,7 @@ from sidecar.ports import ErrorCode, SidecarError
 
 
 class OperatorAction(enum.StrEnum):
-    """What a person can do."""
+    """An operator action."""
 
     HOLD = "hold"
     RESUME = "resume"
@@ -39,15 +39,15 @@ class OperatorAction(enum.StrEnum):
 
 
 _PLAIN = r"[^\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]"
-"""No control characters but tabs and line feeds, and none that turn the direction of writing: what a person writes is
-shown on other people's terminals and pages, between words of ours."""
+"""No control characters but tabs and line feeds, and no bidirectional overrides: the text is shown on other people's
+terminals and pages."""
 Reason = Annotated[str, msgspec.Meta(max_length=500, pattern=rf"\A{_PLAIN}*(?=\S){_PLAIN}+\Z")]
 Release = Annotated[str, msgspec.Meta(max_length=100, pattern=r"\A[!-~]+\Z")]
 Name = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9._-]{1,64}\Z")]
 
 
 class ActionRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The body of an action that is not listed below."""
+    """The body of every other action."""
 
     reason: Reason
 
@@ -58,7 +58,7 @@ class ApproveRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     reason: Reason
     rung: int | None = None
     epoch: int | None = None
-    """What whoever approves has seen; None: what is next. Another one is a conflict: the flag has moved meanwhile."""
+    """What the operator saw; None: what is next. Any other value is a conflict: the flag has moved meanwhile."""
 
 
 class NoteRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -66,7 +66,7 @@ class NoteRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     reason: Reason
     release: Release | None = None
-    """What was released; None: it is no release."""
+    """What was released; None: the note is not about a release."""
 
 
 class FreezeRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -78,7 +78,7 @@ class FreezeRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """`{"type": "once", "from_ms", "until_ms"}`, or `{"type": "weekly", "days", "from_minute", "lasts_minutes",
     "utc_offset_minutes"}` with 0 for Monday."""
     expires_ms: int | None = None
-    """When it goes by itself, in Unix milliseconds; None: at the end of a window that is once."""
+    """When it expires, in Unix milliseconds; None: at the end of a window of type `once`."""
 
 
 class ThawRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -89,7 +89,7 @@ class ThawRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class ActionDone(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of an action."""
+    """The result of an action."""
 
     action: OperatorAction
     actor: str
@@ -118,7 +118,7 @@ _SHAPES = {
 
 
 def read_request(action: OperatorAction, body: bytes) -> Request:
-    """Return what was asked. Raises `SidecarError` with `body_invalid`."""
+    """Parse the body. Raises `SidecarError` with `body_invalid`."""
     try:
         return msgspec.json.decode(body, type=_TYPES.get(action, ActionRequest))
     except UNREADABLE as error:
@@ -127,9 +127,9 @@ def read_request(action: OperatorAction, body: bytes) -> Request:
 
 
 def fact_of(action: OperatorAction, request: Request, actor: str, state: State, now_ms: int) -> tuple[ActionFact, str]:
-    """Return what goes into the record, and what that does, for who asks.
+    """Return the observation, and a message about its effect.
 
-    Raises `SidecarError` with `conflict` where it makes no sense as things stand, or `body_invalid`.
+    Raises `SidecarError` with `conflict` if the state does not allow it, or `body_invalid`.
     """
     reason = request.reason
     match action:
@@ -164,7 +164,7 @@ def fact_of(action: OperatorAction, request: Request, actor: str, state: State, 
 def _approval(request: ApproveRequest, state: State, actor: str) -> tuple[ActionFact, str]:
     rung, to_rung = state.next_rung, state.flag.rung + 1
     if rung is None:
-        raise SidecarError(ErrorCode.CONFLICT, "the top of the ladder is reached; there is nothing to approve")
+        raise SidecarError(ErrorCode.CONFLICT, "the flag is at the top of the ladder; there is nothing to approve")
     if not rung.approval_required:
         raise SidecarError(ErrorCode.CONFLICT, f"rung {to_rung} ({rung.mode}) needs no approval")
     epoch = state.indicators[PAYMENTS].epoch
@@ -179,7 +179,7 @@ def _approval(request: ApproveRequest, state: State, actor: str) -> tuple[Action
 
 
 def _seen(rung: int | None, epoch: int | None) -> str:
-    """Return what whoever approves has seen, in words; at least one of them was said."""
+    """Return what the operator saw as text; at least one of the two is given."""
     seen = (f"rung {rung}" if rung is not None else "", f"epoch {epoch}" if epoch is not None else "")
     return " in ".join(each for each in seen if each)
 
@@ -189,7 +189,7 @@ def _freeze(request: FreezeRequest, actor: str, state: State, now_ms: int) -> tu
     if fault is not None:
         raise SidecarError(ErrorCode.BODY_INVALID, fault)
     if sum(each.name != request.name for each in state.flag.freezes) >= FREEZES_MAX:
-        raise SidecarError(ErrorCode.CONFLICT, f"there are {FREEZES_MAX} freezes already; thaw one that is not needed")
+        raise SidecarError(ErrorCode.CONFLICT, f"there are {FREEZES_MAX} freezes, the maximum; thaw one first")
     window = request.window
     expires_ms = request.expires_ms or 0
     if isinstance(window, Once):
@@ -200,7 +200,7 @@ def _freeze(request: FreezeRequest, actor: str, state: State, now_ms: int) -> tu
 
 
 def _fault(request: FreezeRequest, now_ms: int) -> str | None:
-    """Return what is wrong with a freeze; None: nothing."""
+    """Return what is invalid about a freeze; None: nothing."""
     window, expires_ms = request.window, request.expires_ms
     if isinstance(window, Once):
         if window.from_ms >= window.until_ms:
@@ -210,15 +210,15 @@ def _fault(request: FreezeRequest, now_ms: int) -> str | None:
         expires_ms = window.until_ms if expires_ms is None else min(expires_ms, window.until_ms)
     else:
         if not window.days or len(set(window.days)) < len(window.days) or not set(window.days) <= set(range(7)):
-            return "`days` are those on which it begins, each once: 0 for Monday to 6 for Sunday"
+            return "`days` lists the days on which it begins, each once: 0 for Monday to 6 for Sunday"
         if not 0 <= window.from_minute < DAY_MINUTES:
-            return f"`from_minute` is after midnight, from 0 to {DAY_MINUTES - 1}"
+            return f"`from_minute` is in minutes after midnight, from 0 to {DAY_MINUTES - 1}"
         if not 1 <= window.lasts_minutes <= WEEK_MINUTES:
             return f"`lasts_minutes` is from 1 to {WEEK_MINUTES}, a week"
         if abs(window.utc_offset_minutes) > OFFSET_MAX_MINUTES:
             return f"`utc_offset_minutes` is from -{OFFSET_MAX_MINUTES} to {OFFSET_MAX_MINUTES}, ahead of UTC"
         if expires_ms is None:
-            return "a freeze that returns every week needs `expires_ms`: its end, in Unix milliseconds"
+            return "a weekly freeze needs `expires_ms`: its end, in Unix milliseconds"
     if not now_ms < expires_ms <= now_ms + LASTS_MAX_MS:
         return f"a freeze ends after now ({stamp(now_ms)}), and within 400 days ({stamp(now_ms + LASTS_MAX_MS)})"
     return None
@@ -227,6 +227,6 @@ def _fault(request: FreezeRequest, now_ms: int) -> str | None:
 def _thaw(request: ThawRequest, actor: str, state: State) -> tuple[ActionFact, str]:
     names = [each.name for each in state.flag.freezes]
     if request.name not in names:
-        known = f"there are: {', '.join(names)}" if names else "there is none at all"
-        raise SidecarError(ErrorCode.CONFLICT, f"there is no freeze of this name; {known}")
+        known = f"existing: {', '.join(names)}" if names else "there are none"
+        raise SidecarError(ErrorCode.CONFLICT, f"unknown freeze; {known}")
     return Thawed(actor=actor, reason=request.reason, name=request.name), f"{request.name} is thawed"

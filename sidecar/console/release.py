@@ -1,4 +1,4 @@
-"""What a pipeline and the release record ask: the gate, and the report of a period."""
+"""`/api/gate` for pipelines and `/api/report` for release records."""
 
 from collections.abc import Callable
 
@@ -16,7 +16,7 @@ from sidecar.http.routes import OPERATOR, get
 from sidecar.ports import ErrorCode, Part, SidecarError
 
 FOR_MAX_MS = 400 * 24 * 3_600_000
-"""No history reaches further back."""
+"""The maximum age of history."""
 _DIGITS_MAX = 9
 
 
@@ -36,12 +36,12 @@ class Release(Part):
 
     @get("/api/gate", on=OPERATOR)
     async def get_gate(self, request: web.Request) -> web.Response:
-        """Answer with the verdict: `?mode=&for=&environment=&max_suspensions=&min_payments=&min_since_release=`."""
+        """Return the verdict: `?mode=&for=&environment=&max_suspensions=&min_payments=&min_since_release=`."""
         return _json(self.readiness(_question(_asked(request))))
 
     @get("/api/report", on=OPERATOR)
     async def get_report(self, request: web.Request) -> web.Response:
-        """Answer with the report of the last `?since=`, and in it the verdict on what `/api/gate` may be asked."""
+        """Return the report of the last `?since=`, with the verdict; it takes the parameters of `/api/gate` too."""
         if self._state.policy is None:
             raise SidecarError(ErrorCode.NOT_READY, "no policy is in force yet; try again in a second")
         asked = _asked(request)
@@ -53,29 +53,29 @@ class Release(Part):
 
 
 def _asked(request: web.Request) -> dict[str, str]:
-    """Return what is asked, each thing once. Raises `SidecarError` with `context_invalid`: the laxer may be meant."""
+    """Return the query. Raises `SidecarError` with `context_invalid` for a repeated parameter."""
     asked = dict(request.query)
     if len(asked) != len(request.query):
-        raise SidecarError(ErrorCode.CONTEXT_INVALID, "each name may stand in the question once")
+        raise SidecarError(ErrorCode.CONTEXT_INVALID, "a parameter is given twice; give each once")
     return asked
 
 
-def _question(told: dict[str, str]) -> Question:
-    """Return what is asked. Raises `SidecarError` with `context_invalid`: a misspelt name is no lenient gate."""
+def _question(query: dict[str, str]) -> Question:
+    """Parse the query. Raises `SidecarError` with `context_invalid`, also for unknown parameters."""
     known = {"mode", "for", "environment", "max_suspensions", "min_payments", "min_since_release"}
-    strange = sorted(told.keys() - known)
+    strange = sorted(query.keys() - known)
     if strange:
         raise SidecarError(
-            ErrorCode.CONTEXT_INVALID, f"`{strange[0][:40]}` cannot be asked; {', '.join(sorted(known))} can"
+            ErrorCode.CONTEXT_INVALID, f"unknown parameter `{strange[0][:40]}`; known: {', '.join(sorted(known))}"
         )
     asked = Question()
     return Question(
-        mode=_mode(told.get("mode", asked.mode)),
-        for_ms=span_ms(told["for"], "for") if "for" in told else asked.for_ms,
-        environment=told.get("environment"),
-        suspensions_max=_number(told, "max_suspensions", asked.suspensions_max),
-        payments_min=_number(told, "min_payments", asked.payments_min),
-        since_release_min=_number(told, "min_since_release", asked.since_release_min),
+        mode=_mode(query.get("mode", asked.mode)),
+        for_ms=span_ms(query["for"], "for") if "for" in query else asked.for_ms,
+        environment=query.get("environment"),
+        suspensions_max=_number(query, "max_suspensions", asked.suspensions_max),
+        payments_min=_number(query, "min_payments", asked.payments_min),
+        since_release_min=_number(query, "min_since_release", asked.since_release_min),
     )
 
 
@@ -87,18 +87,18 @@ def _mode(text: str) -> Mode:
 
 
 def span_ms(text: str, name: str) -> int:
-    """Return a time such as `14d`. Raises `SidecarError` with `context_invalid`."""
+    """Parse a duration such as `14d`. Raises `SidecarError` with `context_invalid`."""
     try:
         asked_ms = milliseconds(text)
     except ValueError:
         asked_ms = 0
     if not 0 < asked_ms <= FOR_MAX_MS:
-        raise SidecarError(ErrorCode.CONTEXT_INVALID, f"`{name}` is a time such as 14d, from 1ms to 400d")
+        raise SidecarError(ErrorCode.CONTEXT_INVALID, f"`{name}` is a duration such as 14d, from 1ms to 400d")
     return asked_ms
 
 
-def _number(told: dict[str, str], name: str, default: int) -> int:
-    text = told.get(name, str(default))
+def _number(query: dict[str, str], name: str, default: int) -> int:
+    text = query.get(name, str(default))
     if not (text.isascii() and text.isdecimal() and len(text) <= _DIGITS_MAX):
         raise SidecarError(ErrorCode.CONTEXT_INVALID, f"`{name}` is a whole number, in digits")
     return int(text)

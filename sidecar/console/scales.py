@@ -1,4 +1,4 @@
-"""Where on a plot does a number belong? Scales, ticks and percentiles; nothing is drawn here."""
+"""Scales, ticks and percentiles of plots."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ _STEPS_MS = (
 
 
 class Frame(msgspec.Struct, frozen=True, kw_only=True):
-    """The size of a plot, and its time."""
+    """The size of a plot, and its range of time."""
 
     width: int
     height: int
@@ -26,16 +26,16 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def right(self) -> int:
-        """Where the plot ends."""
+        """The right edge of the plot."""
         return self.width - self.margin
 
     def x(self, at_ms: float) -> float:
-        """Return where a time is."""
+        """Return the position of a time."""
         return self.left + (self.right - self.left) * (at_ms - self.from_ms) / (self.until_ms - self.from_ms)
 
     @staticmethod
     def logarithm(value: float, low: float, high: float, at_low: float, at_high: float) -> float:
-        """Return where a number is on a logarithmic scale; what is beyond an end is at that end."""
+        """Return the position of a number on a logarithmic scale, limited to its ends."""
         share = math.log(min(max(value, low), high) / low) / math.log(high / low) if high > low else 0.0
         return at_low + (at_high - at_low) * share
 
@@ -51,7 +51,7 @@ def round_up(number: int) -> int:
 
 
 def times(frame: Frame) -> Iterator[tuple[int, str]]:
-    """Return ticks that are not too close, with their words: `14:00`, and `26 Nov` where days are far apart. In UTC."""
+    """Yield ticks that do not overlap, with their labels in UTC: `14:00`, or `26 Nov` at midnight."""
     room = max(1, (frame.right - frame.left) // 70)
     span_ms = frame.until_ms - frame.from_ms
     step_ms = next((step for step in _STEPS_MS if span_ms / step <= room), _STEPS_MS[-1])

@@ -1,4 +1,4 @@
-"""Everything that a person asks first, as one typed answer: what is served, what is missing, what was measured."""
+"""The status as one typed value: what is served, what the next rung needs, and what was measured."""
 
 from collections.abc import Callable, Iterator
 
@@ -11,7 +11,7 @@ from sidecar.core.decision.gates import Gate, duration, gates
 from sidecar.core.facts.auth_probes import AuthProbeOutcome, IsolationOutcome, RoundTripOutcome, UserAuth
 from sidecar.core.facts.observations import IgnoreReason
 from sidecar.core.facts.outcomes import Outcome, ReportOutcome, Unmeasured
-from sidecar.core.facts.policy import Lifecycle, Rung
+from sidecar.core.facts.policy import Lifecycle, Policy, Rung
 from sidecar.core.facts.reports import Flow
 from sidecar.core.facts.suspensions import SuspensionReason
 from sidecar.core.fold import freezes
@@ -20,7 +20,15 @@ from sidecar.core.fold.serving import Reason, Served
 from sidecar.core.fold.state import Approval, Freeze, Hold, Move, State
 from sidecar.core.release.comparison import Comparison, comparison
 from sidecar.core.statistics import evidence
-from sidecar.core.statistics.indicators import INDICATORS, REACH, clean_needed, proven_ratio
+from sidecar.core.statistics.indicators import (
+    INDICATORS,
+    REACH,
+    Indicator,
+    IndicatorRow,
+    alpha_of,
+    clean_needed,
+    proven_ratio,
+)
 
 
 class GateStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +57,8 @@ class IndicatorStatus(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     label: str
     epoch: int
+    epoch_began_ms: int
+    """In Unix milliseconds; 0: it has not begun."""
     awaits_epoch: bool
     good: int
     bad: int
@@ -56,49 +66,52 @@ class IndicatorStatus(msgspec.Struct, frozen=True, kw_only=True):
     is_latched: bool
     target_ratio: float
     lower_bound_ratio: float
+    """The proven reliability."""
+    worst_case_ratio: float
+    """The same, with every unmeasured outcome counted as bad."""
     clean_needed: int
     """Outcomes without a failure that would prove the target; 0: it is proven."""
 
 
 class ReverbStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """What the probes say of Reverb."""
+    """The results of the probes of Reverb."""
 
     last_auth_probe: AuthProbeOutcome | None
-    """How the probe user's last auth probe to its channel ended; None: there was none yet."""
+    """The outcome of the last auth probe; None: there was none yet."""
     cause: str
-    """The same in a sentence; empty: it went well, or there was none."""
+    """Its cause, as a sentence; empty: it succeeded, or there was none."""
     auth_probes: dict[AuthProbeOutcome, int]
     round_trips: dict[RoundTripOutcome, int]
     sockets_up: int
     sockets: int
     isolation: IsolationOutcome | None
-    """Whether the probe user was refused a channel that is not its own; None: it was not asked yet."""
+    """The outcome of the last isolation probe; None: there was none yet."""
     user_auths: dict[UserAuth, int]
-    """What the backend reported of everybody's channel auth."""
+    """Channel auth of all users, as the backend reports."""
 
 
 class PayersStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """What payers' browsers tell."""
+    """The reports of payers' browsers."""
 
     reports: dict[ReportOutcome, int]
     on_rung: dict[Flow, int]
-    """Payers who were served the rung that is held and told of it."""
+    """Payers who were served the current rung and reported."""
     reporters: int
     """Users behind the bad reports since the alarm last stood at zero; an alarm needs five."""
     cleared: dict[str, int]
-    """What cleared the alerts, by `mode/what`."""
+    """How alerts were cleared, by `mode/what`."""
     rescued_by_poll: int
 
 
 class FreezeStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """A freeze, and when it forbids climbing."""
+    """A freeze, and its windows."""
 
     freeze: Freeze
     is_in_force: bool
     until_ms: int | None
-    """When the window ends that we are in; None: we are in none."""
+    """When the present window ends; None: there is none."""
     begins_ms: int | None
-    """When its next window begins; None: never again."""
+    """When its next window begins; None: there is none."""
 
 
 class SuspensionStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,9 +135,9 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     lifecycle: Lifecycle
     """`removed`: the ladder is off, and `push_with_safety_net` is the best that is served."""
     why_not_removed: str | None
-    """Why `lifecycle: removed` would not be accepted now, in a sentence; None: it would be, or is in force."""
+    """Why `lifecycle: removed` would be rejected now, as a sentence; None: it would be accepted, or is in force."""
     served: Served
-    """What this replica answers to a user who belongs to every share."""
+    """The answer of this replica to a user who belongs to every share."""
     lease_remaining_s: float
     rung: int
     ladder: tuple[Rung, ...]
@@ -133,25 +146,25 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     suspensions: tuple[SuspensionStatus, ...]
     """Why push is suspended, the reason in force first; empty: it is not."""
     reverb: ReverbStatus | None
-    """None: it is not probed."""
+    """None: Reverb is not probed."""
     payers: PayersStatus
     silent_sources: tuple[str, ...]
-    """Sources of our own that did not answer before the last heartbeat; until they do no payment is judged."""
+    """Sources that did not answer before the last heartbeat; until they do, no payment is judged."""
     alarms: tuple[str, ...]
     hold: Hold | None
     freezes: tuple[FreezeStatus, ...]
-    """Windows in which nothing climbs, by when they were said."""
+    """Freezes, in the order of the actions."""
     approval: Approval | None
     cooldown_until_ms: int
     moves: tuple[Move, ...]
     """The last moves of the flag, oldest first."""
     verdict: str
-    """What the controller would do now, and why: `stay: soak`."""
+    """The decision of the controller at this moment: `stay: soak`."""
     gates: tuple[GateStatus, ...]
     indicators: tuple[IndicatorStatus, ...]
     judged: int
     succeeded: int
-    """Payments in the coverage window; `judged` of them could be."""
+    """Payments in the coverage window; `judged` of them could be judged."""
     chain: str
     """The head of the chain of decisions, actions and policies, in hex; empty: there was none yet."""
     outcomes: dict[Outcome, int]
@@ -239,7 +252,7 @@ def status_of(
         moves=tuple(state.moves),
         verdict=f"{verdict.action}: {verdict.reason}" if verdict.action is Action.STAY else verdict.action,
         gates=tuple(gate_status(gate) for gate in gates(state)),
-        indicators=tuple(_indicators(state)),
+        indicators=indicators_of(state, policy),
         judged=judged,
         succeeded=succeeded,
         chain=state.chain,
@@ -279,76 +292,77 @@ def _reverb(state: State) -> ReverbStatus | None:
     )
 
 
-def _indicators(state: State) -> list[IndicatorStatus]:
-    policy = state.policy
-    if policy is None:
-        return []
-    rows = []
-    for row in INDICATORS:
-        indicator = state.indicators[row.name]
-        rows.append(
-            IndicatorStatus(
-                name=row.name,
-                label=wording.INDICATORS[row.name].label,
-                epoch=indicator.epoch,
-                awaits_epoch=indicator.awaits_epoch,
-                good=indicator.good,
-                bad=indicator.bad,
-                unmeasured=indicator.unmeasured,
-                is_latched=indicator.is_latched,
-                target_ratio=evidence.ratio(row.p0_ppm(policy)),
-                lower_bound_ratio=proven_ratio(indicator, policy),
-                clean_needed=clean_needed(indicator, row, policy),
-            )
-        )
-    return rows
+def indicators_of(state: State, policy: Policy) -> tuple[IndicatorStatus, ...]:
+    """Return the evidence of each indicator in its present epoch."""
+    return tuple(_indicator(state.indicators[row.name], row, policy) for row in INDICATORS)
+
+
+def _indicator(indicator: Indicator, row: IndicatorRow, policy: Policy) -> IndicatorStatus:
+    worst_case = 0.0
+    if not indicator.awaits_epoch:
+        bad = indicator.bad + indicator.unmeasured
+        worst_case = evidence.lower_bound(indicator.good, bad, alpha_of(indicator, policy))
+    return IndicatorStatus(
+        name=row.name,
+        label=wording.INDICATORS[row.name].label,
+        epoch=indicator.epoch,
+        epoch_began_ms=indicator.epoch_began_ms,
+        awaits_epoch=indicator.awaits_epoch,
+        good=indicator.good,
+        bad=indicator.bad,
+        unmeasured=indicator.unmeasured,
+        is_latched=indicator.is_latched,
+        target_ratio=evidence.ratio(row.p0_ppm(policy)),
+        lower_bound_ratio=proven_ratio(indicator, policy),
+        worst_case_ratio=worst_case,
+        clean_needed=clean_needed(indicator, row, policy),
+    )
 
 
 def _warnings(state: State, answer: Served, now_ms: int, policy_refused: str) -> list[str]:
-    """Return what a person should do something about, in sentences."""
+    """Return the problems that need an operator, as sentences."""
     warnings = []
     if policy_refused:
-        warnings.append(f"{policy_refused} Until then this process answers timers and decides nothing.")
+        warnings.append(f"{policy_refused} Until then this process serves timers and makes no decisions.")
     elif answer.reason is Reason.POLICY_DIFFERS:
         warnings.append(
-            "The policy in force is not that of this process's file: it answers timers and decides nothing. Update "
-            "the file, or bring its policy back with: sidecar run --adopt-policy --reason '...'"
+            "The policy in force is not that of this process's file: it serves timers and makes no decisions. Update "
+            "the file, or adopt its policy: sidecar run --adopt-policy --reason '...'"
         )
     if state.visibility.silent_sources:
         warnings.append(
             f"No answer from {', '.join(state.visibility.silent_sources)} "
             f"for {duration(max(0, now_ms - state.visibility.seen_ms))}: no "
-            "payment is judged meanwhile. The log says why, and what to do."
+            "payment is judged meanwhile. The log has the cause and the remedy."
         )
     if state.probing.isolation is IsolationOutcome.ALLOWED:
         warnings.append(
-            "SECURITY: the probe user was let into a channel that is not its own, so anybody may listen to anybody's "
-            "payments. In routes/channels.php, the callback must compare the user's id with the channel's."
+            "SECURITY: the probe user may subscribe to a channel that is not its own, so users can listen to each "
+            "other's payments. In routes/channels.php, the callback must compare the user's id with the channel's."
         )
     if state.wired_ms is None and state.policy is not None:
         is_observed = state.policy.reverb is not None and state.policy.reverb.is_observing
-        ways = ["let the backend broadcast on `reverb.observer_channel` too, in the same call"] if is_observed else []
-        ways.append("let it post to /acks, or add to the indicator of `acks.redis_stream`")
+        fixes = ["configure the backend to broadcast on `reverb.observer_channel` too, in the same call"]
+        fixes = [*(fixes if is_observed else []), "configure it to post to /acks, or to add to `acks.redis_stream`"]
         warnings.append(
-            f"No ack of stage `{state.policy.stage}` has ever come, so nothing can be judged: {'; or '.join(ways)}."
+            f"No ack of stage `{state.policy.stage}` has ever arrived, so no payment is judged: {'; or '.join(fixes)}."
         )
     thin = state.tally.ignored.get(IgnoreReason.THIN_EVENT, 0)
     if thin:
         warnings.append(
-            f"Payments came as thin events, which carry no metadata: {thin} so far. In Stripe, add a snapshot "
+            f"Payments arrive as thin events, which carry no metadata: {thin} so far. In Stripe, add a snapshot "
             "destination for payment_intent.succeeded."
         )
     if state.tally.contradicted:
         warnings.append(
-            "Payments that `stripe.required_metadata` left out got an ack, so the filter is wrong: "
+            "Payments outside `stripe.required_metadata` got an ack, so the filter is wrong: "
             f"{state.tally.contradicted} so far. They count against coverage."
         )
     if state.policy is not None and state.policy.lifecycle is Lifecycle.REMOVED and state.flag.rung == 0:
         warnings.append(
-            "Push has fallen, and the hand-written timers are gone: payers are helped by the timers that the flag's "
-            "schedule lays down (0, 2 and 5 s), in the browser's client. Push returns when the cool-down is over and "
-            "nothing is latched."
+            "Push has fallen, and the hand-written timers are removed: the browser's client refetches by the flag's "
+            "schedule (0, 2 and 5 s). Push returns when the cool-down is over and no alarm is latched."
         )
     if state.policy is not None and state.policy.dry_run:
-        warnings.append("Dry run: everything is decided and recorded, and the answer is always timer_polling.")
+        warnings.append("Dry run: decisions are recorded, and the answer is always timer_polling.")
     return warnings

@@ -1,4 +1,4 @@
-"""How the status looks on a terminal, from the most to the least urgent; readable at 80 columns."""
+"""Print the status on a terminal, the most urgent first; readable at 80 columns."""
 
 from rich.console import Console
 from rich.markup import escape
@@ -13,11 +13,11 @@ from sidecar.core.facts.reports import Flow
 
 
 def print_status(console: Console, status: Status) -> None:
-    """Print the status for a person."""
+    """Print the status."""
     served = status.served
     console.print(f"[bold]{status.flag}[/] in {status.environment}: [bold]{served.mode}[/] ({served.reason})")
-    held = f"rung {status.rung} of {len(status.ladder) - 1}: {rung_name(status.ladder[status.rung])}"
-    console.print(f"  {held}, held for {duration(status.now_ms - status.since_ms)}")
+    current = f"rung {status.rung} of {len(status.ladder) - 1}: {rung_name(status.ladder[status.rung])}"
+    console.print(f"  {current}, for {duration(status.now_ms - status.since_ms)}")
     for move in status.moves[:-4:-1]:
         ago = duration(max(0, status.now_ms - move.at_ms))
         console.print(f"  {ago} ago: rung {move.from_rung} → {move.to_rung}, {move.cause}: {escape(move.detail)}")
@@ -41,8 +41,8 @@ def _print_reverb(console: Console, status: Status) -> None:
     auth_probes, trips = sum(reverb.auth_probes.values()), sum(reverb.round_trips.values())
     console.print(
         f"\nReverb: {reverb.auth_probes.get(AuthProbeOutcome.OK, 0)} of {auth_probes} auth probes and "
-        f"{reverb.round_trips.get(RoundTripOutcome.OK, 0)} of {trips} round trips were clean; {reverb.sockets_up} of "
-        f"{reverb.sockets} sockets are up; isolation probes: {reverb.isolation or 'not asked yet'}."
+        f"{reverb.round_trips.get(RoundTripOutcome.OK, 0)} of {trips} round trips succeeded; {reverb.sockets_up} of "
+        f"{reverb.sockets} sockets are up; isolation probe: {reverb.isolation or 'none yet'}."
     )
 
 
@@ -50,15 +50,15 @@ def _print_payers(console: Console, status: Status) -> None:
     payers = status.payers
     if not payers.reports:
         return
-    told = ", ".join(f"{count} {outcome}" for outcome, count in payers.reports.items())
+    reports = ", ".join(f"{count} {outcome}" for outcome, count in payers.reports.items())
     console.print(
-        f"\nPayers' browsers: {told}; on this rung {payers.on_rung.get(Flow.IN_PAGE, 0)} in page and "
+        f"\nPayers' browsers: {reports}; on this rung {payers.on_rung.get(Flow.IN_PAGE, 0)} in page and "
         f"{payers.on_rung.get(Flow.REDIRECT, 0)} back from a redirect; rescued by a poll: {payers.rescued_by_poll}."
     )
 
 
 def rung_name(rung: Rung) -> str:
-    """Return a rung in words: `push_with_safety_net for 10 %`."""
+    """Return a rung as text: `push_with_safety_net for 10 %`."""
     return rung.mode if rung.share_ppm == PPM else f"{rung.mode} for {100 * rung.share_ppm / PPM:g} %"
 
 
@@ -66,13 +66,13 @@ def _trouble(status: Status) -> list[str]:
     lines = list(status.warnings)
     for each in status.suspensions:
         left = "" if each.until_ms is None else f"; push resumes in {duration(max(0, each.until_ms - status.now_ms))}"
-        lines.append(f"suspended: {each.reason}{left}; the rung is kept")
+        lines.append(f"suspended: {each.reason}{left}; the rung is kept. {each.description}")
     if status.reverb and status.reverb.cause:
-        lines.append(f"channel auth: {status.reverb.cause} ({status.reverb.last_auth_probe}) Ask: sidecar doctor")
+        lines.append(f"channel auth: {status.reverb.cause} ({status.reverb.last_auth_probe}) For more: sidecar doctor")
     if status.alarms:
         lines.append(f"alarm: {', '.join(status.alarms)}")
     if status.hold:
-        lines.append(f"held by {status.hold.actor}: {status.hold.reason}")
+        lines.append(f"on hold by {status.hold.actor}: {status.hold.reason}")
     lines.extend(_freeze_line(each, status.now_ms) for each in status.freezes)
     if status.approval:
         approval = status.approval
@@ -86,14 +86,14 @@ def _freeze_line(each: FreezeStatus, now_ms: int) -> str:
         when = f"in force for {duration(max(0, each.until_ms - now_ms))} more"
     elif each.begins_ms is not None:
         when = f"begins in {duration(max(0, each.begins_ms - now_ms))}"
-    return f"freeze {freeze.name} of {freeze.actor}: {freeze.reason} ({when}; goes at {stamp(freeze.expires_ms)})"
+    return f"freeze {freeze.name} of {freeze.actor}: {freeze.reason} ({when}; expires at {stamp(freeze.expires_ms)})"
 
 
 def _print_gates(console: Console, status: Status) -> None:
     is_off = status.lifecycle is Lifecycle.REMOVED
     if not status.gates:
-        top = "The ladder is off (lifecycle: removed): this is the best that is served."
-        console.print(top if is_off else "The top of the ladder is reached.")
+        top = "The ladder is off (lifecycle: removed)."
+        console.print(top if is_off else "The flag is at the top of the ladder.")
         return
     console.print(f"[bold]{'Returns to' if is_off else 'Next'}: {rung_name(status.ladder[status.rung + 1])}[/]")
     table = Table(box=None, show_header=False, padding=(0, 1), expand=False)
@@ -107,7 +107,7 @@ def _print_gates(console: Console, status: Status) -> None:
 
 
 def _reading(gate: GateStatus, now_ms: int) -> str:
-    """Return what a gate says: its value, and where it does not hold what it needs and when that will be."""
+    """Return the value of a gate, and if it does not pass what it needs and when that is expected."""
     value = escape(gate.value)
     if gate.passes:
         return f"[dim]{value} (target: {gate.target})[/]"
@@ -117,14 +117,12 @@ def _reading(gate: GateStatus, now_ms: int) -> str:
 
 def _print_comparison(console: Console, status: Status) -> None:
     timers, push = status.comparison.timers, status.comparison.push
-    table = Table(
-        title="Timers beside push, measured", title_justify="left", title_style="bold", box=None, padding=(0, 2)
-    )
+    table = Table(title="Timers compared with push", title_justify="left", title_style="bold", box=None, padding=(0, 2))
     for column in ("", "timers", "push"):
         table.add_column(column)
     table.add_row("reliability", _share(timers.reliability_ratio), _share(push.reliability_ratio))
     table.add_row("  of payments", f"{timers.worked} of {timers.judged}", f"{push.worked} of {push.judged}")
-    table.add_row("  proven now", "", _share(push.lower_bound_ratio))
+    table.add_row("  proven", "", _share(push.lower_bound_ratio))
     table.add_row("requests per payment", f"{timers.requests_per_payment:.3g}", f"{push.requests_per_payment:.3g}")
     table.add_row("  basis", timers.requests_basis, push.requests_basis)
     console.print(table)

@@ -21,9 +21,9 @@ async def _moves(sidecar: Running) -> list[str]:
 
 
 async def _fill(page: Page, reason: str, token: str = OPERATOR_TOKEN) -> None:
-    await page.get_by_label("Why? It stands in the record for ever.").fill(reason)
+    await page.get_by_label("Reason (kept permanently in the record)").fill(reason)
     if token:
-        await page.get_by_label("Your operator token").fill(token)
+        await page.get_by_label("Operator token").fill(token)
 
 
 async def test_by_mouse_hold_and_resume_and_the_token_is_asked_once(browser: Browser) -> None:
@@ -41,7 +41,7 @@ async def test_by_mouse_hold_and_resume_and_the_token_is_asked_once(browser: Bro
         assert (hold["actor"], hold["reason"]) == ("ada", "the term starts <on> Monday")
 
         await page.get_by_role("button", name="Resume").click()
-        await expect(page.get_by_label("Your operator token")).to_be_hidden()
+        await expect(page.get_by_label("Operator token")).to_be_hidden()
         await _fill(page, "it has started", token="")
         await dialog.get_by_role("button", name="Resume").click()
         await expect(dialog).to_contain_text("Done: resume")
@@ -131,7 +131,7 @@ async def test_a_note_names_a_release_and_changes_nothing(browser: Browser) -> N
     async with running(EASY) as sidecar, looking(browser, sidecar.urls.operator) as page:
         await page.get_by_role("button", name="Note").click()
         await expect(page.locator(":focus")).to_have_attribute("id", "release")
-        await page.get_by_label("Release, if it is one").fill("2027.1")
+        await page.get_by_label("Release (optional)").fill("2027.1")
         await _fill(page, "the new checkout")
         dialog = page.get_by_role("dialog")
         await dialog.get_by_role("button", name="Note").click()
@@ -146,7 +146,7 @@ async def test_a_freeze_is_once_or_every_week_and_is_thawed_by_its_name(browser:
     async with running(EASY) as sidecar, looking(browser, sidecar.urls.operator) as page:
         dialog = page.get_by_role("dialog")
         await page.get_by_role("button", name="Freeze").click()
-        await page.get_by_label("A short name").fill("term-start")
+        await page.get_by_label("Name", exact=True).fill("term-start")
         from_, until = await page.evaluate(
             "[-3600e3, 3600e3].map((ms) => new Date(Date.now() + ms - new Date().getTimezoneOffset() * 60000)"
             ".toISOString().slice(0, 16))"
@@ -160,7 +160,7 @@ async def test_a_freeze_is_once_or_every_week_and_is_thawed_by_its_name(browser:
         await expect(page.locator("#served .facts")).to_contain_text("frozen: term-start, by ada: enrolment")
 
         await page.get_by_role("button", name="Freeze").click()
-        await page.get_by_label("A short name").fill("weekends")
+        await page.get_by_label("Name", exact=True).fill("weekends")
         await page.get_by_label("Every week").check()
         await expect(page.get_by_label("Until", exact=True)).to_be_hidden()
         for day in ("Sat", "Sun"):
@@ -190,12 +190,12 @@ async def test_a_freeze_that_makes_no_sense_is_refused_in_words_and_nothing_is_l
     async with running(EASY) as sidecar, looking(browser, sidecar.urls.operator, forgives=REFUSED) as page:
         dialog = page.get_by_role("dialog")
         await page.get_by_role("button", name="Freeze").click()
-        await page.get_by_label("A short name").fill("term-start")
+        await page.get_by_label("Name", exact=True).fill("term-start")
         await _fill(page, "enrolment")
         await dialog.get_by_role("button", name="Freeze").click()
         await expect(page.get_by_role("alert")).to_contain_text("the window must end after it begins")
-        assert await page.get_by_label("A short name").input_value() == "term-start"
-        assert await page.get_by_label("Why?").input_value() == "enrolment"
+        assert await page.get_by_label("Name", exact=True).input_value() == "term-start"
+        assert await page.get_by_label("Reason (kept").input_value() == "enrolment"
 
 
 async def test_an_approval_of_what_is_no_longer_next_is_refused(browser: Browser) -> None:
@@ -214,9 +214,9 @@ async def test_an_approval_of_what_is_no_longer_next_is_refused(browser: Browser
 @pytest.mark.parametrize(
     ("token", "is_kept", "said"),
     [
-        ("guessed", False, "none of SIDECAR_OPERATOR_TOKENS"),
-        (READ_TOKEN, False, "acting needs the role `operate`"),
-        ("of-yesterday", True, "none of SIDECAR_OPERATOR_TOKENS"),
+        ("guessed", False, "not in SIDECAR_OPERATOR_TOKENS"),
+        (READ_TOKEN, False, "operator actions need the role `operate`"),
+        ("of-yesterday", True, "not in SIDECAR_OPERATOR_TOKENS"),
     ],
 )
 async def test_a_token_that_may_not_says_so_and_is_not_kept(
@@ -232,7 +232,7 @@ async def test_a_token_that_may_not_says_so_and_is_not_kept(
         await dialog.get_by_role("button", name="Hold").click()
         await expect(dialog.get_by_role("alert")).to_contain_text(said)
         await expect(page.locator(":focus")).to_have_attribute("name", "token")
-        assert await page.get_by_label("Why?").input_value() == "a fair"
+        assert await page.get_by_label("Reason (kept").input_value() == "a fair"
         assert await page.evaluate("sessionStorage.length") == 0
         assert (await sidecar.status())["hold"] is None
 
@@ -243,7 +243,7 @@ async def test_an_act_without_a_reason_is_not_sent(browser: Browser) -> None:
         await page.get_by_role("button", name="Hold").click()
         await _fill(page, "   ")
         await page.get_by_role("dialog").get_by_role("button", name="Hold").click()
-        await expect(page.get_by_role("alert")).to_contain_text("Say why")
+        await expect(page.get_by_role("alert")).to_contain_text("Enter a reason")
         await expect(page.locator(":focus")).to_have_attribute("name", "reason")
         assert (await sidecar.status())["hold"] is None
 

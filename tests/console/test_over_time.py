@@ -95,7 +95,7 @@ def test_the_plots_are_there_in_words_and_the_objective_is_drawn_in() -> None:
         (plots.modes, "push only was servable to everybody for"),
         (plots.outcomes, "payments on time"),
         (plots.reliability, "judged payments were on time"),
-        (plots.latency, "Half of the payments within about"),
+        (plots.latency, "50 % of the payments within about"),
     ):
         assert told in plot
     assert "objective: 90 %" in plots.reliability

@@ -64,8 +64,8 @@ async def test_a_payment_is_a_waterfall_in_the_order_of_its_way(browser: Browser
     ("name", "headline", "text"),
     [
         ("pi_late", "Late", "only 2600 ms after the webhook"),
-        ("pi_lost", "Missed", "within 30 s nothing came"),
-        ("pi_none", "Left out", "no booking belongs to it"),
+        ("pi_lost", "Missed", "no broadcast arrived within 30 s"),
+        ("pi_none", "Left out", "no booking belongs to the payment"),
     ],
 )
 async def test_a_payment_says_how_it_ended_and_why(name: str, headline: str, text: str) -> None:
@@ -132,7 +132,7 @@ async def test_all_decisions_are_listed_a_page_at_a_time_and_hostile_words_stay_
         await expect(first).to_contain_text("rolled back")
         assert await page.locator(".log li").count() == 50
         assert await page.locator("main img").count() == 0
-        await page.get_by_role("link", name="Older ones").click()
+        await page.get_by_role("link", name="Older entries").click()
         await expect(page.locator(".log li").first).to_contain_text(f"{EVIL} 10")
         await page.get_by_role("link", name=EVIL).first.click()
         await expect(page.locator("main")).to_contain_text(f"The reason in the record: {EVIL} 10")
@@ -145,7 +145,7 @@ async def test_all_decisions_are_listed_a_page_at_a_time_and_hostile_words_stay_
 
 async def test_the_log_tells_what_befell_the_flag_between_decisions(browser: Browser) -> None:
     """Alarms, shelters and rests are nobody's decision, and explain many."""
-    case = next(case for case in CASES if case.name == "sheltered")
+    case = next(case for case in CASES if case.name == "Reverb unstable")
     async with shown(case) as it, looking(browser, it.url) as page:
         log = await page.locator("#log").text_content() or ""
         assert log.index("push suspended") < log.index("climbed to rung 2")

@@ -75,7 +75,7 @@ async def test_a_world_without_reports_is_not_known_and_says_that_first() -> Non
     async with shown(case) as it:
         told = _verdict(it)
         assert told.answer == "Cannot know"
-        assert told.reasons[0].startswith("No payer's browser has told of a payment")
+        assert told.reasons[0].startswith("No payer's browser reported a payment")
         assert told.again is None
         assert told.more > 0
 

@@ -108,6 +108,7 @@ def streams(
             name=name,
             label=wording.INDICATORS[name].label,
             epoch=epoch,
+            epoch_began_ms=NOW_MS - 60_000,
             awaits_epoch=False,
             good=good,
             bad=bad,
@@ -115,6 +116,7 @@ def streams(
             is_latched=is_latched,
             target_ratio=0.9,
             lower_bound_ratio=proven,
+            worst_case_ratio=proven,
             clean_needed=0 if proven > 0.9 else 12,
         )
         for name in ("payments", "round_trips")

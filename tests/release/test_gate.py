@@ -42,7 +42,7 @@ async def test_not_yet_is_exit_code_1_with_a_line_for_each_reason_and_when_to_as
     )
     assert lines[1].endswith("(in 39 min 51 s)")
     assert lines[2].startswith("  ✗ it fell once, last 3 d ago; not before ")
-    assert lines[3].startswith("Ask again at ")
+    assert lines[3].startswith("The answer can be yes at the earliest at ")
     assert lines[3].endswith("(in 11 d 1 s): sooner it cannot be a yes.")
     assert len(lines) == 4
 
@@ -59,7 +59,7 @@ async def test_not_yet_is_exit_code_1_with_a_line_for_each_reason_and_when_to_as
             "",
             "this is the sidecar of `test`, and `production` was asked about",
         ),
-        (True, Reason.CURRENT_RUNG, "test", STAGING_TOKEN, "the token is none of SIDECAR_OPERATOR_TOKENS"),
+        (True, Reason.CURRENT_RUNG, "test", STAGING_TOKEN, "the token is not in SIDECAR_OPERATOR_TOKENS"),
     ],
 )
 async def test_what_cannot_be_known_is_exit_code_2(
@@ -103,7 +103,7 @@ async def test_an_address_with_a_password_in_it_is_refused_and_not_repeated() ->
 async def test_a_misspelt_question_is_refused_by_the_listener() -> None:
     """`max_suspension=9` would else be a gate with another limit than was meant."""
     async with listening(Past()) as url, running() as it, it.session.get(f"{url}/api/gate?max_suspension=9") as answer:
-        assert (answer.status, "`max_suspension` cannot be asked" in await answer.text()) == (400, True)
+        assert (answer.status, "unknown parameter `max_suspension`" in await answer.text()) == (400, True)
         for other in ("min_payments=-1", "for=14d&for=1d"):
             async with it.session.get(f"{url}/api/gate?{other}") as refused:
                 assert refused.status == 400
@@ -152,10 +152,8 @@ async def test_github_is_told_a_yes_too() -> None:
     """A step without a word looks as if it had not run."""
     async with listening(Past()) as url:
         told = await sidecar(gate(url, "--github", "--all"))
-    assert told.out.splitlines()[-1].startswith(
-        "::notification title=sidecar gate::Yes: push_only for everybody in test"
-    )
-    assert "  ✓ payments: 13480 (asked: at least 50)" in told.out
+    assert told.out.splitlines()[-1].startswith("::notice title=sidecar gate::Yes: push_only for everybody in test")
+    assert "  ✓ payments: 13480 (target: at least 50)" in told.out
 
 
 async def test_a_running_sidecar_answers_the_gate() -> None:

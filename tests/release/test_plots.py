@@ -88,10 +88,10 @@ def test_a_plot_without_anything_says_so(name: str) -> None:
     }
     told = {
         "outcomes": "0 payments on time, 0 late, 0 missed, 0 unmeasured.",
-        "reliability": "No payment has been judged in this time.",
-        "latency": "No payment has been judged in this time.",
-        "modes": "Nothing was seen.",
-        "histogram": "No latency has been measured.",
+        "reliability": "No payment was judged in this period.",
+        "latency": "No payment was judged in this period.",
+        "modes": "Blind for the whole period.",
+        "histogram": "No latency was measured.",
     }[name]
     assert [desc.text for desc in parsed(empty[name]()).iter(f"{_SVG}desc")] == [told]
 
@@ -102,7 +102,7 @@ def test_a_plot_says_in_words_what_it_shows() -> None:
     told = {name: next(parsed(draw(WIDE)).iter(f"{_SVG}desc")).text or "" for name, draw in draws.items()}
     whole = summed(hours(past().state))
     assert told["outcomes"].startswith(f"{whole.outcomes.on_time:,}".replace(",", "\N{NARROW NO-BREAK SPACE}"))
-    assert re.fullmatch(r"Half of the payments within about \d+ ms, 95 % .* on time is under 2 s\.", told["latency"])
+    assert re.fullmatch(r"50 % of the payments within about \d+ ms, 95 % .* on time is under 2 s\.", told["latency"])
     assert "push only was servable to everybody for 19 d 15 h" in told["modes"]
     assert re.fullmatch(r"57.640 payments; 57.\d+ of them under 2 s\.", told["histogram"])
 
@@ -123,7 +123,7 @@ def test_what_people_wrote_is_text_and_nothing_else(name: str) -> None:
     assert "&lt;script&gt;" in body
     assert "style=" not in body
     titles = [title.text for title in parsed(drawn(past(), 60 * DAY)["modes"](WIDE)).iter(f"{_SVG}title")]
-    assert "action of a person: hold by ann & bob: it's <b>launch</b> day" in titles
+    assert "operator action: hold by ann & bob: it's <b>launch</b> day" in titles
 
 
 def test_each_plot_has_names_of_its_own() -> None:

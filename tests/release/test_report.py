@@ -62,7 +62,7 @@ def test_a_report_says_all_that_a_release_record_needs() -> None:
     prepared.state.chain = "ab" * 32
     told = report(prepared)
     keys = [section.key for section in sections(told)]
-    assert keys[:7] == ["verdict", "period", "compared", "served", "outcomes", "latency", "bounds"]
+    assert keys[:7] == ["verdict", "period", "compared", "served", "outcomes", "latency", "evidence"]
     assert {
         "moves",
         "suspensions",
@@ -106,7 +106,7 @@ def test_a_young_journal_says_from_when_on_it_knows() -> None:
     assert told.complete_from_ms == NOW_MS - 3 * DAY
     assert told.times.known_ms == 3 * DAY
     assert "Known from" in page(told)
-    assert "the history is no older" in markdown(told)
+    assert "the history is not older" in markdown(told)
 
 
 def test_reports_that_are_waived_and_a_dry_run_are_said_in_every_report() -> None:
@@ -126,7 +126,11 @@ def test_what_could_not_be_measured_is_listed_with_its_meaning() -> None:
     hour.unmeasured, hour.outcomes.unmeasured, hour.contradicted = {"redelivered": 3, "cut_off": 4}, 7, 2
     found = next(section for section in sections(report(prepared)) if section.key == "unmeasured")
     assert found.table is not None
-    assert [row[:2] for row in found.table.rows] == [("cut off", "4"), ("redelivered", "3"), ("contradicted", "2")]
+    assert [row[:2] for row in found.table.rows] == [
+        ("Sidecar frozen", "4"),
+        ("Webhook redelivered", "3"),
+        ("contradicted", "2"),
+    ]
     assert all(row[2] for row in found.table.rows)
 
 

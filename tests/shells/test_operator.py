@@ -99,8 +99,8 @@ async def test_a_reset_begins_a_new_epoch() -> None:
         assert (await sidecar.act("reset", WHY))[0] == 200
 
         async def is_anew() -> bool:
-            stream = (await sidecar.status())["indicators"][0]
-            return (stream["epoch"], stream["good"]) == (2, 0)
+            indicator = (await sidecar.status())["indicators"][0]
+            return (indicator["epoch"], indicator["good"]) == (2, 0)
 
         await until(is_anew, "epoch 2, empty")
 

@@ -100,7 +100,7 @@ async def test_there_are_only_so_many_freezes_and_one_that_is_not_there_cannot_b
     """Both are told with what there is."""
     async with running(EASY) as sidecar:
         status, answer = await sidecar.act("thaw", {**WHY, "name": "term"})
-        assert (status, answer["message"]) == (409, "there is no freeze of this name; there is none at all")
+        assert (status, answer["message"]) == (409, "unknown freeze; there are none")
         freezes = [{**once(), "name": f"f{number}"} for number in range(FREEZES_MAX)]
         assert {status for status, _ in await asyncio.gather(*(sidecar.act("freeze", each) for each in freezes))} == {
             200
@@ -111,7 +111,7 @@ async def test_there_are_only_so_many_freezes_and_one_that_is_not_there_cannot_b
         race = [sidecar.act("freeze", {**once(), "name": f"r{number}"}) for number in range(5)]
         assert sorted(status for status, _ in await asyncio.gather(*race)) == [200, 409, 409, 409, 409]
         assert (await sidecar.act("freeze", {**once(), "name": "f3"}))[0] == 200
-        assert (await sidecar.act("thaw", {**WHY, "name": "f"}))[1]["message"].startswith("there is no freeze of this")
+        assert (await sidecar.act("thaw", {**WHY, "name": "f"}))[1]["message"].startswith("unknown freeze")
 
 
 async def test_a_note_is_in_the_record_with_its_release() -> None:

@@ -1,4 +1,4 @@
-"""What goes into the release record? One typed value of a period, and the files that it becomes."""
+"""What goes into the release record? One typed value of a period, as an HTML, Markdown or JSON file."""
 
 from sidecar.console.report.markdown import markdown
 from sidecar.console.report.page import page

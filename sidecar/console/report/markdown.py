@@ -8,9 +8,9 @@ from sidecar.console.report.sections import Section, Table, sections, title
 _SPECIAL = re.compile(r"([\\`*\[\]<>|#~&$!])|(?<![A-Za-z0-9])(_)|(_)(?![A-Za-z0-9])")
 
 
-def markdown(told: Report) -> str:
-    """Return the report as GitHub's Markdown. What people wrote is text, whatever it looks like."""
-    parts = [f"# {_text(title(told))}", *(part for section in sections(told) for part in _section(section))]
+def markdown(report: Report) -> str:
+    """Return the report as GitHub's Markdown. Texts are escaped."""
+    parts = [f"# {_text(title(report))}", *(part for section in sections(report) for part in _section(section))]
     return "\n\n".join(parts) + "\n"
 
 
@@ -25,10 +25,10 @@ def _section(section: Section) -> list[str]:
 
 def _table(table: Table) -> str:
     lines = [table.heads, tuple("---:" if number in table.numbers else "---" for number in range(len(table.heads)))]
-    told = [" | ".join(lines[0]), " | ".join(lines[1])]
-    told += [" | ".join(_text(cell) for cell in row) for row in table.rows]
-    return "\n".join(f"| {line} |" for line in told)
+    rows = [" | ".join(lines[0]), " | ".join(lines[1])]
+    rows += [" | ".join(_text(cell) for cell in row) for row in table.rows]
+    return "\n".join(f"| {line} |" for line in rows)
 
 
-def _text(told: str) -> str:
-    return _SPECIAL.sub(lambda found: f"\\{found[0]}", " ".join(told.split()))
+def _text(text: str) -> str:
+    return _SPECIAL.sub(lambda found: f"\\{found[0]}", " ".join(text.split()))

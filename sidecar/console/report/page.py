@@ -1,4 +1,4 @@
-"""The report as one HTML file: styles and plots inline, no script, nothing from elsewhere; prints well."""
+"""The report as one HTML file: styles and plots inline, without scripts and external resources; printable."""
 
 import functools
 from collections.abc import Callable
@@ -15,29 +15,29 @@ _FOLDER = Path(__file__).parent
 _PLOTS = _FOLDER.parent / "page" / "styles" / "plots.css"
 
 
-def page(told: Report) -> str:
+def page(report: Report) -> str:
     """Return the whole file."""
     return _template().render(
-        title=title(told),
-        tone=tone(told),
-        sections=sections(told),
-        plots=_drawn(told),
-        styles=Markup((_FOLDER / "report.css").read_text() + _PLOTS.read_text()),  # noqa: S704 - our own files
+        title=title(report),
+        tone=tone(report),
+        sections=sections(report),
+        plots=_drawn(report),
+        styles=Markup((_FOLDER / "report.css").read_text() + _PLOTS.read_text()),  # noqa: S704 - files of this package
     )
 
 
-def _drawn(told: Report) -> dict[str, Markup]:
-    plot = plots.Plot(key="over-time", from_ms=told.complete_from_ms, until_ms=told.until_ms, events=told.events)
+def _drawn(report: Report) -> dict[str, Markup]:
+    plot = plots.Plot(key="over-time", from_ms=report.complete_from_ms, until_ms=report.until_ms, events=report.events)
 
     def keyed(key: str) -> plots.Plot:
         return plots.Plot(key=key, from_ms=plot.from_ms, until_ms=plot.until_ms, events=plot.events)
 
-    edges, objective = told.latency_edges_ms, told.policy.on_time_within_ms
+    edges, objective = report.latency_edges_ms, report.policy.on_time_within_ms
     draws: dict[str, Callable[[tuple[int, int]], Markup]] = {
-        "modes": lambda size: plots.modes(keyed("modes"), told.spans, size),
-        "outcomes": lambda size: plots.outcomes(keyed("outcomes"), told.hours, size),
-        "latency": lambda size: plots.latency(keyed("latency"), told.hours, edges, objective, size),
-        "histogram": lambda size: plots.histogram("histogram", edges, told.whole.latency, objective, size),
+        "modes": lambda size: plots.modes(keyed("modes"), report.spans, size),
+        "outcomes": lambda size: plots.outcomes(keyed("outcomes"), report.hours, size),
+        "latency": lambda size: plots.latency(keyed("latency"), report.hours, edges, objective, size),
+        "histogram": lambda size: plots.histogram("histogram", edges, report.whole.latency, objective, size),
     }
     return {name: plots.responsive(draw) for name, draw in draws.items()}
 

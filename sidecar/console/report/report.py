@@ -1,8 +1,9 @@
-"""A period as one typed value: what was served, what was measured, what was decided, and what could not be seen."""
+"""A period as one typed value: what was served, measured and decided, and what was not measured."""
 
 import msgspec
 
 from sidecar import __version__
+from sidecar.console.status import IndicatorStatus, indicators_of
 from sidecar.core.facts.policy import SCHEDULES, Mode, Policy
 from sidecar.core.fold.history import Condition, Hour, Span, TimelineEvent, at_least, summed
 from sidecar.core.fold.history_writer import hours
@@ -10,60 +11,40 @@ from sidecar.core.fold.state import FOLD_VERSION, State
 from sidecar.core.release.checks import Process, Question
 from sidecar.core.release.intervals import Interval, Timeline
 from sidecar.core.release.readiness import Readiness, readiness
-from sidecar.core.statistics import evidence
-from sidecar.core.statistics.indicators import INDICATORS, alpha_of, clean_needed, proven_ratio
 
 
-class Bound(msgspec.Struct, frozen=True, kw_only=True):
-    """What the present epoch of a indicator proves."""
-
-    indicator: str
-    epoch: int
-    since_ms: int
-    """When the epoch began; 0: it has not."""
-    good: int
-    bad: int
-    unmeasured: int
-    target_ratio: float
-    lower_bound_ratio: float
-    worst_case_ratio: float
-    """The same, with every unmeasured outcome counted as bad."""
-    clean_needed: int
-    """Outcomes without a failure that would prove the target; 0: it is proven."""
-
-
-class Way(msgspec.Struct, frozen=True, kw_only=True):
-    """One way of learning that a booking is paid, in this period."""
+class Method(msgspec.Struct, frozen=True, kw_only=True):
+    """One method by which a page learns that a booking is paid, in this period."""
 
     worked: int
     judged: int
     basis: str
     requests: int
     reported: int
-    """Payments that browsers told of; their requests are counted and not assumed."""
+    """Payments that browsers reported, with the number of requests."""
     scheduled: int
-    """Requests of one payment by the schedule."""
+    """Requests per payment by the schedule."""
 
 
 class Times(msgspec.Struct, frozen=True, kw_only=True):
-    """How long it was as it was, to the millisecond, from `complete_from_ms` on."""
+    """How long each mode and condition lasted, to the millisecond, from `complete_from_ms` on."""
 
     known_ms: int
     for_all_ms: dict[Mode, int]
-    """How long each mode was servable to everybody; blind time is in none."""
+    """How long each mode was servable to everybody; blind time counts for none."""
     conditions_ms: dict[Condition, int]
-    """The same time, by what stood against the rung."""
+    """The same time, by condition."""
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """All that the report says. Times are Unix milliseconds on the journal's clock."""
+    """The report. Times are Unix milliseconds on the journal's clock."""
 
     environment: str
     flag: str
     from_ms: int
     until_ms: int
     complete_from_ms: int
-    """From when on moves and times are complete; after `from_ms` where the journal is younger."""
+    """When moves and times begin to be complete; after `from_ms` if the journal is younger."""
     verdict: Readiness
     is_livemode: bool
     policy: Policy
@@ -77,11 +58,11 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     whole: Hour
     """All hours of the period as one."""
     latency_edges_ms: list[int]
-    timers: Way
-    push: Way
-    bounds: tuple[Bound, ...]
+    timers: Method
+    push: Method
+    indicators: tuple[IndicatorStatus, ...]
     hour_fields: tuple[str, ...]
-    """The names of what each of `hours` lists."""
+    """The names of the values in each of `hours`."""
     hours: list[Hour]
     spans: list[Span]
     """(since, mode for every share, mode for everybody, condition); the first may have begun before the period."""
@@ -115,7 +96,7 @@ def report_of(state: State, since_ms: int, question: Question, process: Process)
         latency_edges_ms=history.edges_ms[whole.edges] if history.edges_ms else [],
         timers=_timers(whole),
         push=_push(whole),
-        bounds=tuple(_bounds(state, policy)),
+        indicators=indicators_of(state, policy),
         hour_fields=Hour.__struct_fields__,
         hours=known,
         spans=[span for _, _, span in interval.pieces()],
@@ -132,13 +113,13 @@ def _times(interval: Interval) -> Times:
     return Times(known_ms=sum(conditions_ms.values()), for_all_ms=for_all_ms, conditions_ms=conditions_ms)
 
 
-def _timers(whole: Hour) -> Way:
+def _timers(whole: Hour) -> Method:
     counted = whole.timers
     is_paid = counted.worked_paid + counted.failed_paid > 0
     worked, failed = (
         (counted.worked_paid, counted.failed_paid) if is_paid else (counted.worked_push, counted.failed_push)
     )
-    return Way(
+    return Method(
         worked=worked,
         judged=worked + failed,
         basis="the booking was committed within 5 s of the payment"
@@ -150,37 +131,13 @@ def _timers(whole: Hour) -> Way:
     )
 
 
-def _push(whole: Hour) -> Way:
+def _push(whole: Hour) -> Method:
     least = Mode.PUSH_WITH_SAFETY_NET
-    return Way(
+    return Method(
         worked=whole.outcomes.on_time,
         judged=whole.outcomes.judged,
-        basis="the news reached the deciding stage in time after the webhook",
+        basis="the broadcast reached the deciding stage on time after the webhook",
         requests=at_least(whole.refetches, least),
         reported=at_least(whole.reported, least),
         scheduled=SCHEDULES[Mode.PUSH_ONLY].requests_per_payment,
     )
-
-
-def _bounds(state: State, policy: Policy) -> list[Bound]:
-    found = []
-    for row in INDICATORS:
-        indicator = state.indicators[row.name]
-        alpha = alpha_of(indicator, policy)
-        found.append(
-            Bound(
-                indicator=row.name,
-                epoch=indicator.epoch,
-                since_ms=indicator.epoch_began_ms,
-                good=indicator.good,
-                bad=indicator.bad,
-                unmeasured=indicator.unmeasured,
-                target_ratio=evidence.ratio(row.p0_ppm(policy)),
-                lower_bound_ratio=proven_ratio(indicator, policy),
-                worst_case_ratio=0.0
-                if indicator.awaits_epoch
-                else evidence.lower_bound(indicator.good, indicator.bad + indicator.unmeasured, alpha),
-                clean_needed=clean_needed(indicator, row, policy),
-            )
-        )
-    return found
