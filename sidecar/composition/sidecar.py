@@ -124,9 +124,9 @@ class Sidecar:
         return stop
 
     async def is_fresh(self) -> bool:
-        """Say whether the journal is empty: what comes before its first policy would mean nothing.
+        """Return whether the journal is empty: records before its first policy would have no meaning.
 
-        Raises `SidecarError` with `config_invalid` if it is, and this file's policy cannot be the first of a journal.
+        Raises `SidecarError` with `config_invalid` if it is, and the configured policy cannot be a journal's first.
         """
         is_fresh = not await self.wiring.journal.read(0, 1)
         if is_fresh:
@@ -134,22 +134,22 @@ class Sidecar:
         return is_fresh
 
     def _refuse_first_policy(self) -> None:
-        """Without any policy nothing is judged and nothing served: better not to start, and to say why."""
+        """Refuse to start without any policy: nothing would be judged or served."""
         why_not = lifecycle.why_not(self.wiring.state, self.wiring.policy)
         if why_not is not None and self.wiring.state.policy is None:
             raise SidecarError(ErrorCode.CONFIG_INVALID, why_not)
 
     async def announce(self) -> None:
-        """Tell the journal that we are here, from when on what comes is seen."""
+        """Append the start of this replica: from then on it sees payments and acks."""
         appended = await self.wiring.journal.append(Started(replica=self.wiring.replica, version=__version__))
         self._started_seq = appended.record.seq
 
     async def begin(self, adoption: Adoption | None) -> None:
-        """Catch up with the journal, and adopt the policy if that is ours to do.
+        """Catch up with the journal, and adopt the configured policy if it is new.
 
-        A policy that was in force before and was superseded returns only by an operator's word: a replica that was
-        left behind with an old file must not take the others back. Nor is one adopted that cannot be accepted as things
-        stand (`core.fold.lifecycle`). Raises `SidecarError` with `config_invalid` if there is then none at all.
+        A superseded policy returns only by an operator's decision: a replica with an old file must not replace the
+        policy of the others. A policy that the present state does not permit (`core.fold.lifecycle`) is not adopted
+        either. Raises `SidecarError` with `config_invalid` if there is then no policy at all.
         """
         await self.follower.catch_up(history_ends=self._started_seq)
         state = self.wiring.state
@@ -169,14 +169,14 @@ class Sidecar:
             self._refuse_first_policy()
             self._refuse_policy(why_not)
             return
-        word = adoption or Adoption(actor="configuration", reason="a policy that this journal had not seen")
+        by = adoption or Adoption(actor="configuration", reason="a policy that this journal had not seen")
         await self.wiring.journal.append(
             PolicyAdopted(
                 policy=self.wiring.policy,
                 policy_hash=self.wiring.policy_hash,
                 adoption=state.adoptions,
-                actor=word.actor,
-                reason=word.reason,
+                actor=by.actor,
+                reason=by.reason,
             )
         )
         await self.follower.follow()

@@ -20,6 +20,7 @@ from sidecar.dashboards.panels import (
 )
 from sidecar.dashboards.queries import RANGE, Query, cells, folded, grown, series
 from sidecar.dashboards.terms import Shown
+from sidecar.wording import GATES, INDICATORS, SUSPENSIONS
 
 CALM_BELOW: Final = 0.5
 """`Cusum.is_calm`: the share of its threshold below which a level is calm."""
@@ -74,6 +75,7 @@ def _states(shown: Shown) -> tuple[Panel, ...]:
             "towards a fall: the third within 24 hours.",
             Query(expr=folded("suspended"), legend="{{reason}}"),
             meanings=_YES,
+            wording=SUSPENSIONS,
             height=10,
             alert="ReverbSidecarSuspended",
         ),
@@ -139,6 +141,7 @@ def _gates() -> tuple[Panel, ...]:
             "gate needs and the expected time.",
             Query(expr=folded("gate_satisfied"), legend="{{gate}}"),
             meanings=_GATE,
+            wording=GATES,
             width=16,
             height=16,
             alert="ReverbSidecarStuck",
@@ -147,6 +150,7 @@ def _gates() -> tuple[Panel, ...]:
             "Clean outcomes still needed",
             "Outcomes without a failure that would prove the target, by indicator; 0: it is proven.",
             Query(expr=folded("evidence_clean_outcomes_needed"), legend="{{indicator}}"),
+            wording=INDICATORS,
             width=8,
         ),
         graph(
@@ -191,6 +195,7 @@ def _evidence() -> tuple[Panel, ...]:
             "Bad outcomes",
             "By indicator, in all epochs.",
             Query(expr=grown("judged_outcomes_total", verdict="bad"), legend="{{indicator}}"),
+            wording=INDICATORS,
             width=8,
         ),
         graph(
@@ -198,6 +203,7 @@ def _evidence() -> tuple[Panel, ...]:
             "The epoch in which evidence is collected; a fall begins a new epoch.",
             Query(expr=folded("evidence_epoch"), legend="{{indicator}}"),
             unit="none",
+            wording=INDICATORS,
             width=8,
         ),
     )
@@ -211,6 +217,7 @@ def _alarms() -> tuple[Panel, ...]:
             Query(expr=folded("alarm_level_ratio"), legend="{{indicator}}"),
             unit="percentunit",
             steps=((None, GOOD), (1, BAD)),
+            wording=INDICATORS,
             width=8,
             alert="ReverbSidecarBurningWithoutFalling",
         ),
@@ -220,6 +227,7 @@ def _alarms() -> tuple[Panel, ...]:
             Query(expr=folded("recent_level_ratio"), legend="{{indicator}}"),
             unit="percentunit",
             steps=((None, GOOD), (CALM_BELOW, ODD)),
+            wording=INDICATORS,
             width=8,
         ),
         graph(

@@ -6,6 +6,7 @@ from typing import Any, Final
 from sidecar.core.facts.outcomes import Outcome
 from sidecar.dashboards.panels import BAD, GOOD, ODD, UNKNOWN, Panel, counts
 from sidecar.dashboards.queries import Query, grown
+from sidecar.wording import OUTCOMES
 
 COLOURS: Final[Mapping[str, str]] = {
     Outcome.ON_TIME: GOOD,
@@ -22,5 +23,6 @@ def outcomes(**more: Any) -> Panel:
         "Counted at the deadline, so that payments without a broadcast are included.",
         Query(expr=grown("payment_outcomes_total"), legend="{{outcome}}"),
         colours=COLOURS,
+        wording=OUTCOMES,
         **more,
     )

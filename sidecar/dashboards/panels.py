@@ -1,13 +1,13 @@
 """Constructors of panels in Grafana's classic JSON; names are those of its published schema (`@grafana/schema`)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
 from sidecar.core.facts.policy import Mode
 from sidecar.dashboards.queries import Query, cells
-from sidecar.dashboards.terms import MODES
+from sidecar.wording import Wording, mode_name
 
 DATASOURCE: Final = {"type": "prometheus", "uid": "${datasource}"}
 GOOD, ODD, BAD, CALM, UNKNOWN = "green", "orange", "red", "blue", "text"
@@ -63,7 +63,7 @@ def words(meanings: Mapping[str, tuple[str, str]]) -> list[Json]:
     return [{"type": "value", "options": options}]
 
 
-MODE_WORDS: Final = words({str(mode.rank): (MODES[mode], MODE_COLOURS[mode]) for mode in Mode})
+MODE_WORDS: Final = words({str(mode.rank): (mode_name(mode), MODE_COLOURS[mode]) for mode in Mode})
 """Modes by rank."""
 
 
@@ -115,12 +115,13 @@ def graph(
     steps: Steps = (),
     limits: tuple[str, ...] = (),
     colours: Mapping[str, str] = {},
+    wording: Mapping[Any, Wording] = {},
     is_stacked: bool = False,
     **more: Any,
 ) -> Panel:
     """Return lines over time, or stacked bars. Series with names that match `limits` are drawn as dashed limits.
 
-    `colours` sets the colour of series by name. By default Grafana colours series in alphabetical order, and `late` would
+    `colours` sets the colour of series by name, `wording` their displayed names. By default Grafana colours series in alphabetical order, and `late` would
     be green.
     """
     drawn: Json = {
@@ -148,7 +149,7 @@ def graph(
         },
         overrides=(
             *(_limit(name) for name in limits),
-            *(_coloured(name, colour) for name, colour in colours.items()),
+            *_displayed(wording, colours),
         ),
         step_min=_BAR if is_stacked else "",
         options={
@@ -164,9 +165,12 @@ def counts(title: str, description: str, *queries: Query, **more: Any) -> Panel:
     return graph(title, description, *queries, is_stacked=True, **more)
 
 
-def _coloured(name: str, colour: str) -> Json:
-    properties = [{"id": "color", "value": {"mode": "fixed", "fixedColor": colour}}]
-    return {"matcher": {"id": "byName", "options": name}, "properties": properties}
+def _displayed(wording: Mapping[Any, Wording], colours: Mapping[str, str] = {}) -> Iterator[Json]:
+    """Yield overrides for series with a label in the wording tables, or with a fixed colour."""
+    for name in {**colours, **wording}:
+        colour = [{"id": "color", "value": {"mode": "fixed", "fixedColor": colours[name]}}] if name in colours else []
+        label = [{"id": "displayName", "value": wording[name].label}] if name in wording else []
+        yield {"matcher": {"id": "byName", "options": str(name)}, "properties": [*colour, *label]}
 
 
 def _limit(name: str) -> Json:
@@ -180,8 +184,15 @@ def _limit(name: str) -> Json:
     }
 
 
-def states(title: str, description: str, *queries: Query, meanings: list[Json], **more: Any) -> Panel:
-    """Return a state timeline with one row for each series."""
+def states(
+    title: str,
+    description: str,
+    *queries: Query,
+    meanings: list[Json],
+    wording: Mapping[Any, Wording] = {},
+    **more: Any,
+) -> Panel:
+    """Return a state timeline with one row for each series; `wording` has the displayed names of the series."""
     return Panel(
         kind="state-timeline",
         title=title,
@@ -194,6 +205,7 @@ def states(title: str, description: str, *queries: Query, meanings: list[Json], 
             "mappings": meanings,
             "thresholds": thresholds(((None, UNKNOWN),)),
         },
+        overrides=tuple(_displayed(wording)),
         options={
             "alignValue": "left",
             "legend": {"calcs": [], "displayMode": "list", "placement": "bottom", "showLegend": False},

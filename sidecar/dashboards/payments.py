@@ -8,6 +8,7 @@ from sidecar.dashboards.queries import FAILED, JUDGED, RANGE, RATE, Query, folde
 from sidecar.dashboards.terms import Shown
 from sidecar.rules.delivery import FAILED_MIN, REPORTERS_MIN
 from sidecar.rules.terms import Terms
+from sidecar.wording import STAGES, UNMEASURED
 
 _LATENCY = "webhook_to_broadcast_seconds"
 _TYPICAL = 0.5
@@ -99,6 +100,7 @@ def _outcomes() -> tuple[Panel, ...]:
             "Unmeasured payments by reason",
             "Payments that could not be judged.",
             Query(expr=grown("unmeasured_payments_total"), legend="{{reason}}"),
+            wording=UNMEASURED,
             width=8,
             alert="ReverbSidecarCoverageLow",
         ),
@@ -175,6 +177,7 @@ def _acks() -> tuple[Panel, ...]:
             "Acks by stage",
             "The stages that payments reached, from the backend, the observers and payers' browsers.",
             Query(expr=grown("acks_total"), legend="{{stage}}"),
+            wording=STAGES,
         ),
         counts(
             "Unmatched and lost acks",

@@ -18,6 +18,7 @@ from sidecar.dashboards.queries import RANGE, Query, counted, folded, grown, ser
 from sidecar.dashboards.terms import Shown
 from sidecar.rules import reverb
 from sidecar.rules.terms import Terms
+from sidecar.wording import SUSPENSIONS
 
 _AUTHS = "channel_auth_attempts_total"
 _TRIPS = "round_trips_total"
@@ -184,6 +185,7 @@ def _times() -> tuple[Panel, ...]:
             "Suspensions by reason",
             "Suspensions that began. The third for `reverb_unstable` within a day is a fall; the other reasons do not count.",
             Query(expr=grown("suspensions_total"), legend="{{reason}}"),
+            wording=SUSPENSIONS,
             alert="ReverbSidecarFlapping",
         ),
     )

@@ -11,8 +11,6 @@ from sidecar.wording import mode_name
 
 DEFAULT_CONSOLE: Final = "http://127.0.0.1:8701"
 """URL of the operator listener, as reached by a person's browser."""
-MODES: Final = {mode: mode_name(mode) for mode in Mode}
-"""Labels of modes."""
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,7 +27,8 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
 def shown_of(config: Config, *, runbooks: str, console: str = DEFAULT_CONSOLE) -> Shown:
     """Return the values of a configuration; `runbooks` is the prefix of `<alert>.md`, as in the rules."""
     ladder = tuple(
-        (rung.mode, f"{number} {MODES[rung.mode]}{_share(rung.share_ppm)}") for number, rung in enumerate(config.ladder)
+        (rung.mode, f"{number} {mode_name(rung.mode)}{_share(rung.share_ppm)}")
+        for number, rung in enumerate(config.ladder)
     )
     return Shown(
         rules=terms_of(config, runbooks=runbooks),

@@ -1,1 +1,1 @@
-"""What do all our listeners share? Limits on what comes in, and errors that say what is wrong in words."""
+"""What do all listeners share? Declared routes, limits on requests, event streams, and errors in a common shape."""

@@ -1,4 +1,4 @@
-"""From which address does a request come? What a proxy says is believed only of as many proxies as there are."""
+"""The client's address of a request, from `X-Forwarded-For` only as far as the configured proxies wrote it."""
 
 import ipaddress
 
@@ -6,15 +6,17 @@ from aiohttp import web
 
 
 def client_address(request: web.Request, proxies: int) -> str:
-    """Return the address of who asks, as a key for limits; of IPv6 the network, because a client has all of it.
+    """Return the client's address as a key for limits; for IPv6 its /64 network, because a client has all of it.
 
-    Every proxy adds to the end of `X-Forwarded-For` who connected to it; what stands before that, the client may have
-    written itself.
+    Every proxy appends the address that connected to it to `X-Forwarded-For`; the client may have written what is
+    before that.
     """
     address = request.remote or ""
     if proxies > 0:
-        told = [part.strip() for header in request.headers.getall("X-Forwarded-For", []) for part in header.split(",")]
-        address = _without_port(told[-proxies]) if len(told) >= proxies else address
+        forwarded = [
+            part.strip() for header in request.headers.getall("X-Forwarded-For", []) for part in header.split(",")
+        ]
+        address = _without_port(forwarded[-proxies]) if len(forwarded) >= proxies else address
     try:
         known = ipaddress.ip_address(address)
     except ValueError:
@@ -25,8 +27,8 @@ def client_address(request: web.Request, proxies: int) -> str:
     return str(known)
 
 
-def _without_port(told: str) -> str:
-    """Return the address alone; some proxies tell the port as well, and so of IPv6 set it in brackets."""
-    if told.startswith("["):
-        return told[1:].partition("]")[0]
-    return told.partition(":")[0] if told.count(":") == 1 else told
+def _without_port(address: str) -> str:
+    """Return an address without its port, which some proxies append; IPv6 is then in brackets."""
+    if address.startswith("["):
+        return address[1:].partition("]")[0]
+    return address.partition(":")[0] if address.count(":") == 1 else address

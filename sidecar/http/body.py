@@ -1,4 +1,4 @@
-"""Reading a request's body within a size and a time. `aiohttp` limits neither the time nor a raw read."""
+"""Read a request's body within a maximum size and a timeout: `aiohttp` limits neither for a raw read."""
 
 import asyncio
 
@@ -10,10 +10,10 @@ from sidecar.ports import ErrorCode, SidecarError
 async def read_body(request: web.Request, *, bytes_max: int, within_s: float) -> bytes:
     """Return the body. Raises `SidecarError`: `encoding_refused`, `body_too_large` or `body_too_slow`."""
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise SidecarError(ErrorCode.ENCODING_REFUSED, "the body is compressed; send it is")
+        raise SidecarError(ErrorCode.ENCODING_REFUSED, "the body is compressed; send it uncompressed")
     if request.content_length is not None and request.content_length > bytes_max:
         raise _too_large(bytes_max)
-    if request.content.is_eof():  # most bodies come with their head: no need to wait, nor for a timer
+    if request.content.is_eof():  # most bodies arrive with their head: no timer is needed
         whole = request.content.read_nowait()
         if len(whole) > bytes_max:
             raise _too_large(bytes_max)
@@ -26,7 +26,7 @@ async def read_body(request: web.Request, *, bytes_max: int, within_s: float) ->
                 if len(body) > bytes_max:
                     raise _too_large(bytes_max)
     except TimeoutError as error:
-        message = f"the body did not come within {within_s:g} s"
+        message = f"the body did not arrive within {within_s:g} s"
         raise SidecarError(ErrorCode.BODY_TOO_SLOW, message) from error
     return bytes(body)
 

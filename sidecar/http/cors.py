@@ -1,9 +1,9 @@
-"""What lets a script of any origin read an answer, and an error as well. Without cookies, so nobody is at risk."""
+"""CORS headers: scripts of any origin may read answers and errors. There are no cookies, so no user is at risk."""
 
 from aiohttp import web
 
 ISSUED_AT = "Reverb-Sidecar-Issued-At"
-"""Unix milliseconds at which an answer was given; on 200 and 304 alike. Only a newer one renews."""
+"""Unix milliseconds of an answer, with 200 and 304 alike. Only a newer one renews the client's copy."""
 
 READABLE = {
     "Access-Control-Allow-Origin": "*",
@@ -12,7 +12,7 @@ READABLE = {
 
 
 def preflight(path: str, method: str, headers: str) -> web.RouteDef:
-    """Return the route that lets a script of any origin ask with this method and these headers."""
+    """Return the route of the preflight request for this method and these request headers."""
     allowed = {
         **READABLE,
         "Access-Control-Allow-Methods": method,

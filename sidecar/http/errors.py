@@ -1,4 +1,4 @@
-"""Every error is a small JSON object with a code for machines and a sentence for people; never an echo of the input."""
+"""Error responses: a JSON object with a code for machines and a sentence for people, without an echo of the input."""
 
 import msgspec
 import structlog
@@ -30,30 +30,30 @@ STATUS = {
     ErrorCode.JOURNAL_OVERLOADED: 503,
     ErrorCode.NOT_READY: 503,
 }
-"""Codes that a client can meet; any other is our own failure, and a 500."""
+"""Codes of client errors; any other code is an internal error, with status 500."""
 
 REFUSALS = {
-    Refusal.RATE: SidecarError(ErrorCode.RATE_EXCEEDED, "more requests per second than this route takes"),
-    Refusal.IN_FLIGHT: SidecarError(ErrorCode.OVERLOADED, "more requests at once than this route takes"),
-    Refusal.LAG: SidecarError(ErrorCode.OVERLOADED, "the sidecar is busy with webhooks and decisions, which go first"),
+    Refusal.RATE: SidecarError(ErrorCode.RATE_EXCEEDED, "more requests per second than this route accepts"),
+    Refusal.IN_FLIGHT: SidecarError(ErrorCode.OVERLOADED, "more requests at once than this route accepts"),
+    Refusal.LAG: SidecarError(ErrorCode.OVERLOADED, "the sidecar is busy with requests of higher priority"),
 }
-"""What is said to those whom a route's rate_limiter does not let in."""
+"""The errors of a route's rate limiter."""
 
 _IN_OFREP = {
     ErrorCode.BODY_INVALID: "PARSE_ERROR",
     ErrorCode.CONTEXT_INVALID: "INVALID_CONTEXT",
     ErrorCode.FLAG_UNKNOWN: "FLAG_NOT_FOUND",
 }
-"""OFREP's own codes; all else is GENERAL."""
+"""OFREP's codes; all others are GENERAL."""
 
 _RETRY_AFTER_S = {429: 1, 503: 5}
 _REALM = "reverb-sidecar: any name, and a token of SIDECAR_OPERATOR_TOKENS as the password"
 _KEY_MAX = 64
-"""Characters of a flag's name that are said back, as OFREP wants it; nothing else of a request ever is."""
+"""Characters of a flag's name that OFREP requires in an error; nothing else of a request is echoed."""
 _NOT_READ_TO_THE_END = frozenset({
     ErrorCode.BODY_TOO_LARGE, ErrorCode.BODY_TOO_SLOW, ErrorCode.RATE_EXCEEDED, ErrorCode.OVERLOADED
 })  # fmt: skip
-"""Answers after which the connection is closed: the rest of the body is not worth waiting for."""
+"""Errors after which the connection is closed, without reading the rest of the body."""
 
 
 def error_response(code: str, message: str, status: int) -> web.Response:
@@ -62,16 +62,16 @@ def error_response(code: str, message: str, status: int) -> web.Response:
 
 
 def to_error_response(error: SidecarError, request: web.Request) -> web.Response:
-    """Return what is said of one of our own errors."""
+    """Return the response for an error."""
     del request
     response = error_response(error.code, error.message, STATUS.get(error.code, 500))
-    if error.code is ErrorCode.TOKEN_NEEDED:  # so that a browser asks the person who looks
+    if error.code is ErrorCode.TOKEN_NEEDED:  # a browser then asks its user for the token
         response.headers["WWW-Authenticate"] = f'Basic realm="{_REALM}", charset="UTF-8"'
     return _closing(error, response)
 
 
 def to_ofrep_error_response(error: SidecarError, request: web.Request) -> web.Response:
-    """Return the same in OFREP's shape: its providers take an error for one only with a key, a code and details."""
+    """Return the response in OFREP's shape: its providers require a key, a code and details."""
     body = {"errorCode": _IN_OFREP.get(error.code, "GENERAL"), "errorDetails": error.message}
     key = request.match_info.get("key")
     if key is not None:
@@ -80,8 +80,8 @@ def to_ofrep_error_response(error: SidecarError, request: web.Request) -> web.Re
 
 
 def failed(request: web.Request) -> SidecarError:
-    """Log what we did not foresee, with its traceback, and return what is to be said. Call it where it is handled."""
-    resource = request.match_info.route.resource  # its pattern is ours; the path is not
+    """Log an unexpected exception with its traceback, and return the error for the client. Call it in the handler."""
+    resource = request.match_info.route.resource  # a pattern contains no input; a path does
     route = resource.canonical if resource is not None else None
     structlog.get_logger().exception("http.failed", method=request.method, route=route)
     return SidecarError(ErrorCode.INTERNAL, "the sidecar failed to answer; its log says why")
@@ -102,10 +102,10 @@ def _closing(error: SidecarError, response: web.Response) -> web.Response:
 
 
 def nowhere(allowed: set[str]) -> web.Response:
-    """Return what is said where no route answers; `allowed` are the methods of those that have the same path."""
+    """Return the response for a request without a route; `allowed` are the methods of routes with the same path."""
     if not allowed:
         return error_response(ErrorCode.NOT_FOUND, "there is nothing at this path on this listener", 404)
     methods = ", ".join(sorted(allowed))
-    response = error_response(ErrorCode.METHOD_NOT_ALLOWED, f"this path takes {methods}", 405)
+    response = error_response(ErrorCode.METHOD_NOT_ALLOWED, f"this path accepts {methods}", 405)
     response.headers["Allow"] = methods
     return response

@@ -1,12 +1,12 @@
-"""What a browser may be made to do to a listener that is not for the public, by a page of somebody else's.
+"""Protection of the operator listener against pages of other origins in an operator's browser.
 
-The problem: whoever sits before the console also visits other pages. Such a page can let the browser send requests to
-the console's address, show the console in a frame under its own buttons, and, by pointing a name of its own at the
-console's address (DNS rebinding), read the answers as if they were its own.
+The problem: a person who uses the console also visits other pages. Such a page can make the browser send requests to
+the console's address (CSRF), show the console in a frame under its own buttons (clickjacking), and, with a name that
+resolves to the console's address (DNS rebinding), read the answers.
 
-What we do: the Host must be a name that is ours; browsers say where a request comes from (Fetch Metadata and Origin,
-https://www.w3.org/TR/fetch-metadata/), and only our own pages may send any, except that a link may lead here; and no
-answer may be framed. There are no cookies: what a person may do comes with each request, from the page itself.
+What we do: the Host must be a known name. Browsers send the origin of a request (Fetch Metadata and Origin,
+https://www.w3.org/TR/fetch-metadata/): only the console's own pages may send requests, except that links may lead to
+it. No answer may be framed. There are no cookies: the page sends the token with each request.
 """
 
 import ipaddress
@@ -25,23 +25,22 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
-"""Of every answer that does not say otherwise, such as a page with its own policy."""
+"""Default headers of every answer; a page with its own policy replaces them."""
 
 UNGUARDED = frozenset({"/metrics", "/healthz", "/readyz"})
-"""What machines ask by whatever name they know us: it names nobody, and changes nothing."""
+"""Paths for machines, under any Host: they contain no personal data and change nothing."""
 
 _OWN = frozenset({"same-origin", "none"})
 _SAFE = frozenset({"GET", "HEAD"})
 
 Admit = Callable[[web.Request], None]
-"""Raises `SidecarError` for whom an answer is not for."""
+"""Raises `SidecarError` for a client without access."""
 
 
 class Guard:
-    """Stands before all routes of one listener.
+    """Check the requests to all routes of one listener.
 
-    `own`: the host that it listens on; `names`: others by which browsers reach it, perhaps through a proxy that asks us
-    under another.
+    `own`: the host that it listens on; `names`: other names by which browsers reach it, for example through a proxy.
     """
 
     def __init__(self, own: str, names: Collection[str] = (), admit: Admit | None = None) -> None:
@@ -59,16 +58,16 @@ class Guard:
             self._admit(request)
 
     async def adorn(self, _: web.Request, response: web.StreamResponse) -> None:
-        """Add the headers to an answer that is about to be sent."""
+        """Add the default headers to an answer."""
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
 
     def _check_host(self, request: web.Request) -> None:
-        """Refuse a name that is not ours. An address is nobody's name: no page can point it elsewhere."""
+        """Refuse unknown names. Addresses are accepted: no page can make one resolve to another."""
         host = _host(request.headers.get("Host", ""))
         if host is None or not (_is_address(host) or host in self._hosts):
             message = (
-                "this name is not known to be ours: open the listener by its address or as localhost, or add the name "
+                "this host name is not known: open the listener by its address or as localhost, or add the name "
                 "to `console.hosts`"
             )
             raise SidecarError(ErrorCode.HOST_REFUSED, message)
@@ -83,21 +82,21 @@ class Guard:
         is_foreign = site is not None and site not in _OWN and not is_link
         if origin is not None:
             place = urlsplit(origin).netloc.lower()
-            is_ours = place == request.headers.get("Host", "").lower() or _host(place) in self._names
-            is_foreign = is_foreign or not is_ours
+            is_own = place == request.headers.get("Host", "").lower() or _host(place) in self._names
+            is_foreign = is_foreign or not is_own
         if is_foreign:
             message = (
-                "a page of another origin sent this: only the console's own pages may, and programs; behind a proxy, "
+                "a page of another origin sent this: only the console's pages and programs may; behind a proxy, "
                 "add the name that browsers see to `console.hosts`"
             )
             raise SidecarError(ErrorCode.ORIGIN_REFUSED, message)
 
 
 def _host(header: str) -> str | None:
-    """Return the name or address without the port; None: it is neither, and no browser would send it."""
+    """Return the name or address without the port; None: it is malformed, and no browser would send it."""
     try:
         place = urlsplit(f"//{header}")
-        place.port  # noqa: B018 - raises where what should be one is none
+        place.port  # noqa: B018 - raises if it is malformed
     except ValueError:
         return None
     host = place.hostname

@@ -1,4 +1,4 @@
-"""`GET /healthz`: does the process answer? `GET /readyz`: may it be believed, and if not, which part and why?"""
+"""`GET /healthz`: does the process answer? `GET /readyz`: is it ready, and if not, which condition fails and why?"""
 
 from collections.abc import Callable
 
@@ -18,7 +18,7 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     is_ready: bool
     why: str = ""
-    """Why not, and what to do; empty when it is ready."""
+    """Why it is not met, and what to do; empty: it is met."""
 
 
 class Health(Part):
@@ -38,12 +38,12 @@ class Health(Part):
 
     @get("/healthz", on=(PUBLIC, OPERATOR))
     async def healthz(self, _: web.Request) -> web.Response:
-        """Answer that the process answers."""
+        """Answer 200: the process runs."""
         return web.json_response({"ok": True}, headers={"Cache-Control": "no-store"})
 
     @get("/readyz", on=(PUBLIC, OPERATOR))
     async def readyz(self, _: web.Request) -> web.Response:
-        """Answer 200 when every part is ready, else 503 with the parts."""
+        """Answer 200 if every condition is met, else 503; with the conditions."""
         parts = self.parts()
         is_ready = all(part.is_ready for part in parts)
         body = msgspec.json.encode({"ready": is_ready, "parts": parts})
@@ -65,14 +65,14 @@ class Health(Part):
                 why=""
                 if has_lease
                 else self._journal_error
-                or "no heartbeat went through the journal within a lease: it is starting, or cannot be written",
+                or "no heartbeat was folded within a lease: it is starting, or the journal cannot be written",
             ),
         )
 
     def _policy_fault(self) -> str:
-        """Return why the policy in force is not this file's; empty: it is."""
+        """Return why the policy in force is not that of this configuration; empty: it is."""
         if self._state.policy_hash == self._policy_hash:
             return ""
         if self._state.policy is None:
-            return "none is in force yet: the journal must be read first, and that goes on by itself"
-        return "the policy in force is not this file's; update the file, or restart with --adopt-policy --reason"
+            return "no policy is in force yet: the journal is being read; wait"
+        return "the policy in force is another one; update the configuration, or restart with --adopt-policy --reason"

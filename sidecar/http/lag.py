@@ -1,8 +1,7 @@
-"""How late is the event loop? What it was asked to do at an instant it does when it gets there.
+"""The event loop's lag: how late a timer is called.
 
-One pause says nothing about the next moment: a frozen machine, a collection, a snapshot. What stays is an overload. So
-the lag is the least of the last few looks, as in "controlled delay" (RFC 8289): if even that is long, there is a queue
-that does not go away.
+A single pause (a frozen machine, a garbage collection, a snapshot) is no overload; a lag that persists is. So the lag
+is the minimum of the last measurements, as in CoDel (RFC 8289): if even that is long, there is a standing queue.
 """
 
 import asyncio
@@ -26,11 +25,11 @@ class Lag(Part):
 
     @gauge("event_loop_lag_seconds", "Delay of the event loop: the least of the last five measurements.")
     def seconds(self) -> float:
-        """Return the lag that stays, in seconds."""
+        """Return the persistent lag, in seconds."""
         return min(self._looks)
 
     def look(self, late_s: float) -> None:
-        """Note by how many seconds the loop was late."""
+        """Add a measurement, in seconds."""
         self._looks.append(late_s)
 
     def tasks(self) -> Iterable[tuple[str, Actor]]:

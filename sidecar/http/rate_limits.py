@@ -1,11 +1,11 @@
-"""How much may come through a route at once and per second, and what gives way when we are short of time.
+"""Limit request rate and concurrency per route, and shed load by priority while the event loop lags.
 
-The problem: one process takes webhooks, takes decisions and answers reads. A flood of any of them would starve the
-others, and reads and acks can be had by anybody who can send requests.
+The problem: one process receives webhooks, decides and answers reads. A flood of one kind of request would starve the
+others, and anybody who can send requests can flood reads and acks.
 
-What we do: every route has a limit of its own, so that a flood of one leaves the others their room; and while the event
-loop lags, the routes give way in order: reads of the flag first (who gets no answer follows the timers), then acks,
-webhooks never. What is refused is refused at once, before its body is read, and counted.
+What we do: every route has its own limit, so a flood of one does not affect the others. While the event loop lags,
+routes are shed in order: reads of the flag first (a client without an answer follows the timers), then acks, webhooks
+never. A request is refused at once, before its body is read, and counted.
 """
 
 import enum
@@ -18,31 +18,31 @@ from sidecar import clock
 
 
 class Refusal(enum.StrEnum):
-    """Why a request was refused at the proxy."""
+    """Why a route refused a request."""
 
     RATE = "rate"
     IN_FLIGHT = "in_flight"
     LAG = "lag"
-    """The event loop is short of time, and this route gives way to another."""
+    """The event loop lags, and this route is shed."""
 
 
 class Limit(msgspec.Struct, frozen=True, kw_only=True):
-    """What one route may take."""
+    """The limit of one route."""
 
     in_flight_max: int
-    """Requests at once; those whose body is still coming count."""
+    """Maximum concurrent requests, including those with an incomplete body."""
     per_s: int
-    """Requests per second, on average over a second; so many may come in one moment after a pause."""
+    """Maximum requests per second, which is also the burst after a pause."""
     sheds_from_s: float | None = None
-    """From this lag of the event loop on nothing is taken, in seconds; None: never."""
+    """Lag of the event loop, in seconds, from which all requests are refused; None: never."""
     is_for_scripts: bool = False
-    """Scripts in browsers read its answers, and must be able to read its errors."""
+    """Whether scripts of other origins read its answers, so that they must be able to read its errors."""
     is_ofrep: bool = False
-    """Its errors have OFREP's shape."""
+    """Whether its errors have OFREP's shape."""
 
 
 INSIDE = Limit(in_flight_max=50, per_s=200)
-"""For routes that only our own people, Prometheus and health checks reach."""
+"""For routes that only operators, Prometheus and health checks reach."""
 
 LIMITS = {
     "/stripe/webhook":     Limit(in_flight_max=4_000,  per_s=20_000),
@@ -56,20 +56,21 @@ LIMITS = {
     "/ofrep/v1/evaluate/flags/{key}":
         Limit(in_flight_max=2_000, per_s=20_000, sheds_from_s=0.2, is_for_scripts=True, is_ofrep=True),
 }  # fmt: skip
-"""By path. What webhooks and acks have in flight together is well below what may wait for the journal's disk
-(`journal.sqlite.journal.WAITING_MAX`), so that no flood of them refuses a heartbeat or a decision. Stripe as a whole
-sent about 2 500 events per second at its busiest, and a payment has up to four acks. The rates are a last resort: on
-most machines the lag speaks first. How many streams may be open, `flags.streams` says."""
+"""The limits by path, in one table because routes share the process. Webhooks and acks in flight are together well
+below the appends that may wait for the journal (`journal.sqlite.journal.WAITING_MAX`), so a flood of them does not make
+the journal refuse a heartbeat or a decision. Stripe as a whole sent about 2 500 events per second at its peak, and a
+payment has up to four acks. The rates are a last resort: on most machines the lag is reached first. `http.connections`
+limits open streams."""
 
 
 class RateLimiter:
-    """Lets requests through one route, within its limit. Belongs to one event loop."""
+    """Limits the requests of one route. Belongs to one event loop."""
 
     def __init__(
         self, limit: Limit, lag_s: Callable[[], float], now_s: Callable[[], float] = clock.monotonic_s
     ) -> None:
         self.refused: Counter[Refusal] = Counter(dict.fromkeys(Refusal, 0))
-        """How many were refused, by reason."""
+        """Refused requests by reason."""
         self.limit = limit
         self.in_flight = 0
         self._lag_s = lag_s
@@ -78,7 +79,7 @@ class RateLimiter:
         self._filled_s = now_s()
 
     def enter(self) -> Refusal | None:
-        """Let one more through, who must `leave`; or return why not."""
+        """Admit a request, which must `leave` at its end, and return None; or return why it is refused."""
         refusal = self._refusal()
         if refusal is None:
             self.in_flight += 1
@@ -87,7 +88,7 @@ class RateLimiter:
         return refusal
 
     def leave(self) -> None:
-        """Make room for another."""
+        """Release the permit of a request that has ended."""
         self.in_flight -= 1
 
     def _refusal(self) -> Refusal | None:

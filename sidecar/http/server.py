@@ -1,4 +1,4 @@
-"""Starting a listener: its address, its routes, and its end."""
+"""A listener: its address, its routes, its limits and its shutdown."""
 
 import asyncio
 import errno
@@ -53,7 +53,7 @@ class Listener:
         self._head_within_s = head_within_s
         self._limits = limits
         self._before_stop = before_stop
-        """Ends what is answered for long, so that nobody waits for it."""
+        """Ends long responses, so that the shutdown need not wait for them."""
         self._socket: socket.socket | None = None
         self._server: asyncio.Server | None = None
         self._rate_limiters: dict[str, RateLimiter] = {}
@@ -69,12 +69,12 @@ class Listener:
     def add(self, routes: Sequence[web.RouteDef]) -> None:
         """Add routes, before `start`."""
         for route in routes:
-            handler = _to_text(route.handler, self._rate_limiter(route.path), self._guard)
+            handler = _limited(route.handler, self._rate_limiter(route.path), self._guard)
             self._routes.add((route.method, path_name(route.path)))
             self._app.add_routes([web.RouteDef(route.method, route.path, handler, route.kwargs)])
 
     def routes(self) -> set[tuple[str, str]]:
-        """Return what is answered here: methods and paths."""
+        """Return the methods and paths of all routes."""
         return self._routes
 
     @counted(
@@ -97,11 +97,11 @@ class Listener:
         return {self.name: self._refused_count}
 
     def in_flight(self, path: str) -> int:
-        """Return how many requests of a path are being answered."""
+        """Return the number of concurrent requests of a path."""
         return self._rate_limiters[path].in_flight
 
     def bind(self) -> str:
-        """Take the address, and return its URL; who connects waits until `start`.
+        """Bind the address, and return its URL; clients that connect wait until `start`.
 
         Raises `SidecarError` with `address_in_use`.
         """
@@ -113,16 +113,16 @@ class Listener:
         return f"http://{f'[{host}]' if ':' in host else host}:{self._socket.getsockname()[1]}"
 
     async def start(self) -> None:
-        """Serve who connects to the address that was bound."""
+        """Serve the clients of the bound address."""
         assert self._socket is not None  # noqa: S101 - the composition binds first
-        elsewhere = _to_text(self._elsewhere, self._rate_limiter(_REST), self._guard)
-        self._app.router.add_route("*", _REST, elsewhere)  # the last: it takes all that is left
+        elsewhere = _limited(self._elsewhere, self._rate_limiter(_REST), self._guard)
+        self._app.router.add_route("*", _REST, elsewhere)  # the last route: it matches all other paths
         await self._runner.setup()
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(self._connection, sock=self._socket, backlog=_BACKLOG)
 
     async def stop(self) -> None:
-        """Stop listening; requests that have come whole are answered, others are cut off after some seconds."""
+        """Stop listening; complete requests are answered, others are cut off after some seconds."""
         if self._server is not None:
             self._server.close()
         elif self._socket is not None:
@@ -132,7 +132,7 @@ class Listener:
         await self._runner.cleanup()
 
     def _rate_limiter(self, path: str) -> RateLimiter:
-        """Return the rate_limiter of a path: one for all of its methods."""
+        """Return the rate limiter of a path, which all of its methods share."""
         path = path_name(path)
         if path not in self._rate_limiters:
             self._rate_limiters[path] = RateLimiter(self._limits.get(path, INSIDE), self._lag_s)
@@ -156,7 +156,7 @@ class Listener:
 
 
 def _taken(host: str, port: int) -> socket.socket:
-    """Take an address, also from a loop that brings a network of its own. Raises `OSError`."""
+    """Bind an address, also on an event loop with a network of its own (the demo's). Raises `OSError`."""
     take: Callable[[str, int], socket.socket | None] = getattr(asyncio.get_running_loop(), "take_address", _elsewhere)
     taken = take(host, port)
     if taken is None:
@@ -166,13 +166,13 @@ def _taken(host: str, port: int) -> socket.socket:
 
 
 def _elsewhere(_host: str, _port: int) -> None:
-    """Stand in for the loop that has no network of its own."""
+    """Return nothing: the event loop has no network of its own."""
 
 
-def _to_text(handler: Handler, rate_limiter: RateLimiter, guard: Guard | None) -> Handler:
-    """Return a handler that takes no more than the route's limit, and whose errors are answers in words.
+def _limited(handler: Handler, rate_limiter: RateLimiter, guard: Guard | None) -> Handler:
+    """Return a handler that enforces the route's limit, and answers errors with a code and a sentence.
 
-    Not a middleware: `aiohttp` puts those together anew for each request, which costs as much as all that is done here.
+    It is no middleware: `aiohttp` builds the chain of middlewares for each request, which costs as much as the rest.
     """
     is_for_scripts = rate_limiter.limit.is_for_scripts
     to_response = to_ofrep_error_response if rate_limiter.limit.is_ofrep else to_error_response
@@ -201,9 +201,9 @@ def _to_text(handler: Handler, rate_limiter: RateLimiter, guard: Guard | None) -
                 rate_limiter.leave()
                 connection.end_request()
         if request.writer.output_size and not response.prepared:
-            raise ConnectionAbortedError  # another answer has begun: that it is cut off is all that can be said
+            raise ConnectionAbortedError  # another response has begun: the connection can only be cut off
         headers = response.headers
-        headers["Server"] = BANNER  # not the versions that run here
+        headers["Server"] = BANNER  # without versions
         headers["X-Content-Type-Options"] = "nosniff"
         if is_for_scripts and response.status >= web.HTTPBadRequest.status_code:
             headers.update(READABLE)
@@ -215,7 +215,7 @@ def _to_text(handler: Handler, rate_limiter: RateLimiter, guard: Guard | None) -
 def _why_not(name: str, address: Address, error: OSError) -> str:
     where = f"listen.{name}: cannot listen on {address}"
     if error.errno == errno.EADDRINUSE:
-        return f"{where}: another process does; stop it, or choose another port (0 takes any free one)"
+        return f"{where}: another process uses it; stop that process, or choose another port (0: any free port)"
     if error.errno in {errno.EACCES, errno.EPERM}:
         return f"{where}: not permitted; choose a port from 1024"
     if error.errno == errno.EADDRNOTAVAIL:

@@ -88,7 +88,7 @@ async def test_push_is_answered_to_its_share_and_to_nobody_unnamed() -> None:
         await climb(sidecar)
         answers = [await _answer(sidecar, f"?targeting_key=user-{number}") for number in range(200)]
         modes = {(answer["mode"], answer["reason"], answer["safety_net_ms"]) for answer in answers}
-        assert modes == {("push_with_safety_net", "held", 5000), ("timer_polling", "outside_share", None)}
+        assert modes == {("push_with_safety_net", "current_rung", 5000), ("timer_polling", "outside_share", None)}
         push = sum(answer["mode"] == "push_with_safety_net" for answer in answers)
         assert 70 < push < 130
         assert (await _answer(sidecar, ""))["reason"] == "no_targeting_key"

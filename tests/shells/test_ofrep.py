@@ -52,7 +52,13 @@ async def test_a_bulk_evaluation_has_all_that_any_provider_wants(session: aiohtt
     async with proxy() as it:
         it.wall_ms = lambda: 1_700_000_001_999
         status, headers, bulk = await post(session, it, body=CHECKED)
-    metadata = {"environment": "test", "version": 3, "issued_at": 1_700_000_000_000, "valid_for_s": 30.0, "why": "held"}
+    metadata = {
+        "environment": "test",
+        "version": 3,
+        "issued_at": 1_700_000_000_000,
+        "valid_for_s": 30.0,
+        "why": "current_rung",
+    }
     answer = {
         "flag": WHOLE,
         "mode": "push_with_safety_net",
@@ -143,10 +149,10 @@ def world_with(what: str) -> World:
 REASONS = [
     # the world      targetingKey   mode                     reason      why
     ("bottom",       "u1",          "timer_polling",         "STATIC",   "bottom_rung"),
-    ("share",        INSIDE,        "push_with_safety_net",  "SPLIT",    "held"),
+    ("share",        INSIDE,        "push_with_safety_net",  "SPLIT",    "current_rung"),
     ("share",        OUTSIDE,       "timer_polling",         "SPLIT",    "outside_share"),
     ("share",        None,          "timer_polling",         "STATIC",   "no_targeting_key"),
-    ("all",          None,          "push_with_safety_net",  "STATIC",   "held"),
+    ("all",          None,          "push_with_safety_net",  "STATIC",   "current_rung"),
     ("alarm",        "u1",          "timer_polling",         "DISABLED", "alarm"),
     ("dry run",      "u1",          "timer_polling",         "DISABLED", "dry_run"),
     ("restart",      "u1",          "timer_polling",         "DISABLED", "suspended"),

@@ -29,7 +29,7 @@ def test_those_that_were_not_heard_of_for_longest_are_forgotten() -> None:
     quotas = Quotas(at_once=1, per_s=0.001)
     for number in range(KEYS_MAX + 10):
         quotas.takes(str(number))
-    assert len(quotas._permits) == KEYS_MAX
+    assert len(quotas._buckets) == KEYS_MAX
     assert quotas.takes("0"), "forgotten, and so with all its room"
     assert not quotas.takes(str(KEYS_MAX + 9))
 

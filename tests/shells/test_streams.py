@@ -148,7 +148,7 @@ async def test_a_share_is_told_to_its_users_alone() -> None:
     ):
         events = [await reader.next(within_s=1) for reader in (inside, outside, unnamed)]
         reasons = [event.data["reason"] for event in events if event is not None]
-        assert reasons == ["held", "outside_share", "no_targeting_key"]
+        assert reasons == ["current_rung", "outside_share", "no_targeting_key"]
 
 
 @pytest.mark.parametrize(
