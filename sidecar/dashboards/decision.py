@@ -61,6 +61,7 @@ def _states(shown: Shown) -> tuple[Panel, ...]:
             "The mode that each replica answers to a user who is in every share. It can be lower than the current rung "
             "because of an alarm, a suspension or an expired lease.",
             height=6,
+            width=12,
         ),
         states(
             "Reason, by replica",
@@ -68,6 +69,7 @@ def _states(shown: Shown) -> tuple[Panel, ...]:
             Query(expr=f"{series('flag_reason')} == 1", legend="{{instance}}: {{reason}}"),
             meanings=words({"1": ("yes", CALM)}),
             height=6,
+            width=12,
         ),
         states(
             "Suspended, by reason",
@@ -78,6 +80,7 @@ def _states(shown: Shown) -> tuple[Panel, ...]:
             wording=SUSPENSIONS,
             height=10,
             alert="ReverbSidecarSuspended",
+            width=12,
         ),
         states(
             "Other restrictions",
@@ -88,6 +91,7 @@ def _states(shown: Shown) -> tuple[Panel, ...]:
             meanings=_YES,
             height=10,
             alert="ReverbSidecarBurningWithoutFalling",
+            width=12,
         ),
     )
 
@@ -103,6 +107,7 @@ def _moves() -> tuple[Panel, ...]:
             unit="short",
             defaults={"decimals": 0},
             alert="ReverbSidecarFlapping",
+            width=12,
         ),
         stat(
             "Cool-down remaining",
@@ -151,13 +156,11 @@ def _gates() -> tuple[Panel, ...]:
             "Outcomes without a failure that would prove the target, by indicator; 0: it is proven.",
             Query(expr=folded("evidence_clean_outcomes_needed"), legend="{{indicator}}"),
             wording=INDICATORS,
-            width=8,
         ),
         graph(
             "Payments in the coverage window",
             "By whether they could be judged.",
             Query(expr=folded("coverage_payments"), legend="judged: {{judged}}"),
-            width=8,
             alert="ReverbSidecarCoverageLow",
         ),
     )
@@ -174,6 +177,7 @@ def _evidence() -> tuple[Panel, ...]:
             unit="percentunit",
             limits=("target .*",),
             defaults={"max": 1, "decimals": 2},
+            width=12,
         ),
         graph(
             "Capital and required capital",
@@ -184,19 +188,18 @@ def _evidence() -> tuple[Panel, ...]:
             unit="none",
             limits=("needed .*",),
             defaults={"min": None},
+            width=12,
         ),
         graph(
             "Outcomes of the current epoch",
             "Good, bad and unmeasured outcomes by indicator. In the worst case unmeasured outcomes were bad.",
             Query(expr=folded("evidence_outcomes"), legend="{{indicator}} {{verdict}}"),
-            width=8,
         ),
         counts(
             "Bad outcomes",
             "By indicator, in all epochs.",
             Query(expr=grown("judged_outcomes_total", verdict="bad"), legend="{{indicator}}"),
             wording=INDICATORS,
-            width=8,
         ),
         graph(
             "Epochs",
@@ -204,7 +207,6 @@ def _evidence() -> tuple[Panel, ...]:
             Query(expr=folded("evidence_epoch"), legend="{{indicator}}"),
             unit="none",
             wording=INDICATORS,
-            width=8,
         ),
     )
 
@@ -218,7 +220,6 @@ def _alarms() -> tuple[Panel, ...]:
             unit="percentunit",
             steps=((None, GOOD), (1, BAD)),
             wording=INDICATORS,
-            width=8,
             alert="ReverbSidecarBurningWithoutFalling",
         ),
         graph(
@@ -228,7 +229,6 @@ def _alarms() -> tuple[Panel, ...]:
             unit="percentunit",
             steps=((None, GOOD), (CALM_BELOW, ODD)),
             wording=INDICATORS,
-            width=8,
         ),
         graph(
             "Alarm levels of payments, by degree of damage",
@@ -238,6 +238,5 @@ def _alarms() -> tuple[Panel, ...]:
             Query(expr=folded("alarm_threshold_nats", indicator="payments"), legend="threshold"),
             unit="none",
             limits=("threshold",),
-            width=8,
         ),
     )

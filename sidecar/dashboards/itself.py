@@ -51,7 +51,6 @@ def _replicas() -> tuple[Panel, ...]:
             "Whether Prometheus can scrape each replica.",
             Query(expr=foreign("up"), legend="{{instance}}"),
             meanings=_UP,
-            width=8,
             alert="ReverbSidecarTargetGone",
         ),
         table(
@@ -61,14 +60,12 @@ def _replicas() -> tuple[Panel, ...]:
             key="instance",
             columns={"instance": "Replica", "version": "Version"},
             unit="none",
-            width=8,
         ),
         graph(
             "Restarts in the last hour",
             f"By replica, as counter resets. Dashed: {STARTS_MIN}, the limit of the ticket.",
             Query(expr=f"resets({series('journal_commits_total')}[1h])", legend="{{instance}}"),
             steps=((None, GOOD), (STARTS_MIN, BAD)),
-            width=8,
             alert="ReverbSidecarRestarting",
         ),
     )
@@ -84,6 +81,7 @@ def _leases(terms: Terms) -> tuple[Panel, ...]:
             Query(expr=f"max({folded('flag_lease_seconds')})", legend="whole lease"),
             unit="s",
             limits=("whole lease",),
+            width=12,
         ),
         graph(
             "Time since the lease expired, by Prometheus' clock",
@@ -95,6 +93,7 @@ def _leases(terms: Terms) -> tuple[Panel, ...]:
             steps=((None, GOOD), (LAPSED_S, BAD)),
             defaults={"min": None},
             alert="ReverbSidecarLeaseNotHonoured",
+            width=12,
         ),
     )
 
@@ -110,6 +109,7 @@ def _clocks() -> tuple[Panel, ...]:
             steps=((None, BAD), (-SKEW_S, GOOD), (SKEW_S, BAD)),
             defaults={"min": None},
             alert="ReverbSidecarClockWrong",
+            width=12,
         ),
         graph(
             "Journal clock minus wall clock",
@@ -118,6 +118,7 @@ def _clocks() -> tuple[Panel, ...]:
             unit="s",
             defaults={"min": None},
             alert="ReverbSidecarClockWrong",
+            width=12,
         ),
     )
 
@@ -131,7 +132,6 @@ def _journal() -> tuple[Panel, ...]:
                 expr=f"max without (instance, pod) (rate({series('journal_records_total')}[{RATE}]))", legend="records"
             ),
             unit="ops",
-            width=8,
             alert="ReverbSidecarJournalUnavailable",
         ),
         graph(
@@ -140,7 +140,6 @@ def _journal() -> tuple[Panel, ...]:
             Query(expr=f"time() - {folded('last_record_timestamp_seconds')}", legend="last record"),
             unit="s",
             defaults={"min": None},
-            width=8,
             alert="ReverbSidecarJournalUnavailable",
         ),
         graph(
@@ -148,26 +147,22 @@ def _journal() -> tuple[Panel, ...]:
             "For how long an observation has waited to become durable. Stripe and the backend wait as long for their response.",
             Query(expr=series("journal_oldest_waiting_append_seconds"), legend="{{instance}}"),
             unit="s",
-            width=8,
         ),
         graph(
             "Waiting appends",
             "Observations that are not durable yet.",
             Query(expr=series("journal_waiting_appends"), legend="{{instance}}"),
-            width=8,
         ),
         graph(
             "Commits",
             "Transactions per second; each makes all waiting observations durable.",
             Query(expr=f"rate({series('journal_commits_total')}[{RATE}])", legend="{{instance}}"),
             unit="ops",
-            width=8,
         ),
         counts(
             "Refused appends",
             "Too many appends were waiting. The sender received an error and can retry.",
             Query(expr=counted("journal_refused_appends_total"), legend="refused"),
-            width=8,
         ),
     )
 
@@ -179,18 +174,19 @@ def _acks() -> tuple[Panel, ...]:
             "Stripe retries after `unavailable`. Many `signature_wrong`: the secret belongs to another endpoint.",
             Query(expr=f"{counted('webhook_requests_total')} > 0", legend="{{result}}"),
             alert="ReverbSidecarJournalUnavailable",
+            width=12,
         ),
         counts(
             "HTTP ack requests by result",
             "Acks that the backend sent by HTTP.",
             Query(expr=f"{counted('ack_requests_total')} > 0", legend="{{result}}"),
+            width=12,
         ),
         counts(
             "Redis stream entries by result",
             "Acks that the backend added to the Redis stream, and reconnects after a failed read.",
             Query(expr=counted("ack_stream_entries_total"), legend="{{result}}"),
             Query(expr=counted("ack_stream_reconnects_total"), legend="reconnects"),
-            width=8,
             alert="ReverbSidecarAcksLost",
         ),
         states(
@@ -198,7 +194,6 @@ def _acks() -> tuple[Panel, ...]:
             "Whether Redis answers each replica. Empty if no stream is configured.",
             Query(expr=series("ack_stream_up"), legend="{{instance}}"),
             meanings=_UP,
-            width=8,
             alert="ReverbSidecarAckStreamSilent",
         ),
         graph(
@@ -209,7 +204,6 @@ def _acks() -> tuple[Panel, ...]:
                 expr=f"sum without (result) ({counted('browser_reports_total', window='15m', result=FORGED)})",
                 legend="forged, of 15m",
             ),
-            width=8,
             alert="ReverbSidecarForgedReports",
         ),
     )
@@ -226,7 +220,6 @@ def _refusals() -> tuple[Panel, ...]:
                 legend="requests: {{reason}}",
             ),
             Query(expr=counted("refused_connections_total"), legend="connections to {{listener}}"),
-            width=8,
         ),
         count_table(
             "Refused requests by route in the selected time range",
@@ -234,7 +227,6 @@ def _refusals() -> tuple[Panel, ...]:
             "route",
             "Route",
             {"Requests": f"topk(10, sum by (route) ({counted('refused_requests_total', window=RANGE)}))"},
-            width=8,
         ),
         graph(
             "SSE connections",
@@ -242,7 +234,6 @@ def _refusals() -> tuple[Panel, ...]:
             Query(expr=f"sum without (instance, pod) ({series('open_streams')})", legend="open: {{kind}}"),
             Query(expr=counted("refused_streams_total"), legend="refused: {{reason}}"),
             Query(expr=counted("dropped_streams_total"), legend="dropped: {{reason}}"),
-            width=8,
         ),
     )
 
@@ -254,20 +245,17 @@ def _notifications() -> tuple[Panel, ...]:
             "Each notification counts once for each target. `given_up` and `dropped` were not delivered.",
             Query(expr=f"sum without (target) ({counted('notifications_total')})", legend="{{result}}"),
             colours={"delivered": GOOD, "claimed": CALM, "given_up": BAD, "dropped": BAD},
-            width=8,
             alert="ReverbSidecarNotificationsLost",
         ),
         counts(
             "Delivery attempts by outcome",
             "After a temporary failure the attempt is repeated for a while.",
             Query(expr=f"sum without (target) ({counted('notification_attempts_total')})", legend="{{outcome}}"),
-            width=8,
         ),
         graph(
             "Waiting notifications",
             "For all targets together.",
             Query(expr=series("waiting_notifications"), legend="{{instance}}"),
-            width=8,
         ),
     )
 
@@ -280,19 +268,16 @@ def _process() -> tuple[Panel, ...]:
             Query(expr=series("event_loop_lag_seconds"), legend="{{instance}}"),
             unit="s",
             steps=((None, GOOD), (_SHEDS_FROM_S, ODD)),
-            width=8,
         ),
         counts(
             "Task failures",
             "Failures of background tasks; each is retried. A few are normal, many point to an unreachable dependency.",
             Query(expr=counted("task_failures_total"), legend="{{task}}"),
-            width=8,
         ),
         counts(
             "Log lines by level",
             "Compare them before and after a release.",
             Query(expr=counted("log_lines_total"), legend="{{level}}"),
-            width=8,
         ),
     )
 
@@ -314,14 +299,12 @@ def _scrapes() -> tuple[Panel, ...]:
             "The whole response, as measured by Prometheus. The sidecar's event loop spends a few milliseconds on it.",
             Query(expr=foreign("scrape_duration_seconds"), legend="{{instance}}"),
             unit="s",
-            width=8,
             height=6,
         ),
         graph(
             "Series per replica",
             "As scraped. docs/metrics.md lists the maximum, which does not depend on traffic.",
             Query(expr=foreign("scrape_samples_scraped"), legend="{{instance}}"),
-            width=8,
             height=6,
         ),
     )

@@ -214,7 +214,7 @@ def _history(terms: Terms) -> tuple[Panel, ...]:
         served(
             "The mode that each replica answers to a user who is in every share.", width=24, height=5, details=_DECISION
         ),
-        outcomes(details=_PAYMENTS),
+        outcomes(details=_PAYMENTS, width=12),
         graph(
             "Failed share of payments",
             "Share of judged payments that were late or missed, over the alerts' long and short windows. Dashed: the budget is spent "
@@ -224,5 +224,6 @@ def _history(terms: Terms) -> tuple[Panel, ...]:
             steps=((None, GOOD), (FAST[1].ratio_max(terms), ODD), (FAST[0].ratio_max(terms), BAD)),
             alert="ReverbSidecarDeliveryBurning",
             details=_PAYMENTS,
+            width=12,
         ),
     )

@@ -30,7 +30,7 @@ class Panel(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     description: str
     queries: tuple[Query, ...]
-    width: int = 12
+    width: int = 8
     """In columns, of 24."""
     height: int = 8
     alert: str = ""

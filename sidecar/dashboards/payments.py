@@ -46,6 +46,7 @@ def _latency(terms: Terms) -> tuple[Panel, ...]:
             edges={terms.on_time_within_s: f"▼ on time: {terms.on_time_within_s:g} s"},
             height=10,
             alert="ReverbSidecarDeliveryBurning",
+            width=12,
         ),
         graph(
             "Latency percentiles and objectives",
@@ -56,6 +57,7 @@ def _latency(terms: Terms) -> tuple[Panel, ...]:
             unit="s",
             limits=("objective .*",),
             height=10,
+            width=12,
         ),
     )
 
@@ -68,7 +70,6 @@ def _waiting(terms: Terms) -> tuple[Panel, ...]:
             Query(expr=oldest_wait(), legend="oldest"),
             unit="s",
             steps=((None, GOOD), (terms.on_time_within_s, ODD), (terms.missed_after_s, BAD)),
-            width=8,
             height=6,
         ),
         graph(
@@ -76,7 +77,6 @@ def _waiting(terms: Terms) -> tuple[Panel, ...]:
             "Payments, and acks without a payment, that are kept because more may arrive; and acks that wait for their payments.",
             Query(expr=folded("kept_payments"), legend="open"),
             Query(expr=folded("waiting_acks"), legend="waiting acks"),
-            width=8,
             height=6,
         ),
         graph(
@@ -87,7 +87,6 @@ def _waiting(terms: Terms) -> tuple[Panel, ...]:
                 expr=f"max without (instance, pod) (increase({series(f'{_LATENCY}_count')}[{RATE}]))",
                 legend="with a latency",
             ),
-            width=8,
             height=6,
         ),
     )
@@ -95,13 +94,12 @@ def _waiting(terms: Terms) -> tuple[Panel, ...]:
 
 def _outcomes() -> tuple[Panel, ...]:
     return (
-        outcomes(width=8),
+        outcomes(),
         counts(
             "Unmeasured payments by reason",
             "Payments that could not be judged.",
             Query(expr=grown("unmeasured_payments_total"), legend="{{reason}}"),
             wording=UNMEASURED,
-            width=8,
             alert="ReverbSidecarCoverageLow",
         ),
         graph(
@@ -112,7 +110,6 @@ def _outcomes() -> tuple[Panel, ...]:
             unit="percentunit",
             limits=("limit .*",),
             defaults={"max": 1},
-            width=8,
             alert="ReverbSidecarCoverageLow",
         ),
         graph(
@@ -124,7 +121,6 @@ def _outcomes() -> tuple[Panel, ...]:
             ),
             steps=((None, GOOD), (float(FAILED_MIN), ODD)),
             alert="ReverbSidecarDeliveryBurning",
-            width=8,
         ),
     )
 
@@ -136,7 +132,6 @@ def _left_out() -> tuple[Panel, ...]:
             "Judged payments by whether the last timer, five seconds after the payment, would have found the booking paid; and the "
             "source of the time at which it was paid.",
             Query(expr=grown("timers_would_have_worked_total"), legend="worked: {{worked}} ({{basis}})"),
-            width=8,
         ),
         counts(
             "Ignored and skipped payments",
@@ -145,7 +140,6 @@ def _left_out() -> tuple[Panel, ...]:
             Query(expr=grown("ignored_payments_total"), legend="ignored: {{reason}}"),
             Query(expr=grown("skipped_payments_total"), legend="skipped: {{reason}}"),
             Query(expr=grown("filter_contradictions_total"), legend="the filter is wrong"),
-            width=8,
         ),
     )
 
@@ -158,7 +152,6 @@ def _tables(terms: Terms) -> tuple[Panel, ...]:
             "outcome",
             "Outcome",
             {"Payments": f"sum by (outcome) ({grown('payment_outcomes_total', window=RANGE)})"},
-            width=8,
         ),
         count_table(
             "Unmeasured payments in the selected time range",
@@ -166,7 +159,6 @@ def _tables(terms: Terms) -> tuple[Panel, ...]:
             "reason",
             "Reason",
             {"Payments": f"sum by (reason) ({grown('unmeasured_payments_total', window=RANGE)})"},
-            width=8,
         ),
     )
 
@@ -178,6 +170,7 @@ def _acks() -> tuple[Panel, ...]:
             "The stages that payments reached, from the backend, the observers and payers' browsers.",
             Query(expr=grown("acks_total"), legend="{{stage}}"),
             wording=STAGES,
+            width=12,
         ),
         counts(
             "Unmatched and lost acks",
@@ -186,6 +179,7 @@ def _acks() -> tuple[Panel, ...]:
             Query(expr=grown("dropped_acks_total"), legend="dropped"),
             Query(expr=grown("acks_lost_total"), legend="lost"),
             alert="ReverbSidecarAcksLost",
+            width=12,
         ),
     )
 
@@ -197,7 +191,6 @@ def _reports() -> tuple[Panel, ...]:
             "Good and bad reports are votes; the others do not count for or against push.",
             Query(expr=grown("payer_reports_total"), legend="{{outcome}}"),
             colours={"good": GOOD, "bad": BAD},
-            width=8,
         ),
         graph(
             "Payers who report that push failed",
@@ -206,13 +199,11 @@ def _reports() -> tuple[Panel, ...]:
             Query(expr=folded("reach_reporters"), legend="reporters"),
             steps=((None, GOOD), (REPORTERS_MIN, ODD), (REPORTERS_ALARM, BAD)),
             alert="ReverbSidecarReachDegraded",
-            width=8,
         ),
         graph(
             "Payers on the current rung",
             "Payers who were served the current rung and reported it, by flow. A push rung requires a minimum before the next climb.",
             Query(expr=folded("payers_on_rung"), legend="{{flow}}"),
-            width=8,
         ),
     )
 
@@ -224,13 +215,11 @@ def _effects() -> tuple[Panel, ...]:
             "Cleared alerts by cause",
             "In all modes. `never`: the payer's alert was not cleared.",
             Query(expr=f"sum without (mode) ({grown('cleared_alerts_total')})", legend="{{by}}"),
-            width=8,
         ),
         graph(
             "Requests per payment",
             "Refetches per payment, by the mode that the browser followed, as reported by browsers.",
             Query(expr=per_payment, legend="{{mode}}"),
-            width=8,
         ),
         counts(
             "Rescued payments and stale refetches",
@@ -238,7 +227,6 @@ def _effects() -> tuple[Panel, ...]:
             "not paid.",
             Query(expr=grown("rescued_payments_total"), legend="rescued by a poll"),
             Query(expr=grown("stale_refetches_total"), legend="stale refetch"),
-            width=8,
         ),
     )
 
@@ -251,6 +239,7 @@ def _verdicts() -> tuple[Panel, ...]:
             "browser",
             "Browser",
             {"Good": _by("browser", "good"), "Bad": _by("browser", "bad")},
+            width=12,
         ),
         count_table(
             "Verdicts by flow in the selected time range",
@@ -258,11 +247,13 @@ def _verdicts() -> tuple[Panel, ...]:
             "flow",
             "Flow",
             {"Good": _by("flow", "good"), "Bad": _by("flow", "bad")},
+            width=12,
         ),
         counts(
             "Dropped payer data",
             "Channel auths, payments and reports that were not evaluated, because there were too many users at once.",
             Query(expr=grown("payers_dropped_total"), legend="dropped"),
+            width=12,
         ),
     )
 

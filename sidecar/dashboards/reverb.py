@@ -78,6 +78,7 @@ def _status() -> tuple[Panel, ...]:
             unit="s",
             height=5,
             alert="ReverbSidecarSuspended",
+            width=12,
         ),
     )
 
@@ -94,6 +95,7 @@ def _probes(terms: Terms) -> tuple[Panel, ...]:
             Query(expr=f"{grown(_AUTHS, source='probe')} > 0", legend="{{outcome}}"),
             colours={"ok": GOOD},
             alert="ReverbSidecarChannelAuthFailing",
+            width=12,
         ),
         graph(
             "Failed share of auth probes",
@@ -103,6 +105,7 @@ def _probes(terms: Terms) -> tuple[Panel, ...]:
             steps=((None, GOOD), (reverb.AUTH_PROBES_FAILED_MAX, BAD)),
             defaults={"max": 1},
             alert="ReverbSidecarChannelAuthFailing",
+            width=12,
         ),
     )
 
@@ -116,6 +119,7 @@ def _payers() -> tuple[Panel, ...]:
             "The backend's answers to payers, and the results in payers' browsers.",
             Query(expr=f"{grown(_AUTHS, source='backend|browser')} > 0", legend="{{source}}: {{outcome}}"),
             alert="ReverbSidecarPayersCannotSubscribe",
+            width=12,
         ),
         graph(
             "Failed share of payers' authorizations",
@@ -125,6 +129,7 @@ def _payers() -> tuple[Panel, ...]:
             steps=((None, GOOD), (reverb.PAYERS_REFUSED_MAX, BAD)),
             defaults={"max": 1},
             alert="ReverbSidecarPayersCannotSubscribe",
+            width=12,
         ),
         count_table(
             "Authorization outcomes in the selected time range",
@@ -151,7 +156,6 @@ def _trips(terms: Terms) -> tuple[Panel, ...]:
             "Events sent to Reverb's API every few seconds and received on the observer sockets.",
             Query(expr=grown(_TRIPS), legend="{{outcome}}"),
             colours={"ok": GOOD},
-            width=8,
             alert="ReverbSidecarRoundTripsFailing",
         ),
         graph(
@@ -160,14 +164,12 @@ def _trips(terms: Terms) -> tuple[Panel, ...]:
             Query(expr=f"{lost} / ({every} > 0)", legend="lost"),
             unit="percentunit",
             steps=((None, GOOD), (reverb.TRIPS_FAILED_MAX, BAD)),
-            width=8,
             alert="ReverbSidecarRoundTripsFailing",
         ),
         heat_map(
             "Round-trip time of canaries",
             "From Reverb's API to the last observer socket, for canaries that were received on all sockets.",
             Query(expr=_BUCKETS, legend="{{le}}", form="heatmap"),
-            width=8,
         ),
     )
 
@@ -180,6 +182,7 @@ def _times() -> tuple[Panel, ...]:
             Query(expr=f"histogram_quantile(0.5, {_BUCKETS})", legend="50%"),
             Query(expr=f"histogram_quantile(0.99, {_BUCKETS})", legend="99%"),
             unit="s",
+            width=12,
         ),
         counts(
             "Suspensions by reason",
@@ -187,6 +190,7 @@ def _times() -> tuple[Panel, ...]:
             Query(expr=grown("suspensions_total"), legend="{{reason}}"),
             wording=SUSPENSIONS,
             alert="ReverbSidecarFlapping",
+            width=12,
         ),
     )
 
@@ -205,20 +209,17 @@ def _sockets() -> tuple[Panel, ...]:
             "Observed broadcasts by result",
             "`deaf`: received on some observer sockets only. `dropped`: received and not stored.",
             Query(expr=counted("observed_broadcasts_total"), legend="{{result}}"),
-            width=8,
         ),
         counts(
             "Isolation probes by outcome",
             "Every ten minutes the probe user requests another user's channel. `refused` is correct; `allowed` is a security incident.",
             Query(expr=grown("isolation_probes_total"), legend="{{outcome}}"),
             colours={"refused": GOOD, "allowed": BAD, "unknown": UNKNOWN},
-            width=8,
             alert="ReverbSidecarIsolationBroken",
         ),
         counts(
             "Watch requests by result",
             "Requests to observe a user's own channel, from pages of an app that cannot be changed.",
             Query(expr=counted("watch_requests_total"), legend="{{result}}"),
-            width=8,
         ),
     )

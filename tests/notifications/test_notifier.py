@@ -288,7 +288,7 @@ async def test_two_replicas_send_all_events_of_a_journal_once_to_a_webhook_and_t
     async with receiving() as receiver, receiving(annotate) as grafana:
         base = grafana.url.partition("/hooks")[0]
         targets = [target(receiver.url), target(base, TargetKind.GRAFANA, "plots")]
-        async with living(journal, targets, "a") as a, living(journal, targets, "b") as b:
+        async with following(journal, targets, "a") as a, following(journal, targets, "b") as b:
 
             async def is_done() -> bool:
                 both = counted(a.results, b.results)
@@ -307,7 +307,7 @@ async def test_two_replicas_send_all_events_of_a_journal_once_to_a_webhook_and_t
 
 
 @asynccontextmanager
-async def living(journal: MemoryJournal, targets: Sequence[Target], replica: str) -> AsyncIterator[Notifier]:
+async def following(journal: MemoryJournal, targets: Sequence[Target], replica: str) -> AsyncIterator[Notifier]:
     """Run a notifier that follows a journal from its beginning."""
     state = State()
     selector = Selector(state, stuck_after_ms=1000 * HOUR, suspended_after_ms=HOUR)

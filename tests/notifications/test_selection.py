@@ -256,10 +256,10 @@ def test_notifications_name_existing_commands_and_runbooks() -> None:
     known = set(re.findall(r"^\W*([a-z]+)  ", helped, flags=re.MULTILINE))
     said = [f"{each.words.text} {each.words.next}" for world_of, _ in WORLDS for each in selected(world_of().records)]
     commands = {command for text in said for command in re.findall(r"`sidecar ([a-z]+)", text)}
-    books = {book for text in said for book in re.findall(r"ReverbSidecar\w+", text)}
+    runbooks = {runbook for text in said for runbook in re.findall(r"ReverbSidecar\w+", text)}
     assert {"explain", "doctor", "status", "resume"} <= commands <= known
-    assert books <= {path.stem for path in RUNBOOKS}
-    assert {"ReverbSidecarDeliveryBurning", "ReverbSidecarRoundTripsFailing", "ReverbSidecarIsolationBroken"} <= books
+    assert runbooks <= {path.stem for path in RUNBOOKS}
+    assert {"ReverbSidecarDeliveryBurning", "ReverbSidecarRoundTripsFailing", "ReverbSidecarIsolationBroken"} <= runbooks
 
 
 def test_the_text_of_a_fall_has_both_rungs_the_cause_and_the_cool_down() -> None:

@@ -26,7 +26,7 @@ PAGES = (
         if "node_modules" not in path.parts
     ),
 )
-IN_WORDS = ("", "_bucket", "_sum", "_count")
+SUFFIXES = ("", "_bucket", "_sum", "_count")
 WORST_OF_REPLICAS = {"flag_mode", "ack_stream_up"}
 """Process metrics that are read by `max`: the worst value of any replica counts."""
 
@@ -69,7 +69,7 @@ async def test_a_misspelt_selector_is_detected() -> None:
 
 def test_every_metric_named_in_the_documentation_exists() -> None:
     """Names of metrics in the documentation can be copied into a query."""
-    known = {f"{each.name}{end}" for each in catalogue(kinds_of()).metrics for end in IN_WORDS}
+    known = {f"{each.name}{end}" for each in catalogue(kinds_of()).metrics for end in SUFFIXES}
     recorded = {NAMED.findall(name)[0] for name in RECORDED}
     assert len(PAGES) > 20
     for page in PAGES:
@@ -82,7 +82,7 @@ def test_every_metric_is_used() -> None:
         selector.name for _, expr in (*_of_rules(), *_of_runbooks(), *_of_dashboards()) for selector in selectors(expr)
     }
     unread = {
-        each.name for each in catalogue(kinds_of()).metrics if not any(f"{each.name}{end}" in read for end in IN_WORDS)
+        each.name for each in catalogue(kinds_of()).metrics if not any(f"{each.name}{end}" in read for end in SUFFIXES)
     }
     assert unread == set()
 
