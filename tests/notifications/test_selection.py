@@ -259,7 +259,11 @@ def test_notifications_name_existing_commands_and_runbooks() -> None:
     runbooks = {runbook for text in said for runbook in re.findall(r"ReverbSidecar\w+", text)}
     assert {"explain", "doctor", "status", "resume"} <= commands <= known
     assert runbooks <= {path.stem for path in RUNBOOKS}
-    assert {"ReverbSidecarDeliveryBurning", "ReverbSidecarRoundTripsFailing", "ReverbSidecarIsolationBroken"} <= runbooks
+    assert {
+        "ReverbSidecarDeliveryBurning",
+        "ReverbSidecarRoundTripsFailing",
+        "ReverbSidecarIsolationBroken",
+    } <= runbooks
 
 
 def test_the_text_of_a_fall_has_both_rungs_the_cause_and_the_cool_down() -> None:
