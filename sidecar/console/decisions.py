@@ -10,6 +10,7 @@ from sidecar.core.facts.observations import (
     Approved,
     Chained,
     Climbed,
+    Decision,
     EpochRenewed,
     EvidenceReset,
     FallCause,
@@ -173,78 +174,84 @@ def _moved(seq: int, state: State) -> bool | None:
     return False if len(state.moves) < MOVES_MAX or seq > state.moves[0].seq else None
 
 
-def _entry(fact: Chained, link: Link) -> Entry:  # noqa: C901, PLR0912 - a table
-    entry = Entry(
+_COPIED = frozenset(
+    {
+        "cause",
+        "epoch",
+        "expires_ms",
+        "gates",
+        "guard_version",
+        "indicator",
+        "name",
+        "release",
+        "to_rung",
+        "version",
+        "window",
+    }
+)
+"""Fields that an entry has in common with observations."""
+
+
+def _entry(fact: Chained, link: Link) -> Entry:
+    copied = {name: getattr(fact, name) for name in fact.__struct_fields__ if name in _COPIED}
+    if isinstance(fact, Fell | RolledBack):
+        copied["to_rung"] = 0
+    elif isinstance(fact, Approved):
+        copied["to_rung"] = fact.rung
+    kind = Kind.DECISION if isinstance(fact, Decision) else Kind.ACTION
+    return Entry(
         seq=link.record.seq,
         at_ms=link.record.at_ms,
-        kind=Kind.ACTION,
+        kind=Kind.POLICY if isinstance(fact, PolicyAdopted) else kind,
         what=str(fact.__struct_config__.tag),
-        who="",
-        reason="",
-        text="",
+        who=fact.replica if isinstance(fact, Decision) else fact.actor,
+        reason=_reason(fact),
+        text=_text(fact),
         head=link.head,
+        **copied,
     )
-    replace = msgspec.structs.replace
+
+
+def _reason(fact: Chained) -> str:
+    match fact:
+        case Climbed() | EpochRenewed():
+            return ""
+        case Fell():
+            return fact.detail
+        case Noted():
+            return fact.text
+        case _:
+            return fact.reason
+
+
+def _text(fact: Chained) -> str:  # noqa: C901, PLR0912 - a table
     match fact:
         case Climbed():
-            return replace(
-                entry,
-                kind=Kind.DECISION,
-                who=fact.replica,
-                text=f"climbed to rung {fact.to_rung}",
-                to_rung=fact.to_rung,
-                gates=fact.gates,
-                version=fact.version,
-                guard_version=fact.guard_version,
-            )
+            return f"climbed to rung {fact.to_rung}"
         case Fell():
-            return replace(
-                entry,
-                kind=Kind.DECISION,
-                who=fact.replica,
-                text=f"fell to the bottom rung, because of {_FALLS[fact.cause]}",
-                reason=fact.detail,
-                to_rung=0,
-                cause=fact.cause,
-                version=fact.version,
-            )
+            return f"fell to the bottom rung: {_FALLS[fact.cause]}"
         case EpochRenewed():
-            return replace(
-                entry,
-                kind=Kind.DECISION,
-                who=fact.replica,
-                text=f"began epoch {fact.epoch} of {fact.indicator}, which proves sooner than the old one",
-                indicator=fact.indicator,
-                epoch=fact.epoch,
-                guard_version=fact.guard_version,
-            )
+            return f"began epoch {fact.epoch} of {fact.indicator}, which proves sooner than the old one"
         case PolicyAdopted():
-            text = f"adopted the policy {fact.policy_hash[:12]}"
-            return replace(entry, kind=Kind.POLICY, who=fact.actor, reason=fact.reason, text=text)
+            return f"adopted the policy {fact.policy_hash[:12]}"
         case Noted():
-            text = "noted" if fact.release is None else f"noted the release {fact.release}"
-            return replace(entry, who=fact.actor, reason=fact.text, text=text, release=fact.release)
+            return "added a note" if fact.release is None else f"noted the release {fact.release}"
         case Held():
-            text = "forbade climbing until resumed"
+            return "held the flag: it does not climb until resumed"
         case Resumed():
-            text = "lifted the hold"
+            return "lifted the hold"
         case Approved():
-            text = f"approved the climb to rung {fact.rung} in epoch {fact.epoch}"
-            entry = replace(entry, to_rung=fact.rung, epoch=fact.epoch)
+            return f"approved the climb to rung {fact.rung} in epoch {fact.epoch}"
         case RolledBack():
-            text = "rolled back to the bottom rung, and holds there"
-            entry = replace(entry, to_rung=0)
+            return "rolled back to the bottom rung, and held the flag"
         case EvidenceReset():
-            text = "began a new epoch in every indicator"
+            return "began a new epoch in every indicator"
         case Frozen():
-            text = f"froze climbing: {fact.name}"
-            entry = replace(entry, name=fact.name, window=fact.window, expires_ms=fact.expires_ms)
+            return f"froze climbing: {fact.name}"
         case Thawed():
-            text = f"thawed {fact.name}"
-            entry = replace(entry, name=fact.name)
+            return f"thawed {fact.name}"
         case _:
             assert_never(fact)
-    return replace(entry, who=fact.actor, reason=fact.reason, text=text)
 
 
 _FALLS = {

@@ -13,7 +13,7 @@ from sidecar.core.fold import freezes
 from sidecar.core.fold.serving import Reason
 from sidecar.core.fold.serving import Served as Answered
 from sidecar.core.fold.state import State
-from sidecar.wording import MODES, REASONS, SUSPENSIONS
+from sidecar.wording import INDICATORS, MODES, REASONS, SUSPENSIONS
 
 
 class Slice(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,7 +113,7 @@ def _why(status: Status, state: State, policy: Policy) -> str:
         case Reason.CURRENT_RUNG:
             return _current(status)
         case Reason.ALARM:
-            return f"Alarm: {labels.joined([labels.name(each) for each in status.alarms])}."
+            return f"Alarm: {labels.joined([labels.lowered(INDICATORS[each].label) for each in status.alarms])}."
         case Reason.SUSPENDED:
             return _suspended(status)
         case Reason.DRY_RUN:

@@ -18,7 +18,7 @@ from sidecar.core.fold.serving import Reason
 from sidecar.core.fold.state import State
 from sidecar.core.release.checks import Check, Question
 from sidecar.core.release.readiness import Answer, Readiness
-from sidecar.wording import CHECKS, MODES, REASONS, SUSPENSIONS
+from sidecar.wording import CHECKS, INDICATORS, MODES, REASONS, SUSPENSIONS
 
 _REASONS_MAX = 5
 """Reasons that are shown at once; all of them are in the list of checks."""
@@ -124,7 +124,7 @@ def _acute(status: Status, state: State) -> list[str]:
     if state.flag.suspension is not None:
         reasons.append(SUSPENSIONS[SuspensionReason.REVERB_UNSTABLE].description)
     elif status.alarms:
-        reasons.append(f"Alarm: {labels.joined([labels.name(each) for each in status.alarms])}.")
+        reasons.append(f"Alarm: {labels.joined([labels.lowered(INDICATORS[each].label) for each in status.alarms])}.")
     if status.cooldown_until_ms > status.now_ms:
         reasons.append(f"Push fell; the cool-down ends {labels.distance(status.cooldown_until_ms, status.now_ms)}.")
     return reasons
