@@ -26,7 +26,7 @@ window.begin = async ({ baseUrl, context, options }) => {
   }
 };
 
-window.become = (context) => OpenFeature.setContext(context);
+window.assign = (context) => OpenFeature.setContext(context);
 
 /** Evaluates both flags. `leased` is what our own client makes of the object; `age_ms` is how old the held value is. */
 window.ask = () => {
