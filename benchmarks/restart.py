@@ -97,7 +97,7 @@ def seconds_until(config: Path, port: int, is_there: Callable[[str], bool]) -> f
 
 
 def answers(url: str) -> bool:
-    """Say whether the flag is answered."""
+    """Return whether the flag is answered."""
     try:
         with urllib.request.urlopen(f"{url}/flags/payment-refresh", timeout=5) as response:  # noqa: S310 - ours
             return bool(response.status == 200)
@@ -106,7 +106,7 @@ def answers(url: str) -> bool:
 
 
 def is_ready(url: str) -> bool:
-    """Say whether all was folded, and a heartbeat went through."""
+    """Return whether all was folded, and a heartbeat too."""
     try:
         with urllib.request.urlopen(f"{url}/readyz", timeout=60) as response:  # noqa: S310 - ours
             return bool(response.status == 200)

@@ -73,10 +73,10 @@ def main() -> None:
     for is_scraped, found in phases.items():
         p99 = sorted(each.measured.p99_ms for each in found)[_ROUNDS // 2]
         slowest = max(each.answered_ms for each in found)
-        told = f", {sum(each.scrapes for each in found)} scrapes, the slowest answered in {slowest:.0f} ms"
+        scrapes = f", {sum(each.scrapes for each in found)} scrapes, the slowest answered in {slowest:.0f} ms"
         print(
             f"webhooks, {'scraped every second' if is_scraped else 'not scraped'}: {median[is_scraped]:,.0f}/s, "
-            f"p99 {p99:.1f} ms (medians of {_ROUNDS}){told if is_scraped else ''}"
+            f"p99 {p99:.1f} ms (medians of {_ROUNDS}){scrapes if is_scraped else ''}"
         )
     print(f"webhooks: scraped every second {median[True] / median[False]:.3f} x not scraped")
 

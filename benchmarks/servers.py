@@ -51,7 +51,7 @@ async def construct_event(request: web.Request) -> web.Response:
 
 
 async def verify_and_decode(request: web.Request) -> web.Response:
-    """Verify and decode as cheaply as we know, and store nothing."""
+    """Verify and decode at minimum cost, and store nothing."""
     body = await request.read()
     stripe.WebhookSignature.verify_header(body.decode(), request.headers["Stripe-Signature"], WEBHOOK_SECRET, 300)
     msgspec.json.decode(body, type=_Event)
@@ -70,7 +70,7 @@ async def context(request: web.Request) -> web.Response:
 
 
 async def bare_streams() -> None:
-    """Hold streams as cheaply as we know: no bound, no renewal, no regard for slow readers; `/flip` tells them all."""
+    """Serve streams at minimum cost: no limit, no renewal, no timeout; `/flip` sends to all."""
     streams: set[web.StreamResponse] = set()
 
     async def stream(request: web.Request) -> web.StreamResponse:
@@ -100,7 +100,7 @@ async def bare_streams() -> None:
 
 
 def _tell(*ports: int) -> None:
-    """Print the ports, and nothing more: a log that nobody reads would fill the pipe and stop the server."""
+    """Print the ports and no logs: a pipe that is not read would fill and stop the server."""
     print("\n" + "\n".join(map(str, ports)), flush=True)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 

@@ -56,7 +56,7 @@ def _climbed_in(
 
 
 def _promotions(target: float, risk: float) -> str:
-    """Say how often it climbs where the truth is exactly the target: the promise is at most `risk`."""
+    """Print how often it climbs if the true reliability is exactly the target: at most `risk` is promised."""
     one = climbs(target, target, [evidence.epoch_alpha(risk, 1)], _SEED)
     ten = climbs(target, target, [evidence.epoch_alpha(risk, epoch) for epoch in range(1, 11)], _SEED + 1)
     return (
@@ -140,7 +140,7 @@ def _needed_with(spread: tuple[tuple[float, float], ...], bad: int, alpha: float
 
 
 def _alarms() -> None:
-    """Say how long the default alarm bank is quiet while all is well, and how fast it notifications when not."""
+    """Print how long the default alarm bank is quiet at the target, and how fast it detects damage."""
     default = bank(990_000, 950_000, 100_000)
     print(f"alarm bank at the default policy: an outage is noticed at failure {default.failures_to_alarm()}")
     for truth, runs, cap in ((0.99, 200, 2_000_000), (0.95, 2000, 20_000), (0.9, 2000, 20_000), (0.5, 2000, 20_000)):

@@ -1,6 +1,6 @@
 """What do open streams cost, and reads over OFREP? Beside a bare `aiohttp` loop, server and load with a core each.
 
-Two thousand streams wait. A person rolls back: the time counts from the request to the last stream told, through the
+Two thousand streams wait. A person rolls back: the time runs from the request to the last stream that received it, through the
 journal and the fold. The bare loop only writes the same to all.
 """
 
@@ -29,7 +29,7 @@ _PAYMENTS = 12
 _AT_ONCE = 100
 
 
-class Told(NamedTuple):
+class Received(NamedTuple):
     """What a round saw, each in milliseconds from the flip, and what a stream takes of the server's memory."""
 
     first_ms: float
@@ -61,12 +61,12 @@ def server(name: str) -> Iterator[Running]:
 
 def resident_kb(pid: int) -> float:
     """Return what a process has in memory."""
-    with open(f"/proc/{pid}/statm") as statm:  # noqa: PTH123 - not a file of ours
+    with open(f"/proc/{pid}/statm") as statm:  # noqa: PTH123 - of the kernel
         return int(statm.read().split()[1]) * resource.getpagesize() / 1e3
 
 
 async def climb(running: Running) -> None:
-    """Let a dozen clean payments come, and wait until push is served."""
+    """Send a dozen clean payments, and wait until push is served."""
     url = f"http://127.0.0.1:{running.public}"
     async with aiohttp.ClientSession() as session:
         for number in range(_PAYMENTS):
@@ -87,7 +87,7 @@ Connected = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 async def listen(port: int, is_open: asyncio.Semaphore, number: int) -> Connected:
-    """Open a stream, and return once it has told its first."""
+    """Open a stream, and return once its first event has arrived."""
     async with is_open:
         reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=4096)
         writer.write(b"GET /flags/payment-refresh/stream?targeting_key=u%d HTTP/1.1\r\nHost: x\r\n\r\n" % number)
@@ -97,8 +97,8 @@ async def listen(port: int, is_open: asyncio.Semaphore, number: int) -> Connecte
         return reader, writer
 
 
-async def hear(connected: Connected) -> float:
-    """Return when the stream told timers."""
+async def received_at(connected: Connected) -> float:
+    """Return when the stream sent timers."""
     reader, _ = connected
     await reader.readuntil(b'"mode":"timer_polling"')
     return time.perf_counter()
@@ -117,7 +117,7 @@ async def flip(running: Running, name: str) -> None:
         assert response.status == 200, await response.text()
 
 
-async def run(running: Running, name: str) -> Told:
+async def run(running: Running, name: str) -> Received:
     """Open the streams, flip, and wait for the last."""
     if name != "bare_streams":
         await climb(running)
@@ -125,12 +125,12 @@ async def run(running: Running, name: str) -> Told:
     is_open = asyncio.Semaphore(_AT_ONCE)
     connected = await asyncio.gather(*(listen(running.public, is_open, number) for number in range(_STREAMS)))
     stream_kb = (resident_kb(running.pid) - before_kb) / _STREAMS
-    hearing = [asyncio.ensure_future(hear(each)) for each in connected]
+    receiving = [asyncio.ensure_future(received_at(each)) for each in connected]
     await asyncio.sleep(0)
     started = time.perf_counter()
     await flip(running, name)
-    heard_ms = sorted(1000 * (at - started) for at in await asyncio.gather(*hearing))
-    return Told(heard_ms[0], heard_ms[_STREAMS // 2], heard_ms[-1], stream_kb)
+    received_ms = sorted(1000 * (at - started) for at in await asyncio.gather(*receiving))
+    return Received(received_ms[0], received_ms[_STREAMS // 2], received_ms[-1], stream_kb)
 
 
 def evaluate(_: int) -> bytes:
@@ -146,12 +146,12 @@ def main() -> None:
         os.sched_setaffinity(0, {1})
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    best: dict[str, Told] = {}
+    best: dict[str, Received] = {}
     for _ in range(_ROUNDS):
         for name in ("sidecar_that_climbs", "bare_streams"):
             with server(name) as running:
-                told = uvloop.run(run(running, name))
-            best[name] = min(best.get(name, told), told, key=lambda each: each.last_ms)
+                received = uvloop.run(run(running, name))
+            best[name] = min(best.get(name, received), received, key=lambda each: each.last_ms)
     ours, bare = best["sidecar_that_climbs"], best["bare_streams"]
     for name, each in best.items():
         print(

@@ -48,7 +48,7 @@ class ErrorCode(enum.StrEnum):
 class SidecarError(Exception):
     """The parent of the sidecar's exceptions: a stable code for machines, and a sentence for people.
 
-    The sentence says what was found, where, and what is allowed or what to do.
+    The sentence contains what was found, where, and what is allowed or what to do.
     """
 
     def __init__(self, code: ErrorCode, message: str) -> None:

@@ -1,1 +1,1 @@
-"""How does a decision reach browsers? A controller takes it, a lease limits it, an answer tells it."""
+"""How does a decision reach browsers? The controller decides, a lease limits the decision, and the API answers it."""

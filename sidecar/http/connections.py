@@ -45,7 +45,7 @@ def streams_max() -> int:
 class Connection(web.RequestHandler):
     """One client's connection, with a timeout for the head of each request.
 
-    `aiohttp` says nowhere in public that a head has ended. Its timer therefore runs from the first byte that arrives
+    `aiohttp` has no public event for the end of a head. The timer therefore runs from the first byte that arrives
     between two requests until the handler of the next one begins.
     """
 

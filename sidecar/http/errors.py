@@ -84,7 +84,7 @@ def failed(request: web.Request) -> SidecarError:
     resource = request.match_info.route.resource  # a pattern contains no input; a path does
     route = resource.canonical if resource is not None else None
     structlog.get_logger().exception("http.failed", method=request.method, route=route)
-    return SidecarError(ErrorCode.INTERNAL, "the sidecar failed to answer; its log says why")
+    return SidecarError(ErrorCode.INTERNAL, "internal error; see the sidecar's log")
 
 
 def _answer(body: dict[str, str], status: int) -> web.Response:

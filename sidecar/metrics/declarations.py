@@ -1,4 +1,4 @@
-"""Metrics as they are declared: on the class whose objects count them.
+"""Declarations of process metrics, on the class whose objects count them.
 
 The problem: a metric that is registered in one place and fed in another can be registered and never fed.
 
@@ -58,7 +58,7 @@ class Declared:
         self.labels = tuple(labels or ())
         combinations = tuple(itertools.product(*(tuple(map(str, values)) for values in (labels or {}).values())))
         self.series: Series = series or (lambda _: combinations)
-        """All combinations of labels, unless the declaration says otherwise."""
+        """By default all combinations of labels."""
 
     def samples(self, part: object) -> Samples:
         """Return the present values of one object."""
