@@ -1,7 +1,7 @@
 """What do open streams cost, and reads over OFREP? Beside a bare `aiohttp` loop, server and load with a core each.
 
-Two thousand streams wait. A person rolls back: the time runs from the request to the last stream that received it, through the
-journal and the fold. The bare loop only writes the same to all.
+Two thousand streams are open. A person rolls back: the time runs from the request to the last stream that received the
+change, through the journal and the fold. The bare loop only writes the same to all.
 """
 
 import asyncio
