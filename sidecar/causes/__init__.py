@@ -1,4 +1,4 @@
-"""Causes and remedies of each outcome: what it means, likely reasons in order, and what to change.
+"""What does each outcome mean, what are the likely reasons, and what must be changed?
 
 One row per outcome of `core.facts.auth_probes.AuthProbeOutcome`, used by the doctor, the console and the runbooks. The
 behaviour of Laravel, Reverb and pusher-js was taken from their sources and from recorded traffic (`tests/captures`).
@@ -14,9 +14,9 @@ from sidecar.core.facts.auth_probes import AuthProbeOutcome
 __all__ = ["CAUSES", "ROUND_TRIPS", "Cause", "cause_of"]
 
 CAUSES: dict[AuthProbeOutcome, Cause] = {**NETWORK, **REVERB, **APP}
-"""Every outcome has one."""
+"""The cause of every outcome."""
 
 
 def cause_of(outcome: AuthProbeOutcome, *, is_at_app: bool) -> Cause:
-    """Return the cause of an outcome; some have another cause at the app than at Reverb."""
+    """Return the cause of an outcome; some outcomes have a different cause at the app."""
     return AT_APP.get(outcome, CAUSES[outcome]) if is_at_app else CAUSES[outcome]

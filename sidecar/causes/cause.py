@@ -1,16 +1,16 @@
-"""The description of one outcome."""
+"""The cause of one outcome."""
 
 import msgspec
 
 
 class Cause(msgspec.Struct, frozen=True, kw_only=True):
-    """Cause, likely reasons and remedy of one outcome, as texts."""
+    """Meaning, likely reasons and remedy of one outcome."""
 
     exit_code: int
-    """Of `sidecar doctor`; each outcome has its own, and it never changes its meaning."""
+    """Exit code of `sidecar doctor`, unique to the outcome and stable."""
     sentence: str
-    """What happened."""
+    """The meaning."""
     reasons: tuple[str, ...]
-    """Why it likely did, the likeliest first."""
+    """The likely reasons, the most likely first."""
     changes: tuple[str, ...]
     """What to change, and where."""

@@ -1,16 +1,16 @@
-"""Reverb, and what stands before it: the upgrade, the first message, and the subscription."""
+"""Causes of failures at Reverb and its proxy: the upgrade, the first message, and the subscription."""
 
 from sidecar.causes.cause import Cause
 from sidecar.core.facts.auth_probes import AuthProbeOutcome as W
 
-_RESTART = "then: php artisan config:clear && php artisan reverb:restart (it does not start again by itself)"
+_RESTART = "then: php artisan config:clear && php artisan reverb:restart (a process manager must start it again)"
 
 REVERB: dict[W, Cause] = {
     W.UPGRADE_STRIPPED: Cause(
         exit_code=30,
         sentence="A proxy dropped the Upgrade header: Reverb answers 500 to a plain GET of /app/{key}.",
         reasons=(
-            "The proxy speaks HTTP/1.0 to Reverb, or passes Upgrade and Connection not on",
+            "The proxy uses HTTP/1.0 to Reverb, or does not forward Upgrade and Connection",
             "WebSockets are off in Cloudflare",
         ),
         changes=(
@@ -22,43 +22,43 @@ REVERB: dict[W, Cause] = {
     ),
     W.CLOSED_WITHOUT_FRAME: Cause(
         exit_code=31,
-        sentence="The connection ended without a word: Reverb never sends a Close frame when it ends one itself.",
+        sentence="The connection ended without an error or a Close frame, which Reverb does not send when it closes one itself.",
         reasons=(
             "Reverb is being restarted or was killed",
             "A proxy's idle timeout (60 s in nginx)",
-            "rate_limiting.terminate_on_limit ended it",
+            "rate_limiting.terminate_on_limit closed it",
         ),
         changes=(
             "Proxy: proxy_read_timeout 3600s; in the location of /app",
-            "Server: do the restarts come from Supervisor, from a deploy, or from memory? See its log",
+            "Server: read Reverb's log: was it restarted by Supervisor, by a deploy, or for lack of memory?",
         ),
     ),
     W.NOT_PUSHER: Cause(
         exit_code=32,
-        sentence="A WebSocket answers there that does not speak the Pusher protocol.",
+        sentence="The server accepts WebSockets, but does not use the Pusher protocol.",
         reasons=("Another server (Socket.IO, Mercure, a dev server's hot reload) listens on this port or path",),
-        changes=("Our config: reverb.url", "Proxy: route /app to Reverb"),
+        changes=("Sidecar config: reverb.url", "Proxy: route /app to Reverb"),
     ),
     W.ERROR_4001: Cause(
         exit_code=33,
-        sentence="Reverb does not know this application key (4001).",
+        sentence="Reverb has no application with this key (4001).",
         reasons=(
-            "VITE_REVERB_APP_KEY was baked into the frontend with an older key, or the sidecar's app_key is not REVERB_APP_KEY",
-            "Reverb runs with an older configuration: it reads .env only when it starts, and the cached config first",
+            "VITE_REVERB_APP_KEY was built into the frontend with an older key, or the sidecar's app_key is not REVERB_APP_KEY",
+            "Reverb runs with an older configuration: it reads .env only at start, and prefers the cached config",
         ),
         changes=(
-            "Our config: reverb.app_key must be REVERB_APP_KEY",
+            "Sidecar config: reverb.app_key must be REVERB_APP_KEY",
             f"Laravel: the same REVERB_APP_KEY for the web, the queue and Reverb; {_RESTART}",
-            "Frontend: build it anew after changing VITE_REVERB_APP_KEY",
+            "Frontend: rebuild it after changing VITE_REVERB_APP_KEY",
         ),
     ),
     W.ERROR_4004: Cause(
         exit_code=34,
-        sentence="Reverb has as many connections as it may (4004).",
-        reasons=("REVERB_APP_MAX_CONNECTIONS is reached on this node", "Tabs that are open for days"),
+        sentence="Reverb has reached its maximum of connections (4004).",
+        reasons=("REVERB_APP_MAX_CONNECTIONS is reached on this node", "Tabs stay open for days"),
         changes=(
             f"Laravel: raise or remove REVERB_APP_MAX_CONNECTIONS; {_RESTART}",
-            "Server: another node, with scaling",
+            "Server: add a node, with scaling on",
         ),
     ),
     W.ERROR_4009_ORIGIN: Cause(
@@ -66,49 +66,52 @@ REVERB: dict[W, Cause] = {
         sentence="Reverb does not allow this origin (4009 Origin not allowed).",
         reasons=(
             "allowed_origins in config/reverb.php has a scheme or a port: https://app.example.test never matches",
-            "A subdomain is missing: app.example.test does not stand for www.app.example.test",
-            "reverb.origin here is not that of the page",
+            "A subdomain is missing: app.example.test does not match www.app.example.test",
+            "reverb.origin in the sidecar's config is not the page's",
         ),
         changes=(
             "Laravel, config/reverb.php: 'allowed_origins' => ['app.example.test', '*.example.test'], hosts only",
             f"Laravel: {_RESTART}",
-            "Our config: reverb.origin must be the origin of the page that connects",
+            "Sidecar config: reverb.origin must be the origin of the page that connects",
         ),
     ),
     W.ERROR_4009_UNAUTHORISED: Cause(
         exit_code=36,
-        sentence="The auth endpoint authorised it, and Reverb refused the subscription (4009): in a browser this is silent.",
+        sentence="The auth endpoint authorised the channel, but Reverb refused the subscription (4009): a browser shows no error.",
         reasons=(
             "REVERB_APP_SECRET differs between the app that signs and Reverb, which verifies",
             "Reverb still runs with the old secret",
-            "A custom authorizer asks for another channel or another socket than it subscribes",
+            "A custom authorizer requests another channel or socket than the one that subscribes",
         ),
         changes=(
             f"Laravel: the same REVERB_APP_SECRET for the web and for Reverb; {_RESTART}",
-            "Here: set REVERB_APP_SECRET, and this auth probe will say which part of the signature is wrong",
+            "Here: set REVERB_APP_SECRET, and the auth probe names the part of the signature that is wrong",
         ),
     ),
     W.ERROR_4200: Cause(
         exit_code=37,
-        sentence="Reverb could not make sense of a message (4200 Invalid message format).",
+        sentence="Reverb could not parse a message (4200 Invalid message format).",
         reasons=(
             "A presence channel whose callback returned no user_info, or channel_data that is not a JSON string",
-            "A proxy or a custom authorizer changes the answer of the auth endpoint",
+            "A proxy or a custom authorizer changes the auth endpoint's response",
         ),
-        changes=("Laravel, routes/channels.php: let the callback return an array for presence channels",),
+        changes=("Laravel, routes/channels.php: return an array from the callback of a presence channel",),
     ),
     W.ERROR_4201: Cause(
         exit_code=38,
-        sentence="Reverb gave the connection up because a ping was not answered (4201).",
+        sentence="Reverb closed the connection because a ping was not answered (4201).",
         reasons=(
-            "Something between here and Reverb holds frames back",
+            "A proxy between the sidecar and Reverb buffers frames",
             "Reverb's clock jumped, or its machine was suspended",
         ),
-        changes=("Proxy: no buffering for /app (proxy_buffering off)", "Server: look for a suspended machine"),
+        changes=(
+            "Proxy: no buffering for /app (proxy_buffering off)",
+            "Server: check whether the machine was suspended",
+        ),
     ),
     W.ERROR_4301: Cause(
         exit_code=39,
-        sentence="Reverb limits how much this connection may say (4301).",
+        sentence="The connection exceeded Reverb's message rate limit (4301).",
         reasons=(
             "REVERB_APP_RATE_LIMITING_ENABLED with a low REVERB_APP_RATE_LIMIT_MAX_ATTEMPTS",
             "Client events are off",
@@ -117,20 +120,20 @@ REVERB: dict[W, Cause] = {
     ),
     W.ERROR_OTHER: Cause(
         exit_code=40,
-        sentence="The server answered with an error that Reverb does not have.",
-        reasons=("Another server of the Pusher protocol answers: soketi, Pusher itself, laravel-websockets",),
-        changes=("Our config: reverb.url", "Proxy: what listens on the port that /app is routed to"),
+        sentence="The server answered with an error code that Reverb does not use.",
+        reasons=("Another server with the Pusher protocol answers: soketi, Pusher itself, laravel-websockets",),
+        changes=("Sidecar config: reverb.url", "Proxy: check which server listens on the port of /app"),
     ),
     W.TIMEOUT_ESTABLISH: Cause(
         exit_code=74,
-        sentence="The upgrade succeeded, and Reverb's first message did not come in time.",
-        reasons=("A proxy answered the upgrade and does not reach Reverb", "Reverb's event loop stands still"),
+        sentence="The upgrade succeeded, but Reverb's first message did not arrive in time.",
+        reasons=("A proxy answered the upgrade and does not reach Reverb", "Reverb's event loop is blocked"),
         changes=("Server: curl http://REVERB_HOST:REVERB_PORT/up, past the proxy", "Proxy: no buffering for /app"),
     ),
     W.TIMEOUT_SUBSCRIBE: Cause(
         exit_code=79,
         sentence="Reverb did not answer the subscription in time.",
-        reasons=("Its event loop stands still", "With scaling on and Redis away some answers never come"),
-        changes=("Server: Reverb's load and Redis", "Laravel: no waiting in listeners of Reverb's events"),
+        reasons=("Reverb's event loop is blocked", "With scaling on and Redis down, some responses are never sent"),
+        changes=("Server: check Reverb's load and Redis", "Laravel: do not block in listeners of Reverb's events"),
     ),
 }

@@ -1,4 +1,4 @@
-"""Why can a browser not listen? One auth probe for a person, or one request of a browser, with its cause and remedy."""
+"""Why can a browser not subscribe? One auth probe, or one request copied from a browser, with cause and remedy."""
 
 from sidecar.doctor.catalogue import catalogue
 from sidecar.doctor.curl import BYTES_MAX, read_curl

@@ -1,4 +1,4 @@
-"""One canary, sent and awaited once: what no auth probe of a browser shows, and every broadcast of Laravel's meets."""
+"""One canary through Reverb's HTTP API, as Laravel's broadcasts: an auth probe does not test this path."""
 
 import asyncio
 
@@ -7,7 +7,7 @@ from sidecar.core.facts.observations import RoundTripEnded
 from sidecar.journal.memory import MemoryJournal
 from sidecar.probes.browser import Browser
 from sidecar.probes.observers import Observers
-from sidecar.probes.probe_record import Taken
+from sidecar.probes.probe_record import StepResult
 from sidecar.probes.round_trip import RoundTrip
 
 _SUBSCRIBED_WITHIN_S = 10.0
@@ -29,14 +29,14 @@ async def round_trip(browser: Browser) -> RoundTripEnded:
         await asyncio.wait({running})
 
 
-def taken(ended: RoundTripEnded, app_id: str) -> Taken:
-    """Return a round trip as a step, for people."""
+def step_of(ended: RoundTripEnded, app_id: str) -> StepResult:
+    """Return a round trip as a step of the diagnosis."""
     is_ok = ended.outcome is RoundTripOutcome.OK
-    return Taken(
+    return StepResult(
         step=Step.DELIVER,
         where=f"/apps/{app_id}/events",
         is_ok=is_ok,
         took_ms=float(ended.took_ms),
         sent="a canary event on the same channel, signed",
-        received="the same event, back over a socket" if is_ok else f"{ended.outcome} {ended.number or ''}".strip(),
+        received="the same event over a socket" if is_ok else f"{ended.outcome} {ended.number or ''}".strip(),
     )

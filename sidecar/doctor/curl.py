@@ -1,6 +1,6 @@
-"""Parse a browser's "Copy as cURL" of a channel authorisation, and find what is wrong with it.
+"""Parse a browser's "Copy as cURL" of a channel authorisation, and find its faults.
 
-The command is parsed and never run. Credentials are never shown, only whether they are present.
+The command is parsed and never run. Credentials are shown as `***`.
 """
 
 import base64
@@ -29,7 +29,7 @@ _WITH_VALUE = {
 _QUOTED = re.compile(r"""\$'((?:[^'\\]|\\.)*)'|'[^']*'|"(?:[^"\\]|\\.)*"|\\.""", re.DOTALL)
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|.)", re.DOTALL)
 _UNESCAPED = {"n": "\n", "r": "\r", "t": "\t"}
-"""Of $'…', what browsers write in it: they escape what the shell would take for its own, such as `!`, by its code."""
+"""Escapes that browsers write in $'…'. They escape special characters of the shell, such as `!`, by their code."""
 _BETWEEN_COMMANDS = frozenset({";", "&", "&&", "|"})
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _METHOD = re.compile(r"[A-Z]{0,20}")
@@ -38,7 +38,7 @@ _SOCKET = re.compile(r"\d+\.\d+")
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """An HTTP request, as a browser made it."""
+    """An HTTP request of a browser."""
 
     method: str
     url: str
@@ -64,14 +64,14 @@ def read_curl(text: str) -> Request:
     Raises `SidecarError` with `body_invalid` for anything else.
     """
     plain = text.replace("\r\n", "\n").lstrip("\ufeff$ \t\n")
-    if '^"' in plain:  # cmd.exe: ^ before what it would take for its own
+    if '^"' in plain:  # cmd.exe: ^ before its special characters
         plain = re.sub(r"\^\n", " ", plain).replace('^\\^"', '\\"')
         plain = re.sub(r"\^(.)", r"\1", plain)
     plain = _QUOTED.sub(_plainly_quoted, plain.replace("\\\n", " "))
     try:
         words = shlex.split(plain)
     except ValueError as error:
-        raise _refused(f"it is no command line ({error})") from error
+        raise _refused(f"it is not a command line ({error})") from error
     if not words or words[0].removesuffix(".exe") != "curl":
         raise _refused("it does not begin with curl")
     if _BETWEEN_COMMANDS.intersection(words):
@@ -92,15 +92,19 @@ def _unescaped(escape: re.Match[str]) -> str:
 
 
 def findings(request: Request, *, auth_endpoint: str | None, channel: str | None) -> list[str]:
-    """Return what is wrong with a request that should authorise a channel, the worst first; what is configured helps."""
-    found = [*_whom(request), *_what(request, channel), *_where(request, auth_endpoint)]
+    """Return the faults of a request that should authorise a channel, the worst first."""
+    found = [
+        *_credential_faults(request),
+        *_field_faults(request, channel),
+        *_address_faults(request, auth_endpoint),
+    ]
     if request.method not in {"POST", "GET"}:
         found.append(f"The method is {request.method}; pusher-js sends POST.")
     accepts_anything = "x-requested-with" not in request.headers and "json" not in request.headers.get("accept", "")
     if accepts_anything and _is_guest(request):
         found.append(
-            "It accepts anything (`*/*`), as pusher-js does: where no user is logged in, `auth` middleware answers with a "
-            "redirect to the login page, or with 500 where there is none, and not with 401."
+            "It accepts any type (`*/*`), as pusher-js does: if no user is logged in, `auth` middleware answers with a "
+            "redirect to the login page, or with 500 if there is none, and not with 401."
         )
     return found
 
@@ -123,58 +127,56 @@ def _is_guest(request: Request) -> bool:
     return "cookie" not in request.headers
 
 
-def _whom(request: Request) -> list[str]:
+def _credential_faults(request: Request) -> list[str]:
     token, cookie = request.headers.get("authorization"), request.headers.get("cookie")
     is_cross = origin_of(request.headers.get("origin")) not in {None, origin_of(request.url)}
     if token is not None and _is_guest(request):
         return [
-            "The Authorization header has no token in it: Echo was made before there was one. The app sees a guest."
+            "The Authorization header has no token in it: Echo was created before there was one. The app sees a guest."
         ]
     if token is None and cookie is None:
         why = " Browsers send cookies to another origin only with withCredentials, which pusher-js never sets."
-        return [
-            f"It has no credentials: no Authorization, no Cookie. To the app it is a guest.{why if is_cross else ''}"
-        ]
+        return [f"It has no credentials: no Authorization, no Cookie. The app sees a guest.{why if is_cross else ''}"]
     found = []
     is_bearer = token is not None and token.lower().startswith("bearer ")
     if is_bearer and urlsplit(request.url).path.rstrip("/") == "/broadcasting/auth":
         found.append(
-            "A bearer token goes to /broadcasting/auth, whose default guard is the session's (`web`): the token counts for "
-            "nothing there. Often the route that takes it is /api/broadcasting/auth."
+            "A bearer token goes to /broadcasting/auth, whose default guard is the session's (`web`) and ignores the "
+            "token. The route that accepts it is often /api/broadcasting/auth."
         )
     if cookie is not None and "x-xsrf-token" not in request.headers and "x-csrf-token" not in request.headers:
         found.append(
-            "There is no CSRF token: harmless on Laravel's own route, and 419 on a route of your own or under statefulApi()."
+            "There is no CSRF token: harmless on Laravel's own route, and 419 on a custom route or under statefulApi()."
         )
     if cookie is not None and "session" not in cookie.lower():
         found.append("None of its cookies looks like a session: the user may not be logged in on this host.")
     return found
 
 
-def _what(request: Request, channel: str | None) -> list[str]:
+def _field_faults(request: Request, channel: str | None) -> list[str]:
     fields = request.fields
     socket_id, name = fields.get("socket_id", ""), fields.get("channel_name", "")
     found = []
     if not _SOCKET.fullmatch(socket_id):
-        problem = "there is none" if socket_id.lower() in _EMPTY else "it is not two numbers with a dot"
+        problem = "missing" if socket_id.lower() in _EMPTY else "not two numbers with a dot"
         found.append(
-            f"socket_id: {problem}. Laravel answers 500 to that. Send the request only once Echo is connected."
+            f"socket_id is {problem}. Laravel answers 500 to that. Send the request only once Echo is connected."
         )
     if not name:
-        return [*found, "channel_name: there is none. Laravel answers 403 to that."]
+        return [*found, "channel_name is missing. Laravel answers 403 to that."]
     bare = name.removeprefix("private-").removeprefix("presence-")
     if not name.startswith(("private-", "presence-")):
-        found.append(f"channel_name {name!r} lacks its private-: a custom authorizer dropped it.")
+        found.append(f"channel_name {name!r} has no private- prefix: a custom authorizer dropped it.")
     elif bare.startswith(("private-", "presence-")):
         found.append(f"channel_name {name!r} has its prefix twice: write Echo.private('{bare.partition('-')[2]}').")
     if any(part.strip().lower() in _EMPTY for part in re.split(r"[.-]", bare)):
-        found.append(f"channel_name {name!r} has no user in it: Echo subscribed before the user was known.")
+        found.append(f"channel_name {name!r} has no user id: Echo subscribed before the page had it.")
     elif channel is not None and user_of(channel, name) is None:
         found.append(f"channel_name {name!r} does not match {channel!r} of the configuration.")
     return found
 
 
-def _where(request: Request, auth_endpoint: str | None) -> list[str]:
+def _address_faults(request: Request, auth_endpoint: str | None) -> list[str]:
     path = urlsplit(request.url).path
     found = []
     if path.endswith("/pusher/auth"):
@@ -210,7 +212,7 @@ def _request(words: list[str]) -> Request:
     if origin_of(url) is None:
         raise _refused("it has no URL that begins with http:// or https://")
     if not _METHOD.fullmatch(method) or not all(value.isprintable() for value in (url, *headers.values())):
-        raise _refused("its method, its URL or a header has characters that none has")
+        raise _refused("its method, its URL or a header has invalid characters")
     user, at, _ = urlsplit(url).netloc.rpartition("@")
     if at:
         headers.setdefault("authorization", _basic(unquote(user)))
@@ -219,7 +221,7 @@ def _request(words: list[str]) -> Request:
 
 
 def _options(words: list[str]) -> Iterator[tuple[str, str]]:
-    """Return the options of a command line as (kind, value); ignored ones are left out."""
+    """Yield the options of a command line as (kind, value), without ignored ones."""
     rest = iter(words)
     for word in rest:
         if not word.startswith("-"):
@@ -233,7 +235,7 @@ def _options(words: list[str]) -> Iterator[tuple[str, str]]:
 
 
 def _header(text: str) -> dict[str, str]:
-    """Return a header; none, where it has no name: it may be a token, which would be shown as one."""
+    """Return a header; none without a valid name, because the text may be a token, and names are shown."""
     name, colon, value = text.partition(":")
     return {name.strip().lower(): value.strip()} if colon and _NAME.fullmatch(name.strip()) else {}
 
@@ -245,6 +247,6 @@ def _basic(user: str) -> str:
 def _refused(why: str) -> SidecarError:
     return SidecarError(
         ErrorCode.BODY_INVALID,
-        f"the file is not a request copied from a browser: {why}. In the browser's network panel, click the failing "
-        "request with the right button, choose Copy, Copy as cURL (bash), and paste it into a file",
+        f"the file is not a request copied from a browser: {why}. In the browser's network panel, right-click the "
+        "failing request, choose Copy, Copy as cURL (bash), and paste it into a file",
     )

@@ -5,11 +5,11 @@ import msgspec
 from sidecar.causes import ROUND_TRIPS, cause_of
 from sidecar.config import UNKNOWN_APP, ProbeSecrets, Reverb
 from sidecar.core.facts.auth_probes import AuthProbeOutcome, RoundTripOutcome, Step
-from sidecar.doctor.canary import round_trip, taken
+from sidecar.doctor.canary import round_trip, step_of
 from sidecar.doctor.refusal import debug_reason
 from sidecar.probes.auth_probe import AuthProber
 from sidecar.probes.browser import Browser
-from sidecar.probes.probe_record import AuthProbeResult, Taken
+from sidecar.probes.probe_record import AuthProbeResult, StepResult
 from sidecar.probes.target import target_of
 
 WITHIN_S = 15.0
@@ -19,16 +19,16 @@ class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
     """The doctor's result; `--json` prints it."""
 
     subject: str
-    """What was examined."""
+    """What was examined, for the title."""
     outcome: AuthProbeOutcome | RoundTripOutcome | None
-    """None: nothing was probed or sent, only looked at."""
+    """None: no request was sent, only inspected."""
     step: Step | None
     number: int | None
     exit_code: int
     sentence: str
     reasons: tuple[str, ...]
     changes: tuple[str, ...]
-    steps: tuple[Taken, ...]
+    steps: tuple[StepResult, ...]
     notes: tuple[str, ...]
 
 
@@ -56,12 +56,10 @@ async def _with_canary(browser: Browser, diagnosed: Diagnosis) -> Diagnosis:
     """After a clean auth probe, check whether an event is delivered."""
     app = browser.target.app
     if not app.secret or app.app_id == UNKNOWN_APP:
-        note = (
-            "No event was sent through Reverb's API: that needs REVERB_APP_SECRET and the application's id (--app-id)."
-        )
+        note = "No event was sent through Reverb's API: set REVERB_APP_SECRET and the application's id (--app-id)."
         return msgspec.structs.replace(diagnosed, notes=(*diagnosed.notes, note))
     ended = await round_trip(browser)
-    diagnosed = msgspec.structs.replace(diagnosed, steps=(*diagnosed.steps, taken(ended, app.app_id)))
+    diagnosed = msgspec.structs.replace(diagnosed, steps=(*diagnosed.steps, step_of(ended, app.app_id)))
     if ended.outcome is RoundTripOutcome.OK:
         return diagnosed
     cause = ROUND_TRIPS[ended.outcome]
@@ -95,16 +93,16 @@ def diagnosis(subject: str, probed: AuthProbeResult, notes: tuple[str, ...]) -> 
 
 
 def _remarks(reverb: Reverb, secrets: ProbeSecrets) -> list[str]:
-    """Return what is worth knowing before anything is probed."""
+    """Return remarks on the configuration."""
     remarks = []
     target = target_of(reverb, secrets)
     if reverb.probe.login == "cookie" and not target.sends_cookies:
         remarks.append(
             "A browser sends no cookie here: pusher-js sends none to another origin, whatever Echo's withCredentials "
-            "says. To the app it is a guest. Use one origin, a bearer token, or a custom authorizer with axios."
+            "says. The app sees a guest. Use one origin, a bearer token, or a custom authorizer with axios."
         )
     if reverb.probe.login == "bearer" and not secrets.token:
-        remarks.append("SIDECAR_PROBE_TOKEN is not set: the auth probe was that of a guest.")
+        remarks.append("SIDECAR_PROBE_TOKEN is not set: the app saw a guest.")
     if reverb.url.startswith("ws://") and reverb.origin.startswith("https://"):
-        remarks.append("A page on https may not open ws://: browsers block it as mixed content. Use wss://.")
+        remarks.append("Browsers block ws:// on an https page as mixed content. Use wss://.")
     return remarks

@@ -1,6 +1,5 @@
-"""What a browser's request was answered: looked at, and on request sent again, to the configured host and no other."""
+"""Examine a request copied from a browser, and send it again on demand, only to the configured host."""
 
-import asyncio
 from urllib.parse import urlsplit
 
 from sidecar.causes import cause_of
@@ -13,12 +12,12 @@ from sidecar.ports import ErrorCode, SidecarError
 from sidecar.probes.auth_probe import BY_FAULT
 from sidecar.probes.auth_responses import Answer, auth_in, blocks_script, refusal_of
 from sidecar.probes.browser import Browser
-from sidecar.probes.connection_errors import FAILURES, ended_by
+from sidecar.probes.connection_errors import ending
 from sidecar.probes.probe_record import Ended, ProbeRecord
 from sidecar.probes.target import Target, origin_of, target_of
 from sidecar.pusher.signing import fault_of
 
-_SENT_ON = (
+_SENT_HEADERS = (
     "accept",
     "content-type",
     "authorization",
@@ -34,7 +33,7 @@ _FOUND_SOMETHING = 1
 async def examine_curl(
     request: Request, reverb: Reverb | None, secrets: ProbeSecrets, *, is_replayed: bool
 ) -> Diagnosis:
-    """Return what is wrong with a request, and, if it is replayed, its outcome.
+    """Return the diagnosis of a request, and of its response if it is replayed.
 
     Raises `SidecarError` for a replay to a host that is not the configured auth endpoint's.
     """
@@ -58,9 +57,9 @@ async def examine_curl(
         step=None,
         number=None,
         exit_code=_FOUND_SOMETHING if found else 0,
-        sentence="This is likely wrong with it."
+        sentence="The request has these likely faults."
         if found
-        else "Nothing is wrong with it by its looks: send it with --replay.",
+        else "The request has no visible fault: send it again with --replay.",
         reasons=tuple(found),
         changes=cause.changes if cause else (),
         steps=(),
@@ -76,28 +75,27 @@ async def _replayed(
     if origin_of(request.url) != origin_of(target.auth_endpoint):
         raise SidecarError(
             ErrorCode.CONFIG_INVALID,
-            f"the request goes to {asked.scheme}://{asked.hostname}, and is sent again only to the host of "
+            f"the request goes to {asked.scheme}://{asked.hostname}; it is sent again only to the host of "
             f"reverb.auth_endpoint, {known.scheme}://{known.netloc}",
         )
     probe_record, notes = ProbeRecord(), list(found)
-    headers = {name: value for name, value in request.headers.items() if name in _SENT_ON}
+    headers = {name: value for name, value in request.headers.items() if name in _SENT_HEADERS}
     body = request.body.encode() or None
     try:
-        async with asyncio.timeout(WITHIN_S):
-            answer = await Browser(target).ask(probe_record, Step.AUTHORISE, request.method, request.url, headers, body)
+        async with ending(probe_record, WITHIN_S):
+            answer = await Browser(target).request(
+                probe_record, Step.AUTHORISE, request.method, request.url, headers, body
+            )
         reason = reason_in(answer.body) if answer.status == 403 else None  # noqa: PLR2004
         notes += [reason] if reason else []
-        end = _end(answer, request, target)
-    except TimeoutError:
-        end = Ended(AuthProbeOutcome.timeout_at(probe_record.step), detail=f"nothing came within {WITHIN_S:g} s")
-    except FAILURES as error:
-        end = ended_by(error, probe_record.step)
-    probed = probe_record.probed(end.outcome, end.number, end.detail)
-    return diagnosis(f"{subject}, sent again", probed, tuple(notes))
+        ended = _ended(answer, request, target)
+    except Ended as failed:
+        ended = failed
+    return diagnosis(f"{subject}, sent again", probe_record.probed(ended), tuple(notes))
 
 
-def _end(answer: Answer, request: Request, target: Target) -> Ended:
-    """Return what a browser would have made of the answer."""
+def _ended(answer: Answer, request: Request, target: Target) -> Ended:
+    """Return the outcome of the response in a browser."""
     ended = refusal_of(answer)
     if ended is not None:
         return ended

@@ -1,4 +1,4 @@
-"""Decode one entry of the ack stream: fields to observation, or the reason why it is no ack."""
+"""Decode an entry of the ack stream to an observation, or to the reason why it is not an ack."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,48 +7,57 @@ import msgspec
 
 from sidecar.config import DEFAULT_CHANNEL
 from sidecar.core.facts.observations import UNREADABLE, AckReceived, UserAuthReported
-from sidecar.probes.ack_facts import Ack, AuthReport, checked_ack_id, fact_of, fact_of_report, invalid, why
+from sidecar.probes.ack_facts import (
+    ACK_FORMAT,
+    Ack,
+    AuthReport,
+    checked_ack_id,
+    fact_of,
+    fact_of_report,
+    invalid,
+    unreadable,
+)
 
 ENTRY_BYTES_MAX = 16 * 1024
-_ASIDE_FIELDS_MAX, _ASIDE_NAME_MAX, _ASIDE_VALUE_MAX = 20, 64, 256
+_REJECTED_FIELDS_MAX, _REJECTED_NAME_MAX, _REJECTED_VALUE_MAX = 20, 64, 256
 
 Entry = tuple[bytes, Mapping[bytes, bytes]]
-"""Its id and fields; without fields it was removed after delivery."""
+"""Its id and fields; an entry without fields was removed after delivery."""
 
 
 def fact_of_entry(
     entry_id: bytes, fields: Mapping[bytes, bytes], *, identity_key: str | None, channel: str = DEFAULT_CHANNEL
 ) -> AckReceived | UserAuthReported:
-    """Return the observation of an entry. Raises `SidecarError` if it is no ack.
+    """Return the observation of an entry. Raises `SidecarError` if it is not an ack.
 
     An entry without a payment is identified by the sender's `ack_id`; without one, by its own id.
     """
     if sum(len(key) + len(value) for key, value in fields.items()) > ENTRY_BYTES_MAX:
-        raise invalid(f"it is larger than {ENTRY_BYTES_MAX} bytes")
+        raise invalid(f"the entry is larger than {ENTRY_BYTES_MAX} bytes")
     try:
-        words: dict[str, Any] = {key.decode(): value.decode() for key, value in fields.items()}
-        ack_id = words.pop("ack_id", None)
-        if "contexts" in words:
-            words["contexts"] = _list_of(words["contexts"])
-        if "auth" in words:
-            report = msgspec.convert(words, AuthReport)
+        texts: dict[str, Any] = {key.decode(): value.decode() for key, value in fields.items()}
+        ack_id = texts.pop("ack_id", None)
+        if "contexts" in texts:
+            texts["contexts"] = _list_of(texts["contexts"])
+        if "auth" in texts:
+            report = msgspec.convert(texts, AuthReport)
             return fact_of_report(report, identity_key=identity_key, channel=channel)
-        ack = msgspec.convert(words, Ack)
+        ack = msgspec.convert(texts, Ack)
     except UNREADABLE as error:
-        raise invalid(why(error)) from error
+        raise unreadable(error, ACK_FORMAT) from error
     sent_id = checked_ack_id(ack_id, "ack_id")
     return fact_of(ack, identity_key=identity_key, ack_id=sent_id or f"stream:{entry_id.decode()}")
 
 
-def aside(entry_id: bytes, fields: Mapping[bytes, bytes], reason: str) -> dict[bytes, bytes]:
+def rejected_entry(entry_id: bytes, fields: Mapping[bytes, bytes], reason: str) -> dict[bytes, bytes]:
     """Return the bounded excerpt of an invalid entry that is stored for inspection."""
-    kept = list(fields.items())[:_ASIDE_FIELDS_MAX]
-    cut = {b"field:" + key[:_ASIDE_NAME_MAX]: value[:_ASIDE_VALUE_MAX] for key, value in kept}
+    kept = list(fields.items())[:_REJECTED_FIELDS_MAX]
+    cut = {b"field:" + key[:_REJECTED_NAME_MAX]: value[:_REJECTED_VALUE_MAX] for key, value in kept}
     return {b"entry": entry_id, b"why": reason.encode(), **cut}
 
 
 def entries_of(answer: Any) -> list[Entry]:
-    """Return the entries of the one stream that was read. RESP3 has a mapping where RESP2 has pairs; `[]` is none."""
+    """Return the entries of the one stream that was read. RESP3 returns a mapping where RESP2 returns pairs."""
     if not answer:
         return []
     lists = answer.values() if isinstance(answer, dict) else [entries for _, entries in answer]

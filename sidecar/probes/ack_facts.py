@@ -1,4 +1,4 @@
-"""The fields of an ack, whatever its transport: JSON to `POST /acks`, or fields of a stream entry."""
+"""The fields of an ack and of an auth report, whatever the transport: JSON to `POST /acks`, or a stream entry."""
 
 import re
 from typing import Annotated
@@ -34,15 +34,13 @@ def fact_of(ack: Ack, *, identity_key: str | None, ack_id: str | None) -> AckRec
 
     Raises `SidecarError` with `body_invalid` for an invalid ack.
     """
-    reference = ack.user_ref
-    if ack.user_id is not None:
-        if identity_key is None:
-            raise invalid("`user_id` needs SIDECAR_IDENTITY_KEY to be set here; or send an opaque `user_ref`")
-        reference = user_ref(identity_key, str(ack.user_id))
+    reference = _reference(ack, identity_key)
     if ack.payment_intent is None and (reference is None or ack.stage is Stage.SKIPPED):
-        raise invalid("name the payment: `payment_intent`; where it is unknown, `user_id` or `user_ref`")
+        raise invalid("the ack names no payment; send `payment_intent`, or `user_id` or `user_ref` if it is unknown")
     if (ack.reason is None) == (ack.stage is Stage.SKIPPED):
-        raise invalid("`reason` goes with stage `skipped`, and only with it: already_paid, no_booking or failed")
+        raise invalid(
+            "`reason` is required for stage `skipped` and not allowed for others: already_paid, no_booking or failed"
+        )
     return AckReceived(
         source=BACKEND,
         stage=ack.stage,
@@ -66,18 +64,14 @@ class AuthReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def fact_of_report(report: AuthReport, *, identity_key: str | None, channel: str = DEFAULT_CHANNEL) -> UserAuthReported:
-    """Return whose vote a report is; `channel` is the name pattern of a user's own channel.
+    """Return the observation, with the user whose vote it is; `channel` is the name pattern of a user's own channel.
 
-    A guest has no user: the vote is that of the user named in the channel. A request for another user's channel is
-    rightly refused: no vote. Raises `SidecarError` with `body_invalid` for an invalid report.
+    A guest has no user: the vote is that of the user named in the channel. A refused request for another user's channel
+    is correct, and nobody's vote. Raises `SidecarError` with `body_invalid` for an invalid report.
     """
-    reference = report.user_ref
-    if report.user_id is not None:
-        if identity_key is None:
-            raise invalid("`user_id` needs SIDECAR_IDENTITY_KEY to be set here; or send an opaque `user_ref`")
-        reference = user_ref(identity_key, str(report.user_id))
+    reference = _reference(report, identity_key)
     if reference is None and report.channel is None:
-        raise invalid("name the `channel` that was asked for, or whose request it was: `user_id` or `user_ref`")
+        raise invalid("the report names no user; send the requested `channel`, or `user_id` or `user_ref`")
     owner = user_of(channel, report.channel or "")
     owner_ref = user_ref(identity_key, owner) if owner is not None and identity_key is not None else None
     if reference is None or report.auth is UserAuth.GUEST:
@@ -87,8 +81,16 @@ def fact_of_report(report: AuthReport, *, identity_key: str | None, channel: str
     return UserAuthReported(result=report.auth, user_ref=reference)
 
 
+def _reference(sent: Ack | AuthReport, identity_key: str | None) -> str | None:
+    if sent.user_id is None:
+        return sent.user_ref
+    if identity_key is None:
+        raise invalid("`user_id` needs SIDECAR_IDENTITY_KEY to be set in the sidecar; or send an opaque `user_ref`")
+    return user_ref(identity_key, str(sent.user_id))
+
+
 def user_of(template: str, channel: str) -> str | None:
-    """Return the user whose own channel this is, by its name pattern; None: no user's."""
+    """Return the user in a channel's name, by the name pattern; None if it does not match."""
     before, _, after = template.partition("{user_id}")
     if not channel.startswith(before) or not channel.endswith(after):
         return None
@@ -96,12 +98,12 @@ def user_of(template: str, channel: str) -> str | None:
 
 
 def checked_ack_id(text: str | None, name: str) -> str | None:
-    """Return the sender's key for an ack, which `name` names; None: there is none, or it is empty.
+    """Return the sender's key for an ack, from the field `name`; None if it is missing or empty.
 
-    Raises `SidecarError` with `body_invalid` for one that cannot be.
+    Raises `SidecarError` with `body_invalid` for an invalid one.
     """
     if text and not _ACK_ID.fullmatch(text):
-        raise invalid(f"the {name} is not of 1 to 200 printable ASCII characters")
+        raise invalid(f"{name} is not 1 to 200 printable ASCII characters")
     return text or None
 
 
@@ -110,13 +112,16 @@ def invalid(message: str) -> SidecarError:
     return SidecarError(ErrorCode.BODY_INVALID, message)
 
 
-def why(error: Exception) -> str:
-    """Return where an ack is invalid without repeating its content."""
-    if isinstance(error, msgspec.ValidationError):
-        where = str(error).rpartition(" - at ")[2] if " - at " in str(error) else "the body"
-        return (
-            f"wrong or unknown: {where}; an ack is a JSON object with stage (paid, dispatched, delivered, refreshed, "
-            "skipped), payment_intent or user_id or user_ref, and optionally contexts, reason, release; a report of a "
-            "channel's auth has auth (ok, guest, no_pattern, refused, binding, abort), and channel, user_id or user_ref"
-        )
-    return "the body is not JSON in UTF-8"
+ACK_FORMAT = (
+    "an ack is a JSON object with stage (paid, dispatched, delivered, refreshed, skipped), payment_intent or user_id "
+    "or user_ref, and optionally contexts, reason, release; an auth report has auth (ok, guest, no_pattern, refused, "
+    "binding, abort), and channel, user_id or user_ref"
+)
+
+
+def unreadable(error: Exception, allowed: str) -> SidecarError:
+    """Return the refusal of a body that cannot be decoded: where it is wrong, without its content, and the format."""
+    if not isinstance(error, msgspec.ValidationError):
+        return invalid("the body is not JSON in UTF-8")
+    where = str(error).rpartition(" - at ")[2] if " - at " in str(error) else "the body"
+    return invalid(f"missing, wrong or unknown: {where}; {allowed}")

@@ -15,7 +15,7 @@ from sidecar.http.routes import PUBLIC, post
 from sidecar.logs import Throttle
 from sidecar.metrics.declarations import Counter
 from sidecar.ports import ErrorCode, Journal, Part, SidecarError
-from sidecar.probes.ack_facts import Ack, AuthReport, checked_ack_id, fact_of, fact_of_report, invalid, why
+from sidecar.probes.ack_facts import ACK_FORMAT, Ack, AuthReport, checked_ack_id, fact_of, fact_of_report, unreadable
 from sidecar.probes.reports import Reports
 from sidecar.tokens import bearer_token, is_same
 
@@ -24,7 +24,7 @@ BODY_WITHIN_S = 3.0
 
 
 class AckResult(enum.StrEnum):
-    """What became of an ack; a closed set."""
+    """The result of a request with an ack."""
 
     ACCEPTED = "accepted"
     DUPLICATE = "duplicate"
@@ -63,7 +63,7 @@ class Acks(Part):
 
     @post("/acks", on=PUBLIC)
     async def receive(self, request: web.Request) -> web.Response:
-        """Take one ack, or a browser's report. Raises `SidecarError` for what is not authorised or makes no sense."""
+        """Append one ack, or a browser's report. Raises `SidecarError` for an unauthorised or invalid request."""
         if request.content_type == "text/plain" and "Authorization" not in request.headers:
             return await self._reports.receive(request)
         self._authorise(request)
@@ -89,13 +89,16 @@ class Acks(Part):
 
     def _authorise(self, request: web.Request) -> None:
         try:
-            is_ours = is_same(bearer_token(request.headers), self._token)
-            if not is_ours:
-                raise SidecarError(ErrorCode.TOKEN_INVALID, "the token is not SIDECAR_ACK_TOKEN")  # noqa: TRY301
+            self._check_token(bearer_token(request.headers))
         except SidecarError as error:
             self.requests.inc(AckResult.TOKEN_INVALID)
             self._log_failure(error)
             raise
+
+    def _check_token(self, token: str) -> None:
+        if not is_same(token, self._token):
+            message = "the bearer token is not SIDECAR_ACK_TOKEN; set the same token in the backend"
+            raise SidecarError(ErrorCode.TOKEN_INVALID, message)
 
     def _log_failure(self, error: SidecarError) -> None:
         self._throttle.warn(error.code, "ack.refused", code=error.code.value, message=error.message)
@@ -108,6 +111,6 @@ class Acks(Part):
                 return fact_of_report(report, identity_key=self._identity_key, channel=self._channel)
             ack = _decode_ack(body)
         except UNREADABLE as error:
-            raise invalid(why(error)) from error
+            raise unreadable(error, ACK_FORMAT) from error
         ack_id = checked_ack_id(idempotency_key, "Idempotency-Key")
         return fact_of(ack, identity_key=self._identity_key, ack_id=ack_id)

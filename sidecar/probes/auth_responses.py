@@ -1,4 +1,4 @@
-"""What the auth endpoint answered: status, headers and body become an outcome of the closed list."""
+"""Map responses of the app to the outcomes of the closed set: status, redirect, firewall, body and CORS."""
 
 from collections.abc import Mapping
 from urllib.parse import urlsplit
@@ -19,9 +19,9 @@ _BY_STATUS = {
 }
 _CHALLENGES = ("just a moment...", "challenge-platform", "cf-chl", "attention required! | cloudflare", "captcha",
                "_incapsula_", "awswaf", "access denied | ", "ddos-guard")  # fmt: skip
-"""What the pages of firewalls have in them that want to see a person."""
+"""Texts in the challenge pages of firewalls."""
 _SAFE_HEADERS = frozenset({"accept", "accept-language", "content-language", "origin", "user-agent"})
-"""Headers that need no preflight, beside a form's Content-Type (Fetch standard, CORS-safelisted request-header)."""
+"""Headers that need no preflight, as a form's Content-Type (Fetch standard, CORS-safelisted request-header)."""
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,7 +38,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
     def summary(self) -> str:
-        """Return status, type and size, and where a redirect leads, for people: never the body."""
+        """Return status, type, size and redirect target for display, without the body."""
         size = f"{len(self.body)} bytes" if self.body else "an empty body"
         where = f", to {shown_url(self.headers['location'])}" if "location" in self.headers else ""
         return f"{self.status} {self.content_type or 'without a type'}, {size}{where}"
@@ -55,7 +55,7 @@ def is_challenge(answer: Answer) -> bool:
 
 
 def refusal_of(answer: Answer) -> Ended | None:
-    """Return how an answer ends the auth probe; None: it is a 200 with something in it."""
+    """Return the outcome of a response that ends the auth probe; None for a 200 with a body."""
     status = answer.status
     if is_challenge(answer):
         return Ended(AuthProbeOutcome.WAF_CHALLENGE, status)
@@ -65,13 +65,13 @@ def refusal_of(answer: Answer) -> Ended | None:
         return Ended(_BY_STATUS[status], status)
     if status >= 500:  # noqa: PLR2004
         return Ended(AuthProbeOutcome.SERVER_ERROR_5XX, status)
-    if status != 200:  # noqa: PLR2004 - what pusher-js takes, and nothing else
+    if status != 200:  # noqa: PLR2004 - the only status that pusher-js accepts
         return Ended(AuthProbeOutcome.UNEXPECTED_STATUS, status)
     return Ended(AuthProbeOutcome.EMPTY_200, status) if not answer.body.strip() else None
 
 
 def auth_in(answer: Answer) -> tuple[str, str]:
-    """Return `auth` and `channel_data` of a 200. Raises `Ended` where there is none."""
+    """Return `auth` and `channel_data` of a 200. Raises `Ended` if it has no `auth`."""
     try:
         content = msgspec.json.decode(answer.body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -85,17 +85,17 @@ def auth_in(answer: Answer) -> tuple[str, str]:
 
 def unsafe_headers(headers: Mapping[str, str], *, is_form: bool) -> list[str]:
     """Return the headers that need a preflight, in lower case and in alphabetical order."""
-    names = {name.lower() for name in headers} - _SAFE_HEADERS
-    return sorted(names - {"content-type"} if is_form else names)
+    unsafe = {name.lower() for name in headers} - _SAFE_HEADERS
+    return sorted(unsafe - {"content-type"} if is_form else unsafe)
 
 
 def blocks_script(answer: Answer, origin: str, *, with_credentials: bool) -> str | None:
-    """Return why a browser hides the answer from a script of this origin; None: it does not."""
+    """Return why a browser hides the response from a script of this origin; None if it does not."""
     allowed = answer.headers.get("access-control-allow-origin")
     if allowed is None:
         return "no Access-Control-Allow-Origin"
     if with_credentials and allowed == "*":
-        return "Access-Control-Allow-Origin is *, which does not go with credentials"
+        return "Access-Control-Allow-Origin is *, which is invalid with credentials"
     if allowed not in {"*", origin}:
         return "Access-Control-Allow-Origin names another origin"
     if with_credentials and answer.headers.get("access-control-allow-credentials") != "true":
@@ -103,17 +103,17 @@ def blocks_script(answer: Answer, origin: str, *, with_credentials: bool) -> str
     return None
 
 
-def blocks_request(answer: Answer, origin: str, asked: list[str], *, with_credentials: bool) -> str | None:
-    """Return why a preflight's answer blocks the request; None: it does not."""
+def blocks_request(answer: Answer, origin: str, names: list[str], *, with_credentials: bool) -> str | None:
+    """Return why a preflight's response blocks the request; None if it does not."""
     if not 200 <= answer.status < 300:  # noqa: PLR2004 - the "ok status" of the Fetch standard
-        return f"the preflight was answered {answer.status}"
-    why = blocks_script(answer, origin, with_credentials=with_credentials)
-    if why is not None:
-        return why
-    given = answer.headers.get("access-control-allow-headers", "").lower()
-    allowed = {name.strip() for name in given.split(",")}
-    any_but = {"authorization"} if "*" in allowed and not with_credentials else set(asked)
-    missing = [name for name in asked if name in any_but and name not in allowed]
+        return f"the preflight returned {answer.status}"
+    block = blocks_script(answer, origin, with_credentials=with_credentials)
+    if block is not None:
+        return block
+    header = answer.headers.get("access-control-allow-headers", "").lower()
+    allowed = {name.strip() for name in header.split(",")}
+    checked = {"authorization"} if "*" in allowed and not with_credentials else set(names)
+    missing = [name for name in names if name in checked and name not in allowed]
     return f"Access-Control-Allow-Headers lacks {', '.join(missing)}" if missing else None
 
 

@@ -23,13 +23,13 @@ from sidecar.probes.target import USER_AGENT, Target
 BODY_BYTES_MAX = 64 * 1024
 HEADER_BYTES_MAX = 32 * 1024
 RENEW_EVERY_S = 600.0
-"""A session that is refused is renewed at once if it is older than this: a 403 may be its end. Not more often, because
-every login is a session, a line in a log and a step towards a throttle."""
+"""Minimum time between two logins. A 403 may mean that the session expired, so it is renewed; not more often, because
+each login creates a session and counts towards the app's throttle."""
 _CSRF_COOKIE = "XSRF-TOKEN"
 
 
 class Browser:
-    """One user's browser: its cookies last from auth probe to auth probe."""
+    """The browser of one user. Its cookies outlive an auth probe."""
 
     def __init__(self, target: Target, clocks: OutsideClocks | None = None) -> None:
         self.target = target
@@ -53,7 +53,7 @@ class Browser:
             max_field_size=HEADER_BYTES_MAX,
         )
 
-    async def ask(
+    async def request(
         self,
         probe_record: ProbeRecord,
         step: Step,
@@ -62,13 +62,13 @@ class Browser:
         headers: Mapping[str, str],
         body: bytes | None = None,
     ) -> Answer:
-        """Return what a URL answers. Raises what aiohttp does."""
+        """Send a request without following redirects, and return the response. Raises aiohttp's errors."""
         sent = f"{method} {shown_url(url)} ({', '.join(shown_headers(headers))})"
         async with self.session(probe_record, step, url, sent) as session:
-            asked_ms = clock.wall_ms()
+            sent_ms = clock.wall_ms()
             response = await session.request(method, url, headers=headers, data=body, allow_redirects=False)
             received = {name.lower(): value for name, value in response.headers.items()}
-            self._clocks.answered(received, asked_ms=asked_ms)
+            self._clocks.answered(received, asked_ms=sent_ms)
             async with response:
                 content = bytearray()
                 while len(content) < BODY_BYTES_MAX and not response.content.at_eof():
@@ -82,42 +82,44 @@ class Browser:
         probe_record.received(answer.summary())
         return answer
 
-    def forget(self) -> None:
-        """Forget the session."""
+    def clear_session(self) -> None:
+        """Delete the cookies, and with them the session."""
         self._jar.clear()
         self._logged_in_s = None
 
     @property
     def may_renew(self) -> bool:
-        """Whether a session that was refused may be renewed already."""
+        """Whether a refused session can be renewed now."""
         if self.target.login is not Credentials.COOKIE:
             return False
         return self._logged_in_s is None or clock.monotonic_s() - self._logged_in_s >= RENEW_EVERY_S
 
     async def log_in(self, probe_record: ProbeRecord) -> None:
-        """Get a session, if one is wanted and there is none. Raises `Ended` at the step `login`."""
+        """Log in if the probe user needs a session and has none. Raises `Ended` at the step `login`."""
         target = self.target
         if target.login is not Credentials.COOKIE or self._logged_in_s is not None:
             return
         origin = {"Accept": "application/json", "Referer": f"{target.origin}/"}
-        answer = await self.ask(probe_record, Step.LOGIN, "GET", target.csrf_url, origin)
+        answer = await self.request(probe_record, Step.LOGIN, "GET", target.csrf_url, origin)
         if answer.status not in {200, 204}:
             raise refusal_of(answer) or Ended(AuthProbeOutcome.UNEXPECTED_STATUS, answer.status)
         login = {"email": target.secrets.email or "", "password": target.secrets.password or ""}
         headers = {**origin, "Content-Type": "application/json", **self._csrf(target.login_url)}
         headers |= self.cookies(target.login_url)
-        answer = await self.ask(probe_record, Step.LOGIN, "POST", target.login_url, headers, msgspec.json.encode(login))
+        answer = await self.request(
+            probe_record, Step.LOGIN, "POST", target.login_url, headers, msgspec.json.encode(login)
+        )
         if is_challenge(answer):
             raise Ended(AuthProbeOutcome.WAF_CHALLENGE, answer.status)
         if answer.status in {401, 403, 422}:
             raise Ended(AuthProbeOutcome.LOGIN_REFUSED, answer.status)
-        is_welcome = answer.status in {200, 201, 204} or answer.status in {302, 303}
-        if not is_welcome:
+        is_logged_in = answer.status in {200, 201, 204} or answer.status in {302, 303}
+        if not is_logged_in:
             raise refusal_of(answer) or Ended(AuthProbeOutcome.UNEXPECTED_STATUS, answer.status)
         self._logged_in_s = clock.monotonic_s()
 
     def auth_request(self, socket_id: str, channel: str) -> tuple[dict[str, str], bytes]:
-        """Return headers and body of the request that a browser there makes to the auth endpoint."""
+        """Return headers and body of a browser's request to the auth endpoint."""
         target = self.target
         fields = {"socket_id": socket_id, "channel_name": channel}
         headers: dict[str, str] = {}
@@ -134,7 +136,7 @@ class Browser:
         return headers, body
 
     def cookies(self, url: str) -> dict[str, str]:
-        """Return the Cookie header for this URL; empty: there are none."""
+        """Return the Cookie header for this URL; empty without cookies."""
         found = "; ".join(f"{name}={value}" for name, value in self._cookies(url).items())
         return {"Cookie": found} if found else {}
 
@@ -143,7 +145,7 @@ class Browser:
         return {"X-XSRF-TOKEN": token} if token and token.isprintable() else {}
 
     def _cookies(self, url: str) -> dict[str, str]:
-        """Return the cookies for this URL that can stand in a header: a line break there would be another header."""
+        """Return the cookies for this URL that a header can contain: a line break would begin another header."""
         found = self._jar.filter_cookies(URL(url))
         return {name: each.value for name, each in found.items() if each.value.isprintable()}
 

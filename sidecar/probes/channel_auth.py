@@ -1,4 +1,4 @@
-"""Channel auth: a browser's whole auth probe to the probe user's own channel, once a minute."""
+"""The channel auth probe: a full auth probe of the probe user's own channel, once a minute."""
 
 from sidecar.core.facts.observations import ChannelAuthProbed
 from sidecar.probes.auth_probe import AuthProber
@@ -11,7 +11,7 @@ WITHIN_S = 10.0
 
 
 class ChannelAuth:
-    """The probe user's auth probe."""
+    """The auth probe of the probe user's own channel."""
 
     name = "channel_auth"
     within_s = WITHIN_S + CHECKED_WITHIN_S
@@ -19,11 +19,11 @@ class ChannelAuth:
     def __init__(self, target: Target, auth_prober: AuthProber, *, every_s: float, replica: str) -> None:
         self.every_s = every_s
         self.last: AuthProbeResult | None = None
-        """The last auth probe, with its steps: what the observation has no room for."""
+        """The last result, with its steps, which the observation does not contain."""
         self._target, self._auth_prober, self._replica = target, auth_prober, replica
 
     async def probe(self) -> ChannelAuthProbed:
-        """AuthProbe once."""
+        """Run one auth probe."""
         probed = self.last = await self._auth_prober.auth_probe(within_s=WITHIN_S)
         return ChannelAuthProbed(
             replica=self._replica,

@@ -1,13 +1,16 @@
-"""What went wrong with a connection: an exception of aiohttp becomes an outcome of the closed list."""
+"""Map the failures of a connection, which aiohttp raises, to the outcomes of the closed set."""
 
+import asyncio
 import errno
 import socket
 import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import aiohttp
 
 from sidecar.core.facts.auth_probes import AuthProbeOutcome, Step
-from sidecar.probes.probe_record import Ended
+from sidecar.probes.probe_record import Ended, ProbeRecord
 
 _BY_ERRNO = {
     errno.ECONNREFUSED: AuthProbeOutcome.CONNECTION_REFUSED,
@@ -22,16 +25,29 @@ _BY_ERRNO = {
 _EXPIRED, _NOT_YET_VALID, _HOSTNAME_MISMATCH, _IP_MISMATCH = 10, 9, 62, 64
 """X509_V_ERR_CERT_HAS_EXPIRED and others of OpenSSL's x509_vfy.h."""
 FAILURES = (aiohttp.ClientError, OSError, ssl.SSLError)
-"""What dialling and talking raise; a timeout is the caller's."""
+"""Raised while a connection is opened or used; the caller sets the timeout."""
+
+
+@asynccontextmanager
+async def ending(record: ProbeRecord, within_s: float) -> AsyncIterator[None]:
+    """Raise `Ended` for a timeout and for every failure of a connection, at the step that the record has reached."""
+    try:
+        async with asyncio.timeout(within_s):
+            yield
+    except TimeoutError:
+        step = Step.AUTHORISE if record.step is Step.SIGNATURE else record.step
+        raise Ended(AuthProbeOutcome.timeout_at(step), detail=f"no answer within {within_s:g} s") from None
+    except FAILURES as error:
+        raise ended_by(error, record.step) from error
 
 
 def ended_by(error: BaseException, step: Step) -> Ended:
-    """Return how a auth probe ends that met this exception at this step."""
+    """Return the outcome of an auth probe that ended with this exception at this step."""
     if isinstance(error, aiohttp.ClientConnectorDNSError | socket.gaierror):
-        return Ended(AuthProbeOutcome.DNS, detail=_words(error))
+        return Ended(AuthProbeOutcome.DNS, detail=_detail(error))
     tls = _tls_error(error)
     if tls is not None:
-        return Ended(_tls_outcome(tls), detail=_words(tls))
+        return Ended(_tls_outcome(tls), detail=_detail(tls))
     if isinstance(error, aiohttp.WSServerHandshakeError):
         return Ended(AuthProbeOutcome.UNEXPECTED_STATUS, error.status)
     if isinstance(error, aiohttp.ServerDisconnectedError):
@@ -40,10 +56,10 @@ def ended_by(error: BaseException, step: Step) -> Ended:
         return Ended(AuthProbeOutcome.NOT_HTTP, detail=type(error).__name__)
     number = getattr(error, "errno", None) or getattr(getattr(error, "os_error", None), "errno", None)
     if number in _BY_ERRNO:
-        return Ended(_BY_ERRNO[number], detail=_words(error))
+        return Ended(_BY_ERRNO[number], detail=_detail(error))
     if step is Step.TLS:
-        return Ended(AuthProbeOutcome.TLS_OTHER, detail=_words(error))
-    return Ended(AuthProbeOutcome.CONNECTION_RESET, detail=_words(error))
+        return Ended(AuthProbeOutcome.TLS_OTHER, detail=_detail(error))
+    return Ended(AuthProbeOutcome.CONNECTION_RESET, detail=_detail(error))
 
 
 def _tls_error(error: BaseException) -> ssl.SSLError | None:
@@ -67,8 +83,8 @@ def _tls_outcome(error: ssl.SSLError) -> AuthProbeOutcome:
     return AuthProbeOutcome.TLS_OTHER
 
 
-def _words(error: BaseException) -> str:
-    """Return what the system calls it, without an address that it may have added."""
+def _detail(error: BaseException) -> str:
+    """Return the system's name of the error, without an address that it may contain."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return error.verify_message
     inner = getattr(error, "os_error", error)

@@ -1,7 +1,7 @@
-"""Delivery of a broadcast: it is delivered once every socket that was subscribed has received it.
+"""A broadcast is delivered once every socket that was subscribed has received it.
 
 The same broadcast arrives on several sockets, and two broadcasts may have the same content: the n-th of one socket is
-the n-th of the others; a socket that was dialled since starts with the next one.
+the n-th of the others; a socket that was opened later starts with the next one.
 """
 
 from collections.abc import Iterator
@@ -39,13 +39,13 @@ class _Open(msgspec.Struct, kw_only=True):
     is_reported: bool = False
 
     def may_reach(self, number: int) -> bool:
-        """Return whether what a socket received can be this broadcast."""
+        """Return whether a broadcast that a socket received can be this one."""
         is_awaited = number in self.expected or not self.is_reported
         return number not in self.received and (is_awaited or clock.monotonic_s() - self.since_s < LATE_S)
 
 
 class Deliveries:
-    """The broadcasts that have arrived on some sockets."""
+    """The broadcasts that have arrived on some of the sockets."""
 
     def __init__(self, *, observer_channel: str, identity_key: str | None) -> None:
         self._observer_channel, self._identity_key = observer_channel, identity_key
@@ -55,7 +55,7 @@ class Deliveries:
         """Channel → reference of the user who owns it."""
 
     def arrived(self, number: int, message: Arrived, subscribed: frozenset[int]) -> AckReceived | None:
-        """Note that a socket received a broadcast; return the ack once all that were subscribed have."""
+        """Record that a socket received a broadcast; return the ack once all that were subscribed have received it."""
         key = (message.channel, message.data)
         entries = self._open.setdefault(key, [])
         entry = next((each for each in entries if each.may_reach(number)), None)
@@ -72,16 +72,16 @@ class Deliveries:
         return self._delivered(entry, subscribed)
 
     def expire(self, subscribed: frozenset[int]) -> Iterator[AckReceived]:
-        """Remove what is over, and return what only awaited sockets that are gone: the others show a deaf node."""
+        """Remove expired broadcasts; return those that awaited only closed sockets. The others show a deaf node."""
         now_s = clock.monotonic_s()
         for key in list(self._open):
             for entry in self._open[key]:
                 fact = self._delivered(entry, subscribed)
                 if fact is not None:
                     yield fact
-            over = [each for each in self._open[key] if now_s - each.since_s >= GIVEN_UP_AFTER_S]
-            self._deaf_count += sum(not each.is_reported for each in over)
-            self._open_count -= len(over)
+            expired = [each for each in self._open[key] if now_s - each.since_s >= GIVEN_UP_AFTER_S]
+            self._deaf_count += sum(not each.is_reported for each in expired)
+            self._open_count -= len(expired)
             self._open[key] = [each for each in self._open[key] if now_s - each.since_s < GIVEN_UP_AFTER_S]
             if not self._open[key]:
                 del self._open[key]
@@ -96,11 +96,11 @@ class Deliveries:
         return list(self._watched)
 
     def watch(self, channel: str, reference: str) -> None:
-        """Take what arrives on a channel for this user's."""
+        """Attribute broadcasts on a channel to this user."""
         self._watched[channel] = reference
 
     def leave(self, channel: str) -> None:
-        """Take it no more."""
+        """Stop attributing broadcasts on a channel to a user."""
         self._watched.pop(channel, None)
 
     def _delivered(self, entry: _Open, subscribed: frozenset[int]) -> AckReceived | None:

@@ -10,7 +10,7 @@ _VERDICTS = {AuthProbeOutcome.OK: IsolationOutcome.ALLOWED, AuthProbeOutcome.REF
 
 
 class Isolation:
-    """The probe user's request for another user's channel."""
+    """The isolation probe: the probe user requests another user's channel."""
 
     name = "isolation"
     within_s = WITHIN_S

@@ -1,10 +1,11 @@
-"""The sidecar's own sockets on Reverb: a broadcast on all of them is delivered, one on some shows a deaf node.
+"""The sidecar's own sockets on Reverb: a broadcast that all receive is delivered; one that some miss shows a deaf node.
 
-The backend broadcasts each event on the user's channel and on the observer channel in one call, so that both share one
-fate. Several sockets go through the public load balancer and are re-dialled in turn, the new one before the old one is
-closed: so they reach every node. A socket signs for itself; whether *payers* may subscribe is judged elsewhere.
+The backend broadcasts each event on the user's channel and on the observer channel in one call, so that both
+succeed or fail together. Several sockets go through the public load balancer and are replaced in turn, so that they
+reach every node; the new socket is open before the old one is closed. The sidecar signs their subscriptions itself:
+they do not show whether payers can subscribe.
 
-A socket that Reverb drops is no visibility gap: browsers lose theirs in the same moment. Changes are journalled.
+A socket that Reverb closes is not a visibility gap: browsers lose theirs at the same moment. Changes are journalled.
 """
 
 import asyncio
@@ -28,12 +29,12 @@ from sidecar.ports import TASK_FAILURES, Actor, Journal, Part, SidecarError, Tas
 from sidecar.probes.browser import Browser
 from sidecar.probes.deliveries import Deliveries
 from sidecar.probes.probe_record import Ended
-from sidecar.probes.socket import Link, dialled
+from sidecar.probes.reverb_socket import ReverbSocket, subscribed_socket
 from sidecar.pusher.messages import Arrived
 
 REDIAL_EVERY_S = 300.0
-"""Interval at which each socket is re-dialled; with three of them one every 100 s."""
-_DIALLED_WITHIN_S = 10.0
+"""Interval at which each socket is replaced; with three sockets, one every 100 s."""
+_SUBSCRIBED_WITHIN_S = 10.0
 _BACK_OFF_MIN_S, _BACK_OFF_MAX_S = 0.5, 15.0
 _QUEUE_MAX = 10_000
 _OVERLAP_S = 1.0
@@ -44,11 +45,11 @@ _CLIENT_EVENTS = "client-"
 
 
 class _Socket(msgspec.Struct, frozen=True, kw_only=True):
-    """One subscribed connection of an observer; during a re-dial there are two."""
+    """One subscribed connection of an observer; while it is replaced there are two."""
 
     number: int
     observer: int
-    link: Link
+    link: ReverbSocket
     listening: "asyncio.Task[Ended]"
 
 
@@ -62,21 +63,21 @@ class Canary:
         self._received_by: set[int] = set()
 
     def arrived(self, number: int) -> None:
-        """Note that a socket received it."""
+        """Record that a socket received it."""
         self._received_by.add(number)
-        self.look()
+        self.check()
 
-    def look(self) -> None:
-        """See whether all that can still receive it have."""
+    def check(self) -> None:
+        """Set `everywhere` if every socket that can still receive it has."""
         if self._received_by and not self.awaited():
             self.everywhere.set()
 
     def received(self) -> int:
-        """Return how many received it."""
+        """Return the number of expected sockets that received it."""
         return len(self._received_by & self._expected)
 
     def awaited(self) -> int:
-        """Return how many have not received it, and are still subscribed as they were when it was sent."""
+        """Return the number of expected sockets that have not received it and are still subscribed."""
         return len((self._expected - self._received_by) & self._observers.subscribed())
 
 
@@ -87,11 +88,11 @@ class ObserveResult(enum.StrEnum):
     DEAF = "deaf"
     """It arrived on some sockets, and never on the others."""
     DROPPED = "dropped"
-    """Too many waited for the journal."""
+    """Too many were waiting for the journal."""
 
 
 class Observers(Part):
-    """The sockets, what arrives on them, and what becomes of it."""
+    """Maintains the sockets, and journals what arrives on them."""
 
     broadcasts = Counter(
         "observed_broadcasts", "Broadcasts that arrived on the sidecar's sockets by result.", {"result": ObserveResult}
@@ -138,7 +139,7 @@ class Observers(Part):
             del self._canaries[canary_id]
 
     async def seen_since(self, asked_s: float) -> None:  # noqa: ARG002 - all that was read is in the queue
-        """Return once everything that had arrived is in the journal."""
+        """Return once everything that has arrived is in the journal."""
         await self._facts.join()
 
     # --- the actor
@@ -153,52 +154,52 @@ class Observers(Part):
             group.create_task(self._write(), name="observers.write")
             group.create_task(self._expire(), name="observers.expire")
             for observer in range(self._size):
-                group.create_task(self._keep(observer), name=f"observer.{observer}")
+                group.create_task(self._maintain(observer), name=f"observer.{observer}")
         raise AssertionError  # none ends
 
-    async def _keep(self, observer: int) -> NoReturn:
-        """Maintain one socket: dial, listen, re-dial in turn, and back off after a failure."""
+    async def _maintain(self, observer: int) -> NoReturn:
+        """Maintain one socket: open, listen, replace in turn, and back off after a failure."""
         back_off_s = 0.0
         turn_s = self._redial_every_s * (1 + observer / self._size)
         while True:
             await asyncio.sleep(back_off_s * randomness.uniform(0.5, 1))
-            dialled_as = await self._dial(observer)
-            if isinstance(dialled_as, Ended):
-                self._lost(observer, dialled_as)
+            opened = await self._open(observer)
+            if isinstance(opened, Ended):
+                self._mark_down(observer, opened)
                 back_off_s = min(_BACK_OFF_MAX_S, max(_BACK_OFF_MIN_S, back_off_s * 2))
                 continue
             back_off_s = _BACK_OFF_MIN_S
-            self._lost(observer, await self._listen(observer, dialled_as, turn_s))
+            self._mark_down(observer, await self._listen(observer, opened, turn_s))
             turn_s = self._redial_every_s
 
     async def _listen(self, observer: int, socket: "_Socket", turn_s: float) -> Ended:
-        """Listen until the socket ends; at its turn, switch to a new one first."""
-        self._up(observer)
-        held = [socket]
+        """Listen until the socket closes, and replace it at its turn."""
+        self._mark_up(observer)
+        open_sockets = [socket]
         try:
             while True:
-                await asyncio.wait({held[-1].listening}, timeout=turn_s)
-                if held[-1].listening.done():
-                    return held[-1].listening.result()
+                await asyncio.wait({open_sockets[-1].listening}, timeout=turn_s)
+                if open_sockets[-1].listening.done():
+                    return open_sockets[-1].listening.result()
                 turn_s = self._redial_every_s
-                fresh = await self._dial(observer)
-                if isinstance(fresh, Ended):
-                    self._log_failure("observer.not_redialled", observer, fresh)
+                replacement = await self._open(observer)
+                if isinstance(replacement, Ended):
+                    self._log_failure("observer.not_redialled", observer, replacement)
                     continue
-                held.append(fresh)
+                open_sockets.append(replacement)
                 await asyncio.sleep(_OVERLAP_S)  # broadcasts to the old one still arrive on it
-                await self._drop(held.pop(0))
+                await self._drop(open_sockets.pop(0))
         finally:
-            for each in held:
+            for each in open_sockets:
                 await self._drop(each)
 
     async def _drop(self, socket: "_Socket") -> None:
         self._sockets.pop(socket.number, None)
         socket.listening.cancel()
-        await asyncio.wait({socket.listening})  # its cancellation is not confused with this task's
+        await asyncio.wait({socket.listening})  # does not raise its cancellation in this task
 
-    async def _dial(self, observer: int) -> "_Socket | Ended":
-        """Return a socket that is subscribed to every channel, and listened to; or why there is none."""
+    async def _open(self, observer: int) -> "_Socket | Ended":
+        """Return a socket that is subscribed to every channel and being read, or the reason for none."""
         number = next(self._numbers)
         channels = [self._target.channel]
         if self._deliveries is not None:
@@ -208,7 +209,7 @@ class Observers(Part):
             self._arrived(number, message)
 
         try:
-            link = await dialled(self._browser, channels, arrived, within_s=_DIALLED_WITHIN_S)
+            link = await subscribed_socket(self._browser, channels, arrived, within_s=_SUBSCRIBED_WITHIN_S)
         except Ended as ended:
             return ended
         listening = asyncio.create_task(link.listen(arrived), name=f"observer.{observer}.listen")
@@ -216,16 +217,16 @@ class Observers(Part):
         listening.add_done_callback(lambda _: self._sockets.pop(number, None))
         return socket
 
-    def _up(self, observer: int) -> None:
+    def _mark_up(self, observer: int) -> None:
         if not self._is_up.get(observer):
             self._is_up[observer] = True
             self._put(
                 ObserverChanged(replica=self._replica, observer=observer, is_up=True, outcome=AuthProbeOutcome.OK)
             )
 
-    def _lost(self, observer: int, ended: Ended) -> None:
+    def _mark_down(self, observer: int, ended: Ended) -> None:
         for canary in self._canaries.values():
-            canary.look()
+            canary.check()
         if self._is_up.get(observer) is not False:
             self._is_up[observer] = False
             fact = ObserverChanged(
@@ -255,7 +256,7 @@ class Observers(Part):
                 self._put(fact)
 
     async def _expire(self) -> NoReturn:
-        """Give up what did not arrive everywhere in time: a deaf node."""
+        """Count expired broadcasts that did not arrive everywhere, which show a deaf node."""
         while True:
             await asyncio.sleep(1.0)
             if self._deliveries is None:
@@ -267,8 +268,8 @@ class Observers(Part):
                 self._throttle.warn(
                     "deaf",
                     "observer.deaf",
-                    hint="a broadcast reached some of the sockets and not others: a Reverb node is deaf to the "
-                    "others (REVERB_SCALING_ENABLED, Redis), so the users on it get no push",
+                    hint="a broadcast reached only some of the sockets: a Reverb node does not receive from the others "
+                    "(REVERB_SCALING_ENABLED, Redis), so the users on it get no push",
                 )
 
     def _put(self, fact: msgspec.Struct) -> None:
@@ -288,11 +289,11 @@ class Observers(Part):
                 facts.append(AcksLost(source=self.name, count=None))
                 self._is_lost = False
             for fact in facts:
-                await self._kept(fact)
+                await self._append(fact)
             for _ in range(len(facts) - any(isinstance(fact, AcksLost) for fact in facts)):
                 self._facts.task_done()
 
-    async def _kept(self, fact: msgspec.Struct) -> None:
+    async def _append(self, fact: msgspec.Struct) -> None:
         while True:
             try:
                 await self._journal.append(fact)  # type: ignore[arg-type]
@@ -311,7 +312,7 @@ class Observers(Part):
         return {str(observer): float(observer in subscribed) for observer in range(self._size)}
 
     async def watch(self, channel: str, *, within_s: float) -> bool:
-        """Join a user's channel on every socket, and return whether all that are subscribed joined in time."""
+        """Subscribe to a user's channel on every socket, and return whether all succeeded in time."""
         for socket in list(self._sockets.values()):
             with suppress(aiohttp.ClientError, ConnectionError):
                 await socket.link.join(channel)
@@ -323,7 +324,7 @@ class Observers(Part):
         return False
 
     async def leave(self, channel: str) -> None:
-        """Leave a user's channel on every socket."""
+        """Unsubscribe from a user's channel on every socket."""
         for socket in list(self._sockets.values()):
             with suppress(aiohttp.ClientError, ConnectionError):
                 await socket.link.leave(channel)

@@ -1,11 +1,11 @@
 """Bounds of this machine's clock error, from the time stamps of Stripe and of the app: in whole seconds.
 
-Stripe signs the second `t` in which it sent a webhook, and the app's answers contain the second `Date` in which they
-were made (RFC 9110, 6.6.1). Each is some instant within that second, and arrives after an unknown delay. So one webhook
-proves only that this clock is ahead by *at most* its arrival time less `t`; and one answer, which was made between the
-request and its arrival, that it is ahead by at most the arrival less `Date`, and *at least* the request less the end of
-that second. An estimate between the two would be an invention; bounds are not. Many samples narrow them, because delays
-and seconds vary: the tightest of the last minutes counts.
+A webhook of Stripe contains the second `t` in which it was signed, and a response of the app the second `Date` in which
+it was made (RFC 9110, 6.6.1). Each names some instant within that second, and arrives after an unknown delay. So one
+webhook proves that this clock is ahead by *at most* its arrival time less `t`. One response, which was made between the
+request and its arrival, proves that it is ahead by at most the arrival less `Date`, and by *at least* the request less
+the end of that second. An estimate between the two bounds would have no basis. Delays vary, so many samples narrow the
+bounds: the tightest bound of the last minutes counts.
 """
 
 import enum
@@ -18,7 +18,7 @@ from sidecar.metrics.declarations import gauge
 from sidecar.ports import Part
 
 LASTS_S = 600.0
-"""Lifetime of a sample: a clock that was corrected must show as correct soon."""
+"""Lifetime of a sample: a corrected clock must soon be reported as correct."""
 SAMPLES_MAX = 1000
 
 
@@ -30,7 +30,7 @@ class Reference(enum.StrEnum):
 
 
 class Bound(enum.StrEnum):
-    """Of what is known of the difference."""
+    """The kind of bound."""
 
     LEAST = "least"
     MOST = "most"
@@ -53,19 +53,19 @@ class OutsideClocks(Part):
         """Time of the sample on the monotonic clock, and the bound in seconds."""
 
     def signed(self, signed_s: int) -> None:
-        """Add the second in which Stripe signed a webhook that has just arrived."""
-        self._take(Reference.STRIPE, Bound.MOST, clock.wall_ms() - 1000 * signed_s)
+        """Add a sample: the second in which Stripe signed a webhook that has just arrived."""
+        self._add(Reference.STRIPE, Bound.MOST, clock.wall_ms() - 1000 * signed_s)
 
     def answered(self, headers: Mapping[str, str], *, asked_ms: int) -> None:
-        """Add the headers of an answer of the app that has just arrived, requested at `asked_ms` of this clock.
+        """Add a sample: the headers of the app's response that has just arrived to a request of `asked_ms`.
 
-        An answer from a cache is ignored.
+        A response from a cache is ignored.
         """
         date_s = _seconds(headers.get("date", ""))
         if date_s is None or "age" in headers:
             return
-        self._take(Reference.APP, Bound.LEAST, asked_ms - 1000 * (date_s + 1))
-        self._take(Reference.APP, Bound.MOST, clock.wall_ms() - 1000 * date_s)
+        self._add(Reference.APP, Bound.LEAST, asked_ms - 1000 * (date_s + 1))
+        self._add(Reference.APP, Bound.MOST, clock.wall_ms() - 1000 * date_s)
 
     @gauge(
         "clock_ahead_of_reference_seconds",
@@ -86,12 +86,12 @@ class OutsideClocks(Part):
             bounds[reference.value, bound.value] = tightest((value for _, value in samples), default=_UNKNOWN)
         return bounds
 
-    def _take(self, reference: Reference, bound: Bound, value_ms: int) -> None:
+    def _add(self, reference: Reference, bound: Bound, value_ms: int) -> None:
         self._samples[reference, bound].append((clock.monotonic_s(), value_ms / 1000))
 
 
 def _seconds(date: str) -> int | None:
-    """Return Unix seconds of an HTTP date; None: it is none."""
+    """Return Unix seconds of an HTTP date; None if it is invalid."""
     try:
         return int(parsedate_to_datetime(date).timestamp())
     except (ValueError, TypeError, OverflowError):

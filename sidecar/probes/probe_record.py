@@ -1,7 +1,7 @@
 """The record of a probe: its steps, how long each took, and what was sent and received.
 
 The times of name resolution, connection and TLS are taken from aiohttp and OpenSSL: a probe makes no connections but
-those that it uses.
+the ones that it uses.
 """
 
 import contextvars
@@ -26,38 +26,38 @@ class Ended(Exception):  # noqa: N818 - a result, not an error of the sidecar
         self.outcome, self.number, self.detail = outcome, None if number is None else int(number), detail
 
 
-class Taken(msgspec.Struct, frozen=True, kw_only=True):
-    """One step that was taken."""
+class StepResult(msgspec.Struct, frozen=True, kw_only=True):
+    """The result of one step."""
 
     step: Step
     where: str
-    """The host, or the path, that it was about."""
+    """The host or the path."""
     is_ok: bool
     took_ms: float
     sent: str
-    """What was sent, with secrets masked; empty: nothing worth showing."""
+    """What was sent, with secrets masked; empty: nothing to show."""
     received: str
     """The response, with secrets masked."""
 
 
 class AuthProbeResult(msgspec.Struct, frozen=True, kw_only=True):
-    """A auth probe, from its first step to its end."""
+    """The result of an auth probe, with its steps."""
 
     outcome: AuthProbeOutcome
     step: Step
     number: int | None
     """The HTTP status or the code of the `pusher:error` that ended it; None: there was none."""
     took_ms: float
-    steps: tuple[Taken, ...]
+    steps: tuple[StepResult, ...]
     notes: tuple[str, ...]
-    """What did not end the auth probe, and is worth knowing."""
+    """Remarks about what did not end the auth probe."""
 
     @property
     def is_at_app(self) -> bool:
         """Whether it ended after Reverb's handshake, at the app or on the connection to it."""
-        has_greeted = any(taken.step is Step.ESTABLISH and taken.is_ok for taken in self.steps)
-        has_asked = any(taken.step in {Step.LOGIN, Step.PREFLIGHT, Step.AUTHORISE} for taken in self.steps)
-        return (has_greeted or has_asked) and self.step is not Step.SUBSCRIBE
+        is_established = any(each.step is Step.ESTABLISH and each.is_ok for each in self.steps)
+        has_requested = any(each.step in {Step.LOGIN, Step.PREFLIGHT, Step.AUTHORISE} for each in self.steps)
+        return (is_established or has_requested) and self.step is not Step.SUBSCRIBE
 
 
 _current: contextvars.ContextVar["ProbeRecord"] = contextvars.ContextVar("probe_record")
@@ -68,14 +68,14 @@ class ProbeRecord:
 
     def __init__(self) -> None:
         self.step = Step.RESOLVE
-        self.steps: list[Taken] = []
+        self.steps: list[StepResult] = []
         self.notes: list[str] = []
         self._began_s = self._step_s = clock.monotonic_s()
         self._where = self._sent = self._received = ""
         self._is_open = False
 
     def begin(self, step: Step, where: str = "") -> None:
-        """Begin a step, which ends the one before it well."""
+        """End the current step as successful, and begin another."""
         self._end(is_ok=True)
         self.step, self._where, self._sent, self._received = step, where or self._where, "", ""
         self._step_s, self._is_open = clock.monotonic_s(), True
@@ -88,16 +88,16 @@ class ProbeRecord:
         """Record what was received in this step."""
         self._received = tidy(text)
 
-    def probed(self, outcome: AuthProbeOutcome, number: int | None = None, detail: str = "") -> AuthProbeResult:
-        """End the auth probe."""
-        if detail:
-            self._received = tidy(f"{self._received} {detail}".strip())
-        self._end(is_ok=outcome is AuthProbeOutcome.OK)
+    def probed(self, ended: Ended) -> AuthProbeResult:
+        """End the last step, and return the result."""
+        if ended.detail:
+            self._received = tidy(f"{self._received} {ended.detail}".strip())
+        self._end(is_ok=ended.outcome is AuthProbeOutcome.OK)
         took_ms = (clock.monotonic_s() - self._began_s) * 1000
         return AuthProbeResult(
-            outcome=outcome,
+            outcome=ended.outcome,
             step=self.step,
-            number=number,
+            number=ended.number,
             took_ms=took_ms,
             steps=tuple(self.steps),
             notes=tuple(self.notes),
@@ -108,7 +108,7 @@ class ProbeRecord:
             return
         took_ms = (clock.monotonic_s() - self._step_s) * 1000
         self.steps.append(
-            Taken(
+            StepResult(
                 step=self.step,
                 where=self._where,
                 is_ok=is_ok,
@@ -120,10 +120,10 @@ class ProbeRecord:
         self._is_open = False
 
     def tracing(self, host: str, then: Step, path: str, sent: str) -> aiohttp.TraceConfig:
-        """Return the trace of a connection to a host, after which the step `then` begins."""
+        """Return aiohttp's trace of a connection to a host; once it is connected, the step `then` begins."""
 
         def resolving() -> None:
-            self._is_open = False  # a connection begins with its name, where it has one
+            self._is_open = False  # the host's name is resolved before the connection, so that step comes first
             self.begin(Step.RESOLVE, host)
 
         def connected() -> None:
@@ -140,9 +140,9 @@ class ProbeRecord:
         return trace
 
     @staticmethod
-    def _on(act: Callable[[], None]) -> Callable[[aiohttp.ClientSession, SimpleNamespace, Any], Awaitable[None]]:
+    def _on(react: Callable[[], None]) -> Callable[[aiohttp.ClientSession, SimpleNamespace, Any], Awaitable[None]]:
         async def traced(_session: aiohttp.ClientSession, _context: SimpleNamespace, _params: Any) -> None:
-            act()
+            react()
 
         return traced
 
@@ -150,13 +150,13 @@ class ProbeRecord:
 async def _refuse_redirect(
     _session: aiohttp.ClientSession, _context: SimpleNamespace, params: aiohttp.TraceRequestRedirectParams
 ) -> None:
-    """Follow no redirect: what is dialled stands in the configuration."""
+    """Refuse a redirect: only configured addresses are connected to."""
     where = shown_url(params.response.headers.get("Location", ""))
     raise Ended(AuthProbeOutcome.REDIRECT, params.response.status, f"to {where}")
 
 
 class _Handshaking(ssl.SSLObject):
-    """Reports the begin of TLS to the probe record."""
+    """Begins the step `tls` in the probe record."""
 
     def do_handshake(self) -> None:
         probe_record = _current.get(None)

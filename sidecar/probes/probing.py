@@ -1,4 +1,4 @@
-"""What probes one Reverb: the browser that they share, the sockets, and the probes with their pace."""
+"""Build the probes of one Reverb, with the browser and the sockets that they share."""
 
 from sidecar.config import ProbeSecrets, Reverb
 from sidecar.ports import Journal
@@ -38,7 +38,7 @@ class Probing:
             browser,
             journal,
             replica=replica,
-            size=max(1, reverb.observers),  # a canary needs a socket to come back over
+            size=max(1, reverb.observers),  # a canary needs a socket that receives it
             deliveries=deliveries if reverb.observers else None,
         )
         self.watches = (

@@ -1,8 +1,7 @@
-"""Is Reverb away, or is the sidecar cut off? Checked only when a probe could not reach anything.
+"""Distinguish an outage of Reverb from one of the sidecar's own network, after a probe that reached nothing.
 
-A failed probe because of the sidecar's own network would cost payers push; an outage of Reverb that is blamed on the
-network would hide just the outage that matters. So three targets must be unreachable, and in doubt it counts against
-push.
+A probe that fails because of the sidecar's own network must not suspend push, and an outage of Reverb must not be
+attributed to the network. So the sidecar is cut off only if three targets are unreachable.
 """
 
 import asyncio
@@ -18,7 +17,7 @@ _UNREACHED = frozenset({
     RoundTripOutcome.API_UNREACHABLE,
     RoundTripOutcome.API_TIMEOUT,
 })  # fmt: skip
-_DIALLING = frozenset({Step.RESOLVE, Step.CONNECT, Step.TLS, Step.UPGRADE})
+_CONNECTING = frozenset({Step.RESOLVE, Step.CONNECT, Step.TLS, Step.UPGRADE})
 
 
 async def is_cut_off(target: Target) -> bool:
@@ -28,8 +27,8 @@ async def is_cut_off(target: Target) -> bool:
     """
     if target.reference is None:
         return False
-    witnesses = (target.api_url, target.auth_endpoint, target.reference)
-    return not any(await asyncio.gather(*(is_reached(url, within_s=WITHIN_S) for url in witnesses)))
+    targets = (target.api_url, target.auth_endpoint, target.reference)
+    return not any(await asyncio.gather(*(is_reached(url, within_s=WITHIN_S) for url in targets)))
 
 
 def may_be_cut_off_round_trip(outcome: RoundTripOutcome) -> bool:
@@ -39,5 +38,5 @@ def may_be_cut_off_round_trip(outcome: RoundTripOutcome) -> bool:
 
 def may_be_cut_off_auth_probe(probed: AuthProbeResult) -> bool:
     """Return whether an auth probe may not have reached anything: it ended before Reverb sent a message."""
-    is_first_leg = all(taken.step in _DIALLING for taken in probed.steps)
-    return probed.outcome is not AuthProbeOutcome.OK and is_first_leg and probed.number is None
+    is_connecting = all(taken.step in _CONNECTING for taken in probed.steps)
+    return probed.outcome is not AuthProbeOutcome.OK and is_connecting and probed.number is None

@@ -1,6 +1,6 @@
 """Redaction of requests and responses for display: no secret, no control character, bounded length.
 
-Credentials are shown only as present. A header that is not known to be harmless counts as a secret.
+Credentials are replaced by `***`. Every header that is not listed as harmless counts as a secret.
 """
 
 from collections.abc import Mapping
@@ -20,16 +20,16 @@ def shown_headers(headers: Mapping[str, str]) -> list[str]:
 
 
 def shown_url(url: str) -> str:
-    """Return a URL, or a part of one, without user, password, query and fragment."""
+    """Return a URL or a part of it, without user, password, query and fragment."""
     try:
         parts = urlsplit(url)
     except ValueError:
-        return "what is no URL"
+        return "an invalid URL"
     return tidy(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl())
 
 
 def tidy(text: str) -> str:
-    """Return foreign text, safe for a terminal: a control character could rewrite the screen."""
+    """Return a text from outside that is safe to print: a control character could rewrite a terminal."""
     plain = "".join(each if each.isprintable() else "\ufffd" for each in text[: _TEXT_MAX + 1])
     return plain if len(plain) <= _TEXT_MAX else f"{plain[:_TEXT_MAX]}…"
 

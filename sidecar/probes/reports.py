@@ -1,10 +1,10 @@
 """`POST /acks` from browsers: a payer's browser reports the result of one payment.
 
-The problem: anyone can send these. The page sends them with `navigator.sendBeacon`, which allows no header, so the
-token is in the body and the content type is `text/plain`.
+Anyone can send a report. The page uses `navigator.sendBeacon`, which allows no header, so the token is in the body and
+the content type is `text/plain`.
 
-What we do: cheap refusals first, each counted by its reason; cookies are never read, and no input is repeated. Which
-reports count, and how often, is decided in the core (`core.fold.reach`).
+The cheapest checks come first, and each refusal is counted by its reason. Cookies are never read, and no input is
+repeated in a response. Which reports count, and how often, is decided in the core (`core.fold.reach`).
 """
 
 import collections
@@ -25,7 +25,7 @@ from sidecar.http.quotas import Quotas
 from sidecar.logs import Throttle
 from sidecar.metrics.declarations import Counter
 from sidecar.ports import ErrorCode, Journal, Part, SidecarError
-from sidecar.probes.ack_facts import Name, invalid
+from sidecar.probes.ack_facts import Name, invalid, unreadable
 from sidecar.tokens import BrowserTokens, TokenRefused, user_ref
 
 BODY_BYTES_MAX = 2048
@@ -33,17 +33,18 @@ _BODY_WITHIN_S = 3.0
 IN_FLIGHT_MAX = 200
 """The share of the ack route's permits for browsers: a flood of beacons must not displace the backend."""
 IN_FLIGHT_PER_ADDRESS_MAX = 40
-"""Bodies that never end are to be sent from more addresses than one."""
-GIVES_WAY_FROM_S = 0.2
-"""From this lag of the event loop on reports are shed in favour of the backend's acks."""
+"""One address cannot occupy all permits with bodies that never end."""
+SHED_FROM_LAG_S = 0.2
+"""Event loop lag from which reports are shed, in favour of the backend's acks."""
 USER_AT_ONCE, USER_PER_S = 10, 1 / 300
 """Maximum rate of reports of one user."""
 ADDRESS_AT_ONCE, ADDRESS_PER_S = 300, 30.0
-"""A school behind one address may; and behind a proxy that is not in the configuration everybody is one address."""
+"""Maximum rate of reports from one address. A school may share one address, and all browsers share that of a proxy that
+is not in the configuration."""
 
 
 class ReportResult(enum.StrEnum):
-    """What became of a browser's report at the proxy; a closed set."""
+    """The result of a request with a browser's report."""
 
     ACCEPTED = "accepted"
     DUPLICATE = "duplicate"
@@ -91,6 +92,10 @@ class Report(msgspec.Struct, frozen=True):
 
 
 _decode = msgspec.json.Decoder(Report).decode
+_FORMAT = (
+    "a report is a JSON object with token, payment_intent, flow, mode, version, subscription, refetches, watched_ms, "
+    "and optionally auth_status, subscribed_after_ms, pushed_after_ms, cleared_after_ms, cleared_by, stale_refetches"
+)
 
 
 class Reports(Part):
@@ -114,35 +119,43 @@ class Reports(Part):
         self._users = Quotas(at_once=USER_AT_ONCE, per_s=USER_PER_S)
         self._addresses = Quotas(at_once=ADDRESS_AT_ONCE, per_s=ADDRESS_PER_S)
         self._in_flight: collections.Counter[str] = collections.Counter()
-        """By address; how many there are in all is their sum."""
+        """Reports being received, by address; `total()` is their number."""
         self._lag_s = lag_s
         self._throttle = Throttle()
 
     async def receive(self, request: web.Request) -> web.Response:
-        """Take one report. Raises `SidecarError` for one that is not taken."""
+        """Append one report. Raises `SidecarError` for one that is refused."""
         if self._tokens is None or self._identity_key is None:
             raise self._refused(
-                ReportResult.NOT_TAKEN, ErrorCode.NOT_FOUND, "browsers report only where SIDECAR_BROWSER_SECRET is set"
+                ReportResult.NOT_TAKEN,
+                ErrorCode.NOT_FOUND,
+                "browser reports are off: SIDECAR_BROWSER_SECRET is not set in the sidecar",
             )
         address = client_address(request, self._proxies)
         is_full = self._in_flight.total() >= IN_FLIGHT_MAX or self._in_flight[address] >= IN_FLIGHT_PER_ADDRESS_MAX
-        if is_full or self._lag_s() >= GIVES_WAY_FROM_S:
-            raise self._refused(ReportResult.OVERLOADED, ErrorCode.OVERLOADED, "too many reports at once")
+        if is_full or self._lag_s() >= SHED_FROM_LAG_S:
+            raise self._refused(
+                ReportResult.OVERLOADED, ErrorCode.OVERLOADED, "too many reports at once; try again later"
+            )
         self._in_flight[address] += 1
         try:
             return await self._take(request, address, self._tokens, self._identity_key)
         finally:
             self._in_flight[address] -= 1
-            self._in_flight += collections.Counter()  # forgets who has none
+            self._in_flight += collections.Counter()  # removes addresses with none
 
     async def _take(self, request: web.Request, address: str, tokens: BrowserTokens, identity_key: str) -> web.Response:
         origin = request.headers.get("Origin")
         if self._origins and origin is not None and origin not in self._origins:
             raise self._refused(
-                ReportResult.ORIGIN_REFUSED, ErrorCode.ORIGIN_REFUSED, "`acks.browser_origins` does not name this page"
+                ReportResult.ORIGIN_REFUSED,
+                ErrorCode.ORIGIN_REFUSED,
+                "the page's origin is not in `acks.browser_origins`",
             )
         if not self._addresses.takes(address):
-            raise self._refused(ReportResult.ADDRESS_RATE, ErrorCode.RATE_EXCEEDED, "too many reports of one address")
+            raise self._refused(
+                ReportResult.ADDRESS_RATE, ErrorCode.RATE_EXCEEDED, "too many reports from one address; try again later"
+            )
         try:
             body = await read_body(request, bytes_max=BODY_BYTES_MAX, within_s=_BODY_WITHIN_S)
         except SidecarError:
@@ -150,7 +163,9 @@ class Reports(Part):
             raise
         fact = self._read(body, tokens, identity_key, family_of(request.headers.get("User-Agent", "")))
         if not self._users.takes(fact.user_ref):
-            raise self._refused(ReportResult.USER_RATE, ErrorCode.RATE_EXCEEDED, "too many reports of one user")
+            raise self._refused(
+                ReportResult.USER_RATE, ErrorCode.RATE_EXCEEDED, "too many reports from one user; try again later"
+            )
         try:
             appended = await self._journal.append(fact)
         except SidecarError:
@@ -164,7 +179,8 @@ class Reports(Part):
             report = _decode(body)
             reading = reading_of(report)
         except UNREADABLE as error:
-            raise self._refused(ReportResult.BODY_INVALID, ErrorCode.BODY_INVALID, _why(error)) from error
+            refusal = unreadable(error, _FORMAT)
+            raise self._refused(ReportResult.BODY_INVALID, refusal.code, refusal.message) from error
         except SidecarError as error:
             raise self._refused(ReportResult.BODY_INVALID, error.code, error.message) from error
         try:
@@ -184,15 +200,15 @@ class Reports(Part):
 
 
 def reading_of(report: Report) -> Reading:
-    """Return what a browser measured. Raises `SidecarError` with `body_invalid` for what contradicts itself."""
+    """Return a report's measurements. Raises `SidecarError` with `body_invalid` for a contradictory report."""
     if (report.cleared_by is None) != (report.cleared_after_ms is None):
-        raise invalid("`cleared_by` and `cleared_after_ms` go together")
+        raise invalid("`cleared_by` and `cleared_after_ms` must be sent together")
     if report.cleared_by is ClearedBy.PUSH and report.pushed_after_ms is None:
-        raise invalid("what a push cleared has `pushed_after_ms`")
+        raise invalid("`cleared_by` is `push`, so `pushed_after_ms` is required")
     if (report.subscription is Subscription.CONFIRMED) != (report.subscribed_after_ms is not None):
-        raise invalid("`subscribed_after_ms` goes with the subscription `confirmed`, and only with it")
+        raise invalid("`subscribed_after_ms` is required for subscription `confirmed`, and not allowed for others")
     if report.auth_status is not None and report.subscription is not Subscription.REFUSED:
-        raise invalid("`auth_status` goes with the subscription `refused`")
+        raise invalid("`auth_status` is allowed only for subscription `refused`")
     return Reading(
         flow=report.flow,
         mode=report.mode,
@@ -218,21 +234,9 @@ _FAMILIES = (
     ("Chrome/", Family.CHROME),
     ("Safari/", Family.SAFARI),
 )
-"""What a `User-Agent` has in it, the most particular first: most call themselves Chrome and Safari too."""
+"""Parts of a `User-Agent`, the most specific first: most browsers name Chrome and Safari too."""
 
 
 def family_of(user_agent: str) -> Family:
     """Return the family of the reporting browser."""
     return next((family for part, family in _FAMILIES if part in user_agent), Family.OTHER)
-
-
-def _why(error: Exception) -> str:
-    """Return where a report is invalid without repeating its content."""
-    if isinstance(error, msgspec.ValidationError):
-        where = str(error).rpartition(" - at ")[2] if " - at " in str(error) else "the body"
-        return (
-            f"missing or wrong: {where}; a report is a JSON object with token, payment_intent, flow, mode, version, "
-            "subscription, refetches, watched_ms and, where there was such a thing, auth_status, subscribed_after_ms, "
-            "pushed_after_ms, cleared_after_ms, cleared_by, stale_refetches"
-        )
-    return "the body is not JSON in UTF-8"

@@ -1,7 +1,7 @@
-"""The round trip: a canary through Reverb's HTTP API on the probe user's own channel must return in time.
+"""A round trip: a canary that is sent through Reverb's HTTP API must return over the sockets in time.
 
-It tests the transport at any hour, also without payments. It returns over the observers' sockets, so that a deaf node
-shows before it affects a payer.
+It is sent on the probe user's own channel and tests the transport also without payments. All observer sockets must
+receive it, so that a deaf node is detected before it affects a payer.
 """
 
 import asyncio
@@ -24,11 +24,11 @@ _ANSWER_BYTES_MAX = 4096
 _BY_STATUS = {401: RoundTripOutcome.API_SIGNATURE_401, 404: RoundTripOutcome.API_APP_UNKNOWN_404}
 
 Published = tuple[RoundTripOutcome | None, int | None]
-"""What went wrong with the API, and its status; (None, None): it took the event."""
+"""The API's failure and its status; (None, None) if it accepted the event."""
 
 
 class RoundTrip:
-    """The state of one canary."""
+    """The round trip probe."""
 
     name = "round_trip"
     within_s = BACK_WITHIN_S + CHECKED_WITHIN_S + 1.0
@@ -38,7 +38,7 @@ class RoundTrip:
         self._target, self._observers, self._replica = target, observers, replica
 
     async def probe(self) -> RoundTripEnded:
-        """Send one canary, and wait for it."""
+        """Send one canary, and wait until every subscribed socket has received it."""
         began_s = clock.monotonic_s()
         expected = self._observers.subscribed()
         if not expected:
@@ -49,7 +49,7 @@ class RoundTrip:
             with self._observers.expect(canary_id, expected) as canary:
                 try:
                     async with asyncio.timeout(BACK_WITHIN_S):
-                        failed, number = await self._back(publishing, canary.everywhere)
+                        failed, number = await self._returned(publishing, canary.everywhere)
                 except TimeoutError:
                     failed, number = publishing.result() if publishing.done() else (None, None)
                 received, awaited = canary.received(), canary.awaited()
@@ -65,16 +65,16 @@ class RoundTrip:
         return await self._ended(outcome, began_s, number, received=received, subscribed=received + awaited)
 
     @staticmethod
-    async def _back(publishing: "asyncio.Task[Published]", everywhere: asyncio.Event) -> Published:
-        """Return once the canary is back everywhere, or the API has refused it."""
-        back = asyncio.create_task(everywhere.wait())
+    async def _returned(publishing: "asyncio.Task[Published]", everywhere: asyncio.Event) -> Published:
+        """Return once every socket has received the canary, or the API has refused it."""
+        received = asyncio.create_task(everywhere.wait())
         try:
-            await asyncio.wait({back, publishing}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({received, publishing}, return_when=asyncio.FIRST_COMPLETED)
             if publishing.done() and publishing.result()[0] is not None:
                 return publishing.result()
-            await back
+            await received
         finally:
-            back.cancel()
+            received.cancel()
         return None, None
 
     async def _ended(
@@ -114,7 +114,7 @@ class RoundTrip:
                 ) as response,
             ):
                 await response.content.read(_ANSWER_BYTES_MAX)
-                if response.status == 200:  # noqa: PLR2004 - what Reverb answers to what it took
+                if response.status == 200:  # noqa: PLR2004 - Reverb's answer to an accepted event
                     return None, None
                 return _BY_STATUS.get(response.status, RoundTripOutcome.API_STATUS), response.status
         except (aiohttp.ClientError, OSError):

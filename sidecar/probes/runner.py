@@ -1,6 +1,6 @@
-"""The runner owns interval, jitter and deadline of every probe, so that no probe can forget them.
+"""The runner owns interval, jitter and deadline of every probe, so that no probe needs to.
 
-A probe that hangs is cancelled, and one that fails by a bug is logged and repeated: its result is missing, and the fold
+A probe that hangs is cancelled. One that raises is logged and repeated: its observation is missing, and the fold
 detects the silence.
 """
 
@@ -17,9 +17,9 @@ from sidecar.logs import Throttle
 from sidecar.ports import TASK_FAILURES, Actor, Journal, Part, SidecarError, Task
 
 _JITTER_RATIO = 0.1
-"""Each pause is up to so much shorter or longer, so that replicas and probes spread."""
+"""Maximum deviation of a pause, which spreads replicas and probes."""
 _SETTLE_S = 0.5
-"""Before the first probe of a start: the sockets that it needs are being dialled."""
+"""Delay of the first probe after a start, while its sockets are opened."""
 
 
 class Probe(Protocol):
@@ -28,15 +28,15 @@ class Probe(Protocol):
     name: str
     every_s: float
     within_s: float
-    """After so long it is given up, whatever deadlines it has itself."""
+    """Deadline of one run, in addition to the probe's own."""
 
     async def probe(self) -> Observation:
-        """Probe once. What a target does wrong is in the observation, not an exception."""
+        """Probe once. A failure of the target is in the observation, not an exception."""
         ...
 
 
 class Runner(Part):
-    """Runs probes, each at its own pace."""
+    """Runs probes, each at its own interval."""
 
     failures = TASK_FAILURES
 
@@ -50,7 +50,7 @@ class Runner(Part):
         yield "probes", self.run
 
     async def run(self) -> NoReturn:
-        """Probe, for ever."""
+        """Run all probes, without end."""
         async with asyncio.TaskGroup() as group:
             for probe in self._probes:
                 group.create_task(self._repeat(probe), name=probe.name)
@@ -73,7 +73,7 @@ class Runner(Part):
             self.failures.inc(Task.PROBES)
             log.warning("probe.hung", probe=probe.name, within_s=probe.within_s)
             return
-        except Exception:  # a bug in a probe must not stop the webhook listener
+        except Exception:  # a probe that raises must not stop the webhook listener
             self.failures.inc(Task.PROBES)
             if self._throttle.passes(f"{probe.name} broken") is not None:
                 log.exception("probe.broken", probe=probe.name)
@@ -88,11 +88,11 @@ class Runner(Part):
     def _log_failure(self, name: str, fact: Observation) -> None:
         match fact:
             case ChannelAuthProbed(outcome=outcome) if outcome is not AuthProbeOutcome.OK:
-                words = {"outcome": outcome.value, "step": fact.step.value, "number": fact.number}
+                fields = {"outcome": outcome.value, "step": fact.step.value, "number": fact.number}
             case RoundTripEnded(outcome=result) if result is not RoundTripOutcome.OK:
-                words = {"outcome": result.value, "number": fact.number, "received": fact.received}
+                fields = {"outcome": result.value, "number": fact.number, "received": fact.received}
             case IsolationProbed(verdict=verdict) if verdict is not IsolationOutcome.REFUSED:
-                words = {"outcome": verdict.value, "number": fact.number}
+                fields = {"outcome": verdict.value, "number": fact.number}
             case _:
                 return
-        self._throttle.warn(f"{name} {words['outcome']}", "probe.failed", probe=name, **words)
+        self._throttle.warn(f"{name} {fields['outcome']}", "probe.failed", probe=name, **fields)

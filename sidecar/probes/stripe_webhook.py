@@ -1,8 +1,8 @@
-"""`POST /stripe/webhook`: Stripe's event that a payment succeeded.
+"""`POST /stripe/webhook`: receive Stripe's event that a payment succeeded.
 
-Stripe's library checks the signature; the body is decoded with `msgspec`, because the library's object conversion costs
-sixty times the check. Stripe gets its 2xx once the observation is durable, and a 503, so that it retries, when it
-cannot be. Source: https://docs.stripe.com/webhooks.
+Stripe's library verifies the signature. The body is decoded with `msgspec`, because the library's object conversion
+costs sixty times the verification. Stripe gets a 2xx once the observation is durable, and otherwise a 503, so that it
+retries. Source: https://docs.stripe.com/webhooks.
 """
 
 import enum
@@ -35,13 +35,13 @@ _THIN = "v2.core.event"
 
 
 class WebhookResult(enum.StrEnum):
-    """What became of a webhook; a closed set."""
+    """The result of a webhook delivery."""
 
     ACCEPTED = "accepted"
     DUPLICATE = "duplicate"
     """The same event again."""
     TWIN = "twin"
-    """Another event for a payment that is known."""
+    """Another event of a payment that is in the journal."""
     OTHER_LIVEMODE = "other_livemode"
     MISSING_METADATA = "missing_metadata"
     OTHER_TYPE = "other_type"
@@ -73,7 +73,7 @@ class _Data(msgspec.Struct, frozen=True):
 
 
 class _Event(msgspec.Struct, frozen=True):
-    """The fields that are read of an event, snapshot or thin. A thin one stamps `created` as ISO 8601."""
+    """The fields that are read of a snapshot event or a thin event. In a thin one, `created` is ISO 8601."""
 
     id: _Id
     object: str
@@ -113,12 +113,12 @@ class StripeWebhook(Part):
         self._secrets = secrets
         self._identity_key = identity_key
         self._signed = signed
-        """Called with every second in which Stripe signed a received event."""
+        """Called with the second in which Stripe signed each received event."""
         self._throttle = Throttle()
 
     @post("/stripe/webhook", on=PUBLIC)
     async def receive(self, request: web.Request) -> web.Response:
-        """Process one delivery. Raises `SidecarError` for anything but an event signed by Stripe for this endpoint."""
+        """Process one delivery. Raises `SidecarError` if it is not an event that Stripe signed for this endpoint."""
         try:
             body = await read_body(request, bytes_max=BODY_BYTES_MAX, within_s=BODY_WITHIN_S)
         except SidecarError:
@@ -127,7 +127,7 @@ class StripeWebhook(Part):
         signed_s = self.verified(body, request.headers.get("Stripe-Signature", ""))
         observation, result = self.observed(body, signed_s)
         if observation is not None:
-            result = await self._keep(observation, result)
+            result = await self._store(observation, result)
         self.requests.inc(result)
         return web.Response(body=_ANSWERS[result], content_type="application/json")
 
@@ -135,28 +135,30 @@ class StripeWebhook(Part):
         """Return when the delivery was signed, in Unix seconds of Stripe's clock. Raises `signature_invalid`."""
         if not header:
             raise self._refused(
-                WebhookResult.SIGNATURE_MISSING, "there is no Stripe-Signature header; only Stripe may post here"
+                WebhookResult.SIGNATURE_MISSING,
+                "the request has no Stripe-Signature header; only Stripe may send to this URL",
             )
         signed_s = _signed_s(header)
         if signed_s is None or not header.isascii():
             raise self._refused(
-                WebhookResult.SIGNATURE_MALFORMED, "the Stripe-Signature header is not of the form t=...,v1=..."
+                WebhookResult.SIGNATURE_MALFORMED, "the Stripe-Signature header does not have the form t=...,v1=..."
             )
         if not any(_is_signed(body, header, secret) for secret in self._secrets):
             raise self._refused(
                 WebhookResult.SIGNATURE_WRONG,
-                "no signature matches: STRIPE_WEBHOOK_SECRET is of another endpoint, or a proxy altered the body",
+                "no signature matches: STRIPE_WEBHOOK_SECRET is that of another endpoint, or a proxy altered the body",
             )
         self._signed(signed_s)
         age_s = clock.wall_ms() // 1000 - signed_s
         if age_s > TOLERANCE_S:
             raise self._refused(
                 WebhookResult.SIGNATURE_STALE,
-                f"signed {age_s} s ago, more than {TOLERANCE_S}; is this machine's clock right?",
+                f"signed {age_s} s ago, at most {TOLERANCE_S} s are allowed; check this machine's clock",
             )
         if age_s < -TOLERANCE_S:
             raise self._refused(
-                WebhookResult.SIGNATURE_FUTURE, f"signed {-age_s} s in the future; is this machine's clock right?"
+                WebhookResult.SIGNATURE_FUTURE,
+                f"signed {-age_s} s in the future, at most {TOLERANCE_S} s are allowed; check this machine's clock",
             )
         return signed_s
 
@@ -176,9 +178,9 @@ class StripeWebhook(Part):
         return event
 
     def observed(self, body: bytes, signed_s: int) -> tuple[PaymentSucceeded | PaymentIgnored | None, WebhookResult]:
-        """Return the observation of a succeeded payment, if it is one, and the result to count if it is new.
+        """Return the observation of a succeeded payment, None for other events, and the result to count if it is new.
 
-        Raises `SidecarError` with `body_invalid` for a body that is no event.
+        Raises `SidecarError` with `body_invalid` for an invalid body.
         """
         event = self._decode(body)
         if event.object == _THIN:
@@ -215,7 +217,7 @@ class StripeWebhook(Part):
         structlog.get_logger().warning(
             "webhook.thin_event",
             event_type=event.type,
-            hint="this endpoint gets thin events, which carry no metadata; in Stripe, make a destination with "
+            hint="this endpoint gets thin events, which have no metadata; in Stripe, create a destination with "
             "payload style 'snapshot' for payment_intent.succeeded",
         )
         if event.type != _THIN_SUCCEEDED or event.related_object is None:
@@ -226,7 +228,7 @@ class StripeWebhook(Part):
         user_id = metadata.get(self._config.user_key) if self._config.user_key else None
         return user_ref(self._identity_key, user_id) if user_id and self._identity_key else None
 
-    async def _keep(self, observation: PaymentSucceeded | PaymentIgnored, result: WebhookResult) -> WebhookResult:
+    async def _store(self, observation: PaymentSucceeded | PaymentIgnored, result: WebhookResult) -> WebhookResult:
         try:
             appended = await self._journal.append(observation)
         except SidecarError:
@@ -240,10 +242,10 @@ class StripeWebhook(Part):
 
 
 def _signed_s(header: str) -> int | None:
-    """Return the first `t` of a signature header; None where it is missing or no plain number.
+    """Return the first `t` of a signature header; None if it is missing or not a plain number.
 
-    Stripe's library takes the first as well, but parses it as Python does: `+1` or `1_0` would be signed under one
-    number, and another `t` used.
+    Stripe's library also uses the first one, but parses it as Python does: `+1` or `1_0` would be verified as one
+    number and used as another.
     """
     stamps = [item[2:] for item in header.split(",") if item.startswith("t=")]
     digits = stamps[0] if stamps else ""
@@ -251,7 +253,7 @@ def _signed_s(header: str) -> int | None:
 
 
 def _is_signed(body: bytes, header: str, secret: str) -> bool:
-    """Verify the signature with Stripe's library. A body that is not UTF-8 cannot be signed by Stripe."""
+    """Verify the signature with Stripe's library. Stripe signs no body that is not UTF-8."""
     try:
         return bool(stripe.WebhookSignature.verify_header(body.decode(), header, secret))
     except (stripe.SignatureVerificationError, UnicodeDecodeError):

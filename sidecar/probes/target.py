@@ -1,4 +1,4 @@
-"""The targets of the probes: every address is from the configuration, and no response adds one."""
+"""The targets of the probes: every address is from the configuration, and none from a response."""
 
 from urllib.parse import urljoin, urlsplit
 
@@ -8,16 +8,16 @@ from sidecar.config import Authorizer, Credentials, ProbeSecrets, Reverb
 from sidecar.pusher.signing import App
 
 USER_AGENT = "Mozilla/5.0 (compatible; reverb-sidecar)"
-"""A browser's prefix, because firewalls refuse requests without one; and the product's name, for the target's log."""
+"""Firewalls refuse requests without a browser's prefix; the product's name is for the target's log."""
 _PORTS = {"https": 443, "http": 80}
 _QUERY = "protocol=7&client=js&version=8.6.0&flash=false"
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
-    """The Reverb and the app that are probed, as one user. `repr` shows no secret."""
+    """The Reverb and the app to probe, and the user to probe them as. `repr` shows no secret."""
 
     app: App
-    """Its secret may be empty: then signatures cannot be compared."""
+    """Without its secret, signatures are not compared."""
     socket_url: str
     api_url: str
     """Scheme and host of Reverb's HTTP API, with the server's path prefix."""
@@ -28,7 +28,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     channel: str
     """The probe user's own channel, in full."""
     isolation_channel: str | None
-    """The channel of the isolation probe; None: there is none."""
+    """The channel of the isolation probe; None: it is not probed."""
     observer_channel: str
     reference: str | None
     authorizer: Authorizer
@@ -37,12 +37,12 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_cross_origin(self) -> bool:
-        """Whether the auth endpoint is of another origin than the page: then CORS applies, and cookies are not sent."""
+        """Whether the auth endpoint has another origin than the page: then CORS applies, and cookies are not sent."""
         return origin_of(self.origin) != origin_of(self.auth_endpoint)
 
     @property
     def sends_cookies(self) -> bool:
-        """Whether a browser would send cookies with it: pusher-js only to its own origin, axios to its site."""
+        """Whether a browser sends cookies to the auth endpoint: pusher-js only to its own origin, axios to its site."""
         if self.login is not Credentials.COOKIE:
             return False
         if not self.is_cross_origin:
@@ -77,7 +77,7 @@ def channel_of(reverb: Reverb, user_id: str) -> str:
 
 
 def origin_of(url: str | None) -> tuple[str, str, int] | None:
-    """Return scheme, host and port of a web server's URL; None: it is none."""
+    """Return scheme, host and port of a web server's URL; None if it has none of them."""
     try:
         parts = urlsplit(url or "")
         port = parts.port
@@ -89,6 +89,6 @@ def origin_of(url: str | None) -> tuple[str, str, int] | None:
 
 
 def _site(url: str) -> str:
-    """Return what cookies take for one site: the last two labels, which is right for most domains."""
+    """Return the site of a URL, as for cookies: the last two labels, which is right for most domains."""
     host = urlsplit(url).hostname or ""
     return host if host.replace(".", "").isdecimal() or ":" in host else ".".join(host.split(".")[-2:])

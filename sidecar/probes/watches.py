@@ -1,7 +1,7 @@
-"""`POST /watches`: a page has its user's channel watched for a while, so that delivery can be measured.
+"""`POST /watches`: a page requests that its user's channel is watched for a while, to measure delivery.
 
-For apps that cannot broadcast on the observer channel too. The signed token names the user (`tokens`). It is in the
-body, so that a script of any origin may send it without a preflight. Payments of other users are unmeasured.
+This is for apps that cannot broadcast on the observer channel. The signed token names the user (`tokens`). It is in the
+body, so that a script of any origin can send it without a preflight. Payments of other users are unmeasured.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from sidecar.probes.observers import Observers
 from sidecar.tokens import Bearer, BrowserTokens, user_ref
 
 WATCHES_MAX = 1_000
-"""Users at once; each is a subscription on every socket."""
+"""Maximum of watched users; each is a subscription on every socket."""
 _BODY_BYTES_MAX = 4096
 _BODY_WITHIN_S = 3.0
 _JOINED_WITHIN_S = 3.0
@@ -40,7 +40,7 @@ class WatchResult(enum.StrEnum):
     NOT_JOINED = "not_joined"
 
 
-class _Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     token: str
 
 
@@ -49,7 +49,7 @@ class _Watch(msgspec.Struct, kw_only=True):
     until_s: float
     """On the monotonic clock."""
     is_begun: bool = False
-    """Until it is confirmed, the requester ends it."""
+    """Whether it was confirmed; before that, the request removes it on failure."""
 
 
 class Watches(Part):
@@ -79,7 +79,7 @@ class Watches(Part):
 
     @post("/watches", on=PUBLIC)
     async def receive(self, request: web.Request) -> web.Response:
-        """Watch a user's channel until the token ends. Raises `SidecarError` for a bad token, or one too many."""
+        """Watch a user's channel until the token expires. Raises `SidecarError` if it is refused."""
         body = await read_body(request, bytes_max=_BODY_BYTES_MAX, within_s=_BODY_WITHIN_S)
         try:
             bearer = self._read(body)
@@ -90,21 +90,24 @@ class Watches(Part):
         return web.Response(status=204, headers=READABLE)
 
     async def run(self) -> NoReturn:
-        """End what is over, for ever."""
+        """End expired watches, without end."""
         while True:
             await asyncio.sleep(1.0)
             now_s = clock.monotonic_s()
-            over = [each for each, watch in self._watches.items() if watch.is_begun and watch.until_s <= now_s]
-            for channel in over:
+            expired = [each for each, watch in self._watches.items() if watch.is_begun and watch.until_s <= now_s]
+            for channel in expired:
                 await self._end(channel)
 
     def _read(self, body: bytes) -> Bearer:
-        """Return the user to watch, and for how long."""
+        """Return the bearer of the token in the body."""
         try:
-            asked = msgspec.json.decode(body, type=_Asked)
+            request_body = msgspec.json.decode(body, type=_Body)
         except UNREADABLE as error:
-            raise SidecarError(ErrorCode.BODY_INVALID, 'the body is not {"token": "…"}') from error
-        return self._tokens.check(asked.token)
+            raise SidecarError(
+                ErrorCode.BODY_INVALID,
+                'the body is not {"token": "…"}; send the app\'s token of this user',
+            ) from error
+        return self._tokens.check(request_body.token)
 
     async def _watch(self, user_id: str, lasts_s: float) -> None:
         channel = self._channel.replace("{user_id}", user_id)

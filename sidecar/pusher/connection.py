@@ -1,4 +1,4 @@
-"""A connection to Reverb as an object: feed it what arrived, and ask it what to send and when to call again.
+"""The state of a connection to Reverb: it takes received frames, and returns what to send and the next deadline.
 
 It has no socket and no clock: `now_s` is an argument, in seconds of any monotonic clock. The rules are those of
 pusher-js 8.6: after Reverb's activity timeout it pings, and a ping without an answer ends the connection.
@@ -25,19 +25,19 @@ SILENCE_MAX_S = 120.0
 """pusher-js pings after the shorter of this and what Reverb advises."""
 PONG_WITHIN_S = 30.0
 APP_UNKNOWN, OVER_QUOTA, UNAUTHORISED, MALFORMED, NO_PONG, LIMITED = 4001, 4004, 4009, 4200, 4201, 4301
-"""The codes that Reverb sends; all others that Pusher documents it does not have."""
+"""The codes that Reverb sends; it has none of the others that Pusher documents."""
 ORIGIN_MESSAGE = "Origin not allowed"
 """Distinguishes a 4009 about the origin from one about a channel."""
 _SUBSCRIPTION_CODES = frozenset({UNAUTHORISED, MALFORMED})
 
 
 class Phase(enum.StrEnum):
-    """Where a connection is in its life."""
+    """The phase of a connection."""
 
     AWAITING = "awaiting"
     """Upgraded; the first message has not arrived."""
     CONNECTED = "connected"
-    """Established: the socket has a name, and may join channels."""
+    """Established: the socket has an id, and can subscribe to channels."""
     REFUSED = "refused"
     """The first message was an error. Reverb may leave the socket open; a browser would close it."""
     SILENT = "silent"
@@ -46,7 +46,7 @@ class Phase(enum.StrEnum):
 
 
 class Event(enum.StrEnum):
-    """What moves a connection on."""
+    """An event that can change the phase."""
 
     ESTABLISHED = "established"
     ERROR = "error"
@@ -63,7 +63,7 @@ TRANSITIONS: dict[Phase, dict[Event, Phase]] = {
     Phase.SILENT:    {Event.END: Phase.CLOSED},
     Phase.CLOSED:    {},
 }  # fmt: skip
-"""What is not listed changes nothing: an error on an established connection leaves it is."""
+"""Other events leave the phase unchanged, such as an error on an established connection."""
 
 
 class Connection:
@@ -81,7 +81,7 @@ class Connection:
         """Channels that Reverb refused, with their errors."""
         self._silence_max_s = SILENCE_MAX_S
         self._pong_within_s = pong_within_s
-        self._heard_s = now_s
+        self._received_s = now_s
         self._pinged_s: float | None = None
         self._outgoing: list[str] = []
 
@@ -112,8 +112,8 @@ class Connection:
         return message
 
     def note_activity(self, now_s: float) -> None:
-        """Note that anything at all arrived, a control frame too: the other side is alive."""
-        self._heard_s = now_s
+        """Record that a frame of any kind arrived, and so that the peer is alive."""
+        self._received_s = now_s
         self._pinged_s = None
 
     def ended(self) -> None:
@@ -128,12 +128,12 @@ class Connection:
         self._outgoing.append(subscribe(channel, auth, channel_data))
 
     def leave(self, channel: str) -> None:
-        """Leave a channel; there is no confirmation."""
+        """Unsubscribe from a channel; Reverb sends no confirmation."""
         self.subscribed.discard(channel)
         self._outgoing.append(unsubscribe(channel))
 
-    def let_time_pass(self, now_s: float) -> None:
-        """Advance to the present: ping after a silence, or conclude that the peer is gone."""
+    def advance(self, now_s: float) -> None:
+        """Advance to `now_s`: ping after a silence, or conclude that the peer is gone."""
         due_s = self.next_deadline_s()
         if due_s is None or now_s < due_s:
             return
@@ -144,17 +144,17 @@ class Connection:
             self._move(Event.SILENCE)
 
     def next_deadline_s(self) -> float | None:
-        """Return when `let_time_pass` has something to do; None: never."""
+        """Return when `advance` is due; None: never."""
         if self.phase is Phase.AWAITING:
-            return self._heard_s + self._pong_within_s
+            return self._received_s + self._pong_within_s
         if self.phase is not Phase.CONNECTED:
             return None
         if self._pinged_s is not None:
             return self._pinged_s + self._pong_within_s
-        return self._heard_s + self._silence_max_s
+        return self._received_s + self._silence_max_s
 
     def outgoing(self) -> list[str]:
-        """Return what is to be sent, once."""
+        """Return the texts to send, and remove them."""
         texts, self._outgoing = self._outgoing, []
         return texts
 

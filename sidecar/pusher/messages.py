@@ -7,14 +7,14 @@ import msgspec
 
 
 class Established(msgspec.Struct, frozen=True, kw_only=True):
-    """`pusher:connection_established`: the socket has a name."""
+    """`pusher:connection_established`: the socket has an id."""
 
     socket_id: str
     activity_timeout_s: int
 
 
 class Refused(msgspec.Struct, frozen=True, kw_only=True):
-    """`pusher:error`. It names no channel, so that only the order shows which subscription it belongs to."""
+    """`pusher:error`. It names no channel: only the order shows which subscription it answers."""
 
     code: int
     message: str
@@ -35,17 +35,17 @@ class Ponged(msgspec.Struct, frozen=True):
 
 
 class Arrived(msgspec.Struct, frozen=True, kw_only=True):
-    """An event of an application, or an unused one of the protocol."""
+    """An event of the application, or a protocol event that the sidecar does not use."""
 
     event: str
     channel: str
-    """Empty: it names none."""
+    """Empty if the event has none."""
     data: str
-    """JSON text, or whatever the publisher sent."""
+    """JSON text, or the text that the publisher sent."""
 
 
 class Unreadable(msgspec.Struct, frozen=True, kw_only=True):
-    """Not a message of this protocol: something other than Reverb answers here."""
+    """Not a message of this protocol: the server is not Reverb."""
 
     why: str
 
@@ -67,7 +67,7 @@ class _Hello(msgspec.Struct, frozen=True):
     activity_timeout: int = 120
 
 
-class _Trouble(msgspec.Struct, frozen=True):
+class _Error(msgspec.Struct, frozen=True):
     message: str = ""
     code: int | None = None
 
@@ -76,7 +76,7 @@ _decode = msgspec.json.Decoder(_Wire).decode
 
 
 def read(text: str | bytes) -> Message:
-    """Return the message of a frame. Never raises: garbage is `Unreadable`."""
+    """Return the message of a frame; `Unreadable` for an invalid one."""
     try:
         wire = _decode(text)
         match wire.event:
@@ -84,8 +84,8 @@ def read(text: str | bytes) -> Message:
                 hello = msgspec.json.decode(_text(wire.data), type=_Hello)
                 return Established(socket_id=hello.socket_id, activity_timeout_s=hello.activity_timeout)
             case "pusher:error":
-                trouble = msgspec.json.decode(_text(wire.data), type=_Trouble)
-                return Refused(code=trouble.code or 0, message=trouble.message)
+                error_data = msgspec.json.decode(_text(wire.data), type=_Error)
+                return Refused(code=error_data.code or 0, message=error_data.message)
             case "pusher_internal:subscription_succeeded":
                 return Subscribed(channel=wire.channel)
             case "pusher:ping":
@@ -105,7 +105,7 @@ def subscribe(channel: str, auth: str, channel_data: str = "") -> str:
 
 
 def unsubscribe(channel: str) -> str:
-    """Return the message that leaves a channel; Reverb does not answer it."""
+    """Return the message that unsubscribes from a channel; Reverb does not answer it."""
     return msgspec.json.encode({"event": "pusher:unsubscribe", "data": {"channel": channel}}).decode()
 
 

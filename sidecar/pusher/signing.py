@@ -34,13 +34,13 @@ class Fault(enum.StrEnum):
     SHAPE = "shape"
     """It is not `key:64 hex digits`."""
     KEY = "key"
-    """It was made for another application: key and signature differ."""
+    """It is for another application: key and signature differ."""
     SECRET = "secret"  # noqa: S105 - a part, not a secret
-    """The right key, but a signature that the configured secret makes for no known socket and channel."""
+    """The key is right, but the configured secret makes this signature for no known socket and channel."""
     SOCKET = "socket"
-    """The configured secret makes it for another socket: a cached answer, or one of an earlier connection."""
+    """It is right for another socket: a cached response, or one of an earlier connection."""
     CHANNEL = "channel"
-    """The configured secret makes it for another channel, such as the name without its `private-`."""
+    """It is right for another channel, such as the name without its `private-`."""
 
 
 def channel_auth(app: App, socket_id: str, channel: str, channel_data: str = "") -> str:
@@ -54,7 +54,7 @@ def channel_auth(app: App, socket_id: str, channel: str, channel_data: str = "")
 def fault_of(
     app: App, auth: str, socket_id: str, channel: str, channel_data: str = "", *, earlier_sockets: Iterable[str] = ()
 ) -> Fault | None:
-    """Return which part of an `auth` is wrong; None: Reverb will take it, as it ignores what precedes the colon."""
+    """Return which part of an `auth` is wrong; None if Reverb accepts it; Reverb ignores the key before the colon."""
     key, colon, signature = auth.partition(":")
     made = signature if colon else key
 
@@ -94,7 +94,7 @@ def _joined(socket_id: str, channel: str, channel_data: str) -> str:
 
 
 def _other_names(channel: str) -> Iterable[str]:
-    """Return the names that a custom authorizer or a route makes of a channel's name by mistake."""
+    """Return the wrong names that a custom authorizer or a route may sign instead of the channel's."""
     bare = channel.removeprefix("private-").removeprefix("presence-")
     return (bare, f"private-{bare}", f"presence-{bare}", f"private-{channel}")
 

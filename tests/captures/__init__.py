@@ -1,4 +1,4 @@
-"""Real traffic, recorded between a real Laravel app, a real Reverb and a real pusher-js; see the README beside this."""
+"""Traffic recorded between a real Laravel app, a real Reverb and a real pusher-js; the README describes it."""
 
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ APP_ID, KEY, SECRET = "501", "liverefresh-key", "liverefresh-secret"
 
 
 def recorded(folder: str) -> dict[str, dict[str, Any]]:
-    """Return the exchanges of a folder of `*.json`, by name, in alphabetical order."""
+    """Return the exchanges of a folder of `*.json` by name, in alphabetical order."""
     return {path.stem: msgspec.json.decode(path.read_bytes()) for path in sorted((FOLDER / folder).glob("*.json"))}
 
 

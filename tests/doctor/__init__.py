@@ -1,1 +1,1 @@
-"""The doctor: every outcome in words, every recorded fault by name, and what a browser's own request lacks."""
+"""The doctor names every outcome, every recorded fault, and the faults of a request copied from a browser."""

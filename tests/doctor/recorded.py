@@ -1,4 +1,4 @@
-"""Servers that say again what was recorded: a Reverb from its frames, and an app from its bytes."""
+"""Servers that replay recordings: a Reverb from its frames, and an app from its bytes."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -19,7 +19,7 @@ Frames = list[dict[str, Any]]
 
 
 def frames_of(folder: str) -> Frames:
-    """Return the text frames of a scenario's first connection that was upgraded, and how it ended."""
+    """Return the text frames of a scenario's first upgraded connection, and how it ended."""
     own = [line for line in lines(f"{folder}/ws.jsonl") if line["conn"] == 1]
     return [
         {"dir": "in" if line["dir"] == "s2c" else "out", "payload": line["ws"]["payload"]}
@@ -29,7 +29,7 @@ def frames_of(folder: str) -> Frames:
 
 
 def auth_response_of(folder: str) -> str:
-    """Return the bytes that the app answered the auth request with."""
+    """Return the bytes of the app's response to the auth request."""
     web_lines = lines(f"{folder}/web.jsonl")
     asked = next(
         line for line in web_lines if line["dir"] == "c2s" and "POST /broadcasting/auth" in line.get("text", "")
@@ -38,7 +38,7 @@ def auth_response_of(folder: str) -> str:
 
 
 def welcome() -> Frames:
-    """Return the frames of a Reverb in which all is well, up to the subscription."""
+    """Return the frames of a healthy Reverb, up to the subscription."""
     hello = (
         '{"event":"pusher:connection_established","data":"{\\"socket_id\\":\\"123.456\\",\\"activity_timeout\\":30}"}'
     )
@@ -51,14 +51,14 @@ def welcome() -> Frames:
 
 
 def signed(socket_id: str) -> str:
-    """Return the bytes of an app that signs well."""
+    """Return the bytes of an app that signs correctly."""
     body = msgspec.json.encode({"auth": channel_auth(APP, socket_id, CHANNEL)}).decode()
     return f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}"
 
 
 @asynccontextmanager
-async def speaking(frames: Frames | None, response: str, *, is_dropped: bool = False) -> AsyncIterator[AuthProber]:
-    """Let the recording speak, and return a auth_prober that goes there. Without frames nobody listens for Reverb."""
+async def replaying(frames: Frames | None, response: str, *, is_dropped: bool = False) -> AsyncIterator[AuthProber]:
+    """Serve the recording, and return an auth prober for it. Without frames no Reverb listens."""
 
     async def reverb(request: web.Request) -> web.WebSocketResponse:
         ws = web.WebSocketResponse()

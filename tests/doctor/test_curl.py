@@ -1,4 +1,4 @@
-"""A browser's "Copy as cURL": read in every shape, never run, looked at, and sent again only where the configuration says."""
+"""A browser's "Copy as cURL" is parsed in every form, never run, inspected, and sent again only to the configured host."""
 
 import msgspec
 import pytest
@@ -36,8 +36,8 @@ ENDPOINT, CHANNEL = "https://app.example.test/api/broadcasting/auth", "private-l
         "\ufeff\n$ " + GOOD,
     ],
 )
-def test_a_request_is_read_in_every_shape_that_browsers_copy(text: str) -> None:
-    """Bash and cmd, with whatever else stands there."""
+def test_every_form_that_browsers_copy_is_parsed(text: str) -> None:
+    """Commands for bash and for cmd are parsed, with any other options."""
     request = read_curl(text)
     assert (request.method, request.url) == ("POST", "https://app.example.test/api/broadcasting/auth")
     assert request.fields == {"socket_id": "123.456", "channel_name": "private-live-refresh.7"}
@@ -59,13 +59,13 @@ QUOTED = [
 
 
 @pytest.mark.parametrize(("copied_as", "sent"), QUOTED)
-def test_what_is_quoted_is_read_as_bash_reads_it(copied_as: str, sent: str) -> None:
-    """Chrome writes $'…' around what has a quote, a newline or a `!`: read otherwise, another body is sent again."""
+def test_quotes_are_parsed_as_bash_does(copied_as: str, sent: str) -> None:
+    """Chrome writes $'…' around a quote, a newline or a `!`; parsed otherwise, another body would be sent again."""
     assert read_curl(f"curl https://a.test/ --data-raw {copied_as}").body == sent
 
 
-def test_a_copy_for_windows_is_read_as_cmd_reads_it() -> None:
-    """As Chrome writes it: a caret before each character that cmd would take for its own, and after each percent."""
+def test_a_copy_for_windows_is_parsed_as_cmd_does() -> None:
+    """Chrome writes a caret before each special character of cmd, and after each percent sign."""
     text = 'curl ^"https://a.test/b^" ^\n  --data-raw ^"^{^\\^"a^\\^":^\\^"b^%^20^&c^\\^\\d^\\^"^}^"'
     assert read_curl(text).body == '{"a":"b%20&c\\d"}'
 
@@ -90,8 +90,8 @@ def test_a_copy_for_windows_is_read_as_cmd_reads_it() -> None:
         "\x00",
     ],
 )
-def test_what_is_no_such_request_is_refused_with_what_to_do(text: str) -> None:
-    """Whoever pasted the wrong thing is told where the right one is."""
+def test_other_texts_are_refused_with_a_remedy(text: str) -> None:
+    """The error describes how to copy the right request."""
     with pytest.raises(SidecarError, match="Copy as cURL"):
         read_curl(text)
 
@@ -105,13 +105,13 @@ FAULTS = [
     (("/api/broadcasting/auth", "/broadcasting/auth"),                                        "whose default guard is the session's"),
     (("/api/broadcasting/auth", "/pusher/auth"),                                              "pusher-js's own default"),
     (("https://app.example.test/api", "https://api.example.test/api"),                        "Its host is not that of"),
-    (("socket_id=123.456", "socket_id=undefined"),                                            "socket_id: there is none"),
+    (("socket_id=123.456", "socket_id=undefined"),                                            "socket_id is missing"),
     (("socket_id=123.456", "socket_id=abc"),                                                  "not two numbers with a dot"),
-    (("private-live-refresh.7", "live-refresh.7"),                                            "lacks its private-"),
+    (("private-live-refresh.7", "live-refresh.7"),                                            "has no private- prefix"),
     (("private-live-refresh.7", "private-private-live-refresh.7"),                            "has its prefix twice"),
-    (("private-live-refresh.7", "private-live-refresh.undefined"),                            "has no user in it"),
+    (("private-live-refresh.7", "private-live-refresh.undefined"),                            "has no user id"),
     (("private-live-refresh.7", "private-orders.7"),                                          "does not match"),
-    (("&channel_name=private-live-refresh.7", ""),                                            "channel_name: there is none"),
+    (("&channel_name=private-live-refresh.7", ""),                                            "channel_name is missing"),
     (("authorization: Bearer 1|abcdefgh", "cookie: theme=dark"),                              "looks like a session"),
     (("authorization: Bearer 1|abcdefgh", "cookie: app_session=abc"),                         "no CSRF token"),
     (("curl ", "curl -X PUT "),                                                               "pusher-js sends POST"),
@@ -120,15 +120,15 @@ FAULTS = [
 
 
 @pytest.mark.parametrize(("change", "said"), FAULTS)
-def test_what_a_request_lacks_is_said(change: tuple[str, str], said: str) -> None:
-    """Each row is a 403, 419 or 500 that somebody has searched for a day."""
+def test_each_fault_of_a_request_is_found(change: tuple[str, str], said: str) -> None:
+    """Each row is a request that Laravel answers with 403, 419 or 500."""
     request = read_curl(GOOD.replace(*change))
     found = findings(request, auth_endpoint=ENDPOINT, channel=CHANNEL)
     assert any(said in each for each in found), found
 
 
-def test_a_good_request_of_pusher_js_is_told_as_good() -> None:
-    """It never sends X-Requested-With, and accepts anything: that alone is wrong with nobody who is logged in."""
+def test_a_correct_request_of_pusher_js_has_no_finding() -> None:
+    """pusher-js sends no X-Requested-With and accepts any type, which matters only for guests."""
     plain = GOOD.replace("  -H 'x-requested-with: XMLHttpRequest' \\\n", "")
     assert plain != GOOD
     assert findings(read_curl(plain), auth_endpoint=ENDPOINT, channel=CHANNEL) == []
@@ -136,16 +136,16 @@ def test_a_good_request_of_pusher_js_is_told_as_good() -> None:
     assert "as pusher-js does" in findings(read_curl(guest), auth_endpoint=ENDPOINT, channel=CHANNEL)[-1]
 
 
-def test_a_guest_from_another_origin_is_told_why_there_is_no_cookie() -> None:
-    """The commonest of all: pusher-js never sends cookies to another origin."""
+def test_a_guest_from_another_origin_is_a_finding_with_its_reason() -> None:
+    """pusher-js sends no cookies to another origin."""
     text = GOOD.replace("  -H 'authorization: Bearer 1|abcdefgh' \\\n", "").replace(
         "origin: https://app", "origin: https://www"
     )
     assert "which pusher-js never sets" in findings(read_curl(text), auth_endpoint=None, channel=None)[0]
 
 
-def test_nothing_that_says_who_asks_is_shown() -> None:
-    """A token in a bug report is a token for everybody."""
+def test_credentials_are_not_shown() -> None:
+    """A token in a bug report could be used by anyone who reads it."""
     odd = "-H 'Bearer l0ne' -H $'\\u001b[2J: x' "
     text = GOOD.replace("-H 'accept", odd + "-b 'app_session=s3ss10n' -u 'ann:hunter2' -H 'x-api-key: k3y' -H 'accept")
     shown = "\n".join(masked(read_curl(text)))
@@ -166,15 +166,15 @@ def reverb_of(it: World) -> Reverb:
 
 
 def copied(it: World, token: str = TOKEN, socket_id: str = "12.34") -> str:
-    """Return what a browser would copy there."""
+    """Return the command that a browser copies there."""
     return (
         f"curl '{it.target.auth_endpoint}' -H 'origin: {ORIGIN}' -H 'accept: */*' -H 'authorization: Bearer {token}' "
         f"-H 'content-type: application/x-www-form-urlencoded' --data-raw 'socket_id={socket_id}&channel_name=private-live-refresh.0'"
     )
 
 
-async def test_a_request_that_is_sent_again_is_named_by_its_answer() -> None:
-    """As the auth probe would name it: refused, missigned, blocked, or well."""
+async def test_a_replayed_request_has_the_outcome_of_its_response() -> None:
+    """The outcomes are those of an auth probe: refused, wrongly signed, blocked, or ok."""
     secrets = ProbeSecrets(app_secret=APP.secret)
     async with world() as it:
         reverb = reverb_of(it)
@@ -193,7 +193,7 @@ async def test_a_request_that_is_sent_again_is_named_by_its_answer() -> None:
 
 
 async def test_a_request_is_sent_again_only_to_the_configured_host() -> None:
-    """A file from a isolation must not make this tool send anything anywhere."""
+    """A file from somebody else must not make the doctor send requests to another host."""
     async with world() as it:
         elsewhere = read_curl(copied(it).replace(it.target.auth_endpoint, "http://127.0.0.1:1/broadcasting/auth"))
         with pytest.raises(SidecarError, match="only to the host of") as caught:
@@ -204,21 +204,23 @@ async def test_a_request_is_sent_again_only_to_the_configured_host() -> None:
         assert it.app.requests == []
 
 
-async def test_a_request_that_is_sent_again_shows_no_secret_either() -> None:
-    """Its headers come as browsers copy them, in lower case, and its address may hold a token."""
+async def test_a_replayed_request_shows_no_secret() -> None:
+    """Browsers copy header names in lower case, and the URL may contain a token."""
     async with world() as it:
         text = copied(it).replace("/broadcasting/auth'", "/broadcasting/auth?api_key=qu3ry'")
         text = text.replace(" -H 'accept", " -b 'app_session=s3ss10n; l0ne' -H 'x-csrf-token: csrft0ken' -H 'accept")
-        told = await examine_curl(read_curl(text), reverb_of(it), ProbeSecrets(app_secret=APP.secret), is_replayed=True)
+        result = await examine_curl(
+            read_curl(text), reverb_of(it), ProbeSecrets(app_secret=APP.secret), is_replayed=True
+        )
         sent = {name.lower(): value for name, value in it.app.requests[-1][2].items()}
     assert (sent["authorization"], sent["x-csrf-token"]) == (f"Bearer {TOKEN}", "csrft0ken")
-    assert "authorization: Bearer ***" in told.steps[-1].sent
-    assert "app_session=***" in told.steps[-1].sent
-    assert not any(secret in str(told) for secret in (TOKEN, "s3ss10n", "l0ne", "csrft0ken", "qu3ry"))
+    assert "authorization: Bearer ***" in result.steps[-1].sent
+    assert "app_session=***" in result.steps[-1].sent
+    assert not any(secret in str(result) for secret in (TOKEN, "s3ss10n", "l0ne", "csrft0ken", "qu3ry"))
 
 
-async def test_a_password_in_the_address_or_beside_it_is_sent_as_curl_sends_it_and_never_shown() -> None:
-    """A site behind basic authentication: the auth probe's own token says nothing there."""
+async def test_a_password_in_the_url_or_an_option_is_sent_and_not_shown() -> None:
+    """A site behind basic authentication needs it, as with curl."""
     async with world() as it:
         reverb, token = reverb_of(it), f" -H 'authorization: Bearer {TOKEN}'"
         for text in (
@@ -227,21 +229,23 @@ async def test_a_password_in_the_address_or_beside_it_is_sent_as_curl_sends_it_a
         ):
             request = read_curl(text)
             for is_replayed in (False, True):
-                told = await examine_curl(request, reverb, ProbeSecrets(app_secret=APP.secret), is_replayed=is_replayed)
-                assert not any(secret in str(told) for secret in ("hunter2", "YW5uOmh1bnRlcjI=")), told
+                result = await examine_curl(
+                    request, reverb, ProbeSecrets(app_secret=APP.secret), is_replayed=is_replayed
+                )
+                assert not any(secret in str(result) for secret in ("hunter2", "YW5uOmh1bnRlcjI=")), result
             sent = {name.lower(): value for name, value in it.app.requests[-1][2].items()}
             assert sent["authorization"] == "Basic YW5uOmh1bnRlcjI="
 
 
 async def test_without_replay_nothing_is_sent() -> None:
-    """Looking is free."""
+    """Without --replay the request is only inspected."""
     async with world() as it:
-        told = await examine_curl(
+        result = await examine_curl(
             read_curl(copied(it, socket_id="undefined")),
             reverb_of(it),
             ProbeSecrets(app_secret=None),
             is_replayed=False,
         )
         assert it.app.requests == []
-    assert (told.exit_code, told.outcome) == (1, None)
-    assert any("socket_id" in reason for reason in told.reasons)
+    assert (result.exit_code, result.outcome) == (1, None)
+    assert any("socket_id" in reason for reason in result.reasons)

@@ -1,4 +1,4 @@
-"""The doctor names every outcome, every recorded fault, and the exact thing to change."""
+"""The doctor names every outcome and every recorded fault, with its remedy."""
 
 import asyncio
 import io
@@ -19,21 +19,21 @@ from sidecar.doctor.examination import examine_by
 from sidecar.doctor.refusal import reason_in
 from sidecar.pusher.messages import Established, read
 from tests.captures import SECRET, lines, recorded
-from tests.doctor.recorded import auth_response_of, frames_of, signed, speaking, welcome
+from tests.doctor.recorded import auth_response_of, frames_of, replaying, signed, welcome
 from tests.probes.certificates import Certificates
 from tests.probes.test_auth_probe import ENDS, TIMEOUTS, TLS, Spoil
 from tests.probes.world import APP, PASSWORD, TOKEN, hang, world
 
 
-def shown(told: Diagnosis, width: int = 100) -> str:
+def shown(result: Diagnosis, width: int = 100) -> str:
     """Return the screen of a diagnosis."""
     console = Console(width=width, record=True, file=io.StringIO())
-    print_diagnosis(console, told)
+    print_diagnosis(console, result)
     return console.export_text()
 
 
-def test_every_outcome_has_its_words_and_an_exit_code_of_its_own() -> None:
-    """An outcome without a remedy sends people back to guessing, and two with one code send a pipeline astray."""
+def test_every_outcome_has_a_remedy_and_its_own_exit_code() -> None:
+    """A pipeline can distinguish outcomes by their exit codes."""
     assert set(CAUSES) == set(W)
     assert set(ROUND_TRIPS) == set(RoundTripOutcome) - {RoundTripOutcome.OK}
     codes = [cause.exit_code for cause in (*CAUSES.values(), *ROUND_TRIPS.values())]
@@ -48,16 +48,16 @@ def test_every_outcome_has_its_words_and_an_exit_code_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(("what", "spoil", "outcome"), [row[:3] for row in ENDS], ids=[row[0] for row in ENDS])
-async def test_the_doctor_names_what_the_probe_names(what: str, spoil: Spoil, outcome: W) -> None:
-    """The same servers that misbehave, seen by a person: the outcome, its words, and no secret on the screen."""
+async def test_the_doctor_has_the_outcomes_of_the_auth_probe(what: str, spoil: Spoil, outcome: W) -> None:
+    """The screen shows the outcome and its meaning, and no secret."""
     async with world() as it:
         spoiling = spoil(it)
         if spoiling is not None:
             await spoiling
-        told = await examine_by(it.auth_prober, within_s=5)
-        screen = shown(told)
-    assert (told.outcome, told.exit_code) == (outcome, CAUSES[outcome].exit_code), what
-    assert told.sentence in " ".join(screen.split())
+        result = await examine_by(it.auth_prober, within_s=5)
+        screen = shown(result)
+    assert (result.outcome, result.exit_code) == (outcome, CAUSES[outcome].exit_code), what
+    assert result.sentence in " ".join(screen.split())
     assert not any(secret in screen for secret in (APP.secret, TOKEN, PASSWORD))
 
 
@@ -75,63 +75,61 @@ CANARIES = [
 
 
 @pytest.mark.parametrize(("faults", "outcome"), CANARIES)
-async def test_where_the_auth_probe_is_well_an_event_is_sent_through_and_awaited(
-    faults: dict[str, object], outcome: str
-) -> None:
-    """A browser may join its channel, and nothing may ever come: Redis is away, or a proxy forwards only half."""
+async def test_after_a_clean_auth_probe_an_event_is_sent_and_awaited(faults: dict[str, object], outcome: str) -> None:
+    """A browser may subscribe and receive no event, because Redis is down or a proxy forwards only /app."""
     async with world() as it:
         for name, value in faults.items():
             setattr(it.reverb.faults, name, value)
-        told = await examine_by(it.auth_prober, within_s=5)
-        screen = shown(told)
-    assert (told.outcome, told.steps[-1].step) == (outcome, "deliver")
-    assert told.sentence in " ".join(screen.split())
+        result = await examine_by(it.auth_prober, within_s=5)
+        screen = shown(result)
+    assert (result.outcome, result.steps[-1].step) == (outcome, "deliver")
+    assert result.sentence in " ".join(screen.split())
     assert APP.secret not in screen
 
 
 async def test_a_narrow_screen_keeps_its_margin() -> None:
-    """80 columns are what a terminal has; a sentence that begins again at the edge reads as another one."""
+    """Continued lines keep their indentation at 80 columns."""
     async with world() as it:
         it.reverb.faults.is_deaf = True
         screen = shown(await examine_by(it.auth_prober, within_s=5), width=80).splitlines()
     assert all(len(line) <= 80 and line.startswith(("  ", "sidecar doctor")) for line in screen if line.strip())
 
 
-async def test_an_api_that_cannot_be_reached_is_told_from_a_socket_that_can() -> None:
-    """The proxy forwards /app and not /apps, or Laravel's way to Reverb is another than a browser's."""
+async def test_an_unreachable_api_is_distinguished_from_a_reachable_socket() -> None:
+    """A proxy may forward /app and not /apps, or Laravel may use another address than browsers."""
     async with world() as it:
         it.change(api_url="http://127.0.0.1:9")
-        told = await examine_by(it.auth_prober, within_s=5)
-    assert (told.outcome, told.exit_code) == (RoundTripOutcome.API_UNREACHABLE, 83)
+        result = await examine_by(it.auth_prober, within_s=5)
+    assert (result.outcome, result.exit_code) == (RoundTripOutcome.API_UNREACHABLE, 83)
 
 
 @pytest.mark.parametrize(("outcome", "spoil"), TIMEOUTS, ids=[row[0] for row in TIMEOUTS])
-async def test_the_doctor_says_at_which_step_the_time_was_out(outcome: W, spoil: Spoil) -> None:
-    """A step that hangs, each with its own words."""
+async def test_the_doctor_names_the_step_of_a_timeout(outcome: W, spoil: Spoil) -> None:
+    """Each step that can hang has its own outcome."""
     async with world() as it:
         spoiling = spoil(it)
         if spoiling is not None:
             await spoiling
-        told = await examine_by(it.auth_prober, within_s=0.5)
+        result = await examine_by(it.auth_prober, within_s=0.5)
         it.reverb.faults.is_frozen = it.app.faults.is_frozen = False
-    assert (told.outcome, told.exit_code) == (outcome, CAUSES[outcome].exit_code)
-    assert f"✗ {told.step}" in shown(told)
+    assert (result.outcome, result.exit_code) == (outcome, CAUSES[outcome].exit_code)
+    assert f"✗ {result.step}" in shown(result)
 
 
 @pytest.mark.parametrize(
     ("name", "is_signed", "is_expired", "outcome"), [row[1:] for row in TLS], ids=[row[0] for row in TLS]
 )
-async def test_the_doctor_names_what_is_wrong_with_a_certificate(
+async def test_the_doctor_names_the_fault_of_a_certificate(
     name: str, outcome: W, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_signed: bool, is_expired: bool
 ) -> None:
-    """Each has another remedy."""
+    """Each fault has its own remedy."""
     certificates = Certificates(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(certificates.authority))
     async with world() as it:
         tls = certificates.serving(name, is_signed=is_signed, is_expired=is_expired)
         await it.reverb_is(hang, tls, "localhost")
-        told = await examine_by(it.auth_prober, within_s=5)
-    assert (told.outcome, told.exit_code) == (outcome, CAUSES[outcome].exit_code)
+        result = await examine_by(it.auth_prober, within_s=5)
+    assert (result.outcome, result.exit_code) == (outcome, CAUSES[outcome].exit_code)
 
 
 # fmt: off
@@ -147,16 +145,16 @@ FOLDERS = [
 
 
 @pytest.mark.parametrize(("folder", "outcome"), FOLDERS)
-async def test_a_recorded_scenario_is_named(folder: str, outcome: W) -> None:
-    """Real bytes of a real Laravel and Reverb. Where only Laravel could not reach Reverb, a browser's way is fine."""
-    async with speaking(frames_of(folder), auth_response_of(folder)) as auth_prober:
-        told = await (auth_prober.auth_probe(within_s=5) if outcome is W.OK else examine_by(auth_prober, within_s=5))
-    assert told.outcome is outcome
+async def test_a_recorded_scenario_has_its_outcome(folder: str, outcome: W) -> None:
+    """Real bytes of Laravel and Reverb; if only Laravel's connection to Reverb failed, the auth probe is ok."""
+    async with replaying(frames_of(folder), auth_response_of(folder)) as auth_prober:
+        result = await (auth_prober.auth_probe(within_s=5) if outcome is W.OK else examine_by(auth_prober, within_s=5))
+    assert result.outcome is outcome
 
 
 @pytest.mark.parametrize("folder", ["16-reverb-sigterm", "16-reverb-sigkill", "16-reverb-restart"])
-async def test_a_reverb_that_was_recorded_going_away_is_named(folder: str) -> None:
-    """It ends the connection without a word, and then nobody listens: as the recording has both."""
+async def test_a_recorded_stop_of_reverb_has_its_outcome(folder: str) -> None:
+    """Reverb closes the connection without an error, and then no process listens, as recorded."""
     recording = lines(f"{folder}/ws.jsonl")
     first, second = ([line["dir"] for line in recording if line["conn"] == number] for number in (1, 2))
     assert first[-1] == "eof"
@@ -166,17 +164,17 @@ async def test_a_reverb_that_was_recorded_going_away_is_named(folder: str) -> No
     ]  # the auth_probe comes to where the subscription is asked for, and there it dies
     hello = read(until_asked[0]["payload"])
     assert isinstance(hello, Established)
-    async with speaking(until_asked, signed(hello.socket_id), is_dropped=True) as auth_prober:
-        told = await examine_by(auth_prober, within_s=5)
-    assert (told.outcome, told.step) == (W.CLOSED_WITHOUT_FRAME, "subscribe")
+    async with replaying(until_asked, signed(hello.socket_id), is_dropped=True) as auth_prober:
+        result = await examine_by(auth_prober, within_s=5)
+    assert (result.outcome, result.step) == (W.CLOSED_WITHOUT_FRAME, "subscribe")
     assert second[-1] == "refused"
-    async with speaking(None, "") as auth_prober:
+    async with replaying(None, "") as auth_prober:
         assert (await examine_by(auth_prober, within_s=5)).outcome is W.CONNECTION_REFUSED
 
 
-async def test_a_reverb_that_stands_still_is_named() -> None:
-    """`17-reverb-hung-sigstop` has only what pusher-js saw: a socket that is open, and a ping without an answer."""
-    async with speaking([{"dir": "out", "payload": ""}], "") as auth_prober:
+async def test_a_frozen_reverb_has_its_outcome() -> None:
+    """`17-reverb-hung-sigstop` has only what pusher-js received: an open socket, and a ping without an answer."""
+    async with replaying([{"dir": "out", "payload": ""}], "") as auth_prober:
         assert (await examine_by(auth_prober, within_s=0.3)).outcome is W.TIMEOUT_ESTABLISH
 
 
@@ -204,11 +202,11 @@ ANSWERS = [
 
 
 @pytest.mark.parametrize(("name", "outcome"), ANSWERS)
-async def test_a_recorded_answer_of_laravel_is_named(name: str, outcome: W) -> None:
-    """Byte for byte what Laravel said, behind a Reverb that is well."""
-    async with speaking(welcome(), recorded("http-app")[name]["response"]) as auth_prober:
-        told = await (auth_prober.auth_probe(within_s=5) if outcome is W.OK else examine_by(auth_prober, within_s=5))
-    assert told.outcome is outcome
+async def test_a_recorded_response_of_laravel_has_its_outcome(name: str, outcome: W) -> None:
+    """Laravel's recorded bytes are served behind a healthy Reverb."""
+    async with replaying(welcome(), recorded("http-app")[name]["response"]) as auth_prober:
+        result = await (auth_prober.auth_probe(within_s=5) if outcome is W.OK else examine_by(auth_prober, within_s=5))
+    assert result.outcome is outcome
 
 
 # fmt: off
@@ -229,16 +227,16 @@ SOCKETS = [
 
 
 @pytest.mark.parametrize(("name", "outcome"), SOCKETS)
-async def test_a_recorded_socket_is_named(name: str, outcome: W) -> None:
-    """Frame for frame what Reverb said, beside an app that signs well."""
+async def test_a_recorded_connection_has_its_outcome(name: str, outcome: W) -> None:
+    """Reverb's recorded frames are served beside an app that signs correctly."""
     exchange = recorded("ws")[name]
     is_dropped = exchange["close"] is not None
-    async with speaking(exchange["frames"], signed(exchange.get("sid", "1.1")), is_dropped=is_dropped) as auth_prober:
+    async with replaying(exchange["frames"], signed(exchange.get("sid", "1.1")), is_dropped=is_dropped) as auth_prober:
         within_s = 0.5 if outcome is W.TIMEOUT_SUBSCRIBE else 5.0
-        told = await (
+        result = await (
             auth_prober.auth_probe(within_s=within_s) if outcome is W.OK else examine_by(auth_prober, within_s=within_s)
         )
-    assert told.outcome is outcome
+    assert result.outcome is outcome
 
 
 @pytest.mark.parametrize(
@@ -258,8 +256,8 @@ async def test_a_recorded_socket_is_named(name: str, outcome: W) -> None:
         ('{"message":"Your trial is over"}', "Your trial is over"),
     ],
 )
-def test_what_app_debug_tells_of_a_403_is_repeated(body: str, said: str | None) -> None:
-    """Laravel knows why, and tells only those who ask for JSON while it debugs."""
+def test_the_reason_of_a_403_with_app_debug_is_shown(body: str, said: str | None) -> None:
+    """With APP_DEBUG, Laravel includes the reason in a JSON response."""
     reason = reason_in(body.encode())
     assert (reason is None) if said is None else (reason is not None and said in reason)
 
@@ -278,26 +276,26 @@ async def doctor(*words: str, **environment: str) -> tuple[int, str, str]:
     return child.returncode, out.decode(), err.decode()
 
 
-async def test_it_works_before_anything_else_is_set_up(tmp_path: Path) -> None:
-    """No configuration, no journal, no Stripe: five options and a token."""
+async def test_the_doctor_needs_no_configuration(tmp_path: Path) -> None:
+    """Five options and a token are enough: no configuration, no journal, no Stripe."""
     async with world() as it:
         port = it.target.api_url.rpartition(":")[2]
         words = ("--url", f"ws://127.0.0.1:{port}", "--app-key", APP.key, "--app-id", APP.app_id, "--origin", it.target.origin,
                  "--auth-endpoint", it.target.auth_endpoint, "--user-id", "0", "--config", str(tmp_path / "none.yaml"))  # fmt: skip
         code, out, _ = await doctor(*words, SIDECAR_PROBE_TOKEN=TOKEN)
-        assert (code, "Everything is well" in out, "No event was sent" in out) == (0, True, True)
+        assert (code, "Every step passes" in out, "No event was sent" in out) == (0, True, True)
         code, out, _ = await doctor(*words, SIDECAR_PROBE_TOKEN=TOKEN, REVERB_APP_SECRET=APP.secret)
         assert (code, "✓ deliver" in out) == (0, True)
         it.app.faults.signs_as = msgspec.structs.replace(APP, secret="another")
         code, out, _ = await doctor(*words, "--json", SIDECAR_PROBE_TOKEN=TOKEN, REVERB_APP_SECRET=APP.secret)
-        told = json.loads(out)
-        assert (code, told["outcome"], told["exit_code"]) == (67, "signed_with_other_secret", 67)
-        assert told["steps"][-1]["is_ok"] is False
+        result = json.loads(out)
+        assert (code, result["outcome"], result["exit_code"]) == (67, "signed_with_other_secret", 67)
+        assert result["steps"][-1]["is_ok"] is False
         assert TOKEN not in out
         it.app.faults.signs_as, it.app.faults.refuses = None, frozenset({"0"})
         code, out, _ = await doctor(*words, SIDECAR_PROBE_TOKEN=TOKEN, REVERB_APP_SECRET=APP.secret)
         assert code == 50
-        for part in ("✓ establish", "✗ authorise", "Likely, in this order:", "What to change:", "Bearer ***"):
+        for part in ("✓ establish", "✗ authorise", "Likely reasons, in order:", "What to change:", "Bearer ***"):
             assert part in out
         assert not any(secret in out for secret in (TOKEN, APP.secret, SECRET))
 
@@ -315,15 +313,15 @@ async def test_it_works_before_anything_else_is_set_up(tmp_path: Path) -> None:
         (("--app-id", "7"), "--app-id and --channel go with --url"),
     ],
 )
-async def test_what_is_missing_is_said_with_what_to_do(words: tuple[str, ...], said: str, tmp_path: Path) -> None:
-    """The first screen of a newcomer is often an error."""
+async def test_a_missing_option_is_an_error_with_a_remedy(words: tuple[str, ...], said: str, tmp_path: Path) -> None:
+    """The error names each missing option or file."""
     code, _, err = await doctor("--config", str(tmp_path / "none.yaml"), *words)
     assert (code, said in " ".join(err.split())) == (2, True)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
-async def test_a_file_is_read_as_windows_writes_it_too(encoding: str, tmp_path: Path) -> None:
-    """What Notepad or PowerShell saved begins with a mark of its encoding."""
+async def test_a_file_with_a_byte_order_mark_is_read(encoding: str, tmp_path: Path) -> None:
+    """Notepad and PowerShell write one at the beginning of a file."""
     file = tmp_path / "request.txt"
     file.write_text("curl 'https://app.test/broadcasting/auth' -X POST", encoding=encoding)
     code, out, err = await doctor("--curl", str(file), "--config", str(tmp_path / "none.yaml"))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from sidecar.config import ConfigInvalid, RedisStream, Stripe, read_config
+from sidecar.config import ConfigInvalid, Stripe, read_config
 from sidecar.core.facts.observations import UNREADABLE, Checkpoint
 from sidecar.core.fold.checkpoints import restored
 from sidecar.core.fold.fold import fold
@@ -21,7 +21,7 @@ from sidecar.journal.memory import MemoryJournal
 from sidecar.journal.snapshots import loaded, snapshot_of
 from sidecar.journal.sqlite.file import decoded
 from sidecar.ports import SidecarError
-from sidecar.probes.ack_stream import AckStream
+from sidecar.probes.ack_entries import fact_of_entry
 from sidecar.probes.acks import Acks
 from sidecar.probes.auth_responses import Answer, auth_in, refusal_of
 from sidecar.probes.deliveries import Deliveries
@@ -48,7 +48,6 @@ _webhook = StripeWebhook(
 )
 _acks = Acks(MemoryJournal(), "token-for-the-fuzzer", _KEY, Reports(MemoryJournal(), None, None))
 _tokens = BrowserTokens((SECRET,))
-_stream = AckStream(MemoryJournal(), RedisStream(url="redis://127.0.0.1"), identity_key=_KEY)
 _folder = Path(tempfile.mkdtemp(prefix="reverb-sidecar-fuzz-"))
 
 
@@ -97,7 +96,7 @@ def stream_entry(data: bytes) -> None:
     """Read an entry: fields by lines, each `name=value`."""
     fields = dict(line.partition(b"=")[::2] for line in data.split(b"\n"))
     with suppress(SidecarError):
-        _stream.fact_of_entry(b"1-1", fields)
+        fact_of_entry(b"1-1", fields, identity_key=_KEY)
 
 
 def config(data: bytes) -> None:
@@ -139,7 +138,7 @@ def pusher_message(data: bytes) -> None:
     connection.join("private-a", "k:s")
     for frame in data.split(b"\n"):
         connection.receive(frame, 1.0)
-    connection.let_time_pass(1e9)
+    connection.advance(1e9)
     connection.outgoing()
 
 

@@ -22,7 +22,7 @@ from sidecar.demo.standin.booking_app import BookingApp
 from sidecar.demo.standin.reverb import Reverb
 from sidecar.probes.auth_probe import AuthProber
 from sidecar.probes.browser import Browser
-from sidecar.probes.socket import dialled
+from sidecar.probes.reverb_socket import subscribed_socket
 from sidecar.pusher.messages import Arrived
 from tests.probes.world import APP, ORIGIN, TOKEN, target_at
 
@@ -116,12 +116,12 @@ async def hear(own: Browser, count: int) -> int:
         nonlocal heard
         heard += 1
 
-    link = await dialled(own, [CHANNEL], arrived, within_s=10)
+    link = await subscribed_socket(own, [CHANNEL], arrived, within_s=10)
     try:
         while heard < count:
             await link.receive(arrived)
     finally:
-        await link.close()
+        await link.aclose()
     return heard
 
 

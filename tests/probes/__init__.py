@@ -1,1 +1,1 @@
-"""The probes against servers that misbehave, each in one way: every outcome of the closed list is produced."""
+"""The probes against servers that misbehave, each in one way: every outcome of the closed set is produced."""

@@ -1,4 +1,4 @@
-"""Certificates for loopback, made for one run: a good one, and one for each way of being wrong."""
+"""Certificates for loopback, created for one run: a valid one, and one for each fault."""
 
 import shutil
 import ssl
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 class Certificates:
-    """An authority of our own, and what it signs."""
+    """A private authority, and the certificates that it signs."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -17,7 +17,7 @@ class Certificates:
         )
 
     def serving(self, name: str, *, is_signed: bool = True, is_expired: bool = False) -> ssl.SSLContext:
-        """Return a server's context with a certificate for this name or address."""
+        """Return a server's TLS context with a certificate for this name or address."""
         stem = f"{name}-{is_signed}-{is_expired}"
         kind = "IP" if name.replace(".", "").isdecimal() else "DNS"
         self._run("req", "-subj", f"/CN={name}", "-keyout", f"{stem}.key", "-out", f"{stem}.csr")
@@ -49,7 +49,7 @@ class Certificates:
         return context
 
     def _expired(self, stem: str) -> None:
-        """Sign with dates that are over, which only `openssl ca` can in every version."""
+        """Sign with dates in the past, which only `openssl ca` supports in every version."""
         (self._folder / "index.txt").write_text("")
         (self._folder / "serial").write_text("01\n")
         (self._folder / "ca.cnf").write_text(

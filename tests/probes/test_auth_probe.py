@@ -1,4 +1,4 @@
-"""Every outcome of the closed list, produced by a server that misbehaves in exactly that way, and named with its step."""
+"""Every outcome of the closed set is produced by a server that misbehaves in exactly that way, with its step."""
 
 import asyncio
 import socket
@@ -27,12 +27,12 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
 @pytest.fixture(autouse=True)
 def trusted(certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let OpenSSL trust the tests' own authority, as an administrator would."""
+    """Trust the tests' own authority in OpenSSL, as an administrator would."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificates.authority))
 
 
-def app_says(status: int, body: str = "", **headers: str) -> Spoil:
-    """Return what lets the auth endpoint answer so."""
+def app_answers(status: int, body: str = "", **headers: str) -> Spoil:
+    """Return a change that makes the auth endpoint answer with these bytes."""
 
     def spoil(it: World) -> None:
         it.app.faults.status, it.app.faults.body = status, body
@@ -42,7 +42,7 @@ def app_says(status: int, body: str = "", **headers: str) -> Spoil:
 
 
 def app_signs(**faults: object) -> Spoil:
-    """Return what lets the app sign so."""
+    """Return a change that makes the app sign with this."""
 
     def spoil(it: World) -> None:
         for name, value in faults.items():
@@ -52,7 +52,7 @@ def app_signs(**faults: object) -> Spoil:
 
 
 def greeting(frame: str) -> Spoil:
-    """Return what lets Reverb begin so."""
+    """Return a change that makes Reverb begin with these frames."""
 
     def spoil(it: World) -> None:
         it.reverb.faults.first_frame = frame
@@ -67,7 +67,7 @@ def error(code: int, message: str = "") -> str:
 
 
 def subscribing(code: int) -> Spoil:
-    """Return what lets Reverb refuse subscriptions so."""
+    """Return a change that makes Reverb refuse subscriptions with this error."""
 
     def spoil(it: World) -> None:
         it.reverb.faults.subscribe_code = code
@@ -76,12 +76,12 @@ def subscribing(code: int) -> Spoil:
 
 
 def socket_url(url: str) -> Spoil:
-    """Return what lets the auth probe dial this instead."""
+    """Return a change of the address to which the auth probe connects."""
     return lambda it: it.change(socket_url=url)
 
 
 def upgrade(status: int) -> Spoil:
-    """Return what lets Reverb refuse the upgrade so."""
+    """Return a change that makes Reverb refuse the upgrade with this status."""
 
     def spoil(it: World) -> None:
         it.reverb.faults.upgrade_status = status
@@ -90,19 +90,19 @@ def upgrade(status: int) -> Spoil:
 
 
 def closed_port() -> int:
-    """Return a port that nobody listens on."""
+    """Return a port on which no process listens."""
     with socket.create_server(("127.0.0.1", 0)) as held:
         return int(held.getsockname()[1])
 
 
 async def sign_for_the_last_socket(it: World) -> None:
-    """Let a cache answer with what it kept of the auth probe before."""
+    """Answer from a cache with the response to the previous auth probe."""
     await it.auth_probe()
     it.app.faults.signs_for_socket = it.auth_prober._earlier_sockets[-1]
 
 
 def no_cors(it: World) -> None:
-    """Let no answer carry the headers of CORS."""
+    """Send no CORS header in any response."""
     it.app.faults.has_cors = False
 
 
@@ -142,20 +142,20 @@ ENDS: list[tuple[str, Spoil, AuthProbeOutcome, Step, int | None]] = [
     # --- the app
     ("refused",                   app_signs(refuses=frozenset({"0"})),                     W.REFUSED_403,               Step.AUTHORISE,  403),
     ("unknown token",             lambda it: it.change(secrets=ProbeSecrets(app_secret=APP.secret, token="wrong")), W.REFUSED_403, Step.AUTHORISE, 403),
-    ("unauthenticated",           app_says(401, '{"message":"Unauthenticated."}'),         W.UNAUTHENTICATED_401,       Step.AUTHORISE,  401),
-    ("CSRF",                      app_says(419, "Page Expired"),                           W.CSRF_419,                  Step.AUTHORISE,  419),
-    ("to the login",              app_says(302, Location="http://127.0.0.1/login"),        W.REDIRECT_TO_LOGIN,         Step.AUTHORISE,  302),
-    ("to somewhere",              app_says(301, Location="https://evil.invalid/x"),        W.REDIRECT,                  Step.AUTHORISE,  301),
-    ("no such route",             app_says(404, "Not Found"),                              W.ROUTE_MISSING_404,         Step.AUTHORISE,  404),
-    ("throttled",                 app_says(429),                                           W.THROTTLED_429,             Step.AUTHORISE,  429),
-    ("maintenance",               app_says(503),                                           W.MAINTENANCE_503,           Step.AUTHORISE,  503),
-    ("an exception",              app_says(500),                                           W.SERVER_ERROR_5XX,          Step.AUTHORISE,  500),
-    ("a teapot",                  app_says(418),                                           W.UNEXPECTED_STATUS,         Step.AUTHORISE,  418),
-    ("empty",                     app_says(200),                                           W.EMPTY_200,                 Step.AUTHORISE,  200),
-    ("a page",                    app_says(200, "<html>SPA</html>"),                       W.NOT_JSON_200,              Step.AUTHORISE,  200),
-    ("JSON of something else",    app_says(200, '{"ok":true}'),                            W.NO_AUTH_200,               Step.AUTHORISE,  200),
-    ("a challenge",               app_says(403, CHALLENGE, Content_Type="text/html"),      W.WAF_CHALLENGE,             Step.AUTHORISE,  403),
-    ("a challenge with 200",      app_says(200, CHALLENGE, Content_Type="text/html"),      W.WAF_CHALLENGE,             Step.AUTHORISE,  200),
+    ("unauthenticated",           app_answers(401, '{"message":"Unauthenticated."}'),         W.UNAUTHENTICATED_401,       Step.AUTHORISE,  401),
+    ("CSRF",                      app_answers(419, "Page Expired"),                           W.CSRF_419,                  Step.AUTHORISE,  419),
+    ("to the login",              app_answers(302, Location="http://127.0.0.1/login"),        W.REDIRECT_TO_LOGIN,         Step.AUTHORISE,  302),
+    ("to somewhere",              app_answers(301, Location="https://evil.invalid/x"),        W.REDIRECT,                  Step.AUTHORISE,  301),
+    ("no such route",             app_answers(404, "Not Found"),                              W.ROUTE_MISSING_404,         Step.AUTHORISE,  404),
+    ("throttled",                 app_answers(429),                                           W.THROTTLED_429,             Step.AUTHORISE,  429),
+    ("maintenance",               app_answers(503),                                           W.MAINTENANCE_503,           Step.AUTHORISE,  503),
+    ("an exception",              app_answers(500),                                           W.SERVER_ERROR_5XX,          Step.AUTHORISE,  500),
+    ("a teapot",                  app_answers(418),                                           W.UNEXPECTED_STATUS,         Step.AUTHORISE,  418),
+    ("empty",                     app_answers(200),                                           W.EMPTY_200,                 Step.AUTHORISE,  200),
+    ("a page",                    app_answers(200, "<html>SPA</html>"),                       W.NOT_JSON_200,              Step.AUTHORISE,  200),
+    ("JSON of something else",    app_answers(200, '{"ok":true}'),                            W.NO_AUTH_200,               Step.AUTHORISE,  200),
+    ("a challenge",               app_answers(403, CHALLENGE, Content_Type="text/html"),      W.WAF_CHALLENGE,             Step.AUTHORISE,  403),
+    ("a challenge with 200",      app_answers(200, CHALLENGE, Content_Type="text/html"),      W.WAF_CHALLENGE,             Step.AUTHORISE,  200),
     ("no CORS",                   no_cors,                                                 W.BLOCKED_BY_CORS,           Step.PREFLIGHT,  204),
     ("the app is away",           lambda it: it.change(auth_endpoint=f"http://127.0.0.1:{closed_port()}/x"), W.CONNECTION_REFUSED, Step.CONNECT, None),
     ("the app resets",            lambda it: it.app_is(reset),                             W.CONNECTION_RESET,          Step.PREFLIGHT,  None),
@@ -164,7 +164,7 @@ ENDS: list[tuple[str, Spoil, AuthProbeOutcome, Step, int | None]] = [
     ("another secret",            app_signs(signs_as=MISSIGNED),                           W.SIGNED_WITH_OTHER_SECRET,  Step.SIGNATURE,  None),
     ("an earlier socket",         sign_for_the_last_socket,                                W.SIGNED_FOR_OTHER_SOCKET,   Step.SIGNATURE,  None),
     ("a bare channel",            app_signs(signs_for_channel="live-refresh.0"),           W.SIGNED_FOR_OTHER_CHANNEL,  Step.SIGNATURE,  None),
-    ("garbage for a signature",   app_says(200, '{"auth":"k:garbage"}', Access_Control_Allow_Origin="*"), W.NO_AUTH_200, Step.SIGNATURE, None),
+    ("garbage for a signature",   app_answers(200, '{"auth":"k:garbage"}', Access_Control_Allow_Origin="*"), W.NO_AUTH_200, Step.SIGNATURE, None),
     # --- the channel
     ("not authorised",            subscribing(4009),                                       W.ERROR_4009_UNAUTHORISED,   Step.SUBSCRIBE,  4009),
     ("subscription malformed",    subscribing(4200),                                       W.ERROR_4200,                Step.SUBSCRIBE,  4200),
@@ -173,10 +173,10 @@ ENDS: list[tuple[str, Spoil, AuthProbeOutcome, Step, int | None]] = [
 
 
 @pytest.mark.parametrize(("what", "spoil", "outcome", "step", "number"), ENDS, ids=[row[0] for row in ENDS])
-async def test_a_auth_probe_ends_with_what_is_wrong_and_where(
+async def test_an_auth_probe_ends_with_the_outcome_and_the_step_of_the_fault(
     what: str, spoil: Spoil, outcome: AuthProbeOutcome, step: Step, number: int | None
 ) -> None:
-    """One row per way of misbehaving."""
+    """Each row is one way of misbehaving."""
     async with world() as it:
         spoiling = spoil(it)
         if spoiling is not None:
@@ -187,8 +187,8 @@ async def test_a_auth_probe_ends_with_what_is_wrong_and_where(
         assert probed.took_ms > 0
 
 
-async def test_every_step_of_a_good_auth_probe_is_timed_and_told(certificates: Certificates) -> None:
-    """Also name and TLS, which are steps of their own."""
+async def test_every_step_of_a_clean_auth_probe_is_timed_and_recorded(certificates: Certificates) -> None:
+    """Name resolution and TLS are steps of their own."""
     async with world() as it:
         probed = await it.auth_probe()
         assert [taken.step for taken in probed.steps] == [Step.CONNECT, Step.UPGRADE, Step.ESTABLISH, Step.CONNECT, Step.PREFLIGHT, Step.CONNECT, Step.AUTHORISE, Step.SIGNATURE, Step.SUBSCRIBE]  # fmt: skip
@@ -210,10 +210,10 @@ TLS = [
 
 
 @pytest.mark.parametrize(("what", "name", "is_signed", "is_expired", "outcome"), TLS, ids=[row[0] for row in TLS])
-async def test_a_certificate_is_wrong_in_one_way(
+async def test_each_fault_of_a_certificate_has_its_outcome(
     certificates: Certificates, what: str, name: str, outcome: AuthProbeOutcome, *, is_signed: bool, is_expired: bool
 ) -> None:
-    """Each has another remedy."""
+    """Each fault has its own remedy."""
     async with world() as it:
         tls = certificates.serving(name, is_signed=is_signed, is_expired=is_expired)
         await it.reverb_is(hang, tls, "localhost")
@@ -221,8 +221,8 @@ async def test_a_certificate_is_wrong_in_one_way(
         assert (probed.outcome, probed.step) == (outcome, Step.TLS), what
 
 
-async def test_tls_to_a_port_that_speaks_none() -> None:
-    """REVERB_SCHEME says https, and Reverb listens without it."""
+async def test_tls_to_a_plain_port_has_its_outcome() -> None:
+    """REVERB_SCHEME is https, but Reverb listens without TLS."""
     async with world() as it:
         port = await it.serve(saying("HTTP/1.1 400 Bad Request\r\n\r\n"))
         answering = await it.serve(_plain)
@@ -238,8 +238,8 @@ async def _plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
     writer.close()
 
 
-async def test_tls_that_fails_in_another_way() -> None:
-    """Closed in the middle of the handshake."""
+async def test_another_tls_failure_has_its_outcome() -> None:
+    """The server closes the connection during the handshake."""
     async with world() as it:
         it.change(socket_url=f"wss://localhost:{await it.serve(close)}/app/k")
         probed = await it.auth_probe()
@@ -247,17 +247,17 @@ async def test_tls_that_fails_in_another_way() -> None:
 
 
 def freeze_app(it: World) -> None:
-    """Let the app take requests and answer none."""
+    """Accept requests at the app, and answer none."""
     it.app.faults.is_frozen = True
 
 
 def mute(it: World) -> None:
-    """Let Reverb answer no subscription."""
+    """Answer no subscription at Reverb."""
     it.reverb.faults.is_mute = True
 
 
 def full_backlog(it: World) -> None:
-    """Let the kernel drop what wants to connect, as a firewall does."""
+    """Fill a listener's backlog, so that the kernel drops connections as a firewall does."""
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     listening.listen(0)
@@ -274,7 +274,7 @@ def _connecting(address: tuple[str, int]) -> socket.socket:
 
 
 def busy_resolver(it: World) -> None:
-    """Let the resolver be slow: asyncio asks it on threads, and there is one, which is busy."""
+    """Delay name resolution: the resolver's only thread is busy."""
     executor = ThreadPoolExecutor(1)
     executor.submit(time.sleep, 1.0)
     asyncio.get_running_loop().set_default_executor(executor)
@@ -282,12 +282,12 @@ def busy_resolver(it: World) -> None:
 
 
 async def hanging_tls(it: World) -> None:
-    """Let nothing answer the handshake."""
+    """Accept the connection, and answer no TLS handshake."""
     it.change(socket_url=f"wss://localhost:{await it.serve(hang)}/app/k")
 
 
 async def hanging_login(it: World) -> None:
-    """Let the login hang."""
+    """Answer no login request."""
     it.change(csrf_url=f"http://127.0.0.1:{await it.serve(hang)}/csrf", login=Credentials.COOKIE)
 
 
@@ -307,16 +307,14 @@ TIMEOUTS: list[tuple[AuthProbeOutcome, Spoil]] = [
 
 
 def freeze_same_origin(it: World) -> None:
-    """Let the app stand still, seen from its own origin: there is no preflight."""
+    """Freeze the app at the page's own origin, so that there is no preflight."""
     it.change(origin=it.target.auth_endpoint.removesuffix("/broadcasting/auth"))
     freeze_app(it)
 
 
 @pytest.mark.parametrize(("outcome", "spoil"), TIMEOUTS, ids=[row[0] for row in TIMEOUTS])
-async def test_a_auth_probe_that_is_out_of_time_says_at_which_step_it_was(
-    outcome: AuthProbeOutcome, spoil: Spoil
-) -> None:
-    """Its deadline is the caller's."""
+async def test_a_timeout_names_the_step_that_was_reached(outcome: AuthProbeOutcome, spoil: Spoil) -> None:
+    """The caller sets the deadline."""
     async with world() as it:
         spoiling = spoil(it)
         if spoiling is not None:
@@ -327,7 +325,7 @@ async def test_a_auth_probe_that_is_out_of_time_says_at_which_step_it_was(
 
 
 def test_every_outcome_is_produced_here() -> None:
-    """An outcome that no server can produce is a word; one that none of these does is untested."""
+    """Every outcome of the closed set occurs in a row of this file."""
     produced = {row[2] for row in ENDS} | {row[4] for row in TLS} | {row[0] for row in TIMEOUTS}
     elsewhere = {W.TLS_NOT_SPOKEN, W.TLS_OTHER, W.LOGIN_REFUSED}
     assert produced | elsewhere == set(AuthProbeOutcome)

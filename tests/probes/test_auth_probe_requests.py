@@ -1,4 +1,4 @@
-"""What a auth probe sends, to whom, and what it keeps to itself: what a browser there would, and no more."""
+"""An auth probe sends the requests of a browser, and shows no secret."""
 
 import asyncio
 from pathlib import Path
@@ -11,7 +11,7 @@ from sidecar.core.facts.auth_probes import AuthProbeOutcome as W
 from sidecar.core.facts.auth_probes import Step
 from sidecar.demo.standin.reverb_sockets import Setup
 from sidecar.probes.probe_record import Ended
-from sidecar.probes.socket import dialled
+from sidecar.probes.reverb_socket import subscribed_socket
 from sidecar.pusher.signing import App
 from tests.e2e.processes import until
 from tests.probes.world import APP, TOKEN, close, saying, upgrade, world
@@ -19,8 +19,8 @@ from tests.probes.world import APP, TOKEN, close, saying, upgrade, world
 MISSIGNED = App(app_id="501", key=APP.key, secret="another")
 
 
-async def test_a_browser_of_this_origin_is_refused_by_reverb() -> None:
-    """`allowed_origins` with a scheme never matches, which is the commonest mistake."""
+async def test_an_origin_that_reverb_refuses_has_its_outcome() -> None:
+    """An entry of `allowed_origins` with a scheme never matches."""
     async with world(setup=Setup(allowed_origins=("http://app.test.localhost:3000",))) as it:
         assert (await it.auth_probe()).outcome is W.ERROR_4009_ORIGIN
     async with world(setup=Setup(allowed_origins=("*.localhost",))) as it:
@@ -31,7 +31,7 @@ async def test_a_browser_of_this_origin_is_refused_by_reverb() -> None:
 
 
 async def test_the_request_is_the_one_that_pusher_js_sends() -> None:
-    """As recorded: a form, `*/*`, the bearer token, and nothing else that says who asks."""
+    """As recorded: a form, `*/*`, the bearer token, and no other credentials."""
     async with world() as it:
         await it.auth_probe()
         _, _, headers, body = it.app.requests[-1]
@@ -47,7 +47,7 @@ async def test_the_request_is_the_one_that_pusher_js_sends() -> None:
 
 
 async def test_pusher_js_sends_no_cookie_to_another_origin() -> None:
-    """Whatever Echo's `withCredentials` says: so the app sees a guest, and a session is of no use."""
+    """Echo's `withCredentials` does not change that, so the app sees a guest."""
     async with world(login=Credentials.COOKIE) as it:
         probed = await it.auth_probe()
         assert probed.outcome is W.REFUSED_403
@@ -55,8 +55,8 @@ async def test_pusher_js_sends_no_cookie_to_another_origin() -> None:
 
 
 @pytest.mark.parametrize("authorizer", Authorizer)
-async def test_a_session_of_the_same_origin_is_good(authorizer: Authorizer) -> None:
-    """csrf-cookie, login, and then the cookie with every request; the next auth probe logs in no more."""
+async def test_a_session_of_the_same_origin_is_reused(authorizer: Authorizer) -> None:
+    """csrf-cookie and login come first, then the cookie is sent with every request of later auth probes."""
     async with world(login=Credentials.COOKIE, authorizer=authorizer, is_same_origin=True) as it:
         assert (await it.auth_probe()).outcome is W.OK
         assert (await it.auth_probe()).outcome is W.OK
@@ -64,7 +64,7 @@ async def test_a_session_of_the_same_origin_is_good(authorizer: Authorizer) -> N
 
 
 async def test_axios_sends_its_cookies_to_its_own_site_with_a_preflight() -> None:
-    """A custom authorizer with `withCredentials`, as the documentation of Sanctum has it."""
+    """A custom authorizer with `withCredentials`, as in Sanctum's documentation."""
     async with world(login=Credentials.COOKIE, authorizer=Authorizer.AXIOS) as it:
         it.app._origins = ("http://127.0.0.1:3000",)
         it.change(origin="http://127.0.0.1:3000")
@@ -75,8 +75,8 @@ async def test_axios_sends_its_cookies_to_its_own_site_with_a_preflight() -> Non
 
 
 @pytest.mark.parametrize("status", [401, 419, 403])
-async def test_a_session_that_ended_is_renewed_once(status: int) -> None:
-    """Of its own accord: an expired session of ours is not Reverb's fault."""
+async def test_an_expired_session_is_renewed_once(status: int) -> None:
+    """An expired session of the probe user is not a fault of the app."""
     async with world(login=Credentials.COOKIE, is_same_origin=True) as it:
         await it.auth_probe()
         it.app.forget_sessions()
@@ -92,7 +92,7 @@ async def test_a_session_that_ended_is_renewed_once(status: int) -> None:
 
 
 async def test_a_refused_session_is_not_renewed_in_every_auth_probe() -> None:
-    """A 403 that lasts would be a login a minute: sessions, throttles and noise."""
+    """A permanent 403 would otherwise cause a login every minute."""
     async with world(login=Credentials.COOKIE, is_same_origin=True) as it:
         it.app.faults.refuses = frozenset({"0"})
         for _ in range(5):
@@ -100,24 +100,24 @@ async def test_a_refused_session_is_not_renewed_in_every_auth_probe() -> None:
         assert [request[1] for request in it.app.requests].count("/login") == 1
 
 
-async def test_a_login_that_is_refused_is_told_from_a_channel_that_is() -> None:
-    """The probe's own password is wrong."""
+async def test_a_refused_login_is_distinguished_from_a_refused_channel() -> None:
+    """The probe user's password is wrong."""
     async with world(login=Credentials.COOKIE, is_same_origin=True) as it:
         it.app.passwords.clear()
         probed = await it.auth_probe()
         assert (probed.outcome, probed.step, probed.number) == (W.LOGIN_REFUSED, Step.LOGIN, 422)
 
 
-async def test_a_key_that_reverb_ignores_is_a_note_and_no_failure() -> None:
-    """Only what follows the colon is compared, by Reverb and so by us."""
+async def test_another_key_before_the_signature_is_a_note() -> None:
+    """Reverb compares only the part after the colon."""
     async with world() as it:
         it.app.faults.signs_as = App(app_id="501", key="old-key", secret=APP.secret)
         probed = await it.auth_probe()
         assert (probed.outcome, len(probed.notes)) == (W.OK, 1)
 
 
-async def test_without_the_secret_the_subscription_still_tells() -> None:
-    """The doctor may be asked before anything is set up."""
+async def test_without_the_secret_the_subscription_shows_a_wrong_signature() -> None:
+    """The doctor works before the secret is set."""
     async with world() as it:
         it.change(app=App(app_id="501", key=APP.key, secret=""))
         assert (await it.auth_probe()).outcome is W.OK
@@ -129,13 +129,13 @@ async def test_without_the_secret_the_subscription_still_tells() -> None:
 
 
 async def test_no_redirect_is_followed_and_no_endless_body_is_read() -> None:
-    """What is dialled stands in the configuration, and what is read has a limit."""
+    """Only configured addresses are connected to, and a body is read up to a limit."""
     async with world() as it:
         elsewhere: list[str] = []
         good_socket = it.target.socket_url
 
         async def note(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            elsewhere.append("dialled")
+            elsewhere.append("connected")
             await close(reader, writer)
 
         port = await it.serve(note)
@@ -173,14 +173,14 @@ LOCATIONS = [
     ("https://app.test/login?token=s3cret#s3cret",    "to https://app.test/login"),
     ("https://ann:s3cret@app.test/x",                 "to https://app.test/x"),
     ("/login?s3cret",                                 "to /login"),
-    ("https://[s3cret",                               "to what is no URL"),
+    ("https://[s3cret",                               "to an invalid URL"),
 ]
 # fmt: on
 
 
 @pytest.mark.parametrize(("location", "shown"), LOCATIONS)
-async def test_where_a_redirect_leads_is_shown_without_what_may_be_secret(location: str, shown: str) -> None:
-    """The remedy is to write that address; a link for a login may hold a token."""
+async def test_the_target_of_a_redirect_is_shown_without_its_query(location: str, shown: str) -> None:
+    """The remedy needs the address, but the query of a login link may contain a token."""
     async with world() as it:
         it.app.faults.status, it.app.faults.headers = 302, {"Location": location}
         probed = await it.auth_probe()
@@ -192,8 +192,8 @@ async def test_where_a_redirect_leads_is_shown_without_what_may_be_secret(locati
         assert "s3cret" not in f"{probed}{to_reverb}"
 
 
-async def never_listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Upgrade, ping without end, and never read a pong."""
+async def never_read(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Upgrade, send pings without end, and read nothing."""
     await upgrade(reader, writer)
     ping = b'{"event":"pusher:ping","data":{}}'
     while True:
@@ -201,16 +201,16 @@ async def never_listen(reader: asyncio.StreamReader, writer: asyncio.StreamWrite
         await writer.drain()
 
 
-async def test_a_socket_that_is_never_read_holds_up_neither_a_auth_probe_nor_a_descriptor() -> None:
-    """What we have to say cannot be sent: not even the Close frame, for which a polite client waits for ever."""
+async def test_a_peer_that_reads_nothing_delays_no_auth_probe_and_leaks_no_descriptor() -> None:
+    """The Close frame cannot be sent, so the socket is shut down after a second."""
     async with world() as it:
-        await it.reverb_is(never_listen)
+        await it.reverb_is(never_read)
         await it.auth_probe(within_s=0.1)
         before, began_s = descriptors(), clock.monotonic_s()
         async with asyncio.timeout(10):
             assert (await it.auth_probe(within_s=1.5)).outcome is W.TIMEOUT_ESTABLISH
             with pytest.raises(Ended):
-                await dialled(it.auth_prober.browser, ["private-x"], lambda _: None, within_s=1.5)
+                await subscribed_socket(it.auth_prober.browser, ["private-x"], lambda _: None, within_s=1.5)
         assert clock.monotonic_s() - began_s < 2 * (1.5 + 1.0) + 1.0
 
         async def are_closed() -> bool:
@@ -219,8 +219,8 @@ async def test_a_socket_that_is_never_read_holds_up_neither_a_auth_probe_nor_a_d
         await until(are_closed, "the sockets are closed", within_s=5)
 
 
-async def test_no_secret_is_in_what_a_auth_probe_leaves_behind() -> None:
-    """Neither token, password, cookie nor secret: it goes into logs, journals and screens."""
+async def test_no_secret_is_in_the_result_of_an_auth_probe() -> None:
+    """The result goes into logs, journals and screens."""
     for login in Credentials:
         async with world(login=login, is_same_origin=True) as it:
             probed = str(await it.auth_probe())
@@ -229,15 +229,15 @@ async def test_no_secret_is_in_what_a_auth_probe_leaves_behind() -> None:
                 assert secret not in probed, (login, secret)
 
 
-async def test_a_header_that_browsers_take_is_taken() -> None:
-    """A Content-Security-Policy of 20 kB is odd, and no reason to say that what answers is no web server."""
+async def test_a_header_of_20_kb_is_accepted() -> None:
+    """Browsers accept a Content-Security-Policy of that size too."""
     async with world() as it:
         it.app.faults.status, it.app.faults.headers = 403, {"Content-Security-Policy": "x" * 20_000}
         assert (await it.auth_probe()).outcome is W.REFUSED_403
 
 
-async def test_a_isolation_probe_is_refused_or_let_in() -> None:
-    """Only the auth endpoint is asked: no socket is needed for it."""
+async def test_an_isolation_probe_is_refused_or_allowed() -> None:
+    """It sends one request to the auth endpoint, without a socket."""
     async with world() as it:
         assert it.target.isolation_channel is not None
         refused = await it.auth_prober.probe_isolation(it.target.isolation_channel, within_s=5)
@@ -248,8 +248,8 @@ async def test_a_isolation_probe_is_refused_or_let_in() -> None:
         assert len(it.reverb.sockets) == 0
 
 
-async def test_a_isolation_probe_who_is_let_in_is_noticed_also_where_cors_blocks_scripts() -> None:
-    """CORS keeps a page from reading the answer, and nobody else: whoever listens in is no page."""
+async def test_an_allowed_isolation_probe_is_detected_although_cors_blocks_scripts() -> None:
+    """CORS restricts pages, and not an attacker."""
     async with world() as it:
         it.app.faults.lets_everybody_in, it.app.faults.has_cors = True, False
         assert it.target.isolation_channel is not None

@@ -1,4 +1,4 @@
-"""Whatever a server answers, a auth probe ends with an outcome: it is data, and never an exception of ours."""
+"""An auth probe ends with an outcome and without an exception, whatever a server answers."""
 
 import asyncio
 import random
@@ -39,7 +39,7 @@ _PIECES = [
 
 
 def damaged(content: bytes, seed: int) -> bytes:
-    """Return an answer with some of it replaced, doubled or cut off."""
+    """Return a response with some of it replaced, doubled or cut off."""
     randomness, data = random.Random(seed), bytearray(content)
     for _ in range(randomness.randint(1, 5)):
         start = randomness.randrange(len(data) + 1)
@@ -48,8 +48,8 @@ def damaged(content: bytes, seed: int) -> bytes:
 
 
 @pytest.mark.parametrize("place", ["app", "reverb"])
-async def test_a_auth_probe_ends_whatever_is_answered(place: str) -> None:
-    """Five hundred answers, each damaged in a few places; a seed reproduces any failure."""
+async def test_an_auth_probe_ends_after_any_response(place: str) -> None:
+    """Five hundred responses are damaged in a few places; a seed reproduces any failure."""
     async with world() as it:
         seed = 0
 
@@ -79,8 +79,8 @@ _WIPE = "\x1b[2J\u202e" + "x" * 100_000
     ],
     ids=["4009", "4100", "socket"],
 )
-async def test_what_reverb_says_is_fit_for_a_terminal(frame: str) -> None:
-    """Whoever answers there could otherwise rewrite the screen of who asks why, or fill it."""
+async def test_texts_of_reverb_are_safe_to_print(frame: str) -> None:
+    """A server could otherwise rewrite or fill the terminal."""
     async with world() as it:
         greeting(frame)(it)
         probed = await it.auth_probe()
@@ -89,8 +89,8 @@ async def test_what_reverb_says_is_fit_for_a_terminal(frame: str) -> None:
     assert all(each.isprintable() and len(each) < 400 for each in said)
 
 
-async def test_what_the_app_says_is_fit_for_a_terminal() -> None:
-    """A header may hold what a line of text may not."""
+async def test_texts_of_the_app_are_safe_to_print() -> None:
+    """A header may contain characters that a line of text may not."""
     async with world() as it:
         await it.app_is(saying("HTTP/1.1 200 OK\r\nContent-Type: a\x1b[2Jb\r\nContent-Length: 0\r\n\r\n"))
         probed = await it.auth_probe()
@@ -98,8 +98,8 @@ async def test_what_the_app_says_is_fit_for_a_terminal() -> None:
 
 
 @pytest.mark.parametrize("value", ["a%0d%0ab", "a%00b", "a\x01b", "%ff%fe", "%", "é", '"a\\012b"'])
-async def test_a_auth_probe_ends_whatever_the_cookies_are(value: str) -> None:
-    """They are sent back in headers, decoded; a line break in one would have stopped the sidecar."""
+async def test_an_auth_probe_ends_with_any_cookies(value: str) -> None:
+    """Cookies are sent back in headers, where a line break would raise an exception."""
     async with world(login=Credentials.COOKIE, authorizer=Authorizer.AXIOS, is_same_origin=True) as it:
         it.change(csrf_url=await _setting(it, f"XSRF-TOKEN={value}"))
         assert (await it.auth_probe()).outcome is AuthProbeOutcome.CSRF_419
@@ -108,6 +108,6 @@ async def test_a_auth_probe_ends_whatever_the_cookies_are(value: str) -> None:
 
 
 async def _setting(it: World, cookie: str) -> str:
-    """Return the address of what sets a cookie."""
+    """Return an address that sets this cookie."""
     port = await it.serve(saying(f"HTTP/1.1 204 No Content\r\nSet-Cookie: {cookie}; path=/\r\n\r\n"))
     return f"http://127.0.0.1:{port}/csrf"

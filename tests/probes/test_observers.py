@@ -1,4 +1,4 @@
-"""Our sockets by themselves: dialled anew without a gap, told when they go, and never taken in by a member's whisper."""
+"""The observers' sockets: replaced without a gap, journalled when they close, and not misled by client events."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -24,17 +24,17 @@ OURS = "private-reverb-sidecar"
 
 
 class Watch:
-    """Observers that run, and what they journal."""
+    """Running observers, and what they journal."""
 
     def __init__(self, it: World, observers: Observers, journal: MemoryJournal) -> None:
         self.it, self.observers, self.journal = it, observers, journal
 
     async def facts(self) -> list[object]:
-        """Return what was journalled."""
+        """Return the journalled observations."""
         return [record.observation for record in await self.journal.read(0, 10_000)]
 
     async def broadcast(self, payment_intent: str, event: str = "App\\Events\\X") -> None:
-        """Let the backend broadcast on our channel."""
+        """Broadcast on the observer channel, as the backend does."""
         data = msgspec.json.encode({"contexts": ["bookings"], "payment_intent": payment_intent}).decode()
         body = msgspec.json.encode({"name": event, "data": data, "channel": OURS})
         target = signed_target(APP, "POST", f"/apps/{APP.app_id}/events", body, timestamp_s=clock.wall_ms() // 1000)
@@ -73,8 +73,8 @@ async def observing(*, size: int = 3, redial_every_s: float = 300.0) -> AsyncIte
                 await running
 
 
-async def test_sockets_are_dialled_anew_without_a_gap() -> None:
-    """The new one is there before the old one goes: no broadcast is lost, none counts twice, and nothing was down."""
+async def test_a_socket_is_replaced_without_a_gap() -> None:
+    """The new socket is open before the old one is closed: no broadcast is lost or counted twice, and none is down."""
     async with observing(redial_every_s=0.4) as watch:
         first, names = watch.observers.subscribed(), [f"pi_{number}" for number in range(60)]
         for name in names:
@@ -92,8 +92,8 @@ async def test_sockets_are_dialled_anew_without_a_gap() -> None:
         assert watch.observers.broadcasts["deaf"] == 0
 
 
-async def test_nothing_is_left_of_observers_that_were_stopped() -> None:
-    """Neither a task nor a connection, also when they are stopped while one is dialled anew."""
+async def test_stopped_observers_leave_no_task_and_no_connection() -> None:
+    """This also holds while a socket is being replaced."""
     before = asyncio.all_tasks()
     for wait_s in (0.0, 0.15, 0.3, 0.6):
         async with observing(redial_every_s=0.1) as watch:
@@ -104,8 +104,8 @@ async def test_nothing_is_left_of_observers_that_were_stopped() -> None:
     assert {task for task in asyncio.all_tasks() - before if not task.done()} == set()
 
 
-async def test_a_socket_that_ends_is_told_and_dialled_again() -> None:
-    """Down with its reason, and up again: in the journal, once each."""
+async def test_a_closed_socket_is_journalled_and_opened_again() -> None:
+    """The journal has one record with the reason for down, and one for up."""
     async with observing(size=1) as watch:
         watch.it.reverb.sockets.drop_all()
 
@@ -123,7 +123,7 @@ async def test_a_socket_that_ends_is_told_and_dialled_again() -> None:
 
 
 async def test_reverbs_pings_are_answered() -> None:
-    """Who does not answer is pruned a minute later."""
+    """Reverb closes a connection that does not answer within a minute."""
     async with observing(size=1) as watch:
         (socket_id,) = list(watch.it.reverb.sockets)
         sock = watch.it.reverb.sockets._open[socket_id]
@@ -137,8 +137,8 @@ async def test_reverbs_pings_are_answered() -> None:
 
 
 @pytest.mark.parametrize("event", ["client-live", "pusher:anything"])
-async def test_what_members_whisper_is_no_ack(event: str) -> None:
-    """A member of a channel may say what it likes there under such a name."""
+async def test_a_client_event_is_not_an_ack(event: str) -> None:
+    """A member of a channel can send any event whose name begins with `client-`."""
     async with observing() as watch:
         await watch.broadcast("pi_forged", event)
         await watch.broadcast("pi_real")
@@ -154,75 +154,75 @@ async def test_what_members_whisper_is_no_ack(event: str) -> None:
 
 
 def arrived(name: str = "pi_1", **more: object) -> Arrived:
-    """Return a broadcast on our channel."""
+    """Return a broadcast on the observer channel."""
     data = msgspec.json.encode({"payment_intent": name, "contexts": ["bookings"], **more}).decode()
     return Arrived(event="e", channel=OURS, data=data)
 
 
 def deliveries() -> Deliveries:
-    """Return the books of no broadcast yet."""
+    """Return deliveries without a broadcast."""
     return Deliveries(observer_channel=OURS, identity_key="identity-key-for-tests")
 
 
 ALL = frozenset({1, 2, 3})
 
 
-def test_a_broadcast_is_delivered_when_the_last_socket_has_it() -> None:
-    """And told once."""
-    books = deliveries()
-    assert books.arrived(1, arrived(), ALL) is None
-    assert books.arrived(2, arrived(), ALL) is None
-    fact = books.arrived(3, arrived(), ALL)
+def test_a_broadcast_is_delivered_once_every_socket_has_received_it() -> None:
+    """It is reported only once."""
+    tracked = deliveries()
+    assert tracked.arrived(1, arrived(), ALL) is None
+    assert tracked.arrived(2, arrived(), ALL) is None
+    fact = tracked.arrived(3, arrived(), ALL)
     assert fact is not None
     assert (fact.source, fact.payment_intent) == ("observer", "pi_1")
-    assert list(books.expire(ALL)) == []
+    assert list(tracked.expire(ALL)) == []
 
 
-def test_a_socket_that_is_gone_is_not_waited_for() -> None:
-    """All that were subscribed, and still are."""
-    books = deliveries()
-    books.arrived(1, arrived(), ALL)
-    books.arrived(2, arrived(), ALL)
-    assert [fact.payment_intent for fact in books.expire(frozenset({1, 2}))] == ["pi_1"]
+def test_a_closed_socket_is_not_awaited() -> None:
+    """A broadcast awaits the sockets that were subscribed and still are."""
+    tracked = deliveries()
+    tracked.arrived(1, arrived(), ALL)
+    tracked.arrived(2, arrived(), ALL)
+    assert [fact.payment_intent for fact in tracked.expire(frozenset({1, 2}))] == ["pi_1"]
 
 
-def test_two_broadcasts_that_say_the_same_are_two() -> None:
-    """Without a payment's name a user's second broadcast is worth as much as the first."""
-    books, alike = deliveries(), Arrived(event="e", channel=OURS, data='{"user_id":7,"contexts":["bookings"]}')
-    facts = [books.arrived(number, alike, ALL) for number in (1, 1, 2, 3, 2, 3)]
-    told = [fact for fact in facts if fact is not None]
-    assert len(told) == 2
-    assert len({fact.ack_id for fact in told}) == 2
+def test_two_equal_broadcasts_are_counted_as_two() -> None:
+    """A second broadcast to a user without a payment's name counts as much as the first."""
+    tracked, alike = deliveries(), Arrived(event="e", channel=OURS, data='{"user_id":7,"contexts":["bookings"]}')
+    facts = [tracked.arrived(number, alike, ALL) for number in (1, 1, 2, 3, 2, 3)]
+    reported = [fact for fact in facts if fact is not None]
+    assert len(reported) == 2
+    assert len({fact.ack_id for fact in reported}) == 2
 
 
-def test_a_second_broadcast_alike_is_one_also_after_a_socket_was_dialled_anew() -> None:
-    """The new socket has not heard the first: what it hears is the second, and not the first come late."""
-    books, alike = deliveries(), Arrived(event="e", channel=OURS, data='{"user_id":7,"contexts":["bookings"]}')
-    first = [books.arrived(number, alike, ALL) for number in ALL]
-    for entries in books._open.values():
+def test_an_equal_broadcast_after_a_socket_was_replaced_is_a_second_one() -> None:
+    """The new socket did not receive the first broadcast: what it receives is the second."""
+    tracked, alike = deliveries(), Arrived(event="e", channel=OURS, data='{"user_id":7,"contexts":["bookings"]}')
+    first = [tracked.arrived(number, alike, ALL) for number in ALL]
+    for entries in tracked._open.values():
         entries[0].since_s -= LATE_S
     now = frozenset({1, 2, 4})
-    second = [books.arrived(number, alike, now) for number in (4, 1, 2)]
+    second = [tracked.arrived(number, alike, now) for number in (4, 1, 2)]
     assert [sum(fact is not None for fact in facts) for facts in (first, second)] == [1, 1]
 
 
-def test_what_a_socket_hears_late_that_was_dialled_meanwhile_is_no_other_broadcast() -> None:
-    """It joined in the moment of the broadcast, after the others had it."""
-    books = deliveries()
-    facts = [books.arrived(number, arrived(), ALL) for number in ALL]
-    assert books.arrived(4, arrived(), frozenset({1, 2, 4})) is None
-    assert (sum(fact is not None for fact in facts), books._open_count) == (1, 1)
+def test_a_late_arrival_on_a_new_socket_is_the_same_broadcast() -> None:
+    """The socket subscribed during the broadcast, after the others had received it."""
+    tracked = deliveries()
+    facts = [tracked.arrived(number, arrived(), ALL) for number in ALL]
+    assert tracked.arrived(4, arrived(), frozenset({1, 2, 4})) is None
+    assert (sum(fact is not None for fact in facts), tracked._open_count) == (1, 1)
 
 
-def test_what_some_sockets_never_received_shows_a_deaf_node() -> None:
-    """After ten seconds; and it is forgotten."""
-    books = deliveries()
-    books.arrived(1, arrived(), ALL)
-    for entries in books._open.values():
+def test_a_broadcast_that_some_sockets_never_receive_shows_a_deaf_node() -> None:
+    """It is counted and removed after ten seconds."""
+    tracked = deliveries()
+    tracked.arrived(1, arrived(), ALL)
+    for entries in tracked._open.values():
         for entry in entries:
             entry.since_s -= GIVEN_UP_AFTER_S
-    assert list(books.expire(ALL)) == []
-    assert (books.take_deaf_count(), books.take_deaf_count(), books._open, books._open_count) == (1, 0, {}, 0)
+    assert list(tracked.expire(ALL)) == []
+    assert (tracked.take_deaf_count(), tracked.take_deaf_count(), tracked._open, tracked._open_count) == (1, 0, {}, 0)
 
 
 @pytest.mark.parametrize(
@@ -236,16 +236,16 @@ def test_what_some_sockets_never_received_shows_a_deaf_node() -> None:
         '{"payment_intent":"a b"}',
     ],
 )
-def test_what_names_nobody_is_no_ack(data: str) -> None:
-    """Nor what no backend of ours would send."""
-    books = deliveries()
-    assert [books.arrived(number, Arrived(event="e", channel=OURS, data=data), ALL) for number in ALL] == [None] * 3
-    assert books._open == {}
+def test_a_broadcast_without_payment_and_user_is_not_an_ack(data: str) -> None:
+    """The same holds for payloads that no backend sends."""
+    tracked = deliveries()
+    assert [tracked.arrived(number, Arrived(event="e", channel=OURS, data=data), ALL) for number in ALL] == [None] * 3
+    assert tracked._open == {}
 
 
-def test_the_books_are_bounded() -> None:
-    """A flood on our channel must not take our memory."""
-    books = deliveries()
+def test_the_number_of_open_broadcasts_is_bounded() -> None:
+    """A flood on the channel must not exhaust the memory."""
+    tracked = deliveries()
     for number in range(OPEN_MAX + 10):
-        books.arrived(1, arrived(f"pi_{number}"), ALL)
-    assert (books._open_count, len(books._open)) == (OPEN_MAX, OPEN_MAX)
+        tracked.arrived(1, arrived(f"pi_{number}"), ALL)
+    assert (tracked._open_count, len(tracked._open)) == (OPEN_MAX, OPEN_MAX)

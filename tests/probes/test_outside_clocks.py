@@ -1,4 +1,4 @@
-"""Other clocks: what whole seconds and unknown ways allow to say of ours, and no more."""
+"""The bounds of this machine's clock error, from time stamps in whole seconds and after unknown delays."""
 
 import math
 from collections.abc import Iterator
@@ -18,27 +18,27 @@ NOON_S = 1_800_000_000
 
 @pytest.fixture
 def ours() -> Iterator[Hands]:
-    """Put our clock's hands where a test wants them."""
+    """Set this machine's clock by hand."""
     with hands(wall_ms=NOON_S * 1000) as ours:
         yield ours
 
 
 def known(clocks: OutsideClocks) -> dict[str, float]:
-    """Return the bounds that are known."""
+    """Return the known bounds."""
     return {
         f"{reference} {bound}": value for (reference, bound), value in clocks.bounds().items() if not math.isnan(value)
     }
 
 
-def test_before_anybody_told_nothing_is_known(ours: Hands) -> None:
-    """Not 0, which would be the best that there is."""
+def test_without_samples_the_bounds_are_unknown(ours: Hands) -> None:
+    """The value is NaN and not 0, which would be the best one."""
     assert known(OutsideClocks()) == {}
     assert len(list(OutsideClocks().bounds())) == 3
     del ours
 
 
-def test_a_webhook_says_only_how_far_ahead_we_are_at_most(ours: Hands) -> None:
-    """It may have been on its way for long, so the fastest says most; signed after it came, our clock is behind."""
+def test_a_webhook_gives_an_upper_bound(ours: Hands) -> None:
+    """It may have been delayed, so the fastest one gives the tightest bound; a negative bound shows that the clock is behind."""
     clocks = OutsideClocks()
     for after_ms, at_most in ((2500, 2.5), (400, 0.4), (9000, 0.4), (-3000, -3.0)):
         ours.wall = NOON_S * 1000 + after_ms
@@ -46,8 +46,8 @@ def test_a_webhook_says_only_how_far_ahead_we_are_at_most(ours: Hands) -> None:
         assert known(clocks) == {"stripe most": at_most}
 
 
-def test_an_answer_is_made_between_the_question_and_its_arrival(ours: Hands) -> None:
-    """Within the second that it names: two ways off, and the tightest of several counts."""
+def test_a_response_is_made_between_the_request_and_its_arrival(ours: Hands) -> None:
+    """It gives both bounds, and the tightest of several counts."""
     clocks = OutsideClocks()
     date = {"date": formatdate(NOON_S, usegmt=True)}
     ours.wall = NOON_S * 1000 + 300
@@ -58,8 +58,8 @@ def test_an_answer_is_made_between_the_question_and_its_arrival(ours: Hands) -> 
     assert known(clocks) == {"app least": pytest.approx(-0.1), "app most": pytest.approx(0.3)}
 
 
-def test_a_clock_that_is_ahead_by_seven_seconds_is_known_to_be(ours: Hands) -> None:
-    """By at least six: the rest is the second that nobody tells."""
+def test_a_clock_that_is_seven_seconds_ahead_is_detected(ours: Hands) -> None:
+    """The lower bound is at least six, because the stamps are whole seconds."""
     clocks = OutsideClocks()
     ours.wall = (NOON_S + 7) * 1000 + 200
     clocks.answered({"date": formatdate(NOON_S, usegmt=True)}, asked_ms=(NOON_S + 7) * 1000)
@@ -77,15 +77,15 @@ def test_a_clock_that_is_ahead_by_seven_seconds_is_known_to_be(ours: Hands) -> N
         {"date": formatdate(NOON_S - 60, usegmt=True), "age": "60"},
     ],
 )
-def test_what_is_no_date_or_was_kept_in_between_says_nothing(headers: dict[str, str], ours: Hands) -> None:
-    """The app's answer is what somebody else wrote."""
+def test_an_invalid_or_cached_date_is_ignored(headers: dict[str, str], ours: Hands) -> None:
+    """The response may come from any server or cache."""
     clocks = OutsideClocks()
     clocks.answered(headers, asked_ms=ours.wall)
     assert known(clocks) == {}
 
 
-def test_what_was_heard_long_ago_counts_no_more(ours: Hands) -> None:
-    """A clock that is recovered is seen to be, ten minutes later; half-open, and tried on both sides."""
+def test_a_sample_expires_after_ten_minutes(ours: Hands) -> None:
+    """The boundary is half-open and tested on both sides."""
     clocks = OutsideClocks()
     clocks.signed(NOON_S + 5)
     ours.monotonic += LASTS_S
@@ -94,8 +94,8 @@ def test_what_was_heard_long_ago_counts_no_more(ours: Hands) -> None:
     assert known(clocks) == {}
 
 
-async def test_the_probe_users_auth_probe_hears_the_apps_clock() -> None:
-    """A real answer of a real server has a Date, and ours is not far from it."""
+async def test_an_auth_probe_samples_the_clock_of_the_app() -> None:
+    """A response of a real server has a Date close to this machine's clock."""
     async with world() as it:
         clocks = OutsideClocks()
         probed = await AuthProber(Browser(it.target, clocks)).auth_probe(within_s=5.0)

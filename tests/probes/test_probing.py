@@ -1,4 +1,4 @@
-"""The whole of it: a real sidecar beside a Reverb and an app on loopback, watched while things break."""
+"""A real sidecar beside a Reverb and an app on loopback, while parts of them fail."""
 
 import asyncio
 import io
@@ -28,7 +28,7 @@ EVENT = "App\\Events\\LiveRefreshContextsUpdated"
 
 
 class Watched:
-    """A sidecar that watches a Reverb, and the world that it watches."""
+    """A sidecar, and the Reverb and the app that it probes."""
 
     def __init__(self, sidecar: Running, nodes: list[StandIn], app: BookingApp, port: int) -> None:
         self.sidecar, self.nodes, self.app, self.port = sidecar, nodes, app, port
@@ -41,7 +41,7 @@ class Watched:
         channels: list[str] | None = None,
         data: dict[str, Any] | None = None,
     ) -> int:
-        """Let the backend broadcast a payment on the user's channel and on ours, in one call; return the status."""
+        """Broadcast a payment on the user's channel and on the observer channel in one call; return the status."""
         data = data or {"contexts": ["bookings"], "payment_intent": payment_intent}
         body = msgspec.json.encode(
             {
@@ -55,7 +55,7 @@ class Watched:
             return response.status
 
     async def wire(self) -> None:
-        """Let visibility come, and a first payment be delivered."""
+        """Wait for visibility, and deliver a first payment."""
         await self.at_least(ok("trip"), 2)
         await self.at_least(ok("auth_probe"), 1)
         paid = event("pi_first")
@@ -127,7 +127,7 @@ async def watched(
 
 
 async def balanced(ports: list[int]) -> asyncio.Server:
-    """Return a load balancer that gives each connection to the next port."""
+    """Return a load balancer that passes each connection to the next port."""
     turn = 0
 
     async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -161,8 +161,8 @@ def ok(what: str) -> str:
     }[what]
 
 
-async def test_a_payment_is_delivered_when_all_our_sockets_have_received_its_broadcast() -> None:
-    """No ack from the backend at all: the observer channel is enough."""
+async def test_a_payment_is_delivered_once_all_sockets_have_received_its_broadcast() -> None:
+    """The observer channel is enough, without an ack from the backend."""
     async with watched() as it:
         await it.at_least(ok("trip"), 1)
         paid = event()
@@ -174,8 +174,8 @@ async def test_a_payment_is_delivered_when_all_our_sockets_have_received_its_bro
         assert status["outcomes"] == {"on_time": 1}
 
 
-async def test_all_probes_run_and_bring_sight() -> None:
-    """After a start the flag rests until a round trip and a auth probe were clean."""
+async def test_all_probes_run_and_end_the_suspension_after_a_start() -> None:
+    """The flag is suspended until a round trip and an auth probe were clean."""
     async with watched() as it:
         await it.at_least(ok("trip"), 2)
         await it.at_least(ok("auth_probe"), 2)
@@ -189,8 +189,8 @@ async def test_all_probes_run_and_bring_sight() -> None:
     ("fault", "outcome"),
     [("is_deaf", "lost"), ("api_status", "api_status"), ("is_frozen", "api_timeout")],
 )
-async def test_a_round_trip_fails_by_what_is_wrong(fault: str, outcome: str) -> None:
-    """Taken and not delivered; not taken; not answered."""
+async def test_a_failed_round_trip_has_its_outcome(fault: str, outcome: str) -> None:
+    """The event is accepted and not delivered, refused, or not answered."""
     async with watched() as it:
         await it.at_least(ok("trip"), 1)
         setattr(it.nodes[0].faults, fault, 503 if fault == "api_status" else True)
@@ -198,8 +198,8 @@ async def test_a_round_trip_fails_by_what_is_wrong(fault: str, outcome: str) -> 
         setattr(it.nodes[0].faults, fault, None if fault == "api_status" else False)
 
 
-async def test_a_signature_that_the_api_does_not_take_is_named() -> None:
-    """REVERB_APP_SECRET here is not that of Reverb."""
+async def test_a_signature_that_the_api_refuses_has_its_outcome() -> None:
+    """The sidecar's REVERB_APP_SECRET is not Reverb's."""
     async with watched() as it:
         await it.at_least(ok("trip"), 1)
         it.nodes[0].app = msgspec.structs.replace(APP, secret="rotated")
@@ -208,8 +208,8 @@ async def test_a_signature_that_the_api_does_not_take_is_named() -> None:
         await it.at_least('round_trips_total{outcome="api_app_unknown_404"}', 1)
 
 
-async def test_a_deaf_node_is_an_outcome_of_its_own() -> None:
-    """Behind the load balancer one of two nodes does not hear the other: its users get no push, and half the sockets."""
+async def test_a_deaf_node_has_its_own_outcome() -> None:
+    """One of two nodes does not receive from the other: its users and half of the sockets get no push."""
     async with watched(nodes=2) as it:
         await it.wire()
         it.nodes[1].faults.is_deaf = True
@@ -221,8 +221,8 @@ async def test_a_deaf_node_is_an_outcome_of_its_own() -> None:
         await it.at_least('observed_broadcasts_total{result="deaf"}', 1, within_s=15)
 
 
-async def test_sockets_that_reverb_drops_are_dialled_again_and_told() -> None:
-    """Their ups and downs are in the journal, and a payment meanwhile is a miss, not a visibility gap."""
+async def test_sockets_that_reverb_closes_are_journalled_and_opened_again() -> None:
+    """A payment in between is missed, and not in a visibility gap."""
     async with watched() as it:
         await it.wire()
         port = it.port
@@ -235,8 +235,8 @@ async def test_sockets_that_reverb_drops_are_dialled_again_and_told() -> None:
         await it.at_least(ok("trip"), before + 1)
 
 
-async def test_a_403_is_counted_with_its_cause_while_the_transport_is_well() -> None:
-    """What this project is about: round trips are clean, and nobody may listen."""
+async def test_a_403_is_counted_while_round_trips_are_clean() -> None:
+    """The transport works, but no user can subscribe."""
     async with watched() as it:
         await it.at_least(ok("auth_probe"), 1)
         it.app.faults.refuses = frozenset({"0"})
@@ -257,16 +257,16 @@ async def test_a_403_is_counted_with_its_cause_while_the_transport_is_well() -> 
         await it.at_least(ok("trip"), trips + 1)
 
 
-async def test_a_isolation_probe_who_is_let_in_is_an_alarm_for_people() -> None:
-    """A callback that is true for everybody."""
+async def test_an_allowed_isolation_probe_is_an_alarm() -> None:
+    """The channel's callback returns true for every user."""
     async with watched() as it:
         await it.at_least('isolation_probes_total{outcome="refused"}', 1)
         it.app.faults.lets_everybody_in = True
         await it.metric_is("isolation_probes_allowed", 1)
 
 
-async def test_what_the_backend_says_of_channel_auth_is_counted_apart() -> None:
-    """A user's own, a guest's, somebody else's, and nonsense."""
+async def test_auth_reports_of_the_backend_are_counted_by_result() -> None:
+    """They concern the user's own channel, a guest, another user's channel, or are invalid."""
     async with watched() as it:
         for report in (
             {"auth": "ok", "user_id": "7", "channel": "private-live-refresh.7"},
@@ -281,15 +281,15 @@ async def test_what_the_backend_says_of_channel_auth_is_counted_apart() -> None:
             await it.metric_is(f'channel_auth_attempts_total{{outcome="{result}",source="backend"}}', 1)
 
 
-async def test_a_server_behind_a_path_is_watched_like_any_other() -> None:
-    """REVERB_SERVER_PATH: it is dialled, and not signed."""
+async def test_a_reverb_behind_a_path_is_probed() -> None:
+    """The prefix of REVERB_SERVER_PATH is part of the URL, and not of the signature."""
     async with watched(path="/reverb") as it:
         await it.at_least(ok("trip"), 1)
         await it.at_least(ok("auth_probe"), 1)
 
 
 async def test_no_secret_is_in_metrics_status_or_log(capsys: pytest.CaptureFixture[str]) -> None:
-    """Whatever fails, and however."""
+    """No failure puts a secret into metrics, status or log."""
     async with watched() as it:
         await it.at_least(ok("trip"), 1)
         it.app.faults.status, it.app.faults.body = 500, f"Exception: {TOKEN} {APP.secret}"
@@ -302,16 +302,16 @@ async def test_no_secret_is_in_metrics_status_or_log(capsys: pytest.CaptureFixtu
     assert not any(secret in shown for secret in (TOKEN, APP.secret))
 
 
-def test_the_probes_never_ask_reverb_for_what_may_end_it() -> None:
-    """One call of terminate_connections ends every node, and so does a word on Reverb's Redis."""
+def test_the_probes_make_no_call_that_can_stop_reverb() -> None:
+    """One call of terminate_connections, or an invalid message on Reverb's Redis channel, stops every node."""
     folder = Path(probes.__file__).parent
     sources = {path.name: path.read_text() for path in folder.glob("*.py")}
     assert not [name for name, text in sources.items() if "terminate_connections" in text]
     assert not [name for name, text in sources.items() if "import redis" in text and not name.startswith("ack_")]
 
 
-async def test_being_cut_off_rests_and_counts_against_nobody() -> None:
-    """Reverb, the app and the reference are all gone."""
+async def test_being_cut_off_suspends_and_is_not_a_failure_of_reverb() -> None:
+    """Reverb, the app and the reference target are all unreachable."""
     async with watched(reference="http://127.0.0.1:9") as it:
         await it.wire()
         await it.nodes[0].stop()

@@ -1,4 +1,4 @@
-"""The runner: no probe, whatever becomes of it, stops another one."""
+"""The runner: a probe that fails or hangs stops no other probe."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -18,7 +18,7 @@ FACT = IsolationProbed(replica="r", verdict=IsolationOutcome.REFUSED, outcome=Au
 
 
 class Counted:
-    """A probe that does what it is told, and counts."""
+    """A probe that runs this function, and counts."""
 
     every_s = 0.01
     within_s = -0.9
@@ -35,8 +35,8 @@ class Counted:
         return FACT
 
 
-async def well() -> None:
-    """Do well."""
+async def succeed() -> None:
+    """Return at once."""
 
 
 async def hang() -> None:
@@ -45,7 +45,7 @@ async def hang() -> None:
 
 
 async def fail() -> None:
-    """Fail as a bug of ours would."""
+    """Raise an exception, as a bug does."""
     raise KeyError("bug")
 
 
@@ -54,12 +54,12 @@ def _plain_log() -> None:
     structlog.reset_defaults()
 
 
-@pytest.mark.parametrize(("act", "told"), [(hang, "probe.hung"), (fail, "probe.broken")])
-async def test_a_probe_that_hangs_or_breaks_is_told_and_tried_again(
-    act: Callable[[], Awaitable[object]], told: str
+@pytest.mark.parametrize(("act", "event"), [(hang, "probe.hung"), (fail, "probe.broken")])
+async def test_a_probe_that_hangs_or_raises_is_logged_and_repeated(
+    act: Callable[[], Awaitable[object]], event: str
 ) -> None:
-    """A bug in what watches must not stop what takes Stripe's webhooks; the fold notifications the silence."""
-    bad, good = Counted("bad", act), Counted("good", well)
+    """A bug in a probe must not stop the webhook listener; the fold detects the silence."""
+    bad, good = Counted("bad", act), Counted("good", succeed)
     journal = MemoryJournal()
     with capture_logs() as logged:
         running = asyncio.create_task(Runner(journal, [bad, good]).run())
@@ -72,5 +72,5 @@ async def test_a_probe_that_hangs_or_breaks_is_told_and_tried_again(
         running.cancel()
         with suppress(asyncio.CancelledError):
             await running
-    assert {entry["event"] for entry in logged} == {told}
+    assert {entry["event"] for entry in logged} == {event}
     assert all(entry["probe"] == "bad" for entry in logged)

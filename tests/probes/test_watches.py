@@ -1,4 +1,4 @@
-"""A user's own channel, watched for as long as a signed token says: measured from then on, and bounded."""
+"""A user's own channel is watched for as long as a signed token is valid; the number of watches is bounded."""
 
 import asyncio
 import base64
@@ -19,27 +19,27 @@ SECRET = "browser-secret-for-the-tests-0123456789"
 
 
 def token(user_id: str = "7", *, lasts_s: float = 60, secret: str = SECRET, **claims: Any) -> str:
-    """Return a token as the app would sign it."""
+    """Return a token as the app signs it."""
     content = {"sub": user_id, "aud": "reverb-sidecar", "exp": int(clock.wall_ms() / 1000 + lasts_s), **claims}
     return jwt.encode({key: value for key, value in content.items() if value is not None}, secret, algorithm="HS256")
 
 
-async def ask(it: Watched, body: object) -> tuple[int, dict[str, str]]:
-    """Ask for a watch as a page does; return status and headers."""
+async def request_watch(it: Watched, body: object) -> tuple[int, dict[str, str]]:
+    """Request a watch as a page does; return status and headers."""
     async with it.sidecar.session.post(f"{it.sidecar.urls.public}/watches", data=msgspec.json.encode(body)) as response:
         return response.status, dict(response.headers)
 
 
 async def broadcast_to_user_only(it: Watched, user_id: str) -> None:
-    """Let the backend broadcast as it always did: on the user's channel alone, and without a payment's name."""
+    """Broadcast only on the user's channel, without a payment's name, as an unchanged backend does."""
     await it.broadcast("", user_id, channels=[f"private-live-refresh.{user_id}"], data={"contexts": ["bookings"]})
 
 
-async def test_a_watched_users_payment_is_measured_without_any_change_in_the_app() -> None:
-    """And one of a user who is not watched says nothing."""
+async def test_a_watched_users_payment_is_measured_without_a_change_in_the_app() -> None:
+    """A broadcast to a user who is not watched is not measured."""
     async with watched(browser_secrets=(SECRET,)) as it:
         await it.at_least(ok("trip"), 1)
-        status, headers = await ask(it, {"token": token("7")})
+        status, headers = await request_watch(it, {"token": token("7")})
         assert (status, headers["Access-Control-Allow-Origin"]) == (204, "*")
         await broadcast_to_user_only(it, "7")
         await it.at_least('acks_total{stage="delivered"}', 1)
@@ -53,10 +53,10 @@ async def test_a_watched_users_payment_is_measured_without_any_change_in_the_app
 
 
 async def test_a_watch_ends_with_its_token() -> None:
-    """A user who logged out is not watched for ever."""
+    """A user who logged out is not watched any longer."""
     async with watched(browser_secrets=(SECRET,)) as it:
         await it.at_least(ok("trip"), 1)
-        assert (await ask(it, {"token": token("7", lasts_s=1.5)}))[0] == 204
+        assert (await request_watch(it, {"token": token("7", lasts_s=1.5)}))[0] == 204
         node = it.nodes[0]
         assert any("private-live-refresh.7" in name for name in node.channels.names())
         async with asyncio.timeout(10):
@@ -87,54 +87,54 @@ def unsigned() -> str:
         [],
     ],
 )
-async def test_a_token_that_is_not_good_watches_nobody(body: object) -> None:
-    """Whoever could name any channel could fill every socket."""
+async def test_an_invalid_token_is_refused(body: object) -> None:
+    """Anyone who could name a channel could fill every socket with subscriptions."""
     async with watched(browser_secrets=(SECRET,)) as it:
-        status, _ = await ask(it, body)
+        status, _ = await request_watch(it, body)
         assert status in {400, 401}
         assert await it.sidecar.metric('reverb_sidecar_watch_requests_total{result="refused"}') == 1
 
 
-async def test_without_a_secret_there_is_no_such_route() -> None:
-    """Nothing to check a token with: nobody may ask."""
+async def test_without_a_secret_the_route_does_not_exist() -> None:
+    """There is no secret with which a token could be verified."""
     async with watched() as it:
-        assert (await ask(it, {"token": token()}))[0] == 404
+        assert (await request_watch(it, {"token": token()}))[0] == 404
 
 
-async def test_a_channel_that_not_all_sockets_may_join_is_left_by_those_that_did() -> None:
-    """Else what nobody watches any more would be heard until every socket is dialled anew."""
+async def test_a_partly_refused_channel_is_left_by_the_other_sockets() -> None:
+    """Without that, the sockets would stay subscribed until they are replaced."""
     async with watched(nodes=2, browser_secrets=(SECRET,)) as it:
         await it.at_least(ok("trip"), 1)
         it.nodes[1].sockets.faults.is_mute = True
-        assert (await ask(it, {"token": token("7")}))[0] == 503
+        assert (await request_watch(it, {"token": token("7")}))[0] == 503
         assert await it.sidecar.metric('reverb_sidecar_watch_requests_total{result="not_joined"}') == 1
         async with asyncio.timeout(5):
             while any("private-live-refresh.7" in node.channels.names() for node in it.nodes):  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
 
 
-async def test_a_watch_that_ends_before_it_was_joined_is_refused_in_words() -> None:
-    """A token about to end, and a Reverb that is slow: a page's bad luck, and no failure of ours."""
+async def test_a_token_that_expires_before_the_subscription_is_refused() -> None:
+    """The token is about to expire and Reverb is slow: the response is an error of the API, and not a crash."""
     async with watched(browser_secrets=(SECRET,)) as it:
         await it.at_least(ok("trip"), 1)
         it.nodes[0].sockets.faults.is_mute = True
-        assert (await ask(it, {"token": token("7", lasts_s=-5)}))[0] == 503
+        assert (await request_watch(it, {"token": token("7", lasts_s=-5)}))[0] == 503
         assert await it.sidecar.metric('reverb_sidecar_watch_requests_total{result="not_joined"}') == 1
 
 
 class Silent:
-    """Sockets that join at once, and who else is told of a watch."""
+    """Sockets that subscribe at once."""
 
     async def watch(self, channel: str, *, within_s: float) -> bool:
-        """Join at once."""
+        """Subscribe at once."""
         return bool(channel and within_s)
 
     async def leave(self, channel: str) -> None:
-        """Leave at once."""
+        """Unsubscribe at once."""
 
 
-async def test_a_watch_that_the_journal_did_not_keep_is_no_watch_for_who_asks_again() -> None:
-    """The fold does not know of it: the user would be unmeasured until the token ends, and be told otherwise."""
+async def test_a_watch_that_was_not_journalled_can_be_requested_again() -> None:
+    """The fold has no record of it, so the user's payments would stay unmeasured."""
     kept: list[Any] = []
     is_full = [True]
 
@@ -144,12 +144,12 @@ async def test_a_watch_that_the_journal_did_not_keep_is_no_watch_for_who_asks_ag
                 raise SidecarError(ErrorCode.JOURNAL_UNAVAILABLE, "the disk is full")
             kept.append(fact)
 
-    told: Any = type("Told", (), {"watch": lambda *_: None, "leave": lambda *_: None})()
+    open_deliveries: Any = type("OpenDeliveries", (), {"watch": lambda *_: None, "leave": lambda *_: None})()
     journal: Any = Journal()
     sockets: Any = Silent()
     watches = Watches(
         sockets,
-        told,
+        open_deliveries,
         journal,
         tokens=BrowserTokens((SECRET,)),
         identity_key="k" * 32,

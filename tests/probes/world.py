@@ -1,4 +1,4 @@
-"""A Reverb and an app on loopback, and servers that do one thing wrong."""
+"""A Reverb and an app on loopback, and servers with one fault each."""
 
 import asyncio
 import base64
@@ -29,13 +29,13 @@ Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Take everything, and say nothing."""
+    """Read everything, and answer nothing."""
     await reader.read(-1)
     writer.close()
 
 
 async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Reset the connection once something came."""
+    """Reset the connection once bytes arrive."""
     await reader.read(1)
     sock = writer.get_extra_info("socket")
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -43,13 +43,13 @@ async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 async def close(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Close once something came."""
+    """Close the connection once bytes arrive."""
     await reader.read(1)
     writer.close()
 
 
 def saying(text: str) -> Talk:
-    """Return what says these bytes once a request came, and closes."""
+    """Return a handler that answers a request with these bytes, and closes."""
 
     async def say(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -61,7 +61,7 @@ def saying(text: str) -> Talk:
 
 
 async def upgrade(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Take a WebSocket's handshake (RFC 6455); what follows may be anything."""
+    """Accept a WebSocket handshake (RFC 6455); the caller sends what follows."""
     head = (await reader.readuntil(b"\r\n\r\n")).decode()
     key = next(line.partition(": ")[2] for line in head.splitlines() if line.lower().startswith("sec-websocket-key"))
     digest = hashlib.sha1(f"{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11".encode()).digest()  # noqa: S324
@@ -74,7 +74,7 @@ async def upgrade(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 
 
 def framing(frame: bytes) -> Talk:
-    """Return what upgrades, says these bytes, and then nothing."""
+    """Return a handler that upgrades, sends these bytes, and then nothing."""
 
     async def say(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await upgrade(reader, writer)
@@ -86,7 +86,7 @@ def framing(frame: bytes) -> Talk:
 
 
 class World:
-    """What is probed, and what it is told to be."""
+    """The servers to probe, and the target that the probes are configured with."""
 
     def __init__(self, stack: AsyncExitStack, reverb: Reverb, app: BookingApp, target: Target) -> None:
         self.reverb, self.app, self.target = reverb, app, target
@@ -94,16 +94,16 @@ class World:
         self.auth_prober = AuthProber(Browser(target))
 
     def change(self, **keys: object) -> None:
-        """Probe something else, in a new browser."""
+        """Change the target, with a new browser."""
         self.target = msgspec.structs.replace(self.target, **keys)
         self.auth_prober = AuthProber(Browser(self.target))
 
     async def auth_probe(self, *, within_s: float = 5.0) -> AuthProbeResult:
-        """AuthProbe once."""
+        """Run one auth probe."""
         return await self.auth_prober.auth_probe(within_s=within_s)
 
     async def serve(self, talk: Talk, tls: ssl.SSLContext | None = None) -> int:
-        """Let a server on loopback talk so, and return its port."""
+        """Start a server on loopback with this handler, and return its port."""
 
         async def guarded(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             try:
@@ -120,17 +120,17 @@ class World:
         self._stack.callback(held.close)
 
     async def reverb_is(self, talk: Talk, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
-        """Put another server in Reverb's place."""
+        """Replace Reverb by another server."""
         port = await self.serve(talk, tls)
         self.change(socket_url=f"{'wss' if tls else 'ws'}://{host}:{port}/app/{APP.key}")
 
     async def app_is(self, talk: Talk) -> None:
-        """Put another server in the app's place."""
+        """Replace the app by another server."""
         self.change(auth_endpoint=f"http://127.0.0.1:{await self.serve(talk)}/broadcasting/auth")
 
 
 def target_at(port: int, app_port: int, **keys: object) -> Target:
-    """Return a target on loopback: Reverb and the app by their ports, and what else is said."""
+    """Return a target on loopback: Reverb and the app by their ports, with these changes."""
     base = f"http://127.0.0.1:{app_port}"
     target = Target(
         app=APP,
@@ -159,7 +159,7 @@ async def world(
     setup: Setup | None = None,
     is_same_origin: bool = False,
 ) -> AsyncIterator[World]:
-    """Start a Reverb and an app in which all is well."""
+    """Start a healthy Reverb and a healthy app."""
     async with AsyncExitStack() as stack:
         reverb = Reverb(APP, setup=setup)
         app = BookingApp(APP, origins=(ORIGIN,), users={TOKEN: "0"})

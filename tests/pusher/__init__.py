@@ -1,1 +1,1 @@
-"""The Pusher protocol, by recorded traffic and by literal times: no socket, no clock."""
+"""The Pusher protocol, tested with recorded traffic and literal times, without a socket and a clock."""

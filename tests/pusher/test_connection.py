@@ -1,4 +1,4 @@
-"""The connection object: every recorded exchange, and the clockwork by literal times."""
+"""The connection: every recorded exchange, and the deadlines by literal times."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ def succeeded(channel: str) -> str:
 
 
 def replayed(frames: list[dict[str, Any]], close: object) -> Connection:
-    """Return a connection that was told what was recorded; what the recording sent is asked for in its order."""
+    """Return a connection that has processed a recording, with the recording's own messages sent in their order."""
     connection = Connection(0.0)
     for frame in frames:
         if frame["dir"] == "in" and frame["opcode"] == "text":
@@ -40,7 +40,7 @@ def replayed(frames: list[dict[str, Any]], close: object) -> Connection:
     return connection
 
 
-LIVE, NEWS = "private-live-refresh.7", "news"
+LIVE, PUBLIC = "private-live-refresh.7", "news"
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ LIVE, NEWS = "private-live-refresh.7", "news"
         ("no-query-string",                                Phase.CONNECTED, None, set(),                 set()),
         ("origin-allowed",                                 Phase.CONNECTED, None, set(),                 set()),
         ("origin-disallowed",                              Phase.REFUSED,   4009, set(),                 set()),
-        ("origin-disallowed-then-subscribe-public",        Phase.REFUSED,   4009, {NEWS},                set()),
+        ("origin-disallowed-then-subscribe-public",        Phase.REFUSED,   4009, {PUBLIC},                set()),
         ("origin-missing",                                 Phase.REFUSED,   4009, set(),                 set()),
         ("ping",                                           Phase.CONNECTED, None, set(),                 set()),
         ("plain-http-on-app",                              Phase.AWAITING,  None, set(),                 set()),
@@ -67,21 +67,21 @@ LIVE, NEWS = "private-live-refresh.7", "news"
         ("subscribe-no-auth",                              Phase.CONNECTED, 4009, set(),                 {LIVE}),
         ("subscribe-ok",                                   Phase.CONNECTED, None, {LIVE},                set()),
         ("subscribe-presence",                             Phase.CONNECTED, None, {"presence-room.1"},   set()),
-        ("subscribe-public",                               Phase.CONNECTED, None, {NEWS},                set()),
+        ("subscribe-public",                               Phase.CONNECTED, None, {PUBLIC},                set()),
         ("subscribe-signature-of-other-socket",            Phase.CONNECTED, 4009, set(),                 {LIVE}),
         ("subscribe-signed-with-wrong-secret",             Phase.CONNECTED, 4009, set(),                 {LIVE}),
         ("subscribe-twice",                                Phase.CONNECTED, None, {LIVE},                set()),
         ("unknown-pusher-event",                           Phase.CONNECTED, 4200, set(),                 set()),
-        ("unsubscribe",                                    Phase.CONNECTED, None, {NEWS},                set()),
+        ("unsubscribe",                                    Phase.CONNECTED, None, {PUBLIC},                set()),
         ("wrong-app-key",                                  Phase.CLOSED,    4001, set(),                 set()),
         ("wrong-path",                                     Phase.AWAITING,  None, set(),                 set()),
         ("ws-ping-frame",                                  Phase.CONNECTED, None, set(),                 set()),
     ],
 )  # fmt: skip
-def test_every_recorded_exchange_is_understood(
+def test_every_recorded_exchange_has_its_phase_error_and_channels(
     name: str, phase: Phase, code: int | None, subscribed: set[str], refused: set[str]
 ) -> None:
-    """One row per recording: where the connection stands, the last error, and what became of the channels."""
+    """Each row is a recording, with the phase, the last error, and the state of the channels."""
     exchange = recorded("ws")[name]
     connection = replayed(exchange.get("frames", []), exchange.get("close"))
     assert connection.phase is phase
@@ -94,8 +94,9 @@ def test_every_recorded_exchange_is_understood(
 
 
 def test_the_table_above_has_every_recording() -> None:
-    """A recording that is added must be understood too."""
-    rows = next(mark for mark in test_every_recorded_exchange_is_understood.pytestmark if mark.name == "parametrize")  # type: ignore[attr-defined]
+    """A recording that is added needs a row."""
+    test = test_every_recorded_exchange_has_its_phase_error_and_channels
+    rows = next(mark for mark in test.pytestmark if mark.name == "parametrize")  # type: ignore[attr-defined]
     assert {row[0] for row in rows.args[1]} == set(recorded("ws"))
 
 
@@ -109,8 +110,8 @@ def test_the_table_above_has_every_recording() -> None:
         "unsubscribed-ponging-client-never-pinged",
     ],
 )
-def test_recorded_pings_are_answered_and_a_pruning_is_understood(file: str) -> None:
-    """Reverb pings a silent subscriber; 4201 is the last that one hears."""
+def test_recorded_pings_are_answered_and_4201_is_recognised(file: str) -> None:
+    """Reverb pings a silent subscriber; 4201 is the last message that it sends."""
     connection, pings, pongs = Connection(0.0), 0, 0
     for line in lines(f"15-ping-and-prune/{file}.jsonl"):
         if line["what"] == "in text":
@@ -135,8 +136,8 @@ def test_recorded_pings_are_answered_and_a_pruning_is_understood(file: str) -> N
         "16-reverb-sigterm",
     ],
 )
-def test_recorded_conversations_of_a_browser_are_understood(folder: str) -> None:
-    """Every byte of a browser's conversation: what it joined, and what reached it."""
+def test_every_recorded_connection_of_a_browser_is_processed(folder: str) -> None:
+    """The result is the channels that it joined, and the events that arrived."""
     frames = [
         {"dir": "in" if line["dir"] == "s2c" else "out", "opcode": "text", "payload": line["ws"]["payload"], "ms": 0}
         for line in lines(f"{folder}/ws.jsonl")
@@ -176,13 +177,13 @@ def test_recorded_conversations_of_a_browser_are_understood(folder: str) -> None
         ("[" * 5000,                                               Unreadable(why="RecursionError")),
     ],
 )  # fmt: skip
-def test_a_message_is_read_as_what_it_is(text: str | bytes, message: object) -> None:
-    """And garbage, never as an exception."""
+def test_a_frame_is_parsed_to_its_message(text: str | bytes, message: object) -> None:
+    """Garbage is parsed to `Unreadable`, and raises nothing."""
     read_as = read(text)
     assert read_as == message or (isinstance(message, Unreadable) and isinstance(read_as, Unreadable))
 
 
-def test_an_error_is_given_to_the_channel_that_was_asked_for_first() -> None:
+def test_an_error_refuses_the_oldest_pending_channel() -> None:
     """Errors name no channel; Reverb answers in order."""
     connection = Connection(0.0)
     connection.receive(HELLO, 0.0)
@@ -198,37 +199,37 @@ def test_an_error_is_given_to_the_channel_that_was_asked_for_first() -> None:
     )
 
 
-def test_a_silence_is_ended_by_a_ping_and_a_ping_without_an_answer_ends_the_connection() -> None:
-    """At 30 s, as Reverb advised, and 30 s later; one millisecond earlier nothing happens."""
+def test_a_silence_leads_to_a_ping_and_an_unanswered_ping_ends_the_connection() -> None:
+    """The ping is due at 30 s, as Reverb advised, and the end 30 s later; one millisecond earlier nothing happens."""
     connection = Connection(0.0)
     connection.receive(HELLO, 1.0)
-    connection.let_time_pass(30.999)
+    connection.advance(30.999)
     assert (connection.outgoing(), connection.next_deadline_s()) == ([], 31.0)
-    connection.let_time_pass(31.0)
+    connection.advance(31.0)
     assert (connection.outgoing(), connection.next_deadline_s()) == ([PING], 61.0)
-    connection.let_time_pass(60.999)
+    connection.advance(60.999)
     assert connection.phase is Phase.CONNECTED
-    connection.let_time_pass(61.0)
+    connection.advance(61.0)
     assert (connection.phase, connection.next_deadline_s()) == (Phase.SILENT, None)
 
 
-def test_anything_that_arrives_counts_as_life() -> None:
-    """A pong, an event or a control frame: the silence begins anew."""
+def test_every_received_frame_restarts_the_silence() -> None:
+    """A pong, an event and a control frame all count."""
     connection = Connection(0.0)
     connection.receive(HELLO, 0.0)
-    connection.let_time_pass(30.0)
+    connection.advance(30.0)
     connection.note_activity(31.0)
     assert connection.next_deadline_s() == 61.0
 
 
-def test_no_first_message_is_a_silence_too() -> None:
-    """An upgrade that leads to nothing, such as a proxy's."""
+def test_a_missing_first_message_is_a_silence() -> None:
+    """A proxy may accept the upgrade without reaching Reverb."""
     connection = Connection(0.0)
-    connection.let_time_pass(30.0)
+    connection.advance(30.0)
     assert connection.phase is Phase.SILENT
 
 
-def test_what_is_not_in_the_table_changes_nothing() -> None:
+def test_other_events_leave_the_phase_unchanged() -> None:
     """A closed connection stays closed, and an established one is not established again."""
     connection = Connection(0.0)
     connection.receive(HELLO, 0.0)
@@ -240,8 +241,8 @@ def test_what_is_not_in_the_table_changes_nothing() -> None:
     assert set(TRANSITIONS) == set(Phase)
 
 
-def test_what_is_to_be_sent_is_said_once() -> None:
-    """And in the order in which it was asked for."""
+def test_outgoing_messages_are_returned_once() -> None:
+    """They are returned in the order of their requests."""
     connection = Connection(0.0)
     connection.join(LIVE, "k:s")
     connection.leave(LIVE)

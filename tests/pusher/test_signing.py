@@ -1,4 +1,4 @@
-"""Signatures: the official vectors, every recorded one, and which part of a wrong one is wrong."""
+"""Signatures: the official vectors, every recorded one, and the part of a wrong signature that is wrong."""
 
 from urllib.parse import parse_qsl, urlsplit
 
@@ -29,7 +29,7 @@ def test_a_channel_is_signed_as_the_official_library_does(channel: str, data: st
 
 
 def test_a_call_of_the_api_is_signed_as_the_official_library_does() -> None:
-    """With a body its MD5 is signed too; without one it must not be."""
+    """The MD5 of a body is signed too, but not of an empty one."""
     body = rb'{"name":"App\\Events\\Ping","data":"{\"n\":1}","channel":"private-live-refresh.1"}'
     target = signed_target(REFERENCE, "POST", "/apps/123456/events", body, timestamp_s=1_700_000_000)
     query = dict(parse_qsl(urlsplit(target).query))
@@ -50,8 +50,8 @@ def test_a_call_of_the_api_is_signed_as_the_official_library_does() -> None:
         if each["response"].startswith("HTTP/1.0 200") and "auth_signature" in each["request"]
     ],
 )
-def test_every_recorded_call_that_reverb_took_has_our_signature(name: str) -> None:
-    """What was signed by the recording's own client is signed the same by us, but for the key, which is not checked."""
+def test_every_recorded_call_that_reverb_accepted_has_the_same_signature(name: str) -> None:
+    """The sidecar makes the signature of the recording's client, except for the key, which is not checked."""
     head, _, body = recorded("reverb-http-api")[name]["request"].partition("\r\n\r\n")
     method, target, _ = head.splitlines()[0].split(" ")
     parts = urlsplit(target)
@@ -93,18 +93,18 @@ MISSIGNED = App(app_id=APP_ID, key=KEY, secret="another-secret")
     ],
 )  # fmt: skip
 def test_the_part_of_a_signature_that_is_wrong_is_named(auth: str, fault: Fault | None) -> None:
-    """Reverb says "Connection is unauthorized" to all of them; the causes are in different houses."""
+    """Reverb answers "Connection is unauthorized" to all of them, although the causes differ."""
     assert fault_of(OURS, auth, SOCKET, CHANNEL, earlier_sockets=("1.1",)) is fault
 
 
 def test_the_secret_is_not_shown() -> None:
-    """Neither in a traceback nor on a console."""
+    """It is neither in a traceback nor on a console."""
     assert SECRET not in repr(OURS)
     assert SECRET not in str(OURS.__rich_repr__())
 
 
-def test_every_recorded_subscription_is_understood() -> None:
-    """What Reverb took has no fault; what it refused has one, and it is the one that the recording's name tells."""
+def test_every_recorded_subscription_has_its_fault() -> None:
+    """An accepted subscription has no fault; a refused one has the fault in the recording's name."""
     said = {}
     for name, exchange in recorded("ws").items():
         for frame in exchange.get("frames", []):

@@ -220,12 +220,12 @@ TROUBLES: dict[str, tuple[Callable[[redis.Redis], object], Callable[[redis.Redis
     "forbidden": (
         lambda client: said_to(client, "ACL", "SETUSER", "default", "-xreadgroup"),
         lambda client: said_to(client, "ACL", "SETUSER", "default", "+@all"),
-        "access rules forbid us",
+        "access rules deny this key",
     ),
     "another type": (
         lambda client: client.set(NAME, "no stream"),
         lambda client: client.delete(NAME),
-        "this key is no stream",
+        "the key is not a stream",
     ),
 }
 
@@ -287,6 +287,6 @@ async def test_a_wrong_password_and_a_key_that_is_no_stream_are_told_in_words_an
             assert await it.payments() == ["pi_1"]
     said = capsys.readouterr().out
     assert "set SIDECAR_REDIS_PASSWORD" in said
-    assert "this key is no stream" in said
+    assert "the key is not a stream" in said
     assert "hunter2" not in said
     assert "wrong-wrong" not in said

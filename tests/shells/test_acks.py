@@ -107,10 +107,10 @@ REFUSED: list[tuple[str, object, str]] = [
     ("control characters", {"stage": "paid", "payment_intent": "pi_1\nflag.moved"},         "$.payment_intent"),
     ("a trailing newline", {"stage": "paid", "payment_intent": "pi_1\n"},                   "$.payment_intent"),
     ("a name too long",    {"stage": "paid", "payment_intent": "p" * 256},                  "$.payment_intent"),
-    ("nobody named",       {"stage": "paid"},                                               "name the payment"),
-    ("skipped, no reason", {"stage": "skipped", "payment_intent": "pi_1"},                  "`reason` goes with"),
-    ("reason, not skipped", {"stage": "paid", "payment_intent": "pi_1", "reason": "failed"}, "`reason` goes with"),
-    ("skipped by user",    {"stage": "skipped", "user_id": "7", "reason": "failed"},        "name the payment"),
+    ("nobody named",       {"stage": "paid"},                                               "names no payment"),
+    ("skipped, no reason", {"stage": "skipped", "payment_intent": "pi_1"},                  "`reason` is required"),
+    ("reason, not skipped", {"stage": "paid", "payment_intent": "pi_1", "reason": "failed"}, "`reason` is required"),
+    ("skipped by user",    {"stage": "skipped", "user_id": "7", "reason": "failed"},        "names no payment"),
     ("deep nesting",       b'{"contexts":' + b"[" * 9999,                                   "wrong or unknown"),
 ]  # fmt: skip
 

@@ -1,1 +1,1 @@
-"""The Reverb stand-in, proven against recorded traffic and real clients before anything is proven with it."""
+"""The Reverb stand-in is compared with recorded traffic and used by real clients."""

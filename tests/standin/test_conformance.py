@@ -1,4 +1,4 @@
-"""The stand-in says what the real Reverb said: every recorded exchange, frame for frame and byte for byte."""
+"""The stand-in answers as the real Reverb: every recorded exchange, frame for frame and byte for byte."""
 
 import asyncio
 import re
@@ -32,7 +32,7 @@ ORIGINS = {
 
 @pytest.fixture
 async def reverb(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Reverb, int]]:
-    """Yield a node, as the recording named by the parameter needs it, and its port."""
+    """Yield a node with the settings of the recording that the parameter names, and its port."""
     node = Reverb(APP, setup=SETUPS.get(getattr(request, "param", ""), Setup()))
     port = await node.start()
     yield node, port
@@ -40,12 +40,12 @@ async def reverb(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Reverb, 
 
 
 def like(text: str) -> str:
-    """Return a frame with what differs from run to run taken out."""
+    """Return a frame without the parts that differ from run to run."""
     return re.sub(r"\d+\.\d{5,}", "SOCKET", text)
 
 
 async def frames(ws: aiohttp.ClientWebSocketResponse, *, first_within_s: float = 0.1) -> list[tuple[str, str]]:
-    """Return what arrives until nothing more does."""
+    """Return the frames that arrive until there are no more."""
     seen: list[tuple[str, str]] = []
     while True:
         try:
@@ -59,7 +59,7 @@ async def frames(ws: aiohttp.ClientWebSocketResponse, *, first_within_s: float =
 
 
 def resigned(payload: str, recorded_socket: str, socket_id: str) -> str:
-    """Return a recorded message with its signature made for this socket, if it was right for the recorded one."""
+    """Return a recorded message with a signature for this socket, if it was right for the recorded one."""
     said = msgspec.json.decode(payload)
     data = said.get("data")
     if said.get("event") == "pusher:subscribe" and "auth" in data:
@@ -71,7 +71,7 @@ def resigned(payload: str, recorded_socket: str, socket_id: str) -> str:
 
 
 def is_json(text: str) -> bool:
-    """Say whether a text is JSON."""
+    """Return whether a text is JSON."""
     try:
         msgspec.json.decode(text)
     except msgspec.DecodeError:
@@ -84,8 +84,10 @@ def is_json(text: str) -> bool:
     [(name, name) for name, each in recorded("ws").items() if "frames" in each and name != "wrong-path"],
     indirect=["reverb"],
 )
-async def test_a_recorded_exchange_is_the_same_with_the_stand_in(reverb: tuple[Reverb, int], name: str) -> None:
-    """What the recording sent is sent again, signed for this socket, and the same frames come back in the same order."""
+async def test_the_stand_in_answers_a_recorded_exchange_with_the_same_frames(
+    reverb: tuple[Reverb, int], name: str
+) -> None:
+    """The recorded messages are sent again, signed for this socket."""
     _, port = reverb
     exchange = recorded("ws")[name]
     async with aiohttp.ClientSession() as session:
@@ -121,7 +123,7 @@ async def test_a_recorded_exchange_is_the_same_with_the_stand_in(reverb: tuple[R
 
 
 async def raw(port: int, request: str) -> str:
-    """Return what comes back for these bytes, up to the end of the stream."""
+    """Return the bytes that answer these bytes, up to the end of the stream."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(request.encode())
     answer = await reader.read()
@@ -131,7 +133,7 @@ async def raw(port: int, request: str) -> str:
 
 @pytest.mark.parametrize("name", recorded("reverb-http-api"))
 async def test_a_recorded_call_is_answered_byte_for_byte(reverb: tuple[Reverb, int], name: str) -> None:
-    """Also where Reverb answers with HTTP/1.0, with odd spacing, or with no headers at all. Only the date differs."""
+    """This includes HTTP/1.0, odd spacing and missing headers; only the date differs."""
     _, port = reverb
     async with aiohttp.ClientSession() as session:
         ws = await session.ws_connect(f"ws://127.0.0.1:{port}/app/{KEY}")
@@ -151,7 +153,7 @@ def undated(response: str) -> str:
 
 
 async def test_a_request_without_an_upgrade_is_a_500(reverb: tuple[Reverb, int]) -> None:
-    """As recorded: what a proxy that drops the Upgrade header makes of a browser's connection."""
+    """A proxy that drops the Upgrade header causes this request, as recorded."""
     exchange = recorded("ws")["plain-http-on-app"]
     answer = await raw(reverb[1], f"GET /app/{KEY} HTTP/1.1\r\nHost: x\r\n\r\n")
     assert answer == "HTTP/1.1 500 Internal Server Error\r\n\r\n" + exchange["body"]
@@ -159,7 +161,7 @@ async def test_a_request_without_an_upgrade_is_a_500(reverb: tuple[Reverb, int])
 
 
 async def test_a_wrong_path_is_a_404(reverb: tuple[Reverb, int]) -> None:
-    """Before any upgrade, as recorded."""
+    """It is refused before the upgrade, as recorded."""
     answer = await raw(reverb[1], "GET /nope HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
     assert answer == "HTTP/1.1 404 Not Found\r\n\r\nNot found."
     assert recorded("ws")["wrong-path"]["upgrade"]["status"] == 404

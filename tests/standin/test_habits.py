@@ -1,4 +1,4 @@
-"""The stand-in's habits that no single recording shows: presence, whispers, pruning, several nodes, Redis away."""
+"""Behaviour of the stand-in that no single recording shows: presence, client events, pruning, several nodes, Redis."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -21,25 +21,25 @@ APP = App(app_id=APP_ID, key=KEY, secret=SECRET)
 
 
 class Client:
-    """A socket that was greeted."""
+    """An established socket."""
 
     def __init__(self, ws: aiohttp.ClientWebSocketResponse, socket_id: str) -> None:
         self.ws, self.socket_id = ws, socket_id
 
     async def join(self, channel: str, data: str = "") -> list[dict[str, Any]]:
-        """Subscribe, and return what comes."""
+        """Subscribe, and return the frames that arrive."""
         auth = channel_auth(APP, self.socket_id, channel, data)
         content = {"channel": channel, "auth": auth} | ({"channel_data": data} if data else {})
         await self.ws.send_json({"event": "pusher:subscribe", "data": content})
-        return await self.heard()
+        return await self.received()
 
-    async def say(self, event: str, **rest: object) -> list[dict[str, Any]]:
-        """Say something, and return what comes."""
+    async def send(self, event: str, **rest: object) -> list[dict[str, Any]]:
+        """Send a message, and return the frames that arrive."""
         await self.ws.send_json({"event": event, **rest})
-        return await self.heard()
+        return await self.received()
 
-    async def heard(self, within_s: float = 0.15) -> list[dict[str, Any]]:
-        """Return what arrives until nothing more does."""
+    async def received(self, within_s: float = 0.15) -> list[dict[str, Any]]:
+        """Return the frames that arrive until there are no more."""
         seen: list[dict[str, Any]] = []
         while True:
             try:
@@ -90,8 +90,8 @@ def member(user_id: str) -> str:
     return msgspec.json.encode({"user_id": user_id, "user_info": {"name": f"u{user_id}"}}).decode()
 
 
-async def test_members_are_told_of_the_first_and_the_last_socket_of_a_user() -> None:
-    """And of no other; ids keep their type."""
+async def test_members_receive_events_for_the_first_and_the_last_socket_of_a_user() -> None:
+    """Other sockets of the user cause no event, and ids keep their type."""
     async with nodes() as (_, ports, _, client):
         ann, bob, bob_again = [await client(ports[0]) for _ in range(3)]
         (done,) = await ann.join("presence-room", member("7"))
@@ -100,11 +100,11 @@ async def test_members_are_told_of_the_first_and_the_last_socket_of_a_user() -> 
         }
         await bob.join("presence-room", member("8"))
         await bob_again.join("presence-room", member("8"))
-        assert [each["event"] for each in await ann.heard()] == ["pusher_internal:member_added"]
-        await bob.say("pusher:unsubscribe", data={"channel": "presence-room"})
-        assert await ann.heard() == []
+        assert [each["event"] for each in await ann.received()] == ["pusher_internal:member_added"]
+        await bob.send("pusher:unsubscribe", data={"channel": "presence-room"})
+        assert await ann.received() == []
         await bob_again.ws.close()
-        assert [each["data"] for each in await ann.heard()] == ['{"user_id":"8"}']
+        assert [each["data"] for each in await ann.received()] == ['{"user_id":"8"}']
         assert await call(ports[0], "GET", "channels/presence-room/users") == (200, {"users": [{"id": "7"}]})
         assert await call(ports[0], "GET", "channels/presence-room", info="user_count") == (
             200,
@@ -112,21 +112,21 @@ async def test_members_are_told_of_the_first_and_the_last_socket_of_a_user() -> 
         )
 
 
-async def test_whispers_reach_the_others_as_objects() -> None:
-    """Members only; the sender gets nothing, and text for data is malformed."""
+async def test_client_events_reach_other_members_as_objects() -> None:
+    """The sender receives nothing, and text as data is malformed."""
     async with nodes() as (_, ports, _, client):
         ann, bob = await client(ports[0]), await client(ports[0])
         await ann.join("private-a")
         await bob.join("private-a")
-        assert await ann.say("client-typing", channel="private-a", data={"a": 1}, extra=2) == []
-        assert await bob.heard() == [{"event": "client-typing", "channel": "private-a", "data": {"a": 1}}]
-        (error,) = await ann.say("client-typing", channel="private-a", data="text")
+        assert await ann.send("client-typing", channel="private-a", data={"a": 1}, extra=2) == []
+        assert await bob.received() == [{"event": "client-typing", "channel": "private-a", "data": {"a": 1}}]
+        (error,) = await ann.send("client-typing", channel="private-a", data="text")
         assert "4200" in error["data"]
-        assert await ann.say("anything", channel="private-a") == []
+        assert await ann.send("anything", channel="private-a") == []
 
 
-async def test_a_cache_channel_says_its_last_event_to_who_comes_later() -> None:
-    """And that there is none, before."""
+async def test_a_cache_channel_sends_its_last_event_to_a_new_subscriber() -> None:
+    """Before the first event it sends a cache miss."""
     async with nodes() as (_, ports, _, client):
         ann, bob = await client(ports[0]), await client(ports[0])
         assert [each["event"] for each in await ann.join("cache-c")] == [
@@ -137,44 +137,44 @@ async def test_a_cache_channel_says_its_last_event_to_who_comes_later() -> None:
         assert (await bob.join("cache-c"))[-1] == {"event": "e", "data": "{}", "channel": "cache-c"}
 
 
-async def test_a_silent_subscriber_is_pinged_and_then_pruned_and_a_silent_isolation_probe_is_not() -> None:
-    """At the ticks; who subscribes to nothing is neither pinged, pruned nor counted."""
+async def test_a_silent_subscriber_is_pruned_and_a_socket_without_channels_is_not() -> None:
+    """A socket without a subscription is neither pinged, pruned nor counted."""
     async with nodes(setup=Setup(tick_s=0.2, ping_interval_s=0.1)) as (reverbs, ports, _, client):
-        silent, isolation = await client(ports[0]), await client(ports[0])
+        silent, without_channels = await client(ports[0]), await client(ports[0])
         await silent.join("news")
-        seen = await silent.heard(within_s=1.0)
+        seen = await silent.received(within_s=1.0)
         assert [each["event"] for each in seen] == ["pusher:ping", "pusher:error", "closed"] or [
             each["event"] for each in seen
         ][:2] == ["pusher:ping", "pusher:error"]
         assert "4201" in seen[1]["data"]
-        assert await isolation.heard() == []
+        assert await without_channels.received() == []
         assert await call(ports[0], "GET", "connections") == (200, {"connections": 0})
         assert len(reverbs[0].sockets) == 1
 
 
-async def test_with_scaling_every_node_delivers_and_presence_is_its_own() -> None:
-    """A broadcast goes by the bus also to its own node; a deaf one delivers nothing."""
+async def test_with_scaling_every_node_delivers_and_presence_is_per_node() -> None:
+    """A broadcast goes through the bus to its own node too; a deaf node delivers nothing."""
     async with nodes(2) as (reverbs, ports, bus, client):
         here, there = await client(ports[0]), await client(ports[1])
         await here.join("private-a")
         await there.join("private-a")
         event = {"name": "e", "data": "{}", "channel": "private-a"}
         await call(ports[0], "POST", "events", event)
-        assert [len(await each.heard()) for each in (here, there)] == [1, 1]
+        assert [len(await each.received()) for each in (here, there)] == [1, 1]
         reverbs[1].faults.is_deaf = True
         await call(ports[0], "POST", "events", event)
-        assert [len(await each.heard()) for each in (here, there)] == [1, 0]
+        assert [len(await each.received()) for each in (here, there)] == [1, 0]
         assert bus is not None
         bus.go_down()
         assert await call(ports[0], "POST", "events", event) == (200, {}), "the API lies while Redis is away"
-        assert await here.heard() == []
+        assert await here.received() == []
         bus.come_back()
         await asyncio.sleep(0.4)
         assert not any(each.is_dead for each in reverbs)
 
 
-async def test_nodes_that_lost_redis_for_too_long_exit_and_so_they_do_of_garbage() -> None:
-    """With code 0 and without a word."""
+async def test_nodes_exit_after_a_lost_redis_and_after_garbage_on_it() -> None:
+    """They exit with code 0 and log nothing."""
     async with nodes(2) as (reverbs, _, bus, _):
         assert bus is not None
         bus.go_down()
@@ -186,8 +186,8 @@ async def test_nodes_that_lost_redis_for_too_long_exit_and_so_they_do_of_garbage
         assert all(each.is_dead for each in reverbs)
 
 
-async def test_terminating_a_user_where_others_have_no_id_ends_every_node() -> None:
-    """Why no probe of ours ever calls it."""
+async def test_terminating_a_user_beside_sockets_without_id_stops_every_node() -> None:
+    """No probe makes this call."""
     async with nodes(2) as (reverbs, ports, _, client):
         one = await client(ports[0])
         await one.join("private-a")
@@ -209,7 +209,7 @@ async def test_terminating_a_user_where_others_have_no_id_ends_every_node() -> N
     ],
 )
 async def test_origins_are_compared_by_host(origin: str | None, allowed: str, *, is_allowed: bool) -> None:
-    """Scheme and port never match anything."""
+    """An entry with a scheme or a port never matches."""
     async with nodes(setup=Setup(allowed_origins=(allowed,))) as (_, ports, _, _), aiohttp.ClientSession() as session:
         headers = {"Origin": origin} if origin else {}
         ws = await session.ws_connect(f"ws://127.0.0.1:{ports[0]}/app/{KEY}", headers=headers)
@@ -218,17 +218,17 @@ async def test_origins_are_compared_by_host(origin: str | None, allowed: str, *,
 
 
 async def test_the_limits_are_inclusive() -> None:
-    """10 000 bytes are taken, and 10 001 close the socket."""
+    """A message of 10 000 bytes is accepted, and one of 10 001 closes the socket."""
     async with nodes() as (_, ports, _, client):
         one = await client(ports[0])
         fits = '{"event":"pusher:ping","data":{}}'.ljust(10_000)
         await one.ws.send_str(fits)
-        assert [each["event"] for each in await one.heard()] == ["pusher:pong"]
+        assert [each["event"] for each in await one.received()] == ["pusher:pong"]
         await one.ws.send_str(fits + " ")
-        await one.heard()
+        await one.received()
         assert one.ws.close_code == 1009
 
 
 def test_json_is_written_as_php_writes_it() -> None:
-    """Slashes and everything outside ASCII are escaped."""
+    """Slashes and characters outside ASCII are escaped."""
     assert php_json({"a": "b/ü😀"}) == '{"a":"b\\/\\u00fc\\ud83d\\ude00"}'

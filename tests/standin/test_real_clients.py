@@ -1,4 +1,4 @@
-"""The real pusher-js and Laravel Echo, in Node and in Chromium, cannot tell the stand-in from Reverb."""
+"""The real pusher-js and Laravel Echo, in Node and in Chromium, work with the stand-in as with Reverb."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -23,13 +23,13 @@ Client = Callable[..., AbstractAsyncContextManager[Told]]
 
 
 class World:
-    """A Reverb, an app, and a client that joins the channel of user 7."""
+    """A Reverb, an app, and a client that subscribes to the channel of user 7."""
 
     def __init__(self, told: Told, reverb: Reverb, app: BookingApp, port: int) -> None:
         self.told, self.reverb, self.app, self.port = told, reverb, app, port
 
     async def broadcast(self) -> None:
-        """Let Laravel broadcast."""
+        """Broadcast as Laravel does."""
         body = msgspec.json.encode({"name": EVENT, "data": '{"contexts":["bookings"]}', "channel": LIVE})
         target = signed_target(APP, "POST", f"/apps/{APP_ID}/events", body, timestamp_s=clock.wall_ms() // 1000)
         async with (
@@ -43,7 +43,7 @@ class World:
 async def world(
     client: Client, prepare: Callable[[Reverb, BookingApp], None] = lambda _r, _a: None
 ) -> AsyncIterator[World]:
-    """Start everything, with what is wrong already wrong."""
+    """Start all of them, with the fault in place from the beginning."""
     page = free_port()
     reverb, app = Reverb(APP), BookingApp(APP, origins=(f"http://127.0.0.1:{page}",), users={"user-7": "7"})
     prepare(reverb, app)
@@ -69,7 +69,7 @@ clients = pytest.mark.parametrize("client", [in_node, in_chromium], ids=["node",
 
 @clients
 async def test_they_connect_authorise_subscribe_and_receive(client: Client) -> None:
-    """And the app saw the request that the recordings show: a form, `*/*`, no cookie."""
+    """The app receives the recorded request: a form, `*/*`, no cookie."""
     async with world(client) as it:
         await it.told.until("subscribed")
         await it.broadcast()
@@ -85,8 +85,8 @@ async def test_they_connect_authorise_subscribe_and_receive(client: Client) -> N
 
 
 @clients
-async def test_a_403_is_told_to_the_channel(client: Client) -> None:
-    """As in the recording: an AuthError with the status."""
+async def test_a_403_is_reported_to_the_channel(client: Client) -> None:
+    """The channel gets an AuthError with the status, as recorded."""
 
     def refuse(_: Reverb, app: BookingApp) -> None:
         app.faults.refuses = frozenset({"7"})
@@ -97,7 +97,7 @@ async def test_a_403_is_told_to_the_channel(client: Client) -> None:
 
 @clients
 async def test_a_wrong_secret_is_silent_in_the_channel(client: Client) -> None:
-    """The endpoint says 200, Reverb says 4009, and Echo's channel says nothing at all: as in the recording."""
+    """The endpoint answers 200 and Reverb 4009, but Echo's channel gets no event, as recorded."""
 
     def missign(_: Reverb, app: BookingApp) -> None:
         app.faults.signs_as = App(app_id=APP_ID, key=KEY, secret="another")
@@ -108,8 +108,8 @@ async def test_a_wrong_secret_is_silent_in_the_channel(client: Client) -> None:
 
 
 @clients
-async def test_an_unknown_key_ends_it(client: Client) -> None:
-    """4001: pusher-js does not try again."""
+async def test_an_unknown_key_ends_the_connection(client: Client) -> None:
+    """After 4001, pusher-js does not reconnect."""
 
     def forget(reverb: Reverb, _: BookingApp) -> None:
         reverb.sockets._app = App(app_id=APP_ID, key="another", secret=SECRET)
@@ -120,8 +120,8 @@ async def test_an_unknown_key_ends_it(client: Client) -> None:
 
 
 @clients
-async def test_a_cut_connection_is_made_again_and_the_channel_joined_again(client: Client) -> None:
-    """With one more request to the auth endpoint for every private channel."""
+async def test_a_closed_connection_is_opened_and_the_channel_subscribed_again(client: Client) -> None:
+    """This takes one more request to the auth endpoint for every private channel."""
     async with world(client) as it:
         seen = await it.told.until("subscribed")
         it.reverb.sockets.drop_all()
@@ -132,8 +132,8 @@ async def test_a_cut_connection_is_made_again_and_the_channel_joined_again(clien
         assert sum(each[0] == "POST" for each in it.app.requests) == 2
 
 
-async def test_without_the_headers_a_browser_blocks_the_answer() -> None:
-    """Only a browser asks for CORS: a status of 0, though the app answered 200."""
+async def test_without_cors_headers_a_browser_hides_the_response() -> None:
+    """Only a browser applies CORS: the status is 0, although the app answered 200."""
 
     def forbid(_: Reverb, app: BookingApp) -> None:
         app.faults.has_cors = False

@@ -210,6 +210,6 @@ async def test_a_wrong_ack_token_is_told_in_words_and_costs_no_payment(tmp_path:
             wrong = {"SIDECAR_URL": sidecar.public, "SIDECAR_ACK_TOKEN": "not-the-token-0123456789"}
             went = await asyncio.to_thread(told, **wrong)
             said = json.dumps(went["logged"])
-            assert "401 the token is not SIDECAR_ACK_TOKEN" in said
+            assert "401 the bearer token is not SIDECAR_ACK_TOKEN" in said
             assert wrong["SIDECAR_ACK_TOKEN"] not in said
             assert await counted(sidecar, session, "ack_requests") == {"token_invalid": len(ACKS) + len(AUTHS)}

@@ -99,7 +99,7 @@ class Listening:
             async with asyncio.timeout(None if due_s is None else max(0.0, due_s - clock.monotonic_s())):
                 message = await ws.receive()
         except TimeoutError:
-            connection.let_time_pass(clock.monotonic_s())
+            connection.advance(clock.monotonic_s())
         else:
             if message.type is not aiohttp.WSMsgType.TEXT:
                 connection.ended()
