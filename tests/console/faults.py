@@ -1,4 +1,4 @@
-"""What is wrong with a page: what axe finds, and what does not fit its window."""
+"""Faults of a page: accessibility violations, and content that does not fit its window."""
 
 from playwright.async_api import Page
 
@@ -6,7 +6,7 @@ from tests.console.stage import AXE
 
 
 async def faults(page: Page, *rules: str) -> list[str]:
-    """Return what axe finds, by these rules or by all."""
+    """Return the violations that axe finds, for these rules or for all."""
     if not await page.evaluate("'axe' in window"):
         await page.evaluate(AXE.read_text())
     only = {"runOnly": list(rules)} if rules else {}
@@ -15,7 +15,7 @@ async def faults(page: Page, *rules: str) -> list[str]:
 
 
 async def squeezed(page: Page) -> list[str]:
-    """Return the labels that have no room for a word, because a grid put them into a column that is not theirs."""
+    """Return the labels that are narrower than a word."""
     labels = await page.evaluate(
         "[...document.querySelectorAll('.gate-label, .rung-name, .log-what, .lane-name, dt, dd')]"
         ".filter((label) => label.getClientRects().length && label.getBoundingClientRect().width < 60)"

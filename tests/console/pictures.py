@@ -1,4 +1,4 @@
-"""Pictures of the console in every state, to be looked at: `python -m tests.console.pictures FOLDER [STATE ...]`."""
+"""Take screenshots of the console in every state: `python -m tests.console.pictures FOLDER [STATE ...]`."""
 
 import asyncio
 import sys
@@ -28,7 +28,7 @@ async def _take(browser: Browser, case: Case, folder: Path) -> None:
 
 
 async def main(folder: Path, names: list[str]) -> None:
-    """Take the pictures of these states, or of all."""
+    """Take the screenshots of these states, or of all."""
     async with chromium() as browser:
         for case in CASES:
             if not names or case.name in names:

@@ -1,4 +1,4 @@
-"""Ninety days of history: a world at the top of the ladder whose past is made up, the same on every machine."""
+"""A world at the top of the ladder with ninety days of generated history, the same on every machine."""
 
 import random
 
@@ -24,7 +24,7 @@ _LATER = ((44.0, _S, _S, 2), (52.0, _P, _P, 3))
 
 
 def quarter() -> World:
-    """Return a world that holds `push_only`, with ninety days behind it: climbs, a fall, deploys, shelters, a rest."""
+    """Return a world at `push_only` with ninety days of history: climbs, a fall, deployments and suspensions."""
     world = top()
     world.wait(MINUTE)
     state, randomness = world.state, random.Random(7)
@@ -59,7 +59,7 @@ def quarter() -> World:
 
 
 def _week(world: World, at_ms: int, week: int) -> None:
-    """Let a release be there, and every third one make Reverb hiccup."""
+    """Add a release, and in every third week an unstable Reverb."""
     history = world.state.history
     history.events.append(TimelineEvent(at_ms=at_ms, seq=100 + week, kind=EventKind.RELEASE, detail=f"2027.{week}"))
     if week % 3:
@@ -76,7 +76,7 @@ def _week(world: World, at_ms: int, week: int) -> None:
 
 
 def _hour(number: int, randomness: random.Random, buckets: int) -> Hour:
-    """Return an hour of a school's bookings: busy in the evening, quiet at night."""
+    """Return an hour of a school's bookings: many in the evening, few at night."""
     clock, day = number % 24, number // 24 % _DAYS
     busy = (0, 0, 0, 0, 0, 0, 1, 3, 4, 4, 3, 3, 5, 4, 3, 4, 5, 6, 8, 9, 7, 4, 2, 1)[clock]
     count = sum(randomness.random() < 0.5 for _ in range(2 * busy)) * (2 if day % 7 == 3 else 1)

@@ -1,4 +1,4 @@
-"""A console on a real listener over a world in the test's hands, and a browser that looks at it."""
+"""Serve the console of a world on a real listener, and open it in a browser."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -26,7 +26,7 @@ NARROW, WIDE, WIDEST = (360, 740), (1440, 900), (2560, 1440)
 
 
 class Shown:
-    """A world, shown."""
+    """A served console, and its world."""
 
     def __init__(self, case: Case, world: World, journal: Journal, port: int, **paces: Any) -> None:
         self.world = world
@@ -52,23 +52,23 @@ class Shown:
         self.url = ""
 
     def served(self) -> Served:
-        """Return what this replica answers."""
+        """Return the answer of this replica."""
         self.asked += 1
         return self._case.serves(self.world.state)
 
     def readiness(self, question: Question) -> Readiness:
-        """Return what the gate says."""
+        """Return the verdict of the release check."""
         process = Process(is_livemode=True, reason=self.served().reason)
         return readiness(self.world.state, question, process)
 
     def status(self) -> Status:
-        """Return the status, at the moment of the world's last record."""
+        """Return the status at the moment of the last record."""
         return status_of(self.world.state, serve=self.served, lease_remaining_s=24.0, now_ms=self.world.now_ms)
 
 
 @asynccontextmanager
 async def shown(case: Case, world: World | None = None, *, port: int = 0, **paces: Any) -> AsyncIterator[Shown]:
-    """Serve a state's console."""
+    """Serve the console of a state."""
     world = world or case.world()
     it = Shown(case, world, await journal_of(world), port, **paces)
     it.url = it.listener.bind()
@@ -89,7 +89,7 @@ async def looking(
     scripts: bool = True,
     forgives: str = "nothing",
 ) -> AsyncIterator[Page]:
-    """Open a page in a context of its own. Fails on what the page's policy forbade, and on errors in scripts."""
+    """Open a page in its own context. Fails on violations of its policy and on script errors."""
     context = await browser.new_context(
         viewport={"width": size[0], "height": size[1]},
         color_scheme="dark" if dark else "light",

@@ -1,4 +1,4 @@
-"""What the first paint waits for: the two answers, which leave before the rest is made, and little else."""
+"""The first paint: the two answers are sent before the rest of the page is rendered."""
 
 import asyncio
 import base64
@@ -22,7 +22,7 @@ BELOW = (b'id="ladder"', b'id="time"', b'id="dialog"', b"console.js")
 
 
 async def _received(it: Shown, coding: str, method: str = "GET") -> tuple[bytes, list[bytes]]:
-    """Return an answer's head, and its chunks as they came."""
+    """Return the head of a response, and its chunks in order."""
     place = urlsplit(it.url)
     reader, writer = await asyncio.open_connection(place.hostname, place.port)
     head = f"{method} / HTTP/1.1\r\nHost: {place.netloc}\r\nAccept-Encoding: {coding}\r\nConnection: close\r\n\r\n"
@@ -39,8 +39,8 @@ async def _received(it: Shown, coding: str, method: str = "GET") -> tuple[bytes,
 
 
 @pytest.mark.parametrize("coding", ["gzip", "identity"])
-async def test_the_answers_are_a_piece_that_can_be_read_before_the_rest(coding: str) -> None:
-    """Compressed or not: a browser paints what it has, and the rest ends the page."""
+async def test_the_answers_are_a_complete_first_chunk(coding: str) -> None:
+    """Compressed or not, the browser can paint the first chunk; the rest completes the page."""
     async with shown(QUARTER) as it:
         _, chunks = await _received(it, coding)
     first, rest, end = chunks
@@ -53,8 +53,8 @@ async def test_the_answers_are_a_piece_that_can_be_read_before_the_rest(coding: 
     assert end == b""
 
 
-async def test_who_opens_the_page_has_the_answers_for_a_moment_before_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that the browser paints them, and does not lay out all of it first; who refreshes it need not wait."""
+async def test_the_first_chunk_is_ahead_only_when_a_browser_opens_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The browser paints the answers first; a refresh by the script has no delay."""
     monkeypatch.setattr(pages, "AHEAD_S", 3600.0)
     async with shown(QUARTER) as it, aiohttp.ClientSession() as session:
         async with session.get(it.url, headers={"Sec-Fetch-Dest": "empty"}) as refreshed:
@@ -67,8 +67,8 @@ async def test_who_opens_the_page_has_the_answers_for_a_moment_before_the_rest(m
                 await asyncio.wait_for(opened.content.readuntil(b'id="ladder"'), 0.3)
 
 
-async def test_the_answers_have_left_when_the_rest_cannot_be_made() -> None:
-    """A person reads what is so and that the rest is not there, a script that the answer was cut off, and the log why."""
+async def test_the_answers_are_sent_if_the_rest_cannot_be_rendered() -> None:
+    """The page states that the rest is missing, the response is cut off, and the error is logged."""
     async with shown(QUARTER) as it:
         busy = next(hour for hour in it.world.state.history.hours if hour.latency)
         busy.latency = [1]  # not as many as there are buckets: the plots cannot be drawn
@@ -83,8 +83,8 @@ async def test_the_answers_have_left_when_the_rest_cannot_be_made() -> None:
                 await answer.read()
 
 
-async def test_who_asks_for_the_head_gets_no_more() -> None:
-    """And the same one: a monitor may look at its status."""
+async def test_a_head_request_has_the_same_headers_and_no_body() -> None:
+    """A monitor may check the status with HEAD."""
     async with shown(QUARTER) as it:
         told, chunks = await _received(it, "gzip", "HEAD")
         whole, _ = await _received(it, "gzip")
@@ -135,8 +135,8 @@ _INKED = """async ({ picture, boxes }) => {
 """Returns for each box the share of its pixels that differ from its ground."""
 
 
-async def test_all_words_are_written_with_few_faces(browser: Browser) -> None:
-    """The browser asks the system for each size and weight of a font, one after the other, before it paints anything."""
+async def test_the_page_uses_few_font_faces(browser: Browser) -> None:
+    """The browser loads each size and weight of a font in turn before the first paint."""
     async with shown(QUARTER) as it, looking(browser, it.url) as page:
         faces = await page.evaluate("""[...new Set([...document.querySelectorAll('body *:not(svg *, script)')]
             .filter((each) => [...each.childNodes].some((node) => node.nodeType === 3 && node.data.trim()))

@@ -1,4 +1,4 @@
-"""The console in a browser that also visits others: with a token to read, and against pages that mean harm."""
+"""The console in a browser: reading with a token, and attacks from pages of other origins."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")  # the browser lives in th
 
 @asynccontextmanager
 async def elsewhere(body: str) -> AsyncIterator[str]:
-    """Serve a page of somebody else's, of another origin; yield its URL."""
+    """Serve a page of another origin; yield its URL."""
 
     async def answer(_: web.Request) -> web.Response:
         return web.Response(text=f"<!doctype html><title>elsewhere</title>{body}", content_type="text/html")
@@ -38,8 +38,8 @@ async def elsewhere(body: str) -> AsyncIterator[str]:
         await runner.cleanup()
 
 
-async def test_where_reading_needs_a_token_a_browser_asks_for_it_and_the_page_lives(browser: Browser) -> None:
-    """Page, assets and indicator all come with what the person typed once; without it there is nothing to see."""
+async def test_a_browser_reads_with_a_token_as_basic_password(browser: Browser) -> None:
+    """Page, assets and live updates work with a token that is entered once, and not without."""
     async with running(console(reading=Reading.TOKEN)) as sidecar:
         context = await browser.new_context(http_credentials={"username": "ann", "password": READ_TOKEN})
         try:
@@ -76,8 +76,8 @@ ATTACKS = {
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-async def test_a_page_of_somebody_elses_changes_nothing_and_reads_nothing(browser: Browser, attack: str) -> None:
-    """Even where it knows a token: it is our own page, or a program, that actions."""
+async def test_a_page_of_another_origin_can_neither_act_nor_read(browser: Browser, attack: str) -> None:
+    """Even with a token: operator actions are accepted from this origin and from programs only."""
     async with running(EASY) as sidecar, elsewhere("") as url, looking(browser, url, forgives="") as page:
         body = '{"reason":"x"}'
         script = ATTACKS[attack].format(url=sidecar.urls.operator, body=body, token=OPERATOR_TOKEN)
@@ -94,8 +94,8 @@ async def _framed(page: Page, sidecar: Running) -> str:
     return await frame.content() if frame is not None else ""
 
 
-async def test_the_console_is_in_nobodys_frame(browser: Browser) -> None:
-    """Under somebody else's transparent buttons a person would roll back without knowing."""
+async def test_the_console_cannot_be_framed(browser: Browser) -> None:
+    """Framing would allow clickjacking of the roll-back button."""
     async with running(EASY) as sidecar:
         frame = f'<iframe src="{sidecar.urls.operator}/" width="800" height="600"></iframe>'
         async with elsewhere(frame) as url, looking(browser, url, forgives="") as page:
@@ -103,13 +103,13 @@ async def test_the_console_is_in_nobodys_frame(browser: Browser) -> None:
             assert "Roll back" not in await _framed(page, sidecar)
 
 
-async def test_a_name_that_was_pointed_at_us_reads_nothing(browser: Browser) -> None:
-    """DNS rebinding: the page and we are one origin by then, and only the name tells."""
+async def test_dns_rebinding_reads_nothing(browser: Browser) -> None:
+    """After rebinding both pages have one origin, so the host name is checked."""
     async with running(EASY) as sidecar, looking(browser, "about:blank", forgives="") as page:
         answers = []
 
         async def rebound(route: Route) -> None:
-            """Bring a request to us as a browser does after the name was pointed at our address."""
+            """Send a request as a browser does after DNS rebinding."""
             headers = await route.request.all_headers() | {"host": "rebound.attacker.test"}
             response = await route.fetch(url=f"{sidecar.urls.operator}/api/status", headers=headers)
             answers.append(response.status)
@@ -122,7 +122,7 @@ async def test_a_name_that_was_pointed_at_us_reads_nothing(browser: Browser) -> 
 
 
 async def test_a_link_from_elsewhere_opens_the_console(browser: Browser) -> None:
-    """From a notification, a runbook or Grafana."""
+    """A notification, a runbook or Grafana links to it."""
     async with running(console(hosts=Console().hosts)) as sidecar:
         link = f'<a href="{sidecar.urls.operator}/">console</a>'
         async with elsewhere(link) as url, looking(browser, url, forgives="") as page:

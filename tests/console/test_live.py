@@ -1,4 +1,4 @@
-"""The page lives: a move is on it within a second, and when it hears nothing it says so."""
+"""Live updates: a move is shown within a second, and a page without updates is marked."""
 
 import asyncio
 import re
@@ -26,8 +26,8 @@ LOST = "Failed to load resource"
 TOP = next(case for case in CASES if case.name == "climbing")
 
 
-async def test_a_move_is_on_the_page_and_is_said_once(browser: Browser) -> None:
-    """Who looks sees it, and who listens hears it, without a reload and at once: the other paces here last for ever."""
+async def test_a_move_is_shown_and_announced_once(browser: Browser) -> None:
+    """Without a reload and at once; all other intervals are infinite in this test."""
     async with shown(TOP, on(2), calm_s=1e6, pulse_s=1e6) as it, looking(browser, it.url) as page:
         await expect(page.locator("#updates")).to_have_attribute("data-state", "live")
         await expect(page.locator("#moves")).to_have_text("")
@@ -40,8 +40,8 @@ async def test_a_move_is_on_the_page_and_is_said_once(browser: Browser) -> None:
         assert (await page.title()).startswith("Timers")
 
 
-async def test_a_move_of_a_running_sidecar_is_on_the_page(browser: Browser) -> None:
-    """As it is put together for production: from the action to the journal, the fold, the stream and the page."""
+async def test_a_move_of_a_running_sidecar_is_shown(browser: Browser) -> None:
+    """Wired as in production: from the action through the journal, the fold and the stream to the page."""
     async with running(EASY) as sidecar, looking(browser, sidecar.urls.operator) as page:
         await climb(sidecar)
         await expect(page.locator("#served .headline")).to_have_text("Push with a safety net")
@@ -50,8 +50,8 @@ async def test_a_move_of_a_running_sidecar_is_on_the_page(browser: Browser) -> N
         await expect(page.locator("#served .headline")).to_have_text("Timers")
 
 
-async def test_what_is_no_move_is_shown_and_not_said(browser: Browser) -> None:
-    """A reader that speaks up with every payment would be turned off."""
+async def test_other_changes_are_shown_and_not_announced(browser: Browser) -> None:
+    """Announcing every payment would make a screen reader unusable."""
     async with shown(TOP, on(1)) as it, looking(browser, it.url) as page:
         it.world.see(Held(actor="ann", reason="a fair"))
         it.live_updates.wake()
@@ -60,8 +60,8 @@ async def test_what_is_no_move_is_shown_and_not_said(browser: Browser) -> None:
         await expect(page.locator("#moves")).to_have_text("")
 
 
-async def test_the_focus_and_a_selection_outlive_an_update(browser: Browser) -> None:
-    """Whoever is about to press a button, or copies a line, is not thrown off the page."""
+async def test_an_update_keeps_the_focus_and_the_selection(browser: Browser) -> None:
+    """A user may be about to press a button or to copy text."""
     async with shown(TOP, on(1)) as it, looking(browser, it.url) as page:
         await page.locator("#action-rollback").focus()
         await page.evaluate("getSelection().selectAllChildren(document.querySelector('#served .why'))")
@@ -73,8 +73,8 @@ async def test_the_focus_and_a_selection_outlive_an_update(browser: Browser) -> 
         await page.evaluate("getSelection().removeAllRanges()")
 
 
-async def test_a_page_that_hears_nothing_says_so_and_comes_back(browser: Browser) -> None:
-    """An old page must not pass for the present."""
+async def test_a_page_without_updates_is_marked_as_outdated_and_recovers(browser: Browser) -> None:
+    """An outdated page must not look current."""
     async with shown(TOP, on(1), retry_ms=50) as it, looking(browser, it.url, forgives=LOST) as page:
         await expect(page.locator("#updates")).to_have_attribute("data-state", "live")
         await it.listener.stop()
@@ -92,8 +92,8 @@ async def _read(it: Shown, session: aiohttp.ClientSession) -> aiohttp.ClientResp
     return answer
 
 
-async def test_there_are_only_so_many_streams_and_who_leaves_makes_room() -> None:
-    """One more is refused in words; the page is still there for it, without live_updates."""
+async def test_the_number_of_streams_is_limited() -> None:
+    """One more is refused with an error; a closed stream frees its place."""
     async with shown(TOP, on(1)) as it, aiohttp.ClientSession() as session:
         opened = [await _read(it, session) for _ in range(STREAMS_MAX)]
         async with session.get(f"{it.url}/api/stream") as refused:
@@ -111,8 +111,8 @@ async def test_there_are_only_so_many_streams_and_who_leaves_makes_room() -> Non
             answer.close()
 
 
-async def test_a_stream_tells_moves_at_once_the_rest_now_and_then_and_that_it_lives() -> None:
-    """Each at its pace: here a move is told while the other paces would last for ever."""
+async def test_a_stream_sends_moves_at_once_and_other_changes_at_intervals() -> None:
+    """Each interval is tested while the others are infinite."""
     world = on(1)
     for calm_s, pulse_s in ((1000.0, 1000.0), (0.01, 1000.0), (1000.0, 0.01)):
         async with shown(TOP, world, calm_s=calm_s, pulse_s=pulse_s) as it, aiohttp.ClientSession() as session:
@@ -130,7 +130,7 @@ async def test_a_stream_tells_moves_at_once_the_rest_now_and_then_and_that_it_li
 
 
 async def test_a_record_costs_as_much_with_many_consoles_as_with_one() -> None:
-    """Hundreds of records may come in a second, and twenty consoles be open."""
+    """Hundreds of records per second may arrive while twenty consoles are open."""
     async with shown(TOP, on(1), calm_s=1e3, pulse_s=1e3) as it, aiohttp.ClientSession() as session:
         opened = [await _read(it, session) for _ in range(10)]
         before = it.asked
@@ -143,8 +143,8 @@ async def test_a_record_costs_as_much_with_many_consoles_as_with_one() -> None:
             answer.close()
 
 
-async def test_what_is_served_by_the_lease_alone_is_told_as_well() -> None:
-    """The change_key asks what this replica serves, not what the state says."""
+async def test_a_lost_lease_changes_the_key() -> None:
+    """The change key uses the answer of this replica, not the state alone."""
     state = on(2).state
     with_lease = LiveUpdates(state, lambda: served(state, 0)).change_key()
     assert with_lease == LiveUpdates(state, lambda: served(state, 0)).change_key()
@@ -154,7 +154,7 @@ async def test_what_is_served_by_the_lease_alone_is_told_as_well() -> None:
 
 
 async def test_a_larger_share_is_a_move_although_its_mode_is_the_same() -> None:
-    """From 10 % to everybody: who is asked about in `served` had it before."""
+    """From 10 % to everybody, the mode for the first bucket stays the same."""
     smaller, larger = on(1).state, on(2).state
     assert served(smaller, 0) == served(larger, 0)
     assert (

@@ -1,4 +1,4 @@
-"""People's actions from the page, against a real sidecar: by mouse, by keyboard, and only with the right token."""
+"""Operator actions from the page, against a real sidecar: by mouse, by keyboard, and with the right token."""
 
 import pytest
 from playwright.async_api import Browser, Page, expect
@@ -26,8 +26,8 @@ async def _fill(page: Page, reason: str, token: str = OPERATOR_TOKEN) -> None:
         await page.get_by_label("Operator token").fill(token)
 
 
-async def test_by_mouse_hold_and_resume_and_the_token_is_asked_once(browser: Browser) -> None:
-    """The reason is what was typed, the actor is the token's name, and the next action needs no token again."""
+async def test_hold_and_resume_by_mouse_need_the_token_once(browser: Browser) -> None:
+    """The record has the entered reason and the name of the token."""
     async with running(EASY) as sidecar, looking(browser, sidecar.urls.operator) as page:
         dialog = page.get_by_role("dialog")
         await page.get_by_role("button", name="Hold").click()
@@ -49,8 +49,8 @@ async def test_by_mouse_hold_and_resume_and_the_token_is_asked_once(browser: Bro
         assert await page.evaluate("[document.cookie, localStorage.length]") == ["", 0]
 
 
-async def test_by_keyboard_alone_a_roll_back_is_asked_again(browser: Browser) -> None:
-    """Tab, type, Enter; what cannot be taken back asks again, with the focus on No; Escape leaves all as it was."""
+async def test_a_roll_back_by_keyboard_needs_a_confirmation(browser: Browser) -> None:
+    """The focus of the confirmation is on No, and Escape changes nothing."""
     async with running(EASY) as sidecar, looking(browser, sidecar.urls.operator) as page:
         await climb(sidecar)
         press, focused = page.keyboard.press, page.locator(":focus")
@@ -94,7 +94,7 @@ async def test_by_keyboard_alone_a_roll_back_is_asked_again(browser: Browser) ->
 
 
 async def test_an_approval_names_its_rung_and_epoch(browser: Browser) -> None:
-    """The button says which rung, the dialog says the epoch, and once it is given the button is gone."""
+    """The button names the rung, the dialog the epoch, and the button disappears after the approval."""
     async with running(EASY) as sidecar, looking(browser, sidecar.urls.operator) as page:
         await climb(sidecar)
         await page.get_by_role("button", name="Approve rung 2").click()
@@ -108,8 +108,8 @@ async def test_an_approval_names_its_rung_and_epoch(browser: Browser) -> None:
         await expect(page.locator("#action-approve")).to_have_count(0)
 
 
-async def test_a_reset_is_asked_again_and_done(browser: Browser) -> None:
-    """By mouse."""
+async def test_a_reset_needs_a_confirmation(browser: Browser) -> None:
+    """It cannot be undone."""
     async with running(EASY) as sidecar, looking(browser, sidecar.urls.operator) as page:
         await climb(sidecar)
         await page.get_by_role("button", name="Reset the evidence").click()
@@ -127,7 +127,7 @@ async def test_a_reset_is_asked_again_and_done(browser: Browser) -> None:
 
 
 async def test_a_note_names_a_release_and_changes_nothing(browser: Browser) -> None:
-    """It stands in the log, with its words."""
+    """The log shows the note with its text."""
     async with running(EASY) as sidecar, looking(browser, sidecar.urls.operator) as page:
         await page.get_by_role("button", name="Note").click()
         await expect(page.locator(":focus")).to_have_attribute("id", "release")
@@ -142,7 +142,7 @@ async def test_a_note_names_a_release_and_changes_nothing(browser: Browser) -> N
 
 
 async def test_a_freeze_is_once_or_every_week_and_is_thawed_by_its_name(browser: Browser) -> None:
-    """By the clock of who says it: the page says which, and the record holds moments."""
+    """Times are entered by the browser's clock and recorded in UTC."""
     async with running(EASY) as sidecar, looking(browser, sidecar.urls.operator) as page:
         dialog = page.get_by_role("dialog")
         await page.get_by_role("button", name="Freeze").click()
@@ -185,8 +185,8 @@ async def test_a_freeze_is_once_or_every_week_and_is_thawed_by_its_name(browser:
         assert (frozen["window"]["from_minute"], frozen["window"]["lasts_minutes"]) == (0, 1440)
 
 
-async def test_a_freeze_that_makes_no_sense_is_refused_in_words_and_nothing_is_lost(browser: Browser) -> None:
-    """The sidecar says what is wrong; the form is as it was."""
+async def test_an_invalid_freeze_is_refused_and_the_form_is_kept(browser: Browser) -> None:
+    """The dialog shows the error of the sidecar."""
     async with running(EASY) as sidecar, looking(browser, sidecar.urls.operator, forgives=REFUSED) as page:
         dialog = page.get_by_role("dialog")
         await page.get_by_role("button", name="Freeze").click()
@@ -198,8 +198,8 @@ async def test_a_freeze_that_makes_no_sense_is_refused_in_words_and_nothing_is_l
         assert await page.get_by_label("Reason (kept").input_value() == "enrolment"
 
 
-async def test_an_approval_of_what_is_no_longer_next_is_refused(browser: Browser) -> None:
-    """Somebody reset the evidence while the dialog was open: who approves has seen another epoch."""
+async def test_an_outdated_approval_is_refused(browser: Browser) -> None:
+    """The evidence was reset while the dialog was open, so the epoch differs."""
     async with running(EASY) as sidecar, looking(browser, sidecar.urls.operator, forgives=REFUSED) as page:
         await climb(sidecar)
         await page.get_by_role("button", name="Approve rung 2").click()
@@ -219,10 +219,8 @@ async def test_an_approval_of_what_is_no_longer_next_is_refused(browser: Browser
         ("of-yesterday", True, "not in SIDECAR_OPERATOR_TOKENS"),
     ],
 )
-async def test_a_token_that_may_not_says_so_and_is_not_kept(
-    browser: Browser, token: str, *, is_kept: bool, said: str
-) -> None:
-    """What was typed as a reason is still there, the token is asked for anew, and nothing was done."""
+async def test_a_refused_token_is_not_kept(browser: Browser, token: str, *, is_kept: bool, said: str) -> None:
+    """The entered reason is kept, the token is requested again, and nothing is recorded."""
     async with running(EASY) as sidecar, looking(browser, sidecar.urls.operator, forgives=REFUSED) as page:
         if is_kept:
             await page.evaluate("(token) => sessionStorage.setItem('operator-token', token)", token)
@@ -237,8 +235,8 @@ async def test_a_token_that_may_not_says_so_and_is_not_kept(
         assert (await sidecar.status())["hold"] is None
 
 
-async def test_an_act_without_a_reason_is_not_sent(browser: Browser) -> None:
-    """The page asks for it; the record has to say why."""
+async def test_an_action_without_a_reason_is_not_sent(browser: Browser) -> None:
+    """The dialog requests the reason."""
     async with running(EASY) as sidecar, looking(browser, sidecar.urls.operator) as page:
         await page.get_by_role("button", name="Hold").click()
         await _fill(page, "   ")
@@ -249,8 +247,8 @@ async def test_an_act_without_a_reason_is_not_sent(browser: Browser) -> None:
 
 
 @pytest.mark.parametrize("action", ["Hold", "Freeze", "Roll back"])
-async def test_the_dialog_is_for_everybody_too(browser: Browser, action: str) -> None:
-    """Light and dark, on a phone, with every field that there can be, and while it asks again."""
+async def test_the_dialog_is_accessible(browser: Browser, action: str) -> None:
+    """Light and dark, on a phone, with every field, and during the confirmation."""
     async with running(EASY) as sidecar, looking(browser, sidecar.urls.operator, size=NARROW) as page:
         await page.get_by_role("button", name=action).click()
         if action == "Freeze":
@@ -265,7 +263,7 @@ async def test_the_dialog_is_for_everybody_too(browser: Browser, action: str) ->
 
 
 async def test_no_secret_is_on_the_page() -> None:
-    """Neither the operators' tokens nor those of anything else."""
+    """Neither tokens of operators nor other secrets."""
     async with running(EASY) as sidecar, sidecar.session.get(sidecar.urls.operator) as answer:
         page = await answer.text()
         assert "May the timers be removed?" in page

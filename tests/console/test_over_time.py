@@ -1,4 +1,4 @@
-"""Over time: the range that fits, the figures beside the plots, and that each plot is said in words."""
+"""The section over time: the default range, the table of figures, and the descriptions of plots."""
 
 import re
 
@@ -17,7 +17,7 @@ HOUR_NOW = NOW_MS // HOUR_MS
 
 
 def _state(*hours: Hour, spans: tuple[Span, ...] = (), events: tuple[TimelineEvent, ...] = ()) -> State:
-    """Return a state whose past is this, and whose present hour is empty."""
+    """Return a state with these hours of history, and an empty present hour."""
     state = on(0).state
     history = state.history
     history.hours = list(hours)
@@ -40,8 +40,8 @@ def _past(hours: int, **counts: int) -> Hour:
     return Hour(hour=HOUR_NOW - hours, outcomes=ByOutcome(**counts))
 
 
-def test_nothing_is_drawn_before_anything_was_recorded() -> None:
-    """A page without a past has no plots, rather than empty ones."""
+def test_there_are_no_plots_without_history() -> None:
+    """An empty plot has no meaning."""
     assert over_time(State(), NOW_MS) is None
 
 
@@ -52,14 +52,14 @@ def test_nothing_is_drawn_before_anything_was_recorded() -> None:
         (720, Range.QUARTER), (2159, Range.QUARTER), (2160, Range.QUARTER), (9000, Range.QUARTER),
     ],
 )  # fmt: skip
-def test_the_range_fits_what_there_is_up_to_a_quarter(age: int, chosen: Range) -> None:
-    """Who has run it for a day sees a day, and not a quarter with one bar at its end."""
+def test_the_default_range_fits_the_history_up_to_a_quarter(age: int, chosen: Range) -> None:
+    """After one day of operation the plots show one day."""
     plots = _drawn(_state(_past(age, on_time=1)), None)
     assert [choice.range for choice in plots.choices if choice.is_chosen] == [chosen]
 
 
-def test_the_figures_are_those_of_the_range_and_none_are_said_of_nothing() -> None:
-    """The present hour belongs to it, what is a day old does not; an hour without a payment has no row."""
+def test_the_figures_are_those_of_the_range() -> None:
+    """The present hour is included, an hour a day ago is not, and an hour without payments has no row."""
     plots = _drawn(
         _state(_past(24, on_time=9), _past(23, on_time=1), _past(2), _past(1, on_time=2, late=3, unmeasured=4))
     )
@@ -71,8 +71,8 @@ def test_the_figures_are_those_of_the_range_and_none_are_said_of_nothing() -> No
     assert _drawn(_state(_past(1, unmeasured=2))).figures.rows[0][5].text == "\N{EN DASH}"
 
 
-def test_rows_of_a_longer_range_hold_days_from_midnight() -> None:
-    """Two payments of one day stand in one row, with the latency of both."""
+def test_rows_of_a_longer_range_are_days_from_midnight() -> None:
+    """The payments of one day are one row, with their latencies."""
     early, late = [0, 0, 10, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 10, 0, 0, 0, 0, 0, 0]
     hours = [
         Hour(hour=HOUR_NOW - ago, outcomes=ByOutcome(on_time=10), latency=counts)
@@ -86,8 +86,8 @@ def test_rows_of_a_longer_range_hold_days_from_midnight() -> None:
     assert row[0].moment.iso.endswith("T00:00:00Z")
 
 
-def test_the_plots_are_there_in_words_and_the_objective_is_drawn_in() -> None:
-    """Each is named and described for who does not see it."""
+def test_each_plot_has_a_title_a_description_and_the_objective() -> None:
+    """Screen readers read the title and the description."""
     world: World = quarter()
     plots = over_time(world.state, world.now_ms, Range.QUARTER)
     assert plots is not None
@@ -104,7 +104,7 @@ def test_the_plots_are_there_in_words_and_the_objective_is_drawn_in() -> None:
 
 
 def test_ids_are_unique_over_all_plots_of_the_page() -> None:
-    """A label that points at two things points at none."""
+    """A reference to a repeated id is ambiguous."""
     plots = _drawn(_state(_past(1, on_time=1)))
     ids = re.findall(r' id="([^"]+)"', plots.modes + plots.outcomes + plots.reliability + plots.latency)
     assert len(ids) == len(set(ids)) == 16

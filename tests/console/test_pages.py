@@ -1,4 +1,4 @@
-"""The pages behind the console: one payment's way, one decision with all that it was based on, and the list of them."""
+"""The detail pages: one payment, one decision, and the list of decisions."""
 
 import aiohttp
 import pytest
@@ -17,7 +17,7 @@ EVIL = "<img src=x onerror=alert(1)>"
 
 
 def _told() -> World:
-    """Return a world in which a payment was paid, dispatched and delivered in time, one was late, and one is lost."""
+    """Return a world with payments that were on time, late and missed."""
     world = on(1)
     for name, after_ms in (("pi_good", 400), ("pi_late", 2600)):
         world.pay(name=name, user="u7")
@@ -35,7 +35,7 @@ def _told() -> World:
 
 
 async def _bars(page: Page) -> list[tuple[str, float, float]]:
-    """Return the name of each lane, and where its bar begins and ends, in per cent."""
+    """Return the name of each lane, and the start and end of its bar, in per cent."""
     lanes = []
     for lane in await page.locator(".waterfall li").all():
         bar = lane.locator(".bar-done")
@@ -44,8 +44,8 @@ async def _bars(page: Page) -> list[tuple[str, float, float]]:
     return lanes
 
 
-async def test_a_payment_is_a_waterfall_in_the_order_of_its_way(browser: Browser) -> None:
-    """Stripe's wait ends where the webhook is, each stage begins where the one before ended, and the objective lies beyond."""
+async def test_a_payment_is_a_waterfall_in_the_order_of_its_stages(browser: Browser) -> None:
+    """Stripe's delay ends at the webhook, each stage begins at the end of the one before, and the objective is later."""
     async with shown(CASE, _told()) as it, looking(browser, f"{it.url}/payments/pi_good") as page:
         assert await page.locator(".headline").inner_text() == "On time"
         await expect(page.locator(".why")).to_contain_text("400 ms after the webhook; the limit is 2000 ms.")
@@ -68,8 +68,8 @@ async def test_a_payment_is_a_waterfall_in_the_order_of_its_way(browser: Browser
         ("pi_none", "Left out", "no booking belongs to the payment"),
     ],
 )
-async def test_a_payment_says_how_it_ended_and_why(name: str, headline: str, text: str) -> None:
-    """In words, whatever became of it."""
+async def test_the_page_of_a_payment_has_its_outcome_and_reason(name: str, headline: str, text: str) -> None:
+    """For every outcome."""
     async with shown(CASE, _told()) as it, aiohttp.ClientSession() as session:
         async with session.get(f"{it.url}/payments/{name}") as answer:
             page = await answer.text()
@@ -77,8 +77,8 @@ async def test_a_payment_says_how_it_ended_and_why(name: str, headline: str, tex
         assert text in page
 
 
-async def test_a_long_wait_of_stripes_is_cut_and_says_so(browser: Browser) -> None:
-    """A redelivery hours later must not squeeze all else into a line."""
+async def test_a_long_delay_of_stripe_is_drawn_as_cut(browser: Browser) -> None:
+    """A redelivery hours later must not compress the other bars."""
     world = on(1)
     world.pay(name="pi_slow", waited_s=7200)
     world.now_ms += 400
@@ -93,8 +93,8 @@ async def test_a_long_wait_of_stripes_is_cut_and_says_so(browser: Browser) -> No
         assert await sideways(page) == 0
 
 
-async def test_the_form_leads_to_a_payment_and_what_is_not_known_is_a_page(browser: Browser) -> None:
-    """Without scripts as well; a name that nobody knows is said so, and never echoed."""
+async def test_the_form_opens_a_payment_and_an_unknown_id_is_a_404_page(browser: Browser) -> None:
+    """Also without scripts; an unknown id is not echoed."""
     async with shown(CASE, _told()) as it, looking(browser, it.url, scripts=False, forgives="404") as page:
         await page.get_by_label("Payment timeline").fill("pi_good")
         await page.get_by_role("button", name="Show").click()
@@ -106,8 +106,8 @@ async def test_the_form_leads_to_a_payment_and_what_is_not_known_is_a_page(brows
         assert "img" not in await page.content()
 
 
-async def test_a_climb_shows_what_every_gate_said_and_the_rules_of_then(browser: Browser) -> None:
-    """From the log by a link; with the head of the chain, so that it can be checked."""
+async def test_the_page_of_a_climb_shows_its_gates_and_policy(browser: Browser) -> None:
+    """It is linked from the log, and has the head of the chain."""
     async with shown(CASE, on(1)) as it, looking(browser, it.url) as page:
         await page.locator("#log").get_by_role("link", name="the sidecar climbed to rung 1").click()
         await expect(page.locator("h1")).to_contain_text("climbed to rung 1")
@@ -121,8 +121,8 @@ async def test_a_climb_shows_what_every_gate_said_and_the_rules_of_then(browser:
         assert await faults(page) == []
 
 
-async def test_all_decisions_are_listed_a_page_at_a_time_and_hostile_words_stay_words(browser: Browser) -> None:
-    """Newest first, each with its page; a record that is none has none."""
+async def test_all_decisions_are_listed_in_pages_and_escaped(browser: Browser) -> None:
+    """Newest first, each with a link; a number without a decision is a 404."""
     world = on(1)
     for number in range(60):
         world.see(Held(actor=EVIL, reason=f"{EVIL} {number}"))
@@ -143,8 +143,8 @@ async def test_all_decisions_are_listed_a_page_at_a_time_and_hostile_words_stay_
             assert answer.status == 404
 
 
-async def test_the_log_tells_what_befell_the_flag_between_decisions(browser: Browser) -> None:
-    """Alarms, shelters and rests are nobody's decision, and explain many."""
+async def test_the_log_has_the_events_between_decisions(browser: Browser) -> None:
+    """Alarms and suspensions are not decisions, and explain many."""
     case = next(case for case in CASES if case.name == "Reverb unstable")
     async with shown(case) as it, looking(browser, it.url) as page:
         log = await page.locator("#log").text_content() or ""

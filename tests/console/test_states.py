@@ -1,4 +1,4 @@
-"""Each state of the console: what it says to who sees it, to who hears it, with scripts and without."""
+"""Each state of the console: its answers, its accessibility, with and without scripts."""
 
 import base64
 import hashlib
@@ -19,8 +19,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")  # the browser lives in th
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-async def test_each_state_says_what_it_is_and_axe_finds_nothing(browser: Browser, case: Case) -> None:
-    """The two answers stand there in words, and nobody is shut out, by light or in the dark, on a phone or a wall."""
+async def test_each_state_has_its_answers_and_no_accessibility_violation(browser: Browser, case: Case) -> None:
+    """In light and dark, on a phone and on a wall screen."""
     async with shown(case) as it, looking(browser, it.url) as page:
         for is_dark, (width, height) in ((False, NARROW), (True, WIDEST)):
             await page.emulate_media(color_scheme="dark" if is_dark else "light")
@@ -35,7 +35,7 @@ async def test_each_state_says_what_it_is_and_axe_finds_nothing(browser: Browser
 
 
 async def test_the_page_is_complete_without_scripts(browser: Browser) -> None:
-    """Everything but acting, and for that it names the command line."""
+    """Operator actions refer to the command line."""
     case = next(case for case in CASES if case.name == "climbing")
     async with shown(case) as it, looking(browser, it.url, scripts=False) as page:
         assert await page.locator("#served .headline").inner_text() == case.headline
@@ -47,8 +47,8 @@ async def test_the_page_is_complete_without_scripts(browser: Browser) -> None:
         assert "As of 15 Jan 2027" in await page.locator("#updates").inner_text()
 
 
-async def test_each_gate_that_does_not_hold_says_what_it_needs_when_and_what_to_do(browser: Browser) -> None:
-    """What "Why not yet?" asks has a full answer; what is missing stands first, with how far it is."""
+async def test_each_gate_that_does_not_pass_has_its_need_time_and_remedy(browser: Browser) -> None:
+    """Gates that do not pass come first, with their progress."""
     case = next(case for case in CASES if case.name == "at first")
     async with shown(case) as it, looking(browser, it.url) as page:
         gates = page.locator("#ladder .gate")
@@ -64,8 +64,8 @@ async def test_each_gate_that_does_not_hold_says_what_it_needs_when_and_what_to_
         assert 0 < width < 1
 
 
-async def test_nothing_that_others_wrote_becomes_markup(browser: Browser) -> None:
-    """Reasons, names and sources are words, whatever they look like; the page runs nothing of theirs."""
+async def test_texts_of_others_are_escaped(browser: Browser) -> None:
+    """Reasons, names and sources are text, and none of it runs."""
     evil = """"><script>document.title='x'</script><img src=x onerror="document.title='x'"> {{ 7 * 7 }} `<b>` '"""
     world = on(1)
     world.change(environment=evil, reach_not_required=evil)
@@ -83,8 +83,8 @@ async def test_nothing_that_others_wrote_becomes_markup(browser: Browser) -> Non
         )
 
 
-async def test_a_sidecar_without_a_policy_says_so() -> None:
-    """It has just started, or cannot read its journal: a page all the same, and a status that a monitor understands."""
+async def test_a_sidecar_without_a_policy_answers_503_with_a_page() -> None:
+    """It has just started, or cannot read its journal."""
     case = msgspec.structs.replace(CASES[0], world=World)
     async with shown(case) as it, aiohttp.ClientSession() as session:
         it.world.state.policy = None
@@ -93,8 +93,8 @@ async def test_a_sidecar_without_a_policy_says_so() -> None:
             assert "No policy is in force yet" in await answer.text()
 
 
-async def test_headers_shut_out_what_a_page_could_be_talked_into() -> None:
-    """Nothing inline but known styles, nothing from elsewhere, in nobody's frame; assets are for ever, pages for no cache."""
+async def test_security_and_cache_headers() -> None:
+    """Only known inline styles, no foreign content, no framing; assets are immutable, pages are not stored."""
     async with shown(CASES[0]) as it, aiohttp.ClientSession() as session:
         async with session.get(it.url) as answer:
             page, headers = await answer.text(), answer.headers

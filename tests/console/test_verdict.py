@@ -1,4 +1,4 @@
-"""May the timers be removed? The page is never kinder than the gate, and says why, and when to ask again."""
+"""The verdict of the console: never more optimistic than the release check, with reasons and the earliest time."""
 
 import msgspec
 import pytest
@@ -23,8 +23,8 @@ def _verdict(it: Shown) -> Verdict:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-async def test_the_page_says_yes_only_where_the_gate_does(case: Case) -> None:
-    """In every state there is."""
+async def test_the_page_answers_yes_only_if_the_release_check_does(case: Case) -> None:
+    """In every state."""
     async with shown(case) as it:
         assert it.world.state.policy is not None
         asked, told = it.readiness(question_of(it.world.state.policy)), _verdict(it)
@@ -32,8 +32,8 @@ async def test_the_page_says_yes_only_where_the_gate_does(case: Case) -> None:
         assert told.answer in {"Yes", "They are removed"} or told.reasons, "why not has an answer at any moment"
 
 
-async def test_a_yes_is_taken_back_by_what_happens_now() -> None:
-    """However good the last weeks were: a isolation is let in, an alarm is raised, the replica loses its lease."""
+async def test_an_acute_problem_overrides_a_yes() -> None:
+    """A broken isolation, an alarm or a lost lease outweighs the last weeks."""
     async with shown(TOP, quarter()) as it:
         assert _verdict(it).answer == "Yes"
         it.world.state.probing.isolation = IsolationOutcome.ALLOWED
@@ -41,8 +41,8 @@ async def test_a_yes_is_taken_back_by_what_happens_now() -> None:
         assert "Security: the probe user may subscribe to another user's channel." in _verdict(it).reasons
 
 
-async def test_it_says_what_is_missing_and_from_when_it_is_worth_asking_again() -> None:
-    """The gate's own reasons, as sentences, the first five at once and all of them in the list."""
+async def test_the_verdict_has_its_reasons_and_the_earliest_time() -> None:
+    """Five reasons at once, and all of them in the list of checks."""
     async with shown(TOP, quarter()) as it:
         history = it.world.state.history
         history.since_ms = it.world.now_ms - 10 * DAY
@@ -55,22 +55,22 @@ async def test_it_says_what_is_missing_and_from_when_it_is_worth_asking_again() 
         assert missing == ["history"]
 
 
-def test_it_is_asked_about_the_best_that_the_ladder_leads_to() -> None:
-    """Without a rung of `push_only`, the gate is content with the safety net, and the command says so."""
+def test_the_question_is_about_the_best_mode_of_the_ladder() -> None:
+    """Without a rung of `push_only`, it is about the safety net, and so is the command."""
     assert question_of(LAX).mode is Mode.PUSH_ONLY
     shorter = msgspec.structs.replace(LAX, ladder=LAX.ladder[:3])
     assert question_of(shorter).mode is Mode.PUSH_WITH_SAFETY_NET
     assert question_of(msgspec.structs.replace(LAX, ladder=LADDER_OFF)).mode is Mode.PUSH_WITH_SAFETY_NET
 
 
-async def test_the_command_beside_it_asks_the_same() -> None:
-    """Who does not believe the page asks in a pipeline."""
+async def test_the_displayed_command_asks_the_same_question() -> None:
+    """A user can verify the answer in a pipeline."""
     async with shown(TOP, quarter()) as it:
         assert _verdict(it).command == "sidecar gate --mode push_only --for 14d"
 
 
-async def test_a_world_without_reports_is_not_known_and_says_that_first() -> None:
-    """Every payer could get 403 while all else reads well."""
+async def test_without_reports_the_answer_is_unknown() -> None:
+    """Every payer could get 403 while all other checks pass."""
     case = next(case for case in CASES if case.name == "held")
     async with shown(case) as it:
         told = _verdict(it)
@@ -80,8 +80,8 @@ async def test_a_world_without_reports_is_not_known_and_says_that_first() -> Non
         assert told.more > 0
 
 
-async def test_a_fall_says_until_when_the_cool_down_lasts() -> None:
-    """And nothing of the last two weeks, which matters less."""
+async def test_a_fall_shows_the_end_of_the_cool_down() -> None:
+    """It comes before the checks of the last two weeks."""
     world = World(LAX)
     world.climb_to(1)
     world.outage()
@@ -92,8 +92,8 @@ async def test_a_fall_says_until_when_the_cool_down_lasts() -> None:
         assert told.reasons[-1].startswith("Push fell; the cool-down ends in 5")
 
 
-async def test_a_gate_is_called_as_the_page_calls_it() -> None:
-    """Not `evidence_user_auth`, as machines do."""
+async def test_reasons_use_the_labels_of_gates() -> None:
+    """Not the names of the API."""
     async with shown(TOP, quarter()) as it:
         indicator = it.world.state.indicators["user_auth"]
         indicator.good, indicator.last_ms = 0, 0

@@ -1,1 +1,1 @@
-"""Do the gate and the report tell what was, and nothing that was not?"""
+"""Do the release check and the report state exactly what happened?"""

@@ -1,4 +1,4 @@
-"""A real operator listener over a prepared past, and the command line that asks it, as a process of its own."""
+"""A real operator listener over a prepared past, and the command line as a process of its own."""
 
 import asyncio
 import os
@@ -22,7 +22,7 @@ _TOKENS = (OperatorToken(name="reader", role=Role.READ, token=READ_TOKEN),)
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
-    """What a command printed, and its exit code."""
+    """The output of a command, and its exit code."""
 
     code: int
     out: str
@@ -33,7 +33,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
 async def listening(
     past: Past, *, is_livemode: bool = True, reason: Reason = Reason.CURRENT_RUNG
 ) -> AsyncIterator[str]:
-    """Serve a past as a sidecar does, and give its address."""
+    """Serve a past on a real listener; yield its address."""
     release = Release(past.state, lambda: Served(mode=Mode.PUSH_ONLY, reason=reason), is_livemode=is_livemode)
     guard = Guard("127.0.0.1", admit=Access(_TOKENS).admit)
     listener = Listener("operator", Address(host="127.0.0.1", port=0), release.routes(), guard=guard)

@@ -1,4 +1,4 @@
-"""One Chromium for all tests of a file that wants one."""
+"""One Chromium for all tests of a file that needs one."""
 
 from collections.abc import AsyncIterator
 

@@ -1,4 +1,4 @@
-"""States with a past that nobody must wait for: so many days held, and what happened in them."""
+"""States with a prepared past, so that no test has to wait for it."""
 
 import random
 
@@ -30,7 +30,7 @@ POLICY = msgspec.structs.replace(PROBED, reliability_ppm=990_000, unacceptable_r
 
 
 class Past:
-    """A state whose last days went as it is told: `push_only` for everybody, but for what is said."""
+    """A state with days of history: `push_only` for everybody, except for what the test changes."""
 
     def __init__(
         self, policy: Policy = POLICY, *, served_ms: int = 14 * DAY, per_hour: int = 40, days: int = 16
@@ -61,7 +61,7 @@ class Past:
         self.fill(days, per_hour)
 
     def interrupt(self, ago_ms: int, lasted_ms: int, condition: Condition, mode: Mode = T) -> None:
-        """Let something else have been servable for a while, so long ago."""
+        """Add a span with another servable mode."""
         spans, at_ms = self.state.history.spans, NOW_MS - ago_ms
         before = next(span for span in reversed(spans) if span.at_ms <= at_ms)
         after = msgspec.structs.replace(before, at_ms=at_ms + lasted_ms)
@@ -72,25 +72,25 @@ class Past:
             self.mark(ago_ms - lasted_ms, EventKind.SUSPENSION_ENDED, SuspensionReason.REVERB_UNSTABLE)
 
     def fall(self, ago_ms: int, lasted_ms: int = 1) -> None:
-        """Let the flag have fallen, so long ago, and be back after a while."""
+        """Add a fall and the return after it."""
         self.interrupt(ago_ms, lasted_ms, Condition.SERVING)
         self.mark(ago_ms, EventKind.FELL, "rung 3 → 0, timer_polling: alarm, alarm of payments")
 
     def mark(self, ago_ms: int, kind: EventKind, detail: str) -> None:
-        """Let something have happened, so long ago."""
+        """Add an event."""
         events = self.state.history.events
         events.append(TimelineEvent(at_ms=NOW_MS - ago_ms, seq=len(events) + 1, kind=kind, detail=detail))
         events.sort(key=lambda mark: mark.at_ms)
 
     def release(self, ago_ms: int, name: str, payments_since: int) -> None:
-        """Let the app have been released, so long ago, and so many payments be judged since."""
+        """Add a release, and payments that were judged since."""
         history = self.state.history
         history.release, history.release_ms = name, NOW_MS - ago_ms
         history.judged_before_release = self.state.indicators["payments"].good_total - payments_since
         self.mark(ago_ms, EventKind.RELEASE, name)
 
     def fill(self, days: int, per_hour: int, *, uncovered: int = 0, reported: bool = True) -> None:
-        """Let the last days have had so many payments each hour, of which some could not be judged."""
+        """Add payments to each hour of the last days, of which some are unmeasured."""
         randomness, last = random.Random(7), NOW_MS // HOUR_MS
         history = self.state.history
         history.hours = []
@@ -113,7 +113,7 @@ class Past:
         self._balance()
 
     def _balance(self) -> None:
-        """Let the tally say what the present hour has, so that what it gained is that."""
+        """Adjust the tally so that the present hour has its counts."""
         state, present = self.state, self.state.history.present
         tally = state.tally
         tally.succeeded = present.succeeded

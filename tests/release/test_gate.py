@@ -1,4 +1,4 @@
-"""`sidecar gate`: one exit code for a pipeline, and one line for each reason. A real listener, a real process."""
+"""`sidecar gate`: exit codes and reasons, with a real listener and a real process."""
 
 import msgspec
 import pytest
@@ -16,20 +16,20 @@ STAGING_TOKEN = "a-token-of-staging-0123456789abcdef"
 
 
 def gate(url: str, *words: str, environment: str = "test") -> list[str]:
-    """Return the command that asks this address."""
+    """Return the command for this address."""
     return ["gate", "--url", url, "--environment", environment, *words]
 
 
 async def test_yes_is_exit_code_0_and_one_line() -> None:
-    """A read token suffices, and where reading is open none is needed."""
+    """A read token suffices; where reading is open none is needed."""
     async with listening(Past()) as url:
         told = await sidecar(gate(url), SIDECAR_TOKEN=READ_TOKEN)
         assert (told.code, told.out, told.err) == (0, "Yes: push_only for everybody in test, the last 14 d\n", "")
         assert (await sidecar(gate(url))).code == 0
 
 
-async def test_not_yet_is_exit_code_1_with_a_line_for_each_reason_and_when_to_ask_again() -> None:
-    """So that a pipeline's log says all that a person needs."""
+async def test_not_yet_is_exit_code_1_with_reasons_and_the_earliest_time() -> None:
+    """The log of the pipeline has everything that is needed."""
     past = Past(served_ms=14 * DAY - HOUR)
     past.fall(3 * DAY)
     async with listening(past) as url:
@@ -43,7 +43,7 @@ async def test_not_yet_is_exit_code_1_with_a_line_for_each_reason_and_when_to_as
     assert lines[1].endswith("(in 39 min 51 s)")
     assert lines[2].startswith("  ✗ it fell once, last 3 d ago; not before ")
     assert lines[3].startswith("The answer can be yes at the earliest at ")
-    assert lines[3].endswith("(in 11 d 1 s): sooner it cannot be a yes.")
+    assert lines[3].endswith("(in 11 d 1 s).")
     assert len(lines) == 4
 
 
@@ -65,7 +65,7 @@ async def test_not_yet_is_exit_code_1_with_a_line_for_each_reason_and_when_to_as
 async def test_what_cannot_be_known_is_exit_code_2(
     *, is_livemode: bool, reason: Reason, environment: str, token: str, words: str
 ) -> None:
-    """Test payments, a replica without a lease, another environment's sidecar, another environment's token."""
+    """Test payments, a replica without a lease, another environment's sidecar or token."""
     async with listening(Past(), is_livemode=is_livemode, reason=reason) as url:
         told = await sidecar(gate(url, environment=environment), SIDECAR_TOKEN=token)
     assert told.code == 2
@@ -74,7 +74,7 @@ async def test_what_cannot_be_known_is_exit_code_2(
 
 
 async def test_a_sidecar_that_is_down_is_exit_code_2() -> None:
-    """Never 0, and not 1 either: nobody said no."""
+    """Neither 0 nor 1: there is no verdict."""
     told = await sidecar(gate(f"http://127.0.0.1:{free_port()}", "--json", "--github"))
     assert told.code == 2
     assert msgspec.json.decode(told.out)["answer"] == "cannot_know"
@@ -82,26 +82,26 @@ async def test_a_sidecar_that_is_down_is_exit_code_2() -> None:
 
 
 @pytest.mark.parametrize("words", [["--for", "two weeks"], ["--mode", "timer_polling"], ["--for", "500d"]])
-async def test_a_question_that_makes_no_sense_is_exit_code_2(words: list[str]) -> None:
+async def test_an_invalid_question_is_exit_code_2(words: list[str]) -> None:
     """A pipeline with a mistake must not pass."""
     async with listening(Past()) as url:
         assert (await sidecar(gate(url, *words))).code == 2
 
 
 async def test_an_address_without_an_environment_is_refused() -> None:
-    """It might be staging's."""
+    """It might be that of staging."""
     told = await sidecar(["gate", "--url", "http://127.0.0.1:1"])
     assert (told.code, "--environment" in told.err) == (2, True)
 
 
 async def test_an_address_with_a_password_in_it_is_refused_and_not_repeated() -> None:
-    """It would stand in the pipeline's log."""
+    """The password would be in the log of the pipeline."""
     told = await sidecar(gate("http://ann:s3cret@127.0.0.1:1"))
     assert (told.code, "SIDECAR_TOKEN" in told.err, "s3cret" in told.out + told.err) == (2, True, False)
 
 
-async def test_a_misspelt_question_is_refused_by_the_listener() -> None:
-    """`max_suspension=9` would else be a gate with another limit than was meant."""
+async def test_an_unknown_parameter_is_refused() -> None:
+    """`max_suspension=9` would otherwise be ignored."""
     async with listening(Past()) as url, running() as it, it.session.get(f"{url}/api/gate?max_suspension=9") as answer:
         assert (answer.status, "unknown parameter `max_suspension`" in await answer.text()) == (400, True)
         for other in ("min_payments=-1", "for=14d&for=1d"):
@@ -110,7 +110,7 @@ async def test_a_misspelt_question_is_refused_by_the_listener() -> None:
 
 
 async def test_the_question_can_be_changed() -> None:
-    """Each option reaches the verdict; what each limit does to it, `test_readiness` says."""
+    """Each option reaches the verdict."""
     past = Past()
     for number in range(5):
         past.interrupt((number + 1) * 2 * DAY, HOUR, Condition.REVERB_UNSTABLE)
@@ -137,7 +137,7 @@ async def test_the_question_can_be_changed() -> None:
 
 
 async def test_github_gets_an_annotation_for_each_reason() -> None:
-    """What people wrote must not end it, nor begin another command."""
+    """Texts of operators are escaped."""
     past = Past()
     past.release(1 * DAY, "a%0A\n::set-output name=x::y", 3)
     async with listening(past) as url:
@@ -148,8 +148,8 @@ async def test_github_gets_an_annotation_for_each_reason() -> None:
     assert "since release a%250A ::set-output name=x::y; 20 are asked" in commands[0]
 
 
-async def test_github_is_told_a_yes_too() -> None:
-    """A step without a word looks as if it had not run."""
+async def test_github_gets_a_notice_for_a_yes() -> None:
+    """A step without output looks as if it had not run."""
     async with listening(Past()) as url:
         told = await sidecar(gate(url, "--github", "--all"))
     assert told.out.splitlines()[-1].startswith("::notice title=sidecar gate::Yes: push_only for everybody in test")
@@ -157,7 +157,7 @@ async def test_github_is_told_a_yes_too() -> None:
 
 
 async def test_a_running_sidecar_answers_the_gate() -> None:
-    """Wired as in production: a young journal has no reports yet, and says so."""
+    """Wired as in production; a young journal has no reports."""
     async with running() as it, it.session.get(f"{it.urls.operator}/api/gate") as answer:
         found = msgspec.json.decode(await answer.read(), type=Readiness)
         assert (answer.status, found.answer) == (200, "cannot_know")

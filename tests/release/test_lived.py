@@ -1,4 +1,4 @@
-"""The gate over pasts that were lived through, record by record, and not written down: the fold and the verdict agree."""
+"""The release check over worlds that are folded record by record."""
 
 import copy
 import functools
@@ -16,7 +16,7 @@ ASKED = Question(mode=Mode.PUSH_ONLY, for_ms=HOUR, environment="test", payments_
 
 
 def pay(world: ProbedWorld, span_ms: int) -> None:
-    """Let payers come, one each half minute, whose browsers say that push reached them."""
+    """Add payers, one every half minute, whose browsers report that push reached them."""
     end_ms, rung = world.now_ms + span_ms, world.state.rung
     told = msgspec.structs.replace(
         REACHED, mode=rung.mode if rung else Mode.TIMER_POLLING, version=world.state.flag.version
@@ -45,12 +45,12 @@ def top() -> ProbedWorld:
 
 
 def verdict(world: ProbedWorld) -> Readiness:
-    """Return the verdict now."""
+    """Return the verdict."""
     return readiness(world.state, ASKED, LIVE)
 
 
-def test_an_hour_that_was_held_is_a_yes_when_it_is_over_and_not_before() -> None:
-    """All but the 3.6 s that may be missing."""
+def test_a_served_hour_is_a_yes_after_it_and_not_before() -> None:
+    """Except for the 3.6 s that may be missing."""
     world = top()
     moved_ms = world.state.flag.since_ms
     pay(world, moved_ms + HOUR - 10 * SECOND - world.now_ms)
@@ -61,8 +61,8 @@ def test_an_hour_that_was_held_is_a_yes_when_it_is_over_and_not_before() -> None
     assert verdict(world).answer is Answer.YES
 
 
-def test_an_outage_is_a_fall_and_two_more_weeks() -> None:
-    """Here an hour."""
+def test_after_an_outage_the_whole_period_is_needed_again() -> None:
+    """Here the period is an hour."""
     world = top()
     pay(world, HOUR)
     world.bad(20, every_ms=6 * SECOND)
@@ -73,8 +73,8 @@ def test_an_outage_is_a_fall_and_two_more_weeks() -> None:
     assert {check.name: check.again_ms for check in found.checks}["falls"] == fell_ms + HOUR + 1
 
 
-def test_a_deploy_of_reverb_is_a_suspension_and_no_fall() -> None:
-    """Ten minutes of an hour are more than one per cent; of a day they are not."""
+def test_a_deployment_of_reverb_is_a_suspension_and_no_fall() -> None:
+    """Ten minutes are more than 1 % of an hour, and less than 1 % of a day."""
     world = top()
     pay(world, HOUR)
     world.fail()
@@ -89,8 +89,8 @@ def test_a_deploy_of_reverb_is_a_suspension_and_no_fall() -> None:
     assert {check.name: check.value for check in found.checks}["suspensions"] == "1"
 
 
-def test_a_night_without_the_sidecar_is_not_served() -> None:
-    """Nobody was answered push while nobody answered."""
+def test_a_stopped_sidecar_serves_nothing() -> None:
+    """The time counts as not served."""
     world = top()
     pay(world, HOUR)
     world.sleep(5 * MINUTE)

@@ -1,4 +1,4 @@
-"""`docs/gate.md` names every condition, and no other."""
+"""`docs/gate.md` names every check, and no other."""
 
 import re
 from pathlib import Path
@@ -9,8 +9,8 @@ from tests.release.test_readiness import verdict
 PAGE = Path(__file__).parents[2] / "docs" / "gate.md"
 
 
-def test_the_page_names_every_condition_and_no_other() -> None:
-    """A reason that stands in a pipeline's log is looked up there."""
+def test_the_page_names_every_check_and_no_other() -> None:
+    """The reasons in a pipeline's log are looked up there."""
     table = PAGE.read_text().partition("## Checks")[2].partition("A release is")[0]
     named = {
         name

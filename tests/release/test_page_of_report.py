@@ -1,4 +1,4 @@
-"""The report in a browser: narrow and wide, light and dark, printed; nothing overflows, nothing is fetched."""
+"""The report in a browser: narrow and wide, light and dark, printed, without external requests."""
 
 from pathlib import Path
 
@@ -15,17 +15,17 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Write a report with everything in it, and give its address."""
+    """Write a complete report, and return its address."""
     written: Path = tmp_path_factory.mktemp("report") / "report.html"
     written.write_text(page(evil()), encoding="utf-8")
     return written.as_uri()
 
 
 @pytest.mark.parametrize(("size", "dark"), [(NARROW, False), (NARROW, True), (WIDE, False), (WIDE, True)])
-async def test_it_fits_and_axe_finds_nothing(
+async def test_the_report_fits_and_has_no_accessibility_violation(
     browser: Browser, address: str, size: tuple[int, int], *, dark: bool
 ) -> None:
-    """At 360 px and at 1440, in both lights; `looking` fails on what its policy forbade."""
+    """At 360 px and at 1440 px, light and dark."""
     async with looking(browser, address, size=size, dark=dark) as shown:
         assert await sideways(shown) == 0
         assert await faults(shown) == []
@@ -35,8 +35,8 @@ async def test_it_fits_and_axe_finds_nothing(
         assert seen == 4
 
 
-async def test_what_people_wrote_stays_words(browser: Browser, address: str) -> None:
-    """The page asks for nothing and runs nothing, whatever a release is called."""
+async def test_texts_of_people_are_escaped(browser: Browser, address: str) -> None:
+    """The page sends no request and runs no script."""
     context = await browser.new_context()
     asked: list[str] = []
     context.on("request", lambda request: asked.append(request.url))
@@ -49,8 +49,8 @@ async def test_what_people_wrote_stays_words(browser: Browser, address: str) -> 
     await context.close()
 
 
-async def test_it_prints_on_pages_that_can_be_filed(browser: Browser, address: str) -> None:
-    """On white, with its plots, also where the screen is dark."""
+async def test_the_report_is_printable(browser: Browser, address: str) -> None:
+    """On white, with its plots, also with a dark colour scheme."""
     context = await browser.new_context(color_scheme="dark")
     shown = await context.new_page()
     await shown.goto(address)

@@ -1,4 +1,4 @@
-"""Plots: well-formed, said in words too, safe from what people write, and never more than fits."""
+"""Plots: well-formed, with descriptions, escaped, and of a limited size."""
 
 import itertools
 import re
@@ -21,7 +21,7 @@ Draw = Callable[[tuple[int, int]], Markup]
 
 
 def past() -> Past:
-    """Return one in which everything has happened."""
+    """Return a past with every kind of event."""
     prepared = Past(served_ms=20 * DAY, days=60)
     prepared.fall(24 * DAY, 3 * DAY)
     prepared.interrupt(8 * DAY, 2 * HOUR, Condition.REVERB_UNSTABLE)
@@ -46,12 +46,12 @@ def drawn(prepared: Past, span_ms: int) -> dict[str, Draw]:
 
 
 def parsed(svg: Markup) -> ET.Element:
-    """Return a plot as an XML reader sees it: no page would forgive what it does not."""
+    """Parse a plot as XML."""
     return ET.fromstring(str(svg).replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1))  # noqa: S314 - our own
 
 
 def boxes(svg: ET.Element, kind: str = "") -> list[tuple[float, ...]]:
-    """Return the boxes that are drawn, or those of a kind: where each is, and how wide and high."""
+    """Return the drawn boxes, or those of a class, with position and size."""
     drawn = [path.attrib["d"] for path in svg.iter(f"{_SVG}path") if kind in {"", path.get("class")}]
     found = re.findall(r"M(\S+) (\S+)h([\d.]+)v([\d.]+)h", "".join(drawn))
     return [tuple(map(float, box)) for box in found]
@@ -60,8 +60,8 @@ def boxes(svg: ET.Element, kind: str = "") -> list[tuple[float, ...]]:
 @pytest.mark.parametrize("name", ["outcomes", "reliability", "latency", "modes", "histogram"])
 @pytest.mark.parametrize("size", [WIDE, NARROW])
 @pytest.mark.parametrize("span_ms", [5 * MINUTE, 1 * DAY, 60 * DAY])
-def test_a_plot_is_well_formed_and_stays_within_itself(name: str, size: tuple[int, int], span_ms: int) -> None:
-    """Whatever the time: nothing is drawn where nobody can see it."""
+def test_a_plot_is_well_formed_and_within_its_frame(name: str, size: tuple[int, int], span_ms: int) -> None:
+    """For every range."""
     svg = parsed(drawn(past(), span_ms)[name](size))
     width, height = (float(word) for word in svg.attrib["viewBox"].split()[2:])
     for box in boxes(svg):
@@ -76,8 +76,8 @@ def test_a_plot_is_well_formed_and_stays_within_itself(name: str, size: tuple[in
 
 
 @pytest.mark.parametrize("name", ["outcomes", "reliability", "latency", "modes", "histogram"])
-def test_a_plot_without_anything_says_so(name: str) -> None:
-    """The first minute of a sidecar has a page too."""
+def test_an_empty_plot_has_a_description(name: str) -> None:
+    """In the first minute of a sidecar."""
     plot = Plot(key="k", from_ms=START_MS, until_ms=START_MS)
     empty: dict[str, Callable[[], Markup]] = {
         "outcomes": lambda: plots.outcomes(plot, []),
@@ -96,8 +96,8 @@ def test_a_plot_without_anything_says_so(name: str) -> None:
     assert [desc.text for desc in parsed(empty[name]()).iter(f"{_SVG}desc")] == [told]
 
 
-def test_a_plot_says_in_words_what_it_shows() -> None:
-    """For who cannot see it; and the words are of the same figures."""
+def test_the_description_of_a_plot_has_its_figures() -> None:
+    """For screen readers."""
     draws = drawn(past(), 60 * DAY)
     told = {name: next(parsed(draw(WIDE)).iter(f"{_SVG}desc")).text or "" for name, draw in draws.items()}
     whole = summed(hours(past().state))
@@ -107,8 +107,8 @@ def test_a_plot_says_in_words_what_it_shows() -> None:
     assert re.fullmatch(r"57.640 payments; 57.\d+ of them under 2 s\.", told["histogram"])
 
 
-def test_a_plot_counts_what_is_in_its_time_and_no_more() -> None:
-    """A bar more, and the words would tell of another day."""
+def test_a_plot_counts_only_its_range() -> None:
+    """One bar more would include another day."""
     plot = Plot(key="k", from_ms=NOW_MS - NOW_MS % HOUR - 3 * HOUR, until_ms=NOW_MS)
     told = next(parsed(plots.outcomes(plot, hours(Past(per_hour=10).state))).iter(f"{_SVG}desc")).text or ""
     counted = [int(number) for number in re.findall(r"\d+", told)]
@@ -116,8 +116,8 @@ def test_a_plot_counts_what_is_in_its_time_and_no_more() -> None:
 
 
 @pytest.mark.parametrize("name", ["outcomes", "modes"])
-def test_what_people_wrote_is_text_and_nothing_else(name: str) -> None:
-    """A release may be named by whoever can push a tag."""
+def test_texts_in_plots_are_escaped(name: str) -> None:
+    """Anybody who can push a tag names a release."""
     body = str(plots.responsive(drawn(past(), 60 * DAY)[name]))
     assert "<script" not in body
     assert "&lt;script&gt;" in body
@@ -126,8 +126,8 @@ def test_what_people_wrote_is_text_and_nothing_else(name: str) -> None:
     assert "operator action: hold by ann & bob: it's <b>launch</b> day" in titles
 
 
-def test_each_plot_has_names_of_its_own() -> None:
-    """Else one plot's description is read for another."""
+def test_each_plot_has_unique_ids() -> None:
+    """Otherwise a screen reader reads the description of another plot."""
     body = "".join(str(plots.responsive(draw)) for draw in drawn(past(), 60 * DAY).values())
     named = [name for names in re.findall(r'aria-labelledby="([^"]*)"', body) for name in names.split()]
     ids = re.findall(r' id="([^"]*)"', body)
@@ -137,8 +137,8 @@ def test_each_plot_has_names_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(("size", "most"), [(WIDE, 96), (NARROW, 40)])
-def test_many_hours_are_added_up_until_they_fit(size: tuple[int, int], most: int) -> None:
-    """400 days are 9600 hours; a screen has no room for them, and a page not the bytes."""
+def test_many_hours_are_summed_until_they_fit(size: tuple[int, int], most: int) -> None:
+    """400 days are 9600 hours."""
     first = NOW_MS // HOUR - 9600
     many = [Hour(hour=first + number, succeeded=1) for number in range(9600)]
     for hour in many:
@@ -150,8 +150,8 @@ def test_many_hours_are_added_up_until_they_fit(size: tuple[int, int], most: int
 
 
 @pytest.mark.parametrize("name", ["outcomes", "reliability", "latency"])
-def test_all_bars_of_a_kind_are_one_element_and_so_are_all_dots(name: str) -> None:
-    """Each costs the browser before its first paint; the second is the legend's."""
+def test_all_bars_of_a_kind_are_one_element(name: str) -> None:
+    """Each element delays the first paint."""
     svg = parsed(drawn(Past(served_ms=20 * DAY, days=60), 60 * DAY)[name](WIDE))
     kinds = [part.get("class") for part in svg.iter()]
     assert "p-good" in kinds
@@ -159,7 +159,7 @@ def test_all_bars_of_a_kind_are_one_element_and_so_are_all_dots(name: str) -> No
 
 
 def test_a_fall_is_never_covered() -> None:
-    """Of shapes that would lie upon each other the graver is shown."""
+    """Of overlapping shapes the most important is drawn."""
     prepared = Past()
     prepared.mark(3 * DAY, EventKind.ACTION, "an action")
     prepared.mark(3 * DAY, EventKind.FELL, "a fall")
@@ -176,7 +176,7 @@ def test_a_fall_is_never_covered() -> None:
     ("number", "rounded"), [(0, 1), (1, 1), (2, 2), (3, 5), (5, 5), (6, 10), (11, 20), (999, 1000), (1001, 2000)]
 )
 def test_a_scale_ends_at_a_round_number(number: int, rounded: int) -> None:
-    """One that people can divide."""
+    """1, 2 or 5 times a power of ten."""
     assert round_up(number) == rounded
 
 
@@ -192,13 +192,13 @@ def test_a_scale_ends_at_a_round_number(number: int, rounded: int) -> None:
     ],
 )
 def test_a_percentile_lies_within_its_bucket(counts: list[int], percent: int, expected: float) -> None:
-    """Between its edges, by how many are below; beyond the last edge nobody knows."""
+    """It is interpolated; beyond the last edge it is the last edge."""
     assert percentile_ms([50, 100, 200], counts, percent) == expected
 
 
 @pytest.mark.parametrize("span_ms", [2 * MINUTE, 1 * HOUR, 1 * DAY, 14 * DAY, 400 * DAY, 4000 * DAY])
-def test_ticks_are_apart(span_ms: int) -> None:
-    """Words must not run into each other."""
+def test_ticks_do_not_overlap(span_ms: int) -> None:
+    """Labels must stay readable."""
     frame = Frame(width=340, height=220, from_ms=NOW_MS - span_ms, until_ms=NOW_MS)
     places = [frame.x(at_ms) for at_ms, _ in times(frame)]
     assert all(second - first >= 60 for first, second in itertools.pairwise(places))

@@ -1,4 +1,4 @@
-"""May the timers go? A table of pasts with the verdict on each, and of its twin just beside."""
+"""The release check: a table of pasts with the verdict on each, on both sides of every limit."""
 
 from collections.abc import Callable
 
@@ -22,17 +22,17 @@ FOR = 14 * DAY
 
 
 def verdict(past: Past, question: Question = ASKED, process: Process = LIVE) -> Readiness:
-    """Return the verdict on a past."""
+    """Return the verdict."""
     return readiness(past.state, question, process)
 
 
 def against(found: Readiness) -> list[str]:
-    """Return what speaks against it."""
+    """Return the names of the checks that do not pass."""
     return [check.name for check in found.against]
 
 
-def test_what_was_held_for_the_time_may_go() -> None:
-    """The one past in which nothing speaks against it: every other of this file is beside it."""
+def test_a_past_without_a_problem_is_a_yes() -> None:
+    """The base case of this file."""
     found = verdict(Past())
     assert (found.answer, found.answer.exit_code, against(found), found.again_ms) == (Answer.YES, 0, [], None)
     assert (found.environment, found.from_ms, found.now_ms) == ("test", NOW_MS - FOR, NOW_MS)
@@ -42,7 +42,7 @@ Change = Callable[[Past], None]
 
 
 def suspensions(count: int, lasting_ms: int = 10 * MINUTE) -> Change:
-    """Let there have been so many suspensions."""
+    """Add suspensions because of Reverb."""
 
     def change(past: Past) -> None:
         for number in range(count):
@@ -95,7 +95,7 @@ TABLE: list[tuple[str, Past | Callable[[], Past], Change, list[str]]] = [
 
 
 def quiet(payments: int) -> Past:
-    """Return a past with so many payments, all in one hour."""
+    """Return a past with payments in one hour only."""
     past = Past(per_hour=0)
     hour = past.state.history.hours[-30]
     hour.outcomes.on_time = payments
@@ -104,7 +104,7 @@ def quiet(payments: int) -> Past:
 
 
 def known_for(past: Past, span_ms: int) -> None:
-    """Let the history be complete for so long only."""
+    """Shorten the history."""
     past.state.history.since_ms = NOW_MS - span_ms
 
 
@@ -112,7 +112,7 @@ def known_for(past: Past, span_ms: int) -> None:
 def test_the_verdict_on_each_past_is_as_in_the_table(
     made: Callable[[], Past], change: Change, names: list[str]
 ) -> None:
-    """Each reason by itself, and its twin beside the limit."""
+    """Each reason alone, on both sides of its limit."""
     past = made()
     change(past)
     found = verdict(past)
@@ -139,7 +139,7 @@ def test_the_verdict_on_each_past_is_as_in_the_table(
 def test_what_cannot_be_known_is_never_a_yes(
     question: Question, process: Process, policy: object, name: str | None
 ) -> None:
-    """Not for another environment, in a dry run, on test payments, or by a replica that has no lease."""
+    """Another environment, a dry run, test payments, or a replica without a lease."""
     past = Past()
     past.state.policy = policy  # type: ignore[assignment]
     found = verdict(past, question, process)
@@ -148,15 +148,15 @@ def test_what_cannot_be_known_is_never_a_yes(
     assert found.answer.exit_code == (2 if name else 0)
 
 
-def test_what_cannot_be_known_goes_before_what_does_not_hold() -> None:
-    """A pipeline that waits for a staging sidecar to become ready would wait for the wrong thing."""
+def test_unknown_checks_come_before_failed_ones() -> None:
+    """Otherwise a pipeline would wait for the wrong sidecar."""
     past = Past(served_ms=1 * DAY)
     found = verdict(past, process=msgspec.structs.replace(LIVE, is_livemode=False))
     assert (found.answer, against(found)) == (Answer.CANNOT_KNOW, ["livemode", "served"])
 
 
 def test_reports_may_be_waived_with_a_reason() -> None:
-    """Then nobody is asked whether push reached the payers, and every verdict repeats why."""
+    """Every verdict repeats the reason."""
     past = Past()
     past.fill(16, 40, reported=False)
     assert past.state.policy is not None
@@ -168,7 +168,7 @@ def test_reports_may_be_waived_with_a_reason() -> None:
 
 
 def test_a_lesser_mode_may_be_asked_for_and_a_better_one_counts_for_it() -> None:
-    """Whoever is content with the safety net need not wait for push only, nor lose what it proved."""
+    """Time at `push_only` counts for `push_with_safety_net`."""
     question = msgspec.structs.replace(ASKED, mode=S)
     past = Past(served_ms=1 * DAY)
     assert verdict(past, question).answer is Answer.YES
@@ -178,15 +178,15 @@ def test_a_lesser_mode_may_be_asked_for_and_a_better_one_counts_for_it() -> None
     assert against(verdict(past, question)) == ["recent_reach"]
 
 
-def test_a_rung_for_some_is_nobodys_leave() -> None:
+def test_a_rung_for_some_users_is_not_enough() -> None:
     """At 50 % half of the payers still need their timers."""
     past = Past()
     past.state.history.spans[-1].for_all = T
     assert against(verdict(past)) == ["now", "served"]
 
 
-def test_a_ladder_that_ends_with_some_never_gets_there() -> None:
-    """Nobody can remove the timers of half the users."""
+def test_a_ladder_that_ends_below_everybody_is_a_no() -> None:
+    """The timers of half the users cannot be removed."""
     past = Past()
     assert past.state.policy is not None
     ladder = past.state.policy.ladder
@@ -196,7 +196,7 @@ def test_a_ladder_that_ends_with_some_never_gets_there() -> None:
 
 
 def test_the_share_is_of_the_time_outside_suspensions() -> None:
-    """What is taken out above is taken out below the line as well."""
+    """Suspended time is left out of both sides of the ratio."""
     past = Past()
     past.interrupt(8 * DAY, FOR // 100, Condition.REVERB_UNSTABLE)
     past.interrupt(4 * DAY, (FOR - FOR // 100) // 1000, Condition.SUSPENDED)
@@ -205,8 +205,8 @@ def test_the_share_is_of_the_time_outside_suspensions() -> None:
     assert against(verdict(past)) == ["served"]
 
 
-def test_a_ladder_without_the_mode_never_gets_there() -> None:
-    """It is said at once, and not after two weeks."""
+def test_a_ladder_without_the_mode_is_a_no_at_once() -> None:
+    """Not only after two weeks."""
     past = Past()
     assert past.state.policy is not None
     past.state.policy = msgspec.structs.replace(past.state.policy, ladder=LADDER_OFF, lifecycle=Lifecycle.REMOVED)
@@ -214,8 +214,8 @@ def test_a_ladder_without_the_mode_never_gets_there() -> None:
     assert "ladder" not in against(verdict(past, msgspec.structs.replace(ASKED, mode=S)))
 
 
-def test_while_it_is_suspended_the_timers_stay() -> None:
-    """However good the two weeks were: this moment is one in which they are needed."""
+def test_a_suspension_at_this_moment_is_a_no() -> None:
+    """However good the last two weeks were."""
     past = Past()
     past.interrupt(2 * MINUTE, 1 * MINUTE, Condition.REVERB_UNSTABLE)
     past.state.history.spans.pop()
@@ -226,7 +226,7 @@ def test_while_it_is_suspended_the_timers_stay() -> None:
 
 
 def test_time_beyond_the_lease_is_not_served() -> None:
-    """A journal that stands still says nothing about the hours since."""
+    """A journal without records proves nothing."""
     past = Past()
     past.state.history.lease_until_ms = NOW_MS - HOUR
     assert against(verdict(past)) == ["served"]
@@ -246,8 +246,8 @@ def test_time_beyond_the_lease_is_not_served() -> None:
         (Past, lambda past: known_for(past, FOR - DAY)),
     ],
 )
-def test_when_to_ask_again_is_the_first_moment_that_says_yes(made: Callable[[], Past], change: Change) -> None:
-    """Not a millisecond sooner, if all goes well; and a pipeline may sleep until then."""
+def test_the_earliest_time_is_the_first_moment_of_a_yes(made: Callable[[], Past], change: Change) -> None:
+    """Not a millisecond before."""
     past = made()
     change(past)
     again_ms = verdict(past).again_ms
@@ -257,7 +257,7 @@ def test_when_to_ask_again_is_the_first_moment_that_says_yes(made: Callable[[], 
 
 
 def verdict_at(past: Past, at_ms: int) -> Answer:
-    """Return the verdict at a later time to which all went well."""
+    """Return the verdict at a later time without further problems."""
     past.state.now_ms = at_ms
     past.state.history.lease_until_ms = at_ms
     for number, hour in enumerate(past.state.history.hours[-400:]):
@@ -266,7 +266,7 @@ def verdict_at(past: Past, at_ms: int) -> Answer:
 
 
 def test_coverage_returns_when_the_bad_hours_have_left() -> None:
-    """The hour that the time begins in counts in full, so that it is its end."""
+    """The hour in which the period begins counts in full."""
     past = Past()
     bad = past.state.history.hours[-100]
     bad.outcomes.unmeasured, bad.unmeasured = 2000, {"cut_off": 2000}
@@ -275,23 +275,23 @@ def test_coverage_returns_when_the_bad_hours_have_left() -> None:
     assert found.again_ms == (bad.hour + 1) * HOUR + FOR
 
 
-def test_after_two_falls_it_is_asked_again_for_the_second() -> None:
-    """The first is forgiven when the second is not yet."""
+def test_after_two_falls_the_earliest_time_is_that_of_the_second() -> None:
+    """The first leaves the period before."""
     past = Past()
     past.fall(11 * DAY)
     past.fall(2 * DAY)
     assert verdict(past).again_ms == NOW_MS + 12 * DAY + 1
 
 
-def test_without_one_good_hour_nobody_says_when_coverage_returns() -> None:
-    """An empty time is not a covered one."""
+def test_without_a_good_hour_coverage_has_no_earliest_time() -> None:
+    """A period without payments is not covered."""
     past = Past()
     past.fill(16, 0, uncovered=5)
     assert {check.name: check.again_ms for check in verdict(past).against}["coverage"] is None
 
 
-def test_payments_since_a_release_are_expected_at_the_rate_of_the_time() -> None:
-    """19 of 20, at 40 an hour: in a minute and a half."""
+def test_payments_since_a_release_are_expected_at_the_rate_of_the_period() -> None:
+    """One is missing, at 40 an hour: in a minute and a half."""
     past = Past()
     past.release(1 * DAY, "2026.48", 19)
     again_ms = verdict(past).again_ms
@@ -299,8 +299,8 @@ def test_payments_since_a_release_are_expected_at_the_rate_of_the_time() -> None
     assert again_ms - NOW_MS == pytest.approx(90 * SECOND, rel=0.05)
 
 
-def test_nobody_says_when_payments_will_come() -> None:
-    """At a rate that has not reached the minimum in two weeks it will not in two more."""
+def test_too_few_payments_have_no_earliest_time() -> None:
+    """Two more weeks at the same rate are not enough either."""
     assert verdict(quiet(49)).again_ms is None
 
 
@@ -308,8 +308,8 @@ def test_nobody_says_when_payments_will_come() -> None:
 
 
 @pytest.mark.parametrize(("ago_ms", "counted"), [(FOR + 5 * MINUTE, 1), (FOR + 10 * MINUTE, 0), (FOR, 1), (FOR - 1, 1)])
-def test_a_suspension_that_the_time_begins_in_counts(ago_ms: int, counted: int) -> None:
-    """Once, and only for what of it lies in the time."""
+def test_a_suspension_at_the_begin_of_the_period_counts(ago_ms: int, counted: int) -> None:
+    """Once, and only with its time within the period."""
     past = Past(served_ms=15 * DAY)
     past.interrupt(ago_ms, 10 * MINUTE, Condition.REVERB_UNSTABLE)
     found = {check.name: check.value for check in verdict(past).checks}
@@ -317,8 +317,8 @@ def test_a_suspension_that_the_time_begins_in_counts(ago_ms: int, counted: int) 
     assert found["suspended"] == {FOR + 5 * MINUTE: "5 min", FOR + 10 * MINUTE: "0 s"}.get(ago_ms, "10 min")
 
 
-def test_a_suspension_whose_alarm_came_before_and_whose_name_within_counts_once() -> None:
-    """It is named a minute after its alarm."""
+def test_a_suspension_attributed_within_the_period_counts_once() -> None:
+    """Its alarm was raised before the period began."""
     past = Past(served_ms=15 * DAY)
     past.interrupt(FOR + 30 * SECOND, 10 * MINUTE, Condition.REVERB_UNSTABLE)
     past.state.history.events = [
@@ -328,8 +328,8 @@ def test_a_suspension_whose_alarm_came_before_and_whose_name_within_counts_once(
     assert {check.name: check.value for check in verdict(past).checks}["suspensions"] == "1"
 
 
-def test_before_anything_was_recorded_the_answer_is_no() -> None:
-    """A process that has read an older version's checkpoint, and nothing since."""
+def test_without_history_the_answer_is_not_yet() -> None:
+    """A process that has read an older checkpoint, and nothing since."""
     past = Past()
     past.state.history = History()
     past.state.tally = Tally()
@@ -338,8 +338,8 @@ def test_before_anything_was_recorded_the_answer_is_no() -> None:
     assert {"reports", "now", "served", "coverage", "payments"} <= set(against(found))
 
 
-def test_the_verdict_is_of_the_state_alone() -> None:
-    """Asking changes nothing, and the same state says the same: so the page, the pipeline and the report agree."""
+def test_the_verdict_is_a_pure_function_of_the_state() -> None:
+    """Page, pipeline and report agree."""
     past = Past()
     before = msgspec.json.encode(past.state)
     assert verdict(past) == verdict(past)

@@ -1,4 +1,4 @@
-"""`sidecar report`: one file for the release record, that says what was and hides nothing that was not seen."""
+"""`sidecar report`: one file for the release record, with visible gaps."""
 
 import re
 from html.parser import HTMLParser
@@ -29,7 +29,7 @@ def report(prepared: Past, since_ms: int = 30 * DAY) -> Report:
 
 
 class Page(HTMLParser):
-    """What a browser would find in a page."""
+    """The elements, attributes and texts of an HTML page."""
 
     def __init__(self, body: str) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ class Page(HTMLParser):
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Take an element."""
+        """Collect an element."""
         self.tags.append(tag)
         for name, value in attrs:
             self.attributes.add(name)
@@ -52,12 +52,12 @@ class Page(HTMLParser):
                 self.addresses.append(value or "")
 
     def handle_data(self, data: str) -> None:
-        """Take a text."""
+        """Collect a text."""
         self.texts.append(data)
 
 
-def test_a_report_says_all_that_a_release_record_needs() -> None:
-    """Each part is there, in the page and in Markdown."""
+def test_a_report_has_every_section() -> None:
+    """In HTML and in Markdown."""
     prepared = past()
     prepared.state.chain = "ab" * 32
     told = report(prepared)
@@ -84,7 +84,7 @@ def test_a_report_says_all_that_a_release_record_needs() -> None:
 
 
 def test_times_are_to_the_millisecond_and_add_up_to_the_period() -> None:
-    """Of a month: what was served, what was blind, and nothing twice."""
+    """Over a month: served and blind time, counted once."""
     prepared = Past(served_ms=20 * DAY)
     prepared.interrupt(8 * DAY, 2 * HOUR + 1, Condition.REVERB_UNSTABLE)
     prepared.interrupt(5 * DAY, 6 * HOUR, Condition.BLIND)
@@ -96,8 +96,8 @@ def test_times_are_to_the_millisecond_and_add_up_to_the_period() -> None:
     assert sum(times.for_all_ms.values()) == 30 * DAY - 6 * HOUR
 
 
-def test_a_young_journal_says_from_when_on_it_knows() -> None:
-    """A report of 30 days over three days of knowledge must not look like 30 good days."""
+def test_the_report_of_a_young_journal_states_its_begin() -> None:
+    """Three days of history must not look like 30 good days."""
     prepared = Past()
     prepared.state.history.since_ms = NOW_MS - 3 * DAY
     prepared.state.history.spans = prepared.state.history.spans[1:]
@@ -109,8 +109,8 @@ def test_a_young_journal_says_from_when_on_it_knows() -> None:
     assert "the history is not older" in markdown(told)
 
 
-def test_reports_that_are_waived_and_a_dry_run_are_said_in_every_report() -> None:
-    """Whoever reads it must know what nobody asked the payers."""
+def test_waived_reports_and_a_dry_run_are_in_every_report() -> None:
+    """Both limit what the report proves."""
     prepared = Past()
     assert prepared.state.policy is not None
     prepared.state.policy = msgspec.structs.replace(prepared.state.policy, reach_not_required="a kiosk", dry_run=True)
@@ -119,8 +119,8 @@ def test_reports_that_are_waived_and_a_dry_run_are_said_in_every_report() -> Non
         assert "nobody was served push" in body
 
 
-def test_what_could_not_be_measured_is_listed_with_its_meaning() -> None:
-    """The most frequent first; and payments that the filter left out wrongly."""
+def test_unmeasured_payments_are_listed_with_their_meaning() -> None:
+    """The most frequent reason first, then payments that the filter wrongly excluded."""
     prepared = Past()
     hour = prepared.state.history.hours[-50]
     hour.unmeasured, hour.outcomes.unmeasured, hour.contradicted = {"redelivered": 3, "cut_off": 4}, 7, 2
@@ -134,8 +134,8 @@ def test_what_could_not_be_measured_is_listed_with_its_meaning() -> None:
     assert all(row[2] for row in found.table.rows)
 
 
-def test_long_tables_are_cut_and_say_so() -> None:
-    """A thousand rests are a number and not thirty pages."""
+def test_long_tables_are_cut_and_counted() -> None:
+    """A thousand alarms are a number, not thirty pages."""
     prepared = Past()
     for number in range(ROWS_MAX + 5):
         prepared.mark((number + 1) * HOUR, EventKind.ALARM_RAISED, "reach")
@@ -146,8 +146,8 @@ def test_long_tables_are_cut_and_say_so() -> None:
     assert found.paragraphs == (f"{ROWS_MAX + 5} in this period; the last {ROWS_MAX} are listed.",)
 
 
-def test_a_rest_says_why_it_was() -> None:
-    """By the mark that began it."""
+def test_a_suspension_has_its_reason() -> None:
+    """From the event at its beginning."""
     prepared = Past()
     prepared.interrupt(2 * DAY, 20 * MINUTE, Condition.SUSPENDED)
     prepared.mark(2 * DAY, EventKind.SUSPENSION_BEGAN, "source_down")
@@ -157,7 +157,7 @@ def test_a_rest_says_why_it_was() -> None:
 
 
 def evil() -> Report:
-    """Return a report in which all that people may write is written to do harm."""
+    """Return a report with hostile texts in every field that people write."""
     prepared = past()
     prepared.release(1 * DAY, EVIL, 100)
     prepared.mark(2 * DAY, EventKind.ACTION, EVIL)
@@ -167,8 +167,8 @@ def evil() -> Report:
     return report(prepared)
 
 
-def test_a_page_is_self_contained_and_runs_nothing() -> None:
-    """No script, no style on an element, no address at all: it is opened in ten years, from a mail."""
+def test_a_page_is_self_contained_and_has_no_script() -> None:
+    """It may be opened years later, from an email."""
     found = Page(page(evil()))
     assert not {"script", "iframe", "img", "link", "object", "form", "a"} & set(found.tags)
     assert not {name for name in found.attributes if name.startswith("on") or name == "style"}
@@ -179,8 +179,8 @@ def test_a_page_is_self_contained_and_runs_nothing() -> None:
     assert found.tags.count("svg") == 8
 
 
-def test_in_markdown_what_people_wrote_is_text() -> None:
-    """It may be pasted into a merge request, where HTML and links would be alive."""
+def test_texts_in_markdown_are_escaped() -> None:
+    """A merge request would render HTML and links."""
     body = markdown(evil())
     assert "<script" not in body.replace("\\<", "")
     assert "](javascript" not in body.replace("\\]", "")
@@ -192,7 +192,7 @@ def test_in_markdown_what_people_wrote_is_text() -> None:
 
 @pytest.mark.parametrize("form", ["html", "md", "json"])
 async def test_each_format_is_written_to_a_file(form: str, tmp_path: Path) -> None:
-    """From what the running sidecar says, in one request."""
+    """From a running listener, in one request."""
     written = tmp_path / f"report.{form}"
     words = ["report", "--environment", "test", "--format", form, "--output", str(written), "--since", "14d"]
     async with listening(Past()) as url:
@@ -205,8 +205,8 @@ async def test_each_format_is_written_to_a_file(form: str, tmp_path: Path) -> No
         assert "Yes: push_only for everybody in test" in body.replace("\\_", "_")
 
 
-async def test_a_report_that_cannot_be_had_or_written_is_exit_code_2(tmp_path: Path) -> None:
-    """No file is left that looks like one."""
+async def test_a_report_that_cannot_be_loaded_or_written_is_exit_code_2(tmp_path: Path) -> None:
+    """No incomplete file is left."""
     written = tmp_path / "report.html"
     words = ["report", "--environment", "test", "--output"]
     assert (await sidecar([*words, str(written), "--url", f"http://127.0.0.1:{free_port()}"])).code == 2
@@ -216,7 +216,7 @@ async def test_a_report_that_cannot_be_had_or_written_is_exit_code_2(tmp_path: P
         assert (await sidecar([*words, str(written), "--url", url, "--since", "soon"])).code == 2
 
 
-def test_a_report_of_400_full_days_is_a_page_that_can_be_sent() -> None:
-    """Plots add up hours, and tables are cut."""
+def test_a_report_of_400_days_has_a_limited_size() -> None:
+    """Plots sum hours, and tables are cut."""
     prepared = Past(days=400, per_hour=5)
     assert len(page(report(prepared, 400 * DAY))) < 400_000

@@ -1,4 +1,4 @@
-"""What was decided, by whom and on what: the list, one decision, and why; and one payment's way."""
+"""Decisions over the API: the list, one decision with its explanation, and payment timelines."""
 
 from typing import Any
 
@@ -13,13 +13,13 @@ from tests.shells.test_operator_actions import decisions, once
 
 
 async def get(sidecar: Running, path: str) -> tuple[int, Any]:
-    """Ask the operator listener."""
+    """Send a request to the operator listener."""
     async with sidecar.session.get(f"{sidecar.urls.operator}{path}") as response:
         return response.status, msgspec.json.decode(await response.read())
 
 
-async def test_decisions_acts_and_policies_are_listed_newest_first_with_all_that_they_were_based_on() -> None:
-    """A release manager defends a climb with what every gate said when it was taken."""
+async def test_decisions_actions_and_policies_are_listed_newest_first_with_their_evidence() -> None:
+    """A climb has the readings of its gates."""
     async with running(EASY) as sidecar:
         await climb(sidecar)
         await sidecar.act("hold", WHY)
@@ -35,8 +35,8 @@ async def test_decisions_acts_and_policies_are_listed_newest_first_with_all_that
         assert (await sidecar.status())["chain"] == held["head"]
 
 
-async def test_the_list_comes_a_page_at_a_time() -> None:
-    """Decisions are kept for ever; nobody wants them all at once."""
+async def test_the_list_is_paginated() -> None:
+    """Decisions are kept permanently."""
     async with running(EASY) as sidecar:
         for number in range(5):
             await sidecar.act("note", {"reason": f"n{number}"})
@@ -53,15 +53,15 @@ async def test_the_list_comes_a_page_at_a_time() -> None:
 @pytest.mark.parametrize(
     "query", ["?limit=0", "?limit=201", "?limit=x", "?limit=-1", "?before=x", f"?before={'9' * 40}"]
 )
-async def test_a_question_that_makes_no_sense_is_refused_in_words(query: str) -> None:
-    """And without an echo."""
+async def test_an_invalid_query_is_refused(query: str) -> None:
+    """The error does not echo the query."""
     async with running() as sidecar:
         status, answer = await get(sidecar, f"/api/decisions{query}")
         assert (status, answer["code"]) == (400, "context_invalid")
 
 
-async def test_one_decision_comes_with_the_policy_that_it_was_taken_by_and_why() -> None:
-    """Also after that policy has been replaced; what is none is told so."""
+async def test_a_decision_has_its_policy_and_explanation() -> None:
+    """Also after that policy was replaced; any other record is a 404."""
     async with running(EASY) as sidecar:
         await climb(sidecar)
         (climbed, adopted) = (await decisions(sidecar))["entries"]
@@ -78,7 +78,7 @@ async def test_one_decision_comes_with_the_policy_that_it_was_taken_by_and_why()
             assert (await get(sidecar, f"/api/explanation?decision={seq}"))[0] == 404
 
 
-async def test_the_present_is_explained_with_every_gate() -> None:
+async def test_the_present_state_is_explained_with_every_gate() -> None:
     """Over the API as on the command line."""
     async with running(EASY) as sidecar:
         await sidecar.act("freeze", once())
@@ -92,8 +92,8 @@ async def test_the_present_is_explained_with_every_gate() -> None:
 # --- one payment
 
 
-async def test_a_payment_is_told_from_stripe_to_its_end() -> None:
-    """Also when the state has long forgotten it: its minutes are folded once more, with the same outcome."""
+async def test_the_timeline_of_a_payment_ends_with_its_outcome() -> None:
+    """Also after the state forgot the payment: its minutes are folded again, with the same outcome."""
     config = msgspec.structs.replace(CONFIG, objective=EASY.objective)
     async with running(config) as sidecar:
         await sidecar.ack({"stage": "delivered", "payment_intent": "pi_wire"})
@@ -119,8 +119,8 @@ async def test_a_payment_is_told_from_stripe_to_its_end() -> None:
         assert (journey["unmeasured"], journey["left_out"], journey["report"]) == (None, None, None)
 
 
-async def test_a_payment_that_nobody_knows_is_told_so() -> None:
-    """With what may be the reason."""
+async def test_an_unknown_payment_is_a_404() -> None:
+    """The message has the possible reasons."""
     async with running() as sidecar:
         for name in ("pi_none", "x" * 200, "%F0%9F%92%A9"):
             status, answer = await get(sidecar, f"/api/payments/{name}")
@@ -128,8 +128,8 @@ async def test_a_payment_that_nobody_knows_is_told_so() -> None:
             assert answer["message"].startswith("unknown payment")
 
 
-async def test_a_payment_that_is_none_of_ours_is_told_so() -> None:
-    """Support asks of these first: why is it not in the numbers?"""
+async def test_a_payment_outside_the_filter_has_its_reason() -> None:
+    """It counts in no figure."""
     async with running() as sidecar:
         await sidecar.deliver(event("pi_other", metadata={"user_id": "7"}))
         journey = (await get(sidecar, "/api/payments/pi_other"))[1]

@@ -1,4 +1,4 @@
-"""Why not yet? In each state that there is: a sentence that names the cause, and one that says what to do."""
+"""Explanations: in each state a sentence with the cause, and one with the remedy."""
 
 import msgspec
 import pytest
@@ -24,19 +24,19 @@ from tests.core.world import DAY, HOUR, LAX, World, on
 
 
 def explained(world: World, reason: Reason | None = None) -> Explanation:
-    """Explain a world; `reason`: why this process answers timers, where that is not in the state."""
+    """Explain a world; `reason` overrides the reason of the answer."""
     answer = served(world.state, 0) if reason is None else Served(mode=Mode.TIMER_POLLING, reason=reason)
     return explain_now(world.state, answer, now_ms=world.now_ms)
 
 
 def point(explanation: Explanation, key: str) -> Point:
-    """Return the point with this key, which must be there once."""
+    """Return the point with this key, which must exist once."""
     (found,) = [each for each in explanation.points if each.key == key]
     return found
 
 
 def in_words(explanation: Explanation) -> None:
-    """See that all of it is sentences: causes, and what to do."""
+    """Check that every text is a sentence."""
     assert explanation.points
     assert explanation.headline.endswith(".")
     for each in (*explanation.points, *explanation.gates):
@@ -47,12 +47,12 @@ def in_words(explanation: Explanation) -> None:
 
 
 def unwired() -> World:
-    """Return a world to which nobody has ever sent an ack."""
+    """Return a world without any ack."""
     return World(LAX)
 
 
 def outdated() -> World:
-    """Return a world in which the proof was reset after its climb was approved."""
+    """Return a world with evidence that was reset after its approval."""
     world = probed(2)
     world.approve(3, 1)
     world.reset()
@@ -60,21 +60,21 @@ def outdated() -> World:
 
 
 def dry() -> World:
-    """Return a world in rehearsal."""
+    """Return a world in a dry run."""
     world = on(1)
     world.change(dry_run=True)
     return world
 
 
 def held() -> World:
-    """Return a world that a person holds."""
+    """Return a world on hold."""
     world = ready(1)
     world.hold()
     return world
 
 
 def frozen(from_ms: int = 0) -> World:
-    """Return a world that a person froze."""
+    """Return a world with a freeze."""
     world = ready(1)
     world.freeze("term", Once(from_ms=world.now_ms + from_ms, until_ms=world.now_ms + DAY))
     return world
@@ -95,7 +95,7 @@ def unstable() -> World:
 
 
 def naming() -> World:
-    """Return a world whose alarm has no name yet."""
+    """Return a world with an alarm that is not attributed yet."""
     world = probed(1)
     while not world.state.indicators["payments"].is_latched:
         pay_into_nothing(world, 1)
@@ -103,7 +103,7 @@ def naming() -> World:
 
 
 def fallen() -> World:
-    """Return a world that has fallen, and was well again since."""
+    """Return a world that has fallen and recovered since."""
     world = on(1)
     world.outage()
     world.good(30)
@@ -154,10 +154,8 @@ OF_THIS_PROCESS = [
 
 
 @pytest.mark.parametrize(("state", "made", "key", "cause", "remedy"), STATES)
-def test_each_state_has_a_sentence_with_its_cause_and_one_with_what_to_do(
-    state: str, made: object, key: str, cause: str, remedy: str
-) -> None:
-    """A person who asks "why not yet?" gets the answer, and not a list of numbers to find it in."""
+def test_each_state_has_a_cause_and_a_remedy(state: str, made: object, key: str, cause: str, remedy: str) -> None:
+    """ "Why not yet?" is answered with sentences, not with numbers alone."""
     assert callable(made)
     why = explained(made())
     in_words(why)
@@ -166,8 +164,8 @@ def test_each_state_has_a_sentence_with_its_cause_and_one_with_what_to_do(
 
 
 @pytest.mark.parametrize("reason", SuspensionReason)
-def test_each_reason_to_rest_comes_first_with_its_cause_and_what_to_do(reason: SuspensionReason) -> None:
-    """Nobody is served push, and whoever is called at night wants to know why before anything else."""
+def test_a_suspension_comes_first_with_its_cause_and_remedy(reason: SuspensionReason) -> None:
+    """It is the most urgent point."""
     world = ready(1)
     world.state.visibility.suspension = reason
     why = explained(world)
@@ -179,16 +177,16 @@ def test_each_reason_to_rest_comes_first_with_its_cause_and_what_to_do(reason: S
 
 
 @pytest.mark.parametrize(("reason", "cause", "remedy"), OF_THIS_PROCESS)
-def test_what_keeps_this_process_from_answering_push_comes_first(reason: Reason, cause: str, remedy: str) -> None:
-    """The state says that push is held; this replica knows better why it does not say so."""
+def test_a_problem_of_this_process_comes_first(reason: Reason, cause: str, remedy: str) -> None:
+    """The state allows push, and this replica does not serve it."""
     why = explained(ready(1), reason)
     in_words(why)
     first = why.points[0]
     assert (first.key, cause in first.text, remedy in first.remedy) == (reason, True, True)
 
 
-def test_a_policy_that_is_refused_says_why() -> None:
-    """It is this process's own file that somebody must change."""
+def test_a_refused_policy_has_its_reason() -> None:
+    """The operator must change the file of this process."""
     world = ready(1)
     answer = Served(mode=Mode.TIMER_POLLING, reason=Reason.POLICY_DIFFERS)
     why = explain_now(world.state, answer, now_ms=world.now_ms, policy_refused="`lifecycle: removed` is early.")
@@ -199,10 +197,8 @@ def test_a_policy_that_is_refused_says_why() -> None:
     ("rung", "what", "reason"),
     [(rung, what, reason) for rung, what, action, reason in SITUATIONS if action is Action.STAY],
 )
-def test_each_gate_that_is_closed_says_its_value_what_it_needs_and_what_to_do(
-    rung: int, what: str, reason: str
-) -> None:
-    """Every way in which a climb can be kept waiting, one by one."""
+def test_each_gate_that_does_not_pass_has_its_value_need_and_remedy(rung: int, what: str, reason: str) -> None:
+    """For every situation in which the flag stays."""
     world = spoilt(rung, what)
     why = explained(world)
     in_words(why)
@@ -217,16 +213,16 @@ def test_each_gate_that_is_closed_says_its_value_what_it_needs_and_what_to_do(
         assert reason in why.headline or reason in point(why, "next").text
 
 
-def test_every_gate_has_words_for_what_to_do_and_for_what_would_close_it() -> None:
-    """A gate without them would say that it is closed, and leave it at that."""
+def test_every_gate_has_a_description_and_a_remedy() -> None:
+    """As has every suspension reason."""
     names = {row.name for row in GATES}
     assert names == set(wording.GATES)
     assert all(words.description and words.remedy for words in wording.GATES.values())
     assert set(wording.SUSPENSIONS) == set(SuspensionReason)
 
 
-def test_when_it_is_known_when_every_gate_opens_the_last_of_them_is_told() -> None:
-    """People ask for it next; where one gate cannot say, no time is a promise."""
+def test_the_expected_time_of_a_climb_is_that_of_its_last_gate() -> None:
+    """If one gate has no expected time, the climb has none."""
     world = fallen()
     world.good(3)
     expected = [gate.expected_ms for gate in gates(world.state) if not gate.passes]
@@ -239,8 +235,8 @@ def test_when_it_is_known_when_every_gate_opens_the_last_of_them_is_told() -> No
     assert point(explained(world), "next").expected_ms == world.state.flag.freezes[0].expires_ms
 
 
-def test_before_the_first_policy_there_is_an_answer_too() -> None:
-    """Somebody asks in the first second."""
+def test_there_is_an_explanation_before_the_first_policy() -> None:
+    """In the first second of a process."""
     answer = Served(mode=Mode.TIMER_POLLING, reason=Reason.STARTING)
     why = explain_now(State(), answer, now_ms=1)
     in_words(why)
@@ -265,8 +261,8 @@ def entry(**fields: object) -> Entry:
     return msgspec.structs.replace(basic, **fields)
 
 
-def test_a_climb_is_explained_by_what_every_gate_said() -> None:
-    """And by the head of the chain, which anchors it."""
+def test_a_climb_is_explained_by_its_gates() -> None:
+    """With the head of the chain."""
     said = (GateReading(name="soak", value="72 h", target="72 h", passes=True),)
     climbed = entry(text="climbed to rung 1", gates=said, policy_hash="cd" * 32)
     why = explain_decision(Detail(entry=climbed, policy=None))
@@ -276,23 +272,23 @@ def test_a_climb_is_explained_by_what_every_gate_said() -> None:
     assert "abab" in point(why, "head").text
 
 
-def test_a_climb_that_came_too_late_says_so() -> None:
-    """Otherwise the list would show a climb that nobody ever saw."""
+def test_a_climb_without_effect_is_marked() -> None:
+    """The flag had changed since the decision."""
     why = explain_decision(Detail(entry=entry(is_in_force=False), policy=None))
     assert "had no effect" in point(why, "ignored").text
     assert [each.key for each in explain_decision(Detail(entry=entry(), policy=None)).points] == ["climbed", "head"]
 
 
-def test_a_fall_and_an_act_say_their_reason() -> None:
-    """In the words of the record."""
+def test_a_fall_and_an_action_have_their_reason() -> None:
+    """As recorded."""
     fell = entry(what="fell", cause=FallCause.ALARM, reason="alarm of reach")
     assert point(explain_decision(Detail(entry=fell, policy=None)), "reason").text == "The observation: alarm of reach."
     word = entry(kind=Kind.ACTION, what="held", who="ada", reason="launch!")
     assert point(explain_decision(Detail(entry=word, policy=None)), "reason").text.endswith("in the record: launch!")
 
 
-def test_it_is_printed_for_a_terminal_with_nothing_lost() -> None:
-    """Also what looks like markup."""
+def test_an_explanation_is_printed_completely() -> None:
+    """Markup in texts is escaped."""
     world = ready(1)
     world.state.flag.soaked_ms = 0
     world.hold()

@@ -1,4 +1,4 @@
-"""The operator API: who may action, what each action does, and that it stands in the record."""
+"""The operator API: permissions, the effect of each action, and its record."""
 
 import pytest
 
@@ -12,8 +12,8 @@ ACTIONS = tuple(OperatorAction)
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-async def test_nothing_changes_without_a_token_that_may_operate(action: str) -> None:
-    """No token, a wrong one and a read token are refused, each in words."""
+async def test_an_action_needs_a_token_with_the_role_operate(action: str) -> None:
+    """A missing, a wrong and a read token are refused."""
     async with running(EASY) as sidecar:
         assert (await sidecar.act(action, WHY, token=""))[0] == 401
         assert (await sidecar.act(action, WHY, token="guessed"))[0] == 401
@@ -35,15 +35,15 @@ async def test_nothing_changes_without_a_token_that_may_operate(action: str) -> 
         {"why": "x"},
     ],
 )
-async def test_an_act_needs_a_reason(body: object) -> None:
-    """The record has to say why."""
+async def test_an_action_needs_a_reason(body: object) -> None:
+    """It is part of the record."""
     async with running(EASY) as sidecar:
         status, answer = await sidecar.act("hold", body)
         assert (status, answer["code"]) == (400, "body_invalid")
 
 
 async def test_a_hold_stops_climbing_until_it_is_lifted() -> None:
-    """Also when everything else speaks for the climb."""
+    """Even if every other gate passes."""
     async with running(EASY) as sidecar:
         done = (await sidecar.act("hold", WHY))[1]
         assert (done["action"], done["actor"]) == ("hold", "ada")
@@ -55,8 +55,8 @@ async def test_a_hold_stops_climbing_until_it_is_lifted() -> None:
         assert (await sidecar.act("resume", WHY))[1]["code"] == "conflict"
 
 
-async def test_an_act_is_in_force_when_it_is_answered() -> None:
-    """A script that holds and resumes at once must not be told that there is no hold, and leave it behind."""
+async def test_an_action_is_in_force_when_its_response_arrives() -> None:
+    """A script may hold and resume at once."""
     async with running(EASY) as sidecar:
         for _ in range(5):
             assert (await sidecar.act("hold", WHY))[0] == 200
@@ -65,8 +65,8 @@ async def test_an_act_is_in_force_when_it_is_answered() -> None:
             assert (await sidecar.status())["hold"] is None
 
 
-async def test_a_rollback_is_timers_at_once_and_holds() -> None:
-    """A person may always make it safer, without a proof."""
+async def test_a_rollback_serves_timers_at_once_and_holds() -> None:
+    """It needs no evidence."""
     async with running(EASY) as sidecar:
         await climb(sidecar)
         assert (await sidecar.act("rollback", WHY))[0] == 200
@@ -79,7 +79,7 @@ async def test_a_rollback_is_timers_at_once_and_holds() -> None:
 
 
 async def test_an_approval_names_the_next_rung_and_the_epoch() -> None:
-    """And is refused where nothing needs it."""
+    """It is refused if the next rung needs none."""
     async with running(EASY) as sidecar:
         assert (await sidecar.act("approve", WHY))[1]["code"] == "conflict"
         await climb(sidecar)
@@ -93,7 +93,7 @@ async def test_an_approval_names_the_next_rung_and_the_epoch() -> None:
 
 
 async def test_a_reset_begins_a_new_epoch() -> None:
-    """What was proven must be proven again, with less risk left to spend."""
+    """The evidence starts at zero, with less risk left to spend."""
     async with running(EASY) as sidecar:
         await climb(sidecar)
         assert (await sidecar.act("reset", WHY))[0] == 200
@@ -105,8 +105,8 @@ async def test_a_reset_begins_a_new_epoch() -> None:
         await until(is_anew, "epoch 2, empty")
 
 
-async def test_the_gates_say_what_they_need() -> None:
-    """In words, for each gate that does not hold."""
+async def test_gates_that_do_not_pass_have_a_need() -> None:
+    """As a sentence."""
     async with running() as sidecar, sidecar.session.get(f"{sidecar.urls.operator}/api/gates") as response:
         gates = await response.json()
         assert all(bool(gate["needs"]) != gate["passes"] for gate in gates)

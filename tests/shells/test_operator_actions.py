@@ -1,4 +1,4 @@
-"""Notes and freezes over the operator API: what they do, what is refused, and that they stand in the record."""
+"""Notes and freezes over the operator API: effects, errors and records."""
 
 import asyncio
 from typing import Any
@@ -19,21 +19,21 @@ DAY = 86_400_000
 
 
 def once(from_ms: int = -DAY, until_ms: int = DAY) -> dict[str, Any]:
-    """Return a freeze of one span, around now."""
+    """Return a freeze with one window around now."""
     now_ms = clock.wall_ms()
     window = {"type": "once", "from_ms": now_ms + from_ms, "until_ms": now_ms + until_ms}
     return {**WHY, "name": "term", "window": window}
 
 
 def weekly(expires_ms: int | None = DAY, **window: object) -> dict[str, Any]:
-    """Return a freeze of every week that is right, but for what is named."""
+    """Return a valid weekly freeze, with these changes."""
     right = {"type": "weekly", "days": [4], "from_minute": 0, "lasts_minutes": 60, "utc_offset_minutes": 60}
     expires = {} if expires_ms is None else {"expires_ms": clock.wall_ms() + expires_ms}
     return {**WHY, "name": "term", "window": {**right, **window}, **expires}
 
 
 async def test_a_freeze_forbids_climbing_until_it_is_thawed() -> None:
-    """It is in the status with its owner and its end, and the gate names it."""
+    """The status and the gate name it with its author."""
     async with running(EASY) as sidecar:
         status, done = await sidecar.act("freeze", once())
         assert (status, done["action"], done["actor"]) == (200, "freeze", "ada")
@@ -49,8 +49,8 @@ async def test_a_freeze_forbids_climbing_until_it_is_thawed() -> None:
         await climb(sidecar)
 
 
-async def test_a_freeze_that_is_not_in_its_window_lets_climb() -> None:
-    """The weekend's freeze says nothing on a Tuesday."""
+async def test_a_freeze_outside_its_window_allows_climbing() -> None:
+    """A weekend freeze has no effect on a Tuesday."""
     async with running(EASY) as sidecar:
         assert (await sidecar.act("freeze", once(from_ms=DAY // 2)))[0] == 200
         await climb(sidecar)
@@ -87,8 +87,8 @@ FAULTS: list[tuple[dict[str, Any], str]] = [
 # fmt: on
 
 
-async def test_a_freeze_that_makes_no_sense_is_refused_in_words() -> None:
-    """Each of these would be a window that never begins, never ends, or is another than was meant."""
+async def test_an_invalid_freeze_is_refused() -> None:
+    """Its window would never begin, never end, or be ambiguous."""
     async with running(EASY) as sidecar:
         for body, words in FAULTS:
             status, answer = await sidecar.act("freeze", body)
@@ -96,8 +96,8 @@ async def test_a_freeze_that_makes_no_sense_is_refused_in_words() -> None:
         assert (await sidecar.act("freeze", weekly(days=[0, 6], lasts_minutes=10_080)))[0] == 200
 
 
-async def test_there_are_only_so_many_freezes_and_one_that_is_not_there_cannot_be_thawed() -> None:
-    """Both are told with what there is."""
+async def test_the_number_of_freezes_is_limited_and_an_unknown_one_cannot_be_thawed() -> None:
+    """The errors name the limit and the existing freezes."""
     async with running(EASY) as sidecar:
         status, answer = await sidecar.act("thaw", {**WHY, "name": "term"})
         assert (status, answer["message"]) == (409, "unknown freeze; there are none")
@@ -137,8 +137,8 @@ async def decisions(sidecar: Running, query: str = "") -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("seen", [{"rung": 0}, {"epoch": 0}, {"rung": 0, "epoch": 0}, {"rung": 2}, {"epoch": 2}])
-def test_an_approval_of_what_is_not_next_is_a_conflict_also_where_its_number_is_0(seen: dict[str, int]) -> None:
-    """Nought is a number that somebody has seen, and not a word that was left out."""
+def test_an_approval_of_another_rung_is_a_conflict_even_if_it_is_0(seen: dict[str, int]) -> None:
+    """Zero is a value, not a missing field."""
     world = probed(2)
     with pytest.raises(SidecarError) as refused:
         fact_of(OperatorAction.APPROVE, ApproveRequest(reason="x", **seen), "ann", world.state, world.now_ms)
@@ -149,8 +149,8 @@ def test_an_approval_of_what_is_not_next_is_a_conflict_also_where_its_number_is_
 
 
 @pytest.mark.parametrize("sign", ["\x00", "\x1b", "\u202e", "\u2066", "\u2028"])
-def test_a_reason_has_nothing_in_it_that_turns_the_words_around_it(sign: str) -> None:
-    """It stands on other people's pages and terminals, and may not make our own words say something else."""
+def test_a_reason_has_no_control_characters_and_no_bidirectional_overrides(sign: str) -> None:
+    """It is shown on other people's pages and terminals."""
     for action, more in (
         (OperatorAction.HOLD, {}),
         (OperatorAction.APPROVE, {}),

@@ -1,4 +1,4 @@
-"""One payment's way: each stage with its time, each end with its reason, and what the payer's browser told."""
+"""Payment timelines: the time of each stage, the reason of each outcome, and the report of the browser."""
 
 import msgspec
 import pytest
@@ -18,7 +18,7 @@ NAME = "pi_asked"
 
 
 async def told(world: World, name: str = NAME) -> PaymentTimeline:
-    """Put a world's records into a journal, and ask it for a payment."""
+    """Write the records of a world into a journal, and return the timeline of a payment."""
     records = iter(world.records)
     now_ms = [0]
     journal = MemoryJournal(lambda: now_ms[0])
@@ -33,13 +33,13 @@ async def told(world: World, name: str = NAME) -> PaymentTimeline:
 
 
 def quiet(world: World) -> World:
-    """Let some time pass in which nobody pays."""
+    """Advance time without payments."""
     world.wait(5 * MINUTE)
     return world
 
 
-async def test_each_stage_has_its_time_from_the_webhook_on() -> None:
-    """And Stripe's wait before it, which is by another clock and ends where the others begin."""
+async def test_each_stage_has_its_time_after_the_webhook() -> None:
+    """Stripe's delay is by another clock and ends at the webhook."""
     world = quiet(on(1))
     world.now_ms += 7
     arrived_ms = world.now_ms
@@ -88,8 +88,8 @@ ENDS = [
 
 
 @pytest.mark.parametrize(("what", "outcome", "text"), ENDS)
-async def test_each_end_is_told_with_its_reason(what: str, outcome: Outcome | None, text: str) -> None:
-    """In words that somebody in support can pass on."""
+async def test_each_outcome_has_its_reason(what: str, outcome: Outcome | None, text: str) -> None:
+    """In sentences that support can pass on."""
     world = quiet(on(1))
     _live(world, what)
     journey = await told(world)
@@ -138,10 +138,10 @@ REPORTS = [
 
 
 @pytest.mark.parametrize(("reading", "verdict", "words"), REPORTS)
-async def test_what_the_payers_browser_told_is_part_of_the_way_by_its_own_clock(
+async def test_the_report_of_the_browser_is_part_of_the_timeline_by_its_own_clock(
     reading: Reading, verdict: Verdict, words: str
 ) -> None:
-    """Its times are from the payment, by its own clock: no bar of it may be drawn on ours."""
+    """Its times are milliseconds after the payment and are not drawn on the journal's clock."""
     world = quiet(on(1))
     world.pay(name=NAME)
     world.ack(NAME)
@@ -159,8 +159,8 @@ async def test_what_the_payers_browser_told_is_part_of_the_way_by_its_own_clock(
     assert steps == {name: at_ms for name, at_ms in times.items() if at_ms is not None}
 
 
-async def test_the_source_and_the_release_of_an_ack_are_told() -> None:
-    """Which half of the system said so; inferred acks name a user and no payment."""
+async def test_a_stage_has_the_source_and_the_release_of_its_ack() -> None:
+    """An inferred ack names a user and no payment."""
     world: ProbedWorld = probed(1)
     quiet(world)
     world.pay(name=NAME)
@@ -179,8 +179,8 @@ async def test_the_source_and_the_release_of_an_ack_are_told() -> None:
     assert journey.outcome is Outcome.ON_TIME
 
 
-async def test_it_is_told_by_the_policy_of_its_own_time() -> None:
-    """Allowed were 2 s when it took 3; that 5 are allowed today makes it no success."""
+async def test_a_payment_is_judged_by_the_policy_of_its_time() -> None:
+    """A later, longer objective does not make it a success."""
     world = quiet(on(1))
     world.pay(name=NAME)
     world.wait(3 * SECOND)
@@ -192,8 +192,8 @@ async def test_it_is_told_by_the_policy_of_its_own_time() -> None:
     assert (journey.outcome, "the limit is 2000 ms" in journey.text) == (Outcome.LATE, True)
 
 
-async def test_it_is_found_among_thousands_of_others() -> None:
-    """The minutes around it are many records, and it stands in the middle of one page of them."""
+async def test_a_payment_is_found_among_thousands() -> None:
+    """Its minutes span several reads of the journal."""
     world = quiet(on(1))
     world.decides = False
     world.ack(NAME, Stage.PAID)
@@ -210,16 +210,16 @@ async def test_it_is_found_among_thousands_of_others() -> None:
     assert journey.outcome is Outcome.LATE
 
 
-async def test_what_is_gone_or_never_was_is_told_so() -> None:
-    """With the reasons that there can be."""
+async def test_an_unknown_payment_is_not_found() -> None:
+    """The message has the possible reasons."""
     world = on(1)
     with pytest.raises(SidecarError, match="unknown payment") as caught:
         await told(world, "pi_never")
     assert caught.value.code is ErrorCode.NOT_FOUND
 
 
-def test_every_reason_has_its_words() -> None:
-    """A `KeyError` is no answer to a person in support."""
+def test_every_reason_has_a_wording() -> None:
+    """A missing one would be a `KeyError`."""
     assert set(wording.UNMEASURED) == set(Unmeasured)
     assert set(wording.IGNORED) == set(IgnoreReason)
     assert set(wording.VERDICTS) == set(Verdict)

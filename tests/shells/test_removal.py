@@ -1,4 +1,4 @@
-"""The page that people follow when the timers go: every command of it is one, with the options that it names."""
+"""The page about removing the timers: every command exists, with its options."""
 
 import re
 from pathlib import Path
@@ -11,8 +11,8 @@ PAGES = [Path(__file__).parents[2] / "docs" / name for name in ("removal.md", "n
 CALLED = re.compile(r"(?:^ *|`)sidecar ([a-z]+)([^`#\n]*)", flags=re.MULTILINE)
 
 
-def test_every_command_on_the_way_is_one_and_takes_the_options_that_are_named() -> None:
-    """Whoever removes the timers does it once, with this page beside them."""
+def test_every_command_of_the_page_exists_with_its_options() -> None:
+    """The page is followed once, step by step."""
     known = {
         name: {option for parameter in command.params for option in parameter.opts}
         for name, command in typer.main.get_command(cli).commands.items()  # type: ignore[attr-defined]
