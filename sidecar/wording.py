@@ -293,11 +293,11 @@ CHECKS: Final[Mapping[str, Wording]] = {
 
 
 ACTIONS: Final[Mapping[str, Wording]] = {
-    "hold": Wording("Hold", "Nothing climbs until somebody resumes. Falling stays possible."),
+    "hold": Wording("Hold", "The flag does not climb until an operator resumes it. Falling stays possible."),
     "resume": Wording("Resume", "Lifts the hold."),
     "approve": Wording("Approve", "Approves the climb to the next rung: once, for 7 days, or until a fall."),
     "rollback": Wording(
-        "Roll back", "Sends the flag to the bottom rung: timers for everybody, until somebody resumes."
+        "Roll back", "Sends the flag to the bottom rung: timers for everybody, until an operator resumes it."
     ),
     "reset": Wording(
         "Reset the evidence",

@@ -155,7 +155,7 @@ OF_THIS_PROCESS = [
 
 @pytest.mark.parametrize(("state", "made", "key", "cause", "remedy"), STATES)
 def test_each_state_has_a_cause_and_a_remedy(state: str, made: object, key: str, cause: str, remedy: str) -> None:
-    """ "Why not yet?" is answered with sentences, not with numbers alone."""
+    """Sentences answer "why not yet?", not numbers alone."""
     assert callable(made)
     why = explained(made())
     in_words(why)
