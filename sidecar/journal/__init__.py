@@ -1,9 +1,12 @@
-"""What survives a restart, and how is it followed? Observations do, and by their number.
+"""What survives a restart, and how is it followed? Observations, in the order in which they were appended.
 
-They keep the order in which they were appended, each with its `seq` and its stamp on the journal's clock.
-`append` returns once the observation would survive `kill -9`; a follower reads what comes after the last
-`seq` that it knows, waits for more, and reads again. `sqlite` keeps one file, for one process; `memory` keeps
-nothing, for tests and simulations. Both pass the same contract tests.
+Each has a `seq` and a stamp of the journal's clock. `append` returns once the observation survives `kill -9`. A
+follower reads the records after its last `seq`, waits for more, and reads again.
+
+Backends, which pass the same contract tests: `sqlite` (one file, for one process) and `memory` (tests, simulations);
+`unavailable` takes the place of a journal that cannot be opened. For every backend: `follower` folds the records,
+`maintenance` saves snapshots and removes old records, `snapshots` selects the state to continue from, and `head` wakes
+the followers.
 """
 
 from collections.abc import Awaitable, Callable, Mapping

@@ -1,4 +1,4 @@
-"""Following the journal: folds it in order into the one state of this process, and tells who listens."""
+"""How does the state follow the journal? Each record is folded in order, and listeners get the conclusions."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
@@ -13,7 +13,7 @@ from sidecar.core.fold.state import State, assign
 from sidecar.ports import TASK_FAILURES, Actor, Journal, Part, SidecarError, Task
 
 _READ_MAX = 500
-_TELL_EVERY = 100_000
+_LOG_EVERY = 100_000
 _RETRY_S = 1.0
 
 Listener = Callable[[Record, list[Conclusion]], None]
@@ -29,32 +29,32 @@ class Follower(Part):
         self._state = state
         self._listeners = listeners
         self.has_caught_up = False
-        """Whether the journal was read to its end once; since then the state is the present, or a moment behind."""
+        """Whether the journal was read to its end once; since then the state is at most a moment behind."""
 
     async def catch_up(self, history_ends: int) -> None:
-        """Go on from what the journal kept, and fold all that came after.
+        """Load the snapshot, and fold all records after it.
 
-        What came before record `history_ends` is told to nobody: it was, when it happened. Raises `SidecarError` if the
-        journal cannot be read.
+        Listeners get no record before `history_ends`: they got it when it was new. Raises `SidecarError` if the journal
+        cannot be read.
         """
         assign(self._state, await self._journal.load_snapshot())
         while records := await self._journal.read(self._state.seq, _READ_MAX):
             for record in records:
-                self._fold(record, is_told=record.seq >= history_ends)
-            if self._state.seq // _TELL_EVERY != (self._state.seq - len(records)) // _TELL_EVERY:
+                self._fold(record, is_new=record.seq >= history_ends)
+            if self._state.seq // _LOG_EVERY != (self._state.seq - len(records)) // _LOG_EVERY:
                 structlog.get_logger().info("journal.replaying", seq=self._state.seq, until=history_ends)
         self.has_caught_up = True
 
     async def follow(self) -> bool:
-        """Fold what is new and tell of it; return whether there was any. Raises `SidecarError` like `catch_up`."""
+        """Fold the new records; return whether there were any. Raises `SidecarError` like `catch_up`."""
         records = await self._journal.read(self._state.seq, _READ_MAX)
         for record in records:
-            self._fold(record, is_told=True)
+            self._fold(record, is_new=True)
         return bool(records)
 
-    def _fold(self, record: Record, *, is_told: bool) -> None:
+    def _fold(self, record: Record, *, is_new: bool) -> None:
         conclusions = fold(self._state, record)
-        if is_told:
+        if is_new:
             for listener in self._listeners:
                 listener(record, conclusions)
 
@@ -63,11 +63,11 @@ class Follower(Part):
         yield "follower", self.run
 
     async def run(self) -> NoReturn:
-        """Fold what comes, for ever. While the journal does not answer, nothing moves, and the lease lapses."""
+        """Fold new records for ever. While the journal cannot be read, the state is unchanged and the lease expires."""
         while True:
             try:
                 if await self.follow():
-                    await asyncio.sleep(0)  # records from memory come without waiting, and others want their turn
+                    await asyncio.sleep(0)  # reading from memory does not yield to other tasks
                 else:
                     await self._journal.wait(self._state.seq)
             except SidecarError as error:

@@ -1,4 +1,4 @@
-"""How far a journal got, and who waits for more."""
+"""How far is a journal written, and who waits for more?"""
 
 import asyncio
 
@@ -6,40 +6,44 @@ from sidecar.ports import ErrorCode, SidecarError
 
 
 class Head:
-    """The newest `seq` that is durable, and whether more may come. Belongs to one event loop.
+    """The newest durable `seq`, and whether the journal accepts calls. Belongs to one event loop.
 
-    A wake-up cannot be missed: between the look at `seq` and the wait nothing else runs on the loop.
+    No wake-up is lost: the loop runs nothing between the check of `seq` and the wait.
     """
 
     def __init__(self, name: str, seq: int = 0) -> None:
         self.seq = seq
         self._name = name
-        self._closed = False
-        self._news = asyncio.Event()
+        self._refusal: SidecarError | None = None
+        self._moved = asyncio.Event()
 
     def advance(self, seq: int) -> None:
-        """Move to `seq` if that is further, and wake all who wait."""
+        """Move to `seq` if it is greater, and wake all waiters."""
         if seq > self.seq:
             self.seq = seq
             self._wake()
 
     async def wait(self, after: int) -> None:
-        """Return once `seq` is greater than `after`; raise `journal_unavailable` if the journal is closed."""
+        """Return once `seq` is greater than `after`. Raises `SidecarError` if the journal refuses calls."""
         while self.seq <= after:
-            self.refuse_if_closed()
-            await self._news.wait()
+            self.check_open()
+            await self._moved.wait()
 
     def close(self) -> None:
-        """Refuse from now on, and let those who wait know."""
-        self._closed = True
+        """Refuse all calls from now on with `journal_unavailable`, and wake all waiters."""
+        message = f"The journal {self._name} is closed: the sidecar is stopping; try again once it has started."
+        self.refuse(SidecarError(ErrorCode.JOURNAL_UNAVAILABLE, message))
+
+    def refuse(self, refusal: SidecarError) -> None:
+        """Refuse all calls from now on with an error of the same code and message, and wake all waiters."""
+        self._refusal = refusal
         self._wake()
 
-    def refuse_if_closed(self) -> None:
-        """Raise `journal_unavailable` if the journal is closed."""
-        if self._closed:
-            message = f"The journal {self._name} is closed: the sidecar is stopping; try again once it has started."
-            raise SidecarError(ErrorCode.JOURNAL_UNAVAILABLE, message)
+    def check_open(self) -> None:
+        """Raise `SidecarError` if the journal refuses calls."""
+        if self._refusal is not None:
+            raise SidecarError(self._refusal.code, self._refusal.message) from self._refusal
 
     def _wake(self) -> None:
-        self._news.set()
-        self._news = asyncio.Event()
+        self._moved.set()
+        self._moved = asyncio.Event()

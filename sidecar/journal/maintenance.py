@@ -1,4 +1,4 @@
-"""Keeps a restart short and the file small: snapshots, the daily checkpoint, and the end of what is too old."""
+"""What keeps a restart short and the file small? Snapshots, a daily checkpoint, and the removal of old records."""
 
 import asyncio
 from collections.abc import Iterable
@@ -9,21 +9,24 @@ import structlog
 from sidecar import clock
 from sidecar.core.fold.checkpoints import checkpoint_of, is_due
 from sidecar.core.fold.state import State, encode
-from sidecar.journal.retention import RETENTION_MS
 from sidecar.metrics.declarations import counted, gauge
 from sidecar.ports import TASK_FAILURES, Actor, Journal, Part, SidecarError, Task
 
-_LOOK_EVERY_S = 5.0
+RETENTION_MS = 35 * 24 * 3_600_000
+"""Payments, acks, ticks and their keys are kept this long, and up to a day longer: a report of a month can be compared
+with its payments, and Stripe repeats no event after 30 days (https://docs.stripe.com/api/events)."""
+
+_CHECK_EVERY_S = 5.0
 _TRIM_PAUSE_S = 0.02
-"""Between two chunks of removals, so that commits go on."""
+"""The pause between two chunks of removals, so that commits continue."""
 SNAPSHOT_AFTER = 10_000
-"""Records since the last snapshot from which a new one is worth it: a tenth of a second of folding."""
+"""Records since the last snapshot that justify a new one: a tenth of a second of folding."""
 _SNAPSHOT_PACE_S = 60.0
-"""At most one snapshot per so many seconds: to encode the state takes the event loop's time."""
+"""The shortest time between two snapshots: encoding the state blocks the event loop."""
 
 
 class Maintenance(Part):
-    """The housekeeping of one replica's journal, and what the journal counts."""
+    """The maintenance of one replica's journal, with the metrics of the journal."""
 
     failures = TASK_FAILURES
 
@@ -39,8 +42,8 @@ class Maintenance(Part):
         self._state = state
         self._replica = replica
         self._retention_ms = retention_ms
-        self._kept_seq = 0
-        self._kept_s = float("-inf")
+        self._saved_seq = 0
+        self._saved_s = float("-inf")
 
     @gauge("journal_waiting_appends", "Observations that were appended and are not durable yet.")
     def _waiting(self) -> float:
@@ -63,39 +66,39 @@ class Maintenance(Part):
         return (self._journal.now_ms() - clock.wall_ms()) / 1000
 
     def tasks(self) -> Iterable[tuple[str, Actor]]:
-        """Return the housekeeping, and the check of the whole journal, which ends."""
+        """Return the maintenance, and the check of the whole journal, which ends by itself."""
         yield "maintenance", self.run
         yield "check", self._journal.check
 
     async def run(self) -> NoReturn:
-        """Keep house, for ever."""
+        """Maintain the journal for ever."""
         while True:
             try:
                 await self.look()
-            except SidecarError as error:  # whoever appends is told as well; here it is only late
+            except SidecarError as error:  # appends report the error too; maintenance is only late
                 self.failures.inc(Task.MAINTENANCE)
                 structlog.get_logger().warning("maintenance.failed", code=error.code.value, message=error.message)
-            await asyncio.sleep(_LOOK_EVERY_S)
+            await asyncio.sleep(_CHECK_EVERY_S)
 
     async def look(self) -> None:
-        """Do what is due. Raises `SidecarError` if the journal cannot be written."""
+        """Append a checkpoint and save a snapshot if they are due. Raises `SidecarError` if a write fails."""
         if is_due(self._state):
             await self._journal.append(checkpoint_of(self._state, self._replica))
             await self.trim()
-        is_worth_it = self._state.seq - self._kept_seq >= SNAPSHOT_AFTER
-        if is_worth_it and clock.monotonic_s() - self._kept_s >= _SNAPSHOT_PACE_S:
+        is_worthwhile = self._state.seq - self._saved_seq >= SNAPSHOT_AFTER
+        if is_worthwhile and clock.monotonic_s() - self._saved_s >= _SNAPSHOT_PACE_S:
             await self.save()
 
     async def save(self) -> None:
-        """Keep a snapshot of the state as it is, unless it has not moved since the last."""
+        """Save a snapshot of the state, unless it is unchanged since the last."""
         seq = self._state.seq
-        if seq > self._kept_seq:
-            self._kept_s = clock.monotonic_s()
+        if seq > self._saved_seq:
+            self._saved_s = clock.monotonic_s()
             await self._journal.save_snapshot(seq, encode(self._state))
-            self._kept_seq = seq
+            self._saved_seq = seq
 
     async def trim(self) -> None:
-        """Remove what is too old, little by little."""
+        """Remove old records in chunks."""
         removed = 0
         while chunk := await self._journal.trim(self._journal.now_ms() - self._retention_ms):
             removed += chunk

@@ -1,4 +1,4 @@
-"""A journal that keeps nothing: for tests and simulations, which may also drive its clock."""
+"""A journal in the memory of the process, for tests and simulations, which can also set its clock."""
 
 from collections.abc import Callable, Sequence
 
@@ -14,7 +14,7 @@ from sidecar.ports import Appended, Backlog, Link
 class MemoryJournal:
     """The records of this process, in a list: the record with `seq` n is at n - 1.
 
-    `now_ms` is the clock in Unix milliseconds, and may even go back: what the journal says never does.
+    `now_ms` is the clock in Unix milliseconds. The stamps of the journal never go back, even if this clock does.
     """
 
     def __init__(self, now_ms: Callable[[], int] | None = None) -> None:
@@ -26,8 +26,8 @@ class MemoryJournal:
         self._head = Head("memory:")
 
     async def append(self, observation: Observation) -> Appended:
-        """Keep the observation, unless the same fact is there already."""
-        self._head.refuse_if_closed()
+        """Append the observation, unless the same fact exists already."""
+        self._head.check_open()
         key = identity(observation)
         if key is not None and key in self._by_key:
             return Appended(record=self._by_key[key], duplicate=True)
@@ -43,48 +43,52 @@ class MemoryJournal:
 
     async def read(self, after: int, limit: int) -> Sequence[Record]:
         """Return up to `limit` records with a `seq` greater than `after`, in order."""
-        self._head.refuse_if_closed()
+        self._head.check_open()
         return self._records[after : after + limit]
 
     async def links(self, before: int, limit: int) -> Sequence[Link]:
         """Return up to `limit` links of the chain whose `seq` is less than `before`, newest first."""
-        self._head.refuse_if_closed()
+        self._head.check_open()
         return [each for each in reversed(self._links) if each.record.seq < before][:limit]
 
     async def find(self, key: str) -> Record | None:
-        """Return the record with this key; None: there is none."""
-        self._head.refuse_if_closed()
+        """Return the record with this key; None: it does not exist."""
+        self._head.check_open()
         return self._by_key.get(key)
 
     async def load_snapshot(self) -> State:
-        """Return the empty state: nothing was ever kept."""
-        self._head.refuse_if_closed()
+        """Return the empty state: nothing survives the process."""
+        self._head.check_open()
         return State()
 
     async def save_snapshot(self, seq: int, body: bytes) -> None:
-        """Keep nothing: there is no restart."""
+        """Ignore the snapshot: there is no restart."""
+        del seq, body
+        self._head.check_open()
 
     async def check(self) -> None:
-        """Find nothing: memory has no pages."""
+        """Check nothing: memory has no pages."""
+        self._head.check_open()
 
     async def trim(self, before_ms: int) -> int:
-        """Remove nothing: there is no end but the process's own."""
+        """Remove nothing: all records end with the process."""
         del before_ms
+        self._head.check_open()
         return 0
 
     async def wait(self, after: int) -> None:
-        """Return once a record with a `seq` greater than `after` may be there."""
+        """Return once a record with a `seq` greater than `after` may exist."""
         await self._head.wait(after)
 
     def now_ms(self) -> int:
-        """Return the present by the given clock, or the latest that was ever returned if that is later."""
+        """Return the time of the given clock, or the latest returned time if that is later."""
         self._last_ms = max(self._last_ms, self._clock())
         return self._last_ms
 
     def backlog(self) -> Backlog:
-        """Return that nothing waits."""
+        """Return an empty backlog: every append is done at once."""
         return Backlog()
 
     async def close(self) -> None:
-        """Refuse from now on."""
+        """Refuse all calls from now on."""
         self._head.close()

@@ -1,7 +1,7 @@
-"""From which state does a process go on? From the newest that is certain to be what the records give.
+"""From which state does a process continue? From the newest snapshot that is certain to match the records.
 
-A snapshot of another fold version, or one that was damaged, never loads: then the next older one does, or all that is
-left is folded again, from the first record or, where old ones were removed, from the oldest checkpoint.
+A damaged snapshot, or one of another fold version, is never loaded. The next older one is, or the records are folded
+again: from the first record, or from the oldest checkpoint if old records were removed.
 """
 
 import hashlib
@@ -16,14 +16,14 @@ from sidecar.core.fold.state import FOLD_VERSION, State, decode
 from sidecar.ports import ErrorCode, SidecarError
 
 HeadAt = Callable[[int], str]
-"""Returns the chain's head after the last link up to a record, in hex."""
+"""Returns the head of the chain after the last link up to a record, in hex."""
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """A state as it is kept beside the records, to go on from."""
+    """An encoded state, stored beside the records."""
 
     seq: int
-    """The last record that is in it."""
+    """The last record in the state."""
     fold_version: int
     digest: bytes
     """SHA-256 of `body`."""
@@ -35,7 +35,7 @@ def snapshot_of(seq: int, body: bytes) -> Snapshot:
     return Snapshot(seq=seq, fold_version=FOLD_VERSION, digest=hashlib.sha256(body).digest(), body=body)
 
 
-def state_to_go_on_from(
+def latest_state(
     snapshots: Sequence[Snapshot],
     checkpoints: Sequence[Checkpoint],
     *,
@@ -43,22 +43,22 @@ def state_to_go_on_from(
     trimmed_seq: int,
     head_at: HeadAt,
 ) -> State:
-    """Return a state after which all records are there. The snapshots come newest first, the checkpoints oldest first.
+    """Return the latest state after which all records exist. Snapshots are newest first, checkpoints oldest first.
 
-    Raises `SidecarError` with `journal_unavailable` if records were removed and no checkpoint is left to start from.
+    Raises `SidecarError` with `journal_unavailable` if records were removed and no checkpoint can be read.
     """
     for snapshot in snapshots:
-        state, why_not = loaded(snapshot, last_seq)
+        state, fault = loaded(snapshot, last_seq)
         if state is not None:
             return state
-        structlog.get_logger().warning("snapshot.refused", seq=snapshot.seq, why=why_not)
-    return state_to_fold_from(checkpoints, trimmed_seq=trimmed_seq, head_at=head_at)
+        structlog.get_logger().warning("snapshot.refused", seq=snapshot.seq, why=fault)
+    return state_before_fold(checkpoints, trimmed_seq=trimmed_seq, head_at=head_at)
 
 
-def state_to_fold_from(checkpoints: Sequence[Checkpoint], *, trimmed_seq: int, head_at: HeadAt) -> State:
-    """Return the state before the oldest record from which on all are there. Raises as above.
+def state_before_fold(checkpoints: Sequence[Checkpoint], *, trimmed_seq: int, head_at: HeadAt) -> State:
+    """Return the state at which a full fold starts, after which all records exist. Raises like `latest_state`.
 
-    A checkpoint from before there was a chain gets its head from the journal, which has every link.
+    A checkpoint of a version without the chain gets its head from the journal, which has every link.
     """
     if trimmed_seq == 0:
         return State()
@@ -73,23 +73,23 @@ def state_to_fold_from(checkpoints: Sequence[Checkpoint], *, trimmed_seq: int, h
                 return state
     raise SidecarError(
         ErrorCode.JOURNAL_UNAVAILABLE,
-        f"The journal has no records up to {trimmed_seq}, and no checkpoint after it that can be read; "
+        f"The journal has no records up to {trimmed_seq}, and no readable checkpoint after it; "
         "restore it from a backup: sidecar restore FILE --reason '...'",
     )
 
 
 def loaded(snapshot: Snapshot, last_seq: int) -> tuple[State | None, str]:
-    """Return the state of a snapshot, or why it must not be believed."""
+    """Return the state of a snapshot, or why it must not be used."""
     if snapshot.fold_version != FOLD_VERSION:
-        return None, f"it is of fold version {snapshot.fold_version}, and this is {FOLD_VERSION}"
+        return None, f"its fold version is {snapshot.fold_version}, and the current one is {FOLD_VERSION}"
     if snapshot.seq > last_seq:
         return None, f"it is of record {snapshot.seq}, and the last is {last_seq}"
     if hashlib.sha256(snapshot.body).digest() != snapshot.digest:
-        return None, "its digest is wrong: it was damaged"
+        return None, "its digest does not match: it is damaged"
     try:
         state = decode(snapshot.body)
     except UNREADABLE as error:
         return None, f"it cannot be read: {error}"
     if (state.seq, state.fold_version) != (snapshot.seq, FOLD_VERSION):
-        return None, "what it holds is not what it says"
+        return None, "its state does not match its seq and fold version"
     return state, ""

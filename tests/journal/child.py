@@ -1,4 +1,4 @@
-"""A process that uses a journal and can be killed; it says on its standard output what it did.
+"""A process that uses a journal and can be killed; its standard output lists its appends.
 
 Run as `child.py hold|append|starve PATH`.
 """

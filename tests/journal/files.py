@@ -10,7 +10,7 @@ from sidecar.journal.sqlite.journal import SqliteJournal
 from sidecar.ports import Journal
 
 LIMIT_S = 30.0
-"""Far more than anything here takes: a test that waits in vain ends in words."""
+"""Much more than any wait here takes: a test that waits in vain fails with a message."""
 
 
 async def close(journal: Journal) -> None:

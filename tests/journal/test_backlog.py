@@ -1,4 +1,4 @@
-"""What waits for the journal is told: how much, for how long, and what was refused."""
+"""The backlog of the journal: the number of appends, the age of the oldest, and the refusals."""
 
 import asyncio
 from pathlib import Path
@@ -12,8 +12,8 @@ from sidecar.ports import Appended, Backlog, ErrorCode, SidecarError
 from .samples import heartbeat
 
 
-async def test_what_waits_for_the_disk_is_counted_and_the_oldest_is_timed(tmp_path: Path) -> None:
-    """The batch under way included; and once all is durable nothing waits."""
+async def test_waiting_appends_are_counted_and_the_oldest_is_timed(tmp_path: Path) -> None:
+    """The batch in progress counts; once all appends are durable, the backlog is empty."""
     journal = await SqliteJournal.open(tmp_path / "journal.db", waiting_max=3)
     began_ms = journal.now_ms()
 
@@ -43,8 +43,8 @@ async def test_what_waits_for_the_disk_is_counted_and_the_oldest_is_timed(tmp_pa
         await journal.close()
 
 
-async def test_in_memory_nothing_waits() -> None:
-    """There is no disk to wait for."""
+async def test_a_journal_in_memory_has_no_backlog() -> None:
+    """No append waits for a disk."""
     journal = MemoryJournal()
     await journal.append(heartbeat(1))
     assert journal.backlog() == Backlog()

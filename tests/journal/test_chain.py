@@ -21,7 +21,7 @@ from tests.core.golden import PEOPLE, folded, golden
 from tests.core.world import DAY, World, on
 
 from .files import opened
-from .test_kept_for_good import V1, resumed, write
+from .test_retention_and_snapshots import V1, resumed, write
 
 
 @contextlib.contextmanager
@@ -51,7 +51,7 @@ EARLIER = "UPDATE observations SET at_ms = at_ms - 1 WHERE seq = ?"
 
 @pytest.mark.parametrize("column", COLUMNS)
 def test_a_changed_byte_in_a_decision_is_found_wherever_it_is(tmp_path: Path, column: str) -> None:
-    """Each byte of its row, one by one: what was decided, its key, when, and the head after it."""
+    """Each byte of a row in turn: the decision, its key, its stamp, and the head after it."""
     path, world = tmp_path / "j.db", short()
     write(path, world.records)
     (seq,) = [each.seq for each in world.records if isinstance(each.observation, Fell)]
@@ -79,15 +79,15 @@ def changes(value: bytes | str | int) -> list[bytes | str | int]:
 
 
 @pytest.mark.parametrize("kind", ["Fell", "Held", "PolicyAdopted"])
-def test_what_was_changed_is_named_and_nothing_else(tmp_path: Path, kind: str) -> None:
-    """The defect says which record: it is where a person looks next."""
+def test_a_changed_record_is_named_and_no_other(tmp_path: Path, kind: str) -> None:
+    """The defect has the number of the record, where the investigation starts."""
     path, world = tmp_path / "j.db", short()
     write(path, world.records)
     (seq,) = [each.seq for each in world.records if type(each.observation).__name__ == kind]
     with changing(path) as file:
         file.execute(EARLIER, (seq,))
-    assert [each for each in inspect(path).defects if "stamped" not in each] == [
-        f"record {seq} is not as it was written, or what led to it is not: the chain breaks here"
+    assert [each for each in inspect(path).defects if "earlier stamp" not in each] == [
+        f"record {seq} is not as it was written, or a link before it is not: the chain breaks here"
     ]
 
 
@@ -103,8 +103,8 @@ GONE = [
 
 
 @pytest.mark.parametrize(("what", "defect"), GONE)
-def test_what_is_missing_from_one_of_the_two_tables_is_found(tmp_path: Path, what: str, defect: str) -> None:
-    """A record without its head is no less suspicious than a head without its record."""
+def test_a_row_missing_from_one_of_the_two_tables_is_found(tmp_path: Path, what: str, defect: str) -> None:
+    """A record without its head and a head without its record are defects."""
     path, world = tmp_path / "j.db", short()
     write(path, world.records)
     names = {type(each.observation).__name__: each.seq for each in world.records}
@@ -122,8 +122,8 @@ def cut(path: Path, after: int) -> None:
         file.execute("DELETE FROM snapshots WHERE seq > ?", (after,))
 
 
-def test_a_missing_end_is_found_by_whoever_noted_the_head(tmp_path: Path) -> None:
-    """From inside nothing is missing; that is why the head is in every notification and report."""
+def test_a_missing_end_is_found_with_a_former_head(tmp_path: Path) -> None:
+    """The file alone does not show it; this is why every notification and report has the head."""
     path, world = tmp_path / "j.db", short()
     write(path, world.records)
     whole = inspect(path)
@@ -135,11 +135,13 @@ def test_a_missing_end_is_found_by_whoever_noted_the_head(tmp_path: Path) -> Non
     cut(path, held - 1)
     assert inspect(path).defects == ()
     (defect,) = inspect(path, whole.head).defects
-    assert defect.startswith(f"the chain never had the head {whole.head[:12]}…: records were changed, or the last")
+    assert defect.startswith(
+        f"the chain never had the head {whole.head[:12]}…: since then records were changed or the last"
+    )
 
 
-def test_an_older_head_tells_that_all_up_to_it_is_as_it_was(tmp_path: Path) -> None:
-    """A journal goes on; a head of last month must not be called wrong for that."""
+def test_an_older_head_confirms_all_records_up_to_it(tmp_path: Path) -> None:
+    """A head of last month stays valid while the journal grows."""
     path, world = tmp_path / "j.db", short()
     noted = world.state.chain
     world.roll_back()
@@ -159,7 +161,7 @@ def forge(path: Path, seq: int, body: bytes) -> None:
             file.execute("UPDATE chain SET head = ? WHERE seq = ?", (bytes.fromhex(head), link_seq))
 
 
-def test_a_forged_record_with_its_heads_made_anew_is_found_by_the_noted_head_and_by_any_checkpoint_since(
+def test_a_forged_record_with_new_heads_is_found_with_a_former_head_and_with_later_checkpoints(
     tmp_path: Path,
 ) -> None:
     """Who may write the file can make a whole chain; not one that leads to a head that is known elsewhere."""
@@ -176,11 +178,11 @@ def test_a_forged_record_with_its_heads_made_anew_is_found_by_the_noted_head_and
     assert inspect(later).defects == ()
     forge(later, held.seq, forged)
     (defect,) = inspect(later).defects
-    assert defect.startswith(f"the checkpoint in record {world.state.seq} knew another chain")
+    assert defect.startswith(f"the checkpoint in record {world.state.seq} has another chain")
 
 
-async def test_what_old_age_removes_breaks_no_chain(tmp_path: Path) -> None:
-    """A head noted before the payments of its time were removed must still be found, and the state end in the same."""
+async def test_the_removal_of_old_records_breaks_no_chain(tmp_path: Path) -> None:
+    """A head from before the removal is still found, and the state ends in the same head."""
     world = on(1)
     for _ in range(3):
         world.good(5)
@@ -204,8 +206,8 @@ async def test_what_old_age_removes_breaks_no_chain(tmp_path: Path) -> None:
     assert inspect(path).defects, "also of what no fold reads any more"
 
 
-async def test_a_checkpoint_from_before_there_was_a_chain_gets_its_head_from_the_journal(tmp_path: Path) -> None:
-    """Otherwise the heads of a replica that started from it would be those of nobody else."""
+async def test_a_checkpoint_without_a_chain_gets_its_head_from_the_journal(tmp_path: Path) -> None:
+    """Otherwise a replica that starts from it would compute other heads."""
     world = on(1)
     state = msgspec.json.decode(msgspec.json.encode(world.state))
     del state["chain"]
@@ -227,8 +229,8 @@ def encoded(state: dict[str, object]) -> bytes:
     return msgspec.json.encode({**state, "fold_version": 4})
 
 
-async def test_a_file_from_before_there_was_a_chain_gets_one_from_its_records(tmp_path: Path) -> None:
-    """With the bytes that are there, whatever this version would write today."""
+async def test_a_file_without_a_chain_gets_one_from_its_records(tmp_path: Path) -> None:
+    """The heads are those of the stored bytes, even if this version would write others."""
     path, records = tmp_path / "j.db", golden(PEOPLE)
     with changing(path) as file:
         file.execute(V1)
@@ -245,7 +247,7 @@ async def test_a_file_from_before_there_was_a_chain_gets_one_from_its_records(tm
 
 
 def test_a_backup_has_the_chain_and_a_restore_adds_a_link_to_it(tmp_path: Path) -> None:
-    """A head noted before the backup stands; one noted after it tells that the journal was put back."""
+    """A head from before the backup stays valid; one from after it detects the restore."""
     path, world = tmp_path / "j.db", short()
     write(path, world.records)
     backup(path, tmp_path / "b.db", is_forced=False)
@@ -258,15 +260,15 @@ def test_a_backup_has_the_chain_and_a_restore_adds_a_link_to_it(tmp_path: Path) 
 
 
 def test_a_journal_without_a_decision_has_no_head(tmp_path: Path) -> None:
-    """Nor is one missed."""
+    """Its absence is not a defect."""
     path = tmp_path / "j.db"
     write(path, [Record(seq=1, at_ms=1000, observation=Heartbeat(replica="a", beat=1))])
     found = inspect(path)
     assert (found.defects, found.links, found.head, State().chain) == ((), 0, "", "")
 
 
-async def test_the_links_come_newest_first_and_a_page_at_a_time(tmp_path: Path) -> None:
-    """With the heads that the state had after each."""
+async def test_links_are_listed_newest_first_in_pages(tmp_path: Path) -> None:
+    """Each has the head of the state after it."""
     world = short()
     path = tmp_path / "j.db"
     write(path, world.records)
@@ -284,8 +286,8 @@ async def test_the_links_come_newest_first_and_a_page_at_a_time(tmp_path: Path) 
         assert await journal.find("policy_adopted:1") is None
 
 
-def test_a_changed_record_that_cannot_be_read_any_more_is_a_finding_and_no_crash(tmp_path: Path) -> None:
-    """Also on pages that are no pages."""
+def test_a_changed_record_that_cannot_be_decoded_is_a_defect(tmp_path: Path) -> None:
+    """A damaged page is a defect too, and never a traceback."""
     path, world = tmp_path / "j.db", short()
     write(path, world.records)
     shutil.copy(path, tmp_path / "bad.db")

@@ -1,4 +1,4 @@
-"""What every journal promises to those who append, read and follow."""
+"""The contract of every journal: append, read and follow."""
 
 import asyncio
 import contextlib
@@ -27,15 +27,15 @@ async def append_at_once(journal: Journal, observations: Sequence[Observation]) 
     return await asyncio.gather(*(journal.append(observation) for observation in observations))
 
 
-async def test_an_appended_observation_is_there_when_append_returns(journal: Journal) -> None:
-    """Append returns the record that a read then finds, and the first is number 1."""
+async def test_an_appended_observation_can_be_read_when_append_returns(journal: Journal) -> None:
+    """Append returns the record that a read then returns; the first has number 1."""
     appended = await journal.append(payment(1))
     assert (appended.record.seq, appended.duplicate) == (1, False)
     assert await everything(journal) == [appended.record]
 
 
-async def test_the_same_fact_is_kept_once(journal: Journal) -> None:
-    """A second report of a fact returns the first record, unchanged, and takes no number."""
+async def test_the_same_fact_is_stored_once(journal: Journal) -> None:
+    """A second append of a fact returns the first record, unchanged, and uses no number."""
     first = await journal.append(payment(1, event_id="evt_1"))
     second = await journal.append(payment(1, event_id="evt_2"))
     third = await journal.append(payment(2))
@@ -44,8 +44,8 @@ async def test_the_same_fact_is_kept_once(journal: Journal) -> None:
     assert await everything(journal) == [first.record, third.record]
 
 
-async def test_the_same_fact_reported_many_times_at_once_is_kept_once(journal: Journal) -> None:
-    """Of reports that arrive together, the first called is the fact, and the others find it."""
+async def test_the_same_fact_appended_concurrently_is_stored_once(journal: Journal) -> None:
+    """Of concurrent appends the first call is the fact, and the others are duplicates."""
     outcomes = await append_at_once(journal, [payment(number, f"evt_{n}") for n in range(10) for number in range(5)])
     assert [outcome.duplicate for outcome in outcomes] == [False] * 5 + [True] * 45
     assert [outcome.record.seq for outcome in outcomes] == [1, 2, 3, 4, 5] * 10
@@ -59,7 +59,7 @@ async def test_an_observation_without_identity_is_always_new(journal: Journal) -
 
 
 async def test_calls_stamps_and_numbers_are_in_one_order(journal: Journal) -> None:
-    """What was appended first has the lower number and no later stamp, and no number is left out."""
+    """An earlier append has the lower number and no later stamp, and no number is missing."""
     outcomes = await append_at_once(journal, [heartbeat(beat) for beat in range(2_500)])
     records = await everything(journal)
     assert records == [outcome.record for outcome in outcomes]
@@ -70,15 +70,15 @@ async def test_calls_stamps_and_numbers_are_in_one_order(journal: Journal) -> No
 
 
 async def test_stamps_do_not_go_back_when_the_wall_clock_does(set_back: Journal) -> None:
-    """Time continues where it stopped, whatever the wall clock says since."""
+    """The time continues from the last stamp, whatever the wall clock shows."""
     now_ms = set_back.now_ms()
     await set_back.append(heartbeat(1))
     first, second = await everything(set_back)
     assert first.at_ms <= now_ms <= second.at_ms <= set_back.now_ms()
 
 
-async def test_the_journals_present_is_never_before_a_stamp(journal: Journal) -> None:
-    """`now_ms` asked after an append is at or after its stamp, and asked before at or before it."""
+async def test_now_is_never_before_a_stamp(journal: Journal) -> None:
+    """`now_ms` after an append is at or after its stamp, and before an append at or before it."""
     for beat in range(50):
         before_ms = journal.now_ms()
         appended = await journal.append(heartbeat(beat))
@@ -97,8 +97,10 @@ async def test_the_journals_present_is_never_before_a_stamp(journal: Journal) ->
         (0, 6, [1, 2, 3, 4, 5]),
     ],
 )
-async def test_a_read_returns_what_comes_after(journal: Journal, after: int, limit: int, seqs: list[int]) -> None:
-    """A read begins after the given number, and ends at the limit or the end of the journal."""
+async def test_a_read_returns_the_records_after_a_number(
+    journal: Journal, after: int, limit: int, seqs: list[int]
+) -> None:
+    """A read starts after the given number, and ends at the limit or the end of the journal."""
     await append_at_once(journal, [heartbeat(beat) for beat in range(5)])
     assert [record.seq for record in await journal.read(after, limit)] == seqs
 
@@ -124,8 +126,8 @@ async def follow(journal: Journal, count: int) -> list[Record]:
     return seen
 
 
-async def test_followers_see_everything_once_and_in_order(journal: Journal) -> None:
-    """Three followers of sixteen concurrent callers, one of them late, see the same 4 000 records."""
+async def test_followers_read_every_record_once_and_in_order(journal: Journal) -> None:
+    """Three followers of sixteen concurrent callers, one of them late, read the same 4 000 records."""
 
     async def call(caller: int) -> None:
         for beat in range(250):
@@ -142,7 +144,7 @@ async def test_followers_see_everything_once_and_in_order(journal: Journal) -> N
 
 
 async def test_no_wake_up_is_missed(journal: Journal) -> None:
-    """Two who each wait for the other's record and answer it never both wait."""
+    """Two tasks that each wait for the other's record and answer it never both block."""
 
     async def answer(seqs: range) -> None:
         for seq in seqs:
@@ -156,15 +158,15 @@ async def test_no_wake_up_is_missed(journal: Journal) -> None:
     assert len(await everything(journal)) == 201
 
 
-async def test_waiting_for_what_is_there_already_returns(journal: Journal) -> None:
-    """A follower that looks late is not made to wait for the next record, nor is a second one beside it."""
+async def test_waiting_for_an_existing_record_returns(journal: Journal) -> None:
+    """A late follower does not wait for the next record, nor does a second one beside it."""
     await journal.append(heartbeat(0))
     async with asyncio.timeout(LIMIT_S):
         await asyncio.gather(journal.wait(0), journal.wait(0))
 
 
-async def test_a_cancelled_append_breaks_nothing(journal: Journal) -> None:
-    """An observation whose caller was cancelled is kept once, and so are its neighbours in the batch."""
+async def test_a_cancelled_append_is_still_stored(journal: Journal) -> None:
+    """An observation whose caller is cancelled is stored once, as are the others in its batch."""
     tasks = [asyncio.create_task(journal.append(payment(number))) for number in range(3)]
     await asyncio.sleep(0)
     tasks[1].cancel()
@@ -178,7 +180,7 @@ async def test_a_cancelled_append_breaks_nothing(journal: Journal) -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 async def test_a_journal_is_a_list_without_repeated_keys(journal: Journal, seed: int) -> None:
-    """Random batches, sequential and concurrent, leave what the simplest model of a journal leaves."""
+    """Random batches, sequential and concurrent, give the same records as the simplest model of a journal."""
     randomness = random.Random(seed)
     model: list[Observation] = []
     keys: dict[str, int] = {}
@@ -202,8 +204,8 @@ async def test_a_journal_is_a_list_without_repeated_keys(journal: Journal, seed:
     assert [record.observation for record in await everything(journal)] == model
 
 
-async def test_closing_finishes_what_was_appended(journal: Journal) -> None:
-    """Appends that were called before `close` succeed, and closing twice is closing."""
+async def test_closing_finishes_all_appends(journal: Journal) -> None:
+    """Appends before `close` succeed, and a second `close` does nothing."""
     tasks = [asyncio.create_task(journal.append(heartbeat(beat))) for beat in range(2_000)]
     await asyncio.sleep(0)
     await journal.close()
@@ -211,8 +213,8 @@ async def test_closing_finishes_what_was_appended(journal: Journal) -> None:
     assert [(await task).record.seq for task in tasks] == list(range(1, 2_001))
 
 
-async def test_a_closed_journal_refuses_in_words(journal: Journal) -> None:
-    """After `close` every call is refused, and a follower that was waiting is told."""
+async def test_a_closed_journal_refuses_calls_with_a_message(journal: Journal) -> None:
+    """After `close` every call is refused, and a waiting follower gets the error."""
     follower = asyncio.create_task(journal.wait(0))
     await asyncio.sleep(0)
     await journal.close()
@@ -222,8 +224,8 @@ async def test_a_closed_journal_refuses_in_words(journal: Journal) -> None:
         assert caught.value.code is ErrorCode.JOURNAL_UNAVAILABLE
 
 
-async def test_who_decided_what_is_listed_newest_first_with_the_heads_of_its_chain(journal: Journal) -> None:
-    """Page after page, and nothing else; each head is what the records up to it give."""
+async def test_links_are_listed_newest_first_with_their_heads(journal: Journal) -> None:
+    """In pages, without other records; each head follows from the links up to it."""
     await append_at_once(journal, [heartbeat(1), Held(actor="ann", reason="a"), payment(1), heartbeat(2)])
     await append_at_once(journal, [Held(actor="ann", reason="b"), Resumed(actor="bob", reason="c"), payment(2)])
     expected, head = [], ""
@@ -238,7 +240,7 @@ async def test_who_decided_what_is_listed_newest_first_with_the_heads_of_its_cha
 
 
 async def test_a_record_is_found_by_its_key(journal: Journal) -> None:
-    """And what was never told is not."""
+    """A key that was never appended returns None."""
     appended = await journal.append(payment(1))
     assert await journal.find("payment_succeeded:pi_1") == appended.record
     assert await journal.find("payment_succeeded:pi_2") is None

@@ -38,13 +38,13 @@ async def running(act: str, path: Path) -> AsyncIterator[Process]:
 
 
 async def line(process: Process) -> list[str]:
-    """Return the words of the next line that the child says; none if it ended."""
+    """Return the words of the next line of the child's output; none if it ended."""
     assert process.stdout is not None
     return (await process.stdout.readline()).decode().rstrip("\n").split(maxsplit=1)
 
 
 async def test_a_reopened_journal_continues(tmp_path: Path) -> None:
-    """Records, numbers, stamps and identities survive closing and opening."""
+    """Records, numbers, stamps and identities survive a restart."""
     path = tmp_path / "journal.db"
     async with opened(path) as journal:
         first = await journal.append(payment(1))
@@ -56,8 +56,8 @@ async def test_a_reopened_journal_continues(tmp_path: Path) -> None:
     assert await everything(path) == [first.record, second.record]
 
 
-async def test_a_follower_of_a_reopened_journal_need_not_wait_for_what_is_there(tmp_path: Path) -> None:
-    """`wait` returns at once for a record that was there before the journal was opened."""
+async def test_wait_returns_at_once_for_existing_records_of_a_reopened_journal(tmp_path: Path) -> None:
+    """A record from before the opening needs no wake-up."""
     path = tmp_path / "journal.db"
     async with opened(path) as journal:
         await journal.append(heartbeat(1))
@@ -66,7 +66,7 @@ async def test_a_follower_of_a_reopened_journal_need_not_wait_for_what_is_there(
 
 
 async def test_many_appends_share_a_commit(tmp_path: Path) -> None:
-    """1 000 concurrent appends cost a handful of transactions, one after the other costs one each."""
+    """1 000 concurrent appends need a few transactions; sequential appends need one each."""
     async with opened(tmp_path / "journal.db") as journal:
         await asyncio.gather(*(journal.append(heartbeat(beat)) for beat in range(1_000)))
         assert journal.commits <= 5
@@ -76,8 +76,8 @@ async def test_many_appends_share_a_commit(tmp_path: Path) -> None:
         assert journal.commits == before + 10
 
 
-async def test_callers_that_append_again_and_again_share_every_commit(tmp_path: Path) -> None:
-    """Callers that were resolved together append together: none of them gets a commit of its own."""
+async def test_repeated_appends_of_many_callers_share_every_commit(tmp_path: Path) -> None:
+    """Callers that got their results together append together, and share the next commit."""
 
     async def call(journal: SqliteJournal) -> None:
         for beat in range(20):
@@ -89,7 +89,7 @@ async def test_callers_that_append_again_and_again_share_every_commit(tmp_path: 
 
 
 async def test_too_many_waiting_appends_are_refused_and_counted(tmp_path: Path) -> None:
-    """Beyond the limit an append is refused in words at once; when the others are done there is room again."""
+    """An append beyond the limit is refused at once with a message; after the others are done, appends succeed again."""
     path = tmp_path / "journal.db"
     async with opened(path, waiting_max=2) as journal:
         calls = (journal.append(heartbeat(beat)) for beat in range(3))
@@ -99,28 +99,28 @@ async def test_too_many_waiting_appends_are_refused_and_counted(tmp_path: Path) 
         assert isinstance(third, SidecarError)
         assert third.code is ErrorCode.JOURNAL_OVERLOADED
         assert third.message.startswith(
-            f"The journal {path} has 2 observations waiting for its disk, and takes no more;"
+            f"The journal {path} has 2 observations that wait for its disk, which is the limit;"
         )
         assert journal.overloads == 1
         assert (await journal.append(heartbeat(3))).record.seq == 3
 
 
 @pytest.mark.parametrize("first_lines", [1, 40, 300, 301, 1_000])
-async def test_whatever_append_returned_survives_kill_9(tmp_path: Path, first_lines: int) -> None:
-    """Two children that are killed in the middle leave every record they told of, none of them twice."""
+async def test_every_returned_append_survives_kill_9(tmp_path: Path, first_lines: int) -> None:
+    """Two children that are killed while appending leave every record that they printed, each once."""
     path = tmp_path / "journal.db"
-    told: list[list[str]] = []
+    printed: list[list[str]] = []
     for _ in range(2):
         async with running("append", path) as child:
-            told += [await line(child) for _ in range(first_lines)]
+            printed += [await line(child) for _ in range(first_lines)]
             child.kill()
             while words := await line(child):
-                told.append(words)
+                printed.append(words)
     records = await everything(path)
     names = [name_of(record.observation) for record in records]
     assert [record.seq for record in records] == list(range(1, len(records) + 1))
     assert len(set(names)) == len(names)
-    assert [names[int(seq) - 1] for seq, _ in told] == [name for _, name in told]
+    assert [names[int(seq) - 1] for seq, _ in printed] == [name for _, name in printed]
 
 
 def name_of(observation: Observation) -> str:
@@ -134,8 +134,8 @@ def name_of(observation: Observation) -> str:
             raise AssertionError(observation)
 
 
-async def test_a_second_process_is_refused_in_words(tmp_path: Path) -> None:
-    """Who comes second is told the file, the first one's pid and what to do, until the first one is killed."""
+async def test_a_second_process_is_refused_with_a_message(tmp_path: Path) -> None:
+    """The message has the file, the pid of the first process and the remedy; after that is killed, opening succeeds."""
     path = tmp_path / "journal.db"
     async with running("hold", path) as child:
         assert (await line(child))[0] == "held"
@@ -143,14 +143,14 @@ async def test_a_second_process_is_refused_in_words(tmp_path: Path) -> None:
             await SqliteJournal.open(path)
     assert caught.value.code is ErrorCode.JOURNAL_IN_USE
     assert caught.value.message == (
-        f"The journal {path} is in use by process {child.pid}, and one file serves one sidecar; "
+        f"The journal {path} is in use by process {child.pid}, and only one sidecar can use a file; "
         "stop that process, or name another file under `journal:`."
     )
     assert await everything(path) == []
 
 
 async def test_a_second_name_of_the_file_is_the_same_journal(tmp_path: Path) -> None:
-    """A symbolic link to a journal that is open is refused like the journal itself."""
+    """A symbolic link to an open journal is refused like the journal itself."""
     path, link = tmp_path / "journal.db", tmp_path / "link.db"
     link.symlink_to(path)
     async with opened(path):
@@ -169,7 +169,7 @@ async def test_closing_leaves_no_thread_and_no_lock(tmp_path: Path) -> None:
 
 
 async def test_the_files_are_for_their_owner_alone(tmp_path: Path) -> None:
-    """Nobody else can read which payments there were, not even in the files beside it."""
+    """No other user can read payment ids, not even in the files beside the journal."""
     async with opened(tmp_path / "journal.db") as journal:
         await journal.append(heartbeat(0))
         modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in os.scandir(tmp_path)}
@@ -177,8 +177,8 @@ async def test_the_files_are_for_their_owner_alone(tmp_path: Path) -> None:
     assert modes == dict.fromkeys(names, 0o600)
 
 
-async def test_a_full_disk_is_told_and_survived(tmp_path: Path) -> None:
-    """A batch that does not fit is refused as a whole and in words, and the next that fits gets the next number."""
+async def test_a_full_disk_is_reported_and_survived(tmp_path: Path) -> None:
+    """A batch that does not fit is refused as a whole with a message, and the next one that fits gets the next number."""
     path = tmp_path / "journal.db"
     async with opened(path, page_count_max=16) as journal:
         await journal.append(payment(1))
@@ -190,7 +190,7 @@ async def test_a_full_disk_is_told_and_survived(tmp_path: Path) -> None:
             assert outcome.message == (
                 f"The journal {path} could not be written: its disk is full, or the file has reached its limit "
                 "(SQLITE_FULL: database or disk is full); "
-                "free space there; appending goes on as soon as there is room."
+                "free space there; appends continue as soon as there is space."
             )
         assert len({id(outcome) for outcome in outcomes}) == len(batch)
         assert (await journal.append(payment(1))).duplicate
@@ -199,8 +199,8 @@ async def test_a_full_disk_is_told_and_survived(tmp_path: Path) -> None:
     assert [record.observation for record in await everything(path)] == [payment(1), payment(2)]
 
 
-async def test_an_error_of_the_disk_is_told_and_survived(tmp_path: Path) -> None:
-    """Where the operating system refuses a write, the append is refused in words, and the next one succeeds."""
+async def test_an_error_of_the_disk_is_reported_and_survived(tmp_path: Path) -> None:
+    """If the operating system refuses a write, the append is refused with a message, and the next one succeeds."""
     path = tmp_path / "journal.db"
     async with running("starve", path) as child:
         assert await line(child) == ["1"]
@@ -212,8 +212,8 @@ async def test_an_error_of_the_disk_is_told_and_survived(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("suffix", ["", ".lock", "-wal"])
-async def test_a_file_that_was_removed_while_in_use_takes_no_more(tmp_path: Path, suffix: str) -> None:
-    """The system would let us write on into what nobody will ever find again."""
+async def test_a_removed_file_accepts_no_more_appends(tmp_path: Path, suffix: str) -> None:
+    """The system would accept writes into the removed file."""
     path = tmp_path / "journal.db"
     journal = await SqliteJournal.open(path)
     await journal.append(heartbeat(0))
@@ -224,8 +224,8 @@ async def test_a_file_that_was_removed_while_in_use_takes_no_more(tmp_path: Path
     await journal.close()
 
 
-async def test_a_file_that_was_replaced_while_in_use_takes_no_more(tmp_path: Path) -> None:
-    """As by a backup that was moved to its place."""
+async def test_a_replaced_file_accepts_no_more_appends(tmp_path: Path) -> None:
+    """A backup that is moved over the journal is such a file."""
     path = tmp_path / "journal.db"
     journal = await SqliteJournal.open(path)
     await journal.append(heartbeat(0))

@@ -1,4 +1,4 @@
-"""What the journal says of a file that it cannot work with: what was found, where, and what to do."""
+"""Messages for files that cannot be used: what was found, where, and what to do."""
 
 import asyncio
 import contextlib
@@ -22,7 +22,7 @@ NOBODY = 65_534
 
 
 async def refusal(path: Path) -> str:
-    """Return what the journal says of a file that it cannot open, and see that it lets go of it."""
+    """Return the message for a file that cannot be opened, and assert that no lock is left."""
     with pytest.raises(SidecarError) as caught:
         await SqliteJournal.open(path)
     assert caught.value.code is ErrorCode.JOURNAL_UNAVAILABLE
@@ -30,8 +30,8 @@ async def refusal(path: Path) -> str:
     return caught.value.message
 
 
-async def test_a_missing_folder_is_told(tmp_path: Path) -> None:
-    """The folder is not made, because a mistyped path would make an empty journal somewhere else."""
+async def test_a_missing_folder_is_reported(tmp_path: Path) -> None:
+    """The folder is not created: a mistyped path would create an empty journal in another place."""
     path = tmp_path / "missing" / "journal.db"
     assert await refusal(path) == (
         f"The journal {path} could not be opened: there is no folder {path.parent}; create it, or name another."
@@ -39,7 +39,7 @@ async def test_a_missing_folder_is_told(tmp_path: Path) -> None:
 
 
 async def test_a_folder_is_no_journal(tmp_path: Path) -> None:
-    """A path that names a folder is refused."""
+    """The path of a folder is refused."""
     assert await refusal(tmp_path) == (
         f"The journal {tmp_path} could not be opened: it is a folder; name another file under `journal:`."
     )
@@ -56,17 +56,17 @@ def forbidden(tmp_path: Path) -> Iterator[Path]:
     os.seteuid(user)
 
 
-async def test_missing_permission_is_told(forbidden: Path) -> None:
-    """Where permissions forbid it, the sentence says what to permit."""
+async def test_missing_permission_is_reported(forbidden: Path) -> None:
+    """The message names the missing permission."""
     message = await refusal(forbidden)
     assert message.startswith(f"The journal {forbidden} could not be opened: Permission denied (")
     assert message.endswith(
-        "); let this user read and write the file and its folder, or name another file under `journal:`."
+        "); allow this user to read and write the file and its folder, or name another file under `journal:`."
     )
 
 
 @pytest.mark.parametrize("content", [b"x", b"not a database\n" * 100, b"\x00" * 5_000], ids=["short", "text", "zeros"])
-async def test_what_is_not_a_database_is_told_and_left_alone(tmp_path: Path, content: bytes) -> None:
+async def test_a_file_that_is_not_a_database_is_reported_and_unchanged(tmp_path: Path, content: bytes) -> None:
     """A file of another kind is refused and not written to."""
     path = tmp_path / "journal.db"
     path.write_bytes(content)
@@ -76,21 +76,21 @@ async def test_what_is_not_a_database_is_told_and_left_alone(tmp_path: Path, con
     assert path.read_bytes() == content
 
 
-async def test_another_applications_database_is_told_and_left_alone(tmp_path: Path) -> None:
+async def test_the_database_of_another_application_is_reported_and_unchanged(tmp_path: Path) -> None:
     """A database that is not a journal is refused and not written to."""
     path = tmp_path / "journal.db"
     with contextlib.closing(sqlite3.connect(path)) as file:
         file.execute("CREATE TABLE observations (seq INTEGER)")
     content = path.read_bytes()
     assert await refusal(path) == (
-        f"The journal {path} could not be opened: it is a database of another application; "
+        f"The journal {path} could not be opened: it is the database of another application; "
         "name another file under `journal:`."
     )
     assert path.read_bytes() == content
 
 
-async def test_a_newer_schema_is_told_and_left_alone(tmp_path: Path) -> None:
-    """A file that a later sidecar wrote is refused, with both versions."""
+async def test_a_newer_schema_is_reported_and_unchanged(tmp_path: Path) -> None:
+    """The file of a later sidecar is refused, with both versions in the message."""
     path = tmp_path / "journal.db"
     assert await everything(path) == []
     with contextlib.closing(sqlite3.connect(path)) as file:
@@ -102,8 +102,8 @@ async def test_a_newer_schema_is_told_and_left_alone(tmp_path: Path) -> None:
     )
 
 
-async def test_a_damaged_page_is_told_when_it_is_read(tmp_path: Path) -> None:
-    """Damage in the middle of the file is told by the read that meets it."""
+async def test_a_damaged_page_is_reported_when_it_is_read(tmp_path: Path) -> None:
+    """The read of a damaged page in the middle of the file fails with a message."""
     path = tmp_path / "journal.db"
     async with opened(path) as journal:
         await asyncio.gather(*(journal.append(payment(number)) for number in range(2_000)))
@@ -121,13 +121,13 @@ async def test_a_damaged_page_is_told_when_it_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("body", [b'{"type":"from_the_future"}', b'{"type":"heartbeat"}', b"{", b'"\xff"'])
-async def test_a_record_of_a_later_version_is_told(tmp_path: Path, body: bytes) -> None:
-    """A record that this version does not understand is named, and not skipped."""
+async def test_a_record_of_a_later_version_is_reported(tmp_path: Path, body: bytes) -> None:
+    """A record that this version cannot decode is named, and not skipped."""
     path = tmp_path / "journal.db"
     async with opened(path) as journal:
         await journal.append(heartbeat(1))
     with contextlib.closing(sqlite3.connect(path)) as file, file:
         file.execute("INSERT INTO observations VALUES (2, 0, NULL, ?)", (body,))
-    with pytest.raises(SidecarError, match=f"^The journal {path} holds a record 2 that cannot be read: ") as caught:
+    with pytest.raises(SidecarError, match=f"^The journal {path} has a record 2 that cannot be read: ") as caught:
         await everything(path)
     assert caught.value.code is ErrorCode.JOURNAL_UNAVAILABLE

@@ -1,4 +1,4 @@
-"""A copy of a journal while a sidecar writes it, and the way back."""
+"""How is a journal copied while a sidecar writes it, and how is a copy restored?"""
 
 import contextlib
 import os
@@ -10,24 +10,24 @@ import msgspec
 
 from sidecar import clock
 from sidecar.core.facts.observations import RolledBack
-from sidecar.journal.sqlite.failures import told, unavailable
+from sidecar.journal.sqlite.failures import as_unavailable, unavailable
 from sidecar.journal.sqlite.file import Draft, Writer
 from sidecar.journal.sqlite.lock import PRIVATE, locked
 from sidecar.journal.sqlite.verification import Inspection, inspect, opened_to_read
 
 _PARTS = ("", "-wal", "-shm")
-"""What belongs to a journal's file, beside its lock."""
+"""The suffixes of a journal's files, without its lock."""
 
 
 def backup(path: Path, to: Path, *, is_forced: bool) -> Inspection:
-    """Copy the journal at `path` as of this moment into one file, whole and checked, or not at all.
+    """Copy the current journal at `path` into one file and verify it; `to` is either complete or unchanged.
 
-    Raises `SidecarError` with `journal_unavailable` if one of them cannot be had, or the copy is not sound.
+    Raises `SidecarError` with `journal_unavailable` if a file cannot be opened, or the copy is not sound.
     """
     if to.exists() and not is_forced:
-        raise unavailable(to, "is there already", "name another file, or replace it with --force")
+        raise unavailable(to, "exists already", "name another file, or replace it with --force")
     part = to.with_name(f"{to.name}.part")
-    with told(to, "written"), contextlib.ExitStack() as cleaned:
+    with as_unavailable(to, "written"), contextlib.ExitStack() as cleaned:
         cleaned.callback(part.unlink, missing_ok=True)
         part.unlink(missing_ok=True)
         part.touch(PRIVATE)
@@ -42,22 +42,22 @@ def backup(path: Path, to: Path, *, is_forced: bool) -> Inspection:
 
 
 def restore(source: Path, path: Path, *, reason: str, is_replacing: bool) -> Path | None:
-    """Put a copy of a backup in the journal's place; return where the journal that was there is now.
+    """Replace the journal by a copy of a backup; return the new path of the previous journal, if there was one.
 
-    The backup knows nothing of what came after it: an alarm, a fall, a person's word. So a record says that it was
-    rolled back: the flag begins on the bottom rung, and holds until a person resumes. Raises `SidecarError` with
-    `journal_in_use` while a sidecar runs, or `journal_unavailable`.
+    The backup lacks all later facts, such as an alarm, a fall or an operator action. A rollback is therefore appended:
+    the flag starts on the bottom rung, with a hold until `resume`. Raises `SidecarError` with `journal_in_use` while a
+    sidecar runs, or `journal_unavailable`.
     """
     found = inspect(source)
     if found.defects:
         raise unavailable(source, f"is not sound: {found.defects[0]}", "choose another backup")
     if not path.parent.is_dir():
         raise unavailable(path, f"could not be written: there is no folder {path.parent}", "create it, or name another")
-    with told(path, "written"), locked(path):
+    with as_unavailable(path, "written"), locked(path):
         aside = None
         if path.exists():
             if not is_replacing:
-                raise unavailable(path, "is there already", "set it aside and replace it with --replace")
+                raise unavailable(path, "exists already", "replace it with --replace, which moves it aside")
             aside = path.with_name(f"{path.name}.replaced-{clock.wall_ms()}")
             for suffix in _PARTS:
                 with contextlib.suppress(FileNotFoundError):
@@ -81,7 +81,7 @@ def _roll_back(path: Path, reason: str) -> None:
 
 
 def _put(part: Path, to: Path) -> None:
-    """Give a finished file its name, so that after a power cut there is either it, whole, or the one before it."""
+    """Rename a finished file, so that after a power cut either the new file or the previous one is there, complete."""
     _sync(part)
     part.rename(to)
     _sync(to.parent)

@@ -1,21 +1,20 @@
-"""A journal in one SQLite file, for one process.
+"""How does one process append to a SQLite file fast enough?
 
-The problem: `append` may return only when the observation would survive `kill -9`, and making something
-durable costs a wait for the disk. One wait per observation would cap us at the disk's pace, and on the event
-loop would stop all else meanwhile.
+The problem: `append` may return only when the observation survives `kill -9`, and a durable write waits for the disk.
+One wait for each observation would limit the rate to that of the disk, and would block the event loop.
 
-What we do: group commit. Whatever is appended while one commit runs waits together, and goes into the next
-one. The loop owns all that is waiting; one thread owns the connection that writes, another the one that
-reads; a batch is handed from the loop to the thread and its result back, so nothing is shared.
+The solution is group commit: appends during one commit are queued, and the next commit writes them together. The loop
+owns the queue, one thread the connection that writes, and another the connection that reads. A batch goes from the loop
+to the thread and its result back, so that nothing is shared.
 """
 
 import asyncio
 import contextlib
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 import msgspec
 
@@ -30,19 +29,21 @@ from sidecar.journal.sqlite.verification import PageCheck
 from sidecar.ports import Appended, Backlog, ErrorCode, Link, SidecarError
 
 WAITING_MAX = 20_000
-"""Appends that may wait for the disk at once, the batch under way included."""
+"""The most appends that wait for the disk at once, with the batch in progress."""
 
 TAIL_MAX = 10_000
-"""The newest records, kept in memory at least: who follows closely needs neither the disk nor to decode them."""
+"""The newest records in memory: a follower that is not behind needs neither the disk nor the decoder."""
 
-_TIDY_AFTER = 2_000
-"""Records after which the write-ahead log is brought into the file, by another thread than the one that commits: SQLite
-would do it within a commit, and whoever waits for that one would wait for all the disk's work."""
+_LOG_RECORDS_MAX = 2_000
+"""Records after which the reading thread copies the write-ahead log into the file: SQLite would do it within a commit,
+and delay the appends of that commit."""
 
 BATCH_MAX = 1_000
-"""Observations in one transaction, so that no caller waits for the whole of a long queue."""
+"""The most observations in one transaction, so that no caller waits for a whole long queue."""
 
 _encode = msgspec.json.Encoder().encode
+
+Result = TypeVar("Result")
 
 
 class SqliteJournal:
@@ -76,28 +77,28 @@ class SqliteJournal:
         self._waiting_max = waiting_max
         self._waiting_count = 0
         self._pending: list[tuple[Draft, asyncio.Future[Appended]]] = []
-        self._under_way_ms: int | None = None
-        """When the oldest of the batch that is being committed was appended; None: none is."""
+        self._in_progress_ms: int | None = None
+        """The stamp of the oldest observation in the commit in progress; None: there is no commit."""
         self._idle = asyncio.Event()
         self._idle.set()
         self._tail: list[Record] = []
-        self._untidied = 0
-        self._tidying: asyncio.Future[None] | None = None
+        self._log_records = 0
+        self._log_copy: asyncio.Future[None] | None = None
         self._clock = AnchoredClock(writer.last_ms)
         self._head = Head(str(path), writer.last_seq)
 
     @classmethod
     async def open(cls, path: Path, *, waiting_max: int = WAITING_MAX, page_count_max: int | None = None) -> Self:
-        """Open the file, or make it; the file never grows beyond `page_count_max` pages of 4096 bytes.
+        """Open or create the file, which never grows beyond `page_count_max` pages of 4096 bytes.
 
-        Raises `SidecarError` with `journal_in_use` if another process has it, or `journal_unavailable`.
+        Raises `SidecarError` with `journal_in_use` if another process uses it, or `journal_unavailable`.
         """
         run = asyncio.get_running_loop().run_in_executor
         async with contextlib.AsyncExitStack() as opened:
             write_thread = opened.enter_context(ThreadPoolExecutor(1, "journal-write"))
             path = await run(write_thread, path.resolve)
             writer = await run(write_thread, Writer, path, page_count_max)
-            await run(write_thread, writer.leave_tidying)
+            await run(write_thread, writer.leave_checkpoints)
             opened.push_async_callback(run, write_thread, writer.close)
             read_thread = opened.enter_context(ThreadPoolExecutor(1, "journal-read"))
             reader = await run(read_thread, Reader.beside, path)
@@ -113,17 +114,17 @@ class SqliteJournal:
             )
 
     async def append(self, observation: Observation) -> Appended:
-        """Keep the observation and return once it would survive `kill -9`.
+        """Append the observation and return once it survives `kill -9`.
 
-        It is stamped here and now, so that the order of calls, of stamps and of `seq` is one; and once called,
-        a cancelled caller changes nothing.
+        It is stamped at the call, so that calls, stamps and `seq` have the same order. An append whose caller is
+        cancelled is still written.
         """
-        self._head.refuse_if_closed()
+        self._head.check_open()
         if self._waiting_count >= self._waiting_max:
             self.overloads += 1
             message = (
-                f"The journal {self._path} has {self._waiting_count} observations waiting for its disk, and "
-                "takes no more; try again in a moment, and see what slows that disk down."
+                f"The journal {self._path} has {self._waiting_count} observations that wait for its disk, which is the "
+                "limit; try again in a moment, and find out what slows that disk down."
             )
             raise SidecarError(ErrorCode.JOURNAL_OVERLOADED, message)
         draft = Draft(
@@ -139,36 +140,32 @@ class SqliteJournal:
 
     async def read(self, after: int, limit: int) -> Sequence[Record]:
         """Return up to `limit` records with a `seq` greater than `after`, in order."""
-        self._head.refuse_if_closed()
+        self._head.check_open()
         if after >= self._head.seq:
             return []
         if self._tail and after + 1 >= self._tail[0].seq:
             start = after + 1 - self._tail[0].seq
             return self._tail[start : start + limit]
-        return await self._loop.run_in_executor(self._read_thread, self._reader.read, after, limit)
+        return await self._run(self._read_thread, self._reader.read, after, limit)
 
     async def links(self, before: int, limit: int) -> Sequence[Link]:
         """Return up to `limit` links of the chain whose `seq` is less than `before`, newest first."""
-        self._head.refuse_if_closed()
-        return await self._loop.run_in_executor(self._read_thread, self._reader.links, before, limit)
+        return await self._run(self._read_thread, self._reader.links, before, limit)
 
     async def find(self, key: str) -> Record | None:
-        """Return the record with this key; None: there is none, or not any more."""
-        self._head.refuse_if_closed()
-        return await self._loop.run_in_executor(self._read_thread, self._reader.find, key)
+        """Return the record with this key; None: it does not exist, or was removed."""
+        return await self._run(self._read_thread, self._reader.find, key)
 
     async def load_snapshot(self) -> State:
-        """Return the state that a process goes on from: a snapshot, a checkpoint, or the empty one."""
-        self._head.refuse_if_closed()
-        return await self._loop.run_in_executor(self._read_thread, self._reader.load_snapshot)
+        """Return the state from which a process continues: of a snapshot, of a checkpoint, or the empty one."""
+        return await self._run(self._read_thread, self._reader.load_snapshot)
 
     async def save_snapshot(self, seq: int, body: bytes) -> None:
-        """Keep the encoded state after record `seq`, for a restart to go on from."""
-        self._head.refuse_if_closed()
-        await self._loop.run_in_executor(self._write_thread, self._writer.save_snapshot, snapshot_of(seq, body))
+        """Store the encoded state after record `seq`, for the next restart."""
+        await self._run(self._write_thread, self._writer.save_snapshot, snapshot_of(seq, body))
 
     async def check(self) -> None:
-        """Look at every page of the file, in a thread of its own. Raises `journal_unavailable` if one is damaged."""
+        """Check every page of the file in its own thread. Raises `journal_unavailable` if one is damaged."""
         check = PageCheck(self._path)
         try:
             await asyncio.to_thread(check.run)
@@ -177,21 +174,27 @@ class SqliteJournal:
             raise
 
     async def trim(self, before_ms: int) -> int:
-        """Look at the next old records and remove those that need not be kept; return at how many it looked."""
-        self._head.refuse_if_closed()
-        return await self._loop.run_in_executor(self._write_thread, self._writer.trim, before_ms)
+        """Remove the next old records, except those that are kept for ever; return the number of records read."""
+        return await self._run(self._write_thread, self._writer.trim, before_ms)
 
     async def wait(self, after: int) -> None:
-        """Return once a record with a `seq` greater than `after` is there."""
+        """Return once a record with a `seq` greater than `after` exists."""
         await self._head.wait(after)
 
+    async def _run(self, thread: ThreadPoolExecutor, function: Callable[..., Result], *arguments: object) -> Result:
+        """Call a blocking function on its thread. Raises `journal_unavailable` if the journal is closed."""
+        self._head.check_open()
+        return await self._loop.run_in_executor(thread, function, *arguments)
+
     def now_ms(self) -> int:
-        """Return the present in Unix milliseconds, counted on since opening: from then, or the last stamp."""
+        """Return Unix milliseconds, counted from the time of opening or the last stamp, whichever is later."""
         return self._clock.now_ms()
 
     def backlog(self) -> Backlog:
-        """Return what waits for the disk, the batch under way included."""
-        oldest_ms = self._pending[0][0].at_ms if self._under_way_ms is None and self._pending else self._under_way_ms
+        """Return the appends that wait for the disk, with the batch in progress."""
+        oldest_ms = (
+            self._pending[0][0].at_ms if self._in_progress_ms is None and self._pending else self._in_progress_ms
+        )
         return Backlog(
             waiting_count=self._waiting_count,
             oldest_ms=0 if oldest_ms is None else self.now_ms() - oldest_ms,
@@ -200,26 +203,26 @@ class SqliteJournal:
         )
 
     async def close(self) -> None:
-        """Finish what was appended, close the file, end the threads and release the lock."""
+        """Finish all appends, close the file, end the threads and release the lock."""
         self._head.close()
         await self._idle.wait()
         await self._opened.aclose()
 
     def _start_soon(self) -> None:
-        # Not at once: all that is ready to run on the loop now, and appends, makes it into the same batch.
+        # Not at once: appends of other callbacks that are ready now join the same batch.
         self._loop.call_soon(self._start)
 
     def _start(self) -> None:
         batch, self._pending = self._pending[:BATCH_MAX], self._pending[BATCH_MAX:]
         drafts = [draft for draft, _ in batch]
-        self._under_way_ms = drafts[0].at_ms
+        self._in_progress_ms = drafts[0].at_ms
         commit = self._loop.run_in_executor(self._write_thread, self._writer.commit, drafts)
         commit.add_done_callback(functools.partial(self._settle, [kept for _, kept in batch]))
 
     def _settle(self, waiting: list[asyncio.Future[Appended]], commit: asyncio.Future[list[Appended]]) -> None:
-        """Tell every caller of a batch what became of it, and go on with the next batch."""
+        """Return the result of a batch to its callers, and start the next batch."""
         self._waiting_count -= len(waiting)
-        self._under_way_ms = None
+        self._in_progress_ms = None
         error = commit.exception()
         if error is None:
             self.commits += 1
@@ -233,24 +236,24 @@ class SqliteJournal:
 
     def _succeed(self, waiting: list[asyncio.Future[Appended]], batch: list[Appended]) -> None:
         for kept, appended in zip(waiting, batch, strict=True):
-            if not kept.done():  # its caller was cancelled; the observation is kept all the same
+            if not kept.done():  # the caller was cancelled; the observation is durable
                 kept.set_result(appended)
         new = [appended.record for appended in batch if not appended.duplicate]
         self._tail.extend(new)
-        self._untidied += len(new)
-        if self._untidied >= _TIDY_AFTER and (self._tidying is None or self._tidying.done()):
-            self._untidied = 0
-            self._tidying = self._loop.run_in_executor(self._read_thread, self._reader.tidy)
-            self._tidying.add_done_callback(_forget_failure)
+        self._log_records += len(new)
+        if self._log_records >= _LOG_RECORDS_MAX and (self._log_copy is None or self._log_copy.done()):
+            self._log_records = 0
+            self._log_copy = self._loop.run_in_executor(self._read_thread, self._reader.checkpoint_log)
+            self._log_copy.add_done_callback(_forget_failure)
         if len(self._tail) > 2 * TAIL_MAX:
             del self._tail[:-TAIL_MAX]
         self._head.advance(max(appended.record.seq for appended in batch))
 
 
-def _forget_failure(tidying: asyncio.Future[None]) -> None:
-    """Look at how tidying ended. If it failed the log grows, and in the end a commit tidies, and tells."""
-    if not tidying.cancelled():
-        tidying.exception()
+def _forget_failure(copying: asyncio.Future[None]) -> None:
+    """Retrieve the exception of a failed copy: the log then grows until a commit copies it, and reports the error."""
+    if not copying.cancelled():
+        copying.exception()
 
 
 def _fail(waiting: list[asyncio.Future[Appended]], error: BaseException) -> None:
@@ -260,7 +263,7 @@ def _fail(waiting: list[asyncio.Future[Appended]], error: BaseException) -> None
 
 
 def _unwrapped(error: BaseException) -> BaseException:
-    """Return an exception for one caller alone: one that many raise would gather all their tracebacks."""
+    """Return a separate exception for each caller: a shared one would collect the tracebacks of all."""
     if not isinstance(error, SidecarError):
         return error
     own = SidecarError(error.code, error.message)

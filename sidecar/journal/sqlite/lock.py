@@ -1,4 +1,4 @@
-"""One process per journal: a lock that the system takes back when its holder dies, even by `kill -9`."""
+"""Who may write a journal? The process with the lock, which the system releases when that ends, even by `kill -9`."""
 
 import contextlib
 import fcntl
@@ -9,17 +9,17 @@ from pathlib import Path
 from sidecar.ports import ErrorCode, SidecarError
 
 PRIVATE = 0o600
-"""The mode of what we create: the journal names payments."""
+"""The mode of new files: the journal contains payment ids."""
 
 _PID_BYTES_MAX = 20
 
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the journal's file at `path` for this process alone; the holder's pid is in `<path>.lock`.
+    """Lock the journal's file at `path` for this process; its pid is in `<path>.lock`.
 
-    The lock file stays behind, because removing it would let two processes lock two files of the same name.
-    Raises `SidecarError` with `journal_in_use` if another holds it, and `OSError` if it cannot be opened.
+    The lock file is never removed: otherwise two processes could lock two files of the same name.
+    Raises `SidecarError` with `journal_in_use` if another process has the lock, and `OSError` if it cannot be opened.
     """
     descriptor = os.open(path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT, PRIVATE)
     try:
@@ -35,7 +35,7 @@ def _take(path: Path, descriptor: int) -> None:
     except BlockingIOError as error:
         holder = os.pread(descriptor, _PID_BYTES_MAX, 0).decode("ascii", "replace").strip() or "unknown"
         message = (
-            f"The journal {path} is in use by process {holder}, and one file serves one sidecar; "
+            f"The journal {path} is in use by process {holder}, and only one sidecar can use a file; "
             "stop that process, or name another file under `journal:`."
         )
         raise SidecarError(ErrorCode.JOURNAL_IN_USE, message) from error

@@ -1,4 +1,4 @@
-"""What is in the journal's file, by version, and how an older file becomes a newer one."""
+"""Which tables does the journal's file have, and how is an older version migrated?"""
 
 import sqlite3
 from pathlib import Path
@@ -7,7 +7,7 @@ from sidecar.journal.sqlite import links
 from sidecar.journal.sqlite.failures import unavailable
 
 APPLICATION_ID = 0x52765363
-"""Marks the file as ours (`file` and `PRAGMA application_id` show it): "RvSc" in ASCII."""
+"""Marks the file as a journal (`file` and `PRAGMA application_id` show it): "RvSc" in ASCII."""
 
 _MIGRATIONS = (
     (
@@ -30,28 +30,28 @@ _MIGRATIONS = (
     ),
     ("CREATE TABLE chain (seq INTEGER PRIMARY KEY, head BLOB NOT NULL)",),
 )
-"""What makes of a file of each version, from 0 (empty), one of the next. Never changed; only added to.
+"""The statements that migrate a file of each version, from 0 (empty), to the next. Entries are added, never changed.
 
-`observations`: the records. `snapshots`: states that a restart may go on from, as `core.fold.state.encode` wrote them,
-with their SHA-256. `trimmed`: up to which record old ones were removed; 0: none was. `chain`: the head after each
-decision, act and policy.
+`observations`: the records. `snapshots`: states to continue from after a restart, as `core.fold.state.encode` returns
+them, with their SHA-256. `trimmed`: the last record up to which old ones were removed; 0: none. `chain`: the head
+after each decision, operator action and policy.
 """
 
 _CHAINED_FROM = 3
-"""The first version with a chain; an older file's is made from its records."""
+"""The first version with a chain; an older file gets one from its records."""
 
 SCHEMA_VERSION = len(_MIGRATIONS)
-"""What `PRAGMA user_version` says of a file that this code reads and writes."""
+"""The `PRAGMA user_version` of files that this code reads and writes."""
 
 
 def prepare(path: Path, connection: sqlite3.Connection, page_count_max: int | None) -> None:
-    """Look whose file it is before the first change to it, and bring it up to date; set it up if it is empty.
+    """Check that the file is a journal before the first write, and migrate it; create the tables if it is empty.
 
-    Raises `SidecarError` with `journal_unavailable` if it is not ours, or of a later version.
+    Raises `SidecarError` with `journal_unavailable` if it is not a journal, or of a later version.
     """
     version = version_of(path, connection)
     if pragma(connection, "journal_mode = WAL") != "wal":
-        raise unavailable(path, "is on a file system that cannot hold it (SQLite's WAL mode needs shared memory)")
+        raise unavailable(path, "is on a file system without shared memory, which SQLite's WAL mode needs")
     connection.execute("PRAGMA synchronous = FULL")
     if page_count_max is not None:
         connection.execute(f"PRAGMA max_page_count = {page_count_max}")
@@ -74,7 +74,7 @@ def version_of(path: Path, connection: sqlite3.Connection) -> int:
     if (application_id, version, tables) == (0, 0, 0):
         return 0
     if application_id != APPLICATION_ID:
-        raise unavailable(path, "could not be opened: it is a database of another application")
+        raise unavailable(path, "could not be opened: it is the database of another application")
     if not isinstance(version, int) or not 1 <= version <= SCHEMA_VERSION:
         found = f"has schema version {version}, and this sidecar reads up to version {SCHEMA_VERSION}"
         raise unavailable(path, found, "run the version that wrote it, or name another file under `journal:`")
@@ -82,7 +82,7 @@ def version_of(path: Path, connection: sqlite3.Connection) -> int:
 
 
 def pragma(connection: sqlite3.Connection, name: str) -> int | str:
-    """Return what SQLite says to a PRAGMA, or to setting one."""
+    """Return the value of a PRAGMA, or the result of setting one."""
     (value,) = connection.execute(f"PRAGMA {name}").fetchone()
     found: int | str = value
     return found

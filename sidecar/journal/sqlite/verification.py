@@ -1,4 +1,4 @@
-"""Is a journal's file sound? Looked at from outside, also while a sidecar writes it."""
+"""Is a journal's file sound? It is read from outside, also while a sidecar writes it."""
 
 import contextlib
 import sqlite3
@@ -10,9 +10,9 @@ import msgspec
 from sidecar.core.facts.observations import Checkpoint
 from sidecar.core.fold.fold import fold
 from sidecar.core.fold.state import FOLD_VERSION, State, encode
-from sidecar.journal.snapshots import Snapshot, loaded, state_to_fold_from
+from sidecar.journal.snapshots import Snapshot, loaded, state_before_fold
 from sidecar.journal.sqlite import links
-from sidecar.journal.sqlite.failures import told, unavailable
+from sidecar.journal.sqlite.failures import as_unavailable, unavailable
 from sidecar.journal.sqlite.file import Reader, connect
 from sidecar.journal.sqlite.schema import SCHEMA_VERSION, version_of
 from sidecar.ports import SidecarError
@@ -22,40 +22,40 @@ _PAGE_DEFECTS_MAX = 5
 
 
 class Inspection(msgspec.Struct, frozen=True, kw_only=True):
-    """What was found in a journal's file."""
+    """The result of verifying a journal's file."""
 
     path: str
     bytes: int
     records: int
-    """That were folded: all that are there, less those before the checkpoint from which a full fold starts."""
+    """The number of folded records: all without those before the checkpoint at which a full fold starts."""
     last_seq: int
     trimmed_seq: int
-    """Up to which record old ones were removed; 0: none was."""
+    """The last record up to which old ones were removed; 0: none."""
     snapshot_seq: int | None
-    """The newest snapshot, which the fold was compared with; None: there is none of this fold version."""
+    """The newest snapshot, which was compared with the fold; None: there is none of this fold version."""
     links: int
-    """Decisions, actions and policies, which are all of the chain."""
+    """The number of links: decisions, operator actions and policies."""
     head: str
-    """Of the chain after the last of them, in hex; note it outside, and `verify --head` finds what is gone since."""
+    """The head of the chain, in hex. With a copy of it outside, `verify --head` detects removed records."""
     noted_seq: int | None = None
-    """After which record the head was the one that was asked for; None: none was asked for, or it never was."""
+    """The record after which the head was the given one; None: none was given, or it never was."""
     defects: tuple[str, ...]
-    """What is wrong, a sentence each; empty: nothing is."""
+    """A sentence for each defect; empty: the file is sound."""
 
 
 def inspect(path: Path, noted: str = "") -> Inspection:
-    """Check every page, read and fold every record, compare with the newest snapshot, and go along the chain.
+    """Check every page, fold every record, compare the result with the newest snapshot, and verify the chain.
 
-    `noted` is a head of the chain, or how one begins, that somebody noted: it must have been one. Raises `SidecarError`
-    with `journal_unavailable` if the file cannot be opened, or is not one of ours.
+    `noted` is a former head of the chain, or its first digits; a chain that never had it is a defect. Raises
+    `SidecarError` with `journal_unavailable` if the file cannot be opened, or is not a journal.
     """
     with opened_to_read(path) as (connection, reader):
         defects = page_defects(path, connection)
         snapshot = next((each for each in reader.snapshots() if each.fold_version == FOLD_VERSION), None)
         trimmed_seq = reader.trimmed_seq()
-        state, records, probed = State(), 0, links.ChainReading()
+        state, records, chain = State(), 0, links.ChainReading()
         try:
-            state = state_to_fold_from(reader.checkpoints(), trimmed_seq=trimmed_seq, head_at=reader.head_at)
+            state = state_before_fold(reader.checkpoints(), trimmed_seq=trimmed_seq, head_at=reader.head_at)
             for checks_of_one in _folded(reader, state, snapshot):
                 records += 1
                 defects += checks_of_one
@@ -63,10 +63,10 @@ def inspect(path: Path, noted: str = "") -> Inspection:
             defects.append(error.message)
         else:
             if snapshot is not None and snapshot.seq > state.seq:
-                defects.append(f"the snapshot is of record {snapshot.seq}, and the last is {state.seq}")
+                defects.append(f"the snapshot is of record {snapshot.seq}, but the last record is {state.seq}")
         try:
-            probed = reader.read_chain(noted)
-            defects += [*probed.defects, *_chain_defects(probed, state, noted)]
+            chain = reader.read_chain(noted)
+            defects += [*chain.defects, *_chain_defects(chain, state, noted)]
         except SidecarError as error:
             defects.append(error.message)
         return Inspection(
@@ -76,15 +76,15 @@ def inspect(path: Path, noted: str = "") -> Inspection:
             last_seq=state.seq,
             trimmed_seq=trimmed_seq,
             snapshot_seq=snapshot.seq if snapshot else None,
-            links=probed.links,
-            head=probed.head,
-            noted_seq=probed.noted_seq,
+            links=chain.links,
+            head=chain.head,
+            noted_seq=chain.noted_seq,
             defects=tuple(defects),
         )
 
 
 def present(path: Path) -> State:
-    """Return the state that a journal's file gives, also of a running sidecar; nothing is compared with anything.
+    """Return the current state of a journal's file, also of a running sidecar, without verifying the file.
 
     Raises `SidecarError` with `journal_unavailable` if the file cannot be opened or folded.
     """
@@ -92,69 +92,69 @@ def present(path: Path) -> State:
         found = (loaded(snapshot, snapshot.seq)[0] for snapshot in reader.snapshots())
         state = next((each for each in found if each is not None), None)
         if state is None:
-            state = state_to_fold_from(reader.checkpoints(), trimmed_seq=reader.trimmed_seq(), head_at=reader.head_at)
+            state = state_before_fold(reader.checkpoints(), trimmed_seq=reader.trimmed_seq(), head_at=reader.head_at)
         for _ in _folded(reader, state, None):
             pass
         return state
 
 
-def _chain_defects(probed: links.ChainReading, state: State, noted: str) -> Iterator[str]:
-    """Yield what the chain is not: that to which the records fold, or that which was noted."""
-    if not probed.defects and state.seq and probed.head != state.chain:
-        yield "the chain is not the one that the checkpoint and the records after it give"
-    if noted and probed.noted_seq is None:
+def _chain_defects(chain: links.ChainReading, state: State, noted: str) -> Iterator[str]:
+    """Yield a defect if the chain does not match the fold, or never had the given head."""
+    if not chain.defects and state.seq and chain.head != state.chain:
+        yield "the chain does not match the checkpoint and the records after it"
+    if noted and chain.noted_seq is None:
         yield (
-            f"the chain never had the head {noted[:12]}…: records were changed, or the last ones removed, since it was "
-            "noted; or it is of another journal"
+            f"the chain never had the head {noted[:12]}…: since then records were changed or the last ones removed, or "
+            "it is the head of another journal"
         )
 
 
 class PageCheck:
-    """Whether the pages of a file that is in use are sound: takes long for a large one, and can be stopped."""
+    """A check of the pages of a file in use; it takes long for a large file, and can be stopped."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._connection: sqlite3.Connection | None = None
 
     def run(self) -> None:
-        """Look at every page; blocks. Raises `SidecarError` with `journal_unavailable` if one is damaged."""
-        with told(self._path, "read"), contextlib.ExitStack() as opened:
+        """Check every page; blocks. Raises `SidecarError` with `journal_unavailable` if one is damaged."""
+        with as_unavailable(self._path, "read"), contextlib.ExitStack() as opened:
             self._connection = connect(self._path, opened, read_only=True)
             (defect, *_) = self._connection.execute("PRAGMA quick_check(1)").fetchone()
         if defect != "ok":
             raise unavailable(self._path, f"is damaged: {defect}", "restore it from a backup: sidecar restore FILE")
 
     def stop(self) -> None:
-        """End it from another thread."""
+        """Stop the check from another thread."""
         if self._connection is not None:
-            with contextlib.suppress(sqlite3.Error):  # it has just ended by itself
+            with contextlib.suppress(sqlite3.Error):  # the check has just ended by itself
                 self._connection.interrupt()
 
 
 def page_defects(path: Path, connection: sqlite3.Connection) -> list[str]:
-    """Return what SQLite finds wrong with the file's pages and indexes."""
+    """Return the defects that SQLite finds in the file's pages and indexes."""
     try:
-        with told(path, "read"):
+        with as_unavailable(path, "read"):
             rows = connection.execute(f"PRAGMA integrity_check({_PAGE_DEFECTS_MAX})").fetchall()
     except SidecarError as error:
         return [error.message]
-    return [f"SQLite says of the file: {defect}" for (defect,) in rows if defect != "ok"]
+    return [f"SQLite reports: {defect}" for (defect,) in rows if defect != "ok"]
 
 
 @contextlib.contextmanager
 def opened_to_read(path: Path) -> Iterator[tuple[sqlite3.Connection, Reader]]:
-    """Open a file for reading alone, also while a sidecar writes it; what is read is of one moment.
+    """Open a file read-only, also while a sidecar writes it; all reads see the same moment.
 
     Raises `SidecarError` with `journal_unavailable` if it cannot be opened, or is not a journal of this version.
     """
     if not path.is_file():
-        raise unavailable(path, "is not there")
-    with told(path, "opened"), contextlib.ExitStack() as opened:
+        raise unavailable(path, "does not exist")
+    with as_unavailable(path, "opened"), contextlib.ExitStack() as opened:
         connection = connect(path, opened, read_only=True)
         version = version_of(path, connection)
         if version != SCHEMA_VERSION:
             found = f"has schema version {version}, and this sidecar reads version {SCHEMA_VERSION}"
-            raise unavailable(path, found, "start the sidecar on it once, which brings it up to date")
+            raise unavailable(path, found, "start the sidecar with it once, which migrates it")
         connection.execute("BEGIN")
         yield connection, Reader(path, connection)
 
@@ -164,27 +164,27 @@ class _Chained(msgspec.Struct):
 
 
 def _checkpoint_defects(reader: Reader, seq: int, checkpoint: Checkpoint) -> list[str]:
-    """Return what is wrong with the chain that a checkpoint, on the day that it was written, knew."""
+    """Return the defects of the chain in a checkpoint, which has the head of the day when it was written."""
     chain = msgspec.json.decode(checkpoint.state, type=_Chained).chain
-    if not chain or chain == reader.head_at(checkpoint.folded_seq):  # before version 5 it knew of none
+    if not chain or chain == reader.head_at(checkpoint.folded_seq):  # fold versions before 5 have no chain
         return []
     return [
-        f"the checkpoint in record {seq} knew another chain: a decision, an action or a policy before it was changed"
+        f"the checkpoint in record {seq} has another chain: a decision, an action or a policy before it was changed"
     ]
 
 
 def _folded(reader: Reader, state: State, snapshot: Snapshot | None) -> Iterator[list[str]]:
-    """Fold every record into the state; yield what is wrong with each."""
+    """Fold every record into the state; yield the defects of each."""
     while records := reader.read(state.seq, _READ_MAX):
         for record in records:
             defects = []
             if record.seq != state.seq + 1 and state.seq:
-                defects.append(f"record {state.seq + 1} is missing: after {state.seq} comes {record.seq}")
+                defects.append(f"record {state.seq + 1} is missing: {record.seq} follows {state.seq}")
             if record.at_ms < state.now_ms:
-                defects.append(f"record {record.seq} was stamped before the one that it follows")
+                defects.append(f"record {record.seq} has an earlier stamp than the record before it")
             if isinstance(record.observation, Checkpoint):
                 defects += _checkpoint_defects(reader, record.seq, record.observation)
             fold(state, record)
             if snapshot is not None and record.seq == snapshot.seq and encode(state) != snapshot.body:
-                defects.append(f"the snapshot of record {record.seq} is not what the records give; it will not be used")
+                defects.append(f"the snapshot of record {record.seq} does not match the records; it is not used")
             yield defects

@@ -1,4 +1,4 @@
-"""What a restart goes on from, what is removed and what stays, and how a damaged file is told."""
+"""Snapshots, the removal of old records, backups, and the defects of a damaged file."""
 
 import asyncio
 import contextlib
@@ -15,10 +15,10 @@ from sidecar.core.fold.checkpoints import EVERY_MS, checkpoint_of, restored
 from sidecar.core.fold.fold import fold
 from sidecar.core.fold.state import FOLD_VERSION, State, encode
 from sidecar.journal.maintenance import SNAPSHOT_AFTER, Maintenance
-from sidecar.journal.retention import is_kept_for_ever
 from sidecar.journal.sqlite.backup import backup, restore
 from sidecar.journal.sqlite.file import Draft, Writer
 from sidecar.journal.sqlite.journal import SqliteJournal
+from sidecar.journal.sqlite.links import is_link
 from sidecar.journal.sqlite.lock import locked
 from sidecar.journal.sqlite.schema import SCHEMA_VERSION
 from sidecar.journal.sqlite.verification import inspect
@@ -90,8 +90,8 @@ async def kept(path: Path, world: World) -> AsyncIterator[SqliteJournal]:
         yield journal
 
 
-async def test_a_restart_goes_on_from_the_snapshot_and_folds_only_what_came_after(tmp_path: Path) -> None:
-    """The snapshot is the state, byte for byte; so what a restart costs does not grow with history."""
+async def test_a_restart_continues_from_the_snapshot_and_folds_only_later_records(tmp_path: Path) -> None:
+    """The snapshot is the state, byte for byte, so that the cost of a restart does not grow with history."""
     world = life()
     async with kept(tmp_path / "j.db", world) as journal:
         state = await journal.load_snapshot()
@@ -111,8 +111,8 @@ async def test_a_restart_goes_on_from_the_snapshot_and_folds_only_what_came_afte
         "UPDATE snapshots SET body = x'7b7d', digest = x'44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a'",
     ],
 )
-async def test_a_snapshot_that_cannot_be_believed_never_loads(tmp_path: Path, harm: str) -> None:
-    """Another fold version, a wrong digest, another content: all is folded again, and comes to the same bytes."""
+async def test_an_invalid_snapshot_is_never_loaded(tmp_path: Path, harm: str) -> None:
+    """Another fold version, a wrong digest or other content: all records are folded again, to the same bytes."""
     world = life(1)
     async with kept(tmp_path / "j.db", world):
         pass
@@ -123,8 +123,8 @@ async def test_a_snapshot_that_cannot_be_believed_never_loads(tmp_path: Path, ha
     assert encode(await resumed(tmp_path / "j.db")) == encode(world.state)
 
 
-async def test_of_two_snapshots_the_older_serves_where_the_newer_is_damaged(tmp_path: Path) -> None:
-    """Two are kept, and no more."""
+async def test_the_older_snapshot_is_loaded_if_the_newer_is_damaged(tmp_path: Path) -> None:
+    """The journal keeps two snapshots."""
     world = life(1)
     write(tmp_path / "j.db", world.records)
     async with opened(tmp_path / "j.db") as journal:
@@ -138,8 +138,8 @@ async def test_of_two_snapshots_the_older_serves_where_the_newer_is_damaged(tmp_
     assert encode(await resumed(tmp_path / "j.db")) == encode(world.state)
 
 
-def test_a_fold_from_any_checkpoint_comes_to_the_same_bytes() -> None:
-    """Also where records came between the state in a checkpoint and the checkpoint's own place."""
+def test_a_fold_from_any_checkpoint_gives_the_same_bytes() -> None:
+    """Also with records between the state in a checkpoint and the record of the checkpoint."""
     world = life()
     facts = [record.observation for record in world.records]
     found = [fact for fact in facts if isinstance(fact, Checkpoint)]
@@ -151,8 +151,8 @@ def test_a_fold_from_any_checkpoint_comes_to_the_same_bytes() -> None:
         assert encode(state) == encode(world.state)
 
 
-async def test_what_a_checkpoint_older_than_the_retention_stands_for_is_removed(tmp_path: Path) -> None:
-    """Payments, acks, ticks and older checkpoints go; decisions, actions and policies stay; the state is the same."""
+async def test_records_before_a_checkpoint_older_than_the_retention_are_removed(tmp_path: Path) -> None:
+    """Payments, acks, ticks and older checkpoints are removed; links stay, and the state is the same."""
     world = life(4)
     world.hold()
     write(tmp_path / "j.db", world.records)
@@ -173,7 +173,7 @@ async def test_what_a_checkpoint_older_than_the_retention_stands_for_is_removed(
     assert gone == {
         record.seq
         for record in world.records[: oldest.folded_seq]
-        if not is_kept_for_ever(msgspec.json.encode(record.observation))
+        if not is_link(msgspec.json.encode(record.observation))
     }
     assert {type(record.observation).__name__ for record in left if record.seq <= oldest.folded_seq} == {
         "PolicyAdopted",
@@ -185,7 +185,7 @@ async def test_what_a_checkpoint_older_than_the_retention_stands_for_is_removed(
 
 
 async def test_nothing_is_removed_before_a_checkpoint_is_old_enough(tmp_path: Path) -> None:
-    """One millisecond before the retention has passed, everything is there; then it goes."""
+    """One millisecond before the end of the retention all records are there; then they are removed."""
     world = life(1)
     write(tmp_path / "j.db", world.records)
     (checkpoint,) = [record for record in world.records if isinstance(record.observation, Checkpoint)]
@@ -194,21 +194,21 @@ async def test_nothing_is_removed_before_a_checkpoint_is_old_enough(tmp_path: Pa
         assert await journal.trim(checkpoint.at_ms) > 0
 
 
-async def test_without_a_checkpoint_to_start_from_nothing_is_believed(tmp_path: Path) -> None:
-    """Records were removed and the checkpoint is lost: that is told, not folded from the middle."""
+async def test_a_lost_checkpoint_after_a_removal_is_an_error(tmp_path: Path) -> None:
+    """Without the removed records and the checkpoint, no state can be folded."""
     world = life(1)
     write(tmp_path / "j.db", world.records)
     with contextlib.closing(sqlite3.connect(tmp_path / "j.db")) as file, file:
         file.execute("UPDATE trimmed SET seq = 40")
         file.execute("DELETE FROM observations WHERE key LIKE 'checkpoint:%'")
     async with opened(tmp_path / "j.db") as journal:
-        with pytest.raises(SidecarError, match="no checkpoint after it that can be read") as caught:
+        with pytest.raises(SidecarError, match="no readable checkpoint after it") as caught:
             await journal.load_snapshot()
     assert caught.value.code is ErrorCode.JOURNAL_UNAVAILABLE
 
 
-async def test_the_keeper_keeps_a_snapshot_when_it_is_worth_it_and_at_the_end(tmp_path: Path) -> None:
-    """After so many records, and not with each; and a checkpoint when the last is a day old."""
+async def test_maintenance_saves_a_snapshot_after_enough_records_and_at_the_end(tmp_path: Path) -> None:
+    """It also appends a checkpoint when the last one is a day old."""
     world = life(1)
     async with opened(tmp_path / "j.db") as journal:
         maintenance = Maintenance(journal, world.state, replica="a")
@@ -239,8 +239,8 @@ def snapshot_seqs(path: Path) -> list[int]:
         return [seq for (seq,) in file.execute("SELECT seq FROM snapshots ORDER BY seq")]
 
 
-async def test_a_file_of_the_first_schema_is_brought_up_to_date_with_all_that_is_in_it(tmp_path: Path) -> None:
-    """In one transaction, and the records are untouched."""
+async def test_a_file_of_the_first_schema_is_migrated_with_all_its_records(tmp_path: Path) -> None:
+    """One transaction migrates the file, and the records are unchanged."""
     world = life(1)
     with contextlib.closing(sqlite3.connect(tmp_path / "j.db")) as file, file:
         file.execute(V1)
@@ -255,8 +255,8 @@ async def test_a_file_of_the_first_schema_is_brought_up_to_date_with_all_that_is
         assert file.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
 
 
-async def test_the_tail_in_memory_is_what_the_file_says(tmp_path: Path) -> None:
-    """Who follows closely reads from memory; it must be the same records, duplicates left out."""
+async def test_the_tail_in_memory_equals_the_file(tmp_path: Path) -> None:
+    """A follower that is not behind reads the same records from memory, without duplicates."""
     world = life(1)
     async with opened(tmp_path / "j.db") as journal:
         for _ in range(2):
@@ -269,7 +269,7 @@ async def test_the_tail_in_memory_is_what_the_file_says(tmp_path: Path) -> None:
 
 
 async def test_a_running_journal_is_verified_and_backed_up_from_outside(tmp_path: Path) -> None:
-    """Without its lock, and as of one moment, while more is written."""
+    """Both see one moment, without the lock, while appends continue."""
     world = life(1)
     async with kept(tmp_path / "j.db", world) as journal:
         found = inspect(tmp_path / "j.db")
@@ -283,8 +283,8 @@ async def test_a_running_journal_is_verified_and_backed_up_from_outside(tmp_path
     assert encode(await resumed(tmp_path / "copy.db")) == encode(world.state)
 
 
-async def test_a_restored_journal_begins_on_the_bottom_rung_and_holds(tmp_path: Path) -> None:
-    """The backup knows nothing of an alarm that came after it; so push returns only by a person's word."""
+async def test_a_restored_journal_starts_on_the_bottom_rung_with_a_hold(tmp_path: Path) -> None:
+    """The backup lacks later alarms, so that push needs an operator's `resume`."""
     world = life(1)
     assert world.state.flag.rung > 0
     write(tmp_path / "j.db", world.records)
@@ -302,7 +302,7 @@ async def test_a_restored_journal_begins_on_the_bottom_rung_and_holds(tmp_path: 
 
 
 def test_nothing_is_restored_under_a_running_sidecar_or_from_a_damaged_backup(tmp_path: Path) -> None:
-    """Refused in words, and the journal is as it was."""
+    """It is refused with a message, and the journal is unchanged."""
     world = life(1)
     write(tmp_path / "j.db", world.records)
     backup(tmp_path / "j.db", tmp_path / "copy.db", is_forced=False)
@@ -320,17 +320,17 @@ def test_nothing_is_restored_under_a_running_sidecar_or_from_a_damaged_backup(tm
 
 FINDINGS = {
     # harm                                                        what is said
-    "DELETE FROM observations WHERE seq = 30": "record 30 is missing: after 29 comes 31",
-    "UPDATE observations SET at_ms = 5 WHERE seq = 30": "record 30 was stamped before the one that it follows",
-    "UPDATE observations SET body = '{}' WHERE seq = 30": "holds a record 30 that cannot be read",
-    "UPDATE snapshots SET body = CAST(replace(body, '\"good\":', '\"goof\":') AS BLOB)": "is not what the records give",
-    "DELETE FROM observations WHERE seq > 50": "and the last is 50",
+    "DELETE FROM observations WHERE seq = 30": "record 30 is missing: 31 follows 29",
+    "UPDATE observations SET at_ms = 5 WHERE seq = 30": "record 30 has an earlier stamp than the record before it",
+    "UPDATE observations SET body = '{}' WHERE seq = 30": "has a record 30 that cannot be read",
+    "UPDATE snapshots SET body = CAST(replace(body, '\"good\":', '\"goof\":') AS BLOB)": "does not match the records",
+    "DELETE FROM observations WHERE seq > 50": "but the last record is 50",
 }  # fmt: skip
 
 
 @pytest.mark.parametrize(("harm", "defect"), FINDINGS.items(), ids=FINDINGS.values())
-async def test_verify_says_what_is_wrong(tmp_path: Path, harm: str, defect: str) -> None:
-    """A missing record, a stamp that went back, a body that is none, a snapshot that is not the fold."""
+async def test_verify_reports_each_defect(tmp_path: Path, harm: str, defect: str) -> None:
+    """A missing record, an earlier stamp, an invalid body, a snapshot that does not match the fold."""
     async with kept(tmp_path / "j.db", life(1)):
         pass
     with contextlib.closing(sqlite3.connect(tmp_path / "j.db")) as file, file:
@@ -338,8 +338,8 @@ async def test_verify_says_what_is_wrong(tmp_path: Path, harm: str, defect: str)
     assert defect in " ".join(inspect(tmp_path / "j.db").defects)
 
 
-async def test_damage_that_no_start_meets_is_found_by_the_check_of_the_whole_file(tmp_path: Path) -> None:
-    """A restart reads a snapshot and the last records; the check reads every page."""
+async def test_the_check_of_the_whole_file_finds_damage_that_a_restart_does_not_read(tmp_path: Path) -> None:
+    """A restart reads only a snapshot and the last records; the check reads every page."""
     path = tmp_path / "j.db"
     async with opened(path) as journal:
         await asyncio.gather(
