@@ -1,10 +1,21 @@
 """Causes of failures at the app: login, CORS, the auth endpoint and its signature."""
 
+import msgspec
+
 from sidecar.causes.cause import Cause
 from sidecar.core.facts.auth_probes import AuthProbeOutcome as W
 
 _CLEAR = "php artisan config:clear && php artisan route:clear"
 _RESTART = "php artisan config:clear && php artisan reverb:restart, and restart the queue workers"
+_WITH_BROADCASTING = (
+    "Laravel, bootstrap/app.php: ->withBroadcasting(__DIR__.'/../routes/channels.php', "
+    "['prefix' => 'api', 'middleware' => ['api', 'auth:sanctum']]), and authEndpoint: '/api/broadcasting/auth'"
+)
+_RENDER_JSON = (
+    "Laravel, bootstrap/app.php, in withExceptions: $exceptions->shouldRenderJsonWhen(fn ($request) => "
+    "$request->is('broadcasting/*', 'api/*') || $request->expectsJson()); then the app answers 401"
+)
+"""Checked on Laravel 11 and 12: `redirectGuestsTo` with null does not help, as the handler then uses `route('login')`."""
 
 APP: dict[W, Cause] = {
     W.REFUSED_403: Cause(
@@ -19,12 +30,11 @@ APP: dict[W, Cause] = {
             "A model in the channel's name was not found",
         ),
         changes=(
-            "Laravel, bootstrap/app.php: ->withBroadcasting(__DIR__.'/../routes/channels.php', "
-            "['prefix' => 'api', 'middleware' => ['api', 'auth:sanctum']]), and authEndpoint: '/api/broadcasting/auth'",
+            _WITH_BROADCASTING,
             "Frontend, for cookies to another origin: use a custom authorizer with axios and withCredentials",
             "Laravel, routes/channels.php: Broadcast::channel('live-refresh.{userId}', fn ($user, int $userId) => "
             "$user->id === $userId)",
-            "Laravel: php artisan channel:list shows the registered channels; APP_DEBUG=true for a minute shows the cause",
+            "Laravel: php artisan channel:list shows the registered channels; APP_DEBUG=true for a minute shows the cause, but only to requests with Accept: application/json, as the doctor's second one",
         ),
     ),
     W.UNAUTHENTICATED_401: Cause(
@@ -32,11 +42,11 @@ APP: dict[W, Cause] = {
         sentence="The app has no authenticated user for the request (401).",
         reasons=(
             "The token has expired or was revoked; Echo keeps the token with which it was created",
-            "auth:sanctum without the `api` or `web` group, or SANCTUM_STATEFUL_DOMAINS lacks this host and port",
+            "auth:sanctum without the `api` or `web` group, or, for a page with cookies, SANCTUM_STATEFUL_DOMAINS lacks its host and port",
         ),
         changes=(
             "Here: set a new SIDECAR_PROBE_TOKEN",
-            "Laravel: SANCTUM_STATEFUL_DOMAINS, and 'middleware' => ['api', 'auth:sanctum'] on the broadcasting routes",
+            "Laravel: add the host of a page with cookies to SANCTUM_STATEFUL_DOMAINS, and 'middleware' => ['api', 'auth:sanctum'] on the broadcasting routes",
             "Frontend: create Echo again, or set auth.headers, when the token changes",
         ),
     ),
@@ -44,13 +54,18 @@ APP: dict[W, Cause] = {
         exit_code=52,
         sentence="The app requires a CSRF token (419).",
         reasons=(
-            "statefulApi() on the `api` group: Sanctum checks CSRF for stateful domains, and pusher-js sends no X-XSRF-TOKEN",
+            "statefulApi() on the `api` group, and the page's host is in SANCTUM_STATEFUL_DOMAINS: Sanctum checks CSRF also "
+            "for a request with a bearer token, withBroadcasting and Broadcast::routes() do not exempt it, and pusher-js "
+            "sends no X-XSRF-TOKEN",
             "A hand-written auth route in the `web` group",
             "The session has expired",
         ),
         changes=(
-            "Laravel: use Broadcast::routes() (it exempts its route from CSRF), not a route of your own",
-            "Frontend: a custom authorizer with axios, withCredentials and withXSRFToken",
+            "Laravel, for a page with a bearer token: remove its host from SANCTUM_STATEFUL_DOMAINS",
+            "Frontend, for a page with cookies: a custom authorizer with axios, withCredentials and withXSRFToken, after a "
+            "login with Sanctum's cookie",
+            "Laravel, for a hand-written route: replace it by withBroadcasting or Broadcast::routes(), which exempt "
+            "/broadcasting/auth in the `web` group from CSRF",
         ),
     ),
     W.REDIRECT_TO_LOGIN: Cause(
@@ -61,8 +76,7 @@ APP: dict[W, Cause] = {
             "Laravel redirects instead of answering 401",
         ),
         changes=(
-            "Laravel, bootstrap/app.php: $middleware->redirectGuestsTo(fn ($request) => "
-            "$request->is('broadcasting/auth') ? null : route('login'))",
+            _RENDER_JSON,
             "Frontend: send the credentials of the guard: auth: {headers: {Authorization: `Bearer ${token}`}}",
         ),
     ),
@@ -80,7 +94,7 @@ APP: dict[W, Cause] = {
         sentence="The route does not exist (404).",
         reasons=(
             "At /app/…: the request reached the app or another vhost instead of Reverb, or Reverb has a path prefix",
-            "At the auth endpoint: channels are not registered (withBroadcasting, or `channels:` in withRouting), the route is "
+            "At the auth endpoint, or at its preflight (Laravel answers 404 to OPTIONS only if the path has no route): channels are not registered (withBroadcasting, or `channels:` in withRouting), the route is "
             "under /api, or the route cache is stale",
             "/pusher/auth: Echo was given channelAuthorization without an endpoint, and then ignores authEndpoint",
         ),
@@ -106,7 +120,10 @@ APP: dict[W, Cause] = {
         exit_code=57,
         sentence="The app is down for maintenance, or overloaded (503).",
         reasons=("php artisan down", "The proxy has no healthy upstream"),
-        changes=("Laravel: php artisan up", "Laravel: php artisan down --secret=… lets the sidecar and others through"),
+        changes=(
+            "Laravel: php artisan up; artisan down --secret=… does not admit the sidecar, which has no bypass cookie",
+            "Proxy: check its upstream",
+        ),
     ),
     W.SERVER_ERROR_5XX: Cause(
         exit_code=58,
@@ -119,6 +136,7 @@ APP: dict[W, Cause] = {
         ),
         changes=(
             "Laravel: read storage/logs/laravel.log; unlike a 403, this failure is logged",
+            _RENDER_JSON,
             "Laravel: php artisan config:show broadcasting.connections.reverb",
         ),
     ),
@@ -172,7 +190,8 @@ APP: dict[W, Cause] = {
         exit_code=64,
         sentence="A browser hides the response from the page (CORS): pusher-js reports status 0.",
         reasons=(
-            "config/cors.php allows only api/* and sanctum/csrf-cookie: /broadcasting/auth is not in `paths`",
+            "Without any CORS header in a 200 or 204: config/cors.php allows only api/* and sanctum/csrf-cookie, and "
+            "/broadcasting/auth is not in `paths`. The route exists, or the preflight would be a 404",
             "allowed_origins lacks the page's origin, or allowed_headers lacks Authorization",
             "supports_credentials is false, but cookies are sent",
             "A firewall or a proxy answers the OPTIONS request itself",
@@ -263,3 +282,13 @@ APP: dict[W, Cause] = {
         ),
     ),
 }
+
+REFUSED_TO_TOKEN: Cause = msgspec.structs.replace(
+    APP[W.REFUSED_403],
+    reasons=(
+        *APP[W.REFUSED_403].reasons[1:],
+        "The route has no auth:sanctum middleware, so that it ignores the token and no user is logged in",
+    ),
+    changes=(*APP[W.REFUSED_403].changes[2:], _WITH_BROADCASTING),
+)
+"""The 403 of a request with a bearer token to a route under /api, which is not the default route with the `web` guard."""

@@ -1,5 +1,7 @@
 """One auth probe and its diagnosis: outcome, cause, likely reasons, and what to change."""
 
+from urllib.parse import urlsplit
+
 import msgspec
 
 from sidecar.causes import ROUND_TRIPS, cause_of
@@ -48,7 +50,14 @@ async def examine_by(
     if probed.outcome is AuthProbeOutcome.REFUSED_403:
         reason = await debug_reason(auth_prober.browser, channel)
         notes += [reason] if reason else []
-    diagnosed = diagnosis(f"auth probe of {channel}", probed, tuple(notes))
+    target = auth_prober.browser.target
+    is_bearer = target.login == "bearer" and bool(target.secrets.token)
+    diagnosed = diagnosis(
+        f"auth probe of {channel}",
+        probed,
+        tuple(notes),
+        has_api_token=is_bearer and is_api_route(target.auth_endpoint),
+    )
     return await _with_canary(auth_prober.browser, diagnosed) if probed.outcome is AuthProbeOutcome.OK else diagnosed
 
 
@@ -75,9 +84,16 @@ async def _with_canary(browser: Browser, diagnosed: Diagnosis) -> Diagnosis:
     )
 
 
-def diagnosis(subject: str, probed: AuthProbeResult, notes: tuple[str, ...]) -> Diagnosis:
+def is_api_route(url: str) -> bool:
+    """Return whether a URL is a route of Laravel's `api` group."""
+    return urlsplit(url).path.startswith("/api/")
+
+
+def diagnosis(
+    subject: str, probed: AuthProbeResult, notes: tuple[str, ...], *, has_api_token: bool = False
+) -> Diagnosis:
     """Return the diagnosis of an auth probe."""
-    cause = cause_of(probed.outcome, is_at_app=probed.is_at_app)
+    cause = cause_of(probed.outcome, is_at_app=probed.is_at_app, has_api_token=has_api_token)
     return Diagnosis(
         subject=subject,
         outcome=probed.outcome,

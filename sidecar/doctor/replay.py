@@ -6,7 +6,7 @@ from sidecar.causes import cause_of
 from sidecar.config import ProbeSecrets, Reverb
 from sidecar.core.facts.auth_probes import AuthProbeOutcome, Step
 from sidecar.doctor.curl import Request, findings, masked
-from sidecar.doctor.examination import WITHIN_S, Diagnosis, diagnosis
+from sidecar.doctor.examination import WITHIN_S, Diagnosis, diagnosis, is_api_route
 from sidecar.doctor.refusal import reason_in
 from sidecar.ports import ErrorCode, SidecarError
 from sidecar.probes.auth_probe import BY_FAULT
@@ -91,7 +91,13 @@ async def _replayed(
         ended = _ended(answer, request, target)
     except Ended as failed:
         ended = failed
-    return diagnosis(f"{subject}, sent again", probe_record.probed(ended), tuple(notes))
+    has_token = request.headers.get("authorization", "").lower().startswith("bearer ")
+    return diagnosis(
+        f"{subject}, sent again",
+        probe_record.probed(ended),
+        tuple(notes),
+        has_api_token=has_token and is_api_route(request.url),
+    )
 
 
 def _ended(answer: Answer, request: Request, target: Target) -> Ended:

@@ -25,12 +25,14 @@ BY_FAULT = {
     Fault.CHANNEL: AuthProbeOutcome.SIGNED_FOR_OTHER_CHANNEL,
 }
 _SHOWN_AT_PREFLIGHT = {
+    AuthProbeOutcome.ROUTE_MISSING_404,
     AuthProbeOutcome.WAF_CHALLENGE,
     AuthProbeOutcome.THROTTLED_429,
     AuthProbeOutcome.MAINTENANCE_503,
     AuthProbeOutcome.SERVER_ERROR_5XX,
 }
-"""Outcomes of a preflight that are not about CORS."""
+"""Outcomes of a preflight that are not about CORS. Laravel answers 404 to the preflight of a missing route only."""
+_AS_NETWORK_ERROR = "A browser shows this as a network error with status 0: {}."
 _SOCKETS_KEPT = 20
 _NO_SOCKET = "1234.5678"
 """Has the form of a socket id: the isolation outcome does not depend on whose id it is."""
@@ -100,7 +102,7 @@ class AuthProber:
         block = self._block_of(answer) if as_script else None
         if ended is not None:
             if block is not None:
-                record.notes.append(f"A browser shows this as a network error with status 0: {block}.")
+                record.notes.append(_AS_NETWORK_ERROR.format(block))
             raise ended
         if block is not None:
             raise Ended(AuthProbeOutcome.BLOCKED_BY_CORS, answer.status, block)
@@ -127,6 +129,7 @@ class AuthProber:
             return
         ended = refusal_of(answer)
         if ended is not None and ended.outcome in _SHOWN_AT_PREFLIGHT:
+            record.notes.append(_AS_NETWORK_ERROR.format(block))
             raise ended
         raise Ended(AuthProbeOutcome.BLOCKED_BY_CORS, answer.status, block)
 

@@ -12,6 +12,7 @@ import pytest
 from rich.console import Console
 
 from sidecar.causes import CAUSES, ROUND_TRIPS, cause_of
+from sidecar.config import ProbeSecrets
 from sidecar.core.facts.auth_probes import AuthProbeOutcome as W
 from sidecar.core.facts.auth_probes import RoundTripOutcome
 from sidecar.doctor import Diagnosis, print_diagnosis
@@ -262,6 +263,51 @@ def test_the_reason_of_a_403_with_app_debug_is_shown(body: str, said: str | None
     assert (reason is None) if said is None else (reason is not None and said in reason)
 
 
+# fmt: off
+REMEDIES = [
+    # outcome,             named,                                                        not named
+    (W.REDIRECT_TO_LOGIN,  "shouldRenderJsonWhen(fn ($request) => $request->is('broadcasting/*', 'api/*')", "redirectGuestsTo"),
+    (W.SERVER_ERROR_5XX,   "shouldRenderJsonWhen",                                       "redirectGuestsTo"),
+    (W.CSRF_419,           "remove its host from SANCTUM_STATEFUL_DOMAINS",              "it exempts its route from CSRF"),
+    (W.CSRF_419,           "withXSRFToken, after a login with Sanctum's cookie",         "not a route of your own"),
+    (W.MAINTENANCE_503,    "--secret=… does not admit the sidecar",                      "lets the sidecar"),
+    (W.REFUSED_403,        "only to requests with Accept: application/json",             "names the cause"),
+    (W.ROUTE_MISSING_404,  "OPTIONS only if the path has no route",                      "CORS"),
+    (W.BLOCKED_BY_CORS,    "The route exists, or the preflight would be a 404",          "route:list"),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("outcome", "named", "unnamed"), REMEDIES)
+def test_a_remedy_works_on_a_real_laravel(outcome: W, named: str, unnamed: str) -> None:
+    """Each row is a fact from a run beside Laravel 11.56 and 12.67 with Sanctum and Reverb 1.10."""
+    cause = CAUSES[outcome]
+    text = " ".join((*cause.reasons, *cause.changes))
+    assert named in text
+    assert unnamed not in text
+
+
+@pytest.mark.parametrize(
+    ("path", "token", "first"),
+    [
+        ("/broadcasting/auth", TOKEN, "No user is logged in"),
+        ("/api/broadcasting/auth", None, "No user is logged in"),
+        ("/api/broadcasting/auth", TOKEN, "The callback in routes/channels.php"),
+    ],
+)
+async def test_a_403_to_a_token_under_api_is_not_blamed_on_the_web_guard(
+    path: str, token: str | None, first: str
+) -> None:
+    """The default route with the `web` guard is not under /api, so the callback is the most likely reason there."""
+    async with world(is_same_origin=True) as it:
+        it.app.faults.status = 403
+        secrets = ProbeSecrets(app_secret=APP.secret, token=token)
+        endpoint = it.target.auth_endpoint.replace("/broadcasting/auth", path)
+        it.change(auth_endpoint=endpoint, secrets=secrets)
+        result = await examine_by(it.auth_prober, within_s=5)
+    assert result.reasons[0].startswith(first), result
+
+
 # --- the command
 
 
@@ -303,14 +349,14 @@ async def test_the_doctor_needs_no_configuration(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ((), "does not say what to examine: add `reverb` to it, or say it here"),
-        (("--url", "wss://ws.test"), "needed too: --app-key, --origin, --auth-endpoint, --user-id"),
-        (("--curl", "/no/such/file"), "paste the browser's Copy as cURL into a file and name it"),
-        (("--curl", "/"), "paste the browser's Copy as cURL into a file and name it"),
-        (("--curl", "/dev/zero"), "is more than 64 KiB"),
-        (("--replay",), "--replay sends the request of --curl again: name its file"),
-        (("--channel", "private-user.{user_id}"), "--app-id and --channel go with --url"),
-        (("--app-id", "7"), "--app-id and --channel go with --url"),
+        ((), "has no `reverb` to examine: add it, or use options"),
+        (("--url", "wss://ws.test"), "required too: --app-key, --origin, --auth-endpoint, --user-id"),
+        (("--curl", "/no/such/file"), "paste the browser's 'Copy as cURL' into a file and name it"),
+        (("--curl", "/"), "paste the browser's 'Copy as cURL' into a file and name it"),
+        (("--curl", "/dev/zero"), "more than 64 KiB"),
+        (("--replay",), "--replay needs --curl, with the file of the request"),
+        (("--channel", "private-user.{user_id}"), "--app-id and --channel need --url"),
+        (("--app-id", "7"), "--app-id and --channel need --url"),
     ],
 )
 async def test_a_missing_option_is_an_error_with_a_remedy(words: tuple[str, ...], said: str, tmp_path: Path) -> None:

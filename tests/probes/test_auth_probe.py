@@ -113,7 +113,7 @@ OTHER, MISSIGNED = App(app_id="9", key="other", secret="other"), App(app_id="501
 ENDS: list[tuple[str, Spoil, AuthProbeOutcome, Step, int | None]] = [
     # what is wrong,              how,                                                     outcome,                     step,            number
     ("nothing",                   lambda _: None,                                          W.OK,                        Step.SUBSCRIBE,  None),
-    # --- the way to Reverb
+    # --- the connection to Reverb
     ("no such name",              socket_url("ws://no-such-host.invalid/app/k"),           W.DNS,                       Step.RESOLVE,    None),
     ("nobody listens",            socket_url(f"ws://127.0.0.1:{closed_port()}/app/k"),     W.CONNECTION_REFUSED,        Step.CONNECT,    None),
     ("reset",                     lambda it: it.reverb_is(reset),                          W.CONNECTION_RESET,          Step.UPGRADE,    None),
@@ -127,7 +127,7 @@ ENDS: list[tuple[str, Spoil, AuthProbeOutcome, Step, int | None]] = [
     ("a strict proxy",            upgrade(426),                                            W.UNEXPECTED_STATUS,         Step.UPGRADE,    426),
     ("a firewall before Reverb",  lambda it: it.reverb_is(saying("HTTP/1.1 403 Forbidden\r\ncf-mitigated: challenge\r\nContent-Length: 0\r\n\r\n")), W.WAF_CHALLENGE, Step.UPGRADE, 403),
     ("http to https",             lambda it: it.reverb_is(saying("HTTP/1.1 301 Moved\r\nLocation: https://evil.invalid/\r\nContent-Length: 0\r\n\r\n")), W.REDIRECT, Step.UPGRADE, 301),
-    # --- Reverb's first word
+    # --- Reverb's first message
     ("an end instead",            greeting("drop"),                                        W.CLOSED_WITHOUT_FRAME,      Step.ESTABLISH,  1006),
     ("unknown key",               lambda it: it.change(socket_url=it.target.socket_url.replace("liverefresh-key", "nobody")), W.ERROR_4001, Step.ESTABLISH, 4001),
     ("over quota",                greeting(error(4004)),                                   W.ERROR_4004,                Step.ESTABLISH,  4004),
@@ -156,6 +156,8 @@ ENDS: list[tuple[str, Spoil, AuthProbeOutcome, Step, int | None]] = [
     ("JSON of something else",    app_answers(200, '{"ok":true}'),                            W.NO_AUTH_200,               Step.AUTHORISE,  200),
     ("a challenge",               app_answers(403, CHALLENGE, Content_Type="text/html"),      W.WAF_CHALLENGE,             Step.AUTHORISE,  403),
     ("a challenge with 200",      app_answers(200, CHALLENGE, Content_Type="text/html"),      W.WAF_CHALLENGE,             Step.AUTHORISE,  200),
+    ("no route at preflight",     lambda it: it.app_is(saying("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")), W.ROUTE_MISSING_404, Step.PREFLIGHT, 404),
+    ("outside the CORS paths",    lambda it: it.app_is(saying("HTTP/1.1 200 OK\r\nAllow: GET,HEAD,POST\r\nContent-Length: 0\r\n\r\n")), W.BLOCKED_BY_CORS, Step.PREFLIGHT, 200),
     ("no CORS",                   no_cors,                                                 W.BLOCKED_BY_CORS,           Step.PREFLIGHT,  204),
     ("the app is away",           lambda it: it.change(auth_endpoint=f"http://127.0.0.1:{closed_port()}/x"), W.CONNECTION_REFUSED, Step.CONNECT, None),
     ("the app resets",            lambda it: it.app_is(reset),                             W.CONNECTION_RESET,          Step.PREFLIGHT,  None),
