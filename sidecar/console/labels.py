@@ -43,6 +43,13 @@ def distance(at_ms: int, now_ms: int) -> str:
     return f"in {duration(span_ms)}" if span_ms > 0 else f"{duration(-span_ms)} ago"
 
 
+def seconds(span_ms: int) -> str:
+    """Return a short duration: `250 ms`, `2.5 s`; from a minute on as `duration` does."""
+    if span_ms < 1000:  # noqa: PLR2004 - a second
+        return f"{span_ms} ms"
+    return f"{span_ms / 1000:g} s" if span_ms < 60_000 else duration(span_ms)  # noqa: PLR2004 - a minute
+
+
 def share(share_ppm: int) -> str:
     """Return a share of the users: `everybody`, `10 % of users`."""
     return "everybody" if share_ppm == PPM else f"{100 * share_ppm / PPM:g} % of users"

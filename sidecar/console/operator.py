@@ -53,12 +53,12 @@ class Operator(Part):
     @get("/api/status", on=OPERATOR)
     async def get_status(self, _: web.Request) -> web.Response:
         """Return the status."""
-        return _json(self._status())
+        return json_response(self._status())
 
     @get("/api/gates", on=OPERATOR)
     async def get_gates(self, _: web.Request) -> web.Response:
         """Return the gates of the next rung."""
-        return _json(self._status().gates)
+        return json_response(self._status().gates)
 
     @get("/api/decisions", on=OPERATOR)
     async def get_decisions(self, request: web.Request) -> web.Response:
@@ -68,27 +68,27 @@ class Operator(Part):
             raise SidecarError(ErrorCode.CONTEXT_INVALID, f"`limit` is from 1 to {LIMIT_MAX}")
         text = request.query.get("before")
         before = None if text is None else _number(text, "before")
-        return _json(await page_of(self._journal, self._state, before=before, limit=limit))
+        return json_response(await page_of(self._journal, self._state, before=before, limit=limit))
 
     @get("/api/decisions/{seq}", on=OPERATOR)
     async def get_decision(self, request: web.Request) -> web.Response:
         """Return one of them, and the policy in force."""
         seq = _number(request.match_info["seq"], "a record's number")
-        return _json(await detail_of(self._journal, self._state, seq))
+        return json_response(await detail_of(self._journal, self._state, seq))
 
     @get("/api/payments/{payment_intent}", on=OPERATOR)
     async def get_payment(self, request: web.Request) -> web.Response:
         """Return the timeline of a payment."""
-        return _json(await self._timelines.of(request.match_info["payment_intent"]))
+        return json_response(await self._timelines.of(request.match_info["payment_intent"]))
 
     @get("/api/explanation", on=OPERATOR)
     async def get_explanation(self, request: web.Request) -> web.Response:
         """Explain the present state, or with `?decision=` a record that decision."""
         text = request.query.get("decision")
         if text is None:
-            return _json(self._explanation())
+            return json_response(self._explanation())
         seq = _number(text, "decision")
-        return _json(explain_decision(await detail_of(self._journal, self._state, seq)))
+        return json_response(explain_decision(await detail_of(self._journal, self._state, seq)))
 
     @post(*(f"/api/{action}" for action in OperatorAction), on=OPERATOR)
     async def act(self, request: web.Request) -> web.Response:
@@ -102,7 +102,7 @@ class Operator(Part):
         await self._in_force(appended.record.seq)
         if isinstance(fact, Frozen) and all(each.name != fact.name for each in self._state.flag.freezes):
             raise SidecarError(ErrorCode.CONFLICT, "too many freezes: another one was added at the same moment")
-        return _json(ActionDone(action=action, actor=actor, seq=appended.record.seq, message=message))
+        return json_response(ActionDone(action=action, actor=actor, seq=appended.record.seq, message=message))
 
     def _actor(self, action: OperatorAction, request: web.Request) -> str:
         """Return the actor, and log a refusal."""
@@ -130,7 +130,8 @@ def _number(text: str, what: str) -> int:
     return number
 
 
-def _json(value: object) -> web.Response:
+def json_response(value: object) -> web.Response:
+    """Return a value as JSON that is not stored by caches."""
     return web.Response(
         body=msgspec.json.encode(value), content_type="application/json", headers={"Cache-Control": "no-store"}
     )

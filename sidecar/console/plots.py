@@ -155,7 +155,7 @@ def latency(
     for tick_ms in (50, 200, 1000, 5000, 30_000):
         if tick_ms <= top_ms:
             parts.append(drawing.line("p-grid", frame.left, y(tick_ms), frame.right, y(tick_ms)))
-            parts.append(drawing.text(frame.left - 6, y(tick_ms) + 4, seconds(tick_ms), "p-end"))
+            parts.append(drawing.text(frame.left - 6, y(tick_ms) + 4, labels.seconds(tick_ms), "p-end"))
     ranges, dots = [], []
     for from_ms, until_ms, bar in shown:
         x = (frame.x(from_ms) + frame.x(until_ms)) / 2
@@ -165,14 +165,16 @@ def latency(
     parts += [drawing.path("p-range", ranges), drawing.path("p-good", dots)]
     parts += [drawing.line("p-goal", frame.left, y(objective_ms), frame.right, y(objective_ms)), *_stems(plot, frame)]
     parts.append(
-        drawing.text(frame.right, y(objective_ms) - 4, f"on time: under {seconds(objective_ms)}", "p-end p-goal-text")
+        drawing.text(
+            frame.right, y(objective_ms) - 4, f"on time: under {labels.seconds(objective_ms)}", "p-end p-goal-text"
+        )
     )
     counts = summed(bar for _, _, bar in shown).latency
     summary = "No payment was judged in this period."
     if counts:
-        within = [seconds(round(percentile_ms(edges_ms, counts, percent))) for percent in (50, 95)]
+        within = [labels.seconds(round(percentile_ms(edges_ms, counts, percent))) for percent in (50, 95)]
         summary = f"50 % of the payments within about {within[0]}, 95 % within about {within[1]}; on time is "
-        summary += f"under {seconds(objective_ms)}."
+        summary += f"under {labels.seconds(objective_ms)}."
     legend = [("p-good", "50 % were faster"), ("p-range-key", "up to 95 %")]
     return _svg(plot, frame, "Time from the webhook to the deciding ack, over time", summary, parts, legend)
 
@@ -238,7 +240,7 @@ def histogram(
             drawing.rect("p-good" if lower_ms < objective_ms else "p-late", x + 1, floor - height, step - 2, height)
         )
         if number < len(edges_ms) and (size == WIDE or number % 2 == 0 or edges_ms[number] == objective_ms):
-            parts.append(drawing.text(x + step, floor + 15, seconds(edges_ms[number]), "p-middle"))
+            parts.append(drawing.text(x + step, floor + 15, labels.seconds(edges_ms[number]), "p-middle"))
     below = sum(1 for edge in edges_ms if edge <= objective_ms)
     goal = frame.left + step * below
     parts += [
@@ -247,18 +249,15 @@ def histogram(
     ]
     is_left = goal < (frame.left + frame.right) / 2
     side = (goal + 5, "p-goal-text") if is_left else (goal - 5, "p-end p-goal-text")
-    parts.append(drawing.text(side[0], _TOP - 8, f"on time: under {seconds(objective_ms)}", side[1]))
+    parts.append(drawing.text(side[0], _TOP - 8, f"on time: under {labels.seconds(objective_ms)}", side[1]))
     summary = "No latency was measured."
     if whole:
         on_time = sum(count for number, count in enumerate(counts) if number < below)
-        summary = f"{labels.count(whole)} payments; {labels.count(on_time)} of them under {seconds(objective_ms)}."
+        summary = (
+            f"{labels.count(whole)} payments; {labels.count(on_time)} of them under {labels.seconds(objective_ms)}."
+        )
     plot = Plot(key=key, from_ms=0, until_ms=1)
     return _svg(plot, frame, "Time from the webhook to the deciding ack", summary, parts, [])
-
-
-def seconds(span_ms: int) -> str:
-    """Return a short duration: `250 ms`, `2.5 s`."""
-    return f"{span_ms} ms" if span_ms < 1000 else f"{span_ms / 1000:g} s"  # noqa: PLR2004 - a second
 
 
 # --- parts

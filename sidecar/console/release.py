@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-import msgspec
 from aiohttp import web
 
 from sidecar.config.quantities import milliseconds
+from sidecar.console.operator import json_response
 from sidecar.console.report import report_of
 from sidecar.core.facts.policy import Mode
 from sidecar.core.fold.serving import Served
@@ -37,7 +37,7 @@ class Release(Part):
     @get("/api/gate", on=OPERATOR)
     async def get_gate(self, request: web.Request) -> web.Response:
         """Return the verdict: `?mode=&for=&environment=&max_suspensions=&min_payments=&min_since_release=`."""
-        return _json(self.readiness(_question(_asked(request))))
+        return json_response(self.readiness(_question(_asked(request))))
 
     @get("/api/report", on=OPERATOR)
     async def get_report(self, request: web.Request) -> web.Response:
@@ -46,7 +46,7 @@ class Release(Part):
             raise SidecarError(ErrorCode.NOT_READY, "no policy is in force yet; try again in a second")
         asked = _asked(request)
         since_ms = span_ms(asked.pop("since", "30d"), "since")
-        return _json(report_of(self._state, since_ms, _question(asked), self._process()))
+        return json_response(report_of(self._state, since_ms, _question(asked), self._process()))
 
     def _process(self) -> Process:
         return Process(is_livemode=self._is_livemode, reason=self._served().reason)
@@ -102,9 +102,3 @@ def _number(query: dict[str, str], name: str, default: int) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) <= _DIGITS_MAX):
         raise SidecarError(ErrorCode.CONTEXT_INVALID, f"`{name}` is a whole number, in digits")
     return int(text)
-
-
-def _json(value: object) -> web.Response:
-    return web.Response(
-        body=msgspec.json.encode(value), content_type="application/json", headers={"Cache-Control": "no-store"}
-    )

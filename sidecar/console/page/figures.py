@@ -5,7 +5,6 @@ import msgspec
 from sidecar.console import labels
 from sidecar.console.page.section import Cell, Table, Tone
 from sidecar.console.status import Status
-from sidecar.core.decision.gates import duration
 from sidecar.core.facts.outcomes import Outcome
 from sidecar.core.fold.state import Latency, State
 from sidecar.core.release.comparison import Measured
@@ -111,12 +110,5 @@ def _within(latency: Latency, whole: int, percent: int) -> str:
     for edge_ms, counted in zip(latency.edges_ms, latency.counts, strict=False):
         reached += counted
         if 100 * reached >= percent * whole:
-            return f"under {edge(edge_ms)}"
-    return f"over {edge(latency.edges_ms[-1])}"
-
-
-def edge(edge_ms: int) -> str:
-    """Return the edge of a bucket: `250 ms`, `2.5 s`."""
-    if edge_ms < 1000:  # noqa: PLR2004 - a second
-        return f"{edge_ms} ms"
-    return f"{edge_ms / 1000:g} s" if edge_ms < 60_000 else duration(edge_ms)  # noqa: PLR2004 - a minute
+            return f"under {labels.seconds(edge_ms)}"
+    return f"over {labels.seconds(latency.edges_ms[-1])}"

@@ -147,7 +147,7 @@ def _figures(hour: Hour, edges_ms: list[list[int]], now_ms: int) -> tuple[Cell, 
     counts, half, most = hour.outcomes, "", ""
     if hour.latency:
         edges = edges_ms[hour.edges]
-        half, most = (plots.seconds(round(percentile_ms(edges, hour.latency, percent))) for percent in (50, 95))
+        half, most = (labels.seconds(round(percentile_ms(edges, hour.latency, percent))) for percent in (50, 95))
     share = labels.ratio(counts.on_time / counts.judged if counts.judged else None, 1)
     numbers = [labels.count(each) for each in (counts.on_time, counts.late, counts.missed, counts.unmeasured)]
     begins = moment(hour.hour * HOUR_MS, now_ms)

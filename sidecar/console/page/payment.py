@@ -4,7 +4,6 @@ import msgspec
 
 from sidecar.console import labels
 from sidecar.console.labels import moment
-from sidecar.console.page.figures import edge
 from sidecar.console.page.section import Fact, Tone
 from sidecar.console.payment_timelines import Clock, PaymentTimeline, Step
 from sidecar.core.facts.outcomes import Outcome
@@ -125,7 +124,7 @@ def _waterfall(title: str, steps: list[Step], within_ms: int | None) -> Waterfal
             Lane(
                 name=_NAMES.get(step.name, labels.name(step.name)),
                 text=step.text,
-                took=edge(step.until_ms - step.from_ms),
+                took=labels.seconds(step.until_ms - step.from_ms),
                 x=round(min(scale * (from_ms - drawn_ms), 100 - width), 2),
                 width=round(width, 2),
                 is_cut=step.from_ms < drawn_ms,
@@ -138,7 +137,7 @@ def _waterfall(title: str, steps: list[Step], within_ms: int | None) -> Waterfal
         zero=round(scale * -drawn_ms, 2),
         zero_label="the webhook" if within_ms is not None else "the payment",
         objective=None if within_ms is None else round(scale * (within_ms - drawn_ms), 2),
-        objective_label="" if within_ms is None else f"on time is under {edge(within_ms)}",
+        objective_label="" if within_ms is None else f"on time is under {labels.seconds(within_ms)}",
     )
 
 
@@ -153,6 +152,6 @@ def _report(timeline: PaymentTimeline) -> list[Fact]:
         Fact(name="Mode", value=MODES[reading.mode].label),
         Fact(name="Subscription", value=f"{labels.name(reading.subscription)}{refused}"),
         Fact(name="Refetches", value=labels.count(reading.refetches)),
-        Fact(name="Observed for", value=edge(reading.watched_ms)),
+        Fact(name="Observed for", value=labels.seconds(reading.watched_ms)),
         Fact(name="Verdict on push", value=labels.name(timeline.verdict) if timeline.verdict else "none"),
     ]

@@ -12,7 +12,8 @@ from sidecar.console.report.report import Report
 from sidecar.console.report.sections import sections, title, tone
 
 _FOLDER = Path(__file__).parent
-_PLOTS = _FOLDER.parent / "page" / "styles" / "plots.css"
+_STYLES = _FOLDER.parent / "page" / "styles"
+_STYLESHEETS = (_STYLES / "colours.css", _FOLDER / "report.css", _STYLES / "plots.css")
 
 
 def page(report: Report) -> str:
@@ -22,7 +23,7 @@ def page(report: Report) -> str:
         tone=tone(report),
         sections=sections(report),
         plots=_drawn(report),
-        styles=Markup((_FOLDER / "report.css").read_text() + _PLOTS.read_text()),  # noqa: S704 - files of this package
+        styles=Markup("".join(path.read_text() for path in _STYLESHEETS)),  # noqa: S704 - files of this package
     )
 
 

@@ -6,7 +6,6 @@ import msgspec
 
 from sidecar.console import gate_text as verdicts
 from sidecar.console import labels
-from sidecar.console.plots import seconds
 from sidecar.console.report.report import Method, Report
 from sidecar.console.scales import percentile_ms
 from sidecar.console.status import IndicatorStatus
@@ -170,14 +169,14 @@ def _latency(report: Report) -> Section:
     if not counts:
         return Section(key="latency", title="Latency", paragraphs=("No payment was judged in this period.",))
     whole = sum(counts)
-    within = [seconds(round(percentile_ms(edges, counts, percent))) for percent in (50, 95, 99)]
+    within = [labels.seconds(round(percentile_ms(edges, counts, percent))) for percent in (50, 95, 99)]
     summary = (
         f"From the webhook to the first ack of stage {report.policy.stage}: 50 % of the payments "
         f"within about {within[0]}, "
         f"95 % within about {within[1]}, 99 % within about {within[2]}. "
-        f"On time is under {seconds(report.policy.on_time_within_ms)}."
+        f"On time is under {labels.seconds(report.policy.on_time_within_ms)}."
     )
-    names = [f"under {seconds(edge)}" for edge in edges] + [f"{seconds(edges[-1])} and more"]
+    names = [f"under {labels.seconds(edge)}" for edge in edges] + [f"{labels.seconds(edges[-1])} and more"]
     rows = tuple(
         (name, labels.count(count), labels.ratio(count / whole)) for name, count in zip(names, counts, strict=True)
     )
@@ -315,7 +314,7 @@ def _policy(report: Report) -> Section:
     facts = [
         ("Hash", report.policy_hash),
         ("Deciding stage", policy.stage),
-        ("On time", f"under {seconds(policy.on_time_within_ms)}"),
+        ("On time", f"under {labels.seconds(policy.on_time_within_ms)}"),
         ("Reliability target", labels.ratio(policy.reliability_ppm / PPM)),
         ("False promotion risk", labels.ratio(policy.false_promotion_risk_ppm / PPM)),
         ("Unacceptable reliability", labels.ratio(policy.unacceptable_reliability_ppm / PPM)),
