@@ -1,9 +1,12 @@
 """What a route takes at once and per second, and what gives way to what when the event loop is short of time."""
 
 import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import aiohttp
 import pytest
+import uvloop
 from aiohttp import web
 
 from sidecar.config import Address
@@ -170,3 +173,41 @@ async def test_a_head_that_comes_in_pieces_in_time_is_served() -> None:
         await asyncio.sleep(0.6)
     writer.close()
     await listener.stop()
+
+
+async def test_a_body_that_arrives_late_does_not_count_as_a_head() -> None:
+    """The timeout of a head ends with the head: a body has a timeout of its own."""
+
+    async def slow(request: web.Request) -> web.Response:
+        return web.Response(body=await request.read())
+
+    listener = Listener("public", Address(host="127.0.0.1", port=0), [web.post("/slow", slow)], head_within_s=0.2)
+    host, _, port = listener.bind().removeprefix("http://").partition(":")
+    await listener.start()
+    reader, writer = await asyncio.open_connection(host, int(port))
+    for _ in range(2):
+        writer.write(b"POST /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n")
+        for piece in (b"a", b"b", b"c", b"d"):
+            await asyncio.sleep(0.1)
+            writer.write(piece)
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
+        assert await reader.readexactly(4) == b"abcd"
+    writer.close()
+    await listener.stop()
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        lambda: test_a_head_that_does_not_end_is_not_waited_for(b""),
+        lambda: test_a_head_that_does_not_end_is_not_waited_for(b"GET / HTTP/1.1\r\nHost: x\r\nX: "),
+        test_a_head_that_comes_in_pieces_in_time_is_served,
+        test_a_body_that_arrives_late_does_not_count_as_a_head,
+    ],
+    ids=["silence", "half a head", "in pieces", "late body"],
+)
+def test_the_timeout_of_a_head_holds_on_the_event_loop_of_production(
+    rule: Callable[[], Coroutine[Any, Any, None]],
+) -> None:
+    """Uvloop calls protocols and timers in its own order."""
+    uvloop.run(rule())

@@ -5,12 +5,14 @@ import gc
 import resource
 import socket
 import time
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack, suppress
 from typing import Any
 
 import aiohttp
 import msgspec
 import pytest
+import uvloop
 
 from sidecar import clock
 from sidecar.config import SqlitePlace
@@ -380,3 +382,16 @@ async def test_without_a_journal_streams_and_evaluations_say_timers(tmp_path: An
 def test_streams_leave_room_for_webhooks() -> None:
     """Half of the public's connections at most."""
     assert 0 < streams_max() <= public_max() / 2
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        test_a_reader_that_takes_nothing_is_cut_off_and_counted_and_others_go_on,
+        test_a_client_that_goes_is_noticed_before_the_next_event,
+        test_streams_end_at_once_when_the_sidecar_does_and_with_what_is_true_then,
+    ],
+)
+def test_streams_end_on_the_event_loop_of_production_as_well(rule: Callable[[str], Coroutine[Any, Any, None]]) -> None:
+    """Uvloop buffers writes and reports lost connections in its own way."""
+    uvloop.run(rule(STREAM))
