@@ -100,8 +100,8 @@ async def test_acts_and_status_of_a_running_sidecar(tmp_path: Path) -> None:
 
             await until(is_held, "the hold is in force")
             status = process.cli("status")
-            assert "held by ada: school holidays" in status.stdout
-            assert "Timers beside push, measured" in status.stdout
+            assert "on hold by ada: school holidays" in status.stdout
+            assert "Timers compared with push" in status.stdout
             as_json = process.cli("status", "--json")
             assert json.loads(as_json.stdout)["hold"]["reason"] == "school holidays"
             refused = process.cli("resume", "--reason", "x", env={"SIDECAR_TOKEN": READ_TOKEN})

@@ -1,4 +1,4 @@
-"""The table that this project exists for: timers beside push, measured, with the basis of every figure."""
+"""The table that this project exists for: timers compared with push, with the basis of every figure."""
 
 import msgspec
 
@@ -26,7 +26,7 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
-    """Timers beside push."""
+    """Timers compared with push."""
 
     timers: Measured
     push: Measured
