@@ -1,1 +1,1 @@
-"""What does it cost? Ratios against a baseline in the same run, because machines are noisy."""
+"""What does each operation cost? Ratios to a baseline in the same run, because machines are noisy."""

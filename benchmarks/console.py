@@ -1,4 +1,4 @@
-"""How long until the console's first paint, with ninety days of history, and until a move is on it?
+"""How long does the console's first paint take with ninety days of history, and the display of a move?
 
 And what does its rendering cost the loop?
 
@@ -24,18 +24,18 @@ from tests.payers.tabs import chromium
 
 _ROUNDS = 15
 _WINDOW_S = 0.4
-"""So long the browser is busy with a window that has just been opened; who looks at the console has one open."""
-_PAINT = """new Promise((tell) => new PerformanceObserver((list) => {
+"""How long the browser is busy with a new window; operators of the console have one open."""
+_PAINT = """new Promise((resolve) => new PerformanceObserver((list) => {
   const paint = list.getEntriesByName("first-contentful-paint")[0];
-  if (paint) tell(paint.startTime);
+  if (paint) resolve(paint.startTime);
 }).observe({type: "paint", buffered: true}))"""
-_MOVED = """new Promise((tell) => new MutationObserver(() => {
-  if (document.querySelector("#served .headline").textContent.trim() === "Timers") tell();
+_MOVED = """new Promise((resolve) => new MutationObserver(() => {
+  if (document.querySelector("#served .headline").textContent.trim() === "Timers") resolve();
 }).observe(document.getElementById("served"), {childList: true, subtree: true}))"""
 
 
 async def _first_paints_ms(browser: Browser, *urls: str) -> list[float]:
-    """Return the medians of the first paints of what is there at once: not of a font, nor of a script.
+    """Return the medians of the first paints, without fonts and scripts.
 
     The pages take turns, so that what else the machine does slows all of them.
     """
@@ -52,7 +52,7 @@ async def _first_paints_ms(browser: Browser, *urls: str) -> list[float]:
 
 
 async def _print_rendering(it: Shown) -> None:
-    """Print what it takes until the page's beginning can leave, and until all of it can; and its bytes."""
+    """Print the time until the first part of the page can be sent, until all of it can, and its size."""
     took = []
     decided = await page_of(it.journal, it.world.state, before=None, limit=30)
     for _ in range(_ROUNDS):
@@ -72,7 +72,7 @@ async def _print_rendering(it: Shown) -> None:
 
 
 async def _moved_ms(browser: Browser, case: Case) -> float:
-    """Return the median of the time from a move's record to its word on the screen."""
+    """Return the median time from the record of a move to its text on the screen."""
     took = []
     for _ in range(_ROUNDS // 3):
         async with shown(case, quarter()) as it, looking(browser, it.url) as tab:
@@ -88,7 +88,7 @@ async def _moved_ms(browser: Browser, case: Case) -> float:
 
 
 async def main() -> None:
-    """Print it."""
+    """Print the results."""
     case = next(case for case in CASES if case.name == "90 days")
     async with shown(case, quarter()) as it, shown(case, World()) as bare, chromium() as browser:
         bare.world.state.policy = None

@@ -1,4 +1,4 @@
-"""Stripe's event for a succeeded payment, in the shape that it has at present (https://docs.stripe.com/api/events)."""
+"""Stripe's event for a succeeded payment, in its current shape (https://docs.stripe.com/api/events)."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""How fast is the fold? Beside it, as the baseline: merely decoding the same observations from the journal's JSON."""
+"""How fast is the fold? The baseline only decodes the same observations from the journal's JSON."""
 
 import time
 

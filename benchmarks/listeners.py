@@ -1,4 +1,4 @@
-"""What do webhooks and flag reads cost, beside bare handlers that store nothing? Server and load have a core each."""
+"""What do webhooks and flag reads cost, compared with bare handlers that store nothing? Each side has its own core."""
 
 import json
 import os
@@ -18,11 +18,11 @@ from benchmarks.servers import WEBHOOK_SECRET
 _SECONDS = 3.0
 _ROUNDS = 3
 _AT_MOST = 90_000
-"""Requests of one round, made in advance: more than any of the servers takes in its seconds."""
+"""Requests of one round, prepared in advance: more than any server can handle in a round."""
 
 
 def webhook(run_id: str) -> Callable[[int], bytes]:
-    """Return a maker of signed deliveries, each for a payment of its own: Stripe's present shape, 3.7 kB, indented."""
+    """Return a function that makes signed deliveries for different payments: Stripe's shape, 3.7 kB, indented."""
 
     def request(number: int) -> bytes:
         event = payment_succeeded(f"{run_id}_{number}", created_s=int(time.time()))
@@ -35,7 +35,7 @@ def webhook(run_id: str) -> Callable[[int], bytes]:
 
 
 def prepared(count: int, request: Callable[[int], bytes]) -> Callable[[int], bytes]:
-    """Return requests that were made before the clock started; signing them costs more than sending them."""
+    """Return prepared requests; signing them costs more than sending them."""
     made = [request(number) for number in range(count)]
     return lambda number: made[number]
 
@@ -64,7 +64,7 @@ def measure(name: str, request: Callable[[int], bytes]) -> Measured:
 
 
 def compare(what: str, ours: str, baselines: tuple[str, ...], request: Callable[[str], Callable[[int], bytes]]) -> None:
-    """Measure in turn, so that drift hits all alike, and print the best of each with the ratio of the bests."""
+    """Measure in turn, so that drift affects all, and print the best of each with the ratio of the bests."""
     best: dict[str, Measured] = {}
     for turn in range(_ROUNDS):
         for name in (ours, *baselines):

@@ -1,4 +1,4 @@
-"""A load generator of bare sockets: cheap enough that the server is what is measured."""
+"""A load generator of bare sockets: cheap enough that the server is the bottleneck."""
 
 import asyncio
 import time
@@ -9,7 +9,7 @@ _CONNECTIONS = 32
 
 
 class Measured(NamedTuple):
-    """What a load run saw."""
+    """The result of a load run."""
 
     per_s: float
     p50_ms: float

@@ -1,4 +1,4 @@
-"""Does memory stay flat? Ten million observations are folded, with a payment every 400 ms of their time."""
+"""Does memory stay flat? Ten million observations are folded, with a payment every 400 ms of simulated time."""
 
 import resource
 import sys
@@ -15,7 +15,7 @@ _LOOKS = 10
 
 
 def facts() -> Iterator[tuple[int, Observation]]:
-    """Yield facts without end, each with how long after the one before it."""
+    """Yield facts without end, each with its delay after the one before it."""
     number = 0
     while True:
         number += 1
@@ -30,13 +30,13 @@ def facts() -> Iterator[tuple[int, Observation]]:
 
 
 def resident_mb() -> float:
-    """Return what the process has in memory."""
-    with open("/proc/self/statm") as statm:  # noqa: PTH123 - not a file of ours
+    """Return the resident memory of this process."""
+    with open("/proc/self/statm") as statm:  # noqa: PTH123 - a file of the kernel
         return int(statm.read().split()[1]) * resource.getpagesize() / 1e6
 
 
 def main(count: int) -> None:
-    """Print the resident memory as the observations pass."""
+    """Print the resident memory during the fold."""
     world = World(LAX)
     world.wire()
     state, at_ms, seq = world.state, world.now_ms, world.state.seq

@@ -1,4 +1,4 @@
-"""How soon is it there again? With a journal of 35 days of 10 000 payments a day, and without its snapshot."""
+"""How long does a restart take? With a journal of 35 days of 10 000 payments a day, with and without its snapshot."""
 
 import contextlib
 import os
@@ -44,7 +44,7 @@ _SECRETS = {
 
 
 def life(config: Path, end_ms: int) -> list[tuple[int, Observation]]:
-    """Return what is appended in those days: payments with three acks, and a heartbeat every five seconds."""
+    """Return the observations of those days: payments with three acks, and a heartbeat every five seconds."""
     policy = policy_of(read_config(config))
     begin_ms = end_ms - _DAYS * _DAY_MS
     adopted = PolicyAdopted(policy=policy, policy_hash=policy_hash(policy), adoption=0, actor="b", reason="b")
@@ -67,7 +67,7 @@ def life(config: Path, end_ms: int) -> list[tuple[int, Observation]]:
 
 
 def write(journal: Path, facts: list[tuple[int, Observation]]) -> State:
-    """Write the journal, and the snapshot that would be there."""
+    """Write the journal, and its snapshot."""
     writer, state = Writer(journal), State()
     for start in range(0, len(facts), _BATCH):
         drafts = [
@@ -83,7 +83,7 @@ def write(journal: Path, facts: list[tuple[int, Observation]]) -> State:
 
 
 def seconds_until(config: Path, port: int, is_there: Callable[[str], bool]) -> float:
-    """Start a sidecar and return how long it took until its answer was right."""
+    """Start a sidecar and return the time until its answer is correct."""
     environment = os.environ | ENVIRONMENT
     command = [sys.executable, "-m", "sidecar", "run", "--config", str(config)]
     started = time.perf_counter()
@@ -97,18 +97,18 @@ def seconds_until(config: Path, port: int, is_there: Callable[[str], bool]) -> f
 
 
 def answers(url: str) -> bool:
-    """Return whether the flag is answered."""
+    """Return whether the flag endpoint responds."""
     try:
-        with urllib.request.urlopen(f"{url}/flags/payment-refresh", timeout=5) as response:  # noqa: S310 - ours
+        with urllib.request.urlopen(f"{url}/flags/payment-refresh", timeout=5) as response:  # noqa: S310 - a local server
             return bool(response.status == 200)
     except OSError:
         return False
 
 
 def is_ready(url: str) -> bool:
-    """Return whether all was folded, and a heartbeat too."""
+    """Return whether all records and a heartbeat are folded."""
     try:
-        with urllib.request.urlopen(f"{url}/readyz", timeout=60) as response:  # noqa: S310 - ours
+        with urllib.request.urlopen(f"{url}/readyz", timeout=60) as response:  # noqa: S310 - a local server
             return bool(response.status == 200)
     except OSError:
         return False

@@ -1,4 +1,4 @@
-"""What does a scrape cost the event loop? Every series that there can be, over a state with many payments.
+"""What does a scrape cost the event loop? Every possible series, with a state of many payments.
 
 Compressed, as Prometheus asks for it. Beside it, as the baseline: merely encoding the same series, already collected.
 And a quiet sidecar, to see what the payments add.
@@ -23,15 +23,15 @@ from tests.shells.metrics_view import Collected, exposition_of
 _PAYMENTS = 20_000
 _ROUNDS = 50
 _OBJECTIVES = msgspec.structs.replace(POLICY, on_time_within_ms=2500, missed_after_ms=25_000)
-"""With a bucket of its own for each."""
+"""Payments, each in its own bucket."""
 
 
 _PAYMENT = Exemplar({"payment_ref": "0123456789abcdef"}, 0.25, 1.8e9)
-"""Each bucket of the latency names one, where OpenMetrics is asked for."""
+"""Exemplars: OpenMetrics has one for each bucket of the latency."""
 
 
 class _Cost(NamedTuple):
-    """Milliseconds, each the median of many."""
+    """Medians in milliseconds."""
 
     all_ms: float
     encoding_ms: float
@@ -40,7 +40,7 @@ class _Cost(NamedTuple):
 
 
 def median_ms(act: Callable[[], object]) -> float:
-    """Return how long an operator action takes, in the median."""
+    """Return the median duration of an action."""
     took = []
     for _ in range(_ROUNDS):
         started = time.perf_counter()
@@ -50,7 +50,7 @@ def median_ms(act: Callable[[], object]) -> float:
 
 
 def measured(state: State, library: Callable[[Collected], bytes]) -> _Cost:
-    """Return what a scrape of a state costs, what encoding alone does, and what the library's encoding does."""
+    """Return the cost of a scrape of a state, of encoding alone, and of the library's encoding."""
     exposition = exposition_of(state, exemplars=lambda edges_ms: dict.fromkeys(range(len(edges_ms) + 1), _PAYMENT))
     families = list(exposition.collect())
     is_open = library is openmetrics.generate_latest
@@ -63,7 +63,7 @@ def measured(state: State, library: Callable[[Collected], bytes]) -> _Cost:
 
 
 def quiet() -> State:
-    """Return the state of a sidecar that waits for nothing."""
+    """Return the state of a sidecar without payments in progress."""
     world = World(_OBJECTIVES, decides=False)
     world.wire()
     world.good(200)
@@ -71,7 +71,7 @@ def quiet() -> State:
 
 
 def busy() -> State:
-    """Return the state of one that has decided so many in the last half minute, which it keeps, and waits for more."""
+    """Return the state of a sidecar with that many payments of the last half minute, and others in progress."""
     world = World(_OBJECTIVES, decides=False)
     world.wire()
     world.good(200)

@@ -1,6 +1,6 @@
-"""Does scraping every second slow webhooks? The same sidecar at full load, in turn without a scraper and with one.
+"""Does scraping every second slow webhooks? The same sidecar at full load, alternately without and with a scraper.
 
-Phases alternate in one process, so that drift hits both alike, and the order changes with each round.
+Phases alternate in one process, so that drift affects both, and the order changes with each round.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ class Phase(NamedTuple):
     measured: Measured
     scrapes: int
     answered_ms: float
-    """How long the slowest scrape took, under the load of the webhooks; 0: there was none."""
+    """The duration of the slowest scrape under the load of the webhooks; 0: no scrape."""
 
 
 async def phase(at: Running, request: Callable[[int], bytes], *, is_scraped: bool) -> Phase:

@@ -1,4 +1,4 @@
-"""The servers that are compared: `python -m benchmarks.servers NAME`, each a process of its own on the first core."""
+"""The servers to compare: `python -m benchmarks.servers NAME` starts each as a process on the first core."""
 
 import asyncio
 import os
@@ -44,7 +44,7 @@ class _Event(msgspec.Struct):
 
 
 async def construct_event(request: web.Request) -> web.Response:
-    """Do what Stripe's documentation shows, and store nothing."""
+    """Verify as in Stripe's documentation, and store nothing."""
     body = await request.read()
     stripe.Webhook.construct_event(body, request.headers["Stripe-Signature"], WEBHOOK_SECRET)
     return web.Response(body=_ANSWER, content_type="application/json")
@@ -64,7 +64,7 @@ async def constant(_: web.Request) -> web.Response:
 
 
 async def context(request: web.Request) -> web.Response:
-    """Decode who asks, and answer constant bytes of the length of a bulk evaluation."""
+    """Decode the evaluation context, and answer constant bytes of the length of a bulk evaluation."""
     msgspec.json.decode(await request.read())
     return web.Response(body=_EVALUATED, content_type="application/json")
 
@@ -95,11 +95,11 @@ async def bare_streams() -> None:
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     port = runner.addresses[0][1]
-    _tell(port, port)
+    _print_ports(port, port)
     await asyncio.Event().wait()
 
 
-def _tell(*ports: int) -> None:
+def _print_ports(*ports: int) -> None:
     """Print the ports and no logs: a pipe that is not read would fill and stop the server."""
     print("\n" + "\n".join(map(str, ports)), flush=True)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
@@ -117,7 +117,7 @@ async def _bare(handler: Callable[[web.Request], Awaitable[web.StreamResponse]])
     runner = web.AppRunner(bare, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    _tell(runner.addresses[0][1])
+    _print_ports(runner.addresses[0][1])
     await asyncio.Event().wait()
 
 
@@ -153,7 +153,7 @@ async def _sidecar(**keys: Any) -> None:
         await app.run(
             config,
             secrets,
-            started=lambda urls: _tell(*(int(url.rpartition(":")[2]) for url in (urls.public, urls.operator))),
+            started=lambda urls: _print_ports(*(int(url.rpartition(":")[2]) for url in (urls.public, urls.operator))),
         )
 
 

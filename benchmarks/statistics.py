@@ -1,4 +1,4 @@
-"""Does the arithmetic keep its promises? Seeded simulations and comparisons, with the core's own functions.
+"""Do the statistics keep their error bounds? Seeded simulations and comparisons, with the functions of the core.
 
 A run climbs when, for some number of failures `f`, it saw `clean_needed(f)` successes before the next failure. So a run
 is its gaps between failures, and ten thousand runs of twenty thousand payments take seconds.

@@ -1,4 +1,4 @@
-"""What do open streams cost, and reads over OFREP? Beside a bare `aiohttp` loop, server and load with a core each.
+"""What do open streams and reads over OFREP cost? The baseline is a bare `aiohttp` loop; each side has its own core.
 
 Two thousand streams are open. A person rolls back: the time runs from the request to the last stream that received the
 change, through the journal and the fold. The bare loop only writes the same to all.
@@ -30,7 +30,7 @@ _AT_ONCE = 100
 
 
 class Received(NamedTuple):
-    """What a round saw, each in milliseconds from the flip, and what a stream takes of the server's memory."""
+    """The result of a round: milliseconds from the flip, and the server's memory for each stream."""
 
     first_ms: float
     half_ms: float
@@ -39,7 +39,7 @@ class Received(NamedTuple):
 
 
 class Running(NamedTuple):
-    """A server of its own process."""
+    """A server in its own process."""
 
     public: int
     operator: int
@@ -60,7 +60,7 @@ def server(name: str) -> Iterator[Running]:
 
 
 def resident_kb(pid: int) -> float:
-    """Return what a process has in memory."""
+    """Return the resident memory of a process."""
     with open(f"/proc/{pid}/statm") as statm:  # noqa: PTH123 - of the kernel
         return int(statm.read().split()[1]) * resource.getpagesize() / 1e3
 
@@ -98,7 +98,7 @@ async def listen(port: int, is_open: asyncio.Semaphore, number: int) -> Connecte
 
 
 async def received_at(connected: Connected) -> float:
-    """Return when the stream sent timers."""
+    """Return the time at which the stream sent timers."""
     reader, _ = connected
     await reader.readuntil(b'"mode":"timer_polling"')
     return time.perf_counter()
@@ -134,7 +134,7 @@ async def run(running: Running, name: str) -> Received:
 
 
 def evaluate(_: int) -> bytes:
-    """Return a bulk evaluation as the web provider asks for it."""
+    """Return the request of the web provider for a bulk evaluation."""
     body = b'{"context":{"targetingKey":"u1"}}'
     head = "POST /ofrep/v1/evaluate/flags HTTP/1.1\r\nHost: x\r\nContent-Type: application/json; charset=utf-8\r\n"
     return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
@@ -152,15 +152,15 @@ def main() -> None:
             with server(name) as running:
                 received = uvloop.run(run(running, name))
             best[name] = min(best.get(name, received), received, key=lambda each: each.last_ms)
-    ours, bare = best["sidecar_that_climbs"], best["bare_streams"]
+    sidecar, bare = best["sidecar_that_climbs"], best["bare_streams"]
     for name, each in best.items():
         print(
             f"streams: {name}: {_STREAMS:,} open, {each.stream_kb:.1f} kB each; after a flip the first received it in "
             f"{each.first_ms:.0f} ms, half in {each.half_ms:.0f} ms, the last in {each.last_ms:.0f} ms"
         )
     print(
-        f"streams: to the last {ours.last_ms / bare.last_ms:.2f} x the bare loop, "
-        f"memory {ours.stream_kb / bare.stream_kb:.2f} x",
+        f"streams: to the last {sidecar.last_ms / bare.last_ms:.2f} x the bare loop, "
+        f"memory {sidecar.stream_kb / bare.stream_kb:.2f} x",
         flush=True,
     )
     compare("evaluations over OFREP", "sidecar", ("context",), lambda _: evaluate)

@@ -1,4 +1,4 @@
-"""All of Stripe at its busiest minute: 2 500 webhooks per second for 60 s, each when its time has come."""
+"""Does the sidecar hold the peak rate of all of Stripe? 2 500 webhooks per second for 60 s, at a fixed rate."""
 
 import asyncio
 import gc
@@ -15,9 +15,9 @@ _CONNECTIONS = 64
 
 
 async def run(port: int, seconds: int) -> list[float]:
-    """Send at a fixed rate and return the latencies in ms, each from when it was due: a late start counts."""
+    """Send at a fixed rate and return the latencies in ms from the due time, so that a late start counts."""
     request = prepared(seconds * _PER_S, webhook("s"))
-    gc.disable()  # the pauses of whoever measures are not those of what is measured
+    gc.disable()  # pauses of the load generator must not count
     due: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
     latencies: list[float] = []
 

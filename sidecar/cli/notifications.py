@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from sidecar.cli.program import CANNOT_KNOW, DEFAULT_CONFIG, NO, AsJson, ConfigFile, cli, fail, print_json, read_file
-from sidecar.config import TargetKind, read_notification_secrets
+from sidecar.config import read_notification_secrets
 from sidecar.notifications import Attempt, targets_of, try_targets
 
 
@@ -25,8 +25,7 @@ def show_notifications(
     targets = targets_of(read.notifications, read_notification_secrets(os.environ, read))
     if not test:
         for each in read.notifications.targets:
-            how = {TargetKind.SLACK: "", TargetKind.WEBHOOK: "signed", TargetKind.GRAFANA: "authorised"}[each.kind]
-            key = f", {how} with {each.stem}_KEY" if how else ""
+            key = f", with the key {each.stem}_KEY" if each.needs_key else ""
             typer.echo(f"{each.name} ({each.kind}): sent to {each.stem}_URL{key}")
         return
     tried = asyncio.run(try_targets(read, targets))

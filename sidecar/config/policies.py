@@ -14,32 +14,25 @@ from sidecar.core.facts.policy import (
 
 
 def policy_of(config: Config) -> Policy:
-    """Return the policy of a configuration."""
-    keys, reach = config.policy, config.policy.reach
+    """Return the policy of a configuration. Keys of `objective` and `policy` have the same names in both."""
+    reach = config.policy.reach
+    same = {
+        name: getattr(section, name)
+        for section in (config.objective, config.policy)
+        for name in section.__struct_fields__
+        if name in Policy.__struct_fields__
+    }
     return Policy(
         environment=config.environment,
         flag=config.flag,
         stage=config.acks.stage,
         contexts=config.acks.contexts,
-        on_time_within_ms=config.objective.on_time_within_ms,
-        missed_after_ms=config.objective.missed_after_ms,
-        reliability_ppm=config.objective.reliability_ppm,
-        false_promotion_risk_ppm=keys.false_promotion_risk_ppm,
-        unacceptable_reliability_ppm=keys.unacceptable_reliability_ppm,
-        false_alarm_once_in=keys.false_alarm_once_in,
-        coverage_ppm=keys.coverage_ppm,
-        coverage_floor_ppm=keys.coverage_floor_ppm,
         reach_ppm=DEFAULT_REACH_PPM if isinstance(reach, ReachWaived) else reach,
         reach_not_required=reach.not_required if isinstance(reach, ReachWaived) else None,
-        payers_on_rung=keys.payers_on_rung,
-        lease_ms=keys.lease_ms,
-        cooldown_ms=keys.cooldown_ms,
-        resume_after_ms=keys.resume_after_ms,
-        dry_run=keys.dry_run,
         ladder=_ladder(config),
-        suspension_ms=keys.suspension_ms,
         reverb=_reverb(config.reverb),
         lifecycle=config.lifecycle,
+        **same,
     )
 
 

@@ -337,6 +337,11 @@ class NotificationTarget(Section, frozen=True, kw_only=True):
     """Its protocol."""
 
     @property
+    def needs_key(self) -> bool:
+        """Whether it has a key beside its URL."""
+        return self.kind is not TargetKind.SLACK
+
+    @property
     def stem(self) -> str:
         """The common prefix of its environment variables."""
         return f"SIDECAR_NOTIFICATION_{self.name.upper().replace('-', '_')}"

@@ -258,7 +258,7 @@ def _notifications(reader: VariableReader, config: Config) -> Mapping[str, Notif
     found = {}
     for target in config.notifications.targets if config.notifications is not None else ():
         url = reader.entry(_target_url(target), required=True)
-        key = "" if target.kind is TargetKind.SLACK else reader.entry(_target_key(target), required=True)
+        key = reader.entry(_target_key(target), required=True) if target.needs_key else ""
         if url is not None and key is not None:
             found[target.name] = NotificationSecrets(url=url, key=key)
     return found

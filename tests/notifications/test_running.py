@@ -103,7 +103,7 @@ async def test_the_command_sends_a_test_to_each_target_and_prints_the_results(tm
         listed = await called(path=tmp_path, env=env)
         assert (
             listed.stdout.splitlines()[1]
-            == "ci (webhook): sent to SIDECAR_NOTIFICATION_CI_URL, signed with SIDECAR_NOTIFICATION_CI_KEY"
+            == "ci (webhook): sent to SIDECAR_NOTIFICATION_CI_URL, with the key SIDECAR_NOTIFICATION_CI_KEY"
         )
 
 

@@ -1,4 +1,4 @@
-"""The clocks: one that never goes back, and a watch for jumps."""
+"""The anchored clock, and the detection of jumps of the wall clock."""
 
 import pytest
 
@@ -14,18 +14,18 @@ JUMPS = [
 
 
 @pytest.mark.parametrize(("wall", "monotonic", "wall_later", "monotonic_later", "jump_ms"), JUMPS)
-def test_a_jump_is_what_the_wall_clock_gained_on_the_monotonic_one(
+def test_a_jump_is_the_gain_of_the_wall_clock_on_the_monotonic_clock(
     wall: int, monotonic: float, wall_later: int, monotonic_later: float, jump_ms: int
 ) -> None:
-    """A step by an administrator, and a suspended machine, whose monotonic clock stood still."""
+    """Steps by an administrator, and a suspended machine with a stopped monotonic clock, are jumps."""
     walls, monotonics = iter([wall, wall_later, wall_later]), iter([monotonic, monotonic_later, monotonic_later])
     watch = JumpWatch(lambda: next(walls), lambda: next(monotonics))
     assert watch.moved_ms() == jump_ms
-    assert watch.moved_ms() == 0, "a jump is told once"
+    assert watch.moved_ms() == 0, "a jump is reported once"
 
 
-def test_a_journals_clock_goes_on_where_the_journal_stopped() -> None:
-    """A wall clock that was set back by a day must not stamp before what is there."""
+def test_the_clock_of_a_journal_continues_from_its_last_stamp() -> None:
+    """A wall clock that was set back by a day must not give earlier stamps than the last."""
     tomorrow_ms = wall_ms() + 86_400_000
     clock = AnchoredClock(tomorrow_ms)
     assert clock.now_ms() >= tomorrow_ms

@@ -81,9 +81,7 @@ def test_every_key_is_documented_under_its_field() -> None:
         assert undocumented == []
 
 
-def test_every_key_can_be_set(tmp_path: Path) -> None:
-    """Each key sets its own field, in the unit of the field's name."""
-    text = """\
+EVERY_KEY = """\
 environment: Staging.eu-1
 flag: my_flag
 journal: sqlite:/var/lib/sidecar/journal.db
@@ -141,78 +139,84 @@ notifications:
   stuck_after: 7d
   suspended_after: 5m
 """
-    assert config_of(tmp_path, text) == Config(
-        environment="Staging.eu-1",
-        flag="my_flag",
-        journal=SqlitePlace(path="/var/lib/sidecar/journal.db"),
-        listen=Listen(
-            public=Address(host="::1", port=8700),
-            operator=Address(host="localhost", port=0),
-            metrics=Address(host="0.0.0.0", port=9000),  # noqa: S104 - read, not bound
+
+EXPECTED = Config(
+    environment="Staging.eu-1",
+    flag="my_flag",
+    journal=SqlitePlace(path="/var/lib/sidecar/journal.db"),
+    listen=Listen(
+        public=Address(host="::1", port=8700),
+        operator=Address(host="localhost", port=0),
+        metrics=Address(host="0.0.0.0", port=9000),  # noqa: S104 - read, not bound
+    ),
+    console=schema.Console(
+        reading=schema.Reading.TOKEN,
+        hosts=("sidecar.example.test",),
+        user_header="X-Forwarded-User",
+        trusted_proxies=("10.0.0.0/8", "::1/128", "127.0.0.1/32"),
+    ),
+    stripe=Stripe(livemode=False, user_key="user id", required_metadata=("booking_id", "tenant")),
+    acks=Acks(contexts=("bookings", "App.Models:Trip/2"), stage=Stage.REFRESHED),
+    reverb=schema.Reverb(
+        url="ws://127.0.0.1:8080/reverb",
+        app_id="501",
+        app_key="liverefresh-key",
+        origin="https://app.example.test:8443",
+        auth_endpoint="http://127.0.0.1:8000/api/broadcasting/auth",
+        api_url="http://reverb:8080",
+        channel="private-user.{user_id}.refresh",
+        observer_channel="private-watch",
+        observers=0,
+        echo=schema.Echo(authorizer=schema.Authorizer.AXIOS, credentials=schema.Credentials.COOKIE),
+        probe=schema.Probe(
+            user_id="probe",
+            login=schema.Credentials.COOKIE,
+            csrf_url="http://127.0.0.1:8000/csrf",
+            login_url="http://127.0.0.1:8000/api/login",
+            round_trip_every_ms=1_000,
+            auth_every_ms=10_000,
+            isolation_every_ms=60_000,
+            round_trip_reliability_ppm=980_000,
+            auth_reliability_ppm=900_000,
         ),
-        console=schema.Console(
-            reading=schema.Reading.TOKEN,
-            hosts=("sidecar.example.test",),
-            user_header="X-Forwarded-User",
-            trusted_proxies=("10.0.0.0/8", "::1/128", "127.0.0.1/32"),
+        isolation=schema.Isolation(channel_user_id="1"),
+        reference="https://www.example.test/up",
+    ),
+    objective=Objective(on_time_within_ms=250, missed_after_ms=60_000, reliability_ppm=999_999),
+    policy=PolicyKeys(
+        suspension_ms=300_000,
+        false_promotion_risk_ppm=5_000,
+        unacceptable_reliability_ppm=900_000,
+        false_alarm_once_in=200_000,
+        coverage_ppm=PPM,
+        coverage_floor_ppm=0,
+        reach=ReachWaived(not_required="no browser reports yet"),
+        lease_ms=60_000,
+        cooldown_ms=0,
+        resume_after_ms=90_000,
+        dry_run=True,
+    ),
+    ladder=(
+        LadderRung(mode=Mode.TIMER_POLLING, soak_ms=14 * 86_400_000),
+        LadderRung(mode=Mode.PUSH_ONLY, share_ppm=1, soak_ms=3_600_000, approval_required=True),
+    ),
+    lifecycle=Lifecycle.MIGRATING,
+    notifications=Notifications(
+        targets=(
+            NotificationTarget(name="ops-team", kind=TargetKind.SLACK),
+            NotificationTarget(name="pipeline", kind=TargetKind.WEBHOOK),
+            NotificationTarget(name="grafana", kind=TargetKind.GRAFANA),
         ),
-        stripe=Stripe(livemode=False, user_key="user id", required_metadata=("booking_id", "tenant")),
-        acks=Acks(contexts=("bookings", "App.Models:Trip/2"), stage=Stage.REFRESHED),
-        reverb=schema.Reverb(
-            url="ws://127.0.0.1:8080/reverb",
-            app_id="501",
-            app_key="liverefresh-key",
-            origin="https://app.example.test:8443",
-            auth_endpoint="http://127.0.0.1:8000/api/broadcasting/auth",
-            api_url="http://reverb:8080",
-            channel="private-user.{user_id}.refresh",
-            observer_channel="private-watch",
-            observers=0,
-            echo=schema.Echo(authorizer=schema.Authorizer.AXIOS, credentials=schema.Credentials.COOKIE),
-            probe=schema.Probe(
-                user_id="probe",
-                login=schema.Credentials.COOKIE,
-                csrf_url="http://127.0.0.1:8000/csrf",
-                login_url="http://127.0.0.1:8000/api/login",
-                round_trip_every_ms=1_000,
-                auth_every_ms=10_000,
-                isolation_every_ms=60_000,
-                round_trip_reliability_ppm=980_000,
-                auth_reliability_ppm=900_000,
-            ),
-            isolation=schema.Isolation(channel_user_id="1"),
-            reference="https://www.example.test/up",
-        ),
-        objective=Objective(on_time_within_ms=250, missed_after_ms=60_000, reliability_ppm=999_999),
-        policy=PolicyKeys(
-            suspension_ms=300_000,
-            false_promotion_risk_ppm=5_000,
-            unacceptable_reliability_ppm=900_000,
-            false_alarm_once_in=200_000,
-            coverage_ppm=PPM,
-            coverage_floor_ppm=0,
-            reach=ReachWaived(not_required="no browser reports yet"),
-            lease_ms=60_000,
-            cooldown_ms=0,
-            resume_after_ms=90_000,
-            dry_run=True,
-        ),
-        ladder=(
-            LadderRung(mode=Mode.TIMER_POLLING, soak_ms=14 * 86_400_000),
-            LadderRung(mode=Mode.PUSH_ONLY, share_ppm=1, soak_ms=3_600_000, approval_required=True),
-        ),
-        lifecycle=Lifecycle.MIGRATING,
-        notifications=Notifications(
-            targets=(
-                NotificationTarget(name="ops-team", kind=TargetKind.SLACK),
-                NotificationTarget(name="pipeline", kind=TargetKind.WEBHOOK),
-                NotificationTarget(name="grafana", kind=TargetKind.GRAFANA),
-            ),
-            console_url="https://sidecar.example.test/console",
-            stuck_after_ms=7 * 86_400_000,
-            suspended_after_ms=300_000,
-        ),
-    )
+        console_url="https://sidecar.example.test/console",
+        stuck_after_ms=7 * 86_400_000,
+        suspended_after_ms=300_000,
+    ),
+)
+
+
+def test_every_key_can_be_set(tmp_path: Path) -> None:
+    """Each key sets its own field, in the unit of the field's name."""
+    assert config_of(tmp_path, EVERY_KEY) == EXPECTED
 
 
 ACCEPTED = (
