@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace ReverbSidecar\Laravel;
 
 /**
- * Evidence of how far the news of one payment got. It always names its payment.
+ * Report how far the broadcast of one payment got. An ack always names its payment.
  */
 final class Ack implements Fact
 {
@@ -22,7 +22,7 @@ final class Ack implements Fact
     }
 
     /**
-     * The booking of this payment is committed as paid.
+     * Return the ack of a payment whose booking is committed as paid.
      */
     public static function paid(string $paymentIntent, ?string $userRef = null): self
     {
@@ -30,7 +30,7 @@ final class Ack implements Fact
     }
 
     /**
-     * Nothing was broadcast for this payment.
+     * Return the ack of a payment for which nothing was broadcast.
      */
     public static function skipped(string $paymentIntent, SkipReason $reason): self
     {
@@ -38,7 +38,7 @@ final class Ack implements Fact
     }
 
     /**
-     * Reverb's API took a broadcast with this payload. Null: the payload names no payment.
+     * Return the ack of a broadcast that Reverb's API accepted. Null: the payload names no payment.
      *
      * @param array<array-key, mixed> $payload
      */
@@ -48,7 +48,7 @@ final class Ack implements Fact
     }
 
     /**
-     * A broadcast with this payload failed. Null: the payload names no payment.
+     * Return the ack of a broadcast that failed. Null: the payload names no payment.
      *
      * @param array<array-key, mixed> $payload
      */
@@ -74,12 +74,12 @@ final class Ack implements Fact
     private static function of(Stage $stage, array $payload, ?SkipReason $reason = null): ?self
     {
         $paymentIntent = $payload[ObservedBroadcast::PAYMENT_KEY] ?? null;
-        if (!Words::isOne($paymentIntent)) {
+        if (!Identifier::isValid($paymentIntent)) {
             return null;
         }
         $userRef = $payload[ObservedBroadcast::USER_KEY] ?? null;
-        $contexts = Words::among($payload['contexts'] ?? []);
+        $contexts = Identifier::validIn($payload['contexts'] ?? []);
 
-        return new self($stage, $paymentIntent, Words::isOne($userRef) ? $userRef : null, $contexts, $reason);
+        return new self($stage, $paymentIntent, Identifier::isValid($userRef) ? $userRef : null, $contexts, $reason);
     }
 }

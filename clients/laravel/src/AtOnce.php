@@ -7,11 +7,11 @@ namespace ReverbSidecar\Laravel;
 use Closure;
 
 /**
- * Facts are sent where they are told.
+ * Send facts as soon as they are added.
  */
-final class AtOnce implements Moment
+final class AtOnce implements SendTiming
 {
-    public function then(Closure $send): void
+    public function schedule(Closure $send): void
     {
         $send();
     }

@@ -5,12 +5,12 @@ declare(strict_types=1);
 namespace ReverbSidecar\Laravel;
 
 /**
- * How one request for a user's own channel was answered.
+ * The result of one authorisation request for a user's channel.
  */
 final class AuthReport implements Fact
 {
     /**
-     * @param array<string, string> $who whose request it was, as `Identity` says it; empty: a guest's, or nobody knows
+     * @param array<string, string> $who the fields of `Identity` for the user; empty: a guest, or an unknown user
      */
     public function __construct(
         private readonly AuthResult $result,

@@ -5,25 +5,25 @@ declare(strict_types=1);
 namespace ReverbSidecar\Laravel;
 
 /**
- * How a request for a channel was answered, and why.
+ * The result of an authorisation request for a channel, with its cause.
  */
 enum AuthResult: string
 {
-    /** The channel was signed for. */
+    /** The subscription was signed. */
     case Ok = 'ok';
 
-    /** Nobody was logged in, as far as the guard knows. */
+    /** The channel's guard found no authenticated user. */
     case Guest = 'guest';
 
-    /** No registered channel has such a name. */
+    /** No registered channel pattern matches the name. */
     case NoPattern = 'no_pattern';
 
-    /** The channel's callback said no. */
+    /** The channel's callback denied access. */
     case Refused = 'refused';
 
-    /** A model that the channel's name stands for was not found. */
+    /** A model bound to the channel's name was not found. */
     case Binding = 'binding';
 
-    /** Code of the app's own ended it, or nothing was signed: whatever else keeps the browser out. */
+    /** The app's own code ended the request, or nothing was signed: any other cause. */
     case Abort = 'abort';
 }

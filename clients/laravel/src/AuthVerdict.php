@@ -7,11 +7,11 @@ namespace ReverbSidecar\Laravel;
 use Throwable;
 
 /**
- * Why was a request for a channel refused?
+ * The cause of a refused authorisation request.
  *
- * The problem: Laravel raises the same exception for every cause, with an empty message, and never logs it. What tells
- * them apart is where in the framework it was thrown: the first frame of its trace is the function that threw it.
- * Whatever comes from elsewhere was thrown by the app's own code.
+ * The problem: Laravel throws the same exception for every cause, with an empty message, and never logs it. The causes
+ * differ in where the framework throws: the first frame of the trace is the function that threw. An exception from
+ * anywhere else was thrown by the app's own code.
  */
 final class AuthVerdict
 {
@@ -23,7 +23,7 @@ final class AuthVerdict
     /**
      * Return the cause of a refusal.
      *
-     * @param bool $hasPattern whether some registered channel has such a name: then it was its callback that said no
+     * @param bool $hasPattern whether a registered channel pattern matches; then its callback denied access
      */
     public static function of(Throwable $error, bool $hasPattern): AuthResult
     {

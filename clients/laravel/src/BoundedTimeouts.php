@@ -5,8 +5,8 @@ declare(strict_types=1);
 namespace ReverbSidecar\Laravel;
 
 /**
- * How long a broadcast may take. Laravel's own bounds are 10 s to connect and 30 s in all: a Reverb that hangs would
- * hold the webhook for so long, and Stripe with it.
+ * The timeouts of a broadcast. Laravel's defaults are 10 s to connect and 30 s in total: a Reverb that hangs would
+ * delay the webhook, and with it Stripe, for that long.
  */
 final class BoundedTimeouts
 {
@@ -14,9 +14,9 @@ final class BoundedTimeouts
     public const TOTAL_S = 3.0;
 
     /**
-     * Return the `client_options` of a broadcast connection, with our bounds where it sets none.
+     * Return the `client_options` of a broadcast connection, with these timeouts where it sets none.
      *
-     * @param mixed $options as they stand in config/broadcasting.php
+     * @param mixed $options the value in config/broadcasting.php
      * @return array<array-key, mixed>
      */
     public static function in(mixed $options): array

@@ -8,7 +8,7 @@ use InvalidArgumentException;
 use SensitiveParameter;
 
 /**
- * By which a payer's browser shows the sidecar whose it is: a JWT (RFC 7519), HS256, of at most an hour.
+ * A token that identifies the user of a payer's browser: a JWT (RFC 7519), HS256, valid for at most an hour.
  */
 final class BrowserToken
 {
@@ -20,7 +20,7 @@ final class BrowserToken
 
     /**
      * @param string $secrets SIDECAR_BROWSER_SECRET; of several, separated by commas, the first signs
-     * @throws InvalidArgumentException if the secret is too short, or the token would be good for too long
+     * @throws InvalidArgumentException if the secret is too short, or the lifetime is out of range
      */
     public function __construct(#[SensitiveParameter] string $secrets, private readonly int $lastsS = 900)
     {
@@ -31,7 +31,9 @@ final class BrowserToken
             );
         }
         if ($lastsS < 1 || $lastsS > self::LASTS_MAX_S) {
-            throw new InvalidArgumentException('a browser token is good for 1 to ' . self::LASTS_MAX_S . ' seconds');
+            throw new InvalidArgumentException(
+                "SIDECAR_TOKEN_LASTS_S is $lastsS and must be from 1 to " . self::LASTS_MAX_S . ' seconds'
+            );
         }
     }
 
@@ -39,12 +41,12 @@ final class BrowserToken
      * Return the token of a user.
      *
      * @param int|null $nowS Unix seconds; null: now
-     * @throws InvalidArgumentException if the sidecar would not take the id
+     * @throws InvalidArgumentException if the sidecar would not accept the id
      */
     public function of(int|string $userId, ?int $nowS = null): string
     {
         if (preg_match('/\A[A-Za-z0-9_-]{1,64}\z/', (string) $userId) !== 1) {
-            throw new InvalidArgumentException('a user id for the sidecar is 1 to 64 of A-Z a-z 0-9 _ -');
+            throw new InvalidArgumentException('a user id must have 1 to 64 characters of A-Z a-z 0-9 _ -');
         }
         $nowS ??= time();
         $header = ['alg' => 'HS256', 'kid' => substr(hash('sha256', $this->secret), 0, 8), 'typ' => 'JWT'];

@@ -5,25 +5,25 @@ declare(strict_types=1);
 namespace ReverbSidecar\Laravel;
 
 /**
- * How a user's own channel is named, such as `private-live-refresh.{user_id}`. Only of these the sidecar is told.
+ * The name pattern of users' own channels, such as `private-live-refresh.{user_id}`. Only these are reported.
  */
 final class ChannelName
 {
-    public const USUAL = 'private-live-refresh.{user_id}';
+    public const DEFAULT = 'private-live-refresh.{user_id}';
 
     private readonly string $pattern;
 
-    public function __construct(string $template = self::USUAL)
+    public function __construct(string $template = self::DEFAULT)
     {
         $this->pattern = '/\A' . str_replace('\{user_id\}', '[A-Za-z0-9_-]{1,64}', preg_quote($template, '/')) . '\z/';
     }
 
     /**
-     * Say whether this is some user's own channel.
+     * Return whether this is a user's own channel.
      *
      * @phpstan-assert-if-true string $channel
      */
-    public function isSomebodys(mixed $channel): bool
+    public function isUserChannel(mixed $channel): bool
     {
         return is_string($channel) && preg_match($this->pattern, $channel) === 1;
     }

@@ -5,12 +5,12 @@ declare(strict_types=1);
 namespace ReverbSidecar\Laravel;
 
 /**
- * Something that the sidecar is told: an ack, or how a request for a channel was answered.
+ * One message to the sidecar: an ack, or the result of an authorisation request.
  */
 interface Fact
 {
     /**
-     * Its fields, as the sidecar reads them from JSON and from an entry of the ack stream.
+     * Return its fields, as the sidecar reads them from JSON and from an entry of the ack stream.
      *
      * @return array<string, string|list<string>>
      */

@@ -8,7 +8,7 @@ use CurlHandle;
 use SensitiveParameter;
 
 /**
- * Facts by `POST /acks`, each with the bearer token. The connection is kept for the next one.
+ * Send facts by `POST /acks`, each with the bearer token. The connection is kept open for the next fact.
  */
 final class HttpTransport implements Transport
 {
@@ -20,7 +20,7 @@ final class HttpTransport implements Transport
     private readonly string $url;
 
     /**
-     * @param string $base where the sidecar's public listener is, such as http://127.0.0.1:8700
+     * @param string $base the address of the sidecar's public listener, such as http://127.0.0.1:8700
      * @param string $token SIDECAR_ACK_TOKEN
      */
     public function __construct(string $base, #[SensitiveParameter] private readonly string $token)
@@ -55,19 +55,19 @@ final class HttpTransport implements Transport
         if (curl_exec($this->curl) === false) {
             throw new Unreachable('POST /acks: ' . curl_error($this->curl));
         }
-        $this->judge(curl_getinfo($this->curl, CURLINFO_RESPONSE_CODE), $answer);
+        $this->check(curl_getinfo($this->curl, CURLINFO_RESPONSE_CODE), $answer);
     }
 
-    private function judge(int $status, string $answer): void
+    private function check(int $status, string $answer): void
     {
         if ($status >= 200 && $status < 300) {
             return;
         }
-        $said = json_decode($answer, true);
-        $message = is_array($said) && is_string($said['message'] ?? null) ? $said['message'] : '';
-        $why = rtrim("POST /acks: $status $message");
+        $body = json_decode($answer, true);
+        $message = is_array($body) && is_string($body['message'] ?? null) ? $body['message'] : '';
+        $reason = rtrim("POST /acks: $status $message");
         throw $status === self::TOO_MANY || $status >= self::SERVER_ERROR_MIN
-            ? new Unreachable($why)
-            : new Refused($why);
+            ? new Unreachable($reason)
+            : new Refused($reason);
     }
 }

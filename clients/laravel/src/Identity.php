@@ -5,12 +5,12 @@ declare(strict_types=1);
 namespace ReverbSidecar\Laravel;
 
 /**
- * Who a user is, to the sidecar: an opaque reference that only the identity key can make.
+ * The sidecar's identity of a user: an opaque reference, which requires the identity key.
  */
 final class Identity
 {
     /**
-     * @param string|null $key SIDECAR_IDENTITY_KEY, the same as the sidecar's; null: the app does not know it
+     * @param string|null $key SIDECAR_IDENTITY_KEY, the same as the sidecar's; null: not configured
      */
     public function __construct(private readonly ?string $key = null)
     {
@@ -29,7 +29,7 @@ final class Identity
     }
 
     /**
-     * Return the fields that say whose request it was: `user_ref`, or `user_id` where there is no key.
+     * Return the fields that identify a user: `user_ref`, or `user_id` without a key.
      *
      * @return array<string, string>
      */
@@ -40,6 +40,6 @@ final class Identity
             return ['user_ref' => $reference];
         }
 
-        return Words::isOne((string) $userId) ? ['user_id' => (string) $userId] : [];
+        return Identifier::isValid((string) $userId) ? ['user_id' => (string) $userId] : [];
     }
 }

@@ -5,12 +5,12 @@ declare(strict_types=1);
 namespace ReverbSidecar\Laravel;
 
 /**
- * The clock that never goes back, for durations.
+ * The monotonic clock, for durations.
  */
 final class Monotonic
 {
     /**
-     * Milliseconds since some moment.
+     * Return milliseconds since an arbitrary point in time.
      */
     public static function nowMs(): int
     {

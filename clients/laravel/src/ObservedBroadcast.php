@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace ReverbSidecar\Laravel;
 
 /**
- * What makes a broadcast one that the sidecar can follow: its payload names the payment, and an opaque user.
+ * Add to a broadcast what the sidecar needs to observe it: the payment, and an opaque user, in the payload.
  */
 final class ObservedBroadcast
 {
@@ -14,7 +14,7 @@ final class ObservedBroadcast
     public const USER_KEY = 'user_ref';
 
     /**
-     * @param string $channel where the sidecar's own sockets listen, without `private-`
+     * @param string $channel the channel of the sidecar's sockets, without `private-`
      */
     public function __construct(
         private readonly Identity $identity = new Identity(),
@@ -23,7 +23,7 @@ final class ObservedBroadcast
     }
 
     /**
-     * Return the payload with the payment, and with the user if it goes to exactly one.
+     * Return the payload with the payment, and with the user if it is sent to exactly one.
      *
      * @param array<string, mixed> $payload
      * @param array<array-key, int|string> $userIds

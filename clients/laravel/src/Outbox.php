@@ -8,8 +8,8 @@ use Closure;
 use Throwable;
 
 /**
- * What is still to be told to the sidecar. All that is sent at one moment shares one budget, and nothing here throws:
- * a payment must never fail for our sake.
+ * The facts that wait to be sent to the sidecar. All facts of one flush share one budget, and nothing here throws: a
+ * payment must never fail because of this package.
  */
 final class Outbox
 {
@@ -23,12 +23,12 @@ final class Outbox
     private readonly Closure $nowMs;
 
     /**
-     * @param Closure(string, array<string, mixed>): void $warn tells people what was lost, and why
+     * @param Closure(string, array<string, mixed>): void $warn logs what was lost, and the reason
      * @param (Closure(): int)|null $nowMs monotonic milliseconds; null: of this machine
      */
     public function __construct(
         private readonly Transport $transport,
-        private readonly Moment $moment,
+        private readonly SendTiming $timing,
         private readonly Closure $warn,
         private readonly ?string $release = null,
         int $budgetMs = 250,
@@ -39,7 +39,7 @@ final class Outbox
     }
 
     /**
-     * Tell the sidecar, when the moment comes. Null: there is nothing to tell.
+     * Send a fact at the configured time. Null: there is nothing to send.
      */
     public function add(?Fact $fact): void
     {
@@ -47,20 +47,20 @@ final class Outbox
             return;
         }
         if (count($this->waiting) >= self::WAITING_MAX) {
-            $this->warn('too many at once', 1);
+            $this->warn('the outbox is full: ' . self::WAITING_MAX . ' facts wait', 1);
 
             return;
         }
         $this->waiting[] = $fact;
         try {
-            $this->moment->then($this->flush(...));
+            $this->timing->schedule($this->flush(...));
         } catch (Throwable $error) {
             $this->warn($error->getMessage(), 0);
         }
     }
 
     /**
-     * Send all that waits, within the budget; what cannot be sent is lost, and people are told.
+     * Send all waiting facts, within the budget. A fact that cannot be sent is lost, and logged.
      */
     public function flush(): void
     {
@@ -92,12 +92,12 @@ final class Outbox
         return $fact->fields() + ($this->release === null ? [] : ['release' => $this->release]);
     }
 
-    private function warn(string $why, int $lost): void
+    private function warn(string $reason, int $lost): void
     {
         try {
-            ($this->warn)('reverb-sidecar: not told to the sidecar', ['why' => $why, 'lost' => $lost]);
+            ($this->warn)('reverb-sidecar: not sent to the sidecar', ['reason' => $reason, 'lost' => $lost]);
         } catch (Throwable) {
-            // A log that cannot be written must not cost a payment either.
+            // A log that cannot be written must not fail a payment either.
         }
     }
 }

@@ -5,16 +5,16 @@ declare(strict_types=1);
 namespace ReverbSidecar\Laravel;
 
 /**
- * What we ask of Redis: one command, within a time.
+ * A Redis client for one command with a deadline.
  */
 interface RedisCommands
 {
     /**
-     * Return what Redis answers.
+     * Return Redis' response to a command.
      *
      * @param list<string> $words the command and its arguments
-     * @throws Refused if Redis answers with an error
-     * @throws Unreachable if it does not answer in time
+     * @throws Refused if Redis returns an error
+     * @throws Unreachable if it does not respond in time
      */
     public function command(array $words, int $withinMs): string|int|null;
 }

@@ -8,11 +8,11 @@ use InvalidArgumentException;
 use SensitiveParameter;
 
 /**
- * A connection to Redis that keeps to its time. Kept for the next command, and dialled anew once it has died.
+ * A connection to Redis with a deadline for each command. It stays open, and reconnects once it was closed.
  *
- * The problem: the app's own Redis client puts a prefix before the stream's name, waits as long as its configuration
- * says, and may retry for longer still. XADD must never cost more than its budget. So this speaks RESP2 by itself
- * (redis.io, "Redis serialization protocol"), as much of it as XADD needs. TCP only: no TLS, no cluster, no Sentinel.
+ * The problem: the app's own Redis client puts a prefix before the stream's name, waits for its configured timeout, and
+ * may retry for longer still. XADD must never take longer than its budget. So this class implements the part of RESP2
+ * (redis.io, "Redis serialization protocol") that XADD needs. TCP only: no TLS, no cluster, no Sentinel.
  */
 final class RedisConnection implements RedisCommands
 {
@@ -31,10 +31,10 @@ final class RedisConnection implements RedisCommands
     }
 
     /**
-     * Return a connection that is not dialled yet.
+     * Return a connection that is not open yet.
      *
      * @param string $url such as redis://user:password@127.0.0.1:6379/0
-     * @throws InvalidArgumentException if it is no such URL
+     * @throws InvalidArgumentException if the URL is invalid
      */
     public static function to(
         #[SensitiveParameter] string $url,
@@ -127,7 +127,7 @@ final class RedisConnection implements RedisCommands
             ':' => (int) $rest,
             '$' => (int) $rest < 0 ? null : $this->bulk((int) $rest, $deadlineMs),
             '-' => throw new Refused("Redis: $rest"),
-            default => throw new Unreachable('Redis answered what is no RESP2'),
+            default => throw new Unreachable('Redis sent a response that is not RESP2'),
         };
     }
 
@@ -149,7 +149,7 @@ final class RedisConnection implements RedisCommands
         do {
             $line .= $this->some($deadlineMs, static fn ($socket) => fgets($socket, self::LINE_BYTES_MAX));
             if (strlen($line) > self::LINE_BYTES_MAX) {
-                throw new Unreachable('Redis answered a line without end');
+                throw new Unreachable('Redis sent a line of more than ' . self::LINE_BYTES_MAX . ' bytes');
             }
         } while (!str_ends_with($line, "\r\n"));
 
@@ -159,7 +159,7 @@ final class RedisConnection implements RedisCommands
     private function bulk(int $length, int $deadlineMs): string
     {
         if ($length > self::LINE_BYTES_MAX) {
-            throw new Unreachable('Redis answered more than was asked for');
+            throw new Unreachable('Redis sent a string of more than ' . self::LINE_BYTES_MAX . ' bytes');
         }
         $bytes = '';
         while (strlen($bytes) < $length + 2) {
@@ -190,7 +190,7 @@ final class RedisConnection implements RedisCommands
             ? @stream_select($ready, $none, $none, intdiv($left, 1000), $left % 1000 * 1000)
             : @stream_select($none, $ready, $none, intdiv($left, 1000), $left % 1000 * 1000);
         if ($count !== 1) {
-            throw new Unreachable('Redis did not answer in time');
+            throw new Unreachable('Redis did not respond in time');
         }
     }
 
@@ -198,7 +198,7 @@ final class RedisConnection implements RedisCommands
     {
         $left = $deadlineMs - Monotonic::nowMs();
         if ($left <= 0) {
-            throw new Unreachable('Redis did not answer in time');
+            throw new Unreachable('Redis did not respond in time');
         }
 
         return $left;

@@ -7,7 +7,7 @@ namespace ReverbSidecar\Laravel;
 use Closure;
 
 /**
- * Facts as entries of a Redis stream, which outlives a restart of either side. Trimmed by age, never by length.
+ * Add facts to a Redis stream, which survives a restart of either side. The stream is trimmed by age, never by length.
  */
 final class RedisStream implements Transport
 {

@@ -7,7 +7,7 @@ namespace ReverbSidecar\Laravel;
 use RuntimeException;
 
 /**
- * A fact was not taken; another may be.
+ * A fact was rejected; others may still be accepted.
  */
 final class Refused extends RuntimeException
 {

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace ReverbSidecar\Laravel;
 
 /**
- * Which version of the app says so: in every ack, so that a change for the worse can be laid at a release's door.
+ * The version of the app, in every ack, so that a regression can be attributed to a release.
  */
 final class ReleaseMarker
 {
@@ -13,13 +13,13 @@ final class ReleaseMarker
     private const FILE_BYTES_MAX = 4096;
 
     /**
-     * Return the marker: what was configured, else a REVISION file, else the git revision. Null: none is known.
+     * Return the marker: the configured one, else a REVISION file, else the git revision. Null: none is known.
      */
     public static function of(?string $configured, string $folder): ?string
     {
         $found = trim($configured ?? '') ?: self::revisionFile($folder) ?? self::gitRevision($folder);
 
-        return Words::isOne($found) ? $found : null;
+        return Identifier::isValid($found) ? $found : null;
     }
 
     private static function revisionFile(string $folder): ?string

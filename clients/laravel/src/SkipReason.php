@@ -5,11 +5,11 @@ declare(strict_types=1);
 namespace ReverbSidecar\Laravel;
 
 /**
- * Why nothing was broadcast.
+ * The reason why nothing was broadcast.
  */
 enum SkipReason: string
 {
-    /** The booking was paid before: somebody else has told, or will. */
+    /** The booking was already paid: another path broadcasts it. */
     case AlreadyPaid = 'already_paid';
 
     /** The payment belongs to no booking. */

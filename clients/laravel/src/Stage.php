@@ -5,16 +5,16 @@ declare(strict_types=1);
 namespace ReverbSidecar\Laravel;
 
 /**
- * How far the news of a payment got, as far as the backend can say.
+ * How far the broadcast of a payment got, as far as the backend can observe.
  */
 enum Stage: string
 {
     /** The booking is committed as paid. */
     case Paid = 'paid';
 
-    /** Reverb's API took the broadcast. */
+    /** Reverb's API accepted the broadcast. */
     case Dispatched = 'dispatched';
 
-    /** Nothing was broadcast; a reason goes with it. */
+    /** Nothing was broadcast, for a reason. */
     case Skipped = 'skipped';
 }

@@ -5,16 +5,16 @@ declare(strict_types=1);
 namespace ReverbSidecar\Laravel;
 
 /**
- * How facts reach the sidecar.
+ * A way to send facts to the sidecar.
  */
 interface Transport
 {
     /**
-     * Send one fact, within this time.
+     * Send one fact, within this timeout.
      *
      * @param array<string, string|list<string>> $fields
-     * @throws Refused if the sidecar, or Redis, does not take it
-     * @throws Unreachable if nobody answered in time
+     * @throws Refused if the sidecar, or Redis, rejects it
+     * @throws Unreachable if there is no response in time
      */
     public function send(array $fields, int $withinMs): void;
 }

@@ -7,7 +7,7 @@ namespace ReverbSidecar\Laravel;
 use RuntimeException;
 
 /**
- * Nobody answered in time; the next fact would fare no better.
+ * There was no response in time; the next fact would fail too.
  */
 final class Unreachable extends RuntimeException
 {

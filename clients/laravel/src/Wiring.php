@@ -7,44 +7,44 @@ namespace ReverbSidecar\Laravel;
 use InvalidArgumentException;
 
 /**
- * What config/reverb-sidecar.php comes to.
+ * The objects that config/reverb-sidecar.php configures.
  */
 final class Wiring
 {
     /**
-     * Return how facts are sent; without an address or a token they are not.
+     * Return the transport; without an address or a token it sends nothing.
      *
      * @param array<string, mixed> $config
-     * @throws InvalidArgumentException for a transport that there is not, or an address that is none
+     * @throws InvalidArgumentException for an unknown transport, or an invalid address
      */
     public static function transport(array $config): Transport
     {
-        return match (self::way($config)) {
-            'none' => new Nowhere(),
-            'http' => new Pausing(new HttpTransport(self::text($config, 'url'), self::text($config, 'token'))),
-            'redis' => new Pausing(self::redisStream($config)),
-            default => throw new InvalidArgumentException('SIDECAR_TRANSPORT is http, redis or none'),
+        return match (self::transportName($config)) {
+            'none' => new NullTransport(),
+            'http' => new CircuitBreaker(new HttpTransport(self::text($config, 'url'), self::text($config, 'token'))),
+            'redis' => new CircuitBreaker(self::redisStream($config)),
+            default => throw new InvalidArgumentException('SIDECAR_TRANSPORT must be http, redis or none'),
         };
     }
 
     /**
-     * Say whether facts wait for the end of the response: HTTP does, where nothing else is said; XADD is quick.
+     * Return whether facts are sent after the response: by default over HTTP, and not by XADD, which is fast.
      *
      * @param array<string, mixed> $config
-     * @throws InvalidArgumentException for a moment that there is not
+     * @throws InvalidArgumentException for an unknown time
      */
     public static function isAfterResponse(array $config): bool
     {
         return match (self::text($config, 'when')) {
-            '' => self::way($config) !== 'redis',
+            '' => self::transportName($config) !== 'redis',
             'after_response' => true,
             'at_once' => false,
-            default => throw new InvalidArgumentException('SIDECAR_WHEN is after_response or at_once'),
+            default => throw new InvalidArgumentException('SIDECAR_WHEN must be after_response or at_once'),
         };
     }
 
     /**
-     * Return who users are to the sidecar.
+     * Return the identity of users.
      *
      * @param array<string, mixed> $config
      */
@@ -54,7 +54,7 @@ final class Wiring
     }
 
     /**
-     * Return what makes a broadcast observable.
+     * Return the object that makes a broadcast observable.
      *
      * @param array<string, mixed> $config
      */
@@ -66,19 +66,19 @@ final class Wiring
     }
 
     /**
-     * Return how a user's own channel is named. Null: of requests for channels the sidecar is not told.
+     * Return the name pattern of users' own channels. Null: authorisation requests are not reported.
      *
      * @param array<string, mixed> $config
      */
     public static function channelName(array $config): ?ChannelName
     {
-        $isTold = (bool) ($config['auth_reports'] ?? true);
+        $isReported = (bool) ($config['auth_reports'] ?? true);
 
-        return $isTold ? new ChannelName(self::text($config, 'channel') ?: ChannelName::USUAL) : null;
+        return $isReported ? new ChannelName(self::text($config, 'channel') ?: ChannelName::DEFAULT) : null;
     }
 
     /**
-     * Return one text of the configuration; what is not there is empty.
+     * Return one value of the configuration as text; a missing value is empty.
      *
      * @param array<string, mixed> $config
      */
@@ -92,12 +92,12 @@ final class Wiring
     /**
      * @param array<string, mixed> $config
      */
-    private static function way(array $config): string
+    private static function transportName(array $config): string
     {
-        $way = self::text($config, 'transport') ?: 'http';
+        $name = self::text($config, 'transport') ?: 'http';
         $isBare = self::text($config, 'url') === '' || self::text($config, 'token') === '';
 
-        return $way === 'http' && $isBare ? 'none' : $way;
+        return $name === 'http' && $isBare ? 'none' : $name;
     }
 
     /**

@@ -8,7 +8,7 @@ use Illuminate\Contracts\Routing\UrlRoutable;
 use Symfony\Component\HttpKernel\Exception\AccessDeniedHttpException;
 
 /**
- * A model that a channel's name stands for; only number 7 exists.
+ * A model bound to a channel's name; only number 7 exists.
  */
 final class Bookings implements UrlRoutable
 {
@@ -18,7 +18,7 @@ final class Bookings implements UrlRoutable
     }
 
     /**
-     * Refuse, in a method that is named as the framework's own.
+     * Refuse, in a method with the name of a framework method.
      */
     public static function auth(): never
     {

@@ -7,7 +7,7 @@ namespace ReverbSidecar\Laravel\Tests;
 use RuntimeException;
 
 /**
- * A process of its own that answers on loopback what a test wants (`tests/Live/peer.php`).
+ * A separate process that sends scripted responses on loopback (`tests/Live/peer.php`).
  */
 final class Peer
 {
@@ -20,7 +20,7 @@ final class Peer
     private $output;
 
     /**
-     * @param list<string> ...$connections what is sent on each, part by part
+     * @param list<string> ...$connections the parts to send on each
      */
     public function __construct(array ...$connections)
     {
@@ -45,9 +45,9 @@ final class Peer
     }
 
     /**
-     * Return the next request that it heard.
+     * Return the next request that it received.
      */
-    public function heard(): string
+    public function received(): string
     {
         return (string) base64_decode((string) fgets($this->output));
     }

@@ -8,7 +8,7 @@ use Closure;
 use ReverbSidecar\Laravel\Transport;
 
 /**
- * A transport that keeps what it is given, and does what a test wants of it.
+ * A transport that records the facts, and runs a callback of the test.
  */
 final class Recorder implements Transport
 {
@@ -18,14 +18,14 @@ final class Recorder implements Transport
     /** @var list<int> */
     public array $budgets = [];
 
-    public ?Closure $does = null;
+    public ?Closure $onSend = null;
 
     public function send(array $fields, int $withinMs): void
     {
         $this->sent[] = $fields;
         $this->budgets[] = $withinMs;
-        if ($this->does !== null) {
-            ($this->does)($fields);
+        if ($this->onSend !== null) {
+            ($this->onSend)($fields);
         }
     }
 }

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace ReverbSidecar\Laravel\Tests;
 
 /**
- * Somebody who is logged in.
+ * An authenticated user.
  */
 final class User
 {

@@ -30,10 +30,10 @@ final class World
     public readonly SidecarServiceProvider $provider;
     public readonly Repository $config;
 
-    /** @var list<array{list<string>, string, array<string, mixed>}> what Reverb's API was given */
+    /** @var list<array{list<string>, string, array<string, mixed>}> the calls of Reverb's API */
     public array $reverb = [];
 
-    /** @var list<string> messages of what was reported */
+    /** @var list<string> messages of reported exceptions */
     public array $reported = [];
 
     /** @var list<array{string, array<string, mixed>}> */
@@ -42,10 +42,10 @@ final class World
     /** @var list<string> serialised jobs */
     public array $queue = [];
 
-    /** @var list<string> what the Blade compiler was told */
+    /** @var list<string> the directives of the Blade compiler */
     public array $directives = [];
 
-    /** @var list<Closure>|null what waits for a commit; null: no transaction is open */
+    /** @var list<Closure>|null the work that waits for a commit; null: no transaction is open */
     public ?array $transaction = null;
 
     public ?Throwable $reverbThrows = null;
@@ -54,8 +54,8 @@ final class World
     private Application $app;
 
     /**
-     * @param array<string, mixed>|null $config of the package; null: the environment says it
-     * @param bool $isRecorded false: the transport is the one that the configuration says
+     * @param array<string, mixed>|null $config of the package; null: from the environment
+     * @param bool $isRecorded false: the transport is the configured one
      */
     public function __construct(?array $config = [], bool $isConsole = false, bool $isRecorded = true)
     {
@@ -92,7 +92,7 @@ final class World
     }
 
     /**
-     * Handle another request in the same process, as Octane does: a clone of the application, without what was scoped.
+     * Handle another request in the same process, as Octane does: in a clone without scoped instances.
      *
      * @param Closure(): void $work
      */
@@ -112,7 +112,7 @@ final class World
     }
 
     /**
-     * Do in a worker, one after the other, what was queued; a job that fails is reported there.
+     * Run the queued jobs in a worker, one after the other; a failed job is reported there.
      */
     public function work(): void
     {
@@ -138,7 +138,7 @@ final class World
     }
 
     /**
-     * Let Reverb's API refuse every event.
+     * Make Reverb's API refuse every event.
      */
     public function refuse(): void
     {

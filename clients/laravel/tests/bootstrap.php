@@ -1,7 +1,7 @@
 <?php
 
 /**
- * Finds classes as Composer's PSR-4 would, without Composer: ours, the stand-ins', and the example's "after".
+ * Load classes by PSR-4 without Composer: the package's, the stand-ins', and those of the example's "after".
  */
 
 declare(strict_types=1);

@@ -6,15 +6,15 @@ namespace ReverbSidecar\Laravel\Framework;
 
 use Closure;
 use Illuminate\Container\Container;
-use ReverbSidecar\Laravel\Moment;
+use ReverbSidecar\Laravel\SendTiming;
 
 /**
- * Facts are sent when the response is out: nobody waits for them. In a queue worker or a command there is no response,
- * and they are sent at once.
+ * Send facts after the response, so that no client waits for them. In a queue worker or a command there is no response,
+ * and facts are sent at once.
  */
-final class AfterResponse implements Moment
+final class AfterResponse implements SendTiming
 {
-    public function then(Closure $send): void
+    public function schedule(Closure $send): void
     {
         $app = Container::getInstance();
         if ($app->runningInConsole()) {

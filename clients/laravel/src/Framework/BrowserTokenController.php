@@ -9,7 +9,7 @@ use Illuminate\Http\Request;
 use ReverbSidecar\Laravel\BrowserToken;
 
 /**
- * Gives the page a browser token of the user who asks: `Route::get('/sidecar/token', BrowserTokenController::class)`,
+ * Return a browser token of the authenticated user: `Route::get('/sidecar/token', BrowserTokenController::class)`,
  * behind the same middleware as the rest of the app's API.
  */
 final class BrowserTokenController
@@ -19,7 +19,7 @@ final class BrowserTokenController
     }
 
     /**
-     * Answer `{"token": "…"}`, or 401 where nobody is logged in; never from a cache.
+     * Return `{"token": "…"}`, or 401 without an authenticated user; never from a cache.
      */
     public function __invoke(Request $request): JsonResponse
     {

@@ -11,7 +11,8 @@ use ReverbSidecar\Laravel\Outbox;
 use Throwable;
 
 /**
- * What we ask of the application. Each asks the container of this very request, which Octane changes with every one.
+ * The services of the application. Each method uses the container of the current request, which Octane replaces with
+ * every request.
  */
 final class Hooks
 {
@@ -24,7 +25,7 @@ final class Hooks
     }
 
     /**
-     * Run this once the open transaction is committed; at once where none is open.
+     * Run this once the open transaction is committed, or at once if none is open.
      */
     public static function afterCommit(Closure $work): void
     {

@@ -9,16 +9,16 @@ use Illuminate\Container\Container;
 use ReverbSidecar\Laravel\ObservedBroadcast;
 
 /**
- * For an event that is broadcast after payments, among others: the same event in the same call of Reverb's API goes to
- * the sidecar's own sockets too, and its payload names the payment. Without a payment nothing changes.
+ * Add the payment to an event that is broadcast after payments, among others: the same call of Reverb's API sends the
+ * event to the sidecar's sockets too, and its payload names the payment. Without a payment nothing changes.
  */
 trait NamesPayment
 {
-    /** The payment (`pi_…`) that this broadcast is about. Null: it is about none. */
+    /** The payment (`pi_…`) of this broadcast. Null: none. */
     public ?string $paymentIntent = null;
 
     /**
-     * Return the channels, and with a payment also the one where the sidecar listens.
+     * Return the channels, and with a payment also the sidecar's channel.
      *
      * @param list<\Illuminate\Broadcasting\Channel> $channels
      * @return list<\Illuminate\Broadcasting\Channel>
@@ -34,10 +34,10 @@ trait NamesPayment
     }
 
     /**
-     * Return the payload, and with a payment also its name, and an opaque reference if it goes to exactly one user.
+     * Return the payload, and with a payment also its id, and an opaque user reference if there is exactly one user.
      *
      * @param array<string, mixed> $payload
-     * @param array<array-key, int|string> $userIds whom it goes to
+     * @param array<array-key, int|string> $userIds the recipients
      * @return array<string, mixed>
      */
     protected function namingThePayment(array $payload, array $userIds): array

@@ -17,31 +17,31 @@ use ReverbSidecar\Laravel\Outbox;
 use Throwable;
 
 /**
- * A broadcaster around the configured one, which does and throws exactly what that does, and tells the sidecar.
+ * A decorator of the configured broadcaster. It returns and throws exactly what that does, and reports to the sidecar.
  *
- * Laravel broadcasts here in the end, whether at once, from a queue or under Octane. It keeps nothing between requests.
+ * Laravel broadcasts through it at once, from a queue and under Octane. It keeps no state between requests.
  */
 final class SidecarBroadcaster implements Broadcaster
 {
-    private readonly Inside $inside;
+    private readonly BroadcasterInternals $internals;
 
     /**
      * @param Closure(): Outbox $outbox of the request or job that is being handled
-     * @param ChannelName|null $ownChannels null: of requests for channels the sidecar is not told
-     * @param bool $isSending false: the wrapped one only pretends to broadcast, as `log` and `null` do
+     * @param ChannelName|null $userChannels null: authorisation requests are not reported
+     * @param bool $isSending false: the wrapped one sends nothing, as `log` and `null`
      */
     public function __construct(
         private readonly Broadcaster $wrapped,
         private readonly Closure $outbox,
         private readonly Identity $identity = new Identity(),
-        private readonly ?ChannelName $ownChannels = null,
+        private readonly ?ChannelName $userChannels = null,
         private readonly bool $isSending = true,
     ) {
-        $this->inside = new Inside($wrapped);
+        $this->internals = new BroadcasterInternals($wrapped);
     }
 
     /**
-     * Broadcast, and say whether Reverb's API took it.
+     * Broadcast, and ack whether Reverb's API accepted it.
      *
      * @param array<array-key, mixed> $channels
      * @param string $event
@@ -53,14 +53,14 @@ final class SidecarBroadcaster implements Broadcaster
         try {
             $this->wrapped->broadcast($channels, $event, $payload);
         } catch (Throwable $error) {
-            $this->tell(static fn (): ?Fact => Ack::failed($payload));
+            $this->send(static fn (): ?Fact => Ack::failed($payload));
             throw $error;
         }
-        $this->tell(fn (): ?Fact => $this->isSending ? Ack::dispatched($payload) : Ack::failed($payload));
+        $this->send(fn (): ?Fact => $this->isSending ? Ack::dispatched($payload) : Ack::failed($payload));
     }
 
     /**
-     * Let a browser join a channel or refuse it, and say which and why.
+     * Authorise a browser for a channel or refuse it, and report the result with its cause.
      *
      * @param \Illuminate\Http\Request $request
      * @return mixed
@@ -70,16 +70,16 @@ final class SidecarBroadcaster implements Broadcaster
         try {
             $answer = $this->wrapped->auth($request);
         } catch (Throwable $error) {
-            $this->tell(fn (): ?Fact => $this->report($request, $error));
+            $this->send(fn (): ?Fact => $this->report($request, $error));
             throw $error;
         }
-        $this->tell(fn (): ?Fact => $this->report($request, $answer ? AuthResult::Ok : AuthResult::Abort));
+        $this->send(fn (): ?Fact => $this->report($request, $answer ? AuthResult::Ok : AuthResult::Abort));
 
         return $answer;
     }
 
     /**
-     * Sign for a channel, as the wrapped one does.
+     * Sign a subscription, as the wrapped one does.
      *
      * @param \Illuminate\Http\Request $request
      * @param mixed $result
@@ -91,7 +91,7 @@ final class SidecarBroadcaster implements Broadcaster
     }
 
     /**
-     * Hand over whatever else is asked of a broadcaster: `channel`, `getChannels`, `resolveAuthenticatedUser`, …
+     * Delegate every other method of a broadcaster: `channel`, `getChannels`, `resolveAuthenticatedUser`, …
      *
      * @param array<array-key, mixed> $arguments
      */
@@ -105,11 +105,11 @@ final class SidecarBroadcaster implements Broadcaster
     private function report(mixed $request, AuthResult|Throwable $end): ?AuthReport
     {
         $channel = $request->channel_name;
-        if ($this->ownChannels === null || !$this->ownChannels->isSomebodys($channel)) {
+        if ($this->userChannels === null || !$this->userChannels->isUserChannel($channel)) {
             return null;
         }
-        $result = $end instanceof AuthResult ? $end : AuthVerdict::of($end, $this->inside->hasPattern($channel));
-        $userId = $result === AuthResult::Guest ? null : $this->inside->userId($request, $channel);
+        $result = $end instanceof AuthResult ? $end : AuthVerdict::of($end, $this->internals->hasPattern($channel));
+        $userId = $result === AuthResult::Guest ? null : $this->internals->userId($request, $channel);
 
         return new AuthReport($result, $channel, $this->identity->fields($userId));
     }
@@ -117,12 +117,12 @@ final class SidecarBroadcaster implements Broadcaster
     /**
      * @param Closure(): ?Fact $fact
      */
-    private function tell(Closure $fact): void
+    private function send(Closure $fact): void
     {
         try {
             ($this->outbox)()->add($fact());
         } catch (Throwable) {
-            // What is not told counts against push at the sidecar; it must not cost a payment or a channel.
+            // A fact that is not sent counts against push at the sidecar; it must not fail a payment or a subscription.
         }
     }
 }

@@ -12,31 +12,31 @@ use ReverbSidecar\Laravel\AtOnce;
 use ReverbSidecar\Laravel\BoundedTimeouts;
 use ReverbSidecar\Laravel\BrowserToken;
 use ReverbSidecar\Laravel\Identity;
-use ReverbSidecar\Laravel\Moment;
-use ReverbSidecar\Laravel\Nowhere;
+use ReverbSidecar\Laravel\SendTiming;
+use ReverbSidecar\Laravel\NullTransport;
 use ReverbSidecar\Laravel\ObservedBroadcast;
 use ReverbSidecar\Laravel\Outbox;
-use ReverbSidecar\Laravel\PaymentNews;
+use ReverbSidecar\Laravel\PaymentBroadcast;
 use ReverbSidecar\Laravel\Transport;
 use ReverbSidecar\Laravel\Wiring;
 
 /**
- * Puts the package into a Laravel application.
+ * Register the package in a Laravel application.
  */
 final class SidecarServiceProvider extends ServiceProvider
 {
     public const DRIVER = 'reverb-sidecar';
     private const WRAPPED = 'reverb';
-    private const PRETENDERS = ['log', 'null'];
+    private const NOT_SENDING = ['log', 'null'];
 
     /**
-     * Say what there is, and how broadcasting finds the driver.
+     * Register the services and the broadcasting driver.
      */
     public function register(): void
     {
         $this->mergeConfigFrom(self::configFile(), self::DRIVER);
         $this->app->singleton(Transport::class, fn (): Transport => $this->transport());
-        $this->app->singleton(Moment::class, fn (): Moment => $this->moment());
+        $this->app->singleton(SendTiming::class, fn (): SendTiming => $this->timing());
         $this->app->singleton(Identity::class, fn (): Identity => Wiring::identity($this->config()));
         $this->app->singleton(ObservedBroadcast::class, fn (): ObservedBroadcast => Wiring::observed($this->config()));
         $this->app->bind(BrowserToken::class, fn (): BrowserToken => new BrowserToken(
@@ -45,12 +45,12 @@ final class SidecarServiceProvider extends ServiceProvider
         ));
         $this->app->scoped(Outbox::class, fn ($app): Outbox => new Outbox(
             $app->make(Transport::class),
-            $app->make(Moment::class),
+            $app->make(SendTiming::class),
             Hooks::warn(...),
             Wiring::text($this->config(), 'release') ?: null,
             (int) Wiring::text($this->config(), 'budget_ms'),
         ));
-        $this->app->bind(PaymentNews::class, static fn ($app): PaymentNews => new PaymentNews(
+        $this->app->bind(PaymentBroadcast::class, static fn ($app): PaymentBroadcast => new PaymentBroadcast(
             $app->make(Outbox::class),
             $app->make(Identity::class),
             Hooks::afterCommit(...),
@@ -62,7 +62,7 @@ final class SidecarServiceProvider extends ServiceProvider
     }
 
     /**
-     * Bound what a broadcast may take, and offer the configuration file and the Blade directive.
+     * Set the timeouts of a broadcast, and register the configuration file and the Blade directive.
      */
     public function boot(): void
     {
@@ -81,7 +81,7 @@ final class SidecarServiceProvider extends ServiceProvider
     }
 
     /**
-     * Make the broadcaster of a connection with our driver. A named method, because Laravel 13 binds closures anew.
+     * Return the broadcaster of a connection with this driver. A named method, because Laravel 13 rebinds closures.
      *
      * @param array<string, mixed> $config
      * @throws InvalidArgumentException if it wraps itself
@@ -99,7 +99,7 @@ final class SidecarServiceProvider extends ServiceProvider
             Hooks::outbox(...),
             $app->make(Identity::class),
             Wiring::channelName($this->config()),
-            !in_array($driver, self::PRETENDERS, true),
+            !in_array($driver, self::NOT_SENDING, true),
         );
     }
 
@@ -108,18 +108,18 @@ final class SidecarServiceProvider extends ServiceProvider
         try {
             return Wiring::transport($this->config());
         } catch (InvalidArgumentException $error) {
-            Hooks::warn('reverb-sidecar: nothing is told to the sidecar', ['why' => $error->getMessage()]);
+            Hooks::warn('reverb-sidecar: nothing is sent to the sidecar', ['reason' => $error->getMessage()]);
 
-            return new Nowhere();
+            return new NullTransport();
         }
     }
 
-    private function moment(): Moment
+    private function timing(): SendTiming
     {
         try {
             return Wiring::isAfterResponse($this->config()) ? new AfterResponse() : new AtOnce();
         } catch (InvalidArgumentException $error) {
-            Hooks::warn('reverb-sidecar: facts wait for the response', ['why' => $error->getMessage()]);
+            Hooks::warn('reverb-sidecar: facts are sent after the response', ['reason' => $error->getMessage()]);
 
             return new AfterResponse();
         }

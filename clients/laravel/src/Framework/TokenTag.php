@@ -9,12 +9,12 @@ use ReverbSidecar\Laravel\BrowserToken;
 use Throwable;
 
 /**
- * The browser token as a tag of the page's head, for `@sidecarToken`.
+ * The browser token as a tag in the page's head, for `@sidecarToken`.
  */
 final class TokenTag
 {
     /**
-     * Return `<meta name="sidecar-token" content="…">`; nothing for guests, and nothing if there can be no token.
+     * Return `<meta name="sidecar-token" content="…">`; nothing for guests, and nothing if no token can be made.
      */
     public static function html(): string
     {

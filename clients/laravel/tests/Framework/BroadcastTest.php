@@ -8,27 +8,27 @@ use Illuminate\Broadcasting\BroadcastException;
 use PHPUnit\Framework\TestCase;
 use ReverbSidecar\Laravel\Framework\SidecarBroadcaster;
 use ReverbSidecar\Laravel\Outbox;
-use ReverbSidecar\Laravel\Tests\PaymentBroadcast;
+use ReverbSidecar\Laravel\Tests\PaymentEvent;
 use ReverbSidecar\Laravel\Tests\World;
 use ReverbSidecar\Laravel\Unreachable;
 use RuntimeException;
 use TypeError;
 
 /**
- * What is acked of a broadcast, whichever way it comes to the broadcaster; against stand-ins of the framework.
+ * The acks of a broadcast, at once and from a queue; against stand-ins of the framework.
  */
 final class BroadcastTest extends TestCase
 {
     private const REFERENCE = '95f44b3c5aa592b645d09171b807017a';
 
     /**
-     * The same event in the same call goes to the user and to the sidecar's sockets, and is acked after Reverb's 200.
+     * One call sends the event to the user and to the sidecar's sockets, and is acked after Reverb's 200.
      */
     public function testABroadcastIsAckedAfterReverbsAnswer(): void
     {
         $world = new World();
         $world->request(static function () use ($world): void {
-            PaymentBroadcast::dispatch(7, 'pi_1');
+            PaymentEvent::dispatch(7, 'pi_1');
             self::assertSame([], $world->sidecar->sent, 'not before the response');
         });
 
@@ -49,12 +49,12 @@ final class BroadcastTest extends TestCase
     }
 
     /**
-     * A broadcast that is about no payment goes where it went before, says what it said, and is not acked.
+     * A broadcast without a payment keeps its channels and its payload, and is not acked.
      */
-    public function testABroadcastOfNoPaymentIsNotTouched(): void
+    public function testABroadcastWithoutAPaymentIsNotChanged(): void
     {
         $world = new World();
-        $world->request(static fn () => PaymentBroadcast::dispatch(7, null));
+        $world->request(static fn () => PaymentEvent::dispatch(7, null));
 
         self::assertSame([['private-live-refresh.7'], ['contexts' => ['bookings']]], [
             $world->reverb[0][0],
@@ -64,26 +64,26 @@ final class BroadcastTest extends TestCase
     }
 
     /**
-     * In a queue worker there is no response: the ack is sent where the job broadcasts.
+     * In a queue worker there is no response: the ack is sent when the job broadcasts.
      */
     public function testInAWorkerTheAckIsSentAtOnce(): void
     {
         $world = new World(isConsole: true);
-        PaymentBroadcast::dispatch(7, 'pi_1');
+        PaymentEvent::dispatch(7, 'pi_1');
 
         self::assertSame(['dispatched'], array_column($world->sidecar->sent, 'stage'));
     }
 
     /**
-     * A broadcast that fails is acked as failed, and the very exception goes on, for the queue's retry and its report.
+     * A broadcast that fails is acked as failed, and the same exception is rethrown, for the queue's retry and report.
      */
-    public function testAFailedBroadcastIsAckedAndThrownOn(): void
+    public function testAFailedBroadcastIsAckedAndRethrown(): void
     {
         $world = new World(isConsole: true);
         $world->refuse();
         try {
-            PaymentBroadcast::dispatch(7, 'pi_1');
-            self::fail('it went through');
+            PaymentEvent::dispatch(7, 'pi_1');
+            self::fail('the broadcast succeeded');
         } catch (BroadcastException $error) {
             self::assertSame($world->reverbThrows, $error);
         }
@@ -93,14 +93,14 @@ final class BroadcastTest extends TestCase
     }
 
     /**
-     * So is one that fails otherwise: a socket id that is none, a payload that is no JSON.
+     * Any other failure, such as an invalid socket id or an invalid payload, is acked as failed too.
      */
     public function testEveryOtherFailureIsAckedToo(): void
     {
         $world = new World(isConsole: true);
         $world->reverbThrows = new RuntimeException('Invalid socket ID undefined');
         try {
-            PaymentBroadcast::dispatch(7, 'pi_1');
+            PaymentEvent::dispatch(7, 'pi_1');
         } catch (RuntimeException $error) {
             self::assertSame('Invalid socket ID undefined', $error->getMessage());
         }
@@ -109,41 +109,41 @@ final class BroadcastTest extends TestCase
     }
 
     /**
-     * A broadcaster that only pretends to broadcast dispatches nothing: no payer hears of it.
+     * A broadcaster that sends nothing dispatches nothing: no payer receives the event.
      */
-    public function testWhatIsOnlyLoggedIsNotDispatched(): void
+    public function testALoggedBroadcastIsNotDispatched(): void
     {
         $world = new World(isConsole: true);
         $world->config->set('broadcasting.connections.reverb-sidecar.wraps', 'quiet');
-        PaymentBroadcast::dispatch(7, 'pi_1');
+        PaymentEvent::dispatch(7, 'pi_1');
 
         self::assertSame(['failed'], array_column($world->sidecar->sent, 'reason'));
     }
 
     /**
-     * A sidecar that is away costs no broadcast, and an application that cannot even make an outbox costs none either.
+     * An unreachable sidecar prevents no broadcast, and neither does an application that cannot make an outbox.
      */
-    public function testABrokenSidecarCostsNoBroadcast(): void
+    public function testABrokenSidecarPreventsNoBroadcast(): void
     {
         $world = new World(isConsole: true);
-        $world->sidecar->does = static fn () => throw new Unreachable('nobody');
-        PaymentBroadcast::dispatch(7, 'pi_1');
+        $world->sidecar->onSend = static fn () => throw new Unreachable('nobody');
+        PaymentEvent::dispatch(7, 'pi_1');
         $world->app()->bind(Outbox::class, static fn () => throw new TypeError('no outbox'));
         $world->app()->forgetScopedInstances();
-        PaymentBroadcast::dispatch(7, 'pi_2');
+        PaymentEvent::dispatch(7, 'pi_2');
 
         self::assertSame(['pi_1', 'pi_2'], array_column(array_column($world->reverb, 2), 'payment_intent'));
     }
 
     /**
-     * Under Octane one broadcaster serves many requests: each tells of its own payment, once, at its own end.
+     * Under Octane one broadcaster serves many requests: each acks its own payment, once, at its own end.
      */
     public function testNothingIsKeptBetweenRequests(): void
     {
         $world = new World();
         $broadcaster = $world->broadcasting->connection();
         foreach (['pi_1', 'pi_2'] as $number => $payment) {
-            $world->request(static fn () => PaymentBroadcast::dispatch(7, $payment));
+            $world->request(static fn () => PaymentEvent::dispatch(7, $payment));
             self::assertCount($number + 1, $world->sidecar->sent);
         }
 
@@ -152,29 +152,29 @@ final class BroadcastTest extends TestCase
     }
 
     /**
-     * A request that dies before its end leaves nothing behind for the next one to tell.
+     * A request that fails before its end leaves no fact that the next request would send.
      */
-    public function testWhatADeadRequestLeftIsNotToldByTheNext(): void
+    public function testFactsOfAFailedRequestAreNotSentByTheNext(): void
     {
         $world = new World();
         $world->app()->make(Outbox::class);
         try {
             $world->request(static function (): void {
-                PaymentBroadcast::dispatch(7, 'pi_dead');
+                PaymentEvent::dispatch(7, 'pi_dead');
                 throw new RuntimeException('out of memory');
             });
         } catch (RuntimeException) {
             self::assertSame([], $world->sidecar->sent);
         }
-        $world->request(static fn () => PaymentBroadcast::dispatch(7, 'pi_next'));
+        $world->request(static fn () => PaymentEvent::dispatch(7, 'pi_next'));
 
         self::assertSame(['pi_next'], array_column($world->sidecar->sent, 'payment_intent'));
     }
 
     /**
-     * Whatever else is asked of a broadcaster goes to the wrapped one, and what returns itself returns the decorator.
+     * Every other method is delegated to the wrapped broadcaster, and a method that returns it returns the decorator.
      */
-    public function testEverythingElseIsHandedOver(): void
+    public function testEveryOtherMethodIsDelegated(): void
     {
         $world = new World();
         $yes = static fn (): bool => true;

@@ -23,7 +23,7 @@ use Throwable;
 use TypeError;
 
 /**
- * Why a request for a channel was refused; against stand-ins that throw where the framework throws.
+ * The causes of refused authorisation requests; against stand-ins that throw where the framework throws.
  */
 final class ChannelAuthTest extends TestCase
 {
@@ -31,12 +31,12 @@ final class ChannelAuthTest extends TestCase
     private const SELF = '95f44b3c5aa592b645d09171b807017a';
 
     /**
-     * Ask for a user's channel; return what was thrown.
+     * Request a user's channel; return the exception.
      *
      * @param array<string, callable> $channels by pattern
      * @param array<string, mixed> $options
      */
-    private function ask(World $world, array $channels, Request $request, array $options = []): ?Throwable
+    private function request(World $world, array $channels, Request $request, array $options = []): ?Throwable
     {
         foreach ($channels as $pattern => $callback) {
             $world->broadcasting->channel($pattern, $callback, $options);
@@ -54,12 +54,12 @@ final class ChannelAuthTest extends TestCase
     }
 
     /**
-     * Every cause has its own name, and whose request it was stands beside it unless nobody was logged in.
+     * Every cause has its own name, and the report names the user unless the request is a guest's.
      *
      * @dataProvider causes
      * @param array<string, callable> $channels
      */
-    public function testEveryCauseIsToldFromTheOthers(
+    public function testEveryCauseHasItsOwnName(
         array $channels,
         ?int $userId,
         string $expected,
@@ -67,7 +67,7 @@ final class ChannelAuthTest extends TestCase
     ): void {
         $world = new World(isConsole: true);
         $users = $userId === null ? [] : ['web' => new User($userId)];
-        $error = $this->ask($world, $channels, new Request(['channel_name' => self::CHANNEL], $users));
+        $error = $this->request($world, $channels, new Request(['channel_name' => self::CHANNEL], $users));
 
         self::assertSame($expected === 'ok', $error === null);
         $report = ['auth' => $expected, 'channel' => self::CHANNEL] + ($who === null ? [] : ['user_ref' => $who]);
@@ -82,7 +82,7 @@ final class ChannelAuthTest extends TestCase
         $own = static fn (User $user, string $userId): bool => $user->id === (int) $userId;
         $pattern = 'live-refresh.{userId}';
         $throwing = static fn (Throwable $error): array => [$pattern => static fn () => throw $error];
-        yield 'the user themself' => [[$pattern => $own], 7, 'ok', self::SELF];
+        yield 'the owner of the channel' => [[$pattern => $own], 7, 'ok', self::SELF];
         yield 'nobody logged in' => [[$pattern => $own], null, 'guest', null];
         yield 'the guard throws' => [$throwing(new AuthenticationException()), 7, 'guest', null];
         yield 'no channel registered' => [[], 7, 'no_pattern', self::SELF];
@@ -132,7 +132,7 @@ final class ChannelAuthTest extends TestCase
     }
 
     /**
-     * A model that the framework does not find is a binding.
+     * A model that the framework does not find is reported as `binding`.
      */
     public function testAModelThatIsNotFoundIsABinding(): void
     {
@@ -149,33 +149,33 @@ final class ChannelAuthTest extends TestCase
     }
 
     /**
-     * The exception that goes on is the very one that the framework threw.
+     * The exception of the framework is rethrown unchanged.
      */
-    public function testTheExceptionGoesOnUnchanged(): void
+    public function testTheExceptionIsRethrownUnchanged(): void
     {
         $world = new World();
         $thrown = new AccessDeniedHttpException('not yours');
         $request = new Request(['channel_name' => self::CHANNEL], ['web' => new User(7)]);
-        $error = $this->ask($world, ['live-refresh.{userId}' => static fn () => throw $thrown], $request);
+        $error = $this->request($world, ['live-refresh.{userId}' => static fn () => throw $thrown], $request);
 
         self::assertSame($thrown, $error);
     }
 
     /**
-     * A user whom only the channel's own guard knows is found by it.
+     * A user of only the channel's own guard is found by that guard.
      */
     public function testTheChannelsOwnGuardFindsItsUser(): void
     {
         $world = new World(isConsole: true);
         $request = new Request(['channel_name' => self::CHANNEL], ['sanctum' => new User(7)]);
         $yes = ['live-refresh.{userId}' => static fn (): bool => true];
-        $this->ask($world, $yes, $request, ['guards' => ['sanctum']]);
+        $this->request($world, $yes, $request, ['guards' => ['sanctum']]);
 
         self::assertSame([self::SELF], array_column($world->sidecar->sent, 'user_ref'));
     }
 
     /**
-     * Of channels that are nobody's own the sidecar is not told, whatever is asked for.
+     * Requests for channels that are not a user's own are not reported.
      *
      * @testWith ["private-chat.7"]
      *           ["presence-live-refresh.7"]
@@ -185,23 +185,23 @@ final class ChannelAuthTest extends TestCase
      *           [null]
      *           [["private-live-refresh.7"]]
      */
-    public function testOfOtherChannelsNothingIsTold(mixed $channel): void
+    public function testOtherChannelsAreNotReported(mixed $channel): void
     {
         $world = new World(isConsole: true);
         $world->broadcasting->channel('{a}', static fn (): bool => true);
         try {
             $world->broadcasting->auth(new Request(['channel_name' => $channel], ['web' => new User(7)]));
         } catch (Throwable) {
-            // Refused or not: it is not told.
+            // Refused or not, the request is not reported.
         }
 
         self::assertSame([], $world->sidecar->sent);
     }
 
     /**
-     * An answer that signs nothing, as `log` and `null` give it, lets nobody in and is not called ok.
+     * A response without a signature, as of `log` and `null`, authorises nothing and is not reported as ok.
      */
-    public function testAnAnswerWithoutASignatureIsNotOk(): void
+    public function testAResponseWithoutASignatureIsNotOk(): void
     {
         $world = new World(isConsole: true);
         $nothing = new class implements Broadcaster {
@@ -219,7 +219,7 @@ final class ChannelAuthTest extends TestCase
             {
             }
         };
-        $broadcaster = new SidecarBroadcaster($nothing, Hooks::outbox(...), ownChannels: new ChannelName());
+        $broadcaster = new SidecarBroadcaster($nothing, Hooks::outbox(...), userChannels: new ChannelName());
         $broadcaster->auth(new Request(['channel_name' => self::CHANNEL], ['web' => new User(7)]));
 
         self::assertSame(['abort'], array_column($world->sidecar->sent, 'auth'));
@@ -227,12 +227,12 @@ final class ChannelAuthTest extends TestCase
     }
 
     /**
-     * A sidecar that is away changes no answer; nor does a user that has no id.
+     * An unreachable sidecar changes no response, and neither does a user without an id.
      */
-    public function testABrokenSidecarChangesNoAnswer(): void
+    public function testABrokenSidecarChangesNoResponse(): void
     {
         $world = new World(isConsole: true);
-        $world->sidecar->does = static fn () => throw new Unreachable('nobody');
+        $world->sidecar->onSend = static fn () => throw new Unreachable('nobody');
         $yes = ['live-refresh.{userId}' => static fn (): bool => true];
         $odd = new class {
             public function getAuthIdentifier(): never
@@ -243,12 +243,12 @@ final class ChannelAuthTest extends TestCase
 
         foreach ([new User(7), $odd] as $user) {
             $request = new Request(['channel_name' => self::CHANNEL], ['web' => $user]);
-            self::assertNull($this->ask($world, $yes, $request));
+            self::assertNull($this->request($world, $yes, $request));
         }
     }
 
     /**
-     * Nobody waits for a report: it goes out when the answer is out.
+     * A report is sent after the response, so that no client waits for it.
      */
     public function testAReportWaitsForTheResponse(): void
     {
@@ -263,13 +263,13 @@ final class ChannelAuthTest extends TestCase
     }
 
     /**
-     * Reports can be turned off; acks go on.
+     * Reports can be turned off, without turning off acks.
      */
     public function testReportsCanBeTurnedOff(): void
     {
         $world = new World(['auth_reports' => false], isConsole: true);
         $yes = ['live-refresh.{userId}' => static fn (): bool => true];
-        $this->ask($world, $yes, new Request(['channel_name' => self::CHANNEL], ['web' => new User(7)]));
+        $this->request($world, $yes, new Request(['channel_name' => self::CHANNEL], ['web' => new User(7)]));
 
         self::assertSame([], $world->sidecar->sent);
     }

@@ -10,24 +10,24 @@ use InvalidArgumentException;
 use PHPUnit\Framework\TestCase;
 use ReverbSidecar\Laravel\Framework\BrowserTokenController;
 use ReverbSidecar\Laravel\Framework\TokenTag;
-use ReverbSidecar\Laravel\Nowhere;
-use ReverbSidecar\Laravel\PaymentNews;
-use ReverbSidecar\Laravel\Tests\PaymentBroadcast;
+use ReverbSidecar\Laravel\NullTransport;
+use ReverbSidecar\Laravel\PaymentBroadcast;
+use ReverbSidecar\Laravel\Tests\PaymentEvent;
 use ReverbSidecar\Laravel\Tests\User;
 use ReverbSidecar\Laravel\Tests\World;
 use ReverbSidecar\Laravel\Transport;
 
 /**
- * What the package puts into an application; against stand-ins of the framework.
+ * What the package registers in an application; against stand-ins of the framework.
  */
 final class ProviderTest extends TestCase
 {
     private const SECRET = 'browser-secret-for-the-vectors-0123456789abcdef';
 
     /**
-     * The wrapped connection is bounded before it is made, and its other options stay.
+     * The wrapped connection gets timeouts before it is made, and its other options stay.
      */
-    public function testTheWrappedConnectionIsBounded(): void
+    public function testTheWrappedConnectionGetsTimeouts(): void
     {
         $world = new World();
 
@@ -39,7 +39,7 @@ final class ProviderTest extends TestCase
     }
 
     /**
-     * A connection that would wrap itself is refused in words instead of calling itself for ever.
+     * A connection that would wrap itself is refused with a message instead of recursing.
      */
     public function testAConnectionCannotWrapItself(): void
     {
@@ -52,32 +52,32 @@ final class ProviderTest extends TestCase
     }
 
     /**
-     * Without configuration the app is as it was: it broadcasts, and tells nobody.
+     * Without configuration the app is unchanged: it broadcasts, and sends nothing to a sidecar.
      */
-    public function testAnAppWithoutASidecarIsAsItWas(): void
+    public function testAnAppWithoutASidecarIsUnchanged(): void
     {
         $world = new World(isConsole: true, isRecorded: false);
-        PaymentBroadcast::dispatch(7, 'pi_1');
+        PaymentEvent::dispatch(7, 'pi_1');
 
-        self::assertInstanceOf(Nowhere::class, $world->app()->make(Transport::class));
+        self::assertInstanceOf(NullTransport::class, $world->app()->make(Transport::class));
         self::assertCount(1, $world->reverb);
         self::assertSame([], $world->logged);
     }
 
     /**
-     * A wrong configuration is written to the log, without secrets, and costs neither the payment nor the broadcast.
+     * An invalid configuration is logged, without secrets, and fails neither the payment nor the broadcast.
      *
      * @dataProvider wrong
      * @param array<string, mixed> $config
      */
-    public function testAWrongConfigurationCostsNoPayment(array $config, string $says): void
+    public function testAnInvalidConfigurationFailsNoPayment(array $config, string $says): void
     {
         $world = new World($config, isConsole: true, isRecorded: false);
-        $news = $world->app()->make(PaymentNews::class);
-        $news->paid('pi_1', 7, static fn () => PaymentBroadcast::dispatch(7, 'pi_1'));
+        $payments = $world->app()->make(PaymentBroadcast::class);
+        $payments->paid('pi_1', 7, static fn () => PaymentEvent::dispatch(7, 'pi_1'));
 
         self::assertCount(1, $world->reverb);
-        self::assertStringContainsString($says, $world->logged[0][1]['why']);
+        self::assertStringContainsString($says, $world->logged[0][1]['reason']);
         self::assertStringNotContainsString('hush', json_encode($world->logged, JSON_THROW_ON_ERROR));
     }
 
@@ -86,19 +86,19 @@ final class ProviderTest extends TestCase
      */
     public static function wrong(): iterable
     {
-        yield 'a transport' => [['transport' => 'pigeon'], 'SIDECAR_TRANSPORT is http, redis or none'];
+        yield 'a transport' => [['transport' => 'pigeon'], 'SIDECAR_TRANSPORT must be http, redis or none'];
         yield 'an address' => [
             ['transport' => 'redis', 'redis' => ['url' => 'rediss://:hush@redis']],
             'SIDECAR_REDIS_URL is not of the form',
         ];
-        yield 'a moment' => [['when' => 'later'], 'SIDECAR_WHEN is after_response or at_once'];
-        yield 'nobody there' => [['url' => 'http://127.0.0.1:9', 'token' => 'hush'], 'POST /acks: '];
+        yield 'a moment' => [['when' => 'later'], 'SIDECAR_WHEN must be after_response or at_once'];
+        yield 'a closed port' => [['url' => 'http://127.0.0.1:9', 'token' => 'hush'], 'POST /acks: '];
     }
 
     /**
-     * What the environment does not say is as the documentation says it.
+     * Without environment variables the configuration has the documented defaults.
      */
-    public function testTheDefaultsAreThoseOfTheDocumentation(): void
+    public function testTheDefaultsAreTheDocumentedOnes(): void
     {
         self::assertSame([
             'transport' => 'http',
@@ -118,9 +118,9 @@ final class ProviderTest extends TestCase
     }
 
     /**
-     * The configuration file can be published, and the Blade directive is there.
+     * The configuration file can be published, and the Blade directive is registered.
      */
-    public function testTheFileAndTheDirectiveAreOffered(): void
+    public function testTheFileAndTheDirectiveAreRegistered(): void
     {
         $world = new World();
         $file = dirname(__DIR__, 2) . '/config/reverb-sidecar.php';
@@ -131,7 +131,7 @@ final class ProviderTest extends TestCase
     }
 
     /**
-     * The tag holds a token of the user; guests get none, and where there can be none the page is still shown.
+     * The tag contains a token of the user; guests get none, and without a secret the page is still rendered.
      */
     public function testThePageGetsATokenOfItsUser(): void
     {
@@ -150,9 +150,9 @@ final class ProviderTest extends TestCase
     }
 
     /**
-     * The route gives the token of whoever asks, for the configured time, and never from a cache; guests get 401.
+     * The route returns a token of the authenticated user, with the configured lifetime, uncached; guests get 401.
      */
-    public function testTheRouteGivesATokenOfWhoeverAsks(): void
+    public function testTheRouteReturnsATokenOfTheAuthenticatedUser(): void
     {
         new World(['browser_secret' => self::SECRET, 'token_lasts_s' => 60]);
         $controller = Container::getInstance()->make(BrowserTokenController::class);

@@ -9,7 +9,7 @@ use App\Http\Controllers\Api\StripeWebhookController;
 use App\Services\LiveRefreshBroadcastService;
 use PHPUnit\Framework\TestCase;
 use ReflectionMethod;
-use ReverbSidecar\Laravel\PaymentNews;
+use ReverbSidecar\Laravel\PaymentBroadcast;
 use ReverbSidecar\Laravel\Tests\World;
 use ReverbSidecar\Laravel\Unreachable;
 use stdClass;
@@ -22,13 +22,13 @@ final class SeedTest extends TestCase
     private const REFERENCE = '95f44b3c5aa592b645d09171b807017a';
 
     /**
-     * @param array<string, mixed> $result what confirming the payment says
+     * @param array<string, mixed> $result the result of confirming the payment
      */
     private function webhook(World $world, array $result): ProcessPaymentAction
     {
         $action = new ProcessPaymentAction($result);
         $world->request(static function () use ($world, $action): void {
-            $controller = new StripeWebhookController($action, $world->app()->make(PaymentNews::class));
+            $controller = new StripeWebhookController($action, $world->app()->make(PaymentBroadcast::class));
             $handle = new ReflectionMethod($controller, 'handlePaymentIntentSucceeded');
             $handle->invoke($controller, (object) ['id' => 'pi_1']);
         });
@@ -42,9 +42,9 @@ final class SeedTest extends TestCase
     }
 
     /**
-     * A payment is confirmed, acked as paid, and broadcast from the queue to its user and the sidecar in one call.
+     * A payment is confirmed, acked as paid, and broadcast from the queue to its user and to the sidecar in one call.
      */
-    public function testAPaymentIsToldToItsUserAndTheSidecarInOneCall(): void
+    public function testAPaymentIsBroadcastToItsUserAndTheSidecarInOneCall(): void
     {
         $world = new World();
         $this->webhook($world, ['success' => true, 'booking' => self::booking()]);
@@ -64,7 +64,7 @@ final class SeedTest extends TestCase
     }
 
     /**
-     * The worker acks what it broadcast, or that it failed, and its job fails as before so that it can be tried again.
+     * The worker acks a broadcast or its failure, and a failed job still fails, so that the queue can retry it.
      */
     public function testTheWorkerAcksWhatItBroadcasts(): void
     {
@@ -82,9 +82,9 @@ final class SeedTest extends TestCase
     }
 
     /**
-     * Nothing is told before the transaction around the webhook is committed.
+     * Nothing is acked or broadcast before the transaction around the webhook is committed.
      */
-    public function testNothingIsToldBeforeTheCommit(): void
+    public function testNothingIsSentBeforeTheCommit(): void
     {
         $world = new World(isConsole: true);
         $world->transaction = [];
@@ -96,22 +96,22 @@ final class SeedTest extends TestCase
     }
 
     /**
-     * The booking is paid and the webhook ends well, whatever fails after it: the queue, Reverb, the sidecar, or all.
+     * The booking is paid and the webhook succeeds if the queue, Reverb, the sidecar or all of them fail.
      */
     public function testTheBookingIsPaidWhateverFails(): void
     {
         $world = new World();
         $world->isQueueDown = true;
-        $world->sidecar->does = static fn () => throw new Unreachable('nobody');
+        $world->sidecar->onSend = static fn () => throw new Unreachable('nobody');
         $action = $this->webhook($world, ['success' => true, 'booking' => self::booking()]);
 
         self::assertSame(['pi_1'], $action->confirmed);
         self::assertSame(['Connection to the queue refused'], $world->reported);
-        self::assertSame([['why' => 'nobody', 'lost' => 2]], array_column($world->logged, 1));
+        self::assertSame([['reason' => 'nobody', 'lost' => 2]], array_column($world->logged, 1));
     }
 
     /**
-     * A queue that does not take the broadcast is acked as failed.
+     * A broadcast that cannot be queued is acked as failed.
      */
     public function testAQueueThatIsDownIsAckedAsFailed(): void
     {
@@ -124,12 +124,12 @@ final class SeedTest extends TestCase
     }
 
     /**
-     * What is not broadcast is told with its reason, and the app's own warning is written as before.
+     * A skipped broadcast is acked with its reason, and the app's own warning is still logged.
      *
      * @dataProvider results
      * @param array<string, mixed> $result
      */
-    public function testWhatIsNotBroadcastIsToldWithItsReason(array $result, string $reason, int $warnings): void
+    public function testASkippedBroadcastIsAckedWithItsReason(array $result, string $reason, int $warnings): void
     {
         $world = new World();
         $this->webhook($world, $result);
@@ -149,9 +149,9 @@ final class SeedTest extends TestCase
     }
 
     /**
-     * All other live refreshes are as they were: the same channels, the same payload, no ack.
+     * All other live refreshes are unchanged: the same channels, the same payload, no ack.
      */
-    public function testOtherRefreshesAreAsTheyWere(): void
+    public function testOtherRefreshesAreUnchanged(): void
     {
         $world = new World(isConsole: true);
         LiveRefreshBroadcastService::notify(['children'], [7, 8], true);

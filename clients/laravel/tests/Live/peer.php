@@ -1,11 +1,11 @@
 <?php
 
 /**
- * A peer on loopback that says what it is told to, whatever it hears. Prints its port first.
+ * A peer on loopback that sends scripted responses to any request. It prints its port first.
  *
- * Each argument is one connection: parts of base64, joined by commas; it waits for a request, and then sends them 20 ms
- * apart. A part `again` waits for another request; one `silence` sends nothing more, and keeps the connection. After
- * the last part the connection is closed. What was heard is printed in base64, a line per request.
+ * Each argument is one connection: parts in base64, joined by commas. The peer waits for a request, and then sends them
+ * 20 ms apart. The part `again` waits for another request; `silence` sends nothing more, and keeps the connection open.
+ * After the last part the peer closes the connection. It prints every request in base64, one per line.
  */
 
 declare(strict_types=1);

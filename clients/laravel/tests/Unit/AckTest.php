@@ -11,12 +11,12 @@ use ReverbSidecar\Laravel\AuthResult;
 use ReverbSidecar\Laravel\SkipReason;
 
 /**
- * What facts say on the wire.
+ * The fields of facts on the wire.
  */
 final class AckTest extends TestCase
 {
     /**
-     * Each fact has exactly the fields that the sidecar knows, and none that is empty.
+     * Each fact has exactly the fields that the sidecar reads, and no empty one.
      *
      * @dataProvider facts
      * @param array<string, mixed> $expected
@@ -34,7 +34,7 @@ final class AckTest extends TestCase
         $payload = ['contexts' => ['bookings'], 'payment_intent' => 'pi_1', 'user_ref' => 'abc', 'socket' => null];
         $named = ['payment_intent' => 'pi_1', 'user_ref' => 'abc', 'contexts' => ['bookings']];
         yield 'paid' => [Ack::paid('pi_1'), ['stage' => 'paid', 'payment_intent' => 'pi_1']];
-        yield 'paid by whom' => [
+        yield 'paid, with its user' => [
             Ack::paid('pi_1', 'abc'),
             ['stage' => 'paid', 'payment_intent' => 'pi_1', 'user_ref' => 'abc'],
         ];
@@ -51,12 +51,12 @@ final class AckTest extends TestCase
     }
 
     /**
-     * A broadcast that names no payment, or one by no word that the sidecar takes, is no ack.
+     * A broadcast without a payment, or with an invalid payment id, gives no ack.
      *
      * @dataProvider nameless
      * @param array<string, mixed> $payload
      */
-    public function testAPayloadThatNamesNoPaymentIsNoAck(array $payload): void
+    public function testAPayloadWithoutAValidPaymentGivesNoAck(array $payload): void
     {
         self::assertNull(Ack::dispatched($payload));
         self::assertNull(Ack::failed($payload));
@@ -79,9 +79,9 @@ final class AckTest extends TestCase
     }
 
     /**
-     * The longest name is taken; odd contexts and references are left out, and do not cost the ack.
+     * The longest id is accepted; invalid contexts and references are left out, and the ack is still sent.
      */
-    public function testWhatIsOddBesideThePaymentIsLeftOut(): void
+    public function testInvalidFieldsBesideThePaymentAreLeftOut(): void
     {
         $odd = ['user_ref' => ['x'], 'contexts' => ['a b', 3, 'bookings']];
         $fields = Ack::dispatched(['payment_intent' => str_repeat('p', 255)] + $odd)?->fields();
@@ -91,7 +91,7 @@ final class AckTest extends TestCase
     }
 
     /**
-     * Of more contexts than the sidecar takes, the first twenty are said.
+     * Of more contexts than the sidecar accepts, the first twenty are sent.
      */
     public function testContextsAreBounded(): void
     {

@@ -9,18 +9,18 @@ use PHPUnit\Framework\TestCase;
 use ReverbSidecar\Laravel\BrowserToken;
 
 /**
- * By which a browser shows whose it is.
+ * The token that identifies the user of a browser.
  */
 final class BrowserTokenTest extends TestCase
 {
     private const SECRET = 'browser-secret-for-the-vectors-0123456789abcdef';
 
     /**
-     * The tokens are, byte for byte, those that PyJWT 2.15.1 makes of the same claims, secret and time.
+     * The tokens equal, byte for byte, those that PyJWT 2.15.1 makes of the same claims, secret and time.
      *
      * @dataProvider vectors
      */
-    public function testATokenIsTheOneThatPyJwtMakes(int|string $userId, int $nowS, string $expected): void
+    public function testATokenEqualsThatOfPyJwt(int|string $userId, int $nowS, string $expected): void
     {
         self::assertSame($expected, (new BrowserToken(self::SECRET))->of($userId, $nowS));
     }
@@ -38,7 +38,7 @@ final class BrowserTokenTest extends TestCase
     }
 
     /**
-     * While a secret is rolled, the first of several signs, and `kid` says which it was.
+     * During a rotation the first of several secrets signs, and `kid` names it.
      */
     public function testTheFirstOfSeveralSecretsSigns(): void
     {
@@ -48,9 +48,9 @@ final class BrowserTokenTest extends TestCase
     }
 
     /**
-     * An id that the sidecar would not take gets no token.
+     * An id that the sidecar would refuse gets no token.
      *
-     * @dataProvider strangeIds
+     * @dataProvider invalidIds
      */
     public function testAnIdThatTheSidecarWouldRefuseGetsNoToken(string $userId): void
     {
@@ -62,7 +62,7 @@ final class BrowserTokenTest extends TestCase
     /**
      * @return iterable<array{string}>
      */
-    public static function strangeIds(): iterable
+    public static function invalidIds(): iterable
     {
         yield 'empty' => [''];
         yield 'too long' => [str_repeat('7', 65)];
@@ -71,11 +71,11 @@ final class BrowserTokenTest extends TestCase
     }
 
     /**
-     * What the sidecar could not accept is refused when it is configured, and the secret is not repeated.
+     * A configuration that the sidecar could not accept is refused, and the message does not contain the secret.
      *
      * @dataProvider wrong
      */
-    public function testAWrongConfigurationIsRefusedInWords(string $secret, int $lastsS, string $says): void
+    public function testAnInvalidConfigurationIsRefusedWithAMessage(string $secret, int $lastsS, string $says): void
     {
         $this->expectException(InvalidArgumentException::class);
         $this->expectExceptionMessage($says);
@@ -90,12 +90,12 @@ final class BrowserTokenTest extends TestCase
     {
         yield 'no secret' => ['', 900, 'SIDECAR_BROWSER_SECRET must have at least 32 bytes'];
         yield 'a byte short' => [str_repeat('s', 31), 900, 'SIDECAR_BROWSER_SECRET must have at least 32 bytes'];
-        yield 'a second too long' => [self::SECRET, 3601, 'good for 1 to 3600 seconds'];
-        yield 'no time' => [self::SECRET, 0, 'good for 1 to 3600 seconds'];
+        yield 'a second too long' => [self::SECRET, 3601, 'must be from 1 to 3600 seconds'];
+        yield 'no time' => [self::SECRET, 0, 'must be from 1 to 3600 seconds'];
     }
 
     /**
-     * A token of an hour, with a secret of 32 bytes, is the most that is allowed.
+     * A lifetime of an hour and a secret of 32 bytes are allowed.
      */
     public function testTheLimitsThemselvesAreAllowed(): void
     {

@@ -24,37 +24,37 @@ final class HttpTransportTest extends TestCase
     }
 
     /**
-     * The request is one POST of JSON with the bearer token, and a slash too many in the address does no harm.
+     * The request is one POST of JSON with the bearer token, also with a slash at the end of the address.
      */
-    public function testTheRequestIsWhatTheSidecarTakes(): void
+    public function testTheRequestHasTheFormThatTheSidecarReads(): void
     {
         $peer = new Peer([self::answer(200)]);
         (new HttpTransport("http://127.0.0.1:$peer->port/", 'the-token'))->send(self::FACT, 900);
-        $heard = $peer->heard();
+        $received = $peer->received();
 
-        self::assertStringStartsWith("POST /acks HTTP/1.1\r\n", $heard);
-        self::assertStringContainsString("\r\nAuthorization: Bearer the-token\r\n", $heard);
-        self::assertStringContainsString("\r\nContent-Type: application/json\r\n", $heard);
-        self::assertStringNotContainsString('Expect', $heard);
-        self::assertStringEndsWith("\r\n\r\n" . '{"stage":"paid","payment_intent":"pi_1"}', $heard);
+        self::assertStringStartsWith("POST /acks HTTP/1.1\r\n", $received);
+        self::assertStringContainsString("\r\nAuthorization: Bearer the-token\r\n", $received);
+        self::assertStringContainsString("\r\nContent-Type: application/json\r\n", $received);
+        self::assertStringNotContainsString('Expect', $received);
+        self::assertStringEndsWith("\r\n\r\n" . '{"stage":"paid","payment_intent":"pi_1"}', $received);
     }
 
     /**
-     * The connection is kept for the next fact.
+     * The connection is reused for the next fact.
      */
-    public function testTheConnectionIsKept(): void
+    public function testTheConnectionIsReused(): void
     {
         $peer = new Peer([self::answer(200), 'again', self::answer(200)]);
         $transport = new HttpTransport("http://127.0.0.1:$peer->port", 'the-token');
         $transport->send(self::FACT, 900);
         $transport->send(['stage' => 'dispatched'] + self::FACT, 900);
-        $peer->heard();
+        $peer->received();
 
-        self::assertStringContainsString('dispatched', $peer->heard());
+        self::assertStringContainsString('dispatched', $peer->received());
     }
 
     /**
-     * What the sidecar says no to is refused, with its words; where it is in trouble, the next would fare no better.
+     * A client error is a refusal, with the sidecar's message; 429 and server errors count as unreachable.
      *
      * @testWith [400, "Refused"]
      *           [401, "Refused"]
@@ -63,27 +63,27 @@ final class HttpTransportTest extends TestCase
      *           [500, "Unreachable"]
      *           [503, "Unreachable"]
      */
-    public function testANoIsToldFromTrouble(int $status, string $expected): void
+    public function testARefusalIsDistinctFromAnUnreachableSidecar(int $status, string $expected): void
     {
-        $peer = new Peer([self::answer($status, '{"code":"x","message":"in words"}')]);
+        $peer = new Peer([self::answer($status, '{"code":"x","message":"a message"}')]);
         try {
             (new HttpTransport("http://127.0.0.1:$peer->port", 'the-token'))->send(self::FACT, 900);
             self::fail('it was sent');
         } catch (Refused | Unreachable $error) {
             self::assertSame("ReverbSidecar\\Laravel\\$expected", $error::class);
-            self::assertSame("POST /acks: $status in words", $error->getMessage());
+            self::assertSame("POST /acks: $status a message", $error->getMessage());
         }
     }
 
     /**
-     * Whatever it is that does not answer, it costs the budget and no more, and the token is not in what is said.
+     * A peer that does not respond costs the budget and no more, and the message does not contain the token.
      *
-     * @dataProvider mutes
-     * @param list<string> $says
+     * @dataProvider unresponsive
+     * @param list<string> $parts
      */
-    public function testSilenceCostsTheBudgetAndNoMore(array $says): void
+    public function testAMissingResponseCostsTheBudgetAndNoMore(array $parts): void
     {
-        $peer = new Peer($says);
+        $peer = new Peer($parts);
         $since = Monotonic::nowMs();
         try {
             (new HttpTransport("http://127.0.0.1:$peer->port", 'the-token'))->send(self::FACT, 200);
@@ -97,18 +97,18 @@ final class HttpTransportTest extends TestCase
     /**
      * @return iterable<string, array{list<string>}>
      */
-    public static function mutes(): iterable
+    public static function unresponsive(): iterable
     {
         yield 'nothing' => [['silence']];
-        yield 'half an answer' => [["HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{", 'silence']];
+        yield 'half a response' => [["HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{", 'silence']];
         yield 'no HTTP' => [["-ERR unknown command\r\n"]];
         yield 'the end' => [['']];
     }
 
     /**
-     * Where nobody listens, it is known at once.
+     * A closed port fails at once.
      */
-    public function testNobodyIsKnownAtOnce(): void
+    public function testAClosedPortFailsAtOnce(): void
     {
         $server = stream_socket_server('tcp://127.0.0.1:0');
         $address = stream_socket_get_name($server, false);
@@ -119,9 +119,9 @@ final class HttpTransportTest extends TestCase
     }
 
     /**
-     * Only HTTP is spoken: an address of a file sends nothing and reads nothing.
+     * Only HTTP is allowed: an address of a file sends nothing and reads nothing.
      */
-    public function testNoOtherProtocolIsSpoken(): void
+    public function testNoOtherProtocolIsAllowed(): void
     {
         $this->expectException(Unreachable::class);
 

@@ -9,18 +9,18 @@ use ReverbSidecar\Laravel\Identity;
 use ReverbSidecar\Laravel\ObservedBroadcast;
 
 /**
- * Who a user is to the sidecar, and what an observable broadcast says.
+ * The identity of a user, and the payload of an observed broadcast.
  */
 final class IdentityTest extends TestCase
 {
     private const KEY = 'identity-key-for-the-vectors-0123456789';
 
     /**
-     * The references are those that the sidecar makes itself (`sidecar.tokens.user_ref`).
+     * The references equal those of the sidecar (`sidecar.tokens.user_ref`).
      *
      * @dataProvider vectors
      */
-    public function testAReferenceIsTheSidecarsOwn(int|string $userId, string $expected): void
+    public function testAReferenceEqualsThatOfTheSidecar(int|string $userId, string $expected): void
     {
         self::assertSame($expected, (new Identity(self::KEY))->reference($userId));
     }
@@ -39,9 +39,9 @@ final class IdentityTest extends TestCase
     }
 
     /**
-     * With the key a user is an opaque reference; without it their id, which the sidecar forgets; nobody is nobody.
+     * With the key a user is sent as an opaque reference, without it as an id, which the sidecar does not store.
      */
-    public function testWithoutAKeyTheIdIsSaid(): void
+    public function testWithoutAKeyTheIdIsSent(): void
     {
         self::assertSame(['user_ref' => '95f44b3c5aa592b645d09171b807017a'], (new Identity(self::KEY))->fields(7));
         self::assertSame(['user_id' => '7'], (new Identity())->fields(7));
@@ -52,7 +52,7 @@ final class IdentityTest extends TestCase
     }
 
     /**
-     * A payload with a payment names it and the one user it goes to; what the app says itself is not overwritten.
+     * A payload with a payment names it and its only recipient; fields of the app are not overwritten.
      *
      * @dataProvider payloads
      * @param array<string, mixed> $payload

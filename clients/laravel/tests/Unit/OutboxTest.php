@@ -7,16 +7,16 @@ namespace ReverbSidecar\Laravel\Tests\Unit;
 use PHPUnit\Framework\TestCase;
 use ReverbSidecar\Laravel\Ack;
 use ReverbSidecar\Laravel\AtOnce;
-use ReverbSidecar\Laravel\Moment;
+use ReverbSidecar\Laravel\SendTiming;
 use ReverbSidecar\Laravel\Outbox;
 use ReverbSidecar\Laravel\Refused;
-use ReverbSidecar\Laravel\Tests\Kept;
+use ReverbSidecar\Laravel\Tests\ManualTiming;
 use ReverbSidecar\Laravel\Tests\Recorder;
 use ReverbSidecar\Laravel\Unreachable;
 use RuntimeException;
 
 /**
- * What is told, when, at what cost, and what becomes of what cannot be.
+ * Which facts are sent, when and at what cost, and how lost ones are logged.
  */
 final class OutboxTest extends TestCase
 {
@@ -31,13 +31,13 @@ final class OutboxTest extends TestCase
         $this->transport = new Recorder();
     }
 
-    private function outbox(Moment $moment, int $budgetMs = 250, ?string $release = null): Outbox
+    private function outbox(SendTiming $timing, int $budgetMs = 250, ?string $release = null): Outbox
     {
         $warn = function (string $message, array $fields): void {
             $this->warnings[] = $fields;
         };
 
-        return new Outbox($this->transport, $moment, $warn, $release, $budgetMs, fn (): int => $this->nowMs);
+        return new Outbox($this->transport, $timing, $warn, $release, $budgetMs, fn (): int => $this->nowMs);
     }
 
     /**
@@ -49,25 +49,25 @@ final class OutboxTest extends TestCase
     }
 
     /**
-     * Nothing is sent before the moment, and then everything, once, in the order in which it was told.
+     * Nothing is sent before the configured time, and then everything, once, in the order in which it was added.
      */
-    public function testFactsWaitForTheirMomentAndKeepTheirOrder(): void
+    public function testFactsWaitForTheirTimeAndKeepTheirOrder(): void
     {
-        $moment = new Kept();
-        $outbox = $this->outbox($moment);
+        $timing = new ManualTiming();
+        $outbox = $this->outbox($timing);
         $outbox->add(Ack::paid('pi_1'));
         $outbox->add(null);
         $outbox->add(Ack::paid('pi_2'));
 
         self::assertSame([], $this->payments());
-        $moment->come();
+        $timing->fire();
         self::assertSame(['pi_1', 'pi_2'], $this->payments());
     }
 
     /**
-     * In a queue worker there is nothing to wait for: each fact is sent where it is told.
+     * In a queue worker there is no response to wait for: each fact is sent when it is added.
      */
-    public function testAtOnceIsAtOnce(): void
+    public function testAtOnceSendsWhenAdded(): void
     {
         $this->outbox(new AtOnce())->add(Ack::paid('pi_1'));
 
@@ -75,7 +75,7 @@ final class OutboxTest extends TestCase
     }
 
     /**
-     * The release marker is in every fact, where one is known.
+     * The release marker, if known, is in every fact.
      */
     public function testTheReleaseIsInEveryFact(): void
     {
@@ -87,20 +87,20 @@ final class OutboxTest extends TestCase
     }
 
     /**
-     * All facts of one moment share one budget: the second gets what the first left, and after that nothing is tried.
+     * All facts of one flush share one budget: the second gets what the first left, and then nothing is sent.
      */
-    public function testOneMomentHasOneBudget(): void
+    public function testOneFlushHasOneBudget(): void
     {
-        $moment = new Kept();
-        $outbox = $this->outbox($moment, 250);
-        $this->transport->does = function (): void {
+        $timing = new ManualTiming();
+        $outbox = $this->outbox($timing, 250);
+        $this->transport->onSend = function (): void {
             $this->nowMs += 125;
         };
         array_map(static fn (int $number) => $outbox->add(Ack::paid("pi_$number")), range(1, 4));
-        $moment->come();
+        $timing->fire();
 
         self::assertSame([250, 125], $this->transport->budgets);
-        self::assertSame([['why' => 'not sent within 250 ms', 'lost' => 2]], $this->warnings);
+        self::assertSame([['reason' => 'not sent within 250 ms', 'lost' => 2]], $this->warnings);
     }
 
     /**
@@ -119,48 +119,48 @@ final class OutboxTest extends TestCase
     }
 
     /**
-     * Where nobody answers, the rest is not tried either, and people are told how much was lost.
+     * If the sidecar is unreachable, the other facts are not sent either, and the log contains their number.
      */
-    public function testAnUnreachableSidecarIsTriedOncePerMoment(): void
+    public function testAnUnreachableSidecarGetsOneRequestPerFlush(): void
     {
-        $moment = new Kept();
-        $outbox = $this->outbox($moment);
-        $this->transport->does = static fn () => throw new Unreachable('nobody');
+        $timing = new ManualTiming();
+        $outbox = $this->outbox($timing);
+        $this->transport->onSend = static fn () => throw new Unreachable('nobody');
         array_map(static fn (int $number) => $outbox->add(Ack::paid("pi_$number")), range(1, 3));
-        $moment->come();
+        $timing->fire();
 
         self::assertSame(['pi_1'], $this->payments());
-        self::assertSame([['why' => 'nobody', 'lost' => 3]], $this->warnings);
+        self::assertSame([['reason' => 'nobody', 'lost' => 3]], $this->warnings);
     }
 
     /**
-     * A fact that is refused costs only itself.
+     * A refused fact does not prevent the others.
      */
-    public function testARefusedFactDoesNotCostTheOthers(): void
+    public function testARefusedFactDoesNotPreventTheOthers(): void
     {
-        $moment = new Kept();
-        $outbox = $this->outbox($moment);
-        $this->transport->does = static function (array $fields): void {
+        $timing = new ManualTiming();
+        $outbox = $this->outbox($timing);
+        $this->transport->onSend = static function (array $fields): void {
             if ($fields['payment_intent'] === 'pi_1') {
                 throw new Refused('400');
             }
         };
         $outbox->add(Ack::paid('pi_1'));
         $outbox->add(Ack::paid('pi_2'));
-        $moment->come();
+        $timing->fire();
 
         self::assertSame(['pi_1', 'pi_2'], $this->payments());
-        self::assertSame([['why' => '400', 'lost' => 1]], $this->warnings);
+        self::assertSame([['reason' => '400', 'lost' => 1]], $this->warnings);
     }
 
     /**
-     * Whatever fails — sending, waiting, warning — nothing is thrown at the payment.
+     * A failure of the transport, the timing or the log is never thrown at the payment.
      */
     public function testNothingIsEverThrown(): void
     {
-        $this->transport->does = static fn () => throw new RuntimeException('of a kind that nobody expects');
-        $noMoment = new class implements Moment {
-            public function then(\Closure $send): void
+        $this->transport->onSend = static fn () => throw new RuntimeException('an unexpected exception');
+        $brokenTiming = new class implements SendTiming {
+            public function schedule(\Closure $send): void
             {
                 throw new RuntimeException('no application');
             }
@@ -168,7 +168,7 @@ final class OutboxTest extends TestCase
         $noLog = new Outbox($this->transport, new AtOnce(), static fn () => throw new RuntimeException('disk full'));
 
         $this->outbox(new AtOnce())->add(Ack::paid('pi_1'));
-        $this->outbox($noMoment)->add(Ack::paid('pi_2'));
+        $this->outbox($brokenTiming)->add(Ack::paid('pi_2'));
         $noLog->add(Ack::paid('pi_3'));
 
         self::assertSame(['pi_1', 'pi_3'], $this->payments());
@@ -176,28 +176,28 @@ final class OutboxTest extends TestCase
     }
 
     /**
-     * It holds a hundred facts, says when more are told, and sends the hundred.
+     * The outbox holds a hundred facts, logs each one beyond, and sends the hundred.
      */
-    public function testItIsBounded(): void
+    public function testTheOutboxIsBounded(): void
     {
-        $moment = new Kept();
-        $outbox = $this->outbox($moment);
+        $timing = new ManualTiming();
+        $outbox = $this->outbox($timing);
         array_map(static fn (int $number) => $outbox->add(Ack::paid("pi_$number")), range(1, 101));
-        $moment->come();
+        $timing->fire();
 
         self::assertCount(100, $this->transport->sent);
-        self::assertSame([['why' => 'too many at once', 'lost' => 1]], $this->warnings);
+        self::assertSame([['reason' => 'the outbox is full: 100 facts wait', 'lost' => 1]], $this->warnings);
     }
 
     /**
-     * What was lost is not sent again at a later moment, when it would say the wrong time.
+     * A lost fact is not sent again later, because its time would be wrong.
      */
-    public function testWhatWasLostStaysLost(): void
+    public function testALostFactIsNotSentAgain(): void
     {
-        $this->transport->does = static fn () => throw new Unreachable('nobody');
+        $this->transport->onSend = static fn () => throw new Unreachable('nobody');
         $outbox = $this->outbox(new AtOnce());
         $outbox->add(Ack::paid('pi_1'));
-        $this->transport->does = null;
+        $this->transport->onSend = null;
         $outbox->add(Ack::paid('pi_2'));
 
         self::assertSame(['pi_1', 'pi_2'], $this->payments());

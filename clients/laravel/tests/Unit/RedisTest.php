@@ -14,7 +14,7 @@ use ReverbSidecar\Laravel\Tests\Peer;
 use ReverbSidecar\Laravel\Unreachable;
 
 /**
- * Facts into a Redis stream, and the connection that keeps to its time.
+ * Facts in a Redis stream, and the connection with a deadline for each command.
  */
 final class RedisTest extends TestCase
 {
@@ -24,9 +24,9 @@ final class RedisTest extends TestCase
     }
 
     /**
-     * An entry has the fields as the sidecar reads them, lists as JSON, and trims the stream by an age of four days.
+     * An entry has the fields as the sidecar reads them, lists as JSON, and trims entries older than four days.
      */
-    public function testAnEntryIsWhatTheSidecarReads(): void
+    public function testAnEntryHasTheFormThatTheSidecarReads(): void
     {
         $redis = new class implements RedisCommands {
             /** @var list<string> */
@@ -49,23 +49,23 @@ final class RedisTest extends TestCase
     }
 
     /**
-     * Commands are arrays of counted strings, so that nothing in a value can be taken for a command.
+     * Commands are arrays of length-prefixed strings, so that no value can be parsed as a command.
      */
-    public function testACommandIsCountedStrings(): void
+    public function testACommandHasLengthPrefixedStrings(): void
     {
         $peer = new Peer(["\$3\r\n1-0\r\n"]);
 
         self::assertSame('1-0', self::connection($peer)->command(['XADD', "a\r\nFLUSHALL", 'é'], 900));
-        self::assertSame("*3\r\n\$4\r\nXADD\r\n\$11\r\na\r\nFLUSHALL\r\n\$2\r\né\r\n", $peer->heard());
+        self::assertSame("*3\r\n\$4\r\nXADD\r\n\$11\r\na\r\nFLUSHALL\r\n\$2\r\né\r\n", $peer->received());
     }
 
     /**
-     * Every kind of answer that a command can have is understood, in however many pieces it comes.
+     * Every kind of response to a command is parsed, in any number of pieces.
      *
      * @dataProvider answers
      * @param list<string> $parts
      */
-    public function testAnswersAreUnderstoodInPieces(array $parts, string|int|null $expected): void
+    public function testResponsesAreParsedInPieces(array $parts, string|int|null $expected): void
     {
         $peer = new Peer($parts);
 
@@ -86,7 +86,7 @@ final class RedisTest extends TestCase
     }
 
     /**
-     * An error of Redis is a refusal, with its words.
+     * An error of Redis is a refusal, with its message.
      */
     public function testAnErrorIsARefusal(): void
     {
@@ -98,24 +98,24 @@ final class RedisTest extends TestCase
     }
 
     /**
-     * User, password and database of the address are said first, and a password of its own goes before that in it.
+     * User, password and database of the address are sent first; a separate password overrides that of the address.
      */
-    public function testItLogsInAndChoosesTheDatabase(): void
+    public function testItAuthenticatesAndSelectsTheDatabase(): void
     {
         $ok = "+OK\r\n";
         $peer = new Peer([$ok, 'again', $ok, 'again', "+PONG\r\n"], [$ok, 'again', "+PONG\r\n"]);
         self::assertSame('PONG', self::connection($peer, 'app:p%40ss@', '/3')->command(['PING'], 900));
-        self::assertSame("*3\r\n\$4\r\nAUTH\r\n\$3\r\napp\r\n\$4\r\np@ss\r\n", $peer->heard());
-        self::assertSame("*2\r\n\$6\r\nSELECT\r\n\$1\r\n3\r\n", $peer->heard());
-        $peer->heard();
+        self::assertSame("*3\r\n\$4\r\nAUTH\r\n\$3\r\napp\r\n\$4\r\np@ss\r\n", $peer->received());
+        self::assertSame("*2\r\n\$6\r\nSELECT\r\n\$1\r\n3\r\n", $peer->received());
+        $peer->received();
 
         $own = RedisConnection::to("redis://:other@127.0.0.1:$peer->port/0", 'own');
         self::assertSame('PONG', $own->command(['PING'], 900));
-        self::assertSame("*2\r\n\$4\r\nAUTH\r\n\$3\r\nown\r\n", $peer->heard());
+        self::assertSame("*2\r\n\$4\r\nAUTH\r\n\$3\r\nown\r\n", $peer->received());
     }
 
     /**
-     * A wrong password is a refusal, and the next command logs in anew instead of going on without.
+     * A wrong password is a refusal, and the next command authenticates again.
      */
     public function testAWrongPasswordIsRefusedEveryTime(): void
     {
@@ -125,7 +125,7 @@ final class RedisTest extends TestCase
         foreach ([1, 2] as $ignored) {
             try {
                 $connection->command(['XADD'], 900);
-                self::fail('it was taken');
+                self::fail('the command was accepted');
             } catch (Refused $error) {
                 self::assertStringContainsString('WRONGPASS', $error->getMessage());
                 self::assertStringNotContainsString('hush', $error->getMessage());
@@ -134,9 +134,9 @@ final class RedisTest extends TestCase
     }
 
     /**
-     * A kept connection that has died is dialled anew, once, for the same command.
+     * If an open connection was closed, the command reconnects once.
      */
-    public function testADeadConnectionIsDialledAnew(): void
+    public function testAClosedConnectionIsReopened(): void
     {
         $peer = new Peer(["+ONE\r\n"], ["+TWO\r\n"]);
         $connection = self::connection($peer);
@@ -146,19 +146,19 @@ final class RedisTest extends TestCase
     }
 
     /**
-     * Whatever does not answer, or not sensibly, costs the budget and no more.
+     * A missing or invalid response costs the budget and no more.
      *
-     * @dataProvider mutes
-     * @param list<string> $says
+     * @dataProvider unresponsive
+     * @param list<string> $parts
      */
-    public function testSilenceCostsTheBudgetAndNoMore(array $says, string $expected): void
+    public function testAMissingResponseCostsTheBudgetAndNoMore(array $parts, string $expected): void
     {
-        $peer = new Peer($says);
+        $peer = new Peer($parts);
         $connection = self::connection($peer);
         $since = Monotonic::nowMs();
         try {
             $connection->command(['PING'], 200);
-            self::fail('it was taken');
+            self::fail('the command was accepted');
         } catch (Unreachable $error) {
             self::assertLessThan(1500, Monotonic::nowMs() - $since);
             self::assertSame("Redis $expected", $error->getMessage());
@@ -168,22 +168,23 @@ final class RedisTest extends TestCase
     /**
      * @return iterable<string, array{list<string>, string}>
      */
-    public static function mutes(): iterable
+    public static function unresponsive(): iterable
     {
-        yield 'nothing' => [['silence'], 'did not answer in time'];
-        yield 'half a line' => [['+PO', 'silence'], 'did not answer in time'];
-        yield 'half a bulk' => [["\$10\r\nabc", 'silence'], 'did not answer in time'];
-        yield 'bytes without end' => [array_fill(0, 60, 'x'), 'did not answer in time'];
+        yield 'nothing' => [['silence'], 'did not respond in time'];
+        yield 'half a line' => [['+PO', 'silence'], 'did not respond in time'];
+        yield 'half a bulk' => [["\$10\r\nabc", 'silence'], 'did not respond in time'];
+        yield 'bytes without end' => [array_fill(0, 60, 'x'), 'did not respond in time'];
         yield 'the end' => [[''], 'closed the connection'];
-        yield 'no RESP' => [["HTTP/1.1 400 Bad Request\r\n"], 'answered what is no RESP2'];
-        yield 'a bulk that is too large' => [["\$999999999\r\n", 'silence'], 'answered more than was asked for'];
-        yield 'a line that is too long' => [['+' . str_repeat('x', 40_000), 'silence'], 'answered a line without end'];
+        yield 'no RESP' => [["HTTP/1.1 400 Bad Request\r\n"], 'sent a response that is not RESP2'];
+        yield 'a bulk that is too large' => [["\$999999999\r\n", 'silence'], 'sent a string of more than 16384 bytes'];
+        $line = '+' . str_repeat('x', 40_000);
+        yield 'a line that is too long' => [[$line, 'silence'], 'sent a line of more than 16384 bytes'];
     }
 
     /**
-     * Where nobody listens, it is known at once.
+     * A closed port fails at once.
      */
-    public function testNobodyIsKnownAtOnce(): void
+    public function testAClosedPortFailsAtOnce(): void
     {
         $server = stream_socket_server('tcp://127.0.0.1:0');
         $address = stream_socket_get_name($server, false);

@@ -8,7 +8,7 @@ use PHPUnit\Framework\TestCase;
 use ReverbSidecar\Laravel\ReleaseMarker;
 
 /**
- * Which version of the app says so.
+ * The version of the app in every ack.
  */
 final class ReleaseMarkerTest extends TestCase
 {
@@ -44,7 +44,7 @@ final class ReleaseMarkerTest extends TestCase
     }
 
     /**
-     * What is configured wins, then a REVISION file, then git's own revision, however git keeps it.
+     * The configured release comes first, then a REVISION file, then git's revision, loose or packed.
      *
      * @dataProvider folders
      * @param array<string, string> $files
@@ -75,7 +75,7 @@ final class ReleaseMarkerTest extends TestCase
         yield 'a detached head' => [null, ['.git/HEAD' => self::HASH . "\n"], '5f2c9e7a1b30'];
         yield 'a branch without a commit' => [null, $head, null];
         yield 'nothing' => [null, [], null];
-        yield 'no word that the sidecar takes' => ['release of today', [], null];
+        yield 'not an identifier that the sidecar accepts' => ['release of today', [], null];
         yield 'a way out of the folder' => [null, ['.git/HEAD' => 'ref: refs/../../secret', 'secret' => 'hush'], null];
     }
 }

@@ -8,13 +8,13 @@ use InvalidArgumentException;
 use PHPUnit\Framework\TestCase;
 use ReverbSidecar\Laravel\BoundedTimeouts;
 use ReverbSidecar\Laravel\ChannelName;
-use ReverbSidecar\Laravel\Nowhere;
-use ReverbSidecar\Laravel\Pausing;
+use ReverbSidecar\Laravel\NullTransport;
+use ReverbSidecar\Laravel\CircuitBreaker;
 use ReverbSidecar\Laravel\RedisConnection;
 use ReverbSidecar\Laravel\Wiring;
 
 /**
- * What a configuration comes to.
+ * The objects that a configuration creates.
  */
 final class WiringTest extends TestCase
 {
@@ -22,12 +22,12 @@ final class WiringTest extends TestCase
     private const REDIS = ['transport' => 'redis', 'redis' => ['url' => 'redis://127.0.0.1:6379/0']];
 
     /**
-     * Facts are sent only where it is said how: an app without a sidecar is not changed.
+     * Facts are sent only with a configured transport: an app without a sidecar is not changed.
      *
      * @dataProvider transports
      * @param array<string, mixed> $config
      */
-    public function testFactsAreSentOnlyWhereItIsSaidHow(array $config, string $expected): void
+    public function testFactsAreSentOnlyWithAConfiguredTransport(array $config, string $expected): void
     {
         self::assertInstanceOf($expected, Wiring::transport($config));
     }
@@ -37,19 +37,19 @@ final class WiringTest extends TestCase
      */
     public static function transports(): iterable
     {
-        yield 'nothing' => [[], Nowhere::class];
-        yield 'nulls, as env() gives them' => [['url' => null, 'token' => null, 'transport' => null], Nowhere::class];
-        yield 'no token' => [['url' => 'http://127.0.0.1:8700'], Nowhere::class];
-        yield 'no url' => [['token' => 'token'], Nowhere::class];
-        yield 'http' => [self::HTTP, Pausing::class];
-        yield 'redis' => [self::REDIS, Pausing::class];
-        yield 'none' => [['transport' => 'none'] + self::HTTP, Nowhere::class];
+        yield 'nothing' => [[], NullTransport::class];
+        yield 'nulls of env()' => [['url' => null, 'token' => null, 'transport' => null], NullTransport::class];
+        yield 'no token' => [['url' => 'http://127.0.0.1:8700'], NullTransport::class];
+        yield 'no url' => [['token' => 'token'], NullTransport::class];
+        yield 'http' => [self::HTTP, CircuitBreaker::class];
+        yield 'redis' => [self::REDIS, CircuitBreaker::class];
+        yield 'none' => [['transport' => 'none'] + self::HTTP, NullTransport::class];
     }
 
     /**
-     * Acks by HTTP wait for the response, those by Redis do not, unless it is said otherwise.
+     * Acks over HTTP wait for the response, and acks over Redis do not, unless configured otherwise.
      *
-     * @dataProvider moments
+     * @dataProvider timings
      * @param array<string, mixed> $config
      */
     public function testHttpWaitsForTheResponseAndRedisDoesNot(array $config, bool $expected): void
@@ -60,7 +60,7 @@ final class WiringTest extends TestCase
     /**
      * @return iterable<string, array{array<string, mixed>, bool}>
      */
-    public static function moments(): iterable
+    public static function timings(): iterable
     {
         yield 'http' => [self::HTTP, true];
         yield 'redis' => [self::REDIS, false];
@@ -69,37 +69,37 @@ final class WiringTest extends TestCase
     }
 
     /**
-     * A wrong word is refused with what is allowed.
+     * An unknown transport is refused with the allowed values.
      */
-    public function testAWrongTransportIsRefusedInWords(): void
+    public function testAnUnknownTransportIsRefusedWithTheAllowedValues(): void
     {
         $this->expectException(InvalidArgumentException::class);
-        $this->expectExceptionMessage('SIDECAR_TRANSPORT is http, redis or none');
+        $this->expectExceptionMessage('SIDECAR_TRANSPORT must be http, redis or none');
 
         Wiring::transport(['transport' => 'carrier pigeon'] + self::HTTP);
     }
 
     /**
-     * Likewise a wrong moment.
+     * An unknown time is refused with the allowed values.
      */
-    public function testAWrongMomentIsRefusedInWords(): void
+    public function testAnUnknownTimeIsRefusedWithTheAllowedValues(): void
     {
         $this->expectException(InvalidArgumentException::class);
-        $this->expectExceptionMessage('SIDECAR_WHEN is after_response or at_once');
+        $this->expectExceptionMessage('SIDECAR_WHEN must be after_response or at_once');
 
         Wiring::isAfterResponse(['when' => 'later']);
     }
 
     /**
-     * An address of Redis that is none is refused, and a password in it is not repeated.
+     * An invalid address of Redis is refused, and the message does not contain its password.
      *
      * @dataProvider wrongAddresses
      */
-    public function testAWrongAddressOfRedisIsRefusedWithoutItsPassword(string $url, string $says): void
+    public function testAnInvalidAddressOfRedisIsRefusedWithoutItsPassword(string $url, string $says): void
     {
         try {
             RedisConnection::to($url);
-            self::fail('it was taken');
+            self::fail('the address was accepted');
         } catch (InvalidArgumentException $error) {
             self::assertStringContainsString($says, $error->getMessage());
             self::assertStringNotContainsString('hush', $error->getMessage());
@@ -119,7 +119,7 @@ final class WiringTest extends TestCase
     }
 
     /**
-     * Only users' own channels are told of, and those by their exact name.
+     * Only users' own channels are reported, and only by their exact name.
      *
      * @testWith ["private-live-refresh.7", true]
      *           ["private-live-refresh.user_A-9", true]
@@ -132,13 +132,13 @@ final class WiringTest extends TestCase
      *           [null, false]
      *           [["private-live-refresh.7"], false]
      */
-    public function testOnlyUsersOwnChannelsAreToldOf(mixed $channel, bool $expected): void
+    public function testOnlyUsersOwnChannelsAreReported(mixed $channel, bool $expected): void
     {
-        self::assertSame($expected, (new ChannelName())->isSomebodys($channel));
+        self::assertSame($expected, (new ChannelName())->isUserChannel($channel));
     }
 
     /**
-     * Reports of requests for channels can be turned off.
+     * Reports of authorisation requests can be turned off.
      *
      * @testWith [null, true]
      *           [true, true]
@@ -151,9 +151,9 @@ final class WiringTest extends TestCase
     }
 
     /**
-     * A broadcast takes at most 3 s, unless the app sets its own bound; the rest of its options stays.
+     * A broadcast gets a timeout of 3 s, unless the app sets its own; its other options stay.
      */
-    public function testABroadcastIsBoundedUnlessTheAppBoundsItItself(): void
+    public function testABroadcastGetsATimeoutUnlessTheAppSetsOne(): void
     {
         self::assertSame(['connect_timeout' => 1.0, 'timeout' => 3.0], BoundedTimeouts::in(null));
         self::assertSame(

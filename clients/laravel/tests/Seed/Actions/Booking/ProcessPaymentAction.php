@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace App\Actions\Booking;
 
 /**
- * Stand-in for the app's own action: confirms what a test wants, and knows what it has confirmed.
+ * Stand-in for the app's own action: it returns the test's result, and records the confirmed payments.
  */
 class ProcessPaymentAction
 {

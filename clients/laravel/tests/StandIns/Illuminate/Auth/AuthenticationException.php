@@ -7,7 +7,7 @@ namespace Illuminate\Auth;
 use Exception;
 
 /**
- * Stand-in: nobody is logged in.
+ * Stand-in: no user is authenticated.
  */
 class AuthenticationException extends Exception
 {

@@ -7,7 +7,7 @@ namespace Illuminate\Broadcasting;
 use RuntimeException;
 
 /**
- * Stand-in: what PusherBroadcaster throws when Reverb's API does not take an event.
+ * Stand-in: the exception of PusherBroadcaster when Reverb's API rejects an event.
  */
 class BroadcastException extends RuntimeException
 {

@@ -12,9 +12,9 @@ use InvalidArgumentException;
 use ReflectionFunction;
 
 /**
- * Stand-in: makes a broadcaster of each connection, once, and hands everything else to the default one.
+ * Stand-in: makes a broadcaster of each connection, once, and delegates everything else to the default one.
  *
- * Like Laravel 13 it binds anonymous creators anew, to itself; 11 and 12 leave them as they are.
+ * Like Laravel 13 it rebinds anonymous creators to itself; 11 and 12 leave them unchanged.
  */
 class BroadcastManager
 {

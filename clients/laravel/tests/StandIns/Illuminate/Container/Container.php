@@ -8,7 +8,7 @@ use Closure;
 use ReflectionClass;
 
 /**
- * Stand-in: bindings, singletons, instances of a scope, and what is to be done after something was resolved.
+ * Stand-in: bindings, singletons, scoped instances, and callbacks after resolving.
  */
 class Container
 {

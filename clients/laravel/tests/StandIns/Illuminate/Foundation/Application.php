@@ -8,7 +8,7 @@ use Closure;
 use Illuminate\Container\Container;
 
 /**
- * Stand-in: an application that knows whether it answers a request, and what is to be done when it has.
+ * Stand-in: an application with its console flag and its terminating callbacks.
  */
 class Application extends Container
 {
@@ -35,7 +35,7 @@ class Application extends Container
     }
 
     /**
-     * The response is out.
+     * Run the terminating callbacks, after the response.
      */
     public function terminate(): void
     {

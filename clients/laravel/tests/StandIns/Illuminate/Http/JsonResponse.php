@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Illuminate\Http;
 
 /**
- * Stand-in: what was answered.
+ * Stand-in: a response with data, status and headers.
  */
 class JsonResponse
 {

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Illuminate\Http;
 
 /**
- * Stand-in: its input, and who is logged in by which guard.
+ * Stand-in: its input, and the user of each guard.
  */
 class Request
 {

@@ -8,7 +8,7 @@ use Closure;
 use Illuminate\Foundation\Application;
 
 /**
- * Stand-in: what a package's provider inherits.
+ * Stand-in: the base class of a package's provider.
  */
 abstract class ServiceProvider
 {

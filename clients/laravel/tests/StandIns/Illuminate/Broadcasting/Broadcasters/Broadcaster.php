@@ -11,10 +11,10 @@ use ReflectionNamedType;
 use Symfony\Component\HttpKernel\Exception\AccessDeniedHttpException;
 
 /**
- * Stand-in: the rules by which the framework lets somebody join a channel, as of Laravel 12.
+ * Stand-in: the framework's rules of channel authorisation, as of Laravel 12.
  *
- * Throws where the framework does, in methods of the same names: the first pattern that matches asks its callback;
- * exactly false ends the search, another empty answer goes on to later patterns.
+ * It throws where the framework throws, in methods of the same names. The first matching pattern calls its callback:
+ * exactly false ends the search, any other empty result continues with later patterns.
  */
 abstract class Broadcaster implements BroadcasterContract
 {

@@ -8,7 +8,7 @@ use Closure;
 use Symfony\Component\HttpKernel\Exception\AccessDeniedHttpException;
 
 /**
- * Stand-in: the broadcaster of `pusher` and `reverb`. Reverb itself is a closure that takes what would be posted.
+ * Stand-in: the broadcaster of `pusher` and `reverb`. Reverb itself is a closure that receives the request.
  */
 class PusherBroadcaster extends Broadcaster
 {

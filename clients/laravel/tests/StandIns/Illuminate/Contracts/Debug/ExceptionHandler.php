@@ -7,7 +7,7 @@ namespace Illuminate\Contracts\Debug;
 use Throwable;
 
 /**
- * Stand-in: the one method of the contract that we call.
+ * Stand-in: the one method of the contract that the package calls.
  */
 interface ExceptionHandler
 {

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Illuminate\Contracts\Routing;
 
 /**
- * Stand-in: a model that a name stands for.
+ * Stand-in: a model bound to a route parameter.
  */
 interface UrlRoutable
 {

@@ -7,7 +7,7 @@ namespace Illuminate\Foundation\Events;
 use Illuminate\Container\Container;
 
 /**
- * Stand-in: `Event::dispatch(…)` gives a new event to the dispatcher.
+ * Stand-in: `Event::dispatch(…)` passes a new event to the dispatcher.
  */
 trait Dispatchable
 {

@@ -5,14 +5,14 @@ namespace App\Http\Controllers\Api;
 use App\Actions\Booking\ProcessPaymentAction;
 use App\Services\LiveRefreshBroadcastService;
 use Illuminate\Support\Facades\Log;
-use ReverbSidecar\Laravel\PaymentNews;
+use ReverbSidecar\Laravel\PaymentBroadcast;
 use ReverbSidecar\Laravel\SkipReason;
 
 class StripeWebhookController
 {
     public function __construct(
         private ProcessPaymentAction $processPaymentAction,
-        private PaymentNews $paymentNews,
+        private PaymentBroadcast $paymentBroadcast,
     ) {
     }
 
@@ -24,12 +24,12 @@ class StripeWebhookController
 
         if (!$result['success']) {
             Log::warning('Failed to confirm payment after webhook', ['payment_intent_id' => $paymentIntentId]);
-            $this->paymentNews->skipped($paymentIntentId, SkipReason::Failed);
+            $this->paymentBroadcast->skipped($paymentIntentId, SkipReason::Failed);
         } elseif (!isset($result['booking'])) {
-            $this->paymentNews->skipped($paymentIntentId, SkipReason::NoBooking);
+            $this->paymentBroadcast->skipped($paymentIntentId, SkipReason::NoBooking);
         } else {
             $userId = $result['booking']->user_id;
-            $this->paymentNews->paid($paymentIntentId, $userId, fn () => LiveRefreshBroadcastService::notify(
+            $this->paymentBroadcast->paid($paymentIntentId, $userId, fn () => LiveRefreshBroadcastService::notify(
                 [LiveRefreshController::CONTEXT_BOOKINGS],
                 [$userId],
                 false,

@@ -1,10 +1,10 @@
 <?php
 
 /**
- * The app of the example, with the configuration file and the environment, tells a real sidecar what happened to it.
+ * Run the app of the example, with the configuration file and the environment, against a real sidecar.
  *
- * Prints as JSON how long each of its requests took from its begin to the end of what follows its response, what was
- * logged, and a browser token.
+ * Print as JSON how long each request took, from its start to the end of the work after its response, the log, and a
+ * browser token.
  */
 
 declare(strict_types=1);
@@ -14,7 +14,7 @@ use App\Http\Controllers\Api\StripeWebhookController;
 use Illuminate\Http\Request;
 use ReverbSidecar\Laravel\BrowserToken;
 use ReverbSidecar\Laravel\Monotonic;
-use ReverbSidecar\Laravel\PaymentNews;
+use ReverbSidecar\Laravel\PaymentBroadcast;
 use ReverbSidecar\Laravel\Tests\User;
 use ReverbSidecar\Laravel\Tests\World;
 
@@ -29,8 +29,8 @@ $timed = static function (string $name, Closure $work) use ($world, &$took): voi
 };
 $webhook = static function (string $payment, array $result) use ($world, $timed): void {
     $timed("webhook $payment", static function () use ($world, $payment, $result): void {
-        $news = $world->app()->make(PaymentNews::class);
-        $controller = new StripeWebhookController(new ProcessPaymentAction($result), $news);
+        $payments = $world->app()->make(PaymentBroadcast::class);
+        $controller = new StripeWebhookController(new ProcessPaymentAction($result), $payments);
         $handle = new ReflectionMethod($controller, 'handlePaymentIntentSucceeded');
         $handle->invoke($controller, (object) ['id' => $payment]);
     });

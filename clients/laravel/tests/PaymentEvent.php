@@ -10,9 +10,9 @@ use Illuminate\Foundation\Events\Dispatchable;
 use ReverbSidecar\Laravel\Framework\NamesPayment;
 
 /**
- * A broadcast of a payment, without a queue.
+ * An event that broadcasts a payment without a queue.
  */
-final class PaymentBroadcast implements ShouldBroadcastNow
+final class PaymentEvent implements ShouldBroadcastNow
 {
     use Dispatchable;
     use NamesPayment;

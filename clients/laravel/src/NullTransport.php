@@ -5,9 +5,9 @@ declare(strict_types=1);
 namespace ReverbSidecar\Laravel;
 
 /**
- * Sends nothing, where no sidecar is configured: in development, and in the app's own tests.
+ * Send nothing, where no sidecar is configured: in development, and in the app's own tests.
  */
-final class Nowhere implements Transport
+final class NullTransport implements Transport
 {
     public function send(array $fields, int $withinMs): void
     {

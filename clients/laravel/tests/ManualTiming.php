@@ -5,25 +5,25 @@ declare(strict_types=1);
 namespace ReverbSidecar\Laravel\Tests;
 
 use Closure;
-use ReverbSidecar\Laravel\Moment;
+use ReverbSidecar\Laravel\SendTiming;
 
 /**
- * A moment that comes when a test says so.
+ * A timing that a test fires.
  */
-final class Kept implements Moment
+final class ManualTiming implements SendTiming
 {
     /** @var list<Closure> */
     public array $waiting = [];
 
-    public function then(Closure $send): void
+    public function schedule(Closure $send): void
     {
         $this->waiting[] = $send;
     }
 
     /**
-     * Let it come.
+     * Run everything that waits.
      */
-    public function come(): void
+    public function fire(): void
     {
         foreach ($this->waiting as $send) {
             $send();

@@ -9,34 +9,34 @@ use Illuminate\Contracts\Broadcasting\Broadcaster;
 use Throwable;
 
 /**
- * What only the wrapped broadcaster's inside knows: by which guard a channel finds its user, and how names are matched.
+ * Access to the wrapped broadcaster's protected methods: the user of a channel's guards, and the matching of names.
  *
- * `retrieveUser` and `channelNameMatchesPattern` are protected, and the second differs between Laravel 11 and 12. Where
- * they are not there any more, nothing is known.
+ * `retrieveUser` and `channelNameMatchesPattern` are protected, and the second differs between Laravel 11 and 12. If
+ * they are missing, the result is unknown.
  */
-final class Inside
+final class BroadcasterInternals
 {
     public function __construct(private readonly Broadcaster $broadcaster)
     {
     }
 
     /**
-     * Return the id of the user whom the channel's guards know. Null: nobody, or it cannot be told.
+     * Return the id of the user of the channel's guards. Null: no user, or unknown.
      */
     public function userId(mixed $request, string $channel): int|string|null
     {
-        $user = $this->ask(fn (): mixed => $this->retrieveUser($request, $this->normalizeChannelName($channel)));
+        $user = $this->call(fn (): mixed => $this->retrieveUser($request, $this->normalizeChannelName($channel)));
         $id = is_object($user) ? $user->getAuthIdentifier() : null;
 
         return is_int($id) || is_string($id) ? $id : null;
     }
 
     /**
-     * Say whether some registered channel has such a name; in doubt it has.
+     * Return whether a registered channel pattern matches the name; true if unknown.
      */
     public function hasPattern(string $channel): bool
     {
-        $has = $this->ask(function () use ($channel): bool {
+        $has = $this->call(function () use ($channel): bool {
             foreach (array_keys($this->channels) as $pattern) {
                 if ($this->channelNameMatchesPattern($this->normalizeChannelName($channel), $pattern)) {
                     return true;
@@ -49,10 +49,10 @@ final class Inside
         return $has ?? true;
     }
 
-    private function ask(Closure $question): mixed
+    private function call(Closure $access): mixed
     {
         try {
-            return Closure::bind($question, $this->broadcaster, $this->broadcaster::class)();
+            return Closure::bind($access, $this->broadcaster, $this->broadcaster::class)();
         } catch (Throwable) {
             return null;
         }

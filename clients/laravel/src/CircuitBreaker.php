@@ -7,11 +7,11 @@ namespace ReverbSidecar\Laravel;
 use Closure;
 
 /**
- * Leaves an unreachable sidecar alone for a while, so that a worker does not pay the whole budget for every fact.
+ * Stop sending to an unreachable sidecar for a while, so that a worker does not spend the whole budget on every fact.
  *
- * It lives as long as its process: in a queue worker and under Octane it helps, under FPM every request begins anew.
+ * Its state lasts as long as the process: in a queue worker and under Octane. Under FPM it is reset by each request.
  */
-final class Pausing implements Transport
+final class CircuitBreaker implements Transport
 {
     public const FAILURES_MAX = 3;
     public const PAUSE_MS = 5000;
@@ -31,7 +31,9 @@ final class Pausing implements Transport
     public function send(array $fields, int $withinMs): void
     {
         if (($this->nowMs)() < $this->untilMs) {
-            throw new Unreachable('the sidecar was not reachable a moment ago; not tried');
+            throw new Unreachable(
+                'not sent: ' . self::FAILURES_MAX . ' requests in a row failed less than ' . self::PAUSE_MS . ' ms ago'
+            );
         }
         try {
             $this->transport->send($fields, $withinMs);

@@ -5,30 +5,30 @@ declare(strict_types=1);
 namespace ReverbSidecar\Laravel\Tests\Unit;
 
 use PHPUnit\Framework\TestCase;
-use ReverbSidecar\Laravel\Pausing;
+use ReverbSidecar\Laravel\CircuitBreaker;
 use ReverbSidecar\Laravel\Refused;
 use ReverbSidecar\Laravel\Tests\Recorder;
 use ReverbSidecar\Laravel\Unreachable;
 
 /**
- * What a worker pays while the sidecar is away.
+ * The cost to a worker while the sidecar is unreachable.
  */
-final class PausingTest extends TestCase
+final class CircuitBreakerTest extends TestCase
 {
     private Recorder $transport;
-    private Pausing $pausing;
+    private CircuitBreaker $breaker;
     private int $nowMs = 0;
 
     protected function setUp(): void
     {
         $this->transport = new Recorder();
-        $this->pausing = new Pausing($this->transport, fn (): int => $this->nowMs);
+        $this->breaker = new CircuitBreaker($this->transport, fn (): int => $this->nowMs);
     }
 
     private function trial(): string
     {
         try {
-            $this->pausing->send([], 250);
+            $this->breaker->send([], 250);
         } catch (Unreachable | Refused $error) {
             return $error->getMessage();
         }
@@ -37,37 +37,37 @@ final class PausingTest extends TestCase
     }
 
     /**
-     * After three failures in a row it is left alone for five seconds, to the millisecond, and then tried again.
+     * After three failures in a row nothing is sent for five seconds, to the millisecond, and then it sends again.
      */
     public function testThreeFailuresInARowPause(): void
     {
-        $this->transport->does = static fn () => throw new Unreachable('away');
+        $this->transport->onSend = static fn () => throw new Unreachable('away');
         self::assertSame(['away', 'away', 'away'], [$this->trial(), $this->trial(), $this->trial()]);
 
         $this->nowMs = 4999;
-        self::assertStringContainsString('not tried', $this->trial());
+        self::assertStringContainsString('not sent', $this->trial());
         self::assertCount(3, $this->transport->sent);
 
         $this->nowMs = 5000;
-        $this->transport->does = null;
+        $this->transport->onSend = null;
         self::assertSame('sent', $this->trial());
     }
 
     /**
-     * A success between failures begins the count anew; a refusal shows that somebody is there.
+     * A success between failures resets the count, and so does a refusal, because it is a response.
      */
     public function testOnlyFailuresInARowCount(): void
     {
         $answers = ['away', 'away', null, 'away', 'away', 'refused', 'away', 'away', null];
-        $this->transport->does = static function () use (&$answers): void {
+        $this->transport->onSend = static function () use (&$answers): void {
             match (array_shift($answers)) {
                 'away' => throw new Unreachable('away'),
                 'refused' => throw new Refused('refused'),
                 default => null,
             };
         };
-        $said = array_map(fn (): string => $this->trial(), range(1, 9));
+        $results = array_map(fn (): string => $this->trial(), range(1, 9));
 
-        self::assertSame(['away', 'away', 'sent', 'away', 'away', 'refused', 'away', 'away', 'sent'], $said);
+        self::assertSame(['away', 'away', 'sent', 'away', 'away', 'refused', 'away', 'away', 'sent'], $results);
     }
 }

@@ -8,14 +8,14 @@ use Closure;
 use Throwable;
 
 /**
- * The order of things after a payment: commit, tell the sidecar that it is paid, broadcast. Whatever fails in here is
- * reported and told, and never reaches the webhook: the booking stays paid, and Stripe gets its 200.
+ * The steps after a payment, in order: commit, ack `paid`, broadcast. A failure of a step is acked and reported, and
+ * never reaches the webhook: the booking stays paid, and Stripe gets its 200.
  */
-final class PaymentNews
+final class PaymentBroadcast
 {
     /**
      * @param Closure(Closure): void $afterCommit runs its argument once the open transaction is committed, or at once
-     * @param Closure(Throwable): void $report tells the app's error reporting
+     * @param Closure(Throwable): void $report passes an exception to the app's error reporting
      */
     public function __construct(
         private readonly Outbox $outbox,
@@ -26,19 +26,19 @@ final class PaymentNews
     }
 
     /**
-     * The booking of this payment is paid: tell everybody who waits, once that is committed.
+     * Ack that the booking is paid, and broadcast it, once the transaction is committed.
      *
-     * @param int|string|null $userId whose booking it is
+     * @param int|string|null $userId the owner of the booking
      * @param callable(): mixed $broadcast broadcasts, with a payload that names the payment
      */
     public function paid(string $paymentIntent, int|string|null $userId, callable $broadcast): void
     {
-        $isTold = false;
-        $tell = function () use ($paymentIntent, $userId, $broadcast, &$isTold): void {
-            if ($isTold) {
+        $isStarted = false;
+        $run = function () use ($paymentIntent, $userId, $broadcast, &$isStarted): void {
+            if ($isStarted) {
                 return;
             }
-            $isTold = true;
+            $isStarted = true;
             $this->outbox->add(Ack::paid($paymentIntent, $this->identity->reference($userId)));
             try {
                 $broadcast();
@@ -48,15 +48,15 @@ final class PaymentNews
             }
         };
         try {
-            ($this->afterCommit)($tell);
+            ($this->afterCommit)($run);
         } catch (Throwable $error) {
             $this->report($error);
-            $tell();
+            $run();
         }
     }
 
     /**
-     * Nothing is broadcast for this payment, and this is why.
+     * Ack that nothing is broadcast for this payment, with the reason.
      */
     public function skipped(string $paymentIntent, SkipReason $reason): void
     {
@@ -68,7 +68,7 @@ final class PaymentNews
         try {
             ($this->report)($error);
         } catch (Throwable) {
-            // Error reporting that fails must not cost a payment either.
+            // Error reporting that fails must not fail a payment either.
         }
     }
 }

@@ -9,16 +9,16 @@ use PHPUnit\Framework\TestCase;
 use ReverbSidecar\Laravel\AtOnce;
 use ReverbSidecar\Laravel\Identity;
 use ReverbSidecar\Laravel\Outbox;
-use ReverbSidecar\Laravel\PaymentNews;
+use ReverbSidecar\Laravel\PaymentBroadcast;
 use ReverbSidecar\Laravel\SkipReason;
 use ReverbSidecar\Laravel\Tests\Recorder;
 use RuntimeException;
 use Throwable;
 
 /**
- * The order of things after a payment, and that nothing of it reaches the webhook.
+ * The order of the steps after a payment, and that no failure of them reaches the webhook.
  */
-final class PaymentNewsTest extends TestCase
+final class PaymentBroadcastTest extends TestCase
 {
     private Recorder $transport;
 
@@ -28,14 +28,14 @@ final class PaymentNewsTest extends TestCase
     protected function setUp(): void
     {
         $this->transport = new Recorder();
-        $this->transport->does = function (array $fields): void {
+        $this->transport->onSend = function (array $fields): void {
             $this->happened[] = $fields['stage'] . ' ' . ($fields['reason'] ?? '');
         };
     }
 
-    private function news(?Closure $afterCommit = null, ?Closure $report = null): PaymentNews
+    private function payments(?Closure $afterCommit = null, ?Closure $report = null): PaymentBroadcast
     {
-        return new PaymentNews(
+        return new PaymentBroadcast(
             new Outbox($this->transport, new AtOnce(), static function (): void {
             }),
             new Identity('identity-key-for-the-vectors-0123456789'),
@@ -52,7 +52,7 @@ final class PaymentNewsTest extends TestCase
     }
 
     /**
-     * Nothing is told or broadcast before the commit; then paid first, and the broadcast after it.
+     * Nothing is acked or broadcast before the commit; then `paid` is acked first, and the broadcast follows.
      */
     public function testCommitThenPaidThenBroadcast(): void
     {
@@ -60,7 +60,7 @@ final class PaymentNewsTest extends TestCase
         $afterCommit = static function (Closure $work) use (&$committing): void {
             $committing[] = $work;
         };
-        $this->news($afterCommit)->paid('pi_1', 7, $this->broadcast(...));
+        $this->payments($afterCommit)->paid('pi_1', 7, $this->broadcast(...));
         self::assertSame([], $this->happened);
 
         array_map(static fn (Closure $work) => $work(), $committing);
@@ -69,11 +69,11 @@ final class PaymentNewsTest extends TestCase
     }
 
     /**
-     * A transaction that is rolled back tells nobody anything.
+     * A transaction that is rolled back acks and broadcasts nothing.
      */
-    public function testARollbackTellsNothing(): void
+    public function testARollbackSendsNothing(): void
     {
-        $this->news(static function (): void {
+        $this->payments(static function (): void {
         })->paid('pi_1', 7, $this->broadcast(...));
 
         self::assertSame([], $this->happened);
@@ -82,9 +82,9 @@ final class PaymentNewsTest extends TestCase
     /**
      * A broadcast that fails is acked as failed and reported, and never thrown at the webhook.
      */
-    public function testAFailedBroadcastIsToldReportedAndContained(): void
+    public function testAFailedBroadcastIsAckedReportedAndContained(): void
     {
-        $this->news()->paid('pi_1', 7, static fn () => throw new RuntimeException('Pusher error'));
+        $this->payments()->paid('pi_1', 7, static fn () => throw new RuntimeException('Pusher error'));
 
         self::assertSame(['paid ', 'skipped failed', 'reported Pusher error'], $this->happened);
     }
@@ -95,18 +95,18 @@ final class PaymentNewsTest extends TestCase
     public function testEvenABrokenErrorReportingIsContained(): void
     {
         $broken = static fn () => throw new RuntimeException('no reporting');
-        $this->news(report: $broken)->paid('pi_1', 7, static fn () => throw new RuntimeException('Pusher error'));
+        $this->payments(report: $broken)->paid('pi_1', 7, static fn () => throw new RuntimeException('Pusher error'));
 
         self::assertSame(['paid ', 'skipped failed'], $this->happened);
     }
 
     /**
-     * Where nothing tells of commits, the payer is told at once rather than never, and people learn of it.
+     * Without a transactions manager the broadcast is sent at once rather than never, and the error is reported.
      */
-    public function testWithoutATransactionsManagerThePayerIsToldAtOnce(): void
+    public function testWithoutATransactionsManagerTheBroadcastIsSentAtOnce(): void
     {
         $none = static fn () => throw new RuntimeException('Transactions Manager has not been set.');
-        $this->news($none)->paid('pi_1', 7, $this->broadcast(...));
+        $this->payments($none)->paid('pi_1', 7, $this->broadcast(...));
 
         self::assertSame(
             ['reported Transactions Manager has not been set.', 'paid ', 'broadcast'],
@@ -115,27 +115,27 @@ final class PaymentNewsTest extends TestCase
     }
 
     /**
-     * The payer is told once, even where the one who tells of commits fails after telling.
+     * The broadcast is sent once, even if the commit hook fails after running it.
      */
-    public function testThePayerIsToldOnce(): void
+    public function testTheBroadcastIsSentOnce(): void
     {
         $twice = static function (Closure $work): void {
             $work();
             throw new RuntimeException('afterwards');
         };
-        $this->news($twice)->paid('pi_1', 7, $this->broadcast(...));
+        $this->payments($twice)->paid('pi_1', 7, $this->broadcast(...));
 
         self::assertSame(['paid ', 'broadcast', 'reported afterwards'], $this->happened);
     }
 
     /**
-     * What is not broadcast is told with its reason.
+     * A skipped broadcast is acked with its reason.
      *
      * @dataProvider reasons
      */
-    public function testWhatIsSkippedIsToldWithItsReason(SkipReason $reason, string $expected): void
+    public function testASkippedBroadcastIsAckedWithItsReason(SkipReason $reason, string $expected): void
     {
-        $this->news()->skipped('pi_1', $reason);
+        $this->payments()->skipped('pi_1', $reason);
 
         self::assertSame(["skipped $expected"], $this->happened);
     }
