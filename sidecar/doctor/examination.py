@@ -1,5 +1,6 @@
 """One auth probe and its diagnosis: outcome, cause, likely reasons, and what to change."""
 
+import asyncio
 from urllib.parse import urlsplit
 
 import msgspec
@@ -7,14 +8,19 @@ import msgspec
 from sidecar.causes import ROUND_TRIPS, cause_of
 from sidecar.config import UNKNOWN_APP, ProbeSecrets, Reverb
 from sidecar.core.facts.auth_probes import AuthProbeOutcome, RoundTripOutcome, Step
-from sidecar.doctor.canary import round_trip, step_of
+from sidecar.core.facts.observations import RoundTripEnded
 from sidecar.doctor.refusal import debug_reason
+from sidecar.journal.memory import MemoryJournal
 from sidecar.probes.auth_probe import AuthProber
 from sidecar.probes.browser import Browser
+from sidecar.probes.observers import Observers
 from sidecar.probes.probe_record import AuthProbeResult, StepResult
+from sidecar.probes.round_trip import RoundTrip
 from sidecar.probes.target import target_of
 
 WITHIN_S = 15.0
+_SUBSCRIBED_WITHIN_S = 10.0
+_LOOK_S = 0.02
 
 
 class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,8 +73,8 @@ async def _with_canary(browser: Browser, diagnosed: Diagnosis) -> Diagnosis:
     if not app.secret or app.app_id == UNKNOWN_APP:
         note = "No event was sent through Reverb's API: set REVERB_APP_SECRET and the application's id (--app-id)."
         return msgspec.structs.replace(diagnosed, notes=(*diagnosed.notes, note))
-    ended = await round_trip(browser)
-    diagnosed = msgspec.structs.replace(diagnosed, steps=(*diagnosed.steps, step_of(ended, app.app_id)))
+    ended = await _round_trip(browser)
+    diagnosed = msgspec.structs.replace(diagnosed, steps=(*diagnosed.steps, _step_of(ended, app.app_id)))
     if ended.outcome is RoundTripOutcome.OK:
         return diagnosed
     cause = ROUND_TRIPS[ended.outcome]
@@ -122,3 +128,31 @@ def _remarks(reverb: Reverb, secrets: ProbeSecrets) -> list[str]:
     if reverb.url.startswith("ws://") and reverb.origin.startswith("https://"):
         remarks.append("Browsers block ws:// on an https page as mixed content. Use wss://.")
     return remarks
+
+
+async def _round_trip(browser: Browser) -> RoundTripEnded:
+    """Send one canary on the probe user's own channel, and return its outcome. Nothing is journalled."""
+    observers = Observers(browser, MemoryJournal(), replica="doctor", size=1, deliveries=None)
+    running = asyncio.create_task(observers.run())
+    try:
+        for _ in range(round(_SUBSCRIBED_WITHIN_S / _LOOK_S)):
+            if observers.subscribed():
+                break
+            await asyncio.sleep(_LOOK_S)
+        return await RoundTrip(browser.target, observers, every_s=0.0, replica="doctor").probe()
+    finally:
+        running.cancel()
+        await asyncio.wait({running})
+
+
+def _step_of(ended: RoundTripEnded, app_id: str) -> StepResult:
+    """Return a round trip as a step of the diagnosis."""
+    is_ok = ended.outcome is RoundTripOutcome.OK
+    return StepResult(
+        step=Step.DELIVER,
+        where=f"/apps/{app_id}/events",
+        is_ok=is_ok,
+        took_ms=float(ended.took_ms),
+        sent="a canary event on the same channel, signed",
+        received="the same event over a socket" if is_ok else f"{ended.outcome} {ended.number or ''}".strip(),
+    )

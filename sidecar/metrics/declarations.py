@@ -18,6 +18,7 @@ no running process. A number that is already kept elsewhere is read by a decorat
 import enum
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Self, TypeVar, overload
 
 PREFIX = "reverb_sidecar_"
@@ -74,6 +75,15 @@ class Counts:
     def inc(self, *labels: str, by: int = 1) -> None:
         """Count one more. Raises `KeyError` for labels that are not declared."""
         self._counts[labels] += by
+
+    @contextmanager
+    def on(self, error: type[Exception], *labels: str) -> Iterator[None]:
+        """Count one more if the block raises this error."""
+        try:
+            yield
+        except error:
+            self.inc(*labels)
+            raise
 
     def __repr__(self) -> str:
         return repr({labels: count for labels, count in self._counts.items() if count})

@@ -67,22 +67,16 @@ class Acks(Part):
         if request.content_type == "text/plain" and "Authorization" not in request.headers:
             return await self._reports.receive(request)
         self._authorise(request)
-        try:
+        with self.requests.on(SidecarError, AckResult.BODY_REFUSED):
             body = await read_body(request, bytes_max=BODY_BYTES_MAX, within_s=BODY_WITHIN_S)
-        except SidecarError:
-            self.requests.inc(AckResult.BODY_REFUSED)
-            raise
         try:
             fact = self.observed(body, request.headers.get("Idempotency-Key"))
         except SidecarError as error:
             self.requests.inc(AckResult.BODY_INVALID)
             self._log_failure(error)
             raise
-        try:
+        with self.requests.on(SidecarError, AckResult.UNAVAILABLE):
             appended = await self._journal.append(fact)
-        except SidecarError:
-            self.requests.inc(AckResult.UNAVAILABLE)
-            raise
         result = AckResult.DUPLICATE if appended.duplicate else AckResult.ACCEPTED
         self.requests.inc(result)
         return web.json_response({"result": result})

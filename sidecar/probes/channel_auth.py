@@ -3,8 +3,7 @@
 from sidecar.core.facts.observations import ChannelAuthProbed
 from sidecar.probes.auth_probe import AuthProber
 from sidecar.probes.probe_record import AuthProbeResult
-from sidecar.probes.reachability import WITHIN_S as CHECKED_WITHIN_S
-from sidecar.probes.reachability import is_cut_off, may_be_cut_off_auth_probe
+from sidecar.probes.reachability import CHECKED_WITHIN_S, is_cut_off
 from sidecar.probes.target import Target
 
 WITHIN_S = 10.0
@@ -32,5 +31,5 @@ class ChannelAuth:
             is_at_app=probed.is_at_app,
             number=probed.number,
             took_ms=round(probed.took_ms),
-            is_cut_off=may_be_cut_off_auth_probe(probed) and await is_cut_off(self._target),
+            is_cut_off=await is_cut_off(self._target, probed),
         )

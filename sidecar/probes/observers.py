@@ -174,7 +174,7 @@ class Observers(Part):
 
     async def _listen(self, observer: int, socket: "_Socket", turn_s: float) -> Ended:
         """Listen until the socket closes, and replace it at its turn."""
-        self._mark_up(observer)
+        self._change(observer, Ended(AuthProbeOutcome.OK))
         open_sockets = [socket]
         try:
             while True:
@@ -217,22 +217,20 @@ class Observers(Part):
         listening.add_done_callback(lambda _: self._sockets.pop(number, None))
         return socket
 
-    def _mark_up(self, observer: int) -> None:
-        if not self._is_up.get(observer):
-            self._is_up[observer] = True
-            self._put(
-                ObserverChanged(replica=self._replica, observer=observer, is_up=True, outcome=AuthProbeOutcome.OK)
+    def _change(self, observer: int, ended: Ended) -> None:
+        """Journal that a socket is up, if the outcome is `ok`, or down, unless that is its state already."""
+        is_up = ended.outcome is AuthProbeOutcome.OK
+        if self._is_up.get(observer) is not is_up:
+            self._is_up[observer] = is_up
+            fact = ObserverChanged(
+                replica=self._replica, observer=observer, is_up=is_up, outcome=ended.outcome, number=ended.number
             )
+            self._put(fact)
 
     def _mark_down(self, observer: int, ended: Ended) -> None:
         for canary in self._canaries.values():
             canary.check()
-        if self._is_up.get(observer) is not False:
-            self._is_up[observer] = False
-            fact = ObserverChanged(
-                replica=self._replica, observer=observer, is_up=False, outcome=ended.outcome, number=ended.number
-            )
-            self._put(fact)
+        self._change(observer, ended)
         self._log_failure("observer.down", observer, ended)
 
     def _log_failure(self, event: str, observer: int, ended: Ended) -> None:

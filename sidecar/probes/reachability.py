@@ -11,7 +11,7 @@ from sidecar.probes.browser import is_reached
 from sidecar.probes.probe_record import AuthProbeResult
 from sidecar.probes.target import Target
 
-WITHIN_S = 2.0
+CHECKED_WITHIN_S = 2.0
 _UNREACHED = frozenset({
     RoundTripOutcome.SOCKETS_DOWN,
     RoundTripOutcome.API_UNREACHABLE,
@@ -20,23 +20,20 @@ _UNREACHED = frozenset({
 _CONNECTING = frozenset({Step.RESOLVE, Step.CONNECT, Step.TLS, Step.UPGRADE})
 
 
-async def is_cut_off(target: Target) -> bool:
-    """Return whether neither Reverb nor the auth endpoint nor the reference target answers at all.
+async def is_cut_off(target: Target, ended: AuthProbeResult | RoundTripOutcome) -> bool:
+    """Return whether a probe that reached nothing was cut off: no target answers.
 
-    Without a reference target the cause is unknown, and the result is false.
+    The targets are Reverb, the auth endpoint and the reference target. Without a reference target the cause is unknown,
+    and the result is false.
     """
-    if target.reference is None:
+    is_possible = ended in _UNREACHED if isinstance(ended, RoundTripOutcome) else _has_reached_nothing(ended)
+    if target.reference is None or not is_possible:
         return False
     targets = (target.api_url, target.auth_endpoint, target.reference)
-    return not any(await asyncio.gather(*(is_reached(url, within_s=WITHIN_S) for url in targets)))
+    return not any(await asyncio.gather(*(is_reached(url, within_s=CHECKED_WITHIN_S) for url in targets)))
 
 
-def may_be_cut_off_round_trip(outcome: RoundTripOutcome) -> bool:
-    """Return whether a round trip with this outcome may not have reached anything."""
-    return outcome in _UNREACHED
-
-
-def may_be_cut_off_auth_probe(probed: AuthProbeResult) -> bool:
-    """Return whether an auth probe may not have reached anything: it ended before Reverb sent a message."""
-    is_connecting = all(taken.step in _CONNECTING for taken in probed.steps)
+def _has_reached_nothing(probed: AuthProbeResult) -> bool:
+    """Return whether an auth probe ended before Reverb sent a message."""
+    is_connecting = all(each.step in _CONNECTING for each in probed.steps)
     return probed.outcome is not AuthProbeOutcome.OK and is_connecting and probed.number is None

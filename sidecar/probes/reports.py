@@ -72,7 +72,10 @@ _Ms = Annotated[int, msgspec.Meta(ge=0, le=3_600_000)]
 _Few = Annotated[int, msgspec.Meta(ge=0, le=1000)]
 
 
-class Report(msgspec.Struct, frozen=True):
+_WIRE_NAMES = {f"{name}_ms": f"{name}_after_ms" for name in ("subscribed", "pushed", "cleared")}
+
+
+class Report(msgspec.Struct, frozen=True, rename=_WIRE_NAMES):
     """A report on the wire. Unknown fields are ignored: pages may be newer than the sidecar."""
 
     token: str
@@ -84,9 +87,9 @@ class Report(msgspec.Struct, frozen=True):
     refetches: _Few
     watched_ms: _Ms
     auth_status: Annotated[int, msgspec.Meta(ge=0, le=599)] | None = None
-    subscribed_after_ms: _Ms | None = None
-    pushed_after_ms: _Ms | None = None
-    cleared_after_ms: _Ms | None = None
+    subscribed_ms: _Ms | None = None
+    pushed_ms: _Ms | None = None
+    cleared_ms: _Ms | None = None
     cleared_by: ClearedBy | None = None
     stale_refetches: _Few = 0
 
@@ -156,21 +159,15 @@ class Reports(Part):
             raise self._refused(
                 ReportResult.ADDRESS_RATE, ErrorCode.RATE_EXCEEDED, "too many reports from one address; try again later"
             )
-        try:
+        with self.reports.on(SidecarError, ReportResult.BODY_REFUSED):
             body = await read_body(request, bytes_max=BODY_BYTES_MAX, within_s=_BODY_WITHIN_S)
-        except SidecarError:
-            self.reports.inc(ReportResult.BODY_REFUSED)
-            raise
         fact = self._read(body, tokens, identity_key, family_of(request.headers.get("User-Agent", "")))
         if not self._users.takes(fact.user_ref):
             raise self._refused(
                 ReportResult.USER_RATE, ErrorCode.RATE_EXCEEDED, "too many reports from one user; try again later"
             )
-        try:
+        with self.reports.on(SidecarError, ReportResult.UNAVAILABLE):
             appended = await self._journal.append(fact)
-        except SidecarError:
-            self.reports.inc(ReportResult.UNAVAILABLE)
-            raise
         self.reports.inc(ReportResult.DUPLICATE if appended.duplicate else ReportResult.ACCEPTED)
         return web.Response(status=204, headers=READABLE)
 
@@ -201,28 +198,15 @@ class Reports(Part):
 
 def reading_of(report: Report) -> Reading:
     """Return a report's measurements. Raises `SidecarError` with `body_invalid` for a contradictory report."""
-    if (report.cleared_by is None) != (report.cleared_after_ms is None):
+    if (report.cleared_by is None) != (report.cleared_ms is None):
         raise invalid("`cleared_by` and `cleared_after_ms` must be sent together")
-    if report.cleared_by is ClearedBy.PUSH and report.pushed_after_ms is None:
+    if report.cleared_by is ClearedBy.PUSH and report.pushed_ms is None:
         raise invalid("`cleared_by` is `push`, so `pushed_after_ms` is required")
-    if (report.subscription is Subscription.CONFIRMED) != (report.subscribed_after_ms is not None):
+    if (report.subscription is Subscription.CONFIRMED) != (report.subscribed_ms is not None):
         raise invalid("`subscribed_after_ms` is required for subscription `confirmed`, and not allowed for others")
     if report.auth_status is not None and report.subscription is not Subscription.REFUSED:
         raise invalid("`auth_status` is allowed only for subscription `refused`")
-    return Reading(
-        flow=report.flow,
-        mode=report.mode,
-        version=report.version,
-        subscription=report.subscription,
-        auth_status=report.auth_status,
-        subscribed_ms=report.subscribed_after_ms,
-        pushed_ms=report.pushed_after_ms,
-        cleared_ms=report.cleared_after_ms,
-        cleared_by=report.cleared_by,
-        refetches=report.refetches,
-        stale_refetches=report.stale_refetches,
-        watched_ms=report.watched_ms,
-    )
+    return msgspec.convert(report, Reading, from_attributes=True)
 
 
 _FAMILIES = (

@@ -13,8 +13,7 @@ from sidecar import clock, randomness
 from sidecar.core.facts.auth_probes import RoundTripOutcome
 from sidecar.core.facts.observations import RoundTripEnded
 from sidecar.probes.observers import CANARY_EVENT, Observers
-from sidecar.probes.reachability import WITHIN_S as CHECKED_WITHIN_S
-from sidecar.probes.reachability import is_cut_off, may_be_cut_off_round_trip
+from sidecar.probes.reachability import CHECKED_WITHIN_S, is_cut_off
 from sidecar.probes.target import USER_AGENT, Target
 from sidecar.pusher.signing import signed_target
 
@@ -94,7 +93,7 @@ class RoundTrip:
             number=number,
             received=received,
             subscribed=subscribed,
-            is_cut_off=may_be_cut_off_round_trip(outcome) and await is_cut_off(self._target),
+            is_cut_off=await is_cut_off(self._target, outcome),
         )
 
     async def _publish(self, canary_id: str) -> Published:

@@ -119,11 +119,8 @@ class StripeWebhook(Part):
     @post("/stripe/webhook", on=PUBLIC)
     async def receive(self, request: web.Request) -> web.Response:
         """Process one delivery. Raises `SidecarError` if it is not an event that Stripe signed for this endpoint."""
-        try:
+        with self.requests.on(SidecarError, WebhookResult.BODY_REFUSED):
             body = await read_body(request, bytes_max=BODY_BYTES_MAX, within_s=BODY_WITHIN_S)
-        except SidecarError:
-            self.requests.inc(WebhookResult.BODY_REFUSED)
-            raise
         signed_s = self.verified(body, request.headers.get("Stripe-Signature", ""))
         observation, result = self.observed(body, signed_s)
         if observation is not None:
@@ -170,12 +167,11 @@ class StripeWebhook(Part):
 
     def _decode(self, body: bytes) -> _Event:
         try:
-            event = _decode_event(body)
+            return _decode_event(body)
         except UNREADABLE as error:
             raise self._refused(
                 WebhookResult.BODY_INVALID, "the body is signed, but is not a Stripe event in JSON"
             ) from error
-        return event
 
     def observed(self, body: bytes, signed_s: int) -> tuple[PaymentSucceeded | PaymentIgnored | None, WebhookResult]:
         """Return the observation of a succeeded payment, None for other events, and the result to count if it is new.
@@ -229,11 +225,8 @@ class StripeWebhook(Part):
         return user_ref(self._identity_key, user_id) if user_id and self._identity_key else None
 
     async def _store(self, observation: PaymentSucceeded | PaymentIgnored, result: WebhookResult) -> WebhookResult:
-        try:
+        with self.requests.on(SidecarError, WebhookResult.UNAVAILABLE):
             appended = await self._journal.append(observation)
-        except SidecarError:
-            self.requests.inc(WebhookResult.UNAVAILABLE)
-            raise
         if not appended.duplicate:
             return result
         known = appended.record.observation

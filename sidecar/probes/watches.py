@@ -81,11 +81,8 @@ class Watches(Part):
     async def receive(self, request: web.Request) -> web.Response:
         """Watch a user's channel until the token expires. Raises `SidecarError` if it is refused."""
         body = await read_body(request, bytes_max=_BODY_BYTES_MAX, within_s=_BODY_WITHIN_S)
-        try:
+        with self.requests.on(SidecarError, WatchResult.REFUSED):
             bearer = self._read(body)
-        except SidecarError:
-            self.requests.inc(WatchResult.REFUSED)
-            raise
         await self._watch(bearer.user_id, bearer.lasts_s)
         return web.Response(status=204, headers=READABLE)
 
@@ -123,21 +120,21 @@ class Watches(Part):
         reference = user_ref(self._identity_key, user_id)
         watch = self._watches[channel] = _Watch(user_ref=reference, until_s=until_s)
         self._deliveries.watch(channel, reference)
-        if not await self._observers.watch(channel, within_s=_JOINED_WITHIN_S):
-            self._forget(channel)
-            await self._observers.leave(channel)  # some sockets may have joined
-            self.requests.inc(WatchResult.NOT_JOINED)
-            raise SidecarError(
-                ErrorCode.NOT_READY, "Reverb refused the sidecar's subscription to the channel; try again later"
-            )
         try:
-            await self._journal.append(WatchChanged(replica=self._replica, user_ref=reference, is_on=True))
+            await self._begin(channel, reference)
         except SidecarError:
             self._forget(channel)
-            await self._observers.leave(channel)
+            await self._observers.leave(channel)  # some sockets may have subscribed
             raise
         watch.is_begun = True
         self.requests.inc(WatchResult.WATCHED)
+
+    async def _begin(self, channel: str, reference: str) -> None:
+        if not await self._observers.watch(channel, within_s=_JOINED_WITHIN_S):
+            self.requests.inc(WatchResult.NOT_JOINED)
+            message = "Reverb refused the sidecar's subscription to the channel; try again later"
+            raise SidecarError(ErrorCode.NOT_READY, message)
+        await self._journal.append(WatchChanged(replica=self._replica, user_ref=reference, is_on=True))
 
     async def _end(self, channel: str) -> None:
         watch = self._forget(channel)
