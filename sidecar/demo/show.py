@@ -17,7 +17,7 @@ from sidecar.demo.world.loop import WorldLoop
 from sidecar.demo.world.network import Network
 from sidecar.demo.world.pace import Pace
 from sidecar.demo.world.setup import Ports
-from sidecar.demo.world.world import FLAG, World, living
+from sidecar.demo.world.world import FLAG, World, running_world
 from sidecar.logs import LineCounts
 from sidecar.ports import ErrorCode, SidecarError
 
@@ -89,7 +89,7 @@ async def run(
     failure = ""
     with folder_for(show) as folder:
         try:
-            async with living(
+            async with running_world(
                 ports=show.ports, folder=folder, pace=pace, seed=show.seed, lines=lines, pages=_pages(show)
             ) as world:
                 if live is not None:
@@ -153,7 +153,7 @@ def _welcome(world: World, show: Show) -> str:
     curl '{world.urls.public}/flags/{FLAG}?targeting_key=me'
     {command.format("status")}
     curl {world.metrics_url}
-  OperatorAction as an operator, for instance where the last rung wants a person's word:
+  Act as an operator, for instance where the last rung needs an approval:
     SIDECAR_TOKEN={world.secrets.operator_tokens[0].token} {command.format("approve --reason 'the proof is there'")}
 
   No browser here? The story in this terminal, in half a minute: {show.command} demo --story --headless

@@ -13,7 +13,7 @@ from sidecar.journal.sqlite.verification import opened_to_read
 _READ_MAX = 1_000
 
 
-class StepTold(msgspec.Struct, frozen=True, kw_only=True):
+class StepSummary(msgspec.Struct, frozen=True, kw_only=True):
     """One step; times are seconds of the world's since the story began."""
 
     key: str
@@ -31,7 +31,7 @@ class Moved(msgspec.Struct, frozen=True, kw_only=True):
     cause: str
 
 
-class JournalTold(msgspec.Struct, frozen=True, kw_only=True):
+class JournalSummary(msgspec.Struct, frozen=True, kw_only=True):
     """Figures of the journal."""
 
     records: int
@@ -47,12 +47,12 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """Every step completed."""
     failure: str
     """The step that did not complete, and why; empty: all did."""
-    steps: tuple[StepTold, ...]
+    steps: tuple[StepSummary, ...]
     moves: tuple[Moved, ...]
     outcomes: dict[str, int]
     unmeasured: dict[str, int]
     epochs: dict[str, int]
-    journal: JournalTold
+    journal: JournalSummary
 
 
 def summary_of(path: Path, *, seed: int, failure: str, completed: list[Completed]) -> Summary:
@@ -76,7 +76,7 @@ def summary_of(path: Path, *, seed: int, failure: str, completed: list[Completed
         is_whole=not failure and len(completed) == len(STEPS),
         failure=failure,
         steps=tuple(
-            StepTold(key=each.key, title=titles[each.key], began_s=at_s(each.began_ms), done_s=at_s(each.done_ms))
+            StepSummary(key=each.key, title=titles[each.key], began_s=at_s(each.began_ms), done_s=at_s(each.done_ms))
             for each in completed
         ),
         moves=tuple(
@@ -86,7 +86,7 @@ def summary_of(path: Path, *, seed: int, failure: str, completed: list[Completed
         outcomes={str(outcome): number for outcome, number in state.tally.outcomes.items()},
         unmeasured={str(reason): number for reason, number in state.tally.unmeasured.items()},
         epochs={name: indicator.epoch for name, indicator in state.indicators.items()},
-        journal=JournalTold(records=count, sha256=digest.hexdigest()),
+        journal=JournalSummary(records=count, sha256=digest.hexdigest()),
     )
 
 

@@ -22,11 +22,11 @@ CHROMIUM = (
     "--disable-sync",
     "--disable-dev-shm-usage",
 )
-"""What every headless Chromium of the tests is started with: it asks nobody outside, and runs as root in a container."""
+"""The options of each headless Chromium: it sends no request outside, and runs as root in a container."""
 
 
-class Told:
-    """What a client told, in order; wait for the next that is wanted."""
+class Events:
+    """The events of a client, in order."""
 
     def __init__(self) -> None:
         self.everything: list[tuple[str, Any]] = []
@@ -34,8 +34,8 @@ class Told:
 
     def add(self, line: bytes) -> None:
         """Take one JSON object with `what` and `data`."""
-        said = msgspec.json.decode(line)
-        self.everything.append((said["what"], said.get("data")))
+        event = msgspec.json.decode(line)
+        self.everything.append((event["what"], event.get("data")))
         self._more.set()
 
     async def until(self, what: str, data: object = ..., *, within_s: float = 20.0, after: int = 0) -> int:
@@ -49,12 +49,12 @@ class Told:
                     self._more.clear()
                     await self._more.wait()
         except TimeoutError:
-            message = f"no {what} {data} within {within_s} s; told were: {self.everything[after:]}"
+            message = f"no {what} {data} within {within_s} s; events: {self.everything[after:]}"
             raise AssertionError(message) from None
 
 
 @asynccontextmanager
-async def in_node(settings: dict[str, Any]) -> AsyncIterator[Told]:
+async def in_node(settings: dict[str, Any]) -> AsyncIterator[Events]:
     """Run the scenario in Node."""
     node = shutil.which("node")
     assert node, "the tests need Node.js: tools/install-system-packages nodejs npm"
@@ -65,16 +65,16 @@ async def in_node(settings: dict[str, Any]) -> AsyncIterator[Told]:
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )
-    told = Told()
+    events = Events()
 
     async def read() -> None:
         assert child.stdout is not None
         async for line in child.stdout:
-            told.add(line)
+            events.add(line)
 
     reading = asyncio.create_task(read())
     try:
-        yield told
+        yield events
     finally:
         reading.cancel()
         child.kill()
@@ -82,21 +82,21 @@ async def in_node(settings: dict[str, Any]) -> AsyncIterator[Told]:
 
 
 @asynccontextmanager
-async def in_chromium(settings: dict[str, Any], *, port: int = 0) -> AsyncIterator[Told]:
+async def in_chromium(settings: dict[str, Any], *, port: int = 0) -> AsyncIterator[Events]:
     """Run the scenario in a page in headless Chromium; the page's origin is `http://127.0.0.1:port`."""
     chromium = shutil.which("chromium")
     assert chromium, "the tests need Chromium: tools/install-system-packages chromium"
-    told = Told()
+    events = Events()
 
-    async def tell(request: web.Request) -> web.Response:
-        told.add(await request.read())
+    async def receive(request: web.Request) -> web.Response:
+        events.add(await request.read())
         return web.Response(status=204)
 
     async def set_up(_: web.Request) -> web.Response:
         return web.json_response(settings)
 
     site = web.Application()
-    site.router.add_post("/told", tell)
+    site.router.add_post("/events", receive)
     site.router.add_get("/settings", set_up)
     site.router.add_static("/", FOLDER)
     runner = web.AppRunner(site, shutdown_timeout=0.1)
@@ -114,7 +114,7 @@ async def in_chromium(settings: dict[str, Any], *, port: int = 0) -> AsyncIterat
             stderr=asyncio.subprocess.DEVNULL,
         )
         try:
-            yield told
+            yield events
         finally:
             child.terminate()
             await child.wait()

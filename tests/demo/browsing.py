@@ -1,4 +1,4 @@
-"""Opening the demo's pages in headless Chromium, and noting whatever they complain of."""
+"""Open the demo's pages in headless Chromium, and record their errors."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,7 +9,7 @@ from playwright.async_api import Browser, Page
 
 AXE = Path(__file__).parents[1] / "browser" / "node_modules" / "axe-core" / "axe.min.js"
 WIDTHS = {360: 780, 1440: 900, 2560: 1440}
-"""Widths that the pages are looked at in, with their heights."""
+"""Viewport widths of the tests, with their heights."""
 _NOTES = """
 window.violations = [];
 document.addEventListener('securitypolicyviolation', (event) => window.violations.push(event.violatedDirective));
@@ -17,28 +17,28 @@ document.addEventListener('securitypolicyviolation', (event) => window.violation
 
 
 class Opened:
-    """An open page, and what it complained of."""
+    """An open page, and its errors."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
         self.complaints: list[str] = []
-        """Errors and warnings of its console, and what it threw."""
+        """Errors and warnings of its console, and uncaught exceptions."""
         self.hosts: set[str] = set()
-        """Whom it asked."""
-        page.on("console", lambda said: self.complaints.append(said.text) if said.type != "log" else None)
+        """Hosts that it sent requests to."""
+        page.on("console", lambda entry: self.complaints.append(entry.text) if entry.type != "log" else None)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("request", lambda request: self.hosts.add(request.url.split("/")[2].split(":")[0]))
 
     async def ready(self) -> None:
-        """Wait until it shows something."""
+        """Wait until it has rendered."""
         await self.page.wait_for_selector("body[data-ready]")
 
     async def text(self, selector: str) -> str:
-        """Return what an element says."""
+        """Return an element's text."""
         return await self.page.inner_text(selector)
 
     async def shows(self, selector: str, words: str, *, within_s: float = 30.0) -> None:
-        """Wait until an element says something."""
+        """Wait until an element's text contains words."""
         await self.page.wait_for_function(
             "([selector, words]) => document.querySelector(selector)?.innerText.includes(words)",
             arg=[selector, words],
@@ -46,14 +46,14 @@ class Opened:
         )
 
     async def axe(self) -> list[str]:
-        """Return what axe-core finds wrong."""
+        """Return the violations that axe-core finds."""
         await self.page.evaluate(AXE.read_text())
         found = await self.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-        assert found["passes"], "axe did not look"
+        assert found["passes"], "axe did not run"
         return [f"{each['id']}: {each['nodes'][0]['html'][:200]}" for each in found["violations"]]
 
     async def violations(self) -> Any:
-        """Return what the page's policy (CSP) had to forbid."""
+        """Return the violations of the page's Content Security Policy."""
         return await self.page.evaluate("window.violations")
 
 
@@ -67,7 +67,7 @@ async def opened(
     motion: Literal["reduce", "no-preference"] = "reduce",
     bypass_policy: bool = False,
 ) -> AsyncIterator[Opened]:
-    """Open a page in a context of its own."""
+    """Open a page in a new context."""
     context = await browser.new_context(
         viewport={"width": width, "height": WIDTHS[width]},
         color_scheme=scheme,

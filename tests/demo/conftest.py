@@ -1,4 +1,4 @@
-"""One headless Chromium for all tests of a file that look at the pages, and one world that has climbed for all tests."""
+"""Fixtures: one headless Chromium per file, and one journal of a climbed world for all tests."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -20,6 +20,6 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest.fixture(scope="session")
 def climbed(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """Return the journal of a world that has climbed until everybody is served push, with a safety net."""
+    """Return the journal of a world that has climbed to push with a safety net for everybody."""
     own = tmp_path_factory.getbasetemp()
     return climbed_once(own if worker_id == "master" else own.parent)

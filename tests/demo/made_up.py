@@ -1,6 +1,6 @@
-"""A made-up world behind the demo's real pages: it shows what it is told to show, and notes what is asked of it.
+"""A made-up world behind the demo's real pages: it shows a given view and records the requests.
 
-For the payer's page it has a booking app and a Reverb (the stand-ins), and a flag that says what it is told to say.
+For the payer's page it has a booking app and a Reverb (the stand-ins), and a flag with a given answer.
 """
 
 import asyncio
@@ -34,22 +34,22 @@ _PACE_S = 0.05
 
 
 class MadeUpWorld:
-    """What the pages ask; times of the booking app are the test's own."""
+    """The interface that the pages use; the test controls the booking app's delays."""
 
     def __init__(self) -> None:
         self.shown: WorldView = STATES["empty"]
         self.asked: list[tuple[str, Any]] = []
-        """What a visitor did, in order."""
+        """A visitor's actions, in order."""
         self.mode = Mode.TIMER_POLLING
-        """What the flag says."""
+        """The mode that the flag answers."""
         self.paid_after_s: float | None = 0.3
-        """So long after the page first asked the app hears of a payment, and broadcasts; None: before it can ask."""
-        self.may_hear = asyncio.Event()
-        """Until it is set the app hears of no payment."""
-        self.may_hear.set()
+        """Delay from the page's first refetch to the app's webhook and broadcast; None: before the first refetch."""
+        self.has_webhooks = asyncio.Event()
+        """Until it is set, no webhook reaches the app."""
+        self.has_webhooks.set()
         self.loses_push = False
         self.paid: list[str] = []
-        """What Stripe was to take, in order."""
+        """Payments sent to Stripe, in order."""
         self.reports: list[dict[str, Any]] = []
         self.reverb = LosingReverb()
         self.app: BookingApp
@@ -61,19 +61,19 @@ class MadeUpWorld:
         self._tasks: set[asyncio.Task[None]] = set()
         self._session: aiohttp.ClientSession
 
-    # --- what the pages ask
+    # --- requests of the pages
 
     @property
     def speed(self) -> int:
-        """Return the speed; this world's loop goes by ours, whatever is shown."""
+        """Return the speed; this world's loop runs in real time, whatever is shown."""
         return 1
 
     def view(self) -> WorldView:
-        """Return what is to be shown."""
+        """Return the view."""
         return self.shown
 
     def turn(self, key: str, *, on: bool) -> None:
-        """Note it, and show it turned."""
+        """Record it, and show the switch turned."""
         if key not in set(Key):
             raise SidecarError(ErrorCode.NOT_FOUND, "there is no such switch")
         self.asked.append((key, on))
@@ -84,16 +84,16 @@ class MadeUpWorld:
         self.shown = msgspec.structs.replace(self.shown, switches=tuple(turned))
 
     def start_story(self) -> None:
-        """Note it."""
+        """Record it."""
         self.asked.append(("story", True))
 
     def set_speed(self, speed: int) -> None:
-        """Note it, and show it."""
+        """Record it, and show it."""
         self.asked.append(("speed", speed))
         self.shown = msgspec.structs.replace(self.shown, speed=speed)
 
     def visitor(self) -> Visitor:
-        """Return who pays."""
+        """Return the payer."""
         return Visitor(
             user_id=USER,
             app_key=APP.key,
@@ -104,37 +104,37 @@ class MadeUpWorld:
         )
 
     def token(self) -> str:
-        """Return a word that nobody checks here."""
+        """Return a token; it is not verified here."""
         return "a.signed.token"
 
     def intend(self, flow: Flow) -> str:
-        """Make a payment."""
+        """Create a payment."""
         payment_intent = f"pi_madeup_{next(self._numbers)}_{flow}"
         self._paid[payment_intent] = False
         self._asked[payment_intent] = asyncio.Event()
         return payment_intent
 
     def pay(self, payment_intent: str) -> None:
-        """Let the app hear of it after a while."""
+        """Send the webhook to the app after a while."""
         if payment_intent not in self._paid:
             raise SidecarError(ErrorCode.NOT_FOUND, "there is no such payment")
         self.paid.append(payment_intent)
-        task = asyncio.create_task(self._hear(payment_intent))
+        task = asyncio.create_task(self._receive_webhook(payment_intent))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     def is_paid(self, payment_intent: str) -> bool:
-        """Say what the app knows."""
+        """Return whether the app has the booking as paid."""
         self._asked[payment_intent].set()
         return self._paid[payment_intent]
 
-    # --- what goes on behind
+    # --- behind the pages
 
-    async def _hear(self, payment_intent: str) -> None:
+    async def _receive_webhook(self, payment_intent: str) -> None:
         if self.paid_after_s is not None:
             await self._asked[payment_intent].wait()
             await asyncio.sleep(self.paid_after_s)
-        await self.may_hear.wait()
+        await self.has_webhooks.wait()
         self._paid[payment_intent] = True
         if self.loses_push:
             return
@@ -146,7 +146,7 @@ class MadeUpWorld:
             assert answer.status == 200, await answer.text()
 
     async def flag(self, _: web.Request) -> web.Response:
-        """Answer as the sidecar does."""
+        """Answer like the sidecar."""
         schedule = SCHEDULES[self.mode]
         answer = {
             "flag": "payment-refresh",
@@ -167,7 +167,7 @@ class MadeUpWorld:
         return web.Response(body=msgspec.json.encode(answer), content_type="application/json", headers=headers)
 
     async def take_report(self, request: web.Request) -> web.Response:
-        """Take what a browser tells."""
+        """Record a browser's report."""
         self.reports.append(msgspec.json.decode(await request.read()))
         return web.Response(status=204)
 

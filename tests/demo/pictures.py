@@ -1,7 +1,7 @@
 """The README's pictures, from the real page of the real demo: `python -m tests.demo.pictures` (some minutes).
 
-It runs `sidecar demo`, lets the story be told, looks at its page as each step is done, and writes `docs/pictures/flow.webp`
-and `docs/pictures/story.webp`. With `--url` it does so at a demo that runs already.
+It runs `sidecar demo`, starts the story, takes a screenshot as each step is done, and writes `docs/pictures/flow.webp`
+and `docs/pictures/story.webp`. With `--url` it uses a running demo.
 """
 
 import argparse
@@ -47,7 +47,7 @@ img { width: 100%; display: block }
 
 @asynccontextmanager
 async def _demo() -> AsyncIterator[str]:
-    """Run the demo; yields where its page is."""
+    """Run the demo, and yield the URL of its page."""
     ports = [
         option
         for name in ("port", "operator-port", "page-port", "reverb-port", "app-port")
@@ -59,10 +59,10 @@ async def _demo() -> AsyncIterator[str]:
     assert child.stdout is not None
     output = child.stdout
     try:
-        said = ""
+        output_text = ""
         async with asyncio.timeout(60):
-            while not (found := re.search(r"Open\s+(http://\S+)", said)):
-                said += (await output.readline()).decode()
+            while not (found := re.search(r"Open\s+(http://\S+)", output_text)):
+                output_text += (await output.readline()).decode()
         draining = asyncio.create_task(output.read())
         yield found[1]
         draining.cancel()
@@ -83,7 +83,7 @@ async def _opened(browser: Browser, url: str, width: int, style: str) -> Page:
 
 
 async def _shot(page: Page, selector: str, *, scale: float = 1.5) -> bytes:
-    """Return a picture of an element, as WebP: what Playwright cannot, Chromium's own protocol can."""
+    """Return a picture of an element as WebP, by Chromium's protocol: Playwright has no WebP."""
     session = await page.context.new_cdp_session(page)
     box = await page.locator(selector).bounding_box()
     assert box is not None
@@ -113,19 +113,19 @@ async def _take(url: str) -> dict[str, bytes]:
         flow_page = await _opened(browser, url, 1000, _FLOW)
         table_page = await _opened(browser, url, 760, _TABLE)
         steps = await step_page.evaluate("fetch('/world').then((answer) => answer.json()).then(({ story }) => story)")
-        await step_page.evaluate("document.getElementById('tell').click()")
+        await step_page.evaluate("document.getElementById('start').click()")
         for number, step in enumerate(steps, start=1):
             await step_page.wait_for_selector(
                 f"#steps li[data-key='{step['key']}'][data-is='done']", state="attached", timeout=_STEP_WITHIN_S * 1000
             )
             figures.append(_figure(number, step["title"], step["text"], await _shot(step_page, "main")))
-            if step["key"] == "recover":  # push is served, and the next step breaks nothing
+            if step["key"] == "recover":  # push is served, and the next step has no fault
                 pictures["flow.webp"] = await _shot(flow_page, "#flow", scale=2)
         measured = await _shot(table_page, ".table")
         figures.append(
             _figure(
                 len(steps) + 1,
-                "What was measured",
+                "Measured",
                 "Timers beside push, over the whole story, its outages included.",
                 measured,
             )
@@ -135,7 +135,7 @@ async def _take(url: str) -> dict[str, bytes]:
 
 
 async def main(url: str | None, folder: Path) -> None:
-    """Take the pictures, and write them."""
+    """Take and write the pictures."""
     if url is None:
         async with _demo() as started:
             pictures = await _take(started)

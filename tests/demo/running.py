@@ -1,4 +1,4 @@
-"""Runs something in a loop of the world's."""
+"""Run a coroutine in the world's event loop."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -12,6 +12,6 @@ T = TypeVar("T")
 
 
 def lived(life: Coroutine[Any, Any, T], pace: Pace, *, in_memory: bool = True) -> T:
-    """Return what comes of it."""
+    """Return its result."""
     with asyncio.Runner(loop_factory=lambda: WorldLoop(pace, Network() if in_memory else None)) as runner:
         return runner.run(life)

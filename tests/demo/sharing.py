@@ -1,4 +1,4 @@
-"""Climb once per run of the tests, also where several processes share them: the first climbs, the others wait for it."""
+"""Climb once per test run, also with several processes: the first climbs, the others wait for its journal."""
 
 import fcntl
 import shutil

@@ -1,4 +1,4 @@
-"""Made-up moments of the demo's world: what its page is looked at with."""
+"""Made-up views of the demo's world, in which its page is tested."""
 
 from typing import Any
 
@@ -8,6 +8,7 @@ from sidecar import wording
 from sidecar.console.status import GateStatus, IndicatorStatus, gate_status
 from sidecar.core.decision.gates import Gate
 from sidecar.core.facts.policy import Mode, Rung
+from sidecar.core.facts.suspensions import SuspensionReason
 from sidecar.core.release.comparison import Comparison, Measured
 from sidecar.demo.world.switches import SWITCHES, Key
 from sidecar.demo.world.view import Counts, Event, FlagView, PayerView, StoryStep, SwitchView, WorldUrls, WorldView
@@ -20,7 +21,7 @@ LADDER = (
     Rung(mode=Mode.PUSH_ONLY, approval_required=True),
 )
 _STEPS = (
-    ("watch", "Watch", "Payments come, and each is followed to its payer's browser.", "the bars of the gates grow"),
+    ("watch", "Watch", "Each payment is followed to its payer's browser.", "the bars of the gates grow"),
     (
         "climb",
         "Climb",
@@ -28,20 +29,20 @@ _STEPS = (
         "push, with a safety net, for half of the payers",
     ),
     ("break", "Break", "Reverb hangs.", "round trips fail within half a minute"),
-    ("sheltered", "Be sheltered", "It is Reverb's own trouble.", "timers for a while, and the rung is kept"),
+    ("suspension", "Suspended", "The cause was Reverb itself.", "timers for a while, and the rung is kept"),
     ("fall", "Fall", "The queue is slow, and payments are late.", "the bottom rung"),
     (
         "recover",
         "Recover",
-        "All is well again, and what was proven no longer counts.",
-        "it climbs again, with less trust",
+        "The queue is fast again, and the earlier proof no longer counts.",
+        "it climbs again, with more proof",
     ),
-    ("remove", "Be allowed to remove the timers", "Push alone was proven.", "the top of the ladder"),
+    ("remove", "Remove the timers", "Push without timers was proven.", "the top of the ladder"),
 )
 
 
-def story(done: int, *, is_told: bool = True) -> tuple[StoryStep, ...]:
-    """Return the story after so many steps."""
+def story(done: int, *, is_running: bool = True) -> tuple[StoryStep, ...]:
+    """Return the story after this number of steps."""
     return tuple(
         StoryStep(
             key=key,
@@ -49,7 +50,7 @@ def story(done: int, *, is_told: bool = True) -> tuple[StoryStep, ...]:
             text=text,
             expect=expect,
             is_done=index < done,
-            is_current=is_told and index == done,
+            is_current=is_running and index == done,
             done_ms=NOW_MS if index < done else None,
         )
         for index, (key, title, text, expect) in enumerate(_STEPS)
@@ -86,23 +87,23 @@ def gates(good: int, *, is_closed: bool = True) -> tuple[GateStatus, ...]:
         _gate(name="isolation", value="refused", target="refused", passes=True),
         _gate(name="hold", value="none", target="none", passes=True),
         _gate(name="cooldown", value="over", target="over", passes=True),
-        _gate(name="soak", value="7 s", target="10 s", passes=False, needs="3 s more on this rung", expected_ms=NOW_MS + 3_000)
+        _gate(name="soak", value="7 s", target="10 s", passes=False, progress_ratio=0.7, needs="3 s more on this rung", expected_ms=NOW_MS + 3_000)
         if is_closed
         else _gate(name="soak", value="10 s", target="10 s", passes=True),
         _gate(name="coverage", value=f"{good} of {good}", target="at least 80 %", passes=True),
         _gate(name="recent_payments", value="0 % of its threshold", target="below 50 %", passes=True),
         _gate(name="evidence_payments", value=f"{good} good, 0 bad in epoch 1", target="proof of 90 %", passes=not is_closed,
-             needs="12 more clean payments" if is_closed else "", expected_ms=NOW_MS + 14_000 if is_closed else None),
+             progress_ratio=good / (good + 12) if is_closed else None, needs="12 more clean payments" if is_closed else "", expected_ms=NOW_MS + 14_000 if is_closed else None),
         _gate(name="evidence_round_trips", value="41 good, 0 bad in epoch 1", target="proof of 90 %", passes=True),
         _gate(name="worst_case", value="74.20 %" if is_closed else "88.10 %", target="at least 80 %", passes=not is_closed,
-             needs="the worst case, with every unmeasured payment counted as failed, to reach 0.8" if is_closed else ""),
+             progress_ratio=74.2 / 80 if is_closed else None, needs="the worst case, with every unmeasured payment counted as failed, to reach 0.8" if is_closed else ""),
     )  # fmt: skip
 
 
-def streams(
+def indicators(
     good: int, *, bad: int = 0, is_latched: bool = False, proven: float = 0.81, epoch: int = 1
 ) -> tuple[IndicatorStatus, ...]:
-    """Return the streams after so many payments."""
+    """Return the indicators after this number of payments."""
     return tuple(
         IndicatorStatus(
             name=name,
@@ -172,7 +173,7 @@ def payers(count: int, mode: Mode, *, waiting: int = 1) -> tuple[PayerView, ...]
 
 
 def events(count: int) -> tuple[Event, ...]:
-    """Return what flowed past."""
+    """Return the last events."""
     kinds = (
         ("stripe", "Stripe", "payment_intent.succeeded goes to the app and to the sidecar"),
         ("app", "booking app", "the booking is paid; it broadcasts on the parent's channel"),
@@ -191,10 +192,10 @@ _EMPTY = WorldView(
     now_ms=NOW_MS,
     speed=1,
     is_story=False,
-    story=story(0, is_told=False),
+    story=story(0, is_running=False),
     flag=FlagView(mode=Mode.TIMER_POLLING, reason="bottom_rung", share_ppm=1_000_000, rung=0, ladder=LADDER, version=1),
     gates=gates(0),
-    indicators=streams(0, proven=0.0),
+    indicators=indicators(0, proven=0.0),
     comparison=comparison(0, timers=0, push=0),
     events=(),
     payers=(),
@@ -213,25 +214,26 @@ _BUSY = msgspec.structs.replace(_EMPTY, events=events(40), comparison=comparison
 STATES = {
     "empty": _EMPTY,
     "climbing": msgspec.structs.replace(
-        _BUSY, gates=gates(31), indicators=streams(31), payers=payers(12, Mode.TIMER_POLLING, waiting=3), is_story=True, story=story(1)
+        _BUSY, gates=gates(31), indicators=indicators(31), payers=payers(12, Mode.TIMER_POLLING, waiting=3), is_story=True, story=story(1)
     ),
     "push": msgspec.structs.replace(
         _BUSY,
         flag=_flag(Mode.PUSH_WITH_SAFETY_NET, "current_rung", 1, share_ppm=500_000),
         gates=gates(140, is_closed=False),
-        indicators=streams(140, proven=0.961),
+        indicators=indicators(140, proven=0.961),
         payers=payers(12, Mode.PUSH_WITH_SAFETY_NET),
         is_story=True,
         story=story(2),
     ),
-    "sheltered": msgspec.structs.replace(
+    "suspended": msgspec.structs.replace(
         _BUSY,
-        flag=_flag(Mode.TIMER_POLLING, "suspended", 2, detail="round_trips alarmed; until 30 s without a failed probe"),
+        flag=_flag(Mode.TIMER_POLLING, "suspended", 2, detail=wording.SUSPENSIONS[SuspensionReason.REVERB_UNSTABLE].description),
         gates=(
-            _gate(name="alarm", value="round_trips", target="none latched", passes=False, needs="27 s without a failed probe; then the shelter ends", expected_ms=NOW_MS + 27_000),
-            *gates(140, is_closed=False)[1:],
+            _gate(name="alarm", value="round_trips", target="none latched", passes=False, needs="the suspension to end", expected_ms=NOW_MS + 27_000),
+            _gate(name="suspension", value="reverb_unstable", target="none", passes=False, needs="27 s without a failed probe", expected_ms=NOW_MS + 27_000),
+            *gates(140, is_closed=False)[2:],
         ),
-        indicators=streams(140, bad=3, is_latched=True),
+        indicators=indicators(140, bad=3, is_latched=True),
         payers=payers(12, Mode.TIMER_POLLING, waiting=4),
         switches=switches(Key.REVERB_FROZEN, came_after_ms=6_200),
         is_story=True,
@@ -239,14 +241,14 @@ STATES = {
     ),
     "fallen": msgspec.structs.replace(
         _BUSY,
-        flag=_flag(Mode.TIMER_POLLING, "alarm", 0, detail="payments alarmed"),
+        flag=_flag(Mode.TIMER_POLLING, "alarm", 0, detail=wording.INDICATORS["payments"].description),
         gates=(
             _gate(name="alarm", value="payments", target="none latched", passes=False, needs="9 clean payments in a row to calm payments"),
             *gates(140)[1:4],
             _gate(name="cooldown", value="18 s left", target="over", passes=False, needs="18 s to pass after the fall", expected_ms=NOW_MS + 18_000),
             *gates(140)[5:],
         ),
-        indicators=streams(12, bad=4, is_latched=True, proven=0.4),
+        indicators=indicators(12, bad=4, is_latched=True, proven=0.4),
         payers=payers(12, Mode.TIMER_POLLING, waiting=9),
         switches=switches(Key.SLOW_QUEUE),
         is_story=True,
@@ -265,10 +267,10 @@ STATES = {
         _BUSY,
         flag=_flag(Mode.PUSH_ONLY, "current_rung", 3),
         gates=(),
-        indicators=streams(412, proven=0.983, epoch=2),
+        indicators=indicators(412, proven=0.983, epoch=2),
         payers=payers(12, Mode.PUSH_ONLY, waiting=0),
-        story=story(7, is_told=False),
+        story=story(7, is_running=False),
         speed=5,
     ),
 }  # fmt: skip
-"""By name: what the page must be able to show."""
+"""Views that the page must be able to show, by name."""

@@ -1,4 +1,4 @@
-"""The command that a visitor runs: over real sockets, with a page, until it is told to stop; and what it cannot do."""
+"""The command that a visitor runs: over real sockets, with a page, until it is stopped; and its errors."""
 
 import asyncio
 import os
@@ -32,8 +32,8 @@ def _demo(folder: Path, ports: dict[str, int], *arguments: str) -> Iterator[subp
         process.wait()
 
 
-async def test_a_visitor_sees_it_climb_breaks_it_and_stops_it(tmp_path: Path) -> None:
-    """Payments are judged, the first rung is climbed, a switch is turned and what it says comes; nothing is left."""
+async def test_a_visitor_watches_a_climb_turns_a_switch_and_stops_it(tmp_path: Path) -> None:
+    """The first rung is climbed, a switch has its effect, and no file is left after Ctrl-C."""
     ports = dict.fromkeys(_NAMES, 0) | {"--page-port": free_port()}
     page = f"http://127.0.0.1:{ports['--page-port']}"
     async with aiohttp.ClientSession() as session:
@@ -63,26 +63,26 @@ async def test_a_visitor_sees_it_climb_breaks_it_and_stops_it(tmp_path: Path) ->
             )
             async with session.post(f"{page}/switches/reverb_gone", json={"on": True}) as response:
                 assert response.status == 204
-            await until(has_come, "it comes", within_s=60)
+            await until(has_come, "the effect is observed", within_s=60)
             assert (await world())["flag"]["mode"] == "timer_polling"
             process.send_signal(signal.SIGINT)  # as Ctrl-C does
             assert await asyncio.to_thread(process.wait, 20) == 0
-    told = (tmp_path / "demo.log").read_text()
-    assert page in told
-    assert "Traceback" not in told
-    assert "payment.settled" not in told, "so many lines that nobody reads any"
-    assert os.listdir(tmp_path) == ["demo.log"], "the journal is thrown away"  # noqa: PTH208 - it has no coroutine
+    output = (tmp_path / "demo.log").read_text()
+    assert page in output
+    assert "Traceback" not in output
+    assert "payment.settled" not in output, "there are too many of these lines to read"
+    assert os.listdir(tmp_path) == ["demo.log"], "the journal is deleted"  # noqa: PTH208 - it has no coroutine
 
 
 def _status(folder: Path) -> str:
-    """Run the command that the first screen tells, with the ports that were free, and return what it prints."""
+    """Run the status command of the first screen, and return its output."""
     config = next(folder.glob("*/demo.yaml"))
     command = [sys.executable, "-m", "sidecar", "status", "--config", str(config)]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False).stdout
 
 
 def _refused(folder: Path, *arguments: str, before: str = "") -> str:
-    """Run the demo where it cannot run, and return the one sentence that it says; `before`: Python that is run first."""
+    """Run the demo where it cannot run, and return its error; `before`: Python that is run first."""
     script = (
         f"import sys; sys.argv = ['sidecar', 'demo', *sys.argv[1:]]; {before}\nfrom sidecar.cli import main; main()"
     )
@@ -94,8 +94,8 @@ def _refused(folder: Path, *arguments: str, before: str = "") -> str:
     return " ".join(done.stderr.split())
 
 
-def test_a_port_in_use_is_said_with_the_option_that_chooses_another(tmp_path: Path) -> None:
-    """Whether the sidecar or the world around it wants it."""
+def test_a_port_in_use_is_reported_with_the_option_to_choose_another(tmp_path: Path) -> None:
+    """For the ports of the sidecar and of the stand-ins."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -103,24 +103,24 @@ def test_a_port_in_use_is_said_with_the_option_that_chooses_another(tmp_path: Pa
         for name in ("--operator-port", "--app-port"):
             ports = {each: port if each == name else 0 for each in _NAMES}
             options = [word for each, number in ports.items() for word in (each, str(number))]
-            told = _refused(tmp_path, *options)
-            assert name in told, told
+            output = _refused(tmp_path, *options)
+            assert name in output, output
     assert not list(tmp_path.iterdir())
 
 
-def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
-    """With what to do about it."""
+def test_a_folder_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
+    """The error names TMPDIR."""
     no_file = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))"
     assert "TMPDIR" in _refused(tmp_path, before=no_file)
 
 
-def test_options_that_do_not_go_together_are_said(tmp_path: Path) -> None:
+def test_options_that_exclude_each_other_are_reported(tmp_path: Path) -> None:
     """JSON is for the headless story."""
     assert "--headless" in _refused(tmp_path, "--json")
 
 
-def test_an_old_python_is_said_with_the_way_to_name_another(tmp_path: Path) -> None:
-    """Before anything is set up: by the very `make run`, of a Python that is too old and of one that is not there."""
+def test_an_old_python_is_reported_with_the_way_to_choose_another(tmp_path: Path) -> None:
+    """`make run` reports an old or a missing Python before it sets anything up."""
     (tmp_path / "Makefile").symlink_to(Path(__file__).parents[2] / "Makefile")
     old = tmp_path / "python3.9"
     old.write_text('#!/bin/sh\n[ "$1" = --version ] && echo "Python 3.9.2"\n')

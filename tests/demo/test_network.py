@@ -34,12 +34,12 @@ async def _chat(request: web.Request) -> web.WebSocketResponse:
     ws = web.WebSocketResponse()
     await ws.prepare(request)
     async for message in ws:
-        await ws.send_str(f"heard {message.data}")
+        await ws.send_str(f"received {message.data}")
     return ws
 
 
-def test_a_listener_and_a_client_of_ours_talk_without_a_moment_passing() -> None:
-    """Requests, large bodies, WebSockets: the whole of aiohttp runs on it."""
+def test_a_listener_and_a_client_communicate_in_no_time() -> None:
+    """Requests, large bodies and WebSockets of aiohttp work on it."""
 
     async def live() -> tuple[bytes, str, float]:
         large = bytes(range(256)) * 4000
@@ -52,15 +52,15 @@ def test_a_listener_and_a_client_of_ours_talk_without_a_moment_passing() -> None
                 assert await response.read() == large
             async with session.ws_connect(f"{url}/chat") as ws:
                 await ws.send_str("hello")
-                told = await ws.receive_str()
+                answer = await ws.receive_str()
             async with session.post(f"{url}/echo", data=b"again") as response:
-                return await response.read(), told, asyncio.get_running_loop().time()
+                return await response.read(), answer, asyncio.get_running_loop().time()
 
-    assert lived(live(), Pace()) == (b"again", "heard hello", 0.0)
+    assert lived(live(), Pace()) == (b"again", "received hello", 0.0)
 
 
-def test_nobody_serves_where_nobody_listens_and_an_address_is_taken_once() -> None:
-    """As on a machine: connections are refused, an address that is in use is told of, and it comes back."""
+def test_connections_are_refused_without_a_listener_and_an_address_is_bound_once() -> None:
+    """Connections are refused, an address in use is reported, and it can be bound again."""
 
     async def live() -> ErrorCode:
         async with aiohttp.ClientSession() as session:
@@ -76,8 +76,8 @@ def test_nobody_serves_where_nobody_listens_and_an_address_is_taken_once() -> No
     assert lived(live(), Pace()) is ErrorCode.ADDRESS_IN_USE
 
 
-def test_who_connects_before_it_serves_waits() -> None:
-    """An address that is bound takes connections, as the kernel does; if it is given back, they are refused."""
+def test_a_connection_before_serving_waits() -> None:
+    """A bound address accepts connections like the kernel, and serves them once it starts."""
 
     async def live() -> bytes:
         listener = Listener("public", Address(host="127.0.0.1", port=8700), [web.post("/echo", _echo)])
@@ -96,7 +96,7 @@ def test_who_connects_before_it_serves_waits() -> None:
 
 
 def test_a_reader_that_does_not_read_makes_the_writer_wait() -> None:
-    """No buffer grows without a bound: `drain` waits until there is room."""
+    """No buffer grows without a bound: `drain` waits while the reader does not read."""
 
     async def live() -> tuple[bool, int]:
         received = 0

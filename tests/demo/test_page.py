@@ -1,4 +1,4 @@
-"""What a newcomer reads on the demo's page, touches there, and is told when it stops."""
+"""The demo's page: its texts, its controls, and its state when the world stops."""
 
 from typing import Literal
 
@@ -19,23 +19,23 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ANSWERS = {
     #            is push safe yet?   why, or why not?                what happens next?            what if it breaks?
-    "empty":     ("Not yet: timers", "No payment was judged yet",    "or later: push, with a",     "Nobody relies on push now"),
-    "climbing":  ("Not yet: timers", "Of 31 payments all came in time; that proves at least 81 %, and 90 % is asked for",
-                  "12 more clean payments", "Nobody relies on push now"),
-    "push":      ("Yes, with a safety net, for 50 % of payers", "that proves at least 96.1 %", "push, with a safety net, for everybody",
+    "empty":     ("Not yet: timers", "No payment was judged yet",    "or later: push with a",      "No payer relies on push now"),
+    "climbing":  ("Not yet: timers", "Of 31 payments all were on time; which proves at least 81 %, and the target is 90 %",
+                  "12 more clean payments", "No payer relies on push now"),
+    "push":      ("Yes, with a safety net, for 50 % of payers", "which proves at least 96.1 %", "push with a safety net, for everybody",
                   "Everybody gets timers again within seconds"),
-    "sheltered": ("Not this minute", "Reverb itself hiccups",        "In about 27 s: push, with a safety net, for everybody again",
-                  "“Reverb hangs” is on, for 8 s now. After 6.20 s it came"),
-    "fallen":    ("No: push is failing", "(payments alarmed)",       "In 18 s or later: push, with a safety net, for 50 % of payers",
+    "suspended": ("Not this minute", "Reverb is unstable",           "In about 27 s: push with a safety net, for everybody again",
+                  "“Reverb hangs” is on, for 8 s now. Observed after 6.20 s"),
+    "fallen":    ("No: push is failing", "Broadcasts of payments arrive late", "In 18 s or later: push with a safety net, for 50 % of payers",
                   "“The queue is slow” is on, for 8 s now. Expected: Payments are late"),
-    "killed":    ("Nobody answers: timers", "Nobody had to action",     "It comes back on the same journal", "“The sidecar is killed” is on"),
-    "done":      ("Yes: push alone", "Of 412 payments since the last fall all came in time; that proves at least 98.3 %",
+    "killed":    ("No answer: timers", "No action was needed",       "It restarts on the same journal", "“The sidecar is killed” is on"),
+    "done":      ("Yes: push alone", "Of 412 payments since the last fall all were on time; which proves at least 98.3 %",
                   "The hand-written timers may be removed", "Everybody gets timers again"),
 }  # fmt: skip
 
 
 async def test_the_page_answers_the_four_questions(browser: Browser) -> None:
-    """Is push safe yet, why not, what happens next, what if it breaks: in sentences, whatever the world is like."""
+    """Is push safe yet, why not, what happens next, what if it breaks: in sentences, in each state of the world."""
     async with MadeUpWorld().running() as world, opened(browser, world.page_url) as tab:
         for state, answers in ANSWERS.items():
             world.shown = STATES[state]
@@ -44,8 +44,8 @@ async def test_the_page_answers_the_four_questions(browser: Browser) -> None:
         assert (tab.complaints, await tab.violations(), tab.hosts) == ([], [], {"127.0.0.1"})
 
 
-async def test_the_gates_fill_up_as_far_as_they_are(browser: Browser) -> None:
-    """A bar is as long as what is there of what is asked for; full means that the gate holds, and nothing else does."""
+async def test_the_bar_of_a_gate_shows_its_progress(browser: Browser) -> None:
+    """A bar is as long as the gate's progress ratio, and is full only if the gate passes."""
     async with MadeUpWorld().running() as world:
         world.shown = STATES["climbing"]
         async with opened(browser, world.page_url) as tab:
@@ -58,7 +58,7 @@ async def test_the_gates_fill_up_as_far_as_they_are(browser: Browser) -> None:
 
 @pytest.mark.parametrize("width", WIDTHS)
 async def test_nothing_is_wider_than_the_screen(browser: Browser, width: int) -> None:
-    """On a phone and on a wall, in light and dark: no state makes anybody scroll sideways, or cuts a text off."""
+    """On a phone and on a wide screen, no state scrolls sideways or cuts a text off."""
     async with MadeUpWorld().running() as world, opened(browser, world.page_url, width=width, scheme="dark") as tab:
         for state, view in STATES.items():
             world.shown = view
@@ -68,9 +68,9 @@ async def test_nothing_is_wider_than_the_screen(browser: Browser, width: int) ->
 
 
 async def test_axe_finds_nothing(browser: Browser) -> None:
-    """Contrast, names, roles and order hold, in light and dark, on both pages and on what stands for Stripe's."""
+    """Contrast, names, roles and order hold, in light and dark, on both pages and on the stand-in for Stripe's page."""
     looks: tuple[tuple[Literal["light", "dark"], tuple[str, ...], str], ...] = (
-        ("light", ("climbing", "sheltered"), "/payer"),
+        ("light", ("climbing", "suspended"), "/payer"),
         ("dark", ("fallen", "done"), "/payer/stripe?payment_intent=pi_1"),
     )
     async with MadeUpWorld().running() as world:
@@ -85,8 +85,8 @@ async def test_axe_finds_nothing(browser: Browser) -> None:
                 assert await tab.axe() == [], (scheme, path)
 
 
-async def test_each_switch_is_turned_by_keyboard_and_says_what_came(browser: Browser) -> None:
-    """Tab leads to each of them in order; space turns it; a screen reader hears its state and what to expect."""
+async def test_each_switch_is_turned_by_keyboard_and_shows_its_effect(browser: Browser) -> None:
+    """Tab reaches each switch in order, Space turns it, and it is labelled with its state and expected effect."""
     async with MadeUpWorld().running() as world, opened(browser, world.page_url) as tab:
         await tab.page.focus("#to-console")
         for key in Key:
@@ -101,45 +101,45 @@ async def test_each_switch_is_turned_by_keyboard_and_says_what_came(browser: Bro
         assert world.asked == [(key, on) for key in Key for on in (True, False)]
         world.shown = msgspec.structs.replace(STATES["push"], switches=switches(Key.SLOW_QUEUE, came_after_ms=3_400))
         await tab.shows("[data-key='slow_queue'] .came", "After 3.40 s: an alarm, and timers for everybody")
-        await tab.shows("#said", "The queue is slow: it came after 3.40 s.")
+        await tab.shows("#announcement", "The queue is slow: observed after 3.40 s.")
         assert tab.complaints == []
 
 
-async def test_time_and_the_story_are_set_going_by_keyboard(browser: Browser) -> None:
-    """The speed that is in force is told as pressed; a story that is being told cannot be begun again."""
+async def test_speed_and_the_story_are_operated_by_keyboard(browser: Browser) -> None:
+    """The present speed is pressed, and a running story cannot be started again."""
     async with MadeUpWorld().running() as world, opened(browser, world.page_url) as tab:
-        await tab.page.focus("#tell")
+        await tab.page.focus("#start")
         await tab.page.keyboard.press("Enter")
         await tab.page.focus("#speed button:nth-child(3)")
         await tab.page.keyboard.press("Enter")
         await tab.page.wait_for_selector("#speed button:nth-child(3)[aria-pressed='true']")
         assert world.asked == [("story", True), ("speed", 20)]
-        world.shown = STATES["sheltered"]
+        world.shown = STATES["suspended"]
         await tab.shows("#story-hint", "3 of 7 steps are done.")
-        assert await tab.page.is_disabled("#tell")
-        assert await tab.text("#steps [aria-current='step'] strong") == "Be sheltered"
+        assert await tab.page.is_disabled("#start")
+        assert await tab.text("#steps [aria-current='step'] strong") == "Suspended"
         stopped = "Climb: not within 30 minutes of the world's time"
         world.shown = msgspec.structs.replace(STATES["push"], is_story=False, story_failure=stopped)
         await tab.shows("#story-hint", stopped)
-        assert await tab.page.is_enabled("#tell")
+        assert await tab.page.is_enabled("#start")
 
 
-async def test_what_is_said_aloud_is_what_changed_and_nothing_else(browser: Browser) -> None:
-    """Bars, clocks and events move four times a second; a screen reader hears of none of them."""
+async def test_only_changes_are_announced(browser: Browser) -> None:
+    """Bars, clocks and events move four times a second, and are not announced to screen readers."""
     async with MadeUpWorld().running() as world, opened(browser, world.page_url) as tab:
-        await tab.page.evaluate(_HEAR)
+        await tab.page.evaluate(_RECORD)
         for number in range(1, 9):
             world.shown = msgspec.structs.replace(STATES["climbing"], now_ms=NOW_MS + 1_000 * number)
             await tab.shows("#clock", f":{40 + number}")
         world.shown = STATES["push"]
-        await tab.shows("#said", "Yes, with a safety net")
-        heard = await tab.page.evaluate("window.heard")
-        assert heard == ["Done: Watch.", "Yes, with a safety net, for 50 % of payers."][-len(heard) :]
-        assert len(heard) in {1, 2}
+        await tab.shows("#announcement", "Yes, with a safety net")
+        announced = await tab.page.evaluate("window.announced")
+        assert announced == ["Done: Watch.", "Yes, with a safety net, for 50 % of payers."][-len(announced) :]
+        assert len(announced) in {1, 2}
 
 
-async def test_who_wants_no_motion_gets_none(browser: Browser) -> None:
-    """Events travel along the picture only where nobody asked for less motion; their words are there for everybody."""
+async def test_reduced_motion_is_respected(browser: Browser) -> None:
+    """Events move in the picture unless the browser prefers reduced motion; their texts are always there."""
     async with MadeUpWorld().running() as world:
         motions: tuple[Literal["reduce", "no-preference"], ...] = ("reduce", "no-preference")
         for motion in motions:
@@ -152,8 +152,8 @@ async def test_who_wants_no_motion_gets_none(browser: Browser) -> None:
                 assert bool(await tab.page.evaluate("window.moved")) is (motion == "no-preference")
 
 
-async def test_it_says_when_the_world_has_stopped_and_goes_on_by_itself(browser: Browser) -> None:
-    """What is shown is then old, and looks and says so; once the world is there again nobody has to reload."""
+async def test_the_page_shows_that_the_world_stopped_and_reconnects(browser: Browser) -> None:
+    """The stale view is marked, and the page recovers without a reload."""
     async with MadeUpWorld().running() as world:
         pages = Pages(world, pace_s=0.05)
         loopback = Address(host="127.0.0.1", port=0)
@@ -179,8 +179,8 @@ async def test_it_says_when_the_world_has_stopped_and_goes_on_by_itself(browser:
             await again.stop()
 
 
-async def test_another_sites_page_turns_nothing(browser: Browser) -> None:
-    """What comes from elsewhere is refused by its origin; what nobody can read is answered in words."""
+async def test_requests_of_other_origins_are_refused(browser: Browser) -> None:
+    """Requests of other origins get 403, and invalid bodies 400."""
     async with MadeUpWorld().running() as world, aiohttp.ClientSession(world.page_url) as session:
         rebound = f"http://elsewhere.test:{world.page_url.rpartition(':')[2]}"
         for path, body, origin, status in (
@@ -195,7 +195,7 @@ async def test_another_sites_page_turns_nothing(browser: Browser) -> None:
             ("/speed", {"speed": 5}, world.page_url, 204),
         ):
             headers = {"Origin": origin} if origin else {}
-            if origin == rebound:  # a name of theirs that leads here
+            if origin == rebound:  # their name, resolved to this address
                 headers["Host"] = rebound.removeprefix("http://")
             async with session.post(path, json=body, headers=headers) as answer:
                 assert answer.status == status, path
@@ -203,8 +203,8 @@ async def test_another_sites_page_turns_nothing(browser: Browser) -> None:
     del browser
 
 
-async def test_the_pages_policy_lets_nothing_in(browser: Browser) -> None:
-    """A script that somebody slips into the page is not run: there is none but ours, and none of them is inline."""
+async def test_the_content_security_policy_blocks_inline_scripts(browser: Browser) -> None:
+    """An injected inline script does not run, and source files are not served."""
     async with MadeUpWorld().running() as world, opened(browser, world.page_url) as tab:
         await tab.page.evaluate(_SLIP_IN)
         await tab.page.wait_for_function("() => window.violations.length > 0")
@@ -223,10 +223,10 @@ _CUT_OFF = """
   .filter((each) => each.clientWidth > 1)
   .map((each) => each.className || each.tagName)
 """
-_HEAR = """
-window.heard = [];
-new MutationObserver(() => window.heard.push(document.getElementById('said').textContent))
-  .observe(document.getElementById('said'), { childList: true, characterData: true, subtree: true });
+_RECORD = """
+window.announced = [];
+new MutationObserver(() => window.announced.push(document.getElementById('announcement').textContent))
+  .observe(document.getElementById('announcement'), { childList: true, characterData: true, subtree: true });
 """
 _COUNT_MOVES = """
 window.moved = 0;

@@ -1,4 +1,4 @@
-"""A visitor pays on the payer's page, with the very client that apps copy: what clears "Pay now", and what is told of it."""
+"""A visitor pays on the payer's page with the client that apps copy: what clears "Pay now", and what is reported."""
 
 import asyncio
 from collections.abc import Callable
@@ -19,15 +19,15 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 class Scenario(msgspec.Struct, frozen=True, kw_only=True):
-    """What is wrong, and what is to come of it."""
+    """A fault, and the expected result."""
 
     mode: Mode
     flow: Flow = Flow.IN_PAGE
     breaks: Callable[[MadeUpWorld], None] = lambda _: None
     cleared_by: frozenset[str]
     subscription: str = "confirmed"
-    says: str
-    channel: str = "joined"
+    summary: str
+    channel: str = "subscribed"
 
 
 def _refuses(world: MadeUpWorld) -> None:
@@ -47,28 +47,28 @@ def _pays_at_once(world: MadeUpWorld) -> None:
 
 
 SCENARIOS = {
-    "timers": Scenario(mode=Mode.TIMER_POLLING, cleared_by=frozenset({"timer"}), says="by a timer"),
-    "push, with a safety net": Scenario(mode=Mode.PUSH_WITH_SAFETY_NET, cleared_by=frozenset({"push"}), says="by a push"),
-    "push": Scenario(mode=Mode.PUSH_ONLY, cleared_by=frozenset({"push"}), says="by a push"),
+    "timers": Scenario(mode=Mode.TIMER_POLLING, cleared_by=frozenset({"timer"}), summary="by a timer"),
+    "push, with a safety net": Scenario(mode=Mode.PUSH_WITH_SAFETY_NET, cleared_by=frozenset({"push"}), summary="by a push"),
+    "push": Scenario(mode=Mode.PUSH_ONLY, cleared_by=frozenset({"push"}), summary="by a push"),
     "back from Stripe's page": Scenario(
-        mode=Mode.PUSH_ONLY, flow=Flow.REDIRECT, cleared_by=frozenset({"push", "subscribe"}), says="went away after"
+        mode=Mode.PUSH_ONLY, flow=Flow.REDIRECT, cleared_by=frozenset({"push", "subscribe"}), summary="was cleared after"
     ),
     "back, and paid before": Scenario(
         mode=Mode.PUSH_ONLY,
         flow=Flow.REDIRECT,
         breaks=_pays_at_once,
         cleared_by=frozenset({"first", "subscribe"}),
-        says="went away after",
+        summary="was cleared after",
     ),
     "push lost, with a safety net": Scenario(
-        mode=Mode.PUSH_WITH_SAFETY_NET, breaks=_loses_push, cleared_by=frozenset({"safety_net"}), says="by the safety net"
+        mode=Mode.PUSH_WITH_SAFETY_NET, breaks=_loses_push, cleared_by=frozenset({"safety_net"}), summary="by the safety net"
     ),
     "403": Scenario(
         mode=Mode.PUSH_ONLY,
         breaks=_refuses,
         cleared_by=frozenset({"timer"}),
         subscription="refused",
-        says="by a timer",
+        summary="by a timer",
         channel="refused: 403",
     ),
     "signed with another secret": Scenario(
@@ -76,14 +76,14 @@ SCENARIOS = {
         breaks=_signs_otherwise,
         cleared_by=frozenset({"moved"}),
         subscription="silent",
-        says="as the flag moved or the channel was lost",
-        channel="connected, and not joined yet",
+        summary="when the flag moved or the channel was lost",
+        channel="connected, not subscribed yet",
     ),
 }  # fmt: skip
 
 
 async def _pay(browser: Browser, scenario: Scenario) -> tuple[MadeUpWorld, list[str], int]:
-    """Pay as a visitor would, leave the page, and return the world, what the page said, and how often it asked."""
+    """Pay like a visitor, leave the page, and return the world, the page's texts and the number of its refetches."""
     async with MadeUpWorld().running() as world:
         world.mode = scenario.mode
         scenario.breaks(world)
@@ -99,43 +99,43 @@ async def _pay(browser: Browser, scenario: Scenario) -> tuple[MadeUpWorld, list[
             await tab.shows("#alert", "paid. Thank you.")
             assert await tab.page.is_hidden("#pay")
             asked = int(await tab.page.evaluate("document.querySelectorAll('#marks [data-kind=ask]').length"))
-            said = [await tab.text("#summary"), await tab.text("#marks")]
+            texts = [await tab.text("#summary"), await tab.text("#marks")]
             assert await tab.violations() == []
-            await tab.page.evaluate("dispatchEvent(new PageTransitionEvent('pagehide'))")  # as if it were left
-            await tab.shows("#report-box", "What your browser told the sidecar")
-            said.append(await tab.text("#summary"))
+            await tab.page.evaluate("dispatchEvent(new PageTransitionEvent('pagehide'))")  # as on leaving the page
+            await tab.shows("#report-box", "report to the sidecar")
+            texts.append(await tab.text("#summary"))
             await tab.page.goto("about:blank")
             async with asyncio.timeout(10):
                 while not world.reports:  # noqa: ASYNC110 - a beacon of another process
                     await asyncio.sleep(0.02)
-        return world, said, asked
+        return world, texts, asked
 
 
-async def test_pay_now_goes_away_whatever_is_wrong(browser: Browser) -> None:
-    """Under each mode and with each fault, by what the design says; and the page's own words agree with its report."""
+async def test_pay_now_is_cleared_with_each_fault(browser: Browser) -> None:
+    """In each mode and with each fault the designed refetch clears it, and the page's text agrees with its report."""
     played = await asyncio.gather(*(_pay(browser, scenario) for scenario in SCENARIOS.values()))
-    for (name, scenario), (world, said, asked) in zip(SCENARIOS.items(), played, strict=True):
+    for (name, scenario), (world, texts, asked) in zip(SCENARIOS.items(), played, strict=True):
         report = world.reports[0]
         assert report["cleared_by"] in scenario.cleared_by, (name, report)
         assert (report["flow"], report["subscription"]) == (scenario.flow, scenario.subscription), name
         assert report["refetches"] == asked, name
-        assert scenario.says in said[0], (name, said)  # before the report says so
-        assert scenario.says in said[-1], (name, said)
-        assert "went away" in said[1], name
+        assert scenario.summary in texts[0], (name, texts)  # before the report
+        assert scenario.summary in texts[-1], (name, texts)
+        assert "cleared" in texts[1], name
 
 
 async def test_one_booking_after_another_is_paid(browser: Browser) -> None:
-    """While a payment is on its way it cannot be paid again; once it is paid another lesson can be booked, and paid."""
+    """A payment in flight cannot be paid again; once it is paid, another lesson can be booked and paid."""
     async with MadeUpWorld().running() as world:
         world.mode = Mode.PUSH_ONLY
         async with opened(browser, f"{world.page_url}/payer", width=360, scheme="dark") as tab:
             for number in (1, 2):
-                await tab.shows("#channel", "joined")
-                world.may_hear.clear()
+                await tab.shows("#channel", "subscribed")
+                world.has_webhooks.clear()
                 await tab.page.focus("#pay")
                 await tab.page.keyboard.press("Enter")
                 await tab.page.wait_for_selector("#pay[disabled]")
-                world.may_hear.set()
+                world.has_webhooks.set()
                 await tab.shows("#alert", "paid. Thank you.")
                 assert await tab.page.locator("#bookings [data-paid=true]").count() == number
                 paid = {"flow": "in_page"}
@@ -147,23 +147,23 @@ async def test_one_booking_after_another_is_paid(browser: Browser) -> None:
             assert tab.complaints == []
 
 
-async def test_a_page_that_is_loaded_anew_takes_its_payment_up(browser: Browser) -> None:
-    """Who reloads while the payment is on its way is not left with "Pay now", and is told what happened."""
+async def test_a_reloaded_page_resumes_its_payment(browser: Browser) -> None:
+    """After a reload during a payment, "Pay now" is cleared, and the timeline mentions the reload."""
     async with MadeUpWorld().running() as world:
         world.mode = Mode.PUSH_ONLY
-        world.may_hear.clear()
+        world.has_webhooks.clear()
         async with opened(browser, f"{world.page_url}/payer") as tab:
-            await tab.shows("#channel", "joined")
+            await tab.shows("#channel", "subscribed")
             await tab.page.click("#pay")
             await tab.shows("#marks", "not paid yet")
             await tab.page.reload()
             await tab.shows("#marks", "This page was loaded anew")
-            world.may_hear.set()
+            world.has_webhooks.set()
             await tab.shows("#alert", "paid. Thank you.")
 
 
-async def test_what_is_served_is_the_apps_own_client(browser: Browser) -> None:
-    """Byte for byte; and nothing else of the package is."""
+async def test_the_served_client_is_the_one_that_apps_copy(browser: Browser) -> None:
+    """The client is served byte for byte, and no source file of the package is."""
     async with MadeUpWorld().running() as world, aiohttp.ClientSession(world.page_url) as session:
         async with session.get("/payment-refresh.js") as answer:
             assert await answer.read() == (CLIENT / "payment-refresh.js").read_bytes()
@@ -174,8 +174,8 @@ async def test_what_is_served_is_the_apps_own_client(browser: Browser) -> None:
     del browser
 
 
-async def test_without_a_world_the_dashboard_says_so(browser: Browser) -> None:
-    """It says what to look for, at every width, instead of a button that does nothing."""
+async def test_the_dashboard_reports_an_unreachable_world(browser: Browser) -> None:
+    """A failed payment shows what to check, at every width, and can be tried again."""
     async with MadeUpWorld().running() as world:
         for width in WIDTHS:
             async with opened(browser, f"{world.page_url}/payer", width=width) as tab:
@@ -186,7 +186,7 @@ async def test_without_a_world_the_dashboard_says_so(browser: Browser) -> None:
 
 
 async def test_no_booking_is_paid_twice() -> None:
-    """However often it is asked for: what Stripe took is taken once, and what was given up for another is not taken."""
+    """Stripe takes a payment once, and rejects one that was replaced by another."""
     async with MadeUpWorld().running() as world, aiohttp.ClientSession(world.page_url) as session:
 
         async def begin(flow: Flow) -> tuple[int, str]:

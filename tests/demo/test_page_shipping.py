@@ -1,4 +1,4 @@
-"""The pages and the browser's client reach who installs the package, however they do it."""
+"""The package ships the pages and the browser's client, with each way to install it."""
 
 import subprocess
 import sys
@@ -15,8 +15,8 @@ def _built(folder: Path, how: str) -> zipfile.ZipFile:
     return zipfile.ZipFile(next(folder.glob("*.whl")))
 
 
-def test_a_wheel_brings_the_pages_and_the_very_client(tmp_path: Path) -> None:
-    """What a page asks for is in it: the client as it stands in the repository, and each of the pages' files."""
+def test_a_wheel_has_the_pages_and_the_client(tmp_path: Path) -> None:
+    """A wheel has the client of the repository and each file of the pages."""
     with _built(tmp_path, "build_wheel") as wheel:
         assert wheel.read(CLIENT) == (ROOT / "clients/browser/payment-refresh.js").read_bytes()
         for path in (ROOT / "sidecar/demo/page").glob("*.*"):
@@ -24,15 +24,15 @@ def test_a_wheel_brings_the_pages_and_the_very_client(tmp_path: Path) -> None:
         assert not [name for name in wheel.namelist() if name.startswith(("clients/", "tests/"))]
 
 
-def test_an_editable_install_leaves_no_copy_behind(tmp_path: Path) -> None:
-    """It points to the repository, where the client is found; a copy would grow old unnoticed."""
+def test_an_editable_install_has_no_copy(tmp_path: Path) -> None:
+    """It points to the repository; a copy of the client could become stale."""
     with _built(tmp_path, "build_editable") as wheel:
         assert [name for name in wheel.namelist() if ".dist-info/" not in name] == ["_reverb_sidecar.pth"]
         assert wheel.read("_reverb_sidecar.pth").decode().strip() == str(ROOT)
 
 
 def test_the_image_is_built_with_the_client() -> None:
-    """Docker sees only what `.dockerignore` lets through, and builds the wheel from what is copied."""
+    """`.dockerignore` includes the client, and the Dockerfile copies it."""
     path = "clients/browser/payment-refresh.js"
     assert f"!{path}" in (ROOT / ".dockerignore").read_text().splitlines()
     assert f"COPY {path} {path}\n" in (ROOT / "Dockerfile").read_text()

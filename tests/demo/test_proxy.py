@@ -1,4 +1,4 @@
-"""A proxy that is closed for a while: who knocks is refused, and nobody else takes its address meanwhile."""
+"""A proxy that is closed for a while: it refuses connections and keeps its address."""
 
 import asyncio
 import socket
@@ -8,8 +8,8 @@ import pytest
 from sidecar.demo.standin.proxy import Proxy
 
 
-async def test_nobody_takes_the_port_of_a_closed_proxy() -> None:
-    """A free port is what the system gives to anybody who dials; taken meanwhile, it would end the whole world."""
+async def test_a_closed_proxy_keeps_its_port() -> None:
+    """Connections are refused, and no other socket can bind the port meanwhile."""
     proxy = Proxy([lambda: None])
     port = await proxy.open()
     for _ in range(3):

@@ -1,4 +1,4 @@
-"""The story, told by the very command; and one seed's life is one life."""
+"""The story, run by the command; and one seed gives one journal."""
 
 import asyncio
 import json
@@ -16,7 +16,7 @@ from sidecar.demo.world.world import World
 from tests.demo.worlds import live
 
 
-def _told(*arguments: str, **environment: str) -> tuple[int, dict[str, Any]]:
+def _summary(*arguments: str, **environment: str) -> tuple[int, dict[str, Any]]:
     """Run the command, and return its exit code and what it printed."""
     command = [sys.executable, "-m", "sidecar", "demo", *arguments]
     done = subprocess.run(
@@ -27,12 +27,12 @@ def _told(*arguments: str, **environment: str) -> tuple[int, dict[str, Any]]:
     return done.returncode, summary
 
 
-def test_the_story_is_told_to_its_end_by_the_command_itself() -> None:
-    """Watch, climb, break, be sheltered, fall, recover, be allowed to remove the timers: each step comes, in order."""
-    code, told = _told("--story", "--headless", "--json", "--seed", "11")
-    assert (code, told["is_whole"], told["failure"]) == (0, True, "")
-    assert [step["key"] for step in told["steps"]] == [step.key for step in STEPS]
-    assert [(move["from_rung"], move["to_rung"], move["cause"]) for move in told["moves"]] == [
+def test_the_command_runs_the_story_to_its_end() -> None:
+    """Every step is done, in order, with the moves of the flag that it expects."""
+    code, summary = _summary("--story", "--headless", "--json", "--seed", "11")
+    assert (code, summary["is_whole"], summary["failure"]) == (0, True, "")
+    assert [step["key"] for step in summary["steps"]] == [step.key for step in STEPS]
+    assert [(move["from_rung"], move["to_rung"], move["cause"]) for move in summary["moves"]] == [
         (0, 1, "proven"),
         (1, 2, "proven"),
         (2, 0, "alarm"),
@@ -40,40 +40,42 @@ def test_the_story_is_told_to_its_end_by_the_command_itself() -> None:
         (1, 2, "proven"),
         (2, 3, "proven"),
     ]
-    assert told["epochs"]["payments"] == 2, "what was proven before the fall is proven anew, with less risk"
-    sheltered = next(step for step in told["steps"] if step["key"] == "shelter")
-    assert not any(sheltered["began_s"] < move["at_s"] < sheltered["done_s"] for move in told["moves"])
-    assert told["unmeasured"].get("stopped", 0) == 0
+    assert summary["epochs"]["payments"] == 2, "the fall began a second epoch"
+    suspension = next(step for step in summary["steps"] if step["key"] == "suspension")
+    assert not any(suspension["began_s"] < move["at_s"] < suspension["done_s"] for move in summary["moves"])
+    assert summary["unmeasured"].get("stopped", 0) == 0
 
 
-def test_a_story_that_cannot_go_on_says_why_and_the_world_goes_on(tmp_path: Path) -> None:
-    """A visitor kills the sidecar just when it is to be asked; the page tells, and the story may be told again."""
-    asks = next(step for step in STEPS if step.key == "remove")
+def test_a_story_that_fails_reports_why_and_can_run_again(tmp_path: Path) -> None:
+    """If a visitor kills the sidecar before the approval, the page shows the failure, and the story can start again."""
+    removes = next(step for step in STEPS if step.key == "remove")
     watches = next(step for step in STEPS if step.key == "watch")
 
-    async def tell(world: World) -> None:
+    async def run_stories(world: World) -> None:
         assert await world.watching.until(lambda status: status is not None, 60)
-        step = msgspec.structs.replace(asks, actions=lambda world: _killed(world, asks))
+        step = msgspec.structs.replace(removes, actions=lambda world: _killed(world, removes))
         world.story = Story(world, (step,))
         world.start_story()
         assert await world.watching.until(lambda _: not world.story.is_running, 60)
-        assert world.view().story_failure == f"{asks.title}: approve: the sidecar does not answer"
+        assert world.view().story_failure == f"{removes.title}: approve: the sidecar does not answer"
         world.turn(Key.SIDECAR_KILLED, on=False)
         assert await world.watching.until(lambda status: status is not None, 60)
-        world.story = Story(world, (asks,))
+        world.story = Story(world, (removes,))
         world.start_story()
         assert await world.watching.until(lambda _: not world.story.is_running, 60)
-        assert world.view().story_failure == f"{asks.title}: approve: rung 1 (push_with_safety_net) needs no approval"
+        assert (
+            world.view().story_failure == f"{removes.title}: approve: rung 1 (push_with_safety_net) needs no approval"
+        )
         world.story = Story(world, (watches,))
         world.start_story()
         assert await world.watching.until(lambda _: not world.story.is_running, 300)
         assert (world.view().story_failure, world.view().story[0].is_done) == ("", True)
 
-    live(tmp_path, tell)
+    live(tmp_path, run_stories)
 
 
 async def _killed(world: World, step: Step) -> None:
-    """Do what a step does, when there is no sidecar."""
+    """Run a step's action without a sidecar."""
     world.turn(Key.SIDECAR_KILLED, on=True)
     assert await world.watching.until(lambda status: status is None, 60)
     acting = step.actions(world)
@@ -82,7 +84,7 @@ async def _killed(world: World, step: Step) -> None:
 
 
 async def troubles(world: World) -> str:
-    """Live for some minutes in which much goes wrong: a restart, a freeze, a deaf node, refusals."""
+    """Run for some minutes with several faults: a restart, a freeze, a deaf node, refusals."""
     await asyncio.sleep(30)
     for key in (Key.SIDECAR_KILLED, Key.REVERB_FROZEN, Key.NODE_DEAF, Key.AUTH_REFUSED_FIFTH, Key.BROADCASTS_LOST):
         world.turn(key, on=True)
@@ -111,8 +113,8 @@ def _digest(seed: int, hash_seed: str) -> str:
     return done.stdout
 
 
-def test_one_seed_gives_one_journal_byte_for_byte_whatever_goes_wrong() -> None:
-    """Two processes, in which sets of strings have another order: every record is the same. Another seed is another."""
+def test_one_seed_gives_one_journal_byte_for_byte_with_any_fault() -> None:
+    """Two processes with different hash seeds write the same records; another seed writes others."""
     once = _digest(7, "1")
     assert _digest(7, "2") == once
     assert _digest(8, "1") != once

@@ -1,6 +1,6 @@
-"""The story on the page of the very command that tells it: each of the seven steps is seen to come, as it is told.
+"""The story on the page of the command that runs it: each of the seven steps is observed.
 
-It takes some minutes, in which the machine has little to do: the world goes at most twenty times as fast as ours.
+It takes some minutes with little load: the world runs at most twenty times as fast as real time.
 """
 
 import asyncio
@@ -17,13 +17,13 @@ from tests.e2e.processes import free_port, until
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(1200)]
 _WITHIN_MS = 900_000
-_NET, _SHELTERED = "Yes, with a safety net, for everybody.", "Not this minute."
+_NET, _SUSPENDED = "Yes, with a safety net, for everybody.", "Not this minute."
 SEEN = {
-    #           what the page answers in it, in this order, to "is push safe yet?"
+    #           the answers to "is push safe yet?" in this step, in this order
     "watch":    ["Not yet: timers."],
     "climb":    ["Yes, with a safety net, for 25 % of payers.", _NET],
-    "break":    [_SHELTERED],
-    "shelter":  [_SHELTERED, _NET],
+    "break":    [_SUSPENDED],
+    "suspension": [_SUSPENDED, _NET],
     "fall":     ["No: push is failing."],
     "recover":  ["No: push is failing.", "Not yet: timers.", "Yes, with a safety net, for 25 % of payers.", _NET],
     "remove":   ["Yes: push alone."],
@@ -36,8 +36,8 @@ _NOTES = """
     const steps = [...document.querySelectorAll('#steps li')];
     const now = steps.findIndex((step) => step.dataset.is !== 'done');
     for (const step of now === -1 ? steps.slice(-1) : steps.slice(Math.max(0, now - 1), now + 1)) {
-      const said = (window.seen[step.dataset.key] ??= []);
-      if (said.at(-1) !== safe.innerText) said.push(safe.innerText);
+      const shown = (window.seen[step.dataset.key] ??= []);
+      if (shown.at(-1) !== safe.innerText) shown.push(safe.innerText);
     }
   };
   const options = { subtree: true, childList: true, characterData: true, attributes: true };
@@ -45,17 +45,17 @@ _NOTES = """
   note();
 }
 """
-"""Notes what is answered in each step, until the one after it is done."""
+"""Record the answers in each step, until the next one is done."""
 
 
-async def test_each_step_of_the_story_is_seen_to_come_on_the_page(browser: Browser, tmp_path: Path) -> None:
-    """Watch, climb, break, be sheltered, fall, recover, be allowed to remove the timers; then the command ends well."""
+async def test_the_page_shows_each_step_of_the_story(browser: Browser, tmp_path: Path) -> None:
+    """The page answers as expected in each step, and the command exits with 0."""
     port = free_port()
     ports = [word for name in ("--port", "--operator-port", "--reverb-port", "--app-port") for word in (name, "0")]
     command = (sys.executable, "-m", "sidecar", "demo", "--story", "--page-port", str(port), *ports)
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     assert process.stdout is not None
-    saying = asyncio.create_task(process.stdout.read())
+    output = asyncio.create_task(process.stdout.read())
     try:
         await until(lambda: _listens(port), "the page is there", within_s=60)
         async with opened(browser, f"http://127.0.0.1:{port}") as tab:
@@ -68,15 +68,15 @@ async def test_each_step_of_the_story_is_seen_to_come_on_the_page(browser: Brows
             for key, answers in SEEN.items():
                 assert _in_order(answers, seen[key]), (key, seen[key])
         assert await process.wait() == 0
-        said = (await saying).decode()
-        assert [line for line in said.splitlines() if line.startswith("  ✓")] == [
+        text = (await output).decode()
+        assert [line for line in text.splitlines() if line.startswith("  ✓")] == [
             f"  ✓ {step.title}: {step.expect}" for step in STEPS
         ]
     finally:
         if process.returncode is None:
             process.kill()
         await process.wait()
-        saying.cancel()
+        output.cancel()
 
 
 async def _listens(port: int) -> bool:
@@ -89,7 +89,7 @@ async def _listens(port: int) -> bool:
     return True
 
 
-def _in_order(wanted: list[str], said: list[Any]) -> bool:
-    """Say whether all that is wanted was said, in this order; more may have been said between."""
-    rest = iter(said)
-    return all(any(each == word for each in rest) for word in wanted)
+def _in_order(wanted: list[str], shown: list[Any]) -> bool:
+    """Return whether the wanted texts occur in this order, with any others between."""
+    remaining = iter(shown)
+    return all(any(each == word for each in remaining) for word in wanted)

@@ -1,4 +1,4 @@
-"""Every switch: what it says is to be expected comes. Headless, in a world where everybody is served push already."""
+"""Every switch has its expected effect. Headless, in a world where everybody is served push."""
 
 import asyncio
 import shutil
@@ -19,37 +19,37 @@ _RUNG = 2
 
 
 class _Expected:
-    """What is so once it has come: whether timers are served, on which rung, and what is told."""
+    """The state once the effect is observed: whether timers are served, on which rung, and the text."""
 
-    def __init__(self, rung: int, *, timers: bool, told: str, within_s: float = 300) -> None:
-        self.rung, self.timers, self.told, self.within_s = rung, timers, told, within_s
+    def __init__(self, rung: int, *, timers: bool, text: str, within_s: float = 300) -> None:
+        self.rung, self.timers, self.text, self.within_s = rung, timers, text, within_s
 
 
 EXPECTED = {
-    Key.AUTH_REFUSED:       _Expected(0,     timers=True,  told="alarm of reach"),
-    Key.AUTH_REFUSED_FIFTH: _Expected(0,     timers=True,  told="alarm of reach", within_s=900),
-    Key.WRONG_SECRET:       _Expected(0,     timers=True,  told="alarm of reach"),
-    Key.SLOW_QUEUE:         _Expected(0,     timers=True,  told="a fall"),
-    Key.BROADCASTS_LOST:    _Expected(_RUNG, timers=False, told="nothing moved", within_s=900),
-    Key.REVERB_FROZEN:      _Expected(_RUNG, timers=True,  told="a shelter"),
-    Key.REVERB_GONE:        _Expected(_RUNG, timers=True,  told="a shelter"),
-    Key.NODE_DEAF:          _Expected(_RUNG, timers=True,  told="a shelter"),
-    Key.WEBHOOKS_LATE:      _Expected(_RUNG, timers=False, told="timers alone would have missed"),
-    Key.SIDECAR_BLIND:      _Expected(_RUNG, timers=True,  told="it rests"),
-    Key.SIDECAR_KILLED:     _Expected(_RUNG, timers=True,  told="nobody answers"),
+    Key.AUTH_REFUSED:       _Expected(0,     timers=True,  text="alarm of reach"),
+    Key.AUTH_REFUSED_FIFTH: _Expected(0,     timers=True,  text="alarm of reach", within_s=900),
+    Key.WRONG_SECRET:       _Expected(0,     timers=True,  text="alarm of reach"),
+    Key.SLOW_QUEUE:         _Expected(0,     timers=True,  text="a fall"),
+    Key.BROADCASTS_LOST:    _Expected(_RUNG, timers=False, text="nothing moved", within_s=900),
+    Key.REVERB_FROZEN:      _Expected(_RUNG, timers=True,  text="a suspension"),
+    Key.REVERB_GONE:        _Expected(_RUNG, timers=True,  text="a suspension"),
+    Key.NODE_DEAF:          _Expected(_RUNG, timers=True,  text="a suspension"),
+    Key.WEBHOOKS_LATE:      _Expected(_RUNG, timers=False, text="timers alone would have missed"),
+    Key.SIDECAR_BLIND:      _Expected(_RUNG, timers=True,  text="a suspension"),
+    Key.SIDECAR_KILLED:     _Expected(_RUNG, timers=True,  text="no answer"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("key", [switch.key for switch in SWITCHES])
-def test_what_a_switch_says_is_to_be_expected_comes(climbed: Path, key: Key) -> None:
-    """And when the trouble is over, push is back: by itself where the rung was kept."""
+def test_a_switch_has_its_expected_effect(climbed: Path, key: Key) -> None:
+    """The effect is observed, and after the fault push resumes where the rung was kept."""
     expected = EXPECTED[key]
 
     async def break_it(world: World) -> None:
-        assert await world.watching.until(is_push, 300), "it goes on from its journal"
+        assert await world.watching.until(is_push, 300), "it continues from its journal"
         world.turn(key, on=True)
         assert await world.watching.until(lambda _: world.switchboard.came(key), expected.within_s), key
-        assert expected.told in world.switchboard.came(key)
+        assert expected.text in world.switchboard.came(key)
         shown = next(each for each in world.view().switches if each.key == key)
         assert (shown.is_on, shown.came) == (True, world.switchboard.came(key))
         flag = world.view().flag
@@ -59,28 +59,28 @@ def test_what_a_switch_says_is_to_be_expected_comes(climbed: Path, key: Key) -> 
             assert await world.watching.until(is_push, 600), "push is back on the same rung"
             await asyncio.sleep(60)
             assert world.view().flag.rung == _RUNG
-            assert world.view().counts.waiting <= 3, "nobody is left with Pay now"
+            assert world.view().counts.waiting <= 3, "no payer is left with Pay now"
 
     with folder_for(HEADLESS) as folder:
         shutil.copy(climbed, folder / "demo.db")
         live(folder, break_it, is_later=True)
 
 
-def test_over_real_sockets_the_same_payments_end_the_same_way_and_the_flag_moves_alike(climbed: Path) -> None:
-    """What was shown in memory was not made by the memory: threads, sockets and a disk give the same life."""
+def test_real_sockets_give_the_same_moves_and_outcomes(climbed: Path) -> None:
+    """Threads, sockets and a disk give the same moves and outcomes as the network in memory."""
 
     async def fall(world: World) -> None:
-        assert await world.watching.until(is_push, 300), "it goes on from its journal"
+        assert await world.watching.until(is_push, 300), "it continues from its journal"
         world.turn(Key.SLOW_QUEUE, on=True)
         assert await world.watching.until(lambda _: world.switchboard.came(Key.SLOW_QUEUE), 300)
 
-    told = []
+    summaries = []
     for show in (HEADLESS, REAL):
         with folder_for(show) as folder:
             shutil.copy(climbed, folder / "demo.db")
             live(folder, fall, is_later=True, show=show)
-            told.append(summary_of(folder / "demo.db", seed=show.seed, failure="", completed=[]))
-    in_memory, real = told
+            summaries.append(summary_of(folder / "demo.db", seed=show.seed, failure="", completed=[]))
+    in_memory, real = summaries
     assert [(each.from_rung, each.to_rung, each.cause) for each in real.moves] == [
         (each.from_rung, each.to_rung, each.cause) for each in in_memory.moves
     ]
@@ -88,6 +88,6 @@ def test_over_real_sockets_the_same_payments_end_the_same_way_and_the_flag_moves
     assert real.outcomes == in_memory.outcomes
 
 
-def test_no_switch_is_without_an_expectation() -> None:
-    """The table is closed: what can be turned is shown, and tried here."""
+def test_every_switch_has_an_expectation() -> None:
+    """Every key has a switch and a row in this file."""
     assert {switch.key for switch in SWITCHES} == set(Key) == set(EXPECTED)

@@ -1,4 +1,4 @@
-"""The world's time: it jumps where nothing is on its way, and only waiting is sped up."""
+"""The world's time: it jumps while nothing is in flight, and only waiting is sped up."""
 
 import asyncio
 
@@ -12,7 +12,7 @@ STARTS_MS = 1_767_225_600_000
 
 
 def test_without_a_speed_an_hour_passes_at_once_and_exactly() -> None:
-    """Sleeps, deadlines and both clocks are one time, and no work takes any of it."""
+    """Sleeps, deadlines and both clocks share one time, and work takes none."""
     pace = Pace(starts_ms=STARTS_MS)
 
     async def live() -> list[float]:
@@ -29,8 +29,8 @@ def test_without_a_speed_an_hour_passes_at_once_and_exactly() -> None:
     assert lived(live(), pace) == [0.0, STARTS_MS, 3600.0, STARTS_MS + 3_600_000, 3601.5]
 
 
-def test_what_is_due_happens_in_its_order() -> None:
-    """Whoever sleeps shorter wakes first, and at the same instant who slept first."""
+def test_timers_fire_in_order() -> None:
+    """The shorter sleep ends first."""
 
     async def live() -> list[str]:
         woken: list[str] = []
@@ -46,7 +46,7 @@ def test_what_is_due_happens_in_its_order() -> None:
 
 
 def test_time_stands_while_a_thread_works_for_the_loop() -> None:
-    """A journal whose disk takes its time must not make payments late: no deadline passes meanwhile."""
+    """A slow disk of the journal makes no payment late: no deadline passes meanwhile."""
     real = clock.System()
 
     async def live() -> float:
@@ -59,7 +59,7 @@ def test_time_stands_while_a_thread_works_for_the_loop() -> None:
 
 
 def test_only_waiting_is_sped_up() -> None:
-    """At speed 20 a sleep of two seconds takes a tenth of one; what the loop or a thread works counts as it is."""
+    """At speed 20 a sleep of two seconds takes a tenth of a second; work takes its real time."""
     pace, real = Pace(speed=20), clock.System()
 
     async def live() -> list[tuple[float, float]]:
@@ -74,15 +74,13 @@ def test_only_waiting_is_sped_up() -> None:
 
     stamps = lived(live(), pace, in_memory=False)
     ours, worlds = zip(*stamps, strict=True)
-    assert 0.1 <= ours[1] - ours[0] < worlds[1] - worlds[0], "two seconds of the world are less of ours"
+    assert 0.1 <= ours[1] - ours[0] < worlds[1] - worlds[0], "two seconds of the world take less real time"
     for before, after in ((1, 2), (2, 3)):
-        assert 0.1 <= worlds[after] - worlds[before] < 2 * (ours[after] - ours[before]), (
-            "work takes as long as it takes"
-        )
+        assert 0.1 <= worlds[after] - worlds[before] < 2 * (ours[after] - ours[before]), "work takes its real time"
 
 
-def test_a_clock_and_a_chance_that_are_installed_are_those_of_the_whole_process() -> None:
-    """And what was there before comes back."""
+def test_an_installed_clock_and_randomness_apply_to_the_whole_process() -> None:
+    """They replace the system's, and the previous ones can be restored."""
     pace = Pace(starts_ms=STARTS_MS)
     time_before, randomness_before = clock.install(pace), randomness.install(randomness.Seeded(7))
     try:

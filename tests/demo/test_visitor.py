@@ -1,4 +1,4 @@
-"""A visitor pays in the real world with a real browser, while push is served: "Pay now" goes away whatever is broken."""
+"""A visitor pays in the demo with a real browser while push is served: "Pay now" is cleared with each fault."""
 
 import shutil
 import subprocess
@@ -19,13 +19,13 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 class _Visited:
-    """A world over HTTP, as its page has it."""
+    """A world over HTTP, as its page reads it."""
 
     def __init__(self, url: str, session: aiohttp.ClientSession) -> None:
         self.url, self._session = url, session
 
     async def seen(self) -> dict[str, Any]:
-        """Return what the page shows; empty: it does not answer yet."""
+        """Return the view; empty: there is no answer yet."""
         try:
             async with self._session.get(f"{self.url}/world") as response:
                 seen: dict[str, Any] = await response.json()
@@ -34,7 +34,7 @@ class _Visited:
             return {}
 
     async def serves(self, mode: str) -> bool:
-        """Say whether everybody is served this mode."""
+        """Return whether everybody is served this mode."""
         seen = await self.seen()
         return bool(seen) and seen["flag"]["mode"] == mode and seen["flag"]["reason"] in {"current_rung", "no_sidecar"}
 
@@ -59,28 +59,28 @@ async def _visited(journal: Path, folder: Path) -> AsyncIterator[_Visited]:
 
 
 async def _pays(tab: Opened, world: _Visited) -> str:
-    """Pay, see that time goes as ours meanwhile, and return what the page says of it."""
+    """Pay, check that the world runs at real speed meanwhile, and return the page's summary."""
     await tab.page.wait_for_selector('#alert[data-is="unpaid"]')
     await tab.page.click("#pay")
 
     async def is_slow() -> bool:
         return bool((await world.seen())["speed"] == 1)
 
-    await until(is_slow, "time goes as the visitor's")
+    await until(is_slow, "the world runs at real speed")
     await tab.page.wait_for_selector('#alert[data-is="paid"]')
-    told = await tab.text("#summary")
+    summary = await tab.text("#summary")
     await tab.page.click("#book")
-    return told
+    return summary
 
 
-async def test_pay_now_goes_away_with_push_without_reverb_and_without_a_sidecar(
+async def test_pay_now_is_cleared_with_push_without_reverb_and_without_a_sidecar(
     browser: Browser, climbed: Path, tmp_path: Path
 ) -> None:
-    """By the push that the app sent; where Reverb is gone, or nobody answers for the flag, by timers."""
+    """The push clears it; without Reverb or without an answer from the flag, timers do."""
     async with _visited(climbed, tmp_path) as world:
         await until(lambda: world.serves("push_with_safety_net"), "push is served", within_s=60)
         async with opened(browser, f"{world.url}/payer") as tab:
-            await tab.shows("#channel", "joined")
+            await tab.shows("#channel", "subscribed")
             await tab.shows("#flag", "Push")
             assert "by a push" in await _pays(tab, world)
             seen = await world.seen()
@@ -89,12 +89,12 @@ async def test_pay_now_goes_away_with_push_without_reverb_and_without_a_sidecar(
 
             await world.turn("reverb_gone", on=True)
             await tab.shows("#channel", "not connected")
-            told = await _pays(tab, world)
-            assert "went away after" in told
-            assert "by a push" not in told
+            summary = await _pays(tab, world)
+            assert "was cleared after" in summary
+            assert "by a push" not in summary
             await world.turn("reverb_gone", on=False)
-            await tab.shows("#channel", "joined")
+            await tab.shows("#channel", "subscribed")
 
             await world.turn("sidecar_killed", on=True)
-            await until(lambda: world.serves("timer_polling"), "nobody answers")
-            assert "went away after" in await _pays(tab, world)
+            await until(lambda: world.serves("timer_polling"), "the sidecar does not answer")
+            assert "was cleared after" in await _pays(tab, world)

@@ -1,6 +1,6 @@
-"""A world for a visitor, in a process of its own: `python -m tests.demo.visited FOLDER PORT`, with a journal to go on from.
+"""A world for a visitor in a separate process, started from a journal: `python -m tests.demo.visited FOLDER PORT`.
 
-Time goes as for a visitor, and the page is at the port; everything else is wherever there is room.
+Time runs as for a visitor. The page listens on the port, everything else on free ports.
 """
 
 import asyncio
@@ -11,13 +11,13 @@ from sidecar.demo.page import Pages
 from sidecar.demo.show import HEADLESS_STARTS_MS, Show, installed, loop_of
 from sidecar.demo.world.pace import Pace
 from sidecar.demo.world.setup import Ports
-from sidecar.demo.world.world import living
+from sidecar.demo.world.world import running_world
 from sidecar.logs import LineCounts
 from tests.demo.worlds import LATER_MS, LATER_PAYER
 
 
 async def _live(folder: Path, show: Show) -> None:
-    async with living(
+    async with running_world(
         ports=show.ports,
         folder=folder,
         pace=pace,

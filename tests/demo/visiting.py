@@ -1,4 +1,4 @@
-"""The demo's own world, in a thread, for a visitor's browser: it goes on from a journal, and then by our time."""
+"""The demo's world in a thread, for a visitor's browser: started from a journal, then in real time."""
 
 import asyncio
 import functools
@@ -17,7 +17,7 @@ from sidecar.demo.show import FREE, HEADLESS_STARTS_MS, Show, folder_for, instal
 from sidecar.demo.world.operator_view import is_push
 from sidecar.demo.world.pace import Pace
 from sidecar.demo.world.switches import Key
-from sidecar.demo.world.world import World, living
+from sidecar.demo.world.world import World, running_world
 from sidecar.logs import LineCounts
 from tests.demo.worlds import LATER_MS, LATER_PAYER, live
 
@@ -28,41 +28,41 @@ _WITHIN_S = 3600.0
 
 
 class VisitedWorld:
-    """A handle on a world that lives in another thread's loop."""
+    """A handle on a world in another thread's event loop."""
 
     def __init__(self, world: World, pace: Pace) -> None:
         self.over = asyncio.Event()
-        """Set in the world's own loop: it ends."""
+        """Set in the world's loop to end it."""
         self._world, self._pace = world, pace
         self._loop = asyncio.get_running_loop()
 
     @property
     def page_url(self) -> str:
-        """Of the demo's page."""
+        """Return the URL of the demo's page."""
         return self._world.urls.page
 
     async def does(self, action: Callable[[World], Awaitable[Answer]]) -> Answer:
-        """Let something be done in the world, and return what came of it."""
+        """Run an action in the world's loop, and return its result."""
 
         async def do() -> Answer:
             return await action(self._world)
 
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(do(), self._loop))
 
-    async def jumps(self, is_so: Callable[[Status], object]) -> None:
-        """Let time jump until something is so; then it goes as ours."""
+    async def jumps(self, is_met: Callable[[Status], object]) -> None:
+        """Advance the world until a condition is met; then run in real time."""
 
         async def jump(world: World) -> None:
             self._pace.speed = None
-            came = await world.watching.until(lambda status: status is not None and is_so(status), _WITHIN_S)
-            self._pace.waited(0, 0, 1)  # what was jumped over took no time of ours
+            came = await world.watching.until(lambda status: status is not None and is_met(status), _WITHIN_S)
+            self._pace.waited(0, 0, 1)  # the skipped time took no real time
             self._pace.set_speed(1)
             assert came, world.watching.status
 
         await self.does(jump)
 
     async def turn(self, key: Key, *, on: bool) -> None:
-        """Turn a switch, and return once it has done what it does."""
+        """Turn a switch, and return once its action is done."""
 
         async def turn(world: World) -> None:
             world.turn(key, on=on)
@@ -74,7 +74,7 @@ class VisitedWorld:
 
 
 def climbed(folder: Path) -> dict[Mode, Path]:
-    """Let a headless world climb to the top, and return its journals from when everybody was served push."""
+    """Climb to the top in a headless world, and return its journals from the moment each push mode was served."""
     journals = {mode: folder / f"{mode}.db" for mode in (Mode.PUSH_WITH_SAFETY_NET, Mode.PUSH_ONLY)}
 
     def needs_only_a_person(status: Status | None) -> bool:
@@ -87,7 +87,7 @@ def climbed(folder: Path) -> dict[Mode, Path]:
             with closing(sqlite3.connect(folder / "demo.db")) as kept, closing(sqlite3.connect(journal)) as copy:
                 kept.backup(copy)
             if mode is not Mode.PUSH_ONLY:
-                assert await world.watching.until(needs_only_a_person, _WITHIN_S), "it asks for a person"
+                assert await world.watching.until(needs_only_a_person, _WITHIN_S), "it needs an approval"
                 await world.watching.action("approve", "a test")
 
     live(folder, climb)
@@ -96,7 +96,7 @@ def climbed(folder: Path) -> dict[Mode, Path]:
 
 @asynccontextmanager
 async def visited(journal: Path | None = None) -> AsyncIterator[VisitedWorld]:
-    """Let the demo's world be there, with its pages, on free ports; it goes on from a copy of the journal."""
+    """Run the demo's world with its pages on free ports, started from a copy of the journal."""
     ours = asyncio.get_running_loop()
     began: asyncio.Future[VisitedWorld] = ours.create_future()
     pace = Pace(starts_ms=HEADLESS_STARTS_MS + LATER_MS, settles_s=_SETTLES_S)
@@ -105,7 +105,7 @@ async def visited(journal: Path | None = None) -> AsyncIterator[VisitedWorld]:
         if journal is not None:
             shutil.copy(journal, folder / "demo.db")
         lines = LineCounts()
-        async with living(
+        async with running_world(
             ports=_SHOW.ports, folder=folder, pace=pace, seed=7, lines=lines, pages=Pages, first_payer=LATER_PAYER
         ) as world:
             handle = VisitedWorld(world, pace)

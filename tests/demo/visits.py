@@ -1,4 +1,4 @@
-"""A visitor pays in the demo's own world, in each mode and with each fault: `python -m tests.demo.visits` prints a table."""
+"""Payments of a visitor in the demo, in each mode and with each fault: `python -m tests.demo.visits` prints a table."""
 
 import asyncio
 
@@ -17,22 +17,22 @@ from tests.demo.worlds import HEADLESS
 from tests.payers.tabs import chromium
 
 _JOINED = "() => !['…', 'not connected yet'].includes(document.querySelector('#channel').innerText)"
-_TOLD = "() => document.querySelector('#flag').innerText !== '…'"
+_ANSWERED = "() => document.querySelector('#flag').innerText !== '…'"
 
 
 class Visit(msgspec.Struct, frozen=True, kw_only=True):
-    """One payment of a visitor's."""
+    """One payment of a visitor."""
 
     mode: Mode
-    """What everybody is served before anything is broken."""
+    """The mode that everybody is served before the fault."""
     flow: Flow = Flow.IN_PAGE
     breaks: Key | None = None
     by: frozenset[str]
-    """What may clear "Pay now"."""
+    """The refetches that may clear "Pay now"."""
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of it."""
+    """The observed result."""
 
     flag: str
     channel: str
@@ -53,32 +53,34 @@ VISITS = (
     Visit(mode=ONLY, breaks=Key.WRONG_SECRET, by=frozenset({"moved", "timer"})),
     Visit(mode=ONLY, breaks=Key.REVERB_GONE, by=frozenset({"moved", "timer"})),
     Visit(mode=ONLY, breaks=Key.SIDECAR_KILLED, by=frozenset({"timer"})),
-    Visit(mode=ONLY, breaks=Key.AUTH_REFUSED_FIFTH, by=frozenset({"push"})),  # the visitor is none of them
+    Visit(mode=ONLY, breaks=Key.AUTH_REFUSED_FIFTH, by=frozenset({"push"})),  # the visitor is not among them
     Visit(mode=ONLY, breaks=Key.SLOW_QUEUE, by=frozenset({"push", "moved"})),
     Visit(mode=ONLY, breaks=Key.BROADCASTS_LOST, by=frozenset({"push"})),  # unless it is one in fifty
     Visit(mode=ONLY, breaks=Key.WEBHOOKS_LATE, by=frozenset({"push"})),
-    Visit(mode=ONLY, breaks=Key.SIDECAR_BLIND, by=frozenset({"timer", "push"})),  # by whether it rests already
+    Visit(
+        mode=ONLY, breaks=Key.SIDECAR_BLIND, by=frozenset({"timer", "push"})
+    ),  # depends on whether push is suspended already
     Visit(mode=ONLY, breaks=Key.REVERB_FROZEN, by=frozenset({"moved", "timer"})),
-    Visit(mode=ONLY, breaks=Key.NODE_DEAF, by=frozenset({"push", "moved"})),  # by which node the browser is at
+    Visit(mode=ONLY, breaks=Key.NODE_DEAF, by=frozenset({"push", "moved"})),  # depends on the browser's node
 )
-"""In this order, each mode in one world: the visitor's tenth and eleventh payments there are those whose webhooks are slow,
-as one in twelve is. What is broken is broken just before the visitor comes, and recovered after."""
+"""In this order, each mode in one world: the webhooks of the visitor's tenth and eleventh payments there are slow, as one in
+twelve is. The fault begins just before the visit, and is recovered after it."""
 TRIED = 8
-"""So many of them are a test; all are a table."""
+"""The number of visits in the test; the table has all."""
 
 
 async def pay(browser: Browser, world: VisitedWorld, visit: Visit) -> Seen:
-    """Break what is to be broken, pay as a visitor would, and return what the page saw."""
+    """Turn the switch on, pay like a visitor, and return what the page shows."""
     if visit.breaks is not None:
         await world.turn(visit.breaks, on=True)
     async with opened(browser, f"{world.page_url}/payer") as tab:
         page = tab.page
         if await page.is_visible("#book"):
             await page.click("#book")
-        await page.wait_for_function(_TOLD)
-        if visit.breaks not in {Key.REVERB_GONE, Key.REVERB_FROZEN}:  # then nothing is heard of the channel
+        await page.wait_for_function(_ANSWERED)
+        if visit.breaks not in {Key.REVERB_GONE, Key.REVERB_FROZEN}:  # then the channel has no state to wait for
             await page.wait_for_function(_JOINED)
-        flag, channel = (await tab.text("#flag")).partition(", believed")[0], await tab.text("#channel")
+        flag, channel = (await tab.text("#flag")).partition(", valid")[0], await tab.text("#channel")
         await page.check(f"input[value={visit.flow}]")
         await page.click("#pay")
         if visit.flow is Flow.REDIRECT:
@@ -86,23 +88,23 @@ async def pay(browser: Browser, world: VisitedWorld, visit: Visit) -> Seen:
             await page.click("#pay")
             await tab.ready()
         await tab.shows("#alert", "paid. Thank you.", within_s=45)
-        await page.evaluate("dispatchEvent(new PageTransitionEvent('pagehide'))")  # the report is due when it is left
-        await tab.shows("#report-box", "What your browser told")
-        told = msgspec.json.decode((await page.text_content("#report") or "").encode(), type=dict[str, object])
+        await page.evaluate("dispatchEvent(new PageTransitionEvent('pagehide'))")  # leaving the page sends the report
+        await tab.shows("#report-box", "report to the sidecar")
+        report = msgspec.json.decode((await page.text_content("#report") or "").encode(), type=dict[str, object])
         assert await tab.violations() == []
     if visit.breaks is not None:
         await world.turn(visit.breaks, on=False)
     return Seen(
         flag=flag,
         channel=channel,
-        cleared_by=str(told["cleared_by"]),
-        cleared_ms=int(str(told["cleared_after_ms"])),
-        refetches=int(str(told["refetches"])),
+        cleared_by=str(report["cleared_by"]),
+        cleared_ms=int(str(report["cleared_after_ms"])),
+        refetches=int(str(report["refetches"])),
     )
 
 
 class _Serves:
-    """Says whether everybody is served a mode."""
+    """The condition that everybody is served a mode."""
 
     def __init__(self, mode: Mode) -> None:
         self._mode = mode
@@ -112,7 +114,7 @@ class _Serves:
 
 
 async def play(browser: Browser, visits: tuple[Visit, ...]) -> list[tuple[Visit, Seen]]:
-    """Play them, and return what was seen."""
+    """Play the visits, and return their results."""
     played = []
     with folder_for(HEADLESS) as folder:
         journals = await asyncio.to_thread(climbed, folder)

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from sidecar.demo.show import FREE, HEADLESS_STARTS_MS, Show, installed, loop_of, pace_of
-from sidecar.demo.world.world import FIRST_PAYER, World, living
+from sidecar.demo.world.world import FIRST_PAYER, World, running_world
 from sidecar.logs import LineCounts
 
 HEADLESS = Show(is_headless=True)
@@ -17,11 +17,11 @@ LATER_PAYER = 5001
 def live(
     folder: Path, life: Callable[[World], Awaitable[None]], *, is_later: bool = False, show: Show = HEADLESS
 ) -> None:
-    """Live in a world whose journal is in this folder."""
+    """Run a scenario in a world with its journal in this folder."""
     pace = pace_of(show, starts_ms=HEADLESS_STARTS_MS + (LATER_MS if is_later else 0))
 
     async def run() -> None:
-        async with living(
+        async with running_world(
             ports=show.ports,
             folder=folder,
             pace=pace,

@@ -40,12 +40,12 @@ runpy.run_module("localstripe.server", run_name="__main__")
 
 
 _FIRST, _BELOW = 11_000, 32_000
-"""Ports that no system gives to connections, and no browser holds unsafe."""
+"""Ports outside the ephemeral range that no browser blocks."""
 _tried = itertools.count(101 * os.getpid())
 
 
 def free_port() -> int:
-    """Return a port that is free: one that no connection will take meanwhile, and another process hardly."""
+    """Return a free port outside the ephemeral range."""
     while True:
         port = _FIRST + next(_tried) % (_BELOW - _FIRST)
         with socket.socket() as probe, suppress(OSError):
@@ -54,7 +54,7 @@ def free_port() -> int:
 
 
 async def until(condition: Callable[[], Coroutine[Any, Any, Any]], what: str, *, within_s: float = 30) -> Any:
-    """Ask until the answer is truthy, and return it. Fails with what was waited for."""
+    """Poll until the answer is truthy, and return it; fail with the description."""
     try:
         async with asyncio.timeout(within_s):
             while True:
@@ -69,7 +69,7 @@ async def until(condition: Callable[[], Coroutine[Any, Any, Any]], what: str, *,
 
 @contextmanager
 def localstripe() -> Iterator[str]:
-    """Run localstripe as a process of its own; yield its URL."""
+    """Run localstripe as a process; yield its URL."""
     port = free_port()
     command = [sys.executable, "-c", _LOCALSTRIPE_ON_LOOPBACK, "--from-scratch", "--port", str(port)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
@@ -80,7 +80,7 @@ def localstripe() -> Iterator[str]:
 
 
 class SidecarProcess:
-    """A `sidecar run` of its own, with its log in a file."""
+    """A `sidecar run` process, with its log in a file."""
 
     def __init__(self, folder: Path, config: str) -> None:
         self.public_port, self.operator_port = free_port(), free_port()
@@ -94,7 +94,7 @@ class SidecarProcess:
             f"listen: {{public: 127.0.0.1:{self.public_port}, operator: 127.0.0.1:{self.operator_port}}}\n{config}"
         )
         self.environment: Mapping[str, str] = os.environ
-        """What the process is started in; the secrets are added."""
+        """The environment of the process; the secrets are added."""
         self.process: subprocess.Popen[bytes] | None = None
         """The process that was started last."""
 
@@ -115,7 +115,7 @@ class SidecarProcess:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env={**self.environment, **SECRETS})
 
     def stop(self) -> int:
-        """Ask the process to end in good order; return its exit code."""
+        """Stop the process with SIGTERM; return its exit code."""
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout=20)
@@ -146,7 +146,7 @@ class SidecarProcess:
         return [line for line in parsed if line.get("event") == event]
 
     async def ready(self, session: aiohttp.ClientSession) -> None:
-        """Wait until it may be believed."""
+        """Wait until it is ready."""
 
         async def is_ready() -> bool:
             with suppress(aiohttp.ClientError):
@@ -161,7 +161,7 @@ class SidecarProcess:
             raise
 
     async def flag(self, session: aiohttp.ClientSession, targeting_key: str = "anyone") -> dict[str, Any]:
-        """Return what the flag answers."""
+        """Return the flag's answer."""
         url = f"{self.public}/flags/payment-refresh?targeting_key={targeting_key}"
         async with session.get(url) as response:
             answer: dict[str, Any] = await response.json()

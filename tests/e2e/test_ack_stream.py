@@ -1,4 +1,4 @@
-"""A real process with acks from a real Redis: it climbs on them, and their source's silence makes it rest."""
+"""A real process with acks from a real Redis: it climbs on them, and is suspended while Redis is down."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from tests.shells.redis_server import RedisServer
 
 
 async def test_acks_from_the_stream_prove_push_and_the_streams_silence_is_a_visibility_gap(tmp_path: Path) -> None:
-    """Redis away for longer than a lease: timers, and no payment is a miss for it; Redis back: push comes back."""
+    """Without Redis for longer than a lease timers are served and no payment is missed; with Redis push resumes."""
     with RedisServer(tmp_path) as server:
         stream = f"  redis_stream: {{url: '{server.url}'}}"
         config = LAX.replace("acks: {stage: delivered}", f"acks:\n  stage: delivered\n{stream}").replace("6s", "3s")
@@ -26,7 +26,7 @@ async def test_acks_from_the_stream_prove_push_and_the_streams_silence_is_a_visi
                 await until(lambda: settled(sidecar, "pi_13"), "all are settled, so that one is left open alone")
                 server.kill()
                 assert (await pay(sidecar, session, "pi_while_away"))[0] == 200
-                await until(lambda: served(sidecar, session, "timer_polling"), "the flag rests")
+                await until(lambda: served(sidecar, session, "timer_polling"), "push is suspended")
                 assert (await sidecar.flag(session))["reason"] == "suspended"
                 status = await sidecar.status(session)
                 assert ([each["reason"] for each in status["suspensions"]], status["silent_sources"]) == (

@@ -32,14 +32,14 @@ def test_without_arguments_it_prints_the_help() -> None:
 
 
 def test_check_accepts_the_shipped_configuration() -> None:
-    """Exit 0, and the hash that the journal will have."""
+    """A valid file gives exit code 0 and the policy's hash."""
     shown = sidecar("check", env=SECRETS)
     assert (shown.returncode, shown.stderr) == (0, "")
     assert "config/sidecar.yaml: good. Policy " in shown.stdout
 
 
 def test_check_prints_each_problem_with_its_place_and_each_missing_secret() -> None:
-    """Exit 1, one line each."""
+    """Problems give exit code 1, and one line each."""
     shown = sidecar("check", "--config", "tests/config_files/invalid-duration-space.yaml")
     assert shown.returncode == 1
     assert shown.stdout.startswith("tests/config_files/invalid-duration-space.yaml:")
@@ -66,7 +66,7 @@ def test_run_does_not_start_without_its_secrets_and_names_them() -> None:
 
 
 def test_status_without_a_running_sidecar_is_a_message(tmp_path: Path) -> None:
-    """Exit 2: the status is unknown."""
+    """Without an answer the exit code is 2."""
     shown = SidecarProcess(tmp_path, LAX).cli("status")
     assert shown.returncode == 2
     assert "start it with `sidecar run`" in shown.stderr
@@ -86,7 +86,7 @@ def test_invalid_arguments_and_tokens_are_refused_with_a_message() -> None:
 
 
 async def test_acts_and_status_of_a_running_sidecar(tmp_path: Path) -> None:
-    """Hold, resume, roll back, approve and reset say what they did; a read token may not."""
+    """Hold, resume, rollback, approve and reset print their effect; a read token is refused."""
     process = SidecarProcess(tmp_path, LAX)
     async with aiohttp.ClientSession() as session:
         with process:
@@ -114,7 +114,7 @@ async def test_acts_and_status_of_a_running_sidecar(tmp_path: Path) -> None:
 
 
 async def test_a_second_process_on_the_same_journal_and_a_port_in_use_are_refused_in_words(tmp_path: Path) -> None:
-    """One sentence each, that says what to do; the first process goes on."""
+    """Each conflict gives one sentence with a remedy, and the first process keeps running."""
     first = SidecarProcess(tmp_path, LAX)
     async with aiohttp.ClientSession() as session:
         with first:
@@ -137,7 +137,7 @@ async def test_a_second_process_on_the_same_journal_and_a_port_in_use_are_refuse
 
 
 async def test_a_superseded_policy_returns_only_by_an_operators_word(tmp_path: Path) -> None:
-    """A process left behind with an old file must not take the others back: it answers timers and decides nothing."""
+    """A process with an old file does not revert the policy: it serves timers and makes no decisions."""
     process = SidecarProcess(tmp_path, LAX)
     old = process.config.read_text()
     async with aiohttp.ClientSession() as session:

@@ -31,7 +31,7 @@ _WITHOUT_RIGHTS = ("setpriv", "--no-new-privs", "--bounding-set=-all", "--inh-ca
 
 
 def test_the_recipe_is_clean() -> None:
-    """Hadolint knows what makes images large, old, or run as root."""
+    """Hadolint finds nothing in the Dockerfile."""
     hadolint = shutil.which("hadolint", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     assert hadolint, "hadolint is missing: it is among the development requirements on Linux, x86-64"
     checked = subprocess.run([hadolint, str(ROOT / "Dockerfile")], capture_output=True, text=True, check=False)
@@ -39,7 +39,7 @@ def test_the_recipe_is_clean() -> None:
 
 
 def test_what_the_recipe_copies_is_there_and_is_let_through() -> None:
-    """A file that `.dockerignore` keeps out fails the build on somebody else's machine."""
+    """`.dockerignore` includes every file that the Dockerfile copies."""
     wanted = [
         source
         for line in re.findall(r"^COPY (?!--from)(.+)$", DOCKERFILE, re.MULTILINE)
@@ -132,7 +132,7 @@ def installed(folder: Path) -> Path:
 
 
 async def test_what_the_image_installs_runs_without_rights_is_healthy_and_ends_at_once(tmp_path: Path) -> None:
-    """Without a single capability, with nothing to write but its journal; and its health check tells both ways."""
+    """Without a single capability, with nothing to write but its journal; and its health check distinguishes healthy and unhealthy."""
     site, data = installed(tmp_path), tmp_path / "data"
     data.mkdir()
     public, operator = free_port(), free_port()

@@ -1,4 +1,4 @@
-"""`lifecycle: removed` as a person at a terminal meets it: what `check` and `run` say, and when."""
+"""`lifecycle: removed` on the command line: the output of `check` and `run`."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ REFUSED = "`lifecycle: removed` is accepted only on the last rung of the ladder"
 
 
 async def test_check_and_run_say_why_the_ladder_cannot_be_taken_off_yet(tmp_path: Path) -> None:
-    """On an empty journal `run` refuses; on one that holds another rung it serves timers, and both say so."""
+    """`run` fails on an empty journal, serves timers on one with another rung, and reports both."""
     process = SidecarProcess(tmp_path, LAX + "lifecycle: removed\n")
     unknown = process.cli("check")
     assert (unknown.returncode, f"{process.journal} is not here" in unknown.stdout) == (0, True)
@@ -33,10 +33,10 @@ async def test_check_and_run_say_why_the_ladder_cannot_be_taken_off_yet(tmp_path
         assert why in json.loads(process.cli("check", "--json").stdout)["refused"]
         with process:
 
-            async def is_told() -> bool:
+            async def is_logged() -> bool:
                 return bool(process.lines("policy.refused"))
 
-            await until(is_told, "the refusal is in the log")
+            await until(is_logged, "the refusal is in the log")
             assert why in process.lines("policy.refused")[0]["why"]
             assert (await process.flag(session))["reason"] == "policy_differs"
             assert why in " ".join(process.cli("status").stdout.split())

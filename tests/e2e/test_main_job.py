@@ -56,7 +56,7 @@ class Stripe:
             return answer
 
     async def open(self, *webhooks: str) -> None:
-        """Wait for it, tell it where webhooks go, and make a customer."""
+        """Wait for it, register the webhook endpoints, and create a customer."""
 
         async def is_up() -> bool:
             try:
@@ -70,7 +70,7 @@ class Stripe:
             await self._post(f"/_config/webhooks/endpoint{number}", url=url, secret=WEBHOOK_SECRET)
 
     async def pay(self, booking: int) -> None:
-        """Let one payment succeed."""
+        """Pay once, successfully."""
         intent = await self._post(
             "/v1/payment_intents",
             customer=self._customer,
@@ -104,7 +104,7 @@ class BookingApp:
 
 
 async def test_the_flag_climbs_on_acks_falls_without_them_and_climbs_again_with_less_alpha(tmp_path: Path) -> None:
-    """The whole story of the main job, with at most 100 payments, and its replay from the journal."""
+    """The flag climbs, falls and climbs again within 100 payments, and a replay of the journal agrees."""
     sidecar = SidecarProcess(tmp_path, LAX)
     async with aiohttp.ClientSession() as session:
         app = BookingApp(sidecar, session)
@@ -150,7 +150,7 @@ async def test_the_flag_climbs_on_acks_falls_without_them_and_climbs_again_with_
 
 
 async def _climbs(sidecar: SidecarProcess, session: aiohttp.ClientSession, stripe: Stripe) -> None:
-    """Let payments come until push is served."""
+    """Pay until push is served."""
     async with asyncio.timeout(60):
         while (await sidecar.flag(session))["mode"] == "timer_polling":
             await stripe.pay(len(stripe.paid))
@@ -160,7 +160,7 @@ async def _climbs(sidecar: SidecarProcess, session: aiohttp.ClientSession, strip
 async def _falls(
     sidecar: SidecarProcess, session: aiohttp.ClientSession, stripe: Stripe, before: dict[str, Any]
 ) -> int:
-    """Let payments come one by one until timers are served; return how many were judged bad by then."""
+    """Pay one by one until timers are served; return how many were judged bad by then."""
     for _ in range(20):
         seen = (await sidecar.status(session))["indicators"][0]
         await stripe.pay(len(stripe.paid))
@@ -203,7 +203,7 @@ async def _replays(path: Path) -> None:
     outcomes = _folded(end).tally.outcomes
     for first in range(1, len(records) - 1):
         if any(isinstance(each.observation, Heartbeat) for each in records[first : first + 2]):
-            continue  # our own look at the clock: it says when, and another moment is another life
+            continue  # a heartbeat is stamped with its own time, and another time gives another state
         swapped = _swapped(end, first)
         assert _folded(swapped).tally.outcomes == outcomes, records[first : first + 2]
 
@@ -216,7 +216,7 @@ def _folded(records: Sequence[Record]) -> State:
 
 
 def _swapped(records: Sequence[Record], first: int) -> list[Record]:
-    """Let two neighbours come in the other order; the journal's stamps stay where they are."""
+    """Swap two neighbours; the journal's stamps stay in place."""
     swapped = list(records)
     one, other = swapped[first], swapped[first + 1]
     swapped[first] = Record(seq=one.seq, at_ms=one.at_ms, observation=other.observation)
@@ -225,7 +225,7 @@ def _swapped(records: Sequence[Record], first: int) -> list[Record]:
 
 
 def _heartbeats(last: Record) -> list[Record]:
-    """Let the sidecar live on until every payment is settled."""
+    """Continue the sidecar's heartbeats until every payment is settled."""
     return [
         Record(
             seq=last.seq + number,

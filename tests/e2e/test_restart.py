@@ -1,4 +1,4 @@
-"""A process that dies and comes back: nothing acknowledged is lost, nothing is counted that was not seen."""
+"""A process that is killed and restarted: no acknowledged event is lost, and no unobserved payment is counted."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ async def _pay(sidecar: SidecarProcess, session: aiohttp.ClientSession, name: st
 
 
 async def test_after_kill_9_the_rung_stands_and_open_payments_are_left_out(tmp_path: Path) -> None:
-    """The flag goes on where it was after one heartbeat; payments whose time was not seen say nothing about push."""
+    """The flag continues on its rung after one heartbeat, and payments of the gap are unmeasured."""
     sidecar = SidecarProcess(tmp_path, LAX)
     async with aiohttp.ClientSession() as session:
         with sidecar:

@@ -1,1 +1,1 @@
-"""Every parser, fed with what nobody would send: it says no in its own words, or nothing goes wrong."""
+"""Every parser with malformed input: it accepts it or raises its own error."""

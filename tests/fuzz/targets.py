@@ -1,4 +1,4 @@
-"""The parsers, each as a function of bytes that raises nothing unless the parser breaks its promise."""
+"""The parsers, each as a function of bytes that raises only if the parser breaks its contract."""
 
 import tempfile
 from collections.abc import Callable
@@ -52,27 +52,27 @@ _folder = Path(tempfile.mkdtemp(prefix="reverb-sidecar-fuzz-"))
 
 
 def webhook_body(data: bytes) -> None:
-    """Read a body whose signature was right."""
+    """Parse a body with a valid signature."""
     with suppress(SidecarError):
         _webhook.observed(data, 1_790_000_000)
 
 
 def signature(data: bytes) -> None:
-    """Read a header beside a body."""
+    """Parse a signature header with a body."""
     header, _, body = data.partition(b"\n")
     with suppress(SidecarError):
         _webhook.verified(body, header.decode("latin-1"))
 
 
 def browser_report(data: bytes) -> None:
-    """Read what a page sent."""
+    """Parse a browser's report."""
     with suppress(SidecarError, *UNREADABLE):
         reading_of(msgspec.json.decode(data, type=Report))
     family_of(data.decode("latin-1"))
 
 
 def evaluation(data: bytes) -> None:
-    """Read who asks over OFREP, and answer."""
+    """Parse an OFREP request, and answer it."""
     with suppress(SidecarError):
         context = context_in(data)
         stream_uri(context)
@@ -114,14 +114,14 @@ def record(data: bytes) -> None:
 
 
 def checkpoint(data: bytes) -> None:
-    """Read the state in a checkpoint: what is no state is refused."""
+    """Read the state of a checkpoint; an invalid one is rejected."""
     fact = Checkpoint(replica="a", fold_version=FOLD_VERSION, folded_seq=1, day=1, state=msgspec.Raw(data))
     with suppress(*UNREADABLE, ValueError):
         encode(restored(fact))
 
 
 def snapshot(data: bytes) -> None:
-    """Load a snapshot whose digest is right: it is refused in words, and never raises."""
+    """Load a snapshot with a valid digest; an invalid one is rejected with a reason."""
     state, why_not = loaded(snapshot_of(1, data), 1)
     assert (state is None) == bool(why_not)
 
@@ -143,7 +143,7 @@ def pusher_message(data: bytes) -> None:
 
 
 def auth_answer(data: bytes) -> None:
-    """Read what an auth endpoint answered: status, type and body."""
+    """Parse an auth endpoint's answer: status, type and body."""
     status, kind, body = [*data.split(b"\n", 2), b"", b""][:3]
     answer = Answer(
         status=int(status) if status.isdigit() and len(status) == 3 else 200,
@@ -158,7 +158,7 @@ def auth_answer(data: bytes) -> None:
 
 
 def curl_command(data: bytes) -> None:
-    """Read what somebody pasted, and look at it."""
+    """Parse a pasted curl command, and diagnose it."""
     with suppress(SidecarError):
         request = read_curl(data.decode(errors="replace"))
         findings(request, auth_endpoint="https://a.test/broadcasting/auth", channel="private-live-refresh.{user_id}")
@@ -166,7 +166,7 @@ def curl_command(data: bytes) -> None:
 
 
 def delivery(data: bytes) -> None:
-    """Take a broadcast."""
+    """Parse a broadcast."""
     deliveries = Deliveries(observer_channel="private-reverb-sidecar", identity_key=_KEY)
     message = Arrived(event="e", channel="private-reverb-sidecar", data=data.decode(errors="replace"))
     deliveries.arrived(1, message, frozenset({1, 2}))
@@ -174,7 +174,7 @@ def delivery(data: bytes) -> None:
 
 
 def planted(data: bytes) -> None:
-    """Fail on four bytes that nobody guesses: shows that the fuzzer follows the branches of the code."""
+    """Fail on four specific bytes: shows that the fuzzer follows the branches of the code."""
     if data[:1] == b"S" and data[1:2] == b"t" and data[2:3] == b"r" and data[3:4] == b"i":
         message = "found"
         raise AssertionError(message)
@@ -263,5 +263,5 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
         planted,
     )
 }
-"""By name. `planted` is no parser of ours."""
+"""Targets by name. `planted` is not a parser of the sidecar."""
 PARSERS = [name for name in TARGETS if name != "planted"]

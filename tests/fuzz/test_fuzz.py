@@ -1,4 +1,4 @@
-"""Every parser says no in its own words, whatever it is fed with. The long version is `make fuzz`."""
+"""Every parser accepts its input or raises its own error. The long version is `make fuzz`."""
 
 import re
 import subprocess
@@ -35,7 +35,7 @@ def mutated(draw: st.DrawFn, seeds: list[bytes]) -> bytes:
 
 @pytest.mark.parametrize("name", PARSERS)
 def test_a_parser_refuses_in_its_own_words_what_is_not_quite_right(name: str) -> None:
-    """Valid input that was damaged a little gets deepest."""
+    """Slightly damaged valid input raises only the parser's own errors."""
 
     @given(mutated(SEEDS[name]))
     def feed(data: bytes) -> None:
@@ -46,7 +46,7 @@ def test_a_parser_refuses_in_its_own_words_what_is_not_quite_right(name: str) ->
 
 @pytest.mark.parametrize("name", PARSERS)
 def test_a_parser_refuses_in_its_own_words_any_bytes_at_all(name: str) -> None:
-    """Noise."""
+    """Random bytes raise only the parser's own errors."""
 
     @given(st.binary(max_size=500))
     def feed(data: bytes) -> None:
@@ -56,13 +56,13 @@ def test_a_parser_refuses_in_its_own_words_any_bytes_at_all(name: str) -> None:
 
 
 def fuzz(*names: str, runs: int) -> subprocess.CompletedProcess[str]:
-    """Run the coverage-guided fuzzer for so many executions each."""
+    """Run the coverage-guided fuzzer for a number of executions each."""
     command = [sys.executable, "-m", "tests.fuzz.run", *names, "--runs", str(runs), "--seconds", "60"]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
 
 
 def test_the_coverage_guided_fuzzer_finds_nothing() -> None:
-    """A few thousand executions of each parser, from valid seeds, towards branches that were not taken yet."""
+    """A few thousand guided executions of each parser find no failure."""
     ended = fuzz(runs=3_000)
     assert ended.returncode == 0, ended.stderr[-3000:]
     assert re.findall(r"^fuzzing (\w+)", ended.stderr, re.MULTILINE) == PARSERS
@@ -70,7 +70,7 @@ def test_the_coverage_guided_fuzzer_finds_nothing() -> None:
 
 
 def test_the_coverage_guided_fuzzer_finds_what_was_planted() -> None:
-    """Four bytes that noise would meet once in four thousand million; and it goes on with the next."""
+    """The guided fuzzer finds a planted failure on four bytes, and continues with the next target."""
     ended = fuzz("planted", "planted", runs=1_000_000)
     assert ended.returncode == 2
     assert (ended.stderr + ended.stdout).count("AssertionError: found") >= 2

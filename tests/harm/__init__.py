@@ -1,1 +1,1 @@
-"""The main job under fire: killed, frozen, starved, cut off from power, and with a clock that jumps."""
+"""Fault injection: kill, freeze, full disk, power cut, and clock jumps."""

@@ -1,4 +1,4 @@
-"""What is in a journal after all that was done to it, beside what was promised."""
+"""Compare a journal after faults with the answers that were sent."""
 
 import contextlib
 import sqlite3
@@ -19,14 +19,14 @@ class Audit(msgspec.Struct, frozen=True, kw_only=True):
 
     found: Inspection
     lost: tuple[str, ...]
-    """Webhooks that got a 2xx and are not there."""
+    """Webhooks with a 2xx that are not in the journal."""
     twice: tuple[str, ...]
-    """Payments that are there more than once."""
+    """Payments that are in the journal more than once."""
     lost_acks: tuple[str, ...]
 
 
 def audit(journal: Path, load: Load) -> Audit:
-    """Compare the journal with the load's accounts; its every page, record and snapshot are checked too."""
+    """Compare the journal with the load's counts, and verify its pages, records and snapshots."""
     with contextlib.closing(sqlite3.connect(f"file:{journal}?mode=ro", uri=True)) as file:
         facts = [_decode(body) for (body,) in file.execute("SELECT body FROM observations")]
     payments = Counter(fact.payment_intent for fact in facts if isinstance(fact, PaymentSucceeded))
@@ -40,7 +40,7 @@ def audit(journal: Path, load: Load) -> Audit:
 
 
 def assert_sound(journal: Path, load: Load) -> Audit:
-    """Assert that nothing that was answered is lost or doubled, and that the file and its snapshots are sound."""
+    """Assert that no answered event is lost or doubled, and that the file and its snapshots are intact."""
     audited = audit(journal, load)
     assert (audited.lost, audited.twice, audited.lost_acks) == ((), (), ())
     assert audited.found.defects == ()

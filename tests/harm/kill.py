@@ -18,7 +18,7 @@ from tests.harm.load import Load, ended, under_load
 
 
 async def campaign(folder: Path, *, rounds: int, seed: int) -> tuple[Load, Audit]:
-    """Kill one sidecar so often on one journal; assert after each round, and return the accounts."""
+    """Kill one sidecar repeatedly on one journal; assert after each round, and return the counts."""
     randomness, load = random.Random(seed), Load(seed)
     sidecar = SidecarProcess(folder, LAX)
     with sidecar:
@@ -35,7 +35,7 @@ async def campaign(folder: Path, *, rounds: int, seed: int) -> tuple[Load, Audit
         await _answers(sidecar)
         async with aiohttp.ClientSession() as session:
             await sidecar.ready(session)
-        assert sidecar.stop() == 0  # in good order, so that the state is kept as a snapshot
+        assert sidecar.stop() == 0  # a clean stop saves the state as a snapshot
     audited = assert_sound(sidecar.journal, load)
     journal = await SqliteJournal.open(sidecar.journal)
     kept = await journal.load_snapshot()
@@ -56,7 +56,7 @@ async def _answers(sidecar: SidecarProcess) -> None:
 
 
 def main() -> None:
-    """Run a campaign and print its accounts."""
+    """Run the rounds and print the counts."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--seed", type=int, default=int(time.time()))

@@ -1,4 +1,4 @@
-"""Signed webhooks and acks from several connections, and the accounts of what was answered."""
+"""Signed webhooks and acks from several connections, and counts of the answers."""
 
 import asyncio
 import random
@@ -15,7 +15,7 @@ _TIMEOUT = aiohttp.ClientTimeout(total=5)
 
 
 class Load:
-    """Delivers as Stripe does: what got no 2xx again, and some of what did a second time."""
+    """Deliver like Stripe: again without a 2xx, and some events twice."""
 
     def __init__(self, seed: int) -> None:
         self.kept: set[str] = set()
@@ -70,7 +70,7 @@ class Load:
 
 
 async def under_load(load: Load, sidecar: SidecarProcess, seconds: float) -> asyncio.Task[None]:
-    """Load for so long, and return the load, which goes on."""
+    """Run the load for a time, and return it, still running."""
     task = asyncio.create_task(load.run(sidecar))
     await asyncio.sleep(seconds)
     return task

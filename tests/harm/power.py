@@ -1,4 +1,4 @@
-"""A power cut, simulated: what a process did to its files is replayed up to a moment, less what was never synced.
+"""A simulated power cut: a process's file operations are replayed up to a moment, without unsynced data.
 
 Modelled: contents. Whatever a `fsync` or `fdatasync` of the same file followed is there; of the writes after it any
 subset is, each whole, torn at a sector of 512 bytes, or not at all. Not modelled: names (a file that was created is
@@ -16,7 +16,7 @@ _SECTOR = 512
 
 
 class Operation(NamedTuple):
-    """One thing that was done to one file."""
+    """One operation on one file."""
 
     kind: str
     name: str
@@ -48,13 +48,13 @@ class Disk:
     def __init__(self) -> None:
         self._durable: dict[str, bytearray] = {}
         self._unsynced: dict[str, list[Operation]] = {}
-        self.told = b""
-        """What the outside world had been told."""
+        self.answered = b""
+        """The answers that were sent."""
 
     def do(self, operation: Operation) -> None:
-        """Do what was done."""
+        """Apply the operation."""
         if operation.kind == "m":
-            self.told += operation.data
+            self.answered += operation.data
         elif operation.kind == "u":
             self._durable.pop(operation.name, None)
             self._unsynced.pop(operation.name, None)

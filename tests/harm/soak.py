@@ -31,7 +31,7 @@ CHANNEL = "private-live-refresh.0"
 
 
 class Accounts(msgspec.Struct, frozen=True, kw_only=True):
-    """What is held."""
+    """The resources in use."""
 
     memory_kb: int
     descriptors: int
@@ -39,7 +39,7 @@ class Accounts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def accounts() -> Accounts:
-    """Return what is held now."""
+    """Return the resources in use now."""
     gc.collect()
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return Accounts(
@@ -50,7 +50,7 @@ def accounts() -> Accounts:
 
 
 async def serve(frames: int) -> None:
-    """Be the other side: print the ports, and serve until killed."""
+    """Run the peers: print their ports, and serve until killed."""
     reverb, app = Reverb(APP), BookingApp(APP, origins=(ORIGIN,), users={TOKEN: "0"})
     ports = [await reverb.start(), await app.start()]
 
@@ -82,7 +82,7 @@ async def serve(frames: int) -> None:
 
 @asynccontextmanager
 async def other_side(frames: int) -> AsyncIterator[tuple[int, int, int]]:
-    """Run the other side as a process."""
+    """Run the peers as a process."""
     child = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.harm.soak", "--serve", "--frames", str(frames), stdout=asyncio.subprocess.PIPE
     )
@@ -108,25 +108,25 @@ async def auth_probe(auth_prober: AuthProber, count: int) -> None:
         assert within_s < 1 or probed.outcome is AuthProbeOutcome.OK, probed
 
 
-async def hear(own: Browser, count: int) -> int:
-    """Hear frames, and return how many."""
-    heard = 0
+async def receive(own: Browser, count: int) -> int:
+    """Receive frames, and return their number."""
+    received = 0
 
     def arrived(_: Arrived) -> None:
-        nonlocal heard
-        heard += 1
+        nonlocal received
+        received += 1
 
     link = await subscribed_socket(own, [CHANNEL], arrived, within_s=10)
     try:
-        while heard < count:
+        while received < count:
             await link.receive(arrived)
     finally:
         await link.aclose()
-    return heard
+    return received
 
 
 async def soak(auth_probes: int, frames: int) -> tuple[Accounts, Accounts, dict[str, float]]:
-    """AuthProbe and hear, and return the accounts after a warm-up and at the end, and how long it took."""
+    """Run auth probes and receive frames; return the figures after a warm-up and at the end, and the time."""
     async with other_side(frames) as (reverb, app, flood):
         auth_prober, listener = AuthProber(browser(reverb, app)), browser(flood, app)
         await auth_probe(auth_prober, min(WARM_UP, auth_probes))
@@ -134,20 +134,20 @@ async def soak(auth_probes: int, frames: int) -> tuple[Accounts, Accounts, dict[
         began_s = clock.monotonic_s()
         await auth_probe(auth_prober, auth_probes)
         probed_s = clock.monotonic_s()
-        heard = await hear(listener, frames)
-        assert heard >= frames
+        received = await receive(listener, frames)
+        assert received >= frames
         times = {"auth_probes_s": probed_s - began_s, "frames_s": clock.monotonic_s() - probed_s}
         return before, await _settled(), times
 
 
 async def _settled() -> Accounts:
-    """Return what is held once all that is over has gone."""
+    """Return the resources in use after garbage collection."""
     await asyncio.sleep(0.5)
     return accounts()
 
 
 def main() -> None:
-    """Soak, print the accounts, and fail on a leak."""
+    """Run the soak, print the figures, and fail on a leak."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--auth-probes", type=int, default=20_000)
     parser.add_argument("--frames", type=int, default=1_000_000)

@@ -1,4 +1,4 @@
-"""A Reverb in a process of its own, so that it can really be killed and frozen: `python -m tests.harm.standin PORT`."""
+"""A Reverb in a separate process that can be killed and frozen: `python -m tests.harm.standin PORT`."""
 
 import asyncio
 import sys

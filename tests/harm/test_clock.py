@@ -1,4 +1,4 @@
-"""A wall clock that is set while the sidecar runs: journal time never goes back, and what was open is left out."""
+"""A wall clock that is set while the sidecar runs: journal time never goes back, and open payments are unmeasured."""
 
 import os
 from pathlib import Path
@@ -16,7 +16,7 @@ LIBRARY = Path(__file__).parents[2] / ".tools" / "libfaketime.so.1"
 
 
 def jumps(journal: Path) -> list[int]:
-    """Return by how many milliseconds the clock was seen to jump."""
+    """Return the detected jump of the clock in milliseconds."""
     with opened_to_read(journal) as (_, reader):
         facts = [record.observation for record in reader.read(0, 1_000_000)]
     return [fact.by_ms for fact in facts if isinstance(fact, ClockJumped)]
@@ -24,7 +24,7 @@ def jumps(journal: Path) -> list[int]:
 
 @pytest.mark.parametrize("by_s", [3600, -3600])
 async def test_a_clock_that_is_set_is_noticed_and_nothing_is_believed_of_that_moment(tmp_path: Path, by_s: int) -> None:
-    """By an hour, in a live process: timers until it has seen for long enough, and a restart goes on in journal time."""
+    """After a jump of an hour timers are served until recovery, and a restart continues in journal time."""
     assert LIBRARY.exists(), "libfaketime is missing: `make .tools/libfaketime.so.1` fetches it"
     offset = tmp_path / "offset"
     offset.write_text("+0\n")
@@ -42,7 +42,7 @@ async def test_a_clock_that_is_set_is_noticed_and_nothing_is_believed_of_that_mo
             await climbed(sidecar, session)
             assert (await pay(sidecar, session, "pi_open"))[0] == 200
             offset.write_text(f"{by_s:+d}\n")
-            await until(lambda: served(sidecar, session, "timer_polling"), "the flag rests")
+            await until(lambda: served(sidecar, session, "timer_polling"), "push is suspended")
             (seen_ms,) = jumps(sidecar.journal)
             assert abs(seen_ms - by_s * 1000) < 1000
             await until(lambda: served(sidecar, session, "push_with_safety_net"), "push comes back")

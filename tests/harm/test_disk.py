@@ -1,4 +1,4 @@
-"""A disk that is full, a file that is damaged or of a later version: one sentence, 503s, and the flag at rest."""
+"""A full disk, a damaged file, or one of a later version: one sentence, 503s, and timers."""
 
 import contextlib
 import resource
@@ -30,7 +30,7 @@ async def pay(sidecar: SidecarProcess, session: aiohttp.ClientSession, name: str
 
 
 async def climbed(sidecar: SidecarProcess, session: aiohttp.ClientSession) -> None:
-    """Bring the flag to push, with nothing left open: five that were open together would be a reason to rest."""
+    """Bring the flag to push without open payments: five open ones would suspend push."""
 
     async def are_settled() -> bool:
         return len(sidecar.lines("payment.settled")) == _FIRST
@@ -43,14 +43,14 @@ async def climbed(sidecar: SidecarProcess, session: aiohttp.ClientSession) -> No
 
 
 async def served(sidecar: SidecarProcess, session: aiohttp.ClientSession, mode: str) -> bool:
-    """Say whether this mode is answered."""
+    """Return whether the flag answers this mode."""
     return bool((await sidecar.flag(session))["mode"] == mode)
 
 
-async def test_on_a_full_disk_webhooks_get_a_503_the_flag_rests_and_all_goes_on_when_there_is_room(
+async def test_a_full_disk_gives_503_and_timers_until_there_is_space(
     tmp_path: Path,
 ) -> None:
-    """Nothing that got a 2xx is lost, before, during or after; nobody has to do anything but make room."""
+    """No event with a 2xx is lost, and freeing space is enough to recover."""
     load = Load(7)
     async with aiohttp.ClientSession() as session:
         with SidecarProcess(tmp_path, LAX) as sidecar:
@@ -107,7 +107,7 @@ def _spoil_a_record(path: Path) -> None:
 
 
 HARMS = {
-    # what was done                       what is said
+    # damage                              message
     "damaged":         (_corrupt,        "restore it from a backup"),
     "cut short":       (_cut,            "restore it from a backup"),
     "zeroed":          (_zero,           "it is not a SQLite database"),
@@ -120,7 +120,7 @@ HARMS = {
 async def test_a_journal_that_cannot_be_had_is_answered_for_until_it_is_recovered(
     tmp_path: Path, harm: Callable[[Path], None], said: str
 ) -> None:
-    """One sentence in the log and in `/readyz`; webhooks 503, so that Stripe tries again; the flag at timers."""
+    """The log and `/readyz` have one sentence, webhooks get 503 so that Stripe retries, and timers are served."""
     sidecar = SidecarProcess(tmp_path, LAX)
     async with aiohttp.ClientSession() as session:
         with sidecar:
@@ -155,7 +155,7 @@ async def test_a_journal_that_cannot_be_had_is_answered_for_until_it_is_recovere
 
 
 async def test_damage_that_the_start_does_not_meet_is_found_by_the_check_beside_the_work(tmp_path: Path) -> None:
-    """A restart reads a snapshot and the last records; then every page is looked at, and damage ends the trust."""
+    """A restart reads a snapshot and the last records; then every page is verified, and damage gives timers."""
     sidecar = SidecarProcess(tmp_path, LAX)
     async with aiohttp.ClientSession() as session:
         with sidecar:

@@ -16,8 +16,8 @@ SHORT = LAX.replace("lease: 6s", "lease: 3s")
 
 
 @pytest.mark.parametrize("frozen_s", [LEASE_S + 0.5, 0.3])
-async def test_after_a_freeze_nobody_is_told_push_from_before_it(tmp_path: Path, frozen_s: float) -> None:
-    """Longer than the lease: the first answers are timers, what was open is left out. A moment changes nothing."""
+async def test_after_a_freeze_no_earlier_push_is_served(tmp_path: Path, frozen_s: float) -> None:
+    """After a freeze longer than the lease timers are served and open payments are unmeasured; a short one changes nothing."""
     is_long = frozen_s > LEASE_S
     async with aiohttp.ClientSession() as session:
         with SidecarProcess(tmp_path, SHORT) as sidecar:

@@ -1,4 +1,4 @@
-"""The power goes, at any moment of a recorded run: what was answered is there, and the file is sound."""
+"""A power cut at any moment of a recorded run: no answered event is lost, and the file is intact."""
 
 import os
 import random
@@ -29,13 +29,13 @@ def run(folder: Path, synchronous: str) -> list[Operation]:
 
 
 def lost_by(operations: list[Operation], folder: Path, cut: int, seed: int) -> set[str]:
-    """Cut the power after so many operations; open what is left, and return what was answered and is not there."""
+    """Cut the power after a number of operations; open the rest, and return the answered events that are lost."""
     disk = Disk()
     for operation in operations[:cut]:
         disk.do(operation)
     folder.mkdir()
     disk.after_a_cut(folder, random.Random(seed))
-    told = set(disk.told.decode().split())
+    answered = set(disk.answered.decode().split())
     writer = Writer(folder / "journal.db")
     writer.close()
     reader = Reader.beside(folder / "journal.db")
@@ -49,11 +49,11 @@ def lost_by(operations: list[Operation], folder: Path, cut: int, seed: int) -> s
     (found,) = reader._connection.execute("PRAGMA integrity_check").fetchone()
     reader.close()
     assert found == "ok"
-    return told - kept
+    return answered - kept
 
 
 def test_after_a_power_cut_at_any_moment_what_was_answered_is_there(tmp_path: Path) -> None:
-    """Whatever the disk kept of what was not synced: a commit is there whole, or not at all and nobody was told."""
+    """Whatever the disk kept of what was not synced: a commit is there whole, or not at all and was not answered."""
     operations = run(tmp_path, "full")
     assert sum(operation.kind == "s" for operation in operations) > 20, "the shim sees the syncs"
     assert sum(operation.kind == "m" for operation in operations) == 480

@@ -1,4 +1,4 @@
-"""Reverb killed, frozen, restarted, unreachable, slow, refusing, deaf; the app away; we cut off; we stopped.
+"""Reverb killed, frozen, restarted, unreachable, slow, refusing, deaf; the app down; the sidecar cut off or stopped.
 
 One row each: what becomes of payments in that time, what is served and why, and that it ends. Push is really served
 before: the journal is given the proof that takes a day, and the rest is as in production, over real sockets.
@@ -54,11 +54,11 @@ from tests.shells.running import CONFIG, SECRETS, Running, event, running
 
 SECRETS_HERE = msgspec.structs.replace(SECRETS, probe=ProbeSecrets(app_secret=APP.secret, token=TOKEN))
 FAILED_MAX = 5
-"""From the onset to timers at most so many round trips fail."""
+"""The most round trips that may fail from the onset to timers."""
 
 
 async def give_proof(journal: Journal, config: Config) -> None:
-    """Let the journal hold what a day of clean probes and a few payments would have left there."""
+    """Write a journal of a day of clean probes and a few payments."""
     policy = policy_of(config)
     await journal.append(Started(replica="before", version="test"))
     adopted = PolicyAdopted(policy=policy, policy_hash=policy_hash(policy), adoption=0, actor="test", reason="test")
@@ -90,12 +90,12 @@ class World:
         self.payments = 0
 
     async def spawn(self) -> None:
-        """Start a Reverb in a process of its own."""
+        """Start a Reverb in a separate process."""
         self.process = await asyncio.create_subprocess_exec(sys.executable, "-m", "tests.harm.standin", str(self.port))
         await until(self.is_up, "the Reverb's process listens")
 
     async def is_up(self) -> bool:
-        """Say whether somebody listens."""
+        """Return whether a port accepts connections."""
         try:
             _, writer = await asyncio.open_connection("127.0.0.1", self.port)
         except OSError:
@@ -104,7 +104,7 @@ class World:
         return True
 
     async def pay(self) -> None:
-        """Let a payment succeed, and the backend broadcast it on the user's channel and on ours."""
+        """Send a payment, and broadcast it on the user's channel and on the observer channel."""
         self.payments += 1
         name = f"pi_{self.payments}"
         await self.sidecar.deliver(event(name))
@@ -128,7 +128,7 @@ class World:
         return await self.sidecar.status()
 
     async def serves(self, mode: str, reason: str = "") -> bool:
-        """Say whether this is served, for this reason."""
+        """Return whether this mode is served, for this reason."""
         served = (await self.status())["served"]
         return bool(served["mode"] == mode and (not reason or reason in {served["reason"], served["suspension"]}))
 
@@ -215,7 +215,7 @@ async def freeze(world: World) -> None:
 
 
 async def thaw(world: World) -> None:
-    """Let it go on."""
+    """Resume it."""
     assert world.process is not None
     os.kill(world.process.pid, signal.SIGCONT)
 
@@ -226,7 +226,7 @@ async def restart(world: World) -> None:
 
 
 def node(**faults: object) -> Harm:
-    """Return what lets the last node be so."""
+    """Return an action that sets a fault of the last node."""
 
     async def change(world: World) -> None:
         for name, value in faults.items():
@@ -236,7 +236,7 @@ def node(**faults: object) -> Harm:
 
 
 def app(**faults: object) -> Harm:
-    """Return what lets the app be so."""
+    """Return an action that sets a fault of the app."""
 
     async def change(world: World) -> None:
         for name, value in faults.items():
@@ -246,7 +246,7 @@ def app(**faults: object) -> Harm:
 
 
 async def blackhole(world: World) -> None:
-    """Let Reverb be unreachable: connections are neither taken nor refused."""
+    """Make Reverb unreachable: connections are neither accepted nor refused."""
     port = world.port
     await world.nodes[0].stop()
     listening = socket.socket()
@@ -262,31 +262,31 @@ async def blackhole(world: World) -> None:
 
 
 async def unblock(world: World) -> None:
-    """Let it be reachable."""
+    """Make it reachable."""
     for held in world.held:  # type: ignore[attr-defined]
         held.close()
     await world.nodes[0].start(world.port)
 
 
 async def leave_app(world: World) -> None:
-    """Let the app be gone, and remember where it was."""
+    """Stop the app, and keep its port."""
     world.app_port = int(world.config.reverb.auth_endpoint.rpartition(":")[2].partition("/")[0])  # type: ignore[attr-defined, union-attr]
     await world.app.stop()
 
 
 async def return_app(world: World) -> None:
-    """Let the app be back where it was."""
+    """Restart the app on its port."""
     await world.app.start(world.app_port)  # type: ignore[attr-defined]
 
 
 async def cut_off(world: World) -> None:
-    """Let everything outside be gone."""
+    """Stop every peer."""
     await leave_app(world)
     await world.nodes[0].stop()
 
 
 async def reconnect(world: World) -> None:
-    """Let everything be back."""
+    """Restart every peer."""
     await world.nodes[0].start(world.port)
     await return_app(world)
 
@@ -311,7 +311,7 @@ HARMS = [
 async def test_a_harm_costs_what_the_table_says_and_ends(
     what: str, harm: Harm, recover: Harm, outcome: str, reason: str, tmp_path: Path
 ) -> None:
-    """Timers within five failed round trips; the rung and its epochs are kept; and push is served again when it is over."""
+    """Timers are served within five failed round trips, the rung and epochs are kept, and push resumes."""
     is_process = harm in {kill, freeze}
     nodes = 2 if "node" in what else 1
     reference = "http://127.0.0.1:9" if outcome == "unmeasured" else None
@@ -321,7 +321,7 @@ async def test_a_harm_costs_what_the_table_says_and_ends(
         if outcome != "unmeasured":
             await world.pay()
         await until(lambda: world.serves("timer_polling", reason), f"{what}: timers, because {reason}", within_s=40)
-        if outcome == "unmeasured":  # until it is known that we are cut off, a payment counts against push
+        if outcome == "unmeasured":  # until the sidecar detects that it is cut off, a payment counts against push
             await world.pay()
         assert await world.failed() <= FAILED_MAX
         ended = {**(await world.status())["outcomes"]}
@@ -343,7 +343,7 @@ async def test_a_harm_costs_what_the_table_says_and_ends(
 
 
 async def test_we_are_stopped_and_come_back(tmp_path: Path) -> None:
-    """The payment of that time says nothing, push rests until the probes are clean, and then is served."""
+    """The payment of the gap is unmeasured, and push is suspended until the probes are clean."""
     async with serving_push(tmp_path) as world:
         await world.sidecar.deliver(event("pi_in_flight"))
         seen = (await world.status())["outcomes"]
@@ -361,7 +361,7 @@ async def test_we_are_stopped_and_come_back(tmp_path: Path) -> None:
 
 @asynccontextmanager
 async def stopped_world(folder: Path, config: Config, world: World) -> AsyncIterator[Running]:
-    """Start Reverb, the app and the sidecar again, where they were."""
+    """Restart Reverb, the app and the sidecar on their ports."""
     assert (folder / "journal.db").exists()
     assert config.reverb is not None
     port = int(config.reverb.auth_endpoint.rpartition(":")[2].partition("/")[0])

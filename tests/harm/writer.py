@@ -1,4 +1,4 @@
-"""A process that appends to a journal and says what was answered: `writer.py FOLDER full|off`."""
+"""A process that appends to a journal and records its answers: `writer.py FOLDER full|off`."""
 
 import asyncio
 import sys

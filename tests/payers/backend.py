@@ -1,4 +1,4 @@
-"""The booking backend, and the Stripe that it is paid through: pages, bookings, webhooks and broadcasts.
+"""The booking backend with its Stripe: pages, bookings, webhooks and broadcasts.
 
 As the Laravel app does it: the webhook commits the booking as paid, and one call of Reverb's API broadcasts on the
 user's channel and on the observer's. Stripe tells the sidecar of the same payment, signed.
@@ -27,7 +27,7 @@ _TIMEOUT = aiohttp.ClientTimeout(total=5)
 
 
 class Proxy(Protocol):
-    """What may stand between a page and its sidecar."""
+    """A proxy between a page and its sidecar."""
 
     async def get(self, request: web.Request) -> web.Response:
         """Answer a request for `path`."""
@@ -71,7 +71,7 @@ class Backend:
         self.port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:
-        """Let what was begun end, and stop listening."""
+        """Finish running tasks, and stop listening."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -144,7 +144,7 @@ class Backend:
                 payer.webhook_url, data=body, headers={"Stripe-Signature": sign(body)}
             ) as answer:
                 assert answer.status == 200, await answer.text()
-        except aiohttp.ClientError:  # it is not there: Stripe will deliver again some day
+        except aiohttp.ClientError:  # it is down: Stripe delivers again later
             pass
 
     async def _tell_backend(self, payer: Payer) -> None:

@@ -1,4 +1,4 @@
-"""A cache between the page and the sidecar that honours nothing: what it got first it answers for an hour."""
+"""A cache between page and sidecar that ignores all headers: it repeats the first answer for an hour."""
 
 import aiohttp
 from aiohttp import web

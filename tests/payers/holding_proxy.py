@@ -1,4 +1,4 @@
-"""A slow way between the page and the sidecar: an answer waits until it is let through."""
+"""A slow proxy between page and sidecar: answers wait until they are released."""
 
 import asyncio
 
@@ -7,17 +7,17 @@ from aiohttp import web
 
 
 class HoldingProxy:
-    """Asks the sidecar at once, and answers the page later."""
+    """Forward requests at once, and answers later."""
 
     def __init__(self, origin: str) -> None:
         self._origin = origin
         self.is_open = asyncio.Event()
-        """Set: answers are let through."""
+        """Set: answers pass."""
         self.held = 0
         """Answers that had to wait."""
 
     async def get(self, request: web.Request) -> web.Response:
-        """Pass a request on, and its answer when it is let through."""
+        """Forward a request, and its answer once answers pass."""
         async with (
             aiohttp.ClientSession() as session,
             session.get(f"{self._origin}/{request.match_info['path']}", params=request.query) as answer,

@@ -1,4 +1,4 @@
-"""How a page's clocks leap: ten minutes pass, a machine sleeps, somebody sets the clock.
+"""Leaps of a page's clocks: ten minutes pass, a machine sleeps, the clock is set.
 
 Only what the page reads is changed, not when its timers fire: they must not be what saves the payer.
 """
@@ -33,4 +33,4 @@ TEN_MINUTES = Leap(600_000, 600_000)
 ASLEEP = Leap(600_000, 0)
 """Ten minutes, in a machine that sleeps: the monotonic clock stands still."""
 SET_BACK = Leap(-3_600_000, 0)
-"""Somebody sets the clock."""
+"""The clock is set."""

@@ -1,4 +1,4 @@
-"""One payer: what their page is told, what is wrong in their world, and what the backend saw of them."""
+"""One payer: the settings of their page, the faults around them, and what the backend recorded."""
 
 import asyncio
 from typing import Any
@@ -9,7 +9,7 @@ from sidecar.core.facts.reports import Flow
 
 
 class Payer(msgspec.Struct, kw_only=True):
-    """A user with one booking to pay; what is wrong may be changed at any time."""
+    """A user with one booking to pay; the faults may be changed at any time."""
 
     name: str
     """Also the PaymentIntent's, with `pi_` before it."""
@@ -23,18 +23,18 @@ class Payer(msgspec.Struct, kw_only=True):
     """The options of the page's Echo."""
 
     paid_after_s: float | None = 0.5
-    """So long after the page's first refetch the backend has done its webhook; None: at once, before any."""
+    """Delay from the page's first refetch to the backend's webhook; None: before any refetch."""
     paid_at: asyncio.Event | None = None
-    """The backend does its webhook when this is set; None: by time."""
+    """The backend processes its webhook when this is set; None: after the delay."""
     tells_page_s: float = 0.0
-    """So long after the broadcast the page is told that Stripe took the payment; 0: at once, without waiting for that."""
+    """Delay from the broadcast to Stripe's confirmation in the page; 0: at once, before the broadcast."""
     stale_s: float = 0.0
-    """So long after the commit the read replica still shows the booking as not paid."""
+    """Time after the commit in which the read replica shows the booking as not paid."""
     names_payment: bool = True
-    """Stripe's return URL has `payment_intent`; a page that lost it must remember."""
+    """Stripe's return URL has `payment_intent`; without it the page must have stored it."""
 
     found: list[bool] = []
-    """What each refetch found, in order."""
+    """The result of each refetch, in order."""
     reports: list[bytes] = []
     """What the page sent to the backend's recorder."""
     succeeded: asyncio.Event = msgspec.field(default_factory=asyncio.Event)
@@ -44,9 +44,9 @@ class Payer(msgspec.Struct, kw_only=True):
     broadcast: asyncio.Event = msgspec.field(default_factory=asyncio.Event)
     """Reverb's API has taken the broadcast."""
     succeeded_s: float | None = None
-    """When Stripe took the payment, on our monotonic clock, as are all these."""
+    """When Stripe took the payment, on the test's monotonic clock, like all of these."""
     began_s: float | None = None
-    """When the page was told of it, or the return page began."""
+    """When the page received Stripe's confirmation, or the return page began."""
     paid_s: float | None = None
     """When the booking was committed as paid."""
     broadcast_s: float | None = None
@@ -58,7 +58,7 @@ class Payer(msgspec.Struct, kw_only=True):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What the page is told."""
+        """Return the settings of the page."""
         return {
             "payment_intent": self.payment_intent,
             "user_id": self.user_id,

@@ -27,7 +27,7 @@ _FIRST_USER = 100
 
 
 class World:
-    """What all scenarios share: Reverb, the backend, and a sidecar for every mode that is held."""
+    """The services that all scenarios share: Reverb, the backend, and a sidecar per mode."""
 
     def __init__(self, stack: contextlib.AsyncExitStack, folder: Path, client: Path) -> None:
         self.stack, self.folder = stack, folder
@@ -38,7 +38,7 @@ class World:
         self.browser: Browser
 
     async def start(self, scenarios: Sequence[Scenario]) -> None:
-        """Start everything; return once every sidecar serves what it holds."""
+        """Start everything; return once each sidecar serves its mode."""
         self.session = await self.stack.enter_async_context(aiohttp.ClientSession())
         await self.backend.start()
         self.stack.push_async_callback(self.backend.stop)
@@ -69,7 +69,7 @@ class World:
         await until(holds, f"{name} serves {mode}")
 
     async def play(self, number: int, scenario: Scenario) -> Result:
-        """Play one scenario to its end, and say what came of it."""
+        """Play one scenario to its end, and return its result."""
         sidecar = self.sidecars[_sidecar_of(scenario)]
         user_id = str(_FIRST_USER + number)
         app, app_port = await self._app({f"token-{user_id}": user_id})

@@ -7,7 +7,7 @@ from sidecar.pusher.signing import App
 
 APP = App(app_id="501", key="liverefresh-key", secret="liverefresh-secret")
 OTHER = App(app_id="501", key="liverefresh-key", secret="another-secret")
-"""What an app signs with whose REVERB_APP_SECRET is not Reverb's."""
+"""The credentials of an app with another REVERB_APP_SECRET."""
 OBSERVER_CHANNEL = "private-reverb-sidecar"
 
 
@@ -17,7 +17,7 @@ def channel_of(user_id: str) -> str:
 
 
 class LosingReverb(Reverb):
-    """One node; what it loses, it loses for every socket alike, after its API's 200."""
+    """One node; it loses a broadcast for every socket, after its API's 200."""
 
     def __init__(self) -> None:
         super().__init__(APP)
@@ -25,11 +25,11 @@ class LosingReverb(Reverb):
         """Payments whose broadcast is lost."""
 
     def deliver(self, frames: list[tuple[str, str]], *, but: str | None) -> None:
-        """Deliver what is not lost."""
+        """Deliver the broadcast unless it is lost."""
         super().deliver([each for each in frames if not any(name in each[1] for name in self.loses)], but=but)
 
     def is_joined(self, user_id: str) -> bool:
-        """Say whether the user's own channel has a member."""
+        """Return whether the user's own channel has a member."""
         return channel_of(user_id) in self.channels.names()
 
     async def cut(self, user_id: str) -> None:

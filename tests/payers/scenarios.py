@@ -1,4 +1,4 @@
-"""What happens to payers, one row each: what is held, what goes wrong, and what must come of it."""
+"""The scenarios of payers, one row each: the served mode, the fault, and the expected result."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -23,13 +23,13 @@ Play = Callable[[Stage], Awaitable[None]]
 
 
 async def pay(it: Stage) -> None:
-    """Pay, with all well."""
+    """Pay without a fault."""
     await it.open()
     await it.pay()
 
 
 async def _come_back(it: Stage) -> None:
-    """Pay at Stripe; back, the page finds the booking not paid, and joins the channel; then it is paid."""
+    """Pay at Stripe; the return page finds the booking not paid and subscribes; then the booking is paid."""
     it.payer.paid_at = asyncio.Event()
     await it.open()
     it.payer.refetched.clear()
@@ -40,18 +40,18 @@ async def _come_back(it: Stage) -> None:
 
 
 async def come_back(it: Stage) -> None:
-    """Come back from Stripe as it redirects, with the payment's name in the URL."""
+    """Return from Stripe's redirect, with the payment's id in the URL."""
     await _come_back(it)
 
 
 async def come_back_nameless(it: Stage) -> None:
-    """Come back to a page whose URL does not name the payment: it must have been remembered."""
+    """Return to a page without the payment's id in the URL: it must be stored."""
     it.payer.names_payment = False
     await _come_back(it)
 
 
 async def push_before_flag(it: Stage) -> None:
-    """Come back to a page that is subscribed and pushed to before the flag is answered."""
+    """Return to a page that is subscribed and gets the push before the flag's answer."""
     proxy = it.backend.proxies[it.payer.name] = HoldingProxy(it.sidecar.public)
     proxy.is_open.set()
     it.payer.flag_url = f"{it.backend.origin}/proxy/{it.payer.name}/flags/payment-refresh"
@@ -69,32 +69,32 @@ async def push_before_flag(it: Stage) -> None:
 
 
 async def pay_late(it: Stage) -> None:
-    """Let the webhook take longer than the last timer waits."""
+    """Delay the webhook beyond the last timer."""
     it.payer.paid_after_s = 7.0
     await pay(it)
 
 
 async def pay_at_once(it: Stage) -> None:
-    """Let the webhook be done before the page is told that the payment succeeded."""
+    """Process the webhook before Stripe confirms the payment to the page."""
     it.payer.paid_after_s = None
     it.payer.tells_page_s = 0.3
     await pay(it)
 
 
 async def lose_late(it: Stage) -> None:
-    """Let the webhook take longer than the last timer waits, and lose the push."""
+    """Delay the webhook beyond the last timer, and lose the push."""
     it.payer.paid_after_s = 7.0
     await lose(it)
 
 
 async def lose(it: Stage) -> None:
-    """Let Reverb's API say 200, and no socket get the broadcast."""
+    """Lose the broadcast for every socket, after the API's 200."""
     it.lose_push()
     await pay(it)
 
 
 async def broadcast_before(it: Stage) -> None:
-    """Let the return page find it not paid; then it is paid and broadcast, and only then is the channel joined."""
+    """Commit and broadcast after the return page's first refetch, and before its subscription."""
     it.payer.paid_at = asyncio.Event()
     await it.open()
     it.app.faults.is_frozen = True
@@ -108,7 +108,7 @@ async def broadcast_before(it: Stage) -> None:
 
 
 async def reconnect_late(it: Stage) -> None:
-    """Cut the connection after the last timer; the broadcast goes out once the page has noticed, and before it rejoins."""
+    """Cut the connection after the last timer; broadcast once the page has noticed, before it reconnects."""
     it.payer.paid_at = asyncio.Event()
     await pay(it)
     await asyncio.sleep(5.2)
@@ -122,7 +122,7 @@ async def reconnect_late(it: Stage) -> None:
 
 
 async def reconnect(it: Stage) -> None:
-    """Cut the connection while the payment is pending; the broadcast goes out before it is made again."""
+    """Cut the connection while the payment is pending; broadcast before the page reconnects."""
     it.payer.paid_at = asyncio.Event()
     await pay(it)
     await it.payer.refetched.wait()
@@ -131,15 +131,15 @@ async def reconnect(it: Stage) -> None:
 
 
 async def refuse(it: Stage) -> None:
-    """Let the auth endpoint answer 403."""
+    """Answer channel auth with 403."""
     it.app.faults.refuses = frozenset({it.payer.user_id})
     await it.open(joins=False)
-    await it.until(lambda: it.tab.evaluate("window.seen.refused"), "the page hears of the refusal")
+    await it.until(lambda: it.tab.evaluate("window.seen.refused"), "the page receives the refusal")
     await it.pay()
 
 
 async def refuse_back(it: Stage) -> None:
-    """Come back from Stripe to a page that hears of its refusal only while the payment is pending."""
+    """Return from Stripe to a page that receives its refusal while the payment is pending."""
     it.app.faults.refuses = frozenset({it.payer.user_id})
     it.payer.paid_at = asyncio.Event()
     await it.open(joins=False)
@@ -149,41 +149,41 @@ async def refuse_back(it: Stage) -> None:
 
 
 async def missign(it: Stage) -> None:
-    """Let the auth endpoint sign with another secret: 200, and then nothing."""
+    """Sign channel auth with another secret: 200, and no subscription."""
     it.app.faults.signs_as = OTHER
     await it.open(joins=False)
     await it.pay()
 
 
 async def forbid(it: Stage) -> None:
-    """Let the auth endpoint answer without the headers that let a page of another origin read it."""
+    """Answer channel auth without CORS headers."""
     it.app.faults.has_cors = False
     await it.open(joins=False)
-    await it.until(lambda: it.tab.evaluate("window.seen.refused"), "the page hears of the refusal")
+    await it.until(lambda: it.tab.evaluate("window.seen.refused"), "the page receives the refusal")
     await it.pay()
 
 
 async def be_offline(it: Stage) -> None:
-    """Let Reverb be out of reach."""
+    """Make Reverb unreachable."""
     it.payer.echo["wsPort"] = 9
     await it.open(joins=False)
     await it.pay()
 
 
 async def read_stale(it: Stage) -> None:
-    """Let the push come while the read replica is 600 ms behind."""
+    """Push while the read replica is 600 ms behind."""
     it.payer.stale_s = 0.6
     await pay(it)
 
 
 async def read_very_stale(it: Stage) -> None:
-    """Let the push come while the read replica is three seconds behind: more than one retry bridges."""
+    """Push while the read replica is three seconds behind: longer than one retry covers."""
     it.payer.stale_s = 3.0
     await pay(it)
 
 
 async def flip(it: Stage) -> None:
-    """Let a person roll the flag back while the payment is pending, and lose its push."""
+    """Roll the flag back while the payment is pending, and lose its push."""
     it.lose_push()
     await pay(it)
     await asyncio.sleep(1)
@@ -215,14 +215,14 @@ async def _through_cache(it: Stage, proxy: CachingProxy) -> None:
 
 
 async def cache_an_hour(it: Stage) -> None:
-    """Let a cache answer with what was right almost an hour ago, and lose the push."""
+    """Answer from a cache that is almost an hour old, and lose the push."""
     proxy = CachingProxy(it.sidecar.public)
     await proxy.warm(it.session, "/flags/payment-refresh", age_s=3400)
     await _through_cache(it, proxy)
 
 
 async def cache_from_now_on(it: Stage) -> None:
-    """Let a cache give the page's own first answer again and again, as if it were new, and lose the push."""
+    """Repeat the page's first answer from a cache as if it were new, and lose the push."""
     await _through_cache(it, CachingProxy(it.sidecar.public, tells_age=False))
 
 
@@ -258,12 +258,12 @@ async def freeze(it: Stage) -> None:
 
 
 async def sleep(it: Stage) -> None:
-    """Do as before, in a machine that sleeps: its monotonic clock stands still meanwhile."""
+    """Do the same on a machine that sleeps: its monotonic clock stands still meanwhile."""
     await _freeze(it, ASLEEP)
 
 
 async def suspend(it: Stage) -> None:
-    """Let the machine sleep for ten minutes with the page in front, so that nothing tells the page; lose the push."""
+    """Sleep for ten minutes with the page in front, so that it gets no event; lose the push."""
     it.lose_push()
     await it.tab.leaps(ASLEEP)
     await pay(it)
@@ -279,7 +279,7 @@ async def leave(it: Stage) -> None:
 
 
 class Scenario(msgspec.Struct, frozen=True):
-    """A row: what is held, how the payer comes, what happens; and what must come of it."""
+    """A row: the served mode, the flow and the events; and the expected result."""
 
     key: str
     what: str
@@ -287,20 +287,20 @@ class Scenario(msgspec.Struct, frozen=True):
     flow: Flow
     play: Play
     follows: Mode
-    """What the page follows when it begins to watch, as it reports."""
+    """The mode that the page follows at the beginning, as it reports."""
     found: str
-    """What each refetch must find: `-` not paid, `+` paid."""
+    """The expected result of each refetch: `-` not paid, `+` paid."""
     by: frozenset[ClearedBy]
     cleared_s: tuple[float, float]
     """"Pay now" goes away from so many seconds after the payment on, and before so many."""
     subscription: Subscription
     is_pushed: bool
-    """The page hears of the push."""
+    """The page receives the push."""
     own_sidecar: bool = False
     records: bool = False
-    """Reports go to the backend's recorder, because the sidecar is not there any more."""
+    """Reports go to the backend's recorder, because the sidecar is gone."""
     freezes: bool = False
-    """It needs a browser of its own."""
+    """It needs a separate browser."""
     is_cut_short: bool = False
     """The page is left before the 30 s are over."""
 

@@ -1,4 +1,4 @@
-"""A sidecar of its own process that holds the wanted mode, without the weeks that its ladder asks for.
+"""A sidecar in a separate process that serves the wanted mode, without the weeks of its ladder.
 
 A journal is prepared: a policy, a payment that was on time, and the decision to climb, as a controller would have
 appended it. From there on everything is the production process: it starts, probes Reverb until it sees again, and
@@ -54,18 +54,18 @@ ladder:
   - {{mode: timer_polling, soak: 72h}}
   - {{mode: {mode}}}
 """
-"""The lease of production, and alarms so deaf that the troubles of some payers move nobody else's flag."""
+"""The lease of production, and alarms so insensitive that the faults of some payers do not move the flag."""
 
 
 class Reachable:
-    """Where a sidecar finds what it probes."""
+    """The addresses that a sidecar probes."""
 
     def __init__(self, *, reverb_port: int, auth_port: int, page_port: int) -> None:
         self.reverb_port, self.auth_port, self.page_port = reverb_port, auth_port, page_port
 
 
 async def prepared(folder: Path, where: Reachable, mode: Mode) -> SidecarProcess:
-    """Return a sidecar that will hold this mode once it is started."""
+    """Return a sidecar that serves this mode once it is started."""
     folder.mkdir()  # noqa: ASYNC240 - a moment, before anything runs
     best = Mode.PUSH_WITH_SAFETY_NET if mode is Mode.TIMER_POLLING else mode
     config = _CONFIG.format(

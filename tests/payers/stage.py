@@ -1,4 +1,4 @@
-"""Where a scenario is played: one payer, their tab, and everything behind it, with what may be done to each."""
+"""The stage of a scenario: one payer, their tab, the services behind it, and the faults."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -24,7 +24,7 @@ _LOOKS_MAX = 15
 
 
 class Result(msgspec.Struct, kw_only=True):
-    """What came of a scenario."""
+    """The result of a scenario."""
 
     key: str
     failure: str = ""
@@ -32,11 +32,11 @@ class Result(msgspec.Struct, kw_only=True):
     found: list[bool] = []
     """What each refetch found, as the backend answered it."""
     cleared_ms: int | None = None
-    """When "Pay now" was gone in the page, by the page's own clock; None: it is still there."""
+    """When "Pay now" was gone in the page, by the page's own clock; None: it is still shown."""
     sent: Reading | None = None
-    """What the page reported."""
+    """The page's report."""
     taken: Reading | None = None
-    """What the sidecar kept of it; None: it was sent to the backend's recorder instead, or nothing came."""
+    """The report in the journal; None: it was sent to the backend's recorder, or there was none."""
     is_delivered: bool = False
     """The sidecar's own socket received the broadcast."""
     reports: int = 0
@@ -65,11 +65,11 @@ class Stage:
         self._opening = opening
         self._left: dict[str, Any] | None = None
 
-    async def until(self, is_so: Callable[[], Awaitable[object]], what: str, *, within_s: float = 20.0) -> None:
+    async def until(self, is_met: Callable[[], Awaitable[object]], what: str, *, within_s: float = 20.0) -> None:
         """Wait for something, with a limit."""
         try:
             async with asyncio.timeout(within_s):
-                while not await is_so():  # noqa: ASYNC110 - what is waited for is in the page
+                while not await is_met():  # noqa: ASYNC110 - what is waited for is in the page
                     await asyncio.sleep(0.2)
         except TimeoutError:
             message = f"not within {within_s} s: {what}; the page: {await self.seen()}"
@@ -115,21 +115,21 @@ class Stage:
         )
 
     async def has_refetched(self, times: int) -> bool:
-        """Say whether the page has asked so often."""
+        """Return whether the page has sent this number of refetches."""
         return len(self.payer.found) >= times
 
     def lose_push(self) -> None:
-        """Let Reverb lose the broadcast of this payment, after the API's 200."""
+        """Lose the broadcast of this payment, after the API's 200."""
         self.reverb.loses.add(self.payer.payment_intent)
 
     async def roll_back(self) -> None:
-        """Let a person send the flag to the bottom rung."""
+        """Roll the flag back to the bottom rung."""
         url, headers = f"{self.sidecar.operator}/api/rollback", {"Authorization": f"Bearer {OPERATOR_TOKEN}"}
         async with self.session.post(url, json={"reason": "a test"}, headers=headers) as answer:
             assert answer.status == 200, await answer.text()
 
     async def result(self, key: str) -> Result:
-        """Return what the page, the backend and the sidecar say of this payer."""
+        """Return what the page, the backend and the sidecar recorded of this payer."""
         seen, payer = await self.seen(), self.payer
         sent = [*seen["sent"], *payer.reports]
         result = Result(key=key, found=list(payer.found), cleared_ms=seen["cleared"], reports=len(seen["sent"]))
@@ -146,7 +146,7 @@ class Stage:
         return result
 
     def _look(self, result: Result) -> None:
-        """Look into the sidecar's journal for what is there of this payment."""
+        """Read this payment's report from the sidecar's journal."""
         with opened_to_read(self.sidecar.journal) as (_, reader):
             facts = [record.observation for record in reader.read(0, 100_000)]
         for fact in facts:

@@ -1,4 +1,4 @@
-"""The table of what payers got: scenario, mode, refetches, how long "Pay now" stayed, and what made it go."""
+"""The table of results: scenario, mode, refetches, when "Pay now" was cleared, and by what."""
 
 from collections.abc import Iterable, Iterator
 
@@ -16,14 +16,14 @@ def _rows(scenarios: Iterable[Scenario], results: dict[str, Result]) -> Iterator
     yield "|---|---|---|---|---|---|---|---|---|"
     for scenario in scenarios:
         result = results[scenario.key]
-        told = result.sent or result.taken
+        report = result.sent or result.taken
         cells = [scenario.what, scenario.held.value, "?", str(len(result.found)), _seconds(result.broadcast_ms)]
-        if result.failure or told is None:
+        if result.failure or report is None:
             cells += ["FAILED", result.failure.strip().rpartition("\n")[2][:200], "", ""]
         else:
-            cells[2] = told.mode.value
-            cells += [_seconds(result.cleared_ms), str(told.cleared_by), told.subscription.value]
-            cells += [_seconds(told.pushed_ms)]
+            cells[2] = report.mode.value
+            cells += [_seconds(result.cleared_ms), str(report.cleared_by), report.subscription.value]
+            cells += [_seconds(report.pushed_ms)]
         yield f"| {' | '.join(cells)} |"
 
 

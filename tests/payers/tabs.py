@@ -31,27 +31,27 @@ class Tab(Protocol):
     """A page in a browser."""
 
     async def open(self, url: str) -> None:
-        """Go there."""
+        """Open a URL."""
 
     async def evaluate(self, expression: str) -> Any:
         """Return the value of a JavaScript expression in the page."""
 
     async def leaps(self, leap: Leap) -> None:
-        """Give every page that is opened from now on clocks that leap when it says `leapIn`."""
+        """Install clocks in each new page that leap when it calls `leapIn`."""
 
 
 class PlaywrightTab:
-    """A page in a context of its own."""
+    """A page in a separate context."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
 
     async def open(self, url: str) -> None:
-        """Go there."""
+        """Open a URL."""
         await self.page.goto(url)
 
     async def evaluate(self, expression: str) -> Any:
-        """Return the value of a JavaScript expression in the page; None: it was just going somewhere else."""
+        """Return the value of a JavaScript expression in the page; None: it was navigating."""
         try:
             return await self.page.evaluate(expression)
         except PlaywrightError as error:
@@ -60,7 +60,7 @@ class PlaywrightTab:
             return None
 
     async def leaps(self, leap: Leap) -> None:
-        """Give every page that is opened from now on clocks that leap when it says `leapIn`."""
+        """Install clocks in each new page that leap when it calls `leapIn`."""
         await self.page.add_init_script(leap.script)
 
 
@@ -97,7 +97,7 @@ class FreezableTab:
                         return result
 
     async def open(self, url: str) -> None:
-        """Go there."""
+        """Open a URL."""
         await self.send("Page.navigate", url=url)
 
     async def evaluate(self, expression: str) -> Any:
@@ -107,7 +107,7 @@ class FreezableTab:
         return said["result"].get("value")
 
     async def leaps(self, leap: Leap) -> None:
-        """Give every page that is opened from now on clocks that leap when it says `leapIn`."""
+        """Install clocks in each new page that leap when it calls `leapIn`."""
         await self.send("Page.addScriptToEvaluateOnNewDocument", source=leap.script)
 
     async def freeze(self) -> None:
@@ -116,7 +116,7 @@ class FreezableTab:
         await self.send("Page.setWebLifecycleState", state="frozen")
 
     async def thaw(self) -> None:
-        """Let it run again, and put it in front."""
+        """Resume it, and put it in front."""
         await self.send("Page.setWebLifecycleState", state="active")
         await self.send("Page.bringToFront")
 
@@ -147,11 +147,11 @@ async def freezable_tab() -> AsyncIterator[FreezableTab]:
             await child.wait()
 
 
-async def _page_of(session: aiohttp.ClientSession, told: Path) -> str:
-    """Return where the page's protocol is, once Chromium has told its port."""
-    while not told.exists() or not told.read_text():  # noqa: ASYNC110, ASYNC240 - a file of another process
+async def _page_of(session: aiohttp.ClientSession, port_file: Path) -> str:
+    """Return the address of the page's protocol, once Chromium has written its port."""
+    while not port_file.exists() or not port_file.read_text():  # noqa: ASYNC110, ASYNC240 - a file of another process
         await asyncio.sleep(0.05)
-    port = told.read_text().splitlines()[0]  # noqa: ASYNC240
+    port = port_file.read_text().splitlines()[0]  # noqa: ASYNC240
     while True:
         async with session.get(f"http://127.0.0.1:{port}/json") as response:
             targets = await response.json(content_type=None)

@@ -12,21 +12,21 @@ from sidecar import clock
 from sidecar.demo.standin.booking_app import BookingApp
 from sidecar.demo.standin.reverb import Reverb
 from sidecar.pusher.signing import App, signed_target
-from tests.browser import Told, in_chromium, in_node
+from tests.browser import Events, in_chromium, in_node
 from tests.captures import APP_ID, KEY, SECRET
 from tests.e2e.processes import free_port
 
 APP = App(app_id=APP_ID, key=KEY, secret=SECRET)
 LIVE = "private-live-refresh.7"
 EVENT = "App\\Events\\LiveRefreshContextsUpdated"
-Client = Callable[..., AbstractAsyncContextManager[Told]]
+Client = Callable[..., AbstractAsyncContextManager[Events]]
 
 
 class World:
     """A Reverb, an app, and a client that subscribes to the channel of user 7."""
 
-    def __init__(self, told: Told, reverb: Reverb, app: BookingApp, port: int) -> None:
-        self.told, self.reverb, self.app, self.port = told, reverb, app, port
+    def __init__(self, events: Events, reverb: Reverb, app: BookingApp, port: int) -> None:
+        self.events, self.reverb, self.app, self.port = events, reverb, app, port
 
     async def broadcast(self) -> None:
         """Broadcast as Laravel does."""
@@ -56,9 +56,9 @@ async def world(
         "bearerToken": "user-7",
     }
     extra = {"port": page} if client is in_chromium else {}
-    async with client({"options": options, "channel": "live-refresh.7"}, **extra) as told:
+    async with client({"options": options, "channel": "live-refresh.7"}, **extra) as events:
         try:
-            yield World(told, reverb, app, port)
+            yield World(events, reverb, app, port)
         finally:
             await reverb.stop()
             await app.stop()
@@ -71,9 +71,9 @@ clients = pytest.mark.parametrize("client", [in_node, in_chromium], ids=["node",
 async def test_they_connect_authorise_subscribe_and_receive(client: Client) -> None:
     """The app receives the recorded request: a form, `*/*`, no cookie."""
     async with world(client) as it:
-        await it.told.until("subscribed")
+        await it.events.until("subscribed")
         await it.broadcast()
-        await it.told.until("event", {"contexts": ["bookings"]})
+        await it.events.until("event", {"contexts": ["bookings"]})
         method, _, headers, body = next(each for each in it.app.requests if each[0] == "POST")
         assert (method, headers["Accept"], headers["Content-Type"].partition(";")[0]) == (
             "POST",
@@ -92,7 +92,7 @@ async def test_a_403_is_reported_to_the_channel(client: Client) -> None:
         app.faults.refuses = frozenset({"7"})
 
     async with world(client, refuse) as it:
-        await it.told.until("refused", {"type": "AuthError", "status": 403})
+        await it.events.until("refused", {"type": "AuthError", "status": 403})
 
 
 @clients
@@ -103,8 +103,8 @@ async def test_a_wrong_secret_is_silent_in_the_channel(client: Client) -> None:
         app.faults.signs_as = App(app_id=APP_ID, key=KEY, secret="another")
 
     async with world(client, missign) as it:
-        await it.told.until("error", {"code": 4009, "message": "Connection is unauthorized"})
-        assert {what for what, _ in it.told.everything} == {"state", "error"}
+        await it.events.until("error", {"code": 4009, "message": "Connection is unauthorized"})
+        assert {what for what, _ in it.events.everything} == {"state", "error"}
 
 
 @clients
@@ -115,20 +115,20 @@ async def test_an_unknown_key_ends_the_connection(client: Client) -> None:
         reverb.sockets._app = App(app_id=APP_ID, key="another", secret=SECRET)
 
     async with world(client, forget) as it:
-        await it.told.until("error", {"code": 4001, "message": "Application does not exist"})
-        await it.told.until("state", "disconnected")
+        await it.events.until("error", {"code": 4001, "message": "Application does not exist"})
+        await it.events.until("state", "disconnected")
 
 
 @clients
 async def test_a_closed_connection_is_opened_and_the_channel_subscribed_again(client: Client) -> None:
     """This takes one more request to the auth endpoint for every private channel."""
     async with world(client) as it:
-        seen = await it.told.until("subscribed")
+        seen = await it.events.until("subscribed")
         it.reverb.sockets.drop_all()
-        seen = await it.told.until("state", "connecting", after=seen)
-        await it.told.until("subscribed", after=seen)
+        seen = await it.events.until("state", "connecting", after=seen)
+        await it.events.until("subscribed", after=seen)
         await it.broadcast()
-        await it.told.until("event", after=seen)
+        await it.events.until("event", after=seen)
         assert sum(each[0] == "POST" for each in it.app.requests) == 2
 
 
@@ -139,4 +139,4 @@ async def test_without_cors_headers_a_browser_hides_the_response() -> None:
         app.faults.has_cors = False
 
     async with world(in_chromium, forbid) as it:
-        await it.told.until("refused", {"type": "AuthError", "status": 0})
+        await it.events.until("refused", {"type": "AuthError", "status": 0})

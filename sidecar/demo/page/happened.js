@@ -3,7 +3,8 @@
 
 import { list, make, say } from './dom.js';
 import { clearedBy } from './payers.js';
-import { MODES, span } from './words.js';
+import { MODES, REASONS } from './wording.js';
+import { nameOf, span } from './words.js';
 
 const EVENTS = {
   connected: 'connected to Reverb',
@@ -103,7 +104,7 @@ export class Happened {
     if (pending && mode !== this.mode && this.at !== null) {
       const why = !isPush && this.refused ? `, because the channel is ${this.refused}` : '';
       if (this.mode !== null && !isPush) this.movedAt = this.after();
-      this.mark(isPush || this.mode === null ? 'follows' : 'moved', `follows ${MODES[mode].short.toLowerCase()}${why}`);
+      this.mark(isPush || this.mode === null ? 'follows' : 'moved', `follows ${nameOf(mode)}${why}`);
     }
     this.mode = pending ? mode : null;
   }
@@ -115,7 +116,7 @@ export class Happened {
       const answer = await asking;
       if (isFlag && answer.ok && answer.status === 200) {
         const { mode, reason, valid_for_s: seconds } = await answer.clone().json();
-        say(this.places.flag, `${MODES[mode].short} (${reason.replaceAll('_', ' ')}), valid for ${seconds} s`);
+        say(this.places.flag, `${MODES[mode].label} (${(REASONS[reason]?.label ?? reason).toLowerCase()}), valid for ${seconds} s`);
       } else if (isFlag && !answer.ok) {
         say(this.places.flag, `error ${answer.status}: timers`);
       }

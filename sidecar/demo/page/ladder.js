@@ -2,7 +2,10 @@
 
 import { drawing, list, make, prose, say, set } from './dom.js';
 import { ICONS } from './icons.js';
-import { filled, isAll, MODES, percent, shareOf, span } from './words.js';
+import { MODES } from './wording.js';
+import { filled, isAll, percent, shareOf, span } from './words.js';
+
+const TIMED = ['cooldown', 'soak', 'suspension']; // their needs name the remaining time
 
 export function ladder(rungs, gates, hint) {
   return function show(world) {
@@ -25,7 +28,7 @@ export function ladder(rungs, gates, hint) {
 
 function hintOf(to, count, open) {
   if (!to) return 'This is the last rung.';
-  return count ? `All must pass before “${MODES[to.mode].short}”: ${open}.` : 'The sidecar does not answer, so the gates are unknown.';
+  return count ? `All must pass before “${MODES[to.mode].label}”: ${open}.` : 'The sidecar does not answer, so the gates are unknown.';
 }
 
 function beginRung({ mode }) {
@@ -33,7 +36,7 @@ function beginRung({ mode }) {
     'li',
     { class: 'rung', 'data-mode': mode },
     drawing(ICONS[mode]),
-    make('strong', { text: MODES[mode].short }),
+    make('strong', { text: MODES[mode].label }),
     make('span', { class: 'whom' }),
     make('em', { class: 'here' }),
   );
@@ -58,7 +61,6 @@ function fill(node, gate, { now_ms: now }) {
   node.querySelector('i').style.setProperty('--filled', share.toFixed(3));
   const value = gate.name === 'alarm' && gate.value !== 'none' ? `alarm: ${gate.value}` : gate.value;
   say(node.querySelector('.value'), gate.passes ? value : `${value} → ${gate.target}`);
-  const isTimed = /^\d+ (s|min|h|d)\b/.test(gate.needs); // the duration is in the text already
-  const when = gate.expected_ms && !isTimed ? `, in about ${span(Math.max(1000, gate.expected_ms - now))}` : '';
+  const when = gate.expected_ms && !TIMED.includes(gate.name) ? `, in about ${span(Math.max(1000, gate.expected_ms - now))}` : '';
   prose(node.querySelector('.needs'), gate.passes ? '' : `needs ${gate.needs}${when}`);
 }

@@ -2,7 +2,7 @@
 
 import { drawing, list, make, say, set } from './dom.js';
 import { ICONS } from './icons.js';
-import { MODES, span } from './words.js';
+import { nameOf, span } from './words.js';
 
 const CLEARED = {
   first: 'by the first request',
@@ -32,7 +32,7 @@ export function payers(parent) {
         set(node, { 'data-drawn': String(isCleared) });
       }
       say(node.querySelector('.how'), isCleared ? `${span(cleared - paid, true)}, ${clearedBy(payer.cleared_by)}` : `waits ${span(Math.max(0, waits), true)}`);
-      say(node.querySelector('.flow-of'), `${payer.flow === 'redirect' ? 'back from Stripe' : 'in the page'}, ${MODES[payer.mode].brief}`);
+      say(node.querySelector('.flow-of'), `${payer.flow === 'redirect' ? 'back from Stripe' : 'in the page'}, ${nameOf(payer.mode)}`);
     });
   };
 }

@@ -1,24 +1,21 @@
 // From the world's numbers to sentences: is push safe yet, why not, what happens next, what if it breaks. Pure.
 
-export const MODES = {
-  timer_polling: { short: 'Timers', brief: 'timers' },
-  push_with_safety_net: { short: 'Push, with a safety net', brief: 'push + net' },
-  push_only: { short: 'Push only', brief: 'push' },
-};
+import { MODES, REASONS } from './wording.js';
 
 const SAFE = {
-  starting: ['Not known yet.', 'The sidecar has just started and reads its journal.'],
-  no_lease: ['Not known: timers.', 'The sidecar has not recently proven that it can write and read its journal, so every push answer has expired.'],
-  alarm: ['No: push is failing.', 'An alarm: more payments or probes failed than reliable push would lose. Everybody has timers again.'],
-  suspended: ['Not this minute.', 'Push is suspended: timers for a while. The proof is kept.'],
-  dry_run: ['A dry run: timers.', 'Everything is decided and recorded, and push is served to no one.'],
-  no_sidecar: ['No answer: timers.', 'The sidecar does not answer, and a browser without an answer follows the timers. No action was needed.'],
-  policy_differs: ['Not known: timers.', 'The policy in force is not that of this process.'],
+  starting: 'Not known yet.',
+  no_lease: 'Not known: timers.',
+  alarm: 'No: push is failing.',
+  suspended: 'Not this minute.',
+  dry_run: 'A dry run: timers.',
+  no_sidecar: 'No answer: timers.',
+  policy_differs: 'Not known: timers.',
 };
+const NO_SIDECAR = 'The sidecar does not answer, and a browser without an answer follows the timers. No action was needed.';
 
 /** Return the flag's answer to "is push safe yet?": a short word and the key of its drawing. */
 export function safe({ flag }) {
-  if (SAFE[flag.reason]) return { text: SAFE[flag.reason][0], drawing: drawingOf(flag), is: flag.reason === 'alarm' ? 'bad' : 'timers' };
+  if (SAFE[flag.reason]) return { text: SAFE[flag.reason], drawing: drawingOf(flag), is: flag.reason === 'alarm' ? 'bad' : 'timers' };
   if (flag.mode === 'push_only') return { text: 'Yes: push alone.', drawing: flag.mode, is: 'push' };
   if (flag.mode === 'push_with_safety_net') {
     const whom = isAll(flag) ? 'for everybody' : `for ${percent(shareOf(flag))} of payers`;
@@ -34,7 +31,7 @@ export function why(world) {
   const { flag, gates } = world;
   const closed = gates.filter((gate) => !gate.passes);
   if (SAFE[flag.reason]) {
-    return SAFE[flag.reason][1] + (flag.detail ? ` (${flag.detail})` : '');
+    return `${REASONS[flag.reason]?.description ?? NO_SIDECAR} ${flag.detail}`.trim();
   }
   const payments = world.indicators.find((indicator) => indicator.name === 'payments');
   const proof = payments && proofOf(payments);
@@ -64,9 +61,9 @@ export function next({ flag, gates, speed, now_ms: now }) {
   if (flag.reason === 'no_sidecar') return 'It restarts on the same journal, with the same rung, and serves it after clean probes.';
   const shut = gates.find((gate) => !gate.passes && BACK.includes(gate.name));
   if (SAFE[flag.reason] && flag.rung > 0) {
-    const held = flag.ladder[flag.rung];
+    const current = flag.ladder[flag.rung];
     const when = shut?.expected_ms ? `In about ${inAbout(shut.expected_ms)}` : 'As soon as possible';
-    return `${when}: ${named(held)} again, the rung is kept.${shut?.needs ? ` Still needed: ${stop(shut.needs)}` : ''}`;
+    return `${when}: ${named(current)} again, the rung is kept.${shut?.needs ? ` Still needed: ${stop(shut.needs)}` : ''}`;
   }
   const rung = flag.ladder[flag.rung + 1];
   if (!rung) return 'This is the last rung. The hand-written timers may be removed from the app; the flag stays as the fallback.';
@@ -83,7 +80,7 @@ export function next({ flag, gates, speed, now_ms: now }) {
 }
 
 const BACK = ['alarm', 'suspension'];
-const named = (rung) => `${MODES[rung.mode].short.toLowerCase()}, for ${isAll(rung) ? 'everybody' : `${percent(shareOf(rung))} of payers`}`;
+const named = (rung) => `${nameOf(rung.mode)}, for ${isAll(rung) ? 'everybody' : `${percent(shareOf(rung))} of payers`}`;
 
 /** Return what happens if it breaks: or what did, where something is broken. */
 export function breaks({ flag, switches, now_ms: now }) {
@@ -94,12 +91,12 @@ export function breaks({ flag, switches, now_ms: now }) {
     const then = came === null ? `Expected: ${each.expect}` : `Observed after ${span(came, true)}: ${each.came || each.expect}`;
     return `“${each.title}” is on, for ${span(now - each.turned_ms)} now. ${stop(then)}`;
   }
-  const back = flag.mode === 'timer_polling' ? 'No payer relies on push now, so no payer is affected.' : 'Everybody gets timers again within seconds, without manual action; also if the sidecar itself stops.';
-  return back;
+  if (flag.mode === 'timer_polling') return 'No payer relies on push now, so no payer is affected.';
+  return 'Everybody gets timers again within seconds, without manual action; also if the sidecar itself stops.';
 }
 
 /** Return the sidecar's present answer. */
-export const saying = ({ flag }) => (flag.reason === 'no_sidecar' ? 'no answer: timers' : `answer: ${MODES[flag.mode].short}`);
+export const saying = ({ flag }) => (flag.reason === 'no_sidecar' ? 'no answer: timers' : `answer: ${MODES[flag.mode].label}`);
 
 /** Return the delay from turning a switch to its observed effect; null: not observed. */
 export function cameAfter({ turned_ms: turned, came_ms: came }) {
@@ -120,6 +117,8 @@ export function span(ms, isExact = false) {
 /** Return a ratio as per cent. */
 export const percent = (ratio, digits = 0) => `${(100 * ratio).toFixed(digits).replace(/\.0+$/, '')} %`;
 export const shareOf = ({ share_ppm: ppm }) => ppm / 1_000_000;
+/** Return a mode's label within a sentence. */
+export const nameOf = (mode) => MODES[mode].label.toLowerCase();
 export const isAll = (rung) => shareOf(rung) >= 1;
 export const count = (number, one) => `${number.toLocaleString('en')} ${one}${number === 1 ? '' : 's'}`;
 const stop = (text) => (/[.!?]$/.test(text) ? text : `${text}.`);

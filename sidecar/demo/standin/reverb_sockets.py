@@ -79,7 +79,7 @@ class _Socket:
 
     def __init__(self, ws: web.WebSocketResponse, request: web.Request, now_s: float) -> None:
         self.socket_id = f"{int(randomness.uniform(1, 10**9))}.{int(randomness.uniform(1, 10**9))}"
-        self.ws, self.request, self.heard_s = ws, request, now_s
+        self.ws, self.request, self.last_frame_s = ws, request, now_s
         self.is_pinged = self.uses_control = False
         self.minute, self.messages = 0, 0
         self.unsent: asyncio.Queue[str | None] = asyncio.Queue(_UNSENT_MAX)
@@ -196,7 +196,7 @@ class Sockets:
     async def _listen(self, socket: _Socket) -> None:
         async for message in socket.ws:
             await self.thawed()
-            socket.heard_s, socket.is_pinged = clock.monotonic_s(), False
+            socket.last_frame_s, socket.is_pinged = clock.monotonic_s(), False
             if message.type in {WSMsgType.PING, WSMsgType.PONG}:
                 socket.uses_control = True
                 if message.type is WSMsgType.PING:
@@ -206,9 +206,9 @@ class Sockets:
                 if len(text) > self._setup.max_message_bytes:
                     await socket.ws.close(code=WSCloseCode.MESSAGE_TOO_BIG, message=b"Maximum message size exceeded")
                     return
-                self._hear(socket, text)
+                self._receive(socket, text)
 
-    def _hear(self, socket: _Socket, text: bytes) -> None:
+    def _receive(self, socket: _Socket, text: bytes) -> None:
         try:
             self._limit(socket)
             try:
@@ -297,7 +297,7 @@ class Sockets:
             quiet = [
                 socket
                 for socket in self._open.values()
-                if socket.socket_id in subscribed and now_s - socket.heard_s >= self._setup.ping_interval_s
+                if socket.socket_id in subscribed and now_s - socket.last_frame_s >= self._setup.ping_interval_s
             ]
             for socket in quiet:
                 if socket.is_pinged:

@@ -137,7 +137,7 @@ class Pipe(asyncio.Transport):
         self._is_delivering = False
         self._is_closing = False
         self._is_lost = False
-        self._is_told_to_pause = False
+        self._is_writer_paused = False
 
     def begin(self) -> None:
         """Call the protocol's `connection_made`."""
@@ -221,8 +221,8 @@ class Pipe(asyncio.Transport):
         self._deliver_soon()
 
     def _pause(self, *, is_full: bool) -> None:
-        if is_full is not self._is_told_to_pause and not self._is_lost:
-            self._is_told_to_pause = is_full
+        if is_full is not self._is_writer_paused and not self._is_lost:
+            self._is_writer_paused = is_full
             (self._protocol.pause_writing if is_full else self._protocol.resume_writing)()
 
     def _deliver_soon(self) -> None:

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import aiohttp
 import msgspec
 
+from sidecar import wording
 from sidecar.console.status import Status
 from sidecar.core.facts.policy import Mode
 from sidecar.core.release.readiness import Readiness
@@ -29,7 +30,7 @@ class _Refused(msgspec.Struct, frozen=True):
 
 
 class Watching:
-    """Looks at the sidecar, again and again."""
+    """Polls the sidecar's status."""
 
     def __init__(self, session: aiohttp.ClientSession, history: History, *, token: str) -> None:
         self.status: Status | None = None
@@ -58,11 +59,11 @@ class Watching:
         async with self._looked:
             self._looked.notify_all()
 
-    async def until(self, is_so: Callable[[Status | None], object], within_s: float) -> bool:
+    async def until(self, is_met: Callable[[Status | None], object], within_s: float) -> bool:
         """Wait until a condition is true, and return whether it was in time."""
         try:
             async with asyncio.timeout(within_s):
-                while not is_so(self.status):
+                while not is_met(self.status):
                     async with self._looked:
                         await self._looked.wait()
         except TimeoutError:
@@ -70,7 +71,7 @@ class Watching:
         return True
 
     async def action(self, action: str, reason: str) -> None:
-        """OperatorAction as a person. Raises `SidecarError` where that is not possible now."""
+        """Send an operator action as a person. Raises `SidecarError` where that is not possible now."""
         headers = {"Authorization": f"Bearer {self._token}"}
         url = f"{self.operator}/api/{action}"
         try:
@@ -96,15 +97,15 @@ def _changes(before: Status, after: Status) -> list[str]:
     """Return the differences between two statuses, as texts."""
     changes = [f"alarm of {name}" for name in after.alarms if name not in before.alarms]
     changes += [f"the alarm of {name} is over" for name in before.alarms if name not in after.alarms]
-    was, now = ({each.reason for each in status.suspensions} for status in (before, after))
-    changes += [f"suspended: {reason.replace('_', ' ')}; rung {after.rung} is kept" for reason in sorted(now - was)]
+    was, now = ({each.label for each in status.suspensions} for status in (before, after))
+    changes += [f"suspended: {label}; rung {after.rung} is kept" for label in sorted(now - was)]
     changes += ["push resumes"] if was and not now else []
     for move in after.moves:
         if move.at_ms > before.now_ms:
             rung = after.ladder[move.to_rung]
             share = "" if rung.share_ppm == _SHARES else f" for {rung.share_ppm / _SHARES:.0%}"
             how = "climbed to" if move.to_rung > move.from_rung else "fell to"
-            changes.append(f"{how} {rung.mode}{share}: {move.cause}")
+            changes.append(f"{how} {wording.MODES[rung.mode].label.lower()}{share}: {move.cause}")
     return changes
 
 

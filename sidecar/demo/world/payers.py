@@ -1,7 +1,7 @@
 """Simulated payers' browsers: what `clients/browser` does after a payment, without a page.
 
-The real client is on the payer's page. This one follows the same rules of the same flag, so that many can be
-there at once: schedule, lease, three seconds to be subscribed, one refetch for each chance to have missed a push, and
+The real client is on the payer's page. This one follows the same rules of the same flag, so that many can run at
+once: schedule, lease, three seconds to be subscribed, one refetch for each occasion on which a push can be missed, and
 one report after half a minute.
 """
 
@@ -79,7 +79,7 @@ class Browser(ChannelEvents):
         self._left: ClearedBy | None = None
         self._next: ClearedBy | None = None
         self._retry_s: float | None = None
-        self._is_news = self._is_sent = False
+        self._is_pushed = self._is_sent = False
         self._refetching: asyncio.Task[None] | None = None
         self._asking: asyncio.Task[None] | None = None
         self._woken = asyncio.Event()
@@ -116,7 +116,7 @@ class Browser(ChannelEvents):
             self.pushed_ms = self._elapsed_ms()
             self._changed(self, "push received")
         if self.cleared_ms is None:
-            self._is_news = True
+            self._is_pushed = True
             self._trigger(ClearedBy.PUSH)
 
     # --- its life
@@ -126,7 +126,7 @@ class Browser(ChannelEvents):
         if self.flow is Flow.REDIRECT:
             pay()
             await asyncio.sleep(away_s)
-        hearing = asyncio.create_task(listening.run(), name="payer.listen")
+        subscription = asyncio.create_task(listening.run(), name="payer.listen")
         try:
             if self.flow is Flow.IN_PAGE:
                 self._ask()
@@ -135,7 +135,7 @@ class Browser(ChannelEvents):
             await self._watch()
             await self._report()
         finally:
-            tasks = [task for task in (hearing, self._refetching, self._asking) if task is not None]
+            tasks = [task for task in (subscription, self._refetching, self._asking) if task is not None]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -265,21 +265,21 @@ class Browser(ChannelEvents):
         try:
             async with asyncio.timeout(_REFETCH_WITHIN_S):
                 await asyncio.sleep(_FETCH_MS / 1000)
-                is_news, self._is_news, self._left, self._is_sent = self._is_news, False, None, True
+                is_pushed, self._is_pushed, self._left, self._is_sent = self._is_pushed, False, None, True
                 url = f"{self._places.app}/bookings"
                 async with self._session.get(url, params={"payment_intent": self.payment}) as answer:
                     body = await answer.read()
                     is_paid = answer.status == 200 and msgspec.json.decode(body)["paid"]  # noqa: PLR2004
                 await asyncio.sleep(_FETCH_MS / 1000)
         except (aiohttp.ClientError, OSError, TimeoutError):
-            is_news = False
+            is_pushed = False
         self._refetching = None
         if is_paid and self.cleared_ms is None:
             self.cleared_ms, self.cleared_by = self._elapsed_ms(), why
             self._changed(self, f'"Pay now" is gone ({why})')
-        elif not is_paid and (is_news or is_retry):
+        elif not is_paid and (is_pushed or is_retry):
             self.stale_refetches += 1
-            self._retry_s = self._elapsed_s() + STALE_AFTER_S if is_news else None
+            self._retry_s = self._elapsed_s() + STALE_AFTER_S if is_pushed else None
         after, self._next = self._next, None
         if after is not None:
             self._trigger(after)

@@ -88,12 +88,12 @@ class Listening:
             ws = await self._session.ws_connect(url, headers={"Origin": self._places.app}, autoping=True)
         try:
             while connection.phase in {Phase.AWAITING, Phase.CONNECTED}:
-                await self._hear(ws, connection)
+                await self._receive(ws, connection)
         finally:
             await ws.close()
         return bool(connection.socket_id)
 
-    async def _hear(self, ws: aiohttp.ClientWebSocketResponse, connection: Connection) -> None:
+    async def _receive(self, ws: aiohttp.ClientWebSocketResponse, connection: Connection) -> None:
         due_s = connection.next_deadline_s()
         try:
             async with asyncio.timeout(None if due_s is None else max(0.0, due_s - clock.monotonic_s())):

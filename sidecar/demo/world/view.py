@@ -19,7 +19,7 @@ class FlagView(msgspec.Struct, frozen=True, kw_only=True):
     ladder: tuple[Rung, ...]
     version: int
     detail: str = ""
-    """Why push is suspended or which alarm is latched: a sentence without a full stop; empty: neither."""
+    """Why push is suspended, or what each latched alarm means, as sentences; empty: neither."""
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,7 +41,7 @@ class PayerView(msgspec.Struct, frozen=True, kw_only=True):
     flow: str
     """in_page or redirect."""
     stage: str
-    """pending, paid, pushed or cleared: how far the news of it got."""
+    """pending, paid, pushed or cleared: how far its broadcast got."""
     mode: Mode
     """What their browser follows."""
     paid_ms: int

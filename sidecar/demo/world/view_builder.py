@@ -1,8 +1,7 @@
 """The world as its page shows it, put together from what is known now."""
 
-from sidecar import clock
+from sidecar import clock, wording
 from sidecar.console.status import Status
-from sidecar.core.decision.gates import duration
 from sidecar.core.facts.policy import Mode, Rung
 from sidecar.demo.world.stage import Stage
 from sidecar.demo.world.view import Counts, FlagView, WorldUrls, WorldView
@@ -61,12 +60,7 @@ def _flag(world: Stage, status: Status | None) -> FlagView:
 
 
 def _detail(status: Status) -> str:
-    """Return why push is not served although the rung would serve it."""
-    if status.alarms and not status.suspensions:
-        return f"an alarm of {' and '.join(status.alarms)}"
+    """Return why push is suspended, or what is wrong where an alarm is latched."""
     if status.suspensions:
-        each = status.suspensions[0]
-        left = "" if each.until_ms is None else f", for {duration(max(0, each.until_ms - status.now_ms))} more"
-        return f"suspended: {each.reason.replace('_', ' ')}{left}"
-    left_ms = status.cooldown_until_ms - status.now_ms
-    return f"cooling down for {duration(left_ms)} more" if left_ms > 0 else ""
+        return status.suspensions[0].description
+    return " ".join(wording.INDICATORS[name].description for name in status.alarms)

@@ -298,7 +298,7 @@ class _OverError(Exception):
 
 
 @asynccontextmanager
-async def living(
+async def running_world(
     *,
     ports: Ports,
     folder: Path,
