@@ -127,11 +127,11 @@ async def test_reverbs_pings_are_answered() -> None:
     async with observing(size=1) as watch:
         (socket_id,) = list(watch.it.reverb.sockets)
         sock = watch.it.reverb.sockets._open[socket_id]
-        before_s = sock.heard_s
+        before_s = sock.last_frame_s
         sock.send('{"event":"pusher:ping"}')
 
         async def is_answered() -> bool:
-            return sock.heard_s > before_s
+            return sock.last_frame_s > before_s
 
         await until(is_answered, "the ping is answered", within_s=5)
 
