@@ -105,7 +105,7 @@ async def test_acts_and_status_of_a_running_sidecar(tmp_path: Path) -> None:
             as_json = process.cli("status", "--json")
             assert json.loads(as_json.stdout)["hold"]["reason"] == "school holidays"
             refused = process.cli("resume", "--reason", "x", env={"SIDECAR_TOKEN": READ_TOKEN})
-            assert (refused.returncode, "needs the role `operate`" in refused.stderr) == (2, True)
+            assert (refused.returncode, "need the role `operate`" in refused.stderr) == (2, True)
             assert process.cli("resume", "--reason", "holidays are over").returncode == 0
             assert process.cli("rollback", "--reason", "a feeling").returncode == 0
             assert process.cli("reset", "--reason", "a new start").returncode == 0
