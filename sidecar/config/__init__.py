@@ -5,27 +5,29 @@ from sidecar.config.parsing import UNKNOWN_APP, read_config, reverb_from_options
 from sidecar.config.places import Address
 from sidecar.config.policies import policy_of
 from sidecar.config.problems import ConfigInvalid, Problem
-from sidecar.config.schema import (
+from sidecar.config.reverb import (
     DEFAULT_CHANNEL,
     OBSERVERS_MAX,
-    Acks,
     Authorizer,
-    Config,
-    Console,
     Credentials,
     Echo,
     Isolation,
+    Probe,
+    Reverb,
+)
+from sidecar.config.schema import (
+    Acks,
+    Config,
+    Console,
     LadderRung,
     Listen,
     Notifications,
     NotificationTarget,
     Objective,
     PolicyKeys,
-    Probe,
     ReachWaived,
     Reading,
     RedisStream,
-    Reverb,
     Stripe,
     TargetKind,
 )

@@ -12,9 +12,10 @@ import yaml
 
 from sidecar.config.document import read_document
 from sidecar.config.problems import ConfigInvalid, Problem, quoted
+from sidecar.config.reverb import Reverb
 from sidecar.config.rules import Reading, problems_between
 from sidecar.config.scalars import Boolean, Choice, Guess, Kind, Refused, Scalar, closest
-from sidecar.config.schema import RENAMED, Config, Reverb
+from sidecar.config.schema import RENAMED, Config
 from sidecar.config.section import Items, Section
 
 _INVALID: Any = object()

@@ -115,6 +115,12 @@ class UrlText(Kind, frozen=True, kw_only=True):
         return [f"{each}://{rest if self.path else rest.partition('/')[0]}" for each in schemes]
 
 
+HTTP = ("https", "http")
+ORIGIN = UrlText(
+    schemes=HTTP, path="", form="an origin: scheme, host and port, without a path", usual="https://app.example.test"
+)
+
+
 def is_host(host: str) -> bool:
     """Return whether this is a host: a name, an IPv4 address, or an IPv6 address without brackets."""
     return _is_ip(host, 4) or _is_ip(host, 6) or _is_name(host)

@@ -1,6 +1,7 @@
 """The policy: the part of the configuration that the fold uses and the journal records."""
 
-from sidecar.config.schema import DEFAULT_REACH_PPM, Config, LadderRung, ReachWaived, Reverb
+from sidecar.config.reverb import Reverb
+from sidecar.config.schema import DEFAULT_REACH_PPM, Config, LadderRung, ReachWaived
 from sidecar.core.facts.policy import (
     AUTH_PROBES_PPM,
     LADDER_OFF,

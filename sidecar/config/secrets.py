@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
 from sidecar.config.places import is_host
-from sidecar.config.schema import Config, Credentials, NotificationTarget, TargetKind
+from sidecar.config.reverb import Credentials
+from sidecar.config.schema import Config, NotificationTarget, TargetKind
 from sidecar.config.variables import LENGTH_MIN, Hidden, Variable, VariableReader, password_fault, token_fault
 
 BROWSER_LENGTH_MIN = 32

@@ -11,7 +11,12 @@ import pytest
 from sidecar.config import (
     Acks,
     Address,
+    Authorizer,
     Config,
+    Console,
+    Credentials,
+    Echo,
+    Isolation,
     LadderRung,
     Listen,
     MemoryPlace,
@@ -19,13 +24,15 @@ from sidecar.config import (
     NotificationTarget,
     Objective,
     PolicyKeys,
+    Probe,
     ReachWaived,
+    Reading,
     RedisStream,
+    Reverb,
     SqlitePlace,
     Stripe,
     TargetKind,
     read_config,
-    schema,
 )
 from sidecar.config.section import Section
 from sidecar.core.facts.policy import PPM, Lifecycle, Mode, Stage
@@ -40,14 +47,14 @@ def test_the_shipped_file_has_the_defaults() -> None:
 SECTIONS: tuple[type[Section], ...] = (
     Config,
     Listen,
-    schema.Console,
+    Console,
     Stripe,
     RedisStream,
     Acks,
-    schema.Echo,
-    schema.Probe,
-    schema.Isolation,
-    schema.Reverb,
+    Echo,
+    Probe,
+    Isolation,
+    Reverb,
     Objective,
     PolicyKeys,
     ReachWaived,
@@ -149,15 +156,15 @@ EXPECTED = Config(
         operator=Address(host="localhost", port=0),
         metrics=Address(host="0.0.0.0", port=9000),  # noqa: S104 - read, not bound
     ),
-    console=schema.Console(
-        reading=schema.Reading.TOKEN,
+    console=Console(
+        reading=Reading.TOKEN,
         hosts=("sidecar.example.test",),
         user_header="X-Forwarded-User",
         trusted_proxies=("10.0.0.0/8", "::1/128", "127.0.0.1/32"),
     ),
     stripe=Stripe(livemode=False, user_key="user id", required_metadata=("booking_id", "tenant")),
     acks=Acks(contexts=("bookings", "App.Models:Trip/2"), stage=Stage.REFRESHED),
-    reverb=schema.Reverb(
+    reverb=Reverb(
         url="ws://127.0.0.1:8080/reverb",
         app_id="501",
         app_key="liverefresh-key",
@@ -167,10 +174,10 @@ EXPECTED = Config(
         channel="private-user.{user_id}.refresh",
         observer_channel="private-watch",
         observers=0,
-        echo=schema.Echo(authorizer=schema.Authorizer.AXIOS, credentials=schema.Credentials.COOKIE),
-        probe=schema.Probe(
+        echo=Echo(authorizer=Authorizer.AXIOS, credentials=Credentials.COOKIE),
+        probe=Probe(
             user_id="probe",
-            login=schema.Credentials.COOKIE,
+            login=Credentials.COOKIE,
             csrf_url="http://127.0.0.1:8000/csrf",
             login_url="http://127.0.0.1:8000/api/login",
             round_trip_every_ms=1_000,
@@ -179,7 +186,7 @@ EXPECTED = Config(
             round_trip_reliability_ppm=980_000,
             auth_reliability_ppm=900_000,
         ),
-        isolation=schema.Isolation(channel_user_id="1"),
+        isolation=Isolation(channel_user_id="1"),
         reference="https://www.example.test/up",
     ),
     objective=Objective(on_time_within_ms=250, missed_after_ms=60_000, reliability_ppm=999_999),
