@@ -83,7 +83,7 @@ def test_one_pause_is_no_overload_and_five_in_a_row_are() -> None:
     assert lag.seconds() == 0.0
 
 
-async def test_who_is_one_too_many_is_told_so_and_when_to_try_again_and_others_go_on() -> None:
+async def test_who_is_one_too_many_is_answered_so_and_when_to_try_again_and_others_go_on() -> None:
     """429 for the rate and 503 for the rest, in words, without reading the body; another path has its own room."""
 
     async def slow(_: web.Request) -> web.Response:
@@ -106,8 +106,8 @@ async def test_who_is_one_too_many_is_told_so_and_when_to_try_again_and_others_g
 
         await until(is_full, "all are in")
         async with session.post(f"{url}/slow", data=b"x" * 100) as response:
-            told = await response.json()
-            assert (response.status, told["code"]) == (503, "overloaded")
+            answer = await response.json()
+            assert (response.status, answer["code"]) == (503, "overloaded")
             assert (response.headers["Retry-After"], response.headers["Server"]) == ("5", "reverb-sidecar")
         statuses = []
         with hands():  # no time passes, in which there would be room again
@@ -131,8 +131,8 @@ async def test_every_route_of_the_public_has_a_limit_of_its_own() -> None:
     async with running() as sidecar:
         for path in ("/stripe/webhook", "/acks", "/flags/payment-refresh"):
             async with sidecar.session.delete(sidecar.urls.public + path) as response:
-                told = await response.json()
-                assert (response.status, told["code"]) == (405, "method_not_allowed")
+                answer = await response.json()
+                assert (response.status, answer["code"]) == (405, "method_not_allowed")
                 assert response.headers["Allow"]
         async with sidecar.session.get(sidecar.urls.public + "/flags/none") as response:
             assert response.status == 404

@@ -98,7 +98,7 @@ def test_an_alarm_is_latched_exactly_when_a_level_has_reached_the_threshold(bads
     assert scrape("alarm_level_nats", indicator=ROUND_TRIPS, degree="mildest") == 0, "from the start, at rest"
 
 
-def test_coverage_is_told_as_counts_beside_its_thresholds() -> None:
+def test_coverage_is_exposed_as_counts_beside_its_thresholds() -> None:
     """A share of three payments and one of three thousand are not the same news."""
     world = wired(3, 1)
     scrape = Scrape(exposition_of(world.state))
@@ -109,7 +109,7 @@ def test_coverage_is_told_as_counts_beside_its_thresholds() -> None:
     assert scrape("coverage_threshold_ratio", threshold="suspend") == 0.8
 
 
-def test_the_policy_is_told_as_far_as_something_is_compared_with_it() -> None:
+def test_the_policy_is_exposed_as_far_as_something_is_compared_with_it() -> None:
     """So that no rule and no dashboard repeats a number of the configuration."""
     scrape = Scrape(exposition_of(wired(1, 0).state))
     assert scrape("objective_seconds", objective="on_time_within") == 2
@@ -126,7 +126,7 @@ def test_the_reason_of_a_suspension_is_the_one_in_force(reason: SuspensionReason
     assert Scrape(exposition_of(world.state)).ones("suspended", "reason") == [reason]
 
 
-def test_a_hold_is_told() -> None:
+def test_a_hold_is_exposed() -> None:
     """Climbing that a person forbids needs no search for a cause."""
     world = wired(1, 0)
     assert Scrape(exposition_of(world.state))("flag_held") == 0
@@ -152,7 +152,7 @@ class FixedAnswers(Answers):
 
 
 @pytest.mark.parametrize("reason", list(Reason))
-def test_the_flag_tells_one_reason_and_one_mode(reason: Reason) -> None:
+def test_the_flag_has_one_reason_and_one_mode(reason: Reason) -> None:
     """Whether push is served, and if not, why."""
     mode = Mode.PUSH_ONLY if reason is Reason.CURRENT_RUNG else Mode.TIMER_POLLING
     scrape = Scrape(exposition_of(State(), FixedAnswers(Served(mode=mode, reason=reason))))
@@ -218,13 +218,13 @@ def test_a_payment_that_was_left_out_waits_for_nothing() -> None:
     assert Scrape(exposition_of(world.state))("oldest_unmatched_payment_timestamp_seconds") == 0
 
 
-def test_when_the_probes_last_ended_is_told_of_each() -> None:
+def test_when_the_probes_last_ended_is_exposed_of_each() -> None:
     """A probe that has gone silent is found by its own instant."""
     state = wired(0, 0).state
     state.probing.round_trip_ms, state.probing.auth_probe_ms = 7000, 9000
     scrape = Scrape(exposition_of(state))
-    told = {probe: scrape("last_probe_timestamp_seconds", probe=probe) for probe in ("round_trip", "channel_auth")}
-    assert told == {"round_trip": 7, "channel_auth": 9}
+    ends = {probe: scrape("last_probe_timestamp_seconds", probe=probe) for probe in ("round_trip", "channel_auth")}
+    assert ends == {"round_trip": 7, "channel_auth": 9}
 
 
 class CountingJournal(MemoryJournal):
@@ -261,7 +261,7 @@ def test_what_the_process_counts_is_exposed() -> None:
 
 
 @pytest.mark.parametrize("ahead_ms", [-90_000, 90_000])
-def test_the_clocks_offset_is_told_with_its_sign(ahead_ms: int) -> None:
+def test_the_clocks_offset_is_exposed_with_its_sign(ahead_ms: int) -> None:
     """Ahead: the wall clock was set back since the start; stamps go on regardless."""
     journal = CountingJournal()
     journal.ahead_ms = ahead_ms

@@ -98,7 +98,7 @@ async def test_a_bulk_evaluation_has_all_that_any_provider_wants(session: aiohtt
 
 @pytest.mark.parametrize("key", [WHOLE, MODE])
 async def test_a_single_evaluation_is_the_one_of_the_bulk(session: aiohttp.ClientSession, key: str) -> None:
-    """A server and a browser that ask in the same moment are told the same."""
+    """A server and a browser get the same answer at the same moment."""
     async with proxy() as it:
         it.wall_ms = lambda: 1_700_000_000_000
         status, headers, single = await post(session, it, f"{BULK}/{key}", CHECKED)
@@ -224,7 +224,7 @@ async def test_if_none_match_takes_lists_weak_tags_and_the_star(session: aiohttp
 
 
 async def test_what_an_event_named_must_be_what_is_answered_or_there_is_no_304(session: aiohttp.ClientSession) -> None:
-    """Else a replica that is behind could confirm, to who was just told of a change, that nothing has changed."""
+    """Otherwise a replica that is behind could answer 304 to a client that has just received a change."""
     async with proxy(0) as it:
         etag = (await post(session, it))[1]["ETag"]
         bare = etag.strip('"')
@@ -291,7 +291,7 @@ async def test_a_compressed_body_is_refused_in_words(session: aiohttp.ClientSess
 
 
 @pytest.mark.parametrize("path", [BULK, f"{BULK}/{WHOLE}"])
-async def test_who_is_one_too_many_is_told_in_ofreps_shape_and_when_to_come_again(
+async def test_who_is_one_too_many_is_answered_in_ofreps_shape_and_when_to_come_again(
     session: aiohttp.ClientSession, path: str
 ) -> None:
     """`Retry-After` is whole seconds: Python's provider takes the date of OFREP's own example for an error."""

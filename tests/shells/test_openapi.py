@@ -230,7 +230,7 @@ async def test_what_browsers_report_is_answered_as_described() -> None:
 
 
 async def test_the_answers_that_can_be_provoked_are_as_described() -> None:
-    """Each status by a request that must lead to it; so the description is held to more than what chance sends."""
+    """Each status has a request that must lead to it, beside the random ones."""
     async with running() as sidecar:
         for name, path, body, given_headers, status in PROVOKED:
             headers = dict(given_headers)
@@ -301,7 +301,7 @@ async def test_a_body_that_does_not_come_is_a_408_as_described() -> None:
             raw_head, _, body = (await say(sidecar.urls.public, head)).partition(b"\r\n\r\n")
             lines = raw_head.decode().split("\r\n")
             assert lines[0].split(" ")[1] == "408"
-            told = schemathesis.Response(
+            answer = schemathesis.Response(
                 status_code=408,
                 headers={name.lower(): [value] for name, value in (line.split(": ", 1) for line in lines[1:])},
                 content=body,
@@ -309,4 +309,4 @@ async def test_a_body_that_does_not_come_is_a_408_as_described() -> None:
                 elapsed=3.0,
                 verify=False,
             )
-            OPERATIONS[f"POST {path.replace('payment-refresh', '{key}')}"].validate_response(told)
+            OPERATIONS[f"POST {path.replace('payment-refresh', '{key}')}"].validate_response(answer)

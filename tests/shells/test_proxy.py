@@ -86,4 +86,4 @@ def test_garbage_is_logged_once_in_a_while_with_how_much_was_held_back() -> None
     throttle = Throttle()
     assert throttle.passes("signature_wrong") == 0
     assert [throttle.passes("signature_wrong") for _ in range(5)] == [None] * 5
-    assert throttle.passes("body_invalid") == 0, "another kind is told at once"
+    assert throttle.passes("body_invalid") == 0, "another kind is logged at once"

@@ -58,12 +58,12 @@ ADDRESSES = [
 # fmt: on
 
 
-@pytest.mark.parametrize(("remote", "told", "proxies", "address"), ADDRESSES)
+@pytest.mark.parametrize(("remote", "forwarded", "proxies", "address"), ADDRESSES)
 def test_a_proxy_is_believed_only_as_far_as_there_are_proxies(
-    remote: str, told: list[str], proxies: int, address: str
+    remote: str, forwarded: list[str], proxies: int, address: str
 ) -> None:
     """What a client wrote itself must not give it a new address with every request."""
     transport: Any = type("Transport", (), {"get_extra_info": lambda _self, _name, _default=None: (remote, 1)})()
-    headers: Any = [("X-Forwarded-For", value) for value in told]
+    headers: Any = [("X-Forwarded-For", value) for value in forwarded]
     request = make_mocked_request("POST", "/acks", headers=headers, transport=transport)
     assert client_address(request, proxies) == address

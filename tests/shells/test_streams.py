@@ -97,7 +97,7 @@ async def test_a_push_is_renewed_every_sixth_of_a_lease_and_timers_are_not(path:
 
 
 @BOTH
-async def test_an_alarm_is_told_to_every_open_stream_at_once(path: str) -> None:
+async def test_an_alarm_is_sent_to_every_open_stream_at_once(path: str) -> None:
     """Long before its next renewal is due."""
     async with proxy(streams_max=200) as it, AsyncExitStack() as stack:
         readers = [await stack.enter_async_context(reading(it.url + path + KEY)) for _ in range(120)]
@@ -114,7 +114,7 @@ async def test_an_alarm_is_told_to_every_open_stream_at_once(path: str) -> None:
                 assert event.data["etag"] != before.data["etag"]
 
 
-async def test_a_lease_that_lapses_is_told_though_nothing_is_folded() -> None:
+async def test_a_lease_that_lapses_is_sent_though_nothing_is_folded() -> None:
     """Of what is missing there is no record: only the time can tell."""
     async with proxy(lease_ms=3000) as it, reading(it.url + STREAM + KEY) as reader:
         event = await reader.next(within_s=1)
@@ -126,11 +126,11 @@ async def test_a_lease_that_lapses_is_told_though_nothing_is_folded() -> None:
         assert event.data["reason"] == "no_lease"
         assert time.monotonic() - started > covered_s - 0.2
         it.beat()
-        assert is_push(await reader.until(is_push, within_s=1)), "and told again when it is renewed"
+        assert is_push(await reader.until(is_push, within_s=1)), "and sent again when it is renewed"
 
 
-async def test_a_policy_that_differs_is_told_at_once() -> None:
-    """A replica with another file may answer no push, and neither may what it told before stand."""
+async def test_a_policy_that_differs_is_sent_at_once() -> None:
+    """A replica with another configuration may not answer push, and its last event must not stay in force."""
     async with proxy() as it, reading(it.url + STREAM + KEY) as reader:
         await reader.next(within_s=1)
         it.world.change(cooldown_ms=7_200_000)
@@ -140,7 +140,7 @@ async def test_a_policy_that_differs_is_told_at_once() -> None:
         assert (event.data["mode"], event.data["reason"]) == ("timer_polling", "policy_differs")
 
 
-async def test_a_share_is_told_to_its_users_alone() -> None:
+async def test_a_share_is_sent_to_its_users_alone() -> None:
     """A stream answers as a read does: by the user's own bucket."""
     async with (
         proxy(1) as it,
@@ -157,7 +157,7 @@ async def test_a_share_is_told_to_its_users_alone() -> None:
     ("last_id", "first"),
     [("3-41", "3-42"), ("1-7", "3-8"), ("", "3-1"), ("x", "3-1"), ("3-9" + "9" * 15, "3-1"), ("3--1", "3-1")],
 )
-async def test_who_comes_again_is_told_all_and_numbers_go_on(last_id: str, first: str) -> None:
+async def test_who_comes_again_is_sent_all_and_numbers_go_on(last_id: str, first: str) -> None:
     """Nothing is replayed: the present is all there is to know. What is no id of ours is ignored."""
     async with proxy() as it, reading(it.url + STREAM + KEY, Last_Event_ID=last_id) as reader:
         event = await reader.next(within_s=1)
@@ -184,16 +184,16 @@ async def test_before_the_first_policy_a_stream_says_timers() -> None:
 
 
 @BOTH
-async def test_a_stream_too_many_is_told_so_in_words_and_counted(path: str) -> None:
+async def test_a_stream_too_many_is_sent_so_in_words_and_counted(path: str) -> None:
     """And who leaves makes room."""
     async with proxy(streams_max=2) as it, AsyncExitStack() as stack, aiohttp.ClientSession() as session:
         readers = [await stack.enter_async_context(reading(it.url + each)) for each in (STREAM, SIGNALS)]
         for reader in readers:
             await reader.next(within_s=1)
         async with session.get(it.url + path) as response:
-            told = await response.json()
-            assert (response.status, told["code"]) == (503, "overloaded")
-            assert "2 streams" in told["message"]
+            answer = await response.json()
+            assert (response.status, answer["code"]) == (503, "overloaded")
+            assert "2 streams" in answer["message"]
             assert int(response.headers["Retry-After"]) > 0
             assert response.headers["Access-Control-Allow-Origin"] == "*"
         assert (it.streams.refused["full"], it.streams.refused.total(), it.streams.dropped.total()) == (1, 1, 0)
@@ -267,7 +267,7 @@ async def test_a_reader_that_takes_nothing_is_cut_off_and_counted_and_others_go_
         before = reader.comments
         with suppress(TimeoutError):
             await reader.next(within_s=0.2)
-        assert reader.comments > before, "who reads is still told"
+        assert reader.comments > before, "a client that reads still receives comments"
     assert SLOW_S == 10
 
 
@@ -331,7 +331,7 @@ async def test_no_head_request_waits_for_a_stream_that_has_no_end() -> None:
                 assert (response.status, response.headers["Allow"]) == (405, "GET,OPTIONS".replace(",", ", "))
 
 
-async def test_a_misspelt_flag_and_a_key_too_long_are_told_before_a_stream_begins() -> None:
+async def test_a_misspelt_flag_and_a_key_too_long_are_sent_before_a_stream_begins() -> None:
     """An error in a stream could be read by nobody."""
     async with proxy(0) as it, aiohttp.ClientSession() as session:
         async with session.get(f"{it.url}/flags/payment-refesh/stream") as response:
@@ -341,7 +341,7 @@ async def test_a_misspelt_flag_and_a_key_too_long_are_told_before_a_stream_begin
                 assert (response.status, (await response.json())["code"]) == (400, "body_invalid")
 
 
-async def test_a_running_sidecar_tells_its_climb_and_its_fall_and_counts_its_streams() -> None:
+async def test_a_running_sidecar_sends_its_climb_and_its_fall_and_counts_its_streams() -> None:
     """The whole way: webhooks and acks, the journal, the fold, the flag, and a page that waits."""
     ladder = (EASY.ladder[0], msgspec.structs.replace(EASY.ladder[1], share_ppm=1_000_000))
     async with running(msgspec.structs.replace(EASY, ladder=ladder)) as sidecar:
