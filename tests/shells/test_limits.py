@@ -83,7 +83,7 @@ def test_one_pause_is_no_overload_and_five_in_a_row_are() -> None:
     assert lag.seconds() == 0.0
 
 
-async def test_who_is_one_too_many_is_answered_so_and_when_to_try_again_and_others_go_on() -> None:
+async def test_a_refused_request_gets_a_retry_after_and_other_routes_go_on() -> None:
     """429 for the rate and 503 for the rest, in words, without reading the body; another path has its own room."""
 
     async def slow(_: web.Request) -> web.Response:

@@ -63,7 +63,7 @@ async def test_every_metric_of_the_contract_is_there_from_the_first_scrape() -> 
     assert sorted(empty) == sorted(absent), "of nothing there is no number"
 
 
-def test_what_a_replay_passes_through_is_exposed_to_nobody() -> None:
+def test_the_values_of_a_replay_are_not_exposed() -> None:
     """Counters that start at 0 again are growth to `increase`, and a isolation of last month would wake somebody tonight."""
     world = World(LAX)
     world.wire()
@@ -77,7 +77,7 @@ def test_what_a_replay_passes_through_is_exposed_to_nobody() -> None:
     assert "reverb_sidecar_isolation_probes_allowed" in present - past
 
 
-async def test_without_a_journal_nothing_of_it_is_exposed_but_that_no_record_comes(tmp_path: Path) -> None:
+async def test_without_a_journal_folded_metrics_are_not_exposed(tmp_path: Path) -> None:
     """Zeros until it is recovered would make all that ever happened happen again."""
     damaged = tmp_path / "journal.db"
     damaged.write_bytes(b"no journal" * 1000)
@@ -131,7 +131,7 @@ async def test_openmetrics_is_spoken_too() -> None:
     }
 
 
-async def test_health_and_readiness_are_exposed_apart() -> None:
+async def test_health_and_readiness_are_separate() -> None:
     """Alive at once; ready once the policy is in force and a heartbeat went through the journal."""
     async with running() as sidecar:
         async with sidecar.session.get(f"{sidecar.urls.public}/healthz") as response:

@@ -109,7 +109,7 @@ def test_coverage_is_exposed_as_counts_beside_its_thresholds() -> None:
     assert scrape("coverage_threshold_ratio", threshold="suspend") == 0.8
 
 
-def test_the_policy_is_exposed_as_far_as_something_is_compared_with_it() -> None:
+def test_the_thresholds_of_the_policy_are_exposed() -> None:
     """So that no rule and no dashboard repeats a number of the configuration."""
     scrape = Scrape(exposition_of(wired(1, 0).state))
     assert scrape("objective_seconds", objective="on_time_within") == 2
@@ -218,7 +218,7 @@ def test_a_payment_that_was_left_out_waits_for_nothing() -> None:
     assert Scrape(exposition_of(world.state))("oldest_unmatched_payment_timestamp_seconds") == 0
 
 
-def test_when_the_probes_last_ended_is_exposed_of_each() -> None:
+def test_the_last_end_of_each_probe_is_exposed() -> None:
     """A probe that has gone silent is found by its own instant."""
     state = wired(0, 0).state
     state.probing.round_trip_ms, state.probing.auth_probe_ms = 7000, 9000

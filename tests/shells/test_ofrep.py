@@ -291,7 +291,7 @@ async def test_a_compressed_body_is_refused_in_words(session: aiohttp.ClientSess
 
 
 @pytest.mark.parametrize("path", [BULK, f"{BULK}/{WHOLE}"])
-async def test_who_is_one_too_many_is_answered_in_ofreps_shape_and_when_to_come_again(
+async def test_a_refused_request_is_answered_in_ofreps_shape_with_retry_after(
     session: aiohttp.ClientSession, path: str
 ) -> None:
     """`Retry-After` is whole seconds: Python's provider takes the date of OFREP's own example for an error."""

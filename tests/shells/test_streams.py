@@ -157,7 +157,7 @@ async def test_a_share_is_sent_to_its_users_alone() -> None:
     ("last_id", "first"),
     [("3-41", "3-42"), ("1-7", "3-8"), ("", "3-1"), ("x", "3-1"), ("3-9" + "9" * 15, "3-1"), ("3--1", "3-1")],
 )
-async def test_who_comes_again_is_sent_all_and_numbers_go_on(last_id: str, first: str) -> None:
+async def test_a_client_that_reconnects_gets_the_whole_answer_and_numbers_go_on(last_id: str, first: str) -> None:
     """Nothing is replayed: the present is all there is to know. What is no id of ours is ignored."""
     async with proxy() as it, reading(it.url + STREAM + KEY, Last_Event_ID=last_id) as reader:
         event = await reader.next(within_s=1)
@@ -184,7 +184,7 @@ async def test_before_the_first_policy_a_stream_says_timers() -> None:
 
 
 @BOTH
-async def test_a_stream_too_many_is_sent_so_in_words_and_counted(path: str) -> None:
+async def test_a_stream_above_the_limit_is_refused_and_counted(path: str) -> None:
     """And who leaves makes room."""
     async with proxy(streams_max=2) as it, AsyncExitStack() as stack, aiohttp.ClientSession() as session:
         readers = [await stack.enter_async_context(reading(it.url + each)) for each in (STREAM, SIGNALS)]
@@ -331,7 +331,7 @@ async def test_no_head_request_waits_for_a_stream_that_has_no_end() -> None:
                 assert (response.status, response.headers["Allow"]) == (405, "GET,OPTIONS".replace(",", ", "))
 
 
-async def test_a_misspelt_flag_and_a_key_too_long_are_sent_before_a_stream_begins() -> None:
+async def test_a_misspelt_flag_and_a_key_too_long_are_refused_before_a_stream_begins() -> None:
     """An error in a stream could be read by nobody."""
     async with proxy(0) as it, aiohttp.ClientSession() as session:
         async with session.get(f"{it.url}/flags/payment-refesh/stream") as response:
