@@ -99,10 +99,10 @@ async def test_the_ack_stream_has_its_own_series_where_it_is_configured(tmp_path
             await sidecar.metric_is('reverb_sidecar_ack_stream_entries_total{result="accepted"}', 1)
             server.client().delete(NAME)
             await sidecar.metric_is("reverb_sidecar_acks_lost_total", 1)
-            assert await sidecar.metric("reverb_sidecar_ack_stream_reconnects_total") == 0
+            before = await sidecar.metric("reverb_sidecar_ack_stream_reconnects_total")
             server.kill()
             await sidecar.metric_is("reverb_sidecar_ack_stream_up", 0)
-            assert await sidecar.metric("reverb_sidecar_ack_stream_reconnects_total") >= 1
+            assert await sidecar.metric("reverb_sidecar_ack_stream_reconnects_total") > before
 
 
 async def test_latency_has_a_bucket_at_every_objective() -> None:
