@@ -1,13 +1,13 @@
-/** The flag through an OpenFeature SDK: what may still be believed of an evaluation. */
+/** The flag through an OpenFeature SDK, with its lease checked. */
 
 const MODES = ['timer_polling', 'push_with_safety_net', 'push_only'];
-const seen = new Map(); // issued_at → when it was first seen, on the monotonic clock
+const seen = new Map(); // issued_at → the time of its first evaluation, on the monotonic clock
 
 /**
- * Return the mode of the object flag's evaluation details: `timer_polling` unless its lease surely runs.
+ * Return the mode of the object flag's evaluation details: `timer_polling` unless its lease is valid by both clocks.
  *
- * A provider keeps its last value when it loses the sidecar, and starts from what it had kept. So the value says when
- * it was issued, and for how long it is good: by the wall clock and by the monotonic one, whichever says more has passed.
+ * A provider keeps its last value when it cannot reach the sidecar, and starts from a stored value. So the value contains
+ * the time of its issue and its lease. Its age is the greater of those by the wall clock and by the monotonic clock.
  */
 export function modeOf(details, { now = () => performance.now(), wallNow = () => Date.now() } = {}) {
   const value = details?.value;

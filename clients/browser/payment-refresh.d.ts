@@ -1,48 +1,48 @@
 /** What the frontend does after a payment. */
 export type Mode = 'timer_polling' | 'push_with_safety_net' | 'push_only';
-/** How the payer came to the page that waits. */
+/** How the payer reached the waiting page. */
 export type Flow = 'in_page' | 'redirect';
 
-/** What a page may show. */
+/** The state that a page can show. */
 export interface PaymentState {
-  /** The payment that is awaited; null: none is. */
+  /** The pending payment; null: none. */
   pending: string | null;
-  /** Whether the last one was found paid. */
+  /** Whether the last payment was found paid. */
   cleared: boolean;
-  /** What is followed now; `timer_polling` where no payment is watched. */
+  /** The mode in use; `timer_polling` if no payment is watched. */
   mode: Mode;
   /** Whether push is relied upon now, for a payment. */
   isPush: boolean;
 }
 
-/** What a source tells. */
+/** The callbacks of a source. */
 export interface Listener {
   /** The socket is connected. */
   connected?(): void;
-  /** The channel is joined, for the first time or again: positively known. */
+  /** The channel is joined, for the first time or again, confirmed by the server. */
   subscribed(): void;
   /** The connection is lost. */
   lost(): void;
-  /** The subscription was refused; an HTTP status, or 0 where the browser was told none. */
+  /** The subscription was refused; an HTTP status, or 0 if the browser has none. */
   refused(status: number): void;
-  /** The news of a payment came. */
+  /** The broadcast of a payment was received. */
   pushed(data?: unknown): void;
 }
 
-/** How to end what was begun. */
+/** Stop a source. */
 export interface Stop {
   (): void;
-  /** Asked every second while push is relied upon: tell what nothing told of, as a channel that the app has left. */
+  /** Called every second while push is relied upon: report changes without an event, such as a channel that the app left. */
   check?(): void;
 }
 
-/** Where pushes come from. */
+/** A source of pushes. */
 export interface Source {
-  /** Begin to tell; returns how to end. */
+  /** Start to call the listener; returns a function that stops it. */
   listen(listener: Listener): Stop;
 }
 
-/** What the module needs of a browser; for tests. */
+/** The browser functions that the module uses; for tests. */
 export interface Environment {
   fetch: typeof fetch;
   /** Milliseconds on the monotonic clock. */
@@ -61,49 +61,49 @@ export interface Environment {
   EventSource: typeof EventSource | undefined;
 }
 
-/** How a page sets it up. */
+/** The options of a page. */
 export interface Options {
   /** `https://sidecar.example.test/flags/payment-refresh` */
   flagUrl: string;
-  /** The user's id: which share of the users this one belongs to. Without it only a flag that all get is followed. */
+  /** The user's id, which determines the share. Without it only an answer for all users is followed. */
   targetingKey?: string;
   /** `https://sidecar.example.test/acks`; without it nothing is reported. */
   reportUrl?: string;
-  /** The app's signed word for who the user is; without it nothing is reported. */
+  /** The app's signed token of the user; without it nothing is reported. */
   token?: string | null | (() => string | null | undefined | Promise<string | null | undefined>);
   /** `echoSource(…)`, or your own; without one push is never relied upon. */
   source?: Source | null;
   /**
-   * Fetch the bookings anew; true: the one of this payment is paid. Anything else, also a rejection, or silence for ten
-   * seconds, is "not paid". `null`: the news is of something else, and nobody waits for the answer.
+   * Fetch the bookings again; true: the booking of this payment is paid. Any other result, a rejection, or no result
+   * within ten seconds is "not paid". `null`: the push is about something else, and the result is not used.
    */
   refetch(payment: string | null): boolean | Promise<boolean>;
-  /** Called with every change. */
+  /** Called on every change. */
   onChange?(state: PaymentState): void;
-  /** `https://sidecar.example.test/flags/payment-refresh/stream`: hear of changes while a payment is pending. */
+  /** `https://sidecar.example.test/flags/payment-refresh/stream`: receive changes while a payment is pending. */
   streamUrl?: string;
   environment?: Partial<Environment>;
 }
 
-/** What watches over the payments of a page. */
+/** The object that watches the payments of a page. */
 export interface PaymentRefresh {
   /** The payment form opens: fetch the flag, join the channel. */
   prepare(): void;
-  /** Just before the redirect to Stripe: remember the payment. */
+  /** Just before the redirect to Stripe: store the payment. */
   expect(payment: string): void;
   /** The payment completed in the page. */
   begin(payment: string, how?: { flow?: Flow }): void;
-  /** The page loaded: take up the payment of the URL, or the one that was remembered. */
+  /** The page loaded: resume the payment of the URL, or the stored one. */
   resume(payment?: string | null): void;
-  /** The app's own listener heard the push: call this instead of refetching. */
+  /** The app's own listener received the push: call this instead of refetching. */
   pushed(data?: unknown): void;
-  /** End it all: what is known is told, and nothing is left behind. */
+  /** Stop: report what is known, and remove all timers and listeners. */
   stop(): void;
 }
 
 export function createPaymentRefresh(options: Options): PaymentRefresh;
 
-/** What is used of an Echo (laravel-echo 2, pusher-js 8). */
+/** The fields of an Echo that the module uses (laravel-echo 2, pusher-js 8). */
 export interface EchoLike {
   connector: any;
   private(channel: string): any;
@@ -111,8 +111,9 @@ export interface EchoLike {
 }
 
 /**
- * Make a source of an existing Echo; or of a function that returns the present one, where it comes late, is replaced, or
- * the page is rendered on a server first. `event` null: it tells of the subscription only, and the app calls `pushed`.
+ * Return a source for an existing Echo, or for a function that returns the present one if it is created late, is
+ * replaced, or the page is rendered on a server first. `event` null: the source reports the subscription only, and the
+ * app calls `pushed`.
  */
 export function echoSource(
   echo: EchoLike | (() => EchoLike),

@@ -1,11 +1,11 @@
 /**
- * After a payment: when to refetch, so that "Pay now" goes away whatever happens to push.
+ * Decide when to refetch after a payment, so that "Pay now" disappears whether push works or not.
  *
- * The problem: Pusher has no replay, a subscription can fail in silence, the flag's answer is only leased, and pages are
- * frozen, restored and left. Whoever trusts push alone leaves some payer with "Pay now".
+ * The problem: Pusher has no replay, a subscription can fail without an error, the flag's answer is only leased, and
+ * pages are frozen, restored and left. A client that relies on push alone leaves some payers with "Pay now".
  *
- * What we do: follow the flag's schedule, rely on push only while the subscription is positively known and the lease
- * runs, and refetch once at every moment in which a push may have been missed. And tell the sidecar what happened.
+ * The solution: follow the flag's schedule, rely on push only while the subscription is confirmed and the lease is
+ * valid, and refetch once whenever a push may have been missed. The client reports the result to the sidecar.
  *
  * @import { Environment, Flow, Listener, Mode, Options, PaymentRefresh, PaymentState, Source, EchoLike } from './payment-refresh.d.ts'
  */
@@ -13,32 +13,32 @@
 /**
  * @typedef {{ mode: Mode, refetch_after_ms: number[], safety_net_ms: number | null, version: number, valid_for_s: number }} Answer
  *
- * @typedef {object} Watch A payment that is watched over. All times are on the monotonic clock, most from `at` on.
+ * @typedef {object} Watch A watched payment. All times are on the monotonic clock, most relative to `at`.
  * @property {string} payment
  * @property {Facts} facts
- * @property {number} at when it began
- * @property {number} wall when it was first heard of, on the wall clock
+ * @property {number} at the start
+ * @property {number} wall the first start, on the wall clock
  * @property {boolean} [isReported]
- * @property {Answer} schedule what is followed now
+ * @property {Answer} schedule the answer in use
  * @property {boolean} [isDecided] the flag is known
- * @property {boolean} [fell] push was relied upon, and is no more
- * @property {boolean} [wasUp] the channel was joined at some time since
- * @property {number} done up to when the schedule has been seen to
- * @property {number} lookAt when the next look is planned
- * @property {number} refetchedAt when the last refetch began
- * @property {boolean} [inFlight] a refetch is on its way
- * @property {boolean} [isSent] and the app has been asked already
- * @property {boolean} [isNews] a push came that no refetch has followed yet
- * @property {number} retryAt when a push's refetch that found it not paid is tried once more
- * @property {Cause} [next] what waits for the refetch on its way
- * @property {Cause} [left] what was left to the timers
+ * @property {boolean} [fell] push was relied upon, and no longer is
+ * @property {boolean} [wasUp] the channel was joined at some time since the start
+ * @property {number} done the time up to which the schedule was processed
+ * @property {number} checkAt the time of the next planned check
+ * @property {number} refetchedAt the start of the last refetch
+ * @property {boolean} [inFlight] a refetch is in flight
+ * @property {boolean} [isSent] its request was passed to the app
+ * @property {boolean} [isPushed] a push was received, and no refetch followed yet
+ * @property {number} retryAt the time of the one retry after a push whose refetch was not paid
+ * @property {Cause} [next] the cause that waits for the refetch in flight
+ * @property {Cause} [left] the cause that was left to the timers
  * @property {boolean} [cleared]
  * @property {string | null} [token]
  *
- * @typedef {object} Facts What is reported of it, under the names of the report.
+ * @typedef {object} Facts The reported facts, under the names of the report.
  * @property {string} payment_intent
  * @property {Flow} flow
- * @property {Mode} mode what was followed at first, of which `version`
+ * @property {Mode} mode the first mode in use, of this `version`
  * @property {number} version
  * @property {number} [subscribed_after_ms]
  * @property {number} [pushed_after_ms]
@@ -59,14 +59,14 @@ const LAST_MS = 30000;
 const REFETCH_MAX_MS = 10000;
 const FLAG_MAX_MS = 5000;
 const PENDING_MAX_MS = 3600000;
-const LOOK_AGAIN_MS = 1000;
+const CHECK_EVERY_MS = 1000;
 const AWAY_MS = 3000;
 const KEY = 'reverb-sidecar:payment';
 
 const isUpTo = (max, value) => Number.isFinite(value) && value >= 0 && value <= max;
 const isTimers = (answer) => answer.mode === TIMERS.mode;
 
-/** Say whether the flag's answer is one that can be followed; timers that never poll are none. */
+/** Return whether the flag's answer is valid; timers that never poll are not. */
 const isGood = (answer) =>
   MODES.includes(answer?.mode) &&
   Array.isArray(answer.refetch_after_ms) &&
@@ -78,7 +78,7 @@ const isGood = (answer) =>
   Number.isInteger(answer.version);
 
 /**
- * Do what may throw.
+ * Return a function's result, or undefined if it throws.
  *
  * @template T
  * @param {() => T} act
@@ -92,7 +92,7 @@ const attempt = (act) => {
 };
 
 /**
- * Do what may throw or fail, and resolve to what comes of it.
+ * Resolve to a function's result, or to undefined if it throws or rejects.
  *
  * @template T
  * @param {() => T | Promise<T>} act
@@ -100,7 +100,7 @@ const attempt = (act) => {
  */
 const soon = (act) => Promise.resolve().then(act).catch(() => undefined);
 
-/** Return a value, or what the function that gives it returns now. */
+/** Return a value, or the present result of the function that returns it. */
 const present = (it) => (typeof it === 'function' ? it() : it);
 
 /** @returns {Environment} */
@@ -119,38 +119,38 @@ const browser = () => ({
 });
 
 /**
- * Make the object that watches over payments in this page.
+ * Return the object that watches the payments of this page.
  *
  * @param {Options} options
  * @returns {PaymentRefresh}
  */
 export function createPaymentRefresh(options) {
   const env = { ...browser(), ...options.environment };
-  const { flagUrl, source } = options; // what else is in it may be another one with every use
-  let answer = TIMERS; // as it was last told
-  let since = -Infinity; // from when on it is believed, on the monotonic clock: when it was asked for, less its age
+  const { flagUrl, source } = options; // the other options may change between uses
+  let answer = TIMERS; // the last valid one
+  let since = -Infinity; // the start of its lease on the monotonic clock: the time of the request, less the answer's age
   let sinceWall = -Infinity; // and on the wall clock
   let issuedAt = 0;
   /** @type {Promise<void> | undefined} */
-  let asking; // a request for the flag is on its way
-  let fails = 0; // requests for the flag in a row that brought nothing
-  let askAgainAt = Infinity;
-  let isUp = false; // the channel is joined: positively known
+  let request; // the request for the flag that is in flight
+  let fails = 0; // failed requests for the flag in a row
+  let nextRequestAt = Infinity;
+  let isUp = false; // the channel is joined, confirmed
   let isConnected = false; // the socket was connected at some time
   /** @type {number | undefined} */
-  let refused; // the status of the last refusal, until it is joined
+  let refused; // the status of the last refusal, until the channel is joined
   /** @type {ReturnType<Source['listen']> | undefined} */
   let stopListening;
   /** @type {EventSource | undefined} */
   let stream;
   /** @type {Watch | undefined} */
-  let watch; // the payment that is pending, or that is still to be reported
+  let watch; // the payment that is pending, or not reported yet
   /** @type {string | undefined} */
-  let expected; // the payment that this page left for Stripe with
+  let expected; // the payment for which this page redirected to Stripe
   /** @type {string | null | undefined} */
-  let returned; // the payment that this page's URL names
+  let returned; // the payment in this page's URL
   /** @type {string | null} */
-  let cleared = null; // the last payment, once it was found paid
+  let cleared = null; // the last payment that was found paid
   let timer;
   /** @type {AbortController | undefined} */
   let aborter;
@@ -174,7 +174,7 @@ export function createPaymentRefresh(options) {
   };
 
   /**
-   * Resolve to what a promise does, or to undefined when it fails or takes too long.
+   * Resolve to a function's result, or to undefined if it fails or times out.
    *
    * @template T
    * @param {number} ms
@@ -192,20 +192,20 @@ export function createPaymentRefresh(options) {
 
   // --- the flag
 
-  /** Return for how long the answer may still be believed, in milliseconds. */
+  /** Return the remaining lease of the answer, in milliseconds. */
   const leaseMs = () => answer.valid_for_s * 1000 - Math.max(env.now() - since, env.wallNow() - sinceWall);
 
   /**
-   * Take an answer, if it is newer than what we have.
+   * Use an answer if it is valid and newer than the current one.
    *
-   * @param {Answer} told
+   * @param {Answer} received
    * @param {number} issued
    * @param {number} now
    * @param {number} wall
    */
-  const take = (told, issued, now, wall) => {
-    if (!isGood(told) || !(issued > issuedAt)) return false;
-    answer = told;
+  const take = (received, issued, now, wall) => {
+    if (!isGood(received) || !(issued > issuedAt)) return false;
+    answer = received;
     issuedAt = issued;
     since = now;
     sinceWall = wall;
@@ -219,16 +219,16 @@ export function createPaymentRefresh(options) {
     return url;
   };
 
-  /** Return when to renew, which is done only while a payment is pending: at half of what is left. */
+  /** Return the delay of the renewal, at half of the remaining lease; it runs only while a payment is pending. */
   const halfLeaseMs = () => Math.max(1000, Math.min(15000, leaseMs() / 2));
 
-  const ask = () => {
-    if (asking || isStopped) return;
-    askAgainAt = Infinity;
+  const requestFlag = () => {
+    if (request || isStopped) return;
+    nextRequestAt = Infinity;
     const now = env.now();
     const wall = env.wallNow();
     aborter = new AbortController();
-    asking = within(FLAG_MAX_MS, async () => {
+    request = within(FLAG_MAX_MS, async () => {
       const url = addressOf(flagUrl);
       url.searchParams.set('_', String(env.random()));
       const response = await env.fetch(url.href, { cache: 'no-store', credentials: 'omit', signal: aborter?.signal });
@@ -237,11 +237,11 @@ export function createPaymentRefresh(options) {
       const issued = Number(response.headers.get('Reverb-Sidecar-Issued-At'));
       return ageMs >= 0 && take(await response.json(), issued, now - ageMs, wall - ageMs);
     }).then((isNew) => {
-      aborter?.abort(); // what took too long, or was not read
-      asking = undefined;
+      aborter?.abort(); // a request that timed out, or a body that was not read
+      request = undefined;
       fails = isNew ? 0 : fails + 1;
       if (isStopped) return;
-      askAgainAt = env.now() + (isNew ? halfLeaseMs() : Math.min(30000, 500 * 2 ** fails));
+      nextRequestAt = env.now() + (isNew ? halfLeaseMs() : Math.min(30000, 500 * 2 ** fails));
       wake();
     });
   };
@@ -252,11 +252,11 @@ export function createPaymentRefresh(options) {
     stream = attempt(() => new /** @type {typeof EventSource} */ (env.EventSource)(addressOf(streamUrl).href));
     if (!stream) return;
     stream.onmessage = ({ data }) => {
-      const told = attempt(() => JSON.parse(data));
-      // It may have waited long to be read, in a page that was frozen: it was issued so long after the last answer.
-      const later = told?.issued_at - issuedAt;
-      const isNew =
-        issuedAt && take(told, told?.issued_at, Math.min(env.now(), since + later), Math.min(env.wallNow(), sinceWall + later));
+      const received = attempt(() => JSON.parse(data));
+      // In a page that was frozen the event may have been queued for long: date it by its distance to the last answer.
+      const later = received?.issued_at - issuedAt;
+      const now = Math.min(env.now(), since + later);
+      const isNew = issuedAt && take(received, received?.issued_at, now, Math.min(env.wallNow(), sinceWall + later));
       if (isNew) wake();
     };
   };
@@ -302,7 +302,7 @@ export function createPaymentRefresh(options) {
     const isFirst = watch.facts.pushed_after_ms === undefined;
     watch.facts.pushed_after_ms ??= afterMs(watch);
     if (watch.cleared) return isFirst;
-    watch.isNews = true;
+    watch.isPushed = true;
     trigger('push');
     return true;
   };
@@ -315,14 +315,14 @@ export function createPaymentRefresh(options) {
   const afterMs = (mine) => Math.min(PENDING_MAX_MS, Math.round(elapsed(mine)));
 
   /**
-   * Return what is left of the hour, by either clock: one may be set, the other stand still in a machine that sleeps.
+   * Return the rest of the hour, by both clocks: the wall clock may be set, and the monotonic clock may stop in sleep.
    *
    * @param {Watch} mine
    */
   const leftMs = (mine) => PENDING_MAX_MS - Math.max(elapsed(mine), env.wallNow() - mine.wall);
 
   /**
-   * Say whether push is relied upon now; before it is confirmed, for three seconds from the payment on.
+   * Return whether push is relied upon now; without a confirmation, for the first three seconds after the payment.
    *
    * @param {Watch} mine
    */
@@ -332,14 +332,14 @@ export function createPaymentRefresh(options) {
   };
 
   /**
-   * Return what is to be followed now.
+   * Return the answer to follow now.
    *
    * @param {Watch} mine
    */
   const choose = (mine) => (relies(mine) || (isTimers(answer) && leaseMs() > 0) ? answer : TIMERS);
 
   /**
-   * Follow what the flag says, once that is known.
+   * Follow the flag's answer once it is known.
    *
    * @param {Watch} mine
    */
@@ -375,10 +375,10 @@ export function createPaymentRefresh(options) {
       },
       at: env.now(),
       wall: isKept ? kept.at : env.wallNow(),
-      isReported: isKept && kept.isReported, // by the page as it was before it was loaded anew
+      isReported: isKept && kept.isReported, // by this page before a reload
       schedule: TIMERS,
       done: 0,
-      lookAt: 0,
+      checkAt: 0,
       refetchedAt: 0,
       retryAt: Infinity,
     };
@@ -387,27 +387,27 @@ export function createPaymentRefresh(options) {
     expected = undefined;
     remember(payment, flow, mine.wall, mine.isReported);
     follow(mine);
-    // Without a limit: it costs nothing to wait, and a page that is frozen meanwhile would find the limit passed.
+    // No timeout: waiting costs nothing, and in a page that is frozen meanwhile a timeout would have expired.
     soon(() => options.reportUrl && present(options.token)).then((token) => {
       mine.token = token;
       if (mine === watch) tick();
       else if (elapsed(mine) >= LAST_MS) report(mine); // it ended meanwhile
     });
-    if (leaseMs() <= 0) ask();
-    else askAgainAt = Math.min(askAgainAt, env.now() + halfLeaseMs());
+    if (leaseMs() <= 0) requestFlag();
+    else nextRequestAt = Math.min(nextRequestAt, env.now() + halfLeaseMs());
     openStream();
     trigger('first');
     tick();
   };
 
   /**
-   * Refetch because of something; while one is on its way, once more after it.
+   * Refetch for a cause; while a refetch is in flight, once more after it.
    *
    * @param {Cause} why
    */
   const trigger = (why, isRetry = false) => {
     if (!watch || (watch.cleared && why !== 'timer')) return;
-    // The timers' own schedule is three requests: what they are about to do anyway needs no fourth.
+    // The timers' own schedule is three requests: a cause that they are about to cover needs no fourth.
     const { schedule, done, fell } = watch;
     const isTimed = isTimers(schedule) && !fell && done < Math.max(...schedule.refetch_after_ms);
     if (isTimed && !isRetry && (why === 'push' || why === 'subscribe')) {
@@ -419,17 +419,17 @@ export function createPaymentRefresh(options) {
     }
   };
 
-  /** @param {Watch} mine @param {Cause} why @param {boolean} isRetry a push's second try */
+  /** @param {Watch} mine @param {Cause} why @param {boolean} isRetry the retry after a push */
   const run = async (mine, why, isRetry) => {
-    let isNews; // a push came before it was sent
+    let isPushed; // a push was received before the request was sent
     mine.inFlight = true;
     mine.isSent = false;
     mine.facts.refetches += 1;
     mine.refetchedAt = elapsed(mine);
     const isPaid = await within(REFETCH_MAX_MS, () => {
-      isNews = mine.isNews;
+      isPushed = mine.isPushed;
       mine.isSent = true;
-      mine.isNews = false;
+      mine.isPushed = false;
       mine.left = undefined;
       return options.refetch(mine.payment);
     });
@@ -443,23 +443,23 @@ export function createPaymentRefresh(options) {
       mine.facts.cleared_by = why;
       mine.facts.cleared_after_ms = afterMs(mine);
       forget(mine);
-    } else if (isPaid !== true && (isNews || isRetry)) {
+    } else if (isPaid !== true && (isPushed || isRetry)) {
       mine.facts.stale_refetches += 1;
-      if (isNews) mine.retryAt = env.now() + STALE_AFTER_MS;
+      if (isPushed) mine.retryAt = env.now() + STALE_AFTER_MS;
     }
     if (next) trigger(next);
     wake();
   };
 
-  /** Ask the source for what nothing told: an app that left the channel. */
+  /** Have the source check for changes without an event, such as an app that left the channel. */
   const check = () => attempt(() => stopListening?.check?.());
 
-  /** Look at the world: what is due, and when is the next look? */
+  /** Run what is due, and plan the next check. */
   const tick = () => {
     if (isStopped) return;
     cancel(timer);
-    if (watch) look(watch);
-    tell();
+    if (watch) advance(watch);
+    publish();
   };
   const wake = () => {
     if (watch) check();
@@ -467,14 +467,14 @@ export function createPaymentRefresh(options) {
   };
 
   /** @param {Watch} mine */
-  const look = (mine) => {
+  const advance = (mine) => {
     const ms = elapsed(mine);
-    // Long after its time, as in a page that was frozen: whoever thaws hears of the return only after the timers.
-    if (ms - mine.lookAt > AWAY_MS) trigger('return');
+    // Long overdue, as in a page that was frozen: its timers may run before the events of the return.
+    if (ms - mine.checkAt > AWAY_MS) trigger('return');
     mine.wasUp ||= isUp;
     follow(mine);
     if (!mine.cleared && !isTimers(mine.schedule)) {
-      // Another schedule: what it would have done by now is due.
+      // Under another schedule its earlier refetches are due.
       if (mine.schedule !== answer) mine.done = Math.min(mine.done, mine.refetchedAt);
       if (relies(mine)) {
         mine.schedule = answer;
@@ -482,7 +482,7 @@ export function createPaymentRefresh(options) {
         const why = leaseMs() <= 0 && !isTimers(answer) ? 'lease' : 'moved';
         mine.schedule = choose(mine);
         mine.fell = true;
-        trigger(why); // and with it what the timers would have done by now
+        trigger(why); // this refetch also covers the timers that would have run by now
       }
     }
     const due = (at) => at > mine.done && at <= ms;
@@ -506,24 +506,24 @@ export function createPaymentRefresh(options) {
     }
     if (leftMs(mine) <= 0) return finish();
     const next = [leftMs(mine)];
-    const looks = [LAST_MS, ...(mayPoll ? schedule.refetch_after_ms : [])];
+    const checks = [LAST_MS, ...(mayPoll ? schedule.refetch_after_ms : [])];
     if (!mine.cleared) {
-      looks.push(netMs, mine.wasUp ? 0 : CONFIRM_WITHIN_MS);
+      checks.push(netMs, mine.wasUp ? 0 : CONFIRM_WITHIN_MS);
       next.push(mine.retryAt - env.now());
-      if (!isTimers(schedule)) next.push(leaseMs(), LOOK_AGAIN_MS);
+      if (!isTimers(schedule)) next.push(leaseMs(), CHECK_EVERY_MS);
       if (ms < LAST_MS) {
-        if (askAgainAt <= env.now()) ask();
-        next.push(askAgainAt - env.now());
+        if (nextRequestAt <= env.now()) requestFlag();
+        next.push(nextRequestAt - env.now());
       }
     }
-    next.push(...looks.filter((at) => at > ms).map((at) => at - ms));
+    next.push(...checks.filter((at) => at > ms).map((at) => at - ms));
     const waitMs = Math.max(1, Math.min(...next));
-    mine.lookAt = ms + waitMs;
+    mine.checkAt = ms + waitMs;
     timer = after(waitMs, wake);
   };
 
   /**
-   * Tell the sidecar, once per payment, what happened.
+   * Report the payment to the sidecar, once.
    *
    * @param {Watch} mine
    */
@@ -531,7 +531,7 @@ export function createPaymentRefresh(options) {
     const { reportUrl } = options;
     if (mine.isReported || !reportUrl || typeof mine.token !== 'string') return;
     mine.isReported = true;
-    // Another one may be expected by now.
+    // Another payment may be stored by now.
     if (!mine.cleared && readKept()?.payment === mine.payment) remember(mine.payment, mine.facts.flow, mine.wall, true);
     const { facts } = mine;
     const isConfirmed = facts.subscribed_after_ms !== undefined;
@@ -550,7 +550,7 @@ export function createPaymentRefresh(options) {
     }
   };
 
-  /** End what is being watched; tell of it what is known. */
+  /** End the watch, and report what is known. */
   const finish = () => {
     if (!watch) return;
     report(watch);
@@ -558,12 +558,12 @@ export function createPaymentRefresh(options) {
     watch = undefined;
     cancel(timer);
     closeStream();
-    tell();
+    publish();
   };
 
   // --- across pages
 
-  const storage = /** @type {Storage} */ (env.storage); // where there is none, using it fails, and that is all
+  const storage = /** @type {Storage} */ (env.storage); // without one, each use throws, and `attempt` returns undefined
   const readKept = () => attempt(() => JSON.parse(storage.getItem(KEY) ?? ''));
   const remembered = () => {
     const kept = readKept();
@@ -572,14 +572,14 @@ export function createPaymentRefresh(options) {
   /** @param {string} payment @param {Flow} flow @param {number} at */
   const remember = (payment, flow, at, isReported = false) =>
     attempt(() => storage.setItem(KEY, JSON.stringify({ payment, flow, at, isReported, returned })));
-  /** Forget a payment; another one may be expected by now. */
+  /** Forget a payment, unless another one is stored by now. */
   const forget = ({ payment }) => {
     if (readKept()?.payment === payment) attempt(() => storage.removeItem(KEY));
   };
 
   const back = (event) => {
     if (env.document?.visibilityState === 'hidden') return;
-    // Back from Stripe's page by the button: this page was kept as it was, and does not know what was done there.
+    // Back from Stripe's page by the back button: this page was frozen, and the payment may have completed there.
     if (expected && event?.persisted) begin(expected, 'redirect');
     else trigger('return');
     wake();
@@ -598,8 +598,8 @@ export function createPaymentRefresh(options) {
   const each = (how) => events.forEach(([target, name, act]) => target?.[how]?.(name, act));
   each('addEventListener');
 
-  let told = '';
-  const tell = () => {
+  let published = '';
+  const publish = () => {
     const { mode } = watch?.schedule ?? TIMERS;
     /** @type {PaymentState} */
     const state = {
@@ -609,15 +609,15 @@ export function createPaymentRefresh(options) {
       isPush: mode !== TIMERS.mode,
     };
     const text = JSON.stringify(state);
-    if (text === told || isStopped) return;
-    told = text;
+    if (text === published || isStopped) return;
+    published = text;
     attempt(() => options.onChange?.(state));
   };
 
   const prepare = () => {
     if (isStopped) return;
     listen();
-    if (leaseMs() <= 0) ask();
+    if (leaseMs() <= 0) requestFlag();
   };
   return {
     prepare,
@@ -631,7 +631,7 @@ export function createPaymentRefresh(options) {
     resume(payment) {
       const kept = remembered();
       returned = payment;
-      // The URL may still name a payment that was there before the one that is kept began.
+      // The URL may still name a payment that is older than the stored one.
       const known = payment && kept?.returned !== payment ? payment : kept?.payment;
       if (known) begin(known, known === kept?.payment ? kept.flow : 'redirect');
       else prepare();
@@ -642,7 +642,7 @@ export function createPaymentRefresh(options) {
     stop() {
       if (isStopped) return;
       isStopped = true;
-      // A page that stops at once is one that begins again (React's StrictMode): its one report is not yet due.
+      // A page that stops at once is remounted (React's StrictMode): its one report is not due yet.
       if (watch && (watch.cleared || elapsed(watch) >= CONFIRM_WITHIN_MS)) report(watch);
       watch = undefined;
       for (const made of timers) cancel(made);
@@ -655,15 +655,15 @@ export function createPaymentRefresh(options) {
 }
 
 /**
- * Make a source of an existing Echo: it tells when the channel is joined, lost or refused, and of its event.
+ * Return a source for an existing Echo. It reports when the channel is joined, lost or refused, and its event.
  *
- * Echo and channel are the app's too. It may leave the channel and join it anew (a hook whose dependencies change), end
- * all who listen to the event, or make another Echo: what was held is then silent for ever. So the event is heard at the
- * connection, and `check` looks whether all is still what the app has.
+ * The app uses the same Echo and channel. It may leave the channel and join it again (a hook whose dependencies change),
+ * remove all listeners of the event, or create another Echo: a retained channel then receives nothing more. So the source
+ * listens for the event on the connection, and `check` compares Echo and channel with the app's present ones.
  *
  * @param {EchoLike | (() => EchoLike)} echo
  * @param {string} channel without `private-`
- * @param {string | null} event null: it tells of the subscription only
+ * @param {string | null} event null: it reports the subscription only
  * @param {(data: any) => boolean} isMine
  * @returns {Source}
  */
@@ -672,7 +672,7 @@ export function echoSource(echo, channel, event = null, isMine = () => true) {
     listen({ connected, subscribed, lost, refused, pushed }) {
       const name = `private-${channel}`;
       let mine;
-      let isOurs;
+      let isJoinedHere;
       let joined;
       /** @param {'bind' | 'unbind'} how */
       const each = (how) => {
@@ -685,15 +685,15 @@ export function echoSource(echo, channel, event = null, isMine = () => true) {
       const ok = () => subscribed();
       const no = (error) => refused(error?.status ?? 0);
       const state = ({ current }) => (current === 'connected' ? connected?.() : lost());
-      const message = (told) => {
-        if (told?.channel !== name) return;
+      const message = (received) => {
+        if (received?.channel !== name) return;
         check();
-        const isEvent = event && told.event === joined.eventFormatter.format(event);
-        if (isEvent && attempt(() => isMine(told.data))) pushed(told.data);
+        const isEvent = event && received.event === joined.eventFormatter.format(event);
+        if (isEvent && attempt(() => isMine(received.data))) pushed(received.data);
       };
       const join = () => {
         const now = present(echo);
-        isOurs = !now.connector.pusher.channel(name);
+        isJoinedHere = !now.connector.pusher.channel(name);
         joined = now.private(channel);
         mine = now;
         each('bind');
@@ -711,10 +711,10 @@ export function echoSource(echo, channel, event = null, isMine = () => true) {
       join();
       const stop = () => {
         each('unbind');
-        // pusher-js counts nobody; who else listens is seen by what is bound. In doubt the channel is kept.
+        // pusher-js does not count users of a channel. Other listeners show in its bindings; in doubt, stay joined.
         const { callbacks, global_callbacks: others } = joined.subscription;
         const bound = [others, ...Object.values(callbacks?._callbacks ?? ['unknown'])];
-        if (isOurs && !bound.some((all) => all?.length)) mine.leaveChannel(name);
+        if (isJoinedHere && !bound.some((all) => all?.length)) mine.leaveChannel(name);
       };
       return Object.assign(stop, { check });
     },

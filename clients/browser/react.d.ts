@@ -1,9 +1,9 @@
 import type { Flow, Options, PaymentState, Source } from './payment-refresh.js';
 
-/** The options of `createPaymentRefresh`, and Stripe's `?payment_intent=` where the page has it. */
+/** The options of `createPaymentRefresh`, and Stripe's `?payment_intent=` of the page. */
 export interface HookOptions extends Omit<Options, 'source'> {
   returned?: string | null;
-  /** `echoSource(…)`, or nothing while Echo is not there yet. */
+  /** `echoSource(…)`, or null while Echo does not exist yet. */
   source?: Source | null;
 }
 
@@ -13,5 +13,5 @@ export interface PaymentRefreshHook extends PaymentState {
   pushed(data?: unknown): void;
 }
 
-/** Watch over payments while the component is there. */
+/** Watch payments while the component is mounted. */
 export function usePaymentRefresh(options: HookOptions): PaymentRefreshHook;

@@ -1,5 +1,5 @@
 'use client';
-/** A payment watched over from React: one object per page, made and ended with the component that shows "Pay now". */
+/** A payment watched from React: one object per page, created and stopped with the component that shows "Pay now". */
 
 import { useEffect, useRef, useState } from 'react';
 import { createPaymentRefresh } from './payment-refresh.js';
@@ -8,11 +8,11 @@ import { createPaymentRefresh } from './payment-refresh.js';
 const NOTHING = { pending: null, cleared: false, mode: 'timer_polling', isPush: false };
 
 /**
- * Watch over payments while the component is there. The return page's payment is taken up by itself.
+ * Watch payments while the component is mounted. The hook resumes the return page's payment.
  *
- * `options` are those of `createPaymentRefresh`; functions and `source` may be new ones with every render. It begins
- * anew when `flagUrl` or `targetingKey` changes, and when `source` comes that was not there before. `returned` is
- * Stripe's `?payment_intent=` where the page has it.
+ * `options` are those of `createPaymentRefresh`; functions and `source` may change with every render. The hook starts
+ * again when `flagUrl` or `targetingKey` changes, and when `source` is first set. `returned` is Stripe's
+ * `?payment_intent=` of the page.
  *
  * @param {import('./react.d.ts').HookOptions} options
  * @returns {import('./react.d.ts').PaymentRefreshHook}
@@ -43,20 +43,20 @@ export function usePaymentRefresh(options) {
     };
   }, [flagUrl, targetingKey, hasSource]);
   useEffect(() => {
-    // A router that takes the payment out of the URL ends nothing.
+    // A router that removes the payment from the URL does not end the watch.
     if (returned) payments.current?.resume(returned);
   }, [returned]);
-  const [acts] = useState(
+  const [actions] = useState(
     /** @returns {Pick<import('./react.d.ts').PaymentRefreshHook, 'begin' | 'expect' | 'pushed'>} */
     () => ({
       begin: (...all) => {
         const act = () => payments.current?.begin(...all);
         if (payments.current) act();
-        else queueMicrotask(act); // a child's effects run before ours
+        else queueMicrotask(act); // a child's effects run before this hook's
       },
       expect: (payment) => payments.current?.expect(payment),
       pushed: (data) => payments.current?.pushed(data),
     }),
   );
-  return { ...state, ...acts };
+  return { ...state, ...actions };
 }
