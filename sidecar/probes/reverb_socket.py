@@ -156,7 +156,7 @@ class ReverbSocket:
 
 
 async def opened(browser: Browser, record: ProbeRecord) -> ReverbSocket:
-    """Return an upgraded socket. Raises `Ended` for a response that is no upgrade, and aiohttp's errors otherwise."""
+    """Return an upgraded socket. Raises `Ended` for a response without an upgrade, and aiohttp's errors otherwise."""
     url = browser.target.socket_url
     session = browser.session(record, Step.UPGRADE, url, f"GET {url.partition('?')[0]} with Upgrade: websocket")
     try:

@@ -27,7 +27,7 @@ class Subscribed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Pinged(msgspec.Struct, frozen=True):
-    """`pusher:ping`: Reverb wants a `pusher:pong`."""
+    """`pusher:ping`: Reverb expects a `pusher:pong`."""
 
 
 class Ponged(msgspec.Struct, frozen=True):

@@ -98,7 +98,7 @@ def test_other_texts_are_refused_with_a_remedy(text: str) -> None:
 
 # fmt: off
 FAULTS = [
-    # what is changed in the good one,                                                        what is said
+    # what is changed in the good one,                                                        text of the finding
     (("  -H 'authorization: Bearer 1|abcdefgh' \\\n", ""),                                    "It has no credentials"),
     (("Bearer 1|abcdefgh", "Bearer undefined"),                                               "has no token in it"),
     (("Bearer 1|abcdefgh", "Bearer "),                                                        "has no token in it"),
@@ -119,12 +119,12 @@ FAULTS = [
 # fmt: on
 
 
-@pytest.mark.parametrize(("change", "said"), FAULTS)
-def test_each_fault_of_a_request_is_found(change: tuple[str, str], said: str) -> None:
+@pytest.mark.parametrize(("change", "text"), FAULTS)
+def test_each_fault_of_a_request_is_found(change: tuple[str, str], text: str) -> None:
     """Each row is a request that Laravel answers with 403, 419 or 500."""
     request = read_curl(GOOD.replace(*change))
     found = findings(request, auth_endpoint=ENDPOINT, channel=CHANNEL)
-    assert any(said in each for each in found), found
+    assert any(text in each for each in found), found
 
 
 def test_a_correct_request_of_pusher_js_has_no_finding() -> None:

@@ -162,7 +162,7 @@ async def test_a_recorded_stop_of_reverb_has_its_outcome(folder: str) -> None:
     assert not any(line.get("ws", {}).get("opcode") == "close" for line in recording if line["conn"] == 1)
     until_asked = frames_of(folder)[
         :2
-    ]  # the auth_probe comes to where the subscription is asked for, and there it dies
+    ]  # Reverb stops when the auth probe subscribes
     hello = read(until_asked[0]["payload"])
     assert isinstance(hello, Established)
     async with replaying(until_asked, signed(hello.socket_id), is_dropped=True) as auth_prober:
@@ -213,7 +213,7 @@ async def test_a_recorded_response_of_laravel_has_its_outcome(name: str, outcome
 # fmt: off
 SOCKETS = [
     # recording,                               outcome
-    ("connected",                              W.TIMEOUT_SUBSCRIBE),          # the recording says no more
+    ("connected",                              W.TIMEOUT_SUBSCRIBE),          # the recording ends here
     ("connection-limit-exceeded",              W.ERROR_4004),
     ("origin-disallowed",                      W.ERROR_4009_ORIGIN),
     ("origin-missing",                         W.ERROR_4009_ORIGIN),
@@ -241,7 +241,7 @@ async def test_a_recorded_connection_has_its_outcome(name: str, outcome: W) -> N
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "text"),
     [
         ('{"message":""}', None),
         ("<html>", None),
@@ -257,10 +257,10 @@ async def test_a_recorded_connection_has_its_outcome(name: str, outcome: W) -> N
         ('{"message":"Your trial is over"}', "Your trial is over"),
     ],
 )
-def test_the_reason_of_a_403_with_app_debug_is_shown(body: str, said: str | None) -> None:
+def test_the_reason_of_a_403_with_app_debug_is_shown(body: str, text: str | None) -> None:
     """With APP_DEBUG, Laravel includes the reason in a JSON response."""
     reason = reason_in(body.encode())
-    assert (reason is None) if said is None else (reason is not None and said in reason)
+    assert (reason is None) if text is None else (reason is not None and text in reason)
 
 
 # fmt: off
@@ -347,7 +347,7 @@ async def test_the_doctor_needs_no_configuration(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "text"),
     [
         ((), "has no `reverb` to examine: add it, or use options"),
         (("--url", "wss://ws.test"), "required too: --app-key, --origin, --auth-endpoint, --user-id"),
@@ -359,10 +359,10 @@ async def test_the_doctor_needs_no_configuration(tmp_path: Path) -> None:
         (("--app-id", "7"), "--app-id and --channel need --url"),
     ],
 )
-async def test_a_missing_option_is_an_error_with_a_remedy(words: tuple[str, ...], said: str, tmp_path: Path) -> None:
+async def test_a_missing_option_is_an_error_with_a_remedy(words: tuple[str, ...], text: str, tmp_path: Path) -> None:
     """The error names each missing option or file."""
     code, _, err = await doctor("--config", str(tmp_path / "none.yaml"), *words)
-    assert (code, said in " ".join(err.split())) == (2, True)
+    assert (code, text in " ".join(err.split())) == (2, True)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])

@@ -17,10 +17,10 @@ NOON_S = 1_800_000_000
 
 
 @pytest.fixture
-def ours() -> Iterator[Hands]:
+def this_clock() -> Iterator[Hands]:
     """Set this machine's clock by hand."""
-    with hands(wall_ms=NOON_S * 1000) as ours:
-        yield ours
+    with hands(wall_ms=NOON_S * 1000) as this_clock:
+        yield this_clock
 
 
 def known(clocks: OutsideClocks) -> dict[str, float]:
@@ -30,38 +30,38 @@ def known(clocks: OutsideClocks) -> dict[str, float]:
     }
 
 
-def test_without_samples_the_bounds_are_unknown(ours: Hands) -> None:
+def test_without_samples_the_bounds_are_unknown(this_clock: Hands) -> None:
     """The value is NaN and not 0, which would be the best one."""
     assert known(OutsideClocks()) == {}
     assert len(list(OutsideClocks().bounds())) == 3
-    del ours
+    del this_clock
 
 
-def test_a_webhook_gives_an_upper_bound(ours: Hands) -> None:
+def test_a_webhook_gives_an_upper_bound(this_clock: Hands) -> None:
     """It may have been delayed, so the fastest one gives the tightest bound; a negative bound shows that the clock is behind."""
     clocks = OutsideClocks()
     for after_ms, at_most in ((2500, 2.5), (400, 0.4), (9000, 0.4), (-3000, -3.0)):
-        ours.wall = NOON_S * 1000 + after_ms
+        this_clock.wall = NOON_S * 1000 + after_ms
         clocks.signed(NOON_S)
         assert known(clocks) == {"stripe most": at_most}
 
 
-def test_a_response_is_made_between_the_request_and_its_arrival(ours: Hands) -> None:
+def test_a_response_is_made_between_the_request_and_its_arrival(this_clock: Hands) -> None:
     """It gives both bounds, and the tightest of several counts."""
     clocks = OutsideClocks()
     date = {"date": formatdate(NOON_S, usegmt=True)}
-    ours.wall = NOON_S * 1000 + 300
+    this_clock.wall = NOON_S * 1000 + 300
     clocks.answered(date, asked_ms=NOON_S * 1000 + 100)
     assert known(clocks) == {"app least": pytest.approx(-0.9), "app most": pytest.approx(0.3)}
-    ours.wall = NOON_S * 1000 + 950
+    this_clock.wall = NOON_S * 1000 + 950
     clocks.answered(date, asked_ms=NOON_S * 1000 + 900)
     assert known(clocks) == {"app least": pytest.approx(-0.1), "app most": pytest.approx(0.3)}
 
 
-def test_a_clock_that_is_seven_seconds_ahead_is_detected(ours: Hands) -> None:
+def test_a_clock_that_is_seven_seconds_ahead_is_detected(this_clock: Hands) -> None:
     """The lower bound is at least six, because the stamps are whole seconds."""
     clocks = OutsideClocks()
-    ours.wall = (NOON_S + 7) * 1000 + 200
+    this_clock.wall = (NOON_S + 7) * 1000 + 200
     clocks.answered({"date": formatdate(NOON_S, usegmt=True)}, asked_ms=(NOON_S + 7) * 1000)
     assert known(clocks) == {"app least": pytest.approx(6.0), "app most": pytest.approx(7.2)}
 
@@ -77,20 +77,20 @@ def test_a_clock_that_is_seven_seconds_ahead_is_detected(ours: Hands) -> None:
         {"date": formatdate(NOON_S - 60, usegmt=True), "age": "60"},
     ],
 )
-def test_an_invalid_or_cached_date_is_ignored(headers: dict[str, str], ours: Hands) -> None:
+def test_an_invalid_or_cached_date_is_ignored(headers: dict[str, str], this_clock: Hands) -> None:
     """The response may come from any server or cache."""
     clocks = OutsideClocks()
-    clocks.answered(headers, asked_ms=ours.wall)
+    clocks.answered(headers, asked_ms=this_clock.wall)
     assert known(clocks) == {}
 
 
-def test_a_sample_expires_after_ten_minutes(ours: Hands) -> None:
+def test_a_sample_expires_after_ten_minutes(this_clock: Hands) -> None:
     """The boundary is half-open and tested on both sides."""
     clocks = OutsideClocks()
     clocks.signed(NOON_S + 5)
-    ours.monotonic += LASTS_S
+    this_clock.monotonic += LASTS_S
     assert known(clocks) == {"stripe most": -5.0}
-    ours.monotonic += 0.001
+    this_clock.monotonic += 0.001
     assert known(clocks) == {}
 
 

@@ -141,7 +141,7 @@ async def test_a_silent_subscriber_is_pruned_and_a_socket_without_channels_is_no
     """A socket without a subscription is neither pinged, pruned nor counted."""
     async with nodes(setup=Setup(tick_s=0.2, ping_interval_s=0.1)) as (reverbs, ports, _, client):
         silent, without_channels = await client(ports[0]), await client(ports[0])
-        await silent.join("news")
+        await silent.join("topic")
         seen = await silent.received(within_s=1.0)
         assert [each["event"] for each in seen] == ["pusher:ping", "pusher:error", "closed"] or [
             each["event"] for each in seen
