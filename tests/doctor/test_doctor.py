@@ -160,9 +160,7 @@ async def test_a_recorded_stop_of_reverb_has_its_outcome(folder: str) -> None:
     first, second = ([line["dir"] for line in recording if line["conn"] == number] for number in (1, 2))
     assert first[-1] == "eof"
     assert not any(line.get("ws", {}).get("opcode") == "close" for line in recording if line["conn"] == 1)
-    until_asked = frames_of(folder)[
-        :2
-    ]  # Reverb stops when the auth probe subscribes
+    until_asked = frames_of(folder)[:2]  # Reverb stops when the auth probe subscribes
     hello = read(until_asked[0]["payload"])
     assert isinstance(hello, Established)
     async with replaying(until_asked, signed(hello.socket_id), is_dropped=True) as auth_prober:
