@@ -26,14 +26,14 @@ HEADLESS_STARTS_MS = 1_767_225_600_000
 _SETTLES_S = 0.0005
 """Grace period in which data written to a local socket arrives."""
 IN_MEMORY = Path("/dev/shm")  # noqa: S108 - a private folder with a unique name
-"""Where Linux has files in memory: the journal of a headless world is temporary."""
+"""The folder of files in memory on Linux, for the temporary journal of a headless world."""
 SILENT = frozenset({"payment.settled"})
 """Events of the log that are not shown: at this speed there are too many of them to read, and the page shows them."""
 FREE = Ports(public=0, operator=0, page=0, reverb=0, app=0)
 
 
 class Show(msgspec.Struct, frozen=True, kw_only=True):
-    """How the demo is to be run."""
+    """The options of a run."""
 
     ports: Ports = Ports()
     seed: int = 7
@@ -45,18 +45,18 @@ class Show(msgspec.Struct, frozen=True, kw_only=True):
     is_real: bool = False
     """Headless, but over real sockets and with threads."""
     command: str = "sidecar"
-    """How a visitor calls the sidecar."""
+    """The sidecar's command, as a visitor calls it."""
 
 
 def pace_of(show: Show, *, starts_ms: int = HEADLESS_STARTS_MS) -> Pace:
-    """Return the time of such a world."""
+    """Return the clock of this run."""
     if not show.is_headless:
         return Pace(speed=show.speed)
     return Pace(starts_ms=starts_ms, settles_s=_SETTLES_S if show.is_real else 0.0)
 
 
 def loop_of(show: Show, pace: Pace) -> Callable[[], asyncio.AbstractEventLoop]:
-    """Return what makes the event loop of such a world."""
+    """Return the factory of this run's event loop."""
     is_in_memory = show.is_headless and not show.is_real
     return lambda: WorldLoop(pace, Network() if is_in_memory else None)
 
@@ -106,7 +106,7 @@ async def run(
 
 
 def lived(show: Show, lines: LineCounts, live: Callable[[World], Coroutine[Any, Any, str]] | None = None) -> Summary:
-    """Run it in a loop of its own, and return how it went."""
+    """Run it in a new event loop, and return the summary."""
     pace = pace_of(show)
     with installed(show, pace), asyncio.Runner(loop_factory=loop_of(show, pace)) as runner:
         return runner.run(run(show, pace, lines=lines, say=lambda _: None, live=live))
@@ -118,7 +118,7 @@ def _pages(show: Show) -> Callable[[World], Pages] | None:
 
 @contextmanager
 def folder_for(show: Show) -> Iterator[Path]:
-    """Have a folder for the journal, and throw it away. Raises `SidecarError` where there can be none."""
+    """Create a folder for the journal, and delete it afterwards. Raises `SidecarError` if it cannot be created."""
     where = IN_MEMORY if show.is_headless and os.access(IN_MEMORY, os.W_OK) else None
     try:
         made = tempfile.TemporaryDirectory(prefix="reverb-sidecar-demo-", dir=where)

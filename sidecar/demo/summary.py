@@ -1,4 +1,4 @@
-"""How the story went: its steps with their times, what the flag did, how payments ended, and the journal's digest."""
+"""The summary of a run: steps with times, moves of the flag, outcomes of payments, and the journal's digest."""
 
 import hashlib
 from pathlib import Path
@@ -14,7 +14,7 @@ _READ_MAX = 1_000
 
 
 class StepSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """One step; times are seconds of the world's since the story began."""
+    """One step; times are seconds of world time since the story began."""
 
     key: str
     title: str
@@ -36,15 +36,15 @@ class JournalSummary(msgspec.Struct, frozen=True, kw_only=True):
 
     records: int
     sha256: str
-    """Of every record's number, stamp and body, in order: the same seed gives the same, headless and in memory."""
+    """The digest of every record's number, stamp and body: the same for the same seed, headless and in memory."""
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """All of it."""
+    """The summary of a run."""
 
     seed: int
     is_whole: bool
-    """Every step completed."""
+    """Whether every step completed."""
     failure: str
     """The step that did not complete, and why; empty: all did."""
     steps: tuple[StepSummary, ...]
@@ -56,7 +56,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def summary_of(path: Path, *, seed: int, failure: str, completed: list[Completed]) -> Summary:
-    """Return how it went, from the journal that it left."""
+    """Return the summary, from the journal of the run."""
     state, digest, count, first_ms = State(), hashlib.sha256(), 0, 0
     with opened_to_read(path) as (_, reader):
         while records := reader.read(state.seq, _READ_MAX):
@@ -91,7 +91,7 @@ def summary_of(path: Path, *, seed: int, failure: str, completed: list[Completed
 
 
 def printed(summary: Summary) -> str:
-    """Return it for people."""
+    """Return the summary as text for a terminal."""
     lines = ["", "  The story, in the world's own time:", ""]
     for step in summary.steps:
         took_s = step.done_s - step.began_s

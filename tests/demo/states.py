@@ -8,6 +8,7 @@ from sidecar import wording
 from sidecar.console.status import GateStatus, IndicatorStatus, gate_status
 from sidecar.core.decision.gates import Gate
 from sidecar.core.facts.policy import Mode, Rung
+from sidecar.core.facts.reports import Flow
 from sidecar.core.facts.suspensions import SuspensionReason
 from sidecar.core.release.comparison import Comparison, Measured
 from sidecar.demo.world.switches import SWITCHES, Key
@@ -62,10 +63,7 @@ def switches(on: Key | None = None, *, came_after_ms: int | None = None) -> tupl
     turned_ms = NOW_MS - 8_000
     return tuple(
         SwitchView(
-            key=each.key,
-            title=each.title,
-            text=each.text,
-            expect=each.expect,
+            **msgspec.structs.asdict(each),
             is_on=each.key == on,
             turned_ms=turned_ms if each.key == on else None,
             came_ms=turned_ms + came_after_ms if each.key == on and came_after_ms is not None else None,
@@ -159,8 +157,7 @@ def payers(count: int, mode: Mode, *, waiting: int = 1) -> tuple[PayerView, ...]
             PayerView(
                 payment=f"pi_demo_{number:06d}",
                 user_id=str(100 + number),
-                flow="redirect" if number % 3 == 0 else "in_page",
-                stage="pending" if is_waiting else "cleared",
+                flow=Flow.REDIRECT if number % 3 == 0 else Flow.IN_PAGE,
                 mode=mode,
                 paid_ms=paid_ms,
                 pushed_ms=None if is_waiting else paid_ms + 380,

@@ -85,7 +85,7 @@ async def test_pay_now_is_cleared_with_push_without_reverb_and_without_a_sidecar
             assert "by a push" in await _pays(tab, world)
             seen = await world.seen()
             own = next(payer for payer in seen["payers"] if payer["is_visitor"])
-            assert own["stage"] == "cleared"
+            assert (own["cleared_ms"] is not None, own["cleared_by"]) == (True, "push")
 
             await world.turn("reverb_gone", on=True)
             await tab.shows("#channel", "not connected")

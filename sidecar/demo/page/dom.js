@@ -1,4 +1,4 @@
-// Writing to the page without rebuilding it: what is focused stays focused, and what did not change is not touched.
+// Update the page without rebuilding it: focus is kept, and unchanged nodes are not touched.
 
 const SVG = 'http://www.w3.org/2000/svg';
 
@@ -28,19 +28,19 @@ export function drawing(paths, viewBox = '0 0 24 24') {
   return svg;
 }
 
-/** Set a text where it is another one. */
+/** Set a text if it differs. */
 export function say(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-/** Set a text in which what stands between backticks is code. */
+/** Set a text; parts between backticks become code. */
 export function prose(node, text) {
   if (node.dataset.text === text) return;
   node.dataset.text = text;
   node.replaceChildren(...text.split('`').map((part, index) => (index % 2 ? make('code', { text: part }) : part)));
 }
 
-/** Set attributes where they are others; null takes one away. */
+/** Set attributes that differ; null removes one. */
 export function set(node, attributes) {
   for (const [name, value] of Object.entries(attributes)) {
     if (value === null || value === undefined || value === false) {

@@ -41,7 +41,7 @@ const WHERE = {
 };
 const still = matchMedia('(prefers-reduced-motion: reduce)');
 
-/** Build it once; returns what shows a world in it. */
+/** Build the picture, and return the function that shows a world in it. */
 export function flow(parent) {
   for (const node of NODES) parent.append(box(node));
   for (const edge of EDGES) parent.append(arrow(edge));

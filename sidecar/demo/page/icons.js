@@ -1,4 +1,4 @@
-// Our own icons, as paths of lines on 24 by 24. Every one stands beside words.
+// Icons, as paths of lines on 24 by 24. Each has a text beside it.
 
 export const ICONS = {
   timer_polling: ['M12 7v5l3.500 2', 'M12 3a9 9 0 1 0 .01 0'],

@@ -1,7 +1,7 @@
-// A source of pushes for the browser's client: what is needed of Pusher's protocol (version 7), and nothing else.
+// A source of pushes for the browser's client: the part of Pusher's protocol (version 7) that it needs.
 //
-// Apps have Laravel Echo and pusher-js, for which the client brings `echoSource`. This page ships no code of others,
-// and shows that a source is small: connect, authorise, subscribe, listen, ping, and come again.
+// Apps have Laravel Echo and pusher-js, for which the client brings `echoSource`. This page ships no third-party
+// code, and shows that a source is small: connect, authorise, subscribe, listen, ping, and reconnect.
 
 const AGAIN_MS = 1000;
 const AGAIN_MAX_MS = 10_000;
@@ -37,7 +37,7 @@ export function pusherSource(settings, note = () => {}) {
         listener.lost();
         note('lost');
         fails += 1;
-        const isFinal = code >= 4000 && code < 4100; // Pusher: come again only with other settings
+        const isFinal = code >= 4000 && code < 4100; // Pusher: do not reconnect with the same settings
         if (!isStopped && !isFinal) later(Math.min(AGAIN_MAX_MS, AGAIN_MS * 2 ** (fails - 1)), connect);
       };
       const send = (mine, event, data) => mine.send(JSON.stringify({ event, data }));

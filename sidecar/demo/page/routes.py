@@ -1,4 +1,4 @@
-"""The pages' routes: the demo's page with its stream, and the payer's page with what an app and Stripe do behind it."""
+"""The pages' routes: the demo's page with its stream, and the payer's page with the app and Stripe behind it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -27,25 +27,25 @@ _POLICY = (
 )
 
 
-class Turned(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What `POST /switches/{key}` and `POST /story` want."""
+class SwitchBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body of `POST /switches/{key}` and `POST /story`."""
 
     on: bool
 
 
-class Hurried(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What `POST /speed` wants."""
+class SpeedBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body of `POST /speed`."""
 
     speed: int
 
 
-class Paid(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What `POST /payer/pay` wants."""
+class PayBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body of `POST /payer/pay`."""
 
     flow: Flow
 
 
-Wanted = TypeVar("Wanted")
+Body = TypeVar("Body")
 
 
 class Pages:
@@ -63,11 +63,11 @@ class Pages:
             web.get("/", self._page("demo.html")),
             web.get("/page/{name}", self._asset),
             web.get("/payment-refresh.js", self._client),
-            web.get("/world", self._see),
+            web.get("/world", self._view),
             web.get("/world/stream", self._stream),
             web.post("/switches/{key}", self._turn),
-            web.post("/story", self._tell),
-            web.post("/speed", self._hurry),
+            web.post("/story", self._start_story),
+            web.post("/speed", self._set_speed),
             web.get("/payer", self._page("payer.html", is_payer=True)),
             web.get("/payer/return", self._page("payer.html", is_payer=True)),
             web.get("/payer/stripe", self._page("stripe.html")),
@@ -107,7 +107,7 @@ class Pages:
 
     # --- the world
 
-    async def _see(self, _: web.Request) -> web.Response:
+    async def _view(self, _: web.Request) -> web.Response:
         return _json(self._world.view())
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
@@ -122,37 +122,37 @@ class Pages:
                 is_last = self._is_stopping
                 await response.write(b"data: " + msgspec.json.encode(self._world.view()) + b"\n\n")
                 await self._pause()
-        except ConnectionError:  # who read it has gone
+        except ConnectionError:  # the client has disconnected
             pass
         return response
 
     async def _pause(self) -> None:
-        """Wait a moment of the reader's time. The loop's is the world's, and its speed may change meanwhile."""
+        """Wait for the interval in real time. The loop runs in world time, and its speed may change meanwhile."""
         waited = 0
         while waited < self._world.speed and not self._is_stopping:
             await asyncio.sleep(self._pace_s)
             waited += 1
 
     async def _turn(self, request: web.Request) -> web.Response:
-        wanted = await _wanted(request, Turned, '{"on": true} or {"on": false}')
+        wanted = await _body_of(request, SwitchBody, '{"on": true} or {"on": false}')
         self._world.turn(request.match_info["key"], on=wanted.on)
         return web.Response(status=204)
 
-    async def _tell(self, request: web.Request) -> web.Response:
-        if not (await _wanted(request, Turned, '{"on": true}')).on:
+    async def _start_story(self, request: web.Request) -> web.Response:
+        if not (await _body_of(request, SwitchBody, '{"on": true}')).on:
             raise SidecarError(ErrorCode.BODY_INVALID, "the story is running, and cannot be stopped")
         self._world.start_story()
         return web.Response(status=204)
 
-    async def _hurry(self, request: web.Request) -> web.Response:
+    async def _set_speed(self, request: web.Request) -> web.Response:
         what = 'a speed of 1, 5 or 20: {"speed": 5}'
-        speed = (await _wanted(request, Hurried, what)).speed
+        speed = (await _body_of(request, SpeedBody, what)).speed
         if speed not in SPEEDS:
             raise SidecarError(ErrorCode.BODY_INVALID, f"send {what}")
         self._world.set_speed(speed)
         return web.Response(status=204)
 
-    # --- what an app does behind its payer's page
+    # --- the app behind the payer's page
 
     async def _settings(self, _: web.Request) -> web.Response:
         return _json(self._world.visitor())
@@ -169,7 +169,7 @@ class Pages:
 
     async def _pay(self, request: web.Request) -> web.Response:
         """Make the PaymentIntent; in the page it is paid at once, else the payer is sent to Stripe's page."""
-        wanted = await _wanted(request, Paid, '{"flow": "in_page"} or {"flow": "redirect"}')
+        wanted = await _body_of(request, PayBody, '{"flow": "in_page"} or {"flow": "redirect"}')
         payment_intent = self._bookings.begin(wanted.flow)
         if wanted.flow is Flow.IN_PAGE:
             self._bookings.pay(payment_intent)
@@ -177,7 +177,7 @@ class Pages:
         return _json({"payment_intent": payment_intent, "redirect": f"/payer/stripe?payment_intent={payment_intent}"})
 
     async def _pay_at_stripe(self, request: web.Request) -> web.Response:
-        """Take the payment on what stands for Stripe's page, and send the payer back."""
+        """Take the payment on the stand-in for Stripe's page, and redirect the payer back."""
         payment_intent = request.query.get("payment_intent", "")
         self._bookings.pay(payment_intent)
         back = f"/payer/return?payment_intent={payment_intent}&redirect_status=succeeded"
@@ -189,8 +189,8 @@ def _origin_of(url: str) -> str:
     return f"{scheme}://{netloc}"
 
 
-async def _wanted(request: web.Request, shape: type[Wanted], what: str) -> Wanted:
-    """Return what was sent. Raises `SidecarError`: `body_invalid` and those of `read_body`."""
+async def _body_of(request: web.Request, shape: type[Body], what: str) -> Body:
+    """Return the decoded body. Raises `SidecarError`: `body_invalid` and those of `read_body`."""
     body = await read_body(request, bytes_max=_BODY_BYTES_MAX, within_s=_BODY_WITHIN_S)
     try:
         return msgspec.json.decode(body, type=shape)

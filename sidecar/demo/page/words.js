@@ -52,7 +52,7 @@ const inTime = ({ good, bad, epoch }) => `Of ${count(good + bad, 'payment')}${ep
 function proofOf({ good, bad, epoch, target_ratio: target, lower_bound_ratio: bound, clean_needed: needed }) {
   if (good + bad === 0) return null;
   const proves = `which proves at least ${percent(bound, 1)}`;
-  return `${inTime({ good, bad, epoch })}; ${proves}, and the target is ${percent(target, 1)}${needed ? '' : ': proven'}.`;
+  return `${inTime({ good, bad, epoch })}, ${proves}, and the target is ${percent(target, 1)}${needed ? '' : ': proven'}.`;
 }
 
 /** Return what happens next, and when. */
@@ -82,7 +82,7 @@ export function next({ flag, gates, speed, now_ms: now }) {
 const BACK = ['alarm', 'suspension'];
 const named = (rung) => `${nameOf(rung.mode)}, for ${isAll(rung) ? 'everybody' : `${percent(shareOf(rung))} of payers`}`;
 
-/** Return what happens if it breaks: or what did, where something is broken. */
+/** Return what happens if it breaks, or the effect of the switch that is on. */
 export function breaks({ flag, switches, now_ms: now }) {
   const broken = switches.filter((each) => each.is_on);
   if (broken.length) {

@@ -1,4 +1,4 @@
-"""A stand-in for the Laravel app, as far as channels go: login, the auth endpoint, CORS, and what can be wrong with it.
+"""A stand-in for the Laravel app, as far as channels go: login, the auth endpoint, CORS, and its faults.
 
 It answers as `tests/captures/http-app` shows a real one to: the 403 has an empty message, JSON or a page by `Accept`.
 """
@@ -18,14 +18,14 @@ _FORBIDDEN_PAGE = "<!DOCTYPE html><html><head><title>Forbidden</title></head><bo
 
 
 class AppFaults(msgspec.Struct, kw_only=True):
-    """What is wrong with the app; may be changed at any time."""
+    """The faults of the app; may be changed at any time."""
 
     status: int | None = None
     """The auth endpoint answers so, with `body` and `headers`."""
     body: str = ""
     headers: Mapping[str, str] = {}
     is_frozen: bool = False
-    """It takes requests and answers none."""
+    """It accepts requests and answers none."""
     signs_as: App | None = None
     """It signs with the key and secret of this application."""
     signs_for_socket: str | None = None
@@ -91,7 +91,7 @@ class BookingApp:
         else:
             response = await self.elsewhere(request, body)
         self._allow(request, response)
-        response.headers["Date"] = formatdate(clock.wall_ms() / 1000, usegmt=True)  # of the world that it stands in
+        response.headers["Date"] = formatdate(clock.wall_ms() / 1000, usegmt=True)  # in world time
         return response
 
     async def elsewhere(self, request: web.Request, body: str) -> web.Response:  # noqa: ARG002 - for apps that do more

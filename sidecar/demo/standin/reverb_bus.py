@@ -15,7 +15,7 @@ class Node(Protocol):
     channels: Channels
 
     async def exit(self) -> None:
-        """Die."""
+        """End the process."""
         ...
 
     def deliver(self, frames: list[tuple[str, str]], *, but: str | None) -> None:
@@ -29,13 +29,13 @@ class Bus:
     def __init__(self, *, gives_up_after_s: float = 60.0) -> None:
         self.nodes: list[Node] = []
         self.foreign_subscribers = 0
-        """Others that listen: each makes every call that counts something take 10 s."""
+        """Other subscribers: with one, every call that counts something takes 10 s."""
         self._gives_up_after_s = gives_up_after_s
         self._down_since_s: float | None = None
 
     @property
     def is_down(self) -> bool:
-        """Whether Redis is away."""
+        """Whether Redis is down."""
         return self._down_since_s is not None
 
     def add(self, node: Node) -> None:

@@ -25,7 +25,7 @@ _QUICK_S, _SLOW_S, _LATE_S = (0.2, 1.4), (5.2, 7.5), (6.0, 8.0)
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """Where webhooks go."""
+    """An endpoint of webhooks."""
 
     name: str
     url: str
@@ -33,7 +33,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Notify = Callable[[str, str, str], None]
-"""Takes a payment, an endpoint's name and what became of a delivery."""
+"""Called with a payment, an endpoint's name and the result of a delivery."""
 
 
 class Stripe:
@@ -44,7 +44,7 @@ class Stripe:
         self.is_late = False
         """All webhooks take long."""
         self.deliveries = 0
-        """To the endpoint named `sidecar`, each try counted."""
+        """Attempts to the endpoint named `sidecar`."""
         self._session, self._group, self._seed, self._notify = session, group, seed, notify
 
     def succeed(self, payment_intent: str, *, user_id: str, booking_id: str) -> None:
@@ -80,7 +80,7 @@ class Stripe:
                 self._group.create_task(self._deliver(endpoint, payment_intent, body, after_s), name="stripe.deliver")
 
     async def _deliver(self, endpoint: Endpoint, payment_intent: str, body: bytes, after_s: float) -> None:
-        """Deliver until it is taken."""
+        """Deliver until the endpoint answers 200."""
         for pause_s in (after_s, *_AGAIN_AFTER_S):
             await asyncio.sleep(pause_s)
             self.deliveries += endpoint.name == "sidecar"

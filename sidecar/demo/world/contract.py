@@ -1,4 +1,4 @@
-"""What the pages need of the world: to see it, to turn its switches, and to pay in it."""
+"""The interface of the world to its pages: view, switches, story, speed and payments."""
 
 from typing import Protocol
 
@@ -24,7 +24,7 @@ class Visitor(msgspec.Struct, frozen=True, kw_only=True):
     """Its name on the wire."""
     auth_endpoint: str
     auth_token: str
-    """What the app's own requests are authorised with."""
+    """The bearer token of the app's requests."""
 
 
 class Demo(Protocol):

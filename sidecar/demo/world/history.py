@@ -1,9 +1,7 @@
-"""What the world remembers to show: the last events, the last payers, and how much there was in all."""
+"""The history that the page shows: the last events, the last payers, and totals."""
 
 from collections import deque
 from itertools import islice
-
-import msgspec
 
 from sidecar import clock
 from sidecar.core.facts.policy import Mode
@@ -15,47 +13,15 @@ EVENTS_SHOWN, PAYERS_SHOWN = 40, 12
 _PAYERS_KEPT = 400
 
 
-class Paying(msgspec.Struct, kw_only=True):
-    """One payment, as its payer lives it."""
-
-    payment: str
-    user_id: str
-    flow: Flow
-    mode: Mode = Mode.TIMER_POLLING
-    paid_ms: int
-    booked_ms: int | None = None
-    pushed_ms: int | None = None
-    cleared_ms: int | None = None
-    cleared_by: str | None = None
-    is_visitor: bool = False
-
-    def view(self) -> PayerView:
-        """Return what is shown of it."""
-        stages = (("cleared", self.cleared_ms), ("pushed", self.pushed_ms), ("paid", self.booked_ms))
-        stage = next((name for name, at_ms in stages if at_ms is not None), "pending")
-        return PayerView(
-            payment=self.payment,
-            user_id=self.user_id,
-            flow=self.flow,
-            stage=stage,
-            mode=self.mode,
-            paid_ms=self.paid_ms,
-            pushed_ms=self.pushed_ms,
-            cleared_ms=self.cleared_ms,
-            cleared_by=self.cleared_by,
-            is_visitor=self.is_visitor,
-        )
-
-
 class History:
-    """What has happened."""
+    """The last events and payers of one world."""
 
     def __init__(self) -> None:
         self.payments = self.cleared = 0
         self.unanswered = 0
         """Payers whose alert was cleared without an answer from the flag."""
         self._events: deque[Event] = deque(maxlen=EVENTS_SHOWN)
-        self._payers: dict[str, Paying] = {}
+        self._payers: dict[str, PayerView] = {}
 
     def events(self) -> tuple[Event, ...]:
         """Return the last events, oldest first."""
@@ -67,16 +33,16 @@ class History:
         own = next((each for each in reversed(self._payers.values()) if each.is_visitor), None)
         if own is not None and own not in last:
             last[-1] = own
-        return tuple(each.view() for each in reversed(last))
+        return tuple(reversed(last))
 
     def note(self, kind: str, who: str, text: str, payment: str | None = None) -> None:
-        """Note that something happened."""
+        """Record an event."""
         self._events.append(Event(at_ms=clock.wall_ms(), kind=kind, who=who, text=text, payment=payment))
 
     def pay(self, payment: str, user_id: str, flow: Flow, *, is_visitor: bool = False) -> None:
         """Record a payment."""
         self.payments += 1
-        self._payers[payment] = Paying(
+        self._payers[payment] = PayerView(
             payment=payment, user_id=user_id, flow=flow, paid_ms=clock.wall_ms(), is_visitor=is_visitor
         )
         while len(self._payers) > _PAYERS_KEPT:
@@ -86,22 +52,18 @@ class History:
         )
 
     def note_stripe(self, payment: str, endpoint: str, result: str) -> None:
-        """Note a delivery."""
+        """Record a delivery of a webhook."""
         self.note("stripe", "Stripe", f"webhook to the {endpoint}: {result}", payment)
 
     def note_app(self, who: str, what: str, payment: str | None) -> None:
-        """Note what the app did."""
+        """Record an event of the app."""
         self.note("app", who, what, payment)
         paying = self._payers.get(payment or "")
-        if paying is None:
-            return
-        if paying.booked_ms is None:
-            paying.booked_ms = clock.wall_ms()
-        if paying.is_visitor and "broadcast sent" in what:
+        if paying is not None and paying.is_visitor and "broadcast sent" in what:
             paying.pushed_ms = clock.wall_ms()
 
     def changed(self, browser: Browser, what: str) -> None:
-        """Note what a simulated browser did."""
+        """Record an event of a simulated browser."""
         self.note("browser", _who(browser.user_id), what, browser.payment)
         paying = self._payers.get(browser.payment)
         if paying is None:
@@ -114,14 +76,14 @@ class History:
             self.unanswered += not browser.was_answered
 
     def found_paid(self, payment: str, mode: Mode) -> None:
-        """Note that a visitor's page found its booking paid."""
+        """Record that a visitor's page found its booking paid."""
         paying = self._payers.get(payment)
         if paying is not None and paying.cleared_ms is None:
             paying.mode = mode
             self._clear(paying, "push" if paying.pushed_ms is not None else "first")
-            self.note("browser", _who(paying.user_id), '"Pay now" is gone', payment)
+            self.note("browser", _who(paying.user_id), '"Pay now" is cleared', payment)
 
-    def _clear(self, paying: Paying, by: str) -> None:
+    def _clear(self, paying: PayerView, by: str) -> None:
         self.cleared += 1
         paying.cleared_ms, paying.cleared_by = clock.wall_ms(), by
 

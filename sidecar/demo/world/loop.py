@@ -24,7 +24,7 @@ class WorldLoop(asyncio.SelectorEventLoop):
     def __init__(self, pace: Pace, network: Network | None = None) -> None:
         self.pace, self.network = pace, network
         self._dialled: dict[socket.socket, Bound] = {}
-        """Sockets that are connected in name only."""
+        """Sockets without a connection: the network in memory replaces it."""
         super().__init__(PacedSelector(pace))
 
     def time(self) -> float:
@@ -70,7 +70,7 @@ class WorldLoop(asyncio.SelectorEventLoop):
         return [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (host, port))]
 
     async def sock_connect(self, sock: socket.socket, address: Any) -> None:
-        """Connect a socket; in memory in name only."""
+        """Connect a socket; in memory, only record its address."""
         if self.network is None:
             await super().sock_connect(sock, address)
         else:

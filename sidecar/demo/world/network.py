@@ -11,12 +11,12 @@ from collections.abc import Callable
 from typing import Any
 
 _FULL, _ROOMY = 64 * 1024, 16 * 1024
-"""Bytes that wait to be read, from which the writer is to pause, and below which it may go on."""
+"""Unread bytes above which the writer pauses, and below which it resumes."""
 _FIRST_FREE_PORT = 40_000
 
 
 class Bound:
-    """An address that was taken; in place of a listening socket."""
+    """A bound address; in place of a listening socket."""
 
     def __init__(self, network: "Network", host: str, port: int) -> None:
         self.address = (host, port)
@@ -30,7 +30,7 @@ class Bound:
         return self.address
 
     def close(self) -> None:
-        """Give the address back."""
+        """Release the address."""
         self._network.give_back(self)
         self.served.set()
 
@@ -43,7 +43,7 @@ class Network:
         self._ports = _FIRST_FREE_PORT
 
     def take(self, host: str, port: int) -> Bound:
-        """Take an address; port 0 is any that is free. Raises `OSError` where another has it."""
+        """Bind an address; port 0 takes a free one. Raises `OSError` if it is in use."""
         if not port:
             self._ports += 1
             port = self._ports
@@ -83,7 +83,7 @@ class Network:
 
 
 class Server(asyncio.AbstractServer):
-    """Serves on an address."""
+    """A server on a bound address."""
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, bound: Bound, factory: Callable[[], asyncio.BaseProtocol]
@@ -98,7 +98,7 @@ class Server(asyncio.AbstractServer):
         return (self._bound,)
 
     def close(self) -> None:
-        """Take no more connections; those that are there stay."""
+        """Accept no more connections; open ones stay."""
         self._bound.factory = None
         self._bound.close()
 
@@ -143,7 +143,7 @@ class Pipe(asyncio.Transport):
         """Call the protocol's `connection_made`."""
         self._protocol.connection_made(self)
 
-    # --- what the protocol asks for
+    # --- calls of the protocol
 
     def write(self, data: "bytes | bytearray | memoryview[Any]") -> None:
         """Send bytes."""
@@ -159,14 +159,14 @@ class Pipe(asyncio.Transport):
         return True
 
     def close(self) -> None:
-        """End it; what was written still arrives."""
+        """Close the connection; written data still arrives."""
         if not self._is_closing:
             self._is_closing = True
             self.peer._receive_end()  # noqa: SLF001
             self._loop.call_soon(self._lose)
 
     def abort(self) -> None:
-        """End it."""
+        """Close the connection, and discard unread data."""
         self._arrived.clear()
         self.close()
 
@@ -175,11 +175,11 @@ class Pipe(asyncio.Transport):
         return self._is_closing
 
     def pause_reading(self) -> None:
-        """Deliver nothing for a while."""
+        """Pause delivery."""
         self._is_reading = False
 
     def resume_reading(self) -> None:
-        """Deliver again."""
+        """Resume delivery."""
         self._is_reading = True
         self._deliver_soon()
 
@@ -207,7 +207,7 @@ class Pipe(asyncio.Transport):
         """Replace the protocol."""
         self._protocol = protocol
 
-    # --- what the other end does
+    # --- calls of the peer
 
     def _receive(self, data: bytes) -> None:
         self._arrived.append(data)

@@ -1,4 +1,4 @@
-"""Poll the world's own sidecar over the operator API, as a person would, and record what changes."""
+"""Poll the sidecar over the operator API like a person, and record changes."""
 
 import asyncio
 from collections.abc import Callable
@@ -36,7 +36,7 @@ class Watching:
         self.status: Status | None = None
         """The last status; None: it does not answer."""
         self.last: Status | None = None
-        """The same, or as it was when it last answered."""
+        """The last status that was answered; None: there was none."""
         self.readiness: Readiness | None = None
         """The answer of `sidecar gate` on the last rung; None: not asked, or there was no answer."""
         self.operator = ""

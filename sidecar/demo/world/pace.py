@@ -9,8 +9,6 @@ run of hours takes seconds, and is the same each time.
 """
 
 import selectors
-from collections.abc import Mapping
-from typing import Any
 
 from sidecar import clock
 
@@ -27,7 +25,7 @@ class Pace:
         self.settles_s = settles_s
         """Before a jump, data in flight between sockets gets this long to arrive."""
         self.jobs = 0
-        """What threads are doing for the loop."""
+        """Jobs that threads run for the loop."""
         self._starts_ms = _REAL.wall_ms() if starts_ms is None else starts_ms
         self._now_s = 0.0
         self._worked_s = _REAL.monotonic_s()
@@ -46,7 +44,7 @@ class Pace:
         return self._now_s
 
     def set_speed(self, speed: int) -> None:
-        """Go at another speed from now on."""
+        """Set the speed from now on."""
         self.monotonic_s()
         self.speed = speed
 
@@ -60,58 +58,38 @@ class Pace:
         self._now_s += wait_s
 
 
-class PacedSelector(selectors.BaseSelector):
+class PacedSelector(selectors.DefaultSelector):
     """A selector that waits for I/O in the world's time."""
 
     def __init__(self, pace: Pace) -> None:
+        super().__init__()
         self._pace = pace
-        self._inner = selectors.DefaultSelector()
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """Return what is ready, after at most `timeout` seconds of the world."""
         pace = self._pace
         if timeout is not None and timeout <= 0:
-            return self._inner.select(0)
+            return super().select(0)
         if pace.speed is None:
             return self._jump(timeout)
         rate = 1 if pace.jobs else pace.speed
         pace.monotonic_s()
         began_s = _REAL.monotonic_s()
-        ready = self._inner.select(None if timeout is None else timeout / rate)
+        ready = super().select(None if timeout is None else timeout / rate)
         took_s = _REAL.monotonic_s() - began_s
         pace.waited(took_s * rate if timeout is None else timeout, took_s, rate)
         return ready
 
     def _jump(self, timeout: float | None) -> list[tuple[selectors.SelectorKey, int]]:
-        ready = self._inner.select(0)
+        ready = super().select(0)
         if ready:
             return ready
         if timeout is None or self._pace.jobs:
-            return self._inner.select(None)  # a thread or a signal wakes it
+            return super().select(None)  # a thread or a signal wakes it
         until_s = _REAL.monotonic_s() + self._pace.settles_s
         while not ready and _REAL.monotonic_s() < until_s:
             _REAL.nap(_NAP_S)
-            ready = self._inner.select(0)
+            ready = super().select(0)
         if not ready:
             self._pace.jump(timeout)
         return ready
-
-    def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
-        """Watch a file."""
-        return self._inner.register(fileobj, events, data)
-
-    def unregister(self, fileobj: Any) -> selectors.SelectorKey:
-        """Watch it no more."""
-        return self._inner.unregister(fileobj)
-
-    def modify(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
-        """Watch it for something else."""
-        return self._inner.modify(fileobj, events, data)
-
-    def close(self) -> None:
-        """Watch nothing any more."""
-        self._inner.close()
-
-    def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
-        """Return what is watched."""
-        return self._inner.get_map()

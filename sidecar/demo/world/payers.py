@@ -24,7 +24,7 @@ _FETCH_MS = 30
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What the flag answers."""
+    """The answer of the flag."""
 
     mode: Mode
     refetch_after_ms: tuple[int, ...]
@@ -60,7 +60,7 @@ class Browser(ChannelEvents):
         self.mode = Mode.TIMER_POLLING
         self.version = 0
         self.began_s: float | None = None
-        """When the payment was there for this page; None: not yet."""
+        """When this page began to watch the payment; None: not yet."""
         self.subscribed_ms: int | None = None
         self.pushed_ms: int | None = None
         self.cleared_ms: int | None = None
@@ -87,11 +87,11 @@ class Browser(ChannelEvents):
     # --- events of the channel
 
     def connected(self) -> None:
-        """Note that there is a socket."""
+        """Record that the socket is connected."""
         self._is_connected = True
 
     def subscribed(self) -> None:
-        """Note that pushes arrive from now on."""
+        """Record the subscription, and refetch."""
         self._is_up, self._refused = True, None
         if self.began_s is not None:
             self.subscribed_ms = self._elapsed_ms() if self.subscribed_ms is None else self.subscribed_ms
@@ -99,7 +99,7 @@ class Browser(ChannelEvents):
         self._woken.set()
 
     def lost(self) -> None:
-        """Note that they do no more."""
+        """Record that the subscription was lost."""
         self._is_up = False
         self._woken.set()
 
@@ -119,10 +119,10 @@ class Browser(ChannelEvents):
             self._is_pushed = True
             self._trigger(ClearedBy.PUSH)
 
-    # --- its life
+    # --- from payment to report
 
     async def live(self, listening: Listening, pay: Callable[[], None], *, pays_after_s: float, away_s: float) -> None:
-        """Open the page, pay, watch for half a minute, and report. Back from Stripe's page it opens only then."""
+        """Open the page, pay, watch for half a minute, and report. After a redirect the page opens on return."""
         if self.flow is Flow.REDIRECT:
             pay()
             await asyncio.sleep(away_s)
@@ -157,7 +157,7 @@ class Browser(ChannelEvents):
                 continue
 
     def _look(self) -> float:
-        """Do what is due, and return in how many seconds to look again."""
+        """Run the refetches that are due, and return the seconds until the next check."""
         ms = self._elapsed_s() * 1000
         self._was_up = self._was_up or self._is_up
         self._follow()
@@ -252,7 +252,7 @@ class Browser(ChannelEvents):
         timed = self._schedule.mode is Mode.TIMER_POLLING and not self._fell
         is_timed = timed and self._done_ms < max(self._schedule.refetch_after_ms)
         if is_timed and not is_retry and why in {ClearedBy.PUSH, ClearedBy.SUBSCRIBE}:
-            self._left = why  # the timers are about to ask anyway
+            self._left = why  # a timer refetches soon anyway
         elif self._refetching is None:
             self._refetching = asyncio.create_task(self._refetch(why, is_retry=is_retry), name="payer.refetch")
         elif self._is_sent:
@@ -276,7 +276,7 @@ class Browser(ChannelEvents):
         self._refetching = None
         if is_paid and self.cleared_ms is None:
             self.cleared_ms, self.cleared_by = self._elapsed_ms(), why
-            self._changed(self, f'"Pay now" is gone ({why})')
+            self._changed(self, f'"Pay now" is cleared ({why})')
         elif not is_paid and (is_pushed or is_retry):
             self.stale_refetches += 1
             self._retry_s = self._elapsed_s() + STALE_AFTER_S if is_pushed else None

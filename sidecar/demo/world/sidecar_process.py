@@ -11,7 +11,7 @@ from sidecar.logs import LineCounts
 
 
 class Running:
-    """One sidecar, which may be killed."""
+    """One sidecar that can be killed and restarted."""
 
     def __init__(
         self,
@@ -23,7 +23,7 @@ class Running:
         started: Callable[[app.Urls], None],
     ) -> None:
         self.config = config
-        """What it is started with, the next time."""
+        """The configuration of the next start."""
         self._secrets, self._group, self._lines, self._started = secrets, group, lines, started
         self._task: asyncio.Task[None] | None = None
         self._wanted = asyncio.Lock()
@@ -34,7 +34,7 @@ class Running:
         return self._task is not None
 
     async def start(self) -> None:
-        """Start it, and return once it listens. Raises what makes it fail, which ends the world too."""
+        """Start it, and return once it listens. Raises its error, which ends the world too."""
         async with self._wanted:
             if self._task is not None:
                 return
@@ -53,7 +53,7 @@ class Running:
                 await task
 
     async def kill(self) -> None:
-        """End it where it stands, and return once its addresses are free."""
+        """Cancel its task, and return once its addresses are free."""
         async with self._wanted:
             task, self._task = self._task, None
             if task is not None:

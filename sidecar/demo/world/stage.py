@@ -1,4 +1,4 @@
-"""The parts of the world that switches, the story, visitors and the view work on."""
+"""The parts of the world that switches, story, visitor and view use."""
 
 import asyncio
 from collections.abc import Sequence

@@ -164,13 +164,13 @@ class Story:
         self.begin()
         self._world.switchboard.recover()
         try:
-            self.failure = await self._tell(say)
+            self.failure = await self._run_steps(say)
         finally:
             self.is_running = False
         self._world.switchboard.recover()
         return self.failure
 
-    async def _tell(self, say: Callable[[Step], None]) -> str:
+    async def _run_steps(self, say: Callable[[Step], None]) -> str:
         world = self._world
         for step in self._steps:
             self.began_ms = clock.wall_ms()
@@ -178,7 +178,7 @@ class Story:
             if inspect.isawaitable(acting):
                 try:
                     await acting
-                except SidecarError as error:  # whoever watches may have turned a switch of their own
+                except SidecarError as error:  # a visitor may have turned a switch
                     return f"{step.title}: {error}"
             if not await world.watching.until(functools.partial(self._is_done, step), step.within_s):
                 minutes = step.within_s / _MINUTE_S

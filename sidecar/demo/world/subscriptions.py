@@ -17,7 +17,7 @@ _AGAIN_S = (1.0, 2.0, 4.0, 8.0)
 
 
 class Places(msgspec.Struct, kw_only=True):
-    """Where browsers find things."""
+    """The addresses that browsers use."""
 
     reverb: str = ""
     """`ws://host:port`."""
@@ -30,16 +30,16 @@ class ChannelEvents:
     """Events of the channel, for a browser."""
 
     def connected(self) -> None:
-        """Note that the socket is connected."""
+        """Record that the socket is connected."""
 
     def subscribed(self) -> None:
-        """Note that the channel is joined."""
+        """Record that the channel is subscribed."""
 
     def lost(self) -> None:
-        """Note that it is no more."""
+        """Record that the subscription was lost."""
 
     def refused(self, status: int) -> None:
-        """Note that the app refused it."""
+        """Record that the app refused the subscription."""
 
     def pushed(self) -> None:
         """Record a broadcast."""

@@ -1,4 +1,4 @@
-"""The state of the switches: who turned which, and whether the expected effect was observed."""
+"""The state of the switches: which are on, and whether the expected effect was observed."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -88,14 +88,11 @@ class Switchboard:
         """Return what is shown of them."""
         return tuple(
             SwitchView(
-                key=switch.key,
-                title=switch.title,
-                text=switch.text,
-                expect=switch.expect,
+                **msgspec.structs.asdict(switch),
                 is_on=stand.is_on,
                 turned_ms=stand.turned_ms,
                 came_ms=stand.came_ms,
                 came=stand.came,
             )
-            for switch, stand in ((switch, self._stands[switch.key]) for switch in SWITCHES)
+            for switch, stand in zip(SWITCHES, self._stands.values(), strict=True)
         )

@@ -1,6 +1,6 @@
-"""What can be broken in the demo's world: one closed table, with what each switch does and what is to be expected.
+"""The faults of the demo: one closed table with the cause and the expected effect of each switch.
 
-Where an expectation has numbers, they are those of the demo's own policy (`demo.yaml`), in the world's time.
+Numbers in an expectation follow from the demo's policy (`demo.yaml`), in the world's time.
 """
 
 import enum
@@ -9,7 +9,7 @@ import msgspec
 
 
 class Key(enum.StrEnum):
-    """The switches, as they stand in addresses."""
+    """The switches, by their names in URLs."""
 
     AUTH_REFUSED = "auth_refused"
     AUTH_REFUSED_FIFTH = "auth_refused_fifth"
@@ -25,14 +25,14 @@ class Key(enum.StrEnum):
 
 
 class Switch(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that can be broken."""
+    """One fault."""
 
     key: Key
     title: str
     text: str
-    """What turning it on does, in a sentence or two."""
+    """The effect of turning it on, in a sentence or two."""
     expect: str
-    """What is to be expected of the flag and of the payers."""
+    """The expected effect on the flag and the payers."""
 
 
 SWITCHES = (
@@ -62,8 +62,8 @@ SWITCHES = (
         key=Key.SLOW_QUEUE,
         title="The queue is slow",
         text="Broadcasts wait four seconds in the app's queue before they are sent.",
-        expect="Payments are late. The alarm answers timers at once; within a minute, because Reverb itself works, "
-        "it is a fall.",
+        expect="Payments are late. The alarm gives everybody timers at once; within a minute, because Reverb itself "
+        "works, it is a fall.",
     ),
     Switch(
         key=Key.BROADCASTS_LOST,

@@ -1,10 +1,12 @@
-"""What the demo's page shows: the whole world at one moment, as one value. Times are Unix ms of its clock."""
+"""The view of the demo's page: the whole world at one moment, as one value. Times are Unix ms of its clock."""
 
 import msgspec
 
 from sidecar.console.status import GateStatus, IndicatorStatus
 from sidecar.core.facts.policy import Mode, Rung
+from sidecar.core.facts.reports import Flow
 from sidecar.core.release.comparison import Comparison
+from sidecar.demo.world.switches import Switch
 
 
 class FlagView(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,7 +25,7 @@ class FlagView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that flowed past."""
+    """One event."""
 
     at_ms: int
     kind: str
@@ -33,36 +35,29 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     payment: str | None = None
 
 
-class PayerView(msgspec.Struct, frozen=True, kw_only=True):
-    """One payment from the payer's side. Stages not reached are None."""
+class PayerView(msgspec.Struct, kw_only=True):
+    """One payment from the payer's side; times not reached are None. `History` owns and updates it."""
 
     payment: str
     user_id: str
-    flow: str
-    """in_page or redirect."""
-    stage: str
-    """pending, paid, pushed or cleared: how far its broadcast got."""
-    mode: Mode
-    """What their browser follows."""
+    flow: Flow
+    mode: Mode = Mode.TIMER_POLLING
+    """The mode that their browser follows."""
     paid_ms: int
     """When Stripe took the payment."""
     pushed_ms: int | None = None
     """When the push arrived."""
     cleared_ms: int | None = None
-    """When "Pay now" was gone."""
+    """When "Pay now" was cleared."""
     cleared_by: str | None = None
-    """What refetch cleared it: first, push, subscribe, timer, safety_net, return, moved, lease or last."""
+    """The refetch that cleared it: first, push, subscribe, timer, safety_net, return, moved, lease or last."""
     is_visitor: bool = False
 
 
-class SwitchView(msgspec.Struct, frozen=True, kw_only=True):
-    """One switch, and what became of it."""
+class SwitchView(Switch, frozen=True, kw_only=True):
+    """One switch with its state."""
 
-    key: str
-    title: str
-    text: str
-    expect: str
-    is_on: bool
+    is_on: bool = False
     turned_ms: int | None = None
     """When it was last turned on; None: never."""
     came_ms: int | None = None
@@ -84,20 +79,20 @@ class StoryStep(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
-    """How much has happened."""
+    """Totals."""
 
     payments: int
     cleared: int
     waiting: int
     """Payers whose page shows "Pay now"."""
     webhooks: int
-    """Deliveries to the sidecar, again and again ones included."""
+    """Deliveries to the sidecar, repeated ones included."""
     broadcasts: int
     reports: int
 
 
 class WorldUrls(msgspec.Struct, frozen=True, kw_only=True):
-    """Where things are."""
+    """The URLs of the listeners and pages."""
 
     public: str
     operator: str

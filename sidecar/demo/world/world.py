@@ -57,7 +57,7 @@ _REAL_LOOKS_EVERY_S = 0.2
 
 
 class World(Stage):
-    """All of it."""
+    """The stand-ins, the payers, the sidecar and the pages."""
 
     def __init__(
         self,
@@ -112,7 +112,7 @@ class World(Stage):
             address = Address(host="127.0.0.1", port=ports.page)
             self._page = Listener("page", address, own.routes(), before_stop=own.stop, guard=Guard(address.host))
 
-    # --- its beginning and its end
+    # --- start and stop
 
     async def start(self) -> None:
         """Start everything, and the first payers. Raises `SidecarError`."""
@@ -140,7 +140,7 @@ class World(Stage):
         taken = msgspec.structs.replace(
             self._ports, public=_port_of(self.urls.public), operator=_port_of(self.urls.operator)
         )
-        if taken != self._ports:  # where any was free it stays that one, for those who ask and after a restart
+        if taken != self._ports:  # a free port stays the same after a restart
             self.config_path = setup.written(self.folder, taken, where, self.reverb_app)
             self.sidecar.config = setup.config_of(self.config_path)
         if self._page is not None:
@@ -149,7 +149,7 @@ class World(Stage):
         self.group.create_task(self._pay_for_ever(), name="world.pay")
 
     async def stop(self) -> None:
-        """End it, the sidecar first."""
+        """Stop everything, the sidecar first."""
         if hasattr(self, "sidecar"):
             await self.sidecar.kill()
         if self._page is not None:
@@ -175,7 +175,7 @@ class World(Stage):
             Endpoint(name="app", url=f"{self._places.app}/stripe/webhook", secret=self._webhook_secret),
         )
 
-    # --- its payers
+    # --- payers
 
     async def _pay_for_ever(self) -> NoReturn:
         """Create payers continuously."""
@@ -187,7 +187,7 @@ class World(Stage):
             await asyncio.sleep(lot.uniform(0.5, 1.5) / PAYMENTS_PER_S)
 
     async def _live(self, number: int, lot: random.Random) -> None:
-        """Make one parent pay, and simulate their page."""
+        """Simulate one parent's payment and page."""
         user_id, payment = str(number), f"pi_demo_{number:06}"
         flow = Flow.REDIRECT if lot.random() < _REDIRECTS_RATIO else Flow.IN_PAGE
         browser = Browser(
@@ -212,7 +212,7 @@ class World(Stage):
         self.app.forget(token)
 
     async def _look_for_ever(self) -> NoReturn:
-        """See how the sidecar is, again and again."""
+        """Poll the sidecar's status, and check the switches, until cancelled."""
         while True:
             await self.watching.look()
             self.switchboard.look()
@@ -221,7 +221,7 @@ class World(Stage):
                 _HEADLESS_LOOKS_EVERY_S if speed is None else max(_LOOKS_EVERY_S, _REAL_LOOKS_EVERY_S * speed)
             )
 
-    # --- what the page asks
+    # --- the interface of the pages
 
     @property
     def speed(self) -> int:  # type: ignore[override]
@@ -294,7 +294,7 @@ class World(Stage):
 
 
 class _OverError(Exception):
-    """The world has been lived in for long enough."""
+    """The context of the world has ended."""
 
 
 @asynccontextmanager
@@ -308,7 +308,7 @@ async def running_world(
     pages: Callable[[World], PageServer] | None = None,
     first_payer: int = FIRST_PAYER,
 ) -> AsyncIterator[World]:
-    """Create a world, and end it with the context. Raises `SidecarError`, in a group, where it cannot start."""
+    """Run a world for the duration of the context. Raises `SidecarError`, in a group, if it cannot start."""
     connector = aiohttp.TCPConnector(limit=0)
     try:
         async with (
