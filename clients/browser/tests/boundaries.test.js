@@ -1,13 +1,13 @@
-/** Where one thing ends and the next begins: both sides, one millisecond apart. */
+/** Every boundary, on both sides, one millisecond apart. */
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Page, answerOf, ready } from './page.js';
 
-/** A page whose refetches take no time, so that nothing else wakes it. */
+/** Return a page whose refetches take no time, so that nothing else wakes it. */
 const still = (world = {}, more = {}) => ready({ refetchTakesMs: 0, flagTakesMs: 0, ...world }, more);
 
-test('a confirmation counts before 3 s have passed, and at 3 s it is timers', async () => {
+test('a confirmation counts before 3 s, and at 3 s the client uses timers', async () => {
   for (const [joinedAt, isPush] of [[2999, true], [3000, false]]) {
     const page = await still({}, { joined: false });
     page.begin();
@@ -18,7 +18,7 @@ test('a confirmation counts before 3 s have passed, and at 3 s it is timers', as
   }
 });
 
-test('without a confirmation the timers begin at 3 s, not a look later', async () => {
+test('without a confirmation the timers begin at 3 s, not at the next check', async () => {
   const page = await still({}, { joined: false });
   page.begin();
   await page.pass(2999);
@@ -27,7 +27,7 @@ test('without a confirmation the timers begin at 3 s, not a look later', async (
   assert.deepEqual([page.refetches, page.state.isPush], [[0, 3000], false]);
 });
 
-test('the safety net, the timers and the last one are due at their millisecond', async () => {
+test('the safety net, the timers and the last refetch run at their millisecond', async () => {
   const table = [
     // mode                   joined  expected
     ['push_with_safety_net', true, [0, 5000, 30_000]],
@@ -43,7 +43,7 @@ test('the safety net, the timers and the last one are due at their millisecond',
   }
 });
 
-test('a lease ends when it ends: asked for at 0, good for 15 s, of age 4 s', async () => {
+test('a lease of 15 s with an age of 4 s ends 11 s after its request', async () => {
   const page = new Page({ ageS: 4, refetchTakesMs: 0, flagTakesMs: 500 });
   page.make();
   page.began = page.t;
@@ -58,18 +58,18 @@ test('a lease ends when it ends: asked for at 0, good for 15 s, of age 4 s', asy
   assert.deepEqual([page.state.isPush, page.refetches.length], [false, 2]);
 });
 
-test('a page that stops within 3 s leaves the telling to the one that begins again, and one that stops later tells', async () => {
-  for (const [stoppedAt, told] of [[100, 0], [2999, 0], [3000, 1]]) {
+test('a page that stops within 3 s leaves the report to the remounted page, and one that stops later reports', async () => {
+  for (const [stoppedAt, reported] of [[100, 0], [2999, 0], [3000, 1]]) {
     const storage = new Map();
     const first = new Page({ refetchTakesMs: 0 }, storage);
     first.make().begin('pi_1');
     await first.pass(stoppedAt);
     first.payments.stop();
-    assert.equal(first.reports.length, told, `stopped at ${stoppedAt} ms`);
+    assert.equal(first.reports.length, reported, `stopped at ${stoppedAt} ms`);
     const second = new Page({ refetchTakesMs: 0 }, storage);
     second.make().resume('pi_1');
     await second.pass(31_000);
-    assert.equal(second.reports.length, 1 - told, 'one report per payment');
+    assert.equal(second.reports.length, 1 - reported, 'one report per payment');
   }
 });
 
@@ -84,7 +84,7 @@ test('a report is sent at 30 s, paid or not', async () => {
   }
 });
 
-test('a payment that is remembered is taken up until its hour is over', async () => {
+test('a stored payment is resumed until its hour is over', async () => {
   for (const [after, expected] of [[3_599_999, 'pi_1'], [3_600_000, null]]) {
     const storage = new Map();
     new Page({}, storage).make().expect('pi_1');
@@ -96,19 +96,19 @@ test('a payment that is remembered is taken up until its hour is over', async ()
   }
 });
 
-test('an answer of the flag does not put off the look at the channel', async () => {
+test('an answer of the flag does not delay the check of the channel', async () => {
   const page = await still({ answer: answerOf('push_only', { valid_for_s: 4 }), flagTakesMs: 900 });
   await page.pass(900);
   page.begin();
   await page.pass(1460);
-  assert.equal(page.asked.length, 2, 'it has just looked, and asked');
+  assert.equal(page.asked.length, 2, 'it has just checked, and sent a request');
   page.isLeft = true;
   await page.pass(1000);
   assert.ok(page.asked[1].isAnswered);
   assert.equal(page.state.isPush, false);
 });
 
-test('a page that is put away before the token is there tells when it is back', async () => {
+test('a page that is hidden before the token arrives reports at 30 s', async () => {
   const page = await still({ paidAt: 0 });
   page.begin();
   page.window.dispatch('pagehide', { persisted: true });
@@ -118,7 +118,7 @@ test('a page that is put away before the token is there tells when it is back', 
   assert.equal(page.reports.length, 1);
 });
 
-test('in every mode the watch over a paid payment ends at 30 s: a push after it is the news of something else', async () => {
+test('in every mode the watch of a paid payment ends at 30 s: a later push belongs to something else', async () => {
   for (const mode of ['timer_polling', 'push_with_safety_net', 'push_only']) {
     for (const [at, further] of [[29_999, 0], [30_000, 1]]) {
       const page = await still({ answer: answerOf(mode), paidAt: 0 });
@@ -132,7 +132,7 @@ test('in every mode the watch over a paid payment ends at 30 s: a push after it 
   }
 });
 
-test('a payment that was told of early is listened to until 30 s all the same', async () => {
+test('a payment that was reported early is watched until 30 s', async () => {
   const page = await still({ answer: answerOf('timer_polling'), paidAt: 0 });
   page.begin();
   await page.pass(4000);
@@ -144,14 +144,14 @@ test('a payment that was told of early is listened to until 30 s all the same', 
   assert.equal(page.refetches.length, 3);
 });
 
-test('once it is found paid nothing that happens asks again: not a return, a subscription, a loss, nor what waited', async () => {
+test('after it is found paid nothing refetches: no return, subscription or loss, and no waiting cause', async () => {
   const page = await still({ refetchTakesMs: 200 });
   page.begin();
   await page.pass(900);
   page.world.paidAt = page.t;
   page.push();
   await page.pass(100);
-  page.window.dispatch('online'); // waits for the refetch on its way, which finds it paid
+  page.window.dispatch('online'); // waits for the refetch in flight, which finds it paid
   await page.pass(200);
   assert.deepEqual([page.refetches, page.state.cleared], [[0, 900], true]);
   page.window.dispatch('online');

@@ -1,4 +1,4 @@
-/** What an existing Echo tells of one channel; the real one is met in browsers elsewhere. */
+/** The events of an existing Echo for one channel; other tests use the real one in browsers. */
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -42,23 +42,23 @@ function echoOf({ joined = false, state = 'connected', subscribed = false } = {}
 }
 
 function listened(echo, event = 'LiveRefreshContextsUpdated', isMine = undefined) {
-  const told = [];
+  const events = [];
   const listener = Object.fromEntries(
-    ['connected', 'subscribed', 'lost', 'refused', 'pushed'].map((name) => [name, (data) => told.push([name, data])]),
+    ['connected', 'subscribed', 'lost', 'refused', 'pushed'].map((name) => [name, (data) => events.push([name, data])]),
   );
   const stop = echoSource(echo, 'live-refresh.7', event, isMine).listen(listener);
-  return { told, stop, names: () => told.map(([name]) => name) };
+  return { events, stop, names: () => events.map(([name]) => name) };
 }
 
-test('a subscription that is there already is told at once, and one on a lost connection is not', () => {
+test('an existing subscription is reported at once, and one on a lost connection is not', () => {
   assert.deepEqual(listened(echoOf({ joined: true, subscribed: true })).names(), ['connected', 'subscribed']);
   assert.deepEqual(listened(echoOf({ subscribed: false })).names(), ['connected']);
   assert.deepEqual(listened(echoOf({ subscribed: true, state: 'connecting' })).names(), []);
 });
 
-test('confirmations, losses, refusals and pushes are told as they come', () => {
+test('confirmations, losses, refusals and pushes are reported in their order', () => {
   const echo = echoOf();
-  const { told } = listened(echo, 'Event', (data) => data.contexts?.includes('bookings'));
+  const { events } = listened(echo, 'Event', (data) => data.contexts?.includes('bookings'));
   echo.subscription.emit('pusher:subscription_succeeded');
   echo.says('App\\Events\\Event', { contexts: ['bookings'] });
   echo.says('App\\Events\\Event', { contexts: ['profile'] });
@@ -68,7 +68,7 @@ test('confirmations, losses, refusals and pushes are told as they come', () => {
   echo.connection.emit('state_change', { current: 'connected' });
   echo.subscription.emit('pusher:subscription_error', { status: 403 });
   echo.subscription.emit('pusher:subscription_error', {});
-  assert.deepEqual(told, [
+  assert.deepEqual(events, [
     ['connected', undefined],
     ['subscribed', undefined],
     ['pushed', { contexts: ['bookings'] }],
@@ -79,14 +79,14 @@ test('confirmations, losses, refusals and pushes are told as they come', () => {
   ]);
 });
 
-test('without an event it tells of the subscription only', () => {
+test('without an event the source reports the subscription only', () => {
   const echo = echoOf();
   const { names } = listened(echo, null);
   echo.says('App\\Events\\null', {});
   assert.deepEqual(names(), ['connected']);
 });
 
-test('it ends without a trace, and leaves the channel only if it had joined it', () => {
+test('a stopped source removes its listeners, and leaves the channel only if it had joined it', () => {
   for (const joined of [true, false]) {
     const echo = echoOf({ joined });
     listened(echo).stop();
@@ -95,7 +95,7 @@ test('it ends without a trace, and leaves the channel only if it had joined it',
   }
 });
 
-test('an app that stops all listeners of the event takes none of ours', () => {
+test('an app that stops all listeners of the event does not stop the source', () => {
   const echo = echoOf({ joined: true, subscribed: true });
   const { names } = listened(echo, 'Event');
   echo.subscription.bindings = echo.subscription.bindings.filter(([name]) => name.startsWith('pusher:')); // stopListening('Event')
@@ -103,10 +103,10 @@ test('an app that stops all listeners of the event takes none of ours', () => {
   assert.deepEqual(names(), ['connected', 'subscribed', 'pushed']);
 });
 
-test('an Echo that is there later, is replaced, or goes, is followed', () => {
-  const told = [];
+test('the source follows an Echo that is created late, replaced or removed', () => {
+  const events = [];
   const listener = Object.fromEntries(
-    ['connected', 'subscribed', 'lost', 'refused', 'pushed'].map((name) => [name, () => told.push(name)]),
+    ['connected', 'subscribed', 'lost', 'refused', 'pushed'].map((name) => [name, () => events.push(name)]),
   );
   let echo;
   const source = echoSource(() => echo, 'live-refresh.7', 'Event');
@@ -114,19 +114,19 @@ test('an Echo that is there later, is replaced, or goes, is followed', () => {
   const old = (echo = echoOf({ joined: true, subscribed: true }));
   const stop = source.listen(listener);
   stop.check();
-  assert.deepEqual(told.splice(0), ['connected', 'subscribed']);
+  assert.deepEqual(events.splice(0), ['connected', 'subscribed']);
   echo = undefined;
   assert.throws(() => stop.check());
-  assert.deepEqual(told.splice(0), ['lost']);
+  assert.deepEqual(events.splice(0), ['lost']);
   echo = echoOf({ joined: true, subscribed: true });
   stop.check();
   old.says('App\\Events\\Event', {});
   echo.says('App\\Events\\Event', {});
-  assert.deepEqual(told.splice(0), ['lost', 'connected', 'subscribed', 'pushed']);
+  assert.deepEqual(events.splice(0), ['lost', 'connected', 'subscribed', 'pushed']);
   stop();
   for (const one of [old, echo]) assert.deepEqual([one.subscription.bindings, one.connection.bindings], [[], []]);
 });
 
-test('an Echo without a connection (the null broadcaster) is no source', () => {
+test('an Echo without a connection (the null broadcaster) cannot be a source', () => {
   assert.throws(() => listened({ connector: {}, private: () => ({}), leaveChannel() {} }));
 });

@@ -1,10 +1,10 @@
-/** A page whose clock, network, channel, storage and visitors are played: nothing waits, and every run is the same. */
+/** A page with a simulated clock, network, channel, storage and visitor: no real waiting, and deterministic runs. */
 
 import { createPaymentRefresh } from '../payment-refresh.js';
 
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 
-/** An answer of the flag as the sidecar gives it. */
+/** Return a flag answer in the sidecar's format. */
 export const answerOf = (mode, more = {}) => ({
   flag: 'payment-refresh',
   mode,
@@ -13,7 +13,7 @@ export const answerOf = (mode, more = {}) => ({
   refetch_on_subscribe: true,
   version: 7,
   valid_for_s: 15,
-  reason: 'held',
+  reason: 'current_rung',
   environment: 'test',
   ...more,
 });
@@ -31,11 +31,11 @@ class Target {
   }
 }
 
-/** One page of one browser; `world` says what the sidecar, the bookings and the app's token answer. */
+/** One page of one browser; `world` defines the responses of the sidecar, the bookings and the app's token. */
 export class Page {
   constructor(world = {}, storage = new Map()) {
     this.world = {
-      answer: answerOf('push_only'), // null: no answer; a function: of the time
+      answer: answerOf('push_only'), // null: no response; a function of the time
       ageS: 0,
       flagTakesMs: 20,
       paidAt: Infinity, // on this page's monotonic clock
@@ -59,14 +59,14 @@ export class Page {
     this.isFrozen = false;
     this.ids = 0;
     this.checks = 0;
-    this.isLeft = false; // the app left the channel, and nothing tells of that
+    this.isLeft = false; // the app left the channel, without an event
   }
 
   get state() {
     return this.states.at(-1) ?? { pending: null, cleared: false };
   }
 
-  /** What the client is given. */
+  /** Return the options of the client. */
   options() {
     return {
       flagUrl: 'https://sidecar.example.test/flags/payment-refresh',
@@ -144,12 +144,12 @@ export class Page {
     this.asked.push(asked);
     this.signal = init.signal;
     const { answer, ageS, flagTakesMs } = this.world;
-    const told = typeof answer === 'function' ? answer(this.t) : answer;
+    const given = typeof answer === 'function' ? answer(this.t) : answer;
     await this.later(flagTakesMs);
-    if (told === null) throw new TypeError('Failed to fetch');
+    if (given === null) throw new TypeError('Failed to fetch');
     const issued = this.world.issuedAt ?? this.t + this.wallAhead;
-    Object.assign(asked, { told, ageMs: 1000 * (Number(ageS) || 0), isAnswered: true });
-    return new Response(typeof told === 'string' ? told : JSON.stringify(told), {
+    Object.assign(asked, { given, ageMs: 1000 * (Number(ageS) || 0), isAnswered: true });
+    return new Response(typeof given === 'string' ? given : JSON.stringify(given), {
       status: this.world.status ?? 200,
       headers: { 'Reverb-Sidecar-Issued-At': String(issued), ...(ageS === null || ageS === 0 ? {} : { Age: String(ageS) }) },
     });
@@ -165,11 +165,11 @@ export class Page {
     return at >= paidAt && at >= isStaleUntil;
   }
 
-  /** Say, from what was answered alone, whether any answer of push may be believed: the oracle of the lease. */
+  /** Return whether the lease of any push answer is valid, from the responses alone: the oracle of the lease. */
   get isLeased() {
-    return this.asked.some(({ at, wall, told, ageMs, isAnswered }) => {
+    return this.asked.some(({ at, wall, given, ageMs, isAnswered }) => {
       const passedMs = Math.max(this.t - at, this.t + this.wallAhead - wall) + ageMs;
-      return isAnswered && told?.mode?.startsWith('push_') && passedMs < told.valid_for_s * 1000;
+      return isAnswered && given?.mode?.startsWith('push_') && passedMs < given.valid_for_s * 1000;
     });
   }
 
@@ -189,18 +189,18 @@ export class Page {
     if (this.isUp && !this.isFrozen && !this.isLeft) for (const one of this.listening) one.pushed();
   }
 
-  /** What the module has planned and not yet done. */
+  /** The timers of the module that have not run yet. */
   get planned() {
     return this.timers.filter((timer) => !timer.isWorld);
   }
 
-  /** Begin a payment now. */
+  /** Begin a payment at the present time. */
   begin(payment = 'pi_1', how) {
     this.began = this.t;
     this.payments.begin(payment, how);
   }
 
-  /** Let time pass; a frozen page's timers wait. */
+  /** Advance the time; a frozen page's timers wait. */
   async pass(ms) {
     const until = this.t + ms;
     await settle();
@@ -218,7 +218,7 @@ export class Page {
     await settle();
   }
 
-  /** Freeze the page; the timers that are overdue then may come before it hears that it is seen again. */
+  /** Freeze the page; with `timersFirst` its overdue timers run before the event of its return. */
   async freeze(ms, { timersFirst = false } = {}) {
     this.document.visibilityState = 'hidden';
     this.document.dispatch('visibilitychange');
@@ -232,7 +232,7 @@ export class Page {
   }
 }
 
-/** A page that is ready: the flag is known, and the channel joined unless it is said not to be. */
+/** Return a page with a known flag and, unless `joined` is false, a joined channel. */
 export async function ready(world = {}, { joined = true, options = {} } = {}) {
   const page = new Page(world);
   page.make(options);

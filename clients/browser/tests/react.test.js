@@ -1,4 +1,4 @@
-/** The hook, with the real React, this one and the one before, mounted and unmounted as an app does. */
+/** The hook with the real React, the present and the previous major version, mounted and unmounted as in an app. */
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -11,7 +11,7 @@ const dom = new Window({ url: 'https://app.example.test/dashboard' });
 Object.assign(globalThis, { window: dom, document: dom.document, IS_REACT_ACT_ENVIRONMENT: true });
 globalThis.navigator ??= dom.navigator;
 
-/** Bring the hook together with one React: a module is given the React that lies beside it. */
+/** Bundle the hook with one React: the one that is installed beside the module. */
 async function withReact(where) {
   const outfile = fileURLToPath(new URL(`${where}/node_modules/.cache/payment-refresh-hook.mjs`, import.meta.url));
   await build({
@@ -32,7 +32,7 @@ async function withReact(where) {
 for (const [major, where] of [['18', 'react-18'], ['19', '..']]) {
   const { StrictMode, act, createElement, createRoot, useEffect, usePaymentRefresh, version } = await withReact(where);
 
-  /** Render a dashboard that watches, on a played page. */
+  /** Render a dashboard with the hook on a simulated page. */
   const dashboard = async ({ strict = false, page = new Page({ paidAt: 0 }), joined = true, Child, ...options } = {}) => {
     let hook;
     page.isUp = joined;
@@ -52,7 +52,7 @@ for (const [major, where] of [['18', 'react-18'], ['19', '..']]) {
     return { page, host, played, render, pass, hook: () => hook, end: () => act(async () => root.unmount()) };
   };
 
-  test(`React ${major}: it is that React`, () => {
+  test(`React ${major}: it is this version`, () => {
     assert.equal(version.split('.')[0], major);
   });
 
@@ -71,7 +71,7 @@ for (const [major, where] of [['18', 'react-18'], ['19', '..']]) {
     await it.end();
   });
 
-  test(`React ${major}: the return page takes up its payment by itself, in StrictMode too, and reports it once`, async () => {
+  test(`React ${major}: the return page resumes its payment, in StrictMode too, and reports it once`, async () => {
     for (const strict of [false, true]) {
       const it = await dashboard({ strict, returned: 'pi_7' });
       await it.pass(31_000);
@@ -81,7 +81,7 @@ for (const [major, where] of [['18', 'react-18'], ['19', '..']]) {
     }
   });
 
-  test(`React ${major}: a payment that the page left with is taken up without its name`, async () => {
+  test(`React ${major}: a stored payment is resumed without its id in the URL`, async () => {
     const storage = new Map();
     const before = await dashboard({ page: new Page({}, storage) });
     await act(async () => before.hook().expect('pi_8'));
@@ -91,7 +91,7 @@ for (const [major, where] of [['18', 'react-18'], ['19', '..']]) {
     await it.end();
   });
 
-  test(`React ${major}: a router that takes the payment out of the URL, or brings it late, begins nothing anew`, async () => {
+  test(`React ${major}: a router that removes the payment from the URL, or adds it late, restarts nothing`, async () => {
     const it = await dashboard({ page: new Page() });
     await it.render({ returned: 'pi_7' });
     await it.pass(1000);
@@ -104,7 +104,7 @@ for (const [major, where] of [['18', 'react-18'], ['19', '..']]) {
     await it.end();
   });
 
-  test(`React ${major}: unmounting leaves no timer, no listener and no subscription`, async () => {
+  test(`React ${major}: unmounting removes every timer, listener and subscription`, async () => {
     const it = await dashboard({ strict: true, returned: 'pi_7', page: new Page() });
     await it.pass(1000);
     await it.end();
@@ -113,7 +113,7 @@ for (const [major, where] of [['18', 'react-18'], ['19', '..']]) {
     assert.deepEqual(it.page.planned, []);
   });
 
-  test(`React ${major}: new functions and a new source with every render make nothing anew`, async () => {
+  test(`React ${major}: new functions and a new source with every render restart nothing`, async () => {
     const it = await dashboard();
     await it.pass(100);
     const asked = it.page.asked.length;
@@ -127,7 +127,7 @@ for (const [major, where] of [['18', 'react-18'], ['19', '..']]) {
     await it.end();
   });
 
-  test(`React ${major}: what is called is what the last render gave`, async () => {
+  test(`React ${major}: the functions of the last render are called`, async () => {
     const it = await dashboard();
     const said = [];
     await it.render({ token: () => 'of.the.last', onChange: (state) => said.push(state.pending) });
@@ -138,7 +138,7 @@ for (const [major, where] of [['18', 'react-18'], ['19', '..']]) {
     await it.end();
   });
 
-  test(`React ${major}: an Echo that comes late is listened to when it is there, and another user begins anew`, async () => {
+  test(`React ${major}: an Echo that is created late is used, and another user restarts the hook`, async () => {
     const it = await dashboard({ source: null });
     await it.pass(100);
     assert.equal(it.page.listening.length, 0);
@@ -152,7 +152,7 @@ for (const [major, where] of [['18', 'react-18'], ['19', '..']]) {
     await it.end();
   });
 
-  test(`React ${major}: a push that the app's own hook hears refetches once`, async () => {
+  test(`React ${major}: a push that the app's own hook receives refetches once`, async () => {
     const it = await dashboard({ page: new Page({ answer: answerOf('push_only') }) });
     await it.pass(100);
     await act(async () => it.hook().begin('pi_1'));
@@ -164,7 +164,7 @@ for (const [major, where] of [['18', 'react-18'], ['19', '..']]) {
     await it.end();
   });
 
-  test(`React ${major}: a child that begins a payment in its own first effect is not too early`, async () => {
+  test(`React ${major}: a child can begin a payment in its first effect`, async () => {
     function Child({ begin }) {
       useEffect(() => void begin('pi_3', { flow: 'redirect' }), [begin]);
       return null;
@@ -178,7 +178,7 @@ for (const [major, where] of [['18', 'react-18'], ['19', '..']]) {
     }
   });
 
-  test(`React ${major}: a payment of this page outlives what begins anew, whatever the URL still names`, async () => {
+  test(`React ${major}: a payment of this page survives a restart of the hook, whatever the URL names`, async () => {
     const it = await dashboard({ page: new Page(), returned: 'pi_1' });
     await act(async () => it.hook().begin('pi_2'));
     await it.render({ targetingKey: '8' });

@@ -1,4 +1,4 @@
-/** The real Echo and pusher-js over real sockets, to a server that speaks as Reverb does: what is known of a channel. */
+/** The source with the real Echo and pusher-js, over real sockets to a server with Reverb's protocol. */
 
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
@@ -13,7 +13,7 @@ const EVENT = 'App\\Events\\LiveRefreshContextsUpdated';
 const ends = [];
 after(() => Promise.all(ends.map((end) => end())));
 
-/** Wait for something to be so. */
+/** Wait until a condition is true. */
 async function until(isSo, what) {
   for (let tries = 0; tries < 400; tries++) {
     if (isSo()) return;
@@ -25,7 +25,7 @@ async function until(isSo, what) {
 /** A Reverb, and the app's `/broadcasting/auth` beside it. */
 class Reverb {
   authStatus = 200;
-  isSilent = false; // the app signs with another secret: a connection-level 4009, and nothing on the channel
+  isSilent = false; // the app signs with another secret: a connection-level 4009, and no event on the channel
   left = 0;
 
   static async start() {
@@ -39,7 +39,7 @@ class Reverb {
     reverb.sockets = new WebSocketServer({ server: reverb.http });
     reverb.sockets.on('connection', (socket) => {
       reverb.say(socket, 'pusher:connection_established', { socket_id: '1.1', activity_timeout: 30 });
-      socket.on('message', (text) => reverb.hear(socket, JSON.parse(text)));
+      socket.on('message', (text) => reverb.receive(socket, JSON.parse(text)));
     });
     await new Promise((resolve) => reverb.http.listen(0, '127.0.0.1', resolve));
     ends.push(() => new Promise((resolve) => {
@@ -54,7 +54,7 @@ class Reverb {
     socket.send(JSON.stringify({ event, data: JSON.stringify(data), channel }));
   }
 
-  hear(socket, { event, data }) {
+  receive(socket, { event, data }) {
     if (event === 'pusher:unsubscribe') {
       socket.hasJoined = false;
       this.left += 1;
@@ -77,7 +77,7 @@ class Reverb {
   }
 }
 
-/** An Echo as an app makes it. */
+/** Return an Echo as an app creates it. */
 function echoTo(reverb) {
   const { port } = reverb.http.address();
   const echo = new Echo({
@@ -94,18 +94,18 @@ function echoTo(reverb) {
   return echo;
 }
 
-/** What a source tells, in the order that it tells it. */
+/** Return the events of a source, in their order. */
 function listened(echo, event = 'LiveRefreshContextsUpdated') {
-  const told = [];
-  const note = (name) => (data) => told.push(data === undefined ? name : `${name} ${JSON.stringify(data)}`);
+  const events = [];
+  const note = (name) => (data) => events.push(data === undefined ? name : `${name} ${JSON.stringify(data)}`);
   const names = ['connected', 'subscribed', 'lost', 'refused', 'pushed'];
   const stop = echoSource(echo, 'live-refresh.7', event, (data) => data.contexts.includes('bookings')).listen(
     Object.fromEntries(names.map((name) => [name, note(name)])),
   );
-  return { told, stop, has: (name) => until(() => told.includes(name), `${name}, after ${told}`) };
+  return { events, stop, has: (name) => until(() => events.includes(name), `${name}, after ${events}`) };
 }
 
-test('the way of a channel: joined, a push, cut off, joined again, left', async () => {
+test('the events of a channel: joined, a push, cut off, joined again, left', async () => {
   const reverb = await Reverb.start();
   const echo = echoTo(reverb);
   const it = listened(echo);
@@ -113,80 +113,80 @@ test('the way of a channel: joined, a push, cut off, joined again, left', async 
   reverb.broadcast({ contexts: ['profile'] });
   reverb.broadcast({ contexts: ['bookings'] });
   await it.has('pushed {"contexts":["bookings"]}');
-  it.told.length = 0;
+  it.events.length = 0;
   reverb.drop();
   await it.has('lost');
   await it.has('subscribed');
-  assert.ok(!it.told.some((told) => told.startsWith('pushed')));
+  assert.ok(!it.events.some((name) => name.startsWith('pushed')));
   it.stop();
   await until(() => reverb.left === 1, 'nobody else listens: it leaves');
-  const then = it.told.length;
+  const then = it.events.length;
   const states = [];
   echo.connector.pusher.connection.bind('state_change', ({ current }) => states.push(current));
   reverb.drop();
   await until(() => states.length, 'cut off');
-  assert.equal(it.told.length, then, 'nothing is told after the end');
+  assert.equal(it.events.length, then, 'no event follows the stop');
 });
 
-test('a channel that the app had joined is known at once, and is not left', async () => {
+test('a channel that the app had joined is reported at once, and is not left', async () => {
   const reverb = await Reverb.start();
   const echo = echoTo(reverb);
-  const heard = [];
-  echo.private('live-refresh.7').listen('LiveRefreshContextsUpdated', (data) => heard.push(data));
+  const received = [];
+  echo.private('live-refresh.7').listen('LiveRefreshContextsUpdated', (data) => received.push(data));
   await until(() => echo.connector.pusher.channel(CHANNEL).subscribed, 'the app has joined');
   const it = listened(echo);
-  assert.deepEqual(it.told, ['connected', 'subscribed']);
+  assert.deepEqual(it.events, ['connected', 'subscribed']);
   it.stop();
   reverb.broadcast({ contexts: ['bookings'] });
-  await until(() => heard.length === 1, 'the app still hears');
+  await until(() => received.length === 1, 'the app still receives the event');
   assert.equal(reverb.left, 0);
 });
 
-test('a channel that the app joined after it is not left either', async () => {
+test('a channel that the app joined later is not left either', async () => {
   const reverb = await Reverb.start();
   const echo = echoTo(reverb);
   const it = listened(echo);
   await it.has('subscribed');
-  const heard = [];
-  echo.private('live-refresh.7').listen('LiveRefreshContextsUpdated', (data) => heard.push(data));
+  const received = [];
+  echo.private('live-refresh.7').listen('LiveRefreshContextsUpdated', (data) => received.push(data));
   it.stop();
   reverb.broadcast({ contexts: ['bookings'] });
-  await until(() => heard.length === 1, 'the app still hears');
+  await until(() => received.length === 1, 'the app still receives the event');
   assert.equal(reverb.left, 0);
 });
 
-test('a channel that the app leaves and joins anew is another one: it is heard of, and listened to', async () => {
+test('a channel that the app leaves and joins again is reported, and used', async () => {
   const reverb = await Reverb.start();
   const echo = echoTo(reverb);
   const it = listened(echo);
   await it.has('subscribed');
-  it.told.length = 0;
+  it.events.length = 0;
   echo.leave('live-refresh.7');
   echo.private('live-refresh.7').listen('LiveRefreshContextsUpdated', () => {});
   await it.has('subscribed');
-  assert.equal(it.told[0], 'lost');
+  assert.equal(it.events[0], 'lost');
   reverb.broadcast({ contexts: ['bookings'] });
   await it.has('pushed {"contexts":["bookings"]}');
-  assert.equal(it.told.filter((told) => told.startsWith('pushed')).length, 1);
+  assert.equal(it.events.filter((name) => name.startsWith('pushed')).length, 1);
 });
 
-test('a channel that the app leaves for good is lost when it is asked, and joined anew', async () => {
+test('a channel that the app leaves for good is reported as lost by `check`, and joined again', async () => {
   const reverb = await Reverb.start();
   const echo = echoTo(reverb);
   const it = listened(echo);
   await it.has('subscribed');
-  it.told.length = 0;
+  it.events.length = 0;
   echo.leave('live-refresh.7');
   it.stop.check();
-  assert.equal(it.told[0], 'lost');
+  assert.equal(it.events[0], 'lost');
   await it.has('subscribed');
   it.stop.check();
   reverb.broadcast({ contexts: ['bookings'] });
   await it.has('pushed {"contexts":["bookings"]}');
-  assert.equal(it.told.filter((told) => told === 'lost').length, 1);
+  assert.equal(it.events.filter((name) => name === 'lost').length, 1);
 });
 
-test('a refusal is told with its status', async () => {
+test('a refusal is reported with its status', async () => {
   for (const status of [403, 419, 500]) {
     const reverb = await Reverb.start();
     reverb.authStatus = status;
@@ -194,7 +194,7 @@ test('a refusal is told with its status', async () => {
   }
 });
 
-test('a wrong secret is silence: connected, and not a word more', async () => {
+test('with a wrong secret the only event is the connection', async () => {
   const reverb = await Reverb.start();
   reverb.isSilent = true;
   const echo = echoTo(reverb);
@@ -202,23 +202,23 @@ test('a wrong secret is silence: connected, and not a word more', async () => {
   echo.connector.pusher.connection.bind('error', (error) => errors.push(error));
   const it = listened(echo);
   await until(() => errors.length, 'the 4009');
-  assert.ok(it.told.includes('connected'));
-  assert.ok(!it.told.some((told) => told.startsWith('subscribed') || told.startsWith('refused')), String(it.told));
+  assert.ok(it.events.includes('connected'));
+  assert.ok(!it.events.some((name) => name.startsWith('subscribed') || name.startsWith('refused')), String(it.events));
 });
 
-test('without an event it hears nothing, and still knows of the subscription', async () => {
+test('without an event the source reports no push, and still the subscription', async () => {
   const reverb = await Reverb.start();
   const echo = echoTo(reverb);
   const it = listened(echo, null);
   await it.has('subscribed');
-  const heard = [];
-  echo.private('live-refresh.7').listen('LiveRefreshContextsUpdated', (data) => heard.push(data));
+  const received = [];
+  echo.private('live-refresh.7').listen('LiveRefreshContextsUpdated', (data) => received.push(data));
   reverb.broadcast({ contexts: ['bookings'] });
-  await until(() => heard.length === 1, 'the app hears');
-  assert.ok(!it.told.some((told) => told.startsWith('pushed')));
+  await until(() => received.length === 1, 'the app receives the event');
+  assert.ok(!it.events.some((name) => name.startsWith('pushed')));
 });
 
-test('an app that ends all who listen to the event does not end this', async () => {
+test('an app that removes all listeners of the event does not stop the source', async () => {
   const reverb = await Reverb.start();
   const echo = echoTo(reverb);
   const it = listened(echo);
@@ -231,14 +231,14 @@ test('an app that ends all who listen to the event does not end this', async () 
   await until(() => reverb.left === 1, 'nobody else listens: it leaves');
 });
 
-test('an Echo that the app makes anew, with another token, is taken up when it is asked', async () => {
+test('an Echo that the app replaces, with another token, is used after `check`', async () => {
   const [before, after] = [await Reverb.start(), await Reverb.start()];
   let echo = echoTo(before);
   const it = listened(() => echo);
   await it.has('subscribed');
   echo.disconnect();
   echo = echoTo(after);
-  it.told.length = 0;
+  it.events.length = 0;
   it.stop.check();
   await it.has('subscribed');
   after.broadcast({ contexts: ['bookings'] });

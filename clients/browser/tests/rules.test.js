@@ -1,4 +1,4 @@
-/** What the page does after a payment, rule by rule, in literal times. */
+/** The behaviour of the page after a payment, rule by rule, in literal times. */
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -9,7 +9,7 @@ const near = (times, expected) => {
   times.forEach((at, index) => assert.ok(Math.abs(at - expected[index]) <= 40, `refetched at ${times}`));
 };
 
-test('with timers it refetches at 0, 2 and 5 s: three requests, as before', async () => {
+test('with timers the page refetches at 0, 2 and 5 s: three requests, as before', async () => {
   const page = await ready({ answer: answerOf('timer_polling'), paidAt: 2600 });
   page.begin();
   page.world.paidAt = page.t + 900;
@@ -21,7 +21,7 @@ test('with timers it refetches at 0, 2 and 5 s: three requests, as before', asyn
   assert.equal(page.reports[0].pushed_after_ms, 900);
 });
 
-test('with timers a push that comes after the last of them is acted upon', async () => {
+test('with timers a push after the last of them causes a refetch', async () => {
   const page = await ready({ answer: answerOf('timer_polling') });
   page.begin();
   page.world.paidAt = page.t + 8000;
@@ -32,7 +32,7 @@ test('with timers a push that comes after the last of them is acted upon', async
   assert.equal(page.state.cleared, true);
 });
 
-test('with push two requests, or one where the first already found it paid', async () => {
+test('with push there are two requests, or one if the first already finds it paid', async () => {
   for (const [paidAfter, expected] of [[900, [0, 900]], [0, [0]]]) {
     const page = await ready();
     page.begin();
@@ -58,7 +58,7 @@ test('the safety net is one refetch at 5 s, only if nothing cleared it by then',
   }
 });
 
-test('a push that is lost under push_only costs until 30 s and no longer', async () => {
+test('a push that is lost under push_only is cleared at 30 s', async () => {
   const page = await ready();
   page.begin();
   page.world.paidAt = page.t + 900;
@@ -67,7 +67,7 @@ test('a push that is lost under push_only costs until 30 s and no longer', async
   assert.equal(page.reports[0].cleared_by, 'last');
 });
 
-test('without a confirmation within 3 s it goes back to timers, and what they would have done is done once', async () => {
+test('without a confirmation within 3 s the page uses timers, and the overdue ones refetch once', async () => {
   const page = await ready({}, { joined: false });
   page.begin();
   await page.pass(2999);
@@ -77,7 +77,7 @@ test('without a confirmation within 3 s it goes back to timers, and what they wo
   assert.equal(page.state.isPush, false);
 });
 
-test('a refusal is not waited for: it is timers at once', async () => {
+test('after a refusal the page uses timers at once', async () => {
   const page = await ready({}, { joined: false });
   page.refuse(403);
   page.begin();
@@ -88,7 +88,7 @@ test('a refusal is not waited for: it is timers at once', async () => {
   assert.equal(page.reports[0].mode, 'timer_polling');
 });
 
-test('the first confirmation, and each further one, is a refetch: the broadcast may have gone out before', async () => {
+test('each confirmation causes a refetch: the broadcast may have been sent before', async () => {
   const page = await ready({}, { joined: false });
   page.begin('pi_1', { flow: 'redirect' });
   page.world.paidAt = page.t + 100;
@@ -100,7 +100,7 @@ test('the first confirmation, and each further one, is a refetch: the broadcast 
   assert.equal(page.reports[0].subscribed_after_ms, 400);
 });
 
-test('a connection that is lost is a refetch and timers, and its return is another refetch', async () => {
+test('a lost connection causes a refetch and timers, and its return another refetch', async () => {
   const page = await ready();
   page.begin();
   await page.pass(1000);
@@ -113,7 +113,7 @@ test('a connection that is lost is a refetch and timers, and its return is anoth
   assert.equal(page.reports[0].cleared_by, 'subscribe');
 });
 
-test('a flag that falls while a payment is pending is a refetch and timers', async () => {
+test('a flag that falls while a payment is pending causes a refetch and timers', async () => {
   const page = await ready();
   page.begin();
   page.world.answer = answerOf('timer_polling', { version: 8 });
@@ -124,7 +124,7 @@ test('a flag that falls while a payment is pending is a refetch and timers', asy
   assert.equal(page.state.isPush, false);
 });
 
-test('a lease that runs out is a refetch and timers', async () => {
+test('an expired lease causes a refetch and timers', async () => {
   const page = await ready();
   page.world.answer = null;
   page.begin();
@@ -134,7 +134,7 @@ test('a lease that runs out is a refetch and timers', async () => {
   assert.equal(page.reports[0].cleared_by, 'lease');
 });
 
-test('while a payment is pending the lease is renewed, and when none is nothing is asked', async () => {
+test('the lease is renewed while a payment is pending, and only then', async () => {
   const page = await ready();
   await page.pass(60_000);
   assert.equal(page.asked.length, 1);
@@ -149,7 +149,7 @@ test('while a payment is pending the lease is renewed, and when none is nothing 
   assert.equal(page.asked.length, asked);
 });
 
-test('the wall clock counts too: a machine that slept believes nothing of before', async () => {
+test('the wall clock counts too: after sleep an older answer has expired', async () => {
   const page = await ready();
   page.world.answer = null;
   page.begin();
@@ -160,7 +160,7 @@ test('the wall clock counts too: a machine that slept believes nothing of before
   assert.equal(page.state.isPush, false);
 });
 
-test('what a cache says of its age is taken off, and an old answer is timers', async () => {
+test('the age of a cached answer is subtracted, and an old answer gives timers', async () => {
   for (const [ageS, isPush] of [[0, true], [14, true], [15, false], [3600, false]]) {
     const page = await ready({ ageS });
     page.begin();
@@ -169,7 +169,7 @@ test('what a cache says of its age is taken off, and an old answer is timers', a
   }
 });
 
-test('only a newer answer renews: a proxy that repeats one cannot hold push', async () => {
+test('only a newer answer renews the lease: a proxy that repeats one cannot prolong push', async () => {
   const page = await ready({ issuedAt: 1_800_000_000_500 });
   page.begin();
   page.world.paidAt = page.t + 1000;
@@ -177,14 +177,14 @@ test('only a newer answer renews: a proxy that repeats one cannot hold push', as
   near(page.refetches, [0, 14_900]);
 });
 
-test('every question has a random value, and says who asks', async () => {
+test('every request has a random value and the targeting key', async () => {
   const page = await ready();
   const url = new URL(page.asked[0].url);
   assert.ok(url.searchParams.get('_'));
   assert.equal(url.searchParams.get('targeting_key'), '7');
 });
 
-test('an answer that is no good in any way is timers', async () => {
+test('an invalid answer gives timers', async () => {
   const bad = [
     'not json', '[]', 'null', {}, answerOf('push'), answerOf('push_only', { refetch_after_ms: 'x' }),
     answerOf('push_only', { refetch_after_ms: [-1] }), answerOf('push_only', { refetch_after_ms: [1e9] }),
@@ -206,7 +206,7 @@ test('an answer that is no good in any way is timers', async () => {
   near(page.refetches, [0, 2000, 5000]);
 });
 
-test('a push that finds it not paid is tried once more after a second, and told', async () => {
+test('a push that finds the booking not paid is retried once after a second, and reported', async () => {
   const page = await ready();
   page.begin();
   page.world.paidAt = page.t + 900;
@@ -219,7 +219,7 @@ test('a push that finds it not paid is tried once more after a second, and told'
   assert.equal(page.reports[0].cleared_by, 'push');
 });
 
-test('a push before the flag is known is not forgotten when the flag says push', async () => {
+test('a push before the flag is known causes a refetch when the flag is push', async () => {
   const page = new Page({ flagTakesMs: 800 });
   page.make();
   page.isUp = true;
@@ -233,7 +233,7 @@ test('a push before the flag is known is not forgotten when the flag says push',
   assert.equal(page.reports[0].mode, 'push_only');
 });
 
-test('while a refetch is on its way others wait, and make one more', async () => {
+test('causes during a refetch wait, and lead to one more', async () => {
   const page = await ready({ refetchTakesMs: 2000 });
   page.begin();
   for (let count = 0; count < 5; count++) {
@@ -245,7 +245,7 @@ test('while a refetch is on its way others wait, and make one more', async () =>
   near(page.refetches, [0, 2000]);
 });
 
-test('a refetch that fails or hangs is "not paid", and stops nothing', async () => {
+test('a refetch that fails or hangs is "not paid", and does not stop the schedule', async () => {
   for (const world of [{ refetchFails: true }, { refetchTakesMs: 1e9 }]) {
     const page = await ready(world);
     page.begin();
@@ -258,7 +258,7 @@ test('a refetch that fails or hangs is "not paid", and stops nothing', async () 
   }
 });
 
-test('a page that comes back refetches, however it was away', async () => {
+test('a page that returns refetches, whatever its absence', async () => {
   const events = [
     (page) => page.window.dispatch('online'),
     (page) => page.window.dispatch('pageshow', { persisted: true }),
@@ -276,7 +276,7 @@ test('a page that comes back refetches, however it was away', async () => {
   }
 });
 
-test('frozen for ten minutes: what is past due happens once on return', async () => {
+test('a page that was frozen for ten minutes refetches once on return', async () => {
   const page = await ready();
   page.begin();
   page.world.paidAt = page.t + 1000;
@@ -287,7 +287,7 @@ test('frozen for ten minutes: what is past due happens once on return', async ()
   assert.ok(page.refetches.length <= 3, `refetched at ${page.refetches}`);
 });
 
-test('frozen beyond the lease, it is the return that clears, also where the timers come first', async () => {
+test('a page that was frozen beyond the lease reports `return`, also if its timers run first', async () => {
   for (const timersFirst of [false, true]) {
     const page = await ready({ answer: answerOf('push_only') });
     page.begin();
@@ -300,7 +300,7 @@ test('frozen beyond the lease, it is the return that clears, also where the time
   }
 });
 
-test('a timer that comes late by less is no return', async () => {
+test('a timer that is late by less is not a return', async () => {
   const page = await ready({ answer: answerOf('push_only', { valid_for_s: 4 }) });
   page.begin();
   page.world.paidAt = page.t + 1000;
@@ -311,7 +311,7 @@ test('a timer that comes late by less is no return', async () => {
   assert.notEqual(page.reports[0].cleared_by, 'return');
 });
 
-test('a payment is remembered across the redirect, for an hour', async () => {
+test('a payment is stored across the redirect, for an hour', async () => {
   const storage = new Map();
   const before = new Page({}, storage);
   before.make().expect('pi_9');
@@ -331,7 +331,7 @@ test('a payment is remembered across the redirect, for an hour', async () => {
   assert.equal(late.state.pending, null);
 });
 
-test('what is kept is read with care', async () => {
+test('an invalid stored payment is ignored', async () => {
   for (const kept of ['not json', 'null', '{}', '{"payment":7,"at":1}', '{"payment":"pi_1","at":"x"}']) {
     const page = new Page({}, new Map([['reverb-sidecar:payment', kept]]));
     page.make().resume();
@@ -351,7 +351,7 @@ test('what is kept is read with care', async () => {
   assert.equal(page.state.cleared, true);
 });
 
-test('a page that is left tells what it knows, once', async () => {
+test('a page that is left reports once', async () => {
   const page = await ready();
   page.begin();
   page.world.paidAt = page.t;
@@ -363,7 +363,7 @@ test('a page that is left tells what it knows, once', async () => {
   assert.ok(page.reports[0].watched_ms >= 5000 && page.reports[0].watched_ms < 5100);
 });
 
-test('a report has everything that the sidecar asks for, as whole numbers', async () => {
+test('a report has every field that the sidecar requires, with whole numbers', async () => {
   const page = await ready();
   page.t += 0.4;
   page.begin();
@@ -380,7 +380,7 @@ test('a report has everything that the sidecar asks for, as whole numbers', asyn
   for (const [name, value] of Object.entries(report)) if (name.endsWith('_ms')) assert.ok(Number.isInteger(value), name);
 });
 
-test('without a token, or with one that fails or hangs, nothing is reported and nothing breaks', async () => {
+test('without a token, or with one that fails or hangs, nothing is reported and the page works', async () => {
   const tokens = [null, undefined, () => null, () => { throw new Error('x'); }, () => new Promise(() => {})];
   for (const token of tokens) {
     const page = await ready({ paidAt: 0 }, { options: { token } });
@@ -391,7 +391,7 @@ test('without a token, or with one that fails or hangs, nothing is reported and 
   }
 });
 
-test('a token that is long on its way, as in a page that was frozen meanwhile, is as good as any', async () => {
+test('a token that arrives late, as in a page that was frozen meanwhile, is used', async () => {
   const page = await ready({ paidAt: 0 });
   page.world.token = page.later(29_000).then(() => 'a.b.c');
   page.begin();
@@ -399,7 +399,7 @@ test('a token that is long on its way, as in a page that was frozen meanwhile, i
   assert.deepEqual(page.reports.map(({ token }) => token), ['a.b.c']);
 });
 
-test('a token that comes after all is over is reported with at once, and once', async () => {
+test('a token that arrives after the end of the watch is used at once, for one report', async () => {
   for (const paidAt of [0, Infinity]) {
     const page = await ready({ paidAt });
     page.world.token = page.later(35_000).then(() => 'a.b.c');
@@ -413,18 +413,18 @@ test('a token that comes after all is over is reported with at once, and once', 
   }
 });
 
-test('where beacons are full it is sent by fetch', async () => {
+test('a report that the beacon rejects is sent by fetch', async () => {
   const page = await ready({ isBeaconFull: true, paidAt: 0 });
   page.begin();
   await page.pass(31_000);
   assert.equal(page.reports[0].isFetched, true);
 });
 
-test("an app's own listener is taken in, and refetches nothing twice", async () => {
+test("an app's own listener can report the push, and nothing is fetched twice", async () => {
   const page = await ready();
   page.payments.pushed();
   await page.pass(50);
-  assert.equal(page.refetches.length, 1, 'nothing is pending: it is the news of something else');
+  assert.equal(page.refetches.length, 1, 'nothing is pending: the push belongs to something else');
   page.refetches = [];
   page.begin();
   page.world.paidAt = page.t + 900;
@@ -434,7 +434,7 @@ test("an app's own listener is taken in, and refetches nothing twice", async () 
   near(page.refetches, [0, 900]);
 });
 
-test('the push of a payment that the first refetch had found paid costs nothing', async () => {
+test('the push of a payment that the first refetch found paid causes no request', async () => {
   const page = await ready({ paidAt: 0 });
   page.begin();
   await page.pass(500);
@@ -446,7 +446,7 @@ test('the push of a payment that the first refetch had found paid costs nothing'
   assert.equal(page.refetches.length, 2, 'the next one is of something else');
 });
 
-test('two payments after one another are two, and the same twice is one', async () => {
+test('two payments in succession are two watches, and the same one twice is one', async () => {
   const page = await ready();
   page.begin('pi_1');
   page.begin('pi_1');
@@ -458,7 +458,7 @@ test('two payments after one another are two, and the same twice is one', async 
   assert.deepEqual(page.reports.map((report) => report.payment_intent), ['pi_1', 'pi_2']);
 });
 
-test('stop leaves no timer and no listener, and nothing happens after it', async () => {
+test('stop removes every timer and listener, and nothing runs after it', async () => {
   const page = await ready();
   page.begin();
   await page.pass(4000);
@@ -473,7 +473,7 @@ test('stop leaves no timer and no listener, and nothing happens after it', async
   assert.equal(page.reports.length, 1);
 });
 
-test('mounted twice, as StrictMode does: one payment, one report', async () => {
+test('a page that is mounted twice, as in StrictMode, sends one report of one payment', async () => {
   const storage = new Map();
   const first = new Page({}, storage);
   first.make().expect('pi_1');
@@ -497,7 +497,7 @@ test('a booking that takes longer than 30 s is still cleared by the next push', 
   assert.equal(page.state.cleared, true);
 });
 
-test('an hour later nothing is pending any more', async () => {
+test('after an hour nothing is pending', async () => {
   const page = await ready();
   page.begin();
   await page.pass(3_600_100);
@@ -506,7 +506,7 @@ test('an hour later nothing is pending any more', async () => {
   assert.deepEqual(page.planned, []);
 });
 
-/** An EventSource that the test speaks through. */
+/** An EventSource that the test controls. */
 class Stream {
   static all = [];
   constructor(url) {
@@ -521,7 +521,7 @@ class Stream {
   }
 }
 
-test('a stream is opened only on request and while a payment is pending, and its word moves the page at once', async () => {
+test('a stream is opened only if configured and while a payment is pending, and its events apply at once', async () => {
   const page = await ready({}, { options: { streamUrl: 'https://sidecar.example.test/flags/payment-refresh/stream' } });
   page.payments.stop();
   const streaming = new Page();
@@ -547,7 +547,7 @@ test('a stream is opened only on request and while a payment is pending, and its
   assert.equal(stream.isClosed, true);
 });
 
-test('a wall clock that is set back prolongs no lease', async () => {
+test('a wall clock that is set back does not prolong a lease', async () => {
   const page = await ready();
   page.world.answer = null;
   page.begin();
@@ -557,7 +557,7 @@ test('a wall clock that is set back prolongs no lease', async () => {
   near(page.refetches, [0, 14_900]);
 });
 
-test('a page that is loaded anew during the wait takes its payment up again', async () => {
+test('a page that is reloaded during the wait resumes its payment', async () => {
   const storage = new Map();
   const before = new Page({}, storage);
   before.make();
@@ -571,7 +571,7 @@ test('a page that is loaded anew during the wait takes its payment up again', as
   assert.deepEqual([after.reports[0].payment_intent, after.reports[0].flow], ['pi_5', 'in_page']);
 });
 
-test('an event of the stream that waited to be read is as old as it is', async () => {
+test('the age of a queued event of the stream counts from its issue', async () => {
   Stream.all = [];
   const page = new Page();
   page.EventSource = Stream;
@@ -593,7 +593,7 @@ test('an event of the stream that waited to be read is as old as it is', async (
   assert.equal(page.state.isPush, false, 'said 14 s before it was read: one second was left');
 });
 
-test('with timers the answer says when', async () => {
+test('with timers the answer defines the schedule', async () => {
   const page = await ready({ answer: answerOf('timer_polling', { refetch_after_ms: [0, 1000, 3000, 8000] }) });
   page.begin();
   await page.pass(2000);
@@ -602,7 +602,7 @@ test('with timers the answer says when', async () => {
   near(page.refetches, [0, 1000, 3000, 4030, 8000, 30_000]);
 });
 
-test('with timers a push whose refetch is left to the last of them is still tried once more where that finds it not paid', async () => {
+test('with timers a push that is left to the last of them is retried once if that finds the booking not paid', async () => {
   const page = await ready({ answer: answerOf('timer_polling') });
   page.begin();
   page.world.paidAt = page.t + 4900;
@@ -614,7 +614,7 @@ test('with timers a push whose refetch is left to the last of them is still trie
   assert.deepEqual([page.reports[0].cleared_by, page.reports[0].stale_refetches], ['push', 1]);
 });
 
-test('every push has a second try, and a second try has none', async () => {
+test('every push has one retry, and a retry has none', async () => {
   const page = await ready();
   page.begin();
   await page.pass(900);
@@ -628,7 +628,7 @@ test('every push has a second try, and a second try has none', async () => {
   assert.deepEqual([page.reports[0].cleared_by, page.reports[0].stale_refetches], ['push', 3]);
 });
 
-test('a push that waits behind something else for the refetch on its way has its second try too', async () => {
+test('a push that waits for a refetch in flight behind another cause has its retry too', async () => {
   const page = await ready({ refetchTakesMs: 500 });
   page.begin();
   await page.pass(100);
@@ -640,7 +640,7 @@ test('a push that waits behind something else for the refetch on its way has its
   near(page.refetches, [0, 500, 2000]);
 });
 
-test('what happens before a request has gone out is asked for by that one', async () => {
+test('a cause before a request is sent is covered by that request', async () => {
   const page = await ready();
   page.begin();
   page.push();
@@ -650,7 +650,7 @@ test('what happens before a request has gone out is asked for by that one', asyn
   assert.equal(page.refetches.length, 1);
 });
 
-test('where the channel was joined before, the return page asks once, whenever the flag is told', async () => {
+test('if the channel is already joined, the return page refetches once, whenever the flag arrives', async () => {
   const page = new Page({ flagTakesMs: 300 });
   page.make();
   page.isUp = true;
@@ -665,7 +665,7 @@ test('where the channel was joined before, the return page asks once, whenever t
   assert.equal(page.reports[0].subscribed_after_ms, 0);
 });
 
-test('what a timer has asked since is not asked again when the flag is told late', async () => {
+test('a refetch by a timer is not repeated when the flag arrives late', async () => {
   const page = new Page({ flagTakesMs: 3000 });
   page.make();
   page.begin();
@@ -675,7 +675,7 @@ test('what a timer has asked since is not asked again when the flag is told late
   near(page.refetches, [0, 2000]);
 });
 
-test('a channel that the app left is not relied upon, though nothing told of it', async () => {
+test('the page does not rely on a channel that the app left without an event', async () => {
   const page = await ready();
   page.begin();
   await page.pass(1500);
@@ -687,7 +687,7 @@ test('a channel that the app left is not relied upon, though nothing told of it'
   assert.ok(page.refetches[1] <= 2600, `refetched at ${page.refetches}`);
 });
 
-test('a channel that was left before the payment is not relied upon either', async () => {
+test('the page does not rely on a channel that the app left before the payment', async () => {
   const page = await ready();
   page.isLeft = true;
   page.begin();
@@ -697,7 +697,7 @@ test('a channel that was left before the payment is not relied upon either', asy
   near(page.refetches, [0, 3000, 5000, 30_000]);
 });
 
-test('a safety net that comes after its time is due at once, unless something has been asked since', async () => {
+test('a safety net whose time has passed runs at once, unless a refetch ran since', async () => {
   for (const [returnsAfter, expected] of [[1000, [0, 1000, 7430]], [6000, [0, 6000]]]) {
     const page = await ready();
     page.world.answer = answerOf('push_with_safety_net', { version: 8 });
@@ -709,7 +709,7 @@ test('a safety net that comes after its time is due at once, unless something ha
   }
 });
 
-test('an answer that is old already is renewed sooner', async () => {
+test('an older answer is renewed sooner', async () => {
   const page = await ready({ ageS: 9 });
   page.begin();
   await page.pass(4000);
@@ -717,7 +717,7 @@ test('an answer that is old already is renewed sooner', async () => {
   assert.equal(page.state.isPush, true);
 });
 
-test('an age that cannot be read is not believed', async () => {
+test('an answer with an invalid age is rejected', async () => {
   for (const ageS of ['soon', '5, 7', -1]) {
     const page = await ready({ ageS });
     page.begin();
@@ -726,7 +726,7 @@ test('an age that cannot be read is not believed', async () => {
   }
 });
 
-test('an answer whose lease has run out was no answer: the report says version 0', async () => {
+test('an answer whose lease has expired does not count: the report has version 0', async () => {
   const page = await ready();
   await page.pass(60_000);
   page.world.answer = null;
@@ -735,14 +735,14 @@ test('an answer whose lease has run out was no answer: the report says version 0
   assert.deepEqual([page.reports[0].mode, page.reports[0].version], ['timer_polling', 0]);
 });
 
-test('the page is told which payment to look for', async () => {
+test('`refetch` receives the payment', async () => {
   const page = await ready();
   page.begin('pi_42');
   await page.pass(100);
   assert.equal(page.asksFor, 'pi_42');
 });
 
-test('a payment that is found paid forgets itself, and not the next one that is expected', async () => {
+test('a payment that is found paid is removed from storage, and the next expected one is not', async () => {
   const page = await ready();
   page.begin('pi_1');
   await page.pass(900);
@@ -753,7 +753,7 @@ test('a payment that is found paid forgets itself, and not the next one that is 
   assert.equal(JSON.parse(page.storage.get('reverb-sidecar:payment')).payment, 'pi_2');
 });
 
-test("a page to which Stripe's back button returns asks at once: it may have been paid there", async () => {
+test("a page to which the back button returns from Stripe refetches at once: the payment may have completed there", async () => {
   const page = await ready();
   page.payments.expect('pi_1');
   page.document.dispatch('visibilitychange');
@@ -767,7 +767,7 @@ test("a page to which Stripe's back button returns asks at once: it may have bee
   assert.deepEqual([page.refetches.length, page.state.cleared], [1, true]);
 });
 
-test('a page that is loaded anew after it has told does not tell again', async () => {
+test('a page that is reloaded after its report does not report again', async () => {
   const storage = new Map();
   const before = new Page({}, storage);
   before.make().begin('pi_1');
@@ -780,12 +780,12 @@ test('a page that is loaded anew after it has told does not tell again', async (
   assert.deepEqual([before.reports.length, after.reports.length], [1, 0]);
 });
 
-test('a tab and its double each watch, and neither disturbs the other', async () => {
+test('a tab and its duplicate each watch the payment independently', async () => {
   const storage = new Map();
   const one = new Page({ paidAt: 2000 }, storage);
   one.make().begin('pi_1');
   await one.pass(500);
-  const other = new Page({ paidAt: 2000 }, new Map(storage)); // a double begins with a copy
+  const other = new Page({ paidAt: 2000 }, new Map(storage)); // a duplicate starts with a copy
   other.make().resume();
   await one.pass(31_000);
   await other.pass(31_000);
@@ -793,7 +793,7 @@ test('a tab and its double each watch, and neither disturbs the other', async ()
   assert.deepEqual([one.storage.size, other.storage.size], [0, 0]);
 });
 
-test('a clock that was set back while the payer was away loses nothing', async () => {
+test('a clock that was set back during the redirect does not lose the payment', async () => {
   const storage = new Map();
   const before = new Page({}, storage);
   before.make().expect('pi_1');
@@ -803,7 +803,7 @@ test('a clock that was set back while the payer was away loses nothing', async (
   assert.equal(after.state.pending, 'pi_1');
 });
 
-test('an hour is an hour however often the page is loaded anew', async () => {
+test('reloads of the page do not prolong the hour', async () => {
   const storage = new Map();
   const before = new Page({}, storage);
   before.make().begin('pi_1');
@@ -815,7 +815,7 @@ test('an hour is an hour however often the page is loaded anew', async () => {
   assert.equal(after.state.pending, null);
 });
 
-test('when the hour is over it asks a last time', async () => {
+test('at the end of the hour the page refetches a last time', async () => {
   for (const sleeps of [false, true]) {
     const page = await ready();
     page.begin();
@@ -831,7 +831,7 @@ test('when the hour is over it asks a last time', async () => {
   }
 });
 
-test('a wall clock that is set back keeps no page busy after the hour', async () => {
+test('a wall clock that is set back does not prolong the watch beyond the hour', async () => {
   const page = await ready();
   page.begin();
   page.wallAhead -= 600_000;
@@ -841,7 +841,7 @@ test('a wall clock that is set back keeps no page busy after the hour', async ()
   assert.ok(page.ids - before < 200, `${page.ids - before} timers`);
 });
 
-test('stop in the middle of everything leaves nothing, and says nothing', async () => {
+test('stop during requests removes everything, and reports no state', async () => {
   const page = new Page({ flagTakesMs: 4000, refetchTakesMs: 4000, token: new Promise(() => {}) });
   page.make();
   page.begin();
@@ -855,7 +855,7 @@ test('stop in the middle of everything leaves nothing, and says nothing', async 
   assert.deepEqual([page.planned, page.states.length, page.refetches.length], [[], said, 1]);
 });
 
-test('a source that is not there yet is asked again with the next payment', async () => {
+test('a source that is not ready is tried again with the next payment', async () => {
   const page = new Page();
   const { source } = page.options();
   let isThere = false;
@@ -878,7 +878,7 @@ test('a source that is not there yet is asked again with the next payment', asyn
   assert.equal(page.state.isPush, true);
 });
 
-test('a stream is closed when the 30 s are over, paid or not', async () => {
+test('a stream is closed at 30 s, paid or not', async () => {
   Stream.all = [];
   const page = new Page();
   page.EventSource = Stream;
@@ -892,7 +892,7 @@ test('a stream is closed when the 30 s are over, paid or not', async () => {
   assert.equal(page.state.pending, 'pi_1');
 });
 
-test('a sidecar that does not answer is asked ever less often', async () => {
+test('requests to a sidecar that does not respond back off', async () => {
   const page = await ready({ answer: null });
   page.begin();
   await page.pass(60_000);
@@ -901,7 +901,7 @@ test('a sidecar that does not answer is asked ever less often', async () => {
   assert.ok(times.every((at) => at < 30_000), 'and not at all after 30 s');
 });
 
-test('a page that leaves with an older payment pending keeps the one that it leaves for', async () => {
+test('a page that redirects with an older payment pending stores the new one', async () => {
   const page = await ready();
   page.begin('pi_1');
   await page.pass(4000);
@@ -910,7 +910,7 @@ test('a page that leaves with an older payment pending keeps the one that it lea
   assert.equal(JSON.parse(page.storage.get('reverb-sidecar:payment')).payment, 'pi_2');
 });
 
-test('an address that is none is a flag that is not told, and no more', async () => {
+test('an invalid address is a flag without an answer, and causes no other error', async () => {
   const page = new Page({ paidAt: 0 });
   page.make({ flagUrl: 'https://', streamUrl: 'https://' });
   page.payments.prepare();
@@ -919,7 +919,7 @@ test('an address that is none is a flag that is not told, and no more', async ()
   assert.equal(page.state.cleared, true);
 });
 
-test("a payment that began since is newer than the URL's, and what was not taken up before is newest", async () => {
+test("a later payment precedes that of the URL, and a URL's payment that was not resumed before precedes both", async () => {
   const storage = new Map();
   const before = new Page({}, storage);
   before.make().resume('pi_1');
@@ -934,7 +934,7 @@ test("a payment that began since is newer than the URL's, and what was not taken
   }
 });
 
-test('a URL without a payment, however it says so, is the payment that was remembered', async () => {
+test('a URL without a payment, null or empty, resumes the stored one', async () => {
   for (const none of [undefined, null, '']) {
     const page = new Page();
     page.make().expect('pi_1');
@@ -944,7 +944,7 @@ test('a URL without a payment, however it says so, is the payment that was remem
   }
 });
 
-test('where nothing is pending nothing is relied upon, and nothing is said to be', async () => {
+test('without a pending payment the state is timers', async () => {
   const page = await ready({ paidAt: 0 });
   assert.equal(page.state.isPush, false);
   page.begin();
@@ -953,7 +953,7 @@ test('where nothing is pending nothing is relied upon, and nothing is said to be
   assert.deepEqual([page.state.isPush, page.state.mode], [false, 'timer_polling']);
 });
 
-test('after stop a push is nothing', async () => {
+test('after stop a push has no effect', async () => {
   const page = await ready();
   page.payments.stop();
   page.payments.pushed();
@@ -962,7 +962,7 @@ test('after stop a push is nothing', async () => {
   assert.deepEqual([page.refetches.length, page.storage.size], [0, 1], 'the payer leaves all the same');
 });
 
-test('what it returns may be taken apart', async () => {
+test('the returned methods work without their object', async () => {
   const page = new Page();
   const { resume } = page.make();
   resume();

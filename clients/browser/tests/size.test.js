@@ -1,4 +1,4 @@
-/** What a page pays for it. */
+/** The size of the module in a page. */
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

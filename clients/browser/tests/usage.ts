@@ -1,4 +1,4 @@
-/** How a typed app uses it: compiled, not run. */
+/** A typed app that uses the module: compiled, not run. */
 
 import { createPaymentRefresh, echoSource, type PaymentState, type Source } from '../payment-refresh.js';
 import { modeOf } from '../openfeature.js';
@@ -22,7 +22,7 @@ payments.resume();
 payments.resume(new URLSearchParams('').get('payment_intent'));
 // @ts-expect-error a flow is one of two
 payments.begin('pi_1', { flow: 'by_mail' });
-// @ts-expect-error without it nobody knows what is paid
+// @ts-expect-error `refetch` is required
 createPaymentRefresh({ flagUrl: 'x', source });
 createPaymentRefresh({ flagUrl: 'x', refetch: async (payment) => payment === 'pi_1', token: async () => 'a.b.c' }).stop();
 

@@ -1,4 +1,4 @@
-/** Whatever happens to push, flag, network and page: nobody is left with "Pay now", and nobody asks without bound. */
+/** Properties under random events of push, flag, network and page: "Pay now" is cleared, and requests are bounded. */
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -29,10 +29,10 @@ const lives = fc.record({
   paidAfter: fc.integer({ min: 0, max: 40_000 }),
   staleFor: fc.constantFrom(0, 0, 500, 4000),
   flow: fc.constantFrom('in_page', 'redirect'),
-  steps: fc.array(fc.tuple(fc.integer({ min: 0, max: 6000 }), events), { maxLength: 14, size: 'max' }), // long lives, too
+  steps: fc.array(fc.tuple(fc.integer({ min: 0, max: 6000 }), events), { maxLength: 14, size: 'max' }), // includes long runs
 });
 
-/** What of a life may cause a refetch of its own. */
+/** The events of a run that may cause a refetch of their own. */
 const CAUSES = new Set(['push', 'pushed', 'join', 'online', 'pageshow', 'visible']);
 
 async function live(life, each) {
@@ -52,7 +52,7 @@ async function live(life, each) {
       each?.(page);
     }
     causes += CAUSES.has(event) || event.freeze ? 1 : 0;
-    causes += event === 'push' || event === 'pushed' ? 1 : 0; // its second try
+    causes += event === 'push' || event === 'pushed' ? 1 : 0; // its retry
     if (event === 'push') page.push();
     if (event === 'pushed' && page.state.pending) page.payments.pushed();
     if (event === 'join') page.join();
@@ -78,7 +78,7 @@ async function live(life, each) {
   return page;
 }
 
-test('a booking that is paid is seen paid by 30 s, or by the next thing that happens', async () => {
+test('a paid booking is found paid by 30 s, or by the next event', async () => {
   await fc.assert(
     fc.asyncProperty(lives, async (life) => {
       const page = await live(life);
@@ -96,7 +96,7 @@ test('a booking that is paid is seen paid by 30 s, or by the next thing that hap
   );
 });
 
-test('without a single further event a paid booking is seen paid by 30 s', async () => {
+test('without a further event a paid booking is found paid by 30 s', async () => {
   await fc.assert(
     fc.asyncProperty(lives, async (life) => {
       const page = await live({ ...life, steps: [] });
@@ -114,19 +114,19 @@ test('refetches are bounded: seven, one for each return or subscription, and two
     fc.asyncProperty(lives, async (life) => {
       const page = await live(life);
       await page.pass(3_700_000);
-      const bound = 3 + 1 + 1 + 1 + 1 + page.causes; // the timers, a safety net, one move, the one at 30 s, the hour's last
+      const bound = 3 + 1 + 1 + 1 + 1 + page.causes; // timers, safety net, one move, the one at 30 s, the hour's last
       assert.ok(page.refetches.length <= bound, `${page.refetches.length} refetches, at most ${bound}`);
     }),
     { numRuns: RUNS },
   );
 });
 
-test('push is relied upon only while the channel is joined or may yet be, and an answer is leased', async () => {
+test('the page relies on push only while the channel is joined or may still be, and a lease is valid', async () => {
   await fc.assert(
     fc.asyncProperty(lives, async (life) => {
       const page = await live(life, (now) => {
         if (!now.state.isPush || !now.state.pending) return;
-        const isSettled = (at) => at === undefined || now.t - at > 1000; // it looks every second
+        const isSettled = (at) => at === undefined || now.t - at > 1000; // the page checks every second
         assert.ok(now.isUp || now.t - now.began < 3000, 'not joined, and three seconds have passed');
         if (now.isLeft && isSettled(now.leftAt)) assert.ok(now.t - now.began < 3000, 'the app left the channel');
         if (isSettled(now.setAt)) assert.ok(now.isLeased, 'nothing that was answered is good for so long');
@@ -137,7 +137,7 @@ test('push is relied upon only while the channel is joined or may yet be, and an
   );
 });
 
-test('once it is paid, the very next thing that happens shows it', async () => {
+test('the first event after the payment clears it', async () => {
   const triggers = fc.constantFrom('push', 'pushed', 'join', 'online', 'pageshow', 'visible', 'rejoin');
   await fc.assert(
     fc.asyncProperty(lives, triggers, async (life, trigger) => {
@@ -156,7 +156,7 @@ test('once it is paid, the very next thing that happens shows it', async () => {
       if (trigger === 'online') page.window.dispatch('online');
       if (trigger === 'pageshow') page.window.dispatch('pageshow', { persisted: true });
       if (trigger === 'visible') page.document.dispatch('visibilitychange');
-      // One refetch that is on its way, one more; and what is left to a timer comes within three seconds.
+      // One refetch in flight, one more; and a cause that is left to a timer runs within three seconds.
       await page.pass(2 * life.refetchTakesMs + 3100);
       assert.equal(page.state.cleared, true);
     }),
@@ -164,7 +164,7 @@ test('once it is paid, the very next thing that happens shows it', async () => {
   );
 });
 
-test('one report per payment at most, and it never contradicts itself', async () => {
+test('there is at most one report per payment, and its fields agree', async () => {
   await fc.assert(
     fc.asyncProperty(lives, async (life) => {
       const page = await live(life);
@@ -185,7 +185,7 @@ test('one report per payment at most, and it never contradicts itself', async ()
   );
 });
 
-test('after stop there is no timer, no listener, and no further request', async () => {
+test('after stop there is no timer, no listener and no further request', async () => {
   await fc.assert(
     fc.asyncProperty(lives, async (life) => {
       const page = await live(life);
