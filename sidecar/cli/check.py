@@ -68,11 +68,13 @@ def _refused(read: Config) -> tuple[str, str]:
 def print_rules(
     config: ConfigFile = DEFAULT_CONFIG,
     *,
-    form: Annotated[rules.Format, typer.Option("--format", help="The format.")] = rules.Format.PROMETHEUS,
+    form: Annotated[
+        rules.Format, typer.Option("--format", help="For Prometheus itself, or for its operator.")
+    ] = rules.Format.PROMETHEUS,
     job: Annotated[str, typer.Option("--job", help="The name of the scrape job in Prometheus.")] = rules.DEFAULT_JOB,
     runbooks: Annotated[
         str,
-        typer.Option("--runbooks", help="The URL of the runbooks, such as https://wiki.example.test/runbooks/."),
+        typer.Option("--runbooks", help="The URL of the runbooks, such as https://wiki.test/runbooks/."),
     ] = rules.DEFAULT_RUNBOOKS,
 ) -> None:
     """Print Prometheus' recording and alert rules for this configuration."""

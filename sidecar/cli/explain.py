@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from sidecar.cli.operator_client import get_or_fail
-from sidecar.cli.program import DEFAULT_CONFIG, AsJson, ConfigFile, cli, fail, screen
+from sidecar.cli.program import DEFAULT_CONFIG, AsJson, ConfigFile, cli, screen
 from sidecar.console.explanation import Explanation
 from sidecar.console.explanation_text import print_explanation
 
@@ -13,16 +13,14 @@ from sidecar.console.explanation_text import print_explanation
 @cli.command()
 def explain(
     decision: Annotated[
-        str,
-        typer.Argument(metavar="[DECISION]", help="A record number from `/api/decisions`; default: the current state."),
-    ] = "",
+        int | None,
+        typer.Argument(metavar="DECISION", min=1, help="A record number of `/api/decisions`; default: the present."),
+    ] = None,
     config: ConfigFile = DEFAULT_CONFIG,
     *,
     as_json: AsJson = False,
 ) -> None:
     """Explain the current mode and each gate of the next rung, or a past decision."""
-    if decision and not (decision.isascii() and decision.isdecimal()):
-        fail("DECISION is a record number, such as 4711")
     path = f"/api/explanation?decision={decision}" if decision else "/api/explanation"
     body, found = get_or_fail(config, path, Explanation)
     if as_json:

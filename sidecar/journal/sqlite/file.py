@@ -10,7 +10,7 @@ import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import msgspec
 
@@ -48,6 +48,7 @@ _AFTER = "SELECT seq, at_ms, body FROM observations WHERE seq > ? ORDER BY seq L
 _FIND = "SELECT seq, at_ms, body FROM observations WHERE key = ?"
 _LINKS = """SELECT seq, at_ms, body, hex(head) FROM chain JOIN observations USING (seq)
             WHERE seq < ? ORDER BY seq DESC LIMIT ?"""
+_TRIMMED = "SELECT seq FROM trimmed"
 _CHECKPOINTS = "SELECT seq, at_ms, body FROM observations WHERE key >= ? AND key < ? ORDER BY seq"
 
 
@@ -176,7 +177,7 @@ class Writer:
         once it is older than `before_ms`, in Unix milliseconds.
         """
         with self._transaction():
-            (trimmed_seq,) = self._connection.execute("SELECT seq FROM trimmed").fetchone()
+            (trimmed_seq,) = self._connection.execute(_TRIMMED).fetchone()
             old = [each for each in checkpoints(self._path, self._connection) if each.at_ms <= before_ms]
             if not old:
                 return 0
@@ -210,14 +211,11 @@ class Reader:
 
     def read(self, after: int, limit: int) -> list[Record]:
         """Return up to `limit` records with a `seq` greater than `after`, in order."""
-        with as_unavailable(self._path, "read"):
-            rows = self._connection.execute(_AFTER, (after, limit)).fetchall()
-        return [decoded(self._path, row) for row in rows]
+        return [decoded(self._path, row) for row in self._rows(_AFTER, after, limit)]
 
     def load_snapshot(self) -> State:
         """Return the state from which a process continues. Raises `SidecarError` with `journal_unavailable`."""
-        with as_unavailable(self._path, "read"):
-            last_seq, _ = self._connection.execute(_LAST).fetchone() or (0, 0)
+        last_seq = next((seq for seq, _ in self._rows(_LAST)), 0)
         return latest_state(
             self.snapshots(),
             self.checkpoints(),
@@ -238,24 +236,17 @@ class Reader:
 
     def links(self, before: int, limit: int) -> list[Link]:
         """Return up to `limit` links of the chain whose `seq` is less than `before`, newest first."""
-        with as_unavailable(self._path, "read"):
-            rows = self._connection.execute(_LINKS, (before, limit)).fetchall()
+        rows = self._rows(_LINKS, before, limit)
         return [Link(record=decoded(self._path, row[:3]), head=row[3].lower()) for row in rows]
 
     def find(self, key: str) -> Record | None:
         """Return the record with this key; None: it does not exist, or was removed."""
-        with as_unavailable(self._path, "read"):
-            row = self._connection.execute(_FIND, (key,)).fetchone()
-        return None if row is None else decoded(self._path, row)
+        return next((decoded(self._path, row) for row in self._rows(_FIND, key)), None)
 
     def snapshots(self) -> list[Snapshot]:
         """Return the snapshots, newest first; `journal.snapshots` decides whether they are used."""
-        with as_unavailable(self._path, "read"):
-            rows = self._connection.execute("SELECT seq, fold_version, digest, body FROM snapshots ORDER BY seq DESC")
-            return [
-                Snapshot(seq=seq, fold_version=fold_version, digest=digest, body=body)
-                for seq, fold_version, digest, body in rows
-            ]
+        rows = self._rows("SELECT seq, fold_version, digest, body FROM snapshots ORDER BY seq DESC")
+        return [Snapshot(seq=row[0], fold_version=row[1], digest=row[2], body=row[3]) for row in rows]
 
     def checkpoints(self) -> list[Checkpoint]:
         """Return the checkpoints, oldest first."""
@@ -265,10 +256,12 @@ class Reader:
 
     def trimmed_seq(self) -> int:
         """Return the last record up to which old ones were removed; 0: none."""
+        ((seq,),) = self._rows(_TRIMMED)
+        return int(seq)
+
+    def _rows(self, statement: str, *values: int | str) -> list[Any]:
         with as_unavailable(self._path, "read"):
-            (seq,) = self._connection.execute("SELECT seq FROM trimmed").fetchone()
-        found: int = seq
-        return found
+            return self._connection.execute(statement, values).fetchall()
 
     def checkpoint_log(self) -> None:
         """Copy the write-ahead log into the file, without blocking a commit."""
