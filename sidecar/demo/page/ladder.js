@@ -5,7 +5,7 @@ import { ICONS } from './icons.js';
 import { MODES } from './wording.js';
 import { filled, isAll, percent, shareOf, span } from './words.js';
 
-const TIMED = ['cooldown', 'soak', 'suspension']; // their needs name the remaining time
+const TIMED = ['alarm', 'cooldown', 'freeze', 'soak', 'suspension']; // their needs name the remaining time
 
 export function ladder(rungs, gates, hint) {
   return function show(world) {

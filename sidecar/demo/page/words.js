@@ -63,6 +63,7 @@ export function next({ flag, gates, speed, now_ms: now }) {
   if (SAFE[flag.reason] && flag.rung > 0) {
     const current = flag.ladder[flag.rung];
     const when = shut?.expected_ms ? `In about ${inAbout(shut.expected_ms)}` : 'As soon as possible';
+    if (flag.reason === 'alarm') return `${when} the alarm is attributed: to Reverb, and the rung is kept, or to push, and the flag falls.`;
     return `${when}: ${named(current)} again, the rung is kept.${shut?.needs ? ` Still needed: ${stop(shut.needs)}` : ''}`;
   }
   const rung = flag.ladder[flag.rung + 1];
