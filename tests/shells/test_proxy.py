@@ -81,7 +81,7 @@ async def test_a_connection_too_many_is_closed_and_counted_and_the_others_go_on(
     await listener.stop()
 
 
-def test_garbage_is_logged_once_in_a_while_with_how_much_was_held_back() -> None:
+def test_invalid_requests_are_logged_at_intervals_with_the_number_of_suppressed_lines() -> None:
     """Whoever needs no token to send it must not be able to fill the log."""
     throttle = Throttle()
     assert throttle.passes("signature_wrong") == 0
