@@ -58,7 +58,7 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     """A kind of value: `parse` accepts or refuses, and `candidates` lists what a refused value may have meant."""
 
     guess: ClassVar[Guess] = Guess.STRING
-    """YAML's guess for a value of this kind; only strings are suggested in quotes."""
+    """YAML's guess for a value of this kind as it is suggested."""
     is_quoted: ClassVar[bool] = True
     """Whether a suggestion stands in quotes."""
 

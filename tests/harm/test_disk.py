@@ -112,7 +112,7 @@ HARMS = {
     "cut short":       (_cut,            "restore it from a backup"),
     "zeroed":          (_zero,           "it is not a SQLite database"),
     "a later version": (_outdate,        "has schema version 99"),
-    "a record":        (_spoil_a_record, "holds a record 1 that cannot be read"),
+    "a record":        (_spoil_a_record, "has a record 1 that cannot be read"),
 }  # fmt: skip
 
 
