@@ -8,6 +8,7 @@ import difflib
 import enum
 import re
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import msgspec
@@ -142,7 +143,7 @@ class Choice(Kind, frozen=True, kw_only=True):
 
     def parse(self, scalar: Scalar) -> object:
         """Return the value of the word."""
-        if scalar.guess is Guess.STRING and scalar.text in self.words:
+        if scalar.guess is self.guess and scalar.text in self.words:
             return self.words[scalar.text]
         raise ValueError(scalar.text)
 
@@ -155,28 +156,22 @@ class Choice(Kind, frozen=True, kw_only=True):
         return next((word for word, meaning in self.words.items() if meaning == value), "no such key")
 
 
-class Boolean(Kind, frozen=True, kw_only=True):
+class Boolean(Choice, frozen=True, kw_only=True):
     """`true` or `false`: of the 22 spellings of YAML 1.1, only these two mean the same to every YAML reader."""
 
     guess: ClassVar[Guess] = Guess.BOOLEAN
-    is_quoted: ClassVar[bool] = False
 
-    allowed: str = "true or false, without quotes"
+    words: Mapping[str, object] = MappingProxyType({"true": True, "false": False})
 
-    def parse(self, scalar: Scalar) -> bool:
-        """Return the boolean."""
-        if scalar.guess is Guess.BOOLEAN and scalar.text in ("true", "false"):
-            return scalar.text == "true"
-        raise ValueError(scalar.text)
+    @property
+    def allowed(self) -> str:
+        """The words."""
+        return "true or false, without quotes"
 
     def candidates(self, scalar: Scalar) -> Iterable[str]:
         """Return the boolean of another spelling."""
         meant = {"true": "true", "yes": "true", "on": "true", "false": "false", "no": "false", "off": "false"}
         return filter(None, [meant.get(scalar.text.strip().lower())])
-
-    def write(self, value: object) -> str:
-        """Return the boolean as YAML."""
-        return "true" if value else "false"
 
 
 class Whole(Kind, frozen=True, kw_only=True):
