@@ -15,7 +15,7 @@ async def test_check_and_run_say_why_the_ladder_cannot_be_taken_off_yet(tmp_path
     """`run` fails on an empty journal, serves timers on one with another rung, and reports both."""
     process = SidecarProcess(tmp_path, LAX + "lifecycle: removed\n")
     unknown = process.cli("check")
-    assert (unknown.returncode, f"{process.journal} is not here" in unknown.stdout) == (0, True)
+    assert (unknown.returncode, f"{process.journal} does not exist" in unknown.stdout) == (0, True)
     refused = process.cli("run")
     assert (refused.returncode, REFUSED in refused.stderr) == (2, True)
     assert "this journal was never on it" in refused.stderr
