@@ -25,12 +25,13 @@ test: ## Set up, check the code, and run every test
 	@$(MAKE) --no-print-directory -j4 $(VENV)/.dev $(TOOLS) $(NODE_MODULES)
 	@tools/run-tests
 
-check: $(VENV)/.dev ## Check format, lint, types and import contracts
+check: $(VENV)/.dev ## Check format, lint, types, import contracts and language
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-cache --config pyproject.toml >.lint-imports.log || { cat .lint-imports.log; exit 1; }
 	@rm -f .lint-imports.log
+	@$(BIN)/python tools/check-language
 
 bench: $(VENV)/.dev .tools/chromium-headless-shell ## Run the benchmarks, as ratios to baselines in the same run
 	@$(BIN)/python -m benchmarks.statistics

@@ -24,7 +24,7 @@ class Hands:
 
 @contextmanager
 def hands(wall_ms: int = 1_800_000_000_000) -> Iterator[Hands]:
-    """Let this whole process take its time from such a clock."""
+    """Make this whole process take its time from such a clock."""
     ours = Hands(wall_ms)
     before = clock.install(ours)
     try:

@@ -52,9 +52,9 @@ def round_up(number: int) -> int:
 
 def times(frame: Frame) -> Iterator[tuple[int, str]]:
     """Yield ticks that do not overlap, with their labels in UTC: `14:00`, or `26 Nov` at midnight."""
-    room = max(1, (frame.right - frame.left) // 70)
+    slots = max(1, (frame.right - frame.left) // 70)
     span_ms = frame.until_ms - frame.from_ms
-    step_ms = next((step for step in _STEPS_MS if span_ms / step <= room), _STEPS_MS[-1])
+    step_ms = next((step for step in _STEPS_MS if span_ms / step <= slots), _STEPS_MS[-1])
     at_ms = -(-frame.from_ms // step_ms) * step_ms
     while at_ms <= frame.until_ms and frame.x(at_ms) <= frame.right - 8:
         _, day, month, _, clock, _ = formatdate(at_ms // 1000, usegmt=True).split()

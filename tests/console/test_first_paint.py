@@ -28,14 +28,14 @@ async def _received(it: Shown, coding: str, method: str = "GET") -> tuple[bytes,
     head = f"{method} / HTTP/1.1\r\nHost: {place.netloc}\r\nAccept-Encoding: {coding}\r\nConnection: close\r\n\r\n"
     writer.write(head.encode())
     async with asyncio.timeout(10):
-        told, _, body = (await reader.read(-1)).partition(b"\r\n\r\n")
+        reported, _, body = (await reader.read(-1)).partition(b"\r\n\r\n")
     writer.close()
     chunks = []
     while body:
         size, _, body = body.partition(b"\r\n")
         chunks.append(body[: int(size, 16)])
         body = body[int(size, 16) + 2 :]
-    return told, chunks
+    return reported, chunks
 
 
 @pytest.mark.parametrize("coding", ["gzip", "identity"])
@@ -86,10 +86,10 @@ async def test_the_answers_are_sent_if_the_rest_cannot_be_rendered() -> None:
 async def test_a_head_request_has_the_same_headers_and_no_body() -> None:
     """A monitor may check the status with HEAD."""
     async with shown(QUARTER) as it:
-        told, chunks = await _received(it, "gzip", "HEAD")
+        reported, chunks = await _received(it, "gzip", "HEAD")
         whole, _ = await _received(it, "gzip")
         assert chunks == []
-        named = {line.partition(b":")[0] for line in told.splitlines()}
+        named = {line.partition(b":")[0] for line in reported.splitlines()}
         assert {line.partition(b":")[0] for line in whole.splitlines()} - named == {b"Transfer-Encoding"}
         assert b"\r\nServer: reverb-sidecar\r\n" in whole
 

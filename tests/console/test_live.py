@@ -105,7 +105,7 @@ async def test_the_number_of_streams_is_limited() -> None:
         async def has_permits() -> bool:
             return it.live_updates.open_count()["console"] < STREAMS_MAX
 
-        await until(has_permits, "room for one more")
+        await until(has_permits, "a permit for one more")
         opened.append(await _read(it, session))
         for answer in opened:
             answer.close()
@@ -124,8 +124,8 @@ async def test_a_stream_sends_moves_at_once_and_other_changes_at_intervals() -> 
                     world.beat()
                 it.live_updates.wake()
             async with asyncio.timeout(5):
-                told = await answer.content.readuntil(b"\n\n")
-            assert told == b'data: {"seq":%d}\n\n' % world.state.seq
+                reported = await answer.content.readuntil(b"\n\n")
+            assert reported == b'data: {"seq":%d}\n\n' % world.state.seq
             answer.close()
 
 

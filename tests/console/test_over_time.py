@@ -91,13 +91,13 @@ def test_each_plot_has_a_title_a_description_and_the_objective() -> None:
     world: World = quarter()
     plots = over_time(world.state, world.now_ms, Range.QUARTER)
     assert plots is not None
-    for plot, told in (
+    for plot, reported in (
         (plots.modes, "push only was servable to everybody for"),
         (plots.outcomes, "payments on time"),
         (plots.reliability, "judged payments were on time"),
         (plots.latency, "50 % of the payments within about"),
     ):
-        assert told in plot
+        assert reported in plot
     assert "objective: 90 %" in plots.reliability
     assert "on time: under 2 s" in plots.latency
     assert len(plots.figures.rows) == 91

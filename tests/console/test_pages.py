@@ -16,7 +16,7 @@ CASE = next(case for case in CASES if case.name == "climbing")
 EVIL = "<img src=x onerror=alert(1)>"
 
 
-def _told() -> World:
+def _reported() -> World:
     """Return a world with payments that were on time, late and missed."""
     world = on(1)
     for name, after_ms in (("pi_good", 400), ("pi_late", 2600)):
@@ -46,7 +46,7 @@ async def _bars(page: Page) -> list[tuple[str, float, float]]:
 
 async def test_a_payment_is_a_waterfall_in_the_order_of_its_stages(browser: Browser) -> None:
     """Stripe's delay ends at the webhook, each stage begins at the end of the one before, and the objective is later."""
-    async with shown(CASE, _told()) as it, looking(browser, f"{it.url}/payments/pi_good") as page:
+    async with shown(CASE, _reported()) as it, looking(browser, f"{it.url}/payments/pi_good") as page:
         assert await page.locator(".headline").inner_text() == "On time"
         await expect(page.locator(".why")).to_contain_text("400 ms after the webhook; the limit is 2000 ms.")
         (stripe, begins, webhook), (paid, paid_from, paid_at), (delivered, delivered_from, at) = await _bars(page)
@@ -70,7 +70,7 @@ async def test_a_payment_is_a_waterfall_in_the_order_of_its_stages(browser: Brow
 )
 async def test_the_page_of_a_payment_has_its_outcome_and_reason(name: str, headline: str, text: str) -> None:
     """For every outcome."""
-    async with shown(CASE, _told()) as it, aiohttp.ClientSession() as session:
+    async with shown(CASE, _reported()) as it, aiohttp.ClientSession() as session:
         async with session.get(f"{it.url}/payments/{name}") as answer:
             page = await answer.text()
         assert f"<span>{headline}</span>" in page
@@ -95,7 +95,7 @@ async def test_a_long_delay_of_stripe_is_drawn_as_cut(browser: Browser) -> None:
 
 async def test_the_form_opens_a_payment_and_an_unknown_id_is_a_404_page(browser: Browser) -> None:
     """Also without scripts; an unknown id is not echoed."""
-    async with shown(CASE, _told()) as it, looking(browser, it.url, scripts=False, forgives="404") as page:
+    async with shown(CASE, _reported()) as it, looking(browser, it.url, scripts=False, forgives="404") as page:
         await page.get_by_label("Payment timeline").fill("pi_good")
         await page.get_by_role("button", name="Show").click()
         await expect(page.locator("h1")).to_have_text("Payment pi_good")

@@ -27,9 +27,9 @@ async def test_the_page_answers_yes_only_if_the_release_check_does(case: Case) -
     """In every state."""
     async with shown(case) as it:
         assert it.world.state.policy is not None
-        asked, told = it.readiness(question_of(it.world.state.policy)), _verdict(it)
-        assert (told.answer == "Yes") == (asked.answer is Answer.YES)
-        assert told.answer in {"Yes", "They are removed"} or told.reasons, "why not has an answer at any moment"
+        asked, result = it.readiness(question_of(it.world.state.policy)), _verdict(it)
+        assert (result.answer == "Yes") == (asked.answer is Answer.YES)
+        assert result.answer in {"Yes", "They are removed"} or result.reasons, "why not has an answer at any moment"
 
 
 async def test_an_acute_problem_overrides_a_yes() -> None:
@@ -46,12 +46,12 @@ async def test_the_verdict_has_its_reasons_and_the_earliest_time() -> None:
     async with shown(TOP, quarter()) as it:
         history = it.world.state.history
         history.since_ms = it.world.now_ms - 10 * DAY
-        told = _verdict(it)
-        assert told.answer == "Not yet"
-        assert told.reasons == ("What was servable is known for the last 10 d only.",)
-        assert told.again is not None
-        assert told.again.at_ms == history.since_ms + 14 * DAY
-        missing = [each.name for each in told.checks if each.passes is not True]
+        result = _verdict(it)
+        assert result.answer == "Not yet"
+        assert result.reasons == ("What was servable is known for the last 10 d only.",)
+        assert result.again is not None
+        assert result.again.at_ms == history.since_ms + 14 * DAY
+        missing = [each.name for each in result.checks if each.passes is not True]
         assert missing == ["history"]
 
 
@@ -73,11 +73,11 @@ async def test_without_reports_the_answer_is_unknown() -> None:
     """Every payer could get 403 while all other checks pass."""
     case = next(case for case in CASES if case.name == "held")
     async with shown(case) as it:
-        told = _verdict(it)
-        assert told.answer == "Cannot know"
-        assert told.reasons[0].startswith("No payer's browser reported a payment")
-        assert told.again is None
-        assert told.more > 0
+        result = _verdict(it)
+        assert result.answer == "Cannot know"
+        assert result.reasons[0].startswith("No payer's browser reported a payment")
+        assert result.again is None
+        assert result.more > 0
 
 
 async def test_a_fall_shows_the_end_of_the_cool_down() -> None:
@@ -87,9 +87,9 @@ async def test_a_fall_shows_the_end_of_the_cool_down() -> None:
     world.outage()
     world.wait(MINUTE)
     async with shown(TOP, world) as it:
-        told = _verdict(it)
-        assert told.answer == "No"
-        assert told.reasons[-1].startswith("Push fell; the cool-down ends in 5")
+        result = _verdict(it)
+        assert result.answer == "No"
+        assert result.reasons[-1].startswith("Push fell; the cool-down ends in 5")
 
 
 async def test_reasons_use_the_labels_of_gates() -> None:
@@ -97,8 +97,8 @@ async def test_reasons_use_the_labels_of_gates() -> None:
     async with shown(TOP, quarter()) as it:
         indicator = it.world.state.indicators["user_auth"]
         indicator.good, indicator.last_ms = 0, 0
-        told = _verdict(it)
-        assert told.answer == "Not yet"
-        assert told.reasons[0].startswith(
+        result = _verdict(it)
+        assert result.answer == "Not yet"
+        assert result.reasons[0].startswith(
             '"Proven: payers\' channel auth" does not pass (0 good, 0 bad in epoch 1): it needs'
         )

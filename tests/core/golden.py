@@ -151,11 +151,11 @@ def life_of_people() -> list[Record]:
     return world.records
 
 
-def tell(world: World, user: str, told: Reading = REACHED) -> None:
-    """Let a user pay, be broadcast to, and their browser tell of it."""
+def tell(world: World, user: str, reported: Reading = REACHED) -> None:
+    """Make a user pay, be broadcast to, and their browser tell of it."""
     name = world.pay(user=user)
     world.ack(name)
-    world.report(name, user, told)
+    world.report(name, user, reported)
 
 
 def golden(kept: Path = JOURNAL) -> list[Record]:

@@ -150,13 +150,13 @@ class Life(World):
         assert all(len(payer.awaited) <= 8 and len(payer.early) <= 8 for payer in state.payers.values())
 
     def live(self, steps: list[Step]) -> None:
-        """Let the steps happen."""
+        """Make the steps happen."""
         self.wire()
         for step in steps:
             self._step(step)
 
     def drain(self) -> None:
-        """Let time pass until no payment can be open."""
+        """Make time pass until no payment can be open."""
         for _ in range(20):
             self.now_ms += 5 * SECOND
             self.beat()
@@ -236,8 +236,8 @@ class Life(World):
                     reporter = f"r{number}"
                     name = self.pay(user=reporter)
                     self.ack(name)
-                    told = msgspec.structs.replace(reading, flow=flow, mode=mode, version=version)
-                    self.report(name, reporter, told)
+                    reported = msgspec.structs.replace(reading, flow=flow, mode=mode, version=version)
+                    self.report(name, reporter, reported)
                     self._tick()
             case ["report", int(number), str(user), Reading() as reading]:
                 self.report(f"pi_own_{number}", user, reading)

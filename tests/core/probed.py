@@ -31,7 +31,7 @@ PROBED = msgspec.structs.replace(LAX, reverb=REVERB)
 
 
 class ProbedWorld(World):
-    """A living sidecar beside a Reverb that works, until it is said not to."""
+    """A live sidecar beside a Reverb that works, until it is said not to."""
 
     source = "observer"
 
@@ -44,7 +44,7 @@ class ProbedWorld(World):
         self.observe(is_up=True)
 
     def wait(self, span_ms: int) -> None:
-        """Let time pass: heartbeats and probes at their paces."""
+        """Make time pass: heartbeats and probes at their paces."""
         end_ms = self.now_ms + span_ms
         while self.now_ms < end_ms:
             due_ms = min(self._probed_ms + REVERB.round_trip_every_ms, self._auth_probed_ms + REVERB.auth_every_ms)
@@ -57,7 +57,7 @@ class ProbedWorld(World):
             self.beat()
 
     def probe(self) -> None:
-        """Let a round trip end now."""
+        """Make a round trip end now."""
         self._probed_ms = self.now_ms
         is_lost = self.round_trip is not RoundTripOutcome.OK
         self.see(
@@ -70,7 +70,7 @@ class ProbedWorld(World):
         )
 
     def run_auth_probe(self) -> None:
-        """Let an auth probe end now."""
+        """Make an auth probe end now."""
         self._auth_probed_ms = self.now_ms
         is_failed = self.auth_probe is not AuthProbeOutcome.OK
         step = Step.AUTHORISE if is_failed else Step.SUBSCRIBE
@@ -81,28 +81,28 @@ class ProbedWorld(World):
         )
 
     def observe(self, *, is_up: bool, observer: int = 0) -> None:
-        """Let a socket be subscribed, or lost."""
+        """Make a socket be subscribed, or lost."""
         outcome = AuthProbeOutcome.OK if is_up else AuthProbeOutcome.CONNECTION_REFUSED
         self.see(ObserverChanged(replica="a", observer=observer, is_up=is_up, outcome=outcome))
 
     def probe_isolation(self, verdict: IsolationOutcome) -> None:
-        """Let the probe user ask for a channel that is not its own."""
+        """Make the probe user ask for a channel that is not its own."""
         self.see(IsolationProbed(replica="a", verdict=verdict, outcome=AuthProbeOutcome.REFUSED_403))
 
     def authorise(self, user: str | None, result: UserAuth) -> None:
-        """Let the backend report how it answered a user's request for a channel."""
+        """Make the backend report how it answered a user's request for a channel."""
         self.see(UserAuthReported(result=result, user_ref=user))
 
     def watch(self, user: str, *, is_on: bool = True) -> None:
-        """Let a user's own channel be watched, or not any more."""
+        """Make a user's own channel be watched, or not any more."""
         self.see(WatchChanged(replica="a", user_ref=user, is_on=is_on))
 
     def fail(self) -> None:
-        """Let Reverb be away: round trips and auth probes fail, and no broadcast arrives."""
+        """Make Reverb be away: round trips and auth probes fail, and no broadcast arrives."""
         self.round_trip, self.auth_probe = RoundTripOutcome.SOCKETS_DOWN, AuthProbeOutcome.CONNECTION_REFUSED
 
     def recover(self) -> None:
-        """Let Reverb be well."""
+        """Make Reverb be well."""
         self.round_trip, self.auth_probe, self.is_cut_off = RoundTripOutcome.OK, AuthProbeOutcome.OK, False
 
     def prove(self) -> None:

@@ -27,11 +27,11 @@ def reading(
     )
 
 
-def tell(world: World, user: str, told: Reading = REACHED) -> None:
-    """Let a user pay, be broadcast to, and their browser tell of it."""
+def tell(world: World, user: str, reported: Reading = REACHED) -> None:
+    """Make a user pay, be broadcast to, and their browser tell of it."""
     name = world.pay(user=user)
     world.ack(name)
-    world.report(name, user, told)
+    world.report(name, user, reported)
 
 
 def counts(state: State) -> tuple[int, int]:
@@ -70,7 +70,7 @@ def top() -> ProbedWorld:
 
 
 def report_bad(world: World, user: str, times: int = 1) -> None:
-    """Let a user's browser say that push did not reach it, once per payment."""
+    """Make a user's browser say that push did not reach it, once per payment."""
     for _ in range(times):
         tell(world, user, REFUSED)
         world.wait(1 * SECOND)

@@ -9,7 +9,7 @@ from tests.core.world import LAX, SECOND, World
 
 
 def pays(world: World, *, waited_s: int = 0, acks: tuple[tuple[int, Stage], ...]) -> None:
-    """Let a payment be acked at these milliseconds after its webhook, and end."""
+    """Make a payment be acked at these milliseconds after its webhook, and end."""
     name, began_ms = world.pay(waited_s=waited_s), world.now_ms
     for at_ms, stage in acks:
         world.wait(began_ms + at_ms - world.now_ms)

@@ -68,13 +68,13 @@ def test_every_path_together_climbs_with_at_most_alpha(p0: float, alpha: float) 
     climbed = 0.0
     for count in range(1, 401):
         following: dict[int, float] = {}
-        for bad, chance in alive.items():
+        for bad, probability in alive.items():
             for more, weight in ((0, p0), (1, 1 - p0)):
                 if is_proven(p0, count - bad - more, bad + more, alpha):
-                    climbed += chance * weight
+                    climbed += probability * weight
                 else:
-                    following[bad + more] = following.get(bad + more, 0.0) + chance * weight
-        alive = {bad: chance for bad, chance in following.items() if chance > 1e-15}
+                    following[bad + more] = following.get(bad + more, 0.0) + probability * weight
+        alive = {bad: probability for bad, probability in following.items() if probability > 1e-15}
     assert climbed > alpha / 20, "a proof that never comes proves nothing about this test"
     assert climbed <= alpha
 

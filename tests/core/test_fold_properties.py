@@ -197,7 +197,7 @@ def test_whatever_is_reported_again_changes_no_outcome(payments: list[object], l
 @pytest.mark.parametrize("first", [0, 1])
 @given(_payments)
 def test_neighbours_that_change_places_change_no_outcome(first: int, payments: list[object]) -> None:
-    """Two endpoints, two queues: which of two facts of one moment is journalled first is chance."""
+    """Two endpoints, two queues: which of two facts of one moment is journalled first is random."""
     facts = timeline(payments)  # type: ignore[arg-type]
     swapped = list(facts)
     for index in range(first, len(facts) - 1, 2):

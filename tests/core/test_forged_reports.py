@@ -46,8 +46,8 @@ def test_the_five_users_may_take_their_time() -> None:
     assert world.state.flag.rung == 0
 
 
-def test_a_user_who_accuses_again_is_one_voice_of_the_alarm() -> None:
-    """Hour after hour, one user's votes are proof; but the alarm hears one voice."""
+def test_a_user_who_reports_a_failure_again_is_one_voice_of_the_alarm() -> None:
+    """Hour after hour, one user's votes are proof; but the alarm counts one voice."""
     world = top()
     report_bad(world, "u1")
     indicator = world.state.indicators[REACH]
@@ -72,7 +72,7 @@ def test_reporters_are_forgotten_when_the_alarm_stands_at_zero() -> None:
 
 
 def test_a_policy_that_begins_the_alarm_anew_begins_its_reporters_anew() -> None:
-    """Accusers without an alarm would count towards the next one's five, and themselves be heard no more."""
+    """Reporters without an alarm would count towards the next one's five, and no longer be counted themselves."""
     world = top()
     for user in range(REPORTERS_MIN - 1):
         report_bad(world, f"u{user}")
@@ -87,7 +87,7 @@ def test_a_policy_that_begins_the_alarm_anew_begins_its_reporters_anew() -> None
 
 
 def test_good_reports_alone_never_earn_a_climb() -> None:
-    """A thousand users' forged good news only lifts the veto that is theirs; payments must be proven all the same."""
+    """A thousand users' forged good reports only lifts the veto that is theirs; payments must be proven all the same."""
     world = ProbedWorld()
     world.wire()
     world.wait(1 * MINUTE)
@@ -172,10 +172,10 @@ def test_the_whole_ladder_is_climbed_by_honest_evidence_and_nothing_less() -> No
     for number in range(700):
         user = f"u{number}"
         world.authorise(user, UserAuth.OK)
-        name, told = world.pay(user=user), served(world)
+        name, reported = world.pay(user=user), served(world)
         world.ack(name)
         world.wait(90 * SECOND)
-        world.report(name, user, told)
+        world.report(name, user, reported)
         reached.setdefault(world.state.flag.rung, number)
         if world.state.flag.rung == 2 and not world.state.flag.approval:
             world.approve(3, world.state.indicators["payments"].epoch)

@@ -84,7 +84,7 @@ def _why(answer: Served) -> str:
     return UNSTABLE if answer.suspension is SuspensionReason.REVERB_UNSTABLE else answer.reason
 
 
-def told(state: State) -> dict[tuple[int, str], int]:
+def result(state: State) -> dict[tuple[int, str], int]:
     """Return the same, as the history says."""
     sums: dict[tuple[int, str], int] = {}
     for hour in hours(state):
@@ -102,7 +102,7 @@ def test_every_millisecond_is_counted_once_and_as_what_it_was(steps: list[Step])
     """The gate counts time by it; what is counted here record by record, the fold counts by changes alone."""
     life = Watched()
     life.live(steps)
-    assert told(life.state) == life.expected()
+    assert result(life.state) == life.expected()
 
 
 @given(lives)
@@ -123,7 +123,7 @@ def test_spans_say_the_same_as_the_hours(steps: list[Step]) -> None:
 
 @given(lives)
 def test_what_hours_count_is_what_the_tally_counts(steps: list[Step]) -> None:
-    """Two books that differ are believed by nobody."""
+    """Two accounts that differ are believed by nobody."""
     life = Life()
     life.live(steps)
     tally, every = life.state.tally, hours(life.state)

@@ -13,7 +13,7 @@ Steps = tuple[tuple[int, str], ...]
 
 
 def happen(world: World, what: str) -> None:  # noqa: C901 - a table of words
-    """Let one step of a row happen to `pi` (and its user `u1`) now."""
+    """Make one step of a row happen to `pi` (and its user `u1`) now."""
     match what.split(": "):
         case ["pays"]:
             world.pay(name="pi")
@@ -40,7 +40,7 @@ def happen(world: World, what: str) -> None:  # noqa: C901 - a table of words
 
 
 def play(world: World, steps: Steps) -> None:
-    """Let the steps happen, with a living sidecar between them, and then let a minute pass."""
+    """Make the steps happen, with a live sidecar between them, and then let a minute pass."""
     began_ms = world.now_ms
     for at_ms, what in steps:
         world.wait(began_ms + at_ms - world.now_ms)
@@ -146,7 +146,7 @@ SILENCES = [
 def test_nothing_is_judged_before_a_heartbeat_after_its_deadline(
     steps: Steps, silence_ms: int, sign: str, expected: str
 ) -> None:
-    """Without a proof of liveness a payment whose ack we could not hear would be a miss, or a heard one a success."""
+    """Without a proof of liveness a payment whose ack we could not receive would be a miss, or a received one a success."""
     world = World()
     world.wire()
     began_ms = world.now_ms

@@ -20,7 +20,7 @@ def inferring() -> World:
 
 
 def play(world: World, steps: Steps) -> None:
-    """Let `a pays: pi` and `a broadcast` happen at their milliseconds, and then let a minute pass."""
+    """Make `a pays: pi` and `a broadcast` happen at their milliseconds, and then let a minute pass."""
     began_ms = world.now_ms
     for at_ms, what in steps:
         world.wait(began_ms + at_ms - world.now_ms)

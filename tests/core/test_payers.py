@@ -17,7 +17,7 @@ def patient() -> ProbedWorld:
 
 
 def pass_time(world: ProbedWorld, span_ms: int) -> None:
-    """Let time pass, seen, in a few steps."""
+    """Make time pass, seen, in a few steps."""
     end_ms = world.now_ms + span_ms
     while world.now_ms < end_ms:
         world.now_ms = min(end_ms, world.now_ms + 5 * MINUTE)

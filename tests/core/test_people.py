@@ -126,7 +126,7 @@ def _action(world: World, step: str) -> None:  # noqa: C901 - one case for each 
         case _:
             assert world.state.flag.approval is not None
             world.now_ms = world.state.flag.approval.at_ms + 7 * DAY - (1 if "less" in step else 0)
-            world.state.now_ms = world.now_ms - 1  # a living sidecar, without a week of heartbeats
+            world.state.now_ms = world.now_ms - 1  # a live sidecar, without a week of heartbeats
             world.beat()
 
 

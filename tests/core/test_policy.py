@@ -44,7 +44,7 @@ def ready(rung: int) -> World:
 
 
 def differ(world: World, what: str) -> None:  # noqa: C901, PLR0912, PLR0915 - one case for each kind of difference
-    """Let the world differ in one way from one that is ready."""
+    """Make the world differ in one way from one that is ready."""
     state = world.state
     flag, payments = state.flag, state.indicators["payments"]
     match what.split(" "):

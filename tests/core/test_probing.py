@@ -16,7 +16,7 @@ LEASE = PROBED.lease_ms
 
 
 def rest(world: ProbedWorld) -> SuspensionReason | None:
-    """Return why the flag rests."""
+    """Return why push is suspended."""
     return world.state.visibility.suspension
 
 
@@ -170,7 +170,7 @@ def test_a_socket_that_is_refused_is_a_fate_too() -> None:
     assert world.endings(name) == ["missed"]
 
 
-def test_sockets_that_are_all_down_are_told_from_one_that_is() -> None:
+def test_sockets_that_are_all_down_are_distinguished_from_one_that_is() -> None:
     """A re-dialled socket is no outage."""
     world = probed(0)
     world.observe(is_up=True, observer=1)
@@ -214,7 +214,7 @@ def test_a_user_channel_tells_only_of_users_who_were_watched() -> None:
     assert world.endings(last) == ["unmeasured: not_watched"]
 
 
-def test_a_isolation_probe_let_in_is_told_once() -> None:
+def test_an_isolation_breach_is_reported_once() -> None:
     """Every ten minutes the same would be a log that nobody reads."""
     world = probed(2)
     world.probe_isolation(IsolationOutcome.ALLOWED)

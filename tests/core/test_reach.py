@@ -49,7 +49,7 @@ def test_a_report_may_come_before_its_webhook() -> None:
 
 @pytest.mark.parametrize(("before_ms", "is_counted"), [(REPORTS_WITHIN_MS - 1, True), (REPORTS_WITHIN_MS, False)])
 def test_a_report_long_before_its_webhook_is_late_too(before_ms: int, *, is_counted: bool) -> None:
-    """Stripe delivers for three days; what a page told the day before yesterday is no vote of today."""
+    """Stripe delivers for three days; what a page reported the day before yesterday is no vote of today."""
     world = World(msgspec.structs.replace(LAX, lease_ms=20 * MINUTE))
     world.wire()
     world.report("pi_early", "u1")
@@ -59,7 +59,7 @@ def test_a_report_long_before_its_webhook_is_late_too(before_ms: int, *, is_coun
     assert outcomes(world.state) == ({"good": 1} if is_counted else {"late": 1})
 
 
-def test_reports_of_payments_that_never_come_make_room_for_one_that_does() -> None:
+def test_reports_of_payments_that_never_come_free_space_for_one_that_does() -> None:
     """A user whose payments are none of ours pays one that is: the page was faster than Stripe, and its vote counts."""
     world = on(0)
     for number in range(8):

@@ -1,4 +1,4 @@
-"""A payment that was forgotten is told once more as it ended, from the minutes around it alone."""
+"""A payment that was forgotten is reported once more as it ended, from the minutes around it alone."""
 
 import pytest
 from hypothesis import given, settings
@@ -32,7 +32,7 @@ def _policy_at(records: list[Record], seq: int) -> Policy:
 
 
 def ending(world: World, name: str) -> tuple[Outcome | None, Unmeasured | None, str | None]:
-    """Return how a payment ended, as it was told when it did."""
+    """Return how a payment ended, as it was reported when it did."""
     for each in reversed(world.conclusions):
         if isinstance(each, PaymentSettled) and each.payment_intent == name:
             return each.outcome, each.unmeasured, None
@@ -62,7 +62,7 @@ WAYS = [
 
 @pytest.mark.parametrize(("what", "outcome", "unmeasured", "left_out"), WAYS)
 @pytest.mark.parametrize("world", [lambda: on(1), lambda: probed(1)], ids=["unprobed", "probed"])
-def test_each_end_is_told_as_it_was(
+def test_each_end_is_reported_as_it_was(
     world: object, what: str, outcome: Outcome | None, unmeasured: Unmeasured | None, left_out: str | None
 ) -> None:
     """Support looks at one payment, days later: another answer than that in the numbers would be a lie."""
@@ -75,11 +75,11 @@ def test_each_end_is_told_as_it_was(
     _go_on(lived, what, name)
     lived.wait(1 * MINUTE)
     lived.wait(10 * MINUTE)
-    told = looked_back(lived.state, lived.records, name)
-    assert (told.outcome, told.unmeasured, told.left_out) == (outcome, unmeasured, left_out)
+    reported = looked_back(lived.state, lived.records, name)
+    assert (reported.outcome, reported.unmeasured, reported.left_out) == (outcome, unmeasured, left_out)
     assert ending(lived, name) == (outcome, unmeasured, left_out)
-    assert told.journey is not None
-    assert told.journey.payment_intent == name
+    assert reported.journey is not None
+    assert reported.journey.payment_intent == name
 
 
 def _arrive(world: World, what: str, name: str) -> None:
@@ -122,8 +122,8 @@ def test_what_has_not_ended_has_no_outcome_yet() -> None:
     """And what nobody knows has no journey."""
     world = on(1)
     world.pay(name="pi_young")
-    told = looked_back(world.state, world.records, "pi_young")
-    assert (told.outcome, told.journey is not None) == (None, True)
+    reported = looked_back(world.state, world.records, "pi_young")
+    assert (reported.outcome, reported.journey is not None) == (None, True)
     assert reconstruct(world.state, LAX, [], "pi_nobody").journey is None
 
 
@@ -139,12 +139,12 @@ def test_before_the_first_ack_ever_a_payment_is_not_wired_and_stays_so() -> None
 
 @settings(max_examples=40)
 @given(lives)
-def test_in_any_life_what_is_told_later_is_what_was_concluded_then(steps: list[Step]) -> None:
+def test_in_any_life_what_is_reported_later_is_what_was_concluded_then(steps: list[Step]) -> None:
     """VisibilityGap, restarts, other policies, acks in any order: the minutes alone must give the same end."""
     life = Life()
     life.live(steps)
     life.drain()
     names = [each.observation.payment_intent for each in life.records if isinstance(each.observation, PaymentSucceeded)]
     for name in names[:20]:
-        told = looked_back(life.state, life.records, name)
-        assert (told.outcome, told.unmeasured, told.left_out) == ending(life, name), name
+        reported = looked_back(life.state, life.records, name)
+        assert (reported.outcome, reported.unmeasured, reported.left_out) == ending(life, name), name

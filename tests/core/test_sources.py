@@ -15,7 +15,7 @@ def beat(world: World, *silent_sources: str) -> None:
 
 
 def silent_for(world: World, span_ms: int) -> None:
-    """Let the indicator be silent for so long, with a beat each second."""
+    """Make the indicator be silent for so long, with a beat each second."""
     for _ in range(span_ms // SECOND):
         world.now_ms += SECOND
         beat(world, "ack_stream")

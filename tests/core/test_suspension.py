@@ -16,7 +16,7 @@ T, S = Mode.TIMER_POLLING, Mode.PUSH_WITH_SAFETY_NET
 
 
 def hiccup(world: ProbedWorld, span_ms: int) -> None:
-    """Let Reverb be away for a while."""
+    """Make Reverb be away for a while."""
     world.fail()
     world.wait(span_ms)
     world.recover()
@@ -110,7 +110,7 @@ def test_a_suspension_of_over_half_an_hour_is_a_fall() -> None:
 
 
 def pay_into_nothing(world: ProbedWorld, count: int) -> None:
-    """Let payments come that nobody hears of, a second apart."""
+    """Make payments come that nobody learns of, a second apart."""
     for _ in range(count):
         world.pay()
         world.wait(1 * SECOND)

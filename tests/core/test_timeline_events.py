@@ -160,7 +160,7 @@ def test_a_detail_is_cut() -> None:
 # --- releases
 
 
-def heard(*said: tuple[int, str]) -> list[str]:
+def received(*said: tuple[int, str]) -> list[str]:
     """Return the releases that are marked when acks name these, at these minutes."""
     world = on(0)
     began_ms = world.now_ms
@@ -182,9 +182,9 @@ def heard(*said: tuple[int, str]) -> list[str]:
         ([(0, "")], []),
     ],
 )
-def test_a_release_is_one_when_it_was_not_heard_of_lately(said: list[tuple[int, str]], marked: list[str]) -> None:
+def test_a_release_is_new_when_it_was_not_seen_lately(said: list[tuple[int, str]], marked: list[str]) -> None:
     """Two run side by side while one is rolled out; one that comes back later is a rollback, and a release again."""
-    assert heard(*said) == marked
+    assert received(*said) == marked
 
 
 def test_payments_since_a_release_are_counted_from_its_record_on() -> None:

@@ -15,15 +15,15 @@ from tests.core.world import DAY, HOUR, LAX, MINUTE, SECOND, World, on
 LEASE = LAX.lease_ms
 
 
-def resting(world: World) -> SuspensionReason | None:
-    """Return why the flag rests."""
+def suspended_for(world: World) -> SuspensionReason | None:
+    """Return why push is suspended."""
     assert world.state.policy is not None
     return suspension_reason(world.state, world.state.policy)
 
 
 # fmt: off
 VISIBILITY_GAPS = [
-    # what happened,      for so long,   sees again,     rests for,    falls
+    # what happened,      for so long,   sees again,     suspended for,    falls
     ("silent",            LEASE,         "heartbeat",    0,            False),
     ("silent",            LEASE + 1,     "heartbeat",    3 * MINUTE,   False),
     ("silent",            DAY,           "heartbeat",    3 * MINUTE,   False),
@@ -41,9 +41,9 @@ VISIBILITY_GAPS = [
 # fmt: on
 
 
-@pytest.mark.parametrize(("what", "span_ms", "again", "rests_ms", "falls"), VISIBILITY_GAPS)
+@pytest.mark.parametrize(("what", "span_ms", "again", "suspended_ms", "falls"), VISIBILITY_GAPS)
 def test_a_visibility_gap_costs_by_its_length(
-    what: str, span_ms: int, again: str, rests_ms: int, *, falls: bool
+    what: str, span_ms: int, again: str, suspended_ms: int, *, falls: bool
 ) -> None:
     """On the wrong side of a boundary a night of visibility gap is served as push, or a blink costs three minutes."""
     world = on(2)
@@ -53,20 +53,20 @@ def test_a_visibility_gap_costs_by_its_length(
         case "stopped":
             world.sleep(span_ms)
             world.start()
-            assert resting(world) is SuspensionReason.RECOVERING
+            assert suspended_for(world) is SuspensionReason.RECOVERING
         case _:
             world.jump(span_ms)
-            assert resting(world) is SuspensionReason.RECOVERING
+            assert suspended_for(world) is SuspensionReason.RECOVERING
     assert again == "heartbeat"
     world.beat()
     began_ms = world.now_ms
-    assert (resting(world) is not None) is (rests_ms > 0)
-    if rests_ms:
-        world.wait(rests_ms - 1)
-        assert resting(world) is SuspensionReason.RECOVERING
+    assert (suspended_for(world) is not None) is (suspended_ms > 0)
+    if suspended_ms:
+        world.wait(suspended_ms - 1)
+        assert suspended_for(world) is SuspensionReason.RECOVERING
         world.wait(1)
-    assert resting(world) is None
-    assert world.now_ms - began_ms == rests_ms
+    assert suspended_for(world) is None
+    assert world.now_ms - began_ms == suspended_ms
     assert world.state.flag.rung == (0 if falls else 2)
     assert world.state.indicators["payments"].epoch == (2 if falls else 1)
 
@@ -92,12 +92,12 @@ def test_another_visibility_gap_while_recovering_begins_the_recovery_anew() -> N
     world.sleep(LEASE + 1)
     world.beat()
     world.wait(3 * MINUTE - 1)
-    assert resting(world) is SuspensionReason.RECOVERING
+    assert suspended_for(world) is SuspensionReason.RECOVERING
     world.wait(1)
-    assert resting(world) is None
+    assert suspended_for(world) is None
 
 
-def test_a_long_visibility_gap_rests_until_its_fall_has_landed() -> None:
+def test_a_long_visibility_gap_is_suspended_until_its_fall_has_landed() -> None:
     """Where nobody could append the fall, three minutes later push was served again on proof a day old."""
     world = on(2)
     world.decides = False
@@ -168,7 +168,7 @@ def _alarm(world: World) -> None:
 
 # fmt: off
 FLOORS = [
-    # judged, unmeasured,  rests
+    # judged, unmeasured,  suspended
     (16,      4,           False),
     (15,      4,           False),   # under 20 payments it only blocks climbing
     (15,      5,           True),
@@ -181,13 +181,15 @@ FLOORS = [
 
 
 @pytest.mark.parametrize(("judged", "unmeasured", "expected"), FLOORS)
-def test_the_flag_rests_where_too_few_payments_can_be_judged(judged: int, unmeasured: int, *, expected: bool) -> None:
+def test_the_flag_is_suspended_where_too_few_payments_can_be_judged(
+    judged: int, unmeasured: int, *, expected: bool
+) -> None:
     """Proof about the few that can be judged says nothing about the many that cannot."""
     world = on(1)
     world.state.coverage = Coverage()
     for is_judged in [True] * judged + [False] * unmeasured:
         world.state.coverage.add(is_judged=is_judged, at_ms=world.now_ms)
-    assert resting(world) is (SuspensionReason.COVERAGE if expected else None)
+    assert suspended_for(world) is (SuspensionReason.COVERAGE if expected else None)
 
 
 def test_five_payments_in_a_row_that_we_could_not_judge_make_the_flag_rest_until_one_is_judged() -> None:
@@ -197,9 +199,9 @@ def test_five_payments_in_a_row_that_we_could_not_judge_make_the_flag_rest_until
         world.pay()
         world.start()
         world.beat()
-        assert resting(world) is (SuspensionReason.UNMEASURED if count == 5 else None)
+        assert suspended_for(world) is (SuspensionReason.UNMEASURED if count == 5 else None)
     world.good(1)
-    assert resting(world) is None
+    assert suspended_for(world) is None
     assert isinstance(world.last(SuspensionBegan), SuspensionBegan)
     assert isinstance(world.last(SuspensionEnded), SuspensionEnded)
 
@@ -239,7 +241,7 @@ def test_an_hour_leaves_the_window_when_all_of_it_is_a_day_old_and_not_before(mi
 
 def test_the_floor_counts_from_twenty_payments() -> None:
     """The number in the table above."""
-    assert coverage.REST_FROM == 20
+    assert coverage.SUSPEND_FROM == 20
 
 
 # --- when to look again
@@ -264,20 +266,20 @@ def test_a_sidecar_that_beats_rarely_still_judges_every_payment() -> None:
 
 
 def test_a_rest_is_served_at_once() -> None:
-    """Resting in the state and pushing in the answer would be two books."""
+    """Suspended in the state and pushing in the answer would be two accounts."""
     world = on(2)
     assert served(world.state, 0).reason is Reason.CURRENT_RUNG
     world.start()
     assert served(world.state, 0).reason is Reason.SUSPENDED
 
 
-def test_push_that_a_new_policy_leaves_unmeasured_rests_until_the_first_ack() -> None:
+def test_push_that_a_new_policy_leaves_unmeasured_is_suspended_until_the_first_ack() -> None:
     """With a deciding stage that nothing acks, every payment is `not_wired`: no alarm, no coverage, and push goes on."""
     world = on(2)
     world.change(stage=Stage.REFRESHED)
-    assert resting(world) is SuspensionReason.UNWIRED
+    assert suspended_for(world) is SuspensionReason.UNWIRED
     assert world.mode() is Mode.TIMER_POLLING
     world.wait(10 * MINUTE)
-    assert resting(world) is SuspensionReason.UNWIRED
+    assert suspended_for(world) is SuspensionReason.UNWIRED
     world.ack("pi_refreshed", Stage.REFRESHED)
-    assert resting(world) is None
+    assert suspended_for(world) is None

@@ -164,7 +164,7 @@ class World:
         self.see(Heartbeat(replica="a", beat=len(self.records)))
 
     def wait(self, span_ms: int) -> None:
-        """Let time pass as a living sidecar does: a heartbeat every 5 s and at every deadline."""
+        """Make time pass as a live sidecar does: a heartbeat every 5 s and at every deadline."""
         end_ms = self.now_ms + span_ms
         while self.now_ms < end_ms:
             deadline_ms = next_deadline(self.state) or end_ms
@@ -172,11 +172,11 @@ class World:
             self.beat()
 
     def sleep(self, span_ms: int) -> None:
-        """Let time pass with nobody alive."""
+        """Make time pass with nobody alive."""
         self.now_ms += span_ms
 
     def pay(self, *, user: str | None = "u1", waited_s: int | None = 1, name: str | None = None) -> str:
-        """Let a payment's webhook arrive now; return its id. `waited_s` None: listed later, not delivered."""
+        """Make a payment's webhook arrive now; return its id. `waited_s` None: listed later, not delivered."""
         self._payments += 1
         payment_intent = name or f"pi_{self._payments}"
         created_s = self.now_ms // 1000
@@ -192,29 +192,29 @@ class World:
         return payment_intent
 
     def ignore(self, name: str, reason: IgnoreReason = IgnoreReason.MISSING_METADATA) -> None:
-        """Let a payment that is none of ours arrive now."""
+        """Make a payment that is none of ours arrive now."""
         self.see(PaymentIgnored(payment_intent=name, event_id=f"evt_{name}", reason=reason))
 
     def ack(self, name: str, stage: Stage = Stage.DELIVERED, reason: SkipReason | None = None) -> None:
-        """Let an ack arrive now that names its payment."""
+        """Make an ack arrive now that names its payment."""
         self.see(AckReceived(source=self.source, stage=stage, payment_intent=name, reason=reason))
 
     def broadcast(
         self, user: str = "u1", contexts: tuple[str, ...] = ("bookings",), *, source: str = "backend"
     ) -> None:
-        """Let an ack arrive now that names only a user."""
+        """Make an ack arrive now that names only a user."""
         self.see(AckReceived(source=source, stage=Stage.DELIVERED, user_ref=user, contexts=contexts))
 
     def report(self, name: str, user: str = "u1", reading: Reading = REACHED) -> None:
-        """Let a payer's browser tell of a payment now."""
+        """Make a payer's browser tell of a payment now."""
         self.see(BrowserReported(payment_intent=name, user_ref=user, browser=Family.SAFARI, reading=reading))
 
     def wire(self) -> None:
-        """Let the first ack ever of the deciding stage come."""
+        """Make the first ack ever of the deciding stage come."""
         self.ack("pi_before_everything")
 
     def good(self, count: int = 1, every_ms: int = 3 * SECOND) -> None:
-        """Let payments come that are acked after 300 ms."""
+        """Make payments come that are acked after 300 ms."""
         for _ in range(count):
             name = self.pay()
             self.now_ms += 300
@@ -222,13 +222,13 @@ class World:
             self.wait(every_ms - 300)
 
     def bad(self, count: int = 1, every_ms: int = 3 * SECOND) -> None:
-        """Let payments come that are never acked."""
+        """Make payments come that are never acked."""
         for _ in range(count):
             self.pay()
             self.wait(every_ms)
 
     def climb_to(self, rung: int) -> None:
-        """Let good payments come until the rung is held."""
+        """Make good payments come until the rung is held."""
         self.wire()
         for _ in range(2000):
             if self.state.flag.rung >= rung:
@@ -243,11 +243,11 @@ class World:
         return served(self.state, bucket).mode
 
     def start(self) -> None:
-        """Let a process open the journal now: what came before it, nobody saw."""
+        """Make a process open the journal now: what came before it, nobody saw."""
         self.see(Started(replica="a", version="test"))
 
     def jump(self, by_ms: int) -> None:
-        """Let the wall clock be found to have jumped."""
+        """Make the wall clock be found to have jumped."""
         self.see(ClockJumped(replica="a", by_ms=by_ms))
 
     def hold(self) -> None:
@@ -283,7 +283,7 @@ class World:
         self.adopt(msgspec.structs.replace(self.state.policy, **keys))
 
     def outage(self) -> None:
-        """Let payments miss their acks until the flag is on the bottom rung."""
+        """Make payments miss their acks until the flag is on the bottom rung."""
         for _ in range(20):
             if self.state.flag.rung == 0:
                 return

@@ -32,7 +32,7 @@ class World:
         self.sidecar, self.session, self.relay = sidecar, session, relay
 
     async def climb(self) -> None:
-        """Let twelve clean payments come, and wait until all are judged and push is served.
+        """Make twelve clean payments come, and wait until all are judged and push is served.
 
         Five that were still pending when a sidecar is killed would make it rest until another one comes.
         """
@@ -58,7 +58,7 @@ class World:
         await until(is_it, f"{mode} is served")
 
     async def roll_back(self) -> None:
-        """Let a person roll back."""
+        """Make a person roll back."""
         headers = {"Authorization": f"Bearer {OPERATOR_TOKEN}"}
         url = f"{self.sidecar.operator}/api/rollback"
         async with self.session.post(url, json={"reason": "a test"}, headers=headers) as response:
@@ -144,9 +144,9 @@ class Tab:
         got: dict[str, Any] = await self.page.evaluate("() => window.ask()")
         return got
 
-    async def told(self, event: str) -> list[dict[str, Any]]:
-        """Return what the provider told of this kind, in order."""
-        everything: list[dict[str, Any]] = await self.page.evaluate("() => window.told")
+    async def reported(self, event: str) -> list[dict[str, Any]]:
+        """Return what the provider reported of this kind, in order."""
+        everything: list[dict[str, Any]] = await self.page.evaluate("() => window.reported")
         return [each for each in everything if each["event"] == event]
 
     async def until(self, is_it: Callable[[dict[str, Any]], bool], what: str, within_s: float = 10) -> dict[str, Any]:

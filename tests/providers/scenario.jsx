@@ -10,9 +10,9 @@ const FLAG = 'payment-refresh';
 /** The code's own default is on the safe side. */
 const DEFAULT = { mode: 'timer_polling' };
 
-window.told = [];
+window.reported = [];
 for (const event of Object.values(ProviderEvents)) {
-  OpenFeature.addHandler(event, (details) => window.told.push({ event, message: details?.message ?? null }));
+  OpenFeature.addHandler(event, (details) => window.reported.push({ event, message: details?.message ?? null }));
 }
 
 /** Sets the provider and a context; resolves to why it could not be, or to null. */

@@ -51,14 +51,14 @@ class Service:
         return await asyncio.to_thread(self._client.get_string_details, MODE, TIMERS, context)
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Drop the connections."""
         self.provider.session.close()
 
 
 def value(details: Details) -> tuple[object, str | Reason | None, ErrorCode | None]:
     """Return mode, reason and error."""
-    told = details.value["mode"] if isinstance(details.value, dict) else details.value
-    return told, details.reason, details.error_code
+    reported = details.value["mode"] if isinstance(details.value, dict) else details.value
+    return reported, details.reason, details.error_code
 
 
 async def test_it_follows_every_change_and_an_outage_is_the_codes_default(tmp_path: Path) -> None:

@@ -38,12 +38,12 @@ async def test_the_web_provider_follows_a_climb_and_a_fall_by_itself(tmp_path: P
         assert at_once["plain"]["reason"] == "CACHED", "its cache knows the user, and not the rest of the context"
         got = await page.until(lambda got: got["plain"]["value"] == PUSH, "it has evaluated anew", within_s=3)
         assert got["plain"]["reason"] == "TARGETING_MATCH"
-        assert await page.told("PROVIDER_CONFIGURATION_CHANGED")
+        assert await page.reported("PROVIDER_CONFIGURATION_CHANGED")
         await it.roll_back()
         await it.serves(TIMERS)
         got = await page.until(is_mode(TIMERS), "the page knows of the fall", within_s=5)
         assert got["plain"]["value"] == TIMERS
-        assert not await page.told("PROVIDER_STALE")
+        assert not await page.reported("PROVIDER_STALE")
 
 
 async def test_a_push_that_the_web_provider_holds_never_runs_out_while_the_sidecar_is_well(tmp_path: Path) -> None:
@@ -62,14 +62,16 @@ async def test_a_stream_that_was_cut_tells_what_was_missed_when_it_is_back(tmp_p
     async with world(tmp_path) as it, tab(tmp_path) as page:
         await it.climb()
         assert await page.begin(it.relay.url, U1) is None
-        await until(lambda: page.told("PROVIDER_CONFIGURATION_CHANGED"), "its stream is open, and has renewed a push")
+        await until(
+            lambda: page.reported("PROVIDER_CONFIGURATION_CHANGED"), "its stream is open, and has renewed a push"
+        )
         assert it.relay.cut() >= 1
         await it.roll_back()
         await it.serves(TIMERS)
         assert mode(await page.ask()) == PUSH, "it does not know yet"
         got = await page.until(is_mode(TIMERS), "the page knows what it missed", within_s=6)
         assert got["status"] == "STALE", "the provider never takes that back by itself"
-        assert await page.told("PROVIDER_STALE")
+        assert await page.reported("PROVIDER_STALE")
 
 
 async def test_when_the_sidecar_dies_the_web_provider_holds_push_for_ever_and_its_lease_does_not(
@@ -126,7 +128,7 @@ async def test_a_warm_start_without_a_sidecar_holds_what_was_stored_and_says_so(
         assert mode(await page.ask()) == TIMERS
 
 
-async def test_where_there_is_no_room_for_a_stream_the_web_provider_asks_once_and_is_quiet(tmp_path: Path) -> None:
+async def test_where_there_is_no_permit_for_a_stream_the_web_provider_asks_once_and_is_quiet(tmp_path: Path) -> None:
     """It would ask again every second for one that is refused: each of its connects takes its own patience back."""
     async with proxy(streams_max=0) as it, tab(tmp_path) as page:
         asked: list[str] = []
@@ -155,7 +157,7 @@ async def test_a_signal_makes_the_web_provider_ask_whatever_retry_after_said(tmp
             pairs = itertools.pairwise(asked)
             return any(before == 429 and after_s - at_s < 0.8 for (before, at_s), (_, after_s) in pairs)
 
-        await until(is_back_too_early, "it asks again within the second that it was told to wait", within_s=10)
+        await until(is_back_too_early, "it asks again within the second that it was asked to wait", within_s=10)
         got = await page.ask()
         assert mode(got) == PUSH, "it keeps what it held"
         beating.cancel()

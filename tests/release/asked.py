@@ -21,7 +21,7 @@ from tests.release.prepared import Past
 _TOKENS = (OperatorToken(name="reader", role=Role.READ, token=READ_TOKEN),)
 
 
-class Told(msgspec.Struct, frozen=True, kw_only=True):
+class Recorded(msgspec.Struct, frozen=True, kw_only=True):
     """The output of a command, and its exit code."""
 
     code: int
@@ -45,7 +45,7 @@ async def listening(
         await listener.stop()
 
 
-async def sidecar(words: Sequence[str], **variables: str) -> Told:
+async def sidecar(words: Sequence[str], **variables: str) -> Recorded:
     """Run a command line to its end."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -57,4 +57,4 @@ async def sidecar(words: Sequence[str], **variables: str) -> Told:
         env={"PATH": os.environ["PATH"], "PYTHONPATH": os.environ.get("PYTHONPATH", ""), **variables},
     )
     out, err = await process.communicate()
-    return Told(code=process.returncode or 0, out=out.decode(), err=err.decode())
+    return Recorded(code=process.returncode or 0, out=out.decode(), err=err.decode())

@@ -23,8 +23,12 @@ def gate(url: str, *words: str, environment: str = "test") -> list[str]:
 async def test_yes_is_exit_code_0_and_one_line() -> None:
     """A read token suffices; where reading is open none is needed."""
     async with listening(Past()) as url:
-        told = await sidecar(gate(url), SIDECAR_TOKEN=READ_TOKEN)
-        assert (told.code, told.out, told.err) == (0, "Yes: push_only for everybody in test, the last 14 d\n", "")
+        reported = await sidecar(gate(url), SIDECAR_TOKEN=READ_TOKEN)
+        assert (reported.code, reported.out, reported.err) == (
+            0,
+            "Yes: push_only for everybody in test, the last 14 d\n",
+            "",
+        )
         assert (await sidecar(gate(url))).code == 0
 
 
@@ -33,9 +37,9 @@ async def test_not_yet_is_exit_code_1_with_reasons_and_the_earliest_time() -> No
     past = Past(served_ms=14 * DAY - HOUR)
     past.fall(3 * DAY)
     async with listening(past) as url:
-        told = await sidecar(gate(url))
-    lines = told.out.splitlines()
-    assert told.code == 1
+        reported = await sidecar(gate(url))
+    lines = reported.out.splitlines()
+    assert reported.code == 1
     assert lines[0] == "Not yet: push_only for everybody in test, the last 14 d"
     assert lines[1].startswith(
         "  ✗ everybody could be served push_only for 99.70 % of 14 d outside suspensions; 99.9 %"
@@ -67,18 +71,18 @@ async def test_what_cannot_be_known_is_exit_code_2(
 ) -> None:
     """Test payments, a replica without a lease, another environment's sidecar or token."""
     async with listening(Past(), is_livemode=is_livemode, reason=reason) as url:
-        told = await sidecar(gate(url, environment=environment), SIDECAR_TOKEN=token)
-    assert told.code == 2
-    assert "Cannot know" in told.out + told.err
-    assert words in told.out + told.err
+        reported = await sidecar(gate(url, environment=environment), SIDECAR_TOKEN=token)
+    assert reported.code == 2
+    assert "Cannot know" in reported.out + reported.err
+    assert words in reported.out + reported.err
 
 
 async def test_a_sidecar_that_is_down_is_exit_code_2() -> None:
     """Neither 0 nor 1: there is no verdict."""
-    told = await sidecar(gate(f"http://127.0.0.1:{free_port()}", "--json", "--github"))
-    assert told.code == 2
-    assert msgspec.json.decode(told.out)["answer"] == "cannot_know"
-    assert told.err.startswith("::error title=sidecar gate::no sidecar answers at http://127.0.0.1:")
+    reported = await sidecar(gate(f"http://127.0.0.1:{free_port()}", "--json", "--github"))
+    assert reported.code == 2
+    assert msgspec.json.decode(reported.out)["answer"] == "cannot_know"
+    assert reported.err.startswith("::error title=sidecar gate::no sidecar answers at http://127.0.0.1:")
 
 
 @pytest.mark.parametrize("words", [["--for", "two weeks"], ["--mode", "timer_polling"], ["--for", "500d"]])
@@ -90,14 +94,14 @@ async def test_an_invalid_question_is_exit_code_2(words: list[str]) -> None:
 
 async def test_an_address_without_an_environment_is_refused() -> None:
     """It might be that of staging."""
-    told = await sidecar(["gate", "--url", "http://127.0.0.1:1"])
-    assert (told.code, "--environment" in told.err) == (2, True)
+    reported = await sidecar(["gate", "--url", "http://127.0.0.1:1"])
+    assert (reported.code, "--environment" in reported.err) == (2, True)
 
 
 async def test_an_address_with_a_password_in_it_is_refused_and_not_repeated() -> None:
     """The password would be in the log of the pipeline."""
-    told = await sidecar(gate("http://ann:s3cret@127.0.0.1:1"))
-    assert (told.code, "SIDECAR_TOKEN" in told.err, "s3cret" in told.out + told.err) == (2, True, False)
+    reported = await sidecar(gate("http://ann:s3cret@127.0.0.1:1"))
+    assert (reported.code, "SIDECAR_TOKEN" in reported.err, "s3cret" in reported.out + reported.err) == (2, True, False)
 
 
 async def test_an_unknown_parameter_is_refused() -> None:
@@ -117,7 +121,7 @@ async def test_the_question_can_be_changed() -> None:
     past.release(1 * DAY, "2026.48", 7)
     async with listening(past) as url:
         assert (await sidecar(gate(url))).code == 1
-        told = await sidecar(
+        reported = await sidecar(
             gate(
                 url,
                 "--for",
@@ -131,8 +135,8 @@ async def test_the_question_can_be_changed() -> None:
                 "--json",
             )
         )
-        found = msgspec.json.decode(told.out, type=Readiness)
-        assert (told.code, found.question.for_ms, found.question.suspensions_max) == (0, DAY, 5)
+        found = msgspec.json.decode(reported.out, type=Readiness)
+        assert (reported.code, found.question.for_ms, found.question.suspensions_max) == (0, DAY, 5)
         assert (found.question.since_release_min, found.question.payments_min) == (7, 9)
 
 
@@ -141,9 +145,9 @@ async def test_github_gets_an_annotation_for_each_reason() -> None:
     past = Past()
     past.release(1 * DAY, "a%0A\n::set-output name=x::y", 3)
     async with listening(past) as url:
-        told = await sidecar(gate(url), GITHUB_ACTIONS="true")
-    commands = [line for line in told.out.splitlines() if line.startswith("::")]
-    assert told.code == 1
+        reported = await sidecar(gate(url), GITHUB_ACTIONS="true")
+    commands = [line for line in reported.out.splitlines() if line.startswith("::")]
+    assert reported.code == 1
     assert len(commands) == 1
     assert "since release a%250A ::set-output name=x::y; 20 are asked" in commands[0]
 
@@ -151,9 +155,9 @@ async def test_github_gets_an_annotation_for_each_reason() -> None:
 async def test_github_gets_a_notice_for_a_yes() -> None:
     """A step without output looks as if it had not run."""
     async with listening(Past()) as url:
-        told = await sidecar(gate(url, "--github", "--all"))
-    assert told.out.splitlines()[-1].startswith("::notice title=sidecar gate::Yes: push_only for everybody in test")
-    assert "  ✓ payments: 13480 (target: at least 50)" in told.out
+        reported = await sidecar(gate(url, "--github", "--all"))
+    assert reported.out.splitlines()[-1].startswith("::notice title=sidecar gate::Yes: push_only for everybody in test")
+    assert "  ✓ payments: 13480 (target: at least 50)" in reported.out
 
 
 async def test_a_running_sidecar_answers_the_gate() -> None:

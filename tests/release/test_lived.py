@@ -18,14 +18,14 @@ ASKED = Question(mode=Mode.PUSH_ONLY, for_ms=HOUR, environment="test", payments_
 def pay(world: ProbedWorld, span_ms: int) -> None:
     """Add payers, one every half minute, whose browsers report that push reached them."""
     end_ms, rung = world.now_ms + span_ms, world.state.rung
-    told = msgspec.structs.replace(
+    reported = msgspec.structs.replace(
         REACHED, mode=rung.mode if rung else Mode.TIMER_POLLING, version=world.state.flag.version
     )
     while world.now_ms < end_ms:
         user = f"u{world.now_ms}"
         name = world.pay(user=user)
         world.ack(name)
-        world.report(name, user, told)
+        world.report(name, user, reported)
         world.wait(min(30 * SECOND, end_ms - world.now_ms))
 
 

@@ -86,32 +86,34 @@ def test_an_empty_plot_has_a_description(name: str) -> None:
         "modes": lambda: plots.modes(plot, []),
         "histogram": lambda: plots.histogram("h", [], [], 2000),
     }
-    told = {
+    reported = {
         "outcomes": "0 payments on time, 0 late, 0 missed, 0 unmeasured.",
         "reliability": "No payment was judged in this period.",
         "latency": "No payment was judged in this period.",
         "modes": "Blind for the whole period.",
         "histogram": "No latency was measured.",
     }[name]
-    assert [desc.text for desc in parsed(empty[name]()).iter(f"{_SVG}desc")] == [told]
+    assert [desc.text for desc in parsed(empty[name]()).iter(f"{_SVG}desc")] == [reported]
 
 
 def test_the_description_of_a_plot_has_its_figures() -> None:
     """For screen readers."""
     draws = drawn(past(), 60 * DAY)
-    told = {name: next(parsed(draw(WIDE)).iter(f"{_SVG}desc")).text or "" for name, draw in draws.items()}
+    reported = {name: next(parsed(draw(WIDE)).iter(f"{_SVG}desc")).text or "" for name, draw in draws.items()}
     whole = summed(hours(past().state))
-    assert told["outcomes"].startswith(f"{whole.outcomes.on_time:,}".replace(",", "\N{NARROW NO-BREAK SPACE}"))
-    assert re.fullmatch(r"50 % of the payments within about \d+ ms, 95 % .* on time is under 2 s\.", told["latency"])
-    assert "push only was servable to everybody for 19 d 15 h" in told["modes"]
-    assert re.fullmatch(r"57.640 payments; 57.\d+ of them under 2 s\.", told["histogram"])
+    assert reported["outcomes"].startswith(f"{whole.outcomes.on_time:,}".replace(",", "\N{NARROW NO-BREAK SPACE}"))
+    assert re.fullmatch(
+        r"50 % of the payments within about \d+ ms, 95 % .* on time is under 2 s\.", reported["latency"]
+    )
+    assert "push only was servable to everybody for 19 d 15 h" in reported["modes"]
+    assert re.fullmatch(r"57.640 payments; 57.\d+ of them under 2 s\.", reported["histogram"])
 
 
 def test_a_plot_counts_only_its_range() -> None:
     """One bar more would include another day."""
     plot = Plot(key="k", from_ms=NOW_MS - NOW_MS % HOUR - 3 * HOUR, until_ms=NOW_MS)
-    told = next(parsed(plots.outcomes(plot, hours(Past(per_hour=10).state))).iter(f"{_SVG}desc")).text or ""
-    counted = [int(number) for number in re.findall(r"\d+", told)]
+    reported = next(parsed(plots.outcomes(plot, hours(Past(per_hour=10).state))).iter(f"{_SVG}desc")).text or ""
+    counted = [int(number) for number in re.findall(r"\d+", reported)]
     assert (sum(counted), counted[-2:]) == (40, [0, 0])
 
 

@@ -60,8 +60,8 @@ def test_a_report_has_every_section() -> None:
     """In HTML and in Markdown."""
     prepared = past()
     prepared.state.chain = "ab" * 32
-    told = report(prepared)
-    keys = [section.key for section in sections(told)]
+    reported = report(prepared)
+    keys = [section.key for section in sections(reported)]
     assert keys[:7] == ["verdict", "period", "compared", "served", "outcomes", "latency", "evidence"]
     assert {
         "moves",
@@ -75,10 +75,10 @@ def test_a_report_has_every_section() -> None:
         "policy",
         "record",
     } <= set(keys)
-    for body in (page(told), markdown(told)):
+    for body in (page(reported), markdown(reported)):
         assert "ab" * 32 in body
-        assert told.policy_hash in body
-        assert told.version in body
+        assert reported.policy_hash in body
+        assert reported.version in body
         assert "Ville" in body
         assert "Not yet" in body
 
@@ -102,11 +102,11 @@ def test_the_report_of_a_young_journal_states_its_begin() -> None:
     prepared.state.history.since_ms = NOW_MS - 3 * DAY
     prepared.state.history.spans = prepared.state.history.spans[1:]
     prepared.state.history.spans[0].at_ms = NOW_MS - 3 * DAY
-    told = report(prepared)
-    assert told.complete_from_ms == NOW_MS - 3 * DAY
-    assert told.times.known_ms == 3 * DAY
-    assert "Known from" in page(told)
-    assert "the history is not older" in markdown(told)
+    reported = report(prepared)
+    assert reported.complete_from_ms == NOW_MS - 3 * DAY
+    assert reported.times.known_ms == 3 * DAY
+    assert "Known from" in page(reported)
+    assert "the history is not older" in markdown(reported)
 
 
 def test_waived_reports_and_a_dry_run_are_in_every_report() -> None:
@@ -196,9 +196,9 @@ async def test_each_format_is_written_to_a_file(form: str, tmp_path: Path) -> No
     written = tmp_path / f"report.{form}"
     words = ["report", "--environment", "test", "--format", form, "--output", str(written), "--since", "14d"]
     async with listening(Past()) as url:
-        told = await sidecar([*words, "--url", url])
+        reported = await sidecar([*words, "--url", url])
     body = written.read_text()
-    assert (told.code, told.err) == (0, "")
+    assert (reported.code, reported.err) == (0, "")
     if form == "json":
         assert msgspec.json.decode(body, type=Report).verdict.answer == "yes"
     else:

@@ -18,7 +18,7 @@ BINARY = Path(__file__).parents[2] / ".tools" / "redis-server"
 
 
 class RedisServer:
-    """Keeps what it is told on disk, so that it can be killed and come back."""
+    """Keeps its entries on disk, so that it can be killed and come back."""
 
     def __init__(self, folder: Path, *options: str) -> None:
         assert BINARY.exists(), "redis-server is missing: `make .tools/redis-server` fetches it"
@@ -56,12 +56,12 @@ class RedisServer:
         return redis.Redis(port=self.port, password=password, retry=Retry(NoBackoff(), 0))
 
     def freeze(self) -> None:
-        """Let it take connections and answer nothing."""
+        """Make it take connections and answer nothing."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Let it go on."""
+        """Make it go on."""
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
 

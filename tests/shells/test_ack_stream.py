@@ -132,7 +132,7 @@ async def test_an_ack_by_user_is_the_same_fact_when_its_entry_is_read_again(serv
 
 
 async def test_a_senders_own_ack_id_makes_two_entries_one_fact(server: RedisServer) -> None:
-    """A backend that adds an ack again, because it did not hear that it was taken, says the same `ack_id`."""
+    """A backend that adds an ack again, because it did not receive that it was taken, says the same `ack_id`."""
     for ack_id in ("mail-1", "mail-1", "mail-2", "line\nbreak"):
         server.client().xadd(NAME, {"stage": "delivered", "user_ref": "u1", "ack_id": ack_id})
     async with reading(server) as it:
@@ -178,7 +178,9 @@ async def test_what_cannot_be_set_aside_does_not_hold_up_the_others(server: Redi
         assert (await it.payments(), it.stream.reconnects.total()) == (["pi_1"], 0)
 
 
-async def test_entries_that_were_removed_before_they_were_read_are_told_once_and_counted(server: RedisServer) -> None:
+async def test_entries_that_were_removed_before_they_were_read_are_reported_once_and_counted(
+    server: RedisServer,
+) -> None:
     """Trimmed while waiting, and trimmed after they had been given to us: both are lost evidence."""
     client = server.client()
     client.xgroup_create(NAME, GROUP, "0", mkstream=True)
@@ -218,7 +220,7 @@ DELETIONS: dict[str, Callable[[redis.Redis], object]] = {
 
 
 @pytest.mark.parametrize("delete", DELETIONS.values(), ids=DELETIONS)
-async def test_a_group_or_stream_that_was_deleted_is_made_again_and_told(
+async def test_a_group_or_stream_that_was_deleted_is_made_again_and_reported(
     server: RedisServer, delete: Callable[[redis.Redis], object]
 ) -> None:
     """Nobody knows what was in a stream that is gone: that is evidence lost, once. Without its group all comes again."""
@@ -233,7 +235,7 @@ async def test_a_group_or_stream_that_was_deleted_is_made_again_and_told(
         assert [fact.count for fact in await it.facts(AcksLost)] == [None] * is_stream_gone
 
 
-async def test_a_group_that_was_deleted_while_its_stream_was_trimmed_is_told(server: RedisServer) -> None:
+async def test_a_group_that_was_deleted_while_its_stream_was_trimmed_is_reported(server: RedisServer) -> None:
     """The last entry that we were given does not stand any more: what came after it may be gone too."""
     async with reading(server) as it:
         add(server, "pi_1")

@@ -108,19 +108,19 @@ async def test_entries_whose_answer_was_cut_off_on_its_way_are_not_taken_for_los
 
 
 class Unwilling(MemoryJournal):
-    """A journal whose disk is full until it is told otherwise."""
+    """A journal whose disk is full until it is set otherwise."""
 
     is_willing = False
 
     async def append(self, observation: Observation) -> Appended:
-        """Keep the observation, if there is room."""
+        """Keep the observation, if there is space."""
         if not self.is_willing:
             raise SidecarError(ErrorCode.JOURNAL_UNAVAILABLE, "its disk is full")
         return await super().append(observation)
 
 
 async def test_what_the_journal_does_not_take_is_not_acknowledged_and_comes_again(server: RedisServer) -> None:
-    """The stream is the queue; a loss, which Redis tells but once, is told when the journal can take it."""
+    """The stream is the queue; a loss, which Redis tells but once, is reported when the journal can take it."""
     client = server.client()
     add(server, "pi_1", "pi_2", "pi_3")
     client.xgroup_create(NAME, GROUP, "0")
@@ -156,7 +156,7 @@ async def test_a_disk_that_is_full_leaves_entries_in_the_stream(server: RedisSer
     assert server.client().xpending(NAME, GROUP)["pending"] == 0
 
 
-async def test_a_redis_that_lost_its_memory_is_read_again_and_the_loss_is_told(tmp_path: Path) -> None:
+async def test_a_redis_that_lost_its_memory_is_read_again_and_the_loss_is_reported(tmp_path: Path) -> None:
     """It kept nothing on disk: nobody knows what was in it when it died."""
     with RedisServer(tmp_path, "--appendonly", "no") as server:
         async with reading(server) as it:
@@ -231,7 +231,7 @@ TROUBLES: dict[str, tuple[Callable[[redis.Redis], object], Callable[[redis.Redis
 
 
 @pytest.mark.parametrize(("harm", "recover", "said"), TROUBLES.values(), ids=TROUBLES)
-async def test_a_redis_that_refuses_is_told_in_words_and_read_when_it_does_not(
+async def test_a_redis_that_refuses_is_reported_with_a_message_and_read_when_it_does_not(
     server: RedisServer,
     harm: Callable[[redis.Redis], object],
     recover: Callable[[redis.Redis], object],
@@ -271,7 +271,7 @@ async def test_a_redis_that_is_still_loading_is_waited_for(
     assert "still loading" in capsys.readouterr().out
 
 
-async def test_a_wrong_password_and_a_key_that_is_no_stream_are_told_in_words_and_recovered(
+async def test_a_wrong_password_and_a_key_that_is_no_stream_are_reported_with_a_message_and_recovered(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What to do is said, the password is not; and nothing has to be restarted."""

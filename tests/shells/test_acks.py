@@ -1,4 +1,4 @@
-"""`POST /acks`: the backend says how far the news of a payment got."""
+"""`POST /acks`: the backend says how far the broadcast of a payment got."""
 
 import pytest
 
@@ -116,7 +116,7 @@ REFUSED: list[tuple[str, object, str]] = [
 
 
 @pytest.mark.parametrize(("case", "body", "message"), REFUSED, ids=[row[0] for row in REFUSED])
-async def test_an_ack_that_makes_no_sense_is_refused_in_words(case: str, body: object, message: str) -> None:
+async def test_an_ack_that_makes_no_sense_is_refused_with_a_message(case: str, body: object, message: str) -> None:
     """It says where it is wrong and what is allowed, and does not repeat what was sent."""
     async with running() as sidecar:
         status, answer = await sidecar.ack(body)
@@ -127,7 +127,7 @@ async def test_an_ack_that_makes_no_sense_is_refused_in_words(case: str, body: o
 
 
 async def test_only_the_backend_may_ack() -> None:
-    """Without the token nothing is stored: good news can be forged as well as bad."""
+    """Without the token nothing is stored: good reports can be forged as well as bad."""
     async with running() as sidecar:
         ack = {"stage": "delivered", "payment_intent": "pi_1"}
         assert (await sidecar.ack(ack, token="guessed"))[0] == 401

@@ -1,4 +1,4 @@
-"""What nobody should send, on the wire: answered in words, never a 5xx, nothing stored, nothing believed, nothing echoed."""
+"""What nobody should send, on the wire: answered with a message, never a 5xx, nothing stored, nothing believed, nothing echoed."""
 
 import asyncio
 import json
@@ -90,7 +90,7 @@ WIRE: list[tuple[str, Callable[[], bytes], int, str]] = [
 
 
 @pytest.mark.parametrize(("case", "request_", "status", "code"), WIRE, ids=[row[0] for row in WIRE])
-async def test_what_nobody_should_send_is_refused_in_words(
+async def test_what_nobody_should_send_is_refused_with_a_message(
     case: str, request_: Callable[[], bytes], status: int, code: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A code and a sentence, none of the input, no version of ours, and nothing in the journal but heartbeats."""
@@ -100,8 +100,8 @@ async def test_what_nobody_should_send_is_refused_in_words(
         beats = await sidecar.metric("reverb_sidecar_journal_records_total") - before
         outcomes = await sidecar.status()
     assert int(head.split()[1]) == status, (case, head, body)
-    told = json.loads(body)
-    assert (told["code"], set(told)) == (code, {"code", "message"})
+    reported = json.loads(body)
+    assert (reported["code"], set(reported)) == (code, {"code", "message"})
     assert b"Server: reverb-sidecar" in head
     assert ECHO not in head + body
     assert beats <= 3

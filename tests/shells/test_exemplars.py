@@ -67,7 +67,7 @@ async def test_without_an_identity_key_a_process_makes_one_up() -> None:
     ("after_ms", "bucket"), [(0, 0), (49, 0), (50, 1), (1999, 5), (2000, 6), (29_999, 8), (30_000, None), (None, None)]
 )
 def test_a_payment_is_in_the_bucket_that_counted_it(after_ms: int | None, bucket: int | None) -> None:
-    """Below an edge and at it, one millisecond apart; news that came too late to be waited for is in none."""
+    """Below an edge and at it, one millisecond apart; a broadcast that came too late to be waited for is in none."""
     world = World(LAX)
     exemplars = Exemplars(world.state, lambda name: f"ref of {name}")
     world.wire()

@@ -35,7 +35,7 @@ def point(explanation: Explanation, key: str) -> Point:
     return found
 
 
-def in_words(explanation: Explanation) -> None:
+def assert_readable(explanation: Explanation) -> None:
     """Check that every text is a sentence."""
     assert explanation.points
     assert explanation.headline.endswith(".")
@@ -158,7 +158,7 @@ def test_each_state_has_a_cause_and_a_remedy(state: str, made: object, key: str,
     """Sentences answer "why not yet?", not numbers alone."""
     assert callable(made)
     why = explained(made())
-    in_words(why)
+    assert_readable(why)
     found = point(why, key)
     assert (cause in found.text, remedy in found.remedy) == (True, True), (state, found)
 
@@ -169,7 +169,7 @@ def test_a_suspension_comes_first_with_its_cause_and_remedy(reason: SuspensionRe
     world = ready(1)
     world.state.visibility.suspension = reason
     why = explained(world)
-    in_words(why)
+    assert_readable(why)
     first = why.points[0]
     assert (first.key, first.text.startswith("Everybody is served timers: ")) == (reason, True)
     assert "{" not in first.text
@@ -180,7 +180,7 @@ def test_a_suspension_comes_first_with_its_cause_and_remedy(reason: SuspensionRe
 def test_a_problem_of_this_process_comes_first(reason: Reason, cause: str, remedy: str) -> None:
     """The state allows push, and this replica does not serve it."""
     why = explained(ready(1), reason)
-    in_words(why)
+    assert_readable(why)
     first = why.points[0]
     assert (first.key, cause in first.text, remedy in first.remedy) == (reason, True, True)
 
@@ -201,15 +201,15 @@ def test_each_gate_that_does_not_pass_has_its_value_need_and_remedy(rung: int, w
     """For every situation in which the flag stays."""
     world = spoilt(rung, what)
     why = explained(world)
-    in_words(why)
-    told = {each.key: each for each in why.gates}
-    assert list(told) == [gate.name for gate in gates(world.state)]
+    assert_readable(why)
+    reported = {each.key: each for each in why.gates}
+    assert list(reported) == [gate.name for gate in gates(world.state)]
     for gate in gates(world.state):
-        each = told[gate.name]
+        each = reported[gate.name]
         assert (each.passes, gate.value in each.text, each.expected_ms) == (gate.passes, True, gate.expected_ms)
         assert gate.passes or gate.needs in each.text
-    if reason in told:
-        assert not told[reason].passes
+    if reason in reported:
+        assert not reported[reason].passes
         assert reason in why.headline or reason in point(why, "next").text
 
 
@@ -239,7 +239,7 @@ def test_there_is_an_explanation_before_the_first_policy() -> None:
     """In the first second of a process."""
     answer = Served(mode=Mode.TIMER_POLLING, reason=Reason.STARTING)
     why = explain_now(State(), answer, now_ms=1)
-    in_words(why)
+    assert_readable(why)
     assert why.points[0].key == "starting"
 
 

@@ -25,7 +25,7 @@ EASY = msgspec.structs.replace(
 
 
 async def climb(sidecar: Running, *, within_s: float = 10) -> None:
-    """Let eight clean payments come, and wait until the first push rung is held. Again, it only waits."""
+    """Make eight clean payments come, and wait until the first push rung is held. Again, it only waits."""
     await sidecar.ack({"stage": "delivered", "payment_intent": "pi_before"})
     for number in range(8):
         await sidecar.ack({"stage": "delivered", "payment_intent": f"pi_{number}"})
@@ -96,7 +96,7 @@ async def test_push_is_answered_to_its_share_and_to_nobody_unnamed() -> None:
         assert await sidecar.metric('reverb_sidecar_flag_mode{mode="push_with_safety_net"}') == 1
 
 
-async def test_an_unknown_flag_is_a_404_in_words() -> None:
+async def test_an_unknown_flag_is_a_404_with_a_message() -> None:
     """A misspelt flag must not look like timers."""
     async with running() as sidecar, sidecar.session.get(f"{sidecar.urls.public}/flags/payment-refesh") as response:
         assert (response.status, (await response.json())["code"]) == (404, "flag_unknown")

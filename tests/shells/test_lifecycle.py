@@ -61,7 +61,7 @@ async def test_it_is_adopted_while_the_last_rung_is_held_and_restarts_with_whate
         0,
         [],
     )
-    assert "the hand-written timers are gone" in " ".join(again.warnings)
+    assert "the hand-written timers are removed" in " ".join(again.warnings)
 
 
 async def test_where_another_rung_is_held_the_process_answers_timers_and_says_why_in_log_and_status() -> None:

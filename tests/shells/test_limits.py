@@ -1,4 +1,4 @@
-"""What a route takes at once and per second, and what gives way to what when the event loop is short of time."""
+"""What a route takes at once and per second, and what is shed first when the event loop is short of time."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -36,7 +36,7 @@ def test_a_route_takes_its_rate_with_a_second_of_patience_and_fills_up_again() -
     assert rate_limiter.refused == {Refusal.RATE: 4, Refusal.IN_FLIGHT: 0, Refusal.LAG: 0}
 
 
-def test_a_route_takes_so_many_at_once_and_makes_room_when_one_leaves() -> None:
+def test_a_route_takes_so_many_at_once_and_frees_a_permit_when_one_leaves() -> None:
     """A request whose body is still coming counts."""
     rate_limiter = RateLimiter(Limit(in_flight_max=2, per_s=1000), lambda: 0.0)
     assert [rate_limiter.enter() for _ in range(3)] == [None, None, Refusal.IN_FLIGHT]
@@ -56,7 +56,7 @@ GIVING_WAY = [
 
 
 @pytest.mark.parametrize(("lag_s", "flag", "acks", "webhooks"), GIVING_WAY)
-def test_reads_give_way_before_acks_and_webhooks_never(
+def test_reads_are_shed_before_acks_and_webhooks_never(
     lag_s: float, flag: Refusal | None, acks: Refusal | None, webhooks: Refusal | None
 ) -> None:
     """Who gets no flag follows the timers; a lost ack counts against push; a lost webhook is lost."""
@@ -67,7 +67,7 @@ def test_reads_give_way_before_acks_and_webhooks_never(
 
 
 def test_no_flood_of_webhooks_and_acks_can_refuse_a_decision() -> None:
-    """What they have in flight together leaves most of the room before the journal's disk."""
+    """What they have in flight together leaves most of the space before the journal's disk."""
     assert LIMITS["/stripe/webhook"].in_flight_max + LIMITS["/acks"].in_flight_max < WAITING_MAX / 2
 
 
@@ -84,7 +84,7 @@ def test_one_pause_is_no_overload_and_five_in_a_row_are() -> None:
 
 
 async def test_a_refused_request_gets_a_retry_after_and_other_routes_go_on() -> None:
-    """429 for the rate and 503 for the rest, in words, without reading the body; another path has its own room."""
+    """429 for the rate and 503 for the rest, with a message, without reading the body; another path has its own quota."""
 
     async def slow(_: web.Request) -> web.Response:
         await asyncio.Event().wait()
@@ -110,7 +110,7 @@ async def test_a_refused_request_gets_a_retry_after_and_other_routes_go_on() -> 
             assert (response.status, answer["code"]) == (503, "overloaded")
             assert (response.headers["Retry-After"], response.headers["Server"]) == ("5", "reverb-sidecar")
         statuses = []
-        with hands():  # no time passes, in which there would be room again
+        with hands():  # no time passes, in which there would be quota again
             for _ in range(INSIDE.per_s + 20):
                 async with session.get(f"{url}/quick") as response:
                     statuses.append(response.status)

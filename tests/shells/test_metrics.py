@@ -143,7 +143,7 @@ async def test_health_and_readiness_are_separate() -> None:
             assert set(parts) == {"policy", "journal"}
 
 
-async def test_an_unknown_path_and_a_wrong_method_are_answered_in_words() -> None:
+async def test_an_unknown_path_and_a_wrong_method_are_answered_with_a_message() -> None:
     """Every error is a small JSON object with a code and a sentence."""
     async with running() as sidecar:
         async with sidecar.session.get(f"{sidecar.urls.public}/stripe/webhook") as response:

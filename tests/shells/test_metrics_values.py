@@ -99,7 +99,7 @@ def test_an_alarm_is_latched_exactly_when_a_level_has_reached_the_threshold(bads
 
 
 def test_coverage_is_exposed_as_counts_beside_its_thresholds() -> None:
-    """A share of three payments and one of three thousand are not the same news."""
+    """A share of three payments and one of three thousand are not the same evidence."""
     world = wired(3, 1)
     scrape = Scrape(exposition_of(world.state))
     counts = {judged: scrape("coverage_payments", judged=judged) for judged in ("true", "false")}
@@ -168,11 +168,11 @@ def test_what_the_core_serves_has_a_reason_of_the_set() -> None:
     assert scrape.ones("flag_reason", "reason") == [Reason.CURRENT_RUNG]
 
 
-@pytest.mark.parametrize(("left_s", "told_s"), [(12.5, 12.5), (0.0, 0.0), (-3.0, 0.0)])
-def test_a_lease_that_has_lapsed_has_nothing_left(left_s: float, told_s: float) -> None:
+@pytest.mark.parametrize(("left_s", "reported_s"), [(12.5, 12.5), (0.0, 0.0), (-3.0, 0.0)])
+def test_a_lease_that_has_lapsed_has_nothing_left(left_s: float, reported_s: float) -> None:
     """The instant goes on to say since when."""
     scrape = Scrape(exposition_of(State(), FixedAnswers(remaining_s=left_s)))
-    assert scrape("flag_lease_remaining_seconds") == told_s
+    assert scrape("flag_lease_remaining_seconds") == reported_s
 
 
 @pytest.mark.parametrize("others", [0, 40])
@@ -195,7 +195,7 @@ def test_the_oldest_unmatched_payment_is_the_oldest_that_waits(others: int) -> N
     assert Scrape(exposition_of(world.state))("oldest_unmatched_payment_timestamp_seconds") == 0
 
 
-def test_a_payment_that_was_heard_of_first_and_arrived_last_is_not_the_oldest() -> None:
+def test_a_payment_that_was_known_first_and_delivered_last_is_not_the_oldest() -> None:
     """An ack that names a stage before the deciding one came before its webhook, and another payment in between."""
     world = wired(1, 0)
     world.ack("pi_1000", Stage.PAID)

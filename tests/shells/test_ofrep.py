@@ -1,4 +1,4 @@
-"""OFREP: what every published provider needs is always there, and no value outlives its lease unseen."""
+"""OFREP: what every published provider needs is always there, and no value outlives its lease unnoticed."""
 
 import json
 from collections.abc import AsyncIterator, Mapping
@@ -283,7 +283,7 @@ async def test_errors_have_the_shape_that_providers_know(
     assert headers["Cache-Control"] == "no-store"
 
 
-async def test_a_compressed_body_is_refused_in_words(session: aiohttp.ClientSession) -> None:
+async def test_a_compressed_body_is_refused_with_a_message(session: aiohttp.ClientSession) -> None:
     """What is not decompressed cannot be a bomb."""
     async with proxy(0) as it:
         status, _, error = await post(session, it, body=b"x", Content_Encoding="gzip")

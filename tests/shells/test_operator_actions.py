@@ -121,8 +121,8 @@ async def test_a_note_is_in_the_record_with_its_release() -> None:
         status, done = await sidecar.act("note", {"reason": "a new booking form", "release": "2027.1+b7"})
         assert (status, done["message"]) == (200, "the release 2027.1+b7 is noted")
         entry = (await decisions(sidecar))["entries"][0]
-        told = (entry["what"], entry["who"], entry["reason"], entry["release"], entry["seq"])
-        assert told == ("noted", "ada", "a new booking form", "2027.1+b7", done["seq"])
+        reported = (entry["what"], entry["who"], entry["reason"], entry["release"], entry["seq"])
+        assert reported == ("noted", "ada", "a new booking form", "2027.1+b7", done["seq"])
         assert (await sidecar.status())["version"] == version
         for release in ("", "a b", "x" * 101, 7, "2027.1\n"):
             assert (await sidecar.act("note", {"reason": "x", "release": release}))[0] == 400

@@ -17,7 +17,7 @@ from tests.core.world import LAX, MINUTE, REACHED, REFUSED, SECOND, World, on
 NAME = "pi_asked"
 
 
-async def told(world: World, name: str = NAME) -> PaymentTimeline:
+async def result(world: World, name: str = NAME) -> PaymentTimeline:
     """Write the records of a world into a journal, and return the timeline of a payment."""
     records = iter(world.records)
     now_ms = [0]
@@ -50,7 +50,7 @@ async def test_each_stage_has_its_time_after_the_webhook() -> None:
         world.now_ms += span_ms
         world.ack(NAME, stage)
     world.wait(2 * MINUTE)
-    journey = await told(world)
+    journey = await result(world)
     assert [(each.stage, each.after_ms) for each in journey.stages] == [
         (Stage.PAID, -40), (Stage.DISPATCHED, 110), (Stage.DELIVERED, 170), (Stage.REFRESHED, 1070),
     ]  # fmt: skip
@@ -92,7 +92,7 @@ async def test_each_outcome_has_its_reason(what: str, outcome: Outcome | None, t
     """In sentences that support can pass on."""
     world = quiet(on(1))
     _live(world, what)
-    journey = await told(world)
+    journey = await result(world)
     assert (journey.outcome, journey.text.startswith(text)) == (outcome, True), journey.text
     assert (journey.unmeasured is not None) is (outcome is Outcome.UNMEASURED)
     assert journey.skipped == {"failed": SkipReason.FAILED, "no booking": SkipReason.NO_BOOKING,
@@ -128,7 +128,7 @@ def _end(world: World, what: str) -> None:
 
 # fmt: off
 REPORTS = [
-    # what the browser told                                                                       verdict              in words
+    # what the browser reported                                                                       verdict              with a message
     (REACHED,                                                                                     Verdict.GOOD,        "push alone would have cleared"),
     (REFUSED,                                                                                     Verdict.BAD,         "push did not reach it"),
     (msgspec.structs.replace(REACHED, cleared_ms=None, cleared_by=None, watched_ms=10),           Verdict.GONE,        "closed or in the background"),
@@ -150,7 +150,7 @@ async def test_the_report_of_the_browser_is_part_of_the_timeline_by_its_own_cloc
     world.report("pi_other", "u1", REFUSED)
     reported_ms = world.now_ms
     world.wait(1 * MINUTE)
-    journey = await told(world)
+    journey = await result(world)
     assert journey.report is not None
     assert (journey.report.reading, journey.verdict, journey.reported_ms) == (reading, verdict, reported_ms)
     assert words in journey.text
@@ -166,7 +166,7 @@ async def test_a_stage_has_the_source_and_the_release_of_its_ack() -> None:
     world.pay(name=NAME)
     world.ack(NAME)
     world.wait(2 * MINUTE)
-    assert [each.source for each in (await told(world)).stages] == ["observer"]
+    assert [each.source for each in (await result(world)).stages] == ["observer"]
     nameless = World(LAX)
     nameless.broadcast("u9")
     quiet(nameless)
@@ -174,7 +174,7 @@ async def test_a_stage_has_the_source_and_the_release_of_its_ack() -> None:
     nameless.now_ms += 90
     nameless.broadcast()
     nameless.wait(2 * MINUTE)
-    journey = await told(nameless)
+    journey = await result(nameless)
     assert [(each.source, each.after_ms) for each in journey.stages] == [("inferred", 90)]
     assert journey.outcome is Outcome.ON_TIME
 
@@ -188,7 +188,7 @@ async def test_a_payment_is_judged_by_the_policy_of_its_time() -> None:
     world.wait(2 * MINUTE)
     world.change(on_time_within_ms=5 * SECOND)
     quiet(world)
-    journey = await told(world)
+    journey = await result(world)
     assert (journey.outcome, "the limit is 2000 ms" in journey.text) == (Outcome.LATE, True)
 
 
@@ -205,7 +205,7 @@ async def test_a_payment_is_found_among_thousands() -> None:
     world.wait(3 * SECOND)
     world.ack(NAME)
     world.wait(2 * MINUTE)
-    journey = await told(world)
+    journey = await result(world)
     assert [(each.stage, each.after_ms) for each in journey.stages] == [(Stage.PAID, 0), (Stage.DELIVERED, 3000)]
     assert journey.outcome is Outcome.LATE
 
@@ -214,7 +214,7 @@ async def test_an_unknown_payment_is_not_found() -> None:
     """The message has the possible reasons."""
     world = on(1)
     with pytest.raises(SidecarError, match="unknown payment") as caught:
-        await told(world, "pi_never")
+        await result(world, "pi_never")
     assert caught.value.code is ErrorCode.NOT_FOUND
 
 

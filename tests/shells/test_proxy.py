@@ -77,7 +77,7 @@ async def test_a_connection_too_many_is_closed_and_counted_and_the_others_go_on(
             return (await say(url, b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")) != b""
         return False
 
-    await until(has_permits, "who left makes room")
+    await until(has_permits, "who left frees a permit")
     await listener.stop()
 
 

@@ -9,7 +9,7 @@ from sidecar.http.address import client_address
 from sidecar.http.quotas import KEYS_MAX, Quotas
 
 
-def test_a_key_has_its_room_and_gets_it_back_with_time() -> None:
+def test_a_key_has_its_quota_and_gets_it_back_with_time() -> None:
     """Three at once, and one more per second, on both sides of the second."""
     now_s = [100.0]
     quotas = Quotas(at_once=3, per_s=1.0, now_s=lambda: now_s[0])
@@ -24,13 +24,13 @@ def test_a_key_has_its_room_and_gets_it_back_with_time() -> None:
     assert [quotas.takes("a") for _ in range(4)] == [True, True, True, False]
 
 
-def test_those_that_were_not_heard_of_for_longest_are_forgotten() -> None:
+def test_those_not_seen_for_longest_are_forgotten() -> None:
     """A million addresses must not cost a million entries."""
     quotas = Quotas(at_once=1, per_s=0.001)
     for number in range(KEYS_MAX + 10):
         quotas.takes(str(number))
     assert len(quotas._buckets) == KEYS_MAX
-    assert quotas.takes("0"), "forgotten, and so with all its room"
+    assert quotas.takes("0"), "forgotten, and so with all its quota"
     assert not quotas.takes(str(KEYS_MAX + 9))
 
 

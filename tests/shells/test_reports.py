@@ -28,7 +28,7 @@ OTHER = "another-browser-secret-being-rolled-01234"
 _SECRETS = msgspec.structs.replace(SECRETS, browser=(SECRET, OTHER))
 
 
-def told(**fields: Any) -> dict[str, Any]:
+def reported(**fields: Any) -> dict[str, Any]:
     """Return a report with a good token, and other fields where given; a field that is None is left out."""
     report = {"token": token(), **REPORT, **fields}
     return {name: value for name, value in report.items() if value is not None}
@@ -46,10 +46,10 @@ async def test_a_report_is_taken_without_a_word_and_counted_once() -> None:
     """204, no body, readable by any page; the same payment again is a duplicate."""
     async with running(CONFIG, _SECRETS) as sidecar:
         await sidecar.deliver(event("pi_1"))
-        status, body, headers = await send(sidecar, told())
+        status, body, headers = await send(sidecar, reported())
         assert (status, body, headers["Access-Control-Allow-Origin"]) == (204, b"", "*")
         assert "Set-Cookie" not in headers
-        assert (await send(sidecar, told(cleared_by="timer")))[0] == 204
+        assert (await send(sidecar, reported(cleared_by="timer")))[0] == 204
         await sidecar.metric_is('reverb_sidecar_payer_reports_total{outcome="good"}', 1)
         assert await results(sidecar) == {"accepted": 1, "duplicate": 1}
         assert await sidecar.metric('reverb_sidecar_refetches_total{mode="timer_polling"}') == 2
@@ -63,50 +63,50 @@ async def test_a_report_is_taken_without_a_word_and_counted_once() -> None:
 
 
 async def test_either_secret_signs_while_one_is_rolled_and_the_key_id_says_which() -> None:
-    """A page that was opened before the change must still be heard."""
+    """A page that was opened before the change must still be accepted."""
     async with running(CONFIG, _SECRETS) as sidecar:
-        assert (await send(sidecar, told(token=token(secret=OTHER))))[0] == 204
-        assert (await send(sidecar, told(token=token("8", kid="deadbeef"))))[0] == 401
+        assert (await send(sidecar, reported(token=token(secret=OTHER))))[0] == 204
+        assert (await send(sidecar, reported(token=token("8", kid="deadbeef"))))[0] == 401
         assert await results(sidecar) == {"accepted": 1, "token_key_unknown": 1}
 
 
 # fmt: off
 REFUSED = [
     # what is sent,                                             status, counted as
-    (told(token=token(secret="x" * 40, kid="")),                401,    "token_key_unknown"),
-    (told(token=token(lasts_s=-60)),                            401,    "token_expired"),
-    (told(token=token(lasts_s=36_000)),                         401,    "token_too_long"),
-    (told(token=token(exp=10**400)),                            401,    "token_too_long"),
-    (told(token=token(iat=4_000_000_000)),                      401,    "token_early"),
-    (told(token=token(nbf=4_000_000_000)),                      401,    "token_early"),
-    (told(token=token(aud="another")),                          401,    "token_audience"),
-    (told(token=token(aud=None)),                               401,    "token_malformed"),
-    (told(token=token(exp=None)),                               401,    "token_malformed"),
-    (told(token=token(None)),                                   401,    "token_malformed"),
-    (told(token=token("7.private-x")),                          401,    "token_malformed"),
-    (told(token=token(exp="4000000000")),                       401,    "token_malformed"),
-    (told(token=token(exp=float("nan"))),                       401,    "token_malformed"),
-    (told(token=token(nbf=float("inf"))),                       401,    "token_malformed"),
-    (told(token=token()[:-4] + "AAAA"),                         401,    "token_signature"),
-    (told(token="a.b.c"),                                       401,    "token_malformed"),
-    (told(token=""),                                            401,    "token_malformed"),
-    (told(token="e" * 1100),                                    401,    "token_malformed"),
-    (told(token=None),                                          400,    "body_invalid"),
-    (told(payment_intent=None),                                 400,    "body_invalid"),
-    (told(payment_intent="with space"),                         400,    "body_invalid"),
-    (told(flow="teleport"),                                     400,    "body_invalid"),
-    (told(mode="push"),                                         400,    "body_invalid"),
-    (told(version=-1),                                          400,    "body_invalid"),
-    (told(watched_ms=3_600_001),                                400,    "body_invalid"),
-    (told(watched_ms=1.5),                                      400,    "body_invalid"),
-    (told(refetches=1001),                                      400,    "body_invalid"),
-    (told(cleared_by="magic"),                                  400,    "body_invalid"),
-    (told(cleared_by=None),                                     400,    "body_invalid"),
-    (told(cleared_after_ms=None),                               400,    "body_invalid"),
-    (told(pushed_after_ms=None),                                400,    "body_invalid"),
-    (told(subscribed_after_ms=None),                            400,    "body_invalid"),
-    (told(subscription="silent"),                               400,    "body_invalid"),
-    (told(auth_status=403),                                     400,    "body_invalid"),
+    (reported(token=token(secret="x" * 40, kid="")),                401,    "token_key_unknown"),
+    (reported(token=token(lasts_s=-60)),                            401,    "token_expired"),
+    (reported(token=token(lasts_s=36_000)),                         401,    "token_too_long"),
+    (reported(token=token(exp=10**400)),                            401,    "token_too_long"),
+    (reported(token=token(iat=4_000_000_000)),                      401,    "token_early"),
+    (reported(token=token(nbf=4_000_000_000)),                      401,    "token_early"),
+    (reported(token=token(aud="another")),                          401,    "token_audience"),
+    (reported(token=token(aud=None)),                               401,    "token_malformed"),
+    (reported(token=token(exp=None)),                               401,    "token_malformed"),
+    (reported(token=token(None)),                                   401,    "token_malformed"),
+    (reported(token=token("7.private-x")),                          401,    "token_malformed"),
+    (reported(token=token(exp="4000000000")),                       401,    "token_malformed"),
+    (reported(token=token(exp=float("nan"))),                       401,    "token_malformed"),
+    (reported(token=token(nbf=float("inf"))),                       401,    "token_malformed"),
+    (reported(token=token()[:-4] + "AAAA"),                         401,    "token_signature"),
+    (reported(token="a.b.c"),                                       401,    "token_malformed"),
+    (reported(token=""),                                            401,    "token_malformed"),
+    (reported(token="e" * 1100),                                    401,    "token_malformed"),
+    (reported(token=None),                                          400,    "body_invalid"),
+    (reported(payment_intent=None),                                 400,    "body_invalid"),
+    (reported(payment_intent="with space"),                         400,    "body_invalid"),
+    (reported(flow="teleport"),                                     400,    "body_invalid"),
+    (reported(mode="push"),                                         400,    "body_invalid"),
+    (reported(version=-1),                                          400,    "body_invalid"),
+    (reported(watched_ms=3_600_001),                                400,    "body_invalid"),
+    (reported(watched_ms=1.5),                                      400,    "body_invalid"),
+    (reported(refetches=1001),                                      400,    "body_invalid"),
+    (reported(cleared_by="magic"),                                  400,    "body_invalid"),
+    (reported(cleared_by=None),                                     400,    "body_invalid"),
+    (reported(cleared_after_ms=None),                               400,    "body_invalid"),
+    (reported(pushed_after_ms=None),                                400,    "body_invalid"),
+    (reported(subscribed_after_ms=None),                            400,    "body_invalid"),
+    (reported(subscription="silent"),                               400,    "body_invalid"),
+    (reported(auth_status=403),                                     400,    "body_invalid"),
     (b"not json",                                               400,    "body_invalid"),
     (b"\xff\xfe",                                               400,    "body_invalid"),
     (b"[" * 2000,                                               400,    "body_invalid"),
@@ -117,7 +117,9 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("report", "status", "result"), REFUSED)
-async def test_what_is_not_a_report_is_refused_in_words_and_counted(report: object, status: int, result: str) -> None:
+async def test_what_is_not_a_report_is_refused_with_a_message_and_counted(
+    report: object, status: int, result: str
+) -> None:
     """Each wrong in one way; the answer says what is wrong and repeats nothing that was sent."""
     async with running(CONFIG, _SECRETS) as sidecar:
         answered, body, headers = await send(sidecar, report)
@@ -132,14 +134,14 @@ async def test_what_is_not_a_report_is_refused_in_words_and_counted(report: obje
 async def test_a_compressed_report_is_refused() -> None:
     """A bomb costs more to open than to send."""
     async with running(CONFIG, _SECRETS) as sidecar:
-        assert (await send(sidecar, told(), Content_Encoding="gzip"))[0] == 415
+        assert (await send(sidecar, reported(), Content_Encoding="gzip"))[0] == 415
         assert await results(sidecar) == {"body_refused": 1}
 
 
-async def test_without_a_secret_browsers_are_told_that_nobody_listens() -> None:
+async def test_without_a_secret_browsers_are_answered_that_nobody_listens() -> None:
     """And what a backend sends is taken as ever."""
     async with running() as sidecar:
-        status, body, _ = await send(sidecar, told())
+        status, body, _ = await send(sidecar, reported())
         assert (status, msgspec.json.decode(body)["code"]) == (404, "not_found")
         assert await results(sidecar) == {"not_taken": 1}
         assert (await sidecar.ack({"stage": "paid", "payment_intent": "pi_1"}))[0] == 200
@@ -157,24 +159,26 @@ async def test_the_origin_list_is_a_hint_that_stops_other_pages() -> None:
     """Who is no browser says no origin, and is stopped by the token."""
     acks = msgspec.structs.replace(CONFIG.acks, browser_origins=("https://app.example.test",))
     async with running(msgspec.structs.replace(CONFIG, acks=acks), _SECRETS) as sidecar:
-        assert (await send(sidecar, told(), Origin="https://evil.example.test"))[0] == 403
-        assert (await send(sidecar, told(), Origin="https://app.example.test"))[0] == 204
-        assert (await send(sidecar, told(payment_intent="pi_2")))[0] == 204
+        assert (await send(sidecar, reported(), Origin="https://evil.example.test"))[0] == 403
+        assert (await send(sidecar, reported(), Origin="https://app.example.test"))[0] == 204
+        assert (await send(sidecar, reported(payment_intent="pi_2")))[0] == 204
         assert await results(sidecar) == {"origin_refused": 1, "accepted": 2}
 
 
 async def test_a_cookie_is_not_looked_at() -> None:
     """Beacons bring the cookies of the sidecar's origin along; nothing here depends on them."""
     async with running(CONFIG, _SECRETS) as sidecar:
-        assert (await send(sidecar, told(), Cookie="session=stolen; token=x"))[0] == 204
+        assert (await send(sidecar, reported(), Cookie="session=stolen; token=x"))[0] == 204
 
 
 async def test_one_user_may_not_fill_the_journal() -> None:
     """Ten at once, then one per five minutes: the rest is refused before anything is written."""
     async with running(CONFIG, _SECRETS) as sidecar:
-        answers = [(await send(sidecar, told(payment_intent=f"pi_{number}")))[0] for number in range(USER_AT_ONCE + 5)]
+        answers = [
+            (await send(sidecar, reported(payment_intent=f"pi_{number}")))[0] for number in range(USER_AT_ONCE + 5)
+        ]
         assert answers == [204] * USER_AT_ONCE + [429] * 5
-        assert (await send(sidecar, told(token=token("8"))))[0] == 204
+        assert (await send(sidecar, reported(token=token("8"))))[0] == 204
         counted = await results(sidecar)
         assert counted == {"accepted": USER_AT_ONCE + 1, "user_rate": 5}
 
@@ -183,18 +187,18 @@ async def test_one_address_may_not_keep_us_busy() -> None:
     """Garbage is refused by its sender before it is read; behind a known proxy the sender is who the proxy says."""
     listen = msgspec.structs.replace(CONFIG.listen, proxies=1)
     async with running(msgspec.structs.replace(CONFIG, listen=listen), _SECRETS) as sidecar:
-        for _ in range(20 * ADDRESS_AT_ONCE):  # its room grows while a slow machine sends
+        for _ in range(20 * ADDRESS_AT_ONCE):  # its quota grows while a slow machine sends
             await send(sidecar, b"garbage", X_Forwarded_For="203.0.113.7")
             status, _, headers = await send(sidecar, b"garbage", X_Forwarded_For="198.51.100.1, 203.0.113.7")
             if status == 429:
                 break
         assert (status, headers["Retry-After"]) == (429, "1")
-        assert (await send(sidecar, told(), X_Forwarded_For="203.0.113.8"))[0] == 204
+        assert (await send(sidecar, reported(), X_Forwarded_For="203.0.113.8"))[0] == 204
         assert (await results(sidecar))["address_rate"] >= 1
 
 
 async def test_beacons_that_never_end_keep_out_neither_the_backend_nor_other_addresses() -> None:
-    """Browsers have their own share of the room for acks, and each address its share of that."""
+    """Browsers have their own share of the permits for acks, and each address its share of that."""
     listen = msgspec.structs.replace(CONFIG.listen, proxies=1)
     async with running(msgspec.structs.replace(CONFIG, listen=listen), _SECRETS) as sidecar:
         host, port = sidecar.urls.public.removeprefix("http://").split(":")
@@ -209,9 +213,9 @@ async def test_beacons_that_never_end_keep_out_neither_the_backend_nor_other_add
         async def are_in() -> bool:
             return (await send(sidecar, b"x", X_Forwarded_For="203.0.113.7"))[0] == 503
 
-        await until(are_in, "all of them were let in")
+        await until(are_in, "all of them were admitted")
         assert (await sidecar.ack({"stage": "paid", "payment_intent": "pi_1"}))[0] == 200
-        assert (await send(sidecar, told(), X_Forwarded_For="203.0.113.8"))[0] == 204
+        assert (await send(sidecar, reported(), X_Forwarded_For="203.0.113.8"))[0] == 204
         for writer in writers:
             writer.close()
 
@@ -222,7 +226,7 @@ async def test_the_journal_keeps_a_reference_and_no_id_nor_token() -> None:
     assert set(fields) == {"payment_intent", "user_ref", "browser", "reading"}
     async with running(CONFIG, _SECRETS) as sidecar:
         await sidecar.deliver(event("pi_1", metadata={"user_id": "parent-zq", "booking_id": "1"}))
-        await send(sidecar, told(token=token("parent-zq")))
+        await send(sidecar, reported(token=token("parent-zq")))
         await sidecar.metric_is('reverb_sidecar_payer_reports_total{outcome="good"}', 1)
         assert "zq" not in str(await sidecar.status())
 
@@ -261,7 +265,7 @@ def test_a_browser_is_known_by_what_it_calls_itself(user_agent: str, family: Fam
 
 
 @pytest.mark.parametrize(("lag_s", "code"), [(0.2, ErrorCode.OVERLOADED), (0.199, ErrorCode.BODY_INVALID)])
-async def test_reports_give_way_while_we_are_short_of_time(lag_s: float, code: ErrorCode) -> None:
+async def test_reports_are_shed_while_we_are_short_of_time(lag_s: float, code: ErrorCode) -> None:
     """Before the backend's acks do, which come through the same path."""
     reports = Reports(MemoryJournal(), BrowserTokens((SECRET,)), "identity-key-0123456789", lag_s=lambda: lag_s)
     with pytest.raises(SidecarError) as caught:

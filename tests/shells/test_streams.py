@@ -185,7 +185,7 @@ async def test_before_the_first_policy_a_stream_says_timers() -> None:
 
 @BOTH
 async def test_a_stream_above_the_limit_is_refused_and_counted(path: str) -> None:
-    """And who leaves makes room."""
+    """And who leaves frees a permit."""
     async with proxy(streams_max=2) as it, AsyncExitStack() as stack, aiohttp.ClientSession() as session:
         readers = [await stack.enter_async_context(reading(it.url + each)) for each in (STREAM, SIGNALS)]
         for reader in readers:
@@ -203,7 +203,7 @@ async def test_a_stream_above_the_limit_is_refused_and_counted(path: str) -> Non
             assert await reader.next(within_s=1) is not None
 
 
-async def test_a_stream_is_not_advertised_while_there_is_no_room_for_one() -> None:
+async def test_a_stream_is_not_advertised_while_there_is_no_permit_for_one() -> None:
     """The web provider asks again every second, for ever, for a stream that is refused."""
     async with proxy(streams_max=1) as it, aiohttp.ClientSession() as session:
 
@@ -230,7 +230,7 @@ async def is_left(it: Proxy, count: int) -> None:
 
 @BOTH
 async def test_a_client_that_goes_is_noticed_before_the_next_event(path: str) -> None:
-    """The next heartbeat may be 15 s away, and a stream that nobody reads takes the room of another."""
+    """The next heartbeat may be 15 s away, and a stream that nobody reads holds the permit of another."""
     async with proxy(0) as it:
         async with reading(it.url + path) as reader:
             await reader.next(within_s=1)
@@ -379,7 +379,7 @@ async def test_without_a_journal_streams_and_evaluations_say_timers(tmp_path: An
             assert [flag["variant"] for flag in (await response.json())["flags"]] == ["timer_polling"] * 2
 
 
-def test_streams_leave_room_for_webhooks() -> None:
+def test_streams_leave_permits_for_webhooks() -> None:
     """Half of the public's connections at most."""
     assert 0 < streams_max() <= public_max() / 2
 

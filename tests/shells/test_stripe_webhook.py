@@ -1,4 +1,4 @@
-"""`POST /stripe/webhook`: what is taken, what is left out and why, and what is refused in words."""
+"""`POST /stripe/webhook`: what is taken, what is left out and why, and what is refused with a message."""
 
 from typing import Any
 
@@ -109,7 +109,7 @@ REFUSED: list[tuple[str, bytes, str, int, str]] = [
 
 
 @pytest.mark.parametrize(("case", "body", "header", "status", "result"), REFUSED, ids=[row[0] for row in REFUSED])
-async def test_what_stripe_did_not_sign_for_us_is_refused_in_words_and_changes_nothing(
+async def test_what_stripe_did_not_sign_for_us_is_refused_with_a_message_and_changes_nothing(
     case: str, body: bytes, header: str, status: int, result: str
 ) -> None:
     """A forged, stale or broken delivery is a 4xx with a code and a sentence, is counted, and is not stored."""

@@ -99,7 +99,7 @@ its sockets on the channels of some users."""
 
 
 class AckReceived(_Fact, frozen=True, kw_only=True):
-    """Evidence of how far the news of a payment got."""
+    """Evidence of how far the broadcast of a payment got."""
 
     source: str
     """`backend`, `observer` (the sidecar's own sockets, all that were subscribed) or `user_channel`."""
@@ -356,6 +356,8 @@ class Checkpoint(_Fact, frozen=True, kw_only=True):
     """As `core.fold.state.encode` wrote it."""
 
 
+Decision = Climbed | Fell | EpochRenewed
+OperatorAction = Held | Resumed | Approved | RolledBack | EvidenceReset | Noted | Frozen | Thawed
 Observation = (
     Started
     | Heartbeat
@@ -372,23 +374,11 @@ Observation = (
     | UserAuthReported
     | BrowserReported
     | PolicyAdopted
-    | Held
-    | Resumed
-    | Approved
-    | RolledBack
-    | EvidenceReset
-    | Noted
-    | Frozen
-    | Thawed
-    | Climbed
-    | Fell
-    | EpochRenewed
+    | OperatorAction
+    | Decision
     | NotificationClaimed
     | Checkpoint
 )
-
-Decision = Climbed | Fell | EpochRenewed
-OperatorAction = Held | Resumed | Approved | RolledBack | EvidenceReset | Noted | Frozen | Thawed
 Chained = Decision | OperatorAction | PolicyAdopted
 """Decisions, operator actions and policies: never removed, and linked in one chain (`core.facts.chain`)."""
 

@@ -28,7 +28,7 @@ class Mode(enum.StrEnum):
 
 
 class Stage(enum.StrEnum):
-    """How far the news of a payment got, in the order in which it travels."""
+    """How far the broadcast of a payment got, in the order in which it travels."""
 
     PAID = "paid"
     """The booking is committed as paid."""
@@ -116,7 +116,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     reliability_ppm: int
     """p0: the reliability that push must be proven to have."""
     false_promotion_risk_ppm: int
-    """Alpha: the chance, over the whole life of a journal, of a climb that the truth does not deserve."""
+    """Alpha: the probability, over the whole life of a journal, of a climb that the truth does not deserve."""
     unacceptable_reliability_ppm: int
     """p1 of the mildest alarm."""
     false_alarm_once_in: int

@@ -300,17 +300,17 @@ class History(msgspec.Struct, kw_only=True):
         """Note that another release of the app is there; `judged` payments were judged before."""
         self.release, self.release_ms, self.judged_before_release = release, at_ms, judged
         self.event(TimelineEvent(at_ms=at_ms, seq=seq, kind=EventKind.RELEASE, detail=release[:DETAIL_MAX]))
-        self._hear(release, at_ms)
+        self._touch(release, at_ms)
 
-    def hear_release(self, release: str, *, at_ms: int, seq: int, judged: int) -> None:
+    def add_release(self, release: str, *, at_ms: int, seq: int, judged: int) -> None:
         """Take the release that an ack names: it may be another one, and two may run side by side for a while."""
-        heard_ms = self.releases.get(release)
-        if heard_ms is None or (release != self.release and at_ms - heard_ms >= RELEASE_AGAIN_MS):
+        known_ms = self.releases.get(release)
+        if known_ms is None or (release != self.release and at_ms - known_ms >= RELEASE_AGAIN_MS):
             self.note_release(release, at_ms=at_ms, seq=seq, judged=judged)
         else:
-            self._hear(release, at_ms)
+            self._touch(release, at_ms)
 
-    def _hear(self, release: str, at_ms: int) -> None:
+    def _touch(self, release: str, at_ms: int) -> None:
         self.releases.pop(release, None)
         self.releases[release] = at_ms
         if len(self.releases) > RELEASES_MAX:

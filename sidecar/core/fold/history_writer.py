@@ -99,7 +99,7 @@ def write(state: State, policy: Policy, record: Record, out: Conclusions) -> Non
         has_changed = history.spans[-1].condition is Condition.BLIND
     elif isinstance(fact, AckReceived):
         if fact.release:
-            state.history.hear_release(fact.release, at_ms=state.now_ms, seq=state.seq, judged=judged(state))
+            state.history.add_release(fact.release, at_ms=state.now_ms, seq=state.seq, judged=judged(state))
     elif type(fact) in _ACTIONS:
         _note(state, fact)
     for conclusion in out:
@@ -122,8 +122,8 @@ def count(state: State, until_ms: int) -> None:
             spend(history.present, span, seen_until_ms - history.counted_ms)
         history.counted_ms = to_ms
         if to_ms == history.ends_ms:
-            is_unseen = span.condition is Condition.BLIND or to_ms >= history.lease_until_ms
-            _close(state, until_ms // HOUR_MS if is_unseen else history.present.hour + 1)
+            is_blind = span.condition is Condition.BLIND or to_ms >= history.lease_until_ms
+            _close(state, until_ms // HOUR_MS if is_blind else history.present.hour + 1)
 
 
 def _begin(state: State, policy: Policy) -> None:

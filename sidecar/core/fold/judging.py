@@ -99,7 +99,7 @@ def deadline_ms_of(policy: Policy, journey: Journey) -> int:
 
 
 def decided_ms_of(policy: Policy, journey: Journey) -> int | None:
-    """Return when the news reached the deciding stage; None: not yet."""
+    """Return when the broadcast reached the deciding stage; None: not yet."""
     return journey.acks.get(policy.stage, journey.inferred_ms)
 
 

@@ -112,6 +112,6 @@ def suspension_reason(state: State, policy: Policy) -> SuspensionReason | None:
     if visibility.streak >= STREAK_MAX:
         return SuspensionReason.UNMEASURED
     judged, total = state.coverage.counts()
-    if total >= coverage.REST_FROM and judged * 1_000_000 < policy.coverage_floor_ppm * total:
+    if total >= coverage.SUSPEND_FROM and judged * 1_000_000 < policy.coverage_floor_ppm * total:
         return SuspensionReason.COVERAGE
     return None

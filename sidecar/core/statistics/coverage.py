@@ -11,7 +11,7 @@ from sidecar.core.facts.policy import PPM
 _HOUR_MS = 3_600_000
 _HOURS = 24
 _LAST_MAX = 200
-REST_FROM = 20
+SUSPEND_FROM = 20
 """With fewer payments than this, low coverage only blocks climbing."""
 
 

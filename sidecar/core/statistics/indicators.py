@@ -18,7 +18,7 @@ class IndicatorRow(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     outcome: str
-    """One outcome, in words that fit after "needs 300 more"."""
+    """One outcome: a phrase that fits after "needs 300 more"."""
     p0_ppm: Callable[[Policy], int]
     once_in: Callable[[Policy], int]
     """While the reliability is at least p0: at most one false alarm in so many outcomes."""
