@@ -73,7 +73,7 @@ async def test_where_another_rung_is_held_the_process_answers_timers_and_says_wh
     assert "that is rung 3 (push_only), and the current one is rung 1 (push_with_safety_net)" in said["why"]
     status = sidecar.wiring.status()
     assert (status.served.mode, status.lifecycle) == (Mode.TIMER_POLLING, Lifecycle.MIGRATING)
-    assert status.warnings[0] == f"{said['why']} Until then this process answers timers and decides nothing."
+    assert status.warnings[0] == f"{said['why']} Until then this process serves timers and makes no decisions."
     assert status.why_not_removed == said["why"]
     adopted = [each for each in await journal.read(0, 10_000) if isinstance(each.observation, PolicyAdopted)]
     assert len(adopted) == 1
