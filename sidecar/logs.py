@@ -34,7 +34,7 @@ from sidecar.core.fold.conclusions import (
     SuspensionBegan,
     SuspensionEnded,
 )
-from sidecar.metrics.declarations import counted
+from sidecar.parts.metrics import counted
 
 _LINES_MAX = 10_000
 _LINES_AT_ONCE = 100

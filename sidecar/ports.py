@@ -1,17 +1,13 @@
-"""The protocols between the parts of the sidecar, and what every part has. No part imports another."""
+"""The protocols between the parts of the sidecar. No part imports another."""
 
 import enum
-from collections.abc import Callable, Coroutine, Iterable, Sequence
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Sequence
+from typing import Protocol
 
 import msgspec
-from aiohttp import web
 
 from sidecar.core.facts.observations import Observation, Record
-from sidecar.core.fold.conclusions import Conclusion
 from sidecar.core.fold.state import State
-from sidecar.http.routes import bound_routes
-from sidecar.metrics.declarations import Counter
 
 
 class ErrorCode(enum.StrEnum):
@@ -147,68 +143,3 @@ class Journal(Protocol):
     async def close(self) -> None:
         """Complete pending appends and release the journal. Appending afterwards raises `journal_unavailable`."""
         ...
-
-
-@runtime_checkable
-class Source(Protocol):
-    """A part whose facts must be in the journal before a payment is judged: its liveness."""
-
-    name: str
-    """The name in a heartbeat that reports the source as silent."""
-
-    async def seen_since(self, asked_s: float) -> None:
-        """Return once all that was there at `asked_s`, on the monotonic clock, is in the journal. May wait for ever."""
-        ...
-
-
-class Task(enum.StrEnum):
-    """A task that runs for as long as the sidecar does, and is retried when it fails."""
-
-    FOLLOWER = "follower"
-    """Reads the journal."""
-    BEAT = "beat"
-    """Writes heartbeats."""
-    DECIDE = "decide"
-    """Writes decisions."""
-    MAINTENANCE = "maintenance"
-    """Writes checkpoints and snapshots."""
-    OBSERVERS = "observers"
-    """Writes what arrived on the sidecar's sockets."""
-    PROBES = "probes"
-    """Probes, and writes the results."""
-    WATCHES = "watches"
-    """Writes the ends of watches."""
-    NOTIFICATIONS = "notifications"
-    """Claims notifications; a failed delivery attempt does not count."""
-
-
-TASK_FAILURES = Counter(
-    "task_failures",
-    "Failures of tasks that run for ever and are retried; those of the ack stream are its reconnects.",
-    {"task": Task},
-)
-"""The counter of all parts that run such a task: each has it as its attribute `failures`."""
-
-Actor = Callable[[], Coroutine[Any, Any, object]]
-
-
-class Part:
-    """One part of the sidecar with all that belongs to it; a subclass overrides what it has.
-
-    Metrics are attributes of the class (`sidecar.metrics.declarations`), routes are declared on the methods that answer
-    (`sidecar.http.routes`), and a part with a `name` and `seen_since` is a `Source`. `composition` collects all.
-    """
-
-    def routes(self, listener: str | None = None) -> list[web.RouteDef]:
-        """Return the routes on one listener, or on any."""
-        return bound_routes(self, listener)
-
-    def tasks(self) -> Iterable[tuple[str, Actor]]:
-        """Return what runs for as long as the sidecar does, by name."""
-        return ()
-
-    def folded(self, record: Record, conclusions: list[Conclusion]) -> None:
-        """Process a record that was folded. Must return at once and raise nothing."""
-
-    async def stop(self) -> None:
-        """End long responses, before the listeners of this part's routes stop."""

@@ -23,7 +23,7 @@ from sidecar.journal.maintenance import Maintenance
 from sidecar.logs import LineCounts
 from sidecar.metrics.scrape import Scrape
 from sidecar.notifications import Notifier, notifier_of
-from sidecar.ports import Part
+from sidecar.parts.part import Part
 from sidecar.probes.ack_stream import AckStream
 from sidecar.probes.acks import Acks
 from sidecar.probes.observers import Observers

@@ -15,13 +15,14 @@ from sidecar.core.fold import lifecycle
 from sidecar.flags.controller import Controller
 from sidecar.http.connections import public_max
 from sidecar.http.guard import Guard
-from sidecar.http.routes import METRICS, OPERATOR, PUBLIC
 from sidecar.http.server import Listener
 from sidecar.journal.follower import Follower
 from sidecar.logs import LineCounts, log_conclusions
 from sidecar.metrics import Exemplars, Exposition
 from sidecar.metrics.scrape import Scrape
-from sidecar.ports import Actor, ErrorCode, Journal, Part, SidecarError, Source
+from sidecar.parts.part import Actor, Part, Source
+from sidecar.parts.routes import METRICS, OPERATOR, PUBLIC
+from sidecar.ports import ErrorCode, Journal, SidecarError
 
 
 class Adoption(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,1 +1,1 @@
-"""What do people look at, and how do they action? The status of everything, and the operator API."""
+"""What do people look at, and how do they act? The status of everything, and the operator API."""

@@ -18,9 +18,10 @@ from sidecar.console.status import Status
 from sidecar.core.facts.observations import Frozen
 from sidecar.core.fold.state import State
 from sidecar.http.body import read_body
-from sidecar.http.routes import OPERATOR, get, post
 from sidecar.logs import Throttle
-from sidecar.ports import ErrorCode, Journal, Part, SidecarError
+from sidecar.parts.part import Part
+from sidecar.parts.routes import OPERATOR, get, post
+from sidecar.ports import ErrorCode, Journal, SidecarError
 
 _BODY_BYTES_MAX = 4096
 _BODY_WITHIN_S = 3.0

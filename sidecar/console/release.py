@@ -12,8 +12,9 @@ from sidecar.core.fold.serving import Served
 from sidecar.core.fold.state import State
 from sidecar.core.release.checks import Process, Question
 from sidecar.core.release.readiness import Readiness, readiness
-from sidecar.http.routes import OPERATOR, get
-from sidecar.ports import ErrorCode, Part, SidecarError
+from sidecar.parts.part import Part
+from sidecar.parts.routes import OPERATOR, get
+from sidecar.ports import ErrorCode, SidecarError
 
 FOR_MAX_MS = 400 * 24 * 3_600_000
 """The maximum age of history."""

@@ -9,9 +9,9 @@ from sidecar.core.facts.policy import PPM, SCHEDULES, Mode
 from sidecar.core.fold.serving import Reason, Served, bucket_of, served
 from sidecar.core.fold.state import State
 from sidecar.flags.lease import Lease
-from sidecar.metrics.declarations import gauge
 from sidecar.metrics.rows import state_set
-from sidecar.ports import Part
+from sidecar.parts.metrics import gauge
+from sidecar.parts.part import Part
 
 MAX_AGE_S_MAX = 2.0
 _KEPT_MAX = 64

@@ -20,7 +20,8 @@ from sidecar.core.fold.conclusions import Conclusion
 from sidecar.core.fold.fold import next_deadline
 from sidecar.core.fold.state import State
 from sidecar.flags.lease import Lease
-from sidecar.ports import TASK_FAILURES, Actor, Journal, Part, SidecarError, Source, Task
+from sidecar.parts.part import TASK_FAILURES, Actor, Part, Source, Task
+from sidecar.ports import Journal, SidecarError
 
 _BEATS_PER_LEASE = 6
 _PACE_S = 0.05

@@ -14,11 +14,12 @@ from sidecar.flags.evaluations import STREAM_PATH, Context, Evaluations
 from sidecar.flags.routes import STREAM_HEADERS, TARGETING_KEY_MAX, targeting_key_of
 from sidecar.flags.streams import Streams
 from sidecar.http.body import read_body
-from sidecar.http.cors import READABLE
 from sidecar.http.etags import matches
 from sidecar.http.event_streams import StreamKind
-from sidecar.http.routes import PUBLIC, get, post
-from sidecar.ports import ErrorCode, Part, SidecarError
+from sidecar.parts.cors import READABLE
+from sidecar.parts.part import Part
+from sidecar.parts.routes import PUBLIC, get, post
+from sidecar.ports import ErrorCode, SidecarError
 
 _BULK = "/{slashes:/*}ofrep/v1/evaluate/flags{slash:/?}"
 _SINGLE = "/{slashes:/*}ofrep/v1/evaluate/flags/{key:[^/]+}{slash:/?}"

@@ -7,11 +7,12 @@ from aiohttp import web
 from sidecar import clock
 from sidecar.flags.answers import Answers
 from sidecar.flags.streams import Streams
-from sidecar.http.cors import ISSUED_AT, READABLE
 from sidecar.http.etags import matches
 from sidecar.http.event_streams import StreamKind
-from sidecar.http.routes import PUBLIC, get
-from sidecar.ports import ErrorCode, Part, SidecarError
+from sidecar.parts.cors import ISSUED_AT, READABLE
+from sidecar.parts.part import Part
+from sidecar.parts.routes import PUBLIC, get
+from sidecar.ports import ErrorCode, SidecarError
 
 TARGETING_KEY_MAX = 256
 STREAM_HEADERS = "Last-Event-ID, Cache-Control"

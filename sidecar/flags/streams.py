@@ -16,9 +16,9 @@ from sidecar import clock
 from sidecar.core.facts.observations import Record
 from sidecar.core.fold.conclusions import Conclusion
 from sidecar.flags.answers import Answers, Tagged
-from sidecar.http.cors import READABLE
 from sidecar.http.event_streams import EventStreams, Feed, StreamKind
-from sidecar.ports import Actor
+from sidecar.parts.cors import READABLE
+from sidecar.parts.part import Actor
 
 _RENEWALS_PER_LEASE_HALF = 3
 _EVENT_ID = re.compile(r"\d{1,10}-(\d{1,15})", re.ASCII)

@@ -1,1 +1,1 @@
-"""What do all listeners share? Declared routes, limits on requests, event streams, and errors in a common shape."""
+"""What do all listeners share? Limits on requests, event streams, and errors in a common shape."""

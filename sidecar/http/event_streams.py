@@ -18,8 +18,9 @@ from aiohttp.abc import AbstractStreamWriter
 
 from sidecar import clock
 from sidecar.http.connections import BANNER, Connection
-from sidecar.metrics.declarations import Counter, gauge
-from sidecar.ports import ErrorCode, Part, SidecarError
+from sidecar.parts.metrics import Counter, gauge
+from sidecar.parts.part import Part
+from sidecar.ports import ErrorCode, SidecarError
 
 RETRY_MS = 3000
 """Reconnection delay of browsers."""

@@ -7,9 +7,9 @@ from aiohttp import web
 
 from sidecar import __version__
 from sidecar.core.fold.state import State
-from sidecar.http.routes import OPERATOR, PUBLIC, get
-from sidecar.metrics.declarations import gauge
-from sidecar.ports import Part
+from sidecar.parts.metrics import gauge
+from sidecar.parts.part import Part
+from sidecar.parts.routes import OPERATOR, PUBLIC, get
 
 
 class Condition(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from typing import NoReturn
 
 from sidecar import clock
-from sidecar.metrics.declarations import gauge
-from sidecar.ports import Actor, Part
+from sidecar.parts.metrics import gauge
+from sidecar.parts.part import Actor, Part
 
 _EVERY_S = 0.05
 _LOOKS = 5

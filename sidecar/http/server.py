@@ -9,12 +9,12 @@ from aiohttp import web
 
 from sidecar.config import Address
 from sidecar.http.connections import BANNER, HEAD_WITHIN_S, OPERATOR_MAX, Connection, Refused
-from sidecar.http.cors import READABLE
 from sidecar.http.errors import REFUSALS, error_response, failed, nowhere, to_error_response, to_ofrep_error_response
 from sidecar.http.guard import Guard
 from sidecar.http.rate_limits import INSIDE, LIMITS, Limit, RateLimiter, Refusal
-from sidecar.http.routes import ELSEWHERE, LISTENERS, declared_paths, path_name
-from sidecar.metrics.declarations import counted
+from sidecar.parts.cors import READABLE
+from sidecar.parts.metrics import counted
+from sidecar.parts.routes import ELSEWHERE, LISTENERS, declared_paths, path_name
 from sidecar.ports import ErrorCode, SidecarError
 
 _SHUTDOWN_S = 5.0

@@ -10,7 +10,8 @@ from sidecar.core.facts.observations import Record
 from sidecar.core.fold.conclusions import Conclusion
 from sidecar.core.fold.fold import fold
 from sidecar.core.fold.state import State, assign
-from sidecar.ports import TASK_FAILURES, Actor, Journal, Part, SidecarError, Task
+from sidecar.parts.part import TASK_FAILURES, Actor, Part, Task
+from sidecar.ports import Journal, SidecarError
 
 _READ_MAX = 500
 _LOG_EVERY = 100_000

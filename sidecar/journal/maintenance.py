@@ -9,8 +9,9 @@ import structlog
 from sidecar import clock
 from sidecar.core.fold.checkpoints import checkpoint_of, is_due
 from sidecar.core.fold.state import State, encode
-from sidecar.metrics.declarations import counted, gauge
-from sidecar.ports import TASK_FAILURES, Actor, Journal, Part, SidecarError, Task
+from sidecar.parts.metrics import counted, gauge
+from sidecar.parts.part import TASK_FAILURES, Actor, Part, Task
+from sidecar.ports import Journal, SidecarError
 
 RETENTION_MS = 35 * 24 * 3_600_000
 """Payments, acks, ticks and their keys are kept this long, and up to a day longer: a report of a month can be compared

@@ -6,10 +6,10 @@ declares them.
 """
 
 from sidecar.metrics.catalogue import catalogue, page
-from sidecar.metrics.declarations import PREFIX
 from sidecar.metrics.encoding import encode
 from sidecar.metrics.exemplars import Exemplars
 from sidecar.metrics.exposition import Exposition, histogram_family
 from sidecar.metrics.table import TABLE
+from sidecar.parts.metrics import PREFIX
 
 __all__ = ["PREFIX", "TABLE", "Exemplars", "Exposition", "catalogue", "encode", "histogram_family", "page"]

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from sidecar.core.fold.judging import EDGES_MS, OBJECTIVES
-from sidecar.metrics.declarations import PREFIX, Declared, Key, Scope, declarations
 from sidecar.metrics.rows import Histogram, Row
 from sidecar.metrics.table import TABLE
+from sidecar.parts.metrics import PREFIX, Declared, Key, Scope, declarations
 
 _BUCKETS_MAX = len(EDGES_MS) + OBJECTIVES + 1
 """The usual edges, one at every objective, and the open one."""

@@ -21,8 +21,8 @@ from sidecar.core.statistics.indicators import (
     levels_of,
     proven_ratio,
 )
-from sidecar.metrics.declarations import Key
 from sidecar.metrics.rows import INDICATOR_NAMES, by_policy, counter, gauge, of_indicators, state_set
+from sidecar.parts.metrics import Key
 
 GATES = tuple(row.name for row in core_gates.GATES)
 MILDEST = "mildest"

@@ -11,9 +11,9 @@ from prometheus_client.samples import Exemplar
 
 from sidecar.core.fold.judging import latency_edges_ms
 from sidecar.core.fold.state import State
-from sidecar.metrics.declarations import PREFIX, Counter, Declared, Key, Samples, Scope, declarations, declared_by
 from sidecar.metrics.rows import Histogram, Row
 from sidecar.metrics.table import TABLE
+from sidecar.parts.metrics import PREFIX, Counter, Declared, Key, Samples, Scope, declarations, declared_by
 
 LastPayments = Callable[[list[int]], Mapping[int, Exemplar]]
 """Returns the last payment of each bucket of these edges."""

@@ -6,8 +6,8 @@ from typing import cast
 from sidecar.core.facts.auth_probes import AuthProbeOutcome, IsolationOutcome, RoundTripOutcome, UserAuth
 from sidecar.core.facts.reports import Subscription
 from sidecar.core.fold.state import State
-from sidecar.metrics.declarations import Samples
 from sidecar.metrics.rows import Histogram, counter, gauge
+from sidecar.parts.metrics import Samples
 
 AUTH_OUTCOMES: dict[str, tuple[str, ...]] = {
     "probe": tuple(AuthProbeOutcome),

@@ -9,7 +9,7 @@ import msgspec
 from sidecar.core.facts.policy import Policy
 from sidecar.core.fold.state import Latency, State
 from sidecar.core.statistics.indicators import INDICATORS, Indicator, IndicatorRow
-from sidecar.metrics.declarations import Key, Samples
+from sidecar.parts.metrics import Key, Samples
 
 Value = float | Mapping[Any, float] | Samples | None
 """One number; counts by label value (of several labels joined by `/`; a missing one is 0); samples; or nothing."""

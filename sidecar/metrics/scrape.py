@@ -7,9 +7,9 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, choose_encode
 from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST
 
-from sidecar.http.routes import METRICS, OPERATOR, get
 from sidecar.metrics.encoding import encode
-from sidecar.ports import Part
+from sidecar.parts.part import Part
+from sidecar.parts.routes import METRICS, OPERATOR, get
 
 _OPENMETRICS = "application/openmetrics-text"
 

@@ -21,12 +21,13 @@ from sidecar.config import Notifications, NotificationSecrets, TargetKind
 from sidecar.core.facts.observations import NotificationClaimed, Record
 from sidecar.core.fold.conclusions import Conclusion
 from sidecar.core.fold.state import State
-from sidecar.metrics.declarations import Counter, gauge
 from sidecar.notifications.delivery import Attempt, send, session
 from sidecar.notifications.notification import Notification
 from sidecar.notifications.selection import Selector
 from sidecar.notifications.targets import Target, targets_of
-from sidecar.ports import TASK_FAILURES, Actor, Journal, Part, SidecarError, Task
+from sidecar.parts.metrics import Counter, gauge
+from sidecar.parts.part import TASK_FAILURES, Actor, Part, Task
+from sidecar.ports import Journal, SidecarError
 
 
 class NotificationResult(enum.StrEnum):

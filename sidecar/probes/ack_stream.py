@@ -24,8 +24,9 @@ from sidecar import clock, randomness
 from sidecar.config import DEFAULT_CHANNEL, RedisStream
 from sidecar.core.facts.observations import AckReceived, AcksLost, UserAuthReported
 from sidecar.logs import Throttle
-from sidecar.metrics.declarations import Counter, gauge
-from sidecar.ports import Actor, Journal, Part, SidecarError
+from sidecar.parts.metrics import Counter, gauge
+from sidecar.parts.part import Actor, Part
+from sidecar.ports import Journal, SidecarError
 from sidecar.probes.ack_entries import Entry, entries_of, fact_of_entry, rejected_entry
 from sidecar.probes.ack_group import accounting, error_text, forget_idle, is_after, is_gone, removed_count
 

@@ -11,10 +11,11 @@ from aiohttp import web
 from sidecar.config import DEFAULT_CHANNEL
 from sidecar.core.facts.observations import UNREADABLE, AckReceived, UserAuthReported
 from sidecar.http.body import read_body
-from sidecar.http.routes import PUBLIC, post
 from sidecar.logs import Throttle
-from sidecar.metrics.declarations import Counter
-from sidecar.ports import ErrorCode, Journal, Part, SidecarError
+from sidecar.parts.metrics import Counter
+from sidecar.parts.part import Part
+from sidecar.parts.routes import PUBLIC, post
+from sidecar.ports import ErrorCode, Journal, SidecarError
 from sidecar.probes.ack_facts import ACK_FORMAT, Ack, AuthReport, checked_ack_id, fact_of, fact_of_report, unreadable
 from sidecar.probes.reports import Reports
 from sidecar.tokens import bearer_token, is_same

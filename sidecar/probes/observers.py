@@ -24,8 +24,9 @@ from sidecar.config import OBSERVERS_MAX
 from sidecar.core.facts.auth_probes import AuthProbeOutcome
 from sidecar.core.facts.observations import AcksLost, ObserverChanged
 from sidecar.logs import Throttle
-from sidecar.metrics.declarations import Counter, gauge
-from sidecar.ports import TASK_FAILURES, Actor, Journal, Part, SidecarError, Task
+from sidecar.parts.metrics import Counter, gauge
+from sidecar.parts.part import TASK_FAILURES, Actor, Part, Task
+from sidecar.ports import Journal, SidecarError
 from sidecar.probes.browser import Browser
 from sidecar.probes.deliveries import Deliveries
 from sidecar.probes.probe_record import Ended

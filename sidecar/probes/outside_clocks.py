@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 
 from sidecar import clock
-from sidecar.metrics.declarations import gauge
-from sidecar.ports import Part
+from sidecar.parts.metrics import gauge
+from sidecar.parts.part import Part
 
 LASTS_S = 600.0
 """Lifetime of a sample: a corrected clock must soon be reported as correct."""

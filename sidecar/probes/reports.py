@@ -20,11 +20,12 @@ from sidecar.core.facts.policy import Mode
 from sidecar.core.facts.reports import ClearedBy, Family, Flow, Reading, Subscription
 from sidecar.http.address import client_address
 from sidecar.http.body import read_body
-from sidecar.http.cors import READABLE
 from sidecar.http.quotas import Quotas
 from sidecar.logs import Throttle
-from sidecar.metrics.declarations import Counter
-from sidecar.ports import ErrorCode, Journal, Part, SidecarError
+from sidecar.parts.cors import READABLE
+from sidecar.parts.metrics import Counter
+from sidecar.parts.part import Part
+from sidecar.ports import ErrorCode, Journal, SidecarError
 from sidecar.probes.ack_facts import Name, invalid, unreadable
 from sidecar.tokens import BrowserTokens, TokenRefused, user_ref
 

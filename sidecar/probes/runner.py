@@ -14,7 +14,8 @@ from sidecar import clock, randomness
 from sidecar.core.facts.auth_probes import AuthProbeOutcome, IsolationOutcome, RoundTripOutcome
 from sidecar.core.facts.observations import ChannelAuthProbed, IsolationProbed, Observation, RoundTripEnded
 from sidecar.logs import Throttle
-from sidecar.ports import TASK_FAILURES, Actor, Journal, Part, SidecarError, Task
+from sidecar.parts.part import TASK_FAILURES, Actor, Part, Task
+from sidecar.ports import Journal, SidecarError
 
 _JITTER_RATIO = 0.1
 """Maximum deviation of a pause, which spreads replicas and probes."""

@@ -18,10 +18,11 @@ from sidecar import clock
 from sidecar.config import Stripe
 from sidecar.core.facts.observations import UNREADABLE, IgnoreReason, PaymentIgnored, PaymentSucceeded
 from sidecar.http.body import read_body
-from sidecar.http.routes import PUBLIC, post
 from sidecar.logs import Throttle
-from sidecar.metrics.declarations import Counter
-from sidecar.ports import ErrorCode, Journal, Part, SidecarError
+from sidecar.parts.metrics import Counter
+from sidecar.parts.part import Part
+from sidecar.parts.routes import PUBLIC, post
+from sidecar.ports import ErrorCode, Journal, SidecarError
 from sidecar.tokens import user_ref
 
 BODY_BYTES_MAX = 256 * 1024

@@ -16,10 +16,11 @@ from aiohttp import web
 from sidecar import clock
 from sidecar.core.facts.observations import UNREADABLE, WatchChanged
 from sidecar.http.body import read_body
-from sidecar.http.cors import READABLE
-from sidecar.http.routes import PUBLIC, post
-from sidecar.metrics.declarations import Counter
-from sidecar.ports import TASK_FAILURES, Actor, ErrorCode, Journal, Part, SidecarError, Task
+from sidecar.parts.cors import READABLE
+from sidecar.parts.metrics import Counter
+from sidecar.parts.part import TASK_FAILURES, Actor, Part, Task
+from sidecar.parts.routes import PUBLIC, post
+from sidecar.ports import ErrorCode, Journal, SidecarError
 from sidecar.probes.deliveries import Deliveries
 from sidecar.probes.observers import Observers
 from sidecar.tokens import Bearer, BrowserTokens, user_ref

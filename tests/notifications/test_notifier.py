@@ -18,10 +18,11 @@ from sidecar.core.fold.conclusions import FlagMoved
 from sidecar.core.fold.state import State
 from sidecar.journal.follower import Follower
 from sidecar.journal.memory import MemoryJournal
-from sidecar.metrics.declarations import Counts, Key
 from sidecar.notifications import Attempt, NotificationResult, Notifier, Pace, Selector, Target
 from sidecar.notifications.delivery import send, session
-from sidecar.ports import Appended, ErrorCode, SidecarError, Task
+from sidecar.parts.metrics import Counts, Key
+from sidecar.parts.part import Task
+from sidecar.ports import Appended, ErrorCode, SidecarError
 from tests.core.world import HOUR, World, on
 from tests.e2e.processes import free_port, until
 from tests.notifications.receiving import Behaviour, annotate, cut, drip, hang, receiving, says, well

@@ -8,8 +8,8 @@ import pytest
 
 from sidecar.composition import kinds_of
 from sidecar.config import TargetKind
-from sidecar.http.routes import declared_paths
 from sidecar.notifications import NotificationKind, Target
+from sidecar.parts.routes import declared_paths
 from tests.notifications.receiving import Annotation
 from tests.notifications.sample import CHAIN, KEY, notification, target
 

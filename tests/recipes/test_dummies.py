@@ -17,15 +17,16 @@ from sidecar.core.facts.observations import AckReceived, Heartbeat, Record
 from sidecar.core.facts.policy import Policy, Rung, Stage
 from sidecar.core.fold.conclusions import Conclusion
 from sidecar.core.fold.state import State
-from sidecar.http.routes import PUBLIC, post
 from sidecar.journal import BACKENDS
 from sidecar.journal.memory import MemoryJournal
 from sidecar.metrics import catalogue, page
-from sidecar.metrics.declarations import Counter, gauge
 from sidecar.notifications import Notification, NotificationKind, Target, targets_of
 from sidecar.notifications.delivery import Attempt, send, session
 from sidecar.notifications.targets import SPECS, Outgoing
-from sidecar.ports import Actor, Journal, Part
+from sidecar.parts.metrics import Counter, gauge
+from sidecar.parts.part import Actor, Part
+from sidecar.parts.routes import PUBLIC, post
+from sidecar.ports import Journal
 from tests.core.world import LAX, World
 from tests.e2e.processes import until
 from tests.notifications.receiving import receiving

@@ -8,7 +8,7 @@ import yaml
 
 from sidecar.composition import kinds_of
 from sidecar.metrics import PREFIX, catalogue
-from sidecar.metrics.declarations import Scope
+from sidecar.parts.metrics import Scope
 from sidecar.rules.recordings import FOLDED
 from tests.dashboards import files
 from tests.rules.contract import RECORDED, RULES, problems, scrape

@@ -15,7 +15,7 @@ from sidecar.flags.controller import Controller
 from sidecar.flags.lease import Lease
 from sidecar.journal.follower import Follower
 from sidecar.journal.memory import MemoryJournal
-from sidecar.ports import Source
+from sidecar.parts.part import Source
 from tests.core.world import LAX
 from tests.e2e.processes import until
 

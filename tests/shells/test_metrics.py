@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from sidecar.composition import kinds_of
 from sidecar.config import RedisStream, SqlitePlace
 from sidecar.metrics import catalogue
-from sidecar.metrics.declarations import Scope
+from sidecar.parts.metrics import Scope
 from sidecar.probes.ack_stream import StreamResult
 from tests.core.world import LAX, World
 from tests.shells.ack_reading import NAME, add

@@ -19,8 +19,8 @@ from sidecar.core.fold.judging import count_latency
 from sidecar.core.fold.state import Latency, State
 from sidecar.metrics import TABLE, catalogue, encode, histogram_family, page
 from sidecar.metrics.catalogue import Catalogue
-from sidecar.metrics.declarations import Counter
 from sidecar.metrics.rows import Histogram
+from sidecar.parts.metrics import Counter
 from tests.core.world import LAX, World
 from tests.e2e.test_commands import sidecar
 from tests.shells.everything import everything

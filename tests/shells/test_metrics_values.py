@@ -27,7 +27,8 @@ from sidecar.journal.follower import Follower
 from sidecar.journal.maintenance import Maintenance
 from sidecar.journal.memory import MemoryJournal
 from sidecar.logs import LineCounts
-from sidecar.ports import Backlog, Task
+from sidecar.parts.part import Task
+from sidecar.ports import Backlog
 from tests.core.world import HOUR, LAX, World
 from tests.shells.metrics_view import Scrape, exposition_of
 

@@ -17,9 +17,10 @@ from sidecar.flags.lease import Lease
 from sidecar.journal.follower import Follower
 from sidecar.journal.maintenance import Maintenance
 from sidecar.journal.unavailable import UnavailableJournal
-from sidecar.metrics.declarations import Counts
 from sidecar.notifications import notifier_of
-from sidecar.ports import ErrorCode, SidecarError, Task
+from sidecar.parts.metrics import Counts
+from sidecar.parts.part import Task
+from sidecar.ports import ErrorCode, SidecarError
 from sidecar.probes.browser import Browser
 from sidecar.probes.deliveries import Deliveries
 from sidecar.probes.observers import Observers

@@ -18,7 +18,7 @@ from sidecar.core.fold.conclusions import Conclusion
 from sidecar.core.fold.serving import Served
 from sidecar.core.fold.state import State
 from sidecar.http.event_streams import RETRY_MS, SLOW_S, EventStreams, StreamKind
-from sidecar.http.routes import OPERATOR, get
+from sidecar.parts.routes import OPERATOR, get
 
 STREAMS_MAX = 20
 """Consoles that may be open at once on one replica; the listener accepts a hundred connections."""

@@ -26,8 +26,9 @@ from sidecar.core.facts.policy import Policy
 from sidecar.core.fold.state import State
 from sidecar.core.release.checks import Question
 from sidecar.core.release.readiness import Readiness
-from sidecar.http.routes import OPERATOR, get
-from sidecar.ports import ErrorCode, Journal, Part, SidecarError
+from sidecar.parts.part import Part
+from sidecar.parts.routes import OPERATOR, get
+from sidecar.ports import ErrorCode, Journal, SidecarError
 
 _KEPT_S = 0.5
 """How long one rendering is served to all requests while the change key stays the same."""

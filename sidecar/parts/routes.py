@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import msgspec
 from aiohttp import hdrs, web
 
-from sidecar.http.cors import preflight as preflight_of
+from sidecar.parts.cors import preflight as preflight_of
 
 PUBLIC, OPERATOR, METRICS = "public", "operator", "metrics"
 """The listeners, by the names of their addresses in the configuration."""

@@ -1,0 +1,1 @@
+"""What does every part bring? Its routes, tasks, metrics and liveness, declared where they are served."""
