@@ -79,8 +79,8 @@ async def _run(sidecar: Sidecar, adoption: Adoption | None, started: Callable[[U
         gc.set_threshold(_YOUNG_MAX, *gc.get_threshold()[1:])
         try:
             async with asyncio.TaskGroup() as group:
-                for name, actor in sidecar.actors():
-                    group.create_task(actor(), name=name)
+                for name, function in sidecar.task_functions():
+                    group.create_task(function(), name=name)
                 if is_fresh:
                     await _start(listeners)
                 structlog.get_logger().info("sidecar.started", version=__version__, **msgspec.structs.asdict(urls))

@@ -1,4 +1,4 @@
-"""The protocols between the parts of the sidecar. No part imports another."""
+"""The journal's protocol, and the errors of all packages."""
 
 import enum
 from collections.abc import Sequence
@@ -66,7 +66,7 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
 
     record: Record
     head: str
-    """After it, in hex."""
+    """The head of the chain after this record, in hex."""
 
 
 class Backlog(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,14 +122,14 @@ class Journal(Protocol):
         ...
 
     async def trim(self, before_ms: int) -> int:
-        """Examine the next records that a checkpoint from before `before_ms`, in Unix milliseconds, replaces.
+        """Examine the next records that a checkpoint older than `before_ms` (Unix milliseconds) replaces.
 
-        Remove those that need not be kept for ever. Return how many were examined; 0: there are no more.
+        Remove those that need not be kept for ever. Return how many were examined; 0: none are left.
         """
         ...
 
     async def wait(self, after: int) -> None:
-        """Return once a record with a `seq` greater than `after` may be there. A hint: read, and wait again."""
+        """Return once a record with a `seq` greater than `after` is there. May return early: read, then wait again."""
         ...
 
     def now_ms(self) -> int:

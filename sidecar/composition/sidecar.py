@@ -20,7 +20,7 @@ from sidecar.journal.follower import Follower
 from sidecar.logs import LineCounts, log_conclusions
 from sidecar.metrics import Exemplars, Exposition
 from sidecar.metrics.scrape import Scrape
-from sidecar.parts.part import Actor, Part, Source
+from sidecar.parts.part import Part, Source, TaskFunction
 from sidecar.parts.routes import METRICS, OPERATOR, PUBLIC
 from sidecar.ports import ErrorCode, Journal, SidecarError
 
@@ -83,7 +83,7 @@ class Sidecar:
         """Return all objects that have metrics."""
         return (*self._parts, *self._listeners.values(), self.wiring.lines)
 
-    def actors(self) -> Iterator[tuple[str, Actor]]:
+    def task_functions(self) -> Iterator[tuple[str, TaskFunction]]:
         """Yield what runs for as long as the sidecar does, by name."""
         for part in self._parts:
             yield from part.tasks()

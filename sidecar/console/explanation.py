@@ -108,11 +108,13 @@ def _served(state: State, policy: Policy, served: Served, policy_refused: str) -
 def _alarm(state: State) -> Point:
     latched = [row.name for row in INDICATORS if state.indicators[row.name].is_latched]
     text = f"{_TIMERS} there is an alarm of {', '.join(latched)}."
-    if decide(state, "explain").reason == "naming":
+    if decide(state, "explain").reason == "attribution":
         gate = next((each for each in gates(state) if each.name == "alarm"), None)
         text += " Within a minute it is attributed: a suspension if Reverb was unstable, otherwise a fall."
         expected_ms = gate.expected_ms if gate is not None else None
-        return Point(key="naming", text=text, remedy="Nothing yet; meanwhile: sidecar doctor.", expected_ms=expected_ms)
+        return Point(
+            key="attribution", text=text, remedy="Nothing yet; meanwhile: sidecar doctor.", expected_ms=expected_ms
+        )
     return Point(key=Reason.ALARM, text=text, remedy=REASONS[Reason.ALARM].remedy)
 
 

@@ -1,10 +1,10 @@
-"""The decision loop: appends heartbeats, calls `decide`, and appends its decision.
+"""Append heartbeats in one loop, and decisions in another.
 
-It does not move the flag itself: a decision is an observation, and moves the flag when it is folded. Any number of
-replicas may run this loop at once.
+A decision is an observation, and moves the flag when it is folded. Decisions are safe if several replicas share a
+journal; the SQLite backend allows one process.
 
-Before a heartbeat the sources must confirm that all their facts are in the journal, and a silent source takes its time.
-So there are two loops: an alarm is decided at once, whatever a source does.
+Before a heartbeat the sources must confirm that all their facts are in the journal, and a silent source may delay it.
+So decisions do not wait for heartbeats.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from sidecar.core.fold.conclusions import Conclusion
 from sidecar.core.fold.fold import next_deadline
 from sidecar.core.fold.state import State
 from sidecar.flags.lease import Lease
-from sidecar.parts.part import TASK_FAILURES, Actor, Part, Source, Task
+from sidecar.parts.part import TASK_FAILURES, Part, Source, Task, TaskFunction
 from sidecar.ports import Journal, SidecarError
 
 _BEATS_PER_LEASE = 6
@@ -29,14 +29,14 @@ _PACE_S = 0.05
 _BEAT_PACE_S = 0.1
 """Minimum seconds between two heartbeats, however many deadlines there are."""
 _ASK_MAX_S = 0.5
-"""Timeout in seconds for all sources together to confirm that their facts are in the journal. A healthy one takes about
-0.1 s. It is at most half the interval of heartbeats, so that a silent source delays none."""
+"""Maximum seconds to wait for all sources to confirm that their facts are in the journal. A healthy source takes about
+0.1 s. A short lease lowers it to half the heartbeat interval, so that a silent source delays no heartbeat."""
 _JUMP_MS = 1000
 _RETRY_S = 1.0
 
 
 class Controller(Part):
-    """The decision loop of one replica."""
+    """The heartbeat and decision loops of one replica."""
 
     failures = TASK_FAILURES
 
@@ -64,21 +64,21 @@ class Controller(Part):
         self._ask_s = min(_ASK_MAX_S, self._beat_every_s / 2)
         self._to_beat, self._to_decide = asyncio.Event(), asyncio.Event()
 
-    def tasks(self) -> Iterable[tuple[str, Actor]]:
-        """Return the loop."""
+    def tasks(self) -> Iterable[tuple[str, TaskFunction]]:
+        """Return the task that runs both loops."""
         yield "controller", self.run
 
     def folded(self, _record: Record, _conclusions: list[Conclusion]) -> None:
-        """Wake both loops."""
+        """Wake both loops: a record was folded."""
         self.wake()
 
     def wake(self) -> None:
-        """Wake both loops: something was folded."""
+        """Wake both loops."""
         self._to_beat.set()
         self._to_decide.set()
 
     async def run(self) -> NoReturn:
-        """Append heartbeats and decisions, for ever. While the journal does not answer, the lease lapses by itself."""
+        """Append heartbeats and decisions, for ever. While the journal does not answer, the lease expires."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._repeat(Task.BEAT, self._beat, self._to_beat, self._until_next_beat_s), name="beat")
             group.create_task(self._repeat(Task.DECIDE, self._decide, self._to_decide, lambda: None), name="decide")
@@ -120,6 +120,7 @@ class Controller(Part):
             await self._journal.append(self._lease.next_heartbeat(now_s, silent_sources))
 
     async def _decide(self) -> None:
+        """Append the decision, unless the policy in force is not that of this configuration."""
         if self._state.policy_hash == self._policy_hash:
             decision = decide(self._state, self._replica).decision
             if decision is not None:
@@ -129,7 +130,7 @@ class Controller(Part):
         """Return the sources that did not confirm in time that all from before `now_s` is in the journal."""
         if not self._sources:
             return ()
-        asked = {asyncio.ensure_future(source.seen_since(now_s)): source.name for source in self._sources}
+        asked = {asyncio.ensure_future(source.caught_up_since(now_s)): source.name for source in self._sources}
         try:
             _, silent = await asyncio.wait(asked, timeout=self._ask_s)
         finally:

@@ -18,7 +18,7 @@ from sidecar.core.fold.conclusions import Conclusion
 from sidecar.flags.answers import Answers, Tagged
 from sidecar.http.event_streams import EventStreams, Feed, StreamKind
 from sidecar.parts.cors import READABLE
-from sidecar.parts.part import Actor
+from sidecar.parts.part import TaskFunction
 
 _RENEWALS_PER_LEASE_HALF = 3
 _EVENT_ID = re.compile(r"\d{1,10}-(\d{1,15})", re.ASCII)
@@ -36,7 +36,7 @@ class Streams(EventStreams):
         self._renew_s = answers.valid_for_s / _RENEWALS_PER_LEASE_HALF
         self._folded = asyncio.Event()
 
-    def tasks(self) -> Iterable[tuple[str, Actor]]:
+    def tasks(self) -> Iterable[tuple[str, TaskFunction]]:
         """Return the task that wakes the streams."""
         yield "streams", self.run
 

@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from sidecar import clock
 from sidecar.parts.metrics import gauge
-from sidecar.parts.part import Actor, Part
+from sidecar.parts.part import Part, TaskFunction
 
 _EVERY_S = 0.05
 _LOOKS = 5
@@ -32,7 +32,7 @@ class Lag(Part):
         """Add a measurement, in seconds."""
         self._looks.append(late_s)
 
-    def tasks(self) -> Iterable[tuple[str, Actor]]:
+    def tasks(self) -> Iterable[tuple[str, TaskFunction]]:
         """Return the measurement."""
         yield "lag", self.run
 

@@ -10,7 +10,7 @@ from sidecar.core.facts.observations import Record
 from sidecar.core.fold.conclusions import Conclusion
 from sidecar.core.fold.fold import fold
 from sidecar.core.fold.state import State, assign
-from sidecar.parts.part import TASK_FAILURES, Actor, Part, Task
+from sidecar.parts.part import TASK_FAILURES, Part, Task, TaskFunction
 from sidecar.ports import Journal, SidecarError
 
 _READ_MAX = 500
@@ -59,7 +59,7 @@ class Follower(Part):
             for listener in self._listeners:
                 listener(record, conclusions)
 
-    def tasks(self) -> Iterable[tuple[str, Actor]]:
+    def tasks(self) -> Iterable[tuple[str, TaskFunction]]:
         """Return the task that follows."""
         yield "follower", self.run
 

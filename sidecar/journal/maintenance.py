@@ -10,7 +10,7 @@ from sidecar import clock
 from sidecar.core.fold.checkpoints import checkpoint_of, is_due
 from sidecar.core.fold.state import State, encode
 from sidecar.parts.metrics import counted, gauge
-from sidecar.parts.part import TASK_FAILURES, Actor, Part, Task
+from sidecar.parts.part import TASK_FAILURES, Part, Task, TaskFunction
 from sidecar.ports import Journal, SidecarError
 
 RETENTION_MS = 35 * 24 * 3_600_000
@@ -66,7 +66,7 @@ class Maintenance(Part):
     def _offset_s(self) -> float:
         return (self._journal.now_ms() - clock.wall_ms()) / 1000
 
-    def tasks(self) -> Iterable[tuple[str, Actor]]:
+    def tasks(self) -> Iterable[tuple[str, TaskFunction]]:
         """Return the maintenance, and the check of the whole journal, which ends by itself."""
         yield "maintenance", self.run
         yield "check", self._journal.check

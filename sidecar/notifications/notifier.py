@@ -26,7 +26,7 @@ from sidecar.notifications.notification import Notification
 from sidecar.notifications.selection import Selector
 from sidecar.notifications.targets import Target, targets_of
 from sidecar.parts.metrics import Counter, gauge
-from sidecar.parts.part import TASK_FAILURES, Actor, Part, Task
+from sidecar.parts.part import TASK_FAILURES, Part, Task, TaskFunction
 from sidecar.ports import Journal, SidecarError
 
 
@@ -111,7 +111,7 @@ class Notifier(Part):
         except Exception:  # noqa: BLE001 - a defect in a text must not stop the fold
             self._count_defect()
 
-    def tasks(self) -> Iterable[tuple[str, Actor]]:
+    def tasks(self) -> Iterable[tuple[str, TaskFunction]]:
         """Return the task that sends notifications."""
         yield "notifications", self.run
 

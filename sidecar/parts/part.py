@@ -14,12 +14,15 @@ from sidecar.parts.routes import bound_routes
 
 @runtime_checkable
 class Source(Protocol):
-    """A part whose facts must be in the journal before a payment is judged: its liveness."""
+    """A part that can confirm that everything it received up to an instant is in the journal.
+
+    Payments are judged only after that.
+    """
 
     name: str
     """The name in a heartbeat that reports the source as silent."""
 
-    async def seen_since(self, asked_s: float) -> None:
+    async def caught_up_since(self, asked_s: float) -> None:
         """Return once all that was there at `asked_s`, on the monotonic clock, is in the journal. May wait for ever."""
         ...
 
@@ -47,26 +50,26 @@ class Task(enum.StrEnum):
 
 TASK_FAILURES = Counter(
     "task_failures",
-    "Failures of tasks that run for ever and are retried; those of the ack stream are its reconnects.",
+    "Failures of tasks that run for ever and are retried, except the ack stream (`ack_stream_reconnects_total`).",
     {"task": Task},
 )
 """The counter of all parts that run such a task: each has it as its attribute `failures`."""
 
-Actor = Callable[[], Coroutine[Any, Any, object]]
+TaskFunction = Callable[[], Coroutine[Any, Any, object]]
 
 
 class Part:
     """One part of the sidecar with all that belongs to it; a subclass overrides what it has.
 
     Metrics are attributes of the class (`sidecar.parts.metrics`), routes are declared on the methods that answer
-    (`sidecar.parts.routes`), and a part with a `name` and `seen_since` is a `Source`. `composition` collects all.
+    (`sidecar.parts.routes`), and a part with a `name` and `caught_up_since` is a `Source`. `composition` collects all.
     """
 
     def routes(self, listener: str | None = None) -> list[web.RouteDef]:
         """Return the routes on one listener, or on any."""
         return bound_routes(self, listener)
 
-    def tasks(self) -> Iterable[tuple[str, Actor]]:
+    def tasks(self) -> Iterable[tuple[str, TaskFunction]]:
         """Return what runs for as long as the sidecar does, by name."""
         return ()
 

@@ -25,7 +25,7 @@ from sidecar.config import DEFAULT_CHANNEL, RedisStream
 from sidecar.core.facts.observations import AckReceived, AcksLost, UserAuthReported
 from sidecar.logs import Throttle
 from sidecar.parts.metrics import Counter, gauge
-from sidecar.parts.part import Actor, Part
+from sidecar.parts.part import Part, TaskFunction
 from sidecar.ports import Journal, SidecarError
 from sidecar.probes.ack_entries import Entry, entries_of, fact_of_entry, rejected_entry
 from sidecar.probes.ack_group import accounting, error_text, forget_idle, is_after, is_gone, removed_count
@@ -122,11 +122,11 @@ class AckStream(Part):
         """Return whether the last read was answered."""
         return float(self.is_up)
 
-    def tasks(self) -> Iterable[tuple[str, Actor]]:
+    def tasks(self) -> Iterable[tuple[str, TaskFunction]]:
         """Return the task that reads the stream."""
         yield "ack_stream", self.run
 
-    async def seen_since(self, asked_s: float) -> None:
+    async def caught_up_since(self, asked_s: float) -> None:
         """Return once all entries from before `asked_s` are in the journal. May wait without end."""
         self._asked_s = max(self._asked_s, asked_s)
         while self._seen_s < asked_s:

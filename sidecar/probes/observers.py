@@ -25,7 +25,7 @@ from sidecar.core.facts.auth_probes import AuthProbeOutcome
 from sidecar.core.facts.observations import AcksLost, ObserverChanged
 from sidecar.logs import Throttle
 from sidecar.parts.metrics import Counter, gauge
-from sidecar.parts.part import TASK_FAILURES, Actor, Part, Task
+from sidecar.parts.part import TASK_FAILURES, Part, Task, TaskFunction
 from sidecar.ports import Journal, SidecarError
 from sidecar.probes.browser import Browser
 from sidecar.probes.deliveries import Deliveries
@@ -139,13 +139,13 @@ class Observers(Part):
         finally:
             del self._canaries[canary_id]
 
-    async def seen_since(self, asked_s: float) -> None:  # noqa: ARG002 - all that was read is in the queue
+    async def caught_up_since(self, asked_s: float) -> None:  # noqa: ARG002 - all that was read is in the queue
         """Return once everything that has arrived is in the journal."""
         await self._facts.join()
 
     # --- the actor
 
-    def tasks(self) -> Iterable[tuple[str, Actor]]:
+    def tasks(self) -> Iterable[tuple[str, TaskFunction]]:
         """Return the task that maintains the sockets."""
         yield "observers", self.run
 

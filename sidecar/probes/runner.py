@@ -14,7 +14,7 @@ from sidecar import clock, randomness
 from sidecar.core.facts.auth_probes import AuthProbeOutcome, IsolationOutcome, RoundTripOutcome
 from sidecar.core.facts.observations import ChannelAuthProbed, IsolationProbed, Observation, RoundTripEnded
 from sidecar.logs import Throttle
-from sidecar.parts.part import TASK_FAILURES, Actor, Part, Task
+from sidecar.parts.part import TASK_FAILURES, Part, Task, TaskFunction
 from sidecar.ports import Journal, SidecarError
 
 _JITTER_RATIO = 0.1
@@ -46,7 +46,7 @@ class Runner(Part):
         self._probes = probes
         self._throttle = Throttle()
 
-    def tasks(self) -> Iterable[tuple[str, Actor]]:
+    def tasks(self) -> Iterable[tuple[str, TaskFunction]]:
         """Return the task that runs all probes."""
         yield "probes", self.run
 

@@ -1,8 +1,8 @@
 """`POST /stripe/webhook`: receive Stripe's event that a payment succeeded.
 
 Stripe's library verifies the signature. The body is decoded with `msgspec`, because the library's object conversion
-costs sixty times the verification. Stripe gets a 2xx once the observation is durable, and otherwise a 503, so that it
-retries. Source: https://docs.stripe.com/webhooks.
+costs sixty times the verification. Stripe gets a 2xx once the observation is durable, or if there is nothing to
+store. If the journal cannot store it, Stripe gets a 503 and retries. An invalid request gets a 4xx. Source: https://docs.stripe.com/webhooks.
 """
 
 import enum
@@ -41,7 +41,7 @@ class WebhookResult(enum.StrEnum):
     ACCEPTED = "accepted"
     DUPLICATE = "duplicate"
     """The same event again."""
-    TWIN = "twin"
+    SAME_PAYMENT = "same_payment"
     """Another event of a payment that is in the journal."""
     OTHER_LIVEMODE = "other_livemode"
     MISSING_METADATA = "missing_metadata"
@@ -56,7 +56,7 @@ class WebhookResult(enum.StrEnum):
     BODY_REFUSED = "body_refused"
     """Too large, too slow, or compressed."""
     UNAVAILABLE = "unavailable"
-    """The journal could not store it; Stripe retries."""
+    """The journal could not store it, or too many appends were waiting; Stripe retries."""
 
 
 _ANSWERS = {result: msgspec.json.encode({"received": True, "result": result}) for result in WebhookResult}
@@ -122,45 +122,45 @@ class StripeWebhook(Part):
         """Process one delivery. Raises `SidecarError` if it is not an event that Stripe signed for this endpoint."""
         with self.requests.on(SidecarError, WebhookResult.BODY_REFUSED):
             body = await read_body(request, bytes_max=BODY_BYTES_MAX, within_s=BODY_WITHIN_S)
-        signed_s = self.verified(body, request.headers.get("Stripe-Signature", ""))
-        observation, result = self.observed(body, signed_s)
+        signed_s = self.verify(body, request.headers.get("Stripe-Signature", ""))
+        observation, result = self.to_observation(body, signed_s)
         if observation is not None:
             result = await self._store(observation, result)
         self.requests.inc(result)
         return web.Response(body=_ANSWERS[result], content_type="application/json")
 
-    def verified(self, body: bytes, header: str) -> int:
+    def verify(self, body: bytes, header: str) -> int:
         """Return when the delivery was signed, in Unix seconds of Stripe's clock. Raises `signature_invalid`."""
         if not header:
-            raise self._refused(
+            raise self._refusal(
                 WebhookResult.SIGNATURE_MISSING,
                 "the request has no Stripe-Signature header; only Stripe may send to this URL",
             )
         signed_s = _signed_s(header)
         if signed_s is None or not header.isascii():
-            raise self._refused(
+            raise self._refusal(
                 WebhookResult.SIGNATURE_MALFORMED, "the Stripe-Signature header does not have the form t=...,v1=..."
             )
         if not any(_is_signed(body, header, secret) for secret in self._secrets):
-            raise self._refused(
+            raise self._refusal(
                 WebhookResult.SIGNATURE_WRONG,
                 "no signature matches: STRIPE_WEBHOOK_SECRET is that of another endpoint, or a proxy altered the body",
             )
         self._signed(signed_s)
         age_s = clock.wall_ms() // 1000 - signed_s
         if age_s > TOLERANCE_S:
-            raise self._refused(
+            raise self._refusal(
                 WebhookResult.SIGNATURE_STALE,
                 f"signed {age_s} s ago, at most {TOLERANCE_S} s are allowed; check this machine's clock",
             )
         if age_s < -TOLERANCE_S:
-            raise self._refused(
+            raise self._refusal(
                 WebhookResult.SIGNATURE_FUTURE,
                 f"signed {-age_s} s in the future, at most {TOLERANCE_S} s are allowed; check this machine's clock",
             )
         return signed_s
 
-    def _refused(self, result: WebhookResult, message: str) -> SidecarError:
+    def _refusal(self, result: WebhookResult, message: str) -> SidecarError:
         self.requests.inc(result)
         self._throttle.warn(result, "webhook.refused", result=result.value, message=message)
         code = ErrorCode.BODY_INVALID if result is WebhookResult.BODY_INVALID else ErrorCode.SIGNATURE_INVALID
@@ -170,12 +170,17 @@ class StripeWebhook(Part):
         try:
             return _decode_event(body)
         except UNREADABLE as error:
-            raise self._refused(
+            raise self._refusal(
                 WebhookResult.BODY_INVALID, "the body is signed, but is not a Stripe event in JSON"
             ) from error
 
-    def observed(self, body: bytes, signed_s: int) -> tuple[PaymentSucceeded | PaymentIgnored | None, WebhookResult]:
-        """Return the observation of a succeeded payment, None for other events, and the result to count if it is new.
+    def to_observation(
+        self, body: bytes, signed_s: int
+    ) -> tuple[PaymentSucceeded | PaymentIgnored | None, WebhookResult]:
+        """Return the observation to append, and the result to count if it is new.
+
+        The observation is a `PaymentSucceeded`, a `PaymentIgnored` for a payment that is not judged, or None for an
+        event of another type.
 
         Raises `SidecarError` with `body_invalid` for an invalid body.
         """
@@ -185,13 +190,13 @@ class StripeWebhook(Part):
         if event.type != SUCCEEDED:
             return None, WebhookResult.OTHER_TYPE
         if event.data is None or not isinstance(event.created, int):
-            raise self._refused(
+            raise self._refusal(
                 WebhookResult.BODY_INVALID, "the event has no `data.object`, or no `created` in seconds"
             )
         try:
             payment = _decode_payment(event.data.object)
         except UNREADABLE as error:
-            raise self._refused(WebhookResult.BODY_INVALID, "`data.object` is not a PaymentIntent") from error
+            raise self._refusal(WebhookResult.BODY_INVALID, "`data.object` is not a PaymentIntent") from error
         metadata = payment.metadata or {}
         if event.livemode != self._config.livemode:
             ignored = IgnoreReason.OTHER_LIVEMODE
@@ -232,14 +237,13 @@ class StripeWebhook(Part):
             return result
         known = appended.record.observation
         is_same = isinstance(known, PaymentSucceeded | PaymentIgnored) and known.event_id == observation.event_id
-        return WebhookResult.DUPLICATE if is_same else WebhookResult.TWIN
+        return WebhookResult.DUPLICATE if is_same else WebhookResult.SAME_PAYMENT
 
 
 def _signed_s(header: str) -> int | None:
     """Return the first `t` of a signature header; None if it is missing or not a plain number.
 
-    Stripe's library also uses the first one, but parses it as Python does: `+1` or `1_0` would be verified as one
-    number and used as another.
+    Stripe's library parses it with `int`, which accepts `+1` and `1_0`; this function accepts digits only.
     """
     stamps = [item[2:] for item in header.split(",") if item.startswith("t=")]
     digits = stamps[0] if stamps else ""

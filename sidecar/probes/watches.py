@@ -18,7 +18,7 @@ from sidecar.core.facts.observations import UNREADABLE, WatchChanged
 from sidecar.http.body import read_body
 from sidecar.parts.cors import READABLE
 from sidecar.parts.metrics import Counter
-from sidecar.parts.part import TASK_FAILURES, Actor, Part, Task
+from sidecar.parts.part import TASK_FAILURES, Part, Task, TaskFunction
 from sidecar.parts.routes import PUBLIC, post
 from sidecar.ports import ErrorCode, Journal, SidecarError
 from sidecar.probes.deliveries import Deliveries
@@ -74,7 +74,7 @@ class Watches(Part):
         self._tokens, self._identity_key, self._channel, self._replica = tokens, identity_key, channel, replica
         self._watches: dict[str, _Watch] = {}
 
-    def tasks(self) -> Iterable[tuple[str, Actor]]:
+    def tasks(self) -> Iterable[tuple[str, TaskFunction]]:
         """Return the task that ends watches."""
         yield "watches", self.run
 

@@ -123,7 +123,7 @@ def test_an_alarm_of_payments_while_reverb_was_away_is_a_suspension() -> None:
     world.fail()
     pay_into_nothing(world, 8)
     assert world.mode() is T
-    assert decide(world.state, "a").reason in {"naming", "suspension"}
+    assert decide(world.state, "a").reason in {"attribution", "suspension"}
     world.recover()
     world.wait(2 * MINUTE)
     assert (world.state.flag.rung, served(world.state, 0).reason) == (2, Reason.SUSPENDED)
@@ -150,7 +150,7 @@ def test_an_alarm_of_payments_while_reverb_was_well_is_a_fall_a_minute_later() -
     assert (world.mode(), world.state.flag.rung) == (T, 2)
     named_ms = world.state.indicators["payments"].alarmed_ms + MINUTE
     world.wait(named_ms - 1 - world.now_ms)
-    assert (world.state.flag.rung, decide(world.state, "a").reason) == (2, "naming")
+    assert (world.state.flag.rung, decide(world.state, "a").reason) == (2, "attribution")
     world.wait(1)
     assert (world.state.flag.rung, world.mode()) == (0, T)
     assert world.now_ms - began_ms < 2 * MINUTE
@@ -213,7 +213,7 @@ GATES = [
     ("no proof of channel_auth",                                            "evidence_channel_auth"),
     ("bad recent round_trips",                                              "recent_round_trips"),
     ("bad recent channel_auth",                                             "recent_channel_auth"),
-    ("naming",                                                              "naming"),
+    ("attribution",                                                              "attribution"),
     ("suspended",                                                           "suspension"),
 ]
 # fmt: on
@@ -233,7 +233,7 @@ def test_what_the_probes_say_can_stand_in_the_way(what: str, reason: str) -> Non
             indicator.good = 10
         case ["bad", "recent", *_] if indicator is not None:
             indicator.recent = 10**12
-        case ["naming"]:
+        case ["attribution"]:
             pay_into_nothing(world, 8)
         case ["suspended"]:
             hiccup(world, 20 * SECOND)
@@ -261,7 +261,7 @@ def test_an_alarm_says_what_ends_it() -> None:
 
 def test_every_gate_of_the_probes_is_reached() -> None:
     """A gate that nothing can close is a promise that nobody tested."""
-    assert {reason for _, reason in GATES} == PROBED_GATES | {"naming", "suspension"}
+    assert {reason for _, reason in GATES} == PROBED_GATES | {"attribution", "suspension"}
 
 
 def test_an_isolation_probe_that_is_refused_again_opens_the_gate() -> None:

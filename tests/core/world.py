@@ -1,4 +1,4 @@
-"""A world of literal times for the core: facts go in, and the controller decides after each, as in production."""
+"""A harness for the core: append observations at literal times, with `decide` after each, as in production."""
 
 import copy
 import functools
@@ -107,7 +107,7 @@ REVERB = ReverbPolicy(round_trip_every_ms=5 * SECOND, auth_every_ms=60 * SECOND,
 
 
 class World:
-    """A journal in a list, the state that it folds to, and a controller that decides after every fact."""
+    """A journal in a list, the state that it folds to, and `decide` after every observation."""
 
     source = "backend"
     """Who acks."""
@@ -125,7 +125,7 @@ class World:
         self.beat()
 
     def see(self, observation: Observation) -> None:
-        """Append a fact now, unless it is a duplicate, and let the controller decide."""
+        """Append a fact now, unless it is a duplicate, and what `decide` then returns."""
         key = identity(observation)
         if key is not None and key in self._known:
             return
@@ -155,7 +155,7 @@ class World:
         )
 
     def last_hash(self) -> str:
-        """Return the hash of the policy that was put before the journal last."""
+        """Return the hash of the last appended policy, accepted or refused."""
         facts = (record.observation for record in reversed(self.records))
         return next(fact.policy_hash for fact in facts if isinstance(fact, PolicyAdopted))
 
@@ -164,7 +164,7 @@ class World:
         self.see(Heartbeat(replica="a", beat=len(self.records)))
 
     def wait(self, span_ms: int) -> None:
-        """Make time pass as a live sidecar does: a heartbeat every 5 s and at every deadline."""
+        """Advance the time, with a heartbeat every 5 s and at every deadline."""
         end_ms = self.now_ms + span_ms
         while self.now_ms < end_ms:
             deadline_ms = next_deadline(self.state) or end_ms
@@ -172,11 +172,11 @@ class World:
             self.beat()
 
     def sleep(self, span_ms: int) -> None:
-        """Make time pass with nobody alive."""
+        """Advance the time without a heartbeat."""
         self.now_ms += span_ms
 
     def pay(self, *, user: str | None = "u1", waited_s: int | None = 1, name: str | None = None) -> str:
-        """Make a payment's webhook arrive now; return its id. `waited_s` None: listed later, not delivered."""
+        """Append a payment's webhook now; return its id. `waited_s` None: listed later, not delivered."""
         self._payments += 1
         payment_intent = name or f"pi_{self._payments}"
         created_s = self.now_ms // 1000
@@ -192,29 +192,29 @@ class World:
         return payment_intent
 
     def ignore(self, name: str, reason: IgnoreReason = IgnoreReason.MISSING_METADATA) -> None:
-        """Make a payment that is none of ours arrive now."""
+        """Append a payment that the filter excludes."""
         self.see(PaymentIgnored(payment_intent=name, event_id=f"evt_{name}", reason=reason))
 
     def ack(self, name: str, stage: Stage = Stage.DELIVERED, reason: SkipReason | None = None) -> None:
-        """Make an ack arrive now that names its payment."""
+        """Append an ack that names its payment."""
         self.see(AckReceived(source=self.source, stage=stage, payment_intent=name, reason=reason))
 
     def broadcast(
         self, user: str = "u1", contexts: tuple[str, ...] = ("bookings",), *, source: str = "backend"
     ) -> None:
-        """Make an ack arrive now that names only a user."""
+        """Append an ack that names only a user."""
         self.see(AckReceived(source=source, stage=Stage.DELIVERED, user_ref=user, contexts=contexts))
 
     def report(self, name: str, user: str = "u1", reading: Reading = REACHED) -> None:
-        """Make a payer's browser tell of a payment now."""
+        """Append a browser's report of a payment."""
         self.see(BrowserReported(payment_intent=name, user_ref=user, browser=Family.SAFARI, reading=reading))
 
     def wire(self) -> None:
-        """Make the first ack ever of the deciding stage come."""
+        """Append the first ack ever of the deciding stage."""
         self.ack("pi_before_everything")
 
     def good(self, count: int = 1, every_ms: int = 3 * SECOND) -> None:
-        """Make payments come that are acked after 300 ms."""
+        """Make payments that are acked after 300 ms."""
         for _ in range(count):
             name = self.pay()
             self.now_ms += 300
@@ -222,13 +222,13 @@ class World:
             self.wait(every_ms - 300)
 
     def bad(self, count: int = 1, every_ms: int = 3 * SECOND) -> None:
-        """Make payments come that are never acked."""
+        """Make payments that are never acked."""
         for _ in range(count):
             self.pay()
             self.wait(every_ms)
 
     def climb_to(self, rung: int) -> None:
-        """Make good payments come until the rung is held."""
+        """Make good payments until the flag is on this rung, or a higher one."""
         self.wire()
         for _ in range(2000):
             if self.state.flag.rung >= rung:
@@ -238,16 +238,16 @@ class World:
         raise AssertionError(msg)
 
     def mode(self, targeting_key: str | None = "anyone") -> Mode:
-        """Return what a user is answered."""
+        """Return the mode that a user is served."""
         bucket = None if targeting_key is None else bucket_of("payment-refresh", targeting_key)
         return served(self.state, bucket).mode
 
     def start(self) -> None:
-        """Make a process open the journal now: what came before it, nobody saw."""
+        """Append a start of the process, which is a visibility gap."""
         self.see(Started(replica="a", version="test"))
 
     def jump(self, by_ms: int) -> None:
-        """Make the wall clock be found to have jumped."""
+        """Append a jump of the wall clock."""
         self.see(ClockJumped(replica="a", by_ms=by_ms))
 
     def hold(self) -> None:

@@ -54,14 +54,14 @@ _folder = Path(tempfile.mkdtemp(prefix="reverb-sidecar-fuzz-"))
 def webhook_body(data: bytes) -> None:
     """Parse a body with a valid signature."""
     with suppress(SidecarError):
-        _webhook.observed(data, 1_790_000_000)
+        _webhook.to_observation(data, 1_790_000_000)
 
 
 def signature(data: bytes) -> None:
     """Parse a signature header with a body."""
     header, _, body = data.partition(b"\n")
     with suppress(SidecarError):
-        _webhook.verified(body, header.decode("latin-1"))
+        _webhook.verify(body, header.decode("latin-1"))
 
 
 def browser_report(data: bytes) -> None:

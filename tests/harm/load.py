@@ -54,8 +54,8 @@ class Load:
                 await asyncio.sleep(0.01)
 
     async def _pay(self, sidecar: SidecarProcess, session: aiohttp.ClientSession, name: str) -> None:
-        twin = f"evt_{name}_{self._random.randint(0, 1)}"
-        body = msgspec.json.encode(event(name, livemode=False) | {"id": twin})
+        event_id = f"evt_{name}_{self._random.randint(0, 1)}"
+        body = msgspec.json.encode(event(name, livemode=False) | {"id": event_id})
         self.sent += 1
         self._unanswered.append(name)
         url = f"{sidecar.public}/stripe/webhook"

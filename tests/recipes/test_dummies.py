@@ -24,7 +24,7 @@ from sidecar.notifications import Notification, NotificationKind, Target, target
 from sidecar.notifications.delivery import Attempt, send, session
 from sidecar.notifications.targets import SPECS, Outgoing
 from sidecar.parts.metrics import Counter, gauge
-from sidecar.parts.part import Actor, Part
+from sidecar.parts.part import Part, TaskFunction
 from sidecar.parts.routes import PUBLIC, post
 from sidecar.ports import Journal
 from tests.core.world import LAX, World
@@ -54,7 +54,7 @@ class DummySource(Part):
         self.received.inc("accepted")
         return web.Response(status=204)
 
-    def tasks(self) -> Iterable[tuple[str, Actor]]:
+    def tasks(self) -> Iterable[tuple[str, TaskFunction]]:
         """Return the task."""
         yield "dummy", self.run
 
@@ -68,7 +68,7 @@ class DummySource(Part):
     def _turns(self) -> float:
         return self.turns
 
-    async def seen_since(self, asked_s: float) -> None:
+    async def caught_up_since(self, asked_s: float) -> None:
         """Confirm at once, or never."""
         self.asked.append(asked_s)
         if not self.is_live:

@@ -15,7 +15,7 @@ LIMITS = [
     ("An ack source",                  4),
     ("A process metric",               1),
     ("A folded metric",                1),
-    ("A listener of records",          2),
+    ("A record listener",          2),
     ("A kind of notification target",  4),
     ("A journal backend",              3),
     ("A probe",                        3),

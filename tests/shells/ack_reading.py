@@ -37,7 +37,7 @@ class Reading:
     async def all_seen(self, within_s: float = 10) -> None:
         """Wait until all that is there by now is in the journal."""
         async with asyncio.timeout(within_s):
-            await self.stream.seen_since(clock.monotonic_s())
+            await self.stream.caught_up_since(clock.monotonic_s())
 
     async def is_silent(self) -> bool:
         """Say whether the stream does not answer a liveness check."""

@@ -29,7 +29,7 @@ class Well:
         self._after_s = after_s
         self.asked: list[float] = []
 
-    async def seen_since(self, asked_s: float) -> None:
+    async def caught_up_since(self, asked_s: float) -> None:
         """Answer."""
         self.asked.append(asked_s)
         await asyncio.sleep(3600 if self._after_s is None else self._after_s)

@@ -94,7 +94,7 @@ def unstable() -> World:
     return world
 
 
-def naming() -> World:
+def attribution() -> World:
     """Return a world with an alarm that is not attributed yet."""
     world = probed(1)
     while not world.state.indicators["payments"].is_latched:
@@ -133,12 +133,12 @@ STATES = [
     ("approved, and reset", outdated,                              "approved",     "ann approved rung 3, until", "is void"),
     ("approved early",    lambda: ready(1),                        "approved",     "ann approved rung 3, until", "the climb to that rung uses it"),
     ("Reverb unstable",   unstable,                                "reverb_unstable", "Reverb is unstable",     "sidecar doctor"),
-    ("naming",            naming,                                  "naming",       "alarm of payments",         "Nothing yet"),
+    ("attribution",       attribution,                             "attribution",  "alarm of payments",         "Nothing yet"),
     ("alarm below",       lambda: spoilt(0, "6 missed"),           "alarm",        "alarm of payments",         "sidecar doctor"),
     ("about to fall",     lambda: spoilt(1, "6 missed"),           "falling",      "alarm of payments",         "timers are served already"),
     ("fallen lately",     fallen,                                  "last_move",    "to rung 0, alarm: alarm of payments", "sidecar explain"),
     ("fallen",            fallen,                                  "cooldown",     "After the last fall",       "passes by itself"),
-    ("blind for a day",   lambda: spoilt(1, f"silent for {DAY + 1}"), "falling",   "blind for over 24 hours",   "timers are served already"),
+    ("blind for a day",   lambda: spoilt(1, f"silent for {DAY + 1}"), "falling",   "gap of over 24 hours",      "timers are served already"),
     ("a new epoch",       lambda: spoilt(0, "epoch of 7 d 9 bad"), "renew",        "prove sooner",              "passes by itself"),
     ("dry run",           dry,                                     "dry_run",      "made and recorded",                "policy.dry_run: false"),
     ("top",               lambda: ready(3),                        "top",          "top of the ladder",         "docs/removal.md"),

@@ -53,7 +53,7 @@ async def test_the_same_event_again_is_a_duplicate_and_another_event_for_the_pay
     async with running() as sidecar:
         assert (await sidecar.deliver(event()))[1]["result"] == "accepted"
         assert (await sidecar.deliver(event()))[1]["result"] == "duplicate"
-        assert (await sidecar.deliver(event(id="evt_other")))[1]["result"] == "twin"
+        assert (await sidecar.deliver(event(id="evt_other")))[1]["result"] == "same_payment"
         await sidecar.metric_is('reverb_sidecar_payment_outcomes_total{outcome="unmeasured"}', 1)
 
 

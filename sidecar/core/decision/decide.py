@@ -1,4 +1,4 @@
-"""What should be done now? A pure question about the state; the answer becomes an observation like any other."""
+"""Decide from the state alone: stay, climb, fall, or begin a new epoch. The controller appends the decision."""
 
 import enum
 from typing import assert_never
@@ -32,19 +32,19 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
     action: Action
     reason: str
-    """`no_policy`, `blind`, `alarm`, `naming`, `suspension`, `renew`, `top`, `proven`, `returned`, or the name of the
-    first gate that does not pass."""
+    """`no_policy`, `blind`, `alarm`, `attribution`, `suspension`, `renew`, `top`, `proven`, `returned`, or the
+    name of the first gate that does not pass."""
     decision: Decision | None = None
     """What to append to the journal; None: nothing."""
 
 
 def decide(state: State, replica: str) -> Verdict:
-    """Return what to do about the flag, in the name of this replica. Safer actions come first."""
+    """Return the next action for the flag, and the decision to append. Safer actions take precedence."""
     policy, flag = state.policy, state.flag
     if policy is None:
         return Verdict(action=Action.STAY, reason="no_policy")
     if state.visibility.is_fall_due:
-        return _fall(state, replica, FallCause.BLIND, "blind for over 24 hours")
+        return _fall(state, replica, FallCause.BLIND, "a visibility gap of over 24 hours")
     latched = [row.name for row in INDICATORS if state.indicators[row.name].is_latched]
     if latched and flag.rung > 0:
         return _answered(state, policy, replica, f"alarm of {', '.join(latched)}")
@@ -80,7 +80,7 @@ def _answered(state: State, policy: Policy, replica: str, alarm: str) -> Verdict
         case Answer.TOO_LONG:
             return _fall(state, replica, FallCause.SUSPENSION, f"a suspension of over 30 minutes: {alarm}")
         case Answer.NONE | Answer.WAIT | Answer.SUSPEND as waiting:
-            return Verdict(action=Action.STAY, reason="suspension" if waiting is Answer.SUSPEND else "naming")
+            return Verdict(action=Action.STAY, reason="suspension" if waiting is Answer.SUSPEND else "attribution")
         case never:
             assert_never(never)
 
@@ -91,7 +91,7 @@ def _fall(state: State, replica: str, cause: FallCause, detail: str) -> Verdict:
 
 
 def _renewed(state: State, policy: Policy, replica: str) -> EpochRenewed | None:
-    """Return the renewal of an indicator whose old failures cost more than a new epoch's alpha; None: none."""
+    """Return a new epoch for an indicator that would be proven sooner with it; None: there is none."""
     for row in INDICATORS:
         indicator = state.indicators[row.name]
         is_old = indicator.epoch_began_ms and state.now_ms - indicator.epoch_began_ms >= _RENEW_AFTER_MS

@@ -15,7 +15,7 @@ from sidecar.core.facts.suspensions import SuspensionReason
 from sidecar.core.fold import freezes
 from sidecar.core.fold.reach import needs_payers
 from sidecar.core.fold.state import State
-from sidecar.core.fold.suspension import NAMED_AFTER_MS, Answer, answer
+from sidecar.core.fold.suspension import ATTRIBUTED_AFTER_MS, Answer, answer
 from sidecar.core.statistics import evidence
 from sidecar.core.statistics.indicators import INDICATORS, PAYMENTS, alpha_of, bank_of
 
@@ -29,7 +29,7 @@ def _alarm(state: State, policy: Policy, _: Rung) -> Gate:
     if state.flag.suspension is not None:
         needs, expected_ms = "the suspension to end", state.flag.suspension.until_ms
     elif state.flag.rung > 0 and latched and answer(state, policy) is Answer.WAIT:
-        expected_ms = state.indicators[PAYMENTS].alarmed_ms + NAMED_AFTER_MS
+        expected_ms = state.indicators[PAYMENTS].alarmed_ms + ATTRIBUTED_AFTER_MS
         needs = f"{duration(expected_ms - state.now_ms)} to attribute it to Reverb or to push"
     elif latched:
         row = latched[0]

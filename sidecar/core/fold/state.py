@@ -138,7 +138,10 @@ class Visibility(msgspec.Struct, kw_only=True):
     is_fall_due: bool = False
     """A visibility gap was so long that the old proof is void."""
     suspension: SuspensionReason | None = SuspensionReason.RECOVERING
-    """Why push is suspended; None: it is not. As of the last record (`core.fold.visibility.suspension_reason`)."""
+    """Why push is suspended because the sidecar cannot measure; None: it can.
+
+    As of the last record (`core.fold.visibility.suspension_reason`).
+    """
     streak: int = 0
     """Payments in a row that were unmeasured by a fault of the sidecar."""
     seen_ms: int = 0

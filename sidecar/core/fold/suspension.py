@@ -16,7 +16,7 @@ from sidecar.core.fold.conclusions import Conclusions, SuspensionBegan, Suspensi
 from sidecar.core.fold.state import State, Suspension
 from sidecar.core.statistics.indicators import CHANNEL_AUTH, PAYMENTS, ROUND_TRIPS, bank_of, forgive, row_of
 
-NAMED_AFTER_MS = 60_000
+ATTRIBUTED_AFTER_MS = 60_000
 """From an alarm of payments to its attribution."""
 BEFORE_MS = 30_000
 """Probe results from so long before the first failed payment on count for the attribution."""
@@ -53,10 +53,10 @@ def answer(state: State, policy: Policy) -> Answer:
         return Answer.TOO_LONG if state.now_ms - suspension.began_ms > LASTS_MAX_MS else Answer.SUSPEND
     if PAYMENTS in latched:
         payments = state.indicators[PAYMENTS]
-        if state.now_ms < payments.alarmed_ms + NAMED_AFTER_MS:
+        if state.now_ms < payments.alarmed_ms + ATTRIBUTED_AFTER_MS:
             return Answer.WAIT
         from_ms = (payments.first_bad_ms or payments.alarmed_ms) - BEFORE_MS
-        if not was_reverb_away(state, from_ms, payments.alarmed_ms + NAMED_AFTER_MS):
+        if not was_reverb_away(state, from_ms, payments.alarmed_ms + ATTRIBUTED_AFTER_MS):
             return Answer.FALL
     recent = [began_ms for began_ms in state.flag.suspensions_ms if state.now_ms - began_ms < _DAY_MS]
     return Answer.TOO_MANY if len(recent) >= PER_DAY_MAX else Answer.SUSPEND
@@ -101,7 +101,7 @@ def next_ms(state: State, policy: Policy) -> int | None:
     if suspension is not None:
         return min(suspension.until_ms, suspension.began_ms + LASTS_MAX_MS + 1)
     if policy.reverb is not None and state.flag.rung > 0 and state.indicators[PAYMENTS].is_latched:
-        return state.indicators[PAYMENTS].alarmed_ms + NAMED_AFTER_MS
+        return state.indicators[PAYMENTS].alarmed_ms + ATTRIBUTED_AFTER_MS
     return None
 
 

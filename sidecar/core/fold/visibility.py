@@ -1,8 +1,9 @@
-"""Visibility: gaps, suspensions because of them, and recovery. In doubt the flag answers timers.
+"""Suspend push while the sidecar cannot measure, and track the recovery after a visibility gap.
 
-A gap of up to one lease costs one heartbeat, one clean round trip and one clean auth probe. A longer one: timers until
-20 and 3 of them were clean in a row; where Reverb is not probed, until there was no gap for `resume_after`. Over 24
-hours: the bottom rung and a new epoch. A failure of Reverb is no visibility gap, but what the sidecar measures.
+Where Reverb is probed, recovery needs one heartbeat, one clean round trip and one clean auth probe; after a gap longer
+than a lease, 20 and 3 of them in a row. Where it is not probed, recovery needs one heartbeat, and after a gap longer
+than a lease also `resume_after` without a gap. A gap of over 24 hours is a fall, and begins new epochs. A failure of
+Reverb is no visibility gap: it is what the sidecar measures.
 """
 
 from sidecar.core.facts.policy import Policy
@@ -12,8 +13,9 @@ from sidecar.core.statistics import coverage
 
 BLIND_TOO_LONG_MS = 24 * 3_600_000
 CLEAN_AFTER_SHORT = (1, 1)
+"""Clean round trips and auth probes in a row that are needed after a visibility gap of at most one lease."""
 CLEAN_AFTER_LONG = (20, 3)
-"""Clean round trips and auth probes in a row after a visibility gap of at most one lease, and after a longer one."""
+"""The same, after a longer gap."""
 STREAK_MAX = 5
 """Payments in a row that were unmeasured by a fault of the sidecar, from which push is suspended."""
 
@@ -50,7 +52,10 @@ def beat(state: State, policy: Policy, silent_sources: tuple[str, ...]) -> bool:
 
 
 def probed(state: State, policy: Policy, *, is_clean: bool, is_auth_probe: bool) -> None:
-    """Count a probe that was not cut off: a clean one restores visibility, a failed one restarts the recovery."""
+    """Record a probe that was not cut off.
+
+    During recovery a clean probe lowers the number that is still needed, and a failed one resets it.
+    """
     visibility = state.visibility
     if visibility.is_cut_off:
         visibility.is_cut_off = False
@@ -89,7 +94,10 @@ def _are_probes_silent(state: State, policy: Policy) -> bool:
 
 
 def suspension_reason(state: State, policy: Policy) -> SuspensionReason | None:
-    """Return why push is suspended; None: it is not."""
+    """Return why push is suspended because the sidecar cannot measure; None: it can.
+
+    `core.fold.suspension` handles `reverb_unstable`.
+    """
     visibility = state.visibility
     if visibility.is_cut_off:
         return SuspensionReason.CUT_OFF
