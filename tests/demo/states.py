@@ -173,9 +173,9 @@ def events(count: int) -> tuple[Event, ...]:
     """Return the last events."""
     kinds = (
         ("stripe", "Stripe", "payment_intent.succeeded goes to the app and to the sidecar"),
-        ("app", "booking app", "the booking is paid; it broadcasts on the parent's channel"),
-        ("reverb", "node 1", "pushes to the parent's browser and to the observers"),
-        ("browser", "parent 104", "a push: refetches, and finds it paid"),
+        ("app", "booking app", "the booking is paid; it broadcasts on the payer's channel"),
+        ("reverb", "node 1", "pushes to the payer's browser and to the observers"),
+        ("browser", "payer 104", "a push: refetches, and finds it paid"),
         ("sidecar", "sidecar", "judged: on time"),
     )
     return tuple(

@@ -8,7 +8,7 @@ const NODES = [
   { key: 'stripe', name: 'Stripe', does: 'takes the payment', drawn: 'card' },
   { key: 'app', name: 'Booking app', does: 'marks it paid', drawn: 'app' },
   { key: 'reverb', name: 'Reverb', does: 'pushes it on', drawn: 'reverb' },
-  { key: 'browser', name: 'Parents’ browsers', does: '“Pay now” goes away', drawn: 'browser' },
+  { key: 'browser', name: 'Payers’ browsers', does: '“Pay now” goes away', drawn: 'browser' },
 ];
 const EDGES = [
   { key: 'stripe-app', text: 'webhook', side: 'on' },

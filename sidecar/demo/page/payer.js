@@ -1,4 +1,4 @@
-// A parent's dashboard with the real client, as an app would write it; and beside it, what happened after a payment.
+// A payer's dashboard with the real client, as an app would write it; and beside it, what happened after a payment.
 
 import { createPaymentRefresh } from '/payment-refresh.js';
 import { list, make, say } from './dom.js';

@@ -1,4 +1,4 @@
-// The parents: small dashboards with the time until "Pay now" was cleared, and what cleared it.
+// The payers: small dashboards with the time until "Pay now" was cleared, and what cleared it.
 
 import { drawing, list, make, say, set } from './dom.js';
 import { ICONS } from './icons.js';
@@ -41,7 +41,7 @@ function begin({ user_id: user, is_visitor: isVisitor }) {
   return make(
     'li',
     { class: 'dashboard' },
-    make('strong', { text: isVisitor ? 'You' : `Parent ${user}` }),
+    make('strong', { text: isVisitor ? 'You' : `Payer ${user}` }),
     make('span', { class: 'badge' }),
     make('span', { class: 'flow-of' }),
     make('span', { class: 'how' }),

@@ -67,7 +67,7 @@ STEPS = (
     Step(
         key="watch",
         title="Watch",
-        text="Parents pay. Everybody has timers; the sidecar measures what push would have done.",
+        text="Payments arrive. Everybody has timers; the sidecar measures what push would have done.",
         expect="payments are judged, and payers' browsers report",
         actions=_nothing,
         is_done=lambda _, status: status.judged >= _JUDGED and sum(status.payers.reports.values()) >= _JUDGED,

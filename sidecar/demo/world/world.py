@@ -187,7 +187,7 @@ class World(Stage):
             await asyncio.sleep(lot.uniform(0.5, 1.5) / PAYMENTS_PER_S)
 
     async def _live(self, number: int, lot: random.Random) -> None:
-        """Simulate one parent's payment and page."""
+        """Simulate one payer's payment and page."""
         user_id, payment = str(number), f"pi_demo_{number:06}"
         flow = Flow.REDIRECT if lot.random() < _REDIRECTS_RATIO else Flow.IN_PAGE
         browser = Browser(

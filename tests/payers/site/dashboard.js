@@ -1,4 +1,4 @@
-// The parent's dashboard, as an app would write it with our client: "Pay now" stays until a refetch finds the booking paid.
+// The payer's dashboard, as an app would write it with our client: "Pay now" stays until a refetch finds the booking paid.
 
 import Echo from '/node_modules/laravel-echo/dist/echo.js';
 import { createPaymentRefresh, echoSource } from '/client/payment-refresh.js';
