@@ -15,12 +15,12 @@ LIMITS = [
     ("An ack source",                  4),
     ("A process metric",               1),
     ("A folded metric",                1),
-    ("A record listener",          2),
-    ("A kind of notification target",  4),
+    ("A record listener",              2),
+    ("A kind of notification target",  3),
     ("A journal backend",              3),
     ("A probe",                        3),
     ("A gate",                         1),
-    ("A gate with a setting",          4),
+    ("A gate with a setting",          3),
     ("A mode",                         5),
 ]  # fmt: skip
 """Hand-written production files; a backend's own folder counts as one."""
