@@ -15,7 +15,7 @@ _RENDER_JSON = (
     "Laravel, bootstrap/app.php, in withExceptions: $exceptions->shouldRenderJsonWhen(fn ($request) => "
     "$request->is('broadcasting/*', 'api/*') || $request->expectsJson()); then the app answers 401"
 )
-"""Checked on Laravel 11 and 12: `redirectGuestsTo` with null does not help, as the handler then uses `route('login')`."""
+"""On Laravel 11 and 12 `redirectGuestsTo` with null does not help: the handler then uses `route('login')`."""
 
 APP: dict[W, Cause] = {
     W.REFUSED_403: Cause(
