@@ -46,7 +46,7 @@ export function why(world) {
   return payments.clean_needed === 0 && missing.length ? `${proof} Missing: ${missing.join(', ')}.` : proof;
 }
 
-const inTime = ({ good, bad, epoch }) => `Of ${count(good + bad, 'payment')}${epoch > 1 ? ' since the last fall' : ''} ${bad ? good : 'all'} were on time`;
+const inTime = ({ good, bad, epoch }) => `${bad ? `${good} of` : 'All'} ${count(good + bad, 'payment')}${epoch > 1 ? ' since the last fall' : ''} were on time`;
 
 /** Return what an indicator's outcomes prove, as a sentence. */
 function proofOf({ good, bad, epoch, target_ratio: target, lower_bound_ratio: bound, clean_needed: needed }) {
