@@ -9,7 +9,7 @@ from sidecar.core.facts.observations import Record
 from sidecar.journal.sqlite.journal import SqliteJournal
 from sidecar.ports import Journal
 
-LIMIT_S = 30.0
+LIMIT_S = 300.0
 """Much more than any wait here takes: a test that waits in vain fails with a message."""
 
 

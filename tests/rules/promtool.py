@@ -41,7 +41,6 @@ def called(name: str, *arguments: str | Path) -> subprocess.CompletedProcess[str
         capture_output=True,
         text=True,
         check=False,
-        timeout=100,
         env=os.environ | _SHORT_LIVED,
     )
 
