@@ -116,9 +116,9 @@ class FreezableTab:
         await self.send("Page.setWebLifecycleState", state="frozen")
 
     async def thaw(self) -> None:
-        """Resume it, and put it in front."""
-        await self.send("Page.setWebLifecycleState", state="active")
+        """Put it in front, and resume it: between the two no timer of a hidden page may run."""
         await self.send("Page.bringToFront")
+        await self.send("Page.setWebLifecycleState", state="active")
 
 
 @asynccontextmanager
