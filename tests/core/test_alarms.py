@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sidecar.core.statistics.alarms import Bank, Cusum, bank
-from sidecar.core.statistics.indicators import INDICATORS, Indicator, bank_of, is_calm, judge
+from sidecar.core.statistics.indicators import INDICATORS, Indicator, bank_of, is_calm, step
 from tests.core.world import POLICY, World
 
 DEFAULT = bank(990_000, 950_000, 100_000)
@@ -17,7 +17,7 @@ def feed(indicator: Indicator, outcomes: str, of: Bank = DEFAULT) -> list[bool]:
     """Judge outcomes (`g` good, `b` bad) on the bottom rung and return after each whether the alarm is latched."""
     latched = []
     for outcome in outcomes:
-        judge(indicator, of, is_good=outcome == "g", at_ms=1, can_end=True)
+        step(indicator, of, is_good=outcome == "g", at_ms=1, can_end=True)
         latched.append(indicator.is_latched)
     return latched
 
@@ -123,7 +123,7 @@ def test_an_alarm_ends_only_after_it_has_made_the_flag_fall(*, can_end: bool, ex
     """At a thousand payments a second the alarm was raised and calmed within one heartbeat, and nobody ever fell."""
     indicator = Indicator()
     for outcome in "b" * 3 + "g" * 1000:
-        judge(indicator, DEFAULT, is_good=outcome == "g", at_ms=1, can_end=can_end)
+        step(indicator, DEFAULT, is_good=outcome == "g", at_ms=1, can_end=can_end)
     assert indicator.is_latched is expected
 
 

@@ -13,6 +13,7 @@ import msgspec
 
 from sidecar.core.facts.observations import Checkpoint
 from sidecar.core.fold.checkpoint_names import with_current_names
+from sidecar.core.fold.checkpoint_rules import with_current_rules
 from sidecar.core.fold.state import FOLD_VERSION, State, decode, encode
 from sidecar.core.statistics.indicators import INDICATORS
 
@@ -25,7 +26,11 @@ def _with_all_indicators(content: dict[str, Any]) -> dict[str, Any]:
     return {**content, "streams": {row.name: kept.get(row.name, {}) for row in INDICATORS}}
 
 
-_UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {2: _with_all_indicators, 5: with_current_names}
+_UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    2: _with_all_indicators,
+    5: with_current_names,
+    6: with_current_rules,
+}
 """Fold version → what makes of its state, as JSON, that of the next version; where it is missing, defaults suffice."""
 
 

@@ -10,7 +10,7 @@ from sidecar.core.facts.outcomes import OUR_FAULT, Outcome, Unmeasured
 from sidecar.core.facts.policy import SCHEDULES, Mode, Policy, Stage
 from sidecar.core.fold.conclusions import Conclusions, PaymentLeftOut, PaymentSettled
 from sidecar.core.fold.state import Journey, Latency, State
-from sidecar.core.statistics.indicators import PAYMENTS, bank_of, judge, row_of
+from sidecar.core.statistics.indicators import PAYMENTS, judge, row_of
 
 EDGES_MS = (50, 100, 250, 500, 1000, 2000, 5000, 10_000, 30_000)
 OBJECTIVES = 2
@@ -35,7 +35,8 @@ def judge_payment(state: State, policy: Policy, journey: Journey, out: Conclusio
         state.flag.guard_version += 1
     judge(
         state.indicators[PAYMENTS],
-        bank_of(row_of(PAYMENTS), policy),
+        row_of(PAYMENTS),
+        policy,
         is_good=verdict,
         at_ms=state.now_ms,
         can_end=state.flag.rung == 0,

@@ -14,7 +14,7 @@ from sidecar.core.facts.policy import Policy
 from sidecar.core.fold import reach
 from sidecar.core.fold.reach import VOTES_EVERY_MS
 from sidecar.core.fold.state import Payer, State
-from sidecar.core.statistics.indicators import USER_AUTH, bank_of, judge_vote, row_of
+from sidecar.core.statistics.indicators import USER_AUTH, judge_vote, row_of
 
 BEFORE_MS = 3_600_000
 AFTER_MS = 600_000
@@ -107,7 +107,8 @@ def _vote(state: State, policy: Policy, user_ref: str, payer: Payer) -> None:
         state.flag.guard_version += 1
     judge_vote(
         state.indicators[USER_AUTH],
-        bank_of(row_of(USER_AUTH), policy),
+        row_of(USER_AUTH),
+        policy,
         user_ref,
         is_good=is_good,
         at_ms=state.now_ms,

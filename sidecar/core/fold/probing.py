@@ -16,7 +16,7 @@ from sidecar.core.fold import journeys, suspension, visibility
 from sidecar.core.fold.conclusions import Conclusions, IsolationBroken
 from sidecar.core.fold.judging import count_latency
 from sidecar.core.fold.state import Probing, State
-from sidecar.core.statistics.indicators import CHANNEL_AUTH, ROUND_TRIPS, bank_of, judge, row_of
+from sidecar.core.statistics.indicators import CHANNEL_AUTH, ROUND_TRIPS, judge, row_of
 
 Probed = ChannelAuthProbed | RoundTripEnded | IsolationProbed | ObserverChanged | WatchChanged
 _FAILED_MAX = 8
@@ -125,7 +125,8 @@ def _judge(state: State, policy: Policy, name: str, *, is_good: bool) -> None:
         suspension.prolong(state, policy)
     judge(
         state.indicators[name],
-        bank_of(row_of(name), policy),
+        row_of(name),
+        policy,
         is_good=is_good,
         at_ms=state.now_ms,
         can_end=state.flag.rung == 0,

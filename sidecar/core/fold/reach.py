@@ -14,7 +14,7 @@ from sidecar.core.facts.policy import Policy
 from sidecar.core.facts.reports import ClearedBy, Flow, Reading, Verdict, verdict_of
 from sidecar.core.fold.state import EarlyReport, Payer, State
 from sidecar.core.fold.suspension import was_reverb_away
-from sidecar.core.statistics.indicators import REACH, bank_of, judge_vote, row_of
+from sidecar.core.statistics.indicators import REACH, judge_vote, row_of
 
 REPORTS_WITHIN_MS = 600_000
 """A report counts for so long after its payment's webhook, and before it."""
@@ -109,7 +109,8 @@ def _vote(state: State, policy: Policy, user_ref: str, paid_ms: int, *, is_good:
         state.flag.guard_version += 1
     judge_vote(
         state.indicators[REACH],
-        bank_of(row_of(REACH), policy),
+        row_of(REACH),
+        policy,
         user_ref,
         is_good=is_good,
         at_ms=state.now_ms,

@@ -16,7 +16,7 @@ from sidecar.core.fold.history import History
 from sidecar.core.statistics.coverage import Coverage
 from sidecar.core.statistics.indicators import INDICATORS, Indicator
 
-FOLD_VERSION = 6
+FOLD_VERSION = 7
 """Raised whenever the same journal would give another state."""
 
 

@@ -133,38 +133,41 @@ def bank_of(row: IndicatorRow, policy: Policy) -> alarms.Bank:
 
 def judge(
     indicator: Indicator,
-    bank: alarms.Bank,
+    row: IndicatorRow,
+    policy: Policy,
     *,
     is_good: bool,
     at_ms: int,
     can_end: bool,
     is_suspended: bool = False,
-    can_latch: bool = True,
 ) -> None:
-    """Count one outcome, which may raise the alarm or end it.
+    """Count one outcome in the evidence, and in the alarms unless push is suspended."""
+    count(indicator, is_good=is_good, at_ms=at_ms)
+    if not is_suspended:
+        step(indicator, bank_of(row, policy), is_good=is_good, at_ms=at_ms, can_end=can_end)
 
-    `can_end` is false where the alarm has not yet made the flag fall: an alarm that ended first would be lost;
-    `can_latch` where not enough people stand behind it. Outcomes during a suspension count in the evidence only.
-    """
+
+def count(indicator: Indicator, *, is_good: bool, at_ms: int) -> None:
+    """Count one outcome in the evidence."""
     indicator.last_ms = at_ms
     if is_good:
         indicator.good_total += 1
     else:
         indicator.bad_total += 1
-    if not indicator.awaits_epoch:
-        if not indicator.epoch_began_ms:
-            indicator.epoch_began_ms = at_ms
-        if is_good:
-            indicator.good += 1
-        else:
-            indicator.bad += 1
-    if not is_suspended:
-        _alarm(indicator, bank, is_good=is_good, at_ms=at_ms, can_end=can_end, can_latch=can_latch)
+    if indicator.awaits_epoch:
+        return
+    if not indicator.epoch_began_ms:
+        indicator.epoch_began_ms = at_ms
+    if is_good:
+        indicator.good += 1
+    else:
+        indicator.bad += 1
 
 
 def judge_vote(
     indicator: Indicator,
-    bank: alarms.Bank,
+    row: IndicatorRow,
+    policy: Policy,
     user_ref: str,
     *,
     is_good: bool,
@@ -182,15 +185,10 @@ def judge_vote(
             is_suspended = True
         elif not is_suspended:
             indicator.reporters[user_ref] = None
-    judge(
-        indicator,
-        bank,
-        is_good=is_good,
-        at_ms=at_ms,
-        can_end=can_end,
-        is_suspended=is_suspended,
-        can_latch=len(indicator.reporters) >= reporters_min,
-    )
+    count(indicator, is_good=is_good, at_ms=at_ms)
+    if not is_suspended:
+        can_latch = len(indicator.reporters) >= reporters_min
+        step(indicator, bank_of(row, policy), is_good=is_good, at_ms=at_ms, can_end=can_end, can_latch=can_latch)
     clear(indicator)
 
 
@@ -200,9 +198,14 @@ def clear(indicator: Indicator) -> None:
         indicator.reporters.clear()
 
 
-def _alarm(
-    indicator: Indicator, bank: alarms.Bank, *, is_good: bool, at_ms: int, can_end: bool, can_latch: bool
+def step(
+    indicator: Indicator, bank: alarms.Bank, *, is_good: bool, at_ms: int, can_end: bool, can_latch: bool = True
 ) -> None:
+    """Step the alarm CUSUMs by one outcome, which may raise the alarm or end it.
+
+    `can_end` is false where the alarm has not yet made the flag fall: an alarm that ended first would be lost;
+    `can_latch` where not enough people stand behind it.
+    """
     indicator.recent = bank.recent.next(indicator.recent, is_good=is_good)
     if not is_good and not any(levels_of(indicator, bank)):
         indicator.first_bad_ms = at_ms
