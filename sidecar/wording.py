@@ -293,11 +293,12 @@ CHECKS: Final[Mapping[str, Wording]] = {
 
 
 ACTIONS: Final[Mapping[str, Wording]] = {
-    "hold": Wording("Hold", "The flag does not climb until an operator resumes it. Falling stays possible."),
-    "resume": Wording("Resume", "Lifts the hold."),
+    "hold": Wording("Hold", "The flag does not climb until an operator lifts this hold. Falling stays possible."),
+    "resume": Wording("Resume", "Lifts one hold."),
     "approve": Wording("Approve", "Approves the climb to the next rung: once, for 7 days, or until a fall."),
     "rollback": Wording(
-        "Roll back", "Sends the flag to the bottom rung: timers for everybody, until an operator resumes it."
+        "Roll back",
+        "Sends the flag to the bottom rung, and holds it there: timers for everybody, until the hold is lifted.",
     ),
     "reset": Wording(
         "Reset the evidence",

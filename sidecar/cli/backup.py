@@ -70,12 +70,12 @@ def restore(
     *,
     replace: Annotated[bool, typer.Option("--replace", help="Move an existing journal aside.")] = False,
 ) -> None:
-    """Replace the journal by a backup. The flag starts on the bottom rung, with a hold until `resume`."""
+    """Replace the journal by a backup. The flag starts on the bottom rung, with a hold until `resume --hold`."""
     path = _journal_path(config)
     aside = restore_backup(source, path, reason=reason, is_replacing=replace)
     if aside is not None:
         typer.echo(f"{aside}: the previous journal")
-    typer.echo(f"{path}: restored. Start the sidecar and check it, then: sidecar resume --reason '...'")
+    typer.echo(f"{path}: restored. Start the sidecar and check it. `sidecar status` shows the hold and how to lift it")
 
 
 def _journal_path(config: Path) -> Path:

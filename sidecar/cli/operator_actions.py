@@ -16,6 +16,7 @@ from sidecar.console.operator_actions import (
     NoteRequest,
     OperatorAction,
     Request,
+    ResumeRequest,
     ThawRequest,
 )
 from sidecar.console.status import Status
@@ -42,8 +43,7 @@ def _act(action: OperatorAction, config: Path, request: Request, *, as_json: boo
 
 
 _PLAIN = {
-    OperatorAction.HOLD: "Forbid climbs until `resume`. Falls remain possible.",
-    OperatorAction.RESUME: "End a hold, including the hold of a rollback.",
+    OperatorAction.HOLD: "Forbid climbs until `resume`, beside the holds of others. Falls remain possible.",
     OperatorAction.APPROVE: "Approve the climb onto the next rung, if it needs approval. An approval is used once, "
     "and ends with a fall or after 7 days.",
     OperatorAction.ROLLBACK: "Serve timers to everybody, and hold until `resume`.",
@@ -65,6 +65,25 @@ for _action, _help in _PLAIN.items():
 
 
 @cli.command()
+def resume(
+    reason: Reason,
+    config: ConfigFile = DEFAULT_CONFIG,
+    *,
+    hold: Annotated[
+        int | None,
+        typer.Option(
+            "--hold",
+            metavar="ID",
+            help="The hold, by its id in `status`. Required if there are several, and for that of a rollback.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """End one hold. The flag climbs when none is left and every other gate passes."""
+    _act(OperatorAction.RESUME, config, ResumeRequest(reason=reason, hold=hold), as_json=as_json)
+
+
+@cli.command()
 def note(
     reason: Annotated[str, typer.Option("--reason", help="The text of the note; it stays in the record.")],
     config: ConfigFile = DEFAULT_CONFIG,
@@ -78,9 +97,7 @@ def note(
 
 @cli.command()
 def freeze(
-    name: Annotated[
-        str, typer.Argument(metavar="NAME", help="Such as term-start; replaces a freeze of the same name.")
-    ],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Such as term-start.")],
     reason: Reason,
     config: ConfigFile = DEFAULT_CONFIG,
     *,
@@ -97,6 +114,7 @@ def freeze(
     expires: Annotated[
         str, typer.Option("--expires", help="Weekly: the date on which the freeze ends, such as 2027-07-31.")
     ] = "",
+    is_replacing: Annotated[bool, typer.Option("--replace", help="Replace the freeze of the same name.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Forbid climbs during a window of time, once or every week. Falls remain possible; the freeze ends by itself.
@@ -111,7 +129,7 @@ def freeze(
         request = weekly_request(weekly_options, name=name, reason=reason)
     else:
         request = once_request(begins, until, name=name, reason=reason)
-    _act(OperatorAction.FREEZE, config, request, as_json=as_json)
+    _act(OperatorAction.FREEZE, config, msgspec.structs.replace(request, replace=is_replacing), as_json=as_json)
 
 
 @cli.command()

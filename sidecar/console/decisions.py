@@ -6,6 +6,7 @@ from typing import assert_never
 
 import msgspec
 
+from sidecar.core.facts.gate_readings import GateReading
 from sidecar.core.facts.observations import (
     Approved,
     Chained,
@@ -16,7 +17,6 @@ from sidecar.core.facts.observations import (
     FallCause,
     Fell,
     Frozen,
-    GateReading,
     Held,
     Noted,
     PolicyAdopted,
@@ -25,7 +25,7 @@ from sidecar.core.facts.observations import (
     Thawed,
 )
 from sidecar.core.facts.policy import Policy
-from sidecar.core.facts.windows import Once, Weekly
+from sidecar.core.facts.windows import Once, Replaced, Weekly
 from sidecar.core.fold.state import MOVES_MAX, State
 from sidecar.ports import ErrorCode, Journal, Link, SidecarError
 
@@ -85,6 +85,10 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     release: str | None = None
     name: str | None = None
     """The name of a freeze."""
+    hold: int | None = None
+    """The hold that was lifted, by its id; None: none, or a record of an older version."""
+    replaced: Replaced | None = None
+    """The freeze that this one replaced; None: none, or a record of an older version."""
     window: Once | Weekly | None = None
     expires_ms: int | None = None
     policy_hash: str | None = None
@@ -181,9 +185,11 @@ _COPIED = frozenset(
         "expires_ms",
         "gates",
         "guard_version",
+        "hold",
         "indicator",
         "name",
         "release",
+        "replaced",
         "to_rung",
         "version",
         "window",
@@ -239,13 +245,16 @@ def _text(fact: Chained) -> str:  # noqa: C901, PLR0912 - a table
         case Held():
             return "held the flag: it does not climb until resumed"
         case Resumed():
-            return "lifted the hold"
+            return "lifted the hold" if fact.hold is None else f"lifted the hold {fact.hold}"
         case Approved():
             return f"approved the climb to rung {fact.rung} in epoch {fact.epoch}"
         case RolledBack():
             return "rolled back to the bottom rung, and held the flag"
         case EvidenceReset():
             return "began a new epoch in every indicator"
+        case Frozen(replaced=Replaced() as replaced):
+            old = f"that of {replaced.actor} (record {replaced.id}: {replaced.reason})"
+            return f"froze climbing: {fact.name}, in place of {old}"
         case Frozen():
             return f"froze climbing: {fact.name}"
         case Thawed():

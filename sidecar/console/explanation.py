@@ -16,9 +16,11 @@ from sidecar.core.facts.observations import Fell
 from sidecar.core.facts.policy import PPM, Lifecycle, Policy, Rung
 from sidecar.core.facts.suspensions import SuspensionReason
 from sidecar.core.fold.freezes import begins_ms, in_force
+from sidecar.core.fold.holds import lifted_by
 from sidecar.core.fold.ladder import APPROVAL_LASTS_MS
 from sidecar.core.fold.serving import Reason, Served
-from sidecar.core.fold.state import Freeze, State
+from sidecar.core.fold.standing import Freeze
+from sidecar.core.fold.state import State
 from sidecar.core.statistics.indicators import INDICATORS, PAYMENTS
 from sidecar.wording import GATES, REASONS, SUSPENSIONS, WAIT
 
@@ -155,9 +157,11 @@ def _standing(state: State, policy: Policy) -> Iterator[Point]:
         text = f"The last move was at {stamp(move.at_ms)}, from rung {move.from_rung} to rung {move.to_rung}"
         remedy = f"For its evidence: sidecar explain {move.seq}."
         yield Point(key="last_move", text=_sentence(f"{text}, {move.cause}: {move.detail}"), remedy=remedy)
-    if flag.hold is not None:
-        text = f"{flag.hold.actor} holds the flag since {stamp(flag.hold.at_ms)}: {flag.hold.reason}"
-        yield Point(key="hold", text=_sentence(text), remedy=GATES["hold"].remedy)
+    for hold in flag.holds:
+        what = ", by a rollback," if hold.is_rollback else ""
+        text = f"{hold.actor} holds the flag{what} since {stamp(hold.at_ms)}: {hold.reason}"
+        remedy = f"When the reason no longer applies: {lifted_by(hold)} --reason '...'."
+        yield Point(key="hold", text=_sentence(text), remedy=remedy)
     for each in flag.freezes:
         yield _freeze(each, state)
     if flag.cooldown_until_ms > state.now_ms:

@@ -12,10 +12,9 @@ from aiohttp import web
 from sidecar.console.access import Access
 from sidecar.console.decisions import LIMIT_MAX, detail_of, number_of, page_of
 from sidecar.console.explanation import Explanation, explain_decision
-from sidecar.console.operator_actions import ActionDone, OperatorAction, fact_of, read_request
+from sidecar.console.operator_actions import ActionDone, OperatorAction, fact_of, overtaken_by, read_request
 from sidecar.console.payment_timelines import PaymentTimelines
 from sidecar.console.status import Status
-from sidecar.core.facts.observations import Frozen
 from sidecar.core.fold.state import State
 from sidecar.http.body import read_body
 from sidecar.logs import Throttle
@@ -101,9 +100,12 @@ class Operator(Part):
         fact, message = fact_of(action, asked, actor, self._state, self._journal.now_ms())
         appended = await self._journal.append(fact)
         await self._in_force(appended.record.seq)
-        if isinstance(fact, Frozen) and all(each.name != fact.name for each in self._state.flag.freezes):
-            raise SidecarError(ErrorCode.CONFLICT, "too many freezes: another one was added at the same moment")
-        return json_response(ActionDone(action=action, actor=actor, seq=appended.record.seq, message=message))
+        overtaken = overtaken_by(fact, appended, self._state)
+        if overtaken is not None:
+            raise SidecarError(ErrorCode.CONFLICT, overtaken)
+        seq = appended.record.seq
+        done = ActionDone(action=action, actor=actor, seq=seq, message=message.replace("{seq}", str(seq)))
+        return json_response(done)
 
     def _actor(self, action: OperatorAction, request: web.Request) -> str:
         """Return the actor, and log a refusal."""

@@ -18,11 +18,15 @@ from sidecar.core.facts.observations import (
     Thawed,
 )
 from sidecar.core.facts.observations import OperatorAction as ActionFact
-from sidecar.core.facts.windows import DAY_MINUTES, OFFSET_MAX_MINUTES, WEEK_MINUTES, Once, Weekly
+from sidecar.core.facts.windows import DAY_MINUTES, OFFSET_MAX_MINUTES, WEEK_MINUTES, Once, Replaced, Weekly
+from sidecar.core.fold import holds
 from sidecar.core.fold.freezes import FREEZES_MAX, LASTS_MAX_MS
+from sidecar.core.fold.holds import HOLDS_MAX
+from sidecar.core.fold.ladder import APPROVAL_LASTS_MS
+from sidecar.core.fold.standing import Freeze
 from sidecar.core.fold.state import State
 from sidecar.core.statistics.indicators import PAYMENTS
-from sidecar.ports import ErrorCode, SidecarError
+from sidecar.ports import Appended, ErrorCode, SidecarError
 
 
 class OperatorAction(enum.StrEnum):
@@ -52,6 +56,14 @@ class ActionRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     reason: Reason
 
 
+class ResumeRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body of a resume."""
+
+    reason: Reason
+    hold: int | None = None
+    """The id of the hold to lift; None: the only one, which must not be that of a rollback."""
+
+
 class ApproveRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The body of an approval."""
 
@@ -79,6 +91,8 @@ class FreezeRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     "utc_offset_minutes"}` with 0 for Monday."""
     expires_ms: int | None = None
     """When it expires, in Unix milliseconds; None: at the end of a window of type `once`."""
+    replace: bool = False
+    """Whether it may replace a freeze of the same name; otherwise that is a conflict."""
 
 
 class ThawRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -98,9 +112,10 @@ class ActionDone(msgspec.Struct, frozen=True, kw_only=True):
     message: str
 
 
-Request = ActionRequest | ApproveRequest | NoteRequest | FreezeRequest | ThawRequest
+Request = ActionRequest | ResumeRequest | ApproveRequest | NoteRequest | FreezeRequest | ThawRequest
 
 _TYPES: dict[OperatorAction, type[Request]] = {
+    OperatorAction.RESUME: ResumeRequest,
     OperatorAction.APPROVE: ApproveRequest,
     OperatorAction.NOTE: NoteRequest,
     OperatorAction.FREEZE: FreezeRequest,
@@ -108,11 +123,12 @@ _TYPES: dict[OperatorAction, type[Request]] = {
 }
 _REASON = '"reason": "why", of 1 to 500 characters'
 _SHAPES = {
+    OperatorAction.RESUME: f'{{{_REASON}, "hold": 12 or null}}',
     OperatorAction.APPROVE: f'{{{_REASON}, "rung": 3 or null, "epoch": 1 or null}}',
     OperatorAction.NOTE: f'{{{_REASON}, "release": "2027.1" or null}}',
     OperatorAction.FREEZE: f'{{{_REASON}, "name": "term-start", '
     f'"window": {{"type": "once", "from_ms", "until_ms"}} or {{"type": '
-    '"weekly", "days": [4], "from_minute", "lasts_minutes", "utc_offset_minutes"}, "expires_ms"}',
+    '"weekly", "days": [4], "from_minute", "lasts_minutes", "utc_offset_minutes"}, "expires_ms", "replace": false}',
     OperatorAction.THAW: f'{{{_REASON}, "name": "term-start"}}',
 }
 
@@ -127,23 +143,27 @@ def read_request(action: OperatorAction, body: bytes) -> Request:
 
 
 def fact_of(action: OperatorAction, request: Request, actor: str, state: State, now_ms: int) -> tuple[ActionFact, str]:
-    """Return the observation, and a message about its effect.
+    """Return the observation, and a message about its effect, in which `{seq}` stands for the number of its record.
 
     Raises `SidecarError` with `conflict` if the state does not allow it, or `body_invalid`.
     """
     reason = request.reason
     match action:
         case OperatorAction.HOLD:
-            return Held(actor=actor, reason=reason), "nothing climbs until `sidecar resume`; falling stays possible"
+            _require_free_hold(state, is_rollback=False)
+            message = "nothing climbs until `sidecar resume --hold {seq}`; falling stays possible"
+            return Held(actor=actor, reason=reason), message
         case OperatorAction.RESUME:
-            if state.flag.hold is None:
-                raise SidecarError(ErrorCode.CONFLICT, "there is no hold to lift")
-            return Resumed(actor=actor, reason=reason), "the hold is lifted"
+            assert isinstance(request, ResumeRequest)  # noqa: S101 - as `read_request` read it
+            return _resume(request, state, actor)
         case OperatorAction.APPROVE:
             assert isinstance(request, ApproveRequest)  # noqa: S101 - as `read_request` read it
             return _approval(request, state, actor)
         case OperatorAction.ROLLBACK:
-            return RolledBack(actor=actor, reason=reason), "timers for everybody; it holds until `sidecar resume`"
+            if state.flag.rung == 0:
+                _require_free_hold(state, is_rollback=True)
+            message = "timers for everybody; it holds until `sidecar resume --hold {seq}`"
+            return RolledBack(actor=actor, reason=reason), message
         case OperatorAction.RESET:
             message = "a new epoch begins in every indicator, with less of the false promotion risk left to spend"
             return EvidenceReset(actor=actor, reason=reason), message
@@ -161,6 +181,33 @@ def fact_of(action: OperatorAction, request: Request, actor: str, state: State, 
             assert_never(action)
 
 
+def _require_free_hold(state: State, *, is_rollback: bool) -> None:
+    if not holds.can_add(state, is_rollback=is_rollback):
+        text = f"there are {len(state.flag.holds)} holds, and at most {HOLDS_MAX} are kept; lift one first"
+        raise SidecarError(ErrorCode.CONFLICT, text)
+
+
+def _resume(request: ResumeRequest, state: State, actor: str) -> tuple[ActionFact, str]:
+    standing = state.flag.holds
+    if not standing:
+        raise SidecarError(ErrorCode.CONFLICT, "there is no hold to lift")
+    lifted = holds.unnamed(state)
+    if request.hold is not None:
+        lifted = next((each for each in standing if each.id == request.hold), None)
+    if lifted is None:
+        why = f"there is no hold {request.hold}" if request.hold is not None else _must_name(len(standing))
+        known = "; ".join(f"`{holds.lifted_by(each)}` lifts that of {holds.by_whom([each])}" for each in standing)
+        raise SidecarError(ErrorCode.CONFLICT, f"{why}: {known}")
+    others = len(standing) - 1
+    left = "" if not others else f"; {others} more {'stands' if others == 1 else 'stand'}"
+    message = f"the hold {lifted.id} of {lifted.actor} is lifted{left}"
+    return Resumed(actor=actor, reason=request.reason, hold=lifted.id), message
+
+
+def _must_name(count: int) -> str:
+    return f"there are {count} holds, so name one" if count > 1 else "this is the hold of a rollback, so name it"
+
+
 def _approval(request: ApproveRequest, state: State, actor: str) -> tuple[ActionFact, str]:
     rung, to_rung = state.next_rung, state.flag.rung + 1
     if rung is None:
@@ -174,6 +221,11 @@ def _approval(request: ApproveRequest, state: State, actor: str) -> tuple[Action
             f"the flag has moved meanwhile: rung {to_rung} in epoch {epoch} is next, not "
             f"{_seen(request.rung, request.epoch)}",
         )
+    standing = state.flag.approval
+    if standing is not None and (standing.rung, standing.epoch) == (to_rung, epoch):
+        until = stamp(standing.at_ms + APPROVAL_LASTS_MS)
+        text = f"{standing.actor} has approved rung {to_rung} in epoch {epoch} already, until {until}"
+        raise SidecarError(ErrorCode.CONFLICT, f"{text}: {standing.reason}")
     message = f"rung {to_rung} ({rung.mode}) is approved for epoch {epoch}, once, for 7 days, or until a fall"
     return Approved(actor=actor, reason=request.reason, rung=to_rung, epoch=epoch), message
 
@@ -188,15 +240,32 @@ def _freeze(request: FreezeRequest, actor: str, state: State, now_ms: int) -> tu
     fault = _fault(request, now_ms)
     if fault is not None:
         raise SidecarError(ErrorCode.BODY_INVALID, fault)
+    old = _freeze_named(request.name, state)
+    if old is not None and not request.replace:
+        text = f"{old.actor} has the freeze {old.name} already, until {stamp(old.expires_ms)}: {old.reason}"
+        raise SidecarError(ErrorCode.CONFLICT, f"{text}; take another name, or replace it with --replace")
     if sum(each.name != request.name for each in state.flag.freezes) >= FREEZES_MAX:
         raise SidecarError(ErrorCode.CONFLICT, f"there are {FREEZES_MAX} freezes, the maximum; thaw one first")
     window = request.window
     expires_ms = request.expires_ms or 0
     if isinstance(window, Once):
         expires_ms = min(window.until_ms, request.expires_ms or window.until_ms)
-    fact = Frozen(actor=actor, reason=request.reason, name=request.name, window=window, expires_ms=expires_ms)
-    message = f"{request.name} forbids climbing in its windows until {stamp(expires_ms)}; falling stays possible"
+    fact = Frozen(
+        actor=actor,
+        reason=request.reason,
+        name=request.name,
+        window=window,
+        expires_ms=expires_ms,
+        replaced=Replaced(id=old.id, actor=old.actor, reason=old.reason) if old is not None else None,
+        is_exclusive=True,
+    )
+    place = "" if old is None else f", in place of that of {old.actor},"
+    message = f"{request.name}{place} forbids climbing in its windows until {stamp(expires_ms)}; falling stays possible"
     return fact, message
+
+
+def _freeze_named(name: str, state: State) -> Freeze | None:
+    return next((each for each in state.flag.freezes if each.name == name), None)
 
 
 def _fault(request: FreezeRequest, now_ms: int) -> str | None:
@@ -225,8 +294,28 @@ def _fault(request: FreezeRequest, now_ms: int) -> str | None:
 
 
 def _thaw(request: ThawRequest, actor: str, state: State) -> tuple[ActionFact, str]:
-    names = [each.name for each in state.flag.freezes]
-    if request.name not in names:
+    meant = _freeze_named(request.name, state)
+    if meant is None:
+        names = [each.name for each in state.flag.freezes]
         known = f"existing: {', '.join(names)}" if names else "there are none"
         raise SidecarError(ErrorCode.CONFLICT, f"unknown freeze; {known}")
-    return Thawed(actor=actor, reason=request.reason, name=request.name), f"{request.name} is thawed"
+    fact = Thawed(actor=actor, reason=request.reason, name=request.name, freeze=meant.id)
+    return fact, f"{meant.name} is thawed; it was set by {meant.actor}: {meant.reason}"
+
+
+def overtaken_by(fact: ActionFact, appended: Appended, state: State) -> str | None:
+    """Return why an action that was appended and folded had no effect, as another one came first; None: it had.
+
+    Of two that lift the same hold or freeze, the journal stores the first, and returns it to both.
+    """
+    record, by = appended.record, appended.record.observation
+    if appended.duplicate and isinstance(by, Resumed | Thawed):
+        return f"{by.actor} has lifted it at the same moment: {by.reason}"
+    if isinstance(fact, Frozen) and all(each.id != record.seq for each in state.flag.freezes):
+        return "another freeze was added at the same moment: see `sidecar status`, and try again"
+    if isinstance(fact, Held) and all(each.id != record.seq for each in state.flag.holds):
+        return "another hold was added at the same moment, and there are too many: see `sidecar status`"
+    approval = state.flag.approval
+    if isinstance(fact, Approved) and approval is not None and approval.at_ms != record.at_ms:
+        return f"{approval.actor} has approved it at the same moment: {approval.reason}"
+    return None

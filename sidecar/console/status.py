@@ -17,7 +17,8 @@ from sidecar.core.facts.suspensions import SuspensionReason
 from sidecar.core.fold import freezes
 from sidecar.core.fold.lifecycle import why_not_removed
 from sidecar.core.fold.serving import Reason, Served
-from sidecar.core.fold.state import Approval, Freeze, Hold, Move, State
+from sidecar.core.fold.standing import Approval, Freeze, Hold
+from sidecar.core.fold.state import Move, State
 from sidecar.core.release.comparison import Comparison, comparison
 from sidecar.core.statistics import evidence
 from sidecar.core.statistics.indicators import (
@@ -151,7 +152,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     silent_sources: tuple[str, ...]
     """Sources that did not answer before the last heartbeat; until they do, no payment is judged."""
     alarms: tuple[str, ...]
-    hold: Hold | None
+    holds: tuple[Hold, ...]
+    """Holds, in the order of the actions."""
     freezes: tuple[FreezeStatus, ...]
     """Freezes, in the order of the actions."""
     approval: Approval | None
@@ -245,7 +247,7 @@ def status_of(
         ),
         silent_sources=state.visibility.silent_sources,
         alarms=tuple(name for name, indicator in state.indicators.items() if indicator.is_latched),
-        hold=state.flag.hold,
+        holds=tuple(state.flag.holds),
         freezes=tuple(_freezes(state)),
         approval=state.flag.approval,
         cooldown_until_ms=state.flag.cooldown_until_ms,

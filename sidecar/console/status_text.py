@@ -10,6 +10,7 @@ from sidecar.core.facts.auth_probes import AuthProbeOutcome, RoundTripOutcome
 from sidecar.core.facts.calendar import stamp
 from sidecar.core.facts.policy import PPM, Lifecycle, Rung
 from sidecar.core.facts.reports import Flow
+from sidecar.core.fold.holds import lifted_by
 
 
 def print_status(console: Console, status: Status) -> None:
@@ -71,8 +72,9 @@ def _trouble(status: Status) -> list[str]:
         lines.append(f"channel auth: {status.reverb.cause} ({status.reverb.last_auth_probe}) For more: sidecar doctor")
     if status.alarms:
         lines.append(f"alarm: {', '.join(status.alarms)}")
-    if status.hold:
-        lines.append(f"on hold by {status.hold.actor}: {status.hold.reason}")
+    for hold in status.holds:
+        what = "held by the rollback of" if hold.is_rollback else "on hold by"
+        lines.append(f"{what} {hold.actor}: {hold.reason} (to lift it: {lifted_by(hold)})")
     lines.extend(_freeze_line(each, status.now_ms) for each in status.freezes)
     if status.approval:
         approval = status.approval

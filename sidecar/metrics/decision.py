@@ -194,9 +194,7 @@ ROWS = (
         lambda state: state.tally.suspensions,
         {"reason": SuspensionReason},
     ),
-    gauge(
-        "flag_held", "1 while an operator's hold forbids climbing.", lambda state: float(state.flag.hold is not None)
-    ),
+    gauge("flag_held", "1 while an operator's hold forbids climbing.", lambda state: float(bool(state.flag.holds))),
     gauge("flag_top_rung", "The highest rung of the ladder.", by_policy(lambda _, policy: len(policy.ladder) - 1)),
     gauge(
         "flag_strikes",

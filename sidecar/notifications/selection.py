@@ -171,7 +171,7 @@ class Selector:
             words, facts = texts.suspended(state, policy, reason, lasted_ms=lasted_ms), {"reason": reason.value}
             yield self._event(policy, NotificationKind.SUSPENSION_BEGAN, words, began_ms, facts=facts)
         times = (now_ms - since_ms) // self._stuck_after_ms
-        is_waiting = state.next_rung is not None and state.flag.hold is None and not in_force(state)
+        is_waiting = state.next_rung is not None and not state.flag.holds and not in_force(state)
         if times and is_waiting and self._is_new(NotificationKind.STUCK, name := f"{since_ms}:{times}"):
             words, counts = (
                 texts.stuck(state, policy, now_ms - since_ms),

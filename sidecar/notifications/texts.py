@@ -46,7 +46,7 @@ def moved(state: State, policy: Policy, move: FlagMoved, kind: NotificationKind,
 def _after_fall(policy: Policy, move: FlagMoved, seq: int) -> str:
     match FallCause(move.cause) if move.cause in set(FallCause) else None:
         case FallCause.ROLLBACK:
-            return "The flag is held until `sidecar resume --reason '…'`."
+            return f"The flag is held until `sidecar resume --hold {seq} --reason '…'`."
         case FallCause.BLIND:
             return "Find out why the sidecar observed nothing for over 24 hours."
         case FallCause.SUSPENSION:

@@ -37,7 +37,7 @@ async def test_hold_and_resume_by_mouse_need_the_token_once(browser: Browser) ->
         await expect(dialog).to_contain_text("by ada")
         await dialog.get_by_role("button", name="Close").click()
         await expect(page.locator("#served .facts")).to_contain_text("on hold by ada: the term starts <on> Monday")
-        hold = (await sidecar.status())["hold"]
+        (hold,) = (await sidecar.status())["holds"]
         assert (hold["actor"], hold["reason"]) == ("ada", "the term starts <on> Monday")
 
         await page.get_by_role("button", name="Resume").click()
@@ -45,8 +45,33 @@ async def test_hold_and_resume_by_mouse_need_the_token_once(browser: Browser) ->
         await _fill(page, "it has started", token="")
         await dialog.get_by_role("button", name="Resume").click()
         await expect(dialog).to_contain_text("Done: resume")
-        assert (await sidecar.status())["hold"] is None
+        assert (await sidecar.status())["holds"] == []
         assert await page.evaluate("[document.cookie, localStorage.length]") == ["", 0]
+
+
+async def test_each_of_several_holds_has_a_button_of_its_own(browser: Browser) -> None:
+    """The dialog names whose hold it lifts, and only that one is lifted."""
+    async with running(EASY) as sidecar, looking(browser, sidecar.urls.operator) as page:
+        dialog = page.get_by_role("dialog")
+        first = (await sidecar.act("hold", {"reason": "launch day"}))[1]["seq"]
+        rolled = (await sidecar.act("rollback", {"reason": "payers wait"}))[1]["seq"]
+        await expect(page.locator("#served .facts")).to_contain_text(
+            "on hold by ada: launch day; ada (rollback): payers wait"
+        )
+        await expect(page.get_by_role("button", name="Hold", exact=True)).to_be_visible()
+        await page.get_by_role("button", name=f"Resume {first}").click()
+        await expect(dialog).to_contain_text("Lifts the hold of ada: launch day")
+        await _fill(page, "launched")
+        await dialog.get_by_role("button", name=f"Resume {first}").click()
+        await expect(dialog).to_contain_text(f"the hold {first} of ada is lifted; 1 more stands")
+        await dialog.get_by_role("button", name="Close").click()
+        assert [each["id"] for each in (await sidecar.status())["holds"]] == [rolled]
+        await page.get_by_role("button", name="Resume").click()
+        await expect(dialog).to_contain_text("Lifts the hold of the rollback of ada: payers wait")
+        await _fill(page, "they do not", token="")
+        await dialog.get_by_role("button", name="Resume").click()
+        await expect(dialog).to_contain_text("is lifted")
+        assert (await sidecar.status())["holds"] == []
 
 
 async def test_a_roll_back_by_keyboard_needs_a_confirmation(browser: Browser) -> None:
@@ -90,7 +115,7 @@ async def test_a_roll_back_by_keyboard_needs_a_confirmation(browser: Browser) ->
         await press("Escape")
         await expect(page.locator("#served .headline")).to_have_text("Timers")
         status = await sidecar.status()
-        assert (status["rung"], status["hold"]["reason"]) == (0, "a feeling, again")
+        assert (status["rung"], status["holds"][0]["reason"]) == (0, "a feeling, again")
 
 
 async def test_an_approval_names_its_rung_and_epoch(browser: Browser) -> None:
@@ -142,8 +167,8 @@ async def test_a_note_names_a_release_and_changes_nothing(browser: Browser) -> N
 
 
 async def test_a_freeze_is_once_or_every_week_and_is_thawed_by_its_name(browser: Browser) -> None:
-    """Times are entered by the browser's clock and recorded in UTC."""
-    async with running(EASY) as sidecar, looking(browser, sidecar.urls.operator) as page:
+    """Times are entered by the browser's clock and recorded in UTC; an existing name needs a tick."""
+    async with running(EASY) as sidecar, looking(browser, sidecar.urls.operator, forgives=REFUSED) as page:
         dialog = page.get_by_role("dialog")
         await page.get_by_role("button", name="Freeze").click()
         await page.get_by_label("Name", exact=True).fill("term-start")
@@ -170,6 +195,17 @@ async def test_a_freeze_is_once_or_every_week_and_is_thawed_by_its_name(browser:
         await _fill(page, "nobody is here", token="")
         await dialog.get_by_role("button", name="Freeze").click()
         await expect(dialog).to_contain_text("weekends forbids climbing")
+        await dialog.get_by_role("button", name="Close").click()
+
+        await page.get_by_role("button", name="Freeze").click()
+        await expect(page.get_by_label("Replace the freeze of this name")).not_to_be_checked()
+        await page.get_by_label("Name", exact=True).fill("weekends")
+        await _fill(page, "nobody is here", token="")
+        await dialog.get_by_role("button", name="Freeze").click()
+        await expect(page.locator("#dialog-error")).to_contain_text("ada has the freeze weekends already")
+        await page.get_by_label("Replace the freeze of this name").check()
+        await dialog.get_by_role("button", name="Freeze").click()
+        await expect(dialog).to_contain_text("in place of that of ada")
         await dialog.get_by_role("button", name="Close").click()
 
         await page.get_by_role("button", name="Thaw term-start").click()
@@ -232,7 +268,7 @@ async def test_a_refused_token_is_not_kept(browser: Browser, token: str, *, is_k
         await expect(page.locator(":focus")).to_have_attribute("name", "token")
         assert await page.get_by_label("Reason (kept").input_value() == "a fair"
         assert await page.evaluate("sessionStorage.length") == 0
-        assert (await sidecar.status())["hold"] is None
+        assert (await sidecar.status())["holds"] == []
 
 
 async def test_an_action_without_a_reason_is_not_sent(browser: Browser) -> None:
@@ -243,7 +279,7 @@ async def test_an_action_without_a_reason_is_not_sent(browser: Browser) -> None:
         await page.get_by_role("dialog").get_by_role("button", name="Hold").click()
         await expect(page.get_by_role("alert")).to_contain_text("Enter a reason")
         await expect(page.locator(":focus")).to_have_attribute("name", "reason")
-        assert (await sidecar.status())["hold"] is None
+        assert (await sidecar.status())["holds"] == []
 
 
 @pytest.mark.parametrize("action", ["Hold", "Freeze", "Roll back"])

@@ -79,7 +79,7 @@ async def test_texts_of_others_are_escaped(browser: Browser) -> None:
         posture = await page.locator("#served .facts").inner_text()
         assert posture.count(evil.strip()) == 3
         assert await page.locator("#action-resume").get_attribute("data-explanation") == (
-            f"Lifts the hold of {evil}: {evil}"
+            f"Lifts the hold of the rollback of {evil}: {evil}"
         )
 
 

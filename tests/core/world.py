@@ -250,21 +250,23 @@ class World:
         """Append a jump of the wall clock."""
         self.see(ClockJumped(replica="a", by_ms=by_ms))
 
-    def hold(self) -> None:
-        """Forbid climbing."""
-        self.see(Held(actor="ann", reason="launch day"))
+    def hold(self, actor: str = "ann", reason: str = "launch day") -> int:
+        """Forbid climbing, and return the id of the hold."""
+        seq = self.state.seq + 1
+        self.see(Held(actor=actor, reason=reason))
+        return seq
 
-    def resume(self) -> None:
-        """Lift the hold."""
-        self.see(Resumed(actor="ann", reason="launched"))
+    def resume(self, hold: int | None = None) -> None:
+        """Lift this hold; without an id, as a record of fold version 6 does."""
+        self.see(Resumed(actor="ann", reason="launched", hold=hold))
 
     def approve(self, rung: int, epoch: int = 1) -> None:
         """Approve one climb."""
         self.see(Approved(actor="ann", reason="looks right", rung=rung, epoch=epoch))
 
-    def roll_back(self) -> None:
+    def roll_back(self, actor: str = "ann", reason: str = "a feeling") -> None:
         """Send the flag to the bottom rung by hand."""
-        self.see(RolledBack(actor="ann", reason="a feeling"))
+        self.see(RolledBack(actor=actor, reason=reason))
 
     def freeze(
         self, name: str, window: Once | Weekly, *, lasts_ms: int = 30 * DAY, reason: str = "pupils return"

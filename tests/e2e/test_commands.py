@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import aiohttp
@@ -85,6 +86,11 @@ def test_invalid_arguments_and_tokens_are_refused_with_a_message() -> None:
         assert len(shown.stderr.splitlines()) == 1, shown.stderr
 
 
+def _in_a_week() -> str:
+    """Return a date in a week, as `sidecar freeze` takes it."""
+    return time.strftime("%Y-%m-%d", time.gmtime(time.time() + 7 * 86_400))
+
+
 async def test_acts_and_status_of_a_running_sidecar(tmp_path: Path) -> None:
     """Hold, resume, rollback, approve and reset print their effect; a read token is refused."""
     process = SidecarProcess(tmp_path, LAX)
@@ -93,21 +99,30 @@ async def test_acts_and_status_of_a_running_sidecar(tmp_path: Path) -> None:
             await process.ready(session)
             held = process.cli("hold", "--reason", "school holidays")
             assert held.returncode == 0, held.stderr
-            assert held.stdout.startswith("ada: hold: nothing climbs until `sidecar resume`")
+            assert held.stdout.startswith("ada: hold: nothing climbs until `sidecar resume --hold ")
 
             async def is_held() -> bool:
-                return bool((await process.status(session))["hold"])
+                return bool((await process.status(session))["holds"])
 
             await until(is_held, "the hold is in force")
             status = process.cli("status")
             assert "on hold by ada: school holidays" in status.stdout
             assert "Timers compared with push" in status.stdout
             as_json = process.cli("status", "--json")
-            assert json.loads(as_json.stdout)["hold"]["reason"] == "school holidays"
+            assert json.loads(as_json.stdout)["holds"][0]["reason"] == "school holidays"
             refused = process.cli("resume", "--reason", "x", env={"SIDECAR_TOKEN": READ_TOKEN})
             assert (refused.returncode, "need the role `operate`" in refused.stderr) == (2, True)
             assert process.cli("resume", "--reason", "holidays are over").returncode == 0
-            assert process.cli("rollback", "--reason", "a feeling").returncode == 0
+            rolled = process.cli("rollback", "--reason", "a feeling", "--json")
+            unnamed = process.cli("resume", "--reason", "it was nothing")
+            hold = json.loads(rolled.stdout)["seq"]
+            assert (unnamed.returncode, f"sidecar resume --hold {hold}" in unnamed.stderr) == (1, True)
+            assert process.cli("resume", "--hold", str(hold), "--reason", "it was nothing").returncode == 0
+            freeze = ("freeze", "term", "--until", _in_a_week(), "--reason", "exams")
+            assert process.cli(*freeze).returncode == 0
+            taken = process.cli(*freeze)
+            assert (taken.returncode, "replace it with --replace" in taken.stderr) == (1, True)
+            assert process.cli(*freeze, "--replace").returncode == 0
             assert process.cli("reset", "--reason", "a new start").returncode == 0
             needless = process.cli("approve", "--reason", "why not")
             assert (needless.returncode, "needs no approval" in needless.stderr) == (1, True)

@@ -295,7 +295,8 @@ async def test_a_restored_journal_starts_on_the_bottom_rung_with_a_hold(tmp_path
         restore(tmp_path / "copy.db", tmp_path / "j.db", reason="lost a disk", is_replacing=False)
     aside = restore(tmp_path / "copy.db", tmp_path / "j.db", reason="lost a disk", is_replacing=True)
     state = await resumed(tmp_path / "j.db")
-    assert (state.flag.rung, state.flag.hold and state.flag.hold.reason) == (0, "lost a disk")
+    held = [(each.reason, each.is_rollback) for each in state.flag.holds]
+    assert (state.flag.rung, held) == (0, [("lost a disk", True)])
     assert state.seq == world.state.seq + 1
     assert aside is not None
     assert inspect(aside).last_seq == world.state.seq + 1, "what was there is set aside, whole"

@@ -10,7 +10,8 @@ from sidecar.console.explanation import Explanation, Point, explain_decision, ex
 from sidecar.console.explanation_text import print_explanation
 from sidecar.core.decision.decide import Action
 from sidecar.core.decision.gates import GATES, gates
-from sidecar.core.facts.observations import FallCause, GateReading
+from sidecar.core.facts.gate_readings import GateReading
+from sidecar.core.facts.observations import FallCause
 from sidecar.core.facts.policy import Mode
 from sidecar.core.facts.suspensions import SuspensionReason
 from sidecar.core.facts.windows import Once
@@ -292,9 +293,8 @@ def test_an_explanation_is_printed_completely() -> None:
     world = ready(1)
     world.state.flag.soaked_ms = 0
     world.hold()
-    hold = world.state.flag.hold
-    assert hold is not None
-    world.state.flag.hold = msgspec.structs.replace(hold, reason="[bold]launch[/]")
+    (hold,) = world.state.flag.holds
+    world.state.flag.holds = [msgspec.structs.replace(hold, reason="[bold]launch[/]")]
     console = Console(width=200, highlight=False)
     with console.capture() as capture:
         print_explanation(console, explained(world))

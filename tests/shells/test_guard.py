@@ -133,7 +133,7 @@ async def test_nobody_elses_page_can_make_a_browser_ask(
         assert (status == 200) is is_let_through, what
         if not is_let_through:
             assert (status, answer["code"]) == (403, "origin_refused")
-            assert (await sidecar.status())["hold"] is None
+            assert (await sidecar.status())["holds"] == []
 
 
 async def test_no_answer_may_be_framed_read_by_others_or_taken_for_something_else() -> None:
@@ -219,7 +219,7 @@ async def test_a_trusted_proxy_names_the_person_beside_the_token(
         headers = {"Authorization": bearer(OPERATOR_TOKEN)} | ({USER: said} if said else {})
         status, done, _ = await ask(sidecar, "/api/hold", "POST", WHY, **headers)
         assert (status, done["actor"]) == (200, actor)
-        assert (await sidecar.status())["hold"]["actor"] == actor
+        assert (await sidecar.status())["holds"][0]["actor"] == actor
         assert (await decisions(sidecar))["entries"][0]["who"] == actor
 
 

@@ -60,9 +60,9 @@ async def test_an_action_is_in_force_when_its_response_arrives() -> None:
     async with running(EASY) as sidecar:
         for _ in range(5):
             assert (await sidecar.act("hold", WHY))[0] == 200
-            assert (await sidecar.status())["hold"]["actor"] == "ada"
+            assert (await sidecar.status())["holds"][0]["actor"] == "ada"
             assert (await sidecar.act("resume", WHY))[0] == 200
-            assert (await sidecar.status())["hold"] is None
+            assert (await sidecar.status())["holds"] == []
 
 
 async def test_a_rollback_serves_timers_at_once_and_holds() -> None:
@@ -73,7 +73,7 @@ async def test_a_rollback_serves_timers_at_once_and_holds() -> None:
 
         async def is_back() -> bool:
             status = await sidecar.status()
-            return bool(status["rung"] == 0 and status["hold"]["actor"] == "ada")
+            return bool(status["rung"] == 0 and status["holds"][0]["actor"] == "ada")
 
         await until(is_back, "the bottom rung, held")
 

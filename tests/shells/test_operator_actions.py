@@ -110,7 +110,7 @@ async def test_the_number_of_freezes_is_limited_and_an_unknown_one_cannot_be_tha
         await sidecar.act("thaw", {**WHY, "name": "f0"})
         race = [sidecar.act("freeze", {**once(), "name": f"r{number}"}) for number in range(5)]
         assert sorted(status for status, _ in await asyncio.gather(*race)) == [200, 409, 409, 409, 409]
-        assert (await sidecar.act("freeze", {**once(), "name": "f3"}))[0] == 200
+        assert (await sidecar.act("freeze", {**once(), "name": "f3", "replace": True}))[0] == 200
         assert (await sidecar.act("thaw", {**WHY, "name": "f"}))[1]["message"].startswith("unknown freeze")
 
 

@@ -7,7 +7,7 @@ from sidecar.console.decisions import Detail
 from sidecar.console.explanation import Explanation
 from sidecar.console.page.log import LogLine, entry_line
 from sidecar.console.page.section import Fact
-from sidecar.core.facts.observations import GateReading
+from sidecar.core.facts.gate_readings import GateReading
 from sidecar.core.facts.policy import Policy
 
 

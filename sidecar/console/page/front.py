@@ -10,6 +10,7 @@ from sidecar.core.decision.gates import duration
 from sidecar.core.facts.policy import PPM, Lifecycle, Mode, Policy
 from sidecar.core.facts.suspensions import SuspensionReason
 from sidecar.core.fold import freezes
+from sidecar.core.fold.holds import by_whom
 from sidecar.core.fold.serving import Reason
 from sidecar.core.fold.serving import Served as Answered
 from sidecar.core.fold.state import State
@@ -184,11 +185,11 @@ def _facts(status: Status, state: State, policy: Policy) -> tuple[Fact, ...]:
 
 def controller_text(status: Status, state: State) -> str:
     """Return what the controller does without an operator."""
-    hold, reason = status.hold, status.verdict.partition(": ")[2]
+    reason = status.verdict.partition(": ")[2]
     if status.served.reason is Reason.POLICY_DIFFERS:
         return "stopped: the configuration is not the policy in force"
-    if hold is not None:
-        return f"on hold by {hold.actor}: {hold.reason}"
+    if status.holds:
+        return f"on hold by {by_whom(list(status.holds))}"
     if status.cooldown_until_ms > status.now_ms:
         return "cooling down after a fall"
     if status.suspensions:

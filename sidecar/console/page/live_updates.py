@@ -51,7 +51,7 @@ class LiveUpdates(EventStreams):
         """Return a key of what is sent at once when it changes: what is served, the flag, and operator actions."""
         state, flag = self._state, self._state.flag
         latched = [name for name, indicator in state.indicators.items() if indicator.is_latched]
-        actions = (flag.hold, flag.approval, flag.freezes)
+        actions = (flag.holds, flag.approval, flag.freezes)
         suspensions = (flag.suspension, state.visibility.suspension)
         return msgspec.json.encode((self._served(), flag.version, actions, suspensions, latched))
 

@@ -18,13 +18,17 @@ class Button(msgspec.Struct, frozen=True, kw_only=True):
     action: OperatorAction
     """The last part of its address."""
     label: str
+    key: str = ""
+    """What distinguishes it from others of the same action; empty: there is no other."""
     explanation: str
     confirmation: str = ""
     """The question before it is sent; empty: it can be undone, and is sent at once."""
     fields: tuple[str, ...] = ()
-    """Other input: `release`, `name`, `window`."""
+    """Other input: `release`, `name`, `replace`, `window`."""
     name: str | None = None
     """The freeze to thaw."""
+    hold: int | None = None
+    """The hold to lift."""
     rung: int | None = None
     epoch: int | None = None
     """What an approval is for."""
@@ -32,17 +36,19 @@ class Button(msgspec.Struct, frozen=True, kw_only=True):
 
 def buttons(status: Status, state: State) -> Iterator[Button]:
     """Yield the actions that are possible now."""
-    if status.hold is None:
-        yield _button(OperatorAction.HOLD)
-    else:
-        text = f"Lifts the hold of {status.hold.actor}: {status.hold.reason}"
-        yield _button(OperatorAction.RESUME, explanation=text)
+    yield _button(OperatorAction.HOLD)
+    for hold in status.holds:
+        what = "hold of the rollback" if hold.is_rollback else "hold"
+        text = f"Lifts the {what} of {hold.actor}: {hold.reason}"
+        key = str(hold.id) if len(status.holds) > 1 else ""
+        label = f"Resume {key}".rstrip()
+        yield _button(OperatorAction.RESUME, label=label, key=key, explanation=text, hold=hold.id)
     yield from _approval(status, state)
     yield _button(OperatorAction.NOTE, fields=("release",))
-    yield _button(OperatorAction.FREEZE, fields=("name", "window"))
+    yield _button(OperatorAction.FREEZE, fields=("name", "replace", "window"))
     for each in state.flag.freezes:
         text = f"Lifts the freeze {each.name} of {each.actor}: {each.reason}"
-        yield _button(OperatorAction.THAW, label=f"Thaw {each.name}", explanation=text, name=each.name)
+        yield _button(OperatorAction.THAW, label=f"Thaw {each.name}", key=each.name, explanation=text, name=each.name)
     confirmation = "Send everybody back to timers now? Every rung must be climbed again."
     yield _button(OperatorAction.ROLLBACK, confirmation=confirmation)
     confirmation = "Discard the evidence? It cannot be restored, and the next proof takes longer."

@@ -6,7 +6,8 @@ from typing import assert_never
 import msgspec
 
 from sidecar.core.decision.gates import first_closed, gates
-from sidecar.core.facts.observations import Climbed, Decision, EpochRenewed, FallCause, Fell, GateReading
+from sidecar.core.facts.gate_readings import GateReading
+from sidecar.core.facts.observations import Climbed, Decision, EpochRenewed, FallCause, Fell
 from sidecar.core.facts.policy import Lifecycle, Policy
 from sidecar.core.fold import suspension
 from sidecar.core.fold.ladder import RETURNED

@@ -12,7 +12,7 @@ from sidecar.core.facts.auth_probes import IsolationOutcome
 from sidecar.core.facts.policy import PPM, Mode, Policy, Rung, Stage
 from sidecar.core.facts.reports import Flow
 from sidecar.core.facts.suspensions import SuspensionReason
-from sidecar.core.fold import freezes
+from sidecar.core.fold import freezes, holds
 from sidecar.core.fold.reach import needs_payers
 from sidecar.core.fold.state import State
 from sidecar.core.fold.suspension import ATTRIBUTED_AFTER_MS, Answer, answer
@@ -108,13 +108,13 @@ def _isolation(state: State, policy: Policy, _: Rung) -> Gate | None:
 
 
 def _hold(state: State, _policy: Policy, _: Rung) -> Gate:
-    hold = state.flag.hold
+    standing = state.flag.holds
     return Gate(
         name="hold",
-        value=f"on hold by {hold.actor}: {hold.reason}" if hold else "none",
+        value=f"on hold by {holds.by_whom(standing)}" if standing else "none",
         target="none",
-        passes=hold is None,
-        needs="`sidecar resume`" if hold else "",
+        passes=not standing,
+        needs=" and ".join(f"`{holds.lifted_by(each)}`" for each in standing),
     )
 
 
@@ -311,7 +311,7 @@ GATES = (
         is_for_return=True,
         label="No hold",
         closes="Closes with `sidecar hold`.",
-        remedy="When the reason no longer applies: sidecar resume --reason '...'.",
+        remedy="When the reason of a hold no longer applies: sidecar resume --hold ID --reason '...'.",
     ),
     GateRow(
         name="freeze",

@@ -12,13 +12,15 @@ from sidecar.core.facts.observations import (
     PaymentIgnored,
     PaymentSucceeded,
     PolicyAdopted,
+    Resumed,
+    Thawed,
 )
 
 CHECKPOINT_KEYS = "checkpoint:"
 """How the keys of all checkpoints begin, and no others."""
 
 
-def identity(observation: Observation) -> str | None:  # noqa: C901 - a table
+def identity(observation: Observation) -> str | None:  # noqa: C901, PLR0912 - a table
     """Return the key under which the same fact, reported again, is the same record; None: every report is a new fact.
 
     A payment is its PaymentIntent and not its event, because Stripe may make two Event objects for one fact.
@@ -46,6 +48,10 @@ def identity(observation: Observation) -> str | None:  # noqa: C901 - a table
             return f"epoch_renewed:{observation.indicator}:{observation.epoch}:{observation.guard_version}"
         case NotificationClaimed():
             return f"notice_claimed:{observation.event}:{observation.target}"
+        case Resumed(hold=int(hold)):
+            return f"resumed:{hold}"
+        case Thawed(freeze=int(freeze)):
+            return f"thawed:{freeze}"
         case Checkpoint():
             return f"{CHECKPOINT_KEYS}{observation.day}"
         case _:

@@ -8,9 +8,10 @@ import enum
 import msgspec
 
 from sidecar.core.facts.auth_probes import AuthProbeOutcome, IsolationOutcome, RoundTripOutcome, Step, UserAuth
+from sidecar.core.facts.gate_readings import GateReading
 from sidecar.core.facts.policy import Policy, Stage
 from sidecar.core.facts.reports import Family, Reading
-from sidecar.core.facts.windows import Once, Weekly
+from sidecar.core.facts.windows import Once, Replaced, Weekly
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What decoding raises for what was not expected: no JSON, or of another shape; not UTF-8; nested too deep."""
@@ -216,17 +217,19 @@ class PolicyAdopted(_Fact, frozen=True, kw_only=True):
 
 
 class Held(_Fact, frozen=True, kw_only=True):
-    """A person forbade climbing until `Resumed`."""
+    """A person forbade climbing until a `Resumed` that names this record."""
 
     actor: str
     reason: str
 
 
 class Resumed(_Fact, frozen=True, kw_only=True):
-    """An operator lifted the hold."""
+    """An operator lifted a hold."""
 
     actor: str
     reason: str
+    hold: int | None = None
+    """The id of the hold: the number of its record; None: of fold version 6 or before, when there was only one."""
 
 
 class Approved(_Fact, frozen=True, kw_only=True):
@@ -239,7 +242,7 @@ class Approved(_Fact, frozen=True, kw_only=True):
 
 
 class RolledBack(_Fact, frozen=True, kw_only=True):
-    """An operator sent the flag to the bottom rung; climbing is forbidden until `Resumed`."""
+    """An operator sent the flag to the bottom rung, and forbade climbing until a `Resumed` that names this record."""
 
     actor: str
     reason: str
@@ -262,7 +265,7 @@ class Noted(_Fact, frozen=True, kw_only=True):
 
 
 class Frozen(_Fact, frozen=True, kw_only=True):
-    """A person forbade climbing in certain times; falling stays possible. One of the same name is replaced."""
+    """A person forbade climbing in certain times; falling stays possible."""
 
     actor: str
     """The operator who owns it."""
@@ -271,6 +274,10 @@ class Frozen(_Fact, frozen=True, kw_only=True):
     window: Once | Weekly
     expires_ms: int
     """When it expires, in Unix milliseconds."""
+    replaced: Replaced | None = None
+    """The freeze of this name that the operator replaced; None: there was none."""
+    is_exclusive: bool = False
+    """Whether it replaces no other; False: of fold version 6 or before, which replaced any of its name."""
 
 
 class Thawed(_Fact, frozen=True, kw_only=True):
@@ -279,15 +286,8 @@ class Thawed(_Fact, frozen=True, kw_only=True):
     actor: str
     reason: str
     name: str
-
-
-class GateReading(msgspec.Struct, frozen=True, kw_only=True):
-    """The reading of one gate when a decision was taken."""
-
-    name: str
-    value: str
-    target: str
-    passes: bool
+    freeze: int | None = None
+    """The number of its record; None: of fold version 6 or before, which removed any of this name."""
 
 
 class FallCause(enum.StrEnum):

@@ -60,3 +60,12 @@ def _begins_ms(window: Weekly, at_ms: int) -> list[int]:
     monday_ms = at_ms - (at_ms + offset_ms - _MONDAY_MS) % WEEK_MS
     weeks = (monday_ms, monday_ms + WEEK_MS)
     return [week_ms + day * DAY_MS + window.from_minute * MINUTE_MS for week_ms in weeks for day in window.days]
+
+
+class Replaced(msgspec.Struct, frozen=True, kw_only=True):
+    """The freeze that another one replaces."""
+
+    id: int
+    """The number of its record."""
+    actor: str
+    reason: str

@@ -44,6 +44,7 @@ from sidecar.core.facts.policy import Policy
 from sidecar.core.fold import (
     freezes,
     history_writer,
+    holds,
     journeys,
     ladder,
     lifecycle,
@@ -188,9 +189,9 @@ def _action(state: State, policy: Policy, action: OperatorAction, out: list[Conc
     """Apply what a person did."""
     match action:
         case Held():
-            ladder.hold(state, action)
+            holds.hold(state, action)
         case Resumed():
-            state.flag.hold = None
+            holds.resume(state, action)
         case Approved():
             ladder.approve(state, action)
         case RolledBack():

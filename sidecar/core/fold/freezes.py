@@ -2,7 +2,8 @@
 
 from sidecar.core.facts.observations import Frozen, Thawed
 from sidecar.core.facts.windows import DAY_MS, Once, next_begin_ms, span_at
-from sidecar.core.fold.state import Freeze, State
+from sidecar.core.fold.standing import Freeze
+from sidecar.core.fold.state import State
 
 FREEZES_MAX = 20
 LASTS_MAX_MS = 400 * DAY_MS
@@ -12,15 +13,22 @@ _STEPS_MAX = 200
 
 
 def freeze(state: State, action: Frozen) -> None:
-    """Add a freeze; one of the same name is replaced. One beyond the maximum is dropped: the API refuses it before."""
+    """Add a freeze, in place of the one that it names.
+
+    One whose name another freeze has taken is dropped, and so is one beyond the maximum: the API refuses both before.
+    """
     flag = state.flag
     others = [each for each in flag.freezes if each.name != action.name]
+    replaced_id = action.replaced.id if action.replaced else None
+    if action.is_exclusive and any(each.name == action.name and each.id != replaced_id for each in flag.freezes):
+        return
     expires_ms = min(action.expires_ms, state.now_ms + LASTS_MAX_MS)
     if isinstance(action.window, Once):
         expires_ms = min(expires_ms, action.window.until_ms)
     if expires_ms <= state.now_ms or len(others) >= FREEZES_MAX:
         return
     new = Freeze(
+        id=state.seq,
         name=action.name,
         actor=action.actor,
         reason=action.reason,
@@ -33,8 +41,10 @@ def freeze(state: State, action: Frozen) -> None:
 
 
 def thaw(state: State, action: Thawed) -> None:
-    """Take a freeze away."""
-    state.flag.freezes = [each for each in state.flag.freezes if each.name != action.name]
+    """Take away the freeze that is named, and not one that has taken its name since."""
+    state.flag.freezes = [
+        each for each in state.flag.freezes if each.name != action.name or action.freeze not in {None, each.id}
+    ]
 
 
 def advance(state: State, before_ms: int) -> None:

@@ -19,6 +19,7 @@ from sidecar.core.facts.observations import (
 )
 from sidecar.core.facts.policy import PPM, Policy
 from sidecar.core.facts.suspensions import SuspensionReason
+from sidecar.core.facts.windows import Replaced
 from sidecar.core.fold.conclusions import (
     AlarmEnded,
     AlarmRaised,
@@ -215,8 +216,13 @@ def _change(state: State) -> None:
 def _note(state: State, fact: Observation) -> None:
     """Note what a person did."""
     match fact:
+        case Resumed(hold=int(hold)):
+            _add_event(state, EventKind.ACTION, f"resume of hold {hold} by {fact.actor}: {fact.reason}")
         case Held() | Resumed() | Approved() | RolledBack() | EvidenceReset():
             _add_event(state, EventKind.ACTION, f"{_ACTIONS[type(fact)]} by {fact.actor}: {fact.reason}")
+        case Frozen(replaced=Replaced() as replaced):
+            detail = f"freeze {fact.name} by {fact.actor}, in place of that of {replaced.actor}: {fact.reason}"
+            _add_event(state, EventKind.ACTION, detail)
         case Frozen() | Thawed():
             _add_event(state, EventKind.ACTION, f"{_ACTIONS[type(fact)]} {fact.name} by {fact.actor}: {fact.reason}")
         case Noted():

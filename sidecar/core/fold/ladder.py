@@ -1,13 +1,17 @@
 """Apply decisions, operator actions and policies to the ladder.
 
 A climb is applied only if neither the flag's version nor the guard version changed since it was decided: two replicas
-that decide at once cannot climb twice, and a late climb cannot undo a hold. A fall is always applied.
+that decide at once cannot climb twice, and a late climb cannot undo a hold. A fall is always applied. A rollback during
+an alarm is a fall too: it would otherwise keep the evidence that the alarm refutes.
 """
 
-from sidecar.core.facts.observations import Approved, Climbed, EpochRenewed, FallCause, Fell, Held, RolledBack
+from sidecar.core.facts.observations import Approved, Climbed, EpochRenewed, FallCause, Fell, RolledBack
 from sidecar.core.facts.policy import Lifecycle, Policy, Rung
+from sidecar.core.fold import holds, suspension
 from sidecar.core.fold.conclusions import ClimbIgnored, Conclusions, EpochBegan, FlagMoved
-from sidecar.core.fold.state import MOVES_MAX, Approval, Hold, Move, State
+from sidecar.core.fold.standing import Approval
+from sidecar.core.fold.state import MOVES_MAX, Move, State
+from sidecar.core.fold.suspension import Answer
 from sidecar.core.statistics.indicators import Indicator, bank_of, begin_epoch, is_calm, row_of
 
 RETURNED = "returned"
@@ -42,14 +46,9 @@ def fall(state: State, policy: Policy, decision: Fell, out: Conclusions) -> None
     was_above_bottom = flag.rung > 0
     flag.suspension, flag.suspensions_ms = None, []
     if decision.cause in {FallCause.ALARM, FallCause.SUSPENSION} and was_above_bottom:
-        cooldown_ms = min(COOLDOWN_MAX_MS, policy.cooldown_ms << flag.strikes)
-        flag.cooldown_until_ms = state.now_ms + cooldown_ms
-        if cooldown_ms < COOLDOWN_MAX_MS:  # what no longer doubles need not be halved twice
-            flag.strikes = min(flag.strikes + 1, _STRIKES_MAX)
-        flag.strikes_since_ms = state.now_ms
+        _cool_down(state, policy)
     if was_above_bottom or decision.cause is FallCause.BLIND:
-        for indicator in state.indicators.values():
-            indicator.awaits_epoch = True
+        _end_epochs(state)
         state.visibility.is_fall_due = False
     if was_above_bottom:
         _move(state, policy.ladder[flag.rung], policy.ladder, 0, decision.cause, decision.detail, out)
@@ -58,27 +57,54 @@ def fall(state: State, policy: Policy, decision: Fell, out: Conclusions) -> None
         flag.guard_version += 1
 
 
+def _cool_down(state: State, policy: Policy) -> None:
+    """Start the cool-down after a fall; each doubles the next one."""
+    flag = state.flag
+    cooldown_ms = min(COOLDOWN_MAX_MS, policy.cooldown_ms << flag.strikes)
+    flag.cooldown_until_ms = state.now_ms + cooldown_ms
+    if cooldown_ms < COOLDOWN_MAX_MS:  # what no longer doubles need not be halved twice
+        flag.strikes = min(flag.strikes + 1, _STRIKES_MAX)
+    flag.strikes_since_ms = state.now_ms
+
+
+def _end_epochs(state: State) -> None:
+    """End every epoch; the next one begins when the cool-down is over and the alarms are calm."""
+    for indicator in state.indicators.values():
+        indicator.awaits_epoch = True
+
+
 def roll_back(state: State, policy: Policy, action: RolledBack, out: Conclusions) -> None:
-    """Move to the bottom rung for an operator, and hold there. The evidence is kept."""
-    state.flag.approval = None
-    hold(state, action)
-    current = policy.ladder[state.flag.rung]
-    if state.flag.rung > 0:
-        _move(state, current, policy.ladder, 0, FallCause.ROLLBACK, f"{action.actor}: {action.reason}", out)
+    """Move to the bottom rung for an operator, and hold there.
+
+    The evidence is kept, except during an alarm, also one that is not attributed yet: its fall could not follow from
+    the bottom rung, so the rollback has the effects of the fall.
+    """
+    flag = state.flag
+    flag.approval = None
+    holds.hold(state, action)
+    if flag.rung > 0:
+        detail = f"{action.actor}: {action.reason}{_fall_of_alarm(state, policy)}"
+        _move(state, policy.ladder[flag.rung], policy.ladder, 0, FallCause.ROLLBACK, detail, out)
 
 
-def hold(state: State, action: Held | RolledBack) -> None:
-    """Forbid climbing."""
-    state.flag.hold = Hold(actor=action.actor, reason=action.reason, at_ms=state.now_ms)
-    state.flag.guard_version += 1
+def _fall_of_alarm(state: State, policy: Policy) -> str:
+    """Before a person's move to the bottom rung, apply the fall of an alarm, and return that as a remark."""
+    if suspension.answer(state, policy) is Answer.NONE:
+        return ""
+    state.flag.suspension, state.flag.suspensions_ms = None, []
+    _cool_down(state, policy)
+    _end_epochs(state)
+    return " (during an alarm: new epochs and a cool-down)"
 
 
 def approve(state: State, action: Approved) -> None:
-    """Store the approval of one climb; the gate checks whether it applies."""
-    state.flag.approval = Approval(
-        actor=action.actor, reason=action.reason, at_ms=state.now_ms, rung=action.rung, epoch=action.epoch
-    )
-    state.flag.guard_version += 1  # it may have taken the place of one that counted
+    """Store the approval of one climb; the gate checks whether it applies. A second one for the same climb is void."""
+    flag = state.flag
+    if flag.approval is None or (flag.approval.rung, flag.approval.epoch) != (action.rung, action.epoch):
+        flag.approval = Approval(
+            actor=action.actor, reason=action.reason, at_ms=state.now_ms, rung=action.rung, epoch=action.epoch
+        )
+    flag.guard_version += 1  # it may have taken the place of one that counted
 
 
 def renew(state: State, decision: EpochRenewed, out: Conclusions) -> None:
@@ -99,10 +125,16 @@ def outgrow(state: State, name: str, out: Conclusions) -> None:
 def begin_epochs(state: State, out: Conclusions) -> None:
     """Begin a new epoch in every indicator that has begun one: its proof no longer applies.
 
-    An indicator that awaits an epoch after a fall is skipped: it begins one when the cool-down is over.
+    An indicator that awaits an epoch after a fall is skipped: it begins one when the cool-down is over. One with an
+    alarm begins one when the alarm is over: its fall may still follow, and would spend a second epoch.
     """
     for name, indicator in state.indicators.items():
-        if indicator.epoch_began_ms and not indicator.awaits_epoch:
+        if not indicator.epoch_began_ms or indicator.awaits_epoch:
+            continue
+        if indicator.is_latched:
+            indicator.awaits_epoch = True
+            state.flag.guard_version += 1
+        else:
             _begin(state, name, indicator, out)
 
 
@@ -121,6 +153,8 @@ def change_ladder(state: State, before: Policy, policy: Policy, out: Conclusions
     if (current.mode, current.share_ppm) != (next_rung.mode, next_rung.share_ppm):
         is_other = before.lifecycle is not policy.lifecycle
         why = f"lifecycle: {policy.lifecycle}" if is_other else "the ladder or the dry run was changed"
+        if rung == 0 and state.flag.rung > 0:
+            why = f"{why}{_fall_of_alarm(state, before)}"
         _move(state, current, policy.ladder, rung, "policy", why, out)
     state.flag.rung = rung
 

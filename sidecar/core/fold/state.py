@@ -11,8 +11,8 @@ from sidecar.core.facts.outcomes import Outcome, ReportOutcome, Unmeasured
 from sidecar.core.facts.policy import Mode, Policy, Rung, Stage
 from sidecar.core.facts.reports import Flow, Subscription
 from sidecar.core.facts.suspensions import SuspensionReason
-from sidecar.core.facts.windows import Once, Weekly
 from sidecar.core.fold.history import History
+from sidecar.core.fold.standing import Approval, Freeze, Hold
 from sidecar.core.statistics.coverage import Coverage
 from sidecar.core.statistics.indicators import INDICATORS, Indicator
 
@@ -60,36 +60,6 @@ class Journey(msgspec.Struct, kw_only=True, gc=False):
         return self.outcome is not None or self.is_left_out
 
 
-class Hold(msgspec.Struct, frozen=True, kw_only=True):
-    """A person's ban on climbing."""
-
-    actor: str
-    reason: str
-    at_ms: int
-
-
-class Approval(msgspec.Struct, frozen=True, kw_only=True):
-    """A person's consent to one climb."""
-
-    actor: str
-    reason: str
-    at_ms: int
-    rung: int
-    epoch: int
-
-
-class Freeze(msgspec.Struct, frozen=True, kw_only=True):
-    """Times in which a person forbids climbing."""
-
-    name: str
-    actor: str
-    reason: str
-    at_ms: int
-    """When it was created."""
-    window: Once | Weekly
-    expires_ms: int
-
-
 class Suspension(msgspec.Struct, kw_only=True):
     """A suspension because Reverb is unstable."""
 
@@ -116,7 +86,8 @@ class Flag(msgspec.Struct, kw_only=True):
     """Falls that have not been forgotten; each doubles the next cool-down."""
     strikes_since_ms: int = 0
     """Since when the number of strikes stands; a week without a fall takes one away."""
-    hold: Hold | None = None
+    holds: list[Hold] = []
+    """In order of creation; at most `core.fold.holds.HOLDS_MAX`, and one more of a rollback."""
     freezes: list[Freeze] = []
     """In order of creation; at most `core.fold.freezes.FREEZES_MAX`."""
     approval: Approval | None = None

@@ -45,7 +45,7 @@ def restore(source: Path, path: Path, *, reason: str, is_replacing: bool) -> Pat
     """Replace the journal by a copy of a backup; return the new path of the previous journal, if there was one.
 
     The backup lacks all later facts, such as an alarm, a fall or an operator action. A rollback is therefore appended:
-    the flag starts on the bottom rung, with a hold until `resume`. Raises `SidecarError` with `journal_in_use` while a
+    the flag starts on the bottom rung, with a hold. Raises `SidecarError` with `journal_in_use` while a
     sidecar runs, or `journal_unavailable`.
     """
     found = inspect(source)

@@ -149,8 +149,9 @@ function open(button) {
   submit.hidden = false;
   submit.toggleAttribute("data-danger", Boolean(action.confirmation));
   reason.value = "";
+  field("replace").checked = false;
   const fields = (action.fields ?? "").split(" ");
-  for (const name of ["release", "name", "window"]) field(`field-${name}`).hidden = !fields.includes(name);
+  for (const name of ["release", "name", "replace", "window"]) field(`field-${name}`).hidden = !fields.includes(name);
   askToken(!sessionStorage.getItem(TOKEN));
   dialog.showModal();
   (fields.includes("name") ? field("name") : fields.includes("release") ? field("release") : reason).focus();
@@ -224,9 +225,10 @@ async function send() {
 function body() {
   const result = { reason: reason.value.trim() };
   if (action.action === "approve") return { ...result, rung: Number(action.rung), epoch: Number(action.epoch) };
+  if (action.action === "resume") return { ...result, hold: Number(action.hold) };
   if (action.action === "thaw") return { ...result, name: action.name };
   if (action.action === "note") return { ...result, release: field("release").value.trim() || null };
-  if (action.action === "freeze") return { ...result, name: field("name").value.trim(), ...freezeWindow() };
+  if (action.action === "freeze") return { ...result, name: field("name").value.trim(), replace: field("replace").checked, ...freezeWindow() };
   return result;
 }
 
