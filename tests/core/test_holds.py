@@ -9,6 +9,7 @@ import pytest
 from sidecar.core.decision.decide import decide
 from sidecar.core.decision.gates import first_closed
 from sidecar.core.facts.auth_probes import RoundTripOutcome
+from sidecar.core.facts.identities import identity
 from sidecar.core.facts.observations import Checkpoint, FallCause, Fell, Frozen, Resumed, Thawed
 from sidecar.core.facts.policy import Rung
 from sidecar.core.facts.windows import Once, Replaced
@@ -366,3 +367,13 @@ def test_only_a_single_hold_of_a_person_needs_no_name() -> None:
         world = on(0)
         world.state.flag.holds = standing
         assert holds.unnamed(world.state) is expected
+
+
+def test_a_hold_and_a_freeze_are_lifted_once() -> None:
+    """Two replicas that lift the same one append one record, and the second operator learns of the first."""
+    ann, bob = (Resumed(actor=actor, reason=f"{actor}'s", hold=12) for actor in ("ann", "bob"))
+    assert identity(ann) == identity(bob) != identity(msgspec.structs.replace(ann, hold=13))
+    thawed, again = (Thawed(actor=actor, reason=f"{actor}'s", name="term", freeze=12) for actor in ("ann", "bob"))
+    assert identity(thawed) == identity(again) != identity(ann)
+    older_ones = (Resumed(actor="ann", reason="x"), Thawed(actor="ann", reason="x", name="term"))
+    assert [identity(each) for each in older_ones] == [None, None]
