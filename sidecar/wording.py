@@ -287,7 +287,7 @@ CHECKS: Final[Mapping[str, Wording]] = {
     "suspended": Wording("Short suspensions", "Reverb's instability suspended push for at most 1 % of the period."),
     "coverage": Wording("Coverage reached", "Enough of the period's payments could be judged."),
     "payments": Wording("Enough payments", "Enough payments were judged in the period."),
-    "since_release": Wording("Enough payments since the release", "Enough payments were judged since the release."),
+    "since_release": Wording("Payments since the release", "Enough were judged, or no number was asked for."),
 }
 """The release checks of `sidecar gate`; the description says what passes."""
 

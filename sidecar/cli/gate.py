@@ -10,7 +10,7 @@ from sidecar.cli.operator_client import Unanswered, Url, address_and_environment
 from sidecar.cli.program import CANNOT_KNOW, DEFAULT_CONFIG, AsJson, ConfigFile, cli, fail, print_json, screen
 from sidecar.console import gate_text
 from sidecar.core.facts.policy import Mode
-from sidecar.core.release.checks import PAYMENTS_MIN, SINCE_RELEASE_MIN, SUSPENSIONS_MAX
+from sidecar.core.release.checks import PAYMENTS_MIN, SUSPENSIONS_MAX
 from sidecar.core.release.readiness import Answer, Readiness
 
 _PUSH_MODES = tuple(each for each in Mode if each is not Mode.TIMER_POLLING)
@@ -41,12 +41,15 @@ def gate(
     min_payments: Annotated[
         int, typer.Option("--min-payments", min=0, metavar="N", help="The fewest judged payments in the period.")
     ] = PAYMENTS_MIN,
-    min_since_release: Annotated[
-        int,
+    on_release: Annotated[
+        int | None,
         typer.Option(
-            "--min-since-release", min=0, metavar="N", help="The fewest judged payments since the app's last release."
+            "--on-release",
+            min=0,
+            metavar="N",
+            help="The fewest judged payments since the app's last release; default: their number is information.",
         ),
-    ] = SINCE_RELEASE_MIN,
+    ] = None,
     url: Url = "",
     is_all: Annotated[bool, typer.Option("--all", help="Print the passed checks too.")] = False,
     github: Annotated[
@@ -65,7 +68,7 @@ def gate(
         "environment": named,
         "max_suspensions": max_suspensions,
         "min_payments": min_payments,
-        "min_since_release": min_since_release,
+        **({} if on_release is None else {"on_release": on_release}),
     }
     try:
         body, found = get(address, f"/api/gate?{urlencode(query)}", Readiness)

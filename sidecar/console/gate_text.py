@@ -48,14 +48,16 @@ def again(found: Readiness) -> str:
 
 
 def print_readiness(console: Console, found: Readiness, *, is_all: bool) -> None:
-    """Print the verdict: one line for each reason, and with `is_all` also for each check that passes."""
+    """Print the verdict: a line for each reason and information, and with `is_all` for each check that passes."""
     colour = {Answer.YES: "green", Answer.NOT_YET: "yellow", Answer.CANNOT_KNOW: "red"}[found.answer]
     console.print(f"[bold {colour}]{escape(headline(found))}[/]", soft_wrap=True)
     for check in found.against:
         mark = "?" if check.passes is None else "✗"
         console.print(f"  [{colour}]{mark}[/] {escape(reason(check, found.now_ms))}", soft_wrap=True)
-    for check in found.checks if is_all else ():
-        if check.passes:
+    for check in found.checks:
+        if check.is_information:
+            console.print(f"  i {escape(_line(f'{check.name}: {check.value} (for information)'))}", soft_wrap=True)
+        elif check.passes and is_all:
             text = _line(f"{check.name}: {check.value} (target: {check.target})")
             console.print(f"  [green]✓[/] {escape(text)}", soft_wrap=True)
     if again(found):

@@ -37,7 +37,7 @@ class Release(Part):
 
     @get("/api/gate", on=OPERATOR)
     async def get_gate(self, request: web.Request) -> web.Response:
-        """Return the verdict: `?mode=&for=&environment=&max_suspensions=&min_payments=&min_since_release=`."""
+        """Return the verdict: `?mode=&for=&environment=&max_suspensions=&min_payments=&on_release=`."""
         return json_response(self.readiness(_question(_asked(request))))
 
     @get("/api/report", on=OPERATOR)
@@ -63,7 +63,7 @@ def _asked(request: web.Request) -> dict[str, str]:
 
 def _question(query: dict[str, str]) -> Question:
     """Parse the query. Raises `SidecarError` with `context_invalid`, also for unknown parameters."""
-    known = {"mode", "for", "environment", "max_suspensions", "min_payments", "min_since_release"}
+    known = {"mode", "for", "environment", "max_suspensions", "min_payments", "on_release"}
     strange = sorted(query.keys() - known)
     if strange:
         raise SidecarError(
@@ -76,7 +76,7 @@ def _question(query: dict[str, str]) -> Question:
         environment=query.get("environment"),
         suspensions_max=_number(query, "max_suspensions", asked.suspensions_max),
         payments_min=_number(query, "min_payments", asked.payments_min),
-        since_release_min=_number(query, "min_since_release", asked.since_release_min),
+        on_release=_number(query, "on_release", 0) if "on_release" in query else asked.on_release,
     )
 
 

@@ -56,11 +56,11 @@ def test_the_gate_names_every_hold_and_the_command_that_lifts_each() -> None:
 
 
 def test_a_rollback_does_not_lift_or_replace_a_hold_or_another_rollback() -> None:
-    """Whoever lifts the second rollback has not heard of the first."""
+    """Whoever lifts the second rollback does not know of the first."""
     world = on(2)
     world.hold("ann", "launch day")
     world.roll_back("bob", "payers wait")
-    world.roll_back("eve", "so I hear")
+    world.roll_back("eve", "the same")
     who = [(each.actor, each.is_rollback) for each in world.state.flag.holds]
     assert who == [("ann", False), ("bob", True), ("eve", True)]
     world.resume(world.state.flag.holds[2].id)

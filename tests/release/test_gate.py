@@ -6,7 +6,7 @@ import pytest
 from sidecar.core.fold.history import Condition
 from sidecar.core.fold.serving import Reason
 from sidecar.core.release.readiness import Readiness
-from tests.core.world import DAY, HOUR
+from tests.core.world import DAY, HOUR, MINUTE
 from tests.e2e.processes import READ_TOKEN, free_port
 from tests.release.asked import listening, sidecar
 from tests.release.prepared import Past
@@ -128,7 +128,7 @@ async def test_the_question_can_be_changed() -> None:
                 "1d",
                 "--max-suspensions",
                 "5",
-                "--min-since-release",
+                "--on-release",
                 "7",
                 "--min-payments",
                 "9",
@@ -137,7 +137,7 @@ async def test_the_question_can_be_changed() -> None:
         )
         found = msgspec.json.decode(reported.out, type=Readiness)
         assert (reported.code, found.question.for_ms, found.question.suspensions_max) == (0, DAY, 5)
-        assert (found.question.since_release_min, found.question.payments_min) == (7, 9)
+        assert (found.question.on_release, found.question.payments_min) == (7, 9)
 
 
 async def test_github_gets_an_annotation_for_each_reason() -> None:
@@ -145,11 +145,28 @@ async def test_github_gets_an_annotation_for_each_reason() -> None:
     past = Past()
     past.release(1 * DAY, "a%0A\n::set-output name=x::y", 3)
     async with listening(past) as url:
-        reported = await sidecar(gate(url), GITHUB_ACTIONS="true")
+        reported = await sidecar(gate(url, "--on-release", "20"), GITHUB_ACTIONS="true")
     commands = [line for line in reported.out.splitlines() if line.startswith("::")]
     assert reported.code == 1
     assert len(commands) == 1
     assert "since release a%250A ::set-output name=x::y; 20 are asked" in commands[0]
+
+
+async def test_payments_since_the_release_are_shown_and_fail_only_if_asked() -> None:
+    """The exit code of an app that is released every hour is 0; with `--on-release` it is that of the question."""
+    past = Past()
+    past.release(MINUTE, "web-9", 3)
+    async with listening(past) as url:
+        shown = await sidecar(gate(url))
+        asked = await sidecar(gate(url, "--on-release", "4"))
+        reached = await sidecar(gate(url, "--on-release", "3"))
+    assert (shown.code, asked.code, reached.code) == (0, 1, 0)
+    assert "  i since_release: 3 since web-9 (for information)" in shown.out
+    assert "3 payments were judged since release web-9; 4 are asked" in asked.out
+    async with listening(Past()) as url:
+        unknown = await sidecar(gate(url, "--on-release", "1"))
+        refused = await sidecar(gate(url, "--on-release", "-1"))
+    assert (unknown.code, "no release is known" in unknown.out, refused.code) == (2, True, 2)
 
 
 async def test_github_gets_a_notice_for_a_yes() -> None:

@@ -75,8 +75,7 @@ TABLE: list[tuple[str, Past | Callable[[], Past], Change, list[str]]] = [
     ("coverage 94 %", Past, lambda past: past.fill(16, 94, uncovered=6), ["coverage"]),
     ("50 payments", lambda: quiet(50), lambda _: None, []),
     ("49 payments", lambda: quiet(49), lambda _: None, ["payments"]),
-    ("20 payments since the release", Past, lambda past: past.release(1 * DAY, "2026.48", 20), []),
-    ("19 payments since the release", Past, lambda past: past.release(1 * DAY, "2026.48", 19), ["since_release"]),
+    ("no payment since the release", Past, lambda past: past.release(1 * MINUTE, "2026.48", 0), []),
     ("no reports", Past, lambda past: past.fill(16, 40, reported=False), ["reports"]),
     ("a history of 14 d", Past, lambda past: known_for(past, FOR), []),
     ("a history of less", Past, lambda past: known_for(past, FOR - 1), ["history"]),
@@ -97,6 +96,43 @@ TABLE: list[tuple[str, Past | Callable[[], Past], Change, list[str]]] = [
     ("lately bad", Past, lambda past: setattr(past.state.indicators["reach"], "recent", 10**11), ["recent_reach"]),
     ("acks without names", Past, lambda past: past.state.first_named_ack_ms.clear(), ["exact"]),
 ]
+
+
+ON_RELEASE: list[tuple[str, int | None, Change, bool | None]] = [
+    ("nothing is asked", None, lambda past: past.release(1 * HOUR, "2026.48", 0), True),
+    ("20 of 20", 20, lambda past: past.release(1 * DAY, "2026.48", 20), True),
+    ("19 of 20", 20, lambda past: past.release(1 * DAY, "2026.48", 19), False),
+    ("0 of 0", 0, lambda past: past.release(1 * DAY, "2026.48", 0), True),
+    ("no release, nothing is asked", None, lambda _: None, True),
+    ("no release, and 20 are asked", 20, lambda _: None, None),
+]
+
+
+@pytest.mark.parametrize(
+    ("asked", "change", "passes"), [row[1:] for row in ON_RELEASE], ids=[row[0] for row in ON_RELEASE]
+)
+def test_payments_since_the_release_are_information_unless_a_number_is_asked(
+    *, asked: int | None, change: Change, passes: bool | None
+) -> None:
+    """An app that is released every hour never had 20 of them; whoever asks for N must know of a release."""
+    past = Past()
+    change(past)
+    found = verdict(past, msgspec.structs.replace(ASKED, on_release=asked))
+    check = next(each for each in found.checks if each.name == "since_release")
+    assert (check.passes, check.is_information) == (passes, asked is None and bool(past.state.history.release))
+    assert against(found) == ([] if passes else ["since_release"])
+    expected = {True: Answer.YES, False: Answer.NOT_YET, None: Answer.CANNOT_KNOW}[passes]
+    assert (found.answer, bool(check.why)) == (expected, not passes)
+
+
+def test_an_app_that_is_released_every_hour_passes() -> None:
+    """Asked 80 times in as many hours, each time within minutes of a release: it was no, 80 times."""
+    past = Past()
+    answers = set()
+    for hour in range(80):
+        past.release(2 * MINUTE, f"web-{hour}", 1)
+        answers.add(verdict(past).answer)
+    assert answers == {Answer.YES}
 
 
 def quiet(payments: int) -> Past:
@@ -299,7 +335,7 @@ def test_payments_since_a_release_are_expected_at_the_rate_of_the_period() -> No
     """One is missing, at 40 an hour: in a minute and a half."""
     past = Past()
     past.release(1 * DAY, "2026.48", 19)
-    again_ms = verdict(past).again_ms
+    again_ms = verdict(past, msgspec.structs.replace(ASKED, on_release=20)).again_ms
     assert again_ms is not None
     assert again_ms - NOW_MS == pytest.approx(90 * SECOND, rel=0.05)
 

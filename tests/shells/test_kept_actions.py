@@ -66,7 +66,7 @@ async def test_the_hold_of_a_rollback_is_lifted_only_by_its_id() -> None:
 
 
 async def test_two_who_lift_the_same_hold_at_once_are_one_record() -> None:
-    """The journal stores the first; the other is told, and lifts nothing else."""
+    """The journal stores the first; the others get a conflict, and lift nothing else."""
     async with running(EASY) as sidecar:
         hold = (await sidecar.act("hold", WHY))[1]["seq"]
         body = {**WHY, "hold": hold}
@@ -137,7 +137,7 @@ def appended(fact: Held | Approved | Resumed, world: World, *, is_duplicate: boo
     return Appended(record=record, duplicate=is_duplicate)
 
 
-def test_who_came_too_late_is_told_who_came_first() -> None:
+def test_the_later_of_two_operators_learns_who_came_first() -> None:
     """The other one acted on another replica."""
     world = on(1)
     theirs = Resumed(actor="bob", reason="launched", hold=3)

@@ -95,7 +95,13 @@ def _verdict(report: Report) -> Section:
 
 def _checks(report: Report) -> Section:
     rows = tuple(
-        (CHECKS[check.name].label, check.value, check.target, _PASSES[check.passes]) for check in report.verdict.checks
+        (
+            CHECKS[check.name].label,
+            check.value,
+            check.target,
+            "information" if check.is_information else _PASSES[check.passes],
+        )
+        for check in report.verdict.checks
     )
     return Section(
         key="checks",

@@ -1,7 +1,7 @@
 """Holds: each forbids climbing until an operator lifts it. They stand side by side, so that none takes another's place.
 
 A hold's id is the number of its record. The hold of a rollback is lifted only by its id: whoever ends a hold of their
-own must not end a rollback that they have not heard of.
+own must not end a rollback that they do not know of.
 """
 
 from sidecar.core.facts.observations import Held, Resumed, RolledBack

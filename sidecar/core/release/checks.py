@@ -20,7 +20,6 @@ DAY_MS = 24 * HOUR_MS
 FOR_MS = 14 * DAY_MS
 SUSPENSIONS_MAX = 4
 PAYMENTS_MIN = 50
-SINCE_RELEASE_MIN = 20
 _SERVED_PPM = 999_000
 _SUSPENDED_PPM = 10_000
 _GATES = frozenset({
@@ -50,8 +49,9 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     suspensions_max: int = SUSPENSIONS_MAX
     payments_min: int = PAYMENTS_MIN
     """Minimum judged payments in the period."""
-    since_release_min: int = SINCE_RELEASE_MIN
-    """Judged payments since the last release."""
+    on_release: int | None = None
+    """Minimum judged payments since the app's last release; None: their number is information. An app that is released
+    every hour would never meet a minimum."""
 
 
 class Process(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,6 +76,8 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     """Of a gate of the ladder that does not pass: what is missing, in the gate's wording."""
     again_ms: int | None = None
     """When it passes at the earliest, without further failures; None: unknown, or it passes."""
+    is_information: bool = False
+    """Whether it is shown, and nothing was asked of it: it passes."""
 
 
 def checks(state: State, policy: Policy, question: Question, process: Process) -> tuple[Check, ...]:
@@ -291,20 +293,23 @@ def _covered_again(known: list[Hour], policy: Policy, question: Question) -> int
 
 
 def _since_release(interval: Interval, in_time: int, question: Question) -> Check:
-    history = interval.history
-    if not history.release:
-        return Check(name="since_release", value="no release is known", target="any", passes=True)
+    history, asked = interval.history, question.on_release
     since = judged(interval.state) - history.judged_before_release
-    missing = question.since_release_min - since
+    value = f"{since} since {history.release}" if history.release else "no release is known"
+    if asked is None:
+        return Check(name="since_release", value=value, target="any", passes=True, is_information=bool(history.release))
+    target = f"at least {asked}"
+    if not history.release:
+        why = "no release is known: name it in the backend's acks (`release`), or with `sidecar note --release`"
+        return Check(name="since_release", value=value, target=target, passes=None, why=why)
+    missing = asked - since
     seen_ms = interval.until_ms - max(interval.from_ms, history.since_ms)
     return Check(
         name="since_release",
-        value=f"{since} since {history.release}",
-        target=f"at least {question.since_release_min}",
+        value=value,
+        target=target,
         passes=missing <= 0,
-        why=f"{since} payments were judged since release {history.release}; {question.since_release_min} are asked"
-        if missing > 0
-        else "",
+        why=f"{since} payments were judged since release {history.release}; {asked} are asked" if missing > 0 else "",
         again_ms=interval.until_ms + missing * seen_ms // in_time if missing > 0 and in_time else None,
     )
 
