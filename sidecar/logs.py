@@ -279,6 +279,8 @@ def _fields(conclusion: Conclusion) -> dict[str, Any]:
             fields["share"] = f"{fields.pop('share_ppm') / PPM:.0%}"
         case PolicyChanged() | PolicyRefused():
             fields["policy_hash"] = conclusion.policy_hash[:12]
+            if not fields.get("changed"):
+                fields.pop("changed", None)
         case SuspensionBegan(until_ms=None):
             del fields["until_ms"]
     if type(conclusion) in _HINTS:

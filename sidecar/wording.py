@@ -120,6 +120,11 @@ UNMEASURED: Final[Mapping[Unmeasured, Wording]] = {
         "Neither the broadcast nor the payment names the user.",
         "Put the user's id into the PaymentIntent's metadata, or `payment_intent` into the broadcast.",
     ),
+    Unmeasured.READ_LATE: Wording(
+        "Webhook read late",
+        "The event loop was stalled when the webhook arrived, so the payment would look faster than it was.",
+        "Give the sidecar more CPU, and see Grafana's board *The sidecar itself*: the event loop's lag.",
+    ),
 }
 """Why a payment cannot be judged."""
 

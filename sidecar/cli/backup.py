@@ -1,5 +1,6 @@
 """Commands for the journal's file: verify, back up, restore."""
 
+import contextlib
 import re
 from pathlib import Path
 from typing import Annotated
@@ -8,10 +9,12 @@ import msgspec
 import typer
 
 from sidecar.cli.program import DEFAULT_CONFIG, NO, AsJson, ConfigFile, Reason, cli, fail, print_json, read_file
-from sidecar.config import SqlitePlace
+from sidecar.config import SqlitePlace, policy_of
+from sidecar.core.facts.meaning import why_not_here
 from sidecar.journal.sqlite.backup import backup as make_backup
 from sidecar.journal.sqlite.backup import restore as restore_backup
-from sidecar.journal.sqlite.verification import inspect
+from sidecar.journal.sqlite.verification import inspect, present
+from sidecar.ports import SidecarError
 
 
 @cli.command()
@@ -72,6 +75,9 @@ def restore(
 ) -> None:
     """Replace the journal by a backup. The flag starts on the bottom rung, with a hold until `resume --hold`."""
     path = _journal_path(config)
+    with contextlib.suppress(SidecarError):  # a file that cannot be read is refused below
+        if other := why_not_here(present(source).policy, policy_of(read_file(config))):
+            fail(f"{source}: {other}")
     aside = restore_backup(source, path, reason=reason, is_replacing=replace)
     if aside is not None:
         typer.echo(f"{aside}: the previous journal")

@@ -10,12 +10,15 @@ from sidecar import __version__
 from sidecar.composition.parts import PARTS, PartRow, kinds_of
 from sidecar.composition.wiring import Wiring
 from sidecar.config import Config, Secrets
+from sidecar.core.facts.meaning import why_not_here
 from sidecar.core.facts.observations import PolicyAdopted, Started
+from sidecar.core.facts.policy import Policy
 from sidecar.core.fold import lifecycle
 from sidecar.flags.controller import Controller
 from sidecar.http.connections import public_max
 from sidecar.http.guard import Guard
 from sidecar.http.server import Listener
+from sidecar.journal.binding import bound_policy
 from sidecar.journal.follower import Follower
 from sidecar.logs import LineCounts, log_conclusions
 from sidecar.metrics import Exemplars, Exposition
@@ -127,12 +130,21 @@ class Sidecar:
     async def is_fresh(self) -> bool:
         """Return whether the journal is empty: records before its first policy would have no meaning.
 
-        Raises `SidecarError` with `config_invalid` if it is, and the configured policy cannot be a journal's first.
+        Raises `SidecarError` with `config_invalid` if it is, and the configured policy cannot be a journal's first; or
+        if it belongs to another environment or livemode. Nothing was appended yet.
         """
         is_fresh = not await self.wiring.journal.read(0, 1)
         if is_fresh:
             self._refuse_first_policy()
+        else:
+            self._refuse_journal(await bound_policy(self.wiring.journal))
         return is_fresh
+
+    def _refuse_journal(self, bound: Policy | None) -> None:
+        """Refuse to start on the journal of another environment or livemode."""
+        why_not = why_not_here(bound, self.wiring.policy)
+        if why_not is not None:
+            raise SidecarError(ErrorCode.CONFIG_INVALID, why_not)
 
     def _refuse_first_policy(self) -> None:
         """Refuse to start without any policy: nothing would be judged or served."""
@@ -150,10 +162,12 @@ class Sidecar:
 
         A superseded policy returns only by an operator's decision: a replica with an old file must not replace the
         policy of the others. A policy that the present state does not permit (`core.fold.lifecycle`) is not adopted
-        either. Raises `SidecarError` with `config_invalid` if there is then no policy at all.
+        either. Raises `SidecarError` with `config_invalid` if there is then no policy at all, or if the journal belongs
+        to another environment or livemode.
         """
         await self.follower.catch_up(history_ends=self._started_seq)
         state = self.wiring.state
+        self._refuse_journal(state.policy)
         if state.policy_hash == self.wiring.policy_hash:
             return
         if self.wiring.policy_hash in state.policies and adoption is None:
@@ -181,6 +195,7 @@ class Sidecar:
             )
         )
         await self.follower.follow()
+        self._refuse_journal(state.policy)  # another replica was faster on an empty journal
         why_not = lifecycle.why_not(state, self.wiring.policy)
         if why_not is not None:  # the flag fell in between
             self._refuse_policy(why_not)

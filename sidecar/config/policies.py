@@ -1,5 +1,7 @@
 """The policy: the part of the configuration that the fold uses and the journal records."""
 
+from urllib.parse import urlsplit
+
 from sidecar.config.reverb import Reverb
 from sidecar.config.schema import DEFAULT_REACH_PPM, Config, LadderRung, ReachWaived
 from sidecar.core.facts.policy import (
@@ -10,8 +12,12 @@ from sidecar.core.facts.policy import (
     Lifecycle,
     Policy,
     ReverbPolicy,
+    ReverbTarget,
     Rung,
+    StripePolicy,
 )
+
+_DEFAULT_PORTS = {"wss": 443, "https": 443, "ws": 80, "http": 80}
 
 
 def policy_of(config: Config) -> Policy:
@@ -33,6 +39,11 @@ def policy_of(config: Config) -> Policy:
         ladder=_ladder(config),
         reverb=_reverb(config.reverb),
         lifecycle=config.lifecycle,
+        stripe=StripePolicy(
+            livemode=config.stripe.livemode,
+            required_metadata=config.stripe.required_metadata,
+            user_key=config.stripe.user_key,
+        ),
         **same,
     )
 
@@ -63,7 +74,23 @@ def _reverb(reverb: Reverb | None) -> ReverbPolicy | None:
         is_observing=reverb.observers > 0,
         round_trip_reliability_ppm=_same(reverb.probe.round_trip_reliability_ppm, ROUND_TRIPS_PPM),
         auth_reliability_ppm=_same(reverb.probe.auth_reliability_ppm, AUTH_PROBES_PPM),
+        target=ReverbTarget(
+            url=_canonical(reverb.url),
+            app_id=reverb.app_id,
+            app_key=reverb.app_key,
+            auth_endpoint=_canonical(reverb.auth_endpoint),
+            channel=reverb.channel,
+            observer_channel=reverb.observer_channel,
+        ),
     )
+
+
+def _canonical(url: str) -> str:
+    """Return a URL so that two spellings of one address are equal: another address costs all evidence."""
+    parts = urlsplit(url)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    port = "" if parts.port in {None, _DEFAULT_PORTS[parts.scheme]} else f":{parts.port}"
+    return f"{parts.scheme}://{host}{port}{parts.path}"
 
 
 def _same(number: int, default: int) -> int:

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from sidecar.core.facts.policy import PPM, Lifecycle, Mode, Policy, ReverbPolicy, Rung, Stage
+from sidecar.core.facts.policy import PPM, Lifecycle, Mode, Policy, ReverbPolicy, Rung, Stage, StripePolicy
 from sidecar.core.fold.conclusions import FlagMoved, PolicyChanged
 from sidecar.core.fold.serving import Reason, served
 from sidecar.core.statistics.indicators import INDICATORS, bank_of
@@ -19,32 +19,34 @@ def _of(**keys: int) -> ReverbPolicy:
 
 # fmt: off
 CHANGES = [
-    # key,                          new value,                  new epoch, other alarms
-    ("stage",                       Stage.DISPATCHED,           True,      False),
-    ("contexts",                    ("bookings", "invoices"),   True,      False),
-    ("on_time_within_ms",           3 * SECOND,                 True,      False),
-    ("reliability_ppm",             910_000,                    True,      True),
-    ("false_promotion_risk_ppm",    60_000,                     True,      False),
-    ("reach_ppm",                   960_000,                    True,      False),
-    ("unacceptable_reliability_ppm", 790_000,                   False,     True),
-    ("false_alarm_once_in",         50_000,                     False,     True),
-    ("missed_after_ms",             40 * SECOND,                False,     False),
-    ("coverage_ppm",                960_000,                    False,     False),
-    ("coverage_floor_ppm",          700_000,                    False,     False),
-    ("reach_not_required",          "an internal tool",         False,     False),
-    ("payers_on_rung",              20,                         False,     False),
-    ("lease_ms",                    20 * SECOND,                False,     False),
-    ("cooldown_ms",                 2 * HOUR,                   False,     False),
-    ("resume_after_ms",             1 * MINUTE,                 False,     False),
-    ("suspension_ms",                  5 * MINUTE,                 False,     False),
-    ("reverb",                      REVERB,                     False,     False),
-    ("reverb",                      _of(round_trip_reliability_ppm=980_000), True, False),
-    ("reverb",                      _of(auth_reliability_ppm=900_000), True, False),
-    ("dry_run",                     True,                       False,     False),
-    ("ladder",                      LAX.ladder[:3],             False,     False),
-    ("lifecycle",                   Lifecycle.MIGRATING,        False,     False),  # removed: in test_lifecycle
-    ("environment",                 "staging",                  False,     False),
-    ("flag",                        "other-flag",               False,     False),
+    # key,                          new value,                  new epoch, other alarms, bottom rung
+    ("stage",                       Stage.DISPATCHED,           True,      False,        True),
+    ("contexts",                    ("bookings", "invoices"),   True,      False,        True),
+    ("on_time_within_ms",           3 * SECOND,                 True,      False,        True),
+    ("flag",                        "other-flag",               True,      False,        True),
+    ("reliability_ppm",             910_000,                    True,      True,         False),
+    ("false_promotion_risk_ppm",    60_000,                     True,      False,        False),
+    ("reach_ppm",                   960_000,                    True,      False,        False),
+    ("unacceptable_reliability_ppm", 790_000,                   False,     True,         False),
+    ("false_alarm_once_in",         50_000,                     False,     True,         False),
+    ("missed_after_ms",             40 * SECOND,                False,     False,        False),
+    ("coverage_ppm",                960_000,                    False,     False,        False),
+    ("coverage_floor_ppm",          700_000,                    False,     False,        False),
+    ("reach_not_required",          "an internal tool",         False,     False,        False),
+    ("payers_on_rung",              20,                         False,     False,        False),
+    ("lease_ms",                    20 * SECOND,                False,     False,        False),
+    ("cooldown_ms",                 2 * HOUR,                   False,     False,        False),
+    ("resume_after_ms",             1 * MINUTE,                 False,     False,        False),
+    ("suspension_ms",               5 * MINUTE,                 False,     False,        False),
+    ("reverb",                      REVERB,                     True,      False,        True),
+    ("reverb",                      _of(is_observing=False),    False,     False,        False),
+    ("reverb",                      _of(is_observing=False, round_trip_reliability_ppm=980_000), True, False, False),
+    ("reverb",                      _of(is_observing=False, auth_reliability_ppm=900_000), True, False, False),
+    ("dry_run",                     True,                       False,     False,        False),
+    ("ladder",                      LAX.ladder[:3],             False,     False,        False),
+    ("lifecycle",                   Lifecycle.MIGRATING,        False,     False,        False),  # removed: in test_lifecycle
+    ("environment",                 "test",                     False,     False,        False),  # others: in test_meaning
+    ("stripe",                      StripePolicy(livemode=True), False,    False,        False),  # others: in test_meaning
 ]
 # fmt: on
 
@@ -54,9 +56,9 @@ def test_every_key_of_a_policy_has_a_row() -> None:
     assert {key for key, *_ in CHANGES} == set(Policy.__struct_fields__)
 
 
-@pytest.mark.parametrize(("key", "value", "is_new_epoch", "is_other_bank"), CHANGES)
+@pytest.mark.parametrize(("key", "value", "is_new_epoch", "is_other_bank", "is_bottom"), CHANGES)
 def test_only_keys_that_alter_the_proof_begin_an_epoch_and_only_those_of_the_alarms_quiet_them(
-    key: str, value: object, *, is_new_epoch: bool, is_other_bank: bool
+    key: str, value: object, *, is_new_epoch: bool, is_other_bank: bool, is_bottom: bool
 ) -> None:
     """Evidence kept across another objective proves nothing; a CUSUM zeroed by an unrelated key forgets damage."""
     world = on(1)
@@ -67,6 +69,7 @@ def test_only_keys_that_alter_the_proof_begin_an_epoch_and_only_those_of_the_ala
     world.change(**{key: value})
     assert (payments.epoch, payments.good) == ((epoch + 1, 0) if is_new_epoch else (epoch, good))
     assert payments.levels == ([0] * len(levels) if is_other_bank else levels)
+    assert world.state.flag.rung == (0 if is_bottom else 1)
     assert world.state.flag.guard_version > guard_version
     assert world.state.flag.version > version
     assert isinstance(world.last(PolicyChanged), PolicyChanged)

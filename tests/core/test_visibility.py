@@ -273,13 +273,21 @@ def test_a_rest_is_served_at_once() -> None:
     assert served(world.state, 0).reason is Reason.SUSPENDED
 
 
-def test_push_that_a_new_policy_leaves_unmeasured_is_suspended_until_the_first_ack() -> None:
-    """With a deciding stage that nothing acks, every payment is `not_wired`: no alarm, no coverage, and push goes on."""
+def test_a_stage_that_nothing_acks_is_not_served_on_the_proof_of_another() -> None:
+    """With a deciding stage that nothing acks, every payment is `not_wired`: no alarm, no coverage, and push went on."""
     world = on(2)
     world.change(stage=Stage.REFRESHED)
+    assert (world.state.flag.rung, world.mode()) == (0, Mode.TIMER_POLLING)
+    world.good(100)
+    assert (world.state.flag.rung, world.mode()) == (0, Mode.TIMER_POLLING)
+
+
+def test_push_without_any_ack_of_its_stage_is_suspended_until_the_first() -> None:
+    """A checkpoint of fold version 6 may have kept a push rung across a change of `acks.stage`."""
+    world = on(2)
+    world.state.first_ack_ms.clear()
+    world.beat()
     assert suspended_for(world) is SuspensionReason.UNWIRED
     assert world.mode() is Mode.TIMER_POLLING
-    world.wait(10 * MINUTE)
-    assert suspended_for(world) is SuspensionReason.UNWIRED
-    world.ack("pi_refreshed", Stage.REFRESHED)
+    world.ack("pi_delivered")
     assert suspended_for(world) is None

@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 
 from sidecar.config import Config, PolicyKeys, ReachWaived, policy_of, read_config
-from sidecar.core.facts.policy import Mode, Policy, Rung, Stage, policy_hash
+from sidecar.core.facts.policy import Mode, Policy, ReverbTarget, Rung, Stage, StripePolicy, policy_hash
 from tests.shells.config_files import SHIPPED, config_of
 
 
@@ -36,6 +36,7 @@ def test_the_policy_has_the_values_of_the_file() -> None:
             Rung(mode=Mode.PUSH_WITH_SAFETY_NET, soak_ms=48 * 3_600_000),
             Rung(mode=Mode.PUSH_ONLY, approval_required=True),
         ),
+        stripe=StripePolicy(livemode=True),
     )
     assert policy_of(read_config(SHIPPED)) == expected
     assert policy_hash(policy_of(read_config(SHIPPED))) == policy_hash(expected)
@@ -73,3 +74,30 @@ def test_the_reason_of_a_waived_reach_is_in_the_policy() -> None:
     assert policy_of(Config(environment="test", policy=waived)).reach_not_required == "no browser reports yet"
     asked = PolicyKeys(reach=980_000)
     assert policy_of(Config(environment="test", policy=asked)).reach_ppm == 980_000
+
+
+def test_the_policy_says_what_is_judged_by_public_identifiers_and_in_one_spelling(tmp_path: Path) -> None:
+    """Another spelling of the same address must not cost the evidence; a secret must not be in the journal."""
+
+    def target(url: str, auth_endpoint: str) -> ReverbTarget | None:
+        keys = f"url: '{url}', app_id: '1', app_key: k, origin: http://a, auth_endpoint: '{auth_endpoint}'"
+        text = f"environment: test\nreverb: {{{keys}, probe: {{user_id: '0'}}}}\n"
+        reverb = policy_of(config_of(tmp_path, text)).reverb
+        return reverb.target if reverb else None
+
+    found = target("wss://ws.example.test", "https://app.example.test/broadcasting/auth")
+    assert found == ReverbTarget(
+        url="wss://ws.example.test",
+        app_id="1",
+        app_key="k",
+        auth_endpoint="https://app.example.test/broadcasting/auth",
+        channel="private-live-refresh.{user_id}",
+        observer_channel="private-reverb-sidecar",
+    )
+    assert found == target("wss://WS.Example.Test:443/", "https://App.example.test:443/broadcasting/auth")
+    assert found != target("ws://ws.example.test", "https://app.example.test/broadcasting/auth")
+    assert found != target("wss://ws.example.test:8443", "https://app.example.test/broadcasting/auth")
+    assert found != target("wss://ws.example.test/shop", "https://app.example.test/broadcasting/auth")
+    other = target("wss://[::1]:443", "http://[::1]:80/auth")
+    assert other is not None
+    assert (other.url, other.auth_endpoint) == ("wss://[::1]", "http://[::1]/auth")

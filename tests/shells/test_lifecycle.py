@@ -5,15 +5,17 @@ import pytest
 from structlog.testing import capture_logs
 
 from sidecar.composition import Adoption, Sidecar
-from sidecar.config import Config, policy_of
+from sidecar.config import Config, Objective, policy_of
 from sidecar.core.facts.observations import PolicyAdopted
 from sidecar.core.facts.policy import Lifecycle, Mode, policy_hash
 from sidecar.journal.memory import MemoryJournal
 from sidecar.logs import LineCounts
-from sidecar.ports import ErrorCode, SidecarError
+from sidecar.ports import ErrorCode, Journal, SidecarError
 from tests.core.world import LAX, World, on
-from tests.shells.running import CONFIG, SECRETS
+from tests.shells import running
+from tests.shells.running import SECRETS
 
+CONFIG = msgspec.structs.replace(running.CONFIG, objective=Objective())
 REMOVED = msgspec.structs.replace(CONFIG, lifecycle=Lifecycle.REMOVED)
 WORD = Adoption(actor="ann", reason="back to what we had")
 
@@ -28,7 +30,7 @@ async def journal_of(world: World) -> MemoryJournal:
     return journal
 
 
-async def begun(journal: MemoryJournal, config: Config, adoption: Adoption | None = None) -> Sidecar:
+async def begun(journal: Journal, config: Config, adoption: Adoption | None = None) -> Sidecar:
     """Start a sidecar on a journal, as far as adopting its policy."""
     sidecar = Sidecar(config, SECRETS, journal, lines=LineCounts())
     await sidecar.is_fresh()

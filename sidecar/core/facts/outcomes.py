@@ -35,9 +35,13 @@ class Unmeasured(enum.StrEnum):
     channel, and no other source covers it."""
     NO_USER = "no_user"
     """Broadcasts do not name payments, and this payment does not name its user."""
+    READ_LATE = "read_late"
+    """A stalled event loop may have read its webhook late, and the payment would look faster than it was."""
 
 
-OUR_FAULT = frozenset({Unmeasured.STOPPED, Unmeasured.CUT_OFF, Unmeasured.CLOCK_JUMPED, Unmeasured.ACKS_LOST})
+OUR_FAULT = frozenset({
+    Unmeasured.STOPPED, Unmeasured.CUT_OFF, Unmeasured.CLOCK_JUMPED, Unmeasured.ACKS_LOST, Unmeasured.READ_LATE,
+})  # fmt: skip
 """Reasons of which several in a row suspend push."""
 
 

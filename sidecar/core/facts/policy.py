@@ -89,6 +89,29 @@ LADDER_OFF = (Rung(mode=Mode.TIMER_POLLING), Rung(mode=Mode.PUSH_WITH_SAFETY_NET
 """What is climbed and fallen from where the ladder is off: after a fall the flag returns without a new proof."""
 
 
+class StripePolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """Which Stripe payments are judged."""
+
+    livemode: bool
+    required_metadata: tuple[str, ...] = ()
+    user_key: str | None = None
+    """The metadata key with the payer's id; None: the payer is unknown."""
+
+
+class ReverbTarget(msgspec.Struct, frozen=True, kw_only=True):
+    """The Reverb that is judged, by its public identifiers: never a secret."""
+
+    url: str
+    """In canonical form: a host in lower case, and no default port."""
+    app_id: str
+    app_key: str
+    """The key that browsers use."""
+    auth_endpoint: str
+    """In canonical form."""
+    channel: str
+    observer_channel: str
+
+
 class ReverbPolicy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The probe settings that the fold uses. Defaults are left out, so that a policy without them has the same hash."""
 
@@ -100,6 +123,8 @@ class ReverbPolicy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """p0 of the round trips."""
     auth_reliability_ppm: int = AUTH_PROBES_PPM
     """p0 of the probe user's auth probes."""
+    target: ReverbTarget | None = None
+    """None: the version that wrote the policy did not record it (`core.facts.meaning`)."""
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -150,13 +175,16 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     lifecycle: Lifecycle = Lifecycle.MIGRATING
     """Where `removed`, the ladder is `LADDER_OFF`."""
 
+    stripe: StripePolicy | None = None
+    """None: the version that wrote the policy did not record it (`core.facts.meaning`)."""
+
     @property
-    def meaning(self) -> tuple[object, ...]:
-        """The keys that alter what an outcome or the proof means: when one changes, old evidence proves nothing."""
+    def proof(self) -> tuple[int, ...]:
+        """The numbers that a proof must meet: when one changes, old evidence proves nothing, and the rung is kept.
+
+        What alters the meaning of an outcome is in `core.facts.meaning`.
+        """
         return (
-            self.stage,
-            self.contexts,
-            self.on_time_within_ms,
             self.reliability_ppm,
             self.false_promotion_risk_ppm,
             self.reach_ppm,
@@ -168,9 +196,9 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 def policy_hash(policy: Policy) -> str:
     """Return the SHA-256 of the policy's canonical JSON, as 64 hex digits.
 
-    Of `lifecycle` only `removed` is hashed: a policy from before the key existed keeps its hash.
+    Keys that were added later are left out with their first value: a policy from before they existed keeps its hash.
     """
     body = msgspec.json.encode(policy)
-    if policy.lifecycle is Lifecycle.MIGRATING:
-        body = body.replace(b',"lifecycle":"migrating"', b"")
+    for added in (b',"lifecycle":"migrating"', b',"stripe":null'):
+        body = body.replace(added, b"")
     return hashlib.sha256(body).hexdigest()

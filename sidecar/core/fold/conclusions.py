@@ -95,6 +95,8 @@ class PolicyChanged(msgspec.Struct, frozen=True, kw_only=True):
     policy_hash: str
     actor: str
     reason: str
+    changed: tuple[str, ...] = ()
+    """The keys of the configuration by which an outcome means something else from here on."""
 
 
 class PolicyRefused(msgspec.Struct, frozen=True, kw_only=True):

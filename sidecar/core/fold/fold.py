@@ -7,6 +7,7 @@ a copy would cost more than the fold; nothing else is modified, and only the rec
 from typing import assert_never
 
 from sidecar.core.facts.chain import is_chained, link
+from sidecar.core.facts.meaning import carried, changed_keys, why_not_here
 from sidecar.core.facts.observations import (
     AckReceived,
     AcksLost,
@@ -209,9 +210,10 @@ def _action(state: State, policy: Policy, action: OperatorAction, out: list[Conc
 
 
 def _adopt(state: State, fact: PolicyAdopted, out: list[Conclusion]) -> bool:
-    """Put a policy in force, and return whether it was accepted (`core.fold.lifecycle`)."""
-    before, policy = state.policy, fact.policy
-    why_not = lifecycle.why_not(state, policy)
+    """Put a policy in force, and return whether it was accepted (`core.facts.meaning`, `core.fold.lifecycle`)."""
+    before = state.policy
+    policy = fact.policy if before is None else carried(fact.policy, before)
+    why_not = why_not_here(before, policy) or lifecycle.why_not(state, policy)
     if why_not is not None:
         state.refused_policies += 1
         out.append(PolicyRefused(policy_hash=fact.policy_hash, why=why_not))
@@ -222,12 +224,14 @@ def _adopt(state: State, fact: PolicyAdopted, out: list[Conclusion]) -> bool:
     state.flag.guard_version += 1
     if policy.reverb is not None and (before is None or before.reverb is None):
         probing.begun(state)
+    changed: tuple[str, ...] = ()
     if before is not None:
-        ladder.change_ladder(state, before, policy, out)
+        changed = changed_keys(before, policy)
+        ladder.change_ladder(state, before, policy, changed, out)
         _rebank(state, before, policy)
-        if before.meaning != policy.meaning:
+        if changed or before.proof != policy.proof:
             ladder.begin_epochs(state, out)
-    out.append(PolicyChanged(policy_hash=fact.policy_hash, actor=fact.actor, reason=fact.reason))
+    out.append(PolicyChanged(policy_hash=fact.policy_hash, actor=fact.actor, reason=fact.reason, changed=changed))
     return True
 
 

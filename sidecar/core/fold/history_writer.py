@@ -271,7 +271,10 @@ def _condition(served: Served) -> Condition:
 def _adopted(state: State, changed: PolicyChanged) -> None:
     if state.policy is not None:
         _know_edges(state, latency_edges_ms(state.policy))
-    _add_event(state, EventKind.POLICY, f"{changed.policy_hash[:12]} by {changed.actor}: {changed.reason}")
+    detail = f"{changed.policy_hash[:12]} by {changed.actor}: {changed.reason}"
+    if changed.changed:
+        detail = f"{detail} (an outcome means something else: {', '.join(changed.changed)})"
+    _add_event(state, EventKind.POLICY, detail)
 
 
 def _moved(state: State, moved: FlagMoved) -> None:

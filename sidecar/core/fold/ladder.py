@@ -12,6 +12,7 @@ from sidecar.core.fold.conclusions import ClimbIgnored, Conclusions, EpochBegan,
 from sidecar.core.fold.standing import Approval
 from sidecar.core.fold.state import MOVES_MAX, Move, State
 from sidecar.core.fold.suspension import Answer
+from sidecar.core.statistics.coverage import Coverage
 from sidecar.core.statistics.indicators import Indicator, bank_of, begin_epoch, is_calm, row_of
 
 RETURNED = "returned"
@@ -138,25 +139,31 @@ def begin_epochs(state: State, out: Conclusions) -> None:
             _begin(state, name, indicator, out)
 
 
-def change_ladder(state: State, before: Policy, policy: Policy, out: Conclusions) -> None:
+def change_ladder(state: State, before: Policy, policy: Policy, changed: tuple[str, ...], out: Conclusions) -> None:
     """Move to the highest new rung that is no better, in mode and in share, than the current one.
 
-    After a dry run that is the bottom rung: no user was served the rehearsed rung. The evidence is kept.
+    After a dry run that is the bottom rung: no user was served the rehearsed rung. The evidence is kept. It is also the
+    bottom rung, with a new soak, where an outcome means something else because of the keys `changed`.
     """
     current = before.ladder[state.flag.rung]
     rung = max(index for index, new in enumerate(policy.ladder) if index == 0 or _is_no_better(new, current))
-    if before.dry_run and not policy.dry_run:
+    if changed or (before.dry_run and not policy.dry_run):
         rung = 0
     next_rung = policy.ladder[rung]
-    if policy.ladder != before.ladder:  # what was approved may be another rung by now
+    if changed or policy.ladder != before.ladder:  # what was approved may be another rung by now
         state.flag.approval = None
     if (current.mode, current.share_ppm) != (next_rung.mode, next_rung.share_ppm):
         is_other = before.lifecycle is not policy.lifecycle
         why = f"lifecycle: {policy.lifecycle}" if is_other else "the ladder or the dry run was changed"
+        why = f"what an outcome means was changed: {', '.join(changed)}" if changed else why
         if rung == 0 and state.flag.rung > 0:
             why = f"{why}{_fall_of_alarm(state, before)}"
         _move(state, current, policy.ladder, rung, "policy", why, out)
     state.flag.rung = rung
+    if changed:
+        state.flag.soaked_ms = 0
+        state.flag.suspension, state.flag.suspensions_ms = None, []
+        state.coverage = Coverage()
 
 
 def _is_no_better(new: Rung, current: Rung) -> bool:

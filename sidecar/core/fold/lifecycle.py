@@ -6,9 +6,11 @@ journal than the one in which push was proven, that would be a climb without any
 What we do: it is accepted only on the last rung of the ladder in force, with a share of 100 % and outside a dry run.
 The check runs before a process adopts the policy and again in the fold, because the flag may fall in between. It stays
 accepted after any fall until a policy returns to `migrating`; then the flag moves to the highest rung of the ladder
-that is no better than what was served, with all its evidence.
+that is no better than what was served, with all its evidence. A change of what an outcome means (`core.facts.meaning`)
+is not accepted with it: the new meaning has no proof, and without the ladder none would be asked for.
 """
 
+from sidecar.core.facts.meaning import changed_keys
 from sidecar.core.facts.policy import LADDER_OFF, PPM, Lifecycle, Policy
 from sidecar.core.fold.state import State
 
@@ -19,7 +21,13 @@ def why_not(state: State, policy: Policy) -> str | None:
         return None
     if policy.ladder != LADDER_OFF:
         return "`lifecycle: removed` takes the ladder off, and this policy has one: it was not made by this version."
-    return why_not_removed(state)
+    why = why_not_removed(state)
+    if why is None and state.policy is not None and (changed := changed_keys(state.policy, policy)):
+        return (
+            f"`lifecycle: removed` needs a proof, and there is none since {', '.join(changed)} changed: begin with "
+            "`lifecycle: migrating`, and climb the ladder again."
+        )
+    return why
 
 
 def why_not_removed(state: State) -> str | None:
