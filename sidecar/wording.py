@@ -92,7 +92,8 @@ UNMEASURED: Final[Mapping[Unmeasured, Wording]] = {
     ),
     Unmeasured.NOT_WIRED: Wording(
         "No ack yet",
-        "Its deadline passed before the first ack of the deciding stage; it does not count towards coverage.",
+        "Its deadline passed before an ack of the deciding stage first matched a payment; it does not count towards "
+        "coverage.",
         _WIRE_ACKS,
     ),
     Unmeasured.REDELIVERED: Wording(
@@ -169,7 +170,7 @@ SUSPENSIONS: Final[Mapping[SuspensionReason, Wording]] = {
     ),
     SuspensionReason.UNWIRED: Wording(
         "No ack yet",
-        "No ack of the deciding stage has ever arrived, so push would be served without being measured.",
+        "No ack of the deciding stage has matched a payment yet, so push would be served without being measured.",
         _WIRE_ACKS,
     ),
 }

@@ -170,7 +170,7 @@ def _standing(state: State, policy: Policy) -> Iterator[Point]:
         yield Point(key="cooldown", text=text, remedy=WAIT, expected_ms=flag.cooldown_until_ms)
     yield from _approval(state)
     if state.wired_ms is None:
-        text = f"No ack of stage `{policy.stage}` has ever arrived, so no payment can be judged."
+        text = f"No ack of stage `{policy.stage}` has matched a payment yet, so none can be judged."
         yield Point(key="not_wired", text=text, remedy=SUSPENSIONS[SuspensionReason.UNWIRED].remedy)
 
 

@@ -26,9 +26,9 @@ from sidecar.core.statistics.indicators import (
     REACH,
     Indicator,
     IndicatorRow,
-    alpha_of,
     clean_needed,
     proven_ratio,
+    worst_case_ratio,
 )
 
 
@@ -64,12 +64,14 @@ class IndicatorStatus(msgspec.Struct, frozen=True, kw_only=True):
     good: int
     bad: int
     unmeasured: int
+    doubtful: int = 0
+    """Unmeasured payments that may hide failures."""
     is_latched: bool
     target_ratio: float
     lower_bound_ratio: float
     """The proven reliability."""
     worst_case_ratio: float
-    """The same, with every unmeasured outcome counted as bad."""
+    """The same, with every outcome counted as bad that was left out and may have been."""
     clean_needed: int
     """Outcomes without a failure that would prove the target; 0: it is proven."""
 
@@ -300,10 +302,6 @@ def indicators_of(state: State, policy: Policy) -> tuple[IndicatorStatus, ...]:
 
 
 def _indicator(indicator: Indicator, row: IndicatorRow, policy: Policy) -> IndicatorStatus:
-    worst_case = 0.0
-    if not indicator.awaits_epoch:
-        bad = indicator.bad + indicator.unmeasured
-        worst_case = evidence.lower_bound(indicator.good, bad, alpha_of(indicator, policy))
     return IndicatorStatus(
         name=row.name,
         label=wording.INDICATORS[row.name].label,
@@ -313,10 +311,11 @@ def _indicator(indicator: Indicator, row: IndicatorRow, policy: Policy) -> Indic
         good=indicator.good,
         bad=indicator.bad,
         unmeasured=indicator.unmeasured,
+        doubtful=indicator.doubtful,
         is_latched=indicator.is_latched,
         target_ratio=evidence.ratio(row.p0_ppm(policy)),
         lower_bound_ratio=proven_ratio(indicator, policy),
-        worst_case_ratio=worst_case,
+        worst_case_ratio=worst_case_ratio(indicator, row, policy),
         clean_needed=clean_needed(indicator, row, policy),
     )
 
@@ -342,12 +341,27 @@ def _warnings(state: State, answer: Served, now_ms: int, policy_refused: str) ->
             "SECURITY: the probe user may subscribe to a channel that is not its own, so users can listen to each "
             "other's payments. In routes/channels.php, the callback must compare the user's id with the channel's."
         )
+    warnings += _payment_warnings(state)
+    if state.policy is not None and state.policy.lifecycle is Lifecycle.REMOVED and state.flag.rung == 0:
+        warnings.append(
+            "Push has fallen, and the hand-written timers are removed: the browser's client refetches by the flag's "
+            "schedule (0, 2 and 5 s). Push returns when the cool-down is over and no alarm is latched."
+        )
+    if state.policy is not None and state.policy.dry_run:
+        warnings.append("Dry run: decisions are recorded, and the answer is always timer_polling.")
+    return warnings
+
+
+def _payment_warnings(state: State) -> list[str]:
+    """Return the problems of payments and acks that need an operator, as sentences."""
+    warnings = []
     if state.wired_ms is None and state.policy is not None:
         is_observed = state.policy.reverb is not None and state.policy.reverb.is_observing
         fixes = ["configure the backend to broadcast on `reverb.observer_channel` too, in the same call"]
         fixes = [*(fixes if is_observed else []), "configure it to post to /acks, or to add to `acks.redis_stream`"]
         warnings.append(
-            f"No ack of stage `{state.policy.stage}` has ever arrived, so no payment is judged: {'; or '.join(fixes)}."
+            f"No ack of stage `{state.policy.stage}` has matched a payment yet, so none is judged: "
+            f"{'; or '.join(fixes)}."
         )
     thin = state.tally.ignored.get(IgnoreReason.THIN_EVENT, 0)
     if thin:
@@ -360,11 +374,10 @@ def _warnings(state: State, answer: Served, now_ms: int, policy_refused: str) ->
             "Payments outside `stripe.required_metadata` got an ack, so the filter is wrong: "
             f"{state.tally.contradicted} so far. They count against coverage."
         )
-    if state.policy is not None and state.policy.lifecycle is Lifecycle.REMOVED and state.flag.rung == 0:
+    if state.tally.unseen:
         warnings.append(
-            "Push has fallen, and the hand-written timers are removed: the browser's client refetches by the flag's "
-            "schedule (0, 2 and 5 s). Push returns when the cool-down is over and no alarm is latched."
+            "Acks named payments whose webhook never came, or the backend found no booking for a payment: "
+            f"{state.tally.unseen} so far. They count against coverage: see the failed deliveries in Stripe's "
+            "dashboard, and set `stripe.required_metadata` if other payments share the account."
         )
-    if state.policy is not None and state.policy.dry_run:
-        warnings.append("Dry run: decisions are recorded, and the answer is always timer_polling.")
     return warnings

@@ -192,7 +192,7 @@ def _evidence() -> tuple[Panel, ...]:
         ),
         graph(
             "Outcomes of the current epoch",
-            "Good, bad and unmeasured outcomes by indicator. In the worst case unmeasured outcomes were bad.",
+            "Good, bad and unmeasured outcomes by indicator. Doubtful payments are unmeasured ones that may have failed.",
             Query(expr=folded("evidence_outcomes"), legend="{{indicator}} {{verdict}}"),
         ),
         counts(

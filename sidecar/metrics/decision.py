@@ -10,6 +10,7 @@ from sidecar.core.decision import gates as core_gates
 from sidecar.core.facts.policy import Policy
 from sidecar.core.facts.suspensions import SuspensionReason
 from sidecar.core.fold.state import State
+from sidecar.core.fold.visibility import floor_ppm
 from sidecar.core.statistics import alarms, evidence
 from sidecar.core.statistics.indicators import (
     INDICATORS,
@@ -48,6 +49,7 @@ def _epoch_outcomes(state: State, _: Policy) -> Iterator[tuple[Key, float]]:
         yield (name, "good"), indicator.good
         yield (name, "bad"), indicator.bad
         yield (name, "unmeasured"), indicator.unmeasured
+        yield (name, "doubtful"), indicator.doubtful
 
 
 def _judged(state: State, _: Policy) -> Iterator[tuple[Key, float]]:
@@ -125,9 +127,9 @@ ROWS = (
     ),
     gauge(
         "evidence_outcomes",
-        "Outcomes of the present epoch; the worst case counts unmeasured ones as bad.",
+        "Outcomes of the present epoch. Doubtful payments are unmeasured ones that the worst case counts as bad.",
         by_policy(_epoch_outcomes),
-        {"indicator": INDICATOR_NAMES, "verdict": ("good", "bad", "unmeasured")},
+        {"indicator": INDICATOR_NAMES, "verdict": ("good", "bad", "unmeasured", "doubtful")},
     ),
     counter(
         "judged_outcomes",
@@ -164,9 +166,9 @@ ROWS = (
         "coverage_threshold_ratio",
         "Thresholds of coverage: below climb the flag does not climb, below suspend push is suspended.",
         by_policy(
-            lambda _, policy: {
+            lambda state, policy: {
                 "climb": evidence.ratio(policy.coverage_ppm),
-                "suspend": evidence.ratio(policy.coverage_floor_ppm),
+                "suspend": evidence.ratio(floor_ppm(state, policy)),
             }
         ),
         {"threshold": ("climb", "suspend")},

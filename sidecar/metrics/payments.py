@@ -84,6 +84,11 @@ ROWS = (
     counter("acks", "Acks by stage.", lambda state: state.tally.acks, {"stage": Stage}),
     counter("unknown_acks", "Acks without a payment.", lambda state: state.tally.unknown_acks),
     counter(
+        "unseen_payments",
+        "Payments that count against coverage: acks named them and no webhook came, or the backend found no booking.",
+        lambda state: state.tally.unseen,
+    ),
+    counter(
         "dropped_acks",
         "Acks that were dropped because too many waited for their payments.",
         lambda state: state.tally.dropped_acks,

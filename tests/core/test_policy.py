@@ -101,7 +101,7 @@ def differ(world: World, what: str) -> None:  # noqa: C901, PLR0912, PLR0915 - o
             flag.payers = {Flow.IN_PAGE: int(in_page), Flow.REDIRECT: int(redirect)}
             state.reach.flows = [flow for flow, count in zip(Flow, flows, strict=True) for _ in range(int(count))]
         case [count, "unmeasured", "long", "ago"]:
-            payments.unmeasured = int(count)
+            payments.unmeasured = payments.doubtful = int(count)
         case ["not", "approved"]:
             flag.approval = None
         case ["approved", "for", rung, epoch]:

@@ -148,7 +148,7 @@ def test_the_same_policy_adopted_again_changes_nothing_but_the_versions() -> Non
 def test_a_proof_by_inferred_acks_does_not_open_the_way_to_push_only() -> None:
     """One ack with a name opened the gate `exact`, and what had been guessed for months became the proof."""
     world = World(LAX)
-    world.broadcast(user="somebody")
+    world.wire_by_user()
     for number in range(90):
         world.wait(1 * SECOND)
         world.pay(user=f"u{number}")
@@ -157,6 +157,8 @@ def test_a_proof_by_inferred_acks_does_not_open_the_way_to_push_only() -> None:
     payments = world.state.indicators["payments"]
     assert (world.state.flag.rung, world.state.is_exact, payments.good) == (2, False, 90)
     world.ack("pi_with_a_name")
+    assert (world.state.is_exact, payments.epoch) == (False, 1), "an ack without a payment proves nothing"
+    world.wire()
     assert (world.state.is_exact, payments.epoch, payments.good) == (True, 2, 0)
     assert world.state.flag.rung == 2
 

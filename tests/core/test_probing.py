@@ -197,7 +197,9 @@ def test_a_user_channel_tells_only_of_users_who_were_watched() -> None:
     """Where nothing tells of everybody, a payer whom nobody watched is left out, and one who was is judged."""
     world = ProbedWorld()
     world.watch("u1")
+    world.pay(user="u1")
     world.broadcast("u1", source="user_channel")
+    world.wait(40 * SECOND)
     watched, unwatched = world.pay(user="u1"), world.pay(user="u2")
     world.sleep(1)
     world.watch("u2")

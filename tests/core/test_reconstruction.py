@@ -46,6 +46,7 @@ WAYS = [
     # what becomes of it,    outcome,              why unmeasured,           why left out
     ("acked",                Outcome.ON_TIME,      None,                     None),
     ("acked first",          Outcome.ON_TIME,      None,                     None),
+    ("acked too soon",       Outcome.MISSED,       None,                     None),
     ("acked late",           Outcome.LATE,         None,                     None),
     ("never acked",          Outcome.MISSED,       None,                     None),
     ("nobody's, never acked", Outcome.MISSED,      None,                     None),
@@ -85,6 +86,10 @@ def test_each_end_is_reported_as_it_was(
 def _arrive(world: World, what: str, name: str) -> None:
     match what:
         case "acked first":
+            world.ack(name)
+            world.wait(1 * SECOND)
+            world.pay(name=name)
+        case "acked too soon":
             world.ack(name)
             world.wait(20 * SECOND)
             world.pay(name=name)

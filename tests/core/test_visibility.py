@@ -189,6 +189,7 @@ def test_the_flag_is_suspended_where_too_few_payments_can_be_judged(
     world.state.coverage = Coverage()
     for is_judged in [True] * judged + [False] * unmeasured:
         world.state.coverage.add(is_judged=is_judged, at_ms=world.now_ms)
+    world.beat()
     assert suspended_for(world) is (SuspensionReason.COVERAGE if expected else None)
 
 
@@ -290,4 +291,6 @@ def test_push_without_any_ack_of_its_stage_is_suspended_until_the_first() -> Non
     assert suspended_for(world) is SuspensionReason.UNWIRED
     assert world.mode() is Mode.TIMER_POLLING
     world.ack("pi_delivered")
+    assert suspended_for(world) is SuspensionReason.UNWIRED, "an ack without a payment proves nothing"
+    world.ack(world.pay())
     assert suspended_for(world) is None

@@ -179,13 +179,13 @@ class World:
         """Append a payment's webhook now; return its id. `waited_s` None: listed later, not delivered."""
         self._payments += 1
         payment_intent = name or f"pi_{self._payments}"
-        created_s = self.now_ms // 1000
+        now_s = self.now_ms // 1000
         self.see(
             PaymentSucceeded(
                 payment_intent=payment_intent,
                 event_id=f"evt_{payment_intent}",
-                created_s=created_s,
-                signed_s=None if waited_s is None else created_s + waited_s,
+                created_s=now_s - (waited_s or 0),
+                signed_s=None if waited_s is None else now_s,
                 user_ref=user,
             )
         )
@@ -210,8 +210,25 @@ class World:
         self.see(BrowserReported(payment_intent=name, user_ref=user, browser=Family.SAFARI, reading=reading))
 
     def wire(self) -> None:
-        """Append the first ack ever of the deciding stage."""
-        self.ack("pi_before_everything")
+        """Append a first payment with an ack of the deciding stage, which is counted nowhere: `not_wired`."""
+        name, now_s = "pi_before_everything", self.now_ms // 1000
+        self.see(PaymentSucceeded(payment_intent=name, event_id="evt_before", created_s=now_s - 10, signed_s=now_s))
+        self.ack(name)
+
+    def wire_by_user(self) -> None:
+        """Append a first payment, counted nowhere, with an ack that names only its user."""
+        self.see(
+            PaymentSucceeded(
+                payment_intent="pi_of_somebody",
+                event_id="evt_of_somebody",
+                created_s=self.now_ms // 1000,
+                signed_s=self.now_ms // 1000,
+                user_ref="somebody",
+            )
+        )
+        self.start()
+        self.broadcast(user="somebody")
+        self.beat()
 
     def good(self, count: int = 1, every_ms: int = 3 * SECOND) -> None:
         """Make payments that are acked after 300 ms."""

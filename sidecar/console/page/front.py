@@ -147,7 +147,7 @@ def _suspended(status: Status) -> str:
 def _at_the_bottom(status: Status, state: State, policy: Policy) -> str:
     last = status.moves[-1] if status.moves else None
     if state.wired_ms is None:
-        return f"Not wired: no ack of stage {policy.stage} has ever arrived, so no payment can be judged."
+        return f"Not wired: no ack of stage {policy.stage} has matched a payment yet, so none can be judged."
     if last is not None and last.to_rung == 0:
         ago = labels.distance(last.at_ms, status.now_ms)
         return f"The bottom rung, reached {ago}: {labels.name(last.cause)}, {last.detail}."

@@ -108,7 +108,7 @@ def _unknown(status: Status, state: State) -> list[str]:
     if policy.dry_run:
         reasons.append("This is a dry run: nobody was served push.")
     if state.wired_ms is None:
-        reasons.append(f"No ack of stage `{policy.stage}` has ever arrived.")
+        reasons.append(f"No ack of stage `{policy.stage}` has matched a payment yet.")
     elif state.visibility.suspension is not None:
         reasons.append(SUSPENSIONS[state.visibility.suspension].description)
     if status.served.reason in {Reason.NO_LEASE, Reason.POLICY_DIFFERS, Reason.STARTING}:

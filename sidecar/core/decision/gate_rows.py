@@ -16,8 +16,9 @@ from sidecar.core.fold import freezes, holds
 from sidecar.core.fold.reach import needs_payers
 from sidecar.core.fold.state import State
 from sidecar.core.fold.suspension import ATTRIBUTED_AFTER_MS, Answer, answer
+from sidecar.core.fold.visibility import PUSH_ONLY_FLOOR_PPM, floor_ppm
 from sidecar.core.statistics import evidence
-from sidecar.core.statistics.indicators import INDICATORS, PAYMENTS, alpha_of, bank_of
+from sidecar.core.statistics.indicators import INDICATORS, PAYMENTS, bank_of, row_of, worst_case_ratio
 
 WAIT = "Nothing: it passes by itself."
 
@@ -60,7 +61,7 @@ def _suspension(state: State, policy: Policy, _: Rung) -> Gate:
             needs = _recovery(state, policy)
             expected_ms = max(state.now_ms, state.visibility.recover_until_ms) if policy.reverb is None else None
         case SuspensionReason.COVERAGE:
-            needs = f"at least {percent(policy.coverage_floor_ppm)} of the payments to be judgeable"
+            needs = f"at least {percent(floor_ppm(state, policy))} of the payments to be judgeable"
         case SuspensionReason.SOURCE_DOWN:
             needs = f"an answer from {', '.join(state.visibility.silent_sources)}"
         case SuspensionReason.CUT_OFF:
@@ -68,7 +69,7 @@ def _suspension(state: State, policy: Policy, _: Rung) -> Gate:
         case SuspensionReason.PROBES_SILENT:
             needs = "a probe of Reverb to end"
         case SuspensionReason.UNWIRED:
-            needs = f"a first ack of stage `{policy.stage}`"
+            needs = f"a first payment with an ack of stage `{policy.stage}`"
         case SuspensionReason.UNMEASURED:
             needs = "one payment that can be judged"
         case _:
@@ -167,23 +168,26 @@ def _soak(state: State, policy: Policy, _: Rung) -> Gate:
     )
 
 
-def _coverage(state: State, policy: Policy, _: Rung) -> Gate:
+def _coverage(state: State, policy: Policy, rung: Rung) -> Gate:
     judged, total = state.coverage.counts()
     share_ppm = state.coverage.share_ppm()
-    passes = share_ppm is not None and share_ppm >= policy.coverage_ppm
+    target_ppm = policy.coverage_ppm
+    if rung.mode is Mode.PUSH_ONLY:  # below its floor it would be suspended at once
+        target_ppm = max(target_ppm, PUSH_ONLY_FLOOR_PPM)
+    passes = share_ppm is not None and share_ppm >= target_ppm
     needs = ""
     if total == 0:
         needs = "a payment that can be judged"
-    elif policy.coverage_ppm == PPM:
+    elif target_ppm == PPM:
         needs = "" if passes else "the unmeasured payments to leave the window"
     elif not passes:
-        more = -(-(policy.coverage_ppm * total - PPM * judged) // (PPM - policy.coverage_ppm))
+        more = -(-(target_ppm * total - PPM * judged) // (PPM - target_ppm))
         needs = f"{more} judged payments more, or the unmeasured ones to leave the window"
     return Gate(
         name="coverage",
-        progress_ratio=None if passes else progress_ratio(PPM * judged, policy.coverage_ppm * total),
+        progress_ratio=None if passes else progress_ratio(PPM * judged, target_ppm * total),
         value=f"{judged} of {total}",
-        target=f"at least {percent(policy.coverage_ppm)}",
+        target=f"at least {percent(target_ppm)}",
         passes=passes,
         needs=needs,
     )
@@ -248,14 +252,14 @@ def _flows(missing: dict[Flow, int]) -> str:
 
 def _worst_case(state: State, policy: Policy, _: Rung) -> Gate:
     indicator = state.indicators[PAYMENTS]
-    bound = evidence.lower_bound(indicator.good, indicator.bad + indicator.unmeasured, alpha_of(indicator, policy))
+    bound = worst_case_ratio(indicator, row_of(PAYMENTS), policy)
     target = evidence.ratio(policy.unacceptable_reliability_ppm)
     passes = not indicator.awaits_epoch and bound >= target
     needs = ""
     if indicator.awaits_epoch:
         needs = "the new epoch to begin"
     elif not passes:
-        needs = f"the worst case, with every unmeasured payment counted as failed, to reach {target:.4g}"
+        needs = f"the worst case, in which doubtful unmeasured payments failed, to reach {target:.4g}"
     return Gate(
         name="worst_case",
         progress_ratio=None if passes or indicator.awaits_epoch else progress_ratio(bound, target),
@@ -343,7 +347,7 @@ GATES = (
         name="exact",
         read=_exact,
         label="Acks name their payments",
-        closes="Does not close again.",
+        closes="Closes when 20 payments in a row got only acks that do not name them.",
         remedy="Put `payment_intent` into the broadcast's payload (clients/laravel).",
     ),
     GateRow(
@@ -366,7 +370,7 @@ GATES = (
         name="worst_case",
         read=_worst_case,
         label="Reliable in the worst case",
-        closes="Closes if more payments go unmeasured.",
+        closes="Closes if more payments go unmeasured that may have failed.",
         remedy="Wait for clean payments. If many are unmeasured, see why (`sidecar status`).",
     ),
     GateRow(

@@ -23,7 +23,8 @@ class Unmeasured(enum.StrEnum):
     ACKS_LOST = "acks_lost"
     """Acks were removed from their source before the sidecar read them; the payment's own may be among them."""
     NOT_WIRED = "not_wired"
-    """Its deadline passed before the first ack of the deciding stage; takes precedence over all other reasons."""
+    """Its deadline passed before an ack of the deciding stage first matched a payment; takes precedence over all other
+    reasons."""
     REDELIVERED = "redelivered"
     """Stripe signed this delivery 10 s or more after the event: not the first attempt, or long delayed."""
     BACKFILLED = "backfilled"
@@ -43,6 +44,11 @@ OUR_FAULT = frozenset({
     Unmeasured.STOPPED, Unmeasured.CUT_OFF, Unmeasured.CLOCK_JUMPED, Unmeasured.ACKS_LOST, Unmeasured.READ_LATE,
 })  # fmt: skip
 """Reasons of which several in a row suspend push."""
+
+MAY_HIDE = frozenset({Unmeasured.ACKS_LOST, Unmeasured.AMBIGUOUS, Unmeasured.NOT_WATCHED, Unmeasured.NO_USER})
+"""Reasons that may leave out failures rather than successes, so that the worst case counts them as failed. So may
+`redelivered` and `backfilled`, unless the sidecar itself was away when the event was made. A stop, a cut and a clock
+jump of the sidecar leave out all payments alike."""
 
 
 class ReportOutcome(enum.StrEnum):

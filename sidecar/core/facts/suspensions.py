@@ -22,4 +22,4 @@ class SuspensionReason(enum.StrEnum):
     """Reverb itself failed the probes or the payments: timers until they are clean for a while. The third in 24 hours
     is a fall."""
     UNWIRED = "unwired"
-    """The current rung serves push, and no ack of the deciding stage was ever received."""
+    """The current rung serves push, and no ack of the deciding stage has matched a payment yet."""

@@ -7,7 +7,13 @@ from sidecar.core.fold.history import DETAIL_MAX
 
 def with_current_rules(content: dict[str, Any]) -> dict[str, Any]:
     """Return the state of fold version 6, as JSON, in the form of version 7."""
-    return {**content, "flag": _flag(content)}
+    indicators = {name: _with_doubt(each) for name, each in content.get("indicators", {}).items()}
+    return {**content, "flag": _flag(content), "indicators": indicators}
+
+
+def _with_doubt(indicator: dict[str, Any]) -> dict[str, Any]:
+    """Count all that was unmeasured as doubtful, as version 6 did: the reasons were counted over all epochs only."""
+    return {**indicator, "doubtful": indicator.get("unmeasured", 0)}
 
 
 def _flag(content: dict[str, Any]) -> dict[str, Any]:

@@ -51,6 +51,7 @@ from sidecar.core.fold import (
     lifecycle,
     payers,
     probing,
+    stripe_clock,
     suspension,
     visibility,
 )
@@ -133,6 +134,7 @@ def _advance(state: State, policy: Policy, record: Record, out: list[Conclusion]
     if is_start or elapsed_ms > policy.lease_ms:
         journeys.blinded(state, Unmeasured.STOPPED if is_start else Unmeasured.CUT_OFF, out)
         visibility.lose(state, policy, elapsed_ms)
+        visibility.away(state, before_ms)
     journeys.due(state, policy, out)
     payers.due(state, policy)
     if state.coverage.forget(state.now_ms):
@@ -168,6 +170,8 @@ def _apply(state: State, policy: Policy, record: Record, out: list[Conclusion]) 
         case ClockJumped() as fact:
             journeys.blinded(state, Unmeasured.CLOCK_JUMPED, out)
             visibility.lose(state, policy, abs(fact.by_ms))
+            visibility.away(state, state.now_ms - abs(fact.by_ms))
+            stripe_clock.jumped(state)
         case ChannelAuthProbed() | RoundTripEnded() | IsolationProbed() | ObserverChanged() | WatchChanged() as fact:
             probing.take(state, policy, fact, out)
         case UserAuthReported() as fact:
@@ -253,6 +257,7 @@ def _conclude_changes(state: State, alarmed: list[str], out: list[Conclusion]) -
             out.append(AlarmRaised(indicator=name))
         elif not indicator.is_latched and name in alarmed:
             out.append(AlarmEnded(indicator=name))
+    visibility.weigh_coverage(state, state.policy)
     before, reason = state.visibility.suspension, visibility.suspension_reason(state, state.policy)
     state.visibility.suspension = reason
     if reason is not None and before is None:

@@ -17,11 +17,18 @@ from sidecar.core.facts.observations import (
 )
 from sidecar.core.facts.outcomes import Unmeasured
 from sidecar.core.facts.policy import Policy, Stage
-from sidecar.core.fold import ladder, payers
+from sidecar.core.fold import payers, stripe_clock, unseen, wiring
 from sidecar.core.fold.conclusions import Conclusions, FilterContradicted, PaymentLeftOut
-from sidecar.core.fold.judging import ask_the_timers, deadline_ms_of, judge_payment, leave_unmeasured, name_outcome
-from sidecar.core.fold.state import Journey, State
-from sidecar.core.statistics.indicators import PAYMENTS
+from sidecar.core.fold.journey import Journey
+from sidecar.core.fold.judging import (
+    ask_the_timers,
+    deadline_ms_of,
+    decided_ms_of,
+    judge_payment,
+    leave_unmeasured,
+    name_outcome,
+)
+from sidecar.core.fold.state import State
 
 REDELIVERED_FROM_S = 10
 """A delivery signed this long after its event is not the first attempt: acks before it may be unmatched."""
@@ -46,16 +53,30 @@ def payment_succeeded(state: State, policy: Policy, fact: PaymentSucceeded, out:
     state.tally.succeeded += 1
     journey.user_ref = fact.user_ref
     journey.stripe_wait_s = max(0, (fact.signed_s or fact.created_s) - fact.created_s)
+    journey.is_counted = fact.payment_intent in state.unseen
+    stripe_clock.delivered(state, fact)
+    _drop_early(policy, journey, stripe_clock.made_from_ms(state, fact))
     if fact.user_ref is not None:
         payers.paid(state, policy, fact.payment_intent, fact.user_ref)
     _plan(state, state.now_ms + policy.on_time_within_ms, "judge", journey)
     _plan(state, state.now_ms + policy.missed_after_ms, "close", journey)
+    for stage in journey.acks:
+        wiring.matched_by_name(state, policy, journey, stage, out)
+    may_hide = not stripe_clock.was_made_in_gap(state, fact)
     if fact.signed_s is None:
-        leave_unmeasured(state, journey, Unmeasured.BACKFILLED, out)
+        leave_unmeasured(state, journey, Unmeasured.BACKFILLED, out, may_hide=may_hide)
     elif fact.signed_s - fact.created_s >= REDELIVERED_FROM_S:
-        leave_unmeasured(state, journey, Unmeasured.REDELIVERED, out)
+        leave_unmeasured(state, journey, Unmeasured.REDELIVERED, out, may_hide=may_hide)
     elif fact.user_ref is not None:
         state.by_user.setdefault(fact.user_ref, []).append(fact.payment_intent)
+
+
+def _drop_early(policy: Policy, journey: Journey, made_from_ms: int | None) -> None:
+    """Forget what was reported of a payment before it can have succeeded: a broadcast too soon, or a guessed name."""
+    if made_from_ms is not None:
+        journey.acks = {stage: at_ms for stage, at_ms in journey.acks.items() if at_ms >= made_from_ms}
+        journey.skips = {reason: at_ms for reason, at_ms in journey.skips.items() if at_ms >= made_from_ms}
+        journey.is_of_all = journey.is_of_all and policy.stage in journey.acks
 
 
 def payment_ignored(state: State, policy: Policy, fact: PaymentIgnored, out: Conclusions) -> None:
@@ -79,13 +100,12 @@ def ack_received(state: State, policy: Policy, fact: AckReceived, out: Conclusio
         return
     if fact.source == BACKEND and fact.stage is Stage.DELIVERED and policy.reverb and policy.reverb.is_observing:
         return  # who broadcasts cannot know: beside our sockets its word would hide a deaf node
-    state.first_ack_ms.setdefault(fact.stage, state.now_ms)
-    if fact.stage == policy.stage and fact.source != USER_CHANNEL:
-        state.probing.tells_of_all = True
     if fact.payment_intent is not None:
         _ack_by_name(state, policy, fact, fact.payment_intent, out)
-    elif fact.stage == policy.stage and not state.is_exact:
-        _ack_by_user(state, policy, fact.user_ref or "", out)
+    elif fact.user_ref is not None and fact.user_ref in state.by_user:
+        wiring.matched_by_user(state, policy, fact)
+        if fact.stage == policy.stage:
+            _ack_by_user(state, policy, fact.user_ref, out)
 
 
 def _ack_by_name(state: State, policy: Policy, fact: AckReceived, payment_intent: str, out: Conclusions) -> None:
@@ -93,10 +113,6 @@ def _ack_by_name(state: State, policy: Policy, fact: AckReceived, payment_intent
     if is_unknown and state.waiting_acks >= WAITING_ACKS_MAX:
         state.tally.dropped_acks += 1
         return
-    if fact.stage not in state.first_named_ack_ms:
-        state.first_named_ack_ms[fact.stage] = state.now_ms
-        if fact.stage == policy.stage:
-            ladder.outgrow(state, PAYMENTS, out)
     journey = _journey(state, payment_intent)
     if is_unknown:
         _plan(state, state.now_ms + policy.missed_after_ms + GIVE_UP_AFTER_MS, "forget", journey)
@@ -106,24 +122,37 @@ def _ack_by_name(state: State, policy: Policy, fact: AckReceived, payment_intent
         return
     is_first = not journey.acks
     journey.acks.setdefault(fact.stage, state.now_ms)
+    if fact.stage == policy.stage and fact.source != USER_CHANNEL:
+        journey.is_of_all = True
     if journey.ignored is not None and is_first:
         _contradict_filter(state, journey, out)
-    elif fact.stage == policy.stage and journey.is_good is False and not journey.is_settled:
-        name_outcome(state, policy, journey, out)
+    elif journey.arrived_ms is not None:
+        wiring.matched_by_name(state, policy, journey, fact.stage, out)
+        _acked(state, policy, journey, out)
 
 
 def _ack_by_user(state: State, policy: Policy, user_ref: str, out: Conclusions) -> None:
-    """Settle the user's oldest payment without a broadcast; count one more broadcast for every other open one."""
-    is_taken = False
-    for payment_intent in state.by_user.get(user_ref, ()):
-        journey = state.journeys[payment_intent]
+    """Settle the user's oldest payment without a broadcast; count one more broadcast for every other open one.
+
+    One that the backend had nothing to broadcast for comes last.
+    """
+    payments = [state.journeys[payment_intent] for payment_intent in state.by_user[user_ref]]
+    for journey in payments:
         if state.now_ms < deadline_ms_of(policy, journey):
             journey.broadcasts += 1
-        if not is_taken and journey.inferred_ms is None:
-            is_taken = True
-            journey.inferred_ms = state.now_ms
-            if journey.is_good is False:
-                name_outcome(state, policy, journey, out)
+    free = [journey for journey in payments if journey.inferred_ms is None]
+    if free:
+        taken = min(free, key=lambda journey: bool(journey.skips))
+        taken.inferred_ms = state.now_ms
+        _acked(state, policy, taken, out)
+
+
+def _acked(state: State, policy: Policy, journey: Journey, out: Conclusions) -> None:
+    """Name a failed payment whose deciding ack has just come, and judge one that was excused until now."""
+    if journey.is_pending and journey.excused_until_ms is not None:
+        judge_payment(state, policy, journey, out)
+    elif journey.is_good is False and not journey.is_settled and decided_ms_of(state, policy, journey) is not None:
+        name_outcome(state, policy, journey, out)
 
 
 def _contradict_filter(state: State, journey: Journey, out: Conclusions) -> None:
@@ -168,6 +197,8 @@ def judge_awaiting(state: State, policy: Policy, out: Conclusions) -> None:
         deadline_ms = deadline_ms_of(policy, journey)
         if deadline_ms <= state.now_ms:
             judge_payment(state, policy, journey, out)
+            if journey.is_pending and journey.excused_until_ms is not None:
+                _plan(state, journey.excused_until_ms, "judge", journey)
         else:  # the objective was changed while it was on its way
             _plan(state, deadline_ms, "judge", journey)
 
@@ -198,12 +229,17 @@ def _give_up(state: State, journey: Journey, out: Conclusions) -> None:
 
 def _close(state: State, policy: Policy, journey: Journey, out: Conclusions) -> None:
     """End a journey: name its outcome if it has none, evaluate the timers, and remove it."""
+    given_up_ms = (journey.excused_until_ms or 0) + GIVE_UP_AFTER_MS
+    if journey.is_pending and state.now_ms < given_up_ms:  # excused: a heartbeat judges it by then
+        _plan(state, given_up_ms, "close", journey)
+        return
     if journey.is_pending:
         _give_up(state, journey, out)
     elif not journey.is_settled:
         name_outcome(state, policy, journey, out)
     if journey.is_good is not None:
-        ask_the_timers(state, journey)
+        ask_the_timers(state, policy, journey)
+    wiring.closed(state, policy, journey, out)
     _forget(state, journey)
 
 
@@ -227,6 +263,9 @@ def _forget(state: State, journey: Journey) -> None:
     if journey.arrived_ms is None and journey.ignored is None:
         state.waiting_acks -= 1
         state.tally.unknown_acks += 1
+        unseen.forgotten(state, journey)
+    else:
+        unseen.remember(state, state.closed, journey.payment_intent)
     del state.journeys[journey.payment_intent]
     open_payments = state.by_user.get(journey.user_ref or "")
     if open_payments is not None and journey.payment_intent in open_payments:

@@ -6,10 +6,12 @@ out only those without an ack would flatter push. Late and missed payments are f
 """
 
 from sidecar.core.facts.observations import SkipReason
-from sidecar.core.facts.outcomes import OUR_FAULT, Outcome, Unmeasured
+from sidecar.core.facts.outcomes import MAY_HIDE, OUR_FAULT, Outcome, Unmeasured
 from sidecar.core.facts.policy import SCHEDULES, Mode, Policy, Stage
+from sidecar.core.fold import unseen
 from sidecar.core.fold.conclusions import Conclusions, PaymentLeftOut, PaymentSettled
-from sidecar.core.fold.state import Journey, Latency, State
+from sidecar.core.fold.journey import Journey
+from sidecar.core.fold.state import Latency, State
 from sidecar.core.statistics.indicators import PAYMENTS, judge, row_of
 
 EDGES_MS = (50, 100, 250, 500, 1000, 2000, 5000, 10_000, 30_000)
@@ -24,9 +26,7 @@ def judge_payment(state: State, policy: Policy, journey: Journey, out: Conclusio
         leave_unmeasured(state, journey, verdict, out)
         return
     if isinstance(verdict, SkipReason):
-        state.tally.skipped[verdict] = state.tally.skipped.get(verdict, 0) + 1
-        journey.is_left_out = True
-        out.append(PaymentLeftOut(payment_intent=journey.payment_intent, reason=verdict))
+        _excuse(state, policy, journey, verdict, out)
         return
     journey.is_good = verdict
     state.visibility.streak = 0
@@ -42,29 +42,48 @@ def judge_payment(state: State, policy: Policy, journey: Journey, out: Conclusio
         can_end=state.flag.rung == 0,
         is_suspended=state.flag.suspension is not None,
     )
-    if verdict or decided_ms_of(policy, journey) is not None:
+    if verdict or decided_ms_of(state, policy, journey) is not None:
         name_outcome(state, policy, journey, out)
+
+
+def _excuse(state: State, policy: Policy, journey: Journey, reason: SkipReason, out: Conclusions) -> None:
+    """Leave out a payment for which the backend had nothing to broadcast, once no ack has said otherwise.
+
+    A second handler of the same payment says `already_paid` while the first one's broadcast is on its way, so that the
+    payment waits until its broadcast would be `missed`.
+    """
+    if journey.excused_until_ms is None:
+        assert journey.arrived_ms is not None  # noqa: S101 - only payments that arrived are judged
+        journey.excused_until_ms = journey.arrived_ms + policy.missed_after_ms
+    if state.now_ms < journey.excused_until_ms:
+        return
+    state.tally.skipped[reason] = state.tally.skipped.get(reason, 0) + 1
+    journey.is_left_out = True
+    if reason is SkipReason.NO_BOOKING and not journey.is_counted:
+        unseen.count(state)
+    out.append(PaymentLeftOut(payment_intent=journey.payment_intent, reason=reason))
 
 
 def _verdict(state: State, policy: Policy, journey: Journey) -> bool | Unmeasured | SkipReason:
     """Return whether a payment past its deadline is good, or why it is no evidence.
 
-    Only records before the deadline count, so that the verdict does not depend on when a heartbeat triggers it.
+    Only records before the deadline count, so that the verdict does not depend on when a heartbeat triggers it. But
+    what proves after it that there was something to broadcast takes an excuse away.
     """
     if _is_before_wiring(state, policy, journey):
         return Unmeasured.NOT_WIRED
     if _was_unwatched(state, policy, journey):
         return Unmeasured.NOT_WATCHED
     deadline_ms = deadline_ms_of(policy, journey)
-    acked = {stage for stage, at_ms in journey.acks.items() if at_ms < deadline_ms}
     skips = {reason for reason, at_ms in journey.skips.items() if at_ms < deadline_ms}
-    if policy.stage in acked:
+    inferred_ms = inferred_ms_of(state, policy, journey)
+    if journey.acks.get(policy.stage, deadline_ms) < deadline_ms:
         return True
-    if SkipReason.FAILED in skips:  # whatever a retry said beside it
+    if skips and SkipReason.FAILED in journey.skips:  # whatever a retry said beside it
         return False
-    if skips and not acked & {Stage.PAID, Stage.DISPATCHED}:  # it had nothing to send
+    if skips and not journey.acks and inferred_ms is None:  # it had nothing to send
         return SkipReason.NO_BOOKING if SkipReason.NO_BOOKING in skips else SkipReason.ALREADY_PAID
-    if state.is_exact and not journey.broadcasts:
+    if state.is_exact and inferred_ms is None:
         return False
     if journey.user_ref is None:
         return Unmeasured.NO_USER
@@ -72,7 +91,7 @@ def _verdict(state: State, policy: Policy, journey: Journey) -> bool | Unmeasure
         return Unmeasured.NOT_WATCHED
     if journey.broadcasts > 1:
         return Unmeasured.AMBIGUOUS
-    return journey.inferred_ms is not None and journey.inferred_ms < deadline_ms
+    return inferred_ms is not None and inferred_ms < deadline_ms
 
 
 def _is_before_wiring(state: State, policy: Policy, journey: Journey) -> bool:
@@ -99,14 +118,21 @@ def deadline_ms_of(policy: Policy, journey: Journey) -> int:
     return journey.arrived_ms + policy.on_time_within_ms
 
 
-def decided_ms_of(policy: Policy, journey: Journey) -> int | None:
+def decided_ms_of(state: State, policy: Policy, journey: Journey) -> int | None:
     """Return when the broadcast reached the deciding stage; None: not yet."""
-    return journey.acks.get(policy.stage, journey.inferred_ms)
+    return journey.acks.get(policy.stage, inferred_ms_of(state, policy, journey))
+
+
+def inferred_ms_of(state: State, policy: Policy, journey: Journey) -> int | None:
+    """Return when a nameless ack was matched to a payment; None: none was, or acks name their payments by now."""
+    exact_from_ms = state.first_named_ack_ms.get(policy.stage)
+    is_void = journey.inferred_ms is None or (exact_from_ms is not None and journey.inferred_ms >= exact_from_ms)
+    return None if is_void else journey.inferred_ms
 
 
 def name_outcome(state: State, policy: Policy, journey: Journey, out: Conclusions) -> None:
     """Give a judged payment its final name."""
-    decided_ms = decided_ms_of(policy, journey)
+    decided_ms = decided_ms_of(state, policy, journey)
     if journey.is_good:
         journey.outcome = Outcome.ON_TIME
     else:
@@ -116,18 +142,24 @@ def name_outcome(state: State, policy: Policy, journey: Journey, out: Conclusion
     _settled(state, journey, None, out)
 
 
-def leave_unmeasured(state: State, journey: Journey, reason: Unmeasured, out: Conclusions) -> None:
-    """Settle a payment that is no evidence about push."""
+def leave_unmeasured(
+    state: State, journey: Journey, reason: Unmeasured, out: Conclusions, *, may_hide: bool = False
+) -> None:
+    """Settle a payment that is no evidence about push; `may_hide`: others were left in, and this may be a failure."""
     if state.policy is not None and _is_before_wiring(state, state.policy, journey):
         reason = Unmeasured.NOT_WIRED
     journey.outcome = Outcome.UNMEASURED
     state.tally.unmeasured[reason] = state.tally.unmeasured.get(reason, 0) + 1
     if reason is not Unmeasured.NOT_WIRED:
-        state.coverage.add(is_judged=False, at_ms=state.now_ms)
+        if journey.is_counted:
+            state.tally.seen_late += 1
+        else:
+            state.coverage.add(is_judged=False, at_ms=state.now_ms)
         state.flag.guard_version += 1
         indicator = state.indicators[PAYMENTS]
         if not indicator.awaits_epoch:
             indicator.unmeasured += 1
+            indicator.doubtful += may_hide or reason in MAY_HIDE
     if reason in OUR_FAULT:
         state.visibility.streak += 1
     _settled(state, journey, reason, out)
@@ -138,8 +170,9 @@ def _settled(state: State, journey: Journey, reason: Unmeasured | None, out: Con
     assert journey.arrived_ms is not None  # noqa: S101
     state.tally.outcomes[journey.outcome] = state.tally.outcomes.get(journey.outcome, 0) + 1
     stages = {stage: at_ms - journey.arrived_ms for stage, at_ms in journey.acks.items()}
-    if journey.inferred_ms is not None and state.policy is not None:
-        stages.setdefault(state.policy.stage, journey.inferred_ms - journey.arrived_ms)
+    inferred_ms = inferred_ms_of(state, state.policy, journey) if state.policy is not None else None
+    if inferred_ms is not None and state.policy is not None:
+        stages.setdefault(state.policy.stage, inferred_ms - journey.arrived_ms)
     out.append(
         PaymentSettled(
             payment_intent=journey.payment_intent,
@@ -151,7 +184,7 @@ def _settled(state: State, journey: Journey, reason: Unmeasured | None, out: Con
     )
 
 
-def ask_the_timers(state: State, journey: Journey) -> None:
+def ask_the_timers(state: State, policy: Policy, journey: Journey) -> None:
     """Count whether the last timer would have found the booking paid.
 
     Timers run from the payment, the journey from the webhook. The difference is Stripe's wait before it signed this
@@ -160,7 +193,8 @@ def ask_the_timers(state: State, journey: Journey) -> None:
     """
     assert journey.arrived_ms is not None  # noqa: S101 - `close` is planned at arrival
     basis = "paid" if Stage.PAID in state.first_ack_ms else "push"
-    times = [*journey.acks.values(), *([journey.inferred_ms] if journey.inferred_ms is not None else [])]
+    inferred_ms = inferred_ms_of(state, policy, journey)
+    times = [*journey.acks.values(), *([inferred_ms] if inferred_ms is not None else [])]
     paid_ms = min(times, default=None)
     last_timer_ms = SCHEDULES[Mode.TIMER_POLLING].refetch_after_ms[-1]
     has_worked = paid_ms is not None and journey.stripe_wait_s * 1000 + paid_ms - journey.arrived_ms < last_timer_ms

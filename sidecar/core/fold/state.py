@@ -12,6 +12,7 @@ from sidecar.core.facts.policy import Mode, Policy, Rung, Stage
 from sidecar.core.facts.reports import Flow, Subscription
 from sidecar.core.facts.suspensions import SuspensionReason
 from sidecar.core.fold.history import History
+from sidecar.core.fold.journey import Journey
 from sidecar.core.fold.standing import Approval, Freeze, Hold
 from sidecar.core.statistics.coverage import Coverage
 from sidecar.core.statistics.indicators import INDICATORS, Indicator
@@ -21,43 +22,6 @@ FOLD_VERSION = 7
 
 
 MOVES_MAX = 50
-
-
-class Journey(msgspec.Struct, kw_only=True, gc=False):
-    """One payment on its way: its webhook and the acks that belong to it, in any order."""
-
-    payment_intent: str
-    arrived_ms: int | None = None
-    """When the webhook arrived; None: only acks so far."""
-    user_ref: str | None = None
-    stripe_wait_s: int = 0
-    """Between the event and the signature of this delivery, both on Stripe's clock, in whole seconds."""
-    ignored: IgnoreReason | None = None
-    """Set: outside the filter. Stored for a while, because an ack would prove the filter wrong."""
-    acks: dict[Stage, int] = {}
-    """When the first ack of each stage arrived that names this payment."""
-    skips: dict[SkipReason, int] = {}
-    """When the backend first reported, for each reason, that it did not broadcast."""
-    inferred_ms: int | None = None
-    """When the broadcast arrived that was matched by user and context."""
-    broadcasts: int = 0
-    """Broadcasts for its user, before its deadline, that name no payment."""
-    is_good: bool | None = None
-    """How it was judged at its deadline; None: not judged (yet)."""
-    outcome: Outcome | None = None
-    """Its final name; None: pending, or left out."""
-    is_left_out: bool = False
-    """The backend had nothing to broadcast: not an outcome."""
-
-    @property
-    def is_pending(self) -> bool:
-        """Whether its webhook arrived and it was neither judged nor left out."""
-        return self.arrived_ms is not None and self.is_good is None and not self.is_settled
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether nothing can change how it ended."""
-        return self.outcome is not None or self.is_left_out
 
 
 class Suspension(msgspec.Struct, kw_only=True):
@@ -130,6 +94,10 @@ class Visibility(msgspec.Struct, kw_only=True):
     """When a probe last ended that was not cut off."""
     suspended_from_ms: int = 0
     """When the present suspension began, or the last one."""
+    is_coverage_low: bool = False
+    """Coverage fell below the share that suspends push, and has not reached the share that resumes it."""
+    gaps: list[tuple[int, int]] = []
+    """(from, until) of the last times in which the sidecar could receive no webhook; at most `GAPS_MAX`."""
 
 
 class EarlyReport(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -226,7 +194,12 @@ class Tally(msgspec.Struct, kw_only=True):
     skipped: dict[SkipReason, int] = {}
     acks: dict[Stage, int] = {}
     unknown_acks: int = 0
-    """Acks whose payment never arrived."""
+    """Payments of which only acks arrived within their time."""
+    unseen: int = 0
+    """Payments that count against coverage though none was left unmeasured: acks named them and no webhook came, or
+    the backend found no booking."""
+    seen_late: int = 0
+    """Those whose webhook came in the end, and that count as unmeasured instead."""
     dropped_acks: int = 0
     """Acks that were dropped, because too many were waiting for their payments."""
     lost_acks: int = 0
@@ -286,9 +259,19 @@ class State(msgspec.Struct, kw_only=True):
     """Payments past their deadline that wait for a proof of liveness."""
     waiting_acks: int = 0
     """Journeys of which only acks are known."""
+    closed: dict[str, int] = {}
+    """Payments whose webhook came and whose journey ended, and when; the last ones, so that a very late ack is not
+    taken for a payment that was not seen (`core.fold.unseen`)."""
+    unseen: dict[str, int] = {}
+    """Payments of which only acks came, and when they were counted; the last ones."""
+    stripe_ahead_ms: list[int] = []
+    """Of the last deliveries: the journal's clock less Stripe's signature (`core.fold.stripe_clock`)."""
     first_ack_ms: dict[Stage, int] = {}
+    """When the first ack of each stage matched a payment whose webhook had come, or the webhook an ack."""
     first_named_ack_ms: dict[Stage, int] = {}
-    """When the first ack of each stage arrived that named its payment."""
+    """The same of acks that name their payment; of the deciding stage, since when matching is exact."""
+    nameless_count: int = 0
+    """While matching is exact: payments in a row that got acks of the deciding stage only without a name."""
     indicators: dict[str, Indicator] = msgspec.field(
         default_factory=lambda: {row.name: Indicator() for row in INDICATORS}
     )
@@ -343,7 +326,7 @@ class State(msgspec.Struct, kw_only=True):
 
     @property
     def wired_ms(self) -> int | None:
-        """When the first ack of the deciding stage arrived; None: never."""
+        """When an ack of the deciding stage first matched a payment; None: never."""
         return self.first_ack_ms.get(self.policy.stage) if self.policy else None
 
 

@@ -6,7 +6,7 @@ than a lease also `resume_after` without a gap. A gap of over 24 hours is a fall
 Reverb is no visibility gap: it is what the sidecar measures.
 """
 
-from sidecar.core.facts.policy import Policy
+from sidecar.core.facts.policy import PPM, Mode, Policy
 from sidecar.core.facts.suspensions import SuspensionReason
 from sidecar.core.fold.state import State
 from sidecar.core.statistics import coverage
@@ -16,6 +16,11 @@ CLEAN_AFTER_SHORT = (1, 1)
 """Clean round trips and auth probes in a row that are needed after a visibility gap of at most one lease."""
 CLEAN_AFTER_LONG = (20, 3)
 """The same, after a longer gap."""
+GAPS_MAX = 200
+"""With a restart every two minutes, those of more than six hours."""
+PUSH_ONLY_FLOOR_PPM = 900_000
+PUSH_ONLY_RESUMES_PPM = 950_000
+"""On `push_only` push is suspended below the first share of judged payments, and resumes at the second."""
 STREAK_MAX = 5
 """Payments in a row that were unmeasured by a fault of the sidecar, from which push is suspended."""
 
@@ -59,6 +64,7 @@ def probed(state: State, policy: Policy, *, is_clean: bool, is_auth_probe: bool)
     visibility = state.visibility
     if visibility.is_cut_off:
         visibility.is_cut_off = False
+        away(state, visibility.reached_ms)
         lose(state, policy, state.now_ms - visibility.reached_ms)
     visibility.reached_ms = state.now_ms
     round_trips, auth_probes = CLEAN_AFTER_LONG if visibility.is_long else CLEAN_AFTER_SHORT
@@ -70,9 +76,18 @@ def probed(state: State, policy: Policy, *, is_clean: bool, is_auth_probe: bool)
         visibility.is_long = False
 
 
+def away(state: State, from_ms: int) -> None:
+    """Record that the sidecar could receive no webhook since `from_ms`."""
+    gaps, until_ms = state.visibility.gaps, state.now_ms
+    if gaps and from_ms <= gaps[-1][1]:
+        from_ms = min(from_ms, gaps.pop()[0])
+    state.visibility.gaps = [*gaps[1 - GAPS_MAX :], (from_ms, until_ms)]
+
+
 def cut_off(state: State, policy: Policy) -> None:
     """Note that a probe was cut off: nothing outside could be reached."""
     state.visibility.is_cut_off = True
+    away(state, state.visibility.reached_ms)
     lose(state, policy, state.now_ms - state.visibility.reached_ms)
 
 
@@ -119,7 +134,23 @@ def suspension_reason(state: State, policy: Policy) -> SuspensionReason | None:
         return SuspensionReason.UNWIRED
     if visibility.streak >= STREAK_MAX:
         return SuspensionReason.UNMEASURED
+    return SuspensionReason.COVERAGE if visibility.is_coverage_low else None
+
+
+def floor_ppm(state: State, policy: Policy) -> int:
+    """Return the share of judged payments below which push is suspended on the current rung.
+
+    Nothing but push clears the alert on `push_only`, so that what is not seen of it weighs more, and a share that goes
+    up and down past one bound must not switch payers to and fro.
+    """
+    if policy.ladder[state.flag.rung].mode is not Mode.PUSH_ONLY:
+        return policy.coverage_floor_ppm
+    bound_ppm = PUSH_ONLY_RESUMES_PPM if state.visibility.is_coverage_low else PUSH_ONLY_FLOOR_PPM
+    return max(policy.coverage_floor_ppm, bound_ppm)
+
+
+def weigh_coverage(state: State, policy: Policy) -> None:
+    """Note whether coverage is too low for push on the current rung."""
     judged, total = state.coverage.counts()
-    if total >= coverage.SUSPEND_FROM and judged * 1_000_000 < policy.coverage_floor_ppm * total:
-        return SuspensionReason.COVERAGE
-    return None
+    is_low = total >= coverage.SUSPEND_FROM and judged * PPM < floor_ppm(state, policy) * total
+    state.visibility.is_coverage_low = is_low

@@ -11,13 +11,14 @@ from collections.abc import Iterable
 
 import msgspec
 
-from sidecar.core.facts.observations import Record
+from sidecar.core.facts.observations import PaymentSucceeded, Record
 from sidecar.core.facts.outcomes import Outcome, Unmeasured
 from sidecar.core.facts.policy import Policy
 from sidecar.core.fold.conclusions import PaymentLeftOut, PaymentSettled
 from sidecar.core.fold.fold import fold
+from sidecar.core.fold.journey import Journey
 from sidecar.core.fold.journeys import GIVE_UP_AFTER_MS
-from sidecar.core.fold.state import Journey, State
+from sidecar.core.fold.state import State
 
 MARGIN_MS = 60_000
 
@@ -44,9 +45,10 @@ def reconstruct(now: State, policy: Policy, records: Iterable[Record], payment_i
     """Fold the records around a payment, which follow each other without a gap, and return what became of it."""
     past, journey = State(), now.journeys.get(payment_intent)
     outcome = unmeasured = left_out = None
-    for record in records:
-        if not past.seq:
-            _begin(past, now, policy, record)
+    around = list(records)
+    if around:
+        _begin(past, now, policy, around[0], _arrived_ms(around, payment_intent))
+    for record in around:
         conclusions = fold(past, record)
         journey = past.journeys.get(payment_intent, journey)
         for each in conclusions:
@@ -57,13 +59,25 @@ def reconstruct(now: State, policy: Policy, records: Iterable[Record], payment_i
     return Reconstruction(journey=journey, outcome=outcome, unmeasured=unmeasured, left_out=left_out)
 
 
-def _begin(past: State, now: State, policy: Policy, first: Record) -> None:
-    """Copy into the past what lasts longer than the reconstructed minutes: first acks and watched channels."""
+def _arrived_ms(records: list[Record], payment_intent: str) -> int:
+    """Return when the webhook of the payment arrived; without one, when the first record was made."""
+    for record in records:
+        if isinstance(record.observation, PaymentSucceeded) and record.observation.payment_intent == payment_intent:
+            return record.at_ms
+    return records[0].at_ms
+
+
+def _begin(past: State, now: State, policy: Policy, first: Record, arrived_ms: int) -> None:
+    """Copy into the past what lasts longer than the reconstructed minutes: first acks and watched channels.
+
+    A first ack that matched after the payment arrived matches in these minutes again.
+    """
     past.policy = policy
     past.seq, past.now_ms = first.seq - 1, first.at_ms
     past.visibility.seen_ms = past.checkpointed_ms = first.at_ms
-    past.first_ack_ms = dict(now.first_ack_ms)
-    past.first_named_ack_ms = {stage: ms for stage, ms in now.first_named_ack_ms.items() if ms <= first.at_ms}
+    past.first_ack_ms = {stage: ms for stage, ms in now.first_ack_ms.items() if ms < arrived_ms}
+    past.first_named_ack_ms = {stage: ms for stage, ms in now.first_named_ack_ms.items() if ms < arrived_ms}
+    past.stripe_ahead_ms = list(now.stripe_ahead_ms)
     past.probing.watched_ms = 0
     past.probing.tells_of_all = now.probing.tells_of_all
     past.probing.watched_users = dict(now.probing.watched_users)

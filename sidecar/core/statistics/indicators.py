@@ -102,7 +102,9 @@ class Indicator(msgspec.Struct, kw_only=True):
     good: int = 0
     bad: int = 0
     unmeasured: int = 0
-    """Outcomes of this epoch that could not be judged; the worst case counts them as bad."""
+    """Outcomes of this epoch that could not be judged."""
+    doubtful: int = 0
+    """Those of them that may hide failures, of payments: the worst case counts them as bad."""
     good_total: int = 0
     bad_total: int = 0
     levels: list[int] = []
@@ -239,7 +241,7 @@ def begin_epoch(indicator: Indicator, *, epoch: int, at_ms: int) -> None:
     indicator.epoch = epoch
     indicator.epoch_began_ms = at_ms
     indicator.awaits_epoch = False
-    indicator.good = indicator.bad = indicator.unmeasured = 0
+    indicator.good = indicator.bad = indicator.unmeasured = indicator.doubtful = 0
 
 
 def alpha_of(indicator: Indicator, policy: Policy) -> float:
@@ -261,6 +263,17 @@ def proven_ratio(indicator: Indicator, policy: Policy) -> float:
         if indicator.awaits_epoch
         else evidence.lower_bound(indicator.good, indicator.bad, alpha_of(indicator, policy))
     )
+
+
+def worst_case_ratio(indicator: Indicator, row: IndicatorRow, policy: Policy) -> float:
+    """Return what the epoch proves if all that may hide a failure failed, from 0 to 1; 0 while it awaits one.
+
+    Of payments, that is what is doubtful; of payers, whoever gave no answer.
+    """
+    if indicator.awaits_epoch:
+        return 0.0
+    hidden = indicator.doubtful if row.name == PAYMENTS else indicator.unmeasured
+    return evidence.lower_bound(indicator.good, indicator.bad + hidden, alpha_of(indicator, policy))
 
 
 def clean_needed(indicator: Indicator, row: IndicatorRow, policy: Policy) -> int:
