@@ -25,6 +25,7 @@
  * @property {boolean} [wasUp] the channel was joined at some time since the start
  * @property {number} done the time up to which the schedule was processed
  * @property {number} checkAt the time of the next planned check
+ * @property {number} checkWall the same, on the wall clock
  * @property {number} refetchedAt the start of the last refetch
  * @property {boolean} [inFlight] a refetch is in flight
  * @property {boolean} [isSent] its request was passed to the app
@@ -196,7 +197,8 @@ export function createPaymentRefresh(options) {
   const leaseMs = () => answer.valid_for_s * 1000 - Math.max(env.now() - since, env.wallNow() - sinceWall);
 
   /**
-   * Use an answer if it is valid and newer than the current one.
+   * Use an answer if it is valid and newer than the current one, or timers: they are safe whatever their date. Return
+   * whether it is newer.
    *
    * @param {Answer} received
    * @param {number} issued
@@ -204,12 +206,13 @@ export function createPaymentRefresh(options) {
    * @param {number} wall
    */
   const take = (received, issued, now, wall) => {
-    if (!isGood(received) || !(issued > issuedAt)) return false;
+    const isNewer = issued > issuedAt;
+    if (!isGood(received) || !(isNewer || isTimers(received))) return false;
     answer = received;
-    issuedAt = issued;
+    if (isNewer) issuedAt = issued;
     since = now;
     sinceWall = wall;
-    return true;
+    return isNewer;
   };
 
   /** @param {string} base */
@@ -254,10 +257,10 @@ export function createPaymentRefresh(options) {
     stream.onmessage = ({ data }) => {
       const received = attempt(() => JSON.parse(data));
       // In a page that was frozen the event may have been queued for long: date it by its distance to the last answer.
-      const later = received?.issued_at - issuedAt;
+      const later = received?.issued_at - issuedAt || 0;
       const now = Math.min(env.now(), since + later);
-      const isNew = issuedAt && take(received, received?.issued_at, now, Math.min(env.wallNow(), sinceWall + later));
-      if (isNew) wake();
+      if (issuedAt) take(received, received?.issued_at, now, Math.min(env.wallNow(), sinceWall + later));
+      wake();
     };
   };
 
@@ -379,6 +382,7 @@ export function createPaymentRefresh(options) {
       schedule: TIMERS,
       done: 0,
       checkAt: 0,
+      checkWall: Infinity,
       refetchedAt: 0,
       retryAt: Infinity,
     };
@@ -469,8 +473,9 @@ export function createPaymentRefresh(options) {
   /** @param {Watch} mine */
   const advance = (mine) => {
     const ms = elapsed(mine);
-    // Long overdue, as in a page that was frozen: its timers may run before the events of the return.
-    if (ms - mine.checkAt > AWAY_MS) trigger('return');
+    // Long overdue, as in a page that was frozen: its timers may run before the events of the return. In sleep the
+    // monotonic clock may stop.
+    if (Math.max(ms - mine.checkAt, env.wallNow() - mine.checkWall) > AWAY_MS) trigger('return');
     mine.wasUp ||= isUp;
     follow(mine);
     if (!mine.cleared && !isTimers(mine.schedule)) {
@@ -519,6 +524,7 @@ export function createPaymentRefresh(options) {
     next.push(...checks.filter((at) => at > ms).map((at) => at - ms));
     const waitMs = Math.max(1, Math.min(...next));
     mine.checkAt = ms + waitMs;
+    mine.checkWall = env.wallNow() + waitMs;
     timer = after(waitMs, wake);
   };
 

@@ -63,6 +63,7 @@ class Wiring:
             environment=self.config.environment,
             lease_ms=self.policy.lease_ms,
             policy_hash=self.policy_hash,
+            now_ms=self.journal.now_ms,
         )
 
     @functools.cached_property

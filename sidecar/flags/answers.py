@@ -1,6 +1,7 @@
 """The flag's answer for one user, and how long it is valid."""
 
 import hashlib
+from collections.abc import Callable
 
 import msgspec
 
@@ -57,8 +58,19 @@ class Answers(Part):
     """Answers from the state, as far as the lease and this replica's own configuration allow."""
 
     def __init__(
-        self, state: State, lease: Lease, *, flag: str, environment: str, lease_ms: int, policy_hash: str
+        self,
+        state: State,
+        lease: Lease,
+        *,
+        flag: str,
+        environment: str,
+        lease_ms: int,
+        policy_hash: str,
+        now_ms: Callable[[], int],
     ) -> None:
+        self.now_ms = now_ms
+        """Returns the present in Unix milliseconds on the journal's clock, on which answers are dated: clients ignore
+        a push that is not newer than their last answer, and the wall clock may be set back."""
         self._state = state
         self._lease = lease
         self.flag = flag

@@ -21,7 +21,6 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from sidecar import clock
 from sidecar.core.facts.policy import Mode
 from sidecar.core.fold.serving import Reason, Served
 from sidecar.flags.answers import Answers, Tagged
@@ -82,12 +81,9 @@ class Bulk(msgspec.Struct, frozen=True, kw_only=True):
 class Evaluations:
     """The evaluations of both flags."""
 
-    def __init__(
-        self, answers: Answers, has_permits: Callable[[], bool], wall_ms: Callable[[], int] = clock.wall_ms
-    ) -> None:
+    def __init__(self, answers: Answers, has_permits: Callable[[], bool]) -> None:
         self._answers = answers
         self._has_permits = has_permits
-        self._wall_ms = wall_ms
         self._step_ms = max(1, int(answers.max_age_s * 1000))
         self._change_key: tuple[object, ...] | None = None
         self._since_ms = 0
@@ -143,7 +139,7 @@ class Evaluations:
 
     def _issued_at_ms(self, answer: Tagged, now_s: float) -> int:
         """Return the issue time of an answer in Unix milliseconds: in steps for push, constant for timers."""
-        now_ms = self._wall_ms()
+        now_ms = self._answers.now_ms()
         change_key = self._answers.change_key(now_s)
         if change_key != self._change_key:
             self._change_key, self._since_ms = change_key, now_ms

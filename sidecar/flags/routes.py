@@ -35,7 +35,7 @@ class FlagApi(Part):
             **READABLE,
             "ETag": answer.etag,
             "Cache-Control": f"private, max-age={answer.max_age_s}, must-revalidate",
-            ISSUED_AT: str(clock.wall_ms()),
+            ISSUED_AT: str(self._answers.now_ms()),
         }
         if matches(request.headers.get("If-None-Match"), answer.etag):
             return web.Response(status=304, headers=headers)
@@ -49,7 +49,7 @@ class FlagApi(Part):
             request,
             StreamKind.VALUES,
             targeting_key_of(request.query),
-            lambda answer, _: answer.issued(clock.wall_ms()),
+            lambda answer, _: answer.issued(self._answers.now_ms()),
         )
 
 

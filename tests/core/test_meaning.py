@@ -244,7 +244,7 @@ def test_without_a_ladder_another_meaning_is_refused() -> None:
 
 
 def test_with_another_ladder_at_once_it_is_one_move_to_the_bottom() -> None:
-    """Two moves at one time would be told twice."""
+    """Two moves at one time would be notified twice."""
     world = at(2)
     moves = len(world.state.moves)
     world.change(

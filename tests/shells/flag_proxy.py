@@ -34,7 +34,7 @@ class Proxy:
     def __init__(self, world: World, *, lease_ms: int, limits: Mapping[str, Limit], **bounds: Any) -> None:
         self.world = world
         self.lease = Lease(REPLICA)
-        self.wall_ms = clock.wall_ms
+        self.now_ms = clock.wall_ms
         """What `issued_at` is read from; a test may set it."""
         self.answers = Answers(
             world.state,
@@ -43,9 +43,10 @@ class Proxy:
             environment="test",
             lease_ms=lease_ms,
             policy_hash=world.state.policy_hash,
+            now_ms=lambda: self.now_ms(),
         )
         self.streams = Streams(self.answers, **{"streams_max": 100, **bounds})
-        evaluations = Evaluations(self.answers, self.streams.has_permits, lambda: self.wall_ms())
+        evaluations = Evaluations(self.answers, self.streams.has_permits)
         self.listener = Listener(
             "public",
             Address(host="127.0.0.1", port=0),

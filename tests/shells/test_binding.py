@@ -63,7 +63,7 @@ async def test_a_journal_of_an_earlier_version_is_bound_by_the_first_start() -> 
     await refused(journal, CONFIG)
 
 
-async def test_of_two_processes_that_start_at_once_on_an_empty_journal_one_gives_way() -> None:
+async def test_of_two_processes_that_start_at_once_on_an_empty_journal_the_second_ends() -> None:
     """Both found it empty; the second finds the policy of the first, and ends."""
     journal = MemoryJournal()
     first, second = (Sidecar(config, SECRETS, journal, lines=LineCounts()) for config in (CONFIG, STAGING))

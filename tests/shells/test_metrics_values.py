@@ -139,7 +139,9 @@ class FixedAnswers(Answers):
     """Answers that a test sets."""
 
     def __init__(self, answer: Served | None = None, remaining_s: float = 0.0) -> None:
-        super().__init__(State(), Lease("a"), flag="flag", environment="test", lease_ms=3000, policy_hash="")
+        super().__init__(
+            State(), Lease("a"), flag="flag", environment="test", lease_ms=3000, policy_hash="", now_ms=clock.wall_ms
+        )
         self._answer = answer
         self._remaining = remaining_s
 

@@ -50,7 +50,7 @@ async def flags(session: aiohttp.ClientSession, it: Proxy, body: Any = UNCHECKED
 async def test_a_bulk_evaluation_has_all_that_any_provider_wants(session: aiohttp.ClientSession) -> None:
     """Python's wants variant and reason, the web's an exposed entity tag, and metadata is of primitives."""
     async with proxy() as it:
-        it.wall_ms = lambda: 1_700_000_001_999
+        it.now_ms = lambda: 1_700_000_001_999
         status, headers, bulk = await post(session, it, body=CHECKED)
     metadata = {
         "environment": "test",
@@ -100,7 +100,7 @@ async def test_a_bulk_evaluation_has_all_that_any_provider_wants(session: aiohtt
 async def test_a_single_evaluation_is_the_one_of_the_bulk(session: aiohttp.ClientSession, key: str) -> None:
     """A server and a browser get the same answer at the same moment."""
     async with proxy() as it:
-        it.wall_ms = lambda: 1_700_000_000_000
+        it.now_ms = lambda: 1_700_000_000_000
         status, headers, single = await post(session, it, f"{BULK}/{key}", CHECKED)
         assert single == (await flags(session, it, CHECKED))[key]
         assert (status, headers["Cache-Control"]) == (200, "no-store")
@@ -175,7 +175,7 @@ async def test_each_state_of_the_flag_has_its_reason(
 async def test_the_entity_tag_is_that_of_what_was_evaluated(session: aiohttp.ClientSession) -> None:
     """The web provider sends the old tag with a new context: by the configuration's it would keep wrong values."""
     async with proxy(1) as it:
-        it.wall_ms = lambda: 1_700_000_000_000
+        it.now_ms = lambda: 1_700_000_000_000
         _, inside, _ = await post(session, it, body={"context": {"targetingKey": INSIDE}})
         _, again, _ = await post(session, it, body={"context": {"targetingKey": INSIDE, "more": [1]}})
         assert again["ETag"] == inside["ETag"], "what is not read decides nothing"
@@ -187,13 +187,13 @@ async def test_the_entity_tag_is_that_of_what_was_evaluated(session: aiohttp.Cli
 async def test_a_304_keeps_a_push_only_within_its_step_and_then_a_200_renews_it(session: aiohttp.ClientSession) -> None:
     """Providers keep the value on a 304, and with it the old `issued_at`: it must not stand for a new one."""
     async with proxy(lease_ms=30_000) as it:
-        it.wall_ms = lambda: 1_700_000_000_000
+        it.now_ms = lambda: 1_700_000_000_000
         _, first, _ = await post(session, it)
-        it.wall_ms = lambda: 1_700_000_001_999
+        it.now_ms = lambda: 1_700_000_001_999
         status, headers, body = await post(session, it, If_None_Match=first["ETag"])
         assert (status, body, headers["ETag"]) == (304, None, first["ETag"])
         assert headers["Access-Control-Expose-Headers"]
-        it.wall_ms = lambda: 1_700_000_002_000
+        it.now_ms = lambda: 1_700_000_002_000
         status, headers, bulk = await post(session, it, If_None_Match=first["ETag"])
         assert (status, bulk["flags"][0]["value"]["issued_at"]) == (200, 1_700_000_002_000)
 
@@ -201,14 +201,14 @@ async def test_a_304_keeps_a_push_only_within_its_step_and_then_a_200_renews_it(
 async def test_timers_need_no_renewal_and_stay_a_304_for_as_long_as_they_hold(session: aiohttp.ClientSession) -> None:
     """`issued_at` stands at the moment from which timers are answered, and so no earlier than any push before."""
     async with proxy() as it:
-        it.wall_ms = lambda: 1_700_000_000_000
+        it.now_ms = lambda: 1_700_000_000_000
         await post(session, it)
         it.world.bad(6)
-        it.wall_ms = lambda: 1_700_000_000_001
+        it.now_ms = lambda: 1_700_000_000_001
         _, first, bulk = await post(session, it)
         assert bulk["flags"][0]["value"]["mode"] == "timer_polling"
         assert bulk["flags"][0]["value"]["issued_at"] == 1_700_000_000_001
-        it.wall_ms = lambda: 1_800_000_000_000
+        it.now_ms = lambda: 1_800_000_000_000
         status, _, _ = await post(session, it, If_None_Match=first["ETag"])
         assert status == 304
 
@@ -322,7 +322,7 @@ async def test_a_browser_may_ask_from_anywhere_with_what_providers_send(session:
 async def test_a_failure_of_ours_has_ofreps_shape_too(session: aiohttp.ClientSession) -> None:
     """What we did not foresee says that it is ours, and nothing of the question."""
     async with proxy(0) as it:
-        it.wall_ms = lambda: 1 // 0
+        it.now_ms = lambda: 1 // 0
         status, headers, error = await post(session, it, body={"context": {"targetingKey": "SECRETX"}})
         assert (status, error["errorCode"]) == (500, "GENERAL")
         assert "SECRETX" not in json.dumps(error)

@@ -177,6 +177,22 @@ test('only a newer answer renews the lease: a proxy that repeats one cannot prol
   near(page.refetches, [0, 14_900]);
 });
 
+test('timers are taken whatever their date: a sidecar whose clock was set back can take push back', async () => {
+  for (const issuedAt of [1, 1_700_000_000_000, 'none']) {
+    const page = await ready();
+    page.begin();
+    await page.pass(1000);
+    assert.equal(page.state.isPush, true);
+    page.world.issuedAt = issuedAt;
+    page.world.answer = answerOf('timer_polling');
+    await page.pass(8000);
+    assert.equal(page.state.isPush, false, `issued at ${issuedAt}`);
+    page.world.answer = answerOf('push_only');
+    await page.pass(8000);
+    assert.equal(page.state.isPush, false, 'a push that is not newer is not');
+  }
+});
+
 test('every request has a random value and the targeting key', async () => {
   const page = await ready();
   const url = new URL(page.asked[0].url);
@@ -295,6 +311,21 @@ test('a page that was frozen beyond the lease reports `return`, also if its time
     await page.pass(500);
     await page.freeze(600_000, { timersFirst });
     await page.pass(1000);
+    assert.deepEqual(page.reports.map(({ cleared_by }) => cleared_by), ['return']);
+    assert.equal(page.refetches.length, 2);
+  }
+});
+
+test('a page whose machine slept reports `return`, also while it is hidden and its monotonic clock stood still', async () => {
+  for (const visibilityState of ['hidden', 'visible']) {
+    const page = await ready({ answer: answerOf('push_only') });
+    page.begin();
+    page.world.paidAt = page.t + 1000;
+    await page.pass(500);
+    page.document.visibilityState = visibilityState;
+    page.world.answer = null;
+    page.wallAhead += 600_000;
+    await page.pass(31_000);
     assert.deepEqual(page.reports.map(({ cleared_by }) => cleared_by), ['return']);
     assert.equal(page.refetches.length, 2);
   }
@@ -536,8 +567,8 @@ test('a stream is opened only if configured and while a payment is pending, and 
   assert.equal(new URL(stream.url).searchParams.get('targeting_key'), '7');
   await streaming.pass(1000);
   stream.onmessage({ data: 'garbage' });
-  stream.say(streaming, answerOf('timer_polling', { version: 8 }), 5);
-  assert.equal(streaming.state.isPush, true, 'an old word moves nothing');
+  stream.say(streaming, answerOf('push_with_safety_net', { version: 8 }), 5);
+  assert.equal(streaming.state.mode, 'push_only', 'an old push moves nothing');
   stream.say(streaming, answerOf('timer_polling', { version: 8 }));
   await streaming.pass(50);
   assert.equal(streaming.state.isPush, false);
@@ -545,6 +576,27 @@ test('a stream is opened only if configured and while a payment is pending, and 
   streaming.world.paidAt = 0;
   await streaming.pass(31_000);
   assert.equal(stream.isClosed, true);
+});
+
+test('timers of a stream are taken whatever their date, and without one', async () => {
+  for (const issued of [5, null, 'x', undefined]) {
+    Stream.all = [];
+    const page = new Page();
+    page.EventSource = Stream;
+    page.make({ streamUrl: 'https://sidecar.example.test/flags/payment-refresh/stream' });
+    page.payments.prepare();
+    page.join();
+    await page.pass(100);
+    page.begin();
+    await page.pass(1000);
+    assert.equal(page.state.isPush, true);
+    const asked = page.asked.length;
+    Stream.all[0].onmessage({ data: JSON.stringify({ ...answerOf('timer_polling', { version: 8 }), issued_at: issued }) });
+    await page.pass(50);
+    assert.equal(page.state.isPush, false, `issued at ${issued}`);
+    await page.pass(16_000);
+    assert.ok(page.asked.length > asked, 'the flag is still asked for');
+  }
 });
 
 test('a wall clock that is set back does not prolong a lease', async () => {
