@@ -11,7 +11,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from sidecar.core.statistics import evidence
-from sidecar.core.statistics.alarms import Bank, bank
+from sidecar.core.statistics.alarms import Bank, bank, failures_to_alarm
 
 _RUNS = 10_000
 _PAYMENTS = 20_000
@@ -50,9 +50,14 @@ def _climbed_in(
     most = int(length * (1 - truth) + 12 * math.sqrt(length * (1 - truth)) + 12)
     gaps: Counts = random.geometric(1 - truth, size=(_RUNS, most)).astype(np.int64)
     failures_at = np.cumsum(gaps, axis=1)  # the payment, from 1, at which the (f+1)-th failure comes
-    needed = np.array([evidence.clean_needed(target, 0, bad, alpha) for bad in range(most)], dtype=np.int64)
+    needed = np.array([_needed(target, bad, alpha) for bad in range(most)], dtype=np.int64)
     successes_before: Counts = np.minimum(failures_at - 1, length) - np.arange(most)
     return np.asarray((successes_before >= needed).any(axis=1))
+
+
+def _needed(target: float, bad: int, alpha: float) -> int:
+    capital = evidence.after([], round(target * 1e6), good=0, bad=bad)
+    return evidence.clean_needed(capital, round(target * 1e6), evidence.bar_of(alpha))
 
 
 def _promotions(target: float, risk: float) -> str:
@@ -88,11 +93,8 @@ def _payments_needed(target: float) -> str:
     for risk in _RISKS:
         alpha = evidence.epoch_alpha(risk, 1)
         limit = math.log(1 / alpha) / -math.log(target)
-        clean = evidence.clean_needed(target, 0, 0, alpha)
-        ratios = [
-            (evidence.clean_needed(target, 0, bad, alpha) + bad) / _fixed_sample(target, alpha, bad)
-            for bad in range(1, 11)
-        ]
+        clean = _needed(target, 0, alpha)
+        ratios = [(_needed(target, bad, alpha) + bad) / _fixed_sample(target, alpha, bad) for bad in range(1, 11)]
         parts.append(f"risk {risk:.1%}: {clean} clean ({clean / limit:.3f} x the limit), failures {max(ratios):.2f} x")
     return f"target {target:.1%}: " + "; ".join(parts)
 
@@ -142,7 +144,7 @@ def _needed_with(spread: tuple[tuple[float, float], ...], bad: int, alpha: float
 def _alarms() -> None:
     """Print how long the default alarm bank is quiet at the target, and how fast it detects damage."""
     default = bank(990_000, 950_000, 100_000)
-    print(f"alarm bank at the default policy: an outage is noticed at failure {default.failures_to_alarm()}")
+    print(f"alarm bank at the default policy: an outage is noticed at failure {failures_to_alarm(default)}")
     for truth, runs, cap in ((0.99, 200, 2_000_000), (0.95, 2000, 20_000), (0.9, 2000, 20_000), (0.5, 2000, 20_000)):
         lengths = _run_lengths(default, truth, runs, cap)
         capped = int((lengths >= cap).sum())
@@ -155,10 +157,10 @@ def _alarms() -> None:
 
 def _run_lengths(default: Bank, truth: float, runs: int, cap: int) -> Counts:
     random = np.random.default_rng(_SEED + 5)
-    good = np.array([[cusum.good] for cusum in default.alarms], dtype=np.int64)
-    bad = np.array([[cusum.bad] for cusum in default.alarms], dtype=np.int64)
-    threshold = np.array([[cusum.threshold] for cusum in default.alarms], dtype=np.int64)
-    levels = np.zeros((len(default.alarms), runs), dtype=np.int64)
+    good = np.array([[cusum.good] for cusum in default], dtype=np.int64)
+    bad = np.array([[cusum.bad] for cusum in default], dtype=np.int64)
+    threshold = np.array([[cusum.threshold] for cusum in default], dtype=np.int64)
+    levels = np.zeros((len(default), runs), dtype=np.int64)
     lengths = np.full(runs, cap, dtype=np.int64)
     alive = np.ones(runs, dtype=bool)
     now = np.zeros(runs, dtype=np.int64)

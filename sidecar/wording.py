@@ -253,14 +253,6 @@ INDICATORS: Final[Mapping[str, Wording]] = {
 GATES: Final[Mapping[str, Wording]] = {
     **{row.name: Wording(row.label, row.closes, row.remedy) for row in gate_rows.GATES if row.label},
     **{
-        f"recent_{name}": Wording(
-            f"Recently clean: {_lowered(indicator.label)}",
-            "Closes with a run of failures.",
-            "Wait for good outcomes; if failures continue: sidecar doctor.",
-        )
-        for name, indicator in INDICATORS.items()
-    },
-    **{
         f"evidence_{name}": Wording(
             f"Proven: {_lowered(indicator.label)}",
             "Closes with failures, or with a new epoch.",

@@ -1,7 +1,5 @@
 """The dashboard *Decision*: the current rung, the gates of the next, evidence and alarms."""
 
-from typing import Final
-
 from sidecar.dashboards.board import Board, Section
 from sidecar.dashboards.overview import served
 from sidecar.dashboards.panels import (
@@ -22,8 +20,6 @@ from sidecar.dashboards.queries import RANGE, Query, cells, folded, grown, serie
 from sidecar.dashboards.terms import Shown
 from sidecar.wording import GATES, INDICATORS, SUSPENSIONS
 
-CALM_BELOW: Final = 0.5
-"""`Cusum.is_calm`: the share of its threshold below which a level is calm."""
 _GATE = words({"0": ("closed", ODD), "1": ("passes", GOOD)})
 _YES = words({"0": ("no", "transparent"), "1": ("yes", ODD)})
 _COOLDOWN = folded("flag_cooldown_until_timestamp_seconds")
@@ -223,17 +219,9 @@ def _alarms() -> tuple[Panel, ...]:
             alert="ReverbSidecarBurningWithoutFalling",
         ),
         graph(
-            "Recent failures",
-            f"The CUSUM of recent failures as a share of its threshold. From {CALM_BELOW:g} the flag does not climb.",
-            Query(expr=folded("recent_level_ratio"), legend="{{indicator}}"),
-            unit="percentunit",
-            steps=((None, GOOD), (CALM_BELOW, ODD)),
-            wording=INDICATORS,
-        ),
-        graph(
             "Alarm levels of payments, by degree of damage",
-            "Each CUSUM is tuned to one reliability: `mildest` is the policy's unacceptable reliability, 0.1 an outage. Dashed: the "
-            "threshold of the alarm.",
+            "Each CUSUM is tuned to one reliability: `twice_allowed` to twice the failures that the target allows, 0.1 to an "
+            "outage. Dashed: the threshold of the alarm.",
             Query(expr=folded("alarm_level_nats", indicator="payments"), legend="{{degree}}"),
             Query(expr=folded("alarm_threshold_nats", indicator="payments"), legend="threshold"),
             unit="none",

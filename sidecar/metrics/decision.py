@@ -3,7 +3,6 @@
 A value that is compared with a threshold is exposed beside that threshold, so that no rule or dashboard repeats it.
 """
 
-import math
 from collections.abc import Iterator
 
 from sidecar.core.decision import gates as core_gates
@@ -12,35 +11,32 @@ from sidecar.core.facts.suspensions import SuspensionReason
 from sidecar.core.fold.state import State
 from sidecar.core.fold.visibility import floor_ppm
 from sidecar.core.statistics import alarms, evidence
+from sidecar.core.statistics.alarms import Cusum
 from sidecar.core.statistics.indicators import (
     INDICATORS,
     Indicator,
     IndicatorRow,
     bank_of,
     clean_needed,
-    coming_alpha_of,
+    coming_bar_of,
     levels_of,
+    log_capital,
     proven_ratio,
 )
 from sidecar.metrics.rows import INDICATOR_NAMES, by_policy, counter, gauge, of_indicators, state_set
 from sidecar.parts.metrics import Key
 
 GATES = tuple(row.name for row in core_gates.GATES)
-MILDEST = "mildest"
-"""The damage that the policy itself calls unacceptable; the other degrees are reliabilities."""
-DEGREES = (MILDEST, *(f"{evidence.ratio(degree_ppm):g}" for degree_ppm in alarms.DEGREES_PPM))
+TWICE_ALLOWED, UNACCEPTABLE = "twice_allowed", "unacceptable"
+"""Twice the failures that the target allows, and the damage that the policy calls unacceptable; the other degrees are
+reliabilities."""
+DEGREES = (TWICE_ALLOWED, UNACCEPTABLE, *(f"{evidence.ratio(degree_ppm):g}" for degree_ppm in alarms.DEGREES_PPM))
 _NANO = 1_000_000_000
 
 
 def _gates(state: State) -> dict[str, float]:
     applying = {gate.name: gate.passes for gate in core_gates.gates(state)}
     return {name: float(applying.get(name, True)) for name in GATES}
-
-
-def _log_capital(policy: Policy, indicator: Indicator, row: IndicatorRow) -> float:
-    if indicator.awaits_epoch:
-        return 0.0
-    return evidence.log_capital(evidence.ratio(row.p0_ppm(policy)), indicator.good, indicator.bad)
 
 
 def _epoch_outcomes(state: State, _: Policy) -> Iterator[tuple[Key, float]]:
@@ -61,21 +57,27 @@ def _judged(state: State, _: Policy) -> Iterator[tuple[Key, float]]:
 
 def _alarm_level(policy: Policy, indicator: Indicator, row: IndicatorRow) -> float:
     bank = bank_of(row, policy)
-    levels = zip(bank.alarms, levels_of(indicator, bank), strict=True)
+    levels = zip(bank, levels_of(indicator.levels, bank), strict=True)
     return max(level / cusum.threshold for cusum, level in levels)
 
 
 def _alarm_levels(state: State, policy: Policy) -> Iterator[tuple[Key, float]]:
-    """Yield the level of each CUSUM; a degree that is no worse than the mildest has none."""
+    """Yield the level of each CUSUM; of equal degrees there is one."""
     for row in INDICATORS:
         bank = bank_of(row, policy)
-        levels = levels_of(state.indicators[row.name], bank)
-        for index, (cusum, level) in enumerate(zip(bank.alarms, levels, strict=True)):
-            yield (row.name, f"{evidence.ratio(cusum.p1_ppm):g}" if index else MILDEST), level / _NANO
+        levels = levels_of(state.indicators[row.name].levels, bank)
+        for cusum, level in zip(bank, levels, strict=True):
+            yield (row.name, _degree(policy, cusum)), level / _NANO
+
+
+def _degree(policy: Policy, cusum: Cusum) -> str:
+    if cusum.p1_ppm == policy.unacceptable_reliability_ppm:
+        return UNACCEPTABLE
+    return f"{evidence.ratio(cusum.p1_ppm):g}" if cusum.p1_ppm in alarms.DEGREES_PPM else TWICE_ALLOWED
 
 
 def _alarm_threshold(policy: Policy, _: Indicator, row: IndicatorRow) -> float:
-    return max(cusum.threshold for cusum in bank_of(row, policy).alarms) / _NANO
+    return max(cusum.threshold for cusum in bank_of(row, policy)) / _NANO
 
 
 def _coverage(state: State) -> float | None:
@@ -113,12 +115,12 @@ ROWS = (
     of_indicators(
         "evidence_log_capital",
         "Natural logarithm of the capital of the bet that reliability is above the target; 0 outside an epoch.",
-        _log_capital,
+        lambda policy, indicator, row: log_capital(indicator, row, policy),
     ),
     of_indicators(
         "evidence_log_capital_needed",
         "The log capital at which the target is proven; it rises with every epoch.",
-        lambda policy, indicator, _: -math.log(coming_alpha_of(indicator, policy)),
+        lambda policy, indicator, _: coming_bar_of(indicator, policy, is_next=indicator.awaits_epoch),
     ),
     of_indicators(
         "evidence_epoch",
@@ -149,11 +151,6 @@ ROWS = (
         "alarm_latched",
         "1 while an alarm is raised and not yet over.",
         lambda _, indicator, __: float(indicator.is_latched),
-    ),
-    of_indicators(
-        "recent_level_ratio",
-        "The CUSUM of recent failures as a share of its threshold; from 0.5 the flag does not climb.",
-        lambda policy, indicator, row: indicator.recent / bank_of(row, policy).recent.threshold,
     ),
     gauge("coverage_ratio", "Share of payments that could be judged; absent before the first.", _coverage),
     gauge(

@@ -11,7 +11,7 @@ from sidecar.core.release.readiness import Answer
 from tests.console.quarter import quarter
 from tests.console.stage import Shown, shown
 from tests.console.states import CASES, Case
-from tests.core.world import DAY, LAX, MINUTE, World
+from tests.core.world import DAY, LAX, MINUTE, World, counted
 
 TOP = next(case for case in CASES if case.name == "90 days")
 
@@ -96,7 +96,8 @@ async def test_reasons_use_the_labels_of_gates() -> None:
     """Not the names of the API."""
     async with shown(TOP, quarter()) as it:
         indicator = it.world.state.indicators["user_auth"]
-        indicator.good, indicator.last_ms = 0, 0
+        counted(indicator, 0)
+        indicator.last_ms = 0
         result = _verdict(it)
         assert result.answer == "Not yet"
         assert result.reasons[0].startswith(

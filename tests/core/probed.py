@@ -16,12 +16,10 @@ from sidecar.core.facts.observations import (
 )
 from sidecar.core.facts.policy import Policy
 from sidecar.core.fold.fold import next_deadline
-from tests.core.world import LAX, MINUTE, REVERB, SECOND, World
+from tests.core.world import LAX, MINUTE, REVERB, SECOND, World, counted
 
 PROBED_GATES = {
     "isolation",
-    "recent_round_trips",
-    "recent_channel_auth",
     "evidence_round_trips",
     "evidence_channel_auth",
 }
@@ -109,7 +107,8 @@ class ProbedWorld(World):
         """Give the probe indicators and those of payers the proof that takes a day."""
         for name in ("round_trips", "channel_auth", "user_auth", "reach"):
             indicator = self.state.indicators[name]
-            indicator.good, indicator.last_ms, indicator.epoch_began_ms = 10_000, self.now_ms, self.now_ms
+            counted(indicator, 10_000)
+            indicator.last_ms, indicator.epoch_began_ms = self.now_ms, self.now_ms
 
 
 @functools.cache

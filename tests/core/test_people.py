@@ -8,7 +8,7 @@ from sidecar.core.facts.observations import EpochRenewed, FallCause, Fell
 from sidecar.core.facts.policy import Mode, Rung
 from sidecar.core.fold.conclusions import EpochBegan
 from sidecar.core.fold.serving import Reason, served
-from tests.core.world import DAY, HOUR, LAX, MINUTE, SECOND, World, decided, on
+from tests.core.world import DAY, HOUR, LAX, MINUTE, SECOND, World, counted, decided, on
 
 # --- hold and rollback
 
@@ -180,7 +180,7 @@ def old_epoch(rung: int = 0) -> World:
     world.decides = False
     payments = world.state.indicators["payments"]
     payments.epoch_began_ms = world.now_ms - 7 * DAY
-    payments.good, payments.bad = 20, 9
+    counted(payments, 20, 9)
     return world
 
 
@@ -193,7 +193,6 @@ RENEWALS = [
     ("nearly proven",      lambda world: _counts(world, 200, 9),                            False),
     ("proven",             lambda world: _counts(world, 5000, 9),                           False),
     ("an alarm",           lambda world: world.bad(6),                                      False),
-    ("recently damaged",   lambda world: (world.bad(12), world.good(19)),                   False),
 ]
 # fmt: on
 
@@ -214,8 +213,7 @@ def _age(world: World, age_ms: int) -> None:
 
 
 def _counts(world: World, good: int, bad: int) -> None:
-    payments = world.state.indicators["payments"]
-    payments.good, payments.bad = good, bad
+    counted(world.state.indicators["payments"], good, bad)
 
 
 def test_a_renewed_epoch_begins_from_zero_and_once() -> None:

@@ -180,7 +180,7 @@ def test_sockets_that_are_all_down_are_distinguished_from_one_that_is() -> None:
     assert down_since(world) == world.now_ms
     world.wait(5 * SECOND)
     world.observe(is_up=True, observer=0)
-    assert (down_since(world), world.state.probing.down_until_ms) == (None, world.now_ms)
+    assert (down_since(world), world.state.probing.downs_ms[-1][1]) == (None, world.now_ms)
 
 
 def test_beside_our_sockets_the_backends_word_of_delivery_counts_for_nothing() -> None:

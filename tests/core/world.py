@@ -38,6 +38,7 @@ from sidecar.core.fold.conclusions import Conclusion, PaymentLeftOut, PaymentSet
 from sidecar.core.fold.fold import fold, next_deadline
 from sidecar.core.fold.serving import bucket_of, served
 from sidecar.core.fold.state import State
+from sidecar.core.statistics.indicators import Indicator
 
 START_MS = 1_800_000_000_000
 SECOND = 1000
@@ -326,6 +327,11 @@ class World:
     def last(self, kind: type[Conclusion]) -> Conclusion:
         """Return the newest conclusion of a kind."""
         return next(conclusion for conclusion in reversed(self.conclusions) if isinstance(conclusion, kind))
+
+
+def counted(indicator: Indicator, good: int, bad: int = 0) -> None:
+    """Give an indicator's epoch these counts, and their capital."""
+    indicator.good, indicator.bad, indicator.capital = good, bad, []
 
 
 @functools.cache

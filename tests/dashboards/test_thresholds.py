@@ -11,8 +11,6 @@ from typer.testing import CliRunner
 from sidecar import dashboards, rules
 from sidecar.cli import cli
 from sidecar.config import Config, Objective, policy_of, read_config
-from sidecar.core.statistics.alarms import bank
-from sidecar.dashboards.decision import CALM_BELOW
 from sidecar.metrics import TABLE, histogram_family
 from sidecar.metrics.rows import Histogram
 from tests.core.world import World
@@ -103,13 +101,6 @@ def test_every_alert_is_named_by_a_panel() -> None:
     }
     assert there - drawn == {"ReverbSidecarWatchdog"}
     assert drawn <= there
-
-
-def test_the_limit_of_recent_failures_is_that_of_the_gate() -> None:
-    """From half of its threshold a level is not calm, and the gate `recent` is closed."""
-    recent = bank(990_000, 950_000, 100_000).recent
-    assert not recent.is_calm(int(CALM_BELOW * recent.threshold) + 1)
-    assert recent.is_calm(int(CALM_BELOW * recent.threshold) - 1)
 
 
 def test_limits_follow_the_configuration() -> None:

@@ -13,7 +13,7 @@ from sidecar.config import Address, SqlitePlace
 from sidecar.core.facts.observations import Heartbeat, Record
 from sidecar.core.fold.fold import fold
 from sidecar.core.fold.state import State, decode, encode
-from sidecar.core.statistics.alarms import bank
+from sidecar.core.statistics.alarms import bank, failures_to_alarm
 from sidecar.http.server import Listener
 from sidecar.journal import open_journal
 from tests.e2e.processes import WEBHOOK_SECRET, SidecarProcess, localstripe, until
@@ -123,7 +123,7 @@ async def test_the_flag_climbs_on_acks_falls_without_them_and_climbs_again_with_
 
             app.acks = False
             bad = await _falls(sidecar, session, stripe, first)
-            assert bad == bank(750_000, 600_000, 100).failures_to_alarm()
+            assert bad == failures_to_alarm(bank(750_000, 600_000, 100))
 
             async def has_fallen() -> bool:
                 return bool((await sidecar.status(session))["rung"] == 0)

@@ -21,7 +21,7 @@ from sidecar.core.fold.history import (
 )
 from tests.core.golden import folded
 from tests.core.probed import PROBED, ProbedWorld
-from tests.core.world import DAY, HOUR, SECOND, START_MS
+from tests.core.world import DAY, HOUR, SECOND, START_MS, counted
 
 NOW_MS = START_MS - START_MS % DAY + 60 * DAY + 9 * HOUR + 7 * SECOND
 T, S, P = Mode.TIMER_POLLING, Mode.PUSH_WITH_SAFETY_NET, Mode.PUSH_ONLY
@@ -54,7 +54,8 @@ class Past:
         ]
         for name in ("payments", "round_trips", "channel_auth", "user_auth", "reach"):
             indicator = state.indicators[name]
-            indicator.good = indicator.good_total = 10_000
+            counted(indicator, 10_000)
+            indicator.good_total = 10_000
             indicator.last_ms, indicator.epoch_began_ms = NOW_MS, state.history.since_ms
         state.first_named_ack_ms = dict(state.first_ack_ms)
         self.mark(served_ms, EventKind.MOVED, "rung 2 → 3, push_only: proven, every gate passes")

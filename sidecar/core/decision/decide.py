@@ -13,8 +13,16 @@ from sidecar.core.fold import suspension
 from sidecar.core.fold.ladder import RETURNED
 from sidecar.core.fold.state import State
 from sidecar.core.fold.suspension import Answer
-from sidecar.core.statistics import evidence
-from sidecar.core.statistics.indicators import INDICATORS, Indicator, IndicatorRow, bank_of
+from sidecar.core.statistics.indicators import (
+    INDICATORS,
+    Indicator,
+    IndicatorRow,
+    bar_of,
+    can_begin,
+    coming_bar_of,
+    is_dormant,
+    log_capital,
+)
 
 _RENEW_AFTER_MS = 7 * 24 * 3_600_000
 
@@ -49,7 +57,7 @@ def decide(state: State, replica: str) -> Verdict:
     latched = [row.name for row in INDICATORS if state.indicators[row.name].is_latched]
     if latched and flag.rung > 0:
         return _answered(state, policy, replica, f"alarm of {', '.join(latched)}")
-    renewed = _renewed(state, policy, replica) if flag.rung == 0 and not latched else None
+    renewed = _renewed(state, policy, replica) if flag.rung == 0 else None
     if renewed is not None:
         return Verdict(action=Action.RENEW, reason="renew", decision=renewed)
     if state.next_rung is None:
@@ -96,7 +104,8 @@ def _renewed(state: State, policy: Policy, replica: str) -> EpochRenewed | None:
     for row in INDICATORS:
         indicator = state.indicators[row.name]
         is_old = indicator.epoch_began_ms and state.now_ms - indicator.epoch_began_ms >= _RENEW_AFTER_MS
-        if is_old and not indicator.awaits_epoch and _proves_sooner_anew(indicator, row, policy):
+        is_running = not indicator.awaits_epoch and not is_dormant(row, policy)
+        if is_old and is_running and _proves_sooner_anew(indicator, row, policy):
             return EpochRenewed(
                 replica=replica,
                 indicator=row.name,
@@ -107,9 +116,6 @@ def _renewed(state: State, policy: Policy, replica: str) -> EpochRenewed | None:
 
 
 def _proves_sooner_anew(indicator: Indicator, row: IndicatorRow, policy: Policy) -> bool:
-    if indicator.bad == 0 or not bank_of(row, policy).recent.is_calm(indicator.recent):
-        return False
-    p0, alpha = evidence.ratio(row.p0_ppm(policy)), evidence.ratio(policy.false_promotion_risk_ppm)
-    as_it_is = evidence.clean_needed(p0, indicator.good, indicator.bad, evidence.epoch_alpha(alpha, indicator.epoch))
-    anew = evidence.clean_needed(p0, 0, 0, evidence.epoch_alpha(alpha, indicator.epoch + 1))
-    return anew < as_it_is
+    """Return whether the capital lacks more to its bar than a new epoch's, which begins with 1, to the next bar."""
+    lacks = bar_of(indicator, policy) - log_capital(indicator, row, policy)
+    return lacks > coming_bar_of(indicator, policy, is_next=True) and can_begin(indicator, row, policy)

@@ -7,7 +7,7 @@ The rows are in evaluation order, cheap ones first. Anything that can close a ga
 from typing import assert_never
 
 from sidecar.core.decision.gate import Gate, GateRow, duration, percent, progress_ratio
-from sidecar.core.decision.indicator_gates import evidence_of, recent
+from sidecar.core.decision.indicator_gates import evidence_of
 from sidecar.core.facts.auth_probes import IsolationOutcome
 from sidecar.core.facts.policy import PPM, Mode, Policy, Rung, Stage
 from sidecar.core.facts.reports import Flow
@@ -18,7 +18,7 @@ from sidecar.core.fold.state import State
 from sidecar.core.fold.suspension import ATTRIBUTED_AFTER_MS, Answer, answer
 from sidecar.core.fold.visibility import PUSH_ONLY_FLOOR_PPM, floor_ppm
 from sidecar.core.statistics import evidence
-from sidecar.core.statistics.indicators import INDICATORS, PAYMENTS, bank_of, row_of, worst_case_ratio
+from sidecar.core.statistics.indicators import INDICATORS, PAYMENTS, bank_of, good_to_calm, row_of, worst_case_ratio
 
 WAIT = "Nothing: it passes by itself."
 
@@ -34,8 +34,7 @@ def _alarm(state: State, policy: Policy, _: Rung) -> Gate:
         needs = f"{duration(expected_ms - state.now_ms)} to attribute it to Reverb or to push"
     elif latched:
         row = latched[0]
-        cusums = zip(bank_of(row, policy).alarms, state.indicators[row.name].levels, strict=True)
-        more = max(cusum.good_to_calm(level) for cusum, level in cusums)
+        more = good_to_calm(state.indicators[row.name], bank_of(row, policy))
         needs = f"{more} {row.outcome} in a row to calm {row.name}"
     return Gate(
         name="alarm",
@@ -357,7 +356,6 @@ GATES = (
         closes="Closes with another `acks.stage`.",
         remedy="Set `acks.stage: delivered` and configure the observers (`reverb.observer_channel`).",
     ),
-    *(GateRow(name=f"recent_{row.name}", read=recent(row)) for row in INDICATORS),
     *(GateRow(name=f"evidence_{row.name}", read=evidence_of(row)) for row in INDICATORS),
     GateRow(
         name="payers_on_rung",

@@ -1,4 +1,4 @@
-"""The gates that every indicator has: that it was clean recently, and that its reliability is proven."""
+"""The gate that every indicator has: that its reliability is proven."""
 
 from collections.abc import Callable
 
@@ -6,29 +6,7 @@ from sidecar.core.decision.gate import Gate, percent, progress_ratio
 from sidecar.core.facts.policy import Policy, Rung
 from sidecar.core.fold.state import State
 from sidecar.core.statistics import evidence
-from sidecar.core.statistics.indicators import PAYMENTS, Indicator, IndicatorRow, alpha_of, bank_of
-
-
-def recent(row: IndicatorRow) -> Callable[[State, Policy, Rung], Gate | None]:
-    """Return the gate that is closed after recent failures of an indicator."""
-
-    def read(state: State, policy: Policy, rung: Rung) -> Gate | None:
-        if rung.mode not in row.needed_for(policy):
-            return None
-        indicator, cusum = state.indicators[row.name], bank_of(row, policy).recent
-        more = cusum.good_to_calm(indicator.recent)
-        passes = more == 0
-        return Gate(
-            name=f"recent_{row.name}",
-            progress_ratio=None if passes else progress_ratio(cusum.threshold - indicator.recent, cusum.threshold / 2),
-            value=f"{100 * indicator.recent // cusum.threshold} % of its threshold",
-            target="below 50 %",
-            passes=passes,
-            needs="" if passes else f"{more} more {row.outcome}",
-            expected_ms=None if passes else _expected(indicator, state.now_ms, more),
-        )
-
-    return read
+from sidecar.core.statistics.indicators import PAYMENTS, Indicator, IndicatorRow, bar_of, clean_needed, is_proven
 
 
 def evidence_of(row: IndicatorRow) -> Callable[[State, Policy, Rung], Gate | None]:
@@ -37,20 +15,17 @@ def evidence_of(row: IndicatorRow) -> Callable[[State, Policy, Rung], Gate | Non
     def read(state: State, policy: Policy, rung: Rung) -> Gate | None:
         if rung.mode not in row.needed_for(policy):
             return None
-        indicator, p0, alpha = state.indicators[row.name], evidence.ratio(row.p0_ppm(policy)), 0.0
-        passes = False
-        needs, expected_ms, progress = "", None, 0.0 if not indicator.awaits_epoch else None
+        indicator = state.indicators[row.name]
+        passes = bool(indicator.last_ms) and is_proven(indicator, row, policy)
+        needs, expected_ms = "", None
+        progress = None if passes or indicator.awaits_epoch else 0.0
         if indicator.awaits_epoch:
             needs = "the cool-down to end and the alarms to calm; then a new epoch begins"
         elif not indicator.last_ms:
             needs = _unwired(state, policy, row)
-        else:
-            alpha = alpha_of(indicator, policy)
-            passes = evidence.is_proven(p0, indicator.good, indicator.bad, alpha)
-            progress = None if passes else progress
-        if alpha and not passes:
-            more = evidence.clean_needed(p0, indicator.good, indicator.bad, alpha)
-            needs = f"{more} more {row.outcome}"
+        elif not passes:
+            more = clean_needed(indicator, row, policy)
+            needs = f"{more} more {row.outcome}{_capped(indicator, row, policy)}"
             expected_ms = _expected(indicator, state.now_ms, more)
             progress = progress_ratio(indicator.good, indicator.good + more)
         return Gate(
@@ -64,6 +39,14 @@ def evidence_of(row: IndicatorRow) -> Callable[[State, Policy, Rung], Gate | Non
         )
 
     return read
+
+
+def _capped(indicator: Indicator, row: IndicatorRow, policy: Policy) -> str:
+    """Return, where the counts of the epoch alone would suffice, why the capital does not."""
+    counted = evidence.log_capital(evidence.ratio(row.p0_ppm(policy)), indicator.good, indicator.bad)
+    if counted < bar_of(indicator, policy):
+        return ""
+    return ", because of failures since the proof: the counts of the epoch alone would suffice"
 
 
 def _unwired(state: State, policy: Policy, row: IndicatorRow) -> str:

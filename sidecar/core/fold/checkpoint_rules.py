@@ -2,13 +2,22 @@
 
 from typing import Any
 
+import msgspec
+
+from sidecar.core.facts.policy import Policy
 from sidecar.core.fold.history import DETAIL_MAX
+from sidecar.core.statistics.alarms import DEGREES_PPM, Bank
+from sidecar.core.statistics.indicators import bank_of, row_of
 
 
 def with_current_rules(content: dict[str, Any]) -> dict[str, Any]:
     """Return the state of fold version 6, as JSON, in the form of version 7."""
-    indicators = {name: _with_doubt(each) for name, each in content.get("indicators", {}).items()}
-    return {**content, "flag": _flag(content), "indicators": indicators}
+    return {
+        **content,
+        "flag": _flag(content),
+        "indicators": _indicators(content),
+        "probing": _probing(content.get("probing", {})),
+    }
 
 
 def _with_doubt(indicator: dict[str, Any]) -> dict[str, Any]:
@@ -45,3 +54,31 @@ def _record_of(content: dict[str, Any], action: dict[str, Any], what: str) -> in
     events = content.get("history", {}).get("events", [])
     wanted = [action["at_ms"], "action", detail]
     return next((seq for at_ms, seq, kind, text in reversed(events) if [at_ms, kind, text] == wanted), None)
+
+
+def _indicators(content: dict[str, Any]) -> dict[str, Any]:
+    """Return the indicators with the levels of the bank of version 7."""
+    indicators = {name: _with_doubt(each) for name, each in content.get("indicators", {}).items()}
+    if not content.get("policy"):
+        return indicators
+    policy = msgspec.convert(content["policy"], Policy)
+    return {
+        name: {**indicator, "levels": _levels(indicator, policy, bank_of(row_of(name), policy))}
+        for name, indicator in indicators.items()
+    }
+
+
+def _probing(probing: dict[str, Any]) -> dict[str, Any]:
+    """Return the probe results; sockets that are down are a disturbance that goes on."""
+    down_since_ms = probing.get("down_since_ms")
+    return probing if down_since_ms is None else {**probing, "disturbances_ms": [[down_since_ms, down_since_ms]]}
+
+
+def _levels(indicator: dict[str, Any], policy: Policy, bank: Bank) -> list[int]:
+    """Return the levels in the bank of version 7, which contains that of recent failures."""
+    before: list[int] = indicator.get("levels", [])
+    unacceptable_ppm = policy.unacceptable_reliability_ppm
+    degrees = (unacceptable_ppm, *(degree for degree in DEGREES_PPM if degree < unacceptable_ppm))
+    known = dict(zip(degrees, before, strict=False))
+    recent: int = indicator.get("recent", 0)
+    return [min(cusum.threshold, known.get(cusum.p1_ppm, recent)) for cusum in bank]

@@ -65,7 +65,6 @@ from sidecar.core.fold.conclusions import (
     SuspensionEnded,
 )
 from sidecar.core.fold.state import State
-from sidecar.core.statistics import indicators
 
 
 def fold(state: State, record: Record) -> list[Conclusion]:
@@ -136,6 +135,7 @@ def _advance(state: State, policy: Policy, record: Record, out: list[Conclusion]
         visibility.lose(state, policy, elapsed_ms)
         visibility.away(state, before_ms)
     journeys.due(state, policy, out)
+    suspension.attribute(state, policy)
     payers.due(state, policy)
     if state.coverage.forget(state.now_ms):
         state.flag.guard_version += 1
@@ -202,7 +202,7 @@ def _action(state: State, policy: Policy, action: OperatorAction, out: list[Conc
         case RolledBack():
             ladder.roll_back(state, policy, action, out)
         case EvidenceReset():
-            ladder.begin_epochs(state, out)
+            ladder.begin_epochs(state, out, tuple(state.indicators))
         case Frozen():
             freezes.freeze(state, action)
         case Thawed():
@@ -232,21 +232,11 @@ def _adopt(state: State, fact: PolicyAdopted, out: list[Conclusion]) -> bool:
     if before is not None:
         changed = changed_keys(before, policy)
         ladder.change_ladder(state, before, policy, changed, out)
-        _rebank(state, before, policy)
-        if changed or before.proof != policy.proof:
-            ladder.begin_epochs(state, out)
+        woken = ladder.change_indicators(state, before, policy)
+        is_other_proof = bool(changed) or before.proof != policy.proof
+        ladder.begin_epochs(state, out, tuple(state.indicators) if is_other_proof else woken)
     out.append(PolicyChanged(policy_hash=fact.policy_hash, actor=fact.actor, reason=fact.reason, changed=changed))
     return True
-
-
-def _rebank(state: State, before: Policy, policy: Policy) -> None:
-    """Where the alarm bank changed, restart its CUSUMs at 0, or, while an alarm is latched, at the threshold."""
-    for name, indicator in state.indicators.items():
-        bank = indicators.bank_of(indicators.row_of(name), policy)
-        if bank != indicators.bank_of(indicators.row_of(name), before):
-            indicator.levels = [cusum.threshold if indicator.is_latched else 0 for cusum in bank.alarms]
-            indicator.recent = bank.recent.threshold if indicator.is_latched else 0
-            indicators.clear(indicator)
 
 
 def _conclude_changes(state: State, alarmed: list[str], out: list[Conclusion]) -> None:

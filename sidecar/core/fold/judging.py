@@ -8,7 +8,7 @@ out only those without an ack would flatter push. Late and missed payments are f
 from sidecar.core.facts.observations import SkipReason
 from sidecar.core.facts.outcomes import MAY_HIDE, OUR_FAULT, Outcome, Unmeasured
 from sidecar.core.facts.policy import SCHEDULES, Mode, Policy, Stage
-from sidecar.core.fold import unseen
+from sidecar.core.fold import suspension, unseen
 from sidecar.core.fold.conclusions import Conclusions, PaymentLeftOut, PaymentSettled
 from sidecar.core.fold.journey import Journey
 from sidecar.core.fold.state import Latency, State
@@ -42,6 +42,7 @@ def judge_payment(state: State, policy: Policy, journey: Journey, out: Conclusio
         can_end=state.flag.rung == 0,
         is_suspended=state.flag.suspension is not None,
     )
+    suspension.judged(state, policy, journey.arrived_ms or 0, deadline_ms_of(policy, journey), is_good=verdict)
     if verdict or decided_ms_of(state, policy, journey) is not None:
         name_outcome(state, policy, journey, out)
 

@@ -13,7 +13,16 @@ from sidecar.core.fold.standing import Approval
 from sidecar.core.fold.state import MOVES_MAX, Move, State
 from sidecar.core.fold.suspension import Answer
 from sidecar.core.statistics.coverage import Coverage
-from sidecar.core.statistics.indicators import Indicator, bank_of, begin_epoch, is_calm, row_of
+from sidecar.core.statistics.indicators import (
+    INDICATORS,
+    PAYMENTS,
+    Indicator,
+    begin_epoch,
+    can_begin,
+    is_dormant,
+    rebank,
+    row_of,
+)
 
 RETURNED = "returned"
 """The cause of the move up after a fall, where the ladder is off: no new proof is required."""
@@ -123,13 +132,14 @@ def outgrow(state: State, name: str, out: Conclusions) -> None:
         _begin(state, name, indicator, out)
 
 
-def begin_epochs(state: State, out: Conclusions) -> None:
-    """Begin a new epoch in every indicator that has begun one: its proof no longer applies.
+def begin_epochs(state: State, out: Conclusions, names: tuple[str, ...]) -> None:
+    """Begin a new epoch in each of these indicators that has begun one: its proof no longer applies.
 
     An indicator that awaits an epoch after a fall is skipped: it begins one when the cool-down is over. One with an
     alarm begins one when the alarm is over: its fall may still follow, and would spend a second epoch.
     """
-    for name, indicator in state.indicators.items():
+    for name in names:
+        indicator = state.indicators[name]
         if not indicator.epoch_began_ms or indicator.awaits_epoch:
             continue
         if indicator.is_latched:
@@ -166,6 +176,16 @@ def change_ladder(state: State, before: Policy, policy: Policy, changed: tuple[s
         state.coverage = Coverage()
 
 
+def change_indicators(state: State, before: Policy, policy: Policy) -> tuple[str, ...]:
+    """Adapt the alarm banks to a policy; return the indicators that were dormant and are needed again."""
+    for row in INDICATORS:
+        rebank(state.indicators[row.name], row, before, policy)
+    if policy.reverb is None:  # nothing can explain a failure any more
+        state.unattributed = []
+        state.indicators[PAYMENTS].unexplained = []
+    return tuple(row.name for row in INDICATORS if is_dormant(row, before) and not is_dormant(row, policy))
+
+
 def _is_no_better(new: Rung, current: Rung) -> bool:
     return new.mode.rank <= current.mode.rank and new.share_ppm <= current.share_ppm
 
@@ -183,11 +203,7 @@ def advance(state: State, policy: Policy, elapsed_ms: int, out: Conclusions, *, 
         flag.guard_version += 1
     if state.now_ms >= flag.cooldown_until_ms:
         for name, indicator in state.indicators.items():
-            if (
-                indicator.awaits_epoch
-                and not indicator.is_latched
-                and is_calm(indicator, bank_of(row_of(name), policy))
-            ):
+            if indicator.awaits_epoch and can_begin(indicator, row_of(name), policy):
                 _begin(state, name, indicator, out)
 
 

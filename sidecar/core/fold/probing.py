@@ -12,14 +12,13 @@ from sidecar.core.facts.observations import (
 )
 from sidecar.core.facts.outcomes import Unmeasured
 from sidecar.core.facts.policy import Policy
-from sidecar.core.fold import journeys, suspension, visibility
+from sidecar.core.fold import disturbances, journeys, suspension, visibility
 from sidecar.core.fold.conclusions import Conclusions, IsolationBroken
 from sidecar.core.fold.judging import count_latency
 from sidecar.core.fold.state import Probing, State
 from sidecar.core.statistics.indicators import CHANNEL_AUTH, ROUND_TRIPS, judge, row_of
 
 Probed = ChannelAuthProbed | RoundTripEnded | IsolationProbed | ObserverChanged | WatchChanged
-_FAILED_MAX = 8
 _OBSERVERS_MAX = 1000
 
 
@@ -27,7 +26,8 @@ def restarted(state: State) -> None:
     """Forget which sockets are up: those of the process that was there before are gone."""
     probing = state.probing
     probing.observers = {}
-    probing.watched_ms = probing.down_since_ms = None
+    probing.watched_ms = None
+    disturbances.sockets_back(state)
     probing.watched_users = {}
 
 
@@ -77,7 +77,7 @@ def _round_trip_ended(state: State, policy: Policy, fact: RoundTripEnded, out: C
     if is_good:
         count_latency(tally.round_trip, policy, fact.took_ms)
     else:
-        probing.failed_round_trips_ms = [*probing.failed_round_trips_ms[1 - _FAILED_MAX :], state.now_ms]
+        disturbances.round_trip_failed(state)
     _judge(state, policy, ROUND_TRIPS, is_good=is_good)
 
 
@@ -100,10 +100,9 @@ def _observer_changed(state: State, fact: ObserverChanged) -> None:
     if probing.watched_ms is None:
         probing.watched_ms = state.now_ms
     if not any(probing.observers.values()):
-        if probing.down_since_ms is None:
-            probing.down_since_ms = state.now_ms
-    elif probing.down_since_ms is not None:
-        probing.down_since_ms, probing.down_until_ms = None, state.now_ms
+        disturbances.sockets_lost(state)
+    else:
+        disturbances.sockets_back(state)
 
 
 def _watch_changed(state: State, fact: WatchChanged) -> None:

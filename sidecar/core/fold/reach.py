@@ -12,8 +12,8 @@ from sidecar.core.facts.observations import BrowserReported
 from sidecar.core.facts.outcomes import ReportOutcome
 from sidecar.core.facts.policy import Policy
 from sidecar.core.facts.reports import ClearedBy, Flow, Reading, Verdict, verdict_of
+from sidecar.core.fold.disturbances import was_reverb_away
 from sidecar.core.fold.state import EarlyReport, Payer, State
-from sidecar.core.fold.suspension import was_reverb_away
 from sidecar.core.statistics.indicators import REACH, judge_vote, row_of
 
 REPORTS_WITHIN_MS = 600_000
@@ -32,8 +32,6 @@ _POLLS = frozenset({
     ClearedBy.TIMER, ClearedBy.SAFETY_NET, ClearedBy.MOVED, ClearedBy.LEASE, ClearedBy.LAST
 })  # fmt: skip
 """Refetches that neither push nor the payment itself brought about."""
-_AROUND_MS = (-30_000, 60_000)
-"""In this time around a payment Reverb's own trouble explains why push did not reach its payer."""
 
 
 def reported(state: State, policy: Policy, fact: BrowserReported, payer: Payer | None) -> None:
@@ -103,8 +101,9 @@ def _note_flow(state: State, flow: Flow) -> None:
 
 
 def _vote(state: State, policy: Policy, user_ref: str, paid_ms: int, *, is_good: bool) -> None:
-    before_ms, after_ms = _AROUND_MS
-    is_suspended = state.flag.suspension is not None or was_reverb_away(state, paid_ms + before_ms, paid_ms + after_ms)
+    is_suspended = state.flag.suspension is not None or was_reverb_away(
+        state, paid_ms, paid_ms + policy.on_time_within_ms
+    )
     if not is_good:
         state.flag.guard_version += 1
     judge_vote(

@@ -141,10 +141,12 @@ class Probing(msgspec.Struct, kw_only=True):
     """When a socket was first subscribed or refused since the last start; None: none was yet."""
     down_since_ms: int | None = None
     """Since when all sockets have been down; None: one is up, or none was ever."""
-    down_until_ms: int = 0
-    """When the last time ended that all were down."""
+    downs_ms: list[tuple[int, int]] = []
+    """The last times when all were down, as (from, until), oldest first."""
     failed_round_trips_ms: list[int] = []
-    """When the last round trips failed, oldest first; at most eight."""
+    """When the last round trips failed, oldest first."""
+    disturbances_ms: list[tuple[int, int]] = []
+    """The last disturbances of Reverb, as (began, last sign), oldest first (`core.fold.disturbances`)."""
     round_trip_ms: int = 0
     """When the last round trip ended."""
     auth_probe_ms: int = 0
@@ -255,6 +257,8 @@ class State(msgspec.Struct, kw_only=True):
     """Open payments per user, oldest first; for acks that name no payment."""
     agenda: list[tuple[int, int, str, str]] = []
     """A heap of (due_ms, seq, what, payment_intent)."""
+    unattributed: list[tuple[int, int, bool]] = []
+    """Judged payments whose failure may still be explained, as (webhook, deadline, good), oldest first."""
     awaiting: dict[str, None] = {}
     """Payments past their deadline that wait for a proof of liveness."""
     waiting_acks: int = 0

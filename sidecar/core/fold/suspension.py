@@ -5,6 +5,8 @@ of weeks; no reaction would leave payers waiting.
 
 What we do: an alarm of the probes alone suspends push, and keeps rung, epoch and soak. An alarm of payments answers
 timers at once too, and is attributed a minute later, when the probes have had the time to show whether Reverb was away.
+A second bank of CUSUMs leaves out the failures that Reverb's trouble explains. If that one is in alarm too, then or
+later, push itself fails.
 Reverb that stays unstable is no short disturbance: the third suspension in a day is a fall, and so is a long one.
 """
 
@@ -13,14 +15,20 @@ import enum
 from sidecar.core.facts.policy import Policy
 from sidecar.core.facts.suspensions import SuspensionReason
 from sidecar.core.fold.conclusions import Conclusions, SuspensionBegan, SuspensionEnded
+from sidecar.core.fold.disturbances import AFTER_MS, LASTS_MAX_MS, was_reverb_away
 from sidecar.core.fold.state import State, Suspension
-from sidecar.core.statistics.indicators import CHANNEL_AUTH, PAYMENTS, ROUND_TRIPS, bank_of, forgive, row_of
+from sidecar.core.statistics.indicators import (
+    CHANNEL_AUTH,
+    PAYMENTS,
+    ROUND_TRIPS,
+    bank_of,
+    forgive,
+    row_of,
+    step_unexplained,
+)
 
-ATTRIBUTED_AFTER_MS = 60_000
-"""From an alarm of payments to its attribution."""
-BEFORE_MS = 30_000
-"""Probe results from so long before the first failed payment on count for the attribution."""
-LASTS_MAX_MS = 30 * 60_000
+ATTRIBUTED_AFTER_MS = AFTER_MS
+"""From an alarm of payments to its attribution, and from a deadline until it is known what explains a failure."""
 PER_DAY_MAX = 2
 _DAY_MS = 24 * 3_600_000
 _PROBED = frozenset({ROUND_TRIPS, CHANNEL_AUTH})
@@ -46,20 +54,34 @@ def answer(state: State, policy: Policy) -> Answer:
     latched = {name for name, indicator in state.indicators.items() if indicator.is_latched}
     if not latched:
         return Answer.NONE
-    if policy.reverb is None or latched - _PROBED - {PAYMENTS}:
+    is_unexplained = state.indicators[PAYMENTS].is_unexplained
+    if policy.reverb is None or is_unexplained or latched - _PROBED - {PAYMENTS}:
         return Answer.FALL
     suspension = state.flag.suspension
     if suspension is not None:
         return Answer.TOO_LONG if state.now_ms - suspension.began_ms > LASTS_MAX_MS else Answer.SUSPEND
-    if PAYMENTS in latched:
-        payments = state.indicators[PAYMENTS]
-        if state.now_ms < payments.alarmed_ms + ATTRIBUTED_AFTER_MS:
-            return Answer.WAIT
-        from_ms = (payments.first_bad_ms or payments.alarmed_ms) - BEFORE_MS
-        if not was_reverb_away(state, from_ms, payments.alarmed_ms + ATTRIBUTED_AFTER_MS):
-            return Answer.FALL
+    if PAYMENTS in latched and state.now_ms < state.indicators[PAYMENTS].alarmed_ms + ATTRIBUTED_AFTER_MS:
+        return Answer.WAIT
     recent = [began_ms for began_ms in state.flag.suspensions_ms if state.now_ms - began_ms < _DAY_MS]
     return Answer.TOO_MANY if len(recent) >= PER_DAY_MAX else Answer.SUSPEND
+
+
+def judged(state: State, policy: Policy, began_ms: int, deadline_ms: int, *, is_good: bool) -> None:
+    """Await what may explain the failure of a judged payment."""
+    if policy.reverb is None or (
+        is_good and not state.unattributed and not any(state.indicators[PAYMENTS].unexplained)
+    ):
+        return
+    state.unattributed.append((began_ms, deadline_ms, is_good))
+
+
+def attribute(state: State, policy: Policy) -> None:
+    """Step the CUSUMs of unexplained failures by the payments whose explanation is complete."""
+    while state.unattributed and state.unattributed[0][1] + ATTRIBUTED_AFTER_MS <= state.now_ms:
+        began_ms, deadline_ms, is_good = state.unattributed.pop(0)
+        if is_good or not was_reverb_away(state, began_ms, deadline_ms):
+            state.flag.guard_version += not is_good
+            step_unexplained(state.indicators[PAYMENTS], row_of(PAYMENTS), policy, is_good=is_good, at_ms=state.now_ms)
 
 
 def settle(state: State, policy: Policy, out: Conclusions) -> None:
@@ -100,17 +122,7 @@ def next_ms(state: State, policy: Policy) -> int | None:
     suspension = state.flag.suspension
     if suspension is not None:
         return min(suspension.until_ms, suspension.began_ms + LASTS_MAX_MS + 1)
+    times = [deadline_ms + ATTRIBUTED_AFTER_MS for _, deadline_ms, is_good in state.unattributed if not is_good][:1]
     if policy.reverb is not None and state.flag.rung > 0 and state.indicators[PAYMENTS].is_latched:
-        return state.indicators[PAYMENTS].alarmed_ms + ATTRIBUTED_AFTER_MS
-    return None
-
-
-def was_reverb_away(state: State, from_ms: int, until_ms: int) -> bool:
-    """Return whether two round trips failed, or all sockets were down, in a recent period."""
-    probing = state.probing
-    failed = [at_ms for at_ms in probing.failed_round_trips_ms if from_ms <= at_ms <= until_ms]
-    if len(failed) >= 2:  # noqa: PLR2004 - one may be noise
-        return True
-    if probing.down_since_ms is not None:
-        return probing.down_since_ms <= until_ms
-    return probing.down_until_ms >= from_ms
+        times.append(state.indicators[PAYMENTS].alarmed_ms + ATTRIBUTED_AFTER_MS)
+    return min((at_ms for at_ms in times if at_ms > state.now_ms), default=None)

@@ -14,7 +14,7 @@ from sidecar.core.fold.history_writer import hours, judged
 from sidecar.core.fold.serving import Reason
 from sidecar.core.fold.state import State
 from sidecar.core.release.intervals import Interval, Timeline, first_ms
-from sidecar.core.statistics.indicators import INDICATORS, REACH, bank_of, row_of
+from sidecar.core.statistics.indicators import INDICATORS
 
 DAY_MS = 24 * HOUR_MS
 FOR_MS = 14 * DAY_MS
@@ -27,7 +27,6 @@ _GATES = frozenset({
     "alarm",
     "exact",
     "stage",
-    *(f"recent_{row.name}" for row in INDICATORS),
     *(f"evidence_{row.name}" for row in INDICATORS),
 })  # fmt: skip
 """Gates of the ladder that must still pass for the rung in question: its proof stands, and nothing is latched."""
@@ -329,16 +328,6 @@ def _proof(state: State, policy: Policy, question: Question) -> Iterator[Check]:
             why="" if gate.passes else f"the gate `{gate.name}` does not pass ({gate.value}): it needs {gate.needs}",
             needs=gate.needs,
             again_ms=gate.expected_ms,
-        )
-    row = row_of(REACH)
-    if rung.mode not in row.needed_for(policy) and policy.reach_not_required is None:
-        is_calm = bank_of(row, policy).recent.is_calm(state.indicators[REACH].recent)
-        yield Check(
-            name="recent_reach",
-            value="calm" if is_calm else "not calm",
-            target="calm",
-            passes=is_calm,
-            why="" if is_calm else "payers' browsers say that push has lately not reached them",
         )
 
 

@@ -107,30 +107,33 @@ class Indicator(msgspec.Struct, kw_only=True):
     """Those of them that may hide failures, of payments: the worst case counts them as bad."""
     good_total: int = 0
     bad_total: int = 0
+    capital: list[int] = []
+    """The capital of this epoch (`core.statistics.evidence`); empty: as the counts say, which is all that fold version
+    6 stored."""
     levels: list[int] = []
     """The alarm CUSUMs, in nano-nats, in the bank's order."""
-    recent: int = 0
+    unexplained: list[int] = []
+    """The same over the outcomes without the failures that Reverb's own trouble explains; of `payments` only."""
     is_latched: bool = False
     """An alarm was raised and is not over."""
+    is_unexplained: bool = False
+    """The alarm is also one of the failures that nothing explains."""
     alarmed_ms: int = 0
     """When the last alarm was raised; 0: never."""
-    first_bad_ms: int = 0
-    """Time of the first failure since the alarm CUSUMs were last at 0; 0: they are."""
     last_ms: int = 0
     """When the last outcome was judged; 0: never."""
     reporters: dict[str, None] = {}
     """Of an indicator of payers' votes: users whose vote was bad since the alarm CUSUMs last were at 0."""
 
 
+def is_dormant(row: IndicatorRow, policy: Policy) -> bool:
+    """Return whether the policy needs the indicator for no mode: it is not judged, and raises no alarm."""
+    return not row.needed_for(policy)
+
+
 def bank_of(row: IndicatorRow, policy: Policy) -> alarms.Bank:
-    """Return the indicator's alarm bank under this policy."""
-    p0_ppm = row.p0_ppm(policy)
-    mildest_ppm = policy.unacceptable_reliability_ppm
-    if (
-        mildest_ppm >= p0_ppm
-    ):  # the user's word is for payments; an indicator with a lower target takes twice its failures
-        mildest_ppm = max(1, 2 * p0_ppm - PPM)
-    return alarms.bank(p0_ppm, mildest_ppm, row.once_in(policy))
+    """Return the alarm CUSUMs of an indicator under a policy."""
+    return alarms.bank(row.p0_ppm(policy), policy.unacceptable_reliability_ppm, row.once_in(policy))
 
 
 def judge(
@@ -144,26 +147,29 @@ def judge(
     is_suspended: bool = False,
 ) -> None:
     """Count one outcome in the evidence, and in the alarms unless push is suspended."""
-    count(indicator, is_good=is_good, at_ms=at_ms)
+    count(indicator, row, policy, is_good=is_good, at_ms=at_ms)
     if not is_suspended:
-        step(indicator, bank_of(row, policy), is_good=is_good, at_ms=at_ms, can_end=can_end)
+        step(indicator, row, policy, is_good=is_good, at_ms=at_ms, can_end=can_end)
 
 
-def count(indicator: Indicator, *, is_good: bool, at_ms: int) -> None:
+def count(indicator: Indicator, row: IndicatorRow, policy: Policy, *, is_good: bool, at_ms: int) -> None:
     """Count one outcome in the evidence."""
     indicator.last_ms = at_ms
     if is_good:
         indicator.good_total += 1
     else:
         indicator.bad_total += 1
-    if indicator.awaits_epoch:
+    if indicator.awaits_epoch or is_dormant(row, policy):
         return
     if not indicator.epoch_began_ms:
         indicator.epoch_began_ms = at_ms
+    before = capital_of(indicator, row, policy)
     if is_good:
         indicator.good += 1
     else:
         indicator.bad += 1
+    capital = evidence.after(before, row.p0_ppm(policy), good=int(is_good), bad=int(not is_good))
+    indicator.capital = evidence.capped(capital, bar_of(indicator, policy)) if is_good else capital
 
 
 def judge_vote(
@@ -187,10 +193,10 @@ def judge_vote(
             is_suspended = True
         elif not is_suspended:
             indicator.reporters[user_ref] = None
-    count(indicator, is_good=is_good, at_ms=at_ms)
+    count(indicator, row, policy, is_good=is_good, at_ms=at_ms)
     if not is_suspended:
         can_latch = len(indicator.reporters) >= reporters_min
-        step(indicator, bank_of(row, policy), is_good=is_good, at_ms=at_ms, can_end=can_end, can_latch=can_latch)
+        step(indicator, row, policy, is_good=is_good, at_ms=at_ms, can_end=can_end, can_latch=can_latch)
     clear(indicator)
 
 
@@ -201,39 +207,93 @@ def clear(indicator: Indicator) -> None:
 
 
 def step(
-    indicator: Indicator, bank: alarms.Bank, *, is_good: bool, at_ms: int, can_end: bool, can_latch: bool = True
+    indicator: Indicator,
+    row: IndicatorRow,
+    policy: Policy,
+    *,
+    is_good: bool,
+    at_ms: int,
+    can_end: bool,
+    can_latch: bool = True,
 ) -> None:
     """Step the alarm CUSUMs by one outcome, which may raise the alarm or end it.
 
     `can_end` is false where the alarm has not yet made the flag fall: an alarm that ended first would be lost;
     `can_latch` where not enough people stand behind it.
     """
-    indicator.recent = bank.recent.next(indicator.recent, is_good=is_good)
-    if not is_good and not any(levels_of(indicator, bank)):
-        indicator.first_bad_ms = at_ms
-    indicator.levels = [
-        cusum.next(level, is_good=is_good) for cusum, level in zip(bank.alarms, levels_of(indicator, bank), strict=True)
-    ]
-    if not any(indicator.levels):
-        indicator.first_bad_ms = 0
-    if any(level >= cusum.threshold for cusum, level in zip(bank.alarms, indicator.levels, strict=True)):
-        if can_latch and not indicator.is_latched:
-            indicator.alarmed_ms = at_ms
-            indicator.is_latched = True
+    if is_dormant(row, policy):
+        return
+    bank = bank_of(row, policy)
+    indicator.levels = alarms.stepped(bank, levels_of(indicator.levels, bank), is_good=is_good)
+    if alarms.is_reached(bank, indicator.levels):
+        if can_latch:
+            _latch(indicator, at_ms)
     elif can_end and is_calm(indicator, bank):
-        indicator.is_latched = False
+        indicator.is_latched = indicator.is_unexplained = False
+
+
+def step_unexplained(indicator: Indicator, row: IndicatorRow, policy: Policy, *, is_good: bool, at_ms: int) -> None:
+    """Step the CUSUMs of the unexplained failures by one outcome; their alarm is latched like any other."""
+    bank = bank_of(row, policy)
+    indicator.unexplained = alarms.stepped(bank, levels_of(indicator.unexplained, bank), is_good=is_good)
+    if alarms.is_reached(bank, indicator.unexplained):
+        _latch(indicator, at_ms)
+        indicator.is_unexplained = True
+
+
+def _latch(indicator: Indicator, at_ms: int) -> None:
+    if not indicator.is_latched:
+        indicator.alarmed_ms = at_ms
+        indicator.is_latched = True
 
 
 def forgive(indicator: Indicator, bank: alarms.Bank) -> None:
     """End an alarm with its suspension: the CUSUMs that alarmed restart at 0."""
-    levels = zip(bank.alarms, levels_of(indicator, bank), strict=True)
+    levels = zip(bank, levels_of(indicator.levels, bank), strict=True)
     indicator.levels = [0 if level >= cusum.threshold else level for cusum, level in levels]
-    indicator.is_latched = False
+    indicator.is_latched = indicator.is_unexplained = False
 
 
-def is_calm(indicator: Indicator, bank: alarms.Bank) -> bool:
-    """Return whether every alarm CUSUM is below half its threshold."""
-    return all(cusum.is_calm(level) for cusum, level in zip(bank.alarms, levels_of(indicator, bank), strict=True))
+def is_calm(indicator: Indicator, bank: alarms.Bank, *, from_ppm: int = PPM) -> bool:
+    """Return whether every alarm CUSUM of a degree of at most `from_ppm` is below half its threshold."""
+    return all(
+        cusum.is_calm(level)
+        for levels in (indicator.levels, indicator.unexplained)
+        for cusum, level in zip(bank, levels_of(levels, bank), strict=True)
+        if cusum.p1_ppm <= from_ppm
+    )
+
+
+def good_to_calm(indicator: Indicator, bank: alarms.Bank) -> int:
+    """Return after how many successes in a row every alarm CUSUM is below half its threshold; 0: all are."""
+    return max(
+        cusum.good_to_calm(level)
+        for levels in (indicator.levels, indicator.unexplained)
+        for cusum, level in zip(bank, levels_of(levels, bank), strict=True)
+    )
+
+
+def can_begin(indicator: Indicator, row: IndicatorRow, policy: Policy) -> bool:
+    """Return whether a new epoch may begin: the CUSUMs of unacceptable damage are calm.
+
+    Those of milder damage calm slowly. They keep the flag from climbing while their alarm lasts, but the proof that
+    it is over may be collected meanwhile.
+    """
+    return is_calm(indicator, bank_of(row, policy), from_ppm=policy.unacceptable_reliability_ppm)
+
+
+def rebank(indicator: Indicator, row: IndicatorRow, before: Policy, policy: Policy) -> None:
+    """Adapt an indicator to a policy with another alarm bank, or that makes it dormant or wakes it."""
+    was_dormant, dormant = is_dormant(row, before), is_dormant(row, policy)
+    if dormant or was_dormant:
+        indicator.levels, indicator.unexplained = [], []
+        indicator.is_latched = indicator.is_unexplained = False
+        clear(indicator)
+        return
+    old, new = bank_of(row, before), bank_of(row, policy)
+    if old != new:
+        indicator.levels = alarms.rescaled(old, levels_of(indicator.levels, old), new)
+        indicator.unexplained = alarms.rescaled(old, levels_of(indicator.unexplained, old), new)
 
 
 def begin_epoch(indicator: Indicator, *, epoch: int, at_ms: int) -> None:
@@ -242,6 +302,7 @@ def begin_epoch(indicator: Indicator, *, epoch: int, at_ms: int) -> None:
     indicator.epoch_began_ms = at_ms
     indicator.awaits_epoch = False
     indicator.good = indicator.bad = indicator.unmeasured = indicator.doubtful = 0
+    indicator.capital = []
 
 
 def alpha_of(indicator: Indicator, policy: Policy) -> float:
@@ -249,15 +310,19 @@ def alpha_of(indicator: Indicator, policy: Policy) -> float:
     return evidence.epoch_alpha(evidence.ratio(policy.false_promotion_risk_ppm), indicator.epoch)
 
 
-def coming_alpha_of(indicator: Indicator, policy: Policy) -> float:
-    """Return the same of the next epoch, while the indicator awaits one."""
-    return evidence.epoch_alpha(
-        evidence.ratio(policy.false_promotion_risk_ppm), indicator.epoch + int(indicator.awaits_epoch)
-    )
+def bar_of(indicator: Indicator, policy: Policy) -> float:
+    """Return the logarithm of the capital that proves this indicator's epoch."""
+    return evidence.bar_of(alpha_of(indicator, policy))
+
+
+def coming_bar_of(indicator: Indicator, policy: Policy, *, is_next: bool) -> float:
+    """Return the same of the epoch after this one where `is_next`."""
+    risk = evidence.ratio(policy.false_promotion_risk_ppm)
+    return evidence.bar_of(evidence.epoch_alpha(risk, indicator.epoch + int(is_next)))
 
 
 def proven_ratio(indicator: Indicator, policy: Policy) -> float:
-    """Return the reliability that the present epoch proves, from 0 to 1; 0 while it awaits one."""
+    """Return the reliability that the counts of the present epoch prove, from 0 to 1; 0 while it awaits one."""
     return (
         0.0
         if indicator.awaits_epoch
@@ -276,16 +341,34 @@ def worst_case_ratio(indicator: Indicator, row: IndicatorRow, policy: Policy) ->
     return evidence.lower_bound(indicator.good, indicator.bad + hidden, alpha_of(indicator, policy))
 
 
+def capital_of(indicator: Indicator, row: IndicatorRow, policy: Policy) -> evidence.Capital:
+    """Return the capital of the present epoch; empty before its first outcome, and while it awaits one."""
+    if indicator.awaits_epoch or indicator.capital or not (indicator.good or indicator.bad):
+        return [] if indicator.awaits_epoch else indicator.capital
+    counted = evidence.after([], row.p0_ppm(policy), good=indicator.good, bad=indicator.bad)
+    return evidence.capped(counted, bar_of(indicator, policy))
+
+
+def is_proven(indicator: Indicator, row: IndicatorRow, policy: Policy) -> bool:
+    """Return whether the capital of the present epoch proves the target."""
+    return evidence.is_proven(capital_of(indicator, row, policy), bar_of(indicator, policy))
+
+
+def log_capital(indicator: Indicator, row: IndicatorRow, policy: Policy) -> float:
+    """Return the logarithm of the capital of the present epoch; 0 while it awaits one."""
+    capital = capital_of(indicator, row, policy)
+    return evidence.log_total(capital) if capital else 0.0
+
+
 def clean_needed(indicator: Indicator, row: IndicatorRow, policy: Policy) -> int:
     """Return how many outcomes without a failure would prove the target; of the next epoch while it awaits one."""
-    p0 = evidence.ratio(row.p0_ppm(policy))
-    good, bad = (0, 0) if indicator.awaits_epoch else (indicator.good, indicator.bad)
-    return evidence.clean_needed(p0, good, bad, coming_alpha_of(indicator, policy))
+    bar = coming_bar_of(indicator, policy, is_next=indicator.awaits_epoch)
+    return evidence.clean_needed(capital_of(indicator, row, policy), row.p0_ppm(policy), bar)
 
 
-def levels_of(indicator: Indicator, bank: alarms.Bank) -> list[int]:
-    """Return the levels; all zero where the bank has changed its size since."""
-    return indicator.levels if len(indicator.levels) == len(bank.alarms) else [0] * len(bank.alarms)
+def levels_of(levels: list[int], bank: alarms.Bank) -> list[int]:
+    """Return the levels of a bank; all zero before its first step."""
+    return levels if len(levels) == len(bank) else [0] * len(bank)
 
 
 def row_of(name: str) -> IndicatorRow:
