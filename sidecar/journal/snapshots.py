@@ -1,7 +1,8 @@
 """From which state does a process continue? From the newest snapshot that is certain to match the records.
 
-A damaged snapshot, or one of another fold version, is never loaded. The next older one is, or the records are folded
-again: from the first record, or from the oldest checkpoint if old records were removed.
+A damaged snapshot, or one of a later fold version, is never loaded. The next older one is, or the records are folded
+again: from the first record, or from the oldest checkpoint if old records were removed. A snapshot or checkpoint of an
+earlier fold version is converted: what its rules concluded stands, and the records after it are folded by today's.
 """
 
 import hashlib
@@ -11,8 +12,9 @@ import msgspec
 import structlog
 
 from sidecar.core.facts.observations import UNREADABLE, Checkpoint
-from sidecar.core.fold.checkpoints import restored
-from sidecar.core.fold.state import FOLD_VERSION, State, decode
+from sidecar.core.fold.checkpoint_rules import CHANGES
+from sidecar.core.fold.checkpoints import restored, upgraded
+from sidecar.core.fold.state import FOLD_VERSION, State
 from sidecar.ports import ErrorCode, SidecarError
 
 HeadAt = Callable[[int], str]
@@ -50,9 +52,18 @@ def latest_state(
     for snapshot in snapshots:
         state, fault = loaded(snapshot, last_seq)
         if state is not None:
-            return state
+            return _continued(state)
         structlog.get_logger().warning("snapshot.refused", seq=snapshot.seq, why=fault)
-    return state_before_fold(checkpoints, trimmed_seq=trimmed_seq, head_at=head_at)
+    return _continued(state_before_fold(checkpoints, trimmed_seq=trimmed_seq, head_at=head_at))
+
+
+def _continued(state: State) -> State:
+    """Log what is different from here on, if rules of an older version led to this state."""
+    if state.upgraded_from:
+        structlog.get_logger().warning(
+            "journal.upgraded", from_fold_version=state.upgraded_from, to_fold_version=FOLD_VERSION, changes=CHANGES
+        )
+    return state
 
 
 def state_before_fold(checkpoints: Sequence[Checkpoint], *, trimmed_seq: int, head_at: HeadAt) -> State:
@@ -60,9 +71,12 @@ def state_before_fold(checkpoints: Sequence[Checkpoint], *, trimmed_seq: int, he
 
     A checkpoint of a version without the chain gets its head from the journal, which has every link.
     """
-    if trimmed_seq == 0:
+    is_older = any(each.fold_version < FOLD_VERSION for each in checkpoints)
+    begun = [each for each in checkpoints if each.upgraded_from and each.fold_version == FOLD_VERSION]
+    if trimmed_seq == 0 and not is_older and not begun:
         return State()
-    for checkpoint in checkpoints:
+    newest = reversed(checkpoints) if is_older else checkpoints
+    for checkpoint in (*reversed(begun), *newest):
         if checkpoint.folded_seq >= trimmed_seq:
             try:
                 state = restored(checkpoint)
@@ -71,6 +85,8 @@ def state_before_fold(checkpoints: Sequence[Checkpoint], *, trimmed_seq: int, he
             else:
                 state.chain = state.chain or head_at(state.seq)
                 return state
+    if trimmed_seq == 0:
+        return State()
     raise SidecarError(
         ErrorCode.JOURNAL_UNAVAILABLE,
         f"The journal has no records up to {trimmed_seq}, and no readable checkpoint after it; "
@@ -80,15 +96,13 @@ def state_before_fold(checkpoints: Sequence[Checkpoint], *, trimmed_seq: int, he
 
 def loaded(snapshot: Snapshot, last_seq: int) -> tuple[State | None, str]:
     """Return the state of a snapshot, or why it must not be used."""
-    if snapshot.fold_version != FOLD_VERSION:
-        return None, f"its fold version is {snapshot.fold_version}, and the current one is {FOLD_VERSION}"
     if snapshot.seq > last_seq:
         return None, f"it is of record {snapshot.seq}, and the last is {last_seq}"
     if hashlib.sha256(snapshot.body).digest() != snapshot.digest:
         return None, "its digest does not match: it is damaged"
     try:
-        state = decode(snapshot.body)
-    except UNREADABLE as error:
+        state = upgraded(snapshot.body, snapshot.fold_version)
+    except (*UNREADABLE, ValueError, KeyError, TypeError) as error:
         return None, f"it cannot be read: {error}"
     if (state.seq, state.fold_version) != (snapshot.seq, FOLD_VERSION):
         return None, "its state does not match its seq and fold version"

@@ -1,7 +1,9 @@
 """Writes what pins the fold: `python -m tests.core.golden`, after a change that was meant to give another state.
 
-`golden/journal.jsonl`: a life of payments and acks, the same for ever; `golden/payers.jsonl`: one of probes, channel
-auths and payers' browsers; `golden/people.jsonl`: one of what people do. `golden/digests.json`: fold version → the SHA-256 of the states that they give.
+`golden/journal-7.jsonl`: a life of payments and acks, with the decisions of the rules of fold version 7;
+`golden/payers-7.jsonl`: one of probes, channel auths and payers' browsers; `golden/people-7.jsonl`: one of what people
+do. The three without a number are those of older rules, which every later version reads. `golden/digests.json`: fold
+version → the SHA-256 of the states that all give.
 `golden/checkpoint-N.json`: a checkpoint of fold version N, which every later one reads.
 """
 
@@ -36,10 +38,12 @@ from tests.core.probed import ProbedWorld
 from tests.core.world import LAX, MINUTE, REACHED, REFUSED, REVERB, SECOND, World, on
 
 FOLDER = Path(__file__).parent / "golden"
-JOURNAL = FOLDER / "journal.jsonl"
-PAYERS = FOLDER / "payers.jsonl"
-PEOPLE = FOLDER / "people.jsonl"
-KEPT = (JOURNAL, PAYERS, PEOPLE)
+JOURNAL = FOLDER / "journal-7.jsonl"
+PAYERS = FOLDER / "payers-7.jsonl"
+PEOPLE = FOLDER / "people-7.jsonl"
+LIVES = (JOURNAL, PAYERS, PEOPLE)
+OLD_JOURNAL, OLD_PAYERS, OLD_PEOPLE = FOLDER / "journal.jsonl", FOLDER / "payers.jsonl", FOLDER / "people.jsonl"
+KEPT = (OLD_JOURNAL, OLD_PAYERS, OLD_PEOPLE, *LIVES)
 DIGESTS = FOLDER / "digests.json"
 SCHEMA = Path(__file__).parents[2] / "docs" / "checkpoint.schema.json"
 

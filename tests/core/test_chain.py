@@ -10,14 +10,14 @@ from sidecar.core.facts.observations import Heartbeat, Held, Noted, Observation,
 from sidecar.core.facts.policy import policy_hash
 from sidecar.core.fold.fold import fold
 from sidecar.core.fold.state import State
-from tests.core.golden import JOURNAL, PAYERS, PEOPLE, folded, golden
+from tests.core.golden import OLD_JOURNAL, OLD_PAYERS, OLD_PEOPLE, folded, golden
 from tests.core.world import POLICY, on
 
 # fmt: off
 HEADS = {
-    JOURNAL: "0107763133cb09b74af49ddd98457f18b352f34682b518288203d02f94e1a37a",
-    PAYERS:  "2cbd94951682a43fd09cc89b16ac98c132d59452472cb0dd2461e3c5123754ea",
-    PEOPLE:  "28d85ddc87b985c9e68fbebfb13de30d66dbd06c1ac4961c6df25b5dc89d5755",
+    OLD_JOURNAL: "0107763133cb09b74af49ddd98457f18b352f34682b518288203d02f94e1a37a",
+    OLD_PAYERS:  "2cbd94951682a43fd09cc89b16ac98c132d59452472cb0dd2461e3c5123754ea",
+    OLD_PEOPLE:  "28d85ddc87b985c9e68fbebfb13de30d66dbd06c1ac4961c6df25b5dc89d5755",
 }
 # fmt: on
 """Of the golden journals. They never change, in no version: people have noted heads like these."""

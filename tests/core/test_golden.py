@@ -11,7 +11,7 @@ from sidecar.core.facts.outcomes import ReportOutcome
 from sidecar.core.facts.suspensions import SuspensionReason
 from sidecar.core.fold.checkpoints import restored
 from sidecar.core.fold.state import FOLD_VERSION, encode
-from tests.core.golden import DIGESTS, KEPT, PAYERS, SCHEMA, checkpoint_path, digest, folded, golden, schema
+from tests.core.golden import DIGESTS, LIVES, PAYERS, SCHEMA, checkpoint_path, digest, folded, golden, schema
 
 _FIRST = 2
 """The first fold version that had checkpoints."""
@@ -62,7 +62,7 @@ def test_the_documented_format_is_the_format() -> None:
 
 def test_what_pins_the_fold_has_every_kind_of_fact_in_it() -> None:
     """A change of what is not in it would not be noticed, and old snapshots be taken for new ones."""
-    seen = {type(record.observation).__name__ for kept in KEPT for record in golden(kept)}
+    seen = {type(record.observation).__name__ for kept in LIVES for record in golden(kept)}
     assert {kind.__name__ for kind in get_args(Observation)} == seen
     state = folded(golden(PAYERS))
     assert set(state.tally.reports) == set(ReportOutcome)

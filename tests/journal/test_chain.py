@@ -17,7 +17,7 @@ from sidecar.core.fold.state import State
 from sidecar.journal.maintenance import Maintenance
 from sidecar.journal.sqlite.backup import backup, restore
 from sidecar.journal.sqlite.verification import inspect
-from tests.core.golden import PEOPLE, folded, golden
+from tests.core.golden import OLD_PEOPLE, folded, golden
 from tests.core.world import DAY, World, on
 
 from .files import opened
@@ -231,7 +231,7 @@ def encoded(state: dict[str, object]) -> bytes:
 
 async def test_a_file_without_a_chain_gets_one_from_its_records(tmp_path: Path) -> None:
     """The heads are those of the stored bytes, even if this version would write others."""
-    path, records = tmp_path / "j.db", golden(PEOPLE)
+    path, records = tmp_path / "j.db", golden(OLD_PEOPLE)
     with changing(path) as file:
         file.execute(V1)
         file.execute(f"PRAGMA application_id = {0x52765363}")

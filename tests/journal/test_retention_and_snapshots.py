@@ -40,7 +40,7 @@ def write(path: Path, records: list[Record]) -> None:
                 at_ms=record.at_ms,
                 key=identity(record.observation),
                 observation=record.observation,
-                body=msgspec.json.encode(record.observation),
+                body=record.kept or msgspec.json.encode(record.observation),
             )
             for record in records[start : start + 500]
         ]

@@ -53,6 +53,7 @@ def identity(observation: Observation) -> str | None:  # noqa: C901, PLR0912 - a
         case Thawed(freeze=int(freeze)):
             return f"thawed:{freeze}"
         case Checkpoint():
-            return f"{CHECKPOINT_KEYS}{observation.day}"
+            upgrade = f":{observation.fold_version}" if observation.upgraded_from else ""
+            return f"{CHECKPOINT_KEYS}{observation.day}{upgrade}"
         case _:
             return None

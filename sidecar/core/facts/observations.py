@@ -352,6 +352,9 @@ class Checkpoint(_Fact, frozen=True, kw_only=True):
     """The last record that is in the state; records between it and this one are not."""
     day: int
     """Days since the epoch of Unix time, on the journal's clock."""
+    upgraded_from: int | None = None
+    """The fold version of the state that this process continued from, where it was an older one: the records before
+    this one were folded by other rules, and a full fold starts here. None: it was of the same version."""
     state: msgspec.Raw
     """As `core.fold.state.encode` wrote it."""
 

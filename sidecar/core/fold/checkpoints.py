@@ -4,6 +4,10 @@ The problem: a fold from the beginning needs every record, and payments are stor
 
 What we do: the state is appended to the journal once a day. A full fold starts from the oldest remaining checkpoint.
 The format outlives the code that wrote it: a field is only ever added, with a default, or `_UPGRADES` converts it.
+
+Other rules would conclude something else from the same records: a climb that was decided under the old ones would count
+as stale, and the flag be back on the bottom rung. So what an older version concluded stands. The new version continues
+from its state, records that in a checkpoint of its own, and a full fold starts there.
 """
 
 from collections.abc import Callable
@@ -35,8 +39,9 @@ _UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {
 
 
 def is_due(state: State) -> bool:
-    """Return whether the last checkpoint is a day old. Before the first policy there is no state worth one."""
-    return state.policy is not None and state.now_ms - state.checkpointed_ms >= EVERY_MS
+    """Return whether the last checkpoint is a day old, or of other rules. Before the first policy none is worth it."""
+    is_old = state.now_ms - state.checkpointed_ms >= EVERY_MS or state.upgraded_from != 0
+    return state.policy is not None and is_old
 
 
 def checkpoint_of(state: State, replica: str) -> Checkpoint:
@@ -46,23 +51,27 @@ def checkpoint_of(state: State, replica: str) -> Checkpoint:
         fold_version=FOLD_VERSION,
         folded_seq=state.seq,
         day=state.now_ms // EVERY_MS,
-        state=msgspec.Raw(encode(state)),
+        upgraded_from=state.upgraded_from or None,
+        state=msgspec.Raw(encode(msgspec.structs.replace(state, upgraded_from=0))),
     )
 
 
 def restored(checkpoint: Checkpoint) -> State:
-    """Return the state of a checkpoint, converted to this fold version.
+    """Return the state of a checkpoint, converted to this fold version. Raises like `upgraded`."""
+    return upgraded(bytes(checkpoint.state), checkpoint.fold_version)
+
+
+def upgraded(body: bytes, version: int) -> State:
+    """Return an encoded state of a fold version, converted to this one.
 
     Raises `msgspec.DecodeError` if it is damaged, and `ValueError` if a later fold version wrote it.
     """
-    version = checkpoint.fold_version
     if version > FOLD_VERSION:
-        message = f"the checkpoint is of fold version {version}, and this version reads up to {FOLD_VERSION}"
+        message = f"it is of fold version {version}, and this version reads up to {FOLD_VERSION}"
         raise ValueError(message)
-    body = bytes(checkpoint.state)
     if version < FOLD_VERSION:
         content: dict[str, Any] = msgspec.json.decode(body)
         for step in range(version, FOLD_VERSION):
             content = _UPGRADES.get(step, dict)(content)
-        body = msgspec.json.encode({**content, "fold_version": FOLD_VERSION})
+        body = msgspec.json.encode({**content, "fold_version": FOLD_VERSION, "upgraded_from": version})
     return decode(body)

@@ -181,7 +181,7 @@ def _apply(state: State, policy: Policy, record: Record, out: list[Conclusion]) 
         case PolicyAdopted() as fact:
             _adopt(state, fact, out)
         case Checkpoint():
-            state.checkpointed_ms = state.now_ms
+            state.checkpointed_ms, state.upgraded_from = state.now_ms, 0
         case Started():
             probing.restarted(state)
         case NotificationClaimed():

@@ -291,6 +291,8 @@ class State(msgspec.Struct, kw_only=True):
     """A heap of (due_ms, `vote` or `forget`, user reference)."""
     reach: Reach = msgspec.field(default_factory=Reach)
     tally: Tally = msgspec.field(default_factory=Tally)
+    upgraded_from: int = 0
+    """The older fold version that this state was converted from; 0: none, or a checkpoint has recorded it since."""
     checkpointed_ms: int = 0
     """When the last checkpoint was appended; before the first, when the first policy was adopted."""
     chain: str = ""
