@@ -44,7 +44,7 @@ def oldest_unmatched_s(state: State) -> float:
     oldest_ms = 0
     for journey in state.journeys.values():
         arrived_ms = journey.arrived_ms
-        if journey.outcome is None and arrived_ms is not None and not journey.is_left_out:
+        if journey.outcome is None and arrived_ms is not None and journey.excused_until_ms is None:
             oldest_ms = min(oldest_ms or arrived_ms, arrived_ms)
             if all(received_ms >= arrived_ms for received_ms in (*journey.acks.values(), *journey.skips.values())):
                 break

@@ -40,6 +40,7 @@ async def test_an_ack_by_user_settles_the_payment_of_that_user() -> None:
 async def test_a_payment_without_its_ack_is_late_or_missed() -> None:
     """It is a failure at its deadline; the name comes with the ack, or when it is given up."""
     async with running() as sidecar:
+        await sidecar.deliver(event("pi_before"))
         await sidecar.ack({"stage": "delivered", "payment_intent": "pi_before"})
         await sidecar.deliver(event("pi_late"))
         await sidecar.deliver(event("pi_missed"))
@@ -56,6 +57,7 @@ async def test_a_payment_without_its_ack_is_late_or_missed() -> None:
 async def test_a_payment_that_the_backend_rightly_skipped_is_no_outcome() -> None:
     """`already_paid` and `no_booking` say nothing about push; `failed` is a miss."""
     async with running() as sidecar:
+        await sidecar.deliver(event("pi_before"))
         await sidecar.ack({"stage": "delivered", "payment_intent": "pi_before"})
         await sidecar.ack({"stage": "skipped", "reason": "no_booking", "payment_intent": "pi_none"})
         await sidecar.ack({"stage": "skipped", "reason": "failed", "payment_intent": "pi_failed"})

@@ -217,7 +217,7 @@ def test_a_payment_that_was_left_out_waits_for_nothing() -> None:
     world.ack(name, Stage.SKIPPED, SkipReason.NO_BOOKING)
     world.wait(3000)
     world.beat()
-    assert world.state.journeys[name].is_left_out
+    assert world.state.journeys[name].excused_until_ms is not None
     assert Scrape(exposition_of(world.state))("oldest_unmatched_payment_timestamp_seconds") == 0
 
 
