@@ -111,6 +111,7 @@ class Wiring:
             identity_key=self.secrets.identity_key,
             browser_tokens=self.browser_tokens,
             clocks=self.clocks,
+            event=self.config.acks.event,
         )
 
     @functools.cached_property
@@ -141,6 +142,8 @@ class Wiring:
             lease_remaining_s=self.lease_remaining_s(),
             now_ms=self.journal.now_ms(),
             policy_refused=self.policy_refused,
+            other_events=self.probing.observers.other_events() if self.probing else (),
+            event_warning=self.probing.observers.warning() if self.probing else "",
         )
 
     def explanation(self) -> Explanation:

@@ -4,6 +4,7 @@ from urllib.parse import urlsplit
 
 from sidecar.config.reverb import Reverb
 from sidecar.config.schema import DEFAULT_REACH_PPM, Config, LadderRung, ReachWaived
+from sidecar.core.facts.event_names import canonical
 from sidecar.core.facts.policy import (
     AUTH_PROBES_PPM,
     LADDER_OFF,
@@ -37,7 +38,7 @@ def policy_of(config: Config) -> Policy:
         reach_ppm=DEFAULT_REACH_PPM if isinstance(reach, ReachWaived) else reach,
         reach_not_required=reach.not_required if isinstance(reach, ReachWaived) else None,
         ladder=_ladder(config),
-        reverb=_reverb(config.reverb),
+        reverb=_reverb(config.reverb, config.acks.event),
         lifecycle=config.lifecycle,
         stripe=StripePolicy(
             livemode=config.stripe.livemode,
@@ -65,7 +66,7 @@ def _rung(rung: LadderRung) -> Rung:
     )
 
 
-def _reverb(reverb: Reverb | None) -> ReverbPolicy | None:
+def _reverb(reverb: Reverb | None, event: str) -> ReverbPolicy | None:
     if reverb is None:
         return None
     return ReverbPolicy(
@@ -74,6 +75,7 @@ def _reverb(reverb: Reverb | None) -> ReverbPolicy | None:
         is_observing=reverb.observers > 0,
         round_trip_reliability_ppm=_same(reverb.probe.round_trip_reliability_ppm, ROUND_TRIPS_PPM),
         auth_reliability_ppm=_same(reverb.probe.auth_reliability_ppm, AUTH_PROBES_PPM),
+        event=canonical(event),
         target=ReverbTarget(
             url=_canonical(reverb.url),
             app_id=reverb.app_id,

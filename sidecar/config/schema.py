@@ -16,6 +16,7 @@ from sidecar.config.reverb import Reverb
 from sidecar.config.rules import RUNGS_MAX, TARGETS_MAX
 from sidecar.config.scalars import Choice, Text, Whole
 from sidecar.config.section import Items, Section
+from sidecar.core.facts.event_names import DEFAULT_EVENT
 from sidecar.core.facts.policy import PPM, Lifecycle, Mode, Stage
 
 RENAMED = {
@@ -34,6 +35,11 @@ _METADATA_KEY = Text(
 """https://docs.stripe.com/metadata: at most 50 keys, each at most 40 characters and without square brackets."""
 
 _CONTEXT = Text(pattern=r"[A-Za-z0-9._:/-]{1,64}", allowed="1 to 64 of the characters A-Z a-z 0-9 . _ : / -")
+_EVENT = Text(
+    pattern=r"[A-Za-z0-9_.\\:/-]{1,200}",
+    allowed="the name of a broadcast such as LiveRefreshContextsUpdated, in 1 to 200 of the characters "
+    "A-Z a-z 0-9 . _ \\ : / -",
+)
 _HOST = Text(pattern=r"[A-Za-z0-9.-]{1,253}", allowed="a host's name without a port, such as sidecar.example.test")
 _HEADER = Text(pattern=r"[A-Za-z0-9-]{1,64}", allowed="a header's name such as X-Forwarded-User")
 _STREAM_NAME = Text(pattern=r"[A-Za-z0-9._:{}-]{1,128}", allowed="1 to 128 of the characters A-Z a-z 0-9 . _ : { } -")
@@ -127,6 +133,8 @@ class Acks(Section, frozen=True, kw_only=True):
         ),
     ] = Stage.DELIVERED
     """The stage whose ack decides the outcome of a payment."""
+    event: Annotated[str, _EVENT] = DEFAULT_EVENT
+    """The name of the broadcast after a payment: at the sidecar's sockets only it is an ack. Whole or last segment."""
     browser_origins: Annotated[
         tuple[Annotated[str, ORIGIN], ...],
         Items(at_least=0, at_most=20, of="origins such as https://app.example.test", is_set=True),

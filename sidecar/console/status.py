@@ -174,6 +174,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     outcomes: dict[Outcome, int]
     unmeasured: dict[Unmeasured, int]
     comparison: Comparison
+    other_events: tuple[str, ...]
+    """Names of broadcasts on the sidecar's sockets, since its start, that are not `acks.event`; at most 20."""
     warnings: tuple[str, ...]
 
 
@@ -216,11 +218,19 @@ def gate_status(gate: Gate) -> GateStatus:
 
 
 def status_of(
-    state: State, *, serve: Callable[[], Served], lease_remaining_s: float, now_ms: int, policy_refused: str = ""
+    state: State,
+    *,
+    serve: Callable[[], Served],
+    lease_remaining_s: float,
+    now_ms: int,
+    policy_refused: str = "",
+    other_events: tuple[str, ...] = (),
+    event_warning: str = "",
 ) -> Status:
     """Return the status. The state must have a policy.
 
-    `policy_refused`: why this process's own policy cannot be adopted; empty: it can, or is in force.
+    `policy_refused`: why this process's own policy cannot be adopted; empty: it can, or is in force. `other_events` and
+    `event_warning`: the names of broadcasts that are no acks, and what to configure if there are no others.
     """
     policy = state.policy
     assert policy is not None  # noqa: S101 - listeners start after the policy was adopted
@@ -263,7 +273,8 @@ def status_of(
         outcomes=state.tally.outcomes,
         unmeasured=state.tally.unmeasured,
         comparison=comparison(state),
-        warnings=tuple(_warnings(state, answer, now_ms, policy_refused)),
+        other_events=other_events,
+        warnings=(*_warnings(state, answer, now_ms, policy_refused), *([event_warning] if event_warning else [])),
     )
 
 

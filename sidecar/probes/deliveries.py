@@ -9,9 +9,11 @@ from collections.abc import Iterator
 import msgspec
 
 from sidecar import clock, randomness
+from sidecar.core.facts.event_names import DEFAULT_EVENT
 from sidecar.core.facts.observations import OBSERVER, USER_CHANNEL, AckReceived
 from sidecar.core.facts.policy import Stage
 from sidecar.probes.ack_facts import Name
+from sidecar.probes.other_events import OtherEvents
 from sidecar.pusher.messages import Arrived
 from sidecar.tokens import user_ref
 
@@ -47,15 +49,19 @@ class _Open(msgspec.Struct, kw_only=True):
 class Deliveries:
     """The broadcasts that have arrived on some of the sockets."""
 
-    def __init__(self, *, observer_channel: str, identity_key: str | None) -> None:
+    def __init__(self, *, observer_channel: str, identity_key: str | None, event: str = DEFAULT_EVENT) -> None:
         self._observer_channel, self._identity_key = observer_channel, identity_key
+        self.other_events = OtherEvents(event)
         self._open: dict[tuple[str, str], list[_Open]] = {}
         self._open_count = self._deaf_count = 0
         self._watched: dict[str, str] = {}
         """Channel → reference of the user who owns it."""
 
     def arrived(self, number: int, message: Arrived, subscribed: frozenset[int]) -> AckReceived | None:
-        """Record that a socket received a broadcast; return the ack once all that were subscribed have received it."""
+        """Record that a socket received a broadcast; return the ack once all that were subscribed have received it.
+
+        The caller has checked the event's name (`other_events`).
+        """
         key = (message.channel, message.data)
         entries = self._open.setdefault(key, [])
         entry = next((each for each in entries if each.may_reach(number)), None)

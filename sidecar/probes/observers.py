@@ -29,6 +29,7 @@ from sidecar.parts.part import TASK_FAILURES, Part, Task, TaskFunction
 from sidecar.ports import Journal, SidecarError
 from sidecar.probes.browser import Browser
 from sidecar.probes.deliveries import Deliveries
+from sidecar.probes.other_events import OtherEvents
 from sidecar.probes.probe_record import Ended
 from sidecar.probes.reverb_socket import ReverbSocket, subscribed_socket
 from sidecar.pusher.messages import Arrived
@@ -88,6 +89,8 @@ class ObserveResult(enum.StrEnum):
     DELIVERED = "delivered"
     DEAF = "deaf"
     """It arrived on some sockets, and never on the others."""
+    OTHER_EVENT = "other_event"
+    """Its name is not that of `acks.event`: it is no ack."""
     DROPPED = "dropped"
     """Too many were waiting for the journal."""
 
@@ -248,11 +251,26 @@ class Observers(Part):
             canary = self._canaries.get(_canary_id(message.data))
             if canary is not None:
                 canary.arrived(number)
-        elif self._deliveries is not None:
+        elif self._deliveries is None:
+            return
+        elif self._deliveries.other_events.is_counted(message.event):
             fact = self._deliveries.arrived(number, message, self.subscribed())
             if fact is not None:
                 self.broadcasts.inc(ObserveResult.DELIVERED)
                 self._put(fact)
+        elif number == min(self._sockets, default=number):  # each socket receives it
+            self._note_other(self._deliveries.other_events, message.event)
+
+    def _note_other(self, others: OtherEvents, event: str) -> None:
+        self.broadcasts.inc(ObserveResult.OTHER_EVENT)
+        name = others.add(event)
+        if name is not None:
+            structlog.get_logger().warning(
+                "observer.other_event",
+                name=name,
+                hint="this broadcast is not the one that `acks.event` names, so it is no ack; if it is the broadcast "
+                "after a payment, set `acks.event` to this name",
+            )
 
     async def _expire(self) -> NoReturn:
         """Count expired broadcasts that did not arrive everywhere, which show a deaf node."""
@@ -303,6 +321,14 @@ class Observers(Part):
                 await asyncio.sleep(_RETRY_S)
             else:
                 return
+
+    def other_events(self) -> tuple[str, ...]:
+        """Return the names of broadcasts that are not `acks.event`."""
+        return () if self._deliveries is None else self._deliveries.other_events.names()
+
+    def warning(self) -> str:
+        """Return what to configure where only other broadcasts arrive; empty: all is well."""
+        return "" if self._deliveries is None else self._deliveries.other_events.warning()
 
     @gauge("observer_up", "1 while this socket is subscribed.", {"observer": map(str, range(OBSERVERS_MAX))})
     def up(self) -> Mapping[str, float]:

@@ -1,6 +1,7 @@
 """Build the probes of one Reverb, with the browser and the sockets that they share."""
 
 from sidecar.config import ProbeSecrets, Reverb
+from sidecar.core.facts.event_names import DEFAULT_EVENT
 from sidecar.ports import Journal
 from sidecar.probes.auth_probe import AuthProber
 from sidecar.probes.browser import Browser
@@ -29,11 +30,12 @@ class Probing:
         identity_key: str | None,
         browser_tokens: BrowserTokens | None,
         clocks: OutsideClocks | None = None,
+        event: str = DEFAULT_EVENT,
     ) -> None:
         target, pace = target_of(reverb, secrets), reverb.probe
         browser = Browser(target, clocks)
         auth_prober = AuthProber(browser)
-        deliveries = Deliveries(observer_channel=target.observer_channel, identity_key=identity_key)
+        deliveries = Deliveries(observer_channel=target.observer_channel, identity_key=identity_key, event=event)
         self.observers = Observers(
             browser,
             journal,

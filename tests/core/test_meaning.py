@@ -31,7 +31,9 @@ TARGET = ReverbTarget(
     observer_channel="private-reverb-sidecar",
 )
 STRIPE = StripePolicy(livemode=True, required_metadata=("booking_id", "tenant"), user_key="user_id")
-BOUND = msgspec.structs.replace(LAX, stripe=STRIPE, reverb=msgspec.structs.replace(REVERB, target=TARGET))
+BOUND = msgspec.structs.replace(
+    LAX, stripe=STRIPE, reverb=msgspec.structs.replace(REVERB, target=TARGET, event="LiveRefreshContextsUpdated")
+)
 
 
 def _stripe(**keys: object) -> dict[str, object]:
@@ -61,6 +63,8 @@ ROWS = [
     (_target(observer_channel="private-other"),     ("reverb.observer_channel",)),
     (_target(app_id="502", app_key="other"),        ("reverb.app_id", "reverb.app_key")),
     (_reverb(is_observing=False),                   ("reverb.observers",)),
+    (_reverb(event="BookingPaid"),                  ("acks.event",)),
+    (_reverb(event=None),                           ()),
     (_reverb(of=None),                              ("reverb.observers",)),
     ({"flag": "other"},                             ("flag",)),
     ({"contexts": ("invoices",)},                   ("acks.contexts",)),

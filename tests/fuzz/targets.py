@@ -168,7 +168,9 @@ def curl_command(data: bytes) -> None:
 def delivery(data: bytes) -> None:
     """Parse a broadcast."""
     deliveries = Deliveries(observer_channel="private-reverb-sidecar", identity_key=_KEY)
-    message = Arrived(event="e", channel="private-reverb-sidecar", data=data.decode(errors="replace"))
+    message = Arrived(
+        event="LiveRefreshContextsUpdated", channel="private-reverb-sidecar", data=data.decode(errors="replace")
+    )
     deliveries.arrived(1, message, frozenset({1, 2}))
     deliveries.arrived(2, message, frozenset({1, 2}))
 

@@ -23,6 +23,9 @@ from tests.probes.world import APP, World, world
 OURS = "private-reverb-sidecar"
 
 
+EVENT = "App\\Events\\LiveRefreshContextsUpdated"
+
+
 class Watch:
     """Running observers, and what they journal."""
 
@@ -33,7 +36,7 @@ class Watch:
         """Return the journalled observations."""
         return [record.observation for record in await self.journal.read(0, 10_000)]
 
-    async def broadcast(self, payment_intent: str, event: str = "App\\Events\\X") -> None:
+    async def broadcast(self, payment_intent: str, event: str = EVENT) -> None:
         """Broadcast on the observer channel, as the backend does."""
         data = msgspec.json.encode({"contexts": ["bookings"], "payment_intent": payment_intent}).decode()
         body = msgspec.json.encode({"name": event, "data": data, "channel": OURS})
@@ -148,6 +151,30 @@ async def test_a_client_event_is_not_an_ack(event: str) -> None:
 
         await until(is_kept, "the real one is journalled", within_s=5)
         assert [fact.payment_intent for fact in await watch.facts() if isinstance(fact, AckReceived)] == ["pi_real"]
+
+
+async def test_another_event_is_no_ack_and_is_counted_and_named_once() -> None:
+    """Any broadcast on the observer channel that named a payment made it good, whatever it told the page."""
+    async with observing() as watch:
+        assert "acks.event" not in watch.observers.warning()
+        for _ in range(2):
+            await watch.broadcast("pi_other", "App\\Events\\BookingCreated")
+        await watch.broadcast("pi_other", "App\\Events\\Invoiced")
+
+        async def are_counted() -> bool:
+            return watch.observers.broadcasts["other_event"] == 3
+
+        await until(are_counted, "each is counted once, not once per socket", within_s=5)
+        assert watch.observers.other_events() == ("App\\Events\\BookingCreated", "App\\Events\\Invoiced")
+        assert "`App\\Events\\Invoiced`" in watch.observers.warning()
+        await watch.broadcast("pi_real")
+
+        async def is_kept() -> bool:
+            return any(isinstance(fact, AckReceived) for fact in await watch.facts())
+
+        await until(is_kept, "the real one is journalled", within_s=5)
+        assert [fact.payment_intent for fact in await watch.facts() if isinstance(fact, AckReceived)] == ["pi_real"]
+        assert watch.observers.warning() == ""
 
 
 # --- deliveries, by themselves

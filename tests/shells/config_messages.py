@@ -44,6 +44,7 @@ INVALID = {
     "invalid-metadata-key-twice.yaml": '3:35: stripe.required_metadata[1]: found "booking_id" a second time; allowed: each value once',
     "invalid-contexts-not-a-list.yaml": '3:13: acks.contexts: found "bookings"; allowed: a list of 1 to 20 contexts such as bookings; did you mean [bookings]?',
     "invalid-contexts-empty.yaml": "3:13: acks.contexts: found an empty list; allowed: a list of 1 to 20 contexts such as bookings",
+    "invalid-event-with-a-space.yaml": '3:10: acks.event: found "App Events"; allowed: the name of a broadcast such as LiveRefreshContextsUpdated, in 1 to 200 of the characters A-Z a-z 0-9 . _ \\ : / -',
     "invalid-stage-misspelt.yaml": '3:10: acks.stage: found "deliverd"; allowed: paid, dispatched, delivered or refreshed; did you mean delivered?',
     "invalid-stage-skipped.yaml": '3:10: acks.stage: found "skipped"; allowed: paid, dispatched, delivered or refreshed',
     "invalid-reach-word.yaml": '3:10: policy.reach: found "not_required"; allowed: a rate such as 99% or 99.95%, from 50% to 99.9999%, or a mapping with the key not_required',

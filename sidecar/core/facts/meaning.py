@@ -29,6 +29,7 @@ _ROWS: tuple[tuple[str, _Read], ...] = (
     ("flag", lambda policy: policy.flag),
     ("acks.stage", lambda policy: policy.stage),
     ("acks.contexts", lambda policy: sorted(policy.contexts)),
+    ("acks.event", lambda policy: None if policy.reverb is None else policy.reverb.event),
     ("objective.on_time_within", lambda policy: policy.on_time_within_ms),
     ("stripe.required_metadata", _stripe(lambda stripe: sorted(stripe.required_metadata))),
     ("stripe.user_key", _stripe(lambda stripe: stripe.user_key or "")),
@@ -52,8 +53,9 @@ def changed_keys(before: Policy, after: Policy) -> tuple[str, ...]:
 def carried(policy: Policy, before: Policy) -> Policy:
     """Return the policy, with what it does not record taken from the one before."""
     reverb = policy.reverb
-    if reverb is not None and before.reverb is not None and reverb.target is None:
-        reverb = msgspec.structs.replace(reverb, target=before.reverb.target)
+    if reverb is not None and before.reverb is not None:
+        old = before.reverb
+        reverb = msgspec.structs.replace(reverb, target=reverb.target or old.target, event=reverb.event or old.event)
     return msgspec.structs.replace(policy, stripe=policy.stripe or before.stripe, reverb=reverb)
 
 

@@ -123,6 +123,8 @@ class ReverbPolicy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """p0 of the round trips."""
     auth_reliability_ppm: int = AUTH_PROBES_PPM
     """p0 of the probe user's auth probes."""
+    event: str | None = None
+    """The name of the broadcast that is an ack, in canonical form; None: not recorded (`core.facts.meaning`)."""
     target: ReverbTarget | None = None
     """None: the version that wrote the policy did not record it (`core.facts.meaning`)."""
 
