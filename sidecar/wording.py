@@ -124,7 +124,7 @@ UNMEASURED: Final[Mapping[Unmeasured, Wording]] = {
     Unmeasured.READ_LATE: Wording(
         "Webhook read late",
         "The event loop was stalled when the webhook arrived, so the payment would look faster than it was.",
-        "Give the sidecar more CPU, and see Grafana's board *The sidecar itself*: the event loop's lag.",
+        "Give the sidecar more CPU, and see the metric event_loop_lag_seconds.",
     ),
 }
 """Why a payment cannot be judged."""

@@ -45,7 +45,12 @@ class PartRow(msgspec.Struct, frozen=True):
 def _stripe_webhook(it: Wiring) -> StripeWebhook:
     secrets = it.secrets
     return StripeWebhook(
-        it.journal, it.config.stripe, secrets.stripe_webhook, secrets.identity_key, signed=it.clocks.signed
+        it.journal,
+        it.config.stripe,
+        secrets.stripe_webhook,
+        secrets.identity_key,
+        signed=it.clocks.signed,
+        late_ms=it.lag.late_ms,
     )
 
 

@@ -176,7 +176,9 @@ class World:
         """Advance the time without a heartbeat."""
         self.now_ms += span_ms
 
-    def pay(self, *, user: str | None = "u1", waited_s: int | None = 1, name: str | None = None) -> str:
+    def pay(
+        self, *, user: str | None = "u1", waited_s: int | None = 1, name: str | None = None, read_late_ms: int = 0
+    ) -> str:
         """Append a payment's webhook now; return its id. `waited_s` None: listed later, not delivered."""
         self._payments += 1
         payment_intent = name or f"pi_{self._payments}"
@@ -188,6 +190,7 @@ class World:
                 created_s=now_s - (waited_s or 0),
                 signed_s=None if waited_s is None else now_s,
                 user_ref=user,
+                read_late_ms=read_late_ms,
             )
         )
         return payment_intent

@@ -10,6 +10,7 @@ import msgspec
 import stripe
 
 from sidecar import app, clock
+from sidecar.composition import PARTS, PartRow, Wiring
 from sidecar.config import (
     Acks,
     Address,
@@ -23,6 +24,7 @@ from sidecar.config import (
     Secrets,
     Stripe,
 )
+from sidecar.probes.stripe_webhook import StripeWebhook
 from tests.e2e.processes import ACK_TOKEN, OPERATOR_TOKEN, READ_TOKEN, WEBHOOK_SECRET, until
 
 OLD_SECRET = "whsec_being_rolled_0123456789"
@@ -109,9 +111,25 @@ class Running:
         await until(is_there, f"{line} is {value}", within_s=10)
 
 
+def _unhurried_webhook(it: Wiring) -> StripeWebhook:
+    secrets = it.secrets
+    return StripeWebhook(
+        it.journal, it.config.stripe, secrets.stripe_webhook, secrets.identity_key, signed=it.clocks.signed
+    )
+
+
+UNHURRIED = tuple(PartRow(row.kind, _unhurried_webhook) if row.kind is StripeWebhook else row for row in PARTS)
+"""The parts of a sidecar that takes every webhook as read in time."""
+
+
 @asynccontextmanager
 async def running(config: Config = CONFIG, secrets: Secrets = SECRETS, **tables: Any) -> AsyncIterator[Running]:
-    """Run a sidecar, and end it; `tables` are those of `app.run`."""
+    """Run a sidecar, and end it; `tables` are those of `app.run`.
+
+    Unless `parts` says otherwise, no webhook is read late: on a busy machine, and with the short objectives of the tests,
+    any payment might be unmeasured.
+    """
+    tables = {"parts": UNHURRIED, **tables}
     urls: asyncio.Future[app.Urls] = asyncio.get_running_loop().create_future()
     task = asyncio.create_task(app.run(config, secrets, started=urls.set_result, **tables))
 

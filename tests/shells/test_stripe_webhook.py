@@ -1,11 +1,17 @@
 """`POST /stripe/webhook`: what is taken, what is left out and why, and what is refused with a message."""
 
+import asyncio
+import time
+import urllib.request
 from typing import Any
 
+import msgspec
 import pytest
 
+from sidecar.composition import PARTS
+from sidecar.config import Objective
 from tests.e2e.processes import WEBHOOK_SECRET
-from tests.shells.running import OLD_SECRET, event, running, sign
+from tests.shells.running import CONFIG, OLD_SECRET, event, running, sign
 
 THIN = {
     "id": "evt_thin",
@@ -39,6 +45,24 @@ async def test_whatever_stripe_signed_is_answered_200_and_named(
     async with running() as sidecar:
         assert await sidecar.deliver(delivered) == (200, {"received": True, "result": result}), case
         assert await sidecar.metric(f'reverb_sidecar_webhook_requests_total{{result="{result}"}}') == 1
+
+
+async def test_a_webhook_that_a_stalled_loop_read_late_is_unmeasured_and_the_next_one_is_judged() -> None:
+    """Its ack was read in the same moment, so a slow broadcast would be on time."""
+    config = msgspec.structs.replace(CONFIG, objective=Objective(on_time_within_ms=3000, missed_after_ms=9000))
+    async with running(config, parts=PARTS) as sidecar:
+        assert (await sidecar.deliver(event("pi_1")))[1]["result"] == "accepted"
+        await sidecar.ack({"payment_intent": "pi_1", "stage": "delivered", "contexts": ["bookings"]})
+        await sidecar.metric_is('reverb_sidecar_payment_outcomes_total{outcome="on_time"}', 1)
+        body = msgspec.json.encode(event("pi_2"))
+        request = urllib.request.Request(  # noqa: S310 - it is ours
+            f"{sidecar.urls.public}/stripe/webhook", body, {"Stripe-Signature": sign(body)}
+        )
+        delivery = asyncio.create_task(asyncio.to_thread(urllib.request.urlopen, request))
+        await asyncio.sleep(0)  # the thread has begun
+        time.sleep(1.5)  # noqa: ASYNC251 - the loop is stalled
+        assert (await delivery).status == 200
+        await sidecar.metric_is('reverb_sidecar_unmeasured_payments_total{reason="read_late"}', 1)
 
 
 async def test_either_secret_signs_while_one_is_rolled() -> None:

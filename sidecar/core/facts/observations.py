@@ -84,6 +84,8 @@ class PaymentSucceeded(_Fact, frozen=True, kw_only=True):
     """Keyed hash of the payer's id; None: the metadata does not name a user."""
     account: str | None = None
     """The connected account (`acct_…`) of a Connect event."""
+    read_late_ms: int = 0
+    """For how long, at most, a stalled event loop left the webhook unread, in milliseconds; 0: too short to matter."""
 
 
 class PaymentIgnored(_Fact, frozen=True, kw_only=True):

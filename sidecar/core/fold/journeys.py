@@ -32,6 +32,9 @@ from sidecar.core.fold.state import State
 
 REDELIVERED_FROM_S = 10
 """A delivery signed this long after its event is not the first attempt: acks before it may be unmatched."""
+READ_LATE_SHARE = 8
+"""A webhook may be read late by an eighth of `on_time_within`: the payment looks that much faster than it was. An ack
+that is read late looks slower, which is safe."""
 GIVE_UP_AFTER_MS = 10_000
 """Maximum wait of a payment past its deadline for a proof of liveness."""
 WAITING_ACKS_MAX = 50_000
@@ -65,10 +68,14 @@ def payment_succeeded(state: State, policy: Policy, fact: PaymentSucceeded, out:
     may_hide = not stripe_clock.was_made_in_gap(state, fact)
     if fact.signed_s is None:
         leave_unmeasured(state, journey, Unmeasured.BACKFILLED, out, may_hide=may_hide)
-    elif fact.signed_s - fact.created_s >= REDELIVERED_FROM_S:
+        return
+    if fact.signed_s - fact.created_s >= REDELIVERED_FROM_S:
         leave_unmeasured(state, journey, Unmeasured.REDELIVERED, out, may_hide=may_hide)
-    elif fact.user_ref is not None:
+        return
+    if fact.user_ref is not None:
         state.by_user.setdefault(fact.user_ref, []).append(fact.payment_intent)
+    if fact.read_late_ms * READ_LATE_SHARE > policy.on_time_within_ms:
+        leave_unmeasured(state, journey, Unmeasured.READ_LATE, out)
 
 
 def _drop_early(policy: Policy, journey: Journey, made_from_ms: int | None) -> None:
