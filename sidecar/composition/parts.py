@@ -32,6 +32,7 @@ from sidecar.probes.reports import Reports
 from sidecar.probes.runner import Runner
 from sidecar.probes.stripe_webhook import StripeWebhook
 from sidecar.probes.watches import Watches
+from sidecar.probes.webhook_signatures import WebhookSignatures
 
 
 class PartRow(msgspec.Struct, frozen=True):
@@ -51,6 +52,7 @@ def _stripe_webhook(it: Wiring) -> StripeWebhook:
         secrets.identity_key,
         signed=it.clocks.signed,
         late_ms=it.lag.late_ms,
+        signatures=it.signatures,
     )
 
 
@@ -92,6 +94,7 @@ def _notifier(it: Wiring) -> Notifier:
 
 PARTS = (
     PartRow(StripeWebhook, _stripe_webhook),
+    PartRow(WebhookSignatures, lambda it: it.signatures),
     PartRow(Acks, _acks),
     PartRow(Reports, lambda it: it.reports),
     PartRow(Maintenance, lambda it: it.maintenance),

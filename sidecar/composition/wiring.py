@@ -25,6 +25,7 @@ from sidecar.ports import ErrorCode, Journal, SidecarError
 from sidecar.probes.outside_clocks import OutsideClocks
 from sidecar.probes.probing import Probing
 from sidecar.probes.reports import Reports
+from sidecar.probes.webhook_signatures import WebhookSignatures
 from sidecar.tokens import BrowserTokens, payment_ref
 
 
@@ -99,6 +100,11 @@ class Wiring:
         return OutsideClocks(has_app=self.config.reverb is not None and self.secrets.probe is not None)
 
     @functools.cached_property
+    def signatures(self) -> WebhookSignatures:
+        """The signatures of Stripe's webhooks."""
+        return WebhookSignatures(self.state, self.journal.now_ms)
+
+    @functools.cached_property
     def probing(self) -> Probing | None:
         """The probes; None: no Reverb is configured."""
         if self.config.reverb is None or self.secrets.probe is None:
@@ -144,6 +150,7 @@ class Wiring:
             policy_refused=self.policy_refused,
             other_events=self.probing.observers.other_events() if self.probing else (),
             event_warning=self.probing.observers.warning() if self.probing else "",
+            webhooks_refused=self.signatures.warning(),
         )
 
     def explanation(self) -> Explanation:

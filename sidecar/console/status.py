@@ -226,11 +226,13 @@ def status_of(
     policy_refused: str = "",
     other_events: tuple[str, ...] = (),
     event_warning: str = "",
+    webhooks_refused: str = "",
 ) -> Status:
     """Return the status. The state must have a policy.
 
     `policy_refused`: why this process's own policy cannot be adopted; empty: it can, or is in force. `other_events` and
     `event_warning`: the names of broadcasts that are no acks, and what to configure if there are no others.
+    `webhooks_refused`: that webhooks are only refused, and what to do; empty: they are not.
     """
     policy = state.policy
     assert policy is not None  # noqa: S101 - listeners start after the policy was adopted
@@ -274,7 +276,10 @@ def status_of(
         unmeasured=state.tally.unmeasured,
         comparison=comparison(state),
         other_events=other_events,
-        warnings=(*_warnings(state, answer, now_ms, policy_refused), *([event_warning] if event_warning else [])),
+        warnings=(
+            *_warnings(state, answer, now_ms, policy_refused),
+            *(each for each in (event_warning, webhooks_refused) if each),
+        ),
     )
 
 

@@ -22,6 +22,7 @@ from sidecar.rules.terms import Terms
 from sidecar.rules.upkeep import FORGED, LAPSED_S, SKEW_S, STARTS_MIN
 
 _UP = words({"0": ("down", BAD), "1": ("up", GOOD)})
+_ONLY_REFUSED = words({"0": ("no", GOOD), "1": ("yes", BAD)})
 _SHEDS_FROM_S = min(limit.sheds_from_s for limit in LIMITS.values() if limit.sheds_from_s is not None)
 """Event loop lag from which the first routes shed load."""
 
@@ -175,6 +176,13 @@ def _acks() -> tuple[Panel, ...]:
             Query(expr=f"{counted('webhook_requests_total')} > 0", legend="{{result}}"),
             alert="ReverbSidecarJournalUnavailable",
             width=12,
+        ),
+        states(
+            "Webhooks are only refused",
+            "Whether webhooks are refused for their signature and none is accepted, for an hour and ten usual gaps or more.",
+            Query(expr=series("webhooks_only_refused"), legend="{{instance}}"),
+            meanings=_ONLY_REFUSED,
+            alert="ReverbSidecarWebhooksRefused",
         ),
         counts(
             "HTTP ack requests by result",

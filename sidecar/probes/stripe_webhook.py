@@ -23,6 +23,7 @@ from sidecar.parts.metrics import Counter
 from sidecar.parts.part import Part
 from sidecar.parts.routes import PUBLIC, post
 from sidecar.ports import ErrorCode, Journal, SidecarError
+from sidecar.probes.webhook_signatures import WebhookSignatures
 from sidecar.tokens import user_ref
 
 BODY_BYTES_MAX = 256 * 1024
@@ -111,6 +112,7 @@ class StripeWebhook(Part):
         *,
         signed: Callable[[int], None] = lambda _: None,
         late_ms: Callable[[], int] = lambda: 0,
+        signatures: WebhookSignatures | None = None,
     ) -> None:
         self._journal = journal
         self._config = config
@@ -120,6 +122,7 @@ class StripeWebhook(Part):
         """Called with the second in which Stripe signed each received event."""
         self._late_ms = late_ms
         """Returns for how long, at most, a request that is read now had waited for the event loop."""
+        self._signatures = signatures
         self._throttle = Throttle()
 
     @post("/stripe/webhook", on=PUBLIC)
@@ -163,13 +166,18 @@ class StripeWebhook(Part):
                 WebhookResult.SIGNATURE_FUTURE,
                 f"signed {-age_s} s in the future, at most {TOLERANCE_S} s are allowed; check this machine's clock",
             )
+        if self._signatures is not None:
+            self._signatures.verified()
         return signed_s
 
     def _refusal(self, result: WebhookResult, message: str) -> SidecarError:
         self.requests.inc(result)
         self._throttle.warn(result, "webhook.refused", result=result.value, message=message)
-        code = ErrorCode.BODY_INVALID if result is WebhookResult.BODY_INVALID else ErrorCode.SIGNATURE_INVALID
-        return SidecarError(code, message)
+        if result is WebhookResult.BODY_INVALID:
+            return SidecarError(ErrorCode.BODY_INVALID, message)
+        if self._signatures is not None:
+            self._signatures.refused()
+        return SidecarError(ErrorCode.SIGNATURE_INVALID, message)
 
     def _decode(self, body: bytes) -> _Event:
         try:

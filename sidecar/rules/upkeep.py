@@ -125,6 +125,15 @@ def _visibility(terms: Terms) -> Iterator[Alert]:
         "Payments of this time are unmeasured.",
     )
     yield Alert(
+        name="ReverbSidecarWebhooksRefused",
+        severity=Severity.TICKET,
+        expr=f"max without (instance, pod) (reverb_sidecar_webhooks_only_refused{{{job}}}) == 1",
+        lasting="5m",
+        summary="Stripe's webhooks are refused for their signature, and none is accepted.",
+        description="Nobody is affected: push is not suspended, because anybody can send a bad signature. No payment is "
+        "judged meanwhile, so a failure of push would be detected by the probes alone, and the flag does not climb.",
+    )
+    yield Alert(
         name="ReverbSidecarAcksLost",
         severity=Severity.TICKET,
         expr=f"increase({folded('acks_lost_total')}{{{job}}}[1h]) > 0",

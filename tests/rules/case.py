@@ -13,6 +13,7 @@ ISOLATION, AUTH = "ReverbSidecarIsolationBroken", "ReverbSidecarChannelAuthFaili
 TRIPS, SUBSCRIBE = "ReverbSidecarRoundTripsFailing", "ReverbSidecarPayersCannotSubscribe"
 LEASE, CLOCK = "ReverbSidecarLeaseNotHonoured", "ReverbSidecarClockWrong"
 SUSPENDED, COVERAGE = "ReverbSidecarSuspended", "ReverbSidecarCoverageLow"
+WEBHOOKS = "ReverbSidecarWebhooksRefused"
 SILENT, LOST = "ReverbSidecarAckStreamSilent", "ReverbSidecarAcksLost"
 FLAPPING, STUCK = "ReverbSidecarFlapping", "ReverbSidecarStuck"
 FORGED, JOURNAL = "ReverbSidecarForgedReports", "ReverbSidecarJournalUnavailable"
@@ -106,6 +107,7 @@ def well(step_minutes: float) -> dict[str, str]:
         'browser_reports_total{result="token_signature"}': "0+0xN",
         'browser_reports_total{result="token_expired"}': "0+0xN",
         'webhook_requests_total{result="unavailable"}': "0+0xN",
+        "webhooks_only_refused": "0+0xN",
         "log_lines_dropped_total": "0+0xN",
         'notifications_total{target="slack", result="delivered"}': "0+0xN",
         'notifications_total{target="slack", result="claimed"}': "0+0xN",

@@ -44,6 +44,7 @@ from tests.rules.case import (
     TRIPS,
     UNJUDGED,
     UNTIL,
+    WEBHOOKS,
     Case,
 )
 from tests.rules.promtool import Fired
@@ -247,6 +248,7 @@ def _patience() -> Iterator[Case]:
         (NOT_FALLING, PAGE, 2, LATCHED, "0+0", "1+0", {}),
         (REPORTED, TICKET, 5, "reach_reporters", "0+0", "3+0", {}),
         (SILENT, TICKET, 2, "ack_stream_up", "1+0", "0+0", {}),
+        (WEBHOOKS, TICKET, 5, "webhooks_only_refused", "0+0", "1+0", {}),
         (SUSPENDED, TICKET, 15, RECOVERING, "0+0", "1+0", KEPT),
         (GONE, TICKET, 5, "up", "1+0", "0+0", {}),
         (COVERAGE, TICKET, 60, "coverage_ratio", "0.99+0", "0.9+0", {}),

@@ -28,12 +28,20 @@ def with_current_rules(content: dict[str, Any]) -> dict[str, Any]:
         "flag": _flag(content),
         "indicators": _indicators(content),
         "probing": _probing(content.get("probing", {})),
+        "webhooks": _webhooks(content),
     }
 
 
 def _with_doubt(indicator: dict[str, Any]) -> dict[str, Any]:
     """Count all that was unmeasured as doubtful, as version 6 did: the reasons were counted over all epochs only."""
     return {**indicator, "doubtful": indicator.get("unmeasured", 0)}
+
+
+def _webhooks(content: dict[str, Any]) -> dict[str, Any]:
+    """Return the accepted webhooks: how many there were is known, and the last one was before the checkpoint."""
+    tally = content.get("tally", {})
+    count = tally.get("succeeded", 0) + sum(tally.get("ignored", {}).values())
+    return {"count": count, "accepted_ms": content.get("now_ms", 0) if count else 0}
 
 
 def _flag(content: dict[str, Any]) -> dict[str, Any]:

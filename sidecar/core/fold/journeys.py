@@ -46,6 +46,8 @@ WAITING_ACKS_MAX = 50_000
 
 def payment_succeeded(state: State, policy: Policy, fact: PaymentSucceeded, out: Conclusions) -> None:
     """Open the journey of a payment, or match the acks that arrived before it."""
+    if fact.signed_s is not None:
+        state.webhooks.accept(fact.created_s, state.now_ms)
     journey = _journey(state, fact.payment_intent)
     if journey.arrived_ms is not None:
         return
@@ -88,6 +90,7 @@ def _drop_early(policy: Policy, journey: Journey, made_from_ms: int | None) -> N
 
 def payment_ignored(state: State, policy: Policy, fact: PaymentIgnored, out: Conclusions) -> None:
     """Remember for a while that a payment is outside the filter."""
+    state.webhooks.accept(state.now_ms // 1000, state.now_ms)
     journey = _journey(state, fact.payment_intent)
     if journey.arrived_ms is not None or journey.ignored is not None:
         return

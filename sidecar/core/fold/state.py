@@ -14,6 +14,7 @@ from sidecar.core.facts.suspensions import SuspensionReason
 from sidecar.core.fold.history import History
 from sidecar.core.fold.journey import Journey
 from sidecar.core.fold.standing import Approval, Freeze, Hold
+from sidecar.core.fold.webhooks import Webhooks
 from sidecar.core.statistics.coverage import Coverage
 from sidecar.core.statistics.indicators import INDICATORS, Indicator
 
@@ -299,6 +300,8 @@ class State(msgspec.Struct, kw_only=True):
     """Head of the chain of decisions, operator actions and policies (`core.facts.chain`), in hex; empty: none yet."""
     history: History = msgspec.field(default_factory=History)
     """What was, by the hour and by the change."""
+
+    webhooks: Webhooks = msgspec.field(default_factory=Webhooks)
 
     refused_policies: int = 0
     """Adoptions that were not accepted (`core.fold.lifecycle`), and changed nothing."""
