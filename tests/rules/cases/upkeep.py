@@ -30,6 +30,7 @@ from tests.rules.case import (
     UNJUDGED,
     UNSTABLE_COUNT,
     UNTIL,
+    WEBHOOKS,
     Case,
     well,
 )
@@ -137,6 +138,17 @@ CASES = (
         fires=((SILENT, TICKET),),
     ),
     Case(says="without an ack stream nothing fires", changed={"ack_stream_up": "_"}, spares=(SILENT,)),
+    Case(
+        says="webhooks that one of two replicas only refuses are a ticket",
+        replicas=2,
+        changed={"webhooks_only_refused": "0+0x50 1+0xN"},
+        fires=((WEBHOOKS, TICKET),),
+    ),
+    Case(
+        says="bad signatures beside good ones fire nothing",
+        changed={'webhook_requests_total{result="signature_wrong"}': "0+500xN"},
+        spares=(WEBHOOKS,),
+    ),
     Case(says="lost acks are a ticket", changed={"acks_lost_total": "0+0x50 3+0xN"}, fires=((LOST, TICKET),)),
     Case(
         says="acks lost two hours ago fire nothing",
