@@ -37,7 +37,8 @@ over 99.3 to 100 % (`python -m benchmarks.weights`)."""
 MARGIN_NATS = 5.0
 """How far above the bar the capital may be."""
 _SPREAD = 0.0003
-"""At the cap, the part of the capital that is spread by the weights again."""
+"""At the cap, the part of the capital that is spread by the weights again, with each success."""
+_SPREAD_ONCE = 0.05
 
 Capital = list[int]
 """The logarithm of each alternative's share, in nano-nats, in the order of `ALTERNATIVES`; its weight is included."""
@@ -68,7 +69,15 @@ def after(capital: Sequence[int], p0_ppm: int, *, good: int, bad: int) -> Capita
     ]
 
 
-def capped(capital: Capital, bar: float) -> Capital:
+def of_counts(p0_ppm: int, bar: float, *, good: int, bad: int) -> Capital:
+    """Return the capital of an epoch of which only the counts are known, capped.
+
+    At the cap as much is spread as a long time there would have spread.
+    """
+    return capped(after([], p0_ppm, good=good, bad=bad), bar, spread=_SPREAD_ONCE)
+
+
+def capped(capital: Capital, bar: float, *, spread: float = _SPREAD) -> Capital:
     """Return the capital, of which what exceeds the bar and `MARGIN_NATS` is given away."""
     cap = bar + MARGIN_NATS
     if max(capital) <= (cap - _SEVERAL) * _NANO:
@@ -77,10 +86,10 @@ def capped(capital: Capital, bar: float) -> Capital:
     if excess <= 0:
         return capital
     scale = math.exp(cap)
-    shares = [(1 - _SPREAD) * math.exp(share / _NANO - excess) for share in capital]
-    spread = [_SPREAD * weight * scale for _, weight in ALTERNATIVES]
+    shares = [(1 - spread) * math.exp(share / _NANO - excess) for share in capital]
+    parts = [spread * weight * scale for _, weight in ALTERNATIVES]
     return [
-        math.floor(math.log(share + part) * _NANO / _MICRO) * _MICRO for share, part in zip(shares, spread, strict=True)
+        math.floor(math.log(share + part) * _NANO / _MICRO) * _MICRO for share, part in zip(shares, parts, strict=True)
     ]
 
 

@@ -345,8 +345,8 @@ def capital_of(indicator: Indicator, row: IndicatorRow, policy: Policy) -> evide
     """Return the capital of the present epoch; empty before its first outcome, and while it awaits one."""
     if indicator.awaits_epoch or indicator.capital or not (indicator.good or indicator.bad):
         return [] if indicator.awaits_epoch else indicator.capital
-    counted = evidence.after([], row.p0_ppm(policy), good=indicator.good, bad=indicator.bad)
-    return evidence.capped(counted, bar_of(indicator, policy))
+    bar = bar_of(indicator, policy)
+    return evidence.of_counts(row.p0_ppm(policy), bar, good=indicator.good, bad=indicator.bad)
 
 
 def is_proven(indicator: Indicator, row: IndicatorRow, policy: Policy) -> bool:
