@@ -35,6 +35,7 @@ check: $(VENV)/.dev ## Check format, lint, types, import contracts and language
 
 bench: $(VENV)/.dev .tools/chromium-headless-shell ## Run the benchmarks, as ratios to baselines in the same run
 	@$(BIN)/python -m benchmarks.statistics
+	@$(BIN)/python -m benchmarks.weights
 	@$(BIN)/python -m benchmarks.fold
 	@$(BIN)/python -m benchmarks.listeners
 	@$(BIN)/python -m benchmarks.scrape

