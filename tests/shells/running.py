@@ -114,7 +114,12 @@ class Running:
 def _unhurried_webhook(it: Wiring) -> StripeWebhook:
     secrets = it.secrets
     return StripeWebhook(
-        it.journal, it.config.stripe, secrets.stripe_webhook, secrets.identity_key, signed=it.clocks.signed
+        it.journal,
+        it.config.stripe,
+        secrets.stripe_webhook,
+        secrets.identity_key,
+        signed=it.clocks.signed,
+        signatures=it.signatures,
     )
 
 

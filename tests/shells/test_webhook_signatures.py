@@ -28,7 +28,7 @@ class Watched:
         self.watch = WebhookSignatures(self.state, lambda: self.now_ms)
 
     def wait(self, span_ms: int) -> None:
-        """Let the journal's clock advance."""
+        """Advance the journal's clock."""
         self.now_ms += span_ms
 
     def accept(self) -> None:
