@@ -125,6 +125,11 @@ def _remarks(reverb: Reverb, secrets: ProbeSecrets) -> list[str]:
         )
     if reverb.probe.login == "bearer" and not secrets.token:
         remarks.append("SIDECAR_PROBE_TOKEN is not set: the app saw a guest.")
+    if reverb.observers:
+        remarks.append(
+            "At the sidecar's sockets only the broadcast that `acks.event` names is an ack. `sidecar status` names the "
+            "others that arrive."
+        )
     if reverb.url.startswith("ws://") and reverb.origin.startswith("https://"):
         remarks.append("Browsers block ws:// on an https page as mixed content. Use wss://.")
     return remarks
