@@ -390,10 +390,10 @@ def _payment_warnings(state: State) -> list[str]:
             "Payments outside `stripe.required_metadata` got an ack, so the filter is wrong: "
             f"{state.tally.contradicted} so far. They count against coverage."
         )
-    if state.tally.unseen:
+    if state.tally.unaccounted:
         warnings.append(
             "Acks named payments whose webhook never came, or the backend found no booking for a payment: "
-            f"{state.tally.unseen} so far. They count against coverage: see the failed deliveries in Stripe's "
+            f"{state.tally.unaccounted} so far. They count against coverage: see the failed deliveries in Stripe's "
             "dashboard, and set `stripe.required_metadata` if other payments share the account."
         )
     return warnings

@@ -174,10 +174,10 @@ def _acks() -> tuple[Panel, ...]:
         ),
         counts(
             "Unmatched and lost acks",
-            "Unknown: the payment never arrived. Unseen: such a payment, or one without a booking, counts against coverage. "
+            "Unknown: the payment never arrived. Unaccounted: such a payment, or one without a booking, counts against coverage. "
             "Dropped: too many waited. Lost: removed from a source before the sidecar read them.",
             Query(expr=grown("unknown_acks_total"), legend="unknown"),
-            Query(expr=grown("unseen_payments_total"), legend="unseen"),
+            Query(expr=grown("unaccounted_payments_total"), legend="unaccounted"),
             Query(expr=grown("dropped_acks_total"), legend="dropped"),
             Query(expr=grown("acks_lost_total"), legend="lost"),
             alert="ReverbSidecarAcksLost",

@@ -84,9 +84,9 @@ ROWS = (
     counter("acks", "Acks by stage.", lambda state: state.tally.acks, {"stage": Stage}),
     counter("unknown_acks", "Acks without a payment.", lambda state: state.tally.unknown_acks),
     counter(
-        "unseen_payments",
+        "unaccounted_payments",
         "Payments that count against coverage: acks named them and no webhook came, or the backend found no booking.",
-        lambda state: state.tally.unseen,
+        lambda state: state.tally.unaccounted,
     ),
     counter(
         "dropped_acks",

@@ -169,7 +169,7 @@ class CrashLoop:
         if isinstance(self.world, ProbedWorld):
             self.world.wait(1 * MINUTE)
             self.world.prove()
-        self.chance = random.Random(seed)
+        self.random = random.Random(seed)
         self.began_ms = self.world.now_ms
         self.agenda: list[tuple[int, str, str]] = [(self.began_ms, "payment", "pi_0")]
         if is_restarting:
@@ -185,7 +185,7 @@ class CrashLoop:
             (self.world.wait if self.is_up else self.world.sleep)(span_ms)
             if what == "payment":
                 self.payments += 1
-                next_ms = at_ms + 1 + int(self.chance.expovariate(1) * 20 * SECOND)
+                next_ms = at_ms + 1 + int(self.random.expovariate(1) * 20 * SECOND)
                 heapq.heappush(self.agenda, (next_ms, "payment", f"pi_{self.payments}"))
             if what in {"stop", "start"}:
                 self._turn(at_ms, what)

@@ -154,7 +154,7 @@ async def test_a_client_event_is_not_an_ack(event: str) -> None:
 
 
 async def test_another_event_is_no_ack_and_is_counted_and_named_once() -> None:
-    """Any broadcast on the observer channel that named a payment made it good, whatever it told the page."""
+    """Any broadcast on the observer channel that named a payment made it good, whatever its content."""
     async with observing() as watch:
         assert "acks.event" not in watch.observers.warning()
         for _ in range(2):

@@ -204,7 +204,7 @@ def unmeasured(status: Status, state: State) -> Section:
         (tally.lost_acks, "Acks removed before they were read"),
         (tally.dropped_acks, "Acks dropped because too many waited for their payments"),
         (tally.unknown_acks, "Acks for a payment that never arrived"),
-        (tally.unseen, "Payments of which only acks came, or that have no booking"),
+        (tally.unaccounted, "Payments of which only acks came, or that have no booking"),
         (tally.contradicted, "Payments outside the filter that got an ack"),
     )
     return Section(

@@ -171,14 +171,14 @@ class Hour(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     reverb_unstable_ms: int = 0
     seen_ms: int = 0
     """How long the last heartbeat was no older than a lease."""
-    unseen: int = 0
+    unaccounted: int = 0
     """Payments that count against coverage, of which only acks came, or for which the backend found no booking."""
 
     @property
     def uncovered(self) -> int:
         """Payments that count against coverage; those from before the first ack ever do not."""
         left_out = sum(count for why, count in self.unmeasured.items() if why != "not_wired")
-        return self.contradicted + self.unseen + left_out
+        return self.contradicted + self.unaccounted + left_out
 
     def gained(self, before: "Hour") -> "Hour":
         """Return what was counted since an earlier one; the time is that of this one."""
@@ -195,7 +195,7 @@ class Hour(msgspec.Struct, kw_only=True, array_like=True, gc=False):
                 if count != before.unmeasured.get(why, 0)
             },
             contradicted=self.contradicted - before.contradicted,
-            unseen=self.unseen - before.unseen,
+            unaccounted=self.unaccounted - before.unaccounted,
             latency=latency if any(latency) else [],
             latency_sum_ms=self.latency_sum_ms - (before.latency_sum_ms if is_same_scale else 0),
             timers=_less(self.timers, before.timers),
@@ -359,7 +359,7 @@ def _what(span: Span) -> tuple[Mode, Mode, Condition]:
 _COUNTED = (
     "succeeded",
     "contradicted",
-    "unseen",
+    "unaccounted",
     "reach_good",
     "reach_bad",
     "rescued",

@@ -165,7 +165,7 @@ def _totals(state: State, hour: Hour) -> Hour:
     hour.outcomes = ByOutcome(**{outcome.value: number for outcome, number in tally.outcomes.items()})
     hour.unmeasured = {why.value: number for why, number in tally.unmeasured.items()}
     hour.contradicted = tally.contradicted
-    hour.unseen = tally.unseen - tally.seen_late
+    hour.unaccounted = tally.unaccounted - tally.seen_late
     hour.edges = _edges(state)
     hour.latency, hour.latency_sum_ms = list(tally.latency.counts), tally.latency.sum_ms
     hour.timers = ByTimers(

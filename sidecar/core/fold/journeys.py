@@ -17,7 +17,7 @@ from sidecar.core.facts.observations import (
 )
 from sidecar.core.facts.outcomes import Unmeasured
 from sidecar.core.facts.policy import Policy, Stage
-from sidecar.core.fold import payers, stripe_clock, unseen, wiring
+from sidecar.core.fold import payers, stripe_clock, unaccounted, wiring
 from sidecar.core.fold.conclusions import Conclusions, FilterContradicted, PaymentLeftOut
 from sidecar.core.fold.journey import Journey
 from sidecar.core.fold.judging import (
@@ -58,7 +58,7 @@ def payment_succeeded(state: State, policy: Policy, fact: PaymentSucceeded, out:
     state.tally.succeeded += 1
     journey.user_ref = fact.user_ref
     journey.stripe_wait_s = max(0, (fact.signed_s or fact.created_s) - fact.created_s)
-    journey.is_counted = fact.payment_intent in state.unseen
+    journey.is_counted = fact.payment_intent in state.unaccounted
     stripe_clock.delivered(state, fact)
     _drop_early(policy, journey, stripe_clock.made_from_ms(state, fact))
     if fact.user_ref is not None:
@@ -273,9 +273,9 @@ def _forget(state: State, journey: Journey) -> None:
     if journey.arrived_ms is None and journey.ignored is None:
         state.waiting_acks -= 1
         state.tally.unknown_acks += 1
-        unseen.forgotten(state, journey)
+        unaccounted.forgotten(state, journey)
     else:
-        unseen.remember(state, state.closed, journey.payment_intent)
+        unaccounted.remember(state, state.closed, journey.payment_intent)
     del state.journeys[journey.payment_intent]
     open_payments = state.by_user.get(journey.user_ref or "")
     if open_payments is not None and journey.payment_intent in open_payments:

@@ -8,7 +8,7 @@ out only those without an ack would flatter push. Late and missed payments are f
 from sidecar.core.facts.observations import SkipReason
 from sidecar.core.facts.outcomes import MAY_HIDE, OUR_FAULT, Outcome, Unmeasured
 from sidecar.core.facts.policy import SCHEDULES, Mode, Policy, Stage
-from sidecar.core.fold import suspension, unseen
+from sidecar.core.fold import suspension, unaccounted
 from sidecar.core.fold.conclusions import Conclusions, PaymentLeftOut, PaymentSettled
 from sidecar.core.fold.journey import Journey
 from sidecar.core.fold.state import Latency, State
@@ -61,7 +61,7 @@ def _excuse(state: State, policy: Policy, journey: Journey, reason: SkipReason, 
     state.tally.skipped[reason] = state.tally.skipped.get(reason, 0) + 1
     journey.is_left_out = True
     if reason is SkipReason.NO_BOOKING and not journey.is_counted:
-        unseen.count(state)
+        unaccounted.count(state)
     out.append(PaymentLeftOut(payment_intent=journey.payment_intent, reason=reason))
 
 

@@ -198,7 +198,7 @@ class Tally(msgspec.Struct, kw_only=True):
     acks: dict[Stage, int] = {}
     unknown_acks: int = 0
     """Payments of which only acks arrived within their time."""
-    unseen: int = 0
+    unaccounted: int = 0
     """Payments that count against coverage though none was left unmeasured: acks named them and no webhook came, or
     the backend found no booking."""
     seen_late: int = 0
@@ -266,8 +266,8 @@ class State(msgspec.Struct, kw_only=True):
     """Journeys of which only acks are known."""
     closed: dict[str, int] = {}
     """Payments whose webhook came and whose journey ended, and when; the last ones, so that a very late ack is not
-    taken for a payment that was not seen (`core.fold.unseen`)."""
-    unseen: dict[str, int] = {}
+    taken for a payment that was not seen (`core.fold.unaccounted`)."""
+    unaccounted: dict[str, int] = {}
     """Payments of which only acks came, and when they were counted; the last ones."""
     stripe_ahead_ms: list[int] = []
     """Of the last deliveries: the journal's clock less Stripe's signature (`core.fold.stripe_clock`)."""

@@ -6,7 +6,7 @@ from sidecar.core.decision.gates import gates
 from sidecar.core.facts.observations import AckReceived, SkipReason
 from sidecar.core.facts.policy import Stage
 from sidecar.core.facts.suspensions import SuspensionReason
-from sidecar.core.fold import unseen
+from sidecar.core.fold import unaccounted
 from sidecar.core.fold.history_writer import hours
 from sidecar.core.fold.state import State
 from sidecar.core.statistics.coverage import Coverage
@@ -22,7 +22,7 @@ def uncovered(world: World) -> int:
 
 
 # fmt: off
-UNSEEN = [
+UNACCOUNTED = [
     # what is received of `pi`, in milliseconds                                          counted
     (((0, "delivered"),),                                                                1),
     (((0, "paid"), (100, "dispatched"), (300, "delivered")),                             1),
@@ -65,7 +65,7 @@ def happen(world: World, what: str) -> None:
             world.ack("pi", Stage(what))
 
 
-@pytest.mark.parametrize(("steps", "expected"), UNSEEN)
+@pytest.mark.parametrize(("steps", "expected"), UNACCOUNTED)
 def test_acks_of_payments_without_a_webhook_count_against_coverage_once(steps: Steps, expected: int) -> None:
     """Where Stripe's webhooks do not arrive, everything that does could be judged: coverage said 100 %."""
     world = World()
@@ -107,11 +107,11 @@ def test_a_flood_of_forged_acks_lowers_coverage_and_nothing_else() -> None:
 def test_the_memory_of_payments_is_bounded_by_number_and_by_age() -> None:
     """At a thousand payments a minute the state would grow without end."""
     state = State(now_ms=0)
-    for number in range(unseen.CLOSED_MAX + 10):
-        unseen.remember(state, state.closed, f"pi_{number}")
-    assert (len(state.closed), next(iter(state.closed))) == (unseen.CLOSED_MAX, "pi_10")
-    state.now_ms = unseen.REMEMBERED_MS
-    unseen.remember(state, state.closed, "pi_new")
+    for number in range(unaccounted.CLOSED_MAX + 10):
+        unaccounted.remember(state, state.closed, f"pi_{number}")
+    assert (len(state.closed), next(iter(state.closed))) == (unaccounted.CLOSED_MAX, "pi_10")
+    state.now_ms = unaccounted.REMEMBERED_MS
+    unaccounted.remember(state, state.closed, "pi_new")
     assert list(state.closed) == ["pi_new"]
 
 

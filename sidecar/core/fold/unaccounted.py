@@ -14,7 +14,7 @@ REMEMBERED_MS = 24 * 3_600_000
 
 def count(state: State) -> None:
     """Count one payment against coverage."""
-    state.tally.unseen += 1
+    state.tally.unaccounted += 1
     state.coverage.add(is_judged=False, at_ms=state.now_ms)
     state.flag.guard_version += 1
 
@@ -27,8 +27,8 @@ def forgotten(state: State, journey: Journey) -> None:
     """
     times = [*journey.acks.values(), *(at_ms for reason, at_ms in journey.skips.items() if _speaks(reason))]
     is_wired = state.wired_ms is not None and bool(times) and state.wired_ms <= min(times)
-    if is_wired and journey.payment_intent not in state.closed and journey.payment_intent not in state.unseen:
-        remember(state, state.unseen, journey.payment_intent)
+    if is_wired and journey.payment_intent not in state.closed and journey.payment_intent not in state.unaccounted:
+        remember(state, state.unaccounted, journey.payment_intent)
         count(state)
 
 
