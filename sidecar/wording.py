@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from sidecar.core.decision import gate_rows
+from sidecar.core.decision.gate import duration
 from sidecar.core.facts.observations import IgnoreReason, SkipReason
 from sidecar.core.facts.outcomes import Outcome, Unmeasured
 from sidecar.core.facts.policy import Mode, Stage
@@ -351,3 +352,25 @@ VERDICTS: Final[Mapping[Verdict, Wording]] = {
     Verdict.NEVER_PAID: Wording("Never paid", "The payer's browser never saw the booking paid."),
 }
 """What a browser's report says of push."""
+
+
+CLOCK_DIFFERS_FROM_MS = 60_000
+"""Difference of the journal's clock and the wall clock from which people are warned."""
+
+
+def clock_warning(ahead_ms: int) -> str:
+    """Return what follows from the journal's clock being ahead of the wall clock, or behind it; empty: nothing."""
+    if abs(ahead_ms) < CLOCK_DIFFERS_FROM_MS:
+        return ""
+    span = duration(abs(ahead_ms))
+    if ahead_ms < 0:
+        return (
+            f"The journal's clock is {span} behind this machine's, which was set forward: freezes begin and end so "
+            "much too late, and clients that check `issued_at` may reject push. Restart the sidecar: its clock follows."
+        )
+    return (
+        f"The journal's clock is {span} ahead of this machine's, because the last record is from the future: the clock "
+        "was wrong once. All dates here are so much too late, and freezes begin and end so much too early: shift their "
+        "times. Leases, deadlines, soak and cool-down are durations, and are right. Each stop of the sidecar makes the "
+        "difference smaller by its length."
+    )

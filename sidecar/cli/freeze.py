@@ -27,7 +27,8 @@ class WeeklyOptions(msgspec.Struct, frozen=True, kw_only=True):
 def once_request(begins: str, until: str, *, name: str, reason: str) -> FreezeRequest:
     """Return a freeze that occurs once. Exits with a message for an invalid option."""
     from_ms = _date("--from", begins) if begins else clock.wall_ms()
-    return FreezeRequest(name=name, reason=reason, window=Once(from_ms=from_ms, until_ms=_date("--until", until)))
+    window = Once(from_ms=from_ms, until_ms=_date("--until", until))
+    return FreezeRequest(name=name, reason=reason, window=window, begins_now=not begins)
 
 
 def weekly_request(weekly: WeeklyOptions, *, name: str, reason: str) -> FreezeRequest:

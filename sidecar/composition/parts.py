@@ -103,7 +103,9 @@ PARTS = (
     PartRow(Streams, lambda it: it.streams),
     PartRow(FlagApi, lambda it: FlagApi(it.answers, it.streams)),
     PartRow(OfrepApi, lambda it: OfrepApi(Evaluations(it.answers, it.streams.has_permits), it.streams)),
-    PartRow(Health, lambda it: Health(it.state, it.policy_hash, it.lease_remaining_s, it.journal_error)),
+    PartRow(
+        Health, lambda it: Health(it.state, it.policy_hash, it.lease_remaining_s, it.clock_ahead_ms, it.journal_error)
+    ),
     PartRow(Console, _console),
     PartRow(Operator, _operator),
     PartRow(Release, lambda it: it.release),

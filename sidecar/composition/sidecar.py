@@ -26,6 +26,7 @@ from sidecar.metrics.scrape import Scrape
 from sidecar.parts.part import Part, Source, TaskFunction
 from sidecar.parts.routes import METRICS, OPERATOR, PUBLIC
 from sidecar.ports import ErrorCode, Journal, SidecarError
+from sidecar.wording import clock_warning
 
 
 class Adoption(msgspec.Struct, frozen=True, kw_only=True):
@@ -154,7 +155,12 @@ class Sidecar:
 
     async def announce(self) -> None:
         """Append the start of this replica: from then on it sees payments and acks."""
-        appended = await self.wiring.journal.append(Started(replica=self.wiring.replica, version=__version__))
+        ahead_ms = self.wiring.clock_ahead_ms()
+        warning = clock_warning(ahead_ms)
+        if warning:
+            structlog.get_logger().warning("clock.differs", ahead_ms=ahead_ms, message=warning)
+        started = Started(replica=self.wiring.replica, version=__version__, clock_ahead_ms=ahead_ms if warning else 0)
+        appended = await self.wiring.journal.append(started)
         self._started_seq = appended.record.seq
 
     async def begin(self, adoption: Adoption | None) -> None:

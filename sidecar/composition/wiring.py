@@ -27,6 +27,7 @@ from sidecar.probes.probing import Probing
 from sidecar.probes.reports import Reports
 from sidecar.probes.webhook_signatures import WebhookSignatures
 from sidecar.tokens import BrowserTokens, payment_ref
+from sidecar.wording import clock_warning
 
 
 class Wiring:
@@ -130,6 +131,10 @@ class Wiring:
         """The release check and the report."""
         return Release(self.state, self.served, is_livemode=self.config.stripe.livemode)
 
+    def clock_ahead_ms(self) -> int:
+        """Return how far the journal's clock is ahead of the wall clock, in milliseconds; negative: behind."""
+        return self.journal.now_ms() - clock.wall_ms()
+
     def lease_remaining_s(self) -> float:
         """Return the remaining time of this replica's lease, in seconds."""
         return self.answers.lease_remaining_s(clock.monotonic_s())
@@ -149,8 +154,12 @@ class Wiring:
             now_ms=self.journal.now_ms(),
             policy_refused=self.policy_refused,
             other_events=self.probing.observers.other_events() if self.probing else (),
-            event_warning=self.probing.observers.warning() if self.probing else "",
-            webhooks_refused=self.signatures.warning(),
+            clock_ahead_ms=self.clock_ahead_ms(),
+            process_warnings=(
+                self.probing.observers.warning() if self.probing else "",
+                self.signatures.warning(),
+                clock_warning(self.clock_ahead_ms()),
+            ),
         )
 
     def explanation(self) -> Explanation:

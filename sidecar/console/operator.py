@@ -9,6 +9,7 @@ from collections.abc import Callable
 import msgspec
 from aiohttp import web
 
+from sidecar import clock
 from sidecar.console.access import Access
 from sidecar.console.decisions import LIMIT_MAX, detail_of, number_of, page_of
 from sidecar.console.explanation import Explanation, explain_decision
@@ -21,12 +22,15 @@ from sidecar.logs import Throttle
 from sidecar.parts.part import Part
 from sidecar.parts.routes import OPERATOR, get, post
 from sidecar.ports import ErrorCode, Journal, SidecarError
+from sidecar.wording import clock_warning
 
 _BODY_BYTES_MAX = 4096
 _BODY_WITHIN_S = 3.0
 _IN_FORCE_WITHIN_S = 5.0
 _LOOK_EVERY_S = 0.005
 _LIMIT = 50
+_DATED = frozenset({OperatorAction.FREEZE, OperatorAction.APPROVE})
+"""Actions that begin or end at times of the journal's clock."""
 
 
 class Operator(Part):
@@ -97,14 +101,20 @@ class Operator(Part):
         actor = self._actor(action, request)
         body = await read_body(request, bytes_max=_BODY_BYTES_MAX, within_s=_BODY_WITHIN_S)
         asked = read_request(action, body)
-        fact, message = fact_of(action, asked, actor, self._state, self._journal.now_ms())
+        now_ms = self._journal.now_ms()
+        warning = clock_warning(now_ms - clock.wall_ms()) if action in _DATED else ""
+        try:
+            fact, message = fact_of(action, asked, actor, self._state, now_ms)
+        except SidecarError as error:
+            raise SidecarError(error.code, f"{error.message}. {warning}" if warning else error.message) from error
         appended = await self._journal.append(fact)
         await self._in_force(appended.record.seq)
         overtaken = overtaken_by(fact, appended, self._state)
         if overtaken is not None:
             raise SidecarError(ErrorCode.CONFLICT, overtaken)
         seq = appended.record.seq
-        done = ActionDone(action=action, actor=actor, seq=seq, message=message.replace("{seq}", str(seq)))
+        message = f"{message.replace('{seq}', str(seq))}{f'. {warning}' if warning else ''}"
+        done = ActionDone(action=action, actor=actor, seq=seq, message=message)
         return json_response(done)
 
     def _actor(self, action: OperatorAction, request: web.Request) -> str:

@@ -91,6 +91,8 @@ class FreezeRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     "utc_offset_minutes"}` with 0 for Monday."""
     expires_ms: int | None = None
     """When it expires, in Unix milliseconds; None: at the end of a window of type `once`."""
+    begins_now: bool = False
+    """Whether a window of type `once` begins at once, by the journal's clock, whatever its `from_ms`."""
     replace: bool = False
     """Whether it may replace a freeze of the same name; otherwise that is a conflict."""
 
@@ -237,6 +239,9 @@ def _seen(rung: int | None, epoch: int | None) -> str:
 
 
 def _freeze(request: FreezeRequest, actor: str, state: State, now_ms: int) -> tuple[ActionFact, str]:
+    if request.begins_now and isinstance(request.window, Once):
+        begun = Once(from_ms=now_ms, until_ms=request.window.until_ms)
+        request = msgspec.structs.replace(request, window=begun)
     fault = _fault(request, now_ms)
     if fault is not None:
         raise SidecarError(ErrorCode.BODY_INVALID, fault)
@@ -246,8 +251,7 @@ def _freeze(request: FreezeRequest, actor: str, state: State, now_ms: int) -> tu
         raise SidecarError(ErrorCode.CONFLICT, f"{text}; take another name, or replace it with --replace")
     if sum(each.name != request.name for each in state.flag.freezes) >= FREEZES_MAX:
         raise SidecarError(ErrorCode.CONFLICT, f"there are {FREEZES_MAX} freezes, the maximum; thaw one first")
-    window = request.window
-    expires_ms = request.expires_ms or 0
+    window, expires_ms = request.window, request.expires_ms or 0
     if isinstance(window, Once):
         expires_ms = min(window.until_ms, request.expires_ms or window.until_ms)
     fact = Frozen(

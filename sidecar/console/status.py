@@ -135,6 +135,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     environment: str
     flag: str
     now_ms: int
+    clock_ahead_ms: int = 0
+    """How far the journal's clock is ahead of this machine's wall clock; negative: behind."""
     lifecycle: Lifecycle
     """`removed`: the ladder is off, and `push_with_safety_net` is the best that is served."""
     why_not_removed: str | None
@@ -225,14 +227,13 @@ def status_of(
     now_ms: int,
     policy_refused: str = "",
     other_events: tuple[str, ...] = (),
-    event_warning: str = "",
-    webhooks_refused: str = "",
+    clock_ahead_ms: int = 0,
+    process_warnings: tuple[str, ...] = (),
 ) -> Status:
     """Return the status. The state must have a policy.
 
-    `policy_refused`: why this process's own policy cannot be adopted; empty: it can, or is in force. `other_events` and
-    `event_warning`: the names of broadcasts that are no acks, and what to configure if there are no others.
-    `webhooks_refused`: that webhooks are only refused, and what to do; empty: they are not.
+    `policy_refused`: why this process's own policy cannot be adopted; empty: it can, or is in force. `other_events`: the
+    names of broadcasts that are no acks. `process_warnings`: what this process alone knows, with empty ones.
     """
     policy = state.policy
     assert policy is not None  # noqa: S101 - listeners start after the policy was adopted
@@ -242,6 +243,7 @@ def status_of(
         environment=policy.environment,
         flag=policy.flag,
         now_ms=now_ms,
+        clock_ahead_ms=clock_ahead_ms,
         lifecycle=policy.lifecycle,
         why_not_removed=why_not_removed(state),
         served=answer,
@@ -276,10 +278,7 @@ def status_of(
         unmeasured=state.tally.unmeasured,
         comparison=comparison(state),
         other_events=other_events,
-        warnings=(
-            *_warnings(state, answer, now_ms, policy_refused),
-            *(each for each in (event_warning, webhooks_refused) if each),
-        ),
+        warnings=(*_warnings(state, answer, now_ms, policy_refused), *filter(None, process_warnings)),
     )
 
 

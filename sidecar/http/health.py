@@ -10,6 +10,7 @@ from sidecar.core.fold.state import State
 from sidecar.parts.metrics import gauge
 from sidecar.parts.part import Part
 from sidecar.parts.routes import OPERATOR, PUBLIC, get
+from sidecar.wording import clock_warning
 
 
 class Condition(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,18 +19,24 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     is_ready: bool
     why: str = ""
-    """Why it is not met, and what to do; empty: it is met."""
+    """Why it is not met, or what is wrong with it all the same, and what to do; empty: nothing."""
 
 
 class Health(Part):
     """Health of one process."""
 
     def __init__(
-        self, state: State, policy_hash: str, lease_remaining_s: Callable[[], float], journal_error: str = ""
+        self,
+        state: State,
+        policy_hash: str,
+        lease_remaining_s: Callable[[], float],
+        clock_ahead_ms: Callable[[], int] = lambda: 0,
+        journal_error: str = "",
     ) -> None:
         self._state = state
         self._policy_hash = policy_hash
         self._lease_remaining_s = lease_remaining_s
+        self._clock_ahead_ms = clock_ahead_ms
         self._journal_error = journal_error
 
     @gauge("build_info", "Always 1; the version is a label.", {"version": (__version__,)})
@@ -62,7 +69,7 @@ class Health(Part):
             Condition(
                 name="journal",
                 is_ready=has_lease,
-                why=""
+                why=clock_warning(self._clock_ahead_ms())
                 if has_lease
                 else self._journal_error
                 or "no heartbeat was folded within a lease: it is starting, or the journal cannot be written",

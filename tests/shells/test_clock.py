@@ -1,16 +1,29 @@
 """The anchored clock, and the detection of jumps of the wall clock."""
 
+from pathlib import Path
+
 import aiohttp
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
+from sidecar.cli.freeze import once_request
 from sidecar.clock import AnchoredClock, JumpWatch, wall_ms
 from sidecar.composition import Sidecar
+from sidecar.config import SqlitePlace
+from sidecar.console.operator_actions import OperatorAction, fact_of
+from sidecar.core.facts.observations import Frozen, Started
+from sidecar.core.facts.windows import Once
 from sidecar.flags.evaluations import Context, Evaluations
+from sidecar.http.health import Health
 from sidecar.journal.memory import MemoryJournal
+from sidecar.journal.sqlite.file import Draft, Writer
+from sidecar.journal.sqlite.journal import SqliteJournal
 from sidecar.logs import LineCounts
+from tests.core.world import on
 from tests.shells.flag_proxy import BULK, STREAM, proxy
-from tests.shells.running import CONFIG, SECRETS
+from tests.shells.running import CONFIG, SECRETS, running
+from tests.shells.test_lifecycle import begun
 
 # wall clock, monotonic clock in s, then both again; how far the wall clock jumped
 JUMPS = [
@@ -62,3 +75,73 @@ async def test_every_way_to_read_the_flag_has_the_same_clock() -> None:
                     break
         async with session.post(f"{it.url}{BULK}", json={"context": {"targetingKey": "7"}}) as bulk:
             assert (await bulk.json())["flags"][0]["value"]["issued_at"] == 1_900_000_000_000
+
+
+DAY_MS = 86_400_000
+
+
+@pytest.mark.parametrize(
+    ("ahead_ms", "words"),
+    [
+        (DAY_MS, ("1 d ahead of this machine's", "shift their times")),
+        (61_000, ("ahead of this machine's",)),
+        (-3_600_000, ("1 h behind this machine's", "Restart the sidecar")),
+        (59_000, ()),
+        (0, ()),
+    ],
+)
+async def test_a_journal_in_the_future_says_by_how_much_everywhere(ahead_ms: int, words: tuple[str, ...]) -> None:
+    """A date that is a day off is otherwise found when a freeze ends a day early."""
+    journal = MemoryJournal(lambda: wall_ms() + ahead_ms)
+    with capture_logs() as lines:
+        sidecar = await begun(journal, CONFIG)
+    it = sidecar.wiring
+    status = it.status()
+    assert status.clock_ahead_ms == pytest.approx(ahead_ms, abs=5000)
+    health = Health(it.state, it.policy_hash, lambda: 1.0, it.clock_ahead_ms)
+    (ready,) = [part for part in health.parts() if part.name == "journal"]
+    said = [line["message"] for line in lines if line["event"] == "clock.differs"]
+    assert ready.is_ready
+    assert bool(ready.why) is bool(words)
+    assert len(said) == (1 if words else 0)
+    for text in (*said, ready.why, " ".join(status.warnings)):
+        assert all(word in text for word in words)
+    (started,) = [each.observation for each in await journal.read(0, 9) if isinstance(each.observation, Started)]
+    assert started.clock_ahead_ms == pytest.approx(ahead_ms if words else 0, abs=5000)
+
+
+def test_a_freeze_without_a_beginning_begins_by_the_clock_of_the_journal() -> None:
+    """The wall clock of the person's machine may be an hour ahead of it: the freeze would begin an hour late."""
+    world, request = on(1), once_request("", "2027-02-01", name="term", reason="pupils return")
+    assert request.begins_now
+    assert not once_request("2027-01-20", "2027-02-01", name="term", reason="pupils return").begins_now
+    fact, _ = fact_of(OperatorAction.FREEZE, request, "ann", world.state, world.now_ms)
+    assert isinstance(fact, Frozen)
+    assert fact.window == Once(from_ms=world.now_ms, until_ms=fact.expires_ms)
+
+
+async def test_a_freeze_and_its_refusal_say_by_how_much_the_clock_differs(tmp_path: Path) -> None:
+    """Its end is before now on the journal's clock, and after now on the person's."""
+    journal = await SqliteJournal.open(tmp_path / "sidecar.db")
+    await journal.close()
+    writer = Writer(tmp_path / "sidecar.db")
+    fact = Started(replica="a", version="test")
+    writer.commit([Draft(at_ms=wall_ms() + DAY_MS, key=None, observation=fact, body=msgspec.json.encode(fact))])
+    writer.close()
+    config = msgspec.structs.replace(CONFIG, journal=SqlitePlace(path=str(tmp_path / "sidecar.db")))
+    async with running(config) as sidecar:
+        for until_ms, status, words in (
+            (wall_ms() + DAY_MS // 2, 400, "a freeze ends after now"),
+            (wall_ms() + 3 * DAY_MS, 200, "forbids climbing in its windows"),
+        ):
+            window = {"type": "once", "from_ms": wall_ms(), "until_ms": until_ms}
+            found, body = await sidecar.act("freeze", {"reason": "term", "name": "term", "window": window})
+            assert found == status
+            assert words in body["message"]
+            assert "The journal's clock is 1 d ahead of this machine's" in body["message"]
+        async with sidecar.session.get(f"{sidecar.urls.public}/readyz") as response:
+            assert "1 d ahead" in next(
+                part["why"] for part in (await response.json())["parts"] if part["name"] == "journal"
+            )
+        async with sidecar.session.get(f"{sidecar.urls.operator}/") as page:
+            assert "1 d ahead of this machine" in (await page.text()).replace("&#39;", "'")

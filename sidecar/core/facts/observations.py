@@ -49,6 +49,9 @@ class Started(_Fact, frozen=True, kw_only=True):
 
     replica: str
     version: str
+    clock_ahead_ms: int = 0
+    """How far the journal's clock was ahead of the wall clock; negative: behind; 0: less than a minute, or a record of
+    fold version 6 or before."""
 
 
 class Heartbeat(_Fact, frozen=True, kw_only=True):

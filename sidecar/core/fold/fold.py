@@ -132,7 +132,7 @@ def _advance(state: State, policy: Policy, record: Record, out: list[Conclusion]
     is_start = isinstance(record.observation, Started)
     if is_start or elapsed_ms > policy.lease_ms:
         journeys.blinded(state, Unmeasured.STOPPED if is_start else Unmeasured.CUT_OFF, out)
-        visibility.lose(state, policy, elapsed_ms)
+        visibility.lose(state, policy, elapsed_ms + _hidden_ms(state, record))
         visibility.away(state, before_ms)
     journeys.due(state, policy, out)
     suspension.attribute(state, policy)
@@ -142,6 +142,15 @@ def _advance(state: State, policy: Policy, record: Record, out: list[Conclusion]
     freezes.advance(state, before_ms)
     was_visible = is_visible and not isinstance(record.observation, Started | ClockJumped)
     ladder.advance(state, policy, elapsed_ms, out, was_visible=was_visible)
+
+
+def _hidden_ms(state: State, record: Record) -> int:
+    """Return how much of a stop the stamps do not show.
+
+    While the journal's clock is ahead, it stands still during a stop, and the wall clock gains on it.
+    """
+    fact = record.observation
+    return max(0, state.clock_ahead_ms - fact.clock_ahead_ms) if isinstance(fact, Started) else 0
 
 
 def _apply(state: State, policy: Policy, record: Record, out: list[Conclusion]) -> None:  # noqa: C901, PLR0912 - a table
@@ -168,6 +177,7 @@ def _apply(state: State, policy: Policy, record: Record, out: list[Conclusion]) 
         ) as action:
             _action(state, policy, action, out)
         case ClockJumped() as fact:
+            state.clock_ahead_ms -= fact.by_ms
             journeys.blinded(state, Unmeasured.CLOCK_JUMPED, out)
             visibility.lose(state, policy, abs(fact.by_ms))
             visibility.away(state, state.now_ms - abs(fact.by_ms))
@@ -182,7 +192,8 @@ def _apply(state: State, policy: Policy, record: Record, out: list[Conclusion]) 
             _adopt(state, fact, out)
         case Checkpoint():
             state.checkpointed_ms, state.upgraded_from = state.now_ms, 0
-        case Started():
+        case Started() as fact:
+            state.clock_ahead_ms = fact.clock_ahead_ms
             probing.restarted(state)
         case NotificationClaimed():
             pass  # read by the notifier only

@@ -302,7 +302,8 @@ class State(msgspec.Struct, kw_only=True):
     """What was, by the hour and by the change."""
 
     webhooks: Webhooks = msgspec.field(default_factory=Webhooks)
-
+    clock_ahead_ms: int = 0
+    """How far the journal's clock was last known to be ahead of the wall clock; negative: behind."""
     refused_policies: int = 0
     """Adoptions that were not accepted (`core.fold.lifecycle`), and changed nothing."""
 
