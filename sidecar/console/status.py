@@ -1,6 +1,6 @@
 """The status as one typed value: what is served, what the next rung needs, and what was measured."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
@@ -228,17 +228,16 @@ def status_of(
     policy_refused: str = "",
     other_events: tuple[str, ...] = (),
     clock_ahead_ms: int = 0,
-    process_warnings: tuple[str, ...] = (),
+    process_warnings: Iterable[str] = (),
 ) -> Status:
     """Return the status. The state must have a policy.
 
-    `policy_refused`: why this process's own policy cannot be adopted; empty: it can, or is in force. `other_events`: the
-    names of broadcasts that are no acks. `process_warnings`: what this process alone knows, with empty ones.
+    `policy_refused`: why this process's own policy cannot be adopted; empty: it can, or is in force.
+    `other_events`: names of broadcasts that are no acks. `process_warnings`: what this process alone knows.
     """
     policy = state.policy
     assert policy is not None  # noqa: S101 - listeners start after the policy was adopted
-    verdict, answer = decide(state, "status"), serve()
-    judged, succeeded = state.coverage.counts()
+    verdict, answer, (judged, succeeded) = decide(state, "status"), serve(), state.coverage.counts()
     return Status(
         environment=policy.environment,
         flag=policy.flag,

@@ -50,8 +50,7 @@ class Started(_Fact, frozen=True, kw_only=True):
     replica: str
     version: str
     clock_ahead_ms: int = 0
-    """How far the journal's clock was ahead of the wall clock; negative: behind; 0: less than a minute, or a record of
-    fold version 6 or before."""
+    """How far the journal's clock was ahead of the wall clock; negative: behind; 0: under a minute, or not recorded."""
 
 
 class Heartbeat(_Fact, frozen=True, kw_only=True):
@@ -61,9 +60,8 @@ class Heartbeat(_Fact, frozen=True, kw_only=True):
     beat: int
     """Counts up within one replica, so that the replica recognises its own heartbeat when it folds it."""
     silent_sources: tuple[str, ...] = msgspec.field(default=(), name="unseen")
-    """Own sources that did not answer a liveness check before this beat; empty: every ack that arrived was received.
-
-    The wire name is that of the first version: with a default, a missing field looks like an old name."""
+    """Own sources that did not answer before this beat; empty: every ack that arrived was received. The wire name is that
+    of the first version: with a default, a missing field looks like an old name."""
 
 
 class ClockJumped(_Fact, frozen=True, kw_only=True):
