@@ -68,7 +68,8 @@ async def test_texts_of_others_are_escaped(browser: Browser) -> None:
     """Reasons, names and sources are text, and none of it runs."""
     evil = """"><script>document.title='x'</script><img src=x onerror="document.title='x'"> {{ 7 * 7 }} `<b>` '"""
     world = on(1)
-    world.change(environment=evil, reach_not_required=evil)
+    assert world.state.policy is not None
+    world.state.policy = msgspec.structs.replace(world.state.policy, environment=evil, reach_not_required=evil)
     world.see(Heartbeat(replica="a", beat=1, silent_sources=(evil,)))
     world.see(RolledBack(actor=evil, reason=evil))
     case = msgspec.structs.replace(CASES[0], world=lambda: world)

@@ -60,8 +60,8 @@ class Heartbeat(_Fact, frozen=True, kw_only=True):
     beat: int
     """Counts up within one replica, so that the replica recognises its own heartbeat when it folds it."""
     silent_sources: tuple[str, ...] = msgspec.field(default=(), name="unseen")
-    """Own sources that did not answer before this beat; empty: every ack that arrived was received. The wire name is that
-    of the first version: with a default, a missing field looks like an old name."""
+    """Own sources that did not answer before this beat; empty: every ack that arrived was received. The wire name is
+    that of the first version: with a default, a missing field looks like an old name."""
 
 
 class ClockJumped(_Fact, frozen=True, kw_only=True):
@@ -98,8 +98,7 @@ class PaymentIgnored(_Fact, frozen=True, kw_only=True):
 
 
 BACKEND, OBSERVER, USER_CHANNEL = "backend", "observer", "user_channel"
-"""Sources of acks: the backend, the sidecar's own sockets on the observer channel, which receives every payment, and
-its sockets on the channels of some users."""
+"""Sources of acks: the backend, and the sidecar's sockets on the channel of all payments or on those of some users."""
 
 
 class AckReceived(_Fact, frozen=True, kw_only=True):
