@@ -154,6 +154,12 @@ SUSPENSIONS: Final[Mapping[SuspensionReason, Wording]] = {
         "Too few of the last payments could be judged.",
         "See why payments are unmeasured (`sidecar status`), and remove the cause.",
     ),
+    SuspensionReason.PAYER_COVERAGE: Wording(
+        "Too few payers answer",
+        "Push alone is served, and far fewer payers answer than `policy.payer_coverage` requires: their browsers do "
+        "not report, or the backend does not report their channel requests.",
+        "See which of the two is silent (`sidecar status`), and why its reports do not arrive (docs/payers.md).",
+    ),
     SuspensionReason.UNMEASURED: Wording(
         "Payments in a row unmeasured",
         "Five or more payments in a row could not be judged, and the sidecar is the cause.",

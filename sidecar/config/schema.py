@@ -182,7 +182,11 @@ class PolicyKeys(Section, frozen=True, kw_only=True):
     reach: Annotated[int, Rate(at_least="50%", at_most="99.9999%")] | ReachWaived = DEFAULT_REACH_PPM
     """p0 of the payers' own reports in parts per million, required for `push_only`; or the reason for a waiver."""
     payers_on_rung: Annotated[int, Whole(at_least=0, at_most=100_000)] = 50
-    """Where browsers send reports: payers of each flow to serve on a push rung before the next climb; 0: none."""
+    """Where browsers send reports: payers to serve on a push rung before the next climb; 0: none."""
+    payer_coverage_ppm: Annotated[int, Rate(at_least="0%", at_most="100%")] = 600_000
+    """The share of payers that must answer before `push_only`, in parts per million; 0: none must."""
+    payer_day_ms: Annotated[int, Duration(at_least="1m", at_most="7d", usual="24h")] = 24 * 3_600_000
+    """The time in which a payer has one vote in `reach` and `user_auth`, in milliseconds."""
     lease_ms: Annotated[int, Duration(at_least="2s", at_most="10m", usual="30s")] = 30_000
     """How long an answer other than `timer_polling` is valid, in milliseconds."""
     suspension_ms: Annotated[int, Duration(at_least="1s", at_most="25m", usual="10m")] = 600_000

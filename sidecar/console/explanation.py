@@ -15,6 +15,7 @@ from sidecar.core.facts.calendar import stamp
 from sidecar.core.facts.observations import Fell
 from sidecar.core.facts.policy import PPM, Lifecycle, Policy, Rung
 from sidecar.core.facts.suspensions import SuspensionReason
+from sidecar.core.fold import payer_coverage
 from sidecar.core.fold.freezes import begins_ms, in_force
 from sidecar.core.fold.holds import lifted_by
 from sidecar.core.fold.ladder import APPROVAL_LASTS_MS
@@ -139,6 +140,10 @@ def _circumstances(reason: SuspensionReason, state: State, policy: Policy) -> st
     if reason is SuspensionReason.COVERAGE:
         judged, total = state.coverage.counts()
         return f"Judged: {judged} of {total}."
+    if reason is SuspensionReason.PAYER_COVERAGE:
+        counts = {name: state.payer_coverage[name].counts() for name in payer_coverage.required(policy)}
+        shares = ", ".join(f"{name} {answered} of {total}" for name, (answered, total) in counts.items())
+        return f"Payers who answered: {shares}."
     if reason is SuspensionReason.UNWIRED:
         return f"The deciding stage is `{policy.stage}`."
     if reason is SuspensionReason.REVERB_UNSTABLE and state.flag.suspension is not None:

@@ -6,13 +6,13 @@ import msgspec
 
 from sidecar import wording
 from sidecar.causes import cause_of
+from sidecar.console.payers_status import PayersStatus, payers_status_of
 from sidecar.core.decision.decide import Action, decide
 from sidecar.core.decision.gates import Gate, duration, gates
 from sidecar.core.facts.auth_probes import AuthProbeOutcome, IsolationOutcome, RoundTripOutcome, UserAuth
 from sidecar.core.facts.observations import IgnoreReason
-from sidecar.core.facts.outcomes import Outcome, ReportOutcome, Unmeasured
+from sidecar.core.facts.outcomes import Outcome, Unmeasured
 from sidecar.core.facts.policy import Lifecycle, Policy, Rung
-from sidecar.core.facts.reports import Flow
 from sidecar.core.facts.suspensions import SuspensionReason
 from sidecar.core.fold import freezes
 from sidecar.core.fold.lifecycle import why_not_removed
@@ -23,7 +23,6 @@ from sidecar.core.release.comparison import Comparison, comparison
 from sidecar.core.statistics import evidence
 from sidecar.core.statistics.indicators import (
     INDICATORS,
-    REACH,
     Indicator,
     IndicatorRow,
     clean_needed,
@@ -91,19 +90,6 @@ class ReverbStatus(msgspec.Struct, frozen=True, kw_only=True):
     """The outcome of the last isolation probe; None: there was none yet."""
     user_auths: dict[UserAuth, int]
     """Channel auth of all users, as the backend reports."""
-
-
-class PayersStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """The reports of payers' browsers."""
-
-    reports: dict[ReportOutcome, int]
-    on_rung: dict[Flow, int]
-    """Payers who were served the current rung and reported."""
-    reporters: int
-    """Users behind the bad reports since the alarm last stood at zero; an alarm needs five."""
-    cleared: dict[str, int]
-    """How alerts were cleared, by `mode/what`."""
-    rescued_by_poll: int
 
 
 class FreezeStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -253,13 +239,7 @@ def status_of(
         version=state.flag.version,
         suspensions=tuple(_suspensions(state)),
         reverb=_reverb(state),
-        payers=PayersStatus(
-            reports=state.tally.reports,
-            on_rung=state.flag.payers,
-            reporters=len(state.indicators[REACH].reporters),
-            cleared=state.tally.cleared,
-            rescued_by_poll=state.tally.rescued,
-        ),
+        payers=payers_status_of(state, policy),
         silent_sources=state.visibility.silent_sources,
         alarms=tuple(name for name, indicator in state.indicators.items() if indicator.is_latched),
         holds=tuple(state.flag.holds),

@@ -49,6 +49,9 @@ def _print_reverb(console: Console, status: Status) -> None:
 
 def _print_payers(console: Console, status: Status) -> None:
     payers = status.payers
+    answered = ", ".join(f"{each.indicator} {each.answered} of {each.payments}" for each in payers.coverage)
+    if any(each.payments for each in payers.coverage):
+        console.print(f"\nPayers who answered: {answered}.")
     if not payers.reports:
         return
     reports = ", ".join(f"{count} {outcome}" for outcome, count in payers.reports.items())

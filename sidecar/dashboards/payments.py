@@ -1,6 +1,7 @@
 """The dashboard *Payments*: latency, outcomes, acks, and the reports of payers' browsers."""
 
-from sidecar.core.fold.reach import REPORTERS_MIN as REPORTERS_ALARM
+from sidecar.core.fold import votes
+from sidecar.core.statistics.indicators import REACH
 from sidecar.dashboards.board import Board, Section
 from sidecar.dashboards.outcomes import outcomes
 from sidecar.dashboards.panels import BAD, GOOD, ODD, Panel, count_table, counts, graph, heat_map
@@ -199,7 +200,7 @@ def _reports() -> tuple[Panel, ...]:
             "Users with a bad report since the alarm was last at zero. Dashed: the limit of the ticket, and the number from which a "
             "raised alarm makes the flag fall.",
             Query(expr=folded("reach_reporters"), legend="reporters"),
-            steps=((None, GOOD), (REPORTERS_MIN, ODD), (REPORTERS_ALARM, BAD)),
+            steps=((None, GOOD), (REPORTERS_MIN, ODD), (votes.REPORTERS_MIN[REACH], BAD)),
             alert="ReverbSidecarReachDegraded",
         ),
         graph(
@@ -207,7 +208,35 @@ def _reports() -> tuple[Panel, ...]:
             "Payers who were served the current rung and reported it, by flow. A push rung requires a minimum before the next climb.",
             Query(expr=folded("payers_on_rung"), legend="{{flow}}"),
         ),
+        graph(
+            "Payers who answer",
+            "Share of the payments with a payer present whose payer answered: by a browser report (reach), or by a channel request "
+            "that the backend reported (user_auth). Dashed: what push_only needs, and where it is suspended and resumes.",
+            Query(expr=_answered_ratio(), legend="{{indicator}}"),
+            Query(
+                expr=f"max by (threshold) ({folded('payer_coverage_threshold_ratio')})", legend="limit {{threshold}}"
+            ),
+            unit="percentunit",
+            limits=("limit .*",),
+            defaults={"max": 1},
+            alert="ReverbSidecarSuspended",
+        ),
+        graph(
+            "Payments in payer coverage",
+            "By indicator, and by whether the payer answered. Over the larger of 24 hours and the last 200 payments.",
+            Query(expr=folded("payer_coverage_payments"), legend="{{indicator}} answered: {{answered}}"),
+        ),
+        counts(
+            "Payments without a payer",
+            "Payments for which no payer waits, as Stripe's event shows. They are not in payer coverage.",
+            Query(expr=grown("payments_without_payer_total"), legend="{{reason}}"),
+        ),
     )
+
+
+def _answered_ratio() -> str:
+    by_indicator = f"sum by (indicator) ({folded('payer_coverage_payments')})"
+    return f"max by (indicator) ({folded('payer_coverage_payments', answered='true')}) / ({by_indicator} > 0)"
 
 
 def _effects() -> tuple[Panel, ...]:

@@ -1,14 +1,34 @@
 """The folded rows about payers: what their browsers report."""
 
-from sidecar.core.facts.outcomes import ReportOutcome
-from sidecar.core.facts.policy import Mode
+from collections.abc import Iterator
+
+from sidecar.core.facts.outcomes import NoPayer, ReportOutcome
+from sidecar.core.facts.policy import Mode, Policy
 from sidecar.core.facts.reports import ClearedBy, Family, Flow, Verdict
-from sidecar.core.statistics.indicators import REACH
-from sidecar.metrics.rows import counter, gauge
+from sidecar.core.fold import payer_coverage
+from sidecar.core.fold.state import State
+from sidecar.core.statistics import evidence
+from sidecar.core.statistics.indicators import OF_PAYERS, REACH
+from sidecar.metrics.rows import by_policy, counter, gauge
+from sidecar.parts.metrics import Key
 
 NEVER = "never"
 """Nothing cleared the alert."""
 CLEARED_BY = (*ClearedBy, NEVER)
+
+
+def _covered(state: State, _: Policy) -> Iterator[tuple[Key, float]]:
+    for name in OF_PAYERS:
+        answered, total = state.payer_coverage[name].counts()
+        yield (name, "true"), answered
+        yield (name, "false"), total - answered
+
+
+def _thresholds(_: State, policy: Policy) -> dict[str, float]:
+    required = evidence.ratio(policy.payer_coverage_ppm)
+    parts = {"suspend": payer_coverage.SUSPENDS_BELOW, "resume": payer_coverage.RESUMES_FROM}
+    return {"climb": required, **{name: required * part / whole for name, (part, whole) in parts.items()}}
+
 
 ROWS = (
     counter(
@@ -53,9 +73,27 @@ ROWS = (
     ),
     gauge(
         "payers_on_rung",
-        "Payers who were served the current rung and reported it, by flow.",
+        "Payers who were served the current rung and reported it, by flow; each counts once a day.",
         lambda state: state.flag.payers,
         {"flow": Flow},
+    ),
+    gauge(
+        "payer_coverage_payments",
+        "Payments with a payer present, by indicator and by whether the payer answered; payer coverage is the share.",
+        by_policy(_covered),
+        {"indicator": OF_PAYERS, "answered": ("true", "false")},
+    ),
+    gauge(
+        "payer_coverage_threshold_ratio",
+        "Thresholds of payer coverage: what push_only needs, below what it is suspended, and from what it resumes.",
+        by_policy(_thresholds),
+        {"threshold": ("climb", "suspend", "resume")},
+    ),
+    counter(
+        "payments_without_payer",
+        "Payments for which no payer waits, as Stripe's event shows, by reason.",
+        lambda state: state.tally.no_payer,
+        {"reason": NoPayer},
     ),
     gauge(
         "reach_reporters",

@@ -23,6 +23,7 @@ from sidecar.parts.metrics import Counter
 from sidecar.parts.part import Part
 from sidecar.parts.routes import PUBLIC, post
 from sidecar.ports import ErrorCode, Journal, SidecarError
+from sidecar.probes.payer_presence import no_payer_of
 from sidecar.probes.webhook_signatures import WebhookSignatures
 from sidecar.tokens import user_ref
 
@@ -225,6 +226,7 @@ class StripeWebhook(Part):
                 user_ref=self._user_ref(metadata),
                 account=event.account,
                 read_late_ms=late_ms if late_ms > READ_LATE_FROM_MS else 0,
+                no_payer=no_payer_of(event.data.object),
             )
             return fact, WebhookResult.ACCEPTED
         observation = PaymentIgnored(payment_intent=payment.id, event_id=event.id, reason=ignored)

@@ -147,7 +147,11 @@ class Life(World):
         assert len(state.reach.flows) <= 200
         reach = state.indicators["reach"]
         assert not reach.is_latched or reach.alarmed_ms
-        assert all(len(payer.awaited) <= 8 and len(payer.early) <= 8 for payer in state.payers.values())
+        assert all(len(payer.early) <= 8 for payer in state.payers.values())
+        agenda = {(what, key) for _, what, key in state.payer_agenda}
+        assert agenda >= {("payer", user) for user in state.payers}, "nobody is kept for ever"
+        assert agenda >= {("decide", name) for name in state.paid}
+        assert {entry.user_ref for entry in state.paid.values()} <= set(state.payers)
 
     def live(self, steps: list[Step]) -> None:
         """Make the steps happen."""

@@ -7,6 +7,7 @@ import msgspec
 
 from sidecar.core.facts.reports import ClearedBy, Reading, Subscription
 from sidecar.core.fold.state import State
+from sidecar.core.fold.votes import day_of
 from sidecar.core.statistics.indicators import REACH
 from tests.core.probed import ProbedWorld, probed
 from tests.core.world import MINUTE, REACHED, REFUSED, SECOND, World
@@ -34,10 +35,11 @@ def tell(world: World, user: str, reported: Reading = REACHED) -> None:
     world.report(name, user, reported)
 
 
-def counts(state: State) -> tuple[int, int]:
-    """Return the good and the bad votes of this epoch."""
-    indicator = state.indicators[REACH]
-    return indicator.good, indicator.bad
+def counts(state: State, name: str = REACH) -> tuple[int, int]:
+    """Return the good and the bad votes of this epoch, counted already or of a day that is open."""
+    indicator, days = state.indicators[name], [day_of(payer, name) for payer in state.payers.values()]
+    opened = [day.is_bad for day in days if day is not None]
+    return indicator.good + opened.count(False), indicator.bad + opened.count(True)
 
 
 def outcomes(state: State) -> dict[str, int]:

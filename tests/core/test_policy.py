@@ -13,6 +13,7 @@ from sidecar.core.facts.policy import PPM, Stage
 from sidecar.core.facts.reports import Flow
 from sidecar.core.facts.windows import Once
 from sidecar.core.fold.state import State
+from sidecar.core.statistics.coverage import Coverage
 from tests.core.probed import PROBED_GATES
 from tests.core.world import DAY, HOUR, LAX, SECOND, World, counted, decided
 
@@ -30,6 +31,7 @@ def _ready(rung: int) -> World:
         indicator = world.state.indicators[name]
         counted(indicator, 5000)
         indicator.last_ms, indicator.epoch_began_ms = world.now_ms, world.now_ms
+        world.state.payer_coverage[name].add(is_judged=True, at_ms=world.now_ms)
     world.state.reach.flows = [Flow.IN_PAGE] * 19 + [Flow.REDIRECT]
     world.state.flag.payers = {Flow.IN_PAGE: 50, Flow.REDIRECT: 50}
     world.approve(rung=3)
@@ -97,6 +99,10 @@ def differ(world: World, what: str) -> None:  # noqa: C901, PLR0912, PLR0915 - o
         case ["payers", in_page, redirect, "of", *flows]:
             flag.payers = {Flow.IN_PAGE: int(in_page), Flow.REDIRECT: int(redirect)}
             state.reach.flows = [flow for flow, count in zip(Flow, flows, strict=True) for _ in range(int(count))]
+        case [name, "answered", count, "of", total]:
+            coverage = state.payer_coverage[name] = Coverage()
+            for number in range(int(total)):
+                coverage.add(is_judged=number < int(count), at_ms=state.now_ms)
         case [count, "unmeasured", "long", "ago"]:
             payments.unmeasured = payments.doubtful = int(count)
         case ["not", "approved"]:
@@ -168,13 +174,20 @@ SITUATIONS = [
     (2, "reach silent",                         STAY,   "evidence_reach"),
     (1, "reach silent",                         CLIMB,  "proven"),
     # --- leaving a push rung, where browsers report
-    (2, "payers 49 50 of 95 5",                 STAY,   "payers_on_rung"),
-    (1, "payers 49 50 of 95 5",                 STAY,   "payers_on_rung"),
+    (2, "payers 25 24 of 95 5",                 STAY,   "payers_on_rung"),
+    (2, "payers 25 25 of 95 5",                 CLIMB,  "proven"),
+    (1, "payers 25 24 of 95 5",                 STAY,   "payers_on_rung"),
     (0, "payers 0 0 of 95 5",                   CLIMB,  "proven"),
-    (2, "payers 50 49 of 95 5",                 STAY,   "payers_on_rung"),
+    (2, "payers 0 50 of 95 5",                  CLIMB,  "proven"),
+    (2, "payers 49 50 of 96 5",                 STAY,   "payers_on_rung"),
     (2, "payers 50 0 of 96 5",                  CLIMB,  "proven"),
-    (2, "payers 50 50 of 95 5",                 CLIMB,  "proven"),
     (1, "payers 0 0 of 0 0",                    CLIMB,  "proven"),
+    (2, "reach answered 0 of 0",                STAY,   "payer_coverage"),
+    (2, "reach answered 59 of 99",              STAY,   "payer_coverage"),
+    (2, "reach answered 60 of 100",             CLIMB,  "proven"),
+    (2, "user_auth answered 59 of 99",          STAY,   "payer_coverage"),
+    (2, "user_auth answered 60 of 100",         CLIMB,  "proven"),
+    (1, "reach answered 0 of 100",              CLIMB,  "proven"),
     (2, "not approved",                         STAY,   "approval"),
     (1, "not approved",                         CLIMB,  "proven"),
     (2, "approved for 2 1",                     STAY,   "approval"),
@@ -236,8 +249,11 @@ NEEDS = [
      "20 judged payments more, or the unmeasured ones to leave the window"),
     (2, "reach silent",                   "evidence_reach",
      "a first report of payers' browsers that push reached: none has ever come"),
-    (2, "payers 49 10 of 95 5",           "payers_on_rung",
-     "payers who were served this rung: 1 more in page and 40 more back from a redirect"),
+    (2, "payers 30 10 of 95 5",           "payers_on_rung",     "10 more payers who were served this rung"),
+    (2, "payers 30 10 of 96 5",           "payers_on_rung",     "20 more payers who were served this rung"),
+    (2, "reach answered 50 of 100",       "payer_coverage",
+     "25 more payers who answer (reach), or the silent ones to leave the window"),
+    (2, "user_auth answered 0 of 0",      "payer_coverage",     "a payment for which a payer waits, ten minutes ago"),
 ]
 # fmt: on
 

@@ -34,6 +34,8 @@ CHANGES = [
     ("coverage_floor_ppm",          700_000,                    False,     False,        False),
     ("reach_not_required",          "an internal tool",         False,     False,        False),
     ("payers_on_rung",              20,                         False,     False,        False),
+    ("payer_coverage_ppm",          700_000,                    False,     False,        False),
+    ("payer_day_ms",                12 * HOUR,                  True,      False,        True),
     ("lease_ms",                    20 * SECOND,                False,     False,        False),
     ("cooldown_ms",                 2 * HOUR,                   False,     False,        False),
     ("resume_after_ms",             1 * MINUTE,                 False,     False,        False),

@@ -7,11 +7,11 @@ from sidecar.core.decision.decide import decide
 from sidecar.core.facts.observations import Climbed
 from sidecar.core.facts.policy import Mode
 from sidecar.core.facts.reports import Flow
-from sidecar.core.fold.reach import REPORTS_WITHIN_MS, VOTES_EVERY_MS
+from sidecar.core.fold.reach import REPORTS_WITHIN_MS, payers_on_rung
 from sidecar.core.statistics.indicators import REACH
 from tests.core.probed import probed
 from tests.core.reporting import counts, outcomes, reading, served, tell
-from tests.core.world import HOUR, LAX, MINUTE, REACHED, REFUSED, SECOND, World, on
+from tests.core.world import DAY, HOUR, LAX, MINUTE, REACHED, REFUSED, SECOND, World, on
 
 
 def test_a_report_counts_for_a_payment_of_its_own_user_once() -> None:
@@ -33,7 +33,7 @@ def test_a_report_of_no_payment_is_nobodys_vote() -> None:
     for number in range(20):
         world.report(f"pi_invented_{number}", "u1", REFUSED)
     assert counts(world.state) == (0, 0)
-    world.wait(3 * HOUR)
+    world.wait(25 * HOUR)
     assert outcomes(world.state) == {"unmatched": 20}
     assert not world.state.payers
 
@@ -81,15 +81,16 @@ def test_a_report_long_after_its_payment_is_late(after_ms: int, *, is_counted: b
     assert outcomes(world.state) == ({"good": 1} if is_counted else {"late": 1})
 
 
-@pytest.mark.parametrize(("apart_ms", "votes"), [(VOTES_EVERY_MS - 1, 1), (VOTES_EVERY_MS, 2)])
-def test_a_user_has_one_vote_per_hour(apart_ms: int, votes: int) -> None:
+@pytest.mark.parametrize(("apart_ms", "votes"), [(DAY - 1, 1), (DAY, 2)])
+def test_a_user_has_one_vote_per_day(apart_ms: int, votes: int) -> None:
     """One parent with five children who pays five times is one payer."""
-    world = World(msgspec.structs.replace(LAX, lease_ms=2 * HOUR))
+    world = World(msgspec.structs.replace(LAX, lease_ms=2 * DAY))
     world.wire()
     for _ in range(2):
         tell(world, "u1")
         world.sleep(apart_ms)
     assert counts(world.state) == (votes, 0)
+    assert outcomes(world.state) == ({"good": 2} if votes > 1 else {"good": 1, "repeated": 1})
 
 
 def test_what_was_not_seen_to_the_end_is_unmeasured() -> None:
@@ -181,19 +182,52 @@ def test_a_dry_run_is_not_stopped_by_payers_whom_it_serves_nothing() -> None:
     assert (world.state.flag.rung, decide(world.state, "a").reason) == (1, "payers_on_rung")
 
 
-def test_a_flow_that_becomes_common_closes_the_gate_for_a_climb_that_was_decided_before() -> None:
+def test_both_flows_together_suffice_unless_one_is_rare() -> None:
+    """Two equal flows need no more payers than one; and what a rare flow did on the rung is known when it is common."""
+    world = on(1)
+    world.change(payers_on_rung=4)
+    for number in range(39):
+        tell(world, f"timers{number}")
+    tell(world, "u1", served(world, flow=Flow.REDIRECT))
+    assert payers_on_rung(world.state) == 0, "one report of forty is rare"
+    tell(world, "u2", served(world, flow=Flow.REDIRECT))
+    tell(world, "u3", served(world, flow=Flow.REDIRECT))
+    tell(world, "u4", served(world))
+    assert payers_on_rung(world.state) == 4
+    world.good(20)
+    world.wait(1 * MINUTE)
+    assert world.state.flag.rung == 2
+
+
+def test_a_flow_that_becomes_rare_closes_the_gate_for_a_climb_that_was_decided_before() -> None:
     """A climb names the guard version that it was based on, so that it is ignored."""
     world = on(1)
     world.change(payers_on_rung=1)
     world.decides = False
-    tell(world, "u1", served(world))
+    for number in range(18):
+        tell(world, f"timers{number}")
+    tell(world, "u1", served(world, flow=Flow.REDIRECT))
     world.good(20)
     world.wait(1 * MINUTE)
     decision = decide(world.state, "b").decision
     assert isinstance(decision, Climbed)
-    tell(world, "u2", served(world, flow=Flow.REDIRECT, cleared_ms=None, cleared_by=None, watched_ms=10))
+    for number in range(2):
+        tell(world, f"gone{number}", reading(200, None, None, None, 10))
     world.see(decision)
     assert world.state.flag.rung == 1
+
+
+def test_a_payer_counts_on_a_rung_once_a_day() -> None:
+    """One robot is not the fifty payers who were served; and a vote of this morning, on another rung, is no obstacle."""
+    world = World(LAX)
+    world.wire()
+    tell(world, "u1")
+    world.climb_to(1)
+    for _ in range(10):
+        tell(world, "u1", served(world))
+        world.wait(1 * SECOND)
+    assert world.state.flag.payers == {"in_page": 1}
+    assert outcomes(world.state) == {"good": 1, "repeated": 10}
 
 
 def test_a_bad_report_stops_a_climb_that_was_decided_before_it() -> None:

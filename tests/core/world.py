@@ -31,6 +31,7 @@ from sidecar.core.facts.observations import (
     SkipReason,
     Started,
 )
+from sidecar.core.facts.outcomes import NoPayer
 from sidecar.core.facts.policy import Mode, Policy, ReverbPolicy, Rung, Stage, policy_hash
 from sidecar.core.facts.reports import ClearedBy, Family, Flow, Reading, Subscription
 from sidecar.core.facts.windows import Once, Weekly
@@ -177,7 +178,13 @@ class World:
         self.now_ms += span_ms
 
     def pay(
-        self, *, user: str | None = "u1", waited_s: int | None = 1, name: str | None = None, read_late_ms: int = 0
+        self,
+        *,
+        user: str | None = "u1",
+        waited_s: int | None = 1,
+        name: str | None = None,
+        no_payer: NoPayer | None = None,
+        read_late_ms: int = 0,
     ) -> str:
         """Append a payment's webhook now; return its id. `waited_s` None: listed later, not delivered."""
         self._payments += 1
@@ -191,6 +198,7 @@ class World:
                 signed_s=None if waited_s is None else now_s,
                 user_ref=user,
                 read_late_ms=read_late_ms,
+                no_payer=no_payer,
             )
         )
         return payment_intent

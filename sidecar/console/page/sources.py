@@ -134,6 +134,14 @@ def payers(status: Status, state: State) -> Section:
     on_rung = labels.joined([f"{labels.count(found.on_rung.get(flow, 0))} {labels.name(flow)}" for flow in Flow])
     facts = [
         Fact(name="On this rung", value=on_rung),
+        *(
+            Fact(
+                name=f"Answers for {labels.name(each.indicator)}",
+                value=_of(each.answered, each.payments),
+                aside="payments with a payer present" if each.is_required else "not required",
+            )
+            for each in found.coverage
+        ),
         Fact(
             name="Users reporting a failure",
             value=labels.count(found.reporters),

@@ -8,12 +8,11 @@ from typing import assert_never
 
 from sidecar.core.decision.gate import Gate, GateRow, duration, percent, progress_ratio
 from sidecar.core.decision.indicator_gates import evidence_of
+from sidecar.core.decision.payer_gates import payers_answer, payers_served
 from sidecar.core.facts.auth_probes import IsolationOutcome
 from sidecar.core.facts.policy import PPM, Mode, Policy, Rung, Stage
-from sidecar.core.facts.reports import Flow
 from sidecar.core.facts.suspensions import SuspensionReason
-from sidecar.core.fold import freezes, holds
-from sidecar.core.fold.reach import needs_payers
+from sidecar.core.fold import freezes, holds, payer_coverage
 from sidecar.core.fold.state import State
 from sidecar.core.fold.suspension import ATTRIBUTED_AFTER_MS, Answer, answer
 from sidecar.core.fold.visibility import PUSH_ONLY_FLOOR_PPM, floor_ppm
@@ -46,7 +45,7 @@ def _alarm(state: State, policy: Policy, _: Rung) -> Gate:
     )
 
 
-def _suspension(state: State, policy: Policy, _: Rung) -> Gate:
+def _suspension(state: State, policy: Policy, _: Rung) -> Gate:  # noqa: C901 - a table
     reason = state.suspension
     needs, expected_ms = "", None
     match reason:
@@ -61,6 +60,9 @@ def _suspension(state: State, policy: Policy, _: Rung) -> Gate:
             expected_ms = max(state.now_ms, state.visibility.recover_until_ms) if policy.reverb is None else None
         case SuspensionReason.COVERAGE:
             needs = f"at least {percent(floor_ppm(state, policy))} of the payments to be judgeable"
+        case SuspensionReason.PAYER_COVERAGE:
+            part, whole = payer_coverage.RESUMES_FROM
+            needs = f"answers of {percent(policy.payer_coverage_ppm * part // whole)} of the payers"
         case SuspensionReason.SOURCE_DOWN:
             needs = f"an answer from {', '.join(state.visibility.silent_sources)}"
         case SuspensionReason.CUT_OFF:
@@ -217,38 +219,6 @@ def _stage(_: State, policy: Policy, rung: Rung) -> Gate | None:
     )
 
 
-def _payers(state: State, policy: Policy, _: Rung) -> Gate | None:
-    """Require payers who were served a push rung, wherever browsers report: only they measure its effect.
-
-    A dry run serves nobody, and rehearses the rest of the ladder without them.
-    """
-    is_wired = bool(state.reach.flows) and not policy.dry_run
-    if state.flag.rung == 0 or policy.payers_on_rung == 0 or policy.reach_not_required or not is_wired:
-        return None
-    counted = state.flag.payers
-    missing = {flow: policy.payers_on_rung - counted.get(flow, 0) for flow in needs_payers(state)}
-    missing = {flow: count for flow, count in missing.items() if count > 0}
-    return Gate(
-        name="payers_on_rung",
-        progress_ratio=progress_ratio(
-            sum(counted.get(flow, 0) for flow in missing), policy.payers_on_rung * len(missing)
-        )
-        if missing
-        else None,
-        value=", ".join(f"{counted.get(flow, 0)} {_FLOWS[flow]}" for flow in Flow),
-        target=f"{policy.payers_on_rung} of each flow that is common",
-        passes=not missing,
-        needs=f"payers who were served this rung: {_flows(missing)}" if missing else "",
-    )
-
-
-_FLOWS = {Flow.IN_PAGE: "in page", Flow.REDIRECT: "back from a redirect"}
-
-
-def _flows(missing: dict[Flow, int]) -> str:
-    return " and ".join(f"{count} more {_FLOWS[flow]}" for flow, count in missing.items())
-
-
 def _worst_case(state: State, policy: Policy, _: Rung) -> Gate:
     indicator = state.indicators[PAYMENTS]
     bound = worst_case_ratio(indicator, row_of(PAYMENTS), policy)
@@ -359,10 +329,17 @@ GATES = (
     *(GateRow(name=f"evidence_{row.name}", read=evidence_of(row)) for row in INDICATORS),
     GateRow(
         name="payers_on_rung",
-        read=_payers,
+        read=payers_served,
         label="Enough payers on this rung",
-        closes="Closes with a move of the flag, or when another flow becomes common.",
+        closes="Closes with a move of the flag, or when a flow becomes rare.",
         remedy="Wait for payers; if none report, see docs/payers.md.",
+    ),
+    GateRow(
+        name="payer_coverage",
+        read=payers_answer,
+        label="Enough payers answer",
+        closes="Closes if too few payers' browsers report, or too few of their channel requests are reported.",
+        remedy="See which indicator is silent, and why its reports do not arrive (docs/payers.md).",
     ),
     GateRow(
         name="worst_case",

@@ -31,6 +31,7 @@ _ROWS: tuple[tuple[str, _Read], ...] = (
     ("acks.contexts", lambda policy: sorted(policy.contexts)),
     ("acks.event", lambda policy: None if policy.reverb is None else policy.reverb.event),
     ("objective.on_time_within", lambda policy: policy.on_time_within_ms),
+    ("policy.payer_day", lambda policy: policy.payer_day_ms),
     ("stripe.required_metadata", _stripe(lambda stripe: sorted(stripe.required_metadata))),
     ("stripe.user_key", _stripe(lambda stripe: stripe.user_key or "")),
     ("reverb.observers", lambda policy: policy.reverb is not None and policy.reverb.is_observing),

@@ -1,7 +1,4 @@
-"""The facts that a journal stores, as one tagged union: wire format and vocabulary in one place.
-
-An observation is immutable and records a fact, not a conclusion. `core.facts.identities` gives each its key.
-"""
+"""The immutable facts that a journal stores, as one tagged union. `core.facts.identities` gives each its key."""
 
 import enum
 
@@ -9,6 +6,7 @@ import msgspec
 
 from sidecar.core.facts.auth_probes import AuthProbeOutcome, IsolationOutcome, RoundTripOutcome, Step, UserAuth
 from sidecar.core.facts.gate_readings import GateReading
+from sidecar.core.facts.outcomes import NoPayer
 from sidecar.core.facts.policy import Policy, Stage
 from sidecar.core.facts.reports import Family, Reading
 from sidecar.core.facts.windows import Once, Replaced, Weekly
@@ -87,6 +85,8 @@ class PaymentSucceeded(_Fact, frozen=True, kw_only=True):
     """The connected account (`acct_…`) of a Connect event."""
     read_late_ms: int = 0
     """For how long, at most, a stalled event loop left the webhook unread, in milliseconds; 0: too short to matter."""
+    no_payer: NoPayer | None = None
+    """Why no payer waits for it; None: one does, as far as the event shows."""
 
 
 class PaymentIgnored(_Fact, frozen=True, kw_only=True):
@@ -344,8 +344,7 @@ class NotificationClaimed(_Fact, frozen=True, kw_only=True):
 class Checkpoint(_Fact, frozen=True, kw_only=True):
     """The complete state as of an earlier record: what a full fold may start from once older records are removed.
 
-    The format is `docs/checkpoint.schema.json`. `core.fold.checkpoints` writes it, and reads that of every fold
-    version.
+    The format is `docs/checkpoint.schema.json`. `core.fold.checkpoints` writes it, and reads all versions.
     """
 
     replica: str

@@ -1,4 +1,4 @@
-"""The closed sets of outcomes of payments and reports, and of the reasons for which one is unmeasured."""
+"""The closed sets of outcomes of payments and reports, of reasons for unmeasured ones, and for ones without a payer."""
 
 import enum
 
@@ -61,8 +61,21 @@ class ReportOutcome(enum.StrEnum):
     NEVER_PAID = "never_paid"
     """The browser never found the booking paid: unmeasured."""
     REPEATED = "repeated"
-    """Its user has voted within the hour."""
+    """It changes nothing about its user's vote of the day."""
+    EXCUSED = "excused"
+    """Reverb's own trouble around the payment may explain it: no vote, good or bad."""
     LATE = "late"
     """It arrived long after its payment."""
     UNMATCHED = "unmatched"
     """No payment of its user has such a name."""
+
+
+class NoPayer(enum.StrEnum):
+    """Why no payer waits for a payment to be shown as paid, by what Stripe's event says of it."""
+
+    OFF_SESSION = "off_session"
+    """The app charged a stored payment method while its owner was away."""
+    SUBSCRIPTION = "subscription"
+    """Stripe Billing collected an invoice."""
+    DELAYED = "delayed"
+    """The payment method confirms after minutes to days, such as a bank debit or a voucher."""

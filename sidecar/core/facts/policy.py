@@ -173,10 +173,13 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     reverb: ReverbPolicy | None = None
     """None: nothing is probed."""
     payers_on_rung: int = 50
-    """Payers of each flow who must have been served a push rung, and have reported, before the next; 0: none."""
+    """Payers who must have been served a push rung, and have reported, before the next; 0: none."""
     lifecycle: Lifecycle = Lifecycle.MIGRATING
     """Where `removed`, the ladder is `LADDER_OFF`."""
-
+    payer_coverage_ppm: int = 600_000
+    """Below this share of payers who answered, nothing climbs to `push_only`; 0: none must."""
+    payer_day_ms: int = 24 * 3_600_000
+    """A payer has one vote in each indicator of payers in this time."""
     stripe: StripePolicy | None = None
     """None: the version that wrote the policy did not record it (`core.facts.meaning`)."""
 
@@ -195,12 +198,16 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+_LATER = ("lifecycle", "payer_coverage_ppm", "payer_day_ms", "stripe")
+"""Keys that are hashed only where they differ from their default."""
+
+
 def policy_hash(policy: Policy) -> str:
     """Return the SHA-256 of the policy's canonical JSON, as 64 hex digits.
 
-    Keys that were added later are left out with their first value: a policy from before they existed keeps its hash.
+    A policy from before a key existed keeps its hash: such keys are left out while they have their default.
     """
-    body = msgspec.json.encode(policy)
-    for added in (b',"lifecycle":"migrating"', b',"stripe":null'):
-        body = body.replace(added, b"")
-    return hashlib.sha256(body).hexdigest()
+    content: dict[str, object] = msgspec.to_builtins(policy)
+    defaults = dict(zip(reversed(Policy.__struct_encode_fields__), reversed(Policy.__struct_defaults__), strict=False))
+    body = {key: value for key, value in content.items() if key not in _LATER or value != defaults[key]}
+    return hashlib.sha256(msgspec.json.encode(body)).hexdigest()

@@ -12,6 +12,8 @@ class SuspensionReason(enum.StrEnum):
     """One of the sidecar's own sources has not answered for longer than a lease."""
     COVERAGE = "coverage"
     """Too few payments can be judged."""
+    PAYER_COVERAGE = "payer_coverage"
+    """`push_only` is the current mode, and too few of the payers answer: their browsers, or the backend for them."""
     UNMEASURED = "unmeasured"
     """Several payments in a row could not be judged, by a fault of the sidecar."""
     CUT_OFF = "cut_off"

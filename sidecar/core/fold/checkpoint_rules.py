@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from sidecar.core.facts.policy import Policy
+from sidecar.core.fold.checkpoint_payers import with_days
 from sidecar.core.fold.history import DETAIL_MAX
 from sidecar.core.statistics.alarms import DEGREES_PPM, Bank
 from sidecar.core.statistics.indicators import bank_of, row_of
@@ -23,13 +24,15 @@ CHANGES = (
 
 def with_current_rules(content: dict[str, Any]) -> dict[str, Any]:
     """Return the state of fold version 6, as JSON, in the form of version 7."""
-    return {
-        **content,
-        "flag": _flag(content),
-        "indicators": _indicators(content),
-        "probing": _probing(content.get("probing", {})),
-        "webhooks": _webhooks(content),
-    }
+    return with_days(
+        {
+            **content,
+            "flag": _flag(content),
+            "indicators": _indicators(content),
+            "probing": _probing(content.get("probing", {})),
+            "webhooks": _webhooks(content),
+        }
+    )
 
 
 def _with_doubt(indicator: dict[str, Any]) -> dict[str, Any]:

@@ -49,6 +49,7 @@ from sidecar.core.fold import (
     journeys,
     ladder,
     lifecycle,
+    payer_coverage,
     payers,
     probing,
     stripe_clock,
@@ -139,6 +140,7 @@ def _advance(state: State, policy: Policy, record: Record, out: list[Conclusion]
     payers.due(state, policy)
     if state.coverage.forget(state.now_ms):
         state.flag.guard_version += 1
+    payer_coverage.forget(state)
     freezes.advance(state, before_ms)
     was_visible = is_visible and not isinstance(record.observation, Started | ClockJumped)
     ladder.advance(state, policy, elapsed_ms, out, was_visible=was_visible)
@@ -259,6 +261,7 @@ def _conclude_changes(state: State, alarmed: list[str], out: list[Conclusion]) -
         elif not indicator.is_latched and name in alarmed:
             out.append(AlarmEnded(indicator=name))
     visibility.weigh_coverage(state, state.policy)
+    payer_coverage.update(state, state.policy)
     before, reason = state.visibility.suspension, visibility.suspension_reason(state, state.policy)
     state.visibility.suspension = reason
     if reason is not None and before is None:

@@ -61,8 +61,8 @@ def payment_succeeded(state: State, policy: Policy, fact: PaymentSucceeded, out:
     journey.is_counted = fact.payment_intent in state.unaccounted
     stripe_clock.delivered(state, fact)
     _drop_early(policy, journey, stripe_clock.made_from_ms(state, fact))
-    if fact.user_ref is not None:
-        payers.paid(state, policy, fact.payment_intent, fact.user_ref)
+    is_prompt = fact.signed_s is not None and fact.signed_s - fact.created_s < REDELIVERED_FROM_S
+    payers.paid(state, policy, fact, is_prompt=is_prompt)
     _plan(state, state.now_ms + policy.on_time_within_ms, "judge", journey)
     _plan(state, state.now_ms + policy.missed_after_ms, "close", journey)
     for stage in journey.acks:
@@ -228,7 +228,6 @@ def blinded(state: State, reason: Unmeasured, out: Conclusions) -> None:
         if journey.is_pending:
             leave_unmeasured(state, journey, reason, out)
     state.awaiting.clear()
-    payers.blinded(state)
 
 
 def _give_up(state: State, journey: Journey, out: Conclusions) -> None:

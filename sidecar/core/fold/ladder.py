@@ -7,7 +7,7 @@ an alarm is a fall too: it would otherwise keep the evidence that the alarm refu
 
 from sidecar.core.facts.observations import Approved, Climbed, EpochRenewed, FallCause, Fell, RolledBack
 from sidecar.core.facts.policy import Lifecycle, Policy, Rung
-from sidecar.core.fold import holds, suspension
+from sidecar.core.fold import holds, payer_coverage, suspension, votes
 from sidecar.core.fold.conclusions import ClimbIgnored, Conclusions, EpochBegan, FlagMoved
 from sidecar.core.fold.standing import Approval
 from sidecar.core.fold.state import MOVES_MAX, Move, State
@@ -174,11 +174,14 @@ def change_ladder(state: State, before: Policy, policy: Policy, changed: tuple[s
         state.flag.soaked_ms = 0
         state.flag.suspension, state.flag.suspensions_ms = None, []
         state.coverage = Coverage()
+        payer_coverage.forget_all(state)
 
 
 def change_indicators(state: State, before: Policy, policy: Policy) -> tuple[str, ...]:
     """Adapt the alarm banks to a policy; return the indicators that were dormant and are needed again."""
     for row in INDICATORS:
+        if is_dormant(row, before) is not is_dormant(row, policy):
+            votes.close_all(state, before, row.name)
         rebank(state.indicators[row.name], row, before, policy)
     if policy.reverb is None:  # nothing can explain a failure any more
         state.unattributed = []
@@ -208,6 +211,8 @@ def advance(state: State, policy: Policy, elapsed_ms: int, out: Conclusions, *, 
 
 
 def _begin(state: State, name: str, indicator: Indicator, out: Conclusions) -> None:
+    assert state.policy is not None  # noqa: S101 - epochs begin under a policy
+    votes.close_all(state, state.policy, name)
     if indicator.epoch_began_ms:
         begin_epoch(indicator, epoch=indicator.epoch + 1, at_ms=state.now_ms)
         out.append(EpochBegan(indicator=name, epoch=indicator.epoch))

@@ -1,50 +1,61 @@
-"""Votes of `user_auth`: could payers authorise their channel? One vote per payer and hour, from the backend's answers.
+"""Users who request channels, and who pay: what the backend answered them, and what follows from it.
 
 The observer signs for itself and never calls the auth endpoint; the probe is one user. So the backend reports its
-answer to every user, and payers are judged: any `ok` from an hour before to ten minutes after the payment is good,
-otherwise any refusal is bad. Requests of users who do not pay are only counted. `core.fold.reach` judges the reports of
-the payers' browsers.
+answer to every user, and payers are judged in `user_auth` by the last answer from an hour before to ten minutes after
+the payment: an `ok` before a redirect must not hide the 403 after it. A visibility gap changes nothing about that. The
+last answer that was received decides, good or bad: a refusal survives a restart, and leaving out only what the gap may
+have hidden after an `ok` would leave refusals alone. Requests of users who do not pay are only counted.
+
+`core.fold.reach` judges the reports of the payers' browsers, and `core.fold.votes` makes one vote per day of them.
 """
 
 import heapq
 
 from sidecar.core.facts.auth_probes import UserAuth
-from sidecar.core.facts.observations import BrowserReported, UserAuthReported
+from sidecar.core.facts.observations import BrowserReported, PaymentSucceeded, UserAuthReported
 from sidecar.core.facts.policy import Policy
-from sidecar.core.fold import reach
-from sidecar.core.fold.reach import VOTES_EVERY_MS
-from sidecar.core.fold.state import Payer, State
-from sidecar.core.statistics.indicators import USER_AUTH, judge_vote, row_of
+from sidecar.core.fold import payer_coverage, reach, votes
+from sidecar.core.fold.payer_state import Paid, Payer
+from sidecar.core.fold.state import State
+from sidecar.core.statistics.indicators import USER_AUTH
 
 BEFORE_MS = 3_600_000
 AFTER_MS = 600_000
+"""From a payment to its decision: so long answers and reports count."""
+ANSWERED_WITHIN_MS = 24 * 3_600_000
+"""In payer coverage an answer so long before the payment counts: a page that stays open subscribes once."""
 PAYERS_MAX = 50_000
 """Maximum number of users; further ones are dropped and counted."""
 PAYING_MAX = 2 * PAYERS_MAX
 """The same for payers: anyone may request channels in any user's name, and must not displace payers."""
+PAID_MAX = 100_000
+"""Maximum number of payments that await their decision; further ones are dropped and counted."""
 
 
 def answered(state: State, fact: UserAuthReported) -> None:
     """Note how the backend answered a user's request for a channel."""
     state.tally.user_auths[fact.result] = state.tally.user_auths.get(fact.result, 0) + 1
     payer = _touched(state, fact.user_ref, PAYERS_MAX) if fact.user_ref is not None else None
-    if payer is None:
-        return
-    if fact.result is UserAuth.OK:
-        payer.ok_ms = state.now_ms
-    else:
-        payer.refused_ms = state.now_ms
+    if payer is not None:
+        payer.answered_ms, payer.is_ok = state.now_ms, fact.result is UserAuth.OK
 
 
-def paid(state: State, policy: Policy, payment_intent: str, user_ref: str) -> None:
-    """Record that a user paid: schedule the vote, and await the browser's report."""
-    payer = _touched(state, user_ref, PAYING_MAX)
-    if payer is None:
+def paid(state: State, policy: Policy, fact: PaymentSucceeded, *, is_prompt: bool) -> None:
+    """Record that a user paid, and await the answers. `is_prompt`: Stripe delivered the webhook at once."""
+    if fact.no_payer is not None:
+        state.tally.no_payer[fact.no_payer] = state.tally.no_payer.get(fact.no_payer, 0) + 1
+    if fact.user_ref is None or fact.payment_intent in state.paid:
         return
-    if payer.paid_ms is None:
-        payer.paid_ms = state.now_ms
-        heapq.heappush(state.payer_agenda, (state.now_ms + AFTER_MS, "vote", user_ref))
-    reach.paid(state, policy, payment_intent, payer)
+    payer = _touched(state, fact.user_ref, PAYING_MAX)
+    if payer is None or len(state.paid) >= PAID_MAX:
+        state.tally.dropped_payers += payer is not None
+        return
+    has_payer = fact.no_payer is None
+    entry = Paid(user_ref=fact.user_ref, at_ms=state.now_ms, has_payer=has_payer, is_covered=has_payer and is_prompt)
+    entry.is_excused = state.flag.suspension is not None
+    state.paid[fact.payment_intent] = entry
+    heapq.heappush(state.payer_agenda, (state.now_ms + AFTER_MS, "decide", fact.payment_intent))
+    reach.paid(state, policy, fact.payment_intent, payer, entry)
 
 
 def reported(state: State, policy: Policy, fact: BrowserReported) -> None:
@@ -52,65 +63,62 @@ def reported(state: State, policy: Policy, fact: BrowserReported) -> None:
     reach.reported(state, policy, fact, _touched(state, fact.user_ref, PAYING_MAX))
 
 
-def blinded(state: State) -> None:
-    """Leave out every vote that is not cast yet: an `ok` may have been missed."""
-    indicator = state.indicators[USER_AUTH]
-    for payer in state.payers.values():
-        if payer.paid_ms is not None:
-            payer.paid_ms = None
-            indicator.unmeasured += not indicator.awaits_epoch
-
-
 def due(state: State, policy: Policy) -> None:
-    """Cast the votes that are due, and forget the users of whom nothing was learned for over an hour."""
+    """Decide payments, close days, and forget users, in the order of their times, however late that is."""
     while state.payer_agenda and state.payer_agenda[0][0] <= state.now_ms:
-        _, what, user_ref = heapq.heappop(state.payer_agenda)
-        payer = state.payers[user_ref]
-        if what == "vote":
-            _vote(state, policy, user_ref, payer)
-        elif payer.paid_ms is None and state.now_ms - payer.seen_ms >= BEFORE_MS + AFTER_MS:
+        due_ms, what, key = heapq.heappop(state.payer_agenda)
+        if what == "decide":
+            _decide(state, policy, key, due_ms)
+        else:
+            payer = state.payers.get(key)
+            if payer is not None and payer.due_ms == due_ms:  # else it is a later entry's turn
+                _visit(state, policy, key, payer, due_ms)
+
+
+def _decide(state: State, policy: Policy, payment_intent: str, at_ms: int) -> None:
+    """Count a payment in payer coverage, and cast its vote in `user_auth`: its ten minutes are over."""
+    entry = state.paid.pop(payment_intent)
+    payer = state.payers[entry.user_ref]
+    answered_ms = payer.answered_ms
+    if entry.is_covered:
+        is_answered = answered_ms is not None and answered_ms >= entry.at_ms - ANSWERED_WITHIN_MS
+        payer_coverage.add(state, is_authorised=is_answered, is_reported=entry.is_reported)
+    if not entry.is_reported:
+        payer.unreported = payment_intent
+    if not entry.has_payer or answered_ms is None or answered_ms < entry.at_ms - BEFORE_MS:
+        return
+    if entry.is_excused or state.flag.suspension is not None:
+        votes.excused(state, USER_AUTH)
+    else:
+        votes.cast(state, policy, USER_AUTH, entry.user_ref, is_good=payer.is_ok, at_ms=at_ms)
+
+
+def _visit(state: State, policy: Policy, user_ref: str, payer: Payer, at_ms: int) -> None:
+    """Close the days of a user that are over; forget a user without one of whom nothing was learned for long."""
+    payer.due_ms = 0
+    due_ms = votes.close_due(state, policy, payer, at_ms)
+    if due_ms is None:
+        due_ms = payer.seen_ms + _kept_ms(state)
+        if due_ms <= at_ms:
             reach.forgotten(state, payer)
             del state.payers[user_ref]
-        else:
-            _plan_to_forget(state, user_ref, payer)
+            return
+    votes.plan(state, user_ref, payer, due_ms)
 
 
 def _touched(state: State, user_ref: str, kept_max: int) -> Payer | None:
-    """Return the payer's entry, created if necessary; None: the maximum is reached."""
+    """Return the user's entry, created if necessary; None: the maximum is reached."""
     payer = state.payers.get(user_ref)
     if payer is None:
         if len(state.payers) >= kept_max:
             state.tally.dropped_payers += 1
             return None
         payer = state.payers[user_ref] = Payer(seen_ms=state.now_ms)
-        _plan_to_forget(state, user_ref, payer)
+        votes.plan(state, user_ref, payer, state.now_ms + _kept_ms(state))
     payer.seen_ms = state.now_ms
     return payer
 
 
-def _plan_to_forget(state: State, user_ref: str, payer: Payer) -> None:
-    due_ms = max(payer.seen_ms + BEFORE_MS, state.now_ms) + AFTER_MS
-    heapq.heappush(state.payer_agenda, (due_ms, "forget", user_ref))
-
-
-def _vote(state: State, policy: Policy, user_ref: str, payer: Payer) -> None:
-    if payer.paid_ms is None or state.now_ms < payer.paid_ms + AFTER_MS:
-        return  # it was left out, and this is its time and not that of a later payment
-    paid_ms, payer.paid_ms = payer.paid_ms, None
-    if payer.voted_ms is not None and paid_ms - payer.voted_ms < VOTES_EVERY_MS:
-        return
-    is_good = payer.ok_ms is not None and payer.ok_ms >= paid_ms - BEFORE_MS
-    if not is_good and (payer.refused_ms is None or payer.refused_ms < paid_ms - BEFORE_MS):
-        return
-    payer.voted_ms = paid_ms
-    if not is_good:
-        state.flag.guard_version += 1
-    judge_vote(
-        state.indicators[USER_AUTH],
-        row_of(USER_AUTH),
-        policy,
-        user_ref,
-        is_good=is_good,
-        at_ms=state.now_ms,
-        can_end=state.flag.rung == 0,
-    )
+def _kept_ms(state: State) -> int:
+    """Return for how long a user without an open day is kept: less while many are, to leave space for others."""
+    return AFTER_MS + (ANSWERED_WITHIN_MS if len(state.payers) < PAYERS_MAX // 2 else BEFORE_MS)

@@ -1,33 +1,34 @@
-"""Votes of `reach`: does push reach the payers? One vote per payer and hour, from the payer's own browser.
+"""Votes of `reach`: does push reach the payers? One vote per payer and day, from the payer's own browser.
 
 The problem: the observer, the probes and the backend can all be healthy while every payer sees "Pay now"; only browsers
 measure that. But a payer can make a browser send anything.
 
 What we do: a report counts once, and only for a payment that Stripe signed, of the user of the report's token. Good
 votes can only lift the veto of this indicator: every other gate must pass too. Bad ones raise an alarm only when those
-since its CUSUMs last were at 0 are from five different users, one vote each, however long that took.
+since its CUSUMs last were at 0 are from five different users (`core.fold.votes`), however long that took. A report of a
+payment around which Reverb itself was in trouble is no vote, good or bad: without the bad ones alone, the good ones
+would flatter push.
 """
 
 from sidecar.core.facts.observations import BrowserReported
 from sidecar.core.facts.outcomes import ReportOutcome
 from sidecar.core.facts.policy import Policy
 from sidecar.core.facts.reports import ClearedBy, Flow, Reading, Verdict, verdict_of
+from sidecar.core.fold import votes
 from sidecar.core.fold.disturbances import was_reverb_away
-from sidecar.core.fold.state import EarlyReport, Payer, State
-from sidecar.core.statistics.indicators import REACH, judge_vote, row_of
+from sidecar.core.fold.payer_state import Day, EarlyReport, Paid, Payer
+from sidecar.core.fold.state import State
+from sidecar.core.statistics.indicators import REACH
 
 REPORTS_WITHIN_MS = 600_000
 """A report counts for so long after its payment's webhook, and before it."""
-VOTES_EVERY_MS = 3_600_000
-REPORTERS_MIN = 5
-"""Users that an alarm needs."""
 FLOW_COUNTS_FROM_PPM = 50_000
-"""From this share of the last reports a flow needs payers of its own on a rung."""
+"""From this share of the last reports a flow's payers count on a rung."""
 LAST_FLOWS = 200
 REFETCHES_MAX = 20
 """No client of ours makes more refetches for one payment; a forged number must not outweigh all others."""
-_AWAITED_MAX = 8
-"""Maximum payments of one user with an awaited report, and reports that arrived before their payments."""
+EARLY_MAX = 8
+"""Maximum reports of one user that arrived before their payments."""
 _POLLS = frozenset({
     ClearedBy.TIMER, ClearedBy.SAFETY_NET, ClearedBy.MOVED, ClearedBy.LEASE, ClearedBy.LAST
 })  # fmt: skip
@@ -38,24 +39,29 @@ def reported(state: State, policy: Policy, fact: BrowserReported, payer: Payer |
     """Process a report; `payer` is its sender, and None where the maximum number of payers is reached."""
     if payer is None:
         _count(state, ReportOutcome.UNMATCHED)
-    elif fact.payment_intent in payer.awaited:
-        _take(state, policy, fact, payer, payer.awaited.pop(fact.payment_intent))
+        return
+    entry = state.paid.get(fact.payment_intent)
+    if entry is not None and entry.user_ref == fact.user_ref:
+        _take(state, policy, fact, payer, entry)
+    elif payer.unreported == fact.payment_intent:
+        payer.unreported = None
+        _count(state, ReportOutcome.LATE)
     else:
         payer.early[fact.payment_intent] = EarlyReport(fact=fact, at_ms=state.now_ms)
-        if len(payer.early) > _AWAITED_MAX:
+        if len(payer.early) > EARLY_MAX:
             del payer.early[next(iter(payer.early))]
             _count(state, ReportOutcome.UNMATCHED)
 
 
-def paid(state: State, policy: Policy, payment_intent: str, payer: Payer) -> None:
-    """Await a payment's report, or process the one that arrived before it."""
+def paid(state: State, policy: Policy, payment_intent: str, payer: Payer, entry: Paid) -> None:
+    """Process the report that arrived before its payment, if there is one."""
     early = payer.early.pop(payment_intent, None)
-    if early is not None:
-        _take(state, policy, early.fact, payer, early.at_ms)
+    if early is None:
         return
-    payer.awaited[payment_intent] = state.now_ms
-    while len(payer.awaited) > _AWAITED_MAX:
-        del payer.awaited[next(iter(payer.awaited))]
+    if state.now_ms - early.at_ms >= REPORTS_WITHIN_MS:
+        _count(state, ReportOutcome.LATE)
+    else:
+        _take(state, policy, early.fact, payer, entry)
 
 
 def forgotten(state: State, payer: Payer) -> None:
@@ -64,65 +70,58 @@ def forgotten(state: State, payer: Payer) -> None:
         _count(state, ReportOutcome.UNMATCHED)
 
 
-def needs_payers(state: State) -> tuple[Flow, ...]:
-    """Return the flows that are common enough to need payers of their own on a rung."""
+def common_flows(state: State) -> tuple[Flow, ...]:
+    """Return the flows that are common enough for their payers to count on a rung."""
     flows = state.reach.flows
     return tuple(flow for flow in Flow if flows and flows.count(flow) * 1_000_000 >= FLOW_COUNTS_FROM_PPM * len(flows))
 
 
-def _take(state: State, policy: Policy, fact: BrowserReported, payer: Payer, paid_ms: int) -> None:
-    """Judge a report of a payment that arrived at `paid_ms`, or whose report arrived then, before its webhook."""
-    if state.now_ms - paid_ms >= REPORTS_WITHIN_MS:
-        _count(state, ReportOutcome.LATE)
+def payers_on_rung(state: State) -> int:
+    """Return the payers who were served the current rung and reported, without those of a rare flow."""
+    return sum(state.flag.payers.get(flow, 0) for flow in common_flows(state))
+
+
+def _take(state: State, policy: Policy, fact: BrowserReported, payer: Payer, entry: Paid) -> None:
+    """Judge the report of a payment."""
+    if entry.is_reported:
+        _count(state, ReportOutcome.REPEATED)
         return
+    entry.is_reported = True
     reading, verdict = fact.reading, verdict_of(fact.reading)
     _tally(state, fact, verdict)
     _note_flow(state, reading.flow)
-    indicator = state.indicators[REACH]
     if verdict in {Verdict.GONE, Verdict.NEVER_PAID}:
+        indicator = state.indicators[REACH]
         indicator.unmeasured += not indicator.awaits_epoch
         _count(state, ReportOutcome(verdict))
         return
-    if payer.reported_ms is not None and state.now_ms - payer.reported_ms < VOTES_EVERY_MS:
-        _count(state, ReportOutcome.REPEATED)
+    is_excused = entry.is_excused or state.flag.suspension is not None
+    if is_excused or was_reverb_away(state, entry.at_ms, entry.at_ms + policy.on_time_within_ms):
+        votes.excused(state, REACH)
+        _count(state, ReportOutcome.EXCUSED)
         return
-    payer.reported_ms = state.now_ms
-    _count(state, ReportOutcome(verdict))
-    _count_on_rung(state, reading)
-    _vote(state, policy, fact.user_ref, paid_ms, is_good=verdict is Verdict.GOOD)
+    has_voted = votes.cast(state, policy, REACH, fact.user_ref, is_good=verdict is Verdict.GOOD, at_ms=state.now_ms)
+    _count(state, ReportOutcome(verdict) if has_voted else ReportOutcome.REPEATED)
+    if payer.reach is not None:
+        _count_on_rung(state, reading, payer.reach)
 
 
 def _note_flow(state: State, flow: Flow) -> None:
-    """Record the payer's flow; a flow that becomes common may close a gate."""
-    before = needs_payers(state)
+    """Record the payer's flow; one that becomes rare may close a gate, and its first ever opens the question."""
+    before = common_flows(state)
     state.reach.flows = [*state.reach.flows[1 - LAST_FLOWS :], flow]
-    if set(needs_payers(state)) - set(before):
+    if not before or set(before) - set(common_flows(state)):
         state.flag.guard_version += 1
 
 
-def _vote(state: State, policy: Policy, user_ref: str, paid_ms: int, *, is_good: bool) -> None:
-    is_suspended = state.flag.suspension is not None or was_reverb_away(
-        state, paid_ms, paid_ms + policy.on_time_within_ms
-    )
-    if not is_good:
-        state.flag.guard_version += 1
-    judge_vote(
-        state.indicators[REACH],
-        row_of(REACH),
-        policy,
-        user_ref,
-        is_good=is_good,
-        at_ms=state.now_ms,
-        can_end=state.flag.rung == 0,
-        is_suspended=is_suspended,
-        reporters_min=REPORTERS_MIN,
-    )
-
-
-def _count_on_rung(state: State, reading: Reading) -> None:
-    """Count a payer who was served the current rung."""
+def _count_on_rung(state: State, reading: Reading, day: Day) -> None:
+    """Count a payer who was served the current rung, once a day."""
     flag, rung = state.flag, state.rung
-    if rung is not None and reading.mode is rung.mode and flag.reached_version <= reading.version <= flag.version:
+    is_served = (
+        rung is not None and reading.mode is rung.mode and flag.reached_version <= reading.version <= flag.version
+    )
+    if is_served and day.counted_version != flag.reached_version:
+        day.counted_version = flag.reached_version
         flag.payers[reading.flow] = flag.payers.get(reading.flow, 0) + 1
 
 

@@ -6,17 +6,18 @@ Only integers, words and booleans, in insertion order, so that `encode` gives th
 import msgspec
 
 from sidecar.core.facts.auth_probes import AuthProbeOutcome, IsolationOutcome, RoundTripOutcome, UserAuth
-from sidecar.core.facts.observations import BrowserReported, IgnoreReason, SkipReason
-from sidecar.core.facts.outcomes import Outcome, ReportOutcome, Unmeasured
+from sidecar.core.facts.observations import IgnoreReason, SkipReason
+from sidecar.core.facts.outcomes import NoPayer, Outcome, ReportOutcome, Unmeasured
 from sidecar.core.facts.policy import Mode, Policy, Rung, Stage
 from sidecar.core.facts.reports import Flow, Subscription
 from sidecar.core.facts.suspensions import SuspensionReason
 from sidecar.core.fold.history import History
 from sidecar.core.fold.journey import Journey
+from sidecar.core.fold.payer_state import Paid, Payer, Reach
 from sidecar.core.fold.standing import Approval, Freeze, Hold
 from sidecar.core.fold.webhooks import Webhooks
 from sidecar.core.statistics.coverage import Coverage
-from sidecar.core.statistics.indicators import INDICATORS, Indicator
+from sidecar.core.statistics.indicators import INDICATORS, OF_PAYERS, Indicator
 
 FOLD_VERSION = 7
 """Raised whenever the same journal would give another state."""
@@ -91,6 +92,8 @@ class Visibility(msgspec.Struct, kw_only=True):
     auth_probes_needed: int = 0
     """Clean auth probes in a row that are still required."""
     is_cut_off: bool = False
+    is_payer_coverage_low: bool = False
+    """Too few payers answered on `push_only`, and not yet enough again (`core.fold.payer_coverage`)."""
     reached_ms: int = 0
     """When a probe last ended that was not cut off."""
     suspended_from_ms: int = 0
@@ -99,38 +102,6 @@ class Visibility(msgspec.Struct, kw_only=True):
     """Coverage fell below the share that suspends push, and has not reached the share that resumes it."""
     gaps: list[tuple[int, int]] = []
     """(from, until) of the last times in which the sidecar could receive no webhook; at most `GAPS_MAX`."""
-
-
-class EarlyReport(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A report that arrived before its payment."""
-
-    fact: BrowserReported
-    at_ms: int
-
-
-class Payer(msgspec.Struct, kw_only=True, gc=False):
-    """One user's channel authorisations, payments and browser reports."""
-
-    seen_ms: int
-    """When anything was last learned."""
-    ok_ms: int | None = None
-    refused_ms: int | None = None
-    paid_ms: int | None = None
-    """The payment of the next vote; None: none is pending."""
-    voted_ms: int | None = None
-    reported_ms: int | None = None
-    """When their browser's last vote was cast."""
-    awaited: dict[str, int] = {}
-    """Payments without a report yet, and when they arrived."""
-    early: dict[str, EarlyReport] = {}
-    """Reports that arrived before their payments."""
-
-
-class Reach(msgspec.Struct, kw_only=True):
-    """The last reports of the payers' browsers."""
-
-    flows: list[Flow] = []
-    """Of the last reports, oldest first."""
 
 
 class Probing(msgspec.Struct, kw_only=True):
@@ -221,6 +192,8 @@ class Tally(msgspec.Struct, kw_only=True):
     """Of clean round trips."""
     isolation_probes: dict[IsolationOutcome, int] = {}
     user_auths: dict[UserAuth, int] = {}
+    no_payer: dict[NoPayer, int] = {}
+    """Payments for which no payer waits, as Stripe's event shows."""
     dropped_payers: int = 0
     """Channel auths, payments and reports of which nothing was learned, because there were too many users."""
     suspensions: dict[SuspensionReason, int] = {}
@@ -287,9 +260,15 @@ class State(msgspec.Struct, kw_only=True):
     visibility: Visibility = msgspec.field(default_factory=Visibility)
     probing: Probing = msgspec.field(default_factory=Probing)
     payers: dict[str, Payer] = {}
-    """By user reference; forgotten when nothing was learned of them for over an hour."""
+    """By user reference (`core.fold.payers` says how long)."""
+    paid: dict[str, Paid] = {}
+    """Payments of known users in the ten minutes in which their payers may answer, oldest first."""
     payer_agenda: list[tuple[int, str, str]] = []
-    """A heap of (due_ms, `vote` or `forget`, user reference)."""
+    """A heap of (due_ms, `decide`, payment_intent) and (due_ms, `payer`, user reference)."""
+    payer_coverage: dict[str, Coverage] = msgspec.field(
+        default_factory=lambda: {name: Coverage() for name in OF_PAYERS}
+    )
+    """Of the payments with a payer present: how many of those payers answered, by indicator."""
     reach: Reach = msgspec.field(default_factory=Reach)
     tally: Tally = msgspec.field(default_factory=Tally)
     upgraded_from: int = 0

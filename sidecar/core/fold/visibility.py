@@ -134,7 +134,9 @@ def suspension_reason(state: State, policy: Policy) -> SuspensionReason | None:
         return SuspensionReason.UNWIRED
     if visibility.streak >= STREAK_MAX:
         return SuspensionReason.UNMEASURED
-    return SuspensionReason.COVERAGE if visibility.is_coverage_low else None
+    if visibility.is_coverage_low:
+        return SuspensionReason.COVERAGE
+    return SuspensionReason.PAYER_COVERAGE if visibility.is_payer_coverage_low else None
 
 
 def floor_ppm(state: State, policy: Policy) -> int:

@@ -87,8 +87,8 @@ INDICATORS = (
 show it: every payer could get 403 while payments read 100 %."""
 
 
-REPORTERS_MAX = 1000
-"""Users that are remembered; the alarm has long been raised before."""
+OF_PAYERS = (USER_AUTH, REACH)
+"""The indicators of payers' votes (`core.fold.votes`)."""
 
 
 class Indicator(msgspec.Struct, kw_only=True):
@@ -122,8 +122,9 @@ class Indicator(msgspec.Struct, kw_only=True):
     """When the last alarm was raised; 0: never."""
     last_ms: int = 0
     """When the last outcome was judged; 0: never."""
-    reporters: dict[str, None] = {}
-    """Of an indicator of payers' votes: users whose vote was bad since the alarm CUSUMs last were at 0."""
+    reporters: dict[str, int] = {}
+    """Of an indicator of payers' votes: how many bad votes of each user stepped the alarm CUSUMs since they last were
+    at 0."""
 
 
 def is_dormant(row: IndicatorRow, policy: Policy) -> bool:
@@ -170,34 +171,6 @@ def count(indicator: Indicator, row: IndicatorRow, policy: Policy, *, is_good: b
         indicator.bad += 1
     capital = evidence.after(before, row.p0_ppm(policy), good=int(is_good), bad=int(not is_good))
     indicator.capital = evidence.capped(capital, bar_of(indicator, policy)) if is_good else capital
-
-
-def judge_vote(
-    indicator: Indicator,
-    row: IndicatorRow,
-    policy: Policy,
-    user_ref: str,
-    *,
-    is_good: bool,
-    at_ms: int,
-    can_end: bool,
-    is_suspended: bool = False,
-    reporters_min: int = 1,
-) -> None:
-    """Count one user's vote. All of a user's votes are evidence; of an alarm, however long it takes, each is one voice.
-
-    An alarm needs the voices of `reporters_min` users.
-    """
-    if not is_good:
-        if user_ref in indicator.reporters or len(indicator.reporters) >= REPORTERS_MAX:
-            is_suspended = True
-        elif not is_suspended:
-            indicator.reporters[user_ref] = None
-    count(indicator, row, policy, is_good=is_good, at_ms=at_ms)
-    if not is_suspended:
-        can_latch = len(indicator.reporters) >= reporters_min
-        step(indicator, row, policy, is_good=is_good, at_ms=at_ms, can_end=can_end, can_latch=can_latch)
-    clear(indicator)
 
 
 def clear(indicator: Indicator) -> None:
