@@ -337,7 +337,7 @@ SCENARIOS = (
     Scenario("flip",         "flag flips while pending, push lost",                  ONLY,   PAGE,     flip,               ONLY,    "-+",   by(MOVED),        (1.0, 10.0),     CONFIRMED,    False, own_sidecar=True),
     Scenario("frozen",       "hidden, frozen for ten minutes; push missed",          ONLY,   PAGE,     freeze,             ONLY,    "-+",   by(RETURN),       (600.0, 612.0),  CONFIRMED,    False, freezes=True),
     Scenario("asleep",       "hidden, frozen, asleep for ten minutes; push missed",  ONLY,   PAGE,     sleep,              ONLY,    "-+",   by(RETURN),       (1.9, 12.0),     CONFIRMED,    False, freezes=True),
-    Scenario("suspended",    "asleep for ten minutes, in front; push lost",          ONLY,   PAGE,     suspend,            ONLY,    "-+",   by(LEASE),        (0.9, 10.0),     CONFIRMED,    False),
+    Scenario("suspended",    "asleep for ten minutes, in front; push lost",          ONLY,   PAGE,     suspend,            ONLY,    "-+",   by(RETURN),       (0.9, 10.0),     CONFIRMED,    False),
     Scenario("killed",       "sidecar killed, push works",                           ONLY,   PAGE,     kill_alone,         ONLY,    "-+",   by(PUSH),         (2.9, 6.0),      CONFIRMED,    True,  own_sidecar=True, records=True),
     Scenario("killed_lost",  "sidecar killed, push lost",                            ONLY,   PAGE,     kill,               ONLY,    "-+",   by(LEASE),        (8.0, 18.0),     CONFIRMED,    False, own_sidecar=True, records=True),
     Scenario("cache_hour",   "a cache serves an hour-old flag, push lost",           ONLY,   PAGE,     cache_an_hour,      TIMERS,  "-++",  by(TIMER),        (1.9, 4.5),      CONFIRMED,    False),
