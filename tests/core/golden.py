@@ -80,8 +80,11 @@ def life() -> list[Record]:
 
 def life_of_payers() -> list[Record]:
     """Return a life with probes that fail, payers on a rung, every verdict, and an alarm of payers' browsers."""
-    world = ProbedWorld(msgspec.structs.replace(LAX, payers_on_rung=2))
-    world.change(reverb=None)
+    reverb = msgspec.structs.replace(REVERB, round_trip_reliability_ppm=900_000, auth_reliability_ppm=900_000)
+    world = ProbedWorld(msgspec.structs.replace(LAX, payers_on_rung=2, reverb=reverb))
+    world.probe_isolation(IsolationOutcome.REFUSED)
+    world.wire()
+    world.wait(40 * MINUTE)
     world.climb_to(1)
     rung = world.state.rung
     served = msgspec.structs.replace(
@@ -90,7 +93,7 @@ def life_of_payers() -> list[Record]:
     for number, flow in enumerate((Flow.IN_PAGE, Flow.REDIRECT) * 3):
         world.authorise(f"u{number}", UserAuth.OK)
         tell(world, f"u{number}", msgspec.structs.replace(served, flow=flow))
-        tell(world, f"u{number}", served)  # a second vote within the hour
+        tell(world, f"u{number}", served)  # a second vote of the day
         world.wait(2 * SECOND)
     world.report("pi_early", "u9", served)
     world.report("pi_never", "u9", served)
@@ -99,15 +102,11 @@ def life_of_payers() -> list[Record]:
     tell(world, "u11", msgspec.structs.replace(served, cleared_ms=None, cleared_by=None))
     late = world.pay(user="u12")
     world.ack(late)
-    world.wait(1 * MINUTE)
-    world.change(reverb=REVERB)
-    world.observe(is_up=True)
-    world.probe_isolation(IsolationOutcome.REFUSED)
     world.watch("u1")
-    world.wait(2 * MINUTE)
+    world.wait(12 * MINUTE)
     world.fail()
     world.observe(is_up=False)
-    world.wait(20 * SECOND)
+    world.wait(40 * SECOND)
     tell(world, "r9", REFUSED)  # in the suspension
     world.recover()
     world.observe(is_up=True)
@@ -122,7 +121,9 @@ def life_of_payers() -> list[Record]:
         world.wait(2 * SECOND)
     world.pay(user=None)
     world.wait(11 * MINUTE)
-    world.sleep(80 * MINUTE)
+    for _ in range(40):
+        world.sleep(60 * MINUTE)
+        world.beat()
     tell(world, "u0")
     return world.records
 
