@@ -10,6 +10,7 @@ from sidecar.core.facts.policy import Mode, Rung
 from sidecar.core.facts.reports import Reading
 from sidecar.core.facts.suspensions import SuspensionReason
 from sidecar.core.fold import payers
+from sidecar.core.fold.checkpoint_payers import with_days
 from sidecar.core.fold.state import State
 from sidecar.core.statistics.coverage import SUSPEND_FROM
 from sidecar.core.statistics.indicators import REACH, USER_AUTH
@@ -135,7 +136,47 @@ def test_the_window_is_a_day_or_the_last_two_hundred_payments() -> None:
     assert shares(world.state)[REACH] == (100, 200)
 
 
+def test_another_meaning_of_an_outcome_begins_anew() -> None:
+    """With another `stripe.user_key` other people are asked; those whose ten minutes run were not."""
+    world = patient()
+    world.report(world.pay(user="u1"), "u1")
+    pass_time(world, 11 * MINUTE)
+    world.pay(user="u2")
+    world.change(contexts=("invoices",))
+    pass_time(world, 11 * MINUTE)
+    assert shares(world.state) == {USER_AUTH: (0, 0), REACH: (0, 0)}
+
+
+def test_the_users_of_fold_version_6_are_read() -> None:
+    """The last answer decides, payments on their way are decided but not counted, and whoever reported is a reporter."""
+    content = {
+        "now_ms": 5_000_000,
+        "payers": {
+            "u1": {"seen_ms": 4_900_000, "ok_ms": 4_000_000, "refused_ms": 4_800_000, "awaited": {"pi_1": 4_900_000}},
+            "u2": {"seen_ms": 100, "ok_ms": 100, "awaited": {"pi_2": 100}},
+        },
+        "payer_agenda": [[5_500_000, "vote", "u1"]],
+        "indicators": {"reach": {"good": 3, "reporters": {"u9": None}}},
+    }
+    state = msgspec.convert(with_days(content), State)
+    assert (state.payers["u1"].answered_ms, state.payers["u1"].is_ok) == (4_800_000, False)
+    assert (state.payers["u2"].answered_ms, state.payers["u2"].is_ok) == (100, True)
+    assert {name: (paid.user_ref, paid.is_covered) for name, paid in state.paid.items()} == {"pi_1": ("u1", False)}
+    assert state.payer_agenda == [(5_000_000, "payer", "u2"), (5_500_000, "decide", "pi_1"), (9_100_000, "payer", "u1")]
+    assert (state.indicators[REACH].good, state.indicators[REACH].reporters) == (3, {"u9": 1})
+
+
 # --- the gate
+
+
+def test_a_silent_payer_stops_a_climb_that_was_decided_before() -> None:
+    """The silence may have closed the gate: whoever decided did not know of it."""
+    world = patient()
+    world.pay(user="u1")
+    pass_time(world, 5 * MINUTE)
+    before = world.state.flag.guard_version
+    pass_time(world, 5 * MINUTE)
+    assert world.state.flag.guard_version == before + 2, "one in each indicator"
 
 
 def test_push_only_waits_for_answers() -> None:

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from sidecar.core.facts.auth_probes import UserAuth
-from sidecar.core.facts.policy import Policy
+from sidecar.core.facts.policy import Mode, Policy
 from sidecar.core.fold import votes
 from sidecar.core.fold.fold import fold
 from sidecar.core.fold.payer_state import Payer
@@ -175,6 +175,30 @@ def test_a_new_epoch_does_not_count_the_days_of_the_one_before(name: str) -> Non
     assert (indicator.good, indicator.bad, indicator.good_total) == (0, 0, 4)
 
 
+def test_days_of_a_time_without_a_judge_are_no_proof_later() -> None:
+    """While reports are waived nothing is judged; when they are required again, proof begins with the next vote."""
+    world = World(msgspec.structs.replace(POLICY, reach_not_required="an internal tool"))
+    for number in range(5):
+        tell(world, f"u{number}", served(world))
+    indicator = world.state.indicators[REACH]
+    assert (indicator.epoch_began_ms, counts(world.state)) == (0, (5, 0))
+    world.change(reach_not_required=None)
+    world.sleep(2 * DAY)
+    world.beat()
+    assert (indicator.good, indicator.good_total) == (0, 5)
+
+
+@BOTH
+def test_a_bad_day_that_closes_stops_a_climb_that_was_decided_before_it(name: str) -> None:
+    """It may have closed a gate: whoever decided did not know of it."""
+    world = World(POLICY)
+    world.state.payers["u1"] = Payer(seen_ms=world.now_ms)
+    votes.cast(world.state, POLICY, name, "u1", is_good=False, at_ms=world.now_ms)
+    before = world.state.flag.guard_version
+    votes.close_all(world.state, POLICY, name)
+    assert world.state.flag.guard_version > before
+
+
 def test_a_replay_from_a_checkpoint_in_the_middle_of_a_day_gives_the_same_state() -> None:
     """Open days, payments that await their decision and reports that are early are in the state."""
     world = ProbedWorld(msgspec.structs.replace(PROBED, lease_ms=10 * MINUTE))
@@ -213,6 +237,24 @@ def test_what_reverb_explains_is_no_vote_good_or_bad() -> None:
     indicators = world.state.indicators
     assert (counts(world.state), counts(world.state, USER_AUTH)) == ((10_000, 0), (10_000, 0))
     assert (indicators[REACH].unmeasured, indicators[REACH].levels, outcomes(world.state)) == (2, [], {"excused": 2})
+
+
+def test_a_report_that_arrives_after_the_suspension_of_its_payment_is_no_vote() -> None:
+    """Its payer was served timers: nothing depended on push."""
+    world = top()
+    world.fail()
+    world.observe(is_up=False)
+    world.wait(20 * SECOND)
+    world.recover()
+    world.observe(is_up=True)
+    world.wait(8 * MINUTE)
+    assert world.mode() is Mode.TIMER_POLLING
+    name = world.pay(user="u1")
+    world.ack(name)
+    world.wait(4 * MINUTE)
+    assert world.mode() is Mode.PUSH_ONLY
+    world.report(name, "u1", REFUSED)
+    assert outcomes(world.state) == {"excused": 1}
 
 
 # --- regulars, robots and the broken few
