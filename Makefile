@@ -13,10 +13,10 @@ TOOLS := $(addprefix .tools/,promtool prometheus amtool redis-server libfaketime
 unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/pip --disable-pip-version-check --quiet install
 
-.PHONY: help run test check bench chaos fuzz story mutate soak pictures lock clean
+.PHONY: help run test test-long check bench chaos fuzz story mutate soak pictures lock clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/.run ## Set up, and start the demo: a sidecar with sample payments
 	@$(BIN)/sidecar demo $(DEMO)
@@ -24,6 +24,9 @@ run: $(VENV)/.run ## Set up, and start the demo: a sidecar with sample payments
 test: ## Set up, check the code, and run every test
 	@$(MAKE) --no-print-directory -j4 $(VENV)/.dev $(TOOLS) $(NODE_MODULES)
 	@tools/run-tests
+
+test-long: $(VENV)/.dev ## Live through every world of docs/how-it-decides.md: months of payments, over half an hour
+	@$(BIN)/pytest -q -n auto --dist worksteal --timeout 3600 -m long tests
 
 check: $(VENV)/.dev ## Check format, lint, types, import contracts and language
 	@$(BIN)/ruff format --check --quiet .
@@ -35,6 +38,7 @@ check: $(VENV)/.dev ## Check format, lint, types, import contracts and language
 
 bench: $(VENV)/.dev .tools/chromium-headless-shell ## Run the benchmarks, as ratios to baselines in the same run
 	@$(BIN)/python -m benchmarks.statistics
+	@$(BIN)/python -m benchmarks.promises
 	@$(BIN)/python -m benchmarks.weights
 	@$(BIN)/python -m benchmarks.fold
 	@$(BIN)/python -m benchmarks.listeners

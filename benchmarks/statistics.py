@@ -112,7 +112,11 @@ def _alarms() -> None:
     """Print how long the default alarm bank is quiet at the target, and how fast it detects damage."""
     default = bank(990_000, 950_000, 100_000)
     print(f"alarm bank at the default policy: an outage is noticed at failure {failures_to_alarm(default)}")
-    for truth, runs, cap in ((0.99, 200, 2_000_000), (0.95, 2000, 20_000), (0.9, 2000, 20_000), (0.5, 2000, 20_000)):
+    for truth, runs, cap in (
+        (0.99, 200, 2_000_000),
+        (0.98, 2000, 200_000),
+        *((truth, 2000, 20_000) for truth in (0.95, 0.9, 0.8, 0.5, 0.0)),
+    ):
         lengths = _run_lengths(default, truth, runs, cap)
         capped = int((lengths >= cap).sum())
         print(
