@@ -39,6 +39,9 @@ POSSIBLE = {
 """Alerts that may fire as well: auth probes fail with Reverb, a slow burn lasts for minutes, and a delay of seconds on a busy
 machine corresponds to a quarter of an hour in the rules."""
 
+DECIDED_LATER = {"payments, Payers who answer, A"}
+"""Panels of what is decided ten minutes after a payment. `make story`, which takes longer, requires data in these too."""
+
 
 def faster(rules: str) -> str:
     """Return rules with shorter durations; windows are at least `SHORTEST_MS`."""
@@ -72,7 +75,7 @@ async def test_every_panel_has_data_and_alerts_fire_and_resolve(tmp_path: Path) 
             await two_outages(lived, port, it)
             fired = {alert for alert, _ in await alerts(it)}
             assert EXPECTED <= fired <= EXPECTED | POSSIBLE
-            assert await without_data(it) == []
+            assert set(await without_data(it)) <= DECIDED_LATER
             assert await unhealthy_rules(it) == []
             await check_exemplars(it)
 
