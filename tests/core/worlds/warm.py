@@ -32,10 +32,11 @@ def _warm(rung: int, policy: Policy) -> tuple[bytes, int]:
 def on(rung: int, policy: Policy = REAL, *, seed: int = 1, per_day: float = 40, truth: Truth | None = None) -> Life:
     """Return a world that has just climbed onto this rung, under a policy that then gets its real soaks; nobody approves."""
     body, now_ms = _warm(rung, policy)
-    life = Life(policy, seed=seed, per_day=per_day, truth=truth)
+    life = Life(policy, seed=seed, per_day=per_day)
     life.approves = False
     life.resume(body, now_ms)
     life.adopt(policy)
     life.run(5 * MINUTE)
+    life.truth = truth or Truth()
     life.count_anew()
     return life
