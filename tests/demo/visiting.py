@@ -10,6 +10,8 @@ from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
+
 from sidecar.console.status import Status
 from sidecar.core.facts.policy import Mode
 from sidecar.demo.page import Pages
@@ -20,9 +22,11 @@ from sidecar.demo.world.switches import Key
 from sidecar.demo.world.world import World, running_world
 from sidecar.logs import LineCounts
 from tests.demo.worlds import LATER_MS, LATER_PAYER, live
+from tests.e2e.processes import free_port
 
 Answer = TypeVar("Answer")
-_SHOW = Show(ports=FREE)
+_SHOW = Show(ports=msgspec.structs.replace(FREE, reverb=free_port(), app=free_port()))
+"""Reverb and the app keep their ports from the climb to the visit: elsewhere they would be others, without a proof."""
 _SETTLES_S = 0.0001
 _WITHIN_S = 3600.0
 
@@ -90,7 +94,7 @@ def climbed(folder: Path) -> dict[Mode, Path]:
                 assert await world.watching.until(needs_only_a_person, _WITHIN_S), "it needs an approval"
                 await world.watching.action("approve", "a test")
 
-    live(folder, climb)
+    live(folder, climb, show=msgspec.structs.replace(_SHOW, is_headless=True))
     return journals
 
 
