@@ -17,7 +17,7 @@ from tests.harm.accounting import assert_sound
 from tests.harm.load import Load, ended, under_load
 from tests.shells.running import event, sign
 
-_FIRST = 14
+_FIRST = 40
 """Clean payments that prove push under the lax policy."""
 
 
