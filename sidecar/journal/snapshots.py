@@ -12,7 +12,7 @@ import msgspec
 import structlog
 
 from sidecar.core.facts.observations import UNREADABLE, Checkpoint
-from sidecar.core.fold.checkpoint_rules import CHANGES
+from sidecar.core.fold.checkpoint_rules import changes_since
 from sidecar.core.fold.checkpoints import restored, upgraded
 from sidecar.core.fold.state import FOLD_VERSION, State
 from sidecar.ports import ErrorCode, SidecarError
@@ -61,7 +61,10 @@ def _continued(state: State) -> State:
     """Log what is different from here on, if rules of an older version led to this state."""
     if state.upgraded_from:
         structlog.get_logger().warning(
-            "journal.upgraded", from_fold_version=state.upgraded_from, to_fold_version=FOLD_VERSION, changes=CHANGES
+            "journal.upgraded",
+            from_fold_version=state.upgraded_from,
+            to_fold_version=FOLD_VERSION,
+            changes=changes_since(state.upgraded_from),
         )
     return state
 

@@ -87,10 +87,10 @@ def test_a_day_is_counted_once_when_it_closes(name: str) -> None:
 
 @BOTH
 def test_a_day_is_bad_if_any_payment_in_it_ended_bad(name: str) -> None:
-    """The alarm steps with the first payment, and once more with the first that ends bad after a good one."""
+    """Evidence counts the day; in the alarm it counts at once, and not again within the quarter of the day."""
     them, bank = Votes(name), bank_of(row_of(name), POLICY)
     indicator = them.state.indicators[name]
-    for is_good in (True, True, False, False, True):
+    for is_good in (False, True, False, True):
         them.vote("u1", is_good=is_good)
         them.wait(1 * HOUR)
     assert indicator.levels == [cusum.bad for cusum in bank]
@@ -99,6 +99,55 @@ def test_a_day_is_bad_if_any_payment_in_it_ended_bad(name: str) -> None:
     them.wait(2 * DAY)
     due(them.state, POLICY)
     assert (indicator.good, indicator.bad) == (1, 1)
+
+
+@BOTH
+@pytest.mark.parametrize("is_good", [True, False])
+def test_the_alarm_takes_the_first_payment_of_each_quarter_of_the_day(
+    name: str, monkeypatch: pytest.MonkeyPatch, *, is_good: bool
+) -> None:
+    """Whether a payment is a vote depends on when it was, and never on how it ended."""
+    steps: list[int] = []
+    them = Votes(name)
+    monkeypatch.setattr(votes, "step", lambda *_, at_ms, **__: steps.append(at_ms - DAY))
+    monkeypatch.setattr(votes, "clear", lambda _: None)
+    them.state.indicators[name].reporters = {f"other{number}": 1 for number in range(20)}
+    for wait_ms in (0, 6 * HOUR - 1, 1, 6 * HOUR, 5 * HOUR):
+        them.wait(wait_ms)
+        them.vote("u1", is_good=is_good)
+    assert steps == [0, 6 * HOUR, 12 * HOUR]
+
+
+@BOTH
+@pytest.mark.parametrize("later", [6 * HOUR, 12 * HOUR])
+def test_payers_who_return_within_the_day_raise_no_false_alarm(name: str, later: int) -> None:
+    """Two hundred payers, all in the morning and again later, with the allowed share of bad payments, for a hundred days.
+
+    If only bad votes counted among the later ones, five of them would be the alarm on most days.
+    """
+    them, alarms, days = Votes(name, msgspec.structs.replace(POLICY, false_alarm_once_in=10_000)), 0, 100
+    rng, bad_share = random.Random(name), 1 - row_of(name).p0_ppm(POLICY) / 1_000_000
+    for _ in range(days):
+        for _ in range(2):
+            for user in range(200):
+                them.vote(f"u{user}", is_good=rng.random() >= bad_share)
+                alarms += them.is_alarmed
+                if them.is_alarmed:
+                    them.calm()
+            them.wait(later)
+        them.wait(DAY - 2 * later)
+    assert alarms <= 2 * days * 200 // 10_000
+
+
+@BOTH
+def test_regulars_who_were_well_in_the_morning_raise_the_alarm_in_the_afternoon(name: str) -> None:
+    """An open day hides nothing for long: a vote is due again after a quarter of the day."""
+    them = Votes(name)
+    for is_good in (True, False):
+        for user in range(30):
+            them.vote(f"u{user}", is_good=is_good)
+        them.wait(6 * HOUR)
+    assert them.is_alarmed
 
 
 def test_a_long_silence_and_a_restart_lose_no_day() -> None:

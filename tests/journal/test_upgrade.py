@@ -10,6 +10,7 @@ import pytest
 import structlog
 
 from sidecar.core.facts.observations import Checkpoint, Heartbeat
+from sidecar.core.fold.checkpoint_rules import changes_since
 from sidecar.core.fold.state import FOLD_VERSION, encode
 from sidecar.journal.maintenance import Maintenance
 from sidecar.journal.sqlite.verification import inspect, present
@@ -57,6 +58,13 @@ async def test_what_the_older_rules_concluded_stands(tmp_path: Path, *, has_snap
     (upgraded,) = [line for line in logs if line["event"] == "journal.upgraded"]
     assert (upgraded["from_fold_version"], upgraded["to_fold_version"]) == (OLD, FOLD_VERSION)
     assert len(upgraded["changes"]) > 3
+
+
+def test_an_upgrade_says_only_what_changed_since() -> None:
+    """Sentences of rules that already applied would mislead."""
+    everything, latest = changes_since(OLD), changes_since(FOLD_VERSION - 1)
+    assert len(latest) == 2
+    assert set(latest) < set(everything)
 
 
 async def test_the_upgrade_is_recorded_and_a_full_fold_starts_there(tmp_path: Path) -> None:

@@ -10,16 +10,23 @@ from sidecar.core.fold.history import DETAIL_MAX
 from sidecar.core.statistics.alarms import DEGREES_PPM, Bank
 from sidecar.core.statistics.indicators import bank_of, row_of
 
-CHANGES = (
-    "The flag keeps its rung, evidence and epochs; the decision rules of fold version 7 apply from here on.",
-    "The capital of the evidence is capped, so that old successes no longer outweigh new failures.",
-    "An alarm of payments is excused only by what explains its own failures.",
-    "The gates of recent failures are gone; twice the allowed failures now raise an alarm.",
-    "Each payer has one vote a day, and push_only needs answers from enough payers.",
-    "Wiring is proven by payments, and payments that were not seen count in coverage.",
-    "Holds stand side by side, each with an id.",
-)
-"""What an operator should know of an upgrade, as sentences (`docs/how-it-decides.md`)."""
+_CHANGES = {
+    7: (
+        "The capital of the evidence is capped, so that old successes no longer outweigh new failures.",
+        "An alarm of payments is excused only by what explains its own failures.",
+        "The gates of recent failures are gone; twice the allowed failures now raise an alarm.",
+        "Each payer has one vote a day, and push_only needs answers from enough payers.",
+        "Wiring is proven by payments, and payments that were not seen count in coverage.",
+        "Holds stand side by side, each with an id.",
+    ),
+    8: ("A payer's later payments of a day are votes in the alarm every 6 h, good and bad alike.",),
+}
+
+
+def changes_since(version: int) -> tuple[str, ...]:
+    """Return what an operator should know of an upgrade from a fold version, as sentences."""
+    kept = "The flag keeps its rung, evidence and epochs; the present decision rules apply from here on."
+    return (kept, *(text for number, texts in _CHANGES.items() if number > version for text in texts))
 
 
 def with_current_rules(content: dict[str, Any]) -> dict[str, Any]:

@@ -25,6 +25,8 @@ class Day(msgspec.Struct, array_like=True, gc=False):
     """Whether any payment of the day ended bad."""
     counted_version: int = 0
     """Of `reach`: the version with which the rung was reached on which this payer was last counted."""
+    alarm_from_ms: int = 0
+    """From when on a payment of this payer is a vote in the alarm again."""
 
 
 class Payer(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):

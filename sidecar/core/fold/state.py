@@ -19,7 +19,7 @@ from sidecar.core.fold.webhooks import Webhooks
 from sidecar.core.statistics.coverage import Coverage
 from sidecar.core.statistics.indicators import INDICATORS, OF_PAYERS, Indicator
 
-FOLD_VERSION = 7
+FOLD_VERSION = 8
 """Raised whenever the same journal would give another state."""
 
 

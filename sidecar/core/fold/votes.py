@@ -3,10 +3,12 @@
 The problem: if every payment is a vote, payers who pay often outvote the few who are refused, and one robot supplies
 the whole proof. If bad votes count once and good ones every hour, a steady damage of some payers never raises an alarm.
 
-What we do: good and bad alike, a payer has one vote per day. The day lasts 24 h (`policy.payer_day`) from the payer's
-first vote, and it is bad if any of its payments ended bad. The alarm CUSUMs step with the first vote of the day, and
-once more when a later one turns a good day bad. Evidence counts the day when it closes. While the share of good days is
-at least p0, the expected product of a day's likelihood ratios is at most 1: no more false alarms than promised.
+What we do: evidence counts one vote per payer and day, good and bad alike, when the day closes. The day lasts 24 h
+(`policy.payer_day`) from the payer's first vote, and it is bad if any of its payments ended bad.
+
+The alarm cannot wait for that. A payer has a vote in it at most every 6 h: the first payment since, good or bad, steps
+the CUSUMs at once. Whether a payment is a vote does not depend on how it ended; if only the bad ones among a payer's
+later payments were votes, a healthy shop whose payers return within the day would raise the alarm within days.
 
 An alarm needs several payers: no payer supplies more than a fifth of the bad votes that step the CUSUMs, however often
 the payer votes, and a minimum of different payers must stand behind the alarm.
@@ -29,6 +31,8 @@ from sidecar.core.statistics.indicators import (
     step,
 )
 
+ALARM_VOTES_PER_DAY = 4
+"""A payer's votes in the alarm: with 1, a shop of regulars notices nothing for a day; with 24, they outvote others."""
 REPORTERS_MIN = {USER_AUTH: 3, REACH: 5}
 """Different payers with a bad vote that an alarm needs. A browser can report anything; `user_auth` is the backend's."""
 PER_REPORTER = 5
@@ -38,24 +42,30 @@ REPORTERS_MAX = 1000
 
 
 def cast(state: State, policy: Policy, name: str, user_ref: str, *, is_good: bool, at_ms: int) -> bool:
-    """Process how a payment of a known payer ended. Return whether it opened the payer's day, or turned it bad."""
+    """Process how a payment of a known payer ended. Return whether it opened the payer's day, or turned it bad.
+
+    A vote in the alarm is at the times of the payer's first payment of the day, and of its first 6 h after the last.
+    """
     payer, indicator = state.payers[user_ref], state.indicators[name]
     day = day_of(payer, name)
     if day is not None and at_ms >= day.from_ms + policy.payer_day_ms:
         _close(state, policy, payer, name)
         day = None
-    if day is not None and (is_good or day.is_bad):
-        return False
+    changes_day = day is None or (not is_good and not day.is_bad)
     if day is None:
-        _open(payer, name, Day(from_ms=at_ms, is_bad=not is_good))
+        day = Day(from_ms=at_ms)
+        _open(payer, name, day)
         plan(state, user_ref, payer, at_ms + policy.payer_day_ms)
-    else:
+    if not is_good:
+        state.flag.guard_version += changes_day
         day.is_bad = True
     indicator.last_ms = state.now_ms
     if not indicator.epoch_began_ms and not indicator.awaits_epoch and not is_dormant(row_of(name), policy):
         indicator.epoch_began_ms = state.now_ms
-    _step(state, policy, name, user_ref, is_good=is_good)
-    return True
+    if at_ms >= day.alarm_from_ms:
+        day.alarm_from_ms = at_ms + policy.payer_day_ms // ALARM_VOTES_PER_DAY
+        _step(state, policy, name, user_ref, is_good=is_good)
+    return changes_day
 
 
 def excused(state: State, name: str) -> None:

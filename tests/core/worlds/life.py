@@ -68,6 +68,8 @@ class Life:
         """The sidecar does not run."""
         self.is_away = False
         """Reverb does not answer."""
+        self.number = 0
+        """Payments so far; unlike those of the figures, never counted anew."""
         self.payer: Callable[[int], str] = lambda number: f"payer {number}"
         self.is_authorised: Callable[[str], bool] | None = None
         """Which users may authorise their channel; None: any payment's payer by `truth.authorised`."""
@@ -310,7 +312,8 @@ class Life:
     def pay(self) -> None:
         """Make a payment: what becomes of its broadcast, and of its payer."""
         self.figures.payments += 1
-        name, user = f"pi_{self._prefix}_{self.now_ms}_{self.figures.payments}", self.payer(self.figures.payments)
+        self.number += 1
+        name, user = f"pi_{self._prefix}_{self.now_ms}_{self.number}", self.payer(self.number)
         truth, draw = self.truth, self.random.random
         is_in_time = draw() < truth.payments and not self.is_away
         is_granted = draw() < truth.authorised if self.is_authorised is None else self.is_authorised(user)

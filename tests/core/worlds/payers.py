@@ -5,7 +5,7 @@ from collections.abc import Callable
 from sidecar.core.facts.auth_probes import UserAuth
 from sidecar.core.facts.observations import AckReceived, SkipReason, UserAuthReported
 from sidecar.core.facts.policy import Stage
-from tests.core.world import MINUTE, SECOND
+from tests.core.world import DAY, HOUR, MINUTE, SECOND
 from tests.core.worlds.attribution import damaged
 from tests.core.worlds.climbing import fresh
 from tests.core.worlds.life import Life
@@ -46,7 +46,7 @@ def _granted_then_refused(life: Life) -> None:
     pay = life.pay
 
     def pay_after_ok() -> None:
-        user = life.payer(life.figures.payments + 1)
+        user = life.payer(life.number + 1)
         life.append(UserAuthReported(result=UserAuth.OK, user_ref=user))
         life.now_ms += 20
         pay()
@@ -82,6 +82,32 @@ def _regulars(life: Life) -> None:
     life.is_authorised = lambda user: user.startswith("regular") or life.random.random() >= 0.05
 
 
+def _regulars_alone(life: Life) -> None:
+    """Make 60 regulars pay 17 times a day each, and nobody else; from noon on every one of them is refused."""
+    life.payer = lambda _: f"regular {life.random.randrange(60)}"
+    life.after(DAY // 2, lambda: life.become(authorised=0.0))
+
+
+def _twice_a_day(users: int) -> Callable[[Life], None]:
+    """Return a shop of so many users who each pay once in the morning and once in the evening, and of nobody else."""
+
+    def plan(life: Life) -> None:
+        user = [""]
+        life.payer = lambda _: user[0]
+        pay, life.pay = life.pay, lambda: None  # type: ignore[method-assign]
+
+        def pay_as(number: int) -> None:
+            user[0] = f"user {number}"
+            pay()
+
+        for number in range(users):
+            for hour in (3, 15):
+                at_ms = round(life.random.uniform(hour, hour + 2) * HOUR)
+                life.every(DAY, lambda number=number: pay_as(number), from_ms=at_ms)  # type: ignore[misc]
+
+    return plan
+
+
 def _robot(life: Life) -> None:
     """Make one payment in ten be a robot's, whom every rung serves; the others send nothing, and nothing works."""
     robot = next(name for name in map("robot {}".format, range(100)) if life.bucket(name) < 50_000)
@@ -90,7 +116,7 @@ def _robot(life: Life) -> None:
     pay = life.pay
 
     def pay_or_be_silent() -> None:
-        is_robot = (life.figures.payments + 1) % 10 == 0
+        is_robot = (life.number + 1) % 10 == 0
         life.become(answered=float(is_robot), reports=float(is_robot))
         pay()
 
@@ -212,6 +238,15 @@ ROWS = (
         keeps=lambda sum_: sum_.falls >= sum_.runs and sum_.left <= 40,
     ),
     Row(
+        name="Regulars alone, all refused from noon on",
+        volume="1 000/day",
+        truth="every payer refused",
+        event="60 regulars pay 17 times a day each, and nobody else",
+        live=damaged(rung=3, per_day=1000, truth=Truth(), days=2, event=_regulars_alone),
+        promise="fall, at most 60 payers",
+        keeps=lambda sum_: sum_.falls >= sum_.runs and sum_.left <= 60,
+    ),
+    Row(
         name="10 broken of 100 users",
         volume="400/day",
         truth="10 of 100 users refused",
@@ -228,6 +263,16 @@ ROWS = (
         live=damaged(rung=3, per_day=400, truth=Truth(), days=20, event=_broken_users(100, 5)),
         promise="fall within 10 days",
         keeps=lambda sum_: sum_.falls >= sum_.runs,
+    ),
+    Row(
+        name="Payers who pay twice a day",
+        volume="4 000/day",
+        truth="reach 99.5 %",
+        event="2 000 users pay in the morning and in the evening",
+        live=damaged(rung=3, truth=Truth(reached=0.995), days=3, event=_twice_a_day(2000)),
+        runs=3,
+        promise="no fall",
+        keeps=lambda sum_: not sum_.falls and not sum_.suspensions,
     ),
     Row(
         name="One robot",

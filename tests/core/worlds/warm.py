@@ -20,6 +20,7 @@ def _warm(rung: int, policy: Policy) -> tuple[bytes, int]:
     every_ms = MINUTE if policy.lease_ms < MINUTE else 4 * MINUTE
     life = Life(msgspec.structs.replace(policy, ladder=ladder), seed=rung, per_day=DAY / every_ms)
     life.is_regular = True
+    life.payer = lambda number: f"earlier payer {rung} {number}"
     if rung == 1:
         life.begin()
     else:
