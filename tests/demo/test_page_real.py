@@ -1,4 +1,4 @@
-"""A visitor pays in the demo's world, with the real sidecar, and timers clear the alert."""
+"""A visitor pays in the demo's world, with the real sidecar: in each mode, and without a channel."""
 
 import pytest
 from playwright.async_api import Browser
@@ -9,7 +9,7 @@ from tests.demo.visits import TRIED, VISITS, play
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(400)]
 
 
-async def test_pay_now_is_cleared_by_timers(browser: Browser) -> None:
+async def test_pay_now_is_cleared_in_each_mode_and_without_a_channel(browser: Browser) -> None:
     """The designed refetch clears it, with at most three refetches."""
     for visit, seen in await play(browser, VISITS[:TRIED]):
         assert seen.flag.startswith(MODES[visit.mode].label), (visit, seen)

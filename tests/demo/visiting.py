@@ -25,8 +25,8 @@ from tests.demo.worlds import LATER_MS, LATER_PAYER, live
 from tests.e2e.processes import free_port
 
 Answer = TypeVar("Answer")
-_SHOW = Show(ports=msgspec.structs.replace(FREE, reverb=free_port(), app=free_port()))
-"""Reverb and the app keep their ports from the climb to the visit: elsewhere they would be others, without a proof."""
+_SHOW = Show(ports=msgspec.structs.replace(FREE, sidecar_reverb=free_port(), sidecar_app=free_port()))
+"""The sidecar finds Reverb and the app at the ports of the climb: elsewhere they would be others, without a proof."""
 _SETTLES_S = 0.0001
 _WITHIN_S = 3600.0
 

@@ -21,6 +21,9 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     page: int = 8702
     reverb: int = 8703
     app: int = 8704
+    sidecar_reverb: int = 0
+    sidecar_app: int = 0
+    """The sidecar reaches Reverb and the app by proxies of its own."""
 
 
 class Addresses(msgspec.Struct, frozen=True, kw_only=True):

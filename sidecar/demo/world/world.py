@@ -122,8 +122,10 @@ class World(Stage):
             await node.start()
         app_port = await _taken("--app-port", self.app.start(self._ports.app))
         await _taken("--reverb-port", self.reverb_proxies[0].open(self._ports.reverb))
-        for proxy in self.sidecars_proxies:
-            await proxy.open()
+        for proxy, port in zip(
+            self.sidecars_proxies, (self._ports.sidecar_reverb, self._ports.sidecar_app, 0), strict=True
+        ):
+            await proxy.open(port)
         self._places.reverb = f"ws://127.0.0.1:{self.reverb_proxies[0].port}"
         self._places.app = f"http://127.0.0.1:{app_port}"
         self.app.reverb_url = f"http://127.0.0.1:{self.reverb_proxies[0].port}"
