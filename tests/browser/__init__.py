@@ -11,6 +11,8 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from tests.waiting import HANGS_AFTER_S
+
 FOLDER = Path(__file__).parent
 CHROMIUM = (
     "--no-sandbox",
@@ -38,7 +40,7 @@ class Events:
         self.everything.append((event["what"], event.get("data")))
         self._more.set()
 
-    async def until(self, what: str, data: object = ..., *, within_s: float = 20.0, after: int = 0) -> int:
+    async def until(self, what: str, data: object = ..., *, within_s: float = HANGS_AFTER_S, after: int = 0) -> int:
         """Return the position behind the first `what` (with this `data`) from position `after` on."""
         try:
             async with asyncio.timeout(within_s):

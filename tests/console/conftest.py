@@ -6,8 +6,9 @@ import pytest_asyncio
 from playwright.async_api import Browser, expect
 
 from tests.payers.tabs import chromium
+from tests.waiting import HANGS_AFTER_S
 
-expect.set_options(timeout=20_000)  # a machine that runs four browsers at once
+expect.set_options(timeout=HANGS_AFTER_S * 1000)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -20,6 +20,7 @@ from sidecar.ports import Journal
 from tests.console.states import Case
 from tests.core.world import World
 from tests.shells.test_lifecycle import journal_of
+from tests.waiting import HANGS_AFTER_S
 
 AXE = Path(__file__).parents[1] / "browser" / "node_modules" / "axe-core" / "axe.min.js"
 NARROW, WIDE, WIDEST = (360, 740), (1440, 900), (2560, 1440)
@@ -95,6 +96,7 @@ async def looking(
         color_scheme="dark" if dark else "light",
         java_script_enabled=scripts,
     )
+    context.set_default_timeout(HANGS_AFTER_S * 1000)
     troubles: list[str] = []
     try:
         page = await context.new_page()

@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 from sidecar.console.page import pages
 from tests.console.stage import Shown, looking, shown
 from tests.console.states import CASES
+from tests.waiting import HANGS_AFTER_S
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 QUARTER = next(case for case in CASES if case.name == "90 days")
@@ -27,7 +28,7 @@ async def _received(it: Shown, coding: str, method: str = "GET") -> tuple[bytes,
     reader, writer = await asyncio.open_connection(place.hostname, place.port)
     head = f"{method} / HTTP/1.1\r\nHost: {place.netloc}\r\nAccept-Encoding: {coding}\r\nConnection: close\r\n\r\n"
     writer.write(head.encode())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(HANGS_AFTER_S):
         reported, _, body = (await reader.read(-1)).partition(b"\r\n\r\n")
     writer.close()
     chunks = []
@@ -104,6 +105,7 @@ async def test_every_section_is_in_a_full_page_screenshot(browser: Browser, medi
         picture = await page.screenshot(full_page=True)
     assert len(boxes) == 9
     reader = await browser.new_page()
+    reader.set_default_timeout(HANGS_AFTER_S * 1000)
     try:
         shares = await reader.evaluate(_INKED, {"picture": base64.b64encode(picture).decode(), "boxes": boxes})
     finally:

@@ -14,6 +14,7 @@ from tests.shells.running import Running, running
 from tests.shells.test_flag import EASY
 from tests.shells.test_guard import console
 from tests.shells.test_operator import WHY
+from tests.waiting import HANGS_AFTER_S
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")  # the browser lives in the module's loop
 
@@ -42,6 +43,7 @@ async def test_a_browser_reads_with_a_token_as_basic_password(browser: Browser) 
     """Page, assets and live updates work with a token that is entered once, and not without."""
     async with running(console(reading=Reading.TOKEN)) as sidecar:
         context = await browser.new_context(http_credentials={"username": "ann", "password": READ_TOKEN})
+        context.set_default_timeout(HANGS_AFTER_S * 1000)
         try:
             page = await context.new_page()
             answer = await page.goto(sidecar.urls.operator)
@@ -53,6 +55,7 @@ async def test_a_browser_reads_with_a_token_as_basic_password(browser: Browser) 
         finally:
             await context.close()
         context = await browser.new_context()
+        context.set_default_timeout(HANGS_AFTER_S * 1000)
         try:
             page = await context.new_page()
             answer = await page.goto(sidecar.urls.operator)  # there is nobody to ask

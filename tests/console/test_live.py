@@ -19,6 +19,7 @@ from tests.e2e.processes import until
 from tests.shells.running import running
 from tests.shells.test_flag import EASY, climb
 from tests.shells.test_operator import WHY
+from tests.waiting import HANGS_AFTER_S
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")  # the browser lives in the module's loop
 LOST = "Failed to load resource"
@@ -123,7 +124,7 @@ async def test_a_stream_sends_moves_at_once_and_other_changes_at_intervals() -> 
                 else:
                     world.beat()
                 it.live_updates.wake()
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(HANGS_AFTER_S):
                 reported = await answer.content.readuntil(b"\n\n")
             assert reported == b'data: {"seq":%d}\n\n' % world.state.seq
             answer.close()

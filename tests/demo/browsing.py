@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from playwright.async_api import Browser, Page
 
+from tests.waiting import HANGS_AFTER_S
+
 AXE = Path(__file__).parents[1] / "browser" / "node_modules" / "axe-core" / "axe.min.js"
 WIDTHS = {360: 780, 1440: 900, 2560: 1440}
 """Viewport widths of the tests, with their heights."""
@@ -37,7 +39,7 @@ class Opened:
         """Return an element's text."""
         return await self.page.inner_text(selector)
 
-    async def shows(self, selector: str, words: str, *, within_s: float = 30.0) -> None:
+    async def shows(self, selector: str, words: str, *, within_s: float = HANGS_AFTER_S) -> None:
         """Wait until an element's text contains words."""
         await self.page.wait_for_function(
             "([selector, words]) => document.querySelector(selector)?.innerText.includes(words)",
@@ -74,6 +76,7 @@ async def opened(
         reduced_motion=motion,
         bypass_csp=bypass_policy,
     )
+    context.set_default_timeout(HANGS_AFTER_S * 1000)
     await context.add_init_script(_NOTES)
     tab = Opened(await context.new_page())
     await tab.page.goto(url)

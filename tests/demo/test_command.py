@@ -14,6 +14,7 @@ from typing import Any
 import aiohttp
 
 from tests.e2e.processes import free_port, until
+from tests.waiting import HANGS_AFTER_S
 
 _NAMES = ("--port", "--operator-port", "--page-port", "--reverb-port", "--app-port")
 
@@ -54,7 +55,7 @@ async def test_a_visitor_watches_a_climb_turns_a_switch_and_stops_it(tmp_path: P
             return any(switch["came_ms"] for switch in (await world())["switches"])
 
         with _demo(tmp_path, ports) as process:
-            await until(has_climbed, "the first rung is climbed", within_s=120)
+            await until(has_climbed, "the first rung is climbed")
             seen = await world()
             assert seen["counts"]["cleared"] > 0
             assert seen["comparison"]["push"]["judged"] > 0
@@ -63,7 +64,7 @@ async def test_a_visitor_watches_a_climb_turns_a_switch_and_stops_it(tmp_path: P
             )
             async with session.post(f"{page}/switches/reverb_gone", json={"on": True}) as response:
                 assert response.status == 204
-            await until(has_come, "the effect is observed", within_s=60)
+            await until(has_come, "the effect is observed")
             assert (await world())["flag"]["mode"] == "timer_polling"
             process.send_signal(signal.SIGINT)  # as Ctrl-C does
             assert await asyncio.to_thread(process.wait, 20) == 0
@@ -78,7 +79,7 @@ def _status(folder: Path) -> str:
     """Run the status command of the first screen, and return its output."""
     config = next(folder.glob("*/demo.yaml"))
     command = [sys.executable, "-m", "sidecar", "status", "--config", str(config)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False).stdout
+    return subprocess.run(command, capture_output=True, text=True, timeout=HANGS_AFTER_S, check=False).stdout
 
 
 def _refused(folder: Path, *arguments: str, before: str = "") -> str:
@@ -88,7 +89,7 @@ def _refused(folder: Path, *arguments: str, before: str = "") -> str:
     )
     env = os.environ | {"TMPDIR": str(folder)}
     command = [sys.executable, "-c", script, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=env)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=HANGS_AFTER_S, check=False, env=env)
     assert done.returncode == 2, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     return " ".join(done.stderr.split())
@@ -127,7 +128,7 @@ def test_an_old_python_is_reported_with_the_way_to_choose_another(tmp_path: Path
     old.chmod(0o755)
     for python, found in ((old, "Python 3.9.2 was found"), (tmp_path / "none", "no Python was found")):
         command = ["make", "--directory", str(tmp_path), "run", f"PYTHON={python}"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=HANGS_AFTER_S, check=False)
         assert done.returncode != 0
         lines = done.stderr.splitlines()
         assert lines[0] == f"Python 3.11 or later is needed; {found}. Set PYTHON=/path/to/python3.11"

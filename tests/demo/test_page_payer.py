@@ -14,6 +14,7 @@ from tests.demo.browsing import WIDTHS, opened
 from tests.demo.made_up import MadeUpWorld
 from tests.payers.backend import CLIENT
 from tests.payers.reverb import OTHER
+from tests.waiting import HANGS_AFTER_S
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -105,7 +106,7 @@ async def _pay(browser: Browser, scenario: Scenario) -> tuple[MadeUpWorld, list[
             await tab.shows("#report-box", "report to the sidecar")
             texts.append(await tab.text("#summary"))
             await tab.page.goto("about:blank")
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(HANGS_AFTER_S):
                 while not world.reports:  # noqa: ASYNC110 - a beacon of another process
                     await asyncio.sleep(0.02)
         return world, texts, asked

@@ -6,7 +6,7 @@ from playwright.async_api import Browser
 from sidecar.wording import MODES
 from tests.demo.visits import TRIED, VISITS, play
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(400)]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def test_pay_now_is_cleared_in_each_mode_and_without_a_channel(browser: Browser) -> None:

@@ -5,13 +5,17 @@ import sys
 import zipfile
 from pathlib import Path
 
+from tests.waiting import HANGS_AFTER_S
+
 ROOT = Path(__file__).parents[2]
 CLIENT = "sidecar/demo/page/payment-refresh.js"
 
 
 def _built(folder: Path, how: str) -> zipfile.ZipFile:
     code = f"import sys, hatchling.build as backend; backend.{how}(sys.argv[1])"
-    subprocess.run([sys.executable, "-c", code, str(folder)], cwd=ROOT, check=True, capture_output=True, timeout=60)
+    subprocess.run(
+        [sys.executable, "-c", code, str(folder)], cwd=ROOT, check=True, capture_output=True, timeout=HANGS_AFTER_S
+    )
     return zipfile.ZipFile(next(folder.glob("*.whl")))
 
 

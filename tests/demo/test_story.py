@@ -14,13 +14,14 @@ from sidecar.demo.world.story import STEPS, Step, Story
 from sidecar.demo.world.switches import Key
 from sidecar.demo.world.world import World
 from tests.demo.worlds import live
+from tests.waiting import HANGS_AFTER_S
 
 
 def _summary(*arguments: str, **environment: str) -> tuple[int, dict[str, Any]]:
     """Run the command, and return its exit code and what it printed."""
     command = [sys.executable, "-m", "sidecar", "demo", *arguments]
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=300, check=False, env=os.environ | environment
+        command, capture_output=True, text=True, timeout=HANGS_AFTER_S, check=False, env=os.environ | environment
     )
     assert done.stdout, done.stderr[-2000:]
     summary: dict[str, Any] = json.loads(done.stdout)
@@ -108,7 +109,7 @@ print(summary.journal.records, summary.journal.sha256)
 def _digest(seed: int, hash_seed: str) -> str:
     command = [sys.executable, "-c", SCRIPT, str(seed)]
     env = os.environ | {"PYTHONHASHSEED": hash_seed}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=env)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=HANGS_AFTER_S, check=False, env=env)
     assert done.stdout, done.stderr[-2000:]
     return done.stdout
 

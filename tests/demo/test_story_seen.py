@@ -57,7 +57,7 @@ async def test_the_page_shows_each_step_of_the_story(browser: Browser, tmp_path:
     assert process.stdout is not None
     output = asyncio.create_task(process.stdout.read())
     try:
-        await until(lambda: _listens(port), "the page is there", within_s=60)
+        await until(lambda: _listens(port), "the page is there")
         async with opened(browser, f"http://127.0.0.1:{port}") as tab:
             await tab.page.evaluate(_NOTES)
             for step in STEPS:

@@ -78,7 +78,7 @@ async def test_pay_now_is_cleared_with_push_without_reverb_and_without_a_sidecar
 ) -> None:
     """The push clears it; without Reverb or without an answer from the flag, timers do."""
     async with _visited(climbed, tmp_path) as world:
-        await until(lambda: world.serves("push_with_safety_net"), "push is served", within_s=60)
+        await until(lambda: world.serves("push_with_safety_net"), "push is served")
         async with opened(browser, f"{world.url}/payer") as tab:
             await tab.shows("#channel", "subscribed")
             await tab.shows("#flag", "Push")

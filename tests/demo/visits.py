@@ -87,7 +87,7 @@ async def pay(browser: Browser, world: VisitedWorld, visit: Visit) -> Seen:
             await page.wait_for_selector("body.stripe")
             await page.click("#pay")
             await tab.ready()
-        await tab.shows("#alert", "paid. Thank you.", within_s=45)
+        await tab.shows("#alert", "paid. Thank you.")
         await page.evaluate("dispatchEvent(new PageTransitionEvent('pagehide'))")  # leaving the page sends the report
         await tab.shows("#report-box", "report to the sidecar")
         report = msgspec.json.decode((await page.text_content("#report") or "").encode(), type=dict[str, object])

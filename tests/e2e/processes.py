@@ -15,6 +15,8 @@ from typing import Any, Self
 
 import aiohttp
 
+from tests.waiting import HANGS_AFTER_S
+
 WEBHOOK_SECRET = "whsec_end_to_end_0123456789"
 ACK_TOKEN = "ack-token-for-the-tests-0123456789"
 OPERATOR_TOKEN = "operator-token-for-the-tests-01234"
@@ -53,7 +55,9 @@ def free_port() -> int:
             return port
 
 
-async def until(condition: Callable[[], Coroutine[Any, Any, Any]], what: str, *, within_s: float = 30) -> Any:
+async def until(
+    condition: Callable[[], Coroutine[Any, Any, Any]], what: str, *, within_s: float = HANGS_AFTER_S
+) -> Any:
     """Poll until the answer is truthy, and return it; fail with the description."""
     try:
         async with asyncio.timeout(within_s):
@@ -118,13 +122,13 @@ class SidecarProcess:
         """Stop the process with SIGTERM; return its exit code."""
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=20)
+        return self.process.wait(timeout=HANGS_AFTER_S)
 
     def kill(self) -> None:
         """End the process at once."""
         assert self.process is not None
         self.process.kill()
-        self.process.wait(timeout=20)
+        self.process.wait(timeout=HANGS_AFTER_S)
 
     def cli(self, *arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """Run another command of the same configuration."""
@@ -132,7 +136,7 @@ class SidecarProcess:
             [sys.executable, "-m", "sidecar", *arguments, "--config", str(self.config)],
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=HANGS_AFTER_S,
             check=False,
             env=os.environ | SECRETS | (env or {}),
         )

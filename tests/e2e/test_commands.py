@@ -12,6 +12,7 @@ import aiohttp
 from sidecar.journal.sqlite.journal import SqliteJournal
 from tests.e2e.processes import READ_TOKEN, SECRETS, SidecarProcess, until
 from tests.e2e.test_main_job import LAX
+from tests.waiting import HANGS_AFTER_S
 
 ROOT = Path(__file__).parents[2]
 
@@ -21,7 +22,7 @@ def sidecar(*arguments: str, env: dict[str, str] | None = None, cwd: Path = ROOT
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("SIDECAR_", "STRIPE_"))}
     return subprocess.run(
         [sys.executable, "-m", "sidecar", *arguments],
-        capture_output=True, text=True, timeout=30, check=False, env=clean | (env or {}), cwd=cwd,
+        capture_output=True, text=True, timeout=HANGS_AFTER_S, check=False, env=clean | (env or {}), cwd=cwd,
     )  # fmt: skip
 
 

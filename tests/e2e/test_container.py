@@ -22,6 +22,7 @@ import yaml
 from sidecar.config import read_config
 from sidecar.rules import DEFAULT_JOB
 from tests.e2e.processes import SECRETS, free_port, until
+from tests.waiting import HANGS_AFTER_S
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -120,7 +121,7 @@ def installed(folder: Path) -> Path:
         capture_output=True,
         text=True,
         check=False,
-        timeout=100,
+        timeout=HANGS_AFTER_S,
     )
     assert made.returncode == 0, made.stderr
     site = folder / "site"
@@ -167,7 +168,7 @@ async def test_what_the_image_installs_runs_without_rights_is_healthy_and_ends_a
             await until(is_ready, "it is ready")
         assert await is_healthy(operator)
         child.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(HANGS_AFTER_S):
             assert await child.wait() == 0
         assert not await is_healthy(operator)
     finally:

@@ -17,6 +17,7 @@ from sidecar.core.statistics.alarms import bank, failures_to_alarm
 from sidecar.http.server import Listener
 from sidecar.journal import open_journal
 from tests.e2e.processes import WEBHOOK_SECRET, SidecarProcess, localstripe, until
+from tests.waiting import HANGS_AFTER_S
 
 LAX = """
 environment: end-to-end
@@ -151,7 +152,7 @@ async def test_the_flag_climbs_on_acks_falls_without_them_and_climbs_again_with_
 
 async def _climbs(sidecar: SidecarProcess, session: aiohttp.ClientSession, stripe: Stripe) -> None:
     """Pay until push is served."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(HANGS_AFTER_S):
         while (await sidecar.flag(session))["mode"] == "timer_polling":
             await stripe.pay(len(stripe.paid))
             await asyncio.sleep(0.4)

@@ -11,7 +11,7 @@ from tests.e2e.processes import SidecarProcess
 from tests.shells.running import event, sign
 
 _CONNECTIONS = 8
-_TIMEOUT = aiohttp.ClientTimeout(total=5)
+_TIMEOUT = aiohttp.ClientTimeout(total=60)
 
 
 class Load:

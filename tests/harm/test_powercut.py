@@ -11,6 +11,7 @@ import pytest
 from sidecar.core.facts.observations import PaymentSucceeded
 from sidecar.journal.sqlite.file import Reader, Writer
 from tests.harm.power import Disk, Operation, recorded
+from tests.waiting import HANGS_AFTER_S
 
 ROOT = Path(__file__).parents[2]
 CUTS = int(os.environ.get("POWER_CUTS", "60"))
@@ -24,7 +25,7 @@ def run(folder: Path, synchronous: str) -> list[Operation]:
     subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", shim, source, "-ldl"], check=True)
     preload = {"LD_PRELOAD": str(shim), "POWERCUT_FOLDER": str(work), "POWERCUT_LOG": str(log)}
     command = [sys.executable, "-m", "tests.harm.writer", str(work), synchronous]
-    subprocess.run(command, cwd=ROOT, env=os.environ | preload, check=True, timeout=60)
+    subprocess.run(command, cwd=ROOT, env=os.environ | preload, check=True, timeout=HANGS_AFTER_S)
     return recorded(log)
 
 

@@ -185,7 +185,7 @@ async def serving_push(
             await world.spawn()
         async with running(config, SECRETS_HERE) as sidecar:
             world.sidecar = sidecar
-            await until(lambda: world.serves("push_with_safety_net"), "push is served", within_s=30)
+            await until(lambda: world.serves("push_with_safety_net"), "push is served")
             yield world
     finally:
         if world.process is not None and world.process.returncode is None:
@@ -320,7 +320,7 @@ async def test_a_harm_costs_what_the_table_says_and_ends(
         await harm(world)
         if outcome != "unmeasured":
             await world.pay()
-        await until(lambda: world.serves("timer_polling", reason), f"{what}: timers, because {reason}", within_s=40)
+        await until(lambda: world.serves("timer_polling", reason), f"{what}: timers, because {reason}")
         if outcome == "unmeasured":  # until the sidecar detects that it is cut off, a payment counts against push
             await world.pay()
         assert await world.failed() <= FAILED_MAX
@@ -331,12 +331,10 @@ async def test_a_harm_costs_what_the_table_says_and_ends(
             ended = (await world.status())["outcomes"]
             return bool(sum(ended.values()) > sum(before["outcomes"].values()))
 
-        await until(is_settled, "the payment is settled", within_s=20)
+        await until(is_settled, "the payment is settled")
         assert {name for name, count in ended.items() if count > before["outcomes"].get(name, 0)} == {outcome}
         await recover(world)
-        await until(
-            lambda: world.serves("push_with_safety_net"), f"{what}: it is over, and push is served", within_s=90
-        )
+        await until(lambda: world.serves("push_with_safety_net"), f"{what}: it is over, and push is served")
         after = await world.status()
     assert after["rung"] == before["rung"] == 1
     assert [each["epoch"] for each in after["indicators"]] == [each["epoch"] for each in before["indicators"]]
@@ -352,7 +350,7 @@ async def test_we_are_stopped_and_come_back(tmp_path: Path) -> None:
     async with stopped_world(tmp_path, again, world) as sidecar:
         world.sidecar = sidecar
         assert await world.serves("timer_polling")
-        await until(lambda: world.serves("push_with_safety_net"), "push is served again", within_s=60)
+        await until(lambda: world.serves("push_with_safety_net"), "push is served again")
         status = await world.status()
     assert status["unmeasured"].get("stopped") == 1
     assert status["outcomes"]["unmeasured"] == seen.get("unmeasured", 0) + 1

@@ -75,7 +75,7 @@ async def come(notifier: Notifier, result: NotificationResult, count: int = 1, k
     async def is_there() -> bool:
         return notifier.results[kind, result.value] >= count
 
-    await until(is_there, f"{count} notifications are {result}: {notifier.results}", within_s=20)
+    await until(is_there, f"{count} notifications are {result}: {notifier.results}")
 
 
 def queue(notifier: Notifier, *events: str) -> None:

@@ -19,11 +19,12 @@ from tests.payers.payer import Payer
 from tests.payers.reverb import APP, OBSERVER_CHANNEL, channel_of
 from tests.shells import browser_reports
 from tests.shells.running import event, sign
+from tests.waiting import HANGS_AFTER_S
 
 EVENT = "App\\Events\\LiveRefreshContextsUpdated"
 CLIENT = Path(__file__).parents[2] / "clients" / "browser"
 _SITE = Path(__file__).parent / "site"
-_TIMEOUT = aiohttp.ClientTimeout(total=5)
+_TIMEOUT = aiohttp.ClientTimeout(total=HANGS_AFTER_S)
 
 
 class Proxy(Protocol):

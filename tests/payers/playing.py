@@ -20,6 +20,7 @@ from tests.payers.scenarios import Scenario
 from tests.payers.sidecars import PROBE_TOKEN, PROBE_USER, Reachable, prepared
 from tests.payers.stage import Result, Stage
 from tests.payers.tabs import PlaywrightTab, Tab, chromium, freezable_tab
+from tests.waiting import HANGS_AFTER_S
 
 _OPENING_MAX = 3
 """So many pages are opened at once: what is measured is not how long a busy machine takes to start pages."""
@@ -105,6 +106,7 @@ class World:
         if scenario.freezes:
             return await stack.enter_async_context(freezable_tab())
         context = await self.browser.new_context()
+        context.set_default_timeout(HANGS_AFTER_S * 1000)
         stack.push_async_callback(context.close)
         return PlaywrightTab(await context.new_page())
 

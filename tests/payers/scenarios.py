@@ -13,6 +13,7 @@ from tests.payers.leaps import ASLEEP, SET_BACK, TEN_MINUTES, Leap
 from tests.payers.reverb import OTHER
 from tests.payers.stage import Stage
 from tests.payers.tabs import FreezableTab
+from tests.waiting import HANGS_AFTER_S
 
 TIMERS, NET, ONLY = Mode.TIMER_POLLING, Mode.PUSH_WITH_SAFETY_NET, Mode.PUSH_ONLY
 CONFIRMED, REFUSED, SILENT, OFFLINE = Subscription
@@ -61,7 +62,7 @@ async def push_before_flag(it: Stage) -> None:
     await it.pay()
     await it.until(lambda: it.tab.evaluate("window.seen?.joined"), "the return page joins the channel")
     it.payer.paid_at.set()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(HANGS_AFTER_S):
         await it.payer.broadcast.wait()
     await asyncio.sleep(0.3)
     assert proxy.held == 1
@@ -100,7 +101,7 @@ async def broadcast_before(it: Stage) -> None:
     it.app.faults.is_frozen = True
     it.payer.refetched.clear()
     await it.pay()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(HANGS_AFTER_S):
         await it.payer.refetched.wait()
         it.payer.paid_at.set()
         await it.payer.broadcast.wait()
@@ -116,7 +117,7 @@ async def reconnect_late(it: Stage) -> None:
     await it.reverb.cut(it.payer.user_id)
     await it.until(lambda: it.has_refetched(2), "the page notifications that it was cut off")
     it.payer.paid_at.set()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(HANGS_AFTER_S):
         await it.payer.broadcast.wait()
     it.app.faults.is_frozen = False
 

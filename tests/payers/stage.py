@@ -17,9 +17,8 @@ from tests.payers.backend import Backend
 from tests.payers.payer import Payer
 from tests.payers.reverb import LosingReverb
 from tests.payers.tabs import Tab
+from tests.waiting import HANGS_AFTER_S
 
-REPORTED_WITHIN_S = 40.0
-"""A browser reports after 30 s; on a busy machine it may be late."""
 _LOOKS_MAX = 15
 
 
@@ -65,7 +64,9 @@ class Stage:
         self._opening = opening
         self._left: dict[str, Any] | None = None
 
-    async def until(self, is_met: Callable[[], Awaitable[object]], what: str, *, within_s: float = 20.0) -> None:
+    async def until(
+        self, is_met: Callable[[], Awaitable[object]], what: str, *, within_s: float = HANGS_AFTER_S
+    ) -> None:
         """Wait for something, with a limit."""
         try:
             async with asyncio.timeout(within_s):
@@ -94,10 +95,10 @@ class Stage:
     async def pay(self) -> None:
         """Press "Pay now", and return once Stripe has taken the payment."""
         await self.tab.evaluate("document.querySelector('button').click()")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(HANGS_AFTER_S):
             await self.payer.succeeded.wait()
 
-    async def clears(self, *, within_s: float = 35.0) -> None:
+    async def clears(self, *, within_s: float = HANGS_AFTER_S) -> None:
         """Return once the page shows the booking as paid."""
         await self.until(lambda: self.tab.evaluate(_IS_CLEARED), '"Pay now" goes away', within_s=within_s)
 
@@ -110,9 +111,7 @@ class Stage:
         """Return once the page has sent its report."""
         if self._left is not None:  # the page cannot be asked any more; `result` looks at what was received
             return
-        await self.until(
-            lambda: self.tab.evaluate("window.seen?.sent.length"), "the page reports", within_s=REPORTED_WITHIN_S
-        )
+        await self.until(lambda: self.tab.evaluate("window.seen?.sent.length"), "the page reports")
 
     async def has_refetched(self, times: int) -> bool:
         """Return whether the page has sent this number of refetches."""

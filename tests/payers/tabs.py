@@ -20,6 +20,7 @@ from playwright.async_api import Error as PlaywrightError
 
 from tests.browser import CHROMIUM as ARGUMENTS
 from tests.payers.leaps import Leap
+from tests.waiting import HANGS_AFTER_S
 
 CHROMIUM = Path(__file__).parents[2] / ".tools" / "chromium"
 """Debian's; `make .tools/chromium` puts it there."""
@@ -88,7 +89,7 @@ class FreezableTab:
         async with self._lock:
             number = next(self._numbers)
             await self._socket.send_str(json.dumps({"id": number, "method": method, "params": params}))
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(HANGS_AFTER_S):
                 while True:
                     said = json.loads(await self._socket.receive_str())
                     if said.get("id") == number:
@@ -136,7 +137,7 @@ async def freezable_tab() -> AsyncIterator[FreezableTab]:
             stderr=asyncio.subprocess.DEVNULL,
         )
         try:
-            async with aiohttp.ClientSession() as session, asyncio.timeout(60):
+            async with aiohttp.ClientSession() as session, asyncio.timeout(HANGS_AFTER_S):
                 url = await _page_of(session, Path(profile) / "DevToolsActivePort")
                 async with session.ws_connect(url, max_msg_size=0) as socket:
                     tab = FreezableTab(socket)

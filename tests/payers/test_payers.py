@@ -7,7 +7,6 @@ from sidecar.core.facts.reports import WATCHED_MS, Reading, Verdict, verdict_of
 from tests.payers.scenarios import SCENARIOS, Scenario
 from tests.payers.stage import Result
 
-pytestmark = pytest.mark.timeout(300)
 """The first test that needs a result waits for all scenarios, a minute or more."""
 _NEAR_MS = 400
 """So far two looks at the page's clock may lie apart on a busy machine, """

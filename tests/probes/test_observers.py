@@ -68,7 +68,7 @@ async def observing(*, size: int = 3, redial_every_s: float = 300.0) -> AsyncIte
             return len(observers.subscribed()) == size
 
         try:
-            await until(is_up, "all sockets are subscribed", within_s=10)
+            await until(is_up, "all sockets are subscribed")
             yield watch
         finally:
             running.cancel()
@@ -87,7 +87,7 @@ async def test_a_socket_is_replaced_without_a_gap() -> None:
         async def are_kept() -> bool:
             return sum(isinstance(fact, AckReceived) for fact in await watch.facts()) >= len(names)
 
-        await until(are_kept, "every broadcast is journalled", within_s=10)
+        await until(are_kept, "every broadcast is journalled")
         facts = await watch.facts()
         assert [fact.payment_intent for fact in facts if isinstance(fact, AckReceived)] == names
         assert [fact.is_up for fact in facts if isinstance(fact, ObserverChanged)] == [True] * 3
@@ -119,7 +119,7 @@ async def test_a_closed_socket_is_journalled_and_opened_again() -> None:
                 True,
             ]
 
-        await until(is_back, "it is dialled again", within_s=10)
+        await until(is_back, "it is dialled again")
         down = (await watch.facts())[1]
         assert isinstance(down, ObserverChanged)
         assert (down.outcome, down.number) == (AuthProbeOutcome.CLOSED_WITHOUT_FRAME, 1006)
@@ -136,7 +136,7 @@ async def test_reverbs_pings_are_answered() -> None:
         async def is_answered() -> bool:
             return sock.last_frame_s > before_s
 
-        await until(is_answered, "the ping is answered", within_s=5)
+        await until(is_answered, "the ping is answered")
 
 
 @pytest.mark.parametrize("event", ["client-live", "pusher:anything"])
@@ -149,7 +149,7 @@ async def test_a_client_event_is_not_an_ack(event: str) -> None:
         async def is_kept() -> bool:
             return any(isinstance(fact, AckReceived) for fact in await watch.facts())
 
-        await until(is_kept, "the real one is journalled", within_s=5)
+        await until(is_kept, "the real one is journalled")
         assert [fact.payment_intent for fact in await watch.facts() if isinstance(fact, AckReceived)] == ["pi_real"]
 
 
@@ -164,7 +164,7 @@ async def test_another_event_is_no_ack_and_is_counted_and_named_once() -> None:
         async def are_counted() -> bool:
             return watch.observers.broadcasts["other_event"] == 3
 
-        await until(are_counted, "each is counted once, not once per socket", within_s=5)
+        await until(are_counted, "each is counted once, not once per socket")
         assert watch.observers.other_events() == ("App\\Events\\BookingCreated", "App\\Events\\Invoiced")
         assert "`App\\Events\\Invoiced`" in watch.observers.warning()
         await watch.broadcast("pi_real")
@@ -172,7 +172,7 @@ async def test_another_event_is_no_ack_and_is_counted_and_named_once() -> None:
         async def is_kept() -> bool:
             return any(isinstance(fact, AckReceived) for fact in await watch.facts())
 
-        await until(is_kept, "the real one is journalled", within_s=5)
+        await until(is_kept, "the real one is journalled")
         assert [fact.payment_intent for fact in await watch.facts() if isinstance(fact, AckReceived)] == ["pi_real"]
         assert watch.observers.warning() == ""
 

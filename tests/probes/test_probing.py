@@ -23,6 +23,7 @@ from sidecar.pusher.signing import signed_target
 from tests.e2e.processes import until
 from tests.probes.world import APP, ORIGIN, TOKEN
 from tests.shells.running import CONFIG, SECRETS, Running, event, running
+from tests.waiting import HANGS_AFTER_S
 
 EVENT = "App\\Events\\LiveRefreshContextsUpdated"
 
@@ -68,11 +69,11 @@ class Watched:
         async with self.sidecar.session.get(f"{self.sidecar.urls.operator}/api/status") as response:
             return dict(await response.json())
 
-    async def metric_is(self, name: str, value: float, within_s: float = 20.0) -> None:
+    async def metric_is(self, name: str, value: float, within_s: float = HANGS_AFTER_S) -> None:
         """Wait until a metric has a value."""
         await self.at_least(name, value, within_s)
 
-    async def at_least(self, name: str, value: float, within_s: float = 20.0) -> None:
+    async def at_least(self, name: str, value: float, within_s: float = HANGS_AFTER_S) -> None:
         """Wait until a metric has reached a value."""
 
         async def is_reached() -> bool:
@@ -218,7 +219,7 @@ async def test_a_deaf_node_has_its_own_outcome() -> None:
         await it.sidecar.deliver(paid)
         await it.broadcast(paid["data"]["object"]["id"])
         await it.metric_is('payment_outcomes_total{outcome="missed"}', 1)
-        await it.at_least('observed_broadcasts_total{result="deaf"}', 1, within_s=15)
+        await it.at_least('observed_broadcasts_total{result="deaf"}', 1)
 
 
 async def test_sockets_that_reverb_closes_are_journalled_and_opened_again() -> None:
@@ -320,7 +321,7 @@ async def test_being_cut_off_suspends_and_is_not_a_failure_of_reverb() -> None:
         async def is_cut_off() -> bool:
             return bool("cut_off" in {each["reason"] for each in (await it.status())["suspensions"]})
 
-        await until(is_cut_off, "it is cut off", within_s=20)
+        await until(is_cut_off, "it is cut off")
         status = await it.status()
         streams = {stream["name"]: stream for stream in status["indicators"]}
         assert streams["round_trips"]["bad"] <= 1

@@ -14,6 +14,7 @@ from sidecar.probes.watches import Watches
 from sidecar.tokens import BrowserTokens
 from tests.probes.test_probing import Watched, ok, watched
 from tests.shells.running import event
+from tests.waiting import HANGS_AFTER_S
 
 SECRET = "browser-secret-for-the-tests-0123456789"
 
@@ -59,7 +60,7 @@ async def test_a_watch_ends_with_its_token() -> None:
         assert (await request_watch(it, {"token": token("7", lasts_s=1.5)}))[0] == 204
         node = it.nodes[0]
         assert any("private-live-refresh.7" in name for name in node.channels.names())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(HANGS_AFTER_S):
             while "private-live-refresh.7" in node.channels.names():  # noqa: ASYNC110 - another server's state
                 await asyncio.sleep(0.05)
 
@@ -108,7 +109,7 @@ async def test_a_partly_refused_channel_is_left_by_the_other_sockets() -> None:
         it.nodes[1].sockets.faults.is_mute = True
         assert (await request_watch(it, {"token": token("7")}))[0] == 503
         assert await it.sidecar.metric('reverb_sidecar_watch_requests_total{result="not_joined"}') == 1
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(HANGS_AFTER_S):
             while any("private-live-refresh.7" in node.channels.names() for node in it.nodes):  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
 

@@ -98,7 +98,7 @@ class World:
         self.target = msgspec.structs.replace(self.target, **keys)
         self.auth_prober = AuthProber(Browser(self.target))
 
-    async def auth_probe(self, *, within_s: float = 5.0) -> AuthProbeResult:
+    async def auth_probe(self, *, within_s: float = 60.0) -> AuthProbeResult:
         """Run one auth probe."""
         return await self.auth_prober.auth_probe(within_s=within_s)
 

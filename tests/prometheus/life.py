@@ -42,7 +42,7 @@ class Life:
         async def is_served() -> bool:
             return bool((await self.sidecar.status())["served"]["mode"] == mode)
 
-        await until(is_served, f"{mode} is served", within_s=60)
+        await until(is_served, f"{mode} is served")
 
     async def lose_reverb(self) -> None:
         """Stop Reverb's process."""

@@ -111,7 +111,7 @@ async def resolves(it: Prometheus, alert: str) -> None:
     async def has_resolved() -> bool:
         return not any(name == alert for name, is_on in await alerts(it) if is_on)
 
-    await until(has_resolved, f"{alert} resolves", within_s=60)
+    await until(has_resolved, f"{alert} resolves")
 
 
 async def alerts(it: Prometheus) -> set[tuple[str, bool]]:

@@ -15,6 +15,7 @@ from tests.browser import CHROMIUM as ARGUMENTS
 from tests.e2e.processes import OPERATOR_TOKEN, SidecarProcess, until
 from tests.e2e.test_main_job import LAX
 from tests.shells.running import event, sign
+from tests.waiting import HANGS_AFTER_S
 
 FOLDER = Path(__file__).parent
 CHROMIUM = Path(__file__).parents[2] / ".tools" / "chromium"
@@ -149,7 +150,9 @@ class Tab:
         everything: list[dict[str, Any]] = await self.page.evaluate("() => window.reported")
         return [each for each in everything if each["event"] == event]
 
-    async def until(self, is_it: Callable[[dict[str, Any]], bool], what: str, within_s: float = 10) -> dict[str, Any]:
+    async def until(
+        self, is_it: Callable[[dict[str, Any]], bool], what: str, within_s: float = HANGS_AFTER_S
+    ) -> dict[str, Any]:
         """Evaluate until this is true of it, and return it."""
 
         async def asked() -> dict[str, Any] | None:
@@ -192,6 +195,7 @@ async def tab(folder: Path) -> AsyncIterator[Tab]:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
         page = await browser.new_page()
+        page.set_default_timeout(HANGS_AFTER_S * 1000)
         await page.goto(f"http://127.0.0.1:{runner.addresses[0][1]}/index.html")
         try:
             yield Tab(page)

@@ -31,17 +31,17 @@ async def test_the_web_provider_follows_a_climb_and_a_fall_by_itself(tmp_path: P
         assert (mode(got), got["whole"]["reason"], got["status"]) == (TIMERS, "STATIC", "READY")
         assert got["whole"]["flagMetadata"]["environment"] == "end-to-end"
         await it.climb()
-        got = await page.until(is_mode(PUSH), "the page knows of the climb", within_s=3)
+        got = await page.until(is_mode(PUSH), "the page knows of the climb")
         assert (got["whole"]["reason"], got["whole"]["variant"], leased(got)) == ("STATIC", PUSH, PUSH)
         assert (got["plain"]["value"], got["plain"]["flagMetadata"]["why"]) == (TIMERS, "lease_unchecked")
         at_once = await page.page.evaluate("context => window.assign(context).then(window.ask)", CHECKED)
         assert at_once["plain"]["reason"] == "CACHED", "its cache knows the user, and not the rest of the context"
-        got = await page.until(lambda got: got["plain"]["value"] == PUSH, "it has evaluated anew", within_s=3)
+        got = await page.until(lambda got: got["plain"]["value"] == PUSH, "it has evaluated anew")
         assert got["plain"]["reason"] == "TARGETING_MATCH"
         assert await page.reported("PROVIDER_CONFIGURATION_CHANGED")
         await it.roll_back()
         await it.serves(TIMERS)
-        got = await page.until(is_mode(TIMERS), "the page knows of the fall", within_s=5)
+        got = await page.until(is_mode(TIMERS), "the page knows of the fall")
         assert got["plain"]["value"] == TIMERS
         assert not await page.reported("PROVIDER_STALE")
 
@@ -69,7 +69,7 @@ async def test_a_stream_that_was_cut_tells_what_was_missed_when_it_is_back(tmp_p
         await it.roll_back()
         await it.serves(TIMERS)
         assert mode(await page.ask()) == PUSH, "it does not know yet"
-        got = await page.until(is_mode(TIMERS), "the page knows what it missed", within_s=6)
+        got = await page.until(is_mode(TIMERS), "the page knows what it missed")
         assert got["status"] == "STALE", "the provider never takes that back by itself"
         assert await page.reported("PROVIDER_STALE")
 
@@ -89,10 +89,10 @@ async def test_when_the_sidecar_dies_the_web_provider_holds_push_for_ever_and_it
         it.sidecar.start()
         await it.sidecar.ready(it.session)
         await it.serves(PUSH)
-        got = await page.until(lambda got: leased(got) == PUSH, "it is renewed", within_s=15)
+        got = await page.until(lambda got: leased(got) == PUSH, "it is renewed")
         assert got["status"] == "STALE"
         await it.roll_back()
-        await page.until(is_mode(TIMERS), "and it follows as before", within_s=5)
+        await page.until(is_mode(TIMERS), "and it follows as before")
 
 
 async def test_a_cold_start_without_a_sidecar_stays_on_the_codes_default(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ async def test_a_cold_start_without_a_sidecar_stays_on_the_codes_default(tmp_pat
         watched = await page.page.evaluate("span_ms => window.watch(span_ms)", 3000)
         assert watched["pushes"] == 0
         await page.page.evaluate("context => window.assign(context)", {"targetingKey": "u2"})
-        await page.until(is_mode(PUSH), "a new context fetches", within_s=3)
+        await page.until(is_mode(PUSH), "a new context fetches")
 
 
 async def test_a_warm_start_without_a_sidecar_holds_what_was_stored_and_says_so(tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ async def test_a_signal_makes_the_web_provider_ask_whatever_retry_after_said(tmp
             pairs = itertools.pairwise(asked)
             return any(before == 429 and after_s - at_s < 0.8 for (before, at_s), (_, after_s) in pairs)
 
-        await until(is_back_too_early, "it asks again within the second that it was asked to wait", within_s=10)
+        await until(is_back_too_early, "it asks again within the second that it was asked to wait")
         got = await page.ask()
         assert mode(got) == PUSH, "it keeps what it held"
         beating.cancel()
@@ -176,9 +176,9 @@ async def test_reacts_dashboard_is_drawn_anew_with_every_change(tmp_path: Path) 
         assert await page.begin(it.sidecar.public, CHECKED) is None
         await page.page.evaluate("() => window.render()")
         shown = page.page.locator("#mode")
-        await shown.filter(has_text=TIMERS).wait_for(timeout=3000)
+        await shown.filter(has_text=TIMERS).wait_for()
         await it.climb()
-        await shown.filter(has_text=PUSH).wait_for(timeout=3000)
+        await shown.filter(has_text=PUSH).wait_for()
         assert await shown.get_attribute("data-plain") == PUSH
         issued = await shown.get_attribute("data-issued")
         await page.page.wait_for_function(
@@ -190,4 +190,4 @@ async def test_reacts_dashboard_is_drawn_anew_with_every_change(tmp_path: Path) 
         it.sidecar.start()
         await it.sidecar.ready(it.session)
         await it.roll_back()
-        await shown.filter(has_text=TIMERS).wait_for(timeout=15_000)
+        await shown.filter(has_text=TIMERS).wait_for()

@@ -132,9 +132,9 @@ async def test_the_liveness_of_an_ack_source_is_checked_with_every_heartbeat() -
         async def is_live() -> bool:
             return bool(source.asked) and listener.heartbeats.total() > 0 and listener.silent == ()
 
-        await until(is_live, "a heartbeat without silent sources", within_s=10)
+        await until(is_live, "a heartbeat without silent sources")
         source.is_live = False
-        await until(is_silent, "a heartbeat that names the source", within_s=10)
+        await until(is_silent, "a heartbeat that names the source")
 
 
 async def test_a_listener_processes_records_and_its_metric_is_exposed() -> None:
@@ -144,7 +144,7 @@ async def test_a_listener_processes_records_and_its_metric_is_exposed() -> None:
         async def is_counted() -> bool:
             return await sidecar.metric("reverb_sidecar_dummy_heartbeats_total") > 0
 
-        await until(is_counted, "a heartbeat is counted", within_s=10)
+        await until(is_counted, "a heartbeat is counted")
         assert listener.heartbeats.total() > 0
 
 

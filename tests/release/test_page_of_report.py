@@ -9,6 +9,7 @@ from sidecar.console.report import page
 from tests.console.faults import faults, sideways
 from tests.console.stage import NARROW, WIDE, looking
 from tests.release.test_report import evil
+from tests.waiting import HANGS_AFTER_S
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -38,6 +39,7 @@ async def test_the_report_fits_and_has_no_accessibility_violation(
 async def test_texts_of_people_are_escaped(browser: Browser, address: str) -> None:
     """The page sends no request and runs no script."""
     context = await browser.new_context()
+    context.set_default_timeout(HANGS_AFTER_S * 1000)
     asked: list[str] = []
     context.on("request", lambda request: asked.append(request.url))
     shown = await context.new_page()
@@ -52,6 +54,7 @@ async def test_texts_of_people_are_escaped(browser: Browser, address: str) -> No
 async def test_the_report_is_printable(browser: Browser, address: str) -> None:
     """On white, with its plots, also with a dark colour scheme."""
     context = await browser.new_context(color_scheme="dark")
+    context.set_default_timeout(HANGS_AFTER_S * 1000)
     shown = await context.new_page()
     await shown.goto(address)
     printed = await shown.pdf(format="A4")

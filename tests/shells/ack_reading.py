@@ -12,6 +12,7 @@ from sidecar.journal.memory import MemoryJournal
 from sidecar.ports import Journal
 from sidecar.probes.ack_stream import AckStream
 from tests.shells.redis_server import RedisServer
+from tests.waiting import HANGS_AFTER_S
 
 NAME, GROUP = "broadcast-acks", "reverb-sidecar"
 
@@ -34,7 +35,7 @@ class Reading:
         """Return the payments that acks were seen of, in order."""
         return [fact.payment_intent for fact in await self.facts(AckReceived)]
 
-    async def all_seen(self, within_s: float = 10) -> None:
+    async def all_seen(self, within_s: float = HANGS_AFTER_S) -> None:
         """Wait until all that is there by now is in the journal."""
         async with asyncio.timeout(within_s):
             await self.stream.caught_up_since(clock.monotonic_s())

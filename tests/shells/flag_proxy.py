@@ -21,6 +21,7 @@ from sidecar.flags.streams import Streams
 from sidecar.http.rate_limits import LIMITS, Limit
 from sidecar.http.server import Listener
 from tests.core.world import World, on
+from tests.waiting import HANGS_AFTER_S
 
 STREAM = "/flags/payment-refresh/stream"
 SIGNALS = "/ofrep/v1/stream"
@@ -115,7 +116,7 @@ class SseConnection:
         self.retry_ms: int | None = None
         self._last_id = ""
 
-    async def next(self, within_s: float = 10.0) -> Event | None:
+    async def next(self, within_s: float = HANGS_AFTER_S) -> Event | None:
         """Return the next event; None: the stream has ended."""
         name = "message"
         data: list[str] = []
@@ -139,7 +140,7 @@ class SseConnection:
                         self.retry_ms = int(value)
         return None
 
-    async def until(self, is_it: Callable[[Event], bool], within_s: float = 10.0) -> Event:
+    async def until(self, is_it: Callable[[Event], bool], within_s: float = HANGS_AFTER_S) -> Event:
         """Return the next event of which this is true."""
         async with asyncio.timeout(within_s):
             while True:

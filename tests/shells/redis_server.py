@@ -13,6 +13,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from tests.e2e.processes import free_port
+from tests.waiting import HANGS_AFTER_S
 
 BINARY = Path(__file__).parents[2] / ".tools" / "redis-server"
 
@@ -43,7 +44,10 @@ class RedisServer:
         command += ["--save", "", "--appendonly", "yes", "--appendfsync", "always", *self._options, *options]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         for _ in range(500):
-            with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
+            with (
+                suppress(OSError),
+                socket.create_connection(("127.0.0.1", self.port), timeout=HANGS_AFTER_S) as connection,
+            ):
                 connection.sendall(b"PING\r\n")
                 if connection.recv(100):
                     return

@@ -108,7 +108,7 @@ class Running:
         async def is_there() -> bool:
             return await self.metric(line) == value
 
-        await until(is_there, f"{line} is {value}", within_s=10)
+        await until(is_there, f"{line} is {value}")
 
 
 def _unhurried_webhook(it: Wiring) -> StripeWebhook:

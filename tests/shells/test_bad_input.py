@@ -16,6 +16,7 @@ from tests.core.world import World, on
 from tests.e2e.processes import ACK_TOKEN
 from tests.shells.running import event, running, sign
 from tests.shells.test_proxy import say
+from tests.waiting import HANGS_AFTER_S
 
 HOOK = b"POST /stripe/webhook HTTP/1.1\r\nHost: x\r\n"
 ACK = b"POST /acks HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + ACK_TOKEN.encode() + b"\r\n"
@@ -124,7 +125,7 @@ async def test_a_body_that_drips_is_ended_in_time() -> None:
                 await asyncio.sleep(0.1)
 
         dripping = asyncio.create_task(drip())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(HANGS_AFTER_S):
             answer = await reader.read()
         dripping.cancel()
         writer.close()

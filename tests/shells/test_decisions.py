@@ -112,7 +112,7 @@ async def test_the_timeline_of_a_payment_ends_with_its_outcome() -> None:
         async def is_settled() -> bool:
             return bool((await get(sidecar, "/api/payments/pi_1"))[1]["outcome"] == "on_time")
 
-        await until(is_settled, "it is on time", within_s=10)
+        await until(is_settled, "it is on time")
         journey = (await get(sidecar, "/api/payments/pi_1"))[1]
         assert journey["text"].startswith("On time: the broadcast reached stage `delivered`")
         assert [step["name"] for step in journey["steps"]] == ["stripe_wait", "paid", "delivered"]

@@ -8,6 +8,7 @@ from sidecar.core.facts.policy import Mode
 from sidecar.flags.lease import Lease
 from tests.e2e.processes import until
 from tests.shells.running import CONFIG, Running, event, running
+from tests.waiting import HANGS_AFTER_S
 
 EASY = msgspec.structs.replace(
     CONFIG,
@@ -24,7 +25,7 @@ EASY = msgspec.structs.replace(
 """60 % at 20 % risk: proven by five clean payments."""
 
 
-async def climb(sidecar: Running, *, within_s: float = 10) -> None:
+async def climb(sidecar: Running, *, within_s: float = HANGS_AFTER_S) -> None:
     """Make eight clean payments come, and wait until the first push rung is held. Again, it only waits."""
     await sidecar.ack({"stage": "delivered", "payment_intent": "pi_before"})
     for number in range(8):

@@ -21,6 +21,7 @@ from tests.shells.everything import everything
 from tests.shells.metrics_view import Scrape, exposition_of
 from tests.shells.redis_server import RedisServer
 from tests.shells.running import CONFIG, event, running
+from tests.waiting import HANGS_AFTER_S
 
 TOOLS = Path(__file__).parents[2] / ".tools"
 CONTRACT = {
@@ -47,7 +48,7 @@ async def test_promtool_finds_nothing_to_complain_about() -> None:
     assert promtool is not None, "promtool is missing: `make .tools/promtool` fetches it"
     command = [promtool, "check", "metrics"]
     checked = await asyncio.to_thread(
-        subprocess.run, command, input=text, capture_output=True, text=True, check=False, timeout=30
+        subprocess.run, command, input=text, capture_output=True, text=True, check=False, timeout=HANGS_AFTER_S
     )
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
 

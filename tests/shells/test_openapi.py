@@ -39,6 +39,7 @@ from tests.shells.browser_reports import REPORT, SECRET, token
 from tests.shells.flag_proxy import BULK, SIGNALS, STREAM, proxy, reading
 from tests.shells.running import CONFIG, SECRETS, Running, event, running, sign
 from tests.shells.test_proxy import say
+from tests.waiting import HANGS_AFTER_S
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "openapi.yaml"
 SCHEMA = schemathesis.openapi.from_path(str(DOCUMENT))
@@ -129,7 +130,7 @@ def ask(url: str, name: str, mode: GenerationMode, answered: Counter[int]) -> No
         if is_ours and name == "POST /stripe/webhook" and is_text(request.body):
             request.headers["Stripe-Signature"] = sign(request.body)
         with requests.Session() as session:
-            response = session.send(request, timeout=10)
+            response = session.send(request, timeout=HANGS_AFTER_S)
         answered[response.status_code] += 1
         case.validate_response(response, checks=CHECKS)
 
@@ -244,7 +245,7 @@ async def test_the_answers_that_can_be_provoked_are_as_described() -> None:
 def send_one(sidecar: Running, name: str, path: str, body: bytes | None, headers: dict[str, str]) -> requests.Response:
     """Send one request as it is."""
     url, method = sidecar.urls.public + path, name.partition(" ")[0]
-    return requests.request(method, url, data=body, headers=headers, timeout=10)
+    return requests.request(method, url, data=body, headers=headers, timeout=HANGS_AFTER_S)
 
 
 REFUSALS = [
@@ -271,7 +272,7 @@ async def test_what_the_proxy_says_is_as_described(
     }
     async with proxy(0, limits=limits) as it:
         method = name.partition(" ")[0]
-        response = await asyncio.to_thread(requests.request, method, it.url + path, data=b"{}", timeout=10)
+        response = await asyncio.to_thread(requests.request, method, it.url + path, data=b"{}", timeout=HANGS_AFTER_S)
         assert response.status_code == status
         OPERATIONS[name].validate_response(response)
 
@@ -285,7 +286,7 @@ async def test_what_streams_tell_is_as_described(path: str, schema: str, rung: i
         {"$ref": f"#/components/schemas/{schema}", "components": whole["components"]}
     )
     async with proxy(rung) as it, reading(it.url + path) as reader:
-        event = await reader.next(within_s=2)
+        event = await reader.next()
         assert event is not None
         validator.validate(event.data)
         answer = whole["paths"][path.replace("payment-refresh", "{key}")]["get"]["responses"]["200"]

@@ -13,6 +13,7 @@ from sidecar.http.server import Listener
 from sidecar.logs import Throttle
 from tests.e2e.processes import until
 from tests.shells.running import running
+from tests.waiting import HANGS_AFTER_S
 
 HOST = b"Host: x\r\n"
 
@@ -33,7 +34,7 @@ async def say(url: str, request: bytes) -> bytes:
     host, _, port = url.removeprefix("http://").partition(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     writer.write(request)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(HANGS_AFTER_S):
         answer = await reader.read()
     writer.close()
     with suppress(ConnectionError):

@@ -155,7 +155,7 @@ async def test_a_task_that_fails_is_counted_under_its_own_name(task: Task, start
         return part.failures[task] > 0
 
     try:
-        await until(is_counted, f"a failure of {task} is counted", within_s=10)
+        await until(is_counted, f"a failure of {task} is counted")
         assert part.failures.total() == part.failures[task]
     finally:
         running.cancel()

@@ -12,6 +12,7 @@ from sidecar.demo.standin.reverb import Reverb
 from sidecar.demo.standin.reverb_sockets import Setup
 from sidecar.pusher.signing import App, channel_auth
 from tests.captures import APP_ID, KEY, SECRET, recorded
+from tests.waiting import HANGS_AFTER_S
 
 APP = App(app_id=APP_ID, key=KEY, secret=SECRET)
 LIVE = "private-live-refresh.7"
@@ -97,7 +98,7 @@ async def test_the_stand_in_answers_a_recorded_exchange_with_the_same_frames(
         for header, value in zip(raw[::2], raw[1::2], strict=True):
             if header != "Sec-WebSocket-Accept":
                 assert ws._response.headers[header].lower() == value.lower()
-        seen = await frames(ws, first_within_s=10)
+        seen = await frames(ws, first_within_s=HANGS_AFTER_S)
         socket_id = re.search(r"\d+\.\d+", seen[0][1])
         for frame in exchange["frames"]:
             if frame["dir"] == "out":
@@ -114,7 +115,7 @@ async def test_the_stand_in_answers_a_recorded_exchange_with_the_same_frames(
         expected = [(each["opcode"], each["payload"]) for each in exchange["frames"] if each["dir"] == "in"]
         is_over = not exchange["still_open_at_end_of_probe"]
         if len(seen) < len(expected) + is_over:
-            seen += await frames(ws, first_within_s=10)
+            seen += await frames(ws, first_within_s=HANGS_AFTER_S)
         assert [(kind, like(text)) for kind, text in seen if kind != "close"] == [(k, like(t)) for k, t in expected]
         assert any(kind == "close" for kind, _ in seen) == is_over
         if exchange["close"] is not None:
