@@ -123,7 +123,7 @@ class MadeUpWorld:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def is_paid(self, payment_intent: str) -> bool:
+    def is_paid(self, payment_intent: str, *, is_pushed: bool) -> bool:  # noqa: ARG002
         """Return whether the app has the booking as paid."""
         self._asked[payment_intent].set()
         return self._paid[payment_intent]

@@ -40,11 +40,11 @@ class Bookings:
         """Payments that Stripe took, whether or not the app received the webhook."""
         self.book()
 
-    def all(self) -> list[Booking]:
-        """Return the bookings, as the app has them now."""
+    def all(self, *, is_pushed: bool = False) -> list[Booking]:
+        """Return the bookings, as the app has them now; whether a push caused the question is recorded."""
         for booking in self._bookings:
             if booking.payment_intent is not None and not booking.paid:
-                booking.paid = self._world.is_paid(booking.payment_intent)
+                booking.paid = self._world.is_paid(booking.payment_intent, is_pushed=is_pushed)
         return self._bookings
 
     def book(self) -> None:

@@ -45,7 +45,7 @@ let shown = [];
 async function refetch(payment) {
   const request = happened.asks();
   try {
-    const { bookings } = await read('/payer/bookings');
+    const { bookings } = await read(request.isPushed ? '/payer/bookings?pushed' : '/payer/bookings');
     shown = bookings;
     const isPaid = bookings.some((booking) => booking.payment_intent === payment && booking.paid);
     happened.found(request, isPaid);

@@ -160,8 +160,9 @@ class Pages:
     async def _token(self, _: web.Request) -> web.Response:
         return _text(self._world.token().encode(), "text/plain")
 
-    async def _list(self, _: web.Request) -> web.Response:
-        return _json({"bookings": self._bookings.all()})
+    async def _list(self, request: web.Request) -> web.Response:
+        """Answer a refetch, which says whether a push caused it."""
+        return _json({"bookings": self._bookings.all(is_pushed="pushed" in request.query)})
 
     async def _book(self, _: web.Request) -> web.Response:
         self._bookings.book()

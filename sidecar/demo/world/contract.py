@@ -58,8 +58,8 @@ class Demo(Protocol):
     def pay(self, payment_intent: str) -> None:
         """Take the visitor's payment at Stripe, which sends the webhooks. Raises `SidecarError` with `not_found`."""
 
-    def is_paid(self, payment_intent: str) -> bool:
-        """Return whether this booking is paid in the app, as a refetch does. Counts as one refetch."""
+    def is_paid(self, payment_intent: str, *, is_pushed: bool) -> bool:
+        """Return whether this booking is paid in the app, as a refetch does, because of a push or not."""
 
 
 class PageServer(Protocol):

@@ -75,12 +75,12 @@ class History:
             self._clear(paying, str(browser.cleared_by))
             self.unanswered += not browser.was_answered
 
-    def found_paid(self, payment: str, mode: Mode) -> None:
-        """Record that a visitor's page found its booking paid."""
+    def found_paid(self, payment: str, mode: Mode, *, is_pushed: bool) -> None:
+        """Record that a visitor's page found its booking paid, because of a push or not."""
         paying = self._payers.get(payment)
         if paying is not None and paying.cleared_ms is None:
             paying.mode = mode
-            self._clear(paying, "push" if paying.pushed_ms is not None else "first")
+            self._clear(paying, "push" if is_pushed else "first")
             self.note("browser", _who(paying.user_id), '"Pay now" is cleared', payment)
 
     def _clear(self, paying: PayerView, by: str) -> None:

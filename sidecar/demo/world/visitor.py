@@ -48,12 +48,13 @@ class Wallet:
         self._world.history.pay(payment_intent, USER, flow, is_visitor=True)
         self._world.stripe.succeed(payment_intent, user_id=USER, booking_id=payment_intent)
 
-    def is_paid(self, payment_intent: str) -> bool:
-        """Return whether the booking is paid in the app."""
+    def is_paid(self, payment_intent: str, *, is_pushed: bool) -> bool:
+        """Return whether the booking is paid in the app; the first refetch that finds it so clears "Pay now"."""
         is_paid = payment_intent in self._world.app.paid
         if is_paid and payment_intent in self._in_flight:
             status = self._world.watching.status
-            self._world.history.found_paid(payment_intent, status.served.mode if status else Mode.TIMER_POLLING)
+            mode = status.served.mode if status else Mode.TIMER_POLLING
+            self._world.history.found_paid(payment_intent, mode, is_pushed=is_pushed)
             self._hold(payment_intent, _AFTERWARDS_S)
         return is_paid
 

@@ -290,9 +290,9 @@ class World(Stage):
         """Take the visitor's payment at Stripe. Raises `SidecarError` with `not_found`."""
         self._wallet.pay(payment_intent)
 
-    def is_paid(self, payment_intent: str) -> bool:
+    def is_paid(self, payment_intent: str, *, is_pushed: bool) -> bool:
         """Return whether this booking is paid in the app."""
-        return self._wallet.is_paid(payment_intent)
+        return self._wallet.is_paid(payment_intent, is_pushed=is_pushed)
 
 
 class _OverError(Exception):
