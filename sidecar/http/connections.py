@@ -8,6 +8,7 @@ the operator's listener with it.
 import asyncio
 import resource
 from collections.abc import Callable
+from typing import cast
 
 from aiohttp import StreamReader, web
 from aiohttp.web_request import BaseRequest
@@ -133,5 +134,4 @@ class Refused(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Close it."""
-        if isinstance(transport, asyncio.Transport):
-            transport.abort()
+        cast("asyncio.Transport", transport).abort()  # uvloop's transports inherit from no class of asyncio

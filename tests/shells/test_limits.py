@@ -1,12 +1,9 @@
 """What a route takes at once and per second, and what is shed first when the event loop is short of time."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any
 
 import aiohttp
 import pytest
-import uvloop
 from aiohttp import web
 
 from sidecar.config import Address
@@ -151,6 +148,7 @@ async def health_listener(head_within_s: float) -> tuple[Listener, str]:
     return listener, url
 
 
+@pytest.mark.both_loops
 @pytest.mark.parametrize("head", [b"", b"GET / HTTP/1.1\r\nHost: x\r\nX: "], ids=["silence", "half a head"])
 async def test_a_head_that_does_not_end_is_not_waited_for(head: bytes) -> None:
     """A connection costs a descriptor: who begins and does not end must not keep it."""
@@ -159,6 +157,7 @@ async def test_a_head_that_does_not_end_is_not_waited_for(head: bytes) -> None:
     await listener.stop()
 
 
+@pytest.mark.both_loops
 async def test_a_head_that_comes_in_pieces_in_time_is_served() -> None:
     """And a connection that was served may rest for longer than a head may take."""
     listener, url = await health_listener(0.4)
@@ -175,6 +174,7 @@ async def test_a_head_that_comes_in_pieces_in_time_is_served() -> None:
     await listener.stop()
 
 
+@pytest.mark.both_loops
 async def test_a_body_that_arrives_late_does_not_count_as_a_head() -> None:
     """The timeout of a head ends with the head: a body has a timeout of its own."""
 
@@ -194,20 +194,3 @@ async def test_a_body_that_arrives_late_does_not_count_as_a_head() -> None:
         assert await reader.readexactly(4) == b"abcd"
     writer.close()
     await listener.stop()
-
-
-@pytest.mark.parametrize(
-    "rule",
-    [
-        lambda: test_a_head_that_does_not_end_is_not_waited_for(b""),
-        lambda: test_a_head_that_does_not_end_is_not_waited_for(b"GET / HTTP/1.1\r\nHost: x\r\nX: "),
-        test_a_head_that_comes_in_pieces_in_time_is_served,
-        test_a_body_that_arrives_late_does_not_count_as_a_head,
-    ],
-    ids=["silence", "half a head", "in pieces", "late body"],
-)
-def test_the_timeout_of_a_head_holds_on_the_event_loop_of_production(
-    rule: Callable[[], Coroutine[Any, Any, None]],
-) -> None:
-    """Uvloop calls protocols and timers in its own order."""
-    uvloop.run(rule())

@@ -54,6 +54,7 @@ async def test_what_is_no_http_is_answered_in_our_words(request_: bytes, capsys:
     assert "SECRETX" not in capsys.readouterr().out
 
 
+@pytest.mark.both_loops
 async def test_a_connection_too_many_is_closed_and_counted_and_the_others_go_on() -> None:
     """Idle connections must not use up the descriptors of the whole process."""
     health = Health(State(), "", lambda: 0.0)

@@ -5,14 +5,12 @@ import gc
 import resource
 import socket
 import time
-from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack, suppress
 from typing import Any
 
 import aiohttp
 import msgspec
 import pytest
-import uvloop
 
 from sidecar import clock
 from sidecar.config import SqlitePlace
@@ -229,6 +227,7 @@ async def is_left(it: Proxy, count: int) -> None:
 
 
 @BOTH
+@pytest.mark.both_loops
 async def test_a_client_that_goes_is_noticed_before_the_next_event(path: str) -> None:
     """The next heartbeat may be 15 s away, and a stream that nobody reads holds the permit of another."""
     async with proxy(0) as it:
@@ -251,6 +250,7 @@ def deaf(it: Proxy, path: str) -> socket.socket:
 
 
 @BOTH
+@pytest.mark.both_loops
 async def test_a_reader_that_takes_nothing_is_cut_off_and_counted_and_others_go_on(path: str) -> None:
     """Neither memory nor the next event waits for it."""
     async with proxy(heartbeat_s=0.0005, slow_s=0.5) as it, reading(it.url + path) as reader:
@@ -272,6 +272,7 @@ async def test_a_reader_that_takes_nothing_is_cut_off_and_counted_and_others_go_
 
 
 @BOTH
+@pytest.mark.both_loops
 async def test_streams_end_at_once_when_the_sidecar_does_and_with_what_is_true_then(path: str) -> None:
     """The lease ends first: so the last word of a process that stops following is timers. A deaf reader delays nothing."""
     async with proxy(heartbeat_s=0.0005, slow_s=60) as it, reading(it.url + path + KEY) as reader:
@@ -382,16 +383,3 @@ async def test_without_a_journal_streams_and_evaluations_say_timers(tmp_path: An
 def test_streams_leave_permits_for_webhooks() -> None:
     """Half of the public's connections at most."""
     assert 0 < streams_max() <= public_max() / 2
-
-
-@pytest.mark.parametrize(
-    "rule",
-    [
-        test_a_reader_that_takes_nothing_is_cut_off_and_counted_and_others_go_on,
-        test_a_client_that_goes_is_noticed_before_the_next_event,
-        test_streams_end_at_once_when_the_sidecar_does_and_with_what_is_true_then,
-    ],
-)
-def test_streams_end_on_the_event_loop_of_production_as_well(rule: Callable[[str], Coroutine[Any, Any, None]]) -> None:
-    """Uvloop buffers writes and reports lost connections in its own way."""
-    uvloop.run(rule(STREAM))
