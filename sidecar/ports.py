@@ -24,6 +24,7 @@ class ErrorCode(enum.StrEnum):
     BODY_INVALID = "body_invalid"
     CONTEXT_INVALID = "context_invalid"
     ENCODING_REFUSED = "encoding_refused"
+    EXPECTATION_REFUSED = "expectation_refused"
     SIGNATURE_INVALID = "signature_invalid"
     TOKEN_INVALID = "token_invalid"  # noqa: S105 - a code, not a secret
     TOKEN_NEEDED = "token_needed"  # noqa: S105 - a code, not a secret

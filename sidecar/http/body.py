@@ -1,10 +1,33 @@
-"""Read a request's body within a maximum size and a timeout: `aiohttp` limits neither for a raw read."""
+"""Read a request's body within a maximum size and a timeout: `aiohttp` limits neither for a raw read.
+
+A client may wait until it is asked for its body (`Expect: 100-continue`). `aiohttp` would ask before the limits, the
+guard and the token, and would answer any other expectation with an echo of it and its own version.
+"""
 
 import asyncio
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from sidecar.ports import ErrorCode, SidecarError
+
+_CONTINUE = "100-continue"
+
+
+async def answer_later(_: web.Request) -> None:
+    """Leave the expectation of a request to `check_expectation` and `read_body`, as a route's `expect_handler`."""
+
+
+def check_expectation(request: web.Request) -> None:
+    """Raise `SidecarError` with `expectation_refused` for an expectation other than to be asked for the body."""
+    if request.headers.get("Expect", _CONTINUE).lower() != _CONTINUE:
+        raise SidecarError(ErrorCode.EXPECTATION_REFUSED, f"the only expectation that is met is {_CONTINUE}")
+
+
+async def _ask(request: web.Request) -> None:
+    """Ask a client for its body that waits to be asked."""
+    if "Expect" in request.headers and request.version >= HttpVersion11:
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0  # no response has begun
 
 
 async def read_body(request: web.Request, *, bytes_max: int, within_s: float) -> bytes:
@@ -21,6 +44,7 @@ async def read_body(request: web.Request, *, bytes_max: int, within_s: float) ->
     body = bytearray()
     try:
         async with asyncio.timeout(within_s):
+            await _ask(request)
             async for chunk in request.content.iter_any():
                 body.extend(chunk)
                 if len(body) > bytes_max:

@@ -24,6 +24,7 @@ STATUS = {
     ErrorCode.CONFLICT: 409,
     ErrorCode.BODY_TOO_LARGE: 413,
     ErrorCode.ENCODING_REFUSED: 415,
+    ErrorCode.EXPECTATION_REFUSED: 417,
     ErrorCode.RATE_EXCEEDED: 429,
     ErrorCode.OVERLOADED: 503,
     ErrorCode.JOURNAL_UNAVAILABLE: 503,
@@ -51,7 +52,8 @@ _REALM = "reverb-sidecar: any name, and a token of SIDECAR_OPERATOR_TOKENS as th
 _KEY_MAX = 64
 """Characters of a flag's name that OFREP requires in an error; nothing else of a request is echoed."""
 _NOT_READ_TO_THE_END = frozenset({
-    ErrorCode.BODY_TOO_LARGE, ErrorCode.BODY_TOO_SLOW, ErrorCode.RATE_EXCEEDED, ErrorCode.OVERLOADED
+    ErrorCode.BODY_TOO_LARGE, ErrorCode.BODY_TOO_SLOW, ErrorCode.EXPECTATION_REFUSED, ErrorCode.OVERLOADED,
+    ErrorCode.RATE_EXCEEDED,
 })  # fmt: skip
 """Errors after which the connection is closed, without reading the rest of the body."""
 

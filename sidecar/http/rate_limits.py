@@ -9,6 +9,7 @@ never. A request is refused at once, before its body is read, and counted.
 """
 
 import enum
+import sys
 from collections import Counter
 from collections.abc import Callable
 
@@ -44,7 +45,13 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
 INSIDE = Limit(in_flight_max=50, per_s=200)
 """For routes that only operators, Prometheus and health checks reach."""
 
+UNLIMITED = Limit(in_flight_max=sys.maxsize, per_s=sys.maxsize)
+"""For health checks. Anybody can reach those of the public listener: a limit that is shared with them would let a flood
+of requests make a load balancer take the process out of service."""
+
 LIMITS = {
+    "/healthz":            UNLIMITED,
+    "/readyz":             UNLIMITED,
     "/stripe/webhook":     Limit(in_flight_max=4_000,  per_s=20_000),
     "/acks":               Limit(in_flight_max=2_000,  per_s=10_000, sheds_from_s=0.5, is_for_scripts=True),
     "/watches":            Limit(in_flight_max=100,    per_s=100,    sheds_from_s=0.2, is_for_scripts=True),

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from aiohttp import web
 
 from sidecar.config import Address
+from sidecar.http.body import answer_later, check_expectation
 from sidecar.http.connections import BANNER, HEAD_WITHIN_S, OPERATOR_MAX, Connection, Refused
 from sidecar.http.errors import REFUSALS, error_response, failed, nowhere, to_error_response, to_ofrep_error_response
 from sidecar.http.guard import Guard
@@ -60,6 +61,7 @@ class Listener:
         self._routes: set[tuple[str, str]] = set()
         self._guard = guard
         self._app = web.Application()
+        self._app.on_response_prepare.append(_without_versions)
         if guard is not None:
             self._app.on_response_prepare.append(guard.adorn)
         self._runner = web.AppRunner(self._app, handle_signals=False, shutdown_timeout=_SHUTDOWN_S)
@@ -71,7 +73,8 @@ class Listener:
         for route in routes:
             handler = _limited(route.handler, self._rate_limiter(route.path), self._guard)
             self._routes.add((route.method, path_name(route.path)))
-            self._app.add_routes([web.RouteDef(route.method, route.path, handler, route.kwargs)])
+            kwargs = {**route.kwargs, "expect_handler": answer_later}
+            self._app.add_routes([web.RouteDef(route.method, route.path, handler, kwargs)])
 
     def routes(self) -> set[tuple[str, str]]:
         """Return the methods and paths of all routes."""
@@ -116,7 +119,9 @@ class Listener:
         """Serve the clients of the bound address."""
         assert self._socket is not None  # noqa: S101 - the composition binds first
         elsewhere = _limited(self._elsewhere, self._rate_limiter(_REST), self._guard)
-        self._app.router.add_route("*", _REST, elsewhere)  # the last route: it matches all other paths
+        self._app.router.add_route(
+            "*", _REST, elsewhere, expect_handler=answer_later
+        )  # the last route: it matches all other paths
         await self._runner.setup()
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(self._connection, sock=self._socket, backlog=_BACKLOG)
@@ -188,6 +193,7 @@ def _limited(handler: Handler, rate_limiter: RateLimiter, guard: Guard | None) -
             try:
                 if guard is not None:
                     guard.check(request)
+                check_expectation(request)
                 response = await handler(request)
             except SidecarError as error:
                 response = to_response(error, request)
@@ -203,13 +209,17 @@ def _limited(handler: Handler, rate_limiter: RateLimiter, guard: Guard | None) -
         if request.writer.output_size and not response.prepared:
             raise ConnectionAbortedError  # another response has begun: the connection can only be cut off
         headers = response.headers
-        headers["Server"] = BANNER  # without versions
         headers["X-Content-Type-Options"] = "nosniff"
         if is_for_scripts and response.status >= web.HTTPBadRequest.status_code:
             headers.update(READABLE)
         return response
 
     return answer
+
+
+async def _without_versions(_: web.Request, response: web.StreamResponse) -> None:
+    """Name no library in any answer, also in those that a library makes."""
+    response.headers["Server"] = BANNER
 
 
 def _why_not(name: str, address: Address, error: OSError) -> str:

@@ -2,9 +2,7 @@
 
 import asyncio
 import socket
-import time
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 import pytest
@@ -276,10 +274,8 @@ def _connecting(address: tuple[str, int]) -> socket.socket:
 
 
 def busy_resolver(it: World) -> None:
-    """Delay name resolution: the resolver's only thread is busy."""
-    executor = ThreadPoolExecutor(1)
-    executor.submit(time.sleep, 1.0)
-    asyncio.get_running_loop().set_default_executor(executor)
+    """Delay name resolution: the resolver does not answer."""
+    it.resolver_hangs()
     it.change(socket_url="ws://localhost:1/app/k")
 
 

@@ -8,7 +8,9 @@ import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from unittest.mock import patch
 
+import aiohttp
 import msgspec
 
 from sidecar.config import Authorizer, Credentials, ProbeSecrets
@@ -114,6 +116,14 @@ class World:
         server = await asyncio.start_server(guarded, "127.0.0.1", 0, ssl=tls)
         self._stack.callback(server.close)
         return int(server.sockets[0].getsockname()[1])
+
+    def resolver_hangs(self) -> None:
+        """Make name resolution hang until the end."""
+
+        async def resolve(*_: object, **__: object) -> list[object]:
+            return await asyncio.get_running_loop().create_future()  # type: ignore[no-any-return]
+
+        self._stack.enter_context(patch.object(aiohttp.ThreadedResolver, "resolve", resolve))
 
     def hold(self, held: socket.socket) -> None:
         """Keep a socket open until the end."""
