@@ -14,6 +14,7 @@ import uvloop
 from sidecar import app, demo, logs
 from sidecar.cli.program import DEFAULT_CONFIG, NO, AsJson, ConfigFile, cli, fail, print_json, read_file
 from sidecar.config import read_secrets
+from sidecar.http.connections import raise_descriptors
 
 
 @cli.command()
@@ -31,6 +32,7 @@ def run(
     read = read_file(config)
     secrets = read_secrets(os.environ, read)
     lines = logs.configure(as_json=not sys.stdout.isatty())
+    raise_descriptors()
     adoption = app.Adoption(actor=os.environ.get("USER") or "operator", reason=reason) if adopt_policy else None
     _until_stopped(lambda: app.run(read, secrets, adoption=adoption, lines=lines), lines)
 

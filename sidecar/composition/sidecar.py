@@ -15,7 +15,7 @@ from sidecar.core.facts.observations import PolicyAdopted, Started
 from sidecar.core.facts.policy import Policy
 from sidecar.core.fold import lifecycle
 from sidecar.flags.controller import Controller
-from sidecar.http.connections import public_max
+from sidecar.http.connections import address_max, public_max
 from sidecar.http.guard import Guard
 from sidecar.http.server import Listener
 from sidecar.journal.binding import bound_policy
@@ -104,6 +104,7 @@ class Sidecar:
                 listen.public,
                 self._routes(PUBLIC),
                 connections_max=public_max(),
+                address_max=address_max(listen.proxies),
                 lag_s=lag_s,
                 before_stop=stops[PUBLIC],
             ),

@@ -17,7 +17,7 @@ from sidecar.core.fold.state import State
 from sidecar.flags.answers import Answers
 from sidecar.flags.lease import Lease
 from sidecar.flags.streams import Streams
-from sidecar.http.connections import streams_max
+from sidecar.http.connections import address_streams_max, streams_max
 from sidecar.http.lag import Lag
 from sidecar.journal.maintenance import Maintenance
 from sidecar.logs import LineCounts
@@ -71,7 +71,12 @@ class Wiring:
     @functools.cached_property
     def streams(self) -> Streams:
         """The streams of the flag."""
-        return Streams(self.answers, streams_max=streams_max())
+        return Streams(
+            self.answers,
+            streams_max=streams_max(),
+            address_max=address_streams_max(),
+            proxies=self.config.listen.proxies,
+        )
 
     @functools.cached_property
     def live_updates(self) -> LiveUpdates:

@@ -7,6 +7,7 @@ the operator's listener with it.
 
 import asyncio
 import resource
+from collections import Counter
 from collections.abc import Callable
 from typing import cast
 
@@ -29,6 +30,10 @@ _RESERVED = 2 * OPERATOR_MAX + 56
 _PUBLIC_MAX = 10_000
 _STREAMS_SHARE = 2
 """One in so many connections may be a stream: the others remain for webhooks, acks and reads."""
+_ADDRESS_SHARE = 2
+"""One address may hold one in so many connections, so that it alone cannot keep Stripe out."""
+_ADDRESS_STREAMS_SHARE = 4
+"""One address may hold one in so many streams: an office behind one address has many pages, but not all."""
 
 
 def public_max() -> int:
@@ -43,6 +48,46 @@ def streams_max() -> int:
     return public_max() // _STREAMS_SHARE
 
 
+def address_max(proxies: int) -> int | None:
+    """Return how many connections to the public listener one address may hold; None: all come from the proxies."""
+    return None if proxies else public_max() // _ADDRESS_SHARE
+
+
+def address_streams_max() -> int:
+    """Return how many streams one client's address may hold."""
+    return max(1, streams_max() // _ADDRESS_STREAMS_SHARE)
+
+
+def raise_descriptors() -> None:
+    """Raise the soft limit of file descriptors to the hard one, up to what all connections need."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _PUBLIC_MAX + _RESERVED
+    wanted = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+class Shares:
+    """How many of something each address holds, so that one cannot take all."""
+
+    def __init__(self, each_max: int) -> None:
+        self._each_max = each_max
+        self._held: Counter[str] = Counter()
+
+    def take(self, address: str) -> bool:
+        """Take one for this address, to be given back; return False if it holds its share already."""
+        if self._held[address] >= self._each_max:
+            return False
+        self._held[address] += 1
+        return True
+
+    def give_back(self, address: str) -> None:
+        """Give one back."""
+        self._held[address] -= 1
+        if not self._held[address]:
+            del self._held[address]
+
+
 class Connection(web.RequestHandler):
     """One client's connection, with a timeout for the head of each request.
 
@@ -50,9 +95,25 @@ class Connection(web.RequestHandler):
     between two requests until the handler of the next one begins.
     """
 
-    __slots__ = ("_body", "_head_timer", "_head_within_s", "_is_answering", "_when_lost")
+    __slots__ = (
+        "_address",
+        "_body",
+        "_head_timer",
+        "_head_within_s",
+        "_is_answering",
+        "_refuse",
+        "_shares",
+        "_when_lost",
+    )
 
-    def __init__(self, server: web.Server, loop: asyncio.AbstractEventLoop, head_within_s: float) -> None:
+    def __init__(
+        self,
+        server: web.Server,
+        loop: asyncio.AbstractEventLoop,
+        head_within_s: float,
+        shares: Shares | None = None,
+        refuse: Callable[[], None] = lambda: None,
+    ) -> None:
         super().__init__(
             server,
             loop=loop,
@@ -70,6 +131,9 @@ class Connection(web.RequestHandler):
         """The body of the last request; what arrives before its end is no head."""
         self._is_answering = False
         self._when_lost: Callable[[], None] | None = None
+        self._shares, self._refuse = shares, refuse
+        self._address: str | None = None
+        """Whose share it is of; None: of nobody's."""
 
     def when_lost(self, act: Callable[[], None]) -> None:
         """Call `act` when the connection is lost: a long response would notice it only at its next write."""
@@ -86,8 +150,16 @@ class Connection(web.RequestHandler):
         self._is_answering = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Start the timeout of the first head."""
+        """Start the timeout of the first head, or close the connection of an address that holds its share already."""
         super().connection_made(transport)
+        if self._shares is not None:
+            peer = transport.get_extra_info("peername")
+            address = str(peer[0]) if peer else ""
+            if not self._shares.take(address):
+                self._refuse()
+                cast("asyncio.Transport", transport).abort()
+                return
+            self._address = address
         self._await_head()
 
     def data_received(self, data: bytes) -> None:
@@ -99,6 +171,9 @@ class Connection(web.RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         """Stop the timeout, and notify the response that is being sent."""
         self._stop_waiting()
+        if self._shares is not None and self._address is not None:
+            self._shares.give_back(self._address)
+            self._address = None
         super().connection_lost(exc)
         if self._when_lost is not None:
             self._when_lost()

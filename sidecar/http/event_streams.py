@@ -17,7 +17,8 @@ from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
 from sidecar import clock
-from sidecar.http.connections import BANNER, Connection
+from sidecar.http.address import client_address
+from sidecar.http.connections import BANNER, Connection, Shares
 from sidecar.parts.metrics import Counter, gauge
 from sidecar.parts.part import Part
 from sidecar.ports import ErrorCode, SidecarError
@@ -61,6 +62,8 @@ class StreamEnd(enum.StrEnum):
 
     FULL = "full"
     """The maximum number of streams is open."""
+    ADDRESS_FULL = "address_full"
+    """The client's address has the maximum number open."""
     STOPPING = "stopping"
     """This process is shutting down."""
     SLOW = "slow"
@@ -129,7 +132,9 @@ class EventStreams(Part):
     """The open streams of some kinds."""
 
     refused = Counter(
-        "refused_streams", "Streams that were refused, by reason.", {"reason": (StreamEnd.FULL, StreamEnd.STOPPING)}
+        "refused_streams",
+        "Streams that were refused, by reason.",
+        {"reason": (StreamEnd.FULL, StreamEnd.ADDRESS_FULL, StreamEnd.STOPPING)},
     )
     dropped = Counter("dropped_streams", "Streams that the sidecar cut off, by reason.", {"reason": (StreamEnd.SLOW,)})
 
@@ -138,12 +143,16 @@ class EventStreams(Part):
         kinds: Iterable[str],
         *,
         streams_max: int,
+        address_max: int | None = None,
+        proxies: int = 0,
         heartbeat_s: float = HEARTBEAT_S,
         slow_s: float = SLOW_S,
         retry_ms: int = RETRY_MS,
     ) -> None:
         self._open: dict[str, set[SseConnection]] = {kind: set() for kind in kinds}
         self._streams_max = streams_max
+        self._shares = Shares(streams_max if address_max is None else address_max)
+        self._proxies = proxies
         self._heartbeat_s = heartbeat_s
         self._slow_s = slow_s
         self._retry_ms = retry_ms
@@ -182,6 +191,11 @@ class EventStreams(Part):
     ) -> web.StreamResponse:
         """Send what the feed returns until either side ends. Raises `SidecarError` with `overloaded`."""
         self._check_permits()
+        address = client_address(request, self._proxies)
+        if not self._shares.take(address):
+            self.refused.inc(StreamEnd.ADDRESS_FULL)
+            message = "your address has as many streams open as one may have; poll instead, and try again later"
+            raise SidecarError(ErrorCode.OVERLOADED, message)
         connection = SseConnection(request, self._slow_s)
         self._open[kind].add(connection)
         response = web.StreamResponse(headers={**(headers or {}), **HEADERS})
@@ -196,6 +210,7 @@ class EventStreams(Part):
             pass  # the client left while an event was sent
         finally:
             self._open[kind].discard(connection)
+            self._shares.give_back(address)
         return response
 
     async def _send(self, connection: SseConnection, feed: Feed) -> None:

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from sidecar.config import Address
 from sidecar.http.body import answer_later, check_expectation
-from sidecar.http.connections import BANNER, HEAD_WITHIN_S, OPERATOR_MAX, Connection, Refused
+from sidecar.http.connections import BANNER, HEAD_WITHIN_S, OPERATOR_MAX, Connection, Refused, Shares
 from sidecar.http.errors import REFUSALS, error_response, failed, nowhere, to_error_response, to_ofrep_error_response
 from sidecar.http.guard import Guard
 from sidecar.http.rate_limits import INSIDE, LIMITS, Limit, RateLimiter, Refusal
@@ -40,6 +40,7 @@ class Listener:
         routes: Sequence[web.RouteDef] = (),
         *,
         connections_max: int = OPERATOR_MAX,
+        address_max: int | None = None,
         lag_s: Callable[[], float] = lambda: 0.0,
         head_within_s: float = HEAD_WITHIN_S,
         before_stop: Callable[[], Awaitable[None]] | None = None,
@@ -50,6 +51,7 @@ class Listener:
         self._refused_count = 0
         self._address = address
         self._connections_max = connections_max
+        self._shares = Shares(address_max) if address_max is not None else None
         self._lag_s = lag_s
         self._head_within_s = head_within_s
         self._limits = limits
@@ -94,7 +96,9 @@ class Listener:
             for reason, count in rate_limiter.refused.items()
         }
 
-    @counted("refused_connections", "Connections above the limit of a listener.", {"listener": LISTENERS})
+    @counted(
+        "refused_connections", "Connections above the limit of a listener, or of one address.", {"listener": LISTENERS}
+    )
     def refused_connections(self) -> dict[str, float]:
         """Return how many connections were refused, by listener."""
         return {self.name: self._refused_count}
@@ -155,9 +159,14 @@ class Listener:
         server = self._runner.server
         assert server is not None  # noqa: S101 - `start` has set it up
         if len(server.connections) >= self._connections_max:
-            self._refused_count += 1
+            self._refuse()
             return Refused()
-        return Connection(server, asyncio.get_running_loop(), self._head_within_s)
+        return Connection(
+            server, asyncio.get_running_loop(), self._head_within_s, shares=self._shares, refuse=self._refuse
+        )
+
+    def _refuse(self) -> None:
+        self._refused_count += 1
 
 
 def _taken(host: str, port: int) -> socket.socket:

@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
@@ -99,6 +99,8 @@ class SidecarProcess:
         )
         self.environment: Mapping[str, str] = os.environ
         """The environment of the process; the secrets are added."""
+        self.prefix: Sequence[str] = ()
+        """A command that runs the process, with its arguments."""
         self.process: subprocess.Popen[bytes] | None = None
         """The process that was started last."""
 
@@ -115,7 +117,7 @@ class SidecarProcess:
     def start(self, *arguments: str) -> None:
         """Start the process; `ready` waits for it."""
         with self.log.open("ab") as log:
-            command = [sys.executable, "-m", "sidecar", "run", "--config", str(self.config), *arguments]
+            command = [*self.prefix, sys.executable, "-m", "sidecar", "run", "--config", str(self.config), *arguments]
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env={**self.environment, **SECRETS})
 
     def stop(self) -> int:
