@@ -53,6 +53,7 @@ def _stripe_webhook(it: Wiring) -> StripeWebhook:
         signed=it.clocks.signed,
         late_ms=it.lag.late_ms,
         signatures=it.signatures,
+        proxies=it.config.listen.proxies,
     )
 
 

@@ -40,7 +40,11 @@ _EVENT = Text(
     allowed="the name of a broadcast such as LiveRefreshContextsUpdated, in 1 to 200 of the characters "
     "A-Z a-z 0-9 . _ \\ : / -",
 )
-_HOST = Text(pattern=r"[A-Za-z0-9.-]{1,253}", allowed="a host's name without a port, such as sidecar.example.test")
+_HOST = Text(
+    pattern=r"(?:https?://)?[A-Za-z0-9.-]{1,253}|https?://[A-Za-z0-9.-]{1,253}:[0-9]{1,5}",
+    allowed="a host's name, such as sidecar.example.test, which stands for https://sidecar.example.test; or an origin, "
+    "such as http://sidecar.example.test:8080",
+)
 _HEADER = Text(pattern=r"[A-Za-z0-9-]{1,64}", allowed="a header's name such as X-Forwarded-User")
 _STREAM_NAME = Text(pattern=r"[A-Za-z0-9._:{}-]{1,128}", allowed="1 to 128 of the characters A-Z a-z 0-9 . _ : { } -")
 _TARGET_NAME = Text(
@@ -82,9 +86,12 @@ class Console(Section, frozen=True, kw_only=True):
     reading: Reading = Reading.OPEN
     """Whether reading needs a token; operator actions always need one, `/metrics` and the health checks never."""
     hosts: Annotated[
-        tuple[Annotated[str, _HOST], ...], Items(at_least=0, at_most=20, of="names of hosts", is_set=True)
+        tuple[Annotated[str, _HOST], ...], Items(at_least=0, at_most=20, of="names or origins of hosts", is_set=True)
     ] = ()
-    """Host names of the operator listener beside localhost and addresses; requests for other names are refused."""
+    """Origins by which browsers reach the console, beside localhost and addresses; a name alone is its https origin.
+
+    Requests for other names, and of pages of other origins, are refused.
+    """
     user_header: Annotated[str, _HEADER] | None = None
     """The header in which a proxy of `trusted_proxies` names its user, for the record; None: no header is read."""
     trusted_proxies: Annotated[

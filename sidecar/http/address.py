@@ -1,12 +1,13 @@
 """The client's address of a request, from `X-Forwarded-For` only as far as the configured proxies wrote it."""
 
+import functools
 import ipaddress
 
 from aiohttp import web
 
 
 def client_address(request: web.Request, proxies: int) -> str:
-    """Return the client's address as a key for limits; for IPv6 its /64 network, because a client has all of it.
+    """Return the client's address as a key for limits; for IPv6 its network, because a client has all of it.
 
     Every proxy appends the address that connected to it to `X-Forwarded-For`; the client may have written what is
     before that.
@@ -17,6 +18,12 @@ def client_address(request: web.Request, proxies: int) -> str:
             part.strip() for header in request.headers.getall("X-Forwarded-For", []) for part in header.split(",")
         ]
         address = _without_port(forwarded[-proxies]) if len(forwarded) >= proxies else address
+    return address_key(address)
+
+
+@functools.lru_cache(maxsize=4096)
+def address_key(address: str) -> str:
+    """Return an address as a key for limits; for IPv6 its /64 network; `unknown` for what is no address."""
     try:
         known = ipaddress.ip_address(address)
     except ValueError:

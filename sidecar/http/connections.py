@@ -14,6 +14,7 @@ from typing import cast
 from aiohttp import StreamReader, web
 from aiohttp.web_request import BaseRequest
 
+from sidecar.http.address import address_key
 from sidecar.http.errors import error_response
 
 BANNER = "reverb-sidecar"
@@ -154,7 +155,7 @@ class Connection(web.RequestHandler):
         super().connection_made(transport)
         if self._shares is not None:
             peer = transport.get_extra_info("peername")
-            address = str(peer[0]) if peer else ""
+            address = address_key(str(peer[0]) if peer else "")
             if not self._shares.take(address):
                 self._refuse()
                 cast("asyncio.Transport", transport).abort()

@@ -31,6 +31,7 @@ UNGUARDED = frozenset({"/metrics", "/healthz", "/readyz"})
 """Paths for machines, under any Host: they contain no personal data and change nothing."""
 
 _OWN = frozenset({"same-origin", "none"})
+_PORTS = {"http": 80, "https": 443}
 _SAFE = frozenset({"GET", "HEAD"})
 
 Admit = Callable[[web.Request], None]
@@ -40,12 +41,14 @@ Admit = Callable[[web.Request], None]
 class Guard:
     """Check the requests to all routes of one listener.
 
-    `own`: the host that it listens on; `names`: other names by which browsers reach it, for example through a proxy.
+    `own`: the host that it listens on; `places`: other origins by which browsers reach it, for example through a proxy.
+    A name without a scheme is its https origin.
     """
 
-    def __init__(self, own: str, names: Collection[str] = (), admit: Admit | None = None) -> None:
-        self._names = frozenset(name.lower().rstrip(".") for name in names)
-        self._hosts = self._names | {"localhost", own.lower()}
+    def __init__(self, own: str, places: Collection[str] = (), admit: Admit | None = None) -> None:
+        self._origins = frozenset(_origin(place if "://" in place else f"https://{place}") for place in places)
+        self._hosts = {urlsplit(origin).hostname for origin in self._origins} | {"localhost", own.lower()}
+        self._own = frozenset({"localhost", own.lower()})
         self._admit = admit
 
     def check(self, request: web.Request) -> None:
@@ -81,15 +84,35 @@ class Guard:
         )
         is_foreign = site is not None and site not in _OWN and not is_link
         if origin is not None:
-            place = urlsplit(origin).netloc.lower()
-            is_own = place == request.headers.get("Host", "").lower() or _host(place) in self._names
-            is_foreign = is_foreign or not is_own
+            is_foreign = is_foreign or not self._is_own(origin, request.headers.get("Host", ""))
         if is_foreign:
             message = (
                 "a page of another origin sent this: only the console's pages and programs may; behind a proxy, "
-                "add the name that browsers see to `console.hosts`"
+                "add the origin that browsers see to `console.hosts`"
             )
             raise SidecarError(ErrorCode.ORIGIN_REFUSED, message)
+
+    def _is_own(self, origin: str, host: str) -> bool:
+        """Return whether a page of this origin is the console's: a configured one, or the Host by which it asks."""
+        try:
+            origin = _origin(origin)
+        except ValueError:
+            return False
+        if origin in self._origins:
+            return True
+        name, place = _host(host), urlsplit(origin)
+        is_here = name is not None and (_is_address(name) or name in self._own)
+        return is_here and origin == _origin(f"{place.scheme}://{host}")
+
+
+def _origin(url: str) -> str:
+    """Return an origin with its port only if it is not the scheme's own. Raises `ValueError` for a malformed one."""
+    parts = urlsplit(url.lower())
+    if parts.scheme not in _PORTS or not parts.hostname or parts.path or parts.query or parts.username is not None:
+        message = "no origin of a page"
+        raise ValueError(message)
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname.rstrip(".")
+    return f"{parts.scheme}://{host}:{parts.port or _PORTS[parts.scheme]}"
 
 
 def _host(header: str) -> str | None:

@@ -20,11 +20,18 @@ class Quotas:
 
     def takes(self, key: str) -> bool:
         """Take a token of this key; return whether there was one."""
-        now_s = self._now_s()
-        tokens, since_s = self._buckets.pop(key, (float(self._at_once), now_s))
-        tokens = min(self._at_once, tokens + (now_s - since_s) * self._per_s)
+        tokens, now_s = self._tokens(key), self._now_s()
         is_taken = tokens >= 1
+        self._buckets.pop(key, None)
         self._buckets[key] = (tokens - 1 if is_taken else tokens, now_s)
         if len(self._buckets) > KEYS_MAX:
             self._buckets.popitem(last=False)
         return is_taken
+
+    def has(self, key: str) -> bool:
+        """Return whether this key has a token, and take none."""
+        return self._tokens(key) >= 1
+
+    def _tokens(self, key: str) -> float:
+        tokens, since_s = self._buckets.get(key, (float(self._at_once), 0.0))
+        return min(self._at_once, tokens + (self._now_s() - since_s) * self._per_s)

@@ -7,7 +7,7 @@ import msgspec
 
 from sidecar.config import DEFAULT_CHANNEL
 from sidecar.core.facts.auth_probes import UserAuth
-from sidecar.core.facts.observations import BACKEND, AckReceived, SkipReason, UserAuthReported
+from sidecar.core.facts.observations import BACKEND, AckReceived, Observation, SkipReason, UserAuthReported
 from sidecar.core.facts.policy import Stage
 from sidecar.ports import ErrorCode, SidecarError
 from sidecar.tokens import user_ref
@@ -125,3 +125,12 @@ def unreadable(error: Exception, allowed: str) -> SidecarError:
         return invalid("the body is not JSON in UTF-8")
     where = str(error).rpartition(" - at ")[2] if " - at " in str(error) else "the body"
     return invalid(f"missing, wrong or unknown: {where}; {allowed}")
+
+
+def is_other(fact: AckReceived | UserAuthReported, known: Observation) -> bool:
+    """Return whether two acks with the same identity say different things: the sender used an idempotency key twice."""
+    return not isinstance(known, AckReceived) or not isinstance(fact, AckReceived) or _said(fact) != _said(known)
+
+
+def _said(ack: AckReceived) -> tuple[object, ...]:
+    return ack.stage, ack.payment_intent, ack.user_ref, sorted(ack.contexts), ack.reason

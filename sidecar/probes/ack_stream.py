@@ -28,6 +28,7 @@ from sidecar.parts.metrics import Counter, gauge
 from sidecar.parts.part import Part, TaskFunction
 from sidecar.ports import Journal, SidecarError
 from sidecar.probes.ack_entries import Entry, entries_of, fact_of_entry, rejected_entry
+from sidecar.probes.ack_facts import is_other
 from sidecar.probes.ack_group import accounting, error_text, forget_idle, is_after, is_gone, removed_count
 
 BATCH_MAX = 500
@@ -62,6 +63,8 @@ class StreamResult(enum.StrEnum):
 
     ACCEPTED = "accepted"
     DUPLICATE = "duplicate"
+    KEY_REUSED = "key_reused"
+    """Another ack has the same idempotency key; it was dropped."""
     REJECTED = "rejected"
     """It is not an ack; it was stored in `<name>-rejected`, with the reason."""
     LOST = "lost"
@@ -334,9 +337,14 @@ class AckStream(Part):
         for each in appended:
             if isinstance(each, BaseException):
                 raise each
-        for each in appended:
-            is_known = not isinstance(each, BaseException) and each.duplicate
-            self.entries.inc(StreamResult.DUPLICATE if is_known else StreamResult.ACCEPTED)
+        for fact, each in zip(facts, appended, strict=True):
+            if isinstance(each, BaseException) or not each.duplicate:
+                self.entries.inc(StreamResult.ACCEPTED)
+            elif is_other(fact, each.record.observation):
+                self.entries.inc(StreamResult.KEY_REUSED)
+                self._log_once(StreamResult.KEY_REUSED, "an entry has the idempotency key of another, and was dropped")
+            else:
+                self.entries.inc(StreamResult.DUPLICATE)
 
     async def _acknowledge(self, commands: Any, entry_ids: Sequence[bytes]) -> None:
         commands.xack(self._stream.name, self._stream.group, *entry_ids)

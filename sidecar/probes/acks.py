@@ -16,7 +16,16 @@ from sidecar.parts.metrics import Counter
 from sidecar.parts.part import Part
 from sidecar.parts.routes import PUBLIC, post
 from sidecar.ports import ErrorCode, Journal, SidecarError
-from sidecar.probes.ack_facts import ACK_FORMAT, Ack, AuthReport, checked_ack_id, fact_of, fact_of_report, unreadable
+from sidecar.probes.ack_facts import (
+    ACK_FORMAT,
+    Ack,
+    AuthReport,
+    checked_ack_id,
+    fact_of,
+    fact_of_report,
+    is_other,
+    unreadable,
+)
 from sidecar.probes.reports import Reports
 from sidecar.tokens import bearer_token, is_same
 
@@ -29,6 +38,8 @@ class AckResult(enum.StrEnum):
 
     ACCEPTED = "accepted"
     DUPLICATE = "duplicate"
+    KEY_REUSED = "key_reused"
+    """Another ack has the same Idempotency-Key."""
     TOKEN_INVALID = "token_invalid"  # noqa: S105 - a result, not a secret
     BODY_INVALID = "body_invalid"
     BODY_REFUSED = "body_refused"
@@ -78,6 +89,10 @@ class Acks(Part):
             raise
         with self.requests.on(SidecarError, AckResult.UNAVAILABLE):
             appended = await self._journal.append(fact)
+        if appended.duplicate and is_other(fact, appended.record.observation):
+            self.requests.inc(AckResult.KEY_REUSED)
+            message = "another ack was sent with this Idempotency-Key; send every ack with a key of its own"
+            raise SidecarError(ErrorCode.CONFLICT, message)
         result = AckResult.DUPLICATE if appended.duplicate else AckResult.ACCEPTED
         self.requests.inc(result)
         return web.json_response({"result": result})

@@ -17,6 +17,7 @@ from aiohttp import web
 from sidecar import clock
 from sidecar.config import Stripe
 from sidecar.core.facts.observations import UNREADABLE, IgnoreReason, PaymentIgnored, PaymentSucceeded
+from sidecar.http.address import client_address
 from sidecar.http.body import read_body
 from sidecar.logs import Throttle
 from sidecar.parts.metrics import Counter
@@ -25,13 +26,20 @@ from sidecar.parts.routes import PUBLIC, post
 from sidecar.ports import ErrorCode, Journal, SidecarError
 from sidecar.probes.payer_presence import no_payer_of
 from sidecar.probes.webhook_signatures import WebhookSignatures
+from sidecar.probes.webhook_sources import WebhookSources
 from sidecar.tokens import user_ref
 
-BODY_BYTES_MAX = 256 * 1024
-"""Stripe documents no maximum; the largest recorded events are under 10 kB."""
+BODY_BYTES_MAX = 64 * 1024
+"""Stripe documents no maximum. The largest recorded events are under 10 kB; one with 50 metadata of 500 characters, the
+most that Stripe stores, and 1 000 characters of description has 40 kB."""
+SIGNATURES_MAX = 8
+"""Signatures of one delivery that are compared: Stripe sends one for each active secret, and at most two are active."""
 BODY_WITHIN_S = 5.0
 TOLERANCE_S = 300
 """A signature may be this old, as in Stripe's libraries; or this far ahead, which they do not check."""
+STAMP_WITHIN_S = 24 * 3600
+"""A stamp further off is refused before the body is read. A nearer one is verified first: if Stripe signed it, it shows
+that this machine's clock is wrong."""
 READ_LATE_FROM_MS = 12
 """Shorter delays are not recorded: the fold needs those over an eighth of `on_time_within`, which is 100 ms or more."""
 SUCCEEDED = "payment_intent.succeeded"
@@ -59,6 +67,8 @@ class WebhookResult(enum.StrEnum):
     BODY_INVALID = "body_invalid"
     BODY_REFUSED = "body_refused"
     """Too large, too slow, or compressed."""
+    SOURCE_REFUSED = "source_refused"
+    """Its address sent too many deliveries that were refused, and none that Stripe signed."""
     UNAVAILABLE = "unavailable"
     """The journal could not store it, or too many appends were waiting; Stripe retries."""
 
@@ -114,6 +124,7 @@ class StripeWebhook(Part):
         signed: Callable[[int], None] = lambda _: None,
         late_ms: Callable[[], int] = lambda: 0,
         signatures: WebhookSignatures | None = None,
+        proxies: int = 0,
     ) -> None:
         self._journal = journal
         self._config = config
@@ -124,22 +135,36 @@ class StripeWebhook(Part):
         self._late_ms = late_ms
         """Returns for how long, at most, a request that is read now had waited for the event loop."""
         self._signatures = signatures
+        self._proxies = proxies
+        self._sources = WebhookSources()
         self._throttle = Throttle()
 
     @post("/stripe/webhook", on=PUBLIC)
     async def receive(self, request: web.Request) -> web.Response:
         """Process one delivery. Raises `SidecarError` if it is not an event that Stripe signed for this endpoint."""
-        with self.requests.on(SidecarError, WebhookResult.BODY_REFUSED):
-            body = await read_body(request, bytes_max=BODY_BYTES_MAX, within_s=BODY_WITHIN_S)
-        signed_s = self.verify(body, request.headers.get("Stripe-Signature", ""))
+        source, header = client_address(request, self._proxies), request.headers.get("Stripe-Signature", "")
+        with self.requests.on(SidecarError, WebhookResult.SOURCE_REFUSED):
+            self._sources.check(source)
+        try:
+            signed_s = self.check_header(header)
+            with self.requests.on(SidecarError, WebhookResult.BODY_REFUSED):
+                body = await read_body(request, bytes_max=BODY_BYTES_MAX, within_s=BODY_WITHIN_S)
+            self.verify(body, header, signed_s)
+        except SidecarError:
+            self._sources.refused(source)
+            raise
+        self._sources.verified(source)
         observation, result = self.to_observation(body, signed_s)
         if observation is not None:
             result = await self._store(observation, result)
         self.requests.inc(result)
         return web.Response(body=_ANSWERS[result], content_type="application/json")
 
-    def verify(self, body: bytes, header: str) -> int:
-        """Return when the delivery was signed, in Unix seconds of Stripe's clock. Raises `signature_invalid`."""
+    def check_header(self, header: str) -> int:
+        """Return when a delivery claims to be signed, in Unix seconds, before its body is read.
+
+        Raises `SidecarError` with `signature_invalid` for a signature that cannot be valid, whatever the body is.
+        """
         if not header:
             raise self._refusal(
                 WebhookResult.SIGNATURE_MISSING,
@@ -150,6 +175,18 @@ class StripeWebhook(Part):
             raise self._refusal(
                 WebhookResult.SIGNATURE_MALFORMED, "the Stripe-Signature header does not have the form t=...,v1=..."
             )
+        if header.count("v1=") > SIGNATURES_MAX:
+            raise self._refusal(
+                WebhookResult.SIGNATURE_MALFORMED, f"the Stripe-Signature header has more than {SIGNATURES_MAX} v1"
+            )
+        if abs(clock.wall_ms() // 1000 - signed_s) > STAMP_WITHIN_S:
+            raise self._refusal(
+                WebhookResult.SIGNATURE_STALE, "it claims to be signed on another day; check this machine's clock"
+            )
+        return signed_s
+
+    def verify(self, body: bytes, header: str, signed_s: int) -> None:
+        """Raise `SidecarError` with `signature_invalid` unless Stripe signed the body, and within the tolerance."""
         if not any(_is_signed(body, header, secret) for secret in self._secrets):
             raise self._refusal(
                 WebhookResult.SIGNATURE_WRONG,
@@ -169,7 +206,6 @@ class StripeWebhook(Part):
             )
         if self._signatures is not None:
             self._signatures.verified()
-        return signed_s
 
     def _refusal(self, result: WebhookResult, message: str) -> SidecarError:
         self.requests.inc(result)

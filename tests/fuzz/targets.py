@@ -61,7 +61,8 @@ def signature(data: bytes) -> None:
     """Parse a signature header with a body."""
     header, _, body = data.partition(b"\n")
     with suppress(SidecarError):
-        _webhook.verify(body, header.decode("latin-1"))
+        decoded = header.decode("latin-1")
+        _webhook.verify(body, decoded, _webhook.check_header(decoded))
 
 
 def browser_report(data: bytes) -> None:

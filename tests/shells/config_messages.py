@@ -127,7 +127,7 @@ INVALID = {
     "invalid-reverb-credentials-differ.yaml": '9:23: reverb.echo.credentials: found "cookie"; allowed: the same as reverb.probe.login, which is bearer by default',
     "invalid-reverb-login-differs.yaml": '8:32: reverb.probe.login: found "cookie"; allowed: the same as reverb.echo.credentials, which is bearer by default',
     "invalid-payers-on-rung-negative.yaml": "3:19: policy.payers_on_rung: found the number -1; allowed: a whole number from 0 to 100000, in digits and without quotes",
-    "invalid-console-host-with-port.yaml": '2:19: console.hosts[0]: found "sidecar.example.test:8701"; allowed: a host\'s name without a port, such as sidecar.example.test',
+    "invalid-console-host-with-port.yaml": '2:19: console.hosts[0]: found "sidecar.example.test:8701"; allowed: a host\'s name, such as sidecar.example.test, which stands for https://sidecar.example.test; or an origin, such as http://sidecar.example.test:8080',
     "invalid-console-network.yaml": '2:29: console.trusted_proxies[0]: found "10.0.0.1/8"; allowed: an IP address such as 127.0.0.1, or a network such as 10.0.0.0/8; did you mean "10.0.0.0/8"?',
     "invalid-console-reading.yaml": '2:20: console.reading: found "tokens"; allowed: open or token; did you mean token?',
     "invalid-console-user-header-without-proxies.yaml": '2:24: console.user_header: found "X-Forwarded-User"; allowed: no such key without console.trusted_proxies, from which it is accepted',

@@ -120,6 +120,7 @@ def _unhurried_webhook(it: Wiring) -> StripeWebhook:
         secrets.identity_key,
         signed=it.clocks.signed,
         signatures=it.signatures,
+        proxies=it.config.listen.proxies,
     )
 
 

@@ -76,6 +76,19 @@ async def test_an_idempotency_key_makes_an_ack_by_user_count_once() -> None:
         assert await sidecar.ack(ack, Idempotency_Key="job-2") == (200, {"result": "accepted"})
 
 
+@pytest.mark.parametrize("contexts", [["bookings"], [], ["bookings", "invoices", "seats"]])
+async def test_an_idempotency_key_with_another_ack_is_a_conflict(contexts: list[str]) -> None:
+    """To call it a duplicate would drop it in silence; Stripe answers the same."""
+    async with running() as sidecar:
+        ack = {"stage": "delivered", "user_id": 7, "contexts": ["bookings", "invoices"]}
+        again = {**ack, "contexts": ["invoices", "bookings"], "release": "2026-11-22.1"}
+        assert await sidecar.ack(ack, Idempotency_Key="job-1") == (200, {"result": "accepted"})
+        assert await sidecar.ack(again, Idempotency_Key="job-1") == (200, {"result": "duplicate"})
+        status, answer = await sidecar.ack({**ack, "contexts": contexts}, Idempotency_Key="job-1")
+        assert (status, answer["code"]) == (409, "conflict")
+        await sidecar.metric_is('reverb_sidecar_ack_requests_total{result="key_reused"}', 1)
+
+
 async def test_one_idempotency_key_may_serve_several_stages_and_users() -> None:
     """A job that acks twice under its one id must not lose the ack that decides."""
     async with running() as sidecar:

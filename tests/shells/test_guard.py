@@ -115,6 +115,18 @@ ORIGINS: list[tuple[str, str, dict[str, str], bool]] = [
     ("an old browser, our page",      "POST",  {"Origin": "{own}"},                                         True),
     ("our page behind a proxy",       "POST",  {**SAME, "Origin": "https://sidecar.example.test"},          True),
     ("another port of that name",     "POST",  {"Sec_Fetch_Site": "same-site", "Origin": "https://sidecar.example.test:81"}, False),
+    ("another port, to a program",    "POST",  {"Origin": "https://sidecar.example.test:9999"},                False),
+    ("another scheme",                "POST",  {"Origin": "http://sidecar.example.test"},                    False),
+    ("another scheme and port",       "POST",  {"Origin": "http://sidecar.example.test:9999"},               False),
+    ("the port of https, named",      "POST",  {"Origin": "https://sidecar.example.test:443"},               True),
+    ("a configured origin",           "POST",  {"Origin": "http://plain.example.test:8080"},                 True),
+    ("that name, another port",       "POST",  {"Origin": "http://plain.example.test"},                      False),
+    ("that name by https",            "POST",  {"Origin": "https://plain.example.test:8080"},                False),
+    ("a path behind our name",        "POST",  {"Origin": "https://sidecar.example.test/x"},                 False),
+    ("a user before our name",        "POST",  {"Origin": "https://x@sidecar.example.test"},                 False),
+    ("no origin at all",              "POST",  {"Origin": "sidecar.example.test"},                           False),
+    ("an impossible port",            "POST",  {"Origin": "https://sidecar.example.test:99999"},             False),
+    ("localhost on another port",     "POST",  {"Origin": "http://localhost:9999"},                          False),
     ("a name that ends in ours",      "POST",  {"Origin": "https://x.sidecar.example.test"},                False),
 ]
 # fmt: on
@@ -125,7 +137,7 @@ async def test_nobody_elses_page_can_make_a_browser_ask(
     what: str, method: str, headers: dict[str, str], *, is_let_through: bool
 ) -> None:
     """Only our own pages, programs, and a person who follows a link."""
-    async with running(console(hosts=("sidecar.example.test",))) as sidecar:
+    async with running(console(hosts=("sidecar.example.test", "http://plain.example.test:8080"))) as sidecar:
         filled = {name: value.format(own=sidecar.urls.operator) for name, value in headers.items()}
         path, body = ("/api/hold", WHY) if method == "POST" else ("/api/status", None)
         filled |= {"Authorization": bearer(OPERATOR_TOKEN)}

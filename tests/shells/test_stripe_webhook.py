@@ -10,8 +10,12 @@ import pytest
 
 from sidecar.composition import PARTS
 from sidecar.config import Objective
+from sidecar.probes.stripe_webhook import BODY_BYTES_MAX, SIGNATURES_MAX, STAMP_WITHIN_S
+from sidecar.probes.webhook_sources import REFUSED_AT_ONCE
 from tests.e2e.processes import WEBHOOK_SECRET
+from tests.hands import hands
 from tests.shells.running import CONFIG, OLD_SECRET, event, running, sign
+from tests.shells.test_proxy import say
 
 THIN = {
     "id": "evt_thin",
@@ -101,6 +105,7 @@ async def test_thin_events_are_explained_in_the_status() -> None:
 
 
 GOOD = b'{"id":"evt_1","object":"event","type":"payment_intent.succeeded","created":1,"livemode":true}'
+NOW_S = int(time.time())
 NOT_UTF8 = b'{"id":"\xff"}'
 
 
@@ -118,17 +123,19 @@ REFUSED: list[tuple[str, bytes, str, int, str]] = [
     ("a time without end",        GOOD,      f"t={'9' * 500},v1=00",                           400, "signature_malformed"),
     ("signature not in ASCII",    GOOD,      "t=1,v1=\u00e9",                                  400, "signature_malformed"),
     ("an old time, a new one",    GOOD,      replayed(GOOD),                                   400, "signature_malformed"),
-    ("no v1 signature",           GOOD,      "t=1,v0=00",                                      400, "signature_wrong"),
+    ("no v1 signature",           GOOD,      f"t={NOW_S},v0=00",                               400, "signature_wrong"),
     ("another secret",            GOOD,      sign(GOOD, secret="whsec_of_another_endpoint"),   400, "signature_wrong"),
     ("another body",              GOOD,      sign(GOOD + b" "),                                400, "signature_wrong"),
-    ("a body not in UTF-8",       NOT_UTF8,  "t=1,v1=00",                                      400, "signature_wrong"),
+    ("a body not in UTF-8",       NOT_UTF8,  f"t={NOW_S},v1=00",                               400, "signature_wrong"),
     ("signed 301 s ago",          GOOD,      sign(GOOD, age_s=302),                            400, "signature_stale"),
     ("signed far ahead",          GOOD,      sign(GOOD, age_s=-3600),                          400, "signature_future"),
+    ("signed on another day",     GOOD,      "t=1,v1=00",                                      400, "signature_stale"),
+    ("nine signatures",           GOOD,      sign(GOOD) + ",v1=00" * 8,                        400, "signature_malformed"),
     ("not JSON",                  b"hello",  sign(b"hello"),                                   400, "body_invalid"),
     ("an array",                  b"[]",     sign(b"[]"),                                      400, "body_invalid"),
     ("no data",                   GOOD,      sign(GOOD),                                       400, "body_invalid"),
     ("deep nesting",              b"[" * 9999, sign(b"[" * 9999),                              400, "body_invalid"),
-    ("300 kB",                    b" " * 300_000, "t=1,v1=00",                                 413, "body_refused"),
+    ("300 kB",                    b" " * 300_000, f"t={NOW_S},v1=00",                                 413, "body_refused"),
 ]  # fmt: skip
 
 
@@ -150,5 +157,76 @@ async def test_what_stripe_did_not_sign_for_us_is_refused_with_a_message_and_cha
 async def test_a_compressed_body_is_refused() -> None:
     """Stripe does not compress; a gzip bomb must not be unpacked."""
     async with running() as sidecar:
-        status, answer = await sidecar.webhook(b"\x1f\x8b", Content_Encoding="gzip", Stripe_Signature="t=1,v1=00")
+        status, answer = await sidecar.webhook(
+            b"\x1f\x8b", Content_Encoding="gzip", Stripe_Signature=f"t={NOW_S},v1=00"
+        )
         assert (status, answer["code"]) == (415, "encoding_refused")
+
+
+async def test_a_header_that_cannot_be_valid_is_refused_before_the_body_is_sent() -> None:
+    """A forged delivery must cost less than its body: its form and its day are checked first."""
+    genuine = sign(b"{}")
+    for header in (
+        "",
+        "v1=00",
+        genuine + ",v1=00" * SIGNATURES_MAX,
+        genuine.replace("t=", "t=9"),
+        sign(b"{}", age_s=STAMP_WITHIN_S + 60),
+    ):
+        async with running() as sidecar:
+            head = (
+                f"POST /stripe/webhook HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {BODY_BYTES_MAX}\r\n"
+            )
+            signature = f"Stripe-Signature: {header}\r\n" if header else ""
+            answer = await say(sidecar.urls.public, f"{head}{signature}\r\n{{".encode())
+            assert answer.startswith(b"HTTP/1.1 400"), (header, answer)
+            assert b'"signature_invalid"' in answer
+
+
+async def test_eight_signatures_are_compared_and_the_last_may_be_ours() -> None:
+    """Stripe sends one for each active secret."""
+    body = msgspec.json.encode(event("pi_1"))
+    stamp, own = sign(body).split(",")
+    others = ["v1=" + "0" * 64] * (SIGNATURES_MAX - 1)
+    async with running() as sidecar:
+        assert (await sidecar.webhook(body, Stripe_Signature=",".join((stamp, *others, own))))[0] == 200
+        assert (await sidecar.webhook(body, Stripe_Signature=",".join((stamp, *others, "v1=00", own))))[0] == 400
+
+
+async def test_the_largest_event_that_stripe_can_send_is_accepted_and_a_larger_body_is_not() -> None:
+    """50 metadata of 500 characters, each of three bytes in JSON's UTF-8 at most, are within the maximum."""
+    metadata = {"user_id": "7", "booking_id": "1"} | {f"key_{number:036}": "x" * 500 for number in range(48)}
+    async with running() as sidecar:
+        assert (await sidecar.deliver(event("pi_1", metadata=metadata)))[0] == 200
+        body = b" " * (BODY_BYTES_MAX + 1)
+        assert (await sidecar.webhook(body, Stripe_Signature=sign(body)))[0] == 413
+
+
+async def test_an_address_that_only_forges_is_refused_and_no_other_is() -> None:
+    """Behind a proxy the address is the one that the proxy names. Whoever sent what Stripe signed is never refused."""
+    config = msgspec.structs.replace(CONFIG, listen=msgspec.structs.replace(CONFIG.listen, proxies=1))
+    forged = msgspec.json.encode(event("pi_forged"))
+    async with running(config) as sidecar:
+        wrong = sign(forged, secret="whsec_of_another_endpoint_0123")
+        with hands():  # no time passes, in which there would be budget again
+            statuses = [
+                (await sidecar.webhook(forged, Stripe_Signature=wrong, X_Forwarded_For="192.0.2.1"))[0]
+                for _ in range(REFUSED_AT_ONCE + 5)
+            ]
+            assert statuses == [400] * REFUSED_AT_ONCE + [429] * 5
+            for number, address in enumerate(("192.0.2.2", "192.0.2.1")):
+                body = msgspec.json.encode(event(f"pi_{number}"))
+                status, _ = await sidecar.webhook(body, Stripe_Signature=sign(body), X_Forwarded_For=address)
+                assert status == (200, 429)[number]
+        await sidecar.metric_is('reverb_sidecar_webhook_requests_total{result="source_refused"}', 6)
+
+
+async def test_forgers_behind_a_proxy_that_is_not_configured_cannot_keep_stripe_out() -> None:
+    """All requests then have one address, and Stripe's are among them."""
+    body = msgspec.json.encode(event("pi_1"))
+    async with running() as sidecar:
+        assert (await sidecar.webhook(body, Stripe_Signature=sign(body)))[0] == 200
+        with hands():
+            for _ in range(REFUSED_AT_ONCE + 5):
+                assert (await sidecar.webhook(body, Stripe_Signature="t=1,v1=00"))[0] == 400
+        assert (await sidecar.webhook(body, Stripe_Signature=sign(body)))[0] == 200

@@ -1,0 +1,53 @@
+"""Which addresses send deliveries that Stripe did not sign, so that they cannot keep Stripe's from being verified.
+
+The problem: verifying a forged body costs as much as verifying a genuine one, and anybody can send them. A limit of the
+route would refuse Stripe with the forgers.
+
+What we do: an address has a budget for deliveries that are refused. Once it is used up, more are refused before their
+body is read. An address that sent a delivery with a valid signature within the last day is never refused: where all
+requests come from one proxy that is not configured (`listen.proxies`), Stripe must not pay for the forgers.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+
+from sidecar import clock
+from sidecar.http.quotas import KEYS_MAX, Quotas
+from sidecar.ports import ErrorCode, SidecarError
+
+REFUSED_AT_ONCE = 100
+REFUSED_PER_S = 5.0
+"""Refused deliveries of one address: a wrong secret of a busy endpoint is still named for each."""
+KNOWN_FOR_S = 24 * 3600.0
+"""How long an address counts as one of Stripe's after a delivery with a valid signature."""
+
+
+class WebhookSources:
+    """The addresses that deliver webhooks."""
+
+    def __init__(self, now_s: Callable[[], float] = clock.monotonic_s) -> None:
+        self._now_s = now_s
+        self._refusals = Quotas(at_once=REFUSED_AT_ONCE, per_s=REFUSED_PER_S, now_s=now_s)
+        self._known: OrderedDict[str, float] = OrderedDict()
+        """Address → when it last sent a delivery with a valid signature."""
+
+    def check(self, address: str) -> None:
+        """Raise `SidecarError` with `rate_exceeded` if the budget of this address is used up."""
+        if not self._is_known(address) and not self._refusals.has(address):
+            message = "this address sent too many deliveries that Stripe did not sign; try again later"
+            raise SidecarError(ErrorCode.RATE_EXCEEDED, message)
+
+    def refused(self, address: str) -> None:
+        """Charge a refused delivery to an address."""
+        self._refusals.takes(address)
+
+    def verified(self, address: str) -> None:
+        """Note that an address sent a delivery that Stripe signed."""
+        self._known.pop(address, None)
+        self._known[address] = self._now_s()
+        if len(self._known) > KEYS_MAX:
+            self._known.popitem(last=False)
+
+    def _is_known(self, address: str) -> bool:
+        since_s = self._known.get(address)
+        return since_s is not None and self._now_s() - since_s < KNOWN_FOR_S
