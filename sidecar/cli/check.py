@@ -88,9 +88,9 @@ def _effect(read: Config) -> _Effect:
     if refused:
         return _Effect(refused=refused)
     wanted = policy_hash(policy_of(read))
-    if state.policy is None or state.policy_hash == wanted:
+    if state.policy is None or state.measured is None or state.policy_hash == wanted:
         return _Effect()
-    changed = changed_keys(state.policy, policy)
+    changed = changed_keys(state.measured, policy)
     sentence = _sentence(state, state.policy, policy, changed, is_known=wanted in state.policies)
     return _Effect(changed=changed, sentence=sentence)
 

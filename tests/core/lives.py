@@ -23,6 +23,7 @@ from sidecar.core.facts.observations import (
 from sidecar.core.facts.policy import Mode, Policy, Rung, Stage
 from sidecar.core.facts.reports import Flow, Reading
 from sidecar.core.fold.journeys import GIVE_UP_AFTER_MS
+from sidecar.core.fold.judging import EXCUSED_AFTER_MS
 from sidecar.core.fold.serving import served
 from tests.core.world import DAY, POLICY, REACHED, REFUSED, REVERB, SECOND, World
 
@@ -58,7 +59,7 @@ POLICIES: tuple[Policy, ...] = (
     msgspec.structs.replace(_QUICK, stage=Stage.DISPATCHED, dry_run=True),
     msgspec.structs.replace(_QUICK, reverb=REVERB, suspension_ms=20 * SECOND),
 )
-_LONGEST_MS = max(policy.missed_after_ms for policy in POLICIES) + GIVE_UP_AFTER_MS
+_LONGEST_MS = max(EXCUSED_AFTER_MS, *(policy.missed_after_ms for policy in POLICIES)) + GIVE_UP_AFTER_MS
 
 Step = tuple[object, ...]
 

@@ -74,7 +74,7 @@ def test_each_end_is_reported_as_it_was(
     name = "pi_asked"
     _arrive(lived, what, name)
     _go_on(lived, what, name)
-    lived.wait(1 * MINUTE)
+    lived.wait(3 * MINUTE)
     lived.wait(10 * MINUTE)
     reported = looked_back(lived.state, lived.records, name)
     assert (reported.outcome, reported.unmeasured, reported.left_out) == (outcome, unmeasured, left_out)

@@ -74,7 +74,7 @@ def test_acks_of_payments_without_a_webhook_count_against_coverage_once(steps: S
     for at_ms, what in steps:
         world.wait(began_ms + at_ms - world.now_ms)
         happen(world, what)
-    world.wait(2 * MINUTE)
+    world.wait(4 * MINUTE)
     assert uncovered(world) == expected
     assert sum(hour.uncovered for hour in hours(world.state)) == expected
     assert world.state.journeys == {}

@@ -8,13 +8,15 @@ import msgspec
 from sidecar.core.decision.gates import first_closed, gates
 from sidecar.core.facts.gate_readings import GateReading
 from sidecar.core.facts.observations import Climbed, Decision, EpochRenewed, FallCause, Fell
-from sidecar.core.facts.policy import Lifecycle, Policy
+from sidecar.core.facts.policy import PPM, Lifecycle, Policy
 from sidecar.core.fold import suspension
 from sidecar.core.fold.ladder import RETURNED
 from sidecar.core.fold.state import State
 from sidecar.core.fold.suspension import Answer
+from sidecar.core.statistics import evidence
 from sidecar.core.statistics.indicators import (
     INDICATORS,
+    PAYMENTS,
     Indicator,
     IndicatorRow,
     bar_of,
@@ -22,6 +24,7 @@ from sidecar.core.statistics.indicators import (
     coming_bar_of,
     is_dormant,
     log_capital,
+    worst_case_ratio,
 )
 
 _RENEW_AFTER_MS = 7 * 24 * 3_600_000
@@ -57,7 +60,7 @@ def decide(state: State, replica: str) -> Verdict:
     latched = [row.name for row in INDICATORS if state.indicators[row.name].is_latched]
     if latched and flag.rung > 0:
         return _answered(state, policy, replica, f"alarm of {', '.join(latched)}")
-    renewed = _renewed(state, policy, replica) if flag.rung == 0 else None
+    renewed = _renewed(state, policy, replica)
     if renewed is not None:
         return Verdict(action=Action.RENEW, reason="renew", decision=renewed)
     if state.next_rung is None:
@@ -105,7 +108,16 @@ def _renewed(state: State, policy: Policy, replica: str) -> EpochRenewed | None:
         indicator = state.indicators[row.name]
         is_old = indicator.epoch_began_ms and state.now_ms - indicator.epoch_began_ms >= _RENEW_AFTER_MS
         is_running = not indicator.awaits_epoch and not is_dormant(row, policy)
-        if is_old and is_running and _proves_sooner_anew(indicator, row, policy):
+        is_bottom = state.flag.rung == 0
+        if (
+            is_old
+            and is_running
+            and can_begin(indicator, row, policy)
+            and (
+                (is_bottom and _proves_sooner_anew(indicator, row, policy))
+                or _is_clearer_anew(state, indicator, row, policy)
+            )
+        ):
             return EpochRenewed(
                 replica=replica,
                 indicator=row.name,
@@ -118,4 +130,18 @@ def _renewed(state: State, policy: Policy, replica: str) -> EpochRenewed | None:
 def _proves_sooner_anew(indicator: Indicator, row: IndicatorRow, policy: Policy) -> bool:
     """Return whether the capital lacks more to its bar than a new epoch's, which begins with 1, to the next bar."""
     lacks = bar_of(indicator, policy) - log_capital(indicator, row, policy)
-    return lacks > coming_bar_of(indicator, policy, is_next=True) and can_begin(indicator, row, policy)
+    return lacks > coming_bar_of(indicator, policy, is_next=True)
+
+
+def _is_clearer_anew(state: State, indicator: Indicator, row: IndicatorRow, policy: Policy) -> bool:
+    """Return whether the worst case would still be too low after the clean payments that prove a new epoch.
+
+    What was doubtful lasts as long as the epoch: a bad week would keep a shop that is well from climbing for months. As
+    long as coverage is too low to climb, a new epoch would not help.
+    """
+    judged, total = state.coverage.counts()
+    if row.name != PAYMENTS or not indicator.doubtful or judged * PPM < policy.coverage_ppm * total:
+        return False
+    more = evidence.clean_needed([], row.p0_ppm(policy), coming_bar_of(indicator, policy, is_next=True))
+    later = msgspec.structs.replace(indicator, good=indicator.good + more)
+    return worst_case_ratio(later, row, policy) < evidence.ratio(policy.unacceptable_reliability_ppm)

@@ -228,7 +228,7 @@ def _action(state: State, policy: Policy, action: OperatorAction, out: list[Conc
 
 def _adopt(state: State, fact: PolicyAdopted, out: list[Conclusion]) -> bool:
     """Put a policy in force, and return whether it was accepted (`core.facts.meaning`, `core.fold.lifecycle`)."""
-    before = state.policy
+    before, measured = state.policy, state.measured
     policy = fact.policy if before is None else carried(fact.policy, before)
     why_not = why_not_here(before, policy) or lifecycle.why_not(state, policy)
     if why_not is not None:
@@ -236,14 +236,17 @@ def _adopt(state: State, fact: PolicyAdopted, out: list[Conclusion]) -> bool:
         out.append(PolicyRefused(policy_hash=fact.policy_hash, why=why_not))
         return False
     state.policy, state.policy_hash = policy, fact.policy_hash
+    state.reverb = policy.reverb or state.reverb or (before.reverb if before is not None else None)
     state.policies.append(fact.policy_hash)
     state.flag.version += 1
     state.flag.guard_version += 1
     if policy.reverb is not None and (before is None or before.reverb is None):
         probing.begun(state)
+    elif policy.reverb is None:
+        visibility.unprobed(state, policy)
     changed: tuple[str, ...] = ()
-    if before is not None:
-        changed = changed_keys(before, policy)
+    if before is not None and measured is not None:
+        changed = changed_keys(measured, policy)
         ladder.change_ladder(state, before, policy, changed, out)
         woken = ladder.change_indicators(state, before, policy)
         is_other_proof = bool(changed) or before.proof != policy.proof

@@ -15,6 +15,8 @@ from sidecar.core.fold.state import Latency, State
 from sidecar.core.statistics.indicators import PAYMENTS, judge, row_of
 
 EDGES_MS = (50, 100, 250, 500, 1000, 2000, 5000, 10_000, 30_000)
+EXCUSED_AFTER_MS = 120_000
+"""How long a payment with nothing to broadcast waits for an ack that says otherwise, at least."""
 OBJECTIVES = 2
 """Each has an edge of its own: `on_time_within` and `missed_after`."""
 
@@ -50,12 +52,12 @@ def judge_payment(state: State, policy: Policy, journey: Journey, out: Conclusio
 def _excuse(state: State, policy: Policy, journey: Journey, reason: SkipReason, out: Conclusions) -> None:
     """Leave out a payment for which the backend had nothing to broadcast, once no ack has said otherwise.
 
-    A second handler of the same payment says `already_paid` while the first one's broadcast is on its way, so that the
-    payment waits until its broadcast would be `missed`.
+    A second handler of the same payment says `already_paid` while the first one's broadcast is on its way, for example
+    in a slow queue, so that the payment waits for that.
     """
     if journey.excused_until_ms is None:
         assert journey.arrived_ms is not None  # noqa: S101 - only payments that arrived are judged
-        journey.excused_until_ms = journey.arrived_ms + policy.missed_after_ms
+        journey.excused_until_ms = journey.arrived_ms + max(policy.missed_after_ms, EXCUSED_AFTER_MS)
     if state.now_ms < journey.excused_until_ms:
         return
     state.tally.skipped[reason] = state.tally.skipped.get(reason, 0) + 1
@@ -85,7 +87,8 @@ def _verdict(state: State, policy: Policy, journey: Journey) -> bool | Unmeasure
     if skips and not journey.acks and inferred_ms is None:  # it had nothing to send
         return SkipReason.NO_BOOKING if SkipReason.NO_BOOKING in skips else SkipReason.ALREADY_PAID
     if state.is_exact and inferred_ms is None:
-        return False
+        is_seen = state.probing.tells_of_all or _was_user_watched(state, journey)
+        return False if is_seen else Unmeasured.NOT_WATCHED
     if journey.user_ref is None:
         return Unmeasured.NO_USER
     if not state.probing.tells_of_all and not _was_user_watched(state, journey):

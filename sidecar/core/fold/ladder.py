@@ -19,6 +19,7 @@ from sidecar.core.statistics.indicators import (
     Indicator,
     begin_epoch,
     can_begin,
+    forget_unmeasured,
     is_dormant,
     rebank,
     row_of,
@@ -121,14 +122,14 @@ def renew(state: State, decision: EpochRenewed, out: Conclusions) -> None:
     """Begin the epoch that the controller found to be worth it, if nothing has moved since."""
     indicator = state.indicators.get(decision.indicator)
     is_current = decision.guard_version == state.flag.guard_version
-    if indicator is not None and is_current and decision.epoch == indicator.epoch + 1 and state.flag.rung == 0:
+    if indicator is not None and is_current and decision.epoch == indicator.epoch + 1:
         _begin(state, decision.indicator, indicator, out)
 
 
 def outgrow(state: State, name: str, out: Conclusions) -> None:
     """Begin a new epoch in an indicator whose outcomes have another meaning from here on, if it has any."""
     indicator = state.indicators[name]
-    if (indicator.good or indicator.bad) and not indicator.awaits_epoch:
+    if (indicator.good or indicator.bad or indicator.unmeasured) and not indicator.awaits_epoch:
         _begin(state, name, indicator, out)
 
 
@@ -140,9 +141,11 @@ def begin_epochs(state: State, out: Conclusions, names: tuple[str, ...]) -> None
     """
     for name in names:
         indicator = state.indicators[name]
-        if not indicator.epoch_began_ms or indicator.awaits_epoch:
+        if indicator.awaits_epoch:
             continue
-        if indicator.is_latched:
+        if not indicator.epoch_began_ms:
+            forget_unmeasured(indicator)
+        elif indicator.is_latched:
             indicator.awaits_epoch = True
             state.flag.guard_version += 1
         else:
@@ -216,6 +219,7 @@ def _begin(state: State, name: str, indicator: Indicator, out: Conclusions) -> N
     if indicator.epoch_began_ms:
         begin_epoch(indicator, epoch=indicator.epoch + 1, at_ms=state.now_ms)
         out.append(EpochBegan(indicator=name, epoch=indicator.epoch))
+    forget_unmeasured(indicator)
     indicator.awaits_epoch = False
     state.flag.guard_version += 1
 

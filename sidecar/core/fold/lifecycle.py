@@ -22,7 +22,7 @@ def why_not(state: State, policy: Policy) -> str | None:
     if policy.ladder != LADDER_OFF:
         return "`lifecycle: removed` takes the ladder off, and this policy has one: it was not made by this version."
     why = why_not_removed(state)
-    if why is None and state.policy is not None and (changed := changed_keys(state.policy, policy)):
+    if why is None and state.measured is not None and (changed := changed_keys(state.measured, policy)):
         return (
             f"`lifecycle: removed` needs a proof, and there is none since {', '.join(changed)} changed: begin with "
             "`lifecycle: migrating`, and climb the ladder again."

@@ -8,7 +8,7 @@ import msgspec
 from sidecar.core.facts.auth_probes import AuthProbeOutcome, IsolationOutcome, RoundTripOutcome, UserAuth
 from sidecar.core.facts.observations import IgnoreReason, SkipReason
 from sidecar.core.facts.outcomes import NoPayer, Outcome, ReportOutcome, Unmeasured
-from sidecar.core.facts.policy import Mode, Policy, Rung, Stage
+from sidecar.core.facts.policy import Mode, Policy, ReverbPolicy, Rung, Stage
 from sidecar.core.facts.reports import Flow, Subscription
 from sidecar.core.facts.suspensions import SuspensionReason
 from sidecar.core.fold.history import History
@@ -223,6 +223,8 @@ class State(msgspec.Struct, kw_only=True):
     now_ms: int = 0
     """Its stamp."""
     policy: Policy | None = None
+    reverb: ReverbPolicy | None = None
+    """The last Reverb that was configured: what the evidence was measured on, also while none is."""
     policy_hash: str = ""
     policies: list[str] = []
     """The hashes of all policies that were ever adopted, in order."""
@@ -307,6 +309,13 @@ class State(msgspec.Struct, kw_only=True):
         if self.policy is None or self.flag.rung + 1 >= len(self.policy.ladder):
             return None
         return self.policy.ladder[self.flag.rung + 1]
+
+    @property
+    def measured(self) -> Policy | None:
+        """Return the policy in force, with the Reverb that the evidence was measured on where it has none."""
+        if self.policy is None or self.policy.reverb is not None or self.reverb is None:
+            return self.policy
+        return msgspec.structs.replace(self.policy, reverb=msgspec.structs.replace(self.reverb, is_observing=False))
 
     @property
     def is_exact(self) -> bool:

@@ -91,6 +91,17 @@ def cut_off(state: State, policy: Policy) -> None:
     lose(state, policy, state.now_ms - state.visibility.reached_ms)
 
 
+def unprobed(state: State, policy: Policy) -> None:
+    """Reverb is no longer configured: end what only its probes could end, as a visibility gap that is over."""
+    visibility = state.visibility
+    if visibility.is_cut_off:
+        visibility.is_cut_off = False
+        away(state, visibility.reached_ms)
+        lose(state, policy, state.now_ms - visibility.reached_ms)
+    visibility.is_long = False
+    visibility.round_trips_needed = visibility.auth_probes_needed = 0
+
+
 def _ask_for_probes(state: State) -> None:
     visibility = state.visibility
     visibility.round_trips_needed, visibility.auth_probes_needed = (

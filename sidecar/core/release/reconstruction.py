@@ -18,6 +18,7 @@ from sidecar.core.fold.conclusions import PaymentLeftOut, PaymentSettled
 from sidecar.core.fold.fold import fold
 from sidecar.core.fold.journey import Journey
 from sidecar.core.fold.journeys import GIVE_UP_AFTER_MS
+from sidecar.core.fold.judging import EXCUSED_AFTER_MS
 from sidecar.core.fold.state import State
 
 MARGIN_MS = 60_000
@@ -37,7 +38,7 @@ class Reconstruction(msgspec.Struct, frozen=True, kw_only=True):
 
 def window_of(policy: Policy, arrived_ms: int) -> tuple[int, int]:
     """Return (from, until) of a payment's own records, in Unix milliseconds."""
-    lasts_ms = policy.missed_after_ms + GIVE_UP_AFTER_MS
+    lasts_ms = max(policy.missed_after_ms, EXCUSED_AFTER_MS) + GIVE_UP_AFTER_MS
     return arrived_ms - lasts_ms, arrived_ms + lasts_ms + MARGIN_MS
 
 

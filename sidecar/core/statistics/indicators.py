@@ -274,8 +274,14 @@ def begin_epoch(indicator: Indicator, *, epoch: int, at_ms: int) -> None:
     indicator.epoch = epoch
     indicator.epoch_began_ms = at_ms
     indicator.awaits_epoch = False
-    indicator.good = indicator.bad = indicator.unmeasured = indicator.doubtful = 0
+    indicator.good = indicator.bad = 0
     indicator.capital = []
+    forget_unmeasured(indicator)
+
+
+def forget_unmeasured(indicator: Indicator) -> None:
+    """Forget what was unmeasured, as a new epoch does; before the first outcome there is no epoch to end."""
+    indicator.unmeasured = indicator.doubtful = 0
 
 
 def alpha_of(indicator: Indicator, policy: Policy) -> float:
