@@ -1,5 +1,6 @@
 """Decode an entry of the ack stream to an observation, or to the reason why it is not an ack."""
 
+import enum
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,6 +24,21 @@ _REJECTED_FIELDS_MAX, _REJECTED_NAME_MAX, _REJECTED_VALUE_MAX = 20, 64, 256
 
 Entry = tuple[bytes, Mapping[bytes, bytes]]
 """Its id and fields; an entry without fields was removed after delivery."""
+
+
+class StreamResult(enum.StrEnum):
+    """The result of an entry."""
+
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"
+    KEY_REUSED = "key_reused"
+    """Another ack has the same idempotency key; it was dropped."""
+    REJECTED = "rejected"
+    """It is not an ack; it was stored in `<name>-rejected`, with the reason."""
+    LOST = "lost"
+    """It was removed before it was read, or cannot be read."""
+    RECLAIMED = "reclaimed"
+    """It was claimed from a consumer that is gone; it is counted again by its final result."""
 
 
 def fact_of_entry(

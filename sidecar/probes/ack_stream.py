@@ -8,7 +8,6 @@ entries, the liveness check does not pass.
 """
 
 import asyncio
-import enum
 import socket
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -27,7 +26,7 @@ from sidecar.logs import Throttle
 from sidecar.parts.metrics import Counter, gauge
 from sidecar.parts.part import Part, TaskFunction
 from sidecar.ports import Journal, SidecarError
-from sidecar.probes.ack_entries import Entry, entries_of, fact_of_entry, rejected_entry
+from sidecar.probes.ack_entries import Entry, StreamResult, entries_of, fact_of_entry, rejected_entry
 from sidecar.probes.ack_facts import is_other
 from sidecar.probes.ack_group import accounting, error_text, forget_idle, is_after, is_gone, removed_count
 
@@ -56,21 +55,6 @@ _SHRINK = 8
 """Factor by which the batch shrinks after a timeout, down to one entry."""
 _RETRY_S, _RETRY_MAX_S = 0.1, 5.0
 _BEFORE_ALL = b"0-0"
-
-
-class StreamResult(enum.StrEnum):
-    """The result of an entry."""
-
-    ACCEPTED = "accepted"
-    DUPLICATE = "duplicate"
-    KEY_REUSED = "key_reused"
-    """Another ack has the same idempotency key; it was dropped."""
-    REJECTED = "rejected"
-    """It is not an ack; it was stored in `<name>-rejected`, with the reason."""
-    LOST = "lost"
-    """It was removed before it was read, or cannot be read."""
-    RECLAIMED = "reclaimed"
-    """It was claimed from a consumer that is gone; it is counted again by its final result."""
 
 
 class AckStream(Part):
@@ -338,13 +322,12 @@ class AckStream(Part):
             if isinstance(each, BaseException):
                 raise each
         for fact, each in zip(facts, appended, strict=True):
-            if isinstance(each, BaseException) or not each.duplicate:
-                self.entries.inc(StreamResult.ACCEPTED)
-            elif is_other(fact, each.record.observation):
+            assert not isinstance(each, BaseException)  # noqa: S101 - raised above
+            if each.duplicate and is_other(fact, each.record.observation):
                 self.entries.inc(StreamResult.KEY_REUSED)
                 self._log_once(StreamResult.KEY_REUSED, "an entry has the idempotency key of another, and was dropped")
             else:
-                self.entries.inc(StreamResult.DUPLICATE)
+                self.entries.inc(StreamResult.DUPLICATE if each.duplicate else StreamResult.ACCEPTED)
 
     async def _acknowledge(self, commands: Any, entry_ids: Sequence[bytes]) -> None:
         commands.xack(self._stream.name, self._stream.group, *entry_ids)

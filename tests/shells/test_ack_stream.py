@@ -10,7 +10,8 @@ import redis
 from sidecar.core.facts.observations import AckReceived, AcksLost
 from sidecar.core.facts.policy import Stage
 from sidecar.journal.memory import MemoryJournal
-from sidecar.probes.ack_stream import SUSPECT_FROM, TRIED_ALONE, StreamResult
+from sidecar.probes.ack_entries import StreamResult
+from sidecar.probes.ack_stream import SUSPECT_FROM, TRIED_ALONE
 from tests.e2e.processes import until
 from tests.shells.ack_reading import GROUP, NAME, add, reading
 from tests.shells.redis_server import RedisServer

@@ -14,7 +14,7 @@ from sidecar.composition import kinds_of
 from sidecar.config import RedisStream, SqlitePlace
 from sidecar.metrics import catalogue
 from sidecar.parts.metrics import Scope
-from sidecar.probes.ack_stream import StreamResult
+from sidecar.probes.ack_entries import StreamResult
 from tests.core.world import LAX, World
 from tests.shells.ack_reading import NAME, add
 from tests.shells.everything import everything
