@@ -81,7 +81,11 @@ class Sidecar:
             has_caught_up=lambda: self.follower.has_caught_up,
             exemplars=exemplars.last,
         )
-        self._parts: tuple[Part, ...] = (self.follower, *listening, Scrape(self.exposition.collect))
+        self._parts: tuple[Part, ...] = (
+            self.follower,
+            *listening,
+            Scrape(self.exposition.collect, it.access.admit_scrape),
+        )
 
     def counting(self) -> Iterable[object]:
         """Return all objects that have metrics."""

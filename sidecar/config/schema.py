@@ -77,14 +77,14 @@ class Reading(enum.StrEnum):
     OPEN = "open"
     """Every client that reaches it."""
     TOKEN = "token"  # noqa: S105 - a word, not a secret
-    """Clients with a token of SIDECAR_OPERATOR_TOKENS, of any role."""
+    """Clients with a token of SIDECAR_OPERATOR_TOKENS: of the role read or operate, for `/metrics` of any."""
 
 
 class Console(Section, frozen=True, kw_only=True):
     """Access to the operator listener, and the proxies in front of it."""
 
     reading: Reading = Reading.OPEN
-    """Whether reading needs a token; operator actions always need one, `/metrics` and the health checks never."""
+    """Whether reading needs a token; operator actions always need one, the health checks never."""
     hosts: Annotated[
         tuple[Annotated[str, _HOST], ...], Items(at_least=0, at_most=20, of="names or origins of hosts", is_set=True)
     ] = ()

@@ -17,6 +17,8 @@ BROWSER_LENGTH_MIN = 32
 class Role(enum.StrEnum):
     """The permissions of an operator's token."""
 
+    SCRAPE = "scrape"
+    """Read `/metrics`, and nothing else: for Prometheus."""
     READ = "read"
     OPERATE = "operate"
     """Read, and take operator actions: hold, resume, approve, roll back."""

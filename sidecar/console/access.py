@@ -42,9 +42,20 @@ class Access:
         if request.method not in _SAFE:
             return
         if "Authorization" in request.headers:
-            self._matching(_sent(request))
+            if self._matching(_sent(request)).role is Role.SCRAPE:
+                raise SidecarError(ErrorCode.ROLE_INSUFFICIENT, "this token may only read /metrics")
         elif not self._is_reading_open:
+            raise SidecarError(
+                ErrorCode.TOKEN_NEEDED, "reading needs a token (`console.reading: token`) of the role read or operate"
+            )
+
+    def admit_scrape(self, request: web.Request) -> None:
+        """Check that a request may read the metrics, with a token of any role. Raises like `admit`."""
+        if self._is_reading_open:
+            return
+        if "Authorization" not in request.headers:
             raise SidecarError(ErrorCode.TOKEN_NEEDED, "reading needs a token (`console.reading: token`) of any role")
+        self._matching(_sent(request))
 
     def actor(self, request: web.Request) -> str:
         """Return the actor for the record. Raises `SidecarError`: `token_invalid` or `role_insufficient`."""

@@ -8,10 +8,12 @@ routes are shed in order: reads of the flag first (a client without an answer fo
 never. A request is refused at once, before its body is read, and counted.
 """
 
+import asyncio
+import contextlib
 import enum
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 import msgspec
 
@@ -40,11 +42,18 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
     """Whether scripts of other origins read its answers, so that they must be able to read its errors."""
     is_ofrep: bool = False
     """Whether its errors have OFREP's shape."""
+    is_costly: bool = False
+    """Whether it takes much of the event loop: such requests run one at a time (`Turns`)."""
 
 
 INSIDE = Limit(in_flight_max=50, per_s=200)
 """For routes that only operators, Prometheus and health checks reach."""
 
+PAUSES = 4
+"""A costly request is followed by a pause of so many times its duration: together they take a fifth of the loop."""
+PAUSE_MAX_S = 1.0
+_COSTLY = Limit(in_flight_max=50, per_s=200, sheds_from_s=0.5, is_costly=True)
+"""For an operator's reads that look at much."""
 UNLIMITED = Limit(in_flight_max=sys.maxsize, per_s=sys.maxsize)
 """For health checks. Anybody can reach those of the public listener: a limit that is shared with them would let a flood
 of requests make a load balancer take the process out of service."""
@@ -52,6 +61,15 @@ of requests make a load balancer take the process out of service."""
 LIMITS = {
     "/healthz":            UNLIMITED,
     "/readyz":             UNLIMITED,
+    "/api/gate":           _COSTLY,
+    "/api/report":         _COSTLY,
+    "/api/decisions":      _COSTLY,
+    "/api/decisions/{seq}":             _COSTLY,
+    "/api/payments/{payment_intent}":   _COSTLY,
+    "/api/explanation":    _COSTLY,
+    "/decisions":          _COSTLY,
+    "/decisions/{seq}":    _COSTLY,
+    "/payments/{payment_intent}":       _COSTLY,
     "/stripe/webhook":     Limit(in_flight_max=4_000,  per_s=20_000),
     "/acks":               Limit(in_flight_max=2_000,  per_s=10_000, sheds_from_s=0.5, is_for_scripts=True),
     "/watches":            Limit(in_flight_max=100,    per_s=100,    sheds_from_s=0.2, is_for_scripts=True),
@@ -68,6 +86,28 @@ below the appends that may wait for the journal (`journal.sqlite.journal.WAITING
 the journal refuse a heartbeat or a decision. Stripe as a whole sent about 2 500 events per second at its peak, and a
 payment has up to four acks. The rates are a last resort: on most machines the lag is reached first. `http.connections`
 limits open streams."""
+
+
+class Turns:
+    """Run costly requests one at a time, each followed by a pause, so that they take a share of the event loop.
+
+    A flood of them then waits in a queue, which `in_flight_max` bounds, and webhooks are served in between.
+    """
+
+    def __init__(self) -> None:
+        self._lock = asyncio.Lock()
+
+    @contextlib.asynccontextmanager
+    async def one(self) -> AsyncIterator[None]:
+        """Wait for a turn, and end it some time after the request."""
+        loop = asyncio.get_running_loop()
+        await self._lock.acquire()
+        began_s = loop.time()
+        try:
+            yield
+        finally:
+            took_s = loop.time() - began_s
+            loop.call_later(min(PAUSE_MAX_S, PAUSES * took_s), self._lock.release)
 
 
 class RateLimiter:

@@ -1,6 +1,7 @@
 """A listener: its address, its routes, its limits and its shutdown."""
 
 import asyncio
+import contextlib
 import errno
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -12,7 +13,7 @@ from sidecar.http.body import answer_later, check_expectation
 from sidecar.http.connections import BANNER, HEAD_WITHIN_S, OPERATOR_MAX, Connection, Refused, Shares
 from sidecar.http.errors import REFUSALS, error_response, failed, nowhere, to_error_response, to_ofrep_error_response
 from sidecar.http.guard import Guard
-from sidecar.http.rate_limits import INSIDE, LIMITS, Limit, RateLimiter, Refusal
+from sidecar.http.rate_limits import INSIDE, LIMITS, Limit, RateLimiter, Refusal, Turns
 from sidecar.parts.cors import READABLE
 from sidecar.parts.metrics import counted
 from sidecar.parts.routes import ELSEWHERE, LISTENERS, declared_paths, path_name
@@ -21,6 +22,7 @@ from sidecar.ports import ErrorCode, SidecarError
 _SHUTDOWN_S = 5.0
 _BACKLOG = 1024
 _REST = "/{elsewhere:.*}"
+_ANY_TIME = contextlib.nullcontext()
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -62,6 +64,7 @@ class Listener:
         self._rate_limiters: dict[str, RateLimiter] = {}
         self._routes: set[tuple[str, str]] = set()
         self._guard = guard
+        self._turns = Turns()
         self._app = web.Application()
         self._app.on_response_prepare.append(_without_versions)
         if guard is not None:
@@ -73,7 +76,7 @@ class Listener:
     def add(self, routes: Sequence[web.RouteDef]) -> None:
         """Add routes, before `start`."""
         for route in routes:
-            handler = _limited(route.handler, self._rate_limiter(route.path), self._guard)
+            handler = _limited(route.handler, self._rate_limiter(route.path), self._guard, self._turns)
             self._routes.add((route.method, path_name(route.path)))
             kwargs = {**route.kwargs, "expect_handler": answer_later}
             self._app.add_routes([web.RouteDef(route.method, route.path, handler, kwargs)])
@@ -122,7 +125,7 @@ class Listener:
     async def start(self) -> None:
         """Serve the clients of the bound address."""
         assert self._socket is not None  # noqa: S101 - the composition binds first
-        elsewhere = _limited(self._elsewhere, self._rate_limiter(_REST), self._guard)
+        elsewhere = _limited(self._elsewhere, self._rate_limiter(_REST), self._guard, self._turns)
         self._app.router.add_route(
             "*", _REST, elsewhere, expect_handler=answer_later
         )  # the last route: it matches all other paths
@@ -183,7 +186,7 @@ def _elsewhere(_host: str, _port: int) -> None:
     """Return nothing: the event loop has no network of its own."""
 
 
-def _limited(handler: Handler, rate_limiter: RateLimiter, guard: Guard | None) -> Handler:
+def _limited(handler: Handler, rate_limiter: RateLimiter, guard: Guard | None, turns: Turns) -> Handler:
     """Return a handler that enforces the route's limit, and answers errors with a code and a sentence.
 
     It is no middleware: `aiohttp` builds the chain of middlewares for each request, which costs as much as the rest.
@@ -203,7 +206,8 @@ def _limited(handler: Handler, rate_limiter: RateLimiter, guard: Guard | None) -
                 if guard is not None:
                     guard.check(request)
                 check_expectation(request)
-                response = await handler(request)
+                async with turns.one() if rate_limiter.limit.is_costly else _ANY_TIME:
+                    response = await handler(request)
             except SidecarError as error:
                 response = to_response(error, request)
             except web.HTTPException as error:
