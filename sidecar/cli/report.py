@@ -1,6 +1,8 @@
 """The command that writes the report for the release record."""
 
 import enum
+import os
+import stat
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlencode
@@ -12,6 +14,7 @@ from sidecar.cli.operator_client import Unanswered, Url, address_and_environment
 from sidecar.cli.program import CANNOT_KNOW, DEFAULT_CONFIG, ConfigFile, cli, fail
 from sidecar.console.report import Report, markdown, page
 from sidecar.core.facts.policy import Mode
+from sidecar.journal.sqlite.lock import PRIVATE
 
 
 class Format(enum.StrEnum):
@@ -50,10 +53,18 @@ def report(
         typer.echo(text, nl=False)
         return
     try:
-        output.write_text(text, encoding="utf-8")
+        _write(output, text)
     except OSError as error:
         fail(f"{output}: cannot be written ({error.strerror})", CANNOT_KNOW)
     typer.echo(f"{output}: {found.environment}, {len(text.encode())} bytes")
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file that only its owner can read: a report names people and their reasons. Raises `OSError`."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE), "w", encoding="utf-8") as file:
+        if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            os.fchmod(file.fileno(), PRIVATE)
+        file.write(text)
 
 
 def _indented(report: Report) -> str:

@@ -45,7 +45,9 @@ class OperatorAction(enum.StrEnum):
 _PLAIN = r"[^\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]"
 """No control characters but tabs and line feeds, and no bidirectional overrides: the text is shown on other people's
 terminals and pages."""
-Reason = Annotated[str, msgspec.Meta(max_length=500, pattern=rf"\A{_PLAIN}*(?=\S){_PLAIN}+\Z")]
+_SEEN = r"[^\W_\u115f\u1160\u3164\uffa0]"
+"""A letter or a digit, but none of the letters without a shape; zero-width characters and blanks are none."""
+Reason = Annotated[str, msgspec.Meta(max_length=500, pattern=rf"\A(?=(?s:.)*{_SEEN}){_PLAIN}+\Z")]
 Release = Annotated[str, msgspec.Meta(max_length=100, pattern=r"\A[!-~]+\Z")]
 Name = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9._-]{1,64}\Z")]
 
@@ -123,7 +125,7 @@ _TYPES: dict[OperatorAction, type[Request]] = {
     OperatorAction.FREEZE: FreezeRequest,
     OperatorAction.THAW: ThawRequest,
 }
-_REASON = '"reason": "why", of 1 to 500 characters'
+_REASON = '"reason": "why", of 1 to 500 characters, with a letter or a digit among them'
 _SHAPES = {
     OperatorAction.RESUME: f'{{{_REASON}, "hold": 12 or null}}',
     OperatorAction.APPROVE: f'{{{_REASON}, "rung": 3 or null, "epoch": 1 or null}}',

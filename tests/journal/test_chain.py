@@ -21,7 +21,7 @@ from tests.core.golden import OLD_PEOPLE, folded, golden
 from tests.core.world import DAY, World, on
 
 from .files import opened
-from .test_retention_and_snapshots import V1, resumed, write
+from .test_retention_and_snapshots import SCHEMAS, resumed, write
 
 
 @contextlib.contextmanager
@@ -233,7 +233,7 @@ async def test_a_file_without_a_chain_gets_one_from_its_records(tmp_path: Path) 
     """The heads are those of the stored bytes, even if this version would write others."""
     path, records = tmp_path / "j.db", golden(OLD_PEOPLE)
     with changing(path) as file:
-        file.execute(V1)
+        file.execute(SCHEMAS[0])
         file.execute(f"PRAGMA application_id = {0x52765363}")
         file.execute("PRAGMA user_version = 1")
         for each in records:

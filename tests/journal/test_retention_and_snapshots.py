@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -20,15 +20,23 @@ from sidecar.journal.sqlite.file import Draft, Writer
 from sidecar.journal.sqlite.journal import SqliteJournal
 from sidecar.journal.sqlite.links import is_link
 from sidecar.journal.sqlite.lock import locked
-from sidecar.journal.sqlite.schema import SCHEMA_VERSION
+from sidecar.journal.sqlite.schema import SCHEMA_VERSION, prepare
 from sidecar.journal.sqlite.verification import inspect
 from sidecar.ports import ErrorCode, SidecarError
 from tests.core.world import World, on
 
 from .files import opened
 
-V1 = """CREATE TABLE observations (
-  seq INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, key TEXT UNIQUE, body BLOB NOT NULL)"""
+SCHEMAS = (
+    """CREATE TABLE observations (
+       seq INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, key TEXT UNIQUE, body BLOB NOT NULL)""",
+    """CREATE TABLE snapshots (
+       seq INTEGER PRIMARY KEY, fold_version INTEGER NOT NULL, digest BLOB NOT NULL, body BLOB NOT NULL);
+       CREATE TABLE trimmed (seq INTEGER NOT NULL);
+       INSERT INTO trimmed (seq) VALUES (0)""",
+    "CREATE TABLE chain (seq INTEGER PRIMARY KEY, head BLOB NOT NULL)",
+)
+"""What each version of the schema added, as its own code wrote it."""
 
 
 def write(path: Path, records: list[Record]) -> None:
@@ -239,20 +247,43 @@ def snapshot_seqs(path: Path) -> list[int]:
         return [seq for (seq,) in file.execute("SELECT seq FROM snapshots ORDER BY seq")]
 
 
-async def test_a_file_of_the_first_schema_is_migrated_with_all_its_records(tmp_path: Path) -> None:
-    """One transaction migrates the file, and the records are unchanged."""
-    world = life(1)
-    with contextlib.closing(sqlite3.connect(tmp_path / "j.db")) as file, file:
-        file.execute(V1)
+def write_schema(path: Path, version: int, records: Sequence[Record]) -> None:
+    """Write a journal as the version with this schema did; of version 3 before it had linked its chain."""
+    with contextlib.closing(sqlite3.connect(path)) as file, file:
+        for statements in SCHEMAS[:version]:
+            file.executescript(statements)
         file.execute(f"PRAGMA application_id = {0x52765363}")
-        file.execute("PRAGMA user_version = 1")
-        for record in world.records:
+        file.execute(f"PRAGMA user_version = {version}")
+        for record in records:
             fact = record.observation
             row = (record.seq, record.at_ms, identity(fact), msgspec.json.encode(fact))
             file.execute("INSERT INTO observations VALUES (?, ?, ?, ?)", row)
+
+
+@pytest.mark.parametrize("version", [1, 2])
+async def test_a_file_of_each_older_schema_is_migrated_with_all_its_records(tmp_path: Path, version: int) -> None:
+    """One transaction migrates the file, and the records are unchanged."""
+    world = life(1)
+    write_schema(tmp_path / "j.db", version, world.records)
     assert encode(await resumed(tmp_path / "j.db")) == encode(world.state)
     with contextlib.closing(sqlite3.connect(tmp_path / "j.db")) as file:
         assert file.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
+
+
+@pytest.mark.parametrize(("tables", "said"), [(1, 2), (1, 3), (2, 1), (2, 3), (3, 1), (3, 2)])
+def test_a_file_whose_schema_is_not_what_it_says_is_refused_in_words(tmp_path: Path, tables: int, said: int) -> None:
+    """A migration would stop at the first table that exists, or the first query at one that does not."""
+    path = tmp_path / "j.db"
+    write_schema(path, tables, [])
+    with contextlib.closing(sqlite3.connect(path)) as file, file:
+        file.execute(f"PRAGMA user_version = {said}")
+    before = path.read_bytes()
+    with (
+        contextlib.closing(sqlite3.connect(path)) as file,
+        pytest.raises(SidecarError, match="restore it from a backup"),
+    ):
+        prepare(path, file, None)
+    assert path.read_bytes() == before
 
 
 async def test_the_tail_in_memory_equals_the_file(tmp_path: Path) -> None:

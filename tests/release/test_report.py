@@ -1,6 +1,7 @@
 """`sidecar report`: one file for the release record, with visible gaps."""
 
 import re
+import stat
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -192,12 +193,15 @@ def test_texts_in_markdown_are_escaped() -> None:
 
 @pytest.mark.parametrize("form", ["html", "md", "json"])
 async def test_each_format_is_written_to_a_file(form: str, tmp_path: Path) -> None:
-    """From a running listener, in one request."""
+    """From a running listener, in one request; only its owner may read who held what, and why."""
     written = tmp_path / f"report.{form}"
     words = ["report", "--environment", "test", "--format", form, "--output", str(written), "--since", "14d"]
+    written.write_text("an older report, " * 100_000)
+    written.chmod(0o644)
     async with listening(Past()) as url:
         reported = await sidecar([*words, "--url", url])
     body = written.read_text()
+    assert stat.S_IMODE(written.stat().st_mode) == 0o600
     assert (reported.code, reported.err) == (0, "")
     if form == "json":
         assert msgspec.json.decode(body, type=Report).verdict.answer == "yes"

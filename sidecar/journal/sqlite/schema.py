@@ -40,6 +40,13 @@ after each decision, operator action and policy.
 _CHAINED_FROM = 3
 """The first version with a chain; an older file gets one from its records."""
 
+_TABLES = (
+    {"observations"},
+    {"observations", "snapshots", "trimmed"},
+    {"observations", "snapshots", "trimmed", "chain"},
+)
+"""The tables of each version, from 1."""
+
 SCHEMA_VERSION = len(_MIGRATIONS)
 """The `PRAGMA user_version` of files that this code reads and writes."""
 
@@ -78,6 +85,10 @@ def version_of(path: Path, connection: sqlite3.Connection) -> int:
     if not isinstance(version, int) or not 1 <= version <= SCHEMA_VERSION:
         found = f"has schema version {version}, and this sidecar reads up to version {SCHEMA_VERSION}"
         raise unavailable(path, found, "run the version that wrote it, or name another file under `journal:`")
+    names = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    if names != _TABLES[version - 1]:
+        found = f"says that it has schema version {version}, and has the tables of another"
+        raise unavailable(path, found, "restore it from a backup (`sidecar restore`)")
     return version
 
 
