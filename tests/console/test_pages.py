@@ -30,7 +30,7 @@ def _reported() -> World:
     world.wait(MINUTE)
     world.pay(name="pi_none")
     world.ack("pi_none", Stage.SKIPPED, SkipReason.NO_BOOKING)
-    world.wait(40 * SECOND)
+    world.wait(130 * SECOND)
     return world
 
 
