@@ -42,6 +42,7 @@ bench: $(VENV)/.dev .tools/chromium-headless-shell ## Run the benchmarks, as rat
 	@$(BIN)/python -m benchmarks.weights
 	@$(BIN)/python -m benchmarks.fold
 	@$(BIN)/python -m benchmarks.listeners
+	@$(BIN)/python -m benchmarks.floods
 	@$(BIN)/python -m benchmarks.scrape
 	@$(BIN)/python -m benchmarks.scraped
 	@$(BIN)/python -m benchmarks.streams

@@ -61,6 +61,7 @@ of requests make a load balancer take the process out of service."""
 LIMITS = {
     "/healthz":            UNLIMITED,
     "/readyz":             UNLIMITED,
+    "/metrics":            Limit(in_flight_max=10,     per_s=20),
     "/api/gate":           _COSTLY,
     "/api/report":         _COSTLY,
     "/api/decisions":      _COSTLY,

@@ -144,7 +144,7 @@ class StripeWebhook(Part):
         """Process one delivery. Raises `SidecarError` if it is not an event that Stripe signed for this endpoint."""
         source, header = client_address(request, self._proxies), request.headers.get("Stripe-Signature", "")
         with self.requests.on(SidecarError, WebhookResult.SOURCE_REFUSED):
-            self._sources.check(source)
+            await self._sources.check(source)
         try:
             signed_s = self.check_header(header)
             with self.requests.on(SidecarError, WebhookResult.BODY_REFUSED):

@@ -8,6 +8,7 @@ body is read. An address that sent a delivery with a valid signature within the 
 requests come from one proxy that is not configured (`listen.proxies`), Stripe must not pay for the forgers.
 """
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 
@@ -18,6 +19,10 @@ from sidecar.ports import ErrorCode, SidecarError
 REFUSED_AT_ONCE = 100
 REFUSED_PER_S = 5.0
 """Refused deliveries of one address: a wrong secret of a busy endpoint is still named for each."""
+REFUSED_AFTER_S = 0.25
+"""A refusal is answered so late, so that whoever sends again at once on the same connections sends less."""
+DELAYED_MAX = 100
+"""Refusals that wait for their answer; more are answered at once, so that they do not take the route's permits."""
 KNOWN_FOR_S = 24 * 3600.0
 """How long an address counts as one of Stripe's after a delivery with a valid signature."""
 
@@ -28,12 +33,19 @@ class WebhookSources:
     def __init__(self, now_s: Callable[[], float] = clock.monotonic_s) -> None:
         self._now_s = now_s
         self._refusals = Quotas(at_once=REFUSED_AT_ONCE, per_s=REFUSED_PER_S, now_s=now_s)
+        self._delayed_count = 0
         self._known: OrderedDict[str, float] = OrderedDict()
         """Address → when it last sent a delivery with a valid signature."""
 
-    def check(self, address: str) -> None:
-        """Raise `SidecarError` with `rate_exceeded` if the budget of this address is used up."""
+    async def check(self, address: str) -> None:
+        """Raise `SidecarError` with `rate_exceeded`, after a while, if the budget of this address is used up."""
         if not self._is_known(address) and not self._refusals.has(address):
+            if self._delayed_count < DELAYED_MAX:
+                self._delayed_count += 1
+                try:
+                    await asyncio.sleep(REFUSED_AFTER_S)
+                finally:
+                    self._delayed_count -= 1
             message = "this address sent too many deliveries that Stripe did not sign; try again later"
             raise SidecarError(ErrorCode.RATE_EXCEEDED, message)
 
