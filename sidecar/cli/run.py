@@ -1,6 +1,7 @@
 """Commands that run until they are stopped: the sidecar and its demo."""
 
 import asyncio
+import faulthandler
 import os
 import signal
 import sys
@@ -33,6 +34,7 @@ def run(
     secrets = read_secrets(os.environ, read)
     lines = logs.configure(as_json=not sys.stdout.isatty())
     raise_descriptors()
+    faulthandler.enable(file=2)  # SIGBUS, such as from a cut `-shm` that is mapped, never ends the process in silence
     adoption = app.Adoption(actor=os.environ.get("USER") or "operator", reason=reason) if adopt_policy else None
     _until_stopped(lambda: app.run(read, secrets, adoption=adoption, lines=lines), lines)
 

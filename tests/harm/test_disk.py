@@ -1,7 +1,9 @@
 """A full disk, a damaged file, or one of a later version: one sentence, 503s, and timers."""
 
 import contextlib
+import os
 import resource
+import signal
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -176,3 +178,28 @@ async def test_damage_that_the_start_does_not_meet_is_found_by_the_check_beside_
             await until(is_found, "the damage is found")
             assert (await sidecar.flag(session))["mode"] == "timer_polling"
             assert "damaged" in sidecar.lines("journal.unavailable")[0]["message"]
+
+
+@pytest.mark.parametrize("suffix", ["", "-wal", "-shm"])
+async def test_a_file_that_is_cut_under_a_running_sidecar_gives_503(tmp_path: Path, suffix: str) -> None:
+    """No webhook after the cut gets a 2xx, and the answer names the file."""
+    async with aiohttp.ClientSession() as session:
+        with SidecarProcess(tmp_path, LAX) as sidecar:
+            await sidecar.ready(session)
+            assert (await pay(sidecar, session, "pi_before"))[0] == 200
+            os.truncate(f"{sidecar.journal}{suffix}", 0)
+            for number in range(5):
+                status, answer, _ = await pay(sidecar, session, f"pi_after_{number}")
+                assert (status, answer["code"]) == (503, "journal_unavailable")
+                assert f"{sidecar.journal.name}{suffix} was cut from" in answer["message"]
+
+
+async def test_a_bus_error_does_not_end_the_process_in_silence(tmp_path: Path) -> None:
+    """The last lines on standard error name the signal and where it happened."""
+    async with aiohttp.ClientSession() as session:
+        with SidecarProcess(tmp_path, LAX) as sidecar:
+            await sidecar.ready(session)
+            assert sidecar.process is not None
+            sidecar.process.send_signal(signal.SIGBUS)
+            assert sidecar.process.wait(60) == -signal.SIGBUS
+            assert "Fatal Python error: Bus error" in sidecar.log.read_text()

@@ -21,10 +21,11 @@ from sidecar.core.facts.wire import decode
 from sidecar.core.fold.state import State
 from sidecar.journal.snapshots import Snapshot, latest_state
 from sidecar.journal.sqlite import links
+from sidecar.journal.sqlite.damage import Watch
 from sidecar.journal.sqlite.failures import as_unavailable, unavailable
 from sidecar.journal.sqlite.lock import PRIVATE, locked
 from sidecar.journal.sqlite.schema import prepare
-from sidecar.ports import Appended, Link
+from sidecar.ports import Appended, Link, SidecarError
 
 _MAGIC = b"SQLite format 3\x00"
 """The first bytes of every SQLite database (https://www.sqlite.org/fileformat.html#magic_header_string)."""
@@ -72,12 +73,11 @@ class Writer:
     def __init__(self, path: Path, page_count_max: int | None = None) -> None:
         self._path = path
         with as_unavailable(path, "opened"), contextlib.ExitStack() as opened:
-            _claim(path, opened)
+            database = _claim(path, opened)
             self._connection = connect(path, opened)
             prepare(path, self._connection, page_count_max)
             self.last_seq, self.last_ms = self._last()
-            self._inodes: dict[Path, tuple[int, int]] = {}
-            self._check_identity()
+            self._watch = Watch(path, database)
             self._opened = opened.pop_all()
 
     def commit(self, drafts: Sequence[Draft]) -> list[Appended]:
@@ -88,28 +88,16 @@ class Writer:
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
         with as_unavailable(self._path, "written"):
-            self._check_identity()
-            with self._connection:  # commits, or rolls back on an exception
-                self._connection.execute("BEGIN IMMEDIATE")
-                yield
-
-    def _check_identity(self) -> None:
-        """Raise `journal_unavailable` if a file was removed, or replaced by another of the same name.
-
-        The system would accept the writes, and the records would be lost with this process.
-        """
-        for suffix in ("", ".lock", "-wal"):
-            path = self._path.with_name(self._path.name + suffix)
+            self._watch.check()
             try:
-                status = path.stat()
-            except FileNotFoundError:
-                inode = (0, 0)
-                if path not in self._inodes:
-                    continue  # the first commit creates the write-ahead log
-            else:
-                inode = (status.st_dev, status.st_ino)
-            if self._inodes.setdefault(path, inode) != inode:
-                raise unavailable(path, "was removed or replaced while it was in use", "restart the sidecar")
+                with self._connection:  # commits, or rolls back on an exception
+                    self._connection.execute("BEGIN IMMEDIATE")
+                    yield
+            except BaseException:
+                with contextlib.suppress(SidecarError, OSError):  # the next `check` raises it
+                    self._watch.observe()
+                raise
+            self._watch.observe()
 
     def close(self) -> None:
         """Close the file and release the lock."""
@@ -302,20 +290,22 @@ def _insert_statement(rows: int) -> str:
     return f"INSERT INTO observations (seq, at_ms, key, body) VALUES {', '.join(['(?, ?, ?, ?)'] * rows)}"  # noqa: S608
 
 
-def _claim(path: Path, opened: contextlib.ExitStack) -> None:
-    """Lock the file, and create it if it does not exist: with mode 0600, where SQLite would make it readable."""
+def _claim(path: Path, opened: contextlib.ExitStack) -> int:
+    """Lock the file, create it if it does not exist, and return a descriptor, which is closed with `opened`.
+
+    A new file has mode 0600, where SQLite would make it readable.
+    """
     if not path.parent.is_dir():
         raise unavailable(path, f"could not be opened: there is no folder {path.parent}", "create it, or name another")
     if path.is_dir():
         raise unavailable(path, "could not be opened: it is a folder")
     opened.enter_context(locked(path))
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE)
-    try:
-        begins = os.pread(descriptor, len(_MAGIC), 0)
-    finally:
-        os.close(descriptor)
+    opened.callback(os.close, descriptor)
+    begins = os.pread(descriptor, len(_MAGIC), 0)
     if begins not in (b"", _MAGIC):  # SQLite treats a file shorter than a page as empty
         raise unavailable(path, "could not be opened: it is not a SQLite database")
+    return descriptor
 
 
 def connect(path: Path, opened: contextlib.ExitStack, *, read_only: bool = False) -> sqlite3.Connection:
