@@ -10,12 +10,13 @@ import msgspec
 
 from sidecar import clock
 from sidecar.core.facts.observations import RolledBack
+from sidecar.journal.sqlite import mark
 from sidecar.journal.sqlite.failures import as_unavailable, unavailable
 from sidecar.journal.sqlite.file import Draft, Writer
 from sidecar.journal.sqlite.lock import PRIVATE, locked
 from sidecar.journal.sqlite.verification import Inspection, inspect, opened_to_read
 
-_PARTS = ("", "-wal", "-shm")
+_PARTS = ("", "-wal", "-shm", mark.SUFFIX)
 """The suffixes of a journal's files, without its lock."""
 
 
@@ -62,6 +63,7 @@ def restore(source: Path, path: Path, *, reason: str, is_replacing: bool) -> Pat
             for suffix in _PARTS:
                 with contextlib.suppress(FileNotFoundError):
                     path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
+        path.with_name(path.name + mark.SUFFIX).unlink(missing_ok=True)  # of a journal that is gone
         part = path.with_name(f"{path.name}.part")
         part.touch(PRIVATE)
         shutil.copyfile(source, part)

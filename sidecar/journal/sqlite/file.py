@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import msgspec
+import structlog
 
 from sidecar.core.facts.chain import is_chained, link
 from sidecar.core.facts.identities import CHECKPOINT_KEYS
@@ -20,7 +21,7 @@ from sidecar.core.facts.observations import UNREADABLE, Checkpoint, Observation,
 from sidecar.core.facts.wire import decode
 from sidecar.core.fold.state import State
 from sidecar.journal.snapshots import Snapshot, latest_state
-from sidecar.journal.sqlite import links
+from sidecar.journal.sqlite import links, mark
 from sidecar.journal.sqlite.damage import Watch
 from sidecar.journal.sqlite.failures import as_unavailable, unavailable
 from sidecar.journal.sqlite.lock import PRIVATE, locked
@@ -74,8 +75,10 @@ class Writer:
         self._path = path
         with as_unavailable(path, "opened"), contextlib.ExitStack() as opened:
             database = _claim(path, opened)
+            self._marked = mark.read(path)
             self._connection = connect(path, opened)
             prepare(path, self._connection, page_count_max)
+            mark.check(path, self._connection, self._marked)
             self.last_seq, self.last_ms = self._last()
             self._watch = Watch(path, database)
             self._opened = opened.pop_all()
@@ -99,8 +102,20 @@ class Writer:
                 raise
             self._watch.observe()
 
+    def mark(self) -> None:
+        """Write the high-water mark, if it is behind; a failure is logged, since the previous mark stays valid."""
+        try:
+            self._watch.check()
+            now = mark.mark_of(self._connection)
+            if now != self._marked:
+                mark.write(self._path, now)
+                self._marked = now
+        except (SidecarError, sqlite3.Error, OSError) as error:
+            structlog.get_logger().warning("journal.unmarked", why=str(error))
+
     def close(self) -> None:
         """Close the file and release the lock."""
+        self.mark()
         self._opened.close()
 
     def _insert(self, drafts: Sequence[Draft]) -> list[Appended]:

@@ -41,6 +41,9 @@ and delay the appends of that commit."""
 BATCH_MAX = 1_000
 """The most observations in one transaction, so that no caller waits for a whole long queue."""
 
+_MARK_AFTER_S = 1.0
+"""How late the high-water mark may be."""
+
 _encode = msgspec.json.Encoder().encode
 
 Result = TypeVar("Result")
@@ -84,6 +87,8 @@ class SqliteJournal:
         self._tail: list[Record] = []
         self._log_records = 0
         self._log_copy: asyncio.Future[None] | None = None
+        self._marking: asyncio.TimerHandle | None = None
+        """The next write of the high-water mark; None: there was no commit since the last."""
         self._clock = AnchoredClock(writer.last_ms)
         self._head = Head(str(path), writer.last_seq)
 
@@ -206,6 +211,8 @@ class SqliteJournal:
         """Finish all appends, close the file, end the threads and release the lock."""
         self._head.close()
         await self._idle.wait()
+        if self._marking is not None:
+            self._marking.cancel()  # closing writes the mark
         await self._opened.aclose()
 
     def _start_soon(self) -> None:
@@ -240,6 +247,8 @@ class SqliteJournal:
                 kept.set_result(appended)
         new = [appended.record for appended in batch if not appended.duplicate]
         self._tail.extend(new)
+        if self._marking is None:
+            self._marking = self._loop.call_later(_MARK_AFTER_S, self._mark)
         self._log_records += len(new)
         if self._log_records >= _LOG_RECORDS_MAX and (self._log_copy is None or self._log_copy.done()):
             self._log_records = 0
@@ -248,6 +257,10 @@ class SqliteJournal:
         if len(self._tail) > 2 * TAIL_MAX:
             del self._tail[:-TAIL_MAX]
         self._head.advance(max(appended.record.seq for appended in batch))
+
+    def _mark(self) -> None:
+        self._marking = None
+        self._loop.run_in_executor(self._write_thread, self._writer.mark)
 
 
 def _forget_failure(copying: asyncio.Future[None]) -> None:
