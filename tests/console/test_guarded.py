@@ -74,6 +74,15 @@ ATTACKS = {
     "a beacon":                "navigator.sendBeacon('{url}/api/hold', '{body}')",
     "reading":                 "await (await fetch('{url}/api/status')).text()",
     "reading without a word":  "await fetch('{url}/api/status', {{mode: 'no-cors'}})",
+    "a form":                  "await new Promise(done => {{ document.body.innerHTML = `<iframe name=here></iframe><form "
+                               "method=post enctype=text/plain target=here action={url}/api/hold><input name='{body}'></form>`;"
+                               " document.querySelector('iframe').onload = () => done(true); document.forms[0].submit() }})",
+    "a script":                "await new Promise(done => document.head.append(Object.assign(document.createElement('script'), "
+                               "{{src: '{url}/api/status', onload: () => done('ran'), onerror: () => done(true)}})))",
+    "a picture":               "await new Promise(done => Object.assign(new Image(), {{src: '{url}/assets/icon.svg', "
+                               "onload: () => done('shown'), onerror: () => done(true)}}))",
+    "live updates":            "await new Promise(done => Object.assign(new EventSource('{url}/api/stream'), "
+                               "{{onopen: () => done('open'), onerror() {{ this.close(); done(true) }}}}))",
 }
 # fmt: on
 
@@ -97,13 +106,30 @@ async def _framed(page: Page, sidecar: Running) -> str:
     return await frame.content() if frame is not None else ""
 
 
-async def test_the_console_cannot_be_framed(browser: Browser) -> None:
+FRAMES = {
+    "a frame": '<iframe src="{url}/" width="800" height="600"></iframe>',
+    "a frame that is transparent": '<iframe src="{url}/" style="opacity: 0; position: fixed; inset: 0"></iframe>',
+    "a frame without an origin": '<iframe src="{url}/" sandbox="allow-scripts allow-forms"></iframe>',
+    "an object": '<object data="{url}/" type="text/html" width="800" height="600"></object>',
+    "an embedded page": '<embed src="{url}/" type="text/html" width="800" height="600">',
+    "a page of decisions": '<iframe src="{url}/decisions"></iframe>',
+    "an address that is nowhere": '<iframe src="{url}/nowhere"></iframe>',
+}
+
+
+@pytest.mark.parametrize("frame", FRAMES)
+async def test_the_console_cannot_be_framed(browser: Browser, frame: str) -> None:
     """Framing would allow clickjacking of the roll-back button."""
-    async with running(EASY) as sidecar:
-        frame = f'<iframe src="{sidecar.urls.operator}/" width="800" height="600"></iframe>'
-        async with elsewhere(frame) as url, looking(browser, url, forgives="") as page:
-            await page.wait_for_load_state("networkidle")
-            assert "Roll back" not in await _framed(page, sidecar)
+    async with running(EASY) as sidecar, elsewhere("") as url, looking(browser, url, forgives="") as page:
+        async with page.expect_response(f"{sidecar.urls.operator}/**") as answered:
+            await page.evaluate(
+                "html => document.body.insertAdjacentHTML('beforeend', html)",
+                FRAMES[frame].format(url=sidecar.urls.operator),
+            )
+        answer = await answered.value
+        assert "DENY" in (await answer.all_headers())["x-frame-options"]
+        await page.wait_for_load_state("networkidle")
+        assert "Roll back" not in await _framed(page, sidecar)
 
 
 async def test_dns_rebinding_reads_nothing(browser: Browser) -> None:
