@@ -13,7 +13,7 @@ TOOLS := $(addprefix .tools/,promtool prometheus amtool redis-server libfaketime
 unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/pip --disable-pip-version-check --quiet install
 
-.PHONY: help run test test-long check bench chaos fuzz story mutate soak pictures lock clean
+.PHONY: help run test test-long check bench chaos fuzz story mutate soak ids pictures lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -136,3 +136,6 @@ pictures: $(VENV)/.dev .tools/chromium-headless-shell ## Take the README's pictu
 
 soak: $(VENV)/.dev ## Run 20 000 auth probes and a million frames, and check for leaks
 	@$(BIN)/python -m tests.harm.soak
+
+ids: $(VENV)/.dev ## Send a million ids that nobody saw before to each endpoint, over an hour; memory and series
+	@$(BIN)/python -m tests.harm.unique_ids
