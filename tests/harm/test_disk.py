@@ -32,16 +32,23 @@ async def pay(sidecar: SidecarProcess, session: aiohttp.ClientSession, name: str
 
 
 async def climbed(sidecar: SidecarProcess, session: aiohttp.ClientSession) -> None:
-    """Bring the flag to push without open payments: five open ones would suspend push."""
+    """Bring the flag to push without open payments: five open ones would suspend push.
 
-    async def are_settled() -> bool:
-        return len(sidecar.lines("payment.settled")) == _FIRST
+    On a busy machine one may be read late, and is then unmeasured.
+    """
+    judged, paid = 0, 0
 
-    for number in range(_FIRST):
-        await sidecar.ack(session, stage="delivered", payment_intent=f"pi_first_{number}")
-        assert (await pay(sidecar, session, f"pi_first_{number}"))[0] == 200
+    async def have_ended() -> bool:
+        return len(sidecar.lines("payment.settled")) >= paid
+
+    while judged < _FIRST:
+        for _ in range(_FIRST - judged):
+            await sidecar.ack(session, stage="delivered", payment_intent=f"pi_first_{paid}")
+            assert (await pay(sidecar, session, f"pi_first_{paid}"))[0] == 200
+            paid += 1
+        await until(have_ended, "all are settled")
+        judged = sum(line["unmeasured"] is None for line in sidecar.lines("payment.settled"))
     await until(lambda: served(sidecar, session, "push_with_safety_net"), "push is served")
-    await until(are_settled, "all are settled")
 
 
 async def served(sidecar: SidecarProcess, session: aiohttp.ClientSession, mode: str) -> bool:

@@ -1,6 +1,7 @@
 """The published OpenFeature SDKs and OFREP providers, unmodified, against a sidecar of its own process."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -33,22 +34,29 @@ class World:
         self.sidecar, self.session, self.relay = sidecar, session, relay
 
     async def climb(self) -> None:
-        """Make twelve clean payments come, and wait until all are judged and push is served.
+        """Make clean payments come until twelve are judged, and wait until push is served.
 
-        Five that were still pending when a sidecar is killed would make it rest until another one comes.
+        On a busy machine one may be read late, and is then unmeasured. Five that were still pending when a sidecar is
+        killed would make it rest until another one comes.
         """
-        for number in range(12):
+        for number in itertools.count(1):
             name = f"pi_{number}"
             await self.sidecar.ack(self.session, stage="delivered", payment_intent=name)
             body = msgspec.json.encode(event(name, livemode=False))
             headers = {"Stripe-Signature": sign(body)}
             await self.session.post(f"{self.sidecar.public}/stripe/webhook", data=body, headers=headers)
-        await until(self._has_judged_all, "all twelve are judged")
+            if number >= 12:
+                await until(lambda number=number: self._have_ended(number), "all payments have ended")  # type: ignore[misc]
+                if await self._judged() >= 12:
+                    break
         await self.serves(PUSH)
 
-    async def _has_judged_all(self) -> bool:
+    async def _have_ended(self, count: int) -> bool:
+        return len(self.sidecar.lines("payment.settled")) >= count
+
+    async def _judged(self) -> int:
         async with self.session.get(f"{self.sidecar.operator}/api/status") as answer:
-            return bool((await answer.json())["judged"] == 12)
+            return int((await answer.json())["judged"])
 
     async def serves(self, mode: str) -> None:
         """Wait until this mode is answered."""
