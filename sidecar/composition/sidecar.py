@@ -109,6 +109,7 @@ class Sidecar:
                 self._routes(PUBLIC),
                 connections_max=public_max(),
                 address_max=address_max(listen.proxies),
+                proxies=listen.proxies,
                 lag_s=lag_s,
                 before_stop=stops[PUBLIC],
             ),

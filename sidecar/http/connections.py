@@ -7,7 +7,6 @@ the operator's listener with it.
 
 import asyncio
 import resource
-from collections import Counter
 from collections.abc import Callable
 from typing import cast
 
@@ -16,6 +15,7 @@ from aiohttp.web_request import BaseRequest
 
 from sidecar.http.address import address_key
 from sidecar.http.errors import error_response
+from sidecar.http.quotas import Shares
 
 BANNER = "reverb-sidecar"
 OPERATOR_MAX = 100
@@ -66,27 +66,6 @@ def raise_descriptors() -> None:
     wanted = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-class Shares:
-    """How many of something each address holds, so that one cannot take all."""
-
-    def __init__(self, each_max: int) -> None:
-        self._each_max = each_max
-        self._held: Counter[str] = Counter()
-
-    def take(self, address: str) -> bool:
-        """Take one for this address, to be given back; return False if it holds its share already."""
-        if self._held[address] >= self._each_max:
-            return False
-        self._held[address] += 1
-        return True
-
-    def give_back(self, address: str) -> None:
-        """Give one back."""
-        self._held[address] -= 1
-        if not self._held[address]:
-            del self._held[address]
 
 
 class Connection(web.RequestHandler):

@@ -18,7 +18,8 @@ from aiohttp.abc import AbstractStreamWriter
 
 from sidecar import clock
 from sidecar.http.address import client_address
-from sidecar.http.connections import BANNER, Connection, Shares
+from sidecar.http.connections import BANNER, Connection
+from sidecar.http.quotas import Shares
 from sidecar.parts.metrics import Counter, gauge
 from sidecar.parts.part import Part
 from sidecar.ports import ErrorCode, SidecarError

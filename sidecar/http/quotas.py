@@ -1,11 +1,32 @@
-"""Rate limits per client or user: a token bucket for each of a bounded number of keys."""
+"""Limits per client or user: a share of what is held at once, and a token bucket for a bounded number of keys."""
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 
 from sidecar import clock
 
 KEYS_MAX = 10_000
+
+
+class Shares:
+    """How many of something each address holds, so that one cannot take all."""
+
+    def __init__(self, each_max: int) -> None:
+        self._each_max = each_max
+        self._held: Counter[str] = Counter()
+
+    def take(self, address: str) -> bool:
+        """Take one for this address, to be given back; return False if it holds its share already."""
+        if self._held[address] >= self._each_max:
+            return False
+        self._held[address] += 1
+        return True
+
+    def give_back(self, address: str) -> None:
+        """Give one back."""
+        self._held[address] -= 1
+        if not self._held[address]:
+            del self._held[address]
 
 
 class Quotas:

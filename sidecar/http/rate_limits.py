@@ -18,6 +18,7 @@ from collections.abc import AsyncIterator, Callable
 import msgspec
 
 from sidecar import clock
+from sidecar.http.quotas import Quotas, Shares
 
 
 class Refusal(enum.StrEnum):
@@ -44,6 +45,10 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
     """Whether its errors have OFREP's shape."""
     is_costly: bool = False
     """Whether it takes much of the event loop: such requests run one at a time (`Turns`)."""
+    address_share: int | None = None
+    """One address may have one in so many of the permits, because anybody can send bodies that never end; None: all."""
+    is_per_address: bool = False
+    """Whether `per_s` is the rate of each address: a client without end must not keep out the one that matters."""
 
 
 INSIDE = Limit(in_flight_max=50, per_s=200)
@@ -61,7 +66,7 @@ of requests make a load balancer take the process out of service."""
 LIMITS = {
     "/healthz":            UNLIMITED,
     "/readyz":             UNLIMITED,
-    "/metrics":            Limit(in_flight_max=10,     per_s=20),
+    "/metrics":            Limit(in_flight_max=10,     per_s=20,     is_per_address=True),
     "/api/gate":           _COSTLY,
     "/api/report":         _COSTLY,
     "/api/decisions":      _COSTLY,
@@ -71,16 +76,17 @@ LIMITS = {
     "/decisions":          _COSTLY,
     "/decisions/{seq}":    _COSTLY,
     "/payments/{payment_intent}":       _COSTLY,
-    "/stripe/webhook":     Limit(in_flight_max=4_000,  per_s=20_000),
+    "/stripe/webhook":     Limit(in_flight_max=4_000,  per_s=20_000, address_share=4),
     "/acks":               Limit(in_flight_max=2_000,  per_s=10_000, sheds_from_s=0.5, is_for_scripts=True),
-    "/watches":            Limit(in_flight_max=100,    per_s=100,    sheds_from_s=0.2, is_for_scripts=True),
+    "/watches":
+        Limit(in_flight_max=100,   per_s=100,    sheds_from_s=0.2, is_for_scripts=True, address_share=4),
     "/flags/{key}":        Limit(in_flight_max=2_000,  per_s=50_000, sheds_from_s=0.2, is_for_scripts=True),
     "/flags/{key}/stream": Limit(in_flight_max=10_000, per_s=5_000,  sheds_from_s=0.2, is_for_scripts=True),
     "/ofrep/v1/stream":    Limit(in_flight_max=10_000, per_s=5_000,  sheds_from_s=0.2, is_for_scripts=True),
     "/ofrep/v1/evaluate/flags":
-        Limit(in_flight_max=2_000, per_s=20_000, sheds_from_s=0.2, is_for_scripts=True, is_ofrep=True),
+        Limit(in_flight_max=2_000, per_s=20_000, sheds_from_s=0.2, is_for_scripts=True, is_ofrep=True, address_share=4),
     "/ofrep/v1/evaluate/flags/{key}":
-        Limit(in_flight_max=2_000, per_s=20_000, sheds_from_s=0.2, is_for_scripts=True, is_ofrep=True),
+        Limit(in_flight_max=2_000, per_s=20_000, sheds_from_s=0.2, is_for_scripts=True, is_ofrep=True, address_share=4),
 }  # fmt: skip
 """The limits by path, in one table because routes share the process. Webhooks and acks in flight are together well
 below the appends that may wait for the journal (`journal.sqlite.journal.WAITING_MAX`), so a flood of them does not make
@@ -125,29 +131,47 @@ class RateLimiter:
         self._now_s = now_s
         self._permits = float(limit.per_s)
         self._filled_s = now_s()
+        share = limit.address_share
+        self._shares = Shares(max(1, limit.in_flight_max // share)) if share is not None else None
+        per_s = limit.per_s
+        self._quotas = Quotas(at_once=per_s, per_s=per_s, now_s=now_s) if limit.is_per_address else None
+        self.needs_address = share is not None or limit.is_per_address
+        """Whether `enter` and `leave` need the client's address."""
 
-    def enter(self) -> Refusal | None:
+    def enter(self, address: str = "") -> Refusal | None:
         """Admit a request, which must `leave` at its end, and return None; or return why it is refused."""
-        refusal = self._refusal()
+        refusal = self._refusal(address)
         if refusal is None:
             self.in_flight += 1
         else:
             self.refused[refusal] += 1
         return refusal
 
-    def leave(self) -> None:
+    def leave(self, address: str = "") -> None:
         """Release the permit of a request that has ended."""
         self.in_flight -= 1
+        if self._shares is not None:
+            self._shares.give_back(address)
 
-    def _refusal(self) -> Refusal | None:
+    def _refusal(self, address: str) -> Refusal | None:
         limit, now_s = self.limit, self._now_s()
         if limit.sheds_from_s is not None and self._lag_s() >= limit.sheds_from_s:
             return Refusal.LAG
         if self.in_flight >= limit.in_flight_max:
             return Refusal.IN_FLIGHT
-        self._permits = min(limit.per_s, self._permits + (now_s - self._filled_s) * limit.per_s)
+        if not self._has_rate(address, now_s):
+            return Refusal.RATE
+        if self._shares is not None and not self._shares.take(address):
+            return Refusal.IN_FLIGHT
+        return None
+
+    def _has_rate(self, address: str, now_s: float) -> bool:
+        """Take from the rate of the address or of the route, if there is some left."""
+        if self._quotas is not None:
+            return self._quotas.takes(address)
+        self._permits = min(self.limit.per_s, self._permits + (now_s - self._filled_s) * self.limit.per_s)
         self._filled_s = now_s
         if self._permits < 1:
-            return Refusal.RATE
+            return False
         self._permits -= 1
-        return None
+        return True

@@ -9,10 +9,12 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from aiohttp import web
 
 from sidecar.config import Address
+from sidecar.http.address import client_address
 from sidecar.http.body import answer_later, check_expectation
-from sidecar.http.connections import BANNER, HEAD_WITHIN_S, OPERATOR_MAX, Connection, Refused, Shares
+from sidecar.http.connections import BANNER, HEAD_WITHIN_S, OPERATOR_MAX, Connection, Refused
 from sidecar.http.errors import REFUSALS, error_response, failed, nowhere, to_error_response, to_ofrep_error_response
 from sidecar.http.guard import Guard
+from sidecar.http.quotas import Shares
 from sidecar.http.rate_limits import INSIDE, LIMITS, Limit, RateLimiter, Refusal, Turns
 from sidecar.parts.cors import READABLE
 from sidecar.parts.metrics import counted
@@ -43,6 +45,7 @@ class Listener:
         *,
         connections_max: int = OPERATOR_MAX,
         address_max: int | None = None,
+        proxies: int = 0,
         lag_s: Callable[[], float] = lambda: 0.0,
         head_within_s: float = HEAD_WITHIN_S,
         before_stop: Callable[[], Awaitable[None]] | None = None,
@@ -54,6 +57,7 @@ class Listener:
         self._address = address
         self._connections_max = connections_max
         self._shares = Shares(address_max) if address_max is not None else None
+        self._proxies = proxies
         self._lag_s = lag_s
         self._head_within_s = head_within_s
         self._limits = limits
@@ -76,7 +80,7 @@ class Listener:
     def add(self, routes: Sequence[web.RouteDef]) -> None:
         """Add routes, before `start`."""
         for route in routes:
-            handler = _limited(route.handler, self._rate_limiter(route.path), self._guard, self._turns)
+            handler = self._limited(route.handler, route.path)
             self._routes.add((route.method, path_name(route.path)))
             kwargs = {**route.kwargs, "expect_handler": answer_later}
             self._app.add_routes([web.RouteDef(route.method, route.path, handler, kwargs)])
@@ -125,7 +129,7 @@ class Listener:
     async def start(self) -> None:
         """Serve the clients of the bound address."""
         assert self._socket is not None  # noqa: S101 - the composition binds first
-        elsewhere = _limited(self._elsewhere, self._rate_limiter(_REST), self._guard, self._turns)
+        elsewhere = self._limited(self._elsewhere, _REST)
         self._app.router.add_route(
             "*", _REST, elsewhere, expect_handler=answer_later
         )  # the last route: it matches all other paths
@@ -168,6 +172,9 @@ class Listener:
             server, asyncio.get_running_loop(), self._head_within_s, shares=self._shares, refuse=self._refuse
         )
 
+    def _limited(self, handler: Handler, path: str) -> Handler:
+        return _limited(handler, self._rate_limiter(path), self._guard, self._turns, self._proxies)
+
     def _refuse(self) -> None:
         self._refused_count += 1
 
@@ -186,7 +193,7 @@ def _elsewhere(_host: str, _port: int) -> None:
     """Return nothing: the event loop has no network of its own."""
 
 
-def _limited(handler: Handler, rate_limiter: RateLimiter, guard: Guard | None, turns: Turns) -> Handler:
+def _limited(handler: Handler, rate_limiter: RateLimiter, guard: Guard | None, turns: Turns, proxies: int) -> Handler:
     """Return a handler that enforces the route's limit, and answers errors with a code and a sentence.
 
     It is no middleware: `aiohttp` builds the chain of middlewares for each request, which costs as much as the rest.
@@ -195,7 +202,8 @@ def _limited(handler: Handler, rate_limiter: RateLimiter, guard: Guard | None, t
     to_response = to_ofrep_error_response if rate_limiter.limit.is_ofrep else to_error_response
 
     async def answer(request: web.Request) -> web.StreamResponse:
-        refusal = rate_limiter.enter()
+        address = client_address(request, proxies) if rate_limiter.needs_address else ""
+        refusal = rate_limiter.enter(address)
         if refusal is not None:
             response: web.StreamResponse = to_response(REFUSALS[refusal], request)
         else:
@@ -217,7 +225,7 @@ def _limited(handler: Handler, rate_limiter: RateLimiter, guard: Guard | None, t
             except Exception:  # noqa: BLE001 - logged with its traceback, and answered: the server goes on
                 response = to_response(failed(request), request)
             finally:
-                rate_limiter.leave()
+                rate_limiter.leave(address)
                 connection.end_request()
         if request.writer.output_size and not response.prepared:
             raise ConnectionAbortedError  # another response has begun: the connection can only be cut off
