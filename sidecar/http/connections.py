@@ -11,7 +11,9 @@ from collections.abc import Callable
 from typing import cast
 
 from aiohttp import StreamReader, web
+from aiohttp.http import RawRequestMessage
 from aiohttp.web_request import BaseRequest
+from yarl import URL
 
 from sidecar.http.address import address_key
 from sidecar.http.errors import error_response
@@ -66,6 +68,10 @@ def raise_descriptors() -> None:
     wanted = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+_NO_PATH = URL("/*")
+"""In place of what has no path: there is nothing there, as at any other unknown path."""
 
 
 class Connection(web.RequestHandler):
@@ -182,6 +188,15 @@ class Connection(web.RequestHandler):
         response.headers["Server"] = BANNER
         response.force_close()
         return response
+
+
+def with_path(message: RawRequestMessage) -> RawRequestMessage:
+    """Return a request as one for a path: `OPTIONS *` and `CONNECT` have none.
+
+    The router of `aiohttp` would answer them itself, without the limits, and repeat an expectation.
+    """
+    path = message.url.relative().raw_path if message.url.absolute else message.url.raw_path
+    return message if path.startswith("/") else message._replace(url=_NO_PATH)
 
 
 class Refused(asyncio.Protocol):

@@ -5,13 +5,16 @@ import contextlib
 import errno
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 from aiohttp import web
+from aiohttp.http import RawRequestMessage
+from aiohttp.web_request import BaseRequest
 
 from sidecar.config import Address
 from sidecar.http.address import client_address
 from sidecar.http.body import answer_later, check_expectation
-from sidecar.http.connections import BANNER, HEAD_WITHIN_S, OPERATOR_MAX, Connection, Refused
+from sidecar.http.connections import BANNER, HEAD_WITHIN_S, OPERATOR_MAX, Connection, Refused, with_path
 from sidecar.http.errors import REFUSALS, error_response, failed, nowhere, to_error_response, to_ofrep_error_response
 from sidecar.http.guard import Guard
 from sidecar.http.quotas import Shares
@@ -134,6 +137,7 @@ class Listener:
             "*", _REST, elsewhere, expect_handler=answer_later
         )  # the last route: it matches all other paths
         await self._runner.setup()
+        self._give_paths()
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(self._connection, sock=self._socket, backlog=_BACKLOG)
 
@@ -161,6 +165,17 @@ class Listener:
                 _, methods = await resource.resolve(request)
                 allowed |= methods
         return nowhere(allowed)
+
+    def _give_paths(self) -> None:
+        """Give every request a path, so that the routes and their limits have all of them."""
+        server = self._runner.server
+        assert server is not None  # noqa: S101 - `start` has set it up
+        make_request = server.request_factory
+
+        def make(message: RawRequestMessage, *rest: Any) -> BaseRequest:
+            return make_request(with_path(message), *rest)
+
+        server.request_factory = make
 
     def _connection(self) -> asyncio.Protocol:
         server = self._runner.server

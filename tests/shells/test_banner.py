@@ -17,8 +17,16 @@ REQUESTS = {
     "HEAD": (b"HEAD /SECRETX HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", 404),
     "no such path": (b"GET /SECRETX HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", 404),
     "a path of dots": (b"GET /../../SECRETX HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", 404),
-    "the whole server": (b"OPTIONS * HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", None),
-    "a tunnel": (b"CONNECT SECRETX:443 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", None),
+    "the whole server": (b"OPTIONS * HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", 404),
+    "an expectation of the whole server": (
+        b"OPTIONS * HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nExpect: SECRETX\r\n\r\n",
+        417,
+    ),
+    "an expectation of a tunnel": (
+        b"CONNECT SECRETX:443 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nExpect: SECRETX\r\n\r\n",
+        417,
+    ),
+    "a tunnel": (b"CONNECT SECRETX:443 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", 404),
     "another method": (b"SECRETX /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", None),
     "method not allowed": (b"DELETE /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", 405),
     "a web socket": (
@@ -56,6 +64,8 @@ async def test_no_answer_names_a_library_or_repeats_the_request(
     async with running() as sidecar:
         answer = await say(getattr(sidecar.urls, listener), request_)
     assert answer.startswith(b"HTTP/1.")
+    if not answer.startswith((b"HTTP/1.1 2", b"HTTP/1.0 2")) and not request_.startswith(b"HEAD"):
+        assert b'\r\n\r\n{"code":"' in answer, answer
     if status is not None:
         assert answer.split(b" ", 2)[1] == str(status).encode(), answer
     head = answer.partition(b"\r\n\r\n")[0]
