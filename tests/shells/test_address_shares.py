@@ -39,7 +39,7 @@ def test_a_flood_of_scrapes_keeps_out_no_scrape_of_another_address() -> None:
     assert rate_limiter.enter("10.0.0.2") is None
 
 
-def test_every_public_route_that_reads_a_body_of_strangers_has_shares() -> None:
+def test_every_public_route_that_reads_a_body_of_anybody_has_shares() -> None:
     """`POST /acks` has other measures: the backend's token is checked first, and reports have permits of their own."""
     bodies = {
         path_name(route.path)
