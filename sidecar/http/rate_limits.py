@@ -54,6 +54,8 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
 INSIDE = Limit(in_flight_max=50, per_s=200)
 """For routes that only operators, Prometheus and health checks reach."""
 
+REFUSED_AFTER_S = 0.25
+"""An address above its rate is answered so late, so that a client that sends again at once sends less."""
 PAUSES = 4
 """A costly request is followed by a pause of so many times its duration: together they take a fifth of the loop."""
 PAUSE_MAX_S = 1.0
@@ -137,6 +139,8 @@ class RateLimiter:
         self._quotas = Quotas(at_once=per_s, per_s=per_s, now_s=now_s) if limit.is_per_address else None
         self.needs_address = share is not None or limit.is_per_address
         """Whether `enter` and `leave` need the client's address."""
+        self.refused_after_s = REFUSED_AFTER_S if limit.is_per_address else 0.0
+        """How long the answer to a refused request waits."""
 
     def enter(self, address: str = "") -> Refusal | None:
         """Admit a request, which must `leave` at its end, and return None; or return why it is refused."""

@@ -220,6 +220,7 @@ def _limited(handler: Handler, rate_limiter: RateLimiter, guard: Guard | None, t
         address = client_address(request, proxies) if rate_limiter.needs_address else ""
         refusal = rate_limiter.enter(address)
         if refusal is not None:
+            await asyncio.sleep(rate_limiter.refused_after_s)
             response: web.StreamResponse = to_response(REFUSALS[refusal], request)
         else:
             connection = request.protocol

@@ -149,6 +149,8 @@ class StripeWebhook(Part):
             signed_s = self.check_header(header)
             with self.requests.on(SidecarError, WebhookResult.BODY_REFUSED):
                 body = await read_body(request, bytes_max=BODY_BYTES_MAX, within_s=BODY_WITHIN_S)
+            with self.requests.on(SidecarError, WebhookResult.SOURCE_REFUSED):
+                self._sources.check_again(source)
             self.verify(body, header, signed_s)
         except SidecarError:
             self._sources.refused(source)

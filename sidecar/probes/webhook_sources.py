@@ -14,13 +14,12 @@ from collections.abc import Callable
 
 from sidecar import clock
 from sidecar.http.quotas import KEYS_MAX, Quotas
+from sidecar.http.rate_limits import REFUSED_AFTER_S
 from sidecar.ports import ErrorCode, SidecarError
 
-REFUSED_AT_ONCE = 100
+REFUSED_AT_ONCE = 20
 REFUSED_PER_S = 5.0
 """Refused deliveries of one address: a wrong secret of a busy endpoint is still named for each."""
-REFUSED_AFTER_S = 0.25
-"""A refusal is answered so late, so that whoever sends again at once on the same connections sends less."""
 DELAYED_MAX = 100
 """Refusals that wait for their answer; more are answered at once, so that they do not take the route's permits."""
 KNOWN_FOR_S = 24 * 3600.0
@@ -39,15 +38,22 @@ class WebhookSources:
 
     async def check(self, address: str) -> None:
         """Raise `SidecarError` with `rate_exceeded`, after a while, if the budget of this address is used up."""
-        if not self._is_known(address) and not self._refusals.has(address):
+        if not self._has_budget(address):
             if self._delayed_count < DELAYED_MAX:
                 self._delayed_count += 1
                 try:
                     await asyncio.sleep(REFUSED_AFTER_S)
                 finally:
                     self._delayed_count -= 1
-            message = "this address sent too many deliveries that Stripe did not sign; try again later"
-            raise SidecarError(ErrorCode.RATE_EXCEEDED, message)
+            raise _refusal()
+
+    def check_again(self, address: str) -> None:
+        """Raise `SidecarError` with `rate_exceeded` if the budget was used up while the body arrived.
+
+        Deliveries that arrive at once have all passed `check` before the first of them was verified.
+        """
+        if not self._has_budget(address):
+            raise _refusal()
 
     def refused(self, address: str) -> None:
         """Charge a refused delivery to an address."""
@@ -60,6 +66,14 @@ class WebhookSources:
         if len(self._known) > KEYS_MAX:
             self._known.popitem(last=False)
 
+    def _has_budget(self, address: str) -> bool:
+        return self._is_known(address) or self._refusals.has(address)
+
     def _is_known(self, address: str) -> bool:
         since_s = self._known.get(address)
         return since_s is not None and self._now_s() - since_s < KNOWN_FOR_S
+
+
+def _refusal() -> SidecarError:
+    message = "this address sent too many deliveries that Stripe did not sign; try again later"
+    return SidecarError(ErrorCode.RATE_EXCEEDED, message)

@@ -37,6 +37,7 @@ def test_a_flood_of_scrapes_keeps_out_no_scrape_of_another_address() -> None:
         rate_limiter.leave("10.0.0.1")
     assert rate_limiter.enter("10.0.0.1") is Refusal.RATE
     assert rate_limiter.enter("10.0.0.2") is None
+    assert rate_limiter.refused_after_s > 0, "a client that sends again at once would take the loop with refusals"
 
 
 def test_every_public_route_that_reads_a_body_of_anybody_has_shares() -> None:

@@ -221,6 +221,27 @@ async def test_an_address_that_only_forges_is_refused_and_no_other_is() -> None:
         await sidecar.metric_is('reverb_sidecar_webhook_requests_total{result="source_refused"}', 6)
 
 
+async def test_forgeries_whose_bodies_end_at_once_have_no_more_budget_than_others() -> None:
+    """All of them are admitted before the first is verified, and verifying is what costs."""
+    signature = sign(b"{}", secret="whsec_of_another_endpoint_0123")
+    head = f"POST /stripe/webhook HTTP/1.1\r\nHost: x\r\nConnection: close\r\nStripe-Signature: {signature}\r\n"
+    async with running() as sidecar:
+        host, port = sidecar.urls.public.removeprefix("http://").split(":")
+        opened = [await asyncio.open_connection(host, int(port)) for _ in range(3 * REFUSED_AT_ONCE)]
+        for _, writer in opened:
+            writer.write(f"{head}Content-Length: 2\r\nExpect: 100-continue\r\n\r\n".encode())
+        for reader, _ in opened:
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 100"), "it was admitted"
+        with hands():  # no time passes, in which there would be budget again
+            for _, writer in opened:
+                writer.write(b"{}")
+            answers = [await reader.read() for reader, _ in opened]
+        statuses = [answer.split(b" ", 2)[1] for answer in answers]
+        assert (statuses.count(b"400"), statuses.count(b"429")) == (REFUSED_AT_ONCE, 2 * REFUSED_AT_ONCE)
+        for _, writer in opened:
+            writer.close()
+
+
 async def test_forgers_behind_a_proxy_that_is_not_configured_cannot_keep_stripe_out() -> None:
     """All requests then have one address, and Stripe's are among them."""
     body = msgspec.json.encode(event("pi_1"))
