@@ -1,15 +1,10 @@
 """What does each command do? It parses, calls and prints; exit code 0: yes or done, 1: no, 2: wrong usage or unknown.
 
-One file for each group of commands, imported here in the order of `sidecar --help`.
+One file for each group of commands, imported when one of them is called; `program.COMMANDS` lists them.
 """
 
 import sys
 
-# isort: off
-from sidecar.cli import run, doctor, check, backup, explain, operator_actions  # noqa: F401 - each registers its
-from sidecar.cli import gate, report, notifications  # noqa: F401 - commands
-
-# isort: on
 from sidecar.cli.program import cli, fail
 from sidecar.ports import SidecarError
 

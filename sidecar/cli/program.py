@@ -1,22 +1,152 @@
 """The parts that all commands share: the program, common options, output and failure."""
 
+import importlib
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import msgspec
 import typer
+import typer.core
+import typer.main
 from rich.console import Console
 
 from sidecar import __version__
 from sidecar.config import Config, read_config
 
+if TYPE_CHECKING:
+    from typer._click.core import Command, Context
+
 DEFAULT_CONFIG = Path("config/sidecar.yaml")
 NO = 1
 CANNOT_KNOW = 2
+# Each command, in the order of the help: the module that has it, and its line there.
+COMMANDS = {
+    "run": (
+        "run",
+        "Run the sidecar until SIGTERM or Ctrl-C.",
+    ),
+    "demo": (
+        "run",
+        "Run the sidecar in a simulated world of payers, with a page to watch it, break it and pay.",
+    ),
+    "doctor": (
+        "doctor",
+        "Find out why a browser cannot subscribe: run one auth probe, or examine a request of the browser.",
+    ),
+    "check": (
+        "check",
+        "Check the configuration and the secrets, and print each problem with its place.",
+    ),
+    "rules": (
+        "check",
+        "Print Prometheus' recording and alert rules for this configuration.",
+    ),
+    "dashboards": (
+        "check",
+        "Write Grafana's dashboards for this configuration, as files for its provisioning.",
+    ),
+    "metrics": (
+        "check",
+        "Print every metric with its type, labels, scope and highest number of series, as Markdown.",
+    ),
+    "verify": (
+        "backup",
+        "Verify every page, every record and the chain of the journal, also of a running sidecar.",
+    ),
+    "backup": (
+        "backup",
+        "Copy the journal, also of a running sidecar, into one file, and verify the copy.",
+    ),
+    "restore": (
+        "backup",
+        "Replace the journal by a backup. The flag starts on the bottom rung, with a hold until `resume --hold`.",
+    ),
+    "explain": (
+        "explain",
+        "Explain the current mode and each gate of the next rung, or a past decision.",
+    ),
+    "status": (
+        "operator_actions",
+        "Print the served mode, the gates of the next rung, and the measurements.",
+    ),
+    "hold": (
+        "operator_actions",
+        "Forbid climbs until `resume`, beside the holds of others. Falls remain possible.",
+    ),
+    "approve": (
+        "operator_actions",
+        (
+            "Approve the climb onto the next rung, if it needs approval. An approval is used once, and ends with a "
+            "fall or after 7 days."
+        ),
+    ),
+    "rollback": (
+        "operator_actions",
+        "Serve timers to everybody, and hold until `resume`.",
+    ),
+    "reset": (
+        "operator_actions",
+        "Begin a new epoch of every indicator: collect all evidence again, with less risk left to spend.",
+    ),
+    "resume": (
+        "operator_actions",
+        "End one hold. The flag climbs when none is left and every other gate passes.",
+    ),
+    "note": (
+        "operator_actions",
+        "Add a note to the record, such as a release. It changes nothing else.",
+    ),
+    "freeze": (
+        "operator_actions",
+        "Forbid climbs during a window of time, once or every week. Falls remain possible; the freeze ends by itself.",
+    ),
+    "thaw": (
+        "operator_actions",
+        "Remove a freeze before it ends by itself.",
+    ),
+    "gate": (
+        "gate",
+        "Check whether the app's timers can be removed: exit code 0 yes, 1 not yet, 2 cannot be known.",
+    ),
+    "report": (
+        "report",
+        "Write what was served, measured and decided: one HTML file without scripts, or Markdown, or JSON.",
+    ),
+    "notifications": (
+        "notifications",
+        "List the targets for moves, suspensions and alarms; with --test, send each a notification.",
+    ),
+}
+
+
+class Commands(typer.core.TyperGroup):
+    """The commands, of which only the one that is called is imported: the help needs none."""
+
+    def list_commands(self, ctx: "Context") -> list[str]:
+        """Return the names in the order of the help."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: "Context", cmd_name: str) -> "Command | None":
+        """Return a command for the list of the help."""
+        del ctx
+        return typer.core.TyperCommand(cmd_name, help=COMMANDS[cmd_name][1]) if cmd_name in COMMANDS else None
+
+    def resolve_command(self, ctx: "Context", args: list[str]) -> "tuple[str | None, Command | None, list[str]]":
+        """Import the command that is called, and return it."""
+        name, command, rest = super().resolve_command(ctx, args)
+        if command is None or name is None:
+            return name, command, rest
+        importlib.import_module(f"sidecar.cli.{COMMANDS[name][0]}")
+        loaded = typer.main.get_group(cli)
+        return name, loaded.commands[name], rest
+
 
 cli = typer.Typer(
     name="sidecar",
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

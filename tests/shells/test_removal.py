@@ -1,11 +1,12 @@
 """The page about removing the timers: every command exists, with its options."""
 
+import importlib
 import re
 from pathlib import Path
 
 import typer
 
-from sidecar.cli import cli
+from sidecar.cli.program import COMMANDS, cli
 
 PAGES = [Path(__file__).parents[2] / "docs" / name for name in ("removal.md", "notifications.md")]
 CALLED = re.compile(r"(?:^ *|`)sidecar ([a-z]+)([^`#\n]*)", flags=re.MULTILINE)
@@ -13,6 +14,8 @@ CALLED = re.compile(r"(?:^ *|`)sidecar ([a-z]+)([^`#\n]*)", flags=re.MULTILINE)
 
 def test_every_command_of_the_page_exists_with_its_options() -> None:
     """The page is followed once, step by step."""
+    for module, _ in COMMANDS.values():
+        importlib.import_module(f"sidecar.cli.{module}")
     known = {
         name: {option for parameter in command.params for option in parameter.opts}
         for name, command in typer.main.get_command(cli).commands.items()  # type: ignore[attr-defined]
