@@ -6,7 +6,6 @@ One file for each group of commands, imported when one of them is called; `progr
 import sys
 
 from sidecar.cli.program import cli, fail
-from sidecar.ports import SidecarError
 
 __all__ = ["cli", "main"]
 
@@ -15,9 +14,13 @@ def main() -> None:
     """Run the command line, and turn errors of the sidecar into a message and an exit code."""
     try:
         cli()
-    except SidecarError as error:
-        fail(error.message)
     except UnicodeEncodeError:
         fail("an argument is not valid UTF-8")
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as error:
+        from sidecar.ports import SidecarError  # noqa: PLC0415 - no help and no version needs it
+
+        if not isinstance(error, SidecarError):
+            raise
+        fail(error.message)

@@ -9,112 +9,77 @@ import msgspec
 import typer
 
 from sidecar import dashboards, metrics, rules
-from sidecar.cli.program import DEFAULT_CONFIG, AsJson, ConfigFile, cli, fail, print_json, read_file
+from sidecar.cli.here import Here, here
+from sidecar.cli.program import DEFAULT_CONFIG, NO, AsJson, ConfigFile, cli, fail, print_json, read_file
 from sidecar.composition import kinds_of
-from sidecar.config import Config, ConfigInvalid, SqlitePlace, policy_of, read_secrets
-from sidecar.core.facts.meaning import carried, changed_keys, why_not_here
-from sidecar.core.facts.policy import Lifecycle, Policy, policy_hash
-from sidecar.core.fold import lifecycle
-from sidecar.core.fold.state import State
-from sidecar.journal.sqlite.verification import present
-from sidecar.ports import SidecarError
+from sidecar.config import Config, ConfigInvalid, Problem, blocked_by_browsers, policy_of
+from sidecar.core.facts.policy import Lifecycle, policy_hash
 
 
-@cli.command()
-def check(config: ConfigFile = DEFAULT_CONFIG, *, as_json: AsJson = False) -> None:
-    """Check the configuration and the secrets, and print each problem with its place."""
+@cli.command(epilog="Exit codes: 0 good, 1 problems were found, 2 wrong usage or no such file.")
+def check(
+    config: ConfigFile = DEFAULT_CONFIG,
+    *,
+    is_here: Annotated[
+        bool, typer.Option("--here", help="Check also whether `sidecar run` could work on this machine.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Check the configuration, and print each problem with its place.
+
+    Without `--here` the file alone is judged, as in a pipeline. With it also the secrets in the environment, the
+    journal, what the policy would do to its evidence, and the addresses of the listeners.
+    """
     try:
         read = read_file(config)
     except ConfigInvalid as error:
         if as_json:
-            print_json({"ok": False, "problems": error.problems})
+            print_json(Checked(ok=False, problems=error.problems))
         else:
             typer.echo(error.message)
-        raise typer.Exit(1) from None
-    found = policy_hash(policy_of(read))
-    effect = _effect(read)
-    try:
-        read_secrets(os.environ, read)
-        missing: list[str] = []
-    except SidecarError as error:
-        missing = error.message.splitlines()
-    is_good = not missing and not effect.refused
+        raise typer.Exit(NO) from None
+    found = here(read, os.environ) if is_here else Here()
+    blocked = blocked_by_browsers(read)
     if as_json:
-        answer = {
-            "ok": is_good,
-            "policy_hash": found,
-            "problems": [],
-            "secrets": missing,
-            "refused": effect.refused or None,
-            "changed": effect.changed,
-            "effect": effect.sentence or None,
-        }
-        print_json(answer)
-    else:
-        is_off = read.lifecycle is Lifecycle.REMOVED
-        ladder = "the ladder is off (lifecycle: removed)" if is_off else f"{len(read.ladder)} rungs"
-        typer.echo(f"{config}: good. Policy {found[:12]}, {ladder}, environment {read.environment}.")
-        for line in (*missing, *filter(None, (effect.refused, effect.sentence))):
-            typer.echo(line)
-    if not is_good:
-        raise typer.Exit(1)
-
-
-class _Effect(msgspec.Struct, frozen=True, kw_only=True):
-    """What a start with this configuration would do to the evidence and the rung of its journal."""
-
-    refused: str = ""
-    """Why the journal would refuse the policy now; empty: it would not."""
-    changed: tuple[str, ...] = ()
-    """The keys by which an outcome would mean something else."""
-    sentence: str = ""
-    """Empty: the policy is in force, or there is no journal to compare with."""
-
-
-def _effect(read: Config) -> _Effect:
-    """Compare the configuration with the policy that is in force in its journal, which is only read."""
-    if not isinstance(read.journal, SqlitePlace):
-        return _Effect()
-    path, is_removed = Path(read.journal.path), read.lifecycle is Lifecycle.REMOVED
-    if not path.exists():
-        unknown = f"{path} does not exist; `sidecar run` checks it, and refuses an empty journal."
-        return _Effect(sentence=f"{_UNKNOWN} {unknown}" if is_removed else "")
-    try:
-        state = present(path)
-    except SidecarError as error:
-        return _Effect(sentence=f"{_UNKNOWN if is_removed else _NOT_COMPARED} {error.message}")
-    policy = policy_of(read) if state.policy is None else carried(policy_of(read), state.policy)
-    refused = why_not_here(state.policy, policy) or lifecycle.why_not(state, policy)
-    if refused:
-        return _Effect(refused=refused)
-    wanted = policy_hash(policy_of(read))
-    if state.policy is None or state.measured is None or state.policy_hash == wanted:
-        return _Effect()
-    changed = changed_keys(state.measured, policy)
-    sentence = _sentence(state, state.policy, policy, changed, is_known=wanted in state.policies)
-    return _Effect(changed=changed, sentence=sentence)
-
-
-_UNKNOWN = "Whether `lifecycle: removed` is accepted cannot be known:"
-_NOT_COMPARED = "The policy cannot be compared with that of the journal:"
-
-
-def _sentence(state: State, before: Policy, policy: Policy, changed: tuple[str, ...], *, is_known: bool) -> str:
-    """Return what adopting the policy would do."""
-    if changed:
-        effect = (
-            f"{', '.join(changed)} changed, so an outcome means something else: the flag moves to the bottom rung "
-            f"(now: rung {state.flag.rung}), and every indicator begins a new epoch"
+        checked = Checked(
+            ok=found.is_good,
+            policy_hash=policy_hash(policy_of(read)),
+            blocked=blocked,
+            here=found if is_here else None,
         )
-    elif before.proof != policy.proof:
-        effect = "What must be proven changed: every indicator begins a new epoch, and the rung is kept"
+        print_json(checked)
     else:
-        effect = "The evidence is kept"
-    if policy.ladder != before.ladder or policy.dry_run != before.dry_run:
-        effect += "; the ladder or the dry run changed too, which may move the flag down"
-    if is_known:
-        effect += ". It was in force before: it returns only with `sidecar run --adopt-policy --reason '...'`"
-    return f"The policy differs from the one in force in the journal. {effect}."
+        _print(config, read, found, blocked, is_here=is_here)
+    if not found.is_good:
+        raise typer.Exit(NO)
+
+
+class Checked(msgspec.Struct, frozen=True, kw_only=True):
+    """The verdict on a configuration; `--json` prints it."""
+
+    ok: bool
+    policy_hash: str | None = None
+    problems: tuple[Problem, ...] = ()
+    """Problems of the file."""
+    blocked: tuple[str, ...] = ()
+    """Addresses that browsers block, as sentences; they do not change the verdict."""
+    here: Here | None = None
+    """What this machine adds; None: it was not examined."""
+
+
+def _print(config: Path, read: Config, found: Here, blocked: tuple[str, ...], *, is_here: bool) -> None:
+    is_off = read.lifecycle is Lifecycle.REMOVED
+    ladder = "the ladder is off (lifecycle: removed)" if is_off else f"{len(read.ladder)} rungs"
+    policy = policy_hash(policy_of(read))[:12]
+    typer.echo(f"{config}: good. Policy {policy}, {ladder}, environment {read.environment}.")
+    for line in (*(f"Blocked by browsers: {each}" for each in blocked), *found.secrets, *found.machine, *found.notes):
+        typer.echo(line)
+    for line in filter(None, (found.refused, found.effect)):
+        typer.echo(line)
+    if is_here and found.is_good and not found.notes:
+        typer.echo("This machine: good. `sidecar run` can start.")
+    elif not is_here:
+        typer.echo("The file alone was judged; for this machine and its secrets: sidecar check --here")
 
 
 @cli.command(name="rules")

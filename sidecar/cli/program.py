@@ -1,27 +1,32 @@
 """The parts that all commands share: the program, common options, output and failure."""
 
 import importlib
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
-import msgspec
 import typer
 import typer.core
 import typer.main
-from rich.console import Console
 
 from sidecar import __version__
-from sidecar.config import Config, read_config
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from typer._click.core import Command, Context
 
-DEFAULT_CONFIG = Path("config/sidecar.yaml")
+    from sidecar.config import Config
+
+DEFAULT_CONFIG = Path("sidecar.yaml")
 NO = 1
 CANNOT_KNOW = 2
 # Each command, in the order of the help: the module that has it, and its line there.
 COMMANDS = {
+    "init": (
+        "init",
+        "Write a first configuration, with a comment for each key, and generate its secrets.",
+    ),
     "run": (
         "run",
         "Run the sidecar until SIGTERM or Ctrl-C.",
@@ -36,7 +41,7 @@ COMMANDS = {
     ),
     "check": (
         "check",
-        "Check the configuration and the secrets, and print each problem with its place.",
+        "Check the configuration, and print each problem with its place.",
     ),
     "rules": (
         "check",
@@ -148,11 +153,10 @@ cli = typer.Typer(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     help="Measure whether payment push over Laravel Reverb is reliable, and move a feature flag accordingly.",
-    epilog="Try it first: `sidecar demo`. Browsers get 403? `sidecar doctor`. Then: `sidecar check`, `sidecar run`, "
-    "`sidecar status`.",
+    epilog="Try it first: `sidecar demo`. Browsers get 403? `sidecar doctor`. Then: `sidecar init`, `sidecar check`, "
+    "`sidecar run`, `sidecar status`.",
 )
 ConfigFile = Annotated[
     Path,
@@ -160,29 +164,47 @@ ConfigFile = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Reason = Annotated[str, typer.Option("--reason", help="The reason; it stays in the record.")]
+EXITS_DONE = "Exit codes: 0 done, 2 wrong usage, or it cannot be done."
 
 
 def fail(message: str, code: int = CANNOT_KNOW) -> NoReturn:
     """Print a message to the error output, and exit."""
+    from rich.console import Console  # noqa: PLC0415 - the help of a command needs none of it
+
     Console(stderr=True, highlight=False, soft_wrap=True).print(message, style="red", markup=False)
     sys.exit(code)
 
 
-def screen() -> Console:
+def command_line(command: str, config: Path) -> str:
+    """Return a command as it is typed, with the file of the configuration where it is not the default."""
+    named = "" if config == DEFAULT_CONFIG else f" --config {shlex.quote(str(config))}"
+    return f"sidecar {command}{named}"
+
+
+def screen() -> "Console":
     """Return the console for formatted output."""
+    from rich.console import Console  # noqa: PLC0415 - likewise
+
     return Console(highlight=False)
 
 
 def print_json(value: object, *, is_indented: bool = False) -> None:
     """Print a value as JSON."""
+    import msgspec  # noqa: PLC0415 - likewise
+
     body = msgspec.json.encode(value)
     typer.echo((msgspec.json.format(body) if is_indented else body).decode())
 
 
-def read_file(path: Path) -> Config:
+def read_file(path: Path) -> "Config":
     """Return the configuration. Raises `ConfigInvalid`; exits if the file does not exist."""
+    from sidecar.config import read_config  # noqa: PLC0415 - likewise
+
     if not path.exists():
-        fail(f"{path}: no such file; name the configuration with --config or SIDECAR_CONFIG")
+        fail(
+            f"{path}: no such file; write one with `sidecar init`, or name the configuration with --config or "
+            "SIDECAR_CONFIG"
+        )
     return read_config(path)
 
 

@@ -1,11 +1,12 @@
 """Commands that run until they are stopped: the sidecar and its demo."""
 
 import asyncio
+import contextlib
 import faulthandler
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,9 +14,10 @@ import typer
 import uvloop
 
 from sidecar import app, demo, logs
-from sidecar.cli.program import DEFAULT_CONFIG, NO, AsJson, ConfigFile, cli, fail, print_json, read_file
+from sidecar.cli.program import DEFAULT_CONFIG, NO, AsJson, ConfigFile, cli, command_line, fail, print_json, read_file
 from sidecar.config import read_secrets
 from sidecar.http.connections import raise_descriptors
+from sidecar.ports import SidecarError
 
 
 @cli.command()
@@ -31,12 +33,23 @@ def run(
     if adopt_policy != bool(reason):
         fail("--adopt-policy and --reason need each other: the reason stays in the record")
     read = read_file(config)
-    secrets = read_secrets(os.environ, read)
+    with _pointing_to_check(config):
+        secrets = read_secrets(os.environ, read)
     lines = logs.configure(as_json=not sys.stdout.isatty())
     raise_descriptors()
     faulthandler.enable(file=2)  # SIGBUS, such as from a cut `-shm` that is mapped, never ends the process in silence
     adoption = app.Adoption(actor=os.environ.get("USER") or "operator", reason=reason) if adopt_policy else None
-    _until_stopped(lambda: app.run(read, secrets, adoption=adoption, lines=lines), lines)
+    with _pointing_to_check(config):
+        _until_stopped(lambda: app.run(read, secrets, adoption=adoption, lines=lines), lines)
+
+
+@contextlib.contextmanager
+def _pointing_to_check(config: Path) -> Iterator[None]:
+    """Exit with the reason why the sidecar cannot run, and the command that finds all of them."""
+    try:
+        yield
+    except SidecarError as error:
+        fail(f"{error.message}\nTo find all that keeps it from running: {command_line('check --here', config)}")
 
 
 @cli.command(name="demo")

@@ -1,5 +1,6 @@
 """What is this sidecar configured to do? Its YAML file and its secrets as frozen structs, or all their problems."""
 
+from sidecar.config.browsers import blocked_by_browsers
 from sidecar.config.journals import JournalPlace, MemoryPlace, SqlitePlace
 from sidecar.config.parsing import UNKNOWN_APP, read_config, reverb_from_options
 from sidecar.config.places import Address
@@ -79,6 +80,7 @@ __all__ = [
     "SqlitePlace",
     "Stripe",
     "TargetKind",
+    "blocked_by_browsers",
     "policy_of",
     "read_config",
     "read_notification_secrets",

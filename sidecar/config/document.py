@@ -36,10 +36,10 @@ class _Unusable(Exception):  # noqa: N818 - ends the reading of a document; hand
         self.problems = problems
 
 
-def read_document(path: Path) -> yaml.Node:
-    """Return the root of the file's only YAML document. Raises `ConfigInvalid`."""
+def read_document(path: Path, text: str | None = None) -> yaml.Node:
+    """Return the root of the file's only YAML document, or that of the text. Raises `ConfigInvalid`."""
     try:
-        return _root(_decoded(_content(path)))
+        return _root(_decoded(_content(path)) if text is None else text)
     except _Unusable as unusable:
         raise ConfigInvalid(str(path), unusable.problems) from unusable.__cause__
 

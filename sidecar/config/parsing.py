@@ -31,10 +31,10 @@ _GUESSES = {
 """The guess of each YAML 1.1 tag; every other plain value is a string."""
 
 
-def read_config(path: str | Path) -> Config:
-    """Return the configuration in the file. Raises `ConfigInvalid` with all its problems."""
+def read_config(path: str | Path, text: str | None = None) -> Config:
+    """Return the configuration in the file, or in a text for it. Raises `ConfigInvalid` with all its problems."""
     reader = _DocumentReader()
-    config = reader.value(Config, read_document(Path(path)), "")
+    config = reader.value(Config, read_document(Path(path), text), "")
     problems = [*reader.problems, *problems_between(reader.readings)]
     if problems or not isinstance(config, Config):
         raise ConfigInvalid(str(path), tuple(sorted(problems, key=_place)))

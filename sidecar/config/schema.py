@@ -1,4 +1,4 @@
-"""The keys of `config/sidecar.yaml`: each is a field, and its annotation says which values are allowed.
+"""The keys of `sidecar.yaml`: each is a field, and its annotation says which values are allowed.
 
 A key is the name of its field without the unit (`lease_ms` is `lease`). An unknown key is refused, so that no key is
 accepted and then ignored. `rules` has the rules between keys.

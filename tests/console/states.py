@@ -36,7 +36,7 @@ _LADDER = (
     Rung(mode=Mode.PUSH_WITH_SAFETY_NET, soak_ms=2 * DAY),
     Rung(mode=Mode.PUSH_ONLY, approval_required=True),
 )
-"""As in `config/sidecar.yaml`."""
+"""As in `sidecar/config/sidecar.yaml`."""
 
 
 def _not_wired() -> World:

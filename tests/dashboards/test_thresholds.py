@@ -17,7 +17,7 @@ from tests.core.world import World
 from tests.dashboards.files import DOCUMENTS, FILES, FOLDER, panels
 from tests.rules.promtool import ROOT
 
-DEFAULT = ROOT / "config" / "sidecar.yaml"
+DEFAULT = ROOT / "sidecar" / "config" / "sidecar.yaml"
 LIMITS = (
     ("overview", "Failed share of payments", "ReverbSidecarDeliveryBurning", {0.06, 0.144}),
     ("overview", "Coverage", "ReverbSidecarCoverageLow", {0.95}),
@@ -117,7 +117,7 @@ def test_limits_follow_the_configuration() -> None:
 
 
 def test_the_committed_dashboards_are_those_of_the_default_configuration(tmp_path: Path) -> None:
-    """`sidecar dashboards` regenerates them."""
+    """`sidecar dashboards --config sidecar/config/sidecar.yaml` regenerates them."""
     written = CliRunner().invoke(cli, ["dashboards", "--config", str(DEFAULT), "--output", str(tmp_path / "made")])
     assert written.exit_code == 0, written.stderr
     assert sorted(path.name for path in (tmp_path / "made").iterdir()) == [path.name for path in FILES]

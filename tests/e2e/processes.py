@@ -29,6 +29,9 @@ SECRETS = {
     "SIDECAR_TOKEN": OPERATOR_TOKEN,
 }
 
+WITHOUT_RIGHTS = ("setpriv", "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all") if os.geteuid() == 0 else ()
+"""A prefix for a command. Root without capabilities may write only where permissions let it."""
+
 _LOCALSTRIPE_ON_LOOPBACK = """
 import runpy, socket, sys
 class OnLoopback(socket.socket):

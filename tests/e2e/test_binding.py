@@ -34,12 +34,12 @@ async def test_check_says_beforehand_what_a_change_would_do_and_run_refuses_anot
     for old, new, code, said in FORESEEN:
         assert old in text
         process.config.write_text(text.replace(old, new))
-        shown = process.cli("check")
+        shown = process.cli("check", "--here")
         assert shown.returncode == code
         assert "differs from the one in force" not in shown.stdout if said is None else said in shown.stdout
-        answer = json.loads(process.cli("check", "--json").stdout)
-        assert (answer["ok"], answer["refused"] is None) == (code == 0, code == 0)
-        assert answer["changed"] == (["stripe.required_metadata"] if new == "[]" else [])
+        answer = json.loads(process.cli("check", "--here", "--json").stdout)
+        assert (answer["ok"], not answer["here"]["refused"]) == (code == 0, code == 0)
+        assert answer["here"]["changed"] == (["stripe.required_metadata"] if new == "[]" else [])
         if code:
             refused = process.cli("run")
             assert (refused.returncode, str(said) in refused.stderr) == (2, True)
@@ -65,4 +65,4 @@ async def test_a_policy_that_returns_needs_a_persons_word_and_check_says_so(tmp_
                 await process.ready(session)
                 assert process.stop() == 0
     process.config.write_text(first)
-    assert "returns only with `sidecar run --adopt-policy" in process.cli("check").stdout
+    assert "returns only with `sidecar run --adopt-policy" in process.cli("check", "--here").stdout

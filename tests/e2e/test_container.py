@@ -21,14 +21,12 @@ import yaml
 
 from sidecar.config import read_config
 from sidecar.rules import DEFAULT_JOB
-from tests.e2e.processes import SECRETS, free_port, until
+from tests.e2e.processes import SECRETS, WITHOUT_RIGHTS, free_port, until
 from tests.waiting import HANGS_AFTER_S
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 NOBODY = 10001
-_WITHOUT_RIGHTS = ("setpriv", "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all") if os.geteuid() == 0 else ()
-"""Root without capabilities may write only where permissions let it."""
 
 
 def test_the_recipe_is_clean() -> None:
@@ -135,6 +133,7 @@ def installed(folder: Path) -> Path:
 async def test_what_the_image_installs_runs_without_rights_is_healthy_and_ends_at_once(tmp_path: Path) -> None:
     """Without a single capability, with nothing to write but its journal; and its health check distinguishes healthy and unhealthy."""
     site, data = installed(tmp_path), tmp_path / "data"
+    assert (site / "sidecar" / "config" / "sidecar.yaml").is_file(), "`init` needs the sample"
     data.mkdir()
     public, operator = free_port(), free_port()
     config = tmp_path / "sidecar.yaml"
@@ -150,7 +149,7 @@ async def test_what_the_image_installs_runs_without_rights_is_healthy_and_ends_a
         "SIDECAR_CONFIG": str(config),
         **SECRETS,
     }
-    command = [*_WITHOUT_RIGHTS, sys.executable, "-P", "-m", "sidecar", "run"]
+    command = [*WITHOUT_RIGHTS, sys.executable, "-P", "-m", "sidecar", "run"]
     child = await asyncio.create_subprocess_exec(
         *command, cwd=data, env=environment, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
     )

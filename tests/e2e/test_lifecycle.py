@@ -14,7 +14,7 @@ REFUSED = "`lifecycle: removed` is accepted only on the last rung of the ladder"
 async def test_check_and_run_say_why_the_ladder_cannot_be_taken_off_yet(tmp_path: Path) -> None:
     """`run` fails on an empty journal, serves timers on one with another rung, and reports both."""
     process = SidecarProcess(tmp_path, LAX + "lifecycle: removed\n")
-    unknown = process.cli("check")
+    unknown = process.cli("check", "--here")
     assert (unknown.returncode, f"{process.journal} does not exist" in unknown.stdout) == (0, True)
     refused = process.cli("run")
     assert (refused.returncode, REFUSED in refused.stderr) == (2, True)
@@ -26,11 +26,11 @@ async def test_check_and_run_say_why_the_ladder_cannot_be_taken_off_yet(tmp_path
             await process.ready(session)
             assert process.stop() == 0
         process.config.write_text(removing)
-        foreseen = process.cli("check")
+        foreseen = process.cli("check", "--here")
         assert foreseen.returncode == 1
         why = f"{REFUSED}: that is rung 1 (push_with_safety_net), and the current one is rung 0 (timer_polling)."
         assert why in foreseen.stdout
-        assert why in json.loads(process.cli("check", "--json").stdout)["refused"]
+        assert why in json.loads(process.cli("check", "--here", "--json").stdout)["here"]["refused"]
         with process:
 
             async def is_logged() -> bool:

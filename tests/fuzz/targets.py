@@ -234,7 +234,7 @@ def _seeds() -> dict[str, list[bytes]]:
             b'stage=paid\npayment_intent=pi_1\ncontexts=["a"]',
             b"stage=skipped\nreason=failed\nuser_id=7",
         ],
-        "config": [(Path(__file__).parents[2] / "config" / "sidecar.yaml").read_bytes()],
+        "config": [(Path(__file__).parents[2] / "sidecar" / "config" / "sidecar.yaml").read_bytes()],
         "record": [msgspec.json.encode(each.observation) for each in life.records[:20]],
         "checkpoint": [encode(life.state)],
         "snapshot": [encode(life.state)],

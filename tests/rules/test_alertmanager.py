@@ -10,7 +10,7 @@ from sidecar.config import read_config
 from tests.rules.promtool import ROOT, called
 
 PATH = ROOT / "deploy" / "alertmanager.yml"
-ALERTS = rules.alerts(rules.terms_of(read_config(ROOT / "config" / "sidecar.yaml")))
+ALERTS = rules.alerts(rules.terms_of(read_config(ROOT / "sidecar" / "config" / "sidecar.yaml")))
 LABELS = [{"alertname": alert.name, "severity": alert.severity.value, **alert.labels} for alert in ALERTS]
 _MATCHER = re.compile(r'(\w+) (=~|=) "([^"]*)"')
 

@@ -17,7 +17,7 @@ from tests.rules.limits import LIMITS
 from tests.rules.promtool import ROOT, World, called, tried
 
 SHIPPED = ROOT / "deploy" / "rules.yml"
-TERMS = rules.terms_of(read_config(ROOT / "config" / "sidecar.yaml"))
+TERMS = rules.terms_of(read_config(ROOT / "sidecar" / "config" / "sidecar.yaml"))
 ALERTS = {alert.name for alert in rules.alerts(TERMS)}
 
 
@@ -149,14 +149,14 @@ def test_promtool_accepts_the_rules() -> None:
 
 
 def test_the_shipped_rules_are_those_of_the_default_configuration() -> None:
-    """`sidecar rules > deploy/rules.yml` regenerates them."""
-    printed = CliRunner().invoke(cli, ["rules", "--config", str(ROOT / "config" / "sidecar.yaml")])
+    """`sidecar rules --config sidecar/config/sidecar.yaml > deploy/rules.yml` regenerates them."""
+    printed = CliRunner().invoke(cli, ["rules", "--config", str(ROOT / "sidecar" / "config" / "sidecar.yaml")])
     assert (printed.exit_code, printed.stdout) == (0, SHIPPED.read_text())
 
 
 def test_the_prometheus_operator_gets_the_same_rules_as_a_resource() -> None:
     """`--format operator` prints a PrometheusRule."""
-    config = str(ROOT / "config" / "sidecar.yaml")
+    config = str(ROOT / "sidecar" / "config" / "sidecar.yaml")
     printed = CliRunner().invoke(cli, ["rules", "--config", config, "--format", "operator"])
     document = yaml.safe_load(printed.stdout)
     assert (document["apiVersion"], document["kind"]) == ("monitoring.coreos.com/v1", "PrometheusRule")
@@ -210,6 +210,6 @@ def test_a_ticket_about_a_suspension_names_the_reason(tmp_path: Path) -> None:
 
 def test_a_job_name_that_breaks_an_expression_is_rejected() -> None:
     """A quote in a job name is an error."""
-    config = str(ROOT / "config" / "sidecar.yaml")
+    config = str(ROOT / "sidecar" / "config" / "sidecar.yaml")
     printed = CliRunner().invoke(cli, ["rules", "--config", config, "--job", 'a"} or vector(1) #'])
     assert printed.exit_code == 2

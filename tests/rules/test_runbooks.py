@@ -12,7 +12,7 @@ from tests.dashboards import files
 from tests.rules.promtool import ROOT
 from tests.rules.runbooks import FOLDER, PARTS, RUNBOOKS, parts, queries
 
-ALERTS = rules.alerts(rules.terms_of(read_config(ROOT / "config" / "sidecar.yaml")))
+ALERTS = rules.alerts(rules.terms_of(read_config(ROOT / "sidecar" / "config" / "sidecar.yaml")))
 NAMES = sorted({alert.name for alert in ALERTS})
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from sidecar.config import Config, read_config
 
 ROOT = Path(__file__).parents[2]
-SHIPPED = ROOT / "config" / "sidecar.yaml"
+SHIPPED = ROOT / "sidecar" / "config" / "sidecar.yaml"
 FOLDER = ROOT / "tests" / "config_files"
 
 

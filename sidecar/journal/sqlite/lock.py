@@ -29,6 +29,22 @@ def locked(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+def holder_of(path: Path) -> int | None:
+    """Return the process that has the lock of the journal at `path`; None: no process has it. Nothing is changed."""
+    try:
+        descriptor = os.open(path.with_name(f"{path.name}.lock"), os.O_RDWR)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        pid = os.pread(descriptor, _PID_BYTES_MAX, 0).decode("ascii", "replace").strip()
+        return int(pid) if pid.isdecimal() else 0
+    finally:
+        os.close(descriptor)
+    return None
+
+
 def _take(path: Path, descriptor: int) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
