@@ -3,5 +3,5 @@
 A wait that must show that a thing does *not* come has its own, short limit.
 """
 
-HANGS_AFTER_S = 120.0
-"""Whatever has not come by then will not come. On a busy machine the slowest takes a quarter of that."""
+HANGS_AFTER_S = 600.0
+"""Whatever has not come by then will not come."""

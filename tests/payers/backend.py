@@ -15,8 +15,9 @@ from aiohttp import web
 from sidecar import clock
 from sidecar.pusher.signing import signed_target
 from tests.browser import FOLDER as LIBRARIES
+from tests.payers.pace import Pace
 from tests.payers.payer import Payer
-from tests.payers.reverb import APP, OBSERVER_CHANNEL, channel_of
+from tests.payers.reverb import APP, channel_of, observer_channel_of
 from tests.shells import browser_reports
 from tests.shells.running import event, sign
 from tests.waiting import HANGS_AFTER_S
@@ -37,7 +38,8 @@ class Proxy(Protocol):
 class Backend:
     """One origin for all payers; each has its own `?payer=`."""
 
-    def __init__(self, *, client: Path = CLIENT) -> None:
+    def __init__(self, pace: Pace, *, client: Path = CLIENT) -> None:
+        self._pace = pace
         self.payers: dict[str, Payer] = {}
         self.port = self.reverb_port = 0
         self.proxies: dict[str, Proxy] = {}
@@ -90,7 +92,7 @@ class Backend:
     async def _settings(self, request: web.Request) -> web.Response:
         payer = self._payer(request)
         if payer.succeeded.is_set():
-            payer.began_s = clock.monotonic_s()
+            payer.began_s = self._pace.now_s
         return web.json_response(payer.settings)
 
     async def _token(self, request: web.Request) -> web.Response:
@@ -101,7 +103,7 @@ class Backend:
 
     async def _bookings(self, request: web.Request) -> web.Response:
         payer = self._payer(request)
-        is_shown = payer.paid_s is not None and clock.monotonic_s() >= payer.paid_s + payer.stale_s
+        is_shown = payer.paid_s is not None and self._pace.now_s >= payer.paid_s + payer.stale_s
         payer.found.append(is_shown)
         payer.refetched.set()
         return web.json_response({"bookings": [{"id": 42, "paid": is_shown}]}, headers={"Cache-Control": "no-store"})
@@ -117,8 +119,8 @@ class Backend:
         self._succeed(payer)
         if payer.tells_page_s:
             await payer.broadcast.wait()
-            await asyncio.sleep(payer.tells_page_s)
-        payer.began_s = clock.monotonic_s()
+            await self._pace.sleep(payer.tells_page_s)
+        payer.began_s = self._pace.now_s
         return web.json_response({"status": "succeeded"})
 
     async def _pay_at_stripe(self, request: web.Request) -> web.Response:
@@ -130,7 +132,7 @@ class Backend:
         return web.Response(status=303, headers={"Location": back})
 
     def _succeed(self, payer: Payer) -> None:
-        payer.succeeded_s = clock.monotonic_s()
+        payer.succeeded_s = self._pace.now_s
         payer.succeeded.set()
         for work in (self._tell_sidecar(payer), self._tell_backend(payer)):
             task = asyncio.create_task(work)
@@ -154,15 +156,15 @@ class Backend:
             await payer.paid_at.wait()
         elif payer.paid_after_s is not None:
             await payer.refetched.wait()
-            await asyncio.sleep(payer.paid_after_s)
-        payer.paid_s = clock.monotonic_s()
+            await self._pace.sleep(payer.paid_after_s)
+        payer.paid_s = self._pace.now_s
         await self._broadcast(payer)
-        payer.broadcast_s = clock.monotonic_s()
+        payer.broadcast_s = self._pace.now_s
         payer.broadcast.set()
 
     async def _broadcast(self, payer: Payer) -> None:
         data = msgspec.json.encode({"contexts": ["bookings"], "payment_intent": payer.payment_intent}).decode()
-        channels = [channel_of(payer.user_id), OBSERVER_CHANNEL]
+        channels = [channel_of(payer.user_id), observer_channel_of(payer.sidecar)]
         body = msgspec.json.encode({"name": EVENT, "data": data, "channels": channels})
         target = signed_target(APP, "POST", f"/apps/{APP.app_id}/events", body, timestamp_s=clock.wall_ms() // 1000)
         async with self._session.post(f"http://127.0.0.1:{self.reverb_port}{target}", data=body) as answer:

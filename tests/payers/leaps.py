@@ -10,6 +10,7 @@ _LEAP = """
   const wall = Date.now, monotonic = performance.now.bind(performance);
   let from = Infinity;
   window.leapIn = (ms) => { from = monotonic() + ms; };
+  document.addEventListener('freeze', () => leapIn(0));
   const leapt = (by) => (monotonic() >= from ? by : 0);
   Date.now = () => wall() + leapt(%d);
   performance.now = () => monotonic() + leapt(%d);
@@ -18,14 +19,14 @@ _LEAP = """
 
 
 class Leap(msgspec.Struct, frozen=True):
-    """What a page's clocks do at one moment, in milliseconds."""
+    """What a page's clocks do at one moment, in milliseconds: when it is frozen, or after it calls `leapIn(ms)`."""
 
     wall_ms: int
     monotonic_ms: int
 
     @property
     def script(self) -> str:
-        """What lets them, when the page calls `leapIn(ms)`."""
+        """What makes them do it."""
         return _LEAP % (self.wall_ms, self.monotonic_ms)
 
 

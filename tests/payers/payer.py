@@ -14,6 +14,8 @@ class Payer(msgspec.Struct, kw_only=True):
     name: str
     """Also the PaymentIntent's, with `pi_` before it."""
     user_id: str
+    sidecar: str
+    """The name of the sidecar that is told of their payment."""
     flow: Flow = Flow.IN_PAGE
     flag_url: str
     report_url: str
@@ -44,7 +46,7 @@ class Payer(msgspec.Struct, kw_only=True):
     broadcast: asyncio.Event = msgspec.field(default_factory=asyncio.Event)
     """Reverb's API has taken the broadcast."""
     succeeded_s: float | None = None
-    """When Stripe took the payment, on the test's monotonic clock, like all of these."""
+    """When Stripe took the payment, on the scenarios' clock (`Pace`), like all of these."""
     began_s: float | None = None
     """When the page received Stripe's confirmation, or the return page began."""
     paid_s: float | None = None

@@ -14,6 +14,7 @@ from sidecar.core.facts.policy import Mode
 from sidecar.demo.standin.booking_app import BookingApp
 from tests.e2e.processes import SidecarProcess, until
 from tests.payers.backend import CLIENT, Backend
+from tests.payers.pace import Pace
 from tests.payers.payer import Payer
 from tests.payers.reverb import APP, LosingReverb
 from tests.payers.scenarios import Scenario
@@ -32,7 +33,8 @@ class World:
 
     def __init__(self, stack: contextlib.AsyncExitStack, folder: Path, client: Path) -> None:
         self.stack, self.folder = stack, folder
-        self.backend, self.reverb = Backend(client=client), LosingReverb()
+        self.pace = Pace()
+        self.backend, self.reverb = Backend(self.pace, client=client), LosingReverb()
         self.opening = asyncio.Semaphore(_OPENING_MAX)
         self.sidecars: dict[str, SidecarProcess] = {}
         self.session: aiohttp.ClientSession
@@ -50,6 +52,8 @@ class World:
         modes = {_sidecar_of(each): each.held for each in scenarios}
         await asyncio.gather(*(self._sidecar(name, mode, where) for name, mode in modes.items()))
         self.browser = await self.stack.enter_async_context(chromium())
+        advancing = asyncio.create_task(self.pace.run())
+        self.stack.callback(advancing.cancel)
 
     async def _app(self, users: dict[str, str]) -> tuple[BookingApp, int]:
         """Start an app that authorises channels, and return its port too."""
@@ -85,6 +89,7 @@ class World:
         payer = Payer(
             name=scenario.key,
             user_id=user_id,
+            sidecar=_sidecar_of(scenario),
             flow=scenario.flow,
             flag_url=f"{sidecar.public}/flags/payment-refresh",
             report_url=reports,
@@ -94,7 +99,7 @@ class World:
         self.backend.payers[scenario.key] = payer
         async with contextlib.AsyncExitStack() as stack:
             tab = await self._tab(scenario, stack)
-            stage = Stage(payer, tab, self.backend, self.reverb, app, sidecar, self.session, self.opening)
+            stage = Stage(payer, tab, self.backend, self.reverb, app, sidecar, self.session, self.opening, self.pace)
             try:
                 await scenario.play(stage)
                 await stage.reported()
@@ -108,7 +113,7 @@ class World:
         context = await self.browser.new_context()
         context.set_default_timeout(HANGS_AFTER_S * 1000)
         stack.push_async_callback(context.close)
-        return PlaywrightTab(await context.new_page())
+        return PlaywrightTab(await self.pace.page(context))
 
 
 def _sidecar_of(scenario: Scenario) -> str:

@@ -8,12 +8,16 @@ from sidecar.pusher.signing import App
 APP = App(app_id="501", key="liverefresh-key", secret="liverefresh-secret")
 OTHER = App(app_id="501", key="liverefresh-key", secret="another-secret")
 """The credentials of an app with another REVERB_APP_SECRET."""
-OBSERVER_CHANNEL = "private-reverb-sidecar"
 
 
 def channel_of(user_id: str) -> str:
     """Return a user's own channel."""
     return f"private-live-refresh.{user_id}"
+
+
+def observer_channel_of(sidecar: str) -> str:
+    """Return a sidecar's own observer channel: the payments of another sidecar would be acks without an event."""
+    return f"private-reverb-sidecar.{sidecar}"
 
 
 class LosingReverb(Reverb):

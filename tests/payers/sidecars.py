@@ -26,7 +26,7 @@ from sidecar.core.fold.fold import fold
 from sidecar.core.fold.state import State
 from sidecar.journal import open_journal
 from tests.e2e.processes import SidecarProcess
-from tests.payers.reverb import APP
+from tests.payers.reverb import APP, observer_channel_of
 from tests.shells import browser_reports
 
 PROBE_USER, PROBE_TOKEN = "0", "probe-token-of-user-0"
@@ -41,6 +41,7 @@ reverb:
   origin: http://127.0.0.1:{page_port}
   auth_endpoint: http://127.0.0.1:{auth_port}/broadcasting/auth
   observers: 1
+  observer_channel: {observer_channel}
   probe: {{user_id: "0", round_trip_every: 1s, auth_every: 10s}}
 objective: {{reliability: 60%}}
 policy:
@@ -69,7 +70,11 @@ async def prepared(folder: Path, where: Reachable, mode: Mode) -> SidecarProcess
     folder.mkdir()  # noqa: ASYNC240 - a moment, before anything runs
     best = Mode.PUSH_WITH_SAFETY_NET if mode is Mode.TIMER_POLLING else mode
     config = _CONFIG.format(
-        reverb_port=where.reverb_port, auth_port=where.auth_port, page_port=where.page_port, mode=best.value
+        reverb_port=where.reverb_port,
+        auth_port=where.auth_port,
+        page_port=where.page_port,
+        observer_channel=observer_channel_of(folder.name),
+        mode=best.value,
     )
     sidecar = SidecarProcess(folder, config)
     sidecar.environment = os.environ | {

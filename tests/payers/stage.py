@@ -14,6 +14,7 @@ from sidecar.journal.sqlite.verification import opened_to_read
 from sidecar.probes.reports import Report, reading_of
 from tests.e2e.processes import OPERATOR_TOKEN, SidecarProcess
 from tests.payers.backend import Backend
+from tests.payers.pace import Pace
 from tests.payers.payer import Payer
 from tests.payers.reverb import LosingReverb
 from tests.payers.tabs import Tab
@@ -58,10 +59,11 @@ class Stage:
         sidecar: SidecarProcess,
         session: aiohttp.ClientSession,
         opening: asyncio.Semaphore,
+        pace: Pace,
     ) -> None:
         self.payer, self.tab, self.backend, self.reverb, self.app = payer, tab, backend, reverb, app
         self.sidecar, self.session = sidecar, session
-        self._opening = opening
+        self._opening, self.pace = opening, pace
         self._left: dict[str, Any] | None = None
 
     async def until(
@@ -88,7 +90,7 @@ class Stage:
         async with self._opening:
             await self.tab.open(f"{self.backend.origin}/dashboard?payer={self.payer.name}")
             await self.until(lambda: self.tab.evaluate("window.seen?.isReady"), "the page is ready")
-            await self.until(lambda: self.tab.evaluate(_FLAG_ANSWERED), "the flag is answered")
+            await self.until(self.has_flag, "the flag is answered")
             if joins:
                 await self.until(lambda: self.tab.evaluate("window.seen.joined"), "the channel is joined")
 
@@ -116,6 +118,10 @@ class Stage:
     async def has_refetched(self, times: int) -> bool:
         """Return whether the page has sent this number of refetches."""
         return len(self.payer.found) >= times
+
+    async def has_flag(self) -> bool:
+        """Return whether the flag was answered in this page."""
+        return bool(await self.tab.evaluate("window.seen?.flags"))
 
     def lose_push(self) -> None:
         """Lose the broadcast of this payment, after the API's 200."""
@@ -156,7 +162,4 @@ class Stage:
                     result.is_delivered = True
 
 
-_FLAG_ANSWERED = """
-performance.getEntriesByType('resource').some((each) => each.name.includes('payment-refresh?') && each.responseEnd > 0)
-"""
 _IS_CLEARED = "window.seen?.cleared != null && document.querySelector('[role=alert]') === null"

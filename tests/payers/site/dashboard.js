@@ -8,7 +8,7 @@ const payer = query.get('payer');
 const settings = await (await fetch(`/settings?payer=${payer}`)).json();
 
 // What the tests look at. Times are milliseconds since the payment completed here, or the return page began.
-const seen = (window.seen = { began: 0, cleared: null, joined: false, refused: false, sent: [] });
+const seen = (window.seen = { began: 0, cleared: null, joined: false, refused: false, flags: 0, sent: [] });
 
 const render = (isPaid) => {
   document.querySelector('main').innerHTML = isPaid
@@ -51,6 +51,14 @@ const payments = createPaymentRefresh({
     (data) => data.contexts?.includes('bookings'),
   ),
   refetch,
+  environment: {
+    fetch: async (url, init) => {
+      const response = await fetch(url, init);
+      await response.clone().text();
+      seen.flags += url.startsWith(settings.flag_url);
+      return response;
+    },
+  },
 });
 
 async function pay() {
