@@ -12,7 +12,7 @@ import msgspec
 import typer
 
 from sidecar.cli.program import CANNOT_KNOW, NO, fail, read_file
-from sidecar.config import Config
+from sidecar.config import Address, Config
 
 _TIMEOUT_S = 10.0
 
@@ -46,7 +46,7 @@ def address_and_environment(config: Path, url: str, environment: str) -> tuple[s
 
 def get(address: str, path: str, kind: type[Body]) -> tuple[bytes, Body]:
     """Return the response to a GET request, as it is and decoded. Raises `Unanswered`."""
-    body = asyncio.run(_request(address, "GET", path, None, _token()))
+    body = asyncio.run(_request(address, "GET", path, None, own_token()))
     try:
         return body, msgspec.json.decode(body, type=kind)
     except msgspec.DecodeError as error:
@@ -63,7 +63,7 @@ def get_or_fail(config: Path, path: str, kind: type[Body]) -> tuple[bytes, Body]
 
 def post_or_fail(config: Path, path: str, body: object) -> bytes:
     """Return the response to a POST request; exit with a message if there is none."""
-    token = _token()
+    token = own_token()
     if not token:
         fail("operator actions need your token: set SIDECAR_TOKEN or SIDECAR_TOKEN_FILE; its role must be `operate`")
     try:
@@ -72,7 +72,7 @@ def post_or_fail(config: Path, path: str, body: object) -> bytes:
         fail(error.message, error.code)
 
 
-def _token() -> str:
+def own_token() -> str:
     """Return the caller's token; empty: none is set."""
     token = os.environ.get("SIDECAR_TOKEN", "")
     path = os.environ.get("SIDECAR_TOKEN_FILE", "")
@@ -88,8 +88,13 @@ def _token() -> str:
 
 def _address(config: Config) -> str:
     """Return the URL of the operator listener on this machine."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(config.listen.operator.host, config.listen.operator.host)  # noqa: S104
-    return f"http://{f'[{host}]' if ':' in host else host}:{config.listen.operator.port}"
+    return local_url(config.listen.operator)
+
+
+def local_url(address: Address) -> str:
+    """Return the URL of a listener on this machine."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address.host, address.host)  # noqa: S104
+    return f"http://{f'[{host}]' if ':' in host else host}:{address.port}"
 
 
 async def _request(url: str, method: str, path: str, body: object, token: str) -> bytes:

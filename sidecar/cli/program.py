@@ -35,6 +35,13 @@ COMMANDS = {
         "run",
         "Run the sidecar in a simulated world of payers, with a page to watch it, break it and pay.",
     ),
+    "test-payment": (
+        "test_payment",
+        (
+            "Send one signed test webhook and an ack through the running sidecar, and print the verdict with each "
+            "step's time."
+        ),
+    ),
     "doctor": (
         "doctor",
         "Find out why a browser cannot subscribe: run one auth probe, or examine a request of the browser.",

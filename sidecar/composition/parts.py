@@ -24,10 +24,12 @@ from sidecar.logs import LineCounts
 from sidecar.metrics.scrape import Scrape
 from sidecar.notifications import Notifier, notifier_of
 from sidecar.parts.part import Part
+from sidecar.probes.ack_faults import AckFaults, note_of
 from sidecar.probes.ack_stream import AckStream
 from sidecar.probes.acks import Acks
 from sidecar.probes.observers import Observers
 from sidecar.probes.outside_clocks import OutsideClocks
+from sidecar.probes.payment_trials import PaymentTrials
 from sidecar.probes.reports import Reports
 from sidecar.probes.runner import Runner
 from sidecar.probes.stripe_webhook import StripeWebhook
@@ -58,7 +60,14 @@ def _stripe_webhook(it: Wiring) -> StripeWebhook:
 
 
 def _acks(it: Wiring) -> Acks:
-    return Acks(it.journal, it.secrets.ack_token, it.secrets.identity_key, it.reports, channel=it.channel)
+    return Acks(
+        it.journal,
+        it.secrets.ack_token,
+        it.secrets.identity_key,
+        it.reports,
+        channel=it.channel,
+        note=note_of(it.policy, it.state),
+    )
 
 
 def _ack_stream(it: Wiring) -> AckStream | None:
@@ -97,6 +106,8 @@ PARTS = (
     PartRow(StripeWebhook, _stripe_webhook),
     PartRow(WebhookSignatures, lambda it: it.signatures),
     PartRow(Acks, _acks),
+    PartRow(AckFaults, lambda it: it.ack_faults),
+    PartRow(PaymentTrials, lambda it: it.trials),
     PartRow(Reports, lambda it: it.reports),
     PartRow(Maintenance, lambda it: it.maintenance),
     PartRow(Lag, lambda it: it.lag),

@@ -4,7 +4,7 @@ import functools
 import socket
 
 from sidecar import clock, randomness
-from sidecar.config import DEFAULT_CHANNEL, Config, Secrets, policy_of
+from sidecar.config import DEFAULT_CHANNEL, Config, Secrets, blocked_by_browsers, policy_of
 from sidecar.console.access import Access
 from sidecar.console.explanation import Explanation, explain_now
 from sidecar.console.page.live_updates import LiveUpdates
@@ -22,7 +22,9 @@ from sidecar.http.lag import Lag
 from sidecar.journal.maintenance import Maintenance
 from sidecar.logs import LineCounts
 from sidecar.ports import ErrorCode, Journal, SidecarError
+from sidecar.probes.ack_faults import AckFaults
 from sidecar.probes.outside_clocks import OutsideClocks
+from sidecar.probes.payment_trials import GuardedJournal, PaymentTrials
 from sidecar.probes.probing import Probing
 from sidecar.probes.reports import Reports
 from sidecar.probes.webhook_signatures import WebhookSignatures
@@ -38,7 +40,6 @@ class Wiring:
     ) -> None:
         self.config = config
         self.secrets = secrets
-        self.journal = journal
         self.lines = lines
         self.journal_error = journal_error
         """Why there is no journal; empty: there is one."""
@@ -48,6 +49,10 @@ class Wiring:
         """Why the policy of this configuration was refused; empty: it was not."""
         self.replica = f"{socket.gethostname()}-{randomness.token_hex(4)}"  # new with each start
         self.state = State()
+        self.trials = PaymentTrials(lambda: self.state.policy or self.policy)
+        self.journal: Journal = GuardedJournal(journal, self.trials)
+        """The journal for all parts: it keeps test payments out."""
+        self.ack_faults = AckFaults(self.policy, self.state)
         self.lease = Lease(self.replica)
         self.lag = Lag()
         self.access = Access(secrets.operator_tokens, config.console)
@@ -162,6 +167,9 @@ class Wiring:
             clock_ahead_ms=self.clock_ahead_ms(),
             process_warnings=(
                 self.probing.observers.warning() if self.probing else "",
+                *self.ack_faults.warnings(),
+                self.reports.warning(),
+                *(f"Blocked by browsers: {each}" for each in blocked_by_browsers(self.config)),
                 self.signatures.warning(),
                 clock_warning(self.clock_ahead_ms()),
             ),

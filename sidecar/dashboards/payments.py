@@ -176,11 +176,12 @@ def _acks() -> tuple[Panel, ...]:
         counts(
             "Unmatched and lost acks",
             "Unknown: the payment never arrived. Unaccounted: such a payment, or one without a booking, counts against coverage. "
-            "Dropped: too many waited. Lost: removed from a source before the sidecar read them.",
+            "Dropped: too many waited. Lost: removed from a source before the sidecar read them. Other names: why acks count for no payment.",
             Query(expr=grown("unknown_acks_total"), legend="unknown"),
             Query(expr=grown("unaccounted_payments_total"), legend="unaccounted"),
             Query(expr=grown("dropped_acks_total"), legend="dropped"),
             Query(expr=grown("acks_lost_total"), legend="lost"),
+            Query(expr=f"{grown('mismatched_acks_total')} > 0", legend="{{reason}}"),
             alert="ReverbSidecarAcksLost",
             width=12,
         ),

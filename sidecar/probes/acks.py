@@ -26,6 +26,8 @@ from sidecar.probes.ack_facts import (
     is_other,
     unreadable,
 )
+from sidecar.probes.ack_faults import AckNote
+from sidecar.probes.payment_trials import NOT_RECORDED
 from sidecar.probes.reports import Reports
 from sidecar.tokens import bearer_token, is_same
 
@@ -38,6 +40,8 @@ class AckResult(enum.StrEnum):
 
     ACCEPTED = "accepted"
     DUPLICATE = "duplicate"
+    TEST_PAYMENT = "test_payment"
+    """It names a test payment of `sidecar test-payment`, and is not journalled."""
     KEY_REUSED = "key_reused"
     """Another ack has the same Idempotency-Key."""
     TOKEN_INVALID = "token_invalid"  # noqa: S105 - a result, not a secret
@@ -65,12 +69,15 @@ class Acks(Part):
         reports: Reports,
         *,
         channel: str = DEFAULT_CHANNEL,
+        note: AckNote = lambda _fact, _seq: None,
     ) -> None:
         self._journal = journal
         self._token = token
         self._identity_key = identity_key
         self._channel = channel
         self._reports = reports
+        self._note = note
+        """Names what is wrong with an ack that was accepted."""
         self._throttle = Throttle()
 
     @post("/acks", on=PUBLIC)
@@ -94,8 +101,14 @@ class Acks(Part):
             message = "another ack was sent with this Idempotency-Key; send every ack with a key of its own"
             raise SidecarError(ErrorCode.CONFLICT, message)
         result = AckResult.DUPLICATE if appended.duplicate else AckResult.ACCEPTED
+        if appended.record.seq == NOT_RECORDED:
+            result = AckResult.TEST_PAYMENT
         self.requests.inc(result)
-        return web.json_response({"result": result})
+        note = None
+        if isinstance(fact, AckReceived) and not appended.duplicate:
+            note = self._note(fact, appended.record.seq)
+        faults = {} if note is None else {"counts": False, "fault": note[0], "message": f"Accepted, but {note[1]}."}
+        return web.json_response({"result": result, **faults})
 
     def _authorise(self, request: web.Request) -> None:
         try:

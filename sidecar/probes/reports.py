@@ -27,7 +27,7 @@ from sidecar.parts.metrics import Counter
 from sidecar.parts.part import Part
 from sidecar.ports import ErrorCode, Journal, SidecarError
 from sidecar.probes.ack_facts import Name, invalid, unreadable
-from sidecar.tokens import BrowserTokens, TokenRefused, user_ref
+from sidecar.tokens import AUDIENCE, BrowserTokens, TokenFault, TokenRefused, user_ref
 
 BODY_BYTES_MAX = 2048
 _BODY_WITHIN_S = 3.0
@@ -126,6 +126,18 @@ class Reports(Part):
         """Reports being received, by address; `total()` is their number."""
         self._lag_s = lag_s
         self._throttle = Throttle()
+        self._misdirected = 0
+        """Reports with a token for another service, since the last that was accepted."""
+
+    def warning(self) -> str:
+        """Return what is wrong with the tokens that come, as a sentence; empty: nothing is."""
+        if not self._misdirected:
+            return ""
+        reports = "A browser report was" if self._misdirected == 1 else f"{self._misdirected} browser reports were"
+        return (
+            f"{reports} refused, because the token is for another service: its `aud` is not `{AUDIENCE}`. The app must "
+            f"sign a token of its own for the page, with `aud` `{AUDIENCE}` (docs/payers.md)."
+        )
 
     async def receive(self, request: web.Request) -> web.Response:
         """Append one report. Raises `SidecarError` for one that is refused."""
@@ -169,6 +181,7 @@ class Reports(Part):
             )
         with self.reports.on(SidecarError, ReportResult.UNAVAILABLE):
             appended = await self._journal.append(fact)
+        self._misdirected = 0
         self.reports.inc(ReportResult.DUPLICATE if appended.duplicate else ReportResult.ACCEPTED)
         return web.Response(status=204, headers=READABLE)
 
@@ -184,6 +197,7 @@ class Reports(Part):
         try:
             bearer = tokens.check(report.token)
         except TokenRefused as error:
+            self._misdirected += error.fault is TokenFault.AUDIENCE  # its signature was valid: not anybody's
             raise self._refused(ReportResult(f"token_{error.fault}"), error.code, error.message) from error
         reference = user_ref(identity_key, bearer.user_id)
         return BrowserReported(

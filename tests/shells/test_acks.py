@@ -73,9 +73,9 @@ async def test_an_idempotency_key_makes_an_ack_by_user_count_once() -> None:
     """Without a payment's name only the sender can say that it is the same broadcast again."""
     async with running() as sidecar:
         ack = {"stage": "delivered", "user_id": 7}
-        assert await sidecar.ack(ack, Idempotency_Key="job-1") == (200, {"result": "accepted"})
-        assert await sidecar.ack(ack, Idempotency_Key="job-1") == (200, {"result": "duplicate"})
-        assert await sidecar.ack(ack, Idempotency_Key="job-2") == (200, {"result": "accepted"})
+        assert (await sidecar.ack(ack, Idempotency_Key="job-1"))[1]["result"] == "accepted"
+        assert (await sidecar.ack(ack, Idempotency_Key="job-1"))[1]["result"] == "duplicate"
+        assert (await sidecar.ack(ack, Idempotency_Key="job-2"))[1]["result"] == "accepted"
 
 
 @pytest.mark.parametrize("contexts", [["bookings"], [], ["bookings", "invoices", "seats"]])
@@ -84,8 +84,8 @@ async def test_an_idempotency_key_with_another_ack_is_a_conflict(contexts: list[
     async with running() as sidecar:
         ack = {"stage": "delivered", "user_id": 7, "contexts": ["bookings", "invoices"]}
         again = {**ack, "contexts": ["invoices", "bookings"], "release": "2026-11-22.1"}
-        assert await sidecar.ack(ack, Idempotency_Key="job-1") == (200, {"result": "accepted"})
-        assert await sidecar.ack(again, Idempotency_Key="job-1") == (200, {"result": "duplicate"})
+        assert (await sidecar.ack(ack, Idempotency_Key="job-1"))[1]["result"] == "accepted"
+        assert (await sidecar.ack(again, Idempotency_Key="job-1"))[1]["result"] == "duplicate"
         status, answer = await sidecar.ack({**ack, "contexts": contexts}, Idempotency_Key="job-1")
         assert (status, answer["code"]) == (409, "conflict")
         await sidecar.metric_is('reverb_sidecar_ack_requests_total{result="key_reused"}', 1)
@@ -99,14 +99,14 @@ async def test_one_idempotency_key_may_serve_several_stages_and_users() -> None:
             {"stage": "delivered", "user_id": 7},
             {"stage": "delivered", "user_id": 8},
         ):
-            assert await sidecar.ack(ack, Idempotency_Key="job-1") == (200, {"result": "accepted"})
+            assert (await sidecar.ack(ack, Idempotency_Key="job-1"))[1]["result"] == "accepted"
         for user in (9, 10):  # an empty key is none
             ack = {"stage": "delivered", "user_id": user}
-            assert await sidecar.ack(ack, Idempotency_Key="") == (200, {"result": "accepted"})
+            assert (await sidecar.ack(ack, Idempotency_Key=""))[1]["result"] == "accepted"
         forged = {"stage": "delivered", "user_id": 11}
         assert (await sidecar.ack(forged, Idempotency_Key="backend:delivered::bookings:pi_77"))[0] == 200
         named = {"stage": "delivered", "payment_intent": "pi_77", "contexts": ["bookings"]}
-        assert await sidecar.ack(named) == (200, {"result": "accepted"})
+        assert (await sidecar.ack(named))[1]["result"] == "accepted"
         status, answer = await sidecar.ack(named | {"payment_intent": "pi_78"}, Idempotency_Key="x" * 201)
         assert (status, "Idempotency-Key" in answer["message"]) == (400, True)
 
