@@ -248,7 +248,7 @@ NEEDS = [
     (1, "5 redelivered",                  "coverage",
      "20 judged payments more, or the unmeasured ones to leave the window"),
     (2, "reach silent",                   "evidence_reach",
-     "a first report of payers' browsers that push reached: none has ever come"),
+     "a first report of payers' browsers that push reached: none has come yet"),
     (2, "payers 30 10 of 95 5",           "payers_on_rung",     "10 more payers who were served this rung"),
     (2, "payers 30 10 of 96 5",           "payers_on_rung",     "20 more payers who were served this rung"),
     (2, "reach answered 50 of 100",       "payer_coverage",

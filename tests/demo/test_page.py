@@ -19,14 +19,14 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ANSWERS = {
     #            is push safe yet?   why, or why not?                what happens next?            what if it breaks?
-    "empty":     ("Not yet: timers", "No payment was judged yet",    "or later: push with a",      "No payer relies on push now"),
+    "empty":     ("Not yet: timers", "No payment was judged yet",    "the rest has no estimate yet: push with a", "No payer relies on push now"),
     "climbing":  ("Not yet: timers", "All 31 payments were on time, which proves at least 81 %, and the target is 90 %",
                   "12 more clean payments", "No payer relies on push now"),
     "push":      ("Yes, with a safety net, for 50 % of payers", "which proves at least 96.1 %", "push with a safety net, for everybody",
                   "Everybody gets timers again within seconds"),
     "suspended": ("Not this minute", "Reverb is unstable",           "In about 27 s: push with a safety net, for everybody again",
                   "“Reverb hangs” is on, for 8 s now. Observed after 6.20 s"),
-    "fallen":    ("No: push is failing", "Broadcasts of payments arrive late", "In 18 s or later: push with a safety net, for 50 % of payers",
+    "fallen":    ("No: push is failing", "Broadcasts of payments arrive late", "At the earliest in 18 s, the rest has no estimate yet: push with a safety net, for 50 % of payers",
                   "“The queue is slow” is on, for 8 s now. Expected: Payments are late"),
     "killed":    ("No answer: timers", "No action was needed",       "It restarts on the same journal", "“The sidecar is killed” is on"),
     "done":      ("Yes: push alone", "All 412 payments since the last fall were on time, which proves at least 98.3 %",

@@ -79,7 +79,7 @@ FIFTHS = [
     (Sources(browsers=True,  backend=True),   0, "alarm",                 "user_auth, reach",                       "payers whose channel auth succeeded in a row to calm user_auth"),
     (Sources(browsers=True,  backend=False),  0, "alarm",                 "reach",                                  "payers' browsers that push reached in a row to calm reach"),
     (Sources(browsers=False, backend=True),   0, "alarm",                 "user_auth",                              "payers whose channel auth succeeded in a row to calm user_auth"),
-    (Sources(browsers=False, backend=False),  2, "evidence_reach",        "0 good, 0 bad in epoch 1",               "a first report of payers' browsers that push reached: none has ever come"),
+    (Sources(browsers=False, backend=False),  2, "evidence_reach",        "0 good, 0 bad in epoch 1",               "a first report of payers' browsers that push reached: none has come yet"),
 ]
 # fmt: on
 

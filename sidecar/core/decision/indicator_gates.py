@@ -51,7 +51,7 @@ def _capped(indicator: Indicator, row: IndicatorRow, policy: Policy) -> str:
 
 def _unwired(state: State, policy: Policy, row: IndicatorRow) -> str:
     if row.name != PAYMENTS:
-        return f"a first report of {row.outcome}: none has ever come"
+        return f"a first report of {row.outcome}: none has come yet"
     if state.wired_ms is None:
         return f"a first payment with an ack of stage `{policy.stage}`: there was none yet"
     return "a first payment that can be judged"

@@ -55,7 +55,19 @@ function verdict(world) {
   set(by('to-console'), { href: world.urls.operator });
 }
 
+let mark = { at: Infinity, now_ms: 0, speed: 0 }; // since when the pace is measured
+let pace = null;
+
+/** Measure the real speed of the world's time, over three seconds each. */
+function measure({ now_ms, speed: times }) {
+  const spent = performance.now() - mark.at;
+  if (times === mark.speed && spent >= 0 && spent < 3000) return;
+  pace = times === mark.speed && spent >= 0 ? (now_ms - mark.now_ms) / spent : null;
+  mark = { at: performance.now(), now_ms, speed: times };
+}
+
 function speed(world) {
+  measure(world);
   list(
     by('speed'),
     SPEEDS,
@@ -63,7 +75,8 @@ function speed(world) {
     (times) => make('button', { type: 'button', text: `×${times}`, 'aria-label': `${times} times as fast`, onclick: () => ask('/speed', { speed: times }) }),
     (node, times) => set(node, { 'aria-pressed': world.speed === times ? 'true' : 'false' }),
   );
-  say(by('clock'), `${new Date(world.now_ms).toISOString().slice(11, 19)} in the world`);
+  const measured = pace === null ? '' : `, ×${pace < 10 ? pace.toFixed(1) : Math.round(pace)} measured`;
+  say(by('clock'), `${new Date(world.now_ms).toISOString().slice(11, 19)} in the world${measured}`);
 }
 
 let before = null;

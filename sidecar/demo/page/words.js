@@ -71,11 +71,12 @@ export function next({ flag, gates, speed, now_ms: now }) {
   const closed = gates.filter((gate) => !gate.passes);
   const goal = named(rung);
   if (closed.length === 0) return `It climbs: ${goal}.`;
-  const needs = closed.filter((gate) => gate.needs).slice(0, 2).map((gate) => gate.needs);
+  const latest = (gate) => gate.expected_ms ?? Infinity; // what has no estimate is said first: it is what takes longest
+  const needs = closed.filter((gate) => gate.needs).sort((a, b) => Number(latest(a) < latest(b)) - Number(latest(a) > latest(b))).slice(0, 2).map((gate) => gate.needs);
   const known = closed.map((gate) => gate.expected_ms).filter(Boolean);
   let when = 'Next';
   if (closed.length === 1 && closed[0].name === 'approval') when = 'When a person approves';
-  else if (known.length) when = known.length === closed.length ? `In about ${inAbout(Math.max(...known))}` : `In ${inAbout(Math.max(...known))} or later`;
+  else if (known.length) when = known.length === closed.length ? `In about ${inAbout(Math.max(...known))}` : `At the earliest in ${inAbout(Math.max(...known))}, the rest has no estimate yet`;
   const how = closed.length === 1 && closed[0].name === 'approval' ? ' (the terminal shows the command; in the story a person does it)' : '';
   return `${when}: ${goal}. Still needed: ${needs.join('; ')}${how}.`;
 }

@@ -3,7 +3,7 @@
 The problem: a clock that runs twenty times as fast makes everything twenty times as slow. A journal that needs 5 ms for
 its disk would need 100, and payments would be late by the sidecar's own fault.
 
-What we do: only *waiting* is sped up. While the loop works, or a thread works for it, a second is a second. Without a
+What we do: only *waiting* is sped up. While the loop works, or a thread works for it for long, a second is a second. Without a
 speed (headless), work takes no time at all, and where nothing is ready or in flight, time jumps to the next due time: a
 run of hours takes seconds, and is the same each time.
 """
@@ -14,6 +14,9 @@ from sidecar import clock
 
 _REAL = clock.System()
 _NAP_S = 0.0002
+_LATE_S = 0.003
+"""A wait may end so much late, since the system counts it in milliseconds, and a thread may work so long before the world
+slows down for it. All beyond that is the machine's own delay."""
 
 
 class Pace:
@@ -49,8 +52,8 @@ class Pace:
         self.speed = speed
 
     def waited(self, wait_s: float, took_s: float, rate: float) -> None:
-        """Count a wait of the loop by its real duration; never more than the requested one."""
-        self._now_s += min(wait_s, took_s * rate)
+        """Count a wait of the loop by its real duration; never much more than the requested one."""
+        self._now_s += min(wait_s + _LATE_S * rate, took_s * rate)
         self._worked_s = _REAL.monotonic_s()
 
     def jump(self, wait_s: float) -> None:
@@ -72,12 +75,13 @@ class PacedSelector(selectors.DefaultSelector):
             return super().select(0)
         if pace.speed is None:
             return self._jump(timeout)
-        rate = 1 if pace.jobs else pace.speed
+        rate = pace.speed
         pace.monotonic_s()
         began_s = _REAL.monotonic_s()
-        ready = super().select(None if timeout is None else timeout / rate)
+        ready = super().select(None if timeout is None else timeout / (1 if pace.jobs else rate))
         took_s = _REAL.monotonic_s() - began_s
-        pace.waited(took_s * rate if timeout is None else timeout, took_s, rate)
+        wait_s = took_s if pace.jobs else took_s * rate if timeout is None else timeout
+        pace.waited(wait_s, took_s, rate)
         return ready
 
     def _jump(self, timeout: float | None) -> list[tuple[selectors.SelectorKey, int]]:
