@@ -11,7 +11,6 @@ NODE_MODULES := tests/dashboards/node_modules tests/browser/node_modules tests/p
 TOOLS := $(addprefix .tools/,promtool prometheus amtool redis-server libfaketime.so.1 cc chromium chromium-headless-shell openssl php)
 # The tests start several hundred processes. They share compiled bytecode.
 unexport PYTHONDONTWRITEBYTECODE
-PIP := $(BIN)/pip --disable-pip-version-check --quiet install
 
 .PHONY: help run test test-long check bench chaos fuzz story mutate soak ids pictures lock clean
 
@@ -69,15 +68,11 @@ $(VENV)/bin/pip:
 	echo "Setting up $(VENV) ..."; $$python -m venv $(VENV)
 
 $(VENV)/.run: $(VENV)/bin/pip requirements/run.txt pyproject.toml
-	@echo "Installing the sidecar's requirements ..."
-	@$(PIP) --require-hashes -r requirements/run.txt
-	@$(PIP) --no-deps --no-build-isolation -e .
+	@tools/install-requirements run
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/bin/pip requirements/dev.txt pyproject.toml
-	@echo "Installing the tests' requirements ..."
-	@$(PIP) --require-hashes -r requirements/dev.txt
-	@$(PIP) --no-deps --no-build-isolation -e .
+	@tools/install-requirements dev
 	@touch $@ $(VENV)/.run
 
 .tools/promtool .tools/prometheus:

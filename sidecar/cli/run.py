@@ -100,6 +100,7 @@ def run_demo(
     with demo.installed(show, pace):
         _until_stopped(run_it, lines, demo.loop_of(show, pace))
     if summary is None:
+        typer.echo("Stopped. Nothing is left: no process runs, and the demo's folder is removed.", err=as_json)
         return
     if as_json:
         print_json(summary, is_indented=True)

@@ -67,10 +67,11 @@ async def test_a_visitor_watches_a_climb_turns_a_switch_and_stops_it(tmp_path: P
             await until(has_come, "the effect is observed")
             assert (await world())["flag"]["mode"] == "timer_polling"
             process.send_signal(signal.SIGINT)  # as Ctrl-C does
-            assert await asyncio.to_thread(process.wait, 20) == 0
+            assert await asyncio.to_thread(process.wait, HANGS_AFTER_S) == 0
     output = (tmp_path / "demo.log").read_text()
     assert page in output
     assert "Traceback" not in output
+    assert output.endswith("Stopped. Nothing is left: no process runs, and the demo's folder is removed.\n")
     assert "payment.settled" not in output, "there are too many of these lines to read"
     assert os.listdir(tmp_path) == ["demo.log"], "the journal is deleted"  # noqa: PTH208 - it has no coroutine
 

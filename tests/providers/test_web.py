@@ -83,7 +83,7 @@ async def test_when_the_sidecar_dies_the_web_provider_holds_push_for_ever_and_it
         assert await page.begin(it.sidecar.public, CHECKED) is None
         await page.until(lambda got: leased(got) == PUSH, "push is held")
         it.sidecar.kill()
-        got = await page.until(lambda got: leased(got) == TIMERS, "its lease has run out", within_s=VALID_S + 5)
+        got = await page.until(lambda got: leased(got) == TIMERS, "its lease has run out")
         assert (mode(got), got["whole"]["reason"], got["status"]) == (PUSH, "STATIC", "STALE")
         assert got["plain"]["value"] == PUSH, "who promised to look must look"
         it.sidecar.start()
@@ -182,10 +182,10 @@ async def test_reacts_dashboard_is_drawn_anew_with_every_change(tmp_path: Path) 
         assert await shown.get_attribute("data-plain") == PUSH
         issued = await shown.get_attribute("data-issued")
         await page.page.wait_for_function(
-            "issued => document.querySelector('#mode').dataset.issued > issued", arg=issued, timeout=3000
+            "issued => document.querySelector('#mode').dataset.issued > issued", arg=issued
         )
         it.sidecar.kill()
-        await page.until(lambda got: leased(got) == TIMERS, "its lease has run out", within_s=VALID_S + 1)
+        await page.until(lambda got: leased(got) == TIMERS, "its lease has run out")
         assert await shown.inner_text() == PUSH
         it.sidecar.start()
         await it.sidecar.ready(it.session)

@@ -3,9 +3,9 @@
 The problem: a clock that runs twenty times as fast makes everything twenty times as slow. A journal that needs 5 ms for
 its disk would need 100, and payments would be late by the sidecar's own fault.
 
-What we do: only *waiting* is sped up. While the loop works, or a thread works for it for long, a second is a second. Without a
-speed (headless), work takes no time at all, and where nothing is ready or in flight, time jumps to the next due time: a
-run of hours takes seconds, and is the same each time.
+What we do: only *waiting* is sped up. While the loop works, or a thread works for it for long, a second is a second.
+Without a speed (headless), work takes no time at all, and where nothing is ready or in flight, time jumps to the next due
+time: a run of hours takes seconds, and is the same each time.
 """
 
 import selectors
@@ -15,8 +15,8 @@ from sidecar import clock
 _REAL = clock.System()
 _NAP_S = 0.0002
 _LATE_S = 0.003
-"""A wait may end so much late, since the system counts it in milliseconds, and a thread may work so long before the world
-slows down for it. All beyond that is the machine's own delay."""
+"""A wait may end so much late, since the system counts it in milliseconds, and a thread may work so long before the
+world slows down for it. All beyond that is the machine's own delay."""
 
 
 class Pace:
