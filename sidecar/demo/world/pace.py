@@ -4,8 +4,8 @@ The problem: a clock that runs twenty times as fast makes everything twenty time
 its disk would need 100, and payments would be late by the sidecar's own fault.
 
 What we do: only *waiting* is sped up. While the loop works, or a thread works for it for long, a second is a second.
-Without a speed (headless), work takes no time at all, and where nothing is ready or in flight, time jumps to the next due
-time: a run of hours takes seconds, and is the same each time.
+Without a speed (headless), work takes no time at all, and where nothing is ready or in flight, time jumps to the next
+due time: a run of hours takes seconds, and is the same each time.
 """
 
 import selectors
