@@ -15,7 +15,9 @@ from sidecar.core.facts.observations import (
 )
 from sidecar.core.facts.outcomes import Unmeasured
 from sidecar.core.facts.policy import ReverbPolicy, ReverbTarget, Stage
-from sidecar.core.statistics.indicators import PAYMENTS
+from sidecar.core.fold.votes import REPORTERS_MAX
+from sidecar.core.statistics.indicators import OF_PAYERS, PAYMENTS
+from tests.core.test_votes import Votes
 from tests.core.world import HOUR, LAX, MINUTE, POLICY, REVERB, SECOND, World
 
 
@@ -102,6 +104,36 @@ def test_a_user_who_is_not_watched_is_no_miss_where_acks_name_their_payments() -
     name = world.pay(user="watched")
     world.wait(1 * MINUTE)
     assert world.endings(name) == ["missed"]
+
+
+def test_that_every_user_was_covered_is_forgotten_with_the_stage() -> None:
+    """The backend dispatched for everybody; of who is delivered to, only the watched users are known."""
+    world = World(msgspec.structs.replace(LAX, stage=Stage.DISPATCHED))
+    world.pay(name="pi_first")
+    world.ack("pi_first", Stage.DISPATCHED)
+    world.start()
+    world.change(stage=Stage.DELIVERED, reverb=REVERB)
+    world.see(ObserverChanged(replica="a", observer=0, is_up=True, outcome=AuthProbeOutcome.OK))
+    world.see(WatchChanged(replica="a", user_ref="watched", is_on=True))
+    for number in range(20):
+        name = world.pay(user="watched" if number % 2 else f"other{number}")
+        if number % 2:
+            world.see(AckReceived(source="user_channel", stage=Stage.DELIVERED, payment_intent=name))
+        world.wait(40 * SECOND)
+    indicator = world.state.indicators[PAYMENTS]
+    assert (indicator.good_total, indicator.bad_total) == (10, 0)
+    assert world.state.tally.unmeasured[Unmeasured.NOT_WATCHED] == 9
+
+
+@pytest.mark.parametrize("name", OF_PAYERS)
+def test_an_alarm_lasts_as_long_as_its_damage_however_many_payers_have_it(name: str) -> None:
+    """Who was remembered is bounded; were the votes of others not counted, good ones alone would end the alarm."""
+    them = Votes(name)
+    for number in range(2 * REPORTERS_MAX + 1400):
+        them.vote(f"u{number}", is_good=number % 2 == 0)
+        them.wait(1 * SECOND)
+        assert them.is_alarmed or number < 20
+    assert len(them.state.indicators[name].reporters) == REPORTERS_MAX
 
 
 def reverb_at(url: str) -> ReverbPolicy:

@@ -176,6 +176,8 @@ def change_ladder(state: State, before: Policy, policy: Policy, changed: tuple[s
     if changed:
         state.flag.soaked_ms = 0
         state.flag.suspension, state.flag.suspensions_ms = None, []
+        if any(key.startswith(("acks.", "reverb.")) for key in changed):  # other acks may not be of all users
+            state.probing.tells_of_all = False
         state.coverage = Coverage()
         payer_coverage.forget_all(state)
 

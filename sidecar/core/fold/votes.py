@@ -38,7 +38,7 @@ REPORTERS_MIN = {USER_AUTH: 3, REACH: 5}
 PER_REPORTER = 5
 """A payer's bad vote steps the alarm only while the payer supplied at most one in so many of those that did."""
 REPORTERS_MAX = 1000
-"""Payers that are remembered; the alarm has long been raised before."""
+"""Payers that are remembered. Votes of further ones count: without them the good votes alone would end the alarm."""
 
 
 def cast(state: State, policy: Policy, name: str, user_ref: str, *, is_good: bool, at_ms: int) -> bool:
@@ -145,7 +145,8 @@ def _reports(indicator: Indicator, user_ref: str) -> bool:
     """Count a bad vote among those that step the alarm, if it is one."""
     reporters = indicator.reporters
     own = reporters.get(user_ref, 0)
-    if own * PER_REPORTER > sum(reporters.values()) or (not own and len(reporters) >= REPORTERS_MAX):
+    if own * PER_REPORTER > sum(reporters.values()):
         return False
-    reporters[user_ref] = own + 1
+    if own or len(reporters) < REPORTERS_MAX:
+        reporters[user_ref] = own + 1
     return True
