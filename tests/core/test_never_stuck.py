@@ -4,19 +4,20 @@ import msgspec
 import pytest
 
 from sidecar.core.decision.gates import gates
-from sidecar.core.facts.auth_probes import AuthProbeOutcome, RoundTripOutcome, Step
+from sidecar.core.facts.auth_probes import AuthProbeOutcome, RoundTripOutcome, Step, UserAuth
 from sidecar.core.facts.observations import (
     AckReceived,
     ChannelAuthProbed,
     ObserverChanged,
     PaymentSucceeded,
     RoundTripEnded,
+    UserAuthReported,
     WatchChanged,
 )
 from sidecar.core.facts.outcomes import Unmeasured
 from sidecar.core.facts.policy import ReverbPolicy, ReverbTarget, Stage
 from sidecar.core.fold.votes import REPORTERS_MAX
-from sidecar.core.statistics.indicators import OF_PAYERS, PAYMENTS
+from sidecar.core.statistics.indicators import OF_PAYERS, PAYMENTS, USER_AUTH
 from tests.core.test_votes import Votes
 from tests.core.world import HOUR, LAX, MINUTE, POLICY, REVERB, SECOND, World
 
@@ -134,6 +135,31 @@ def test_an_alarm_lasts_as_long_as_its_damage_however_many_payers_have_it(name: 
         them.wait(1 * SECOND)
         assert them.is_alarmed or number < 20
     assert len(them.state.indicators[name].reporters) == REPORTERS_MAX
+
+
+@pytest.mark.parametrize("is_silent", [True, False])
+def test_a_reset_ends_an_alarm_of_payers_of_whom_nothing_is_heard_any_more(*, is_silent: bool) -> None:
+    """The backend reported that payers were refused, and then reported nothing: `user_auth` cannot be waived."""
+    world = World(msgspec.structs.replace(LAX, lease_ms=2 * HOUR))
+    world.wire()
+    for number in range(8):
+        user = f"u{number}"
+        world.see(UserAuthReported(result=UserAuth.GUEST, user_ref=user))
+        world.ack(world.pay(user=user))
+    world.wait(11 * MINUTE)
+    for _ in range(46 + 4 * is_silent):
+        world.sleep(1 * HOUR)
+        world.beat()
+    assert ("sidecar reset" in alarm_needs(world)) is is_silent
+    world.reset()
+    assert world.state.indicators[USER_AUTH].is_latched is not is_silent
+    world.good(100)
+    assert (world.state.flag.rung > 0) is is_silent
+
+
+def alarm_needs(world: World) -> str:
+    """Return what the gate `alarm` says it needs."""
+    return next(gate.needs for gate in gates(world.state) if gate.name == "alarm")
 
 
 def reverb_at(url: str) -> ReverbPolicy:

@@ -12,7 +12,7 @@ from sidecar.core.decision.payer_gates import payers_answer, payers_served
 from sidecar.core.facts.auth_probes import IsolationOutcome
 from sidecar.core.facts.policy import PPM, Mode, Policy, Rung, Stage
 from sidecar.core.facts.suspensions import SuspensionReason
-from sidecar.core.fold import freezes, holds, payer_coverage
+from sidecar.core.fold import freezes, holds, payer_coverage, votes
 from sidecar.core.fold.state import State
 from sidecar.core.fold.suspension import ATTRIBUTED_AFTER_MS, Answer, answer
 from sidecar.core.fold.visibility import PUSH_ONLY_FLOOR_PPM, floor_ppm
@@ -35,6 +35,8 @@ def _alarm(state: State, policy: Policy, _: Rung) -> Gate:
         row = latched[0]
         more = good_to_calm(state.indicators[row.name], bank_of(row, policy))
         needs = f"{more} {row.outcome} in a row to calm {row.name}"
+        if votes.is_silent(state, row.name):
+            needs += ", or `sidecar reset`, because no payer has had a vote in it for a day"
     return Gate(
         name="alarm",
         value=names or "none",

@@ -55,6 +55,7 @@ from sidecar.core.fold import (
     stripe_clock,
     suspension,
     visibility,
+    votes,
 )
 from sidecar.core.fold.conclusions import (
     AlarmEnded,
@@ -215,6 +216,7 @@ def _action(state: State, policy: Policy, action: OperatorAction, out: list[Conc
         case RolledBack():
             ladder.roll_back(state, policy, action, out)
         case EvidenceReset():
+            votes.release_silent(state)
             ladder.begin_epochs(state, out, tuple(state.indicators))
         case Frozen():
             freezes.freeze(state, action)

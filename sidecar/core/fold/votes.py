@@ -37,6 +37,8 @@ REPORTERS_MIN = {USER_AUTH: 3, REACH: 5}
 """Different payers with a bad vote that an alarm needs. A browser can report anything; `user_auth` is the backend's."""
 PER_REPORTER = 5
 """A payer's bad vote steps the alarm only while the payer supplied at most one in so many of those that did."""
+SILENT_AFTER_MS = 24 * 3_600_000
+"""Payers whose reports were taken out of the app would otherwise keep an alarm for ever."""
 REPORTERS_MAX = 1000
 """Payers that are remembered. Votes of further ones count: without them the good votes alone would end the alarm."""
 
@@ -94,6 +96,22 @@ def close_all(state: State, policy: Policy, name: str) -> None:
     if name in OF_PAYERS:
         for payer in state.payers.values():
             _close(state, policy, payer, name)
+
+
+def is_silent(state: State, name: str) -> bool:
+    """Return whether no payer's vote is likely to end an alarm: none came for a day. On the bottom rung only."""
+    indicator = state.indicators[name]
+    is_alarmed = name in OF_PAYERS and indicator.is_latched and state.flag.rung == 0
+    return is_alarmed and state.now_ms - indicator.last_ms >= SILENT_AFTER_MS
+
+
+def release_silent(state: State) -> None:
+    """End each alarm of payers who are silent, for an operator's reset: nothing else may ever end it."""
+    for name in OF_PAYERS:
+        if is_silent(state, name):
+            indicator = state.indicators[name]
+            indicator.levels, indicator.is_latched = [], False
+            clear(indicator)
 
 
 def plan(state: State, user_ref: str, payer: Payer, due_ms: int) -> None:
