@@ -138,7 +138,7 @@ def test_an_alarm_lasts_as_long_as_its_damage_however_many_payers_have_it(name: 
 
 
 @pytest.mark.parametrize("is_silent", [True, False])
-def test_a_reset_ends_an_alarm_of_payers_of_whom_nothing_is_heard_any_more(*, is_silent: bool) -> None:
+def test_a_reset_ends_an_alarm_of_payers_who_fell_silent(*, is_silent: bool) -> None:
     """The backend reported that payers were refused, and then reported nothing: `user_auth` cannot be waived."""
     world = World(msgspec.structs.replace(LAX, lease_ms=2 * HOUR))
     world.wire()
