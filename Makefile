@@ -12,7 +12,7 @@ TOOLS := $(addprefix .tools/,promtool prometheus amtool redis-server libfaketime
 # The tests start several hundred processes. They share compiled bytecode.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test test-long check bench chaos fuzz story mutate soak ids pictures lock clean
+.PHONY: help run test test-busy test-long check bench chaos fuzz story mutate soak ids pictures lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,7 +24,10 @@ test: ## Set up, check the code, and run every test
 	@$(MAKE) --no-print-directory -j4 $(VENV)/.dev $(TOOLS) $(NODE_MODULES)
 	@tools/run-tests
 
-test-long: $(VENV)/.dev ## Live through every world of docs/how-it-decides.md: months of payments, over half an hour
+test-busy: ## Run `make test` beside four busy loops
+	@for n in 1 2 3 4; do while :; do :; done & done; trap 'kill $$(jobs -p)' EXIT; $(MAKE) --no-print-directory test
+
+test-long: $(VENV)/.dev $(TOOLS) ## Run what takes minutes: every world of docs/how-it-decides.md, the demo's whole story; over half an hour
 	@$(BIN)/pytest -q -n auto --dist worksteal --timeout 3600 -m long tests
 
 check: $(VENV)/.dev ## Check format, lint, types, import contracts and language

@@ -15,7 +15,7 @@ from sidecar.demo.world.story import STEPS
 from tests.demo.browsing import opened
 from tests.e2e.processes import free_port, until
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(1200), pytest.mark.long]
 _WITHIN_MS = 900_000
 _NET, _SUSPENDED = "Yes, with a safety net, for everybody.", "Not this minute."
 SEEN = {

@@ -65,8 +65,6 @@ VISITS = (
 )
 """In this order, each mode in one world: the webhooks of the visitor's tenth and eleventh payments there are slow, as one in
 twelve is. The fault begins just before the visit, and is recovered after it."""
-TRIED = 8
-"""The number of visits in the test; the table has all."""
 
 
 async def pay(browser: Browser, world: VisitedWorld, visit: Visit) -> Seen:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fuzz.targets import PARSERS, SEEDS, TARGETS
+from tests.waiting import HANGS_AFTER_S
 
 ROOT = Path(__file__).parents[2]
 
@@ -57,16 +58,25 @@ def test_a_parser_refuses_in_its_own_words_any_bytes_at_all(name: str) -> None:
 
 def fuzz(*names: str, runs: int) -> subprocess.CompletedProcess[str]:
     """Run the coverage-guided fuzzer for a number of executions each."""
-    command = [sys.executable, "-m", "tests.fuzz.run", *names, "--runs", str(runs), "--seconds", "60"]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.fuzz.run",
+        *names,
+        "--runs",
+        str(runs),
+        "--seconds",
+        str(round(HANGS_AFTER_S)),
+    ]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
 def test_the_coverage_guided_fuzzer_finds_nothing() -> None:
-    """A few thousand guided executions of each parser find no failure."""
-    ended = fuzz(runs=3_000)
+    """Some hundred guided executions of each parser find no failure."""
+    ended = fuzz(runs=500)
     assert ended.returncode == 0, ended.stderr[-3000:]
     assert re.findall(r"^fuzzing (\w+)", ended.stderr, re.MULTILINE) == PARSERS
-    assert ended.stderr.count("Done 3000 runs") == len(PARSERS)
+    assert ended.stderr.count("Done 500 runs") == len(PARSERS)
 
 
 def test_the_coverage_guided_fuzzer_finds_what_was_planted() -> None:
