@@ -120,7 +120,7 @@ async def _run_degraded(
 
 @asynccontextmanager
 async def _journal(config: Config, backends: Backends) -> AsyncIterator[Journal]:
-    journal = await open_journal(config.journal, backends)
+    journal = await open_journal(config.journal_place, backends)
     try:
         yield journal
     finally:

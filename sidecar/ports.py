@@ -70,6 +70,15 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
     """The head of the chain after this record, in hex."""
 
 
+class Creation(msgspec.Struct, frozen=True, kw_only=True):
+    """The beginning of a journal."""
+
+    at_ms: int = 0
+    """The stamp of its first link, in Unix milliseconds; 0: it has none yet."""
+    reason: str = ""
+    """Why an operator began a new one, if this process made its first start; empty: nobody did."""
+
+
 class Backlog(msgspec.Struct, frozen=True, kw_only=True):
     """The appends that wait for the journal."""
 
@@ -135,6 +144,10 @@ class Journal(Protocol):
 
     def now_ms(self) -> int:
         """Return the present in Unix milliseconds on the journal's clock; never earlier than any stamp given."""
+        ...
+
+    def creation(self) -> Creation:
+        """Return when the journal began, and why."""
         ...
 
     def backlog(self) -> Backlog:

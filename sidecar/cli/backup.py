@@ -1,4 +1,4 @@
-"""Commands for the journal's file: verify, back up, restore."""
+"""Commands for the journal's file: verify, back up, restore, begin anew."""
 
 import contextlib
 import re
@@ -8,10 +8,23 @@ from typing import Annotated
 import msgspec
 import typer
 
-from sidecar.cli.program import DEFAULT_CONFIG, NO, AsJson, ConfigFile, Reason, cli, fail, print_json, read_file
+from sidecar.cli.program import (
+    COMMANDS,
+    DEFAULT_CONFIG,
+    NO,
+    AsJson,
+    ConfigFile,
+    Reason,
+    cli,
+    fail,
+    print_json,
+    read_file,
+)
 from sidecar.config import SqlitePlace, policy_of
+from sidecar.console.operator_actions import Reason as VisibleReason
 from sidecar.core.facts.meaning import why_not_here
 from sidecar.journal.sqlite.backup import backup as make_backup
+from sidecar.journal.sqlite.backup import begin_anew
 from sidecar.journal.sqlite.backup import restore as restore_backup
 from sidecar.journal.sqlite.verification import inspect, present
 from sidecar.ports import SidecarError
@@ -74,18 +87,56 @@ def restore(
     replace: Annotated[bool, typer.Option("--replace", help="Move an existing journal aside.")] = False,
 ) -> None:
     """Replace the journal by a backup. The flag starts on the bottom rung, with a hold until `resume --hold`."""
-    path = _journal_path(config)
+    reason = _checked(reason)
+    place = _journal(config)
+    path = Path(place.path).resolve()
     with contextlib.suppress(SidecarError):  # a file that cannot be read is refused below
         if other := why_not_here(present(source).policy, policy_of(read_file(config))):
             fail(f"{source}: {other}")
-    aside = restore_backup(source, path, reason=reason, is_replacing=replace)
+    aside = restore_backup(source, path, reason=reason, is_replacing=replace, second_mark=_second_mark(place))
     if aside is not None:
         typer.echo(f"{aside}: the previous journal")
     typer.echo(f"{path}: restored. Start the sidecar and check it. `sidecar status` shows the hold and how to lift it")
 
 
-def _journal_path(config: Path) -> Path:
-    place = read_file(config).journal
+journal = typer.Typer(no_args_is_help=True, help=COMMANDS["journal"][1])
+cli.add_typer(journal, name="journal")
+
+
+@journal.command()
+def init(
+    reason: Reason,
+    config: ConfigFile = DEFAULT_CONFIG,
+    *,
+    replace: Annotated[bool, typer.Option("--replace", help="Move an existing journal aside.")] = False,
+) -> None:
+    """Make the next start begin a new journal, without the alarms, holds and evidence of the previous one."""
+    place = _journal(config)
+    path = Path(place.path).resolve()
+    aside = begin_anew(path, reason=_checked(reason), is_replacing=replace, second_mark=_second_mark(place))
+    if aside is not None:
+        typer.echo(f"{aside}: the previous journal")
+    typer.echo(f"{path}: the next start begins a new journal, on the bottom rung and without evidence")
+
+
+def _checked(reason: str) -> str:
+    """Return a reason that people can read; exit otherwise."""
+    try:
+        return msgspec.convert(reason, VisibleReason)
+    except msgspec.ValidationError:
+        fail("--reason needs 1 to 500 characters with a letter or a digit, and without control characters")
+
+
+def _journal(config: Path) -> SqlitePlace:
+    place = read_file(config).journal_place
     if not isinstance(place, SqlitePlace):
         fail(f"{config}: `journal` is not a file; this command needs sqlite:PATH")
-    return Path(place.path)
+    return place
+
+
+def _journal_path(config: Path) -> Path:
+    return Path(_journal(config).path).resolve()
+
+
+def _second_mark(place: SqlitePlace) -> Path | None:
+    return Path(place.mark).resolve() if place.mark else None

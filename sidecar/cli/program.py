@@ -74,6 +74,10 @@ COMMANDS = {
         "backup",
         "Replace the journal by a backup. The flag starts on the bottom rung, with a hold until `resume --hold`.",
     ),
+    "journal": (
+        "backup",
+        "Begin a new journal on purpose: `sidecar journal init`.",
+    ),
     "explain": (
         "explain",
         "Explain the current mode and each gate of the next rung, or a past decision.",

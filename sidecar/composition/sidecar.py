@@ -11,7 +11,7 @@ from sidecar.composition.parts import PARTS, PartRow, kinds_of
 from sidecar.composition.wiring import Wiring
 from sidecar.config import Config, Secrets
 from sidecar.core.facts.meaning import why_not_here
-from sidecar.core.facts.observations import PolicyAdopted, Started
+from sidecar.core.facts.observations import Noted, PolicyAdopted, Started
 from sidecar.core.facts.policy import Policy
 from sidecar.core.fold import lifecycle
 from sidecar.flags.controller import Controller
@@ -196,6 +196,7 @@ class Sidecar:
             self._refuse_first_policy()
             self._refuse_policy(why_not)
             return
+        is_first = state.policy is None
         by = adoption or Adoption(actor="configuration", reason="a policy that this journal had not seen")
         await self.wiring.journal.append(
             PolicyAdopted(
@@ -211,6 +212,22 @@ class Sidecar:
         why_not = lifecycle.why_not(state, self.wiring.policy)
         if why_not is not None:  # the flag fell in between
             self._refuse_policy(why_not)
+        if is_first:
+            await self._announce_new_journal()
+
+    async def _announce_new_journal(self) -> None:
+        """Warn that the journal is new, and note why if an operator began it."""
+        reason = self.wiring.journal.creation().reason
+        structlog.get_logger().warning(
+            "journal.created",
+            environment=self.wiring.config.environment,
+            journal=self.wiring.config.journal.write(),
+            reason=reason,
+            hint="it has no evidence, alarm or hold from before. If there was a journal, stop the sidecar and restore "
+            "it: sidecar restore FILE --replace --reason '...'",
+        )
+        if reason:
+            await self.wiring.journal.append(Noted(actor="journal init", text=f"A new journal: {reason}"))
 
     def _refuse_policy(self, why_not: str) -> None:
         self.wiring.policy_refused = why_not

@@ -29,7 +29,7 @@ from sidecar.probes.probing import Probing
 from sidecar.probes.reports import Reports
 from sidecar.probes.webhook_signatures import WebhookSignatures
 from sidecar.tokens import BrowserTokens, payment_ref
-from sidecar.wording import clock_warning
+from sidecar.wording import clock_warning, new_journal_warning
 
 
 class Wiring:
@@ -172,8 +172,15 @@ class Wiring:
                 *(f"Blocked by browsers: {each}" for each in blocked_by_browsers(self.config)),
                 self.signatures.warning(),
                 clock_warning(self.clock_ahead_ms()),
+                self._new_journal_warning(),
             ),
         )
+
+    def _new_journal_warning(self) -> str:
+        """Return what to know about a journal that began today; empty: it proved a climb, or is older."""
+        created_ms = self.journal.creation().at_ms
+        has_moved, survives = bool(self.state.moves), self.config.journal.survives_restart
+        return new_journal_warning(created_ms, self.journal.now_ms()) if survives and not has_moved else ""
 
     def explanation(self) -> Explanation:
         """Return why the flag is where it is."""

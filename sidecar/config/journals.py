@@ -39,6 +39,10 @@ class SqlitePlace(JournalPlace, frozen=True, kw_only=True):
 
     path: str
     """Relative to the working directory of the process, or absolute."""
+    mark: str = ""
+    """The file of a second copy of its high-water mark (`journal_mark`); empty: there is none."""
+    must_exist: bool = False
+    """Whether a missing or empty file is refused (`journal_must_exist`)."""
 
     @classmethod
     def of(cls, rest: str) -> Self | None:
@@ -66,6 +70,13 @@ class MemoryPlace(JournalPlace, frozen=True, kw_only=True):
     def write(self) -> str:
         """Return the place as YAML."""
         return quoted(f"{self.scheme}:")
+
+
+def journal_place(place: JournalPlace, *, mark: str | None, must_exist: bool) -> JournalPlace:
+    """Return the place of a journal with what other keys of the configuration say about it."""
+    if not isinstance(place, SqlitePlace):
+        return place
+    return msgspec.structs.replace(place, mark=mark or "", must_exist=must_exist)
 
 
 JOURNAL_PLACES: tuple[type[JournalPlace], ...] = (SqlitePlace, MemoryPlace)

@@ -60,7 +60,7 @@ LISTENERS = ("listen.public", "listen.operator", "listen.metrics")
 
 def problems_between(readings: Readings) -> Iterator[Problem]:
     """Yield every violated rule, in no particular order."""
-    for rule in (_ascending, _listeners, _probe, _ladder, _removed, _user_header, _target_names):
+    for rule in (_ascending, _listeners, _probe, _ladder, _removed, _kept, _user_header, _target_names):
         yield from rule(readings)
 
 
@@ -96,6 +96,15 @@ def _removed(readings: Readings) -> Iterator[Problem]:
     if journal and not journal.value.survives_restart:
         allowed = "with lifecycle: removed a journal that outlives the process: the last rung must be in its records"
         yield journal.problem("journal", allowed)
+
+
+def _kept(readings: Readings) -> Iterator[Problem]:
+    """Refuse what only a journal that outlives the process can have."""
+    journal = readings.get("journal")
+    for path in ("journal_must_exist", "journal_mark"):
+        wanted = readings.get(path)
+        if journal and not journal.value.survives_restart and wanted and wanted.value:
+            yield wanted.problem(path, f"no such key with journal: {journal.plain}, which ends with the process")
 
 
 def _probe(readings: Readings) -> Iterator[Problem]:

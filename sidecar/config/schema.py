@@ -9,7 +9,7 @@ from typing import Annotated
 
 import msgspec
 
-from sidecar.config.journals import JournalPlace, JournalText, SqlitePlace
+from sidecar.config.journals import JournalPlace, JournalText, SqlitePlace, journal_place
 from sidecar.config.places import HTTP, ORIGIN, Address, AddressText, NetworkText, UrlText
 from sidecar.config.quantities import Duration, Rate
 from sidecar.config.reverb import Reverb
@@ -40,6 +40,7 @@ _EVENT = Text(
     allowed="the name of a broadcast such as LiveRefreshContextsUpdated, in 1 to 200 of the characters "
     "A-Z a-z 0-9 . _ \\ : / -",
 )
+_PATH = Text(pattern=r"[^\s](?:.{0,1000}[^\s/])?", allowed="the path of a file")
 _HOST = Text(
     pattern=r"(?:https?://)?[A-Za-z0-9.-]{1,253}|https?://[A-Za-z0-9.-]{1,253}:[0-9]{1,5}",
     allowed="a host's name, such as sidecar.example.test, which stands for https://sidecar.example.test; or an origin, "
@@ -288,6 +289,10 @@ class Config(Section, frozen=True, kw_only=True):
     """The key of the flag in requests of frontends."""
     journal: Annotated[JournalPlace, JournalText()] = SqlitePlace(path="reverb-sidecar.db")
     """Where the observations are kept."""
+    journal_must_exist: bool = False
+    """Whether a missing or empty journal is refused; a new one then begins with `sidecar journal init` only."""
+    journal_mark: Annotated[str, _PATH] | None = None
+    """A file for a second copy of the high-water mark, best on another disk; None: there is only that beside it."""
     listen: Listen = Listen()
     """The addresses of the listeners."""
     console: Console = Console()
@@ -310,3 +315,8 @@ class Config(Section, frozen=True, kw_only=True):
     """Whether the app still has its timers. `removed` is accepted only while the last rung is the current one."""
     notifications: Notifications | None = None
     """Receivers of moves, suspensions and alarms; None: none."""
+
+    @property
+    def journal_place(self) -> JournalPlace:
+        """Where the journal is, with all that the other keys say about it."""
+        return journal_place(self.journal, mark=self.journal_mark, must_exist=self.journal_must_exist)

@@ -19,7 +19,7 @@ from sidecar.dashboards.queries import RANGE, RATE, Query, cells, counted, folde
 from sidecar.dashboards.terms import Shown
 from sidecar.http.rate_limits import LIMITS
 from sidecar.rules.terms import Terms
-from sidecar.rules.upkeep import FORGED, LAPSED_S, SKEW_S, STARTS_MIN
+from sidecar.rules.upkeep import FORGED, LAPSED_S, NEW_FOR_S, SKEW_S, STARTS_MIN
 
 _UP = words({"0": ("down", BAD), "1": ("up", GOOD)})
 _ONLY_REFUSED = words({"0": ("no", GOOD), "1": ("yes", BAD)})
@@ -148,6 +148,14 @@ def _journal() -> tuple[Panel, ...]:
             "For how long an observation has waited to become durable. Stripe and the backend wait as long for their response.",
             Query(expr=series("journal_oldest_waiting_append_seconds"), legend="{{instance}}"),
             unit="s",
+        ),
+        graph(
+            "Age of the journal",
+            "Since its first policy. Dashed: a day, below which it is a ticket: evidence, alarms and holds from before are forgotten.",
+            Query(expr=f"time() - max({series('journal_created_timestamp_seconds')})", legend="age"),
+            unit="s",
+            steps=((None, BAD), (NEW_FOR_S, GOOD)),
+            alert="ReverbSidecarJournalCreated",
         ),
         graph(
             "Waiting appends",

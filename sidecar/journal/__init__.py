@@ -23,7 +23,8 @@ Backends = Mapping[type, Open]
 
 
 async def _open_sqlite(place: SqlitePlace) -> Journal:
-    return await SqliteJournal.open(Path(place.path))
+    second_mark = Path(place.mark) if place.mark else None
+    return await SqliteJournal.open(Path(place.path), second_mark=second_mark, must_exist=place.must_exist)
 
 
 async def _open_memory(_: MemoryPlace) -> Journal:

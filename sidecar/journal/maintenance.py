@@ -62,6 +62,12 @@ class Maintenance(Part):
     def _commits(self) -> float:
         return self._journal.backlog().commit_count
 
+    @gauge(
+        "journal_created_timestamp_seconds", "When the journal began: the Unix time of its first policy; 0: not yet."
+    )
+    def _created_s(self) -> float:
+        return self._journal.creation().at_ms / 1000
+
     @gauge("clock_offset_seconds", "Seconds that the journal's clock, which is monotonic, is ahead of the wall clock.")
     def _offset_s(self) -> float:
         return (self._journal.now_ms() - clock.wall_ms()) / 1000

@@ -8,7 +8,7 @@ from sidecar.core.facts.identities import identity
 from sidecar.core.facts.observations import Observation, Record
 from sidecar.core.fold.state import State
 from sidecar.journal.head import Head
-from sidecar.ports import Appended, Backlog, Link
+from sidecar.ports import Appended, Backlog, Creation, Link
 
 
 class MemoryJournal:
@@ -84,6 +84,10 @@ class MemoryJournal:
         """Return the time of the given clock, or the latest returned time if that is later."""
         self._last_ms = max(self._last_ms, self._clock())
         return self._last_ms
+
+    def creation(self) -> Creation:
+        """Return the stamp of the first link."""
+        return Creation(at_ms=self._links[0].record.at_ms if self._links else 0)
 
     def backlog(self) -> Backlog:
         """Return an empty backlog: every append is done at once."""

@@ -23,6 +23,8 @@ STARTS_MIN: Final = 3
 """A release and its rollback are two starts."""
 SKEW_S: Final = 5
 """Allowed difference from the clocks of Stripe and the app: half of the leeway of a browser's token."""
+NEW_FOR_S: Final = 86_400
+"""A journal is new for a day, so that a ticket opened at night is seen in the morning."""
 FALLS_MIN: Final = "1.9"
 SUSPENSIONS_MIN: Final = "1.9"
 """Two falls in 7d, or two suspensions in 1d; `increase` extrapolates, so a limit of 2 would miss some of them."""
@@ -195,6 +197,16 @@ def _proxies(terms: Terms) -> Iterator[Alert]:
         summary="The journal accepts no records.",
         description="Nobody is affected: without heartbeats in the journal all payers are served timers, "
         "and Stripe retries its webhooks for days.",
+    )
+    created = f"max without (instance, pod) (reverb_sidecar_journal_created_timestamp_seconds{{{job}}})"
+    yield Alert(
+        name="ReverbSidecarJournalCreated",
+        severity=Severity.TICKET,
+        expr=f"time() - {created} < {NEW_FOR_S}",
+        summary="The journal is new.",
+        description="The journal began {{ $value | humanizeDuration }} ago: evidence, alarms and holds from before are forgotten. Nobody is "
+        "affected: all payers are served timers until push is proven again. At the first start of an environment this is expected. "
+        "Otherwise the journal was lost or moved.",
     )
     yield Alert(
         name="ReverbSidecarLogLinesDropped",

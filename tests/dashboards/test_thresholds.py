@@ -28,6 +28,7 @@ LIMITS = (
     ("reverb", "Lost share of canaries", "ReverbSidecarRoundTripsFailing", {0.1}),
     ("itself", "Time since the lease expired, by Prometheus' clock", "ReverbSidecarLeaseNotHonoured", {5}),
     ("itself", "Restarts in the last hour", "ReverbSidecarRestarting", {3}),
+    ("itself", "Age of the journal", "ReverbSidecarJournalCreated", {86_400}),
     ("itself", "Ahead of other clocks", "ReverbSidecarClockWrong", {5}),
 )
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from sidecar.core.facts.observations import Record
 from sidecar.journal.sqlite.journal import SqliteJournal
@@ -19,7 +20,7 @@ async def close(journal: Journal) -> None:
 
 
 @contextlib.asynccontextmanager
-async def opened(path: Path, **limits: int) -> AsyncIterator[SqliteJournal]:
+async def opened(path: Path, **limits: Any) -> AsyncIterator[SqliteJournal]:
     """Open the journal, and close it at the end."""
     journal = await SqliteJournal.open(path, **limits)
     try:

@@ -56,7 +56,7 @@ def _alter_a_link(path: Path) -> None:
 
 HARMS = {
     # what happened to the stopped journal        message
-    "removed":              (_remove,          "has no records, and its high-water mark says that it had 12"),
+    "removed":              (_remove,          "is missing, and its high-water mark says that it had 12 records"),
     "emptied":              (_empty,           "has no records, and its high-water mark says that it had 12"),
     "its tail cut off":     (_cut_the_tail,    "has 10 records, and its high-water mark says that it had 12"),
     "an older copy":        (_put_back_a_copy, "has 6 records, and its high-water mark says that it had 12"),
@@ -128,5 +128,5 @@ async def test_the_mark_follows_while_the_journal_is_open(tmp_path: Path) -> Non
 
 
 async def _is_marked(path: Path, seq: int) -> bool:
-    found = mark.read(path)
+    found = mark.read(path.with_name(f"{path.name}.mark"))
     return found is not None and found.seq >= seq

@@ -173,7 +173,7 @@ async def test_the_files_are_for_their_owner_alone(tmp_path: Path) -> None:
     async with opened(tmp_path / "journal.db") as journal:
         await journal.append(heartbeat(0))
         modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in os.scandir(tmp_path)}
-    names = ["journal.db", "journal.db-shm", "journal.db-wal", "journal.db.lock"]
+    names = ["journal.db", "journal.db-shm", "journal.db-wal", "journal.db.lock", "journal.db.mark"]
     assert modes == dict.fromkeys(names, 0o600)
 
 

@@ -92,7 +92,8 @@ async def test_the_database_of_another_application_is_reported_and_unchanged(tmp
 async def test_a_newer_schema_is_reported_and_unchanged(tmp_path: Path) -> None:
     """The file of a later sidecar is refused, with both versions in the message."""
     path = tmp_path / "journal.db"
-    assert await everything(path) == []
+    async with opened(path) as journal:
+        await journal.append(payment(1))
     with contextlib.closing(sqlite3.connect(path)) as file:
         assert file.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
         file.execute("PRAGMA user_version = 4")

@@ -26,7 +26,9 @@ from tests.shells.ack_reading import add
 from tests.shells.redis_server import RedisServer
 from tests.shells.running import CONFIG, running
 
-_FIRING = 'group by (alertname, severity) (ALERTS{alertstate="firing", alertname!="ReverbSidecarWatchdog"})'
+_FIRING = (
+    'group by (alertname, severity) (ALERTS{alertstate="firing", alertname!~"ReverbSidecar(Watchdog|JournalCreated)"})'
+)
 _GOT = re.compile(r"time: (\S+),.*?got:(.*?)(?=\n\s+expr:|\Z)", re.DOTALL)
 _ALERT = re.compile(r'alertname="ReverbSidecar(\w+)", severity="(\w+)"')
 _MINUTE_S = 60

@@ -24,8 +24,13 @@ LONG = re.compile(r"\[\d+[hd]:\d+m\]")
 """Subqueries over hours and days; the test takes a minute or two."""
 LIFE_S = 120
 FIRED = 'group by (alertname) (ALERTS{alertstate="firing"})'
-EXPECTED = {"ReverbSidecarRoundTripsFailing", "ReverbSidecarDeliveryBurning", "ReverbSidecarWatchdog"}
-"""Alerts that the outages must raise, and the watchdog."""
+EXPECTED = {
+    "ReverbSidecarRoundTripsFailing",
+    "ReverbSidecarDeliveryBurning",
+    "ReverbSidecarJournalCreated",
+    "ReverbSidecarWatchdog",
+}
+"""Alerts that the outages must raise, that of a new journal, and the watchdog."""
 POSSIBLE = {
     "ReverbSidecarChannelAuthFailing",
     "ReverbSidecarPayersCannotSubscribe",

@@ -19,6 +19,7 @@ FLAPPING, STUCK = "ReverbSidecarFlapping", "ReverbSidecarStuck"
 FORGED, JOURNAL = "ReverbSidecarForgedReports", "ReverbSidecarJournalUnavailable"
 LOGS, GONE = "ReverbSidecarLogLinesDropped", "ReverbSidecarTargetGone"
 NOTIFICATIONS, RESTARTING = "ReverbSidecarNotificationsLost", "ReverbSidecarRestarting"
+CREATED = "ReverbSidecarJournalCreated"
 PAGE, TICKET = "page", "ticket"
 HOUR, SIX_HOURS, DAY, THREE_DAYS = f"{BURNING} 1h", f"{BURNING} 6h", f"{ERODING} 1d", f"{ERODING} 3d"
 
@@ -103,6 +104,7 @@ def well(step_minutes: float) -> dict[str, str]:
         "acks_lost_total": "0+0xN",
         "journal_records_total": f"100+{seconds}xN",
         "journal_commits_total": f"0+{trips}xN",
+        "journal_created_timestamp_seconds": "-90000+0xN",
         "ack_stream_up": "1+0xN",
         'browser_reports_total{result="token_signature"}': "0+0xN",
         'browser_reports_total{result="token_expired"}': "0+0xN",
@@ -139,6 +141,7 @@ CURRENT_RUNG, NO_LEASE = 'flag_reason{reason="current_rung"}', 'flag_reason{reas
 AHEAD = 'clock_ahead_of_reference_seconds{reference="app", bound="least"}'
 BEHIND = 'clock_ahead_of_reference_seconds{reference="stripe", bound="most"}'
 COMMITS = "journal_commits_total"
+BEGAN = "journal_created_timestamp_seconds"
 UNJUDGED = 'coverage_payments{judged="false"}'
 UNTIL = "flag_valid_until_timestamp_seconds"
 ASKED, REFUSED = (f'channel_auth_attempts_total{{source="backend", outcome="{how}"}}' for how in ("ok", "refused"))

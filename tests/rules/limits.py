@@ -12,9 +12,11 @@ from tests.rules.case import (
     AUTH_PROBE_403,
     AUTH_PROBE_OK,
     BAD_AUTH_PROBE,
+    BEGAN,
     CLOCK,
     COMMITS,
     COVERAGE,
+    CREATED,
     DAY,
     FORGED,
     GONE,
@@ -155,6 +157,9 @@ def _counts() -> Iterator[Case]:
         yield Case(says=f"{count} unmeasured payments", minutes=90, changed=changed, **what)
         changed = {COMMITS: "0+12x30" + " 0+12x5" * (count - 1) + " 0+12xN"}
         yield Case(says=f"{count} starts in an hour", changed=changed, **_either(RESTARTING, TICKET, fires=fires))
+    for age, fires in ((86_399, True), (86_401, False)):
+        what = _either(CREATED, TICKET, fires=fires)
+        yield Case(says=f"a journal of {age} s", changed={BEGAN: f"{3_600 - age}+0xN"}, **what)
     yield Case(
         says="coverage slightly above its limit", minutes=90, changed={"coverage_ratio": "0.96+0xN"}, spares=(COVERAGE,)
     )

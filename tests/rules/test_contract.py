@@ -27,7 +27,7 @@ PAGES = (
     ),
 )
 SUFFIXES = ("", "_bucket", "_sum", "_count")
-WORST_OF_REPLICAS = {"flag_mode", "ack_stream_up", "webhooks_only_refused"}
+WORST_OF_REPLICAS = {"flag_mode", "ack_stream_up", "journal_created_timestamp_seconds", "webhooks_only_refused"}
 """Process metrics that are read by `max`: the worst value of any replica counts."""
 
 

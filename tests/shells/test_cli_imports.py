@@ -39,6 +39,9 @@ def test_the_help_lists_each_command_with_its_own_words() -> None:
     registered = {
         command.name or getattr(command.callback, "__name__", ""): command for command in cli.registered_commands
     }
+    for group in cli.registered_groups:
+        assert group.typer_instance is not None
+        registered[group.name or ""] = group.typer_instance.registered_commands[0]
     assert set(registered) == set(COMMANDS)
     loaded = typer.main.get_command(cli)
     assert isinstance(loaded, typer.core.TyperGroup)

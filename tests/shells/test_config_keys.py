@@ -92,6 +92,8 @@ EVERY_KEY = """\
 environment: Staging.eu-1
 flag: my_flag
 journal: sqlite:/var/lib/sidecar/journal.db
+journal_must_exist: true
+journal_mark: /mnt/other disk/journal.mark
 listen: {public: "[::1]:8700", operator: "localhost:0", metrics: 0.0.0.0:9000}
 console:
   reading: token
@@ -151,6 +153,8 @@ EXPECTED = Config(
     environment="Staging.eu-1",
     flag="my_flag",
     journal=SqlitePlace(path="/var/lib/sidecar/journal.db"),
+    journal_must_exist=True,
+    journal_mark="/mnt/other disk/journal.mark",
     listen=Listen(
         public=Address(host="::1", port=8700),
         operator=Address(host="localhost", port=0),

@@ -1,7 +1,6 @@
-"""How is a journal copied while a sidecar writes it, and how is a copy restored?"""
+"""How is a journal copied while a sidecar writes it, how is a copy restored, and how is a new one begun?"""
 
 import contextlib
-import os
 import shutil
 import sqlite3
 from pathlib import Path
@@ -10,14 +9,12 @@ import msgspec
 
 from sidecar import clock
 from sidecar.core.facts.observations import RolledBack
-from sidecar.journal.sqlite import mark
 from sidecar.journal.sqlite.failures import as_unavailable, unavailable
 from sidecar.journal.sqlite.file import Draft, Writer
 from sidecar.journal.sqlite.lock import PRIVATE, locked
+from sidecar.journal.sqlite.mark import SUFFIX, Mark, Marks, remove, sync
+from sidecar.journal.sqlite.opening import remove_files
 from sidecar.journal.sqlite.verification import Inspection, inspect, opened_to_read
-
-_PARTS = ("", "-wal", "-shm", mark.SUFFIX)
-"""The suffixes of a journal's files, without its lock."""
 
 
 def backup(path: Path, to: Path, *, is_forced: bool) -> Inspection:
@@ -30,11 +27,7 @@ def backup(path: Path, to: Path, *, is_forced: bool) -> Inspection:
     part = to.with_name(f"{to.name}.part")
     with as_unavailable(to, "written"), contextlib.ExitStack() as cleaned:
         cleaned.callback(part.unlink, missing_ok=True)
-        part.unlink(missing_ok=True)
-        part.touch(PRIVATE)
-        with opened_to_read(path) as (source, _), contextlib.closing(sqlite3.connect(part)) as copy:
-            source.backup(copy)
-            copy.execute("PRAGMA journal_mode = DELETE")  # one file, without a log beside it
+        _copy(path, part)
         found = inspect(part)
         if found.defects:
             raise unavailable(path, f"was copied, and the copy is not sound: {found.defects[0]}")
@@ -42,12 +35,15 @@ def backup(path: Path, to: Path, *, is_forced: bool) -> Inspection:
     return found
 
 
-def restore(source: Path, path: Path, *, reason: str, is_replacing: bool) -> Path | None:
+def restore(
+    source: Path, path: Path, *, reason: str, is_replacing: bool, second_mark: Path | None = None
+) -> Path | None:
     """Replace the journal by a copy of a backup; return the new path of the previous journal, if there was one.
 
     The backup lacks all later facts, such as an alarm, a fall or an operator action. A rollback is therefore appended:
-    the flag starts on the bottom rung, with a hold. Raises `SidecarError` with `journal_in_use` while a
-    sidecar runs, or `journal_unavailable`.
+    the flag starts on the bottom rung, with a hold. `source` may be the journal itself, to accept it as it is. After a
+    crash the previous journal, or none, stands beside the previous mark, and the next start refuses it. Raises
+    `SidecarError` with `journal_in_use` while a sidecar runs, or `journal_unavailable`.
     """
     found = inspect(source)
     if found.defects:
@@ -55,43 +51,76 @@ def restore(source: Path, path: Path, *, reason: str, is_replacing: bool) -> Pat
     if not path.parent.is_dir():
         raise unavailable(path, f"could not be written: there is no folder {path.parent}", "create it, or name another")
     with as_unavailable(path, "written"), locked(path):
-        aside = None
-        if path.exists():
-            if not is_replacing:
-                raise unavailable(path, "exists already", "replace it with --replace, which moves it aside")
-            aside = path.with_name(f"{path.name}.replaced-{clock.wall_ms()}")
-            for suffix in _PARTS:
-                with contextlib.suppress(FileNotFoundError):
-                    path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
-        path.with_name(path.name + mark.SUFFIX).unlink(missing_ok=True)  # of a journal that is gone
+        _refuse_to_replace(path, is_replacing=is_replacing)
         part = path.with_name(f"{path.name}.part")
-        part.touch(PRIVATE)
-        shutil.copyfile(source, part)
+        _copy(source, part)
+        mark = _roll_back(part, reason)
+        aside = _moved_aside(path)
         _put(part, path)
-    _roll_back(path, reason)
+        Marks(path, second_mark).write(mark)
     return aside
 
 
-def _roll_back(path: Path, reason: str) -> None:
+def begin_anew(path: Path, *, reason: str, is_replacing: bool, second_mark: Path | None = None) -> Path | None:
+    """Allow the next start to begin a new journal; return the new path of the previous journal, if there was one.
+
+    Raises `SidecarError` with `journal_in_use` while a sidecar runs, or `journal_unavailable`.
+    """
+    if not path.parent.is_dir():
+        raise unavailable(path, f"could not be written: there is no folder {path.parent}", "create it, or name another")
+    with as_unavailable(path, "written"), locked(path):
+        _refuse_to_replace(path, is_replacing=is_replacing)
+        aside = _moved_aside(path)
+        Marks(path, second_mark).write(Mark(reason=reason))
+    return aside
+
+
+def _refuse_to_replace(path: Path, *, is_replacing: bool) -> None:
+    if path.exists() and path.stat().st_size and not is_replacing:
+        raise unavailable(path, "exists already", "replace it with --replace, which moves it aside")
+
+
+def _moved_aside(path: Path) -> Path | None:
+    """Rename the journal's files and copy its mark; return the new path, or None if there was nothing."""
+    aside = path.with_name(f"{path.name}.replaced-{clock.wall_ms()}")
+    moved = False
+    for suffix in ("", "-wal", "-shm"):
+        with contextlib.suppress(FileNotFoundError):
+            path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
+            moved = True
+    with contextlib.suppress(FileNotFoundError):  # the mark stays until another one replaces it
+        shutil.copyfile(path.with_name(path.name + SUFFIX), aside.with_name(aside.name + SUFFIX))
+    sync(path.parent)
+    return aside if moved else None
+
+
+def _copy(source: Path, part: Path) -> None:
+    """Copy a journal into one file, with the records that are in its log only."""
+    remove_files(part)
+    part.touch(PRIVATE)
+    with opened_to_read(source) as (opened, _), contextlib.closing(sqlite3.connect(part)) as copy:
+        opened.backup(copy)
+        copy.execute("PRAGMA journal_mode = DELETE")  # one file, without a log beside it
+
+
+def _roll_back(path: Path, reason: str) -> Mark:
+    """Append a rollback to a file that nothing uses; return its mark."""
     fact = RolledBack(actor="restore", reason=reason)
+    marks = Marks(path)
+    remove(marks.places)
     writer = Writer(path)
     try:
         at_ms = max(clock.wall_ms(), writer.last_ms)
         writer.commit([Draft(at_ms=at_ms, key=None, observation=fact, body=msgspec.json.encode(fact))])
     finally:
         writer.close()
+    marks.read()
+    remove((*marks.places, path.with_name(f"{path.name}.lock")))
+    return marks.found[-1]
 
 
 def _put(part: Path, to: Path) -> None:
     """Rename a finished file, so that after a power cut either the new file or the previous one is there, complete."""
-    _sync(part)
+    sync(part)
     part.rename(to)
-    _sync(to.parent)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync(to.parent)

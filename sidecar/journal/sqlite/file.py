@@ -6,7 +6,6 @@ Everything here blocks. `Writer` and `Reader` have one connection each, which st
 
 import contextlib
 import functools
-import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -21,18 +20,13 @@ from sidecar.core.facts.observations import UNREADABLE, Checkpoint, Observation,
 from sidecar.core.facts.wire import decode
 from sidecar.core.fold.state import State
 from sidecar.journal.snapshots import Snapshot, latest_state
-from sidecar.journal.sqlite import links, mark
+from sidecar.journal.sqlite import links
 from sidecar.journal.sqlite.damage import Watch
 from sidecar.journal.sqlite.failures import as_unavailable, unavailable
-from sidecar.journal.sqlite.lock import PRIVATE, locked
-from sidecar.journal.sqlite.schema import prepare
+from sidecar.journal.sqlite.mark import Mark, Marks, mark_of, remove
+from sidecar.journal.sqlite.opening import claim, connect, refuse_new, remove_files
+from sidecar.journal.sqlite.schema import prepare, version_of
 from sidecar.ports import Appended, Link, SidecarError
-
-_MAGIC = b"SQLite format 3\x00"
-"""The first bytes of every SQLite database (https://www.sqlite.org/fileformat.html#magic_header_string)."""
-
-BUSY_TIMEOUT_S = 5.0
-"""How long a commit waits for another program with a lock on the file, such as a backup."""
 
 _ROWS = (250, 50, 10, 1)
 """Rows in one statement, the most first: each statement releases and takes the interpreter lock, which costs more than
@@ -68,25 +62,59 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
 class Writer:
     """The only writer of the file: it has the lock, and commits one batch after the other.
 
+    `second_mark` is the place of a second copy of the high-water mark; `must_exist`: no new journal may begin here.
     Raises `SidecarError` with `journal_in_use` or `journal_unavailable` if the file cannot be opened.
     """
 
-    def __init__(self, path: Path, page_count_max: int | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        page_count_max: int | None = None,
+        *,
+        second_mark: Path | None = None,
+        must_exist: bool = False,
+    ) -> None:
         self._path = path
+        self._marks = Marks(path, second_mark)
+        self._is_new = False
+        self._now = Mark()
         with as_unavailable(path, "opened"), contextlib.ExitStack() as opened:
-            database = _claim(path, opened)
-            self._marked = mark.read(path)
+            opened.callback(self._leave_nothing)
+            database, self._is_new = claim(path, self._marks, opened, must_exist=must_exist)
             self._connection = connect(path, opened)
+            if not self._is_new and not self._has_records():
+                refuse_new(path, self._marks, must_exist=must_exist)
             prepare(path, self._connection, page_count_max)
-            mark.check(path, self._connection, self._marked)
+            self._marks.check(self._connection)
+            self._now = mark_of(self._connection)
             self.last_seq, self.last_ms = self._last()
+            self.created_ms = links.created_ms(self._connection)
+            self.created_reason = "" if self.last_seq else self._marks.reason
             self._watch = Watch(path, database)
             self._opened = opened.pop_all()
 
+    def _has_records(self) -> bool:
+        """Return whether the file has a record, before anything is written to it."""
+        if not version_of(self._path, self._connection):
+            return False
+        return self._connection.execute(_LAST).fetchone() is not None
+
+    def _leave_nothing(self) -> None:
+        """Remove the file that this writer created if it got no record: a failed start leaves no empty journal."""
+        if self._is_new and not self._now.seq:
+            remove_files(self._path)
+            if not self._marks.reason:
+                remove(self._marks.places)
+
     def commit(self, drafts: Sequence[Draft]) -> list[Appended]:
         """Make all drafts durable in one transaction, or none; return the result of each."""
+        if not self._marks.found:  # before the first record: a journal with records had a mark
+            with as_unavailable(self._path, "marked"):
+                self._marks.write(Mark())
         with self._transaction():
-            return self._insert(drafts)
+            appended, now = self._insert(drafts)
+        self._now = now
+        return appended
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -103,14 +131,15 @@ class Writer:
             self._watch.observe()
 
     def mark(self) -> None:
-        """Write the high-water mark, if it is behind; a failure is logged, since the previous mark stays valid."""
+        """Write the high-water mark, if it is behind; a failure is logged, since the previous mark stays valid.
+
+        It is what was made durable, not what the file has now: a file that lost records is refused by the next start.
+        """
+        if not self._now.seq:
+            return
         try:
-            self._watch.check()
-            now = mark.mark_of(self._connection)
-            if now != self._marked:
-                mark.write(self._path, now)
-                self._marked = now
-        except (SidecarError, sqlite3.Error, OSError) as error:
+            self._marks.write(self._now)
+        except OSError as error:
             structlog.get_logger().warning("journal.unmarked", why=str(error))
 
     def close(self) -> None:
@@ -118,8 +147,11 @@ class Writer:
         self.mark()
         self._opened.close()
 
-    def _insert(self, drafts: Sequence[Draft]) -> list[Appended]:
-        seq, _ = self._last()  # from the file, so that no earlier failure can have left a wrong one
+    def _insert(self, drafts: Sequence[Draft]) -> tuple[list[Appended], Mark]:
+        """Insert what is new; return the result of each draft, and the mark after it."""
+        seq, _ = self._last()
+        if seq != self._now.seq:
+            raise unavailable(self._path, f"ends at record {seq}, and the last that was written is {self._now.seq}")
         known = self._known(drafts)
         appended: list[Appended] = []
         heads: list[tuple[int, str]] = []
@@ -134,15 +166,19 @@ class Writer:
                 seq=seq, at_ms=draft.at_ms, observation=draft.observation, kept=draft.body if is_link else None
             )
             if is_link:
-                before = heads[-1][1] if heads else links.head_at(self._connection)
-                heads.append((seq, link(before, record)))
+                heads.append((seq, link(heads[-1][1] if heads else self._now.head, record)))
             if draft.key is not None:
                 known[draft.key] = record
             values += (seq, draft.at_ms, draft.key, draft.body)
             appended.append(Appended(record=record, duplicate=False))
         self._insert_rows(values)
         links.store(self._connection, heads)
-        return appended
+        return appended, self._mark_after(seq, heads)
+
+    def _mark_after(self, seq: int, heads: list[tuple[int, str]]) -> Mark:
+        if not heads:
+            return Mark(journal=self._now.journal, seq=seq, head=self._now.head)
+        return Mark(journal=self._now.journal or heads[0][1], seq=seq, head=heads[-1][1])
 
     def _known(self, drafts: Sequence[Draft]) -> dict[str, Record]:
         """Return the existing records of these facts, by key."""
@@ -303,30 +339,3 @@ def folded_seq_of(record: Record) -> int:
 @functools.cache
 def _insert_statement(rows: int) -> str:
     return f"INSERT INTO observations (seq, at_ms, key, body) VALUES {', '.join(['(?, ?, ?, ?)'] * rows)}"  # noqa: S608
-
-
-def _claim(path: Path, opened: contextlib.ExitStack) -> int:
-    """Lock the file, create it if it does not exist, and return a descriptor, which is closed with `opened`.
-
-    A new file has mode 0600, where SQLite would make it readable.
-    """
-    if not path.parent.is_dir():
-        raise unavailable(path, f"could not be opened: there is no folder {path.parent}", "create it, or name another")
-    if path.is_dir():
-        raise unavailable(path, "could not be opened: it is a folder")
-    opened.enter_context(locked(path))
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE)
-    opened.callback(os.close, descriptor)
-    begins = os.pread(descriptor, len(_MAGIC), 0)
-    if begins not in (b"", _MAGIC):  # SQLite treats a file shorter than a page as empty
-        raise unavailable(path, "could not be opened: it is not a SQLite database")
-    return descriptor
-
-
-def connect(path: Path, opened: contextlib.ExitStack, *, read_only: bool = False) -> sqlite3.Connection:
-    """Return a connection, which is closed with `opened`."""
-    place = f"{path.absolute().as_uri()}?mode=ro" if read_only else str(path)
-    connection = sqlite3.connect(
-        place, timeout=BUSY_TIMEOUT_S, isolation_level=None, uri=read_only, check_same_thread=not read_only
-    )
-    return opened.enter_context(contextlib.closing(connection))

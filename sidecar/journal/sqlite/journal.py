@@ -19,6 +19,7 @@ from typing import Self, TypeVar
 import msgspec
 
 from sidecar.clock import AnchoredClock
+from sidecar.core.facts.chain import is_chained
 from sidecar.core.facts.identities import identity
 from sidecar.core.facts.observations import Observation, Record
 from sidecar.core.fold.state import State
@@ -26,7 +27,7 @@ from sidecar.journal.head import Head
 from sidecar.journal.snapshots import snapshot_of
 from sidecar.journal.sqlite.file import Draft, Reader, Writer
 from sidecar.journal.sqlite.verification import PageCheck
-from sidecar.ports import Appended, Backlog, ErrorCode, Link, SidecarError
+from sidecar.ports import Appended, Backlog, Creation, ErrorCode, Link, SidecarError
 
 WAITING_MAX = 20_000
 """The most appends that wait for the disk at once, with the batch in progress."""
@@ -89,20 +90,31 @@ class SqliteJournal:
         self._log_copy: asyncio.Future[None] | None = None
         self._marking: asyncio.TimerHandle | None = None
         """The next write of the high-water mark; None: there was no commit since the last."""
+        self._creation = Creation(at_ms=writer.created_ms, reason=writer.created_reason)
         self._clock = AnchoredClock(writer.last_ms)
         self._head = Head(str(path), writer.last_seq)
 
     @classmethod
-    async def open(cls, path: Path, *, waiting_max: int = WAITING_MAX, page_count_max: int | None = None) -> Self:
+    async def open(
+        cls,
+        path: Path,
+        *,
+        waiting_max: int = WAITING_MAX,
+        page_count_max: int | None = None,
+        second_mark: Path | None = None,
+        must_exist: bool = False,
+    ) -> Self:
         """Open or create the file, which never grows beyond `page_count_max` pages of 4096 bytes.
 
+        `second_mark` is the place of a second copy of the high-water mark; `must_exist`: no new journal may begin.
         Raises `SidecarError` with `journal_in_use` if another process uses it, or `journal_unavailable`.
         """
         run = asyncio.get_running_loop().run_in_executor
         async with contextlib.AsyncExitStack() as opened:
             write_thread = opened.enter_context(ThreadPoolExecutor(1, "journal-write"))
             path = await run(write_thread, path.resolve)
-            writer = await run(write_thread, Writer, path, page_count_max)
+            write = functools.partial(Writer, path, page_count_max, second_mark=second_mark, must_exist=must_exist)
+            writer = await run(write_thread, write)
             await run(write_thread, writer.leave_checkpoints)
             opened.push_async_callback(run, write_thread, writer.close)
             read_thread = opened.enter_context(ThreadPoolExecutor(1, "journal-read"))
@@ -195,6 +207,10 @@ class SqliteJournal:
         """Return Unix milliseconds, counted from the time of opening or the last stamp, whichever is later."""
         return self._clock.now_ms()
 
+    def creation(self) -> Creation:
+        """Return when the journal began, and why."""
+        return self._creation
+
     def backlog(self) -> Backlog:
         """Return the appends that wait for the disk, with the batch in progress."""
         oldest_ms = (
@@ -247,6 +263,9 @@ class SqliteJournal:
                 kept.set_result(appended)
         new = [appended.record for appended in batch if not appended.duplicate]
         self._tail.extend(new)
+        if not self._creation.at_ms:
+            at_ms = next((record.at_ms for record in new if is_chained(record.observation)), 0)
+            self._creation = msgspec.structs.replace(self._creation, at_ms=at_ms)
         if self._marking is None:
             self._marking = self._loop.call_later(_MARK_AFTER_S, self._mark)
         self._log_records += len(new)

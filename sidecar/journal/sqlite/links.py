@@ -15,6 +15,7 @@ from sidecar.core.facts.wire import decode
 
 _HEX = 64
 _LAST = "SELECT hex(head) FROM chain WHERE seq <= ? ORDER BY seq DESC LIMIT 1"
+_FIRST = "SELECT at_ms FROM chain JOIN observations USING (seq) ORDER BY seq LIMIT 1"
 _KINDS = frozenset(fact.__struct_config__.tag for fact in Chained.__args__)
 _SEQ_MAX = 2**63 - 1
 
@@ -62,6 +63,12 @@ def head_at(connection: sqlite3.Connection, seq: int = _SEQ_MAX) -> str:
     """Return the head after the last link up to this record, in hex; empty: there is no link."""
     row = connection.execute(_LAST, (seq,)).fetchone()
     return "" if row is None else str(row[0]).lower()
+
+
+def created_ms(connection: sqlite3.Connection) -> int:
+    """Return the stamp of the first link, which every journal keeps, in Unix milliseconds; 0: there is none."""
+    row = connection.execute(_FIRST).fetchone()
+    return 0 if row is None else int(row[0])
 
 
 def store(connection: sqlite3.Connection, heads: list[tuple[int, str]]) -> None:

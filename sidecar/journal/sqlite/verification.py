@@ -13,7 +13,8 @@ from sidecar.core.fold.state import FOLD_VERSION, State, encode
 from sidecar.journal.snapshots import Snapshot, loaded, state_before_fold
 from sidecar.journal.sqlite import links
 from sidecar.journal.sqlite.failures import as_unavailable, unavailable
-from sidecar.journal.sqlite.file import Reader, connect
+from sidecar.journal.sqlite.file import Reader
+from sidecar.journal.sqlite.opening import connect
 from sidecar.journal.sqlite.schema import SCHEMA_VERSION, version_of
 from sidecar.ports import SidecarError
 

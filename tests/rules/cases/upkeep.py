@@ -2,10 +2,12 @@
 
 from tests.rules.case import (
     AHEAD,
+    BEGAN,
     BEHIND,
     CLOCK,
     COMMITS,
     COVERAGE,
+    CREATED,
     CURRENT_RUNG,
     FELL,
     FLAPPING,
@@ -221,6 +223,17 @@ CASES = (
         says="a new journal fires nothing",
         changed={"journal_records_total": "5000+60x50 0+60xN"},
         spares=(JOURNAL,),
+    ),
+    Case(
+        says="a journal that replaces an older one is a ticket",
+        changed={BEGAN: "-90000+0x30 1800+0xN"},
+        fires=((CREATED, TICKET),),
+    ),
+    Case(
+        says="a replica that has not begun yet fires nothing",
+        replicas=2,
+        changed={BEGAN: "-90000+0xN"},
+        spares=(CREATED,),
     ),
     Case(
         says="dropped log lines are a ticket",
