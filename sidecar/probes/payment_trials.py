@@ -23,7 +23,7 @@ from sidecar.core.facts.policy import Policy, Stage
 from sidecar.core.fold.state import State
 from sidecar.parts.part import Part
 from sidecar.parts.routes import OPERATOR, get
-from sidecar.ports import Appended, Backlog, ErrorCode, Journal, Link, SidecarError
+from sidecar.ports import Appended, Backlog, Creation, ErrorCode, Journal, Link, SidecarError
 from sidecar.probes.ack_faults import fault_of, sentence
 
 PREFIX = "pi_sidecar_test_"
@@ -206,6 +206,10 @@ class GuardedJournal:
     def now_ms(self) -> int:
         """Pass it on."""
         return self._journal.now_ms()
+
+    def creation(self) -> Creation:
+        """Pass it on."""
+        return self._journal.creation()
 
     def backlog(self) -> Backlog:
         """Pass it on."""
