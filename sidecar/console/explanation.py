@@ -26,6 +26,8 @@ from sidecar.core.statistics.indicators import INDICATORS, PAYMENTS
 from sidecar.wording import GATES, REASONS, SUSPENSIONS, WAIT
 
 _TIMERS = "Everybody is served timers:"
+_DECIDES_NOTHING = frozenset({Reason.POLICY_DIFFERS, Reason.NO_LEASE, Reason.STARTING})
+"""What keeps this process from deciding anything, whatever the state is ready for."""
 
 
 class Point(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,7 +68,9 @@ def explain_now(state: State, served: Served, *, now_ms: int, policy_refused: st
         text = f"No policy is in force yet: {starting.clause}."
         point = Point(key=Reason.STARTING, text=text, remedy=starting.remedy)
         return Explanation(seq=None, at_ms=now_ms, headline=text, points=(point,), gates=())
-    points = [_served(state, policy, served, policy_refused), *_standing(state, policy), _next(state, policy)]
+    points = [_served(state, policy, served, policy_refused), *_standing(state, policy)]
+    if served.reason not in _DECIDES_NOTHING:
+        points.append(_next(state, policy))
     return Explanation(
         seq=None,
         at_ms=now_ms,

@@ -321,7 +321,12 @@ def overtaken_by(fact: ActionFact, appended: Appended, state: State) -> str | No
         return "another freeze was added at the same moment: see `sidecar status`, and try again"
     if isinstance(fact, Held) and all(each.id != record.seq for each in state.flag.holds):
         return "another hold was added at the same moment, and there are too many: see `sidecar status`"
-    approval = state.flag.approval
+    if isinstance(fact, Thawed) and any(each.name == fact.name for each in state.flag.freezes):
+        return "another freeze has taken its name at the same moment, and stands: see `sidecar status`"
+    approval, epoch = state.flag.approval, state.indicators[PAYMENTS].epoch
+    is_used = isinstance(fact, Approved) and state.flag.rung >= fact.rung
+    if isinstance(fact, Approved) and not is_used and (fact.rung, fact.epoch) != (state.flag.rung + 1, epoch):
+        return f"the flag has moved at the same moment: rung {state.flag.rung + 1} in epoch {epoch} is next"
     if isinstance(fact, Approved) and approval is not None and approval.at_ms != record.at_ms:
         return f"{approval.actor} has approved it at the same moment: {approval.reason}"
     return None

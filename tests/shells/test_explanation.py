@@ -184,6 +184,8 @@ def test_a_problem_of_this_process_comes_first(reason: Reason, cause: str, remed
     assert_readable(why)
     first = why.points[0]
     assert (first.key, cause in first.text, remedy in first.remedy) == (reason, True, True)
+    assert "climbing" not in {each.key for each in why.points}, "this process decides nothing"
+    assert "climbing" in {each.key for each in explained(ready(1)).points}
 
 
 def test_a_refused_policy_has_its_reason() -> None:

@@ -3,14 +3,17 @@
 import asyncio
 from typing import Any
 
+import msgspec
 import pytest
 
 from sidecar.console.operator_actions import ActionRequest, OperatorAction, fact_of, overtaken_by
-from sidecar.core.facts.observations import Approved, Held, Record, Resumed
+from sidecar.core.facts.observations import Approved, Held, Record, Resumed, Thawed
+from sidecar.core.facts.windows import Once
 from sidecar.core.fold.holds import HOLDS_MAX
 from sidecar.core.fold.standing import Approval, Hold
+from sidecar.core.statistics.indicators import PAYMENTS
 from sidecar.ports import Appended, SidecarError
-from tests.core.world import World, on
+from tests.core.world import DAY, World, on
 from tests.shells.running import Running, running
 from tests.shells.test_flag import EASY, climb
 from tests.shells.test_operator import WHY
@@ -131,7 +134,7 @@ async def test_a_second_approval_of_the_same_climb_is_a_conflict() -> None:
         assert (status, "ada has approved rung 2 in epoch 1 already" in refused["message"]) == (409, True)
 
 
-def appended(fact: Held | Approved | Resumed, world: World, *, is_duplicate: bool = False) -> Appended:
+def appended(fact: Held | Approved | Resumed | Thawed, world: World, *, is_duplicate: bool = False) -> Appended:
     """Return the result of an append at the world's last record."""
     record = Record(seq=world.state.seq, at_ms=world.state.now_ms, observation=fact)
     return Appended(record=record, duplicate=is_duplicate)
@@ -149,6 +152,31 @@ def test_the_later_of_two_operators_learns_who_came_first() -> None:
     approved = Approved(actor="ann", reason="fine", rung=2, epoch=1)
     words = overtaken_by(approved, appended(approved, world), world.state)
     assert words == "bob has approved it at the same moment: good"
+
+
+def test_an_operator_learns_that_an_action_came_too_late_to_have_an_effect() -> None:
+    """A freeze that was replaced meanwhile stands, and an approval is void once the flag has moved."""
+    world = on(1)
+    world.freeze("fair", Once(from_ms=world.now_ms, until_ms=world.now_ms + DAY))
+    old = world.state.flag.freezes[0].id
+    world.freeze("fair", Once(from_ms=world.now_ms, until_ms=world.now_ms + DAY))
+    thawed = Thawed(actor="ann", reason="done", name="fair", freeze=old)
+    world.see(thawed)
+    assert overtaken_by(thawed, appended(thawed, world), world.state) == (
+        "another freeze has taken its name at the same moment, and stands: see `sidecar status`"
+    )
+    thawed = msgspec.structs.replace(thawed, freeze=world.state.flag.freezes[0].id)
+    world.see(thawed)
+    assert overtaken_by(thawed, appended(thawed, world), world.state) is None
+    epoch = world.state.indicators[PAYMENTS].epoch
+    approved = Approved(actor="ann", reason="fine", rung=2, epoch=epoch)
+    world.see(approved)
+    assert overtaken_by(approved, appended(approved, world), world.state) is None
+    world.state.flag.rung = 2
+    assert overtaken_by(approved, appended(approved, world), world.state) is None, "it has been used"
+    world.state.flag.rung = 0
+    words = overtaken_by(approved, appended(approved, world), world.state)
+    assert words == f"the flag has moved at the same moment: rung 1 in epoch {epoch} is next"
 
 
 def test_a_rollback_from_a_push_rung_is_never_refused() -> None:
