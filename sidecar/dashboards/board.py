@@ -35,6 +35,8 @@ class Board(msgspec.Struct, frozen=True, kw_only=True):
     sections: tuple[Section, ...]
     hours: int = 24
     """Time range when the dashboard is opened."""
+    console: str = "/"
+    """The path of the console's page about the same."""
 
     @property
     def uid(self) -> str:
@@ -59,7 +61,7 @@ class Board(msgspec.Struct, frozen=True, kw_only=True):
             "templating": {"list": list(_variables(shown))},
             "links": list(_links()),
             "annotations": {"list": list(_annotations())},
-            "panels": list(_laid_out(self.sections, shown)),
+            "panels": list(_laid_out(self, shown)),
         }
 
 
@@ -68,11 +70,11 @@ def uid_of(name: str) -> str:
     return f"{TAG}-{name}"
 
 
-def _laid_out(sections: tuple[Section, ...], shown: Shown) -> Iterator[Json]:
+def _laid_out(board: Board, shown: Shown) -> Iterator[Json]:
     """Yield panels placed from left to right; a panel that does not fit begins a new line."""
     numbers = itertools.count(1)
     y = 0
-    for section in sections:
+    for section in board.sections:
         place = {"x": 0, "y": y, "w": COLUMNS, "h": 1}
         yield {
             "id": next(numbers),
@@ -87,7 +89,7 @@ def _laid_out(sections: tuple[Section, ...], shown: Shown) -> Iterator[Json]:
         for panel in section.panels:
             if x + panel.width > COLUMNS:
                 x, y, line = 0, y + line, 0
-            yield drawn(panel, number=next(numbers), x=x, y=y, runbooks=shown.rules.runbooks)
+            yield drawn(panel, number=next(numbers), x=x, y=y, runbooks=shown.rules.runbooks, console=board.console)
             x, line = x + panel.width, max(line, panel.height)
         y += line
 

@@ -29,6 +29,7 @@ def board(shown: Shown) -> Board:
     """Return the dashboard."""
     return Board(
         name="decision",
+        console="/decisions",
         title="Decision",
         description="The current rung, the gates of the next rung, evidence and alarms.",
         sections=(

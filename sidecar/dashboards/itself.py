@@ -6,6 +6,7 @@ from sidecar.dashboards.panels import (
     CALM,
     GOOD,
     ODD,
+    Json,
     Panel,
     count_table,
     counts,
@@ -18,6 +19,7 @@ from sidecar.dashboards.panels import (
 from sidecar.dashboards.queries import RANGE, RATE, Query, cells, counted, folded, foreign, series
 from sidecar.dashboards.terms import Shown
 from sidecar.http.rate_limits import LIMITS
+from sidecar.http.traffic import SLOW_S
 from sidecar.rules.terms import Terms
 from sidecar.rules.upkeep import FORGED, LAPSED_S, NEW_FOR_S, SKEW_S, STARTS_MIN
 
@@ -37,6 +39,7 @@ def board(shown: Shown) -> Board:
             Section(title="Replicas", panels=_replicas()),
             Section(title="Leases and clocks", panels=(*_leases(shown.rules), *_clocks())),
             Section(title="Journal", panels=_journal()),
+            Section(title="Public routes: rate, errors, duration", panels=_public()),
             Section(title="Requests", panels=(*_acks(), *_refusals())),
             Section(title="Notifications", panels=_notifications()),
             Section(title="Process and log", panels=(*_process(), *_scrapes())),
@@ -174,6 +177,43 @@ def _journal() -> tuple[Panel, ...]:
             Query(expr=counted("journal_refused_appends_total"), legend="refused"),
         ),
     )
+
+
+def _public() -> tuple[Panel, ...]:
+    per_s = f"rate({series('requests_total')}[{RATE}])"
+    failed = f"rate({series('requests_total', code='4xx|5xx')}[{RATE}])"
+    took, slow = (f"rate({series(name)}[{RATE}])" for name in ("request_seconds_total", "slow_requests_total"))
+    return (
+        graph(
+            "Requests by route",
+            "Answers per second of the public listener, on all replicas together.",
+            Query(expr=f"sum by (route) ({per_s}) > 0", legend="{{route}}"),
+            unit="ops",
+        ),
+        graph(
+            "Errors by route and class",
+            "Answers per second with 4xx (the client's mistake, or refused for its rate) and 5xx (ours; Stripe and the backend "
+            "send again).",
+            Query(expr=f"sum by (route, code) ({failed}) > 0", legend="{{code}} {{route}}"),
+            unit="ops",
+            alert="ReverbSidecarJournalUnavailable",
+        ),
+        graph(
+            "Mean duration by route",
+            f"From a request's head to its answer. `over {SLOW_S:g} s`: the share of all answers that took so long. Streams are left "
+            "out: they end when their client leaves.",
+            Query(expr=f"sum by (route) ({took}) / (sum by (route) ({per_s}) > 0)", legend="{{route}}"),
+            Query(expr=f"sum({slow}) / (sum({per_s}) > 0)", legend=f"over {SLOW_S:g} s"),
+            unit="s",
+            overrides=(_share(f"over {SLOW_S:g} s"),),
+        ),
+    )
+
+
+def _share(name: str) -> Json:
+    """Return an override that draws this series as a share, on an axis of its own."""
+    properties = [{"id": "unit", "value": "percentunit"}, {"id": "custom.axisPlacement", "value": "right"}]
+    return {"matcher": {"id": "byName", "options": name}, "properties": properties}
 
 
 def _acks() -> tuple[Panel, ...]:

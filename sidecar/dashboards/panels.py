@@ -150,6 +150,7 @@ def graph(
         overrides=(
             *(_limit(name) for name in limits),
             *_displayed(wording, colours),
+            *more.pop("overrides", ()),
         ),
         step_min=_BAR if is_stacked else "",
         options={
@@ -304,16 +305,18 @@ def count_table(title: str, description: str, key: str, head: str, columns: Mapp
     return table(title, description, *queries, columns=names, key=key, unit="short", defaults={"decimals": 0}, **more)
 
 
-def drawn(panel: Panel, *, number: int, x: int, y: int, runbooks: str) -> Json:
-    """Return the JSON of a panel at its position."""
+def drawn(panel: Panel, *, number: int, x: int, y: int, runbooks: str, console: str) -> Json:
+    """Return the JSON of a panel at its position; `console` is the path of the console's page about the same."""
     description = panel.description
+    links = [_link(panel.details)] if panel.details else []
     if panel.alert:
         page = f"{runbooks}{panel.alert}.md"
         is_address = page.startswith(("http://", "https://"))
         description += f"\n\nAlert: [{panel.alert}]({page})" if is_address else f"\n\nAlert: {panel.alert}, see {page}"
+        links += [_outside("Runbook", page)] if is_address else []
+    links.append(_outside("Console", f"${{console}}{console}"))
     unit = {"unit": panel.unit} if panel.unit else {}
     defaults = {"color": {"mode": "thresholds"}, "thresholds": thresholds(((None, GOOD),)), **unit, **panel.defaults}
-    links = [_link(panel.details)] if panel.details else []
     return {
         "id": number,
         "type": panel.kind,
@@ -346,15 +349,19 @@ def _target(query: Query, index: int) -> Json:
 
 
 def _link(uid: str) -> Json:
+    return _outside("More", f"/d/{uid}?${{__url_time_range}}&${{__all_variables}}") | {"targetBlank": False}
+
+
+def _outside(title: str, url: str) -> Json:
     return {
-        "title": "More",
+        "title": title,
         "type": "link",
-        "url": f"/d/{uid}?${{__url_time_range}}&${{__all_variables}}",
+        "url": url,
         "icon": "external link",
         "tooltip": "",
         "tags": [],
         "asDropdown": False,
         "includeVars": False,
         "keepTime": False,
-        "targetBlank": False,
+        "targetBlank": True,
     }

@@ -4,11 +4,23 @@ from sidecar.core.fold import votes
 from sidecar.core.statistics.indicators import REACH
 from sidecar.dashboards.board import Board, Section
 from sidecar.dashboards.outcomes import outcomes
-from sidecar.dashboards.panels import BAD, GOOD, ODD, Panel, count_table, counts, graph, heat_map
-from sidecar.dashboards.queries import FAILED, JUDGED, RANGE, RATE, Query, folded, grown, oldest_wait, series
+from sidecar.dashboards.panels import BAD, CALM, GOOD, ODD, Panel, count_table, counts, graph, heat_map
+from sidecar.dashboards.queries import (
+    FAILED,
+    JUDGED,
+    RANGE,
+    RATE,
+    Query,
+    counted,
+    failed_ratio,
+    folded,
+    grown,
+    oldest_wait,
+    series,
+)
 from sidecar.dashboards.terms import Shown
-from sidecar.rules.delivery import FAILED_MIN, REPORTERS_MIN
-from sidecar.rules.terms import Terms
+from sidecar.rules.delivery import FAILED_MIN, FAST, REPORTERS_MIN, SLOW
+from sidecar.rules.terms import Terms, number
 from sidecar.wording import STAGES, UNMEASURED
 
 _LATENCY = "webhook_to_broadcast_seconds"
@@ -20,11 +32,12 @@ def board(shown: Shown) -> Board:
     terms = shown.rules
     return Board(
         name="payments",
+        console="/payments",
         title="Payments",
         description="Do payers receive the broadcasts of their payments by push, and what do their browsers report?",
         sections=(
             Section(title="From the webhook to the broadcast", panels=(*_latency(terms), *_waiting(terms))),
-            Section(title="Outcomes", panels=(*_outcomes(), *_left_out(), *_tables(terms))),
+            Section(title="Outcomes", panels=(*_outcomes(terms), *_left_out(), *_tables(terms))),
             Section(title="Acks", panels=_acks()),
             Section(title="Reach: reports of payers' browsers", panels=(*_reports(), *_effects(), *_verdicts())),
         ),
@@ -93,9 +106,10 @@ def _waiting(terms: Terms) -> tuple[Panel, ...]:
     )
 
 
-def _outcomes() -> tuple[Panel, ...]:
+def _outcomes(terms: Terms) -> tuple[Panel, ...]:
     return (
         outcomes(),
+        _burn_rate(terms),
         counts(
             "Unmeasured payments by reason",
             "Payments that could not be judged.",
@@ -124,6 +138,29 @@ def _outcomes() -> tuple[Panel, ...]:
             alert="ReverbSidecarDeliveryBurning",
         ),
     )
+
+
+def _burn_rate(terms: Terms) -> Panel:
+    """Return the panel of what the alerts about delivery compare: each pair of windows, and its limit."""
+    budget = number(terms.error_budget_ratio)
+    tiers = (*FAST, *SLOW)
+    limits = sorted(round(tier.ratio_max(terms) / terms.error_budget_ratio, 2) for tier in tiers)
+    return graph(
+        "Burn rate of the error budget",
+        "How many times faster than allowed the error budget is spent, in the quieter of an alert's two windows. Each line has its own "
+        f"limit (dashed): {', '.join(f'{tier.rate:g} over {tier.long}' for tier in tiers)}. At 1 the budget lasts exactly its 30 days.",
+        *(
+            Query(expr=f"{_lesser(tier.long, tier.short)} / {budget}", legend=f"{tier.long} and {tier.short}")
+            for tier in tiers
+        ),
+        steps=((None, GOOD), *zip(limits, (CALM, ODD, ODD, BAD), strict=True)),
+        alert="ReverbSidecarDeliveryEroding",
+    )
+
+
+def _lesser(long: str, short: str) -> str:
+    """Return the lesser of the failed shares in two windows."""
+    return f"(({failed_ratio(long)} < {failed_ratio(short)}) or ({failed_ratio(short)}))"
 
 
 def _left_out() -> tuple[Panel, ...]:
@@ -181,7 +218,7 @@ def _acks() -> tuple[Panel, ...]:
             Query(expr=grown("unaccounted_payments_total"), legend="unaccounted"),
             Query(expr=grown("dropped_acks_total"), legend="dropped"),
             Query(expr=grown("acks_lost_total"), legend="lost"),
-            Query(expr=f"{grown('mismatched_acks_total')} > 0", legend="{{reason}}"),
+            Query(expr=f"{counted('mismatched_acks_total')} > 0", legend="{{reason}}"),
             alert="ReverbSidecarAcksLost",
             width=12,
         ),

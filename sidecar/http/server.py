@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import errno
 import socket
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from aiohttp import web
 from aiohttp.http import RawRequestMessage
 from aiohttp.web_request import BaseRequest
 
+from sidecar import clock
 from sidecar.config import Address
 from sidecar.http.address import client_address
 from sidecar.http.body import answer_later, check_expectation
@@ -19,9 +21,10 @@ from sidecar.http.errors import REFUSALS, error_response, failed, nowhere, to_er
 from sidecar.http.guard import Guard
 from sidecar.http.quotas import Shares
 from sidecar.http.rate_limits import INSIDE, LIMITS, Limit, RateLimiter, Refusal, Turns
+from sidecar.http.traffic import CLASSES, SLOW_S, Traffic
 from sidecar.parts.cors import READABLE
 from sidecar.parts.metrics import counted
-from sidecar.parts.routes import ELSEWHERE, LISTENERS, declared_paths, path_name
+from sidecar.parts.routes import ELSEWHERE, LISTENERS, PUBLIC, declared_paths, path_name
 from sidecar.ports import ErrorCode, SidecarError
 
 _SHUTDOWN_S = 5.0
@@ -35,6 +38,14 @@ def _refusable(kinds: Sequence[type]) -> Iterator[tuple[str, ...]]:
     for listener, path in declared_paths(kinds):
         for reason in Refusal:
             yield listener, path, reason.value
+
+
+def _public(kinds: Sequence[type]) -> Iterator[tuple[str, ...]]:
+    return ((path,) for listener, path in declared_paths(kinds) if listener == PUBLIC)
+
+
+def _answerable(kinds: Sequence[type]) -> Iterator[tuple[str, ...]]:
+    return ((path, code) for (path,) in _public(kinds) for code in CLASSES)
 
 
 class Listener:
@@ -69,6 +80,7 @@ class Listener:
         self._socket: socket.socket | None = None
         self._server: asyncio.Server | None = None
         self._rate_limiters: dict[str, RateLimiter] = {}
+        self._traffic: defaultdict[str, Traffic] = defaultdict(Traffic)
         self._routes: set[tuple[str, str]] = set()
         self._guard = guard
         self._turns = Turns()
@@ -105,6 +117,36 @@ class Listener:
             for path, rate_limiter in self._rate_limiters.items()
             for reason, count in rate_limiter.refused.items()
         }
+
+    @counted(
+        "requests",
+        "Answers of the public listener by route and class of the status, refused requests among them.",
+        {"route": (), "code": ()},
+        series=_answerable,
+    )
+    def requests(self) -> dict[tuple[str, ...], float]:
+        """Return how many requests were answered, by path and class of the status; of the public listener."""
+        return {(path, code): count for path, each in self._public_traffic() for code, count in each.answers.items()}
+
+    @counted(
+        "request_seconds",
+        "Seconds from a request's head to its answer, summed over the answers of a public route; streams are left out.",
+        {"route": ()},
+        series=_public,
+    )
+    def request_seconds(self) -> dict[tuple[str, ...], float]:
+        """Return how long the answers took together, in seconds, by path; of the public listener."""
+        return {(path,): each.took_s for path, each in self._public_traffic()}
+
+    @counted(
+        "slow_requests", f"Answers of a public route that took {SLOW_S:g} s or longer.", {"route": ()}, series=_public
+    )
+    def slow_requests(self) -> dict[tuple[str, ...], float]:
+        """Return how many answers were slow, by path; of the public listener."""
+        return {(path,): each.slow for path, each in self._public_traffic()}
+
+    def _public_traffic(self) -> list[tuple[str, Traffic]]:
+        return [(path, self._traffic[path]) for path in self._rate_limiters] if self.name == PUBLIC else []
 
     @counted(
         "refused_connections", "Connections above the limit of a listener, or of one address.", {"listener": LISTENERS}
@@ -188,7 +230,8 @@ class Listener:
         )
 
     def _limited(self, handler: Handler, path: str) -> Handler:
-        return _limited(handler, self._rate_limiter(path), self._guard, self._turns, self._proxies)
+        limited = _limited(handler, self._rate_limiter(path), self._guard, self._turns, self._proxies)
+        return _measured(limited, self._traffic[path_name(path)])
 
     def _refuse(self) -> None:
         self._refused_count += 1
@@ -249,6 +292,19 @@ def _limited(handler: Handler, rate_limiter: RateLimiter, guard: Guard | None, t
         headers["X-Content-Type-Options"] = "nosniff"
         if is_for_scripts and response.status >= web.HTTPBadRequest.status_code:
             headers.update(READABLE)
+        return response
+
+    return answer
+
+
+def _measured(handler: Handler, traffic: Traffic) -> Handler:
+    """Return a handler that counts its answers, and how long they took."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        began_s = clock.monotonic_s()
+        response = await handler(request)
+        is_whole = isinstance(response, web.Response)
+        traffic.answered(response.status, clock.monotonic_s() - began_s if is_whole else 0.0)
         return response
 
     return answer

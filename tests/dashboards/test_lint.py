@@ -167,7 +167,14 @@ def test_links_have_targets(name: str) -> None:
     assert document["links"][1]["url"] == "${console}/"
     assert _variable(document, "console")["query"].startswith("http")
     for panel in files.panels(document):
-        for link in panel["links"]:
+        *others, console = panel["links"]
+        assert (console["title"], console["url"]) in {
+            ("Console", f"${{console}}{path}") for path in ("/", "/payments", "/decisions")
+        }
+        for link in others:
+            if link["title"] == "Runbook":
+                assert link["url"].endswith(".md")
+                continue
             uid = re.match(r"/d/([\w-]+)\?\$\{__url_time_range\}&\$\{__all_variables\}$", link["url"])
             assert uid, link["url"]
             assert uid[1] in NUMBERS - {document["uid"]}

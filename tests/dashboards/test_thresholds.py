@@ -65,6 +65,15 @@ def test_a_drawn_limit_is_that_of_the_alert(name: str, title: str, alert: str, l
     assert alert in panel["description"]
 
 
+def test_the_burn_rates_limits_are_those_of_the_alerts_about_delivery() -> None:
+    """Multiplied with the error budget, each drawn limit is one that an alert compares failed shares with."""
+    budget = rules.terms_of(read_config(DEFAULT)).error_budget_ratio
+    drawn = _drawn(_panel(DOCUMENTS, "payments", "Burn rate of the error budget"))
+    compared = _numbers("ReverbSidecarDeliveryEroding") | _numbers("ReverbSidecarDeliveryBurning")
+    assert len(drawn) == 4
+    assert {round(limit * budget, 6) for limit in drawn} <= {round(number, 6) for number in compared}
+
+
 @pytest.mark.parametrize("within_ms", [500, 800, 2000])
 def test_the_axis_of_the_heat_map_names_the_objective(within_ms: int) -> None:
     """A heat map draws no thresholds, so the row that ends at the objective has a label."""
