@@ -5,6 +5,7 @@ import random
 import pytest
 
 from sidecar.core.facts.auth_probes import RoundTripOutcome
+from sidecar.core.facts.observations import FallCause
 from sidecar.core.facts.policy import Mode
 from sidecar.core.fold.disturbances import was_reverb_away
 from sidecar.core.fold.serving import Reason, served
@@ -168,6 +169,28 @@ def test_an_unexplained_alarm_falls_even_after_the_suspension_has_begun() -> Non
     world.wait(62 * SECOND)
     assert world.state.flag.rung == 0
     assert world.state.indicators[PAYMENTS].is_unexplained
+
+
+@pytest.mark.parametrize("stop_ms", [8 * SECOND, 25 * SECOND, 10 * MINUTE])
+def test_a_fall_that_is_due_when_the_suspension_ends_is_not_forgiven(stop_ms: int) -> None:
+    """After a pause or a restart one record brings about both: the end forgave the alarm of payments that failed."""
+    world = default(2)
+    world.fail()
+    world.wait(20 * SECOND)
+    world.recover()
+    world.wait(5 * MINUTE)
+    assert world.state.flag.suspension is not None
+    until_ms = world.state.flag.suspension.until_ms
+    world.wait(until_ms - 65 * SECOND - world.now_ms)
+    for _ in range(12):
+        world.pay(user=None)
+    world.wait(60 * SECOND)
+    world.now_ms = until_ms - 5 * SECOND + stop_ms
+    if stop_ms > 8 * SECOND:
+        world.start()
+    world.beat()
+    world.wait(2 * MINUTE)
+    assert (world.state.flag.rung, world.state.moves[-1].cause) == (0, FallCause.ALARM)
 
 
 def test_successes_alone_leave_nothing_to_attribute() -> None:

@@ -85,14 +85,18 @@ def attribute(state: State, policy: Policy) -> None:
 
 
 def settle(state: State, policy: Policy, out: Conclusions) -> None:
-    """Begin the suspension that an alarm requires, or end one whose time is over. The bottom rung has none."""
+    """Begin the suspension that an alarm requires, or end one whose time is over. The bottom rung has none.
+
+    Not where a fall is due: to end it forgives the alarm, and after a pause one record may bring about both.
+    """
     flag = state.flag
     if flag.rung == 0:
         flag.suspension = None
         return
     if flag.suspension is None and answer(state, policy) is Answer.SUSPEND:
         _begin(state, policy, out)
-    if flag.suspension is not None and state.now_ms >= flag.suspension.until_ms:
+    is_over = flag.suspension is not None and state.now_ms >= flag.suspension.until_ms
+    if is_over and answer(state, policy) is not Answer.FALL:
         flag.suspension = None
         flag.guard_version += 1
         for name, indicator in state.indicators.items():
