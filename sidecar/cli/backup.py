@@ -20,6 +20,7 @@ from sidecar.cli.program import (
     print_json,
     read_file,
 )
+from sidecar.cli.results import Restored
 from sidecar.config import SqlitePlace, policy_of
 from sidecar.console.operator_actions import Reason as VisibleReason
 from sidecar.core.facts.meaning import why_not_here
@@ -42,7 +43,7 @@ def verify(
         fail("--head is 16 to 64 hex digits; a notification, a report and `sidecar verify` have them")
     found = inspect(_journal_path(config), head.lower())
     if as_json:
-        print_json(found)
+        print_json("verify", found)
     else:
         for defect in found.defects:
             typer.echo(defect)
@@ -73,7 +74,7 @@ def backup(
     """Copy the journal, also of a running sidecar, into one file, and verify the copy."""
     found = make_backup(_journal_path(config), to, is_forced=force)
     if as_json:
-        print_json(msgspec.structs.replace(found, path=str(to)))
+        print_json("backup", msgspec.structs.replace(found, path=str(to)))
     else:
         typer.echo(f"{to}: {found.records} records up to {found.last_seq}, {found.bytes} bytes, sound.")
 
@@ -85,6 +86,7 @@ def restore(
     config: ConfigFile = DEFAULT_CONFIG,
     *,
     replace: Annotated[bool, typer.Option("--replace", help="Move an existing journal aside.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Replace the journal by a backup. The flag starts on the bottom rung, with a hold until `resume --hold`."""
     reason = _checked(reason)
@@ -94,6 +96,9 @@ def restore(
         if other := why_not_here(present(source).policy, policy_of(read_file(config))):
             fail(f"{source}: {other}")
     aside = restore_backup(source, path, reason=reason, is_replacing=replace, second_mark=_second_mark(place))
+    if as_json:
+        print_json("restore", Restored(path=str(path), aside=None if aside is None else str(aside)))
+        return
     if aside is not None:
         typer.echo(f"{aside}: the previous journal")
     typer.echo(f"{path}: restored. Start the sidecar and check it. `sidecar status` shows the hold and how to lift it")
@@ -109,11 +114,15 @@ def init(
     config: ConfigFile = DEFAULT_CONFIG,
     *,
     replace: Annotated[bool, typer.Option("--replace", help="Move an existing journal aside.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Make the next start begin a new journal, without the alarms, holds and evidence of the previous one."""
     place = _journal(config)
     path = Path(place.path).resolve()
     aside = begin_anew(path, reason=_checked(reason), is_replacing=replace, second_mark=_second_mark(place))
+    if as_json:
+        print_json("journal", Restored(path=str(path), aside=None if aside is None else str(aside)))
+        return
     if aside is not None:
         typer.echo(f"{aside}: the previous journal")
     typer.echo(f"{path}: the next start begins a new journal, on the bottom rung and without evidence")

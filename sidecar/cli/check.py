@@ -11,12 +11,13 @@ import typer
 from sidecar import dashboards, metrics, rules
 from sidecar.cli.here import Here, here
 from sidecar.cli.program import DEFAULT_CONFIG, NO, AsJson, ConfigFile, cli, fail, print_json, read_file
+from sidecar.cli.results import WrittenFiles
 from sidecar.composition import kinds_of
 from sidecar.config import Config, ConfigInvalid, Problem, blocked_by_browsers, policy_of
 from sidecar.core.facts.policy import Lifecycle, policy_hash
 
 
-@cli.command(epilog="Exit codes: 0 good, 1 problems were found, 2 wrong usage or no such file.")
+@cli.command()
 def check(
     config: ConfigFile = DEFAULT_CONFIG,
     *,
@@ -34,7 +35,7 @@ def check(
         read = read_file(config)
     except ConfigInvalid as error:
         if as_json:
-            print_json(Checked(ok=False, problems=error.problems))
+            print_json("check", Checked(ok=False, problems=error.problems))
         else:
             typer.echo(error.message)
         raise typer.Exit(NO) from None
@@ -47,7 +48,7 @@ def check(
             blocked=blocked,
             here=found if is_here else None,
         )
-        print_json(checked)
+        print_json("check", checked)
     else:
         _print(config, read, found, blocked, is_here=is_here)
     if not found.is_good:
@@ -114,22 +115,26 @@ def write_dashboards(
     console: Annotated[
         str, typer.Option("--console", help="The URL of the operator listener in a browser.")
     ] = dashboards.DEFAULT_CONSOLE,
+    as_json: AsJson = False,
 ) -> None:
     """Write Grafana's dashboards for this configuration, as files for its provisioning."""
     if re.fullmatch(r"https?://[A-Za-z0-9_./:\[\]~-]{1,200}", console) is None:
         fail("--console is not a URL that begins with http:// or https:// and has no query")
     shown = dashboards.shown_of(read_file(config), runbooks=runbooks, console=console)
     try:
-        for path in dashboards.write(output, shown):
-            typer.echo(path)
+        paths = tuple(str(path) for path in dashboards.write(output, shown))
     except OSError as error:
         fail(f"--output: {error.filename} cannot be written ({error.strerror})")
+    if as_json:
+        print_json("dashboards", WrittenFiles(files=paths))
+    else:
+        typer.echo("\n".join(paths))
 
 
 @cli.command(name="metrics")
 def describe_metrics(*, as_json: AsJson = False) -> None:
     """Print every metric with its type, labels, scope and highest number of series, as Markdown."""
     if as_json:
-        print_json(metrics.catalogue(kinds_of()), is_indented=True)
+        print_json("metrics", metrics.catalogue(kinds_of()), is_indented=True)
     else:
         typer.echo(metrics.page(kinds_of()), nl=False)

@@ -62,7 +62,7 @@ def run_doctor(
     else:
         diagnosis = asyncio.run(doctor.examine(reverb, secrets))
     if as_json:
-        print_json(diagnosis, is_indented=True)
+        print_json("doctor", diagnosis, is_indented=True)
     else:
         doctor.print_diagnosis(screen(), diagnosis)
     sys.exit(diagnosis.exit_code)

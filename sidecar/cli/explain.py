@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from sidecar.cli.operator_client import get_or_fail
-from sidecar.cli.program import DEFAULT_CONFIG, AsJson, ConfigFile, cli, screen
+from sidecar.cli.program import DEFAULT_CONFIG, AsJson, ConfigFile, cli, print_json, screen
 from sidecar.console.explanation import Explanation
 from sidecar.console.explanation_text import print_explanation
 
@@ -24,6 +24,6 @@ def explain(
     path = f"/api/explanation?decision={decision}" if decision else "/api/explanation"
     body, found = get_or_fail(config, path, Explanation)
     if as_json:
-        typer.echo(body.decode())
+        print_json("explain", body)
     else:
         print_explanation(screen(), found)

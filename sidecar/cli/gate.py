@@ -4,6 +4,7 @@ import sys
 from typing import Annotated, NoReturn
 from urllib.parse import urlencode
 
+import msgspec
 import typer
 
 from sidecar.cli.operator_client import Unanswered, Url, address_and_environment, get
@@ -21,6 +22,13 @@ def _push(mode: Mode) -> Mode:
     if mode not in _PUSH_MODES:
         raise typer.BadParameter(f"choose from {', '.join(_PUSH_MODES)}")
     return mode
+
+
+class CannotKnow(msgspec.Struct, frozen=True, kw_only=True):
+    """Nobody could be asked."""
+
+    answer: Answer
+    message: str
 
 
 @cli.command()
@@ -75,7 +83,7 @@ def gate(
     except Unanswered as error:
         _cannot_know(error.message, as_json=as_json, github=github)
     if as_json:
-        typer.echo(body.decode())
+        print_json("gate", body)
     else:
         gate_text.print_readiness(screen(), found, is_all=is_all)
     for line in gate_text.annotations(found) if github else ():
@@ -85,7 +93,7 @@ def gate(
 
 def _cannot_know(message: str, *, as_json: bool, github: bool) -> NoReturn:
     if as_json:
-        print_json({"answer": Answer.CANNOT_KNOW, "message": message})
+        print_json("gate", CannotKnow(answer=Answer.CANNOT_KNOW, message=message))
     if github:
         typer.echo(gate_text.annotation("error", message), err=as_json)
     fail(f"Cannot know: {message}", CANNOT_KNOW)

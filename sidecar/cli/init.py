@@ -12,7 +12,7 @@ import msgspec
 import typer
 
 from sidecar import randomness
-from sidecar.cli.program import DEFAULT_CONFIG, EXITS_DONE, AsJson, ConfigFile, cli, command_line, fail, print_json
+from sidecar.cli.program import DEFAULT_CONFIG, AsJson, ConfigFile, cli, command_line, fail, print_json
 from sidecar.config import Config, ConfigInvalid, Credentials, SecretsInvalid, read_config, read_secrets, sample
 from sidecar.journal.sqlite.lock import PRIVATE
 
@@ -77,7 +77,7 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
     next_steps: tuple[str, ...]
 
 
-@cli.command(epilog=EXITS_DONE)
+@cli.command()
 def init(
     config: ConfigFile = DEFAULT_CONFIG,
     *,
@@ -134,7 +134,7 @@ def init(
         config=str(config), env_file=str(env_file), generated=generated, missing=missing, next_steps=steps
     )  # fmt: skip
     if as_json:
-        print_json(done)
+        print_json("init", done)
         return
     typer.echo(f"{config}: the configuration, with a comment for each key.")
     typer.echo(f"{env_file}: the secrets, readable by you alone; generated: {', '.join(generated) or 'none'}.")

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from sidecar.cli.program import CANNOT_KNOW, DEFAULT_CONFIG, NO, AsJson, ConfigFile, cli, fail, print_json, read_file
-from sidecar.config import read_notification_secrets
+from sidecar.cli.results import Listed, ListedTarget, Tested
+from sidecar.config import NotificationTarget, read_notification_secrets
 from sidecar.notifications import Attempt, targets_of, try_targets
 
 
@@ -23,6 +24,9 @@ def show_notifications(
     if read.notifications is None:
         fail(f"{config}: no notification targets; add `notifications` (docs/notifications.md)", CANNOT_KNOW)
     targets = targets_of(read.notifications, read_notification_secrets(os.environ, read))
+    if not test and as_json:
+        print_json("notifications", Listed(targets=tuple(map(_listed, read.notifications.targets))))
+        return
     if not test:
         for each in read.notifications.targets:
             key = f", with the key {each.stem}_KEY" if each.needs_key else ""
@@ -30,9 +34,14 @@ def show_notifications(
         return
     tried = asyncio.run(try_targets(read, targets))
     if as_json:
-        print_json(tried)
+        print_json("notifications", Tested(tested=tuple(tried)))
     else:
         for one in tried:
             typer.echo(f"{one.name} ({one.kind}): {one.sentence}")
     if any(one.attempt is not Attempt.SENT for one in tried):
         raise typer.Exit(NO)
+
+
+def _listed(target: NotificationTarget) -> ListedTarget:
+    key = f"{target.stem}_KEY" if target.needs_key else None
+    return ListedTarget(name=target.name, kind=target.kind, url_variable=f"{target.stem}_URL", key_variable=key)

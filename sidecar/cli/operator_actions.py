@@ -9,7 +9,8 @@ import typer
 
 from sidecar.cli.freeze import WeeklyOptions, once_request, weekly_request
 from sidecar.cli.operator_client import get_or_fail, post_or_fail
-from sidecar.cli.program import DEFAULT_CONFIG, AsJson, ConfigFile, Reason, cli, fail, screen
+from sidecar.cli.program import DEFAULT_CONFIG, AsJson, ConfigFile, Reason, cli, fail, print_json, screen
+from sidecar.cli.watch import watch_status
 from sidecar.console.operator_actions import (
     ActionDone,
     ActionRequest,
@@ -24,11 +25,21 @@ from sidecar.console.status_text import print_status
 
 
 @cli.command()
-def status(config: ConfigFile = DEFAULT_CONFIG, *, as_json: AsJson = False) -> None:
+def status(
+    config: ConfigFile = DEFAULT_CONFIG,
+    *,
+    watch: Annotated[bool, typer.Option("--watch", help="Draw it again every second, until Ctrl-C.")] = False,
+    as_json: AsJson = False,
+) -> None:
     """Print the served mode, the gates of the next rung, and the measurements."""
+    if watch:
+        if as_json:
+            fail("--watch is for a person; a program reads --json again and again")
+        watch_status(config)
+        return
     body, found = get_or_fail(config, "/api/status", Status)
     if as_json:
-        typer.echo(body.decode())
+        print_json("status", body)
     else:
         print_status(screen(), found)
 
@@ -36,7 +47,7 @@ def status(config: ConfigFile = DEFAULT_CONFIG, *, as_json: AsJson = False) -> N
 def _act(action: OperatorAction, config: Path, request: Request, *, as_json: bool) -> None:
     body = post_or_fail(config, f"/api/{action}", request)
     if as_json:
-        typer.echo(body.decode())
+        print_json(action.value, body)
     else:
         done = msgspec.json.decode(body, type=ActionDone)
         typer.echo(f"{done.actor}: {done.action}: {done.message} (record {done.seq})")

@@ -36,7 +36,7 @@ def address_and_environment(config: Path, url: str, environment: str) -> tuple[s
     """Return the operator listener and the environment that must answer, from the options or from the file."""
     if not url:
         read = read_file(config)
-        return _address(read), environment or read.environment
+        return operator_url(read), environment or read.environment
     if "@" in urlsplit(url).netloc:
         fail("--url has a name or a password, which could end up in logs: set SIDECAR_TOKEN instead")
     if not environment:
@@ -56,7 +56,7 @@ def get(address: str, path: str, kind: type[Body]) -> tuple[bytes, Body]:
 def get_or_fail(config: Path, path: str, kind: type[Body]) -> tuple[bytes, Body]:
     """Return the response of the sidecar with this configuration; exit with a message if there is none."""
     try:
-        return get(_address(read_file(config)), path, kind)
+        return get(operator_url(read_file(config)), path, kind)
     except Unanswered as error:
         fail(error.message, error.code)
 
@@ -67,7 +67,7 @@ def post_or_fail(config: Path, path: str, body: object) -> bytes:
     if not token:
         fail("operator actions need your token: set SIDECAR_TOKEN or SIDECAR_TOKEN_FILE; its role must be `operate`")
     try:
-        return asyncio.run(_request(_address(read_file(config)), "POST", path, body, token))
+        return asyncio.run(_request(operator_url(read_file(config)), "POST", path, body, token))
     except Unanswered as error:
         fail(error.message, error.code)
 
@@ -86,7 +86,7 @@ def own_token() -> str:
     return token
 
 
-def _address(config: Config) -> str:
+def operator_url(config: Config) -> str:
     """Return the URL of the operator listener on this machine."""
     return local_url(config.listen.operator)
 

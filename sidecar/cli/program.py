@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 DEFAULT_CONFIG = Path("sidecar.yaml")
 NO = 1
 CANNOT_KNOW = 2
+SHAPE_VERSION = 1
+"""Of what `--json` prints: raised when a field goes, or means something else. New fields keep it."""
 # Each command, in the order of the help: the module that has it, and its line there.
 COMMANDS = {
     "init": (
@@ -135,6 +137,31 @@ COMMANDS = {
     ),
 }
 
+_DONE = "0 done, 2 wrong usage or it cannot be done"
+_ACTED = "0 in force, 1 refused as things stand, 2 wrong usage, no answer, or the token does not suffice"
+EXITS = {
+    "init": _DONE,
+    "run": "0 stopped by a signal, 2 it cannot start",
+    "demo": "0 done, 1 a step of the story did not complete, 2 wrong usage or it cannot start",
+    "test-payment": "0 on time, 1 late, missed or not judged, 2 no verdict: not reached, or refused",
+    "doctor": "0 every step passes, 1 a finding of --curl, 2 wrong usage, others name the outcome: see --outcomes",
+    "check": "0 good, 1 problems were found, 2 wrong usage or no such file",
+    "rules": _DONE,
+    "dashboards": _DONE,
+    "metrics": _DONE,
+    "verify": "0 sound, 1 defects were found, 2 wrong usage or it cannot be read",
+    "backup": _DONE,
+    "restore": _DONE,
+    "journal": _DONE,
+    "explain": "0 explained, 2 wrong usage, no such decision, or no answer",
+    "status": "0 answered, 2 wrong usage or no answer",
+    **dict.fromkeys(("hold", "approve", "rollback", "reset", "resume", "note", "freeze", "thaw"), _ACTED),
+    "gate": "0 yes, 1 not yet, 2 cannot be known",
+    "report": "0 written, 2 wrong usage, no answer, or the file cannot be written",
+    "notifications": "0 listed or all sent, 1 a target did not take its test, 2 wrong usage or none is configured",
+}
+"""The exit codes of each command, for its help. 130: Ctrl-C."""
+
 
 class Commands(typer.core.TyperGroup):
     """The commands, of which only the one that is called is imported: the help needs none."""
@@ -155,8 +182,9 @@ class Commands(typer.core.TyperGroup):
         if command is None or name is None:
             return name, command, rest
         importlib.import_module(f"sidecar.cli.{COMMANDS[name][0]}")
-        loaded = typer.main.get_group(cli)
-        return name, loaded.commands[name], rest
+        called = typer.main.get_group(cli).commands[name]
+        called.epilog = f"Exit codes: {EXITS[name]}."
+        return name, called, rest
 
 
 cli = typer.Typer(
@@ -175,7 +203,6 @@ ConfigFile = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Reason = Annotated[str, typer.Option("--reason", help="The reason; it stays in the record.")]
-EXITS_DONE = "Exit codes: 0 done, 2 wrong usage, or it cannot be done."
 
 
 def fail(message: str, code: int = CANNOT_KNOW) -> NoReturn:
@@ -199,12 +226,18 @@ def screen() -> "Console":
     return Console(highlight=False)
 
 
-def print_json(value: object, *, is_indented: bool = False) -> None:
-    """Print a value as JSON."""
+def print_json(command: str, value: object, *, is_indented: bool = False) -> None:
+    """Print the result of a command as one JSON object, which begins with the name and the version of its shape."""
+    typer.echo(with_shape(command, value, is_indented=is_indented))
+
+
+def with_shape(command: str, value: object, *, is_indented: bool = False) -> str:
+    """Return a struct, or an object that is JSON already, with its shape (docs/json.md)."""
     import msgspec  # noqa: PLC0415 - likewise
 
-    body = msgspec.json.encode(value)
-    typer.echo((msgspec.json.format(body) if is_indented else body).decode())
+    body = value if isinstance(value, bytes) else msgspec.json.encode(value)
+    body = b'{"shape":"%s/%d",%s' % (command.encode(), SHAPE_VERSION, body[1:])
+    return (msgspec.json.format(body) if is_indented else body).decode()
 
 
 def read_file(path: Path) -> "Config":

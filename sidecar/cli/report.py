@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlencode
 
-import msgspec
 import typer
 
 from sidecar.cli.operator_client import Unanswered, Url, address_and_environment, get
-from sidecar.cli.program import CANNOT_KNOW, DEFAULT_CONFIG, ConfigFile, cli, fail
+from sidecar.cli.program import CANNOT_KNOW, DEFAULT_CONFIG, ConfigFile, cli, fail, with_shape
 from sidecar.console.report import Report, markdown, page
 from sidecar.core.facts.policy import Mode
 from sidecar.journal.sqlite.lock import PRIVATE
@@ -68,4 +67,4 @@ def _write(path: Path, text: str) -> None:
 
 
 def _indented(report: Report) -> str:
-    return msgspec.json.format(msgspec.json.encode(report)).decode() + "\n"
+    return with_shape("report", report, is_indented=True) + "\n"

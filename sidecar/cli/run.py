@@ -103,7 +103,7 @@ def run_demo(
         typer.echo("Stopped. Nothing is left: no process runs, and the demo's folder is removed.", err=as_json)
         return
     if as_json:
-        print_json(summary, is_indented=True)
+        print_json("demo", summary, is_indented=True)
     else:
         typer.echo(demo.printed(summary))
     sys.exit(0 if summary.is_whole else NO)

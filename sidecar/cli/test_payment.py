@@ -13,10 +13,7 @@ from sidecar.cli.program import DEFAULT_CONFIG, AsJson, ConfigFile, cli, fail, p
 from sidecar.config import read_secrets
 
 
-@cli.command(
-    name="test-payment",
-    epilog="Exit codes: 0 on time, 1 late, missed or not judged, 2 no verdict: not reached, or refused.",
-)
+@cli.command(name="test-payment")
 def send_test_payment(
     config: ConfigFile = DEFAULT_CONFIG,
     *,
@@ -63,7 +60,7 @@ def send_test_payment(
     )
     result = asyncio.run(doctor.pay(read, secrets, plan))
     if as_json:
-        print_json(result, is_indented=True)
+        print_json("test-payment", result, is_indented=True)
     else:
         doctor.print_payment(screen(), result)
     sys.exit(result.exit_code)

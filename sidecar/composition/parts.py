@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from sidecar.composition.wiring import Wiring
+from sidecar.console.last_payments import LastPayments
 from sidecar.console.operator import Operator
 from sidecar.console.page.live_updates import LiveUpdates
 from sidecar.console.page.routes import Console
@@ -107,6 +108,7 @@ PARTS = (
     PartRow(WebhookSignatures, lambda it: it.signatures),
     PartRow(Acks, _acks),
     PartRow(AckFaults, lambda it: it.ack_faults),
+    PartRow(LastPayments, lambda it: it.last_payments),
     PartRow(PaymentTrials, lambda it: it.trials),
     PartRow(Reports, lambda it: it.reports),
     PartRow(Maintenance, lambda it: it.maintenance),

@@ -7,6 +7,7 @@ from sidecar import clock, randomness
 from sidecar.config import DEFAULT_CHANNEL, Config, Secrets, blocked_by_browsers, policy_of
 from sidecar.console.access import Access
 from sidecar.console.explanation import Explanation, explain_now
+from sidecar.console.last_payments import LastPayments
 from sidecar.console.page.live_updates import LiveUpdates
 from sidecar.console.payment_timelines import PaymentTimelines
 from sidecar.console.release import Release
@@ -53,6 +54,7 @@ class Wiring:
         self.journal: Journal = GuardedJournal(journal, self.trials)
         """The journal for all parts: it keeps test payments out."""
         self.ack_faults = AckFaults(self.policy, self.state)
+        self.last_payments = LastPayments()
         self.lease = Lease(self.replica)
         self.lag = Lag()
         self.access = Access(secrets.operator_tokens, config.console)
@@ -165,6 +167,7 @@ class Wiring:
             policy_refused=self.policy_refused,
             other_events=self.probing.observers.other_events() if self.probing else (),
             clock_ahead_ms=self.clock_ahead_ms(),
+            last_payments=self.last_payments.newest(),
             process_warnings=(
                 self.probing.observers.warning() if self.probing else "",
                 *self.ack_faults.warnings(),

@@ -10,7 +10,10 @@ import msgspec
 
 from sidecar.console.decisions import Detail, Kind
 from sidecar.core.decision.decide import Action, decide
+from sidecar.core.decision.gate import about
+from sidecar.core.decision.gate_rows import GATES as GATES_TABLE
 from sidecar.core.decision.gates import Gate, duration, gates
+from sidecar.core.facts.auth_probes import IsolationOutcome
 from sidecar.core.facts.calendar import stamp
 from sidecar.core.facts.observations import Fell
 from sidecar.core.facts.policy import PPM, Lifecycle, Policy, Rung
@@ -68,7 +71,9 @@ def explain_now(state: State, served: Served, *, now_ms: int, policy_refused: st
         text = f"No policy is in force yet: {starting.clause}."
         point = Point(key=Reason.STARTING, text=text, remedy=starting.remedy)
         return Explanation(seq=None, at_ms=now_ms, headline=text, points=(point,), gates=())
-    points = [_served(state, policy, served, policy_refused), *_standing(state, policy)]
+    answer = _served(state, policy, served, policy_refused)
+    causes = sorted([(_rank(_GATE_OF.get(served.reason, "")), answer), *_standing(state, policy, served)], key=_first)
+    points = [*(point for _, point in causes), *_last_move(state)]
     if served.reason not in _DECIDES_NOTHING:
         points.append(_next(state, policy))
     return Explanation(
@@ -78,6 +83,19 @@ def explain_now(state: State, served: Served, *, now_ms: int, policy_refused: st
         points=tuple(points),
         gates=tuple(_gate(gate, now_ms) for gate in gates(state)),
     )
+
+
+_ORDER = tuple(row.name for row in GATES_TABLE)
+_GATE_OF = {Reason.ALARM: "alarm", Reason.SUSPENDED: "suspension"}
+
+
+def _rank(gate: str) -> int:
+    """Return the place of a cause: that of its gate, so that both name the same reasons in the same order."""
+    return _ORDER.index(gate) if gate else -1
+
+
+def _first(cause: tuple[int, Point]) -> int:
+    return cause[0]
 
 
 def _headline(state: State, policy: Policy, served: Served) -> str:
@@ -158,29 +176,48 @@ def _circumstances(reason: SuspensionReason, state: State, policy: Policy) -> st
 # --- operator actions, and the consequences of a fall
 
 
-def _standing(state: State, policy: Policy) -> Iterator[Point]:
-    """Yield what lasts: the last move, a hold, freezes, a cool-down, an approval, missing acks."""
-    flag = state.flag
+def _last_move(state: State) -> Iterator[Point]:
     if state.moves:
         move = state.moves[-1]
         text = f"The last move was at {stamp(move.at_ms)}, from rung {move.from_rung} to rung {move.to_rung}"
         remedy = f"For its evidence: sidecar explain {move.seq}."
         yield Point(key="last_move", text=_sentence(f"{text}, {move.cause}: {move.detail}"), remedy=remedy)
-    for hold in flag.holds:
+
+
+def _standing(state: State, policy: Policy, served: Served) -> Iterator[tuple[int, Point]]:
+    """Yield what lasts beside the reason of the answer, each with the rank of its gate."""
+    latched = [row.name for row in INDICATORS if state.indicators[row.name].is_latched]
+    if latched and served.reason is not Reason.ALARM:
+        text = f"There is an alarm of {', '.join(latched)}."
+        yield _rank("alarm"), Point(key=Reason.ALARM, text=text, remedy=REASONS[Reason.ALARM].remedy)
+    if state.suspension is not None and served.reason is not Reason.SUSPENDED:
+        words = SUSPENSIONS[state.suspension]
+        text = f"Push is suspended ({state.suspension}): {words.clause}."
+        yield _rank("suspension"), Point(key=state.suspension, text=text, remedy=words.remedy)
+    if policy.reverb is not None and state.probing.isolation is IsolationOutcome.ALLOWED:
+        words = GATES["isolation"]
+        text = "The probe user may subscribe to a channel that is not its own."
+        yield _rank("isolation"), Point(key="isolation", text=text, remedy=words.remedy)
+    yield from ((_rank("hold"), point) for point in _holds(state))
+    yield from ((_rank("freeze"), _freeze(each, state)) for each in state.flag.freezes)
+    if state.flag.cooldown_until_ms > state.now_ms:
+        until = stamp(state.flag.cooldown_until_ms)
+        text = f"After the last fall nothing climbs until {until}; each fall doubles the cool-down."
+        expected_ms = state.flag.cooldown_until_ms
+        yield _rank("cooldown"), Point(key="cooldown", text=text, remedy=WAIT, expected_ms=expected_ms)
+    if state.wired_ms is None:
+        text = f"No ack of stage `{policy.stage}` has matched a payment yet, so none can be judged."
+        remedy = SUSPENSIONS[SuspensionReason.UNWIRED].remedy
+        yield _rank("evidence_payments"), Point(key="not_wired", text=text, remedy=remedy)
+    yield from ((_rank("approval"), point) for point in _approval(state))
+
+
+def _holds(state: State) -> Iterator[Point]:
+    for hold in state.flag.holds:
         what = ", by a rollback," if hold.is_rollback else ""
         text = f"{hold.actor} holds the flag{what} since {stamp(hold.at_ms)}: {hold.reason}"
         remedy = f"When the reason no longer applies: {lifted_by(hold)} --reason '...'."
         yield Point(key="hold", text=_sentence(text), remedy=remedy)
-    for each in flag.freezes:
-        yield _freeze(each, state)
-    if flag.cooldown_until_ms > state.now_ms:
-        until = stamp(flag.cooldown_until_ms)
-        text = f"After the last fall nothing climbs until {until}; each fall doubles the cool-down."
-        yield Point(key="cooldown", text=text, remedy=WAIT, expected_ms=flag.cooldown_until_ms)
-    yield from _approval(state)
-    if state.wired_ms is None:
-        text = f"No ack of stage `{policy.stage}` has matched a payment yet, so none can be judged."
-        yield Point(key="not_wired", text=text, remedy=SUSPENSIONS[SuspensionReason.UNWIRED].remedy)
 
 
 def _freeze(each: Freeze, state: State) -> Point:
@@ -238,7 +275,10 @@ def _gate(gate: Gate, now_ms: int) -> Point:
         text = f"{gate.name} passes: {gate.value} (target: {gate.target})."
         return Point(key=gate.name, text=text, remedy=words.description, passes=True)
     when = ""
-    if gate.expected_ms is not None:
+    if gate.expected_between_ms is not None:
+        early_ms, late_ms = gate.expected_between_ms
+        when = f"; estimate: in {about((early_ms - now_ms, late_ms - now_ms))} at the rate of this epoch"
+    elif gate.expected_ms is not None:
         when = f"; expected at {stamp(gate.expected_ms)}, in {duration(max(0, gate.expected_ms - now_ms))}"
     text = _sentence(f"{gate.name} does not pass: {gate.value} (target: {gate.target}). It needs {gate.needs}{when}")
     return Point(key=gate.name, text=text, remedy=words.remedy, expected_ms=gate.expected_ms)

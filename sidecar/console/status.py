@@ -6,6 +6,7 @@ import msgspec
 
 from sidecar import wording
 from sidecar.causes import cause_of
+from sidecar.console.last_payments import LastPayment
 from sidecar.console.payers_status import PayersStatus, payers_status_of
 from sidecar.core.decision.decide import Action, decide
 from sidecar.core.decision.gates import Gate, duration, gates
@@ -49,6 +50,8 @@ class GateStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Progress towards the target, from 0 to 1; None: it passes, or it has no progress."""
     expected_ms: int | None
     """When it will pass at the present rate, in Unix milliseconds; None: unknown, or it passes."""
+    expected_between_ms: tuple[int, int] | None = None
+    """Of an estimate: the earlier and the later end; None: the time is known, or there is none."""
 
 
 class IndicatorStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -165,6 +168,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     other_events: tuple[str, ...]
     """Names of broadcasts on the sidecar's sockets, since its start, that are not `acks.event`; at most 20."""
     warnings: tuple[str, ...]
+    last_payments: tuple[LastPayment, ...] = ()
+    """The last payments since the start of the process, the newest first."""
 
 
 def _suspensions(state: State) -> Iterator[SuspensionStatus]:
@@ -202,6 +207,7 @@ def gate_status(gate: Gate) -> GateStatus:
         needs=gate.needs,
         progress_ratio=gate.progress_ratio,
         expected_ms=gate.expected_ms,
+        expected_between_ms=gate.expected_between_ms,
     )
 
 
@@ -215,6 +221,7 @@ def status_of(
     other_events: tuple[str, ...] = (),
     clock_ahead_ms: int = 0,
     process_warnings: Iterable[str] = (),
+    last_payments: tuple[LastPayment, ...] = (),
 ) -> Status:
     """Return the status. The state must have a policy.
 
@@ -258,6 +265,7 @@ def status_of(
         comparison=comparison(state),
         other_events=other_events,
         warnings=(*_warnings(state, answer, now_ms, policy_refused), *filter(None, process_warnings)),
+        last_payments=last_payments,
     )
 
 

@@ -5,6 +5,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from sidecar.console.status import FreezeStatus, GateStatus, Status
+from sidecar.core.decision.gate import about
 from sidecar.core.decision.gates import duration
 from sidecar.core.facts.auth_probes import AuthProbeOutcome, RoundTripOutcome
 from sidecar.core.facts.calendar import stamp
@@ -22,7 +23,7 @@ def print_status(console: Console, status: Status) -> None:
     for move in status.moves[:-4:-1]:
         ago = duration(max(0, status.now_ms - move.at_ms))
         console.print(f"  {ago} ago: rung {move.from_rung} → {move.to_rung}, {move.cause}: {escape(move.detail)}")
-    for line in _trouble(status):
+    for line in troubles(status):
         console.print(f"  [yellow]![/] {escape(line)}")
     console.print()
     _print_gates(console, status)
@@ -66,15 +67,16 @@ def rung_name(rung: Rung) -> str:
     return rung.mode if rung.share_ppm == PPM else f"{rung.mode} for {100 * rung.share_ppm / PPM:g} %"
 
 
-def _trouble(status: Status) -> list[str]:
+def troubles(status: Status) -> list[str]:
+    """Return what is wrong: warnings, and then what stands against a climb, in the order of the gates."""
     lines = list(status.warnings)
+    if status.alarms:
+        lines.append(f"alarm: {', '.join(status.alarms)}")
     for each in status.suspensions:
         left = "" if each.until_ms is None else f"; push resumes in {duration(max(0, each.until_ms - status.now_ms))}"
         lines.append(f"suspended: {each.reason}{left}; the rung is kept. {each.description}")
     if status.reverb and status.reverb.cause:
         lines.append(f"channel auth: {status.reverb.cause} ({status.reverb.last_auth_probe}) For more: sidecar doctor")
-    if status.alarms:
-        lines.append(f"alarm: {', '.join(status.alarms)}")
     for hold in status.holds:
         what = "held by the rollback of" if hold.is_rollback else "on hold by"
         lines.append(f"{what} {hold.actor}: {hold.reason} (to lift it: {lifted_by(hold)})")
@@ -116,8 +118,15 @@ def _reading(gate: GateStatus, now_ms: int) -> str:
     value = escape(gate.value)
     if gate.passes:
         return f"[dim]{value} (target: {gate.target})[/]"
-    when = "" if gate.expected_ms is None else f", in about {duration(max(0, gate.expected_ms - now_ms))}"
-    return f"{value} (target: {gate.target})\nneeds {escape(gate.needs)}{when}"
+    return f"{value} (target: {gate.target})\nneeds {escape(gate.needs)}{when(gate, now_ms)}"
+
+
+def when(gate: GateStatus, now_ms: int) -> str:
+    """Return when a gate is expected to pass, after a comma; empty: unknown. An estimate is a range, with its basis."""
+    if gate.expected_between_ms is not None:
+        early_ms, late_ms = gate.expected_between_ms
+        return f", estimate: in {about((early_ms - now_ms, late_ms - now_ms))} at the rate of this epoch"
+    return "" if gate.expected_ms is None else f", in {duration(max(0, gate.expected_ms - now_ms))}"
 
 
 def _print_comparison(console: Console, status: Status) -> None:

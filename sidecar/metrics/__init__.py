@@ -5,11 +5,11 @@
 declares them.
 """
 
-from sidecar.metrics.catalogue import catalogue, page
+from sidecar.metrics.catalogue import Catalogue, catalogue, page
 from sidecar.metrics.encoding import encode
 from sidecar.metrics.exemplars import Exemplars
 from sidecar.metrics.exposition import Exposition, histogram_family
 from sidecar.metrics.table import TABLE
 from sidecar.parts.metrics import PREFIX
 
-__all__ = ["PREFIX", "TABLE", "Exemplars", "Exposition", "catalogue", "encode", "histogram_family", "page"]
+__all__ = ["PREFIX", "TABLE", "Catalogue", "Exemplars", "Exposition", "catalogue", "encode", "histogram_family", "page"]

@@ -121,7 +121,7 @@ async def test_the_command_prints_the_error_of_each_target_without_its_url(tmp_p
         ]
         assert "in-the-url" not in tried.output
         as_json = json.loads((await called("--test", "--json", path=tmp_path, env=env)).stdout)
-        assert [one["attempt"] for one in as_json] == ["refused", "redirected", "unreachable"]
+        assert [one["attempt"] for one in as_json["tested"]] == ["refused", "redirected", "unreachable"]
 
 
 async def test_without_targets_the_command_refers_to_the_documentation(tmp_path: Path) -> None:

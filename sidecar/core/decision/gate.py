@@ -1,5 +1,6 @@
 """What a gate is, and what a row of the table of gates is."""
 
+import math
 from collections.abc import Callable
 
 import msgspec
@@ -19,6 +20,8 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
     """What is missing, as a sentence without a full stop; empty when it passes."""
     expected_ms: int | None = None
     """When it will pass at the present rate, in Unix milliseconds; None: unknown, or it passes."""
+    expected_between_ms: tuple[int, int] | None = None
+    """Where `expected_ms` is an estimate: from when until when it is likely; None: the time is known, or unknown."""
     progress_ratio: float | None = None
     """How far it is, from 0 to 1; None: it passes, or it is not a matter of more and less."""
 
@@ -48,6 +51,26 @@ def duration(span_ms: int) -> str:
         if count:
             parts.append(f"{count} {unit}")
     return " ".join(parts[:2]) or "0 s"
+
+
+def about(between_ms: tuple[int, int]) -> str:
+    """Return two spans as a range in one unit, so coarse that it stays while the estimate moves a little."""
+    low_s, high_s = max(0, between_ms[0]) / 1000, max(1, between_ms[1]) / 1000
+    unit, size = next(each for each in _UNITS if high_s >= _COARSE_FROM * each[1] or each[1] == 1)
+    low, high = _coarse(low_s / size, math.floor), _coarse(high_s / size, math.ceil)
+    return f"{low} to {high} {unit}" if low < high else f"{high} {unit}"
+
+
+_UNITS = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
+_COARSE_FROM = 2
+_STEPS = (1, 2, 5)
+
+
+def _coarse(number: float, rounded: Callable[[float], int]) -> int:
+    """Return a number, rounded to a step of 1, 2 or 5 times a power of ten that is at least a tenth of it."""
+    scale: int = 10 ** max(0, math.floor(math.log10(max(1.0, number))) - 1)
+    step: int = next((each * scale for each in _STEPS if each * scale * 10 >= number), 10 * scale)
+    return rounded(number / step) * step
 
 
 def progress_ratio(part: float, whole: float) -> float:

@@ -1,5 +1,6 @@
 """The gate that every indicator has: that its reliability is proven."""
 
+import math
 from collections.abc import Callable
 
 from sidecar.core.decision.gate import Gate, percent, progress_ratio
@@ -17,7 +18,7 @@ def evidence_of(row: IndicatorRow) -> Callable[[State, Policy, Rung], Gate | Non
             return None
         indicator = state.indicators[row.name]
         passes = bool(indicator.last_ms) and is_proven(indicator, row, policy)
-        needs, expected_ms = "", None
+        needs, expected_ms, between_ms = "", None, None
         progress = None if passes or indicator.awaits_epoch else 0.0
         if indicator.awaits_epoch:
             needs = "the cool-down to end and the alarms to calm; then a new epoch begins"
@@ -26,7 +27,7 @@ def evidence_of(row: IndicatorRow) -> Callable[[State, Policy, Rung], Gate | Non
         elif not passes:
             more = clean_needed(indicator, row, policy)
             needs = f"{more} more {row.outcome}{_capped(indicator, row, policy)}"
-            expected_ms = _expected(indicator, state.now_ms, more)
+            expected_ms, between_ms = _expected(indicator, state.now_ms, more)
             progress = progress_ratio(indicator.good, indicator.good + more)
         return Gate(
             name=f"evidence_{row.name}",
@@ -36,6 +37,7 @@ def evidence_of(row: IndicatorRow) -> Callable[[State, Policy, Rung], Gate | Non
             passes=passes,
             needs=needs,
             expected_ms=expected_ms,
+            expected_between_ms=between_ms,
         )
 
     return read
@@ -57,8 +59,21 @@ def _unwired(state: State, policy: Policy, row: IndicatorRow) -> str:
     return "a first payment that can be judged"
 
 
-def _expected(indicator: Indicator, now_ms: int, more: int) -> int | None:
-    """Return when that many more outcomes will be there at this epoch's rate; None with under two outcomes."""
+def _expected(indicator: Indicator, now_ms: int, more: int) -> tuple[int | None, tuple[int, int] | None]:
+    """Return when that many more outcomes will be there at this epoch's rate, and in what range that is likely.
+
+    None with under two outcomes. Counts of independent arrivals vary by their square root; the range has two of these.
+    """
     count = indicator.good + indicator.bad
     span_ms = now_ms - indicator.epoch_began_ms
-    return now_ms + more * span_ms // (count - 1) if count > 1 and span_ms > 0 else None
+    if count < _COUNTED_FROM or span_ms <= 0:
+        return None, None
+    spread = 2 * math.sqrt(count)
+    early = round(more * span_ms / (count + spread))
+    late = round(more * span_ms / max(count - spread, count / _SLOWEST))
+    return now_ms + more * span_ms // (count - 1), (now_ms + early, now_ms + late)
+
+
+_COUNTED_FROM = 2
+_SLOWEST = 4
+"""With few outcomes the range would have no end."""
