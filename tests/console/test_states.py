@@ -109,7 +109,7 @@ async def test_security_and_cache_headers() -> None:
         assert (headers["X-Frame-Options"], headers["X-Content-Type-Options"]) == ("DENY", "nosniff")
         assert (headers["Referrer-Policy"], headers["Cache-Control"]) == ("no-referrer", "no-store")
         assert " style=" not in page
-        assert not re.search(r"<script(?! type=\"module\" src=)|\son\w+=", page)
+        assert not re.search(r"<script(?! (?:type=\"module\"|defer) src=)|\son\w+=", page)
         for address in re.findall(r'(?:href|src)="(/assets/[^"]+)"', page):
             async with session.get(it.url + address) as asset:
                 assert asset.status == 200

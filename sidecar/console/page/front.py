@@ -43,11 +43,6 @@ class Served(msgspec.Struct, frozen=True, kw_only=True):
     slices: tuple[Slice, ...]
     facts: tuple[Fact, ...]
 
-    @property
-    def announcement(self) -> str:
-        """One sentence for screen readers, announced when it changes."""
-        return f"Served now: {self.headline}, {self.audience}. {self.why}"
-
 
 _TONES = {
     Reason.CURRENT_RUNG: Tone.GOOD,

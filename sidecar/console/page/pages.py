@@ -62,6 +62,8 @@ def assets() -> dict[str, Asset]:
     """Return the assets, by name."""
     found = {}
     for path in sorted((_FOLDER / "assets").iterdir()):
+        if path.suffix not in _TYPES:
+            continue  # a licence
         body = path.read_bytes()
         found[path.name] = Asset(body=body, kind=_TYPES[path.suffix], version=hashlib.sha256(body).hexdigest()[:12])
     return found

@@ -22,6 +22,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     now: Moment
     served: front.Served
     verdict: verdict.Verdict
+    announcement: str
+    """Both answers without times, for screen readers: the one text that is announced when it changes."""
     warnings: tuple[str, ...]
     actions: tuple[actions.Button, ...]
     ladder: ladder.Ladder
@@ -45,13 +47,15 @@ def view_of(
     log_trouble: str = "",
 ) -> View:
     """Return the console for a status and its state; `decided` are the last decisions."""
+    served, judged = front.served_now(status, state), verdict.verdict(status, state, asked)
     return View(
         environment=status.environment,
         flag=status.flag,
         seq=state.seq,
         now=moment(status.now_ms, status.now_ms),
-        served=front.served_now(status, state),
-        verdict=verdict.verdict(status, state, asked),
+        served=served,
+        verdict=judged,
+        announcement=f"Served now: {served.headline}, {served.audience}. Timers may be removed: {judged.answer}.",
         warnings=status.warnings,
         actions=tuple(actions.buttons(status, state)),
         ladder=ladder.ladder(status),

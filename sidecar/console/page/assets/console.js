@@ -1,17 +1,18 @@
-// Live updates: the sidecar sends an event when something changed; the script fetches the page and replaces the sections
-// that differ. Without this script the page is complete, and as old as its header states.
+// Live updates: the sidecar sends an event when something changed; the script fetches the page and changes in place what
+// differs. Focus, selection, scroll positions, open details and entered text stay. Without this script the page is
+// complete, and as old as its header states.
+
+/* global Idiomorph */
 
 const STALE_MS = 15_000;
 const updates = document.getElementById("updates");
 const updatesText = document.getElementById("updates-text");
-const moves = document.getElementById("moves");
 
 // --- live updates
 
 let isFetching = false;
 let isWanted = false;
 let receivedAt = Date.now();
-let announced = document.getElementById("served").dataset.announcement;
 
 function show(state, text) {
   updates.dataset.state = state;
@@ -64,41 +65,53 @@ async function refresh() {
 function update(page) {
   for (const section of document.querySelectorAll("[data-live]")) {
     const fresh = page.getElementById(section.id);
-    if (fresh && !isSelected(section)) replace(section, fresh);
+    if (fresh) change(section, fresh);
   }
-  document.title = page.title;
-  announce(document.getElementById("served").dataset.announcement);
+  if (document.title !== page.title) document.title = page.title;
 }
 
-// Text that is selected must not be replaced.
-function isSelected(section) {
-  const selection = document.getSelection();
-  return selection && !selection.isCollapsed && section.contains(selection.anchorNode);
-}
-
-function replace(section, fresh) {
+function change(section, fresh) {
   reveal(fresh);
-  for (const opened of section.querySelectorAll("details[open][id]")) {
-    fresh.querySelector(`#${CSS.escape(opened.id)}`)?.setAttribute("open", "");
-  }
-  if (section.outerHTML === fresh.outerHTML) return;
-  const focused = section.contains(document.activeElement) ? document.activeElement.id : "";
-  for (const name of ["class", "data-announcement"]) {
-    if (fresh.hasAttribute(name)) section.setAttribute(name, fresh.getAttribute(name));
-  }
-  section.replaceChildren(...[...fresh.childNodes].map((node) => document.importNode(node, true)));
-  if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+  const focused = focusedAndNext(section);
+  Idiomorph.morph(section, fresh, { restoreFocus: false, callbacks: { beforeAttributeUpdated, beforeNodeMorphed, beforeNodeRemoved } });
+  if (focused.length && document.activeElement !== focused[0]) focusInstead(focused, section);
 }
 
-// Screen readers announce a move of the flag, and no other update.
-function announce(text) {
-  const mode = (sentences) => sentences.split(". ")[0];
-  if (mode(text) !== mode(announced)) moves.textContent = text;
-  announced = text;
+// What a user opened or entered is not the sidecar's to change.
+function beforeAttributeUpdated(name, element) {
+  return !(name === "open" && element.localName === "details") && !["value", "checked", "tabindex"].includes(name);
+}
+
+// Text that is selected must not be changed; everything around it is.
+function beforeNodeMorphed(node) {
+  return node.nodeType !== Node.TEXT_NODE || !isSelected(node);
+}
+
+function beforeNodeRemoved(node) {
+  return !isSelected(node);
+}
+
+function isSelected(node) {
+  const selection = document.getSelection();
+  return Boolean(selection) && !selection.isCollapsed && selection.getRangeAt(0).intersectsNode(node);
+}
+
+// The focused element is gone: Tab continues from the one that took its place, or from the section's heading.
+function focusInstead(next, section) {
+  if (document.querySelector("dialog[open]")) return;
+  const place = next.find((element) => element.isConnected) ?? section.querySelector("h2");
+  if (place?.localName === "h2") place.setAttribute("tabindex", "-1");
+  place?.focus({ preventScroll: true });
+}
+
+function focusedAndNext(section) {
+  const places = [...section.querySelectorAll("a[href], button, summary, input, [tabindex]")];
+  const at = places.indexOf(document.activeElement);
+  return at < 0 ? [] : [...places.slice(at), ...places.slice(0, at).reverse()];
 }
 
 function reveal(root) {
-  for (const buttons of root.querySelectorAll(".buttons")) buttons.hidden = false;
+  for (const buttons of root.querySelectorAll(".buttons[hidden]")) buttons.hidden = false;
 }
 
 function connect() {
