@@ -4,7 +4,10 @@
 #   docker run --read-only --cap-drop ALL -v sidecar-data:/var/lib/reverb-sidecar \
 #     -v ./deploy/sidecar.yaml:/etc/reverb-sidecar/sidecar.yaml:ro --env-file .env -p 8700:8700 -p 127.0.0.1:8701:8701 reverb-sidecar
 
-FROM python:3.13-slim-bookworm AS build
+# A release pins it by digest: --build-arg BASE=python:3.13-slim-bookworm@sha256:...
+ARG BASE=python:3.13-slim-bookworm
+
+FROM ${BASE} AS build
 WORKDIR /src
 RUN python -m venv --without-pip /opt/sidecar
 COPY requirements/run.txt requirements/run.txt
@@ -15,7 +18,7 @@ COPY sidecar sidecar
 RUN pip --python /opt/sidecar/bin/python install --no-cache-dir --no-deps --no-build-isolation . \
     && /opt/sidecar/bin/python -m compileall -q /opt/sidecar/lib
 
-FROM python:3.13-slim-bookworm
+FROM ${BASE}
 COPY --from=build /opt/sidecar /opt/sidecar
 RUN groupadd --system --gid 10001 sidecar \
     && useradd --system --uid 10001 --gid sidecar --no-create-home --home-dir /var/lib/reverb-sidecar sidecar \

@@ -7,12 +7,12 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 python3; do \
 	$$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
 	&& { echo $$python; break; }; done)
-NODE_MODULES := tests/dashboards/node_modules tests/browser/node_modules tests/providers/node_modules clients/browser/node_modules
+NODE_MODULES := tests/supply/node_modules tests/dashboards/node_modules tests/browser/node_modules tests/providers/node_modules clients/browser/node_modules
 TOOLS := $(addprefix .tools/,promtool prometheus amtool redis-server libfaketime.so.1 cc chromium chromium-headless-shell openssl php)
 # The tests start several hundred processes. They share compiled bytecode.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test test-busy test-long check bench chaos fuzz story mutate soak ids pictures lock clean
+.PHONY: help run test test-busy test-long check bench chaos fuzz story mutate soak ids pictures lock audit sbom clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,12 @@ lock: ## Update the locked requirements (needs uv)
 		uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 			$$([ $$name = dev ] && echo --extra dev) pyproject.toml requirements/build.in -o requirements/$$name.txt; \
 	done
+
+audit: $(VENV)/.dev ## Ask the advisory database for known vulnerabilities in the locked requirements
+	@tools/audit
+
+sbom: $(VENV)/.dev ## Write dist/sbom.cdx.json, the bill of materials of the runtime requirements
+	@mkdir -p dist; $(BIN)/python tools/sbom >dist/sbom.cdx.json && echo "dist/sbom.cdx.json"
 
 clean: ## Remove everything that set-up created
 	rm -rf $(VENV) .tools $(NODE_MODULES) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -15,7 +15,7 @@ class Payer(msgspec.Struct, kw_only=True):
     """Also the PaymentIntent's, with `pi_` before it."""
     user_id: str
     sidecar: str
-    """The name of the sidecar that is told of their payment."""
+    """The name of the sidecar that receives their webhooks."""
     flow: Flow = Flow.IN_PAGE
     flag_url: str
     report_url: str

@@ -1,0 +1,1 @@
+"""What is shipped, and from what: workflows, the composed services, the bill of materials."""
