@@ -80,6 +80,7 @@ APPROVALS = [
     (("hold", "approve 2 1", "blind fall", "resume", "recover"),    1),
     (("hold", "approve 2 1", "roll back", "resume", "prove"),       1),
     (("hold", "approve 2 1", "other ladder", "resume", "prove"),    1),   # the same number may be another rung by now
+    (("hold", "approve 2 1", "dry run", "no dry run", "resume", "prove"), 1),   # what is rehearsed is not consented to
     (("hold", "approve 2 1", "other cool-down", "resume"),          2),
     (("hold", "approve 2 1", "7 d less 1 ms", "resume"),            2),
     (("hold", "approve 2 1", "7 d", "resume"),                      1),
@@ -98,7 +99,7 @@ def test_an_approval_is_for_one_rung_in_one_epoch_and_dies_with_a_fall_or_after_
     assert world.state.flag.rung == rung
 
 
-def _action(world: World, step: str) -> None:  # noqa: C901 - one case for each action
+def _action(world: World, step: str) -> None:  # noqa: C901, PLR0912 - one case for each action
     match step.split():
         case ["approve", rung, epoch]:
             world.approve(int(rung), int(epoch))
@@ -121,6 +122,8 @@ def _action(world: World, step: str) -> None:  # noqa: C901 - one case for each 
             world.see(Fell(replica="b", version=0, cause=FallCause.BLIND, detail="a test"))
         case ["other", "ladder"]:
             world.change(ladder=(*LAX.ladder[:2], _approved(1_000_000)))
+        case [*no, "dry", "run"]:
+            world.change(dry_run=not no)
         case ["other", "cool-down"]:
             world.change(cooldown_ms=2 * HOUR)
         case _:

@@ -163,7 +163,8 @@ def change_ladder(state: State, before: Policy, policy: Policy, changed: tuple[s
     if changed or (before.dry_run and not policy.dry_run):
         rung = 0
     next_rung = policy.ladder[rung]
-    if changed or policy.ladder != before.ladder:  # what was approved may be another rung by now
+    is_other_ladder = policy.ladder != before.ladder or policy.dry_run is not before.dry_run
+    if changed or is_other_ladder:  # what was approved may be another rung by now, or was a rehearsal's
         state.flag.approval = None
     if (current.mode, current.share_ppm) != (next_rung.mode, next_rung.share_ppm):
         is_other = before.lifecycle is not policy.lifecycle
