@@ -393,5 +393,5 @@ def new_journal_warning(created_ms: int, now_ms: int) -> str:
         return ""
     return (
         f"The journal is new: it began {duration(age_ms)} ago, and has no evidence, alarm or hold from before. If "
-        "there was a journal, stop the sidecar and restore a backup (sidecar restore)."
+        "there was a journal, stop the sidecar and restore a backup: sidecar restore FILE --replace --reason '...'."
     )

@@ -48,7 +48,11 @@ def verify(
         for defect in found.defects:
             typer.echo(defect)
         snapshot = "no snapshot" if found.snapshot_seq is None else f"the snapshot of record {found.snapshot_seq}"
-        verdict = "NOT SOUND: restore it from a backup, with `sidecar restore FILE`" if found.defects else "sound"
+        verdict = (
+            "NOT SOUND: restore it from a backup, with `sidecar restore FILE --replace --reason '...'`"
+            if found.defects
+            else "sound"
+        )
         typer.echo(
             f"{found.path}: {found.records} records up to {found.last_seq}, {found.bytes} bytes, "
             f"compared with {snapshot}: {verdict}."

@@ -67,7 +67,7 @@ def _journal_problems(config: Config) -> Iterator[str]:
     path = Path(config.journal.path)
     folder = path.absolute().parent
     if config.journal_must_exist and not (path.is_file() and path.stat().st_size):
-        yield f"journal: {path} is missing or empty (`journal_must_exist`); to begin one: sidecar journal init"
+        yield f"journal: {path} is missing or empty; to begin one: sidecar journal init --replace --reason '...'"
     if not folder.is_dir():
         yield f"journal: there is no folder {folder}; create it, or name another under `journal:`"
     elif not os.access(folder, os.W_OK | os.X_OK):

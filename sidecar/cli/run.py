@@ -10,12 +10,13 @@ from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
+import structlog
 import typer
 import uvloop
 
 from sidecar import app, demo, logs
 from sidecar.cli.program import DEFAULT_CONFIG, NO, AsJson, ConfigFile, cli, command_line, fail, print_json, read_file
-from sidecar.config import read_secrets
+from sidecar.config import Config, read_secrets
 from sidecar.http.connections import raise_descriptors
 from sidecar.ports import SidecarError
 
@@ -40,7 +41,7 @@ def run(
     faulthandler.enable(file=2)  # SIGBUS, such as from a cut `-shm` that is mapped, never ends the process in silence
     adoption = app.Adoption(actor=os.environ.get("USER") or "operator", reason=reason) if adopt_policy else None
     with _pointing_to_check(config):
-        _until_stopped(lambda: app.run(read, secrets, adoption=adoption, lines=lines), lines)
+        _until_stopped(lambda: app.run(read, secrets, adoption=adoption, lines=lines), lines, _log_stopped(read))
 
 
 @contextlib.contextmanager
@@ -98,7 +99,7 @@ def run_demo(
         summary = await demo.run(show, pace, lines=lines, say=(lambda _: None) if as_json else typer.echo)
 
     with demo.installed(show, pace):
-        _until_stopped(run_it, lines, demo.loop_of(show, pace))
+        _until_stopped(run_it, lines, loop_factory=demo.loop_of(show, pace))
     if summary is None:
         typer.echo("Stopped. Nothing is left: no process runs, and the demo's folder is removed.", err=as_json)
         return
@@ -109,18 +110,38 @@ def run_demo(
     sys.exit(0 if summary.is_whole else NO)
 
 
+def _log_stopped(config: Config) -> Callable[[str], None]:
+    """Return what logs the last line of a run: why it ended, and what is kept."""
+    place = config.journal_place
+    kept = f"everything that was acknowledged is in {place.write()}; `sidecar run` continues from it"
+    if not place.survives_restart:
+        kept = "its journal was in memory, and is gone"
+
+    def log(name: str) -> None:
+        structlog.get_logger().info("sidecar.stopped", why=f"{name} was received", message=kept)
+
+    return log
+
+
 def _until_stopped(
     start: Callable[[], Coroutine[Any, Any, None]],
     lines: logs.Lines,
+    stopped: Callable[[str], None] = lambda _: None,
     loop_factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop,
 ) -> None:
-    """Run until it ends by itself, or until SIGTERM, SIGINT or SIGHUP cancels it."""
+    """Run until it ends by itself, or until SIGTERM, SIGINT or SIGHUP cancels it; `stopped` gets the signal's name."""
+    names: list[str] = []
 
     async def until_stopped() -> None:
         task = asyncio.ensure_future(start())
         loop = asyncio.get_running_loop()
-        for stop in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            loop.add_signal_handler(stop, task.cancel)
+
+        def stop(name: str) -> None:
+            names.append(name)
+            task.cancel()
+
+        for each in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.add_signal_handler(each, stop, each.name)
         try:
             await task
         except asyncio.CancelledError:
@@ -129,5 +150,7 @@ def _until_stopped(
     try:
         with asyncio.Runner(loop_factory=loop_factory) as runner:
             runner.run(until_stopped())
+        if names:
+            stopped(names[0])
     finally:
         lines.close()

@@ -110,7 +110,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     next_before: int | None
     """`before` for the next page; None: this is the last."""
     head: str
-    """The head of the chain now, in hex. `sidecar verify --head` detects later changes and removals."""
+    """The head of the chain now, in hex. `sidecar verify --head HEAD` detects later changes and removals."""
 
 
 async def page_of(journal: Journal, state: State, *, before: int | None, limit: int) -> Page:

@@ -155,7 +155,7 @@ def fact_of(action: OperatorAction, request: Request, actor: str, state: State, 
     match action:
         case OperatorAction.HOLD:
             _require_free_hold(state, is_rollback=False)
-            message = "nothing climbs until `sidecar resume --hold {seq}`; falling stays possible"
+            message = "nothing climbs until `sidecar resume --hold {seq} --reason '...'`; falling stays possible"
             return Held(actor=actor, reason=reason), message
         case OperatorAction.RESUME:
             assert isinstance(request, ResumeRequest)  # noqa: S101 - as `read_request` read it
@@ -166,7 +166,7 @@ def fact_of(action: OperatorAction, request: Request, actor: str, state: State, 
         case OperatorAction.ROLLBACK:
             if state.flag.rung == 0:
                 _require_free_hold(state, is_rollback=True)
-            message = "timers for everybody; it holds until `sidecar resume --hold {seq}`"
+            message = "timers for everybody; it holds until `sidecar resume --hold {seq} --reason '...'`"
             return RolledBack(actor=actor, reason=reason), message
         case OperatorAction.RESET:
             message = "a new epoch begins in every indicator, with less of the false promotion risk left to spend"
@@ -200,7 +200,9 @@ def _resume(request: ResumeRequest, state: State, actor: str) -> tuple[ActionFac
         lifted = next((each for each in standing if each.id == request.hold), None)
     if lifted is None:
         why = f"there is no hold {request.hold}" if request.hold is not None else _must_name(len(standing))
-        known = "; ".join(f"`{holds.lifted_by(each)}` lifts that of {holds.by_whom([each])}" for each in standing)
+        known = "; ".join(
+            f"`{holds.lifted_by(each)} --reason '...'` lifts that of {holds.by_whom([each])}" for each in standing
+        )
         raise SidecarError(ErrorCode.CONFLICT, f"{why}: {known}")
     others = len(standing) - 1
     left = "" if not others else f"; {others} more {'stands' if others == 1 else 'stand'}"

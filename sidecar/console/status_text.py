@@ -33,7 +33,9 @@ def print_status(console: Console, status: Status) -> None:
     _print_payers(console, status)
     console.print(f"\nPayments: {_counts(status)}; {status.judged} of {status.succeeded} could be judged.")
     if status.chain:
-        console.print(f"Chain of decisions and actions: {status.chain[:16]}… (sidecar verify --head)", style="dim")
+        console.print(
+            f"Chain of decisions and actions, to note outside: sidecar verify --head {status.chain[:16]}", style="dim"
+        )
 
 
 def _print_reverb(console: Console, status: Status) -> None:
@@ -79,7 +81,7 @@ def troubles(status: Status) -> list[str]:
         lines.append(f"channel auth: {status.reverb.cause} ({status.reverb.last_auth_probe}) For more: sidecar doctor")
     for hold in status.holds:
         what = "held by the rollback of" if hold.is_rollback else "on hold by"
-        lines.append(f"{what} {hold.actor}: {hold.reason} (to lift it: {lifted_by(hold)})")
+        lines.append(f"{what} {hold.actor}: {hold.reason} (to lift it: {lifted_by(hold)} --reason '...')")
     lines.extend(_freeze_line(each, status.now_ms) for each in status.freezes)
     if status.approval:
         approval = status.approval

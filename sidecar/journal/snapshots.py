@@ -93,7 +93,7 @@ def state_before_fold(checkpoints: Sequence[Checkpoint], *, trimmed_seq: int, he
     raise SidecarError(
         ErrorCode.JOURNAL_UNAVAILABLE,
         f"The journal has no records up to {trimmed_seq}, and no readable checkpoint after it; "
-        "restore it from a backup: sidecar restore FILE --reason '...'",
+        "restore it from a backup: sidecar restore FILE --replace --reason '...'",
     )
 
 

@@ -69,7 +69,7 @@ def _after_move(state: State, kind: NotificationKind, seq: int) -> str:
     following = state.next_rung
     if following is None:
         return "This is the last rung. `sidecar gate` checks whether the timers can be removed; see docs/removal.md."
-    approval = " (requires `sidecar approve`)" if following.approval_required else ""
+    approval = " (requires `sidecar approve --reason '...'`)" if following.approval_required else ""
     return f"Nothing. The next rung is {rung_name(following)}{approval}; `sidecar status` shows what it needs."
 
 

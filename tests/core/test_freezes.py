@@ -98,7 +98,7 @@ def test_the_gate_names_whose_freeze_it_is_and_when_it_opens() -> None:
     world.freeze("term", Once(from_ms=world.now_ms, until_ms=until_ms))
     closed = gate(world)
     assert (closed.value, closed.passes, closed.expected_ms) == ("term, by ann: pupils return", False, until_ms)
-    assert closed.needs == "the freeze to end in 1 d, or `sidecar thaw term`"
+    assert closed.needs == "the freeze to end in 1 d, or `sidecar thaw term --reason '...'`"
     world.see(Thawed(actor="bob", reason="all is quiet", name="term"))
     assert (gate(world).value, gate(world).needs, gate(world).expected_ms) == ("none", "", None)
 

@@ -52,7 +52,10 @@ def test_the_gate_names_every_hold_and_the_command_that_lifts_each() -> None:
     gate = first_closed(world.state)
     assert gate is not None
     assert gate.value == "on hold by ann: launch day; bob (rollback): payers wait"
-    assert gate.needs == f"`sidecar resume --hold {first}` and `sidecar resume --hold {second}`"
+    assert (
+        gate.needs
+        == f"`sidecar resume --hold {first} --reason '...'` and `sidecar resume --hold {second} --reason '...'`"
+    )
 
 
 def test_a_rollback_does_not_lift_or_replace_a_hold_or_another_rollback() -> None:

@@ -31,13 +31,13 @@ async def test_of_two_holds_one_must_be_named_and_the_other_stands() -> None:
     async with running(EASY) as sidecar:
         first = (await sidecar.act("hold", {"reason": "launch day"}))[1]
         second = (await sidecar.act("hold", {"reason": "looking at something"}))[1]
-        assert f"`sidecar resume --hold {second['seq']}`" in second["message"]
+        assert f"`sidecar resume --hold {second['seq']} --reason '...'`" in second["message"]
         assert [each["id"] for each in await held(sidecar)] == [first["seq"], second["seq"]]
         status, refused = await sidecar.act("resume", WHY)
         assert (status, refused["code"]) == (409, "conflict")
         assert refused["message"] == (
-            f"there are 2 holds, so name one: `sidecar resume --hold {first['seq']}` lifts that of ada: launch day; "
-            f"`sidecar resume --hold {second['seq']}` lifts that of ada: looking at something"
+            f"there are 2 holds, so name one: `sidecar resume --hold {first['seq']} --reason '...'` lifts that of ada: launch day; "
+            f"`sidecar resume --hold {second['seq']} --reason '...'` lifts that of ada: looking at something"
         )
         status, refused = await sidecar.act("resume", {**WHY, "hold": second["seq"] + 1})
         assert (status, refused["message"].startswith(f"there is no hold {second['seq'] + 1}: ")) == (409, True)
@@ -60,7 +60,7 @@ async def test_the_hold_of_a_rollback_is_lifted_only_by_its_id() -> None:
     async with running(EASY) as sidecar:
         await climb(sidecar)
         done = (await sidecar.act("rollback", WHY))[1]
-        assert f"`sidecar resume --hold {done['seq']}`" in done["message"]
+        assert f"`sidecar resume --hold {done['seq']} --reason '...'`" in done["message"]
         status, refused = await sidecar.act("resume", WHY)
         assert (status, "the hold of a rollback, so name it" in refused["message"]) == (409, True)
         assert [each["is_rollback"] for each in await held(sidecar)] == [True]

@@ -36,7 +36,7 @@ def _alarm(state: State, policy: Policy, _: Rung) -> Gate:
         more = good_to_calm(state.indicators[row.name], bank_of(row, policy))
         needs = f"{more} {row.outcome} in a row to calm {row.name}"
         if votes.is_silent(state, row.name):
-            needs += ", or `sidecar reset`, because no payer has had a vote in it for a day"
+            needs += ", or `sidecar reset --reason '...'`, because no payer has had a vote in it for a day"
     return Gate(
         name="alarm",
         value=names or "none",
@@ -118,7 +118,7 @@ def _hold(state: State, _policy: Policy, _: Rung) -> Gate:
         value=f"on hold by {holds.by_whom(standing)}" if standing else "none",
         target="none",
         passes=not standing,
-        needs=" and ".join(f"`{holds.lifted_by(each)}`" for each in standing),
+        needs=" and ".join(f"`{holds.lifted_by(each)} --reason '...'`" for each in standing),
     )
 
 
@@ -128,7 +128,7 @@ def _freeze(state: State, _policy: Policy, _: Rung) -> Gate:
     if frozen:
         expected_ms = freezes.opens_ms(state)
         when = "" if expected_ms is None else f" in {duration(expected_ms - state.now_ms)}"
-        names = " and ".join(f"`sidecar thaw {each.name}`" for each in frozen)
+        names = " and ".join(f"`sidecar thaw {each.name} --reason '...'`" for each in frozen)
         needs = f"the freeze to end{when}, or {names}"
     return Gate(
         name="freeze",
@@ -252,7 +252,7 @@ def _approval(state: State, _: Policy, rung: Rung) -> Gate | None:
         value=f"approved by {approval.actor}" if approval is not None and passes else "none",
         target=f"for rung {to_rung} in epoch {epoch}",
         passes=passes,
-        needs="" if passes else "`sidecar approve`",
+        needs="" if passes else "`sidecar approve --reason '...'`",
     )
 
 

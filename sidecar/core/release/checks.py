@@ -299,7 +299,8 @@ def _since_release(interval: Interval, in_time: int, question: Question) -> Chec
         return Check(name="since_release", value=value, target="any", passes=True, is_information=bool(history.release))
     target = f"at least {asked}"
     if not history.release:
-        why = "no release is known: name it in the backend's acks (`release`), or with `sidecar note --release`"
+        named = "`sidecar note --release VERSION --reason '...'`"
+        why = f"no release is known: name it in the backend's acks (`release`), or with {named}"
         return Check(name="since_release", value=value, target=target, passes=None, why=why)
     missing = asked - since
     seen_ms = interval.until_ms - max(interval.from_ms, history.since_ms)

@@ -18,7 +18,7 @@ _LOG_MAGICS = (0x377F0682, 0x377F0683)
 _SALT = slice(16, 20)
 _CONSTANT_BYTES = 24
 """The part of the database's header that never changes: the magic string, the page size and the format."""
-_RESTORE = "stop the sidecar and restore the journal from a backup (`sidecar restore`)"
+_RESTORE = "stop the sidecar and restore the journal from a backup: `sidecar restore FILE --replace --reason '...'`"
 
 
 class Watch:

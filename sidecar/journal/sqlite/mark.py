@@ -27,7 +27,7 @@ WAYS_BACK = (
     "holds and evidence (`sidecar journal init --replace --reason '...'`)"
 )
 ACCEPT = (
-    "run `sidecar verify --head` with a head that you noted; then accept the journal as it is, with a hold "
+    "run `sidecar verify --head HEAD` with a head that you noted; then accept the journal as it is, with a hold "
     "(`sidecar restore JOURNAL --replace --reason '...'`)"
 )
 _FIRST = "SELECT hex(head) FROM chain ORDER BY seq LIMIT 1"

@@ -88,7 +88,7 @@ def version_of(path: Path, connection: sqlite3.Connection) -> int:
     names = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
     if names != _TABLES[version - 1]:
         found = f"says that it has schema version {version}, and has the tables of another"
-        raise unavailable(path, found, "restore it from a backup (`sidecar restore`)")
+        raise unavailable(path, found, "restore it from a backup: `sidecar restore FILE --replace --reason '...'`")
     return version
 
 

@@ -123,7 +123,11 @@ class PageCheck:
             self._connection = connect(self._path, opened, read_only=True)
             (defect, *_) = self._connection.execute("PRAGMA quick_check(1)").fetchone()
         if defect != "ok":
-            raise unavailable(self._path, f"is damaged: {defect}", "restore it from a backup: sidecar restore FILE")
+            raise unavailable(
+                self._path,
+                f"is damaged: {defect}",
+                "restore it from a backup: sidecar restore FILE --replace --reason '...'",
+            )
 
     def stop(self) -> None:
         """Stop the check from another thread."""
