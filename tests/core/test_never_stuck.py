@@ -71,6 +71,18 @@ def test_a_bad_week_that_is_over_does_not_close_the_worst_case_for_months() -> N
     assert world.state.flag.rung > 0, [gate for gate in gates(world.state) if not gate.passes]
 
 
+def test_at_the_top_doubts_discard_no_proof() -> None:
+    """There is nothing to climb to, and the release gate would wait for the new proof for weeks."""
+    world = World(msgspec.structs.replace(LAX, lease_ms=2 * HOUR, ladder=LAX.ladder[:3]))
+    world.climb_to(2)
+    redelivered(world, 300, every_ms=3 * SECOND)
+    for _ in range(7 * 24):
+        world.sleep(1 * HOUR)
+        world.beat()
+    world.good(220)
+    assert (world.state.flag.rung, world.state.indicators[PAYMENTS].epoch) == (2, 1)
+
+
 def test_what_was_doubtful_before_the_first_outcome_is_forgotten_by_a_reset() -> None:
     """There is no epoch yet that could end, but an operator's reset means what it says."""
     world = World(POLICY)

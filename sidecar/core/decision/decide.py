@@ -137,9 +137,12 @@ def _is_clearer_anew(state: State, indicator: Indicator, row: IndicatorRow, poli
     """Return whether the worst case would still be too low after the clean payments that prove a new epoch.
 
     What was doubtful lasts as long as the epoch: a bad week would keep a shop that is well from climbing for months. As
-    long as coverage is too low to climb, a new epoch would not help.
+    long as coverage is too low to climb, a new epoch would not help; at the top it would only discard the proof, which
+    the release gate asks for.
     """
     judged, total = state.coverage.counts()
+    if state.next_rung is None:
+        return False
     if row.name != PAYMENTS or not indicator.doubtful or judged * PPM < policy.coverage_ppm * total:
         return False
     more = evidence.clean_needed([], row.p0_ppm(policy), coming_bar_of(indicator, policy, is_next=True))
