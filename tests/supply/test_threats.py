@@ -12,7 +12,7 @@ NAMED = sorted(set(re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", PAGE)))
 THREATS = re.findall(r"^\| ([^|]*) \| ([STRIDE]) \| ([^|]+) \| `(tests/[^`]+)` \|$", PAGE, re.MULTILINE)
 
 
-def tests_of(path: Path) -> set[str]:
+def _names_of(path: Path) -> set[str]:
     """Return the names of a file's tests."""
     tree = ast.parse(path.read_text())
     return {each.name for each in ast.walk(tree) if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)}
@@ -25,7 +25,7 @@ def test_a_test_that_the_page_names_exists(path: str, name: str) -> None:
     assert (ROOT / path).exists(), path
     if name:
         assert name.startswith("test_")
-        assert name in tests_of(ROOT / path), name
+        assert name in _names_of(ROOT / path), name
 
 
 def test_every_class_of_threat_is_there_and_every_threat_has_a_test() -> None:
