@@ -6,6 +6,7 @@ import hmac
 import math
 import re
 from collections.abc import Mapping, Sequence
+from typing import Annotated
 
 import jwt
 import msgspec
@@ -16,6 +17,8 @@ from sidecar.ports import ErrorCode, SidecarError
 
 AUDIENCE = "reverb-sidecar"
 BROWSER_TOKEN_LASTS_MAX_S = 3600
+USED_MAX = 50_000
+"""Reports that are remembered by their token: 14 per second for as long as a token may last."""
 _LEEWAY_S = 10
 """The largest accepted difference between the app's clock and this one."""
 _CHECKS: Options = {
@@ -69,6 +72,10 @@ class TokenFault(enum.StrEnum):
     """Its `nbf` or `iat` is in the future."""
     TOO_LONG = "too_long"
     """It is valid for more than an hour."""
+    ENVIRONMENT = "environment"
+    """Its `env` is another environment."""
+    USED = "used"
+    """Its `jti` has reported this payment otherwise."""
 
 
 class TokenRefused(SidecarError):  # noqa: N818 - names the refused token
@@ -86,6 +93,8 @@ class Bearer(msgspec.Struct, frozen=True, kw_only=True):
     """The raw id, for the name of the user's channel; never stored."""
     lasts_s: float
     """The remaining lifetime of the token."""
+    token_id: str | None = None
+    """Its `jti`; None: it has none."""
 
 
 class _Claims(msgspec.Struct, frozen=True):
@@ -93,16 +102,20 @@ class _Claims(msgspec.Struct, frozen=True):
     exp: int | float
     nbf: int | float = 0
     iat: int | float = 0
+    env: str | None = None
+    jti: Annotated[str, msgspec.Meta(min_length=1, max_length=128)] | None = None
 
 
 class BrowserTokens:
     """Verifies the app's tokens for its users' browsers: JWT (RFC 7519), HS256, valid for at most an hour.
 
     `kid` is the first eight hex digits of the secret's SHA-256; a token without `kid` is verified with every secret.
+    `env` may be left out; a token that names another environment is refused, also where both share their secret.
     """
 
-    def __init__(self, secrets: Sequence[str]) -> None:
+    def __init__(self, secrets: Sequence[str], environment: str) -> None:
         self._secrets = {key_id(secret): secret for secret in secrets}
+        self._environment = environment
 
     def check(self, token: str) -> Bearer:
         """Return the user of a valid token. Raises `TokenRefused`."""
@@ -112,6 +125,12 @@ class BrowserTokens:
         user_id, now_s = claims.sub, clock.wall_ms() / 1000
         if any(isinstance(at_s, float) and not math.isfinite(at_s) for at_s in (claims.exp, claims.nbf, claims.iat)):
             raise _refused(TokenFault.MALFORMED)
+        if claims.env is not None and claims.env != self._environment:
+            raise TokenRefused(
+                TokenFault.ENVIRONMENT,
+                f"the token is for another environment: its `env` is not {self._environment}; the app signs its own "
+                "SIDECAR_ENVIRONMENT",
+            )
         if max(claims.nbf, claims.iat) > now_s + _LEEWAY_S:
             raise _refused(TokenFault.EARLY)
         if claims.exp <= now_s - _LEEWAY_S:
@@ -122,7 +141,7 @@ class BrowserTokens:
             )
         if claims.exp > now_s + BROWSER_TOKEN_LASTS_MAX_S + _LEEWAY_S:  # also compares an integer beyond all floats
             raise _refused(TokenFault.TOO_LONG)
-        return Bearer(user_id=user_id, lasts_s=claims.exp - now_s)
+        return Bearer(user_id=user_id, lasts_s=claims.exp - now_s, token_id=claims.jti)
 
     def _claims(self, token: str) -> _Claims:
         refusal = _refused(TokenFault.KEY_UNKNOWN)
@@ -167,8 +186,32 @@ _MESSAGES = {
     TokenFault.AUDIENCE: f"the token is for another service: its `aud` is not {AUDIENCE}",
     TokenFault.EXPIRED: "the token has expired: the page must get a new one from the app",
     TokenFault.EARLY: "the token's `nbf` or `iat` is in the future: the clock of the app is ahead",
+    TokenFault.USED: "this token has reported this payment already, otherwise: a page reports a payment once",
     TokenFault.TOO_LONG: f"the token is valid for more than {BROWSER_TOKEN_LASTS_MAX_S // 60} minutes",
 }
+
+
+class UsedTokens:
+    """What each token has reported of which payment.
+
+    In memory: after a restart the journal still takes one report of a user and payment. Bounded: the last `USED_MAX`.
+    """
+
+    def __init__(self) -> None:
+        self._reported: dict[tuple[str, str], bytes] = {}
+
+    def has_reported(self, token_id: str, payment_intent: str, report: bytes) -> bool:
+        """Return whether it has reported the same of this payment. Raises `TokenRefused` if it reported otherwise."""
+        before = self._reported.get((token_id, payment_intent))
+        if before is not None and before != report:
+            raise _refused(TokenFault.USED)
+        return before is not None
+
+    def use(self, token_id: str, payment_intent: str, report: bytes) -> None:
+        """Remember a report that is durable, by its digest."""
+        if len(self._reported) >= USED_MAX:
+            del self._reported[next(iter(self._reported))]
+        self._reported[token_id, payment_intent] = report
 
 
 def _refused(fault: TokenFault) -> TokenRefused:

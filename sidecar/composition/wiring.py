@@ -59,7 +59,7 @@ class Wiring:
         self.lag = Lag()
         self.access = Access(secrets.operator_tokens, config.console)
         self.payment_ref = functools.partial(payment_ref, secrets.identity_key or randomness.token_hex(16))
-        self.browser_tokens = BrowserTokens(secrets.browser) if secrets.browser else None
+        self.browser_tokens = BrowserTokens(secrets.browser, config.environment) if secrets.browser else None
         self.channel = config.reverb.channel if config.reverb is not None else DEFAULT_CHANNEL
 
     @functools.cached_property

@@ -9,6 +9,7 @@ repeated in a response. Which reports count, and how often, is decided in the co
 
 import collections
 import enum
+import hashlib
 from collections.abc import Callable
 from typing import Annotated
 
@@ -27,7 +28,7 @@ from sidecar.parts.metrics import Counter
 from sidecar.parts.part import Part
 from sidecar.ports import ErrorCode, Journal, SidecarError
 from sidecar.probes.ack_facts import Name, invalid, unreadable
-from sidecar.tokens import AUDIENCE, BrowserTokens, TokenFault, TokenRefused, user_ref
+from sidecar.tokens import AUDIENCE, Bearer, BrowserTokens, TokenFault, TokenRefused, UsedTokens, user_ref
 
 BODY_BYTES_MAX = 2048
 _BODY_WITHIN_S = 3.0
@@ -64,6 +65,8 @@ class ReportResult(enum.StrEnum):
     TOKEN_EXPIRED = "token_expired"  # noqa: S105
     TOKEN_EARLY = "token_early"  # noqa: S105
     TOKEN_TOO_LONG = "token_too_long"  # noqa: S105
+    TOKEN_ENVIRONMENT = "token_environment"  # noqa: S105
+    TOKEN_USED = "token_used"  # noqa: S105
     USER_RATE = "user_rate"
     UNAVAILABLE = "unavailable"
     """The journal could not store it."""
@@ -125,6 +128,7 @@ class Reports(Part):
         self._in_flight: collections.Counter[str] = collections.Counter()
         """Reports being received, by address; `total()` is their number."""
         self._lag_s = lag_s
+        self._used = UsedTokens()
         self._throttle = Throttle()
         self._misdirected = 0
         """Reports with a token for another service, since the last that was accepted."""
@@ -174,18 +178,32 @@ class Reports(Part):
             )
         with self.reports.on(SidecarError, ReportResult.BODY_REFUSED):
             body = await read_body(request, bytes_max=BODY_BYTES_MAX, within_s=_BODY_WITHIN_S)
-        fact = self._read(body, tokens, identity_key, family_of(request.headers.get("User-Agent", "")))
+        fact, bearer = self._read(body, tokens, identity_key, family_of(request.headers.get("User-Agent", "")))
+        digest = hashlib.sha256(msgspec.msgpack.encode(fact.reading)).digest()
+        if bearer.token_id is not None and self._has_reported(bearer.token_id, fact, digest):
+            self.reports.inc(ReportResult.DUPLICATE)
+            return web.Response(status=204, headers=READABLE)
         if not self._users.takes(fact.user_ref):
             raise self._refused(
                 ReportResult.USER_RATE, ErrorCode.RATE_EXCEEDED, "too many reports from one user; try again later"
             )
         with self.reports.on(SidecarError, ReportResult.UNAVAILABLE):
             appended = await self._journal.append(fact)
+        if bearer.token_id is not None:
+            self._used.use(bearer.token_id, fact.payment_intent, digest)
         self._misdirected = 0
         self.reports.inc(ReportResult.DUPLICATE if appended.duplicate else ReportResult.ACCEPTED)
         return web.Response(status=204, headers=READABLE)
 
-    def _read(self, body: bytes, tokens: BrowserTokens, identity_key: str, browser: Family) -> BrowserReported:
+    def _has_reported(self, token_id: str, fact: BrowserReported, digest: bytes) -> bool:
+        try:
+            return self._used.has_reported(token_id, fact.payment_intent, digest)
+        except TokenRefused as error:
+            raise self._refused(ReportResult.TOKEN_USED, error.code, error.message) from error
+
+    def _read(
+        self, body: bytes, tokens: BrowserTokens, identity_key: str, browser: Family
+    ) -> tuple[BrowserReported, Bearer]:
         try:
             report = _decode(body)
             reading = reading_of(report)
@@ -200,9 +218,10 @@ class Reports(Part):
             self._misdirected += error.fault is TokenFault.AUDIENCE  # its signature was valid: not anybody's
             raise self._refused(ReportResult(f"token_{error.fault}"), error.code, error.message) from error
         reference = user_ref(identity_key, bearer.user_id)
-        return BrowserReported(
+        fact = BrowserReported(
             payment_intent=report.payment_intent, user_ref=reference, browser=browser, reading=reading
         )
+        return fact, bearer
 
     def _refused(self, result: ReportResult, code: ErrorCode, message: str) -> SidecarError:
         """Count and log a refusal, and return it."""

@@ -47,7 +47,7 @@ _webhook = StripeWebhook(
     _KEY,
 )
 _acks = Acks(MemoryJournal(), "token-for-the-fuzzer", _KEY, Reports(MemoryJournal(), None, None))
-_tokens = BrowserTokens((SECRET,))
+_tokens = BrowserTokens((SECRET,), "test")
 _folder = Path(tempfile.mkdtemp(prefix="reverb-sidecar-fuzz-"))
 
 

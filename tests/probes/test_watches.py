@@ -152,7 +152,7 @@ async def test_a_watch_that_was_not_journalled_can_be_requested_again() -> None:
         sockets,
         open_deliveries,
         journal,
-        tokens=BrowserTokens((SECRET,)),
+        tokens=BrowserTokens((SECRET,), "test"),
         identity_key="k" * 32,
         channel="private-live-refresh.{user_id}",
         replica="a",

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
+from sidecar import tokens
 from sidecar.core.facts.observations import BrowserReported
 from sidecar.core.facts.reports import Family
 from sidecar.journal.memory import MemoryJournal
@@ -62,6 +63,46 @@ async def test_a_report_is_taken_without_a_word_and_counted_once() -> None:
         assert status_page["comparison"]["timers"]["requests_per_payment"] == 2
 
 
+async def test_a_token_reports_a_payment_once_and_the_same_report_again_gets_the_same_answer() -> None:
+    """With `jti`: another report of the payment is refused, another payment is not, and another token is a duplicate."""
+    own = token(jti="page-1")
+    async with running(CONFIG, _SECRETS) as sidecar:
+        first = await send(sidecar, reported(token=own))
+        again = await send(sidecar, reported(token=own))
+        assert (first[0], first[1]) == (again[0], again[1]) == (204, b"")
+        status, body, _ = await send(sidecar, reported(token=own, cleared_by="timer"))
+        assert (status, b"reported this payment already" in body) == (401, True)
+        assert (await send(sidecar, reported(token=own, payment_intent="pi_2")))[0] == 204
+        assert (await send(sidecar, reported(token=token(jti="page-2"), cleared_by="timer")))[0] == 204
+        assert await results(sidecar) == {"accepted": 2, "duplicate": 2, "token_used": 1}
+
+
+def test_what_tokens_have_reported_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest is forgotten: the journal still takes one report of a user and payment."""
+    monkeypatch.setattr(tokens, "USED_MAX", 3)
+    used = tokens.UsedTokens()
+    for number in range(5):
+        used.use(f"token-{number}", "pi_1", b"a")
+    assert [used.has_reported(f"token-{number}", "pi_1", b"a") for number in range(5)] == [
+        False,
+        False,
+        True,
+        True,
+        True,
+    ]
+    with pytest.raises(tokens.TokenRefused, match="already, otherwise"):
+        used.has_reported("token-4", "pi_1", b"b")
+
+
+async def test_a_token_of_another_environment_is_refused() -> None:
+    """Staging and production often share a secret by mistake; a token without `env` is good for each."""
+    async with running(CONFIG, _SECRETS) as sidecar:
+        status, body, _ = await send(sidecar, reported(token=token(env="elsewhere")))
+        assert (status, b"another environment" in body, b"elsewhere" in body) == (401, True, False)
+        assert (await send(sidecar, reported(token=token(env=CONFIG.environment))))[0] == 204
+        assert await results(sidecar) == {"accepted": 1, "token_environment": 1}
+
+
 async def test_either_secret_signs_while_one_is_rolled_and_the_key_id_says_which() -> None:
     """A page that was opened before the change must still be accepted."""
     async with running(CONFIG, _SECRETS) as sidecar:
@@ -87,6 +128,11 @@ REFUSED = [
     (reported(token=token(exp="4000000000")),                       401,    "token_malformed"),
     (reported(token=token(exp=float("nan"))),                       401,    "token_malformed"),
     (reported(token=token(nbf=float("inf"))),                       401,    "token_malformed"),
+    (reported(token=token(jti=7)),                                  401,    "token_malformed"),
+    (reported(token=token(jti="")),                                 401,    "token_malformed"),
+    (reported(token=token(jti="j" * 129)),                          401,    "token_malformed"),
+    (reported(token=token(env=7)),                                  401,    "token_malformed"),
+    (reported(token=token(env="")),                                 401,    "token_environment"),
     (reported(token=token()[:-4] + "AAAA"),                         401,    "token_signature"),
     (reported(token="a.b.c"),                                       401,    "token_malformed"),
     (reported(token=""),                                            401,    "token_malformed"),
@@ -267,7 +313,7 @@ def test_a_browser_is_known_by_what_it_calls_itself(user_agent: str, family: Fam
 @pytest.mark.parametrize(("lag_s", "code"), [(0.2, ErrorCode.OVERLOADED), (0.199, ErrorCode.BODY_INVALID)])
 async def test_reports_are_shed_while_we_are_short_of_time(lag_s: float, code: ErrorCode) -> None:
     """Before the backend's acks do, which come through the same path."""
-    reports = Reports(MemoryJournal(), BrowserTokens((SECRET,)), "identity-key-0123456789", lag_s=lambda: lag_s)
+    reports = Reports(MemoryJournal(), BrowserTokens((SECRET,), "test"), "identity-key-0123456789", lag_s=lambda: lag_s)
     with pytest.raises(SidecarError) as caught:
         await reports.receive(make_mocked_request("POST", "/acks"))
     assert caught.value.code is code

@@ -104,7 +104,7 @@ def end_a_watch(journal: UnavailableJournal) -> Started:
     deliveries = Deliveries(observer_channel="private-ours", identity_key=KEY)
     watches = Watches(
         observers(journal), deliveries, journal,
-        tokens=BrowserTokens(("a-secret-for-browsers-0123456789abcdef",)), identity_key=KEY,
+        tokens=BrowserTokens(("a-secret-for-browsers-0123456789abcdef",), "test"), identity_key=KEY,
         channel="private-live-refresh.{user_id}", replica="a",
     )  # fmt: skip
     watches._watches["private-live-refresh.7"] = _Watch(user_ref="u7", until_s=0.0)

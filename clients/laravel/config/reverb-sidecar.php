@@ -32,6 +32,9 @@ return [
     'browser_secret' => env('SIDECAR_BROWSER_SECRET'),
     'token_lasts_s' => env('SIDECAR_TOKEN_LASTS_S', 900),
 
+    // The sidecar's `environment`: it refuses the tokens of another one. Unset: tokens are good for every environment.
+    'environment' => env('SIDECAR_ENVIRONMENT'),
+
     // The name of a user's own channel (the sidecar's `reverb.channel`), and whether requests for it are reported.
     'channel' => env('SIDECAR_CHANNEL', 'private-live-refresh.{user_id}'),
     'auth_reports' => env('SIDECAR_AUTH_REPORTS', true),

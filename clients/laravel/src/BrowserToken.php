@@ -20,10 +20,14 @@ final class BrowserToken
 
     /**
      * @param string $secrets SIDECAR_BROWSER_SECRET; of several, separated by commas, the first signs
+     * @param string|null $environment the sidecar's `environment`; null: the token is good for every environment
      * @throws InvalidArgumentException if the secret is too short, or the lifetime is out of range
      */
-    public function __construct(#[SensitiveParameter] string $secrets, private readonly int $lastsS = 900)
-    {
+    public function __construct(
+        #[SensitiveParameter] string $secrets,
+        private readonly int $lastsS = 900,
+        private readonly ?string $environment = null,
+    ) {
         $this->secret = trim(explode(',', $secrets)[0]);
         if (strlen($this->secret) < self::SECRET_BYTES_MIN) {
             throw new InvalidArgumentException(
@@ -38,12 +42,13 @@ final class BrowserToken
     }
 
     /**
-     * Return the token of a user.
+     * Return the token of a user. It reports each payment once: sign a new one for each page.
      *
      * @param int|null $nowS Unix seconds; null: now
+     * @param string|null $id the token's own id; null: a random one
      * @throws InvalidArgumentException if the sidecar would not accept the id
      */
-    public function of(int|string $userId, ?int $nowS = null): string
+    public function of(int|string $userId, ?int $nowS = null, ?string $id = null): string
     {
         if (preg_match('/\A[A-Za-z0-9_-]{1,64}\z/', (string) $userId) !== 1) {
             throw new InvalidArgumentException('a user id must have 1 to 64 characters of A-Z a-z 0-9 _ -');
@@ -51,6 +56,10 @@ final class BrowserToken
         $nowS ??= time();
         $header = ['alg' => 'HS256', 'kid' => substr(hash('sha256', $this->secret), 0, 8), 'typ' => 'JWT'];
         $claims = ['aud' => self::AUDIENCE, 'sub' => (string) $userId, 'iat' => $nowS, 'exp' => $nowS + $this->lastsS];
+        $claims['jti'] = $id ?? bin2hex(random_bytes(16));
+        if ($this->environment !== null) {
+            $claims['env'] = $this->environment;
+        }
         $signed = self::part($header) . '.' . self::part($claims);
 
         return $signed . '.' . self::base64url(hash_hmac('sha256', $signed, $this->secret, true));

@@ -148,7 +148,7 @@ async def test_a_sidecar_accepts_facts_over_http(tmp_path: Path) -> None:
 
 async def test_a_sidecar_accepts_the_apps_browser_tokens() -> None:
     """A new token of the app identifies its user, and is valid for a quarter of an hour."""
-    bearer = BrowserTokens([BROWSER_SECRET]).check((await asyncio.to_thread(run_app))["token"])
+    bearer = BrowserTokens([BROWSER_SECRET], "test").check((await asyncio.to_thread(run_app))["token"])
     assert bearer.user_id == "7"
     assert 890 < bearer.lasts_s <= 900
 

@@ -42,6 +42,7 @@ final class SidecarServiceProvider extends ServiceProvider
         $this->app->bind(BrowserToken::class, fn (): BrowserToken => new BrowserToken(
             Wiring::text($this->config(), 'browser_secret'),
             (int) Wiring::text($this->config(), 'token_lasts_s'),
+            Wiring::text($this->config(), 'environment') ?: null,
         ));
         $this->app->scoped(Outbox::class, fn ($app): Outbox => new Outbox(
             $app->make(Transport::class),

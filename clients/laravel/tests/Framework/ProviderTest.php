@@ -110,6 +110,7 @@ final class ProviderTest extends TestCase
             'identity_key' => null,
             'browser_secret' => null,
             'token_lasts_s' => 900,
+            'environment' => null,
             'channel' => 'private-live-refresh.{user_id}',
             'auth_reports' => true,
             'observer_channel' => 'reverb-sidecar',
@@ -154,13 +155,13 @@ final class ProviderTest extends TestCase
      */
     public function testTheRouteReturnsATokenOfTheAuthenticatedUser(): void
     {
-        new World(['browser_secret' => self::SECRET, 'token_lasts_s' => 60]);
+        new World(['browser_secret' => self::SECRET, 'token_lasts_s' => 60, 'environment' => 'staging']);
         $controller = Container::getInstance()->make(BrowserTokenController::class);
         $answer = $controller(new Request(users: ['web' => new User(7)]));
         $claims = json_decode((string) base64_decode(explode('.', $answer->data['token'])[1]), true);
 
         self::assertSame([200, 'no-store, private'], [$answer->status, $answer->headers['Cache-Control']]);
-        self::assertSame(['7', 60], [$claims['sub'], $claims['exp'] - $claims['iat']]);
+        self::assertSame(['7', 60, 'staging'], [$claims['sub'], $claims['exp'] - $claims['iat'], $claims['env']]);
         self::assertSame(401, $controller(new Request())->status);
     }
 }

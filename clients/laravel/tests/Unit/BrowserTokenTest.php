@@ -14,27 +14,37 @@ use ReverbSidecar\Laravel\BrowserToken;
 final class BrowserTokenTest extends TestCase
 {
     private const SECRET = 'browser-secret-for-the-vectors-0123456789abcdef';
+    private const PAGE = 'a-page-of-the-vectors';
 
     /**
      * The tokens equal, byte for byte, those that PyJWT 2.15.1 makes of the same claims, secret and time.
      *
      * @dataProvider vectors
      */
-    public function testATokenEqualsThatOfPyJwt(int|string $userId, int $nowS, string $expected): void
-    {
-        self::assertSame($expected, (new BrowserToken(self::SECRET))->of($userId, $nowS));
+    public function testATokenEqualsThatOfPyJwt(
+        int|string $userId,
+        int $nowS,
+        ?string $environment,
+        string $expected
+    ): void {
+        $tokens = new BrowserToken(self::SECRET, 900, $environment);
+
+        self::assertSame($expected, $tokens->of($userId, $nowS, self::PAGE));
     }
 
     /**
-     * @return iterable<array{int|string, int, string}>
+     * @return iterable<array{int|string, int, string|null, string}>
      */
     public static function vectors(): iterable
     {
         $header = 'eyJhbGciOiJIUzI1NiIsImtpZCI6ImY5OTNmZTFkIiwidHlwIjoiSldUIn0';
-        yield [7, 1_760_000_000, "$header.eyJhdWQiOiJyZXZlcmItc2lkZWNhciIsInN1YiI6IjciLCJpYXQiOjE3NjAwMDAwMDAsImV4cCI6"
-            . 'MTc2MDAwMDkwMH0.JfjqfTHlx2dcKf9SOBe3nwMHfgotllvdeAy4C2IhcMs'];
-        yield ['user_A-9', 1_893_456_000, "$header.eyJhdWQiOiJyZXZlcmItc2lkZWNhciIsInN1YiI6InVzZXJfQS05IiwiaWF0IjoxODkz"
-            . 'NDU2MDAwLCJleHAiOjE4OTM0NTY5MDB9.tfTUlDAZS2INBz5PMFGcFPVg3LfbhBzCAxq61mrLRLo'];
+        yield [7, 1_760_000_000, null, "$header.eyJhdWQiOiJyZXZlcmItc2lkZWNhciIsInN1YiI6IjciLCJpYXQiOjE3NjAwMDAwMDAs"
+            . 'ImV4cCI6MTc2MDAwMDkwMCwianRpIjoiYS1wYWdlLW9mLXRoZS12ZWN0b3JzIn0.'
+            . 'yF5UVBRUxwQfcqXUuD3AZp5m0DmrZsXBDiwbT9m9iAQ'];
+        yield ['user_A-9', 1_893_456_000, 'staging', "$header.eyJhdWQiOiJyZXZlcmItc2lkZWNhciIsInN1YiI6InVzZXJfQS05Iiwi"
+            . 'aWF0IjoxODkzNDU2MDAwLCJleHAiOjE4OTM0NTY5MDAsImp0aSI6ImEtcGFnZS1vZi10aGUtdmVjdG9y'
+            . 'cyIsImVudiI6InN0YWdpbmcifQ.'
+            . 'VouW2Wu8W8BA7bm6lW70UUa69vaN-QfgyH305lRF3ng'];
     }
 
     /**
@@ -44,7 +54,20 @@ final class BrowserTokenTest extends TestCase
     {
         $rolled = new BrowserToken(' ' . self::SECRET . ' , another-secret-0123456789-0123456789-012');
 
-        self::assertSame((new BrowserToken(self::SECRET))->of(7, 1_760_000_000), $rolled->of(7, 1_760_000_000));
+        self::assertSame(
+            (new BrowserToken(self::SECRET))->of(7, 1_760_000_000, self::PAGE),
+            $rolled->of(7, 1_760_000_000, self::PAGE)
+        );
+    }
+
+    /**
+     * A token reports a payment once, so no two tokens are the same, also within a second.
+     */
+    public function testEachTokenHasAnIdOfItsOwn(): void
+    {
+        $tokens = new BrowserToken(self::SECRET);
+
+        self::assertNotSame($tokens->of(7, 1_760_000_000), $tokens->of(7, 1_760_000_000));
     }
 
     /**
