@@ -51,6 +51,7 @@ bench: $(VENV)/.dev .tools/chromium-headless-shell ## Run the benchmarks, as rat
 	@$(BIN)/python -m benchmarks.console
 	@$(BIN)/python -m benchmarks.sustained
 	@$(BIN)/python -m benchmarks.restart
+	@$(BIN)/python -m benchmarks.checksums
 	@$(BIN)/python -m benchmarks.memory
 
 lock: ## Update the locked requirements (needs uv)

@@ -131,6 +131,10 @@ class Journal(Protocol):
         """Verify the whole journal, which may take long. Raises `journal_unavailable` if it is damaged."""
         ...
 
+    async def recheck(self) -> None:
+        """Verify what follows the last call, at a slow pace: for ever in turn. Raises like `check`."""
+        ...
+
     async def trim(self, before_ms: int) -> int:
         """Examine the next records that a checkpoint older than `before_ms` (Unix milliseconds) replaces.
 

@@ -27,6 +27,7 @@ from sidecar.core.facts.meaning import why_not_here
 from sidecar.journal.sqlite.backup import backup as make_backup
 from sidecar.journal.sqlite.backup import begin_anew
 from sidecar.journal.sqlite.backup import restore as restore_backup
+from sidecar.journal.sqlite.mark import Marks
 from sidecar.journal.sqlite.verification import inspect, present
 from sidecar.ports import SidecarError
 
@@ -41,7 +42,9 @@ def verify(
     """Verify every page, every record and the chain of the journal, also of a running sidecar."""
     if head and re.fullmatch(r"[0-9a-fA-F]{16,64}", head) is None:
         fail("--head is 16 to 64 hex digits; a notification, a report and `sidecar verify` have them")
-    found = inspect(_journal_path(config), head.lower())
+    place = _journal(config)
+    path = Path(place.path).resolve()
+    found = inspect(path, head.lower(), Marks(path, _second_mark(place)))
     if as_json:
         print_json("verify", found)
     else:

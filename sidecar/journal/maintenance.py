@@ -18,6 +18,7 @@ RETENTION_MS = 35 * 24 * 3_600_000
 with its payments, and Stripe repeats no event after 30 days (https://docs.stripe.com/api/events)."""
 
 _CHECK_EVERY_S = 5.0
+_RECHECK_EVERY_S = 2.0
 _TRIM_PAUSE_S = 0.02
 """The pause between two chunks of removals, so that commits continue."""
 SNAPSHOT_AFTER = 10_000
@@ -73,9 +74,9 @@ class Maintenance(Part):
         return (self._journal.now_ms() - clock.wall_ms()) / 1000
 
     def tasks(self) -> Iterable[tuple[str, TaskFunction]]:
-        """Return the maintenance, and the check of the whole journal, which ends by itself."""
+        """Return the maintenance, and the check of the journal."""
         yield "maintenance", self.run
-        yield "check", self._journal.check
+        yield "check", self.check
 
     async def run(self) -> NoReturn:
         """Maintain the journal for ever."""
@@ -86,6 +87,13 @@ class Maintenance(Part):
                 self.failures.inc(Task.MAINTENANCE)
                 structlog.get_logger().warning("maintenance.failed", code=error.code.value, message=error.message)
             await asyncio.sleep(_CHECK_EVERY_S)
+
+    async def check(self) -> NoReturn:
+        """Check the whole journal once, and then a little of it again and again. Raises `SidecarError` on damage."""
+        await self._journal.check()
+        while True:
+            await asyncio.sleep(_RECHECK_EVERY_S)
+            await self._journal.recheck()
 
     async def look(self) -> None:
         """Append a checkpoint and save a snapshot if they are due. Raises `SidecarError` if a write fails."""

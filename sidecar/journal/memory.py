@@ -70,6 +70,10 @@ class MemoryJournal:
         """Check nothing: memory has no pages."""
         self._head.check_open()
 
+    async def recheck(self) -> None:
+        """Check nothing."""
+        self._head.check_open()
+
     async def trim(self, before_ms: int) -> int:
         """Remove nothing: all records end with the process."""
         del before_ms

@@ -195,6 +195,10 @@ class GuardedJournal:
         """Pass it on."""
         await self._journal.check()
 
+    async def recheck(self) -> None:
+        """Pass it on."""
+        await self._journal.recheck()
+
     async def trim(self, before_ms: int) -> int:
         """Pass it on."""
         return await self._journal.trim(before_ms)

@@ -19,7 +19,7 @@ from sidecar.flags.evaluations import stream_uri
 from sidecar.flags.ofrep import context_in
 from sidecar.journal.memory import MemoryJournal
 from sidecar.journal.snapshots import loaded, snapshot_of
-from sidecar.journal.sqlite.file import decoded
+from sidecar.journal.sqlite.reader import decoded
 from sidecar.ports import SidecarError
 from sidecar.probes.ack_entries import fact_of_entry
 from sidecar.probes.acks import Acks

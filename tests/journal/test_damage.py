@@ -57,7 +57,7 @@ async def test_a_harmed_file_accepts_no_more_appends(tmp_path: Path, suffix: str
         harmed = path.with_name(path.name + suffix)
         harm(harmed)
         for number in (20, 0, 21):
-            with pytest.raises(SidecarError, match="while it was in use; stop the sidecar and restore") as caught:
+            with pytest.raises(SidecarError, match="while it was in use; it is opened again and checked") as caught:
                 await journal.append(payment(number))
             assert caught.value.code is ErrorCode.JOURNAL_UNAVAILABLE
             assert caught.value.message.startswith(f"The journal {harmed} was ")

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from sidecar.core.facts.observations import Held
@@ -106,15 +107,24 @@ def _flipped(content: bytearray, position: int) -> bytes:
     return bytes(flipped)
 
 
-async def test_a_journal_without_a_mark_gains_one(tmp_path: Path) -> None:
-    """A journal of an earlier version has none."""
+async def test_a_journal_without_a_mark_is_refused_if_it_had_one(tmp_path: Path) -> None:
+    """A backup that was copied by hand would forget what followed; one of a version without marks gains one."""
     path = tmp_path / "journal.db"
     await _written(path)
     place = tmp_path / "journal.db.mark"
     written = place.read_bytes()
     place.unlink()
+    with pytest.raises(SidecarError, match=r"has records and no high-water mark.*sidecar restore JOURNAL"):
+        await SqliteJournal.open(path)
+    with contextlib.closing(sqlite3.connect(path)) as file, file:
+        file.execute("DROP TABLE batches")
+        file.execute("PRAGMA user_version = 3")
     assert len(await everything(path)) == 6
-    assert place.read_bytes() == written
+    assert mark.read(place) == msgspec.structs.replace(_decoded(written), records=_decoded(place.read_bytes()).records)
+
+
+def _decoded(content: bytes) -> mark.Mark:
+    return msgspec.json.decode(content.split(b"\n")[0], type=mark.Mark)
 
 
 async def test_the_mark_follows_while_the_journal_is_open(tmp_path: Path) -> None:

@@ -96,9 +96,9 @@ async def test_a_newer_schema_is_reported_and_unchanged(tmp_path: Path) -> None:
         await journal.append(payment(1))
     with contextlib.closing(sqlite3.connect(path)) as file:
         assert file.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
-        file.execute("PRAGMA user_version = 4")
+        file.execute("PRAGMA user_version = 5")
     assert await refusal(path) == (
-        f"The journal {path} has schema version 4, and this sidecar reads up to version 3; "
+        f"The journal {path} has schema version 5, and this sidecar reads up to version 4; "
         "run the version that wrote it, or name another file under `journal:`."
     )
 

@@ -107,7 +107,7 @@ def _roll_back(path: Path, reason: str) -> Mark:
     """Append a rollback to a file that nothing uses; return its mark."""
     fact = RolledBack(actor="restore", reason=reason)
     marks = Marks(path)
-    remove(marks.places)
+    marks.write(Mark())
     writer = Writer(path)
     try:
         at_ms = max(clock.wall_ms(), writer.last_ms)

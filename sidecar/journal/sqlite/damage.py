@@ -8,17 +8,18 @@ log is unchanged, no file shrinks (the journal is never vacuumed), and the const
 own transaction may restart the log, which adds one to its first salt (https://www.sqlite.org/fileformat2.html#walformat).
 """
 
+import contextlib
 import os
 from pathlib import Path
 
-from sidecar.journal.sqlite.failures import unavailable
+from sidecar.journal.sqlite.failures import RESTORE, unavailable
 
 _LOG_HEADER_BYTES = 32
 _LOG_MAGICS = (0x377F0682, 0x377F0683)
 _SALT = slice(16, 20)
 _CONSTANT_BYTES = 24
 """The part of the database's header that never changes: the magic string, the page size and the format."""
-_RESTORE = "stop the sidecar and restore the journal from a backup: `sidecar restore FILE --replace --reason '...'`"
+OPENED_AGAIN = f"it is opened again and checked; if it stays refused, {RESTORE}"
 
 
 class Watch:
@@ -54,6 +55,13 @@ class Watch:
             raise self._overwritten("-wal")
         self._log_header = header
 
+    def resize_shared_memory(self) -> None:
+        """Give a shared memory that was cut its size again: closing it touches it, and SIGBUS would end the process."""
+        path, size = self._named("-shm"), self._sizes.get("-shm", 0)
+        with contextlib.suppress(OSError):
+            if path.stat().st_size < size:
+                os.truncate(path, size)
+
     def _checked_sizes(self) -> dict[str, int]:
         sizes: dict[str, int] = {}
         for suffix in ("", ".lock", "-wal", "-shm"):
@@ -63,13 +71,13 @@ class Watch:
             except FileNotFoundError:
                 if suffix not in self._inodes:
                     continue  # the first commit creates the log
-                raise unavailable(path, "was removed or replaced while it was in use", _RESTORE) from None
+                raise unavailable(path, "was removed or replaced while it was in use", OPENED_AGAIN) from None
             inode = (status.st_dev, status.st_ino)
             if self._inodes.setdefault(suffix, inode) != inode:
-                raise unavailable(path, "was removed or replaced while it was in use", _RESTORE)
+                raise unavailable(path, "was removed or replaced while it was in use", OPENED_AGAIN)
             if status.st_size < self._sizes.get(suffix, 0):
                 found = f"was cut from {self._sizes[suffix]} to {status.st_size} bytes while it was in use"
-                raise unavailable(path, found, _RESTORE)
+                raise unavailable(path, found, OPENED_AGAIN)
             sizes[suffix] = status.st_size
         return sizes
 
@@ -81,7 +89,7 @@ class Watch:
             return b""
 
     def _overwritten(self, suffix: str) -> Exception:
-        return unavailable(self._named(suffix), "was overwritten while it was in use", _RESTORE)
+        return unavailable(self._named(suffix), "was overwritten while it was in use", OPENED_AGAIN)
 
     def _named(self, suffix: str) -> Path:
         return self._path.with_name(self._path.name + suffix)

@@ -11,6 +11,7 @@ _PRIMARY = 0xFF
 """The bits of a SQLite result code with the primary code (https://www.sqlite.org/rescode.html#pve)."""
 
 _NAME_ANOTHER = "name another file under `journal:`"
+RESTORE = "restore it from a backup (`sidecar restore FILE --replace --reason '...'`)"
 _ALLOW_THIS_USER = f"allow this user to read and write the file and its folder, or {_NAME_ANOTHER}"
 
 _CAUSES = {
@@ -36,6 +37,11 @@ _OTHER = ("SQLite reports an error", f"correct its cause, or {_NAME_ANOTHER}")
 def unavailable(path: Path, found: str, advice: str = _NAME_ANOTHER) -> SidecarError:
     """Return the error for the journal's file at `path`; `found` continues "The journal PATH"."""
     return SidecarError(ErrorCode.JOURNAL_UNAVAILABLE, f"The journal {path} {found}; {advice}.")
+
+
+def damaged(path: Path, defect: str) -> SidecarError:
+    """Return the error for a journal with a defect."""
+    return unavailable(path, f"is damaged: {defect}", RESTORE)
 
 
 @contextlib.contextmanager

@@ -1,51 +1,39 @@
-"""Which statements read and write the journal's file?
+"""Which statements write the journal's file?
 
-Everything here blocks. `Writer` and `Reader` have one connection each, which stays on the thread that opened it
-(`sqlite3` checks that). In WAL mode neither waits for the other.
+Everything here blocks. The writer has one connection, which stays on the thread that opened it (`sqlite3` checks that).
 """
 
 import contextlib
 import functools
-import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import msgspec
 import structlog
 
 from sidecar.core.facts.chain import is_chained, link
-from sidecar.core.facts.identities import CHECKPOINT_KEYS
-from sidecar.core.facts.observations import UNREADABLE, Checkpoint, Observation, Record
-from sidecar.core.facts.wire import decode
-from sidecar.core.fold.state import State
-from sidecar.journal.snapshots import Snapshot, latest_state
-from sidecar.journal.sqlite import links
-from sidecar.journal.sqlite.damage import Watch
-from sidecar.journal.sqlite.failures import as_unavailable, unavailable
-from sidecar.journal.sqlite.mark import Mark, Marks, mark_of, remove
+from sidecar.core.facts.identities import identity
+from sidecar.core.facts.observations import Observation, Record
+from sidecar.journal.snapshots import Snapshot
+from sidecar.journal.sqlite import batches, links
+from sidecar.journal.sqlite.damage import OPENED_AGAIN, Watch
+from sidecar.journal.sqlite.failures import as_unavailable, damaged, unavailable
+from sidecar.journal.sqlite.mark import ACCEPT, UNMARKED, Mark, Marks, mark_of, remove
 from sidecar.journal.sqlite.opening import claim, connect, refuse_new, remove_files
-from sidecar.journal.sqlite.schema import prepare, version_of
-from sidecar.ports import Appended, Link, SidecarError
+from sidecar.journal.sqlite.reader import AFTER, LAST, TRIMMED, checkpoints, decoded, folded_seq_of
+from sidecar.journal.sqlite.schema import CHECKED_FROM, pragma, prepare, version_of
+from sidecar.ports import Appended, SidecarError
 
 _ROWS = (250, 50, 10, 1)
 """Rows in one statement, the most first: each statement releases and takes the interpreter lock, which costs more than
 a row."""
-_TRIM_MAX = 1_000
-"""Records in one transaction of `trim`."""
 _SNAPSHOTS_MAX = 2
 _LOG_PAGES_MAX = 16_000
 """Pages of the write-ahead log, 64 MB."""
 
-_LAST = "SELECT seq, at_ms FROM observations ORDER BY seq DESC LIMIT 1"
 _KNOWN = """SELECT observations.key, observations.seq, at_ms, body
             FROM json_each(?) AS wanted JOIN observations ON observations.key = wanted.value"""
-_AFTER = "SELECT seq, at_ms, body FROM observations WHERE seq > ? ORDER BY seq LIMIT ?"
-_FIND = "SELECT seq, at_ms, body FROM observations WHERE key = ?"
-_LINKS = """SELECT seq, at_ms, body, hex(head) FROM chain JOIN observations USING (seq)
-            WHERE seq < ? ORDER BY seq DESC LIMIT ?"""
-_TRIMMED = "SELECT seq FROM trimmed"
-_CHECKPOINTS = "SELECT seq, at_ms, body FROM observations WHERE key >= ? AND key < ? ORDER BY seq"
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,12 +66,14 @@ class Writer:
         self._marks = Marks(path, second_mark)
         self._is_new = False
         self._now = Mark()
+        self._damage: SidecarError | None = None
+        """What another program did to the files: nothing is written any more until they were opened again."""
         with as_unavailable(path, "opened"), contextlib.ExitStack() as opened:
             opened.callback(self._leave_nothing)
             database, self._is_new = claim(path, self._marks, opened, must_exist=must_exist)
             self._connection = connect(path, opened)
-            if not self._is_new and not self._has_records():
-                refuse_new(path, self._marks, must_exist=must_exist)
+            if not self._is_new:
+                self._compare_with_mark(must_exist=must_exist)
             prepare(path, self._connection, page_count_max)
             self._marks.check(self._connection)
             self._now = mark_of(self._connection)
@@ -91,13 +81,20 @@ class Writer:
             self.created_ms = links.created_ms(self._connection)
             self.created_reason = "" if self.last_seq else self._marks.reason
             self._watch = Watch(path, database)
+            self._version = pragma(self._connection, "data_version")
+            guard = connect(path, opened, read_only=True)
+            guard.execute(LAST).fetchone()  # from here on it has the file's shared lock
             self._opened = opened.pop_all()
 
-    def _has_records(self) -> bool:
-        """Return whether the file has a record, before anything is written to it."""
-        if not version_of(self._path, self._connection):
-            return False
-        return self._connection.execute(_LAST).fetchone() is not None
+    def _compare_with_mark(self, *, must_exist: bool) -> None:
+        """Refuse an existing file without records or without a mark, before anything is written to it."""
+        version = version_of(self._path, self._connection)
+        if not version or self._connection.execute(LAST).fetchone() is None:
+            refuse_new(self._path, self._marks, must_exist=must_exist)
+        elif not self._marks.found and version >= CHECKED_FROM:
+            raise unavailable(self._path, UNMARKED, ACCEPT)
+        elif not self._marks.found:  # before the file is one that must have a mark
+            self._marks.write(Mark())
 
     def _leave_nothing(self) -> None:
         """Remove the file that this writer created if it got no record: a failed start leaves no empty journal."""
@@ -116,19 +113,44 @@ class Writer:
         self._now = now
         return appended
 
+    def look(self) -> None:
+        """Raise `journal_unavailable` if another program changed the files since the last transaction."""
+        with as_unavailable(self._path, "read"), self._noting_damage():
+            self._watch.check()
+            self._check_version()
+
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
         with as_unavailable(self._path, "written"):
-            self._watch.check()
+            with self._noting_damage():
+                self._watch.check()
             try:
                 with self._connection:  # commits, or rolls back on an exception
                     self._connection.execute("BEGIN IMMEDIATE")
+                    with self._noting_damage():
+                        self._check_version()
                     yield
             except BaseException:
-                with contextlib.suppress(SidecarError, OSError):  # the next `check` raises it
+                with contextlib.suppress(SidecarError, OSError), self._noting_damage():
                     self._watch.observe()
                 raise
-            self._watch.observe()
+            with self._noting_damage():
+                self._watch.observe()
+
+    @contextlib.contextmanager
+    def _noting_damage(self) -> Iterator[None]:
+        if self._damage is not None:
+            raise SidecarError(self._damage.code, self._damage.message) from self._damage
+        try:
+            yield
+        except SidecarError as error:
+            self._damage = error
+            raise
+
+    def _check_version(self) -> None:
+        """Raise if another program committed: `data_version` changes with commits of other connections only."""
+        if pragma(self._connection, "data_version") != self._version:
+            raise unavailable(self._path, "was written by another program while it was in use", OPENED_AGAIN)
 
     def mark(self) -> None:
         """Write the high-water mark, if it is behind; a failure is logged, since the previous mark stays valid.
@@ -143,15 +165,23 @@ class Writer:
             structlog.get_logger().warning("journal.unmarked", why=str(error))
 
     def close(self) -> None:
-        """Close the file and release the lock."""
+        """Close the file and release the lock.
+
+        The last connection that is closed copies the log into the file. After damage it must not, since the log may be
+        what is damaged: the connection that only reads is then closed last, and the next start examines what is there.
+        """
         self.mark()
+        if self._damage is not None:
+            self._watch.resize_shared_memory()
+            self._connection.close()
         self._opened.close()
 
     def _insert(self, drafts: Sequence[Draft]) -> tuple[list[Appended], Mark]:
         """Insert what is new; return the result of each draft, and the mark after it."""
         seq, _ = self._last()
         if seq != self._now.seq:
-            raise unavailable(self._path, f"ends at record {seq}, and the last that was written is {self._now.seq}")
+            with self._noting_damage():
+                raise damaged(self._path, f"it ends at record {seq}, and the last that was written is {self._now.seq}")
         known = self._known(drafts)
         appended: list[Appended] = []
         heads: list[tuple[int, str]] = []
@@ -173,18 +203,30 @@ class Writer:
             appended.append(Appended(record=record, duplicate=False))
         self._insert_rows(values)
         links.store(self._connection, heads)
-        return appended, self._mark_after(seq, heads)
+        return appended, self._mark_after(seq, heads, values)
 
-    def _mark_after(self, seq: int, heads: list[tuple[int, str]]) -> Mark:
-        if not heads:
-            return Mark(journal=self._now.journal, seq=seq, head=self._now.head)
-        return Mark(journal=self._now.journal or heads[0][1], seq=seq, head=heads[-1][1])
+    def _mark_after(self, seq: int, heads: list[tuple[int, str]], values: Sequence[Any]) -> Mark:
+        """Store the checksum of a batch; return the mark after it."""
+        if seq == self._now.seq:
+            return self._now
+        before = bytes.fromhex(self._now.records) if self._now.records else batches.BEGIN
+        digest = batches.digest_of(before, zip(*[iter(values)] * 4, strict=True))
+        batches.store(self._connection, seq, digest)
+        journal, head = (
+            (self._now.journal or heads[0][1], heads[-1][1]) if heads else (self._now.journal, self._now.head)
+        )
+        return Mark(journal=journal, seq=seq, head=head, records=digest.hex())
 
     def _known(self, drafts: Sequence[Draft]) -> dict[str, Record]:
         """Return the existing records of these facts, by key."""
         keys = msgspec.json.encode([draft.key for draft in drafts if draft.key is not None])
         rows = self._connection.execute(_KNOWN, (keys.decode(),)).fetchall()
-        return {key: decoded(self._path, (seq, at_ms, body)) for key, seq, at_ms, body in rows}
+        known = {key: decoded(self._path, (seq, at_ms, body)) for key, seq, at_ms, body in rows}
+        for key, record in known.items():
+            if identity(record.observation) != key:  # a damaged index: the new fact would be lost as a duplicate
+                with self._noting_damage():
+                    raise damaged(self._path, f"record {record.seq} is not the one with its key")
+        return known
 
     def _insert_rows(self, values: Sequence[int | str | bytes | None]) -> None:
         start = 0
@@ -216,124 +258,23 @@ class Writer:
         once it is older than `before_ms`, in Unix milliseconds.
         """
         with self._transaction():
-            (trimmed_seq,) = self._connection.execute(_TRIMMED).fetchone()
+            (trimmed_seq,) = self._connection.execute(TRIMMED).fetchone()
             old = [each for each in checkpoints(self._path, self._connection) if each.at_ms <= before_ms]
             if not old:
                 return 0
             upto_seq = folded_seq_of(old[-1])
-            rows = self._connection.execute(_AFTER, (trimmed_seq, _TRIM_MAX)).fetchall()
-            rows = [row for row in rows if row[0] <= upto_seq]
+            rows = self._connection.execute(AFTER, (trimmed_seq, batches.BATCH_MAX)).fetchall()
+            upto_seq, _ = batches.last(self._connection, min(upto_seq, rows[-1][0]) if rows else 0)
+            rows = [row for row in rows if row[0] <= upto_seq]  # whole batches
             removed = [(seq,) for seq, _, body in rows if not links.is_link(body, if_unreadable=True)]
             self._connection.executemany("DELETE FROM observations WHERE seq = ?", removed)
             if rows:
-                self._connection.execute("UPDATE trimmed SET seq = ?", (rows[-1][0],))
+                self._connection.execute("UPDATE trimmed SET seq = ?", (upto_seq,))
+                batches.forget(self._connection, upto_seq)
             return len(rows)
 
     def _last(self) -> tuple[int, int]:
-        return self._connection.execute(_LAST).fetchone() or (0, 0)
-
-
-class Reader:
-    """Reads a file through its own connection, beside a `Writer` or without one."""
-
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
-        self._path = path
-        self._connection = connection
-
-    @classmethod
-    def beside(cls, path: Path) -> Self:
-        """Return a reader of a file that a `Writer` has opened."""
-        with as_unavailable(path, "opened"), contextlib.ExitStack() as opened:
-            connection = connect(path, opened)
-            opened.pop_all()
-        return cls(path, connection)
-
-    def read(self, after: int, limit: int) -> list[Record]:
-        """Return up to `limit` records with a `seq` greater than `after`, in order."""
-        return [decoded(self._path, row) for row in self._rows(_AFTER, after, limit)]
-
-    def load_snapshot(self) -> State:
-        """Return the state from which a process continues. Raises `SidecarError` with `journal_unavailable`."""
-        last_seq = next((seq for seq, _ in self._rows(_LAST)), 0)
-        return latest_state(
-            self.snapshots(),
-            self.checkpoints(),
-            last_seq=last_seq,
-            trimmed_seq=self.trimmed_seq(),
-            head_at=self.head_at,
-        )
-
-    def head_at(self, seq: int) -> str:
-        """Return the head of the chain after the last link up to this record, in hex; empty: there is no link."""
-        with as_unavailable(self._path, "read"):
-            return links.head_at(self._connection, seq)
-
-    def read_chain(self, noted: str) -> links.ChainReading:
-        """Compare the chain with the records; `noted` is a former head to look for."""
-        with as_unavailable(self._path, "read"):
-            return links.read_chain(self._connection, noted)
-
-    def links(self, before: int, limit: int) -> list[Link]:
-        """Return up to `limit` links of the chain whose `seq` is less than `before`, newest first."""
-        rows = self._rows(_LINKS, before, limit)
-        return [Link(record=decoded(self._path, row[:3]), head=row[3].lower()) for row in rows]
-
-    def find(self, key: str) -> Record | None:
-        """Return the record with this key; None: it does not exist, or was removed."""
-        return next((decoded(self._path, row) for row in self._rows(_FIND, key)), None)
-
-    def snapshots(self) -> list[Snapshot]:
-        """Return the snapshots, newest first; `journal.snapshots` decides whether they are used."""
-        rows = self._rows("SELECT seq, fold_version, digest, body FROM snapshots ORDER BY seq DESC")
-        return [Snapshot(seq=row[0], fold_version=row[1], digest=row[2], body=row[3]) for row in rows]
-
-    def checkpoints(self) -> list[Checkpoint]:
-        """Return the checkpoints, oldest first."""
-        with as_unavailable(self._path, "read"):
-            facts = [record.observation for record in checkpoints(self._path, self._connection)]
-        return [fact for fact in facts if isinstance(fact, Checkpoint)]
-
-    def trimmed_seq(self) -> int:
-        """Return the last record up to which old ones were removed; 0: none."""
-        ((seq,),) = self._rows(_TRIMMED)
-        return int(seq)
-
-    def _rows(self, statement: str, *values: int | str) -> list[Any]:
-        with as_unavailable(self._path, "read"):
-            return self._connection.execute(statement, values).fetchall()
-
-    def checkpoint_log(self) -> None:
-        """Copy the write-ahead log into the file, without blocking a commit."""
-        with as_unavailable(self._path, "written"):
-            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._connection.close()
-
-
-def decoded(path: Path, row: tuple[int, int, bytes]) -> Record:
-    """Return the record in a row (seq, at_ms, body). Raises `SidecarError` if it cannot be decoded."""
-    seq, at_ms, body = row
-    try:
-        observation = decode(body)
-    except UNREADABLE as error:
-        found = f"has a record {seq} that cannot be read: {error}"
-        raise unavailable(path, found, "run the version that wrote it, or restore the file from a backup") from error
-    kept = links.as_bytes(body) if is_chained(observation) else None
-    return Record(seq=seq, at_ms=at_ms, observation=observation, kept=kept)
-
-
-def checkpoints(path: Path, connection: sqlite3.Connection) -> list[Record]:
-    """Return the records with checkpoints, oldest first."""
-    after_all = CHECKPOINT_KEYS[:-1] + chr(ord(CHECKPOINT_KEYS[-1]) + 1)
-    return [decoded(path, row) for row in connection.execute(_CHECKPOINTS, (CHECKPOINT_KEYS, after_all))]
-
-
-def folded_seq_of(record: Record) -> int:
-    """Return the last record in the state of a checkpoint."""
-    assert isinstance(record.observation, Checkpoint)  # noqa: S101 - its key says so
-    return record.observation.folded_seq
+        return self._connection.execute(LAST).fetchone() or (0, 0)
 
 
 @functools.cache

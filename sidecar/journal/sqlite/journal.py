@@ -25,8 +25,10 @@ from sidecar.core.facts.observations import Observation, Record
 from sidecar.core.fold.state import State
 from sidecar.journal.head import Head
 from sidecar.journal.snapshots import snapshot_of
-from sidecar.journal.sqlite.file import Draft, Reader, Writer
-from sidecar.journal.sqlite.verification import PageCheck
+from sidecar.journal.sqlite.batches import BATCH_MAX
+from sidecar.journal.sqlite.file import Draft, Writer
+from sidecar.journal.sqlite.reader import Reader
+from sidecar.journal.sqlite.verification import PageCheck, Patrol
 from sidecar.ports import Appended, Backlog, Creation, ErrorCode, Link, SidecarError
 
 WAITING_MAX = 20_000
@@ -38,9 +40,6 @@ TAIL_MAX = 10_000
 _LOG_RECORDS_MAX = 2_000
 """Records after which the reading thread copies the write-ahead log into the file: SQLite would do it within a commit,
 and delay the appends of that commit."""
-
-BATCH_MAX = 1_000
-"""The most observations in one transaction, so that no caller waits for a whole long queue."""
 
 _MARK_AFTER_S = 1.0
 """How late the high-water mark may be."""
@@ -66,6 +65,7 @@ class SqliteJournal:
         write_thread: ThreadPoolExecutor,
         reader: Reader,
         read_thread: ThreadPoolExecutor,
+        patrol: Patrol,
         opened: contextlib.AsyncExitStack,
         waiting_max: int,
     ) -> None:
@@ -77,6 +77,7 @@ class SqliteJournal:
         self._write_thread = write_thread
         self._reader = reader
         self._read_thread = read_thread
+        self._patrol = patrol
         self._opened = opened
         self._waiting_max = waiting_max
         self._waiting_count = 0
@@ -120,12 +121,15 @@ class SqliteJournal:
             read_thread = opened.enter_context(ThreadPoolExecutor(1, "journal-read"))
             reader = await run(read_thread, Reader.beside, path)
             opened.push_async_callback(run, read_thread, reader.close)
+            patrol = Patrol(path)
+            opened.push_async_callback(run, read_thread, patrol.close)
             return cls(
                 path=path,
                 writer=writer,
                 write_thread=write_thread,
                 reader=reader,
                 read_thread=read_thread,
+                patrol=patrol,
                 opened=opened.pop_all(),
                 waiting_max=waiting_max,
             )
@@ -182,13 +186,18 @@ class SqliteJournal:
         await self._run(self._write_thread, self._writer.save_snapshot, snapshot_of(seq, body))
 
     async def check(self) -> None:
-        """Check every page of the file in its own thread. Raises `journal_unavailable` if one is damaged."""
+        """Check every page and record of the file in its own thread. Raises `journal_unavailable` if one is damaged."""
         check = PageCheck(self._path)
         try:
             await asyncio.to_thread(check.run)
         except asyncio.CancelledError:
             check.stop()
             raise
+
+    async def recheck(self) -> None:
+        """Look at the files in use, and check the next few records. Raises `journal_unavailable` if one is damaged."""
+        await self._run(self._write_thread, self._writer.look)
+        await self._run(self._read_thread, self._patrol.slice)
 
     async def trim(self, before_ms: int) -> int:
         """Remove the next old records, except those that are kept for ever; return the number of records read."""

@@ -32,6 +32,8 @@ _type_of = msgspec.json.Decoder(_Typed).decode
 class ChainReading(msgspec.Struct, kw_only=True):
     """The result of reading the whole chain."""
 
+    before: str = ""
+    """The head before the next link."""
     head: str = ""
     """The computed head after the last link, in hex; empty: there is no link."""
     links: int = 0
@@ -39,6 +41,20 @@ class ChainReading(msgspec.Struct, kw_only=True):
     """The record after which the head was the given former head; None: it never was."""
     defects: list[str] = []
     """A sentence for each defect, up to `DEFECTS_MAX`."""
+
+    def compare(self, seq: int, at_ms: int | None, key: str | None, body: bytes | str | None, kept: str) -> None:
+        """Compare the next link with its record, and with the stored head."""
+        if at_ms is None or body is None:
+            self.add(f"record {seq} is missing: the chain has it")
+            self.before = kept
+            return
+        self.links += 1
+        self.head = link_of(self.before, seq=seq, at_ms=at_ms, body=as_bytes(body))
+        if self.head != kept:
+            self.add(f"record {seq} is not as it was written, or a link before it is not: the chain breaks here")
+        elif not _has_its_key(key, as_bytes(body)):
+            self.add(f"record {seq} does not match its key: the key was changed")
+        self.before = kept if len(kept) == _HEX else self.head
 
     def add(self, defect: str) -> None:
         """Add a defect, up to the limit."""
@@ -92,21 +108,26 @@ def read_chain(connection: sqlite3.Connection, noted: str = "") -> ChainReading:
 
     After a break the reading continues from the stored head, so that each changed record is named, and no other.
     """
-    found, before = ChainReading(), ""
+    found = ChainReading()
     for (seq,) in connection.execute("SELECT seq FROM chain EXCEPT SELECT seq FROM observations ORDER BY seq"):
         found.add(f"record {seq} is missing: the chain has it")
     for seq, at_ms, key, body, kept in _rows(connection):
-        found.links += 1
-        head = link_of(before, seq=seq, at_ms=at_ms, body=body)
-        if head != kept:
-            found.add(f"record {seq} is not as it was written, or a link before it is not: the chain breaks here")
-        elif not _has_its_key(key, body):
-            found.add(f"record {seq} does not match its key: the key was changed")
-        before = kept if len(kept) == _HEX else head
-        found.head = head
-        if noted and head.startswith(noted):
+        found.compare(seq, at_ms, key, body, kept)
+        if noted and found.head.startswith(noted):
             found.noted_seq = seq
     return found
+
+
+def read_links(
+    connection: sqlite3.Connection, after: int, limit: int
+) -> list[tuple[int, int | None, str | None, bytes | None, str]]:
+    """Return the next links with their stored heads, as `ChainReading.compare` takes them."""
+    rows = connection.execute(
+        "SELECT chain.seq, at_ms, key, body, lower(hex(head)) FROM chain LEFT JOIN observations USING (seq) "
+        "WHERE chain.seq > ? ORDER BY chain.seq LIMIT ?",
+        (after, limit),
+    )
+    return rows.fetchall()
 
 
 def _rows(connection: sqlite3.Connection) -> Iterator[tuple[int, int, str | None, bytes, str]]:

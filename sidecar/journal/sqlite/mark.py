@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from sidecar.journal.sqlite import links
+from sidecar.journal.sqlite import batches, links
 from sidecar.journal.sqlite.failures import unavailable
 from sidecar.journal.sqlite.lock import PRIVATE
 from sidecar.ports import SidecarError
@@ -26,6 +26,8 @@ WAYS_BACK = (
     "restore a backup (`sidecar restore FILE --replace --reason '...'`), or begin a new journal without its alarms, "
     "holds and evidence (`sidecar journal init --replace --reason '...'`)"
 )
+UNMARKED = "has records and no high-water mark, so that nothing says whether its last records are missing"
+"""Of a journal with checksums, which has had a mark since its first record."""
 ACCEPT = (
     "run `sidecar verify --head HEAD` with a head that you noted; then accept the journal as it is, with a hold "
     "(`sidecar restore JOURNAL --replace --reason '...'`)"
@@ -43,6 +45,8 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
     """The last record; 0: none was written yet."""
     head: str = ""
     """The head of the chain after it."""
+    records: str = ""
+    """The checksum of the batch that ends with it, in hex (`batches`); empty: of a version without them."""
     reason: str = ""
     """Why a new journal is intended (`sidecar journal init`); only before its first record."""
 
@@ -99,17 +103,21 @@ class Marks:
 
     def check(self, connection: sqlite3.Connection) -> None:
         """Raise `journal_unavailable` if the journal is behind one of its marks, or is another one."""
-        for mark in self.found:
-            defect = contradiction(connection, mark)
-            if defect:
-                raise unavailable(self._journal, defect, WAYS_BACK)
+        for defect in self.contradictions(connection):
+            raise unavailable(self._journal, defect, WAYS_BACK)
+
+    def contradictions(self, connection: sqlite3.Connection) -> list[str]:
+        """Return how the journal contradicts its marks, as what follows "The journal PATH"."""
+        return list(dict.fromkeys(filter(None, (contradiction(connection, mark) for mark in self.found))))
 
 
 def mark_of(connection: sqlite3.Connection) -> Mark:
     """Return the present mark of a journal."""
     first = connection.execute(_FIRST).fetchone()
     ((seq,),) = connection.execute(_LAST)
-    return Mark(journal=first[0].lower() if first else "", seq=seq, head=links.head_at(connection))
+    _, digest = batches.last(connection)
+    head = links.head_at(connection)
+    return Mark(journal=first[0].lower() if first else "", seq=seq, head=head, records=digest.hex() if seq else "")
 
 
 def contradiction(connection: sqlite3.Connection, mark: Mark) -> str:
@@ -121,6 +129,9 @@ def contradiction(connection: sqlite3.Connection, mark: Mark) -> str:
         return "is not the journal of its high-water mark"
     if links.head_at(connection, mark.seq) != mark.head:
         return f"has other links up to record {mark.seq} than its high-water mark says"
+    end, digest = batches.last(connection, mark.seq)
+    if mark.records and (end, digest.hex()) != (mark.seq, mark.records):
+        return f"has other records up to {mark.seq} than its high-water mark says"
     return ""
 
 

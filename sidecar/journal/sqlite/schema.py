@@ -3,7 +3,7 @@
 import sqlite3
 from pathlib import Path
 
-from sidecar.journal.sqlite import links
+from sidecar.journal.sqlite import batches, links
 from sidecar.journal.sqlite.failures import unavailable
 
 APPLICATION_ID = 0x52765363
@@ -29,21 +29,27 @@ _MIGRATIONS = (
         "INSERT INTO trimmed (seq) VALUES (0)",
     ),
     ("CREATE TABLE chain (seq INTEGER PRIMARY KEY, head BLOB NOT NULL)",),
+    ("CREATE TABLE batches (seq INTEGER PRIMARY KEY, digest BLOB NOT NULL)",),
 )
 """The statements that migrate a file of each version, from 0 (empty), to the next. Entries are added, never changed.
 
 `observations`: the records. `snapshots`: states to continue from after a restart, as `core.fold.state.encode` returns
 them, with their SHA-256. `trimmed`: the last record up to which old ones were removed; 0: none. `chain`: the head
-after each decision, operator action and policy.
+after each decision, operator action and policy. `batches`: the last record of each commit, and the checksum of the
+records up to it (`batches`).
 """
 
 _CHAINED_FROM = 3
 """The first version with a chain; an older file gets one from its records."""
 
+CHECKED_FROM = 4
+"""The first version with checksums of batches, and always with a high-water mark; an older file gets both."""
+
 _TABLES = (
     {"observations"},
     {"observations", "snapshots", "trimmed"},
     {"observations", "snapshots", "trimmed", "chain"},
+    {"observations", "snapshots", "trimmed", "chain", "batches"},
 )
 """The tables of each version, from 1."""
 
@@ -70,6 +76,8 @@ def prepare(path: Path, connection: sqlite3.Connection, page_count_max: int | No
                     connection.execute(statement)
             if version < _CHAINED_FROM:
                 links.fill(connection)
+            if version < CHECKED_FROM:
+                batches.fill(connection)
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import sqlite3
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,15 +12,22 @@ from sidecar.core.facts.observations import Checkpoint
 from sidecar.core.fold.fold import fold
 from sidecar.core.fold.state import FOLD_VERSION, State, encode
 from sidecar.journal.snapshots import Snapshot, loaded, state_before_fold
-from sidecar.journal.sqlite import links
-from sidecar.journal.sqlite.failures import as_unavailable, unavailable
-from sidecar.journal.sqlite.file import Reader
+from sidecar.journal.sqlite import batches, links
+from sidecar.journal.sqlite.failures import as_unavailable, damaged, unavailable
+from sidecar.journal.sqlite.mark import UNMARKED, Marks
 from sidecar.journal.sqlite.opening import connect
+from sidecar.journal.sqlite.reader import Reader
 from sidecar.journal.sqlite.schema import SCHEMA_VERSION, version_of
 from sidecar.ports import SidecarError
 
 _READ_MAX = 1_000
 _PAGE_DEFECTS_MAX = 5
+_PAUSE_S = 0.01
+"""Between slices of a thousand records, which take two milliseconds: the event loop needs the same interpreter lock."""
+_PATROL_RECORDS = 500
+"""Records in one slice: a few milliseconds of the reading thread."""
+_PATROL_PAGES = 16
+"""The cache of a patrol, in pages: it must see the file, not what it read before."""
 
 
 class Inspection(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,14 +52,21 @@ class Inspection(msgspec.Struct, frozen=True, kw_only=True):
     """A sentence for each defect; empty: the file is sound."""
 
 
-def inspect(path: Path, noted: str = "") -> Inspection:
-    """Check every page, fold every record, compare the result with the newest snapshot, and verify the chain.
+def inspect(path: Path, noted: str = "", marks: Marks | None = None) -> Inspection:
+    """Check every page, every batch of records, the marks, the fold against the newest snapshot, and the chain.
 
-    `noted` is a former head of the chain, or its first digits; a chain that never had it is a defect. Raises
-    `SidecarError` with `journal_unavailable` if the file cannot be opened, or is not a journal.
+    `noted` is a former head of the chain, or its first digits; a chain that never had it is a defect. `marks` are the
+    copies of the high-water mark; None: the file is a backup, which has none. Raises `SidecarError` with
+    `journal_unavailable` if the file cannot be opened, or is not a journal.
     """
+    marked = [] if marks is None else _read(marks)  # before the records: a running sidecar may append some
     with opened_to_read(path) as (connection, reader):
-        defects = page_defects(path, connection)
+        defects = page_defects(path, connection) + marked
+        with as_unavailable(path, "read"):
+            defects += batches.defects(connection)
+            defects += [f"the journal {defect}" for defect in marks.contradictions(connection)] if marks else []
+            if marks and not marked and not marks.found and batches.last(connection)[0]:
+                defects.append(f"the journal {UNMARKED}")
         snapshot = next((each for each in reader.snapshots() if each.fold_version == FOLD_VERSION), None)
         trimmed_seq = reader.trimmed_seq()
         state, records, chain = State(), 0, links.ChainReading()
@@ -80,8 +95,17 @@ def inspect(path: Path, noted: str = "") -> Inspection:
             links=chain.links,
             head=chain.head,
             noted_seq=chain.noted_seq,
-            defects=tuple(defects),
+            defects=tuple(dict.fromkeys(defects)),
         )
+
+
+def _read(marks: Marks) -> list[str]:
+    """Read the marks; return a defect if none can be used."""
+    try:
+        marks.read()
+    except SidecarError as error:
+        return [error.message]
+    return []
 
 
 def present(path: Path) -> State:
@@ -111,29 +135,66 @@ def _chain_defects(chain: links.ChainReading, state: State, noted: str) -> Itera
 
 
 class PageCheck:
-    """A check of the pages of a file in use; it takes long for a large file, and can be stopped."""
+    """A check of the pages and records of a file in use; it takes long for a large file, and can be stopped."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._connection: sqlite3.Connection | None = None
+        self._stopped = threading.Event()
 
     def run(self) -> None:
-        """Check every page; blocks. Raises `SidecarError` with `journal_unavailable` if one is damaged."""
+        """Check every page and every record; blocks. Raises `journal_unavailable` if one is damaged."""
         with as_unavailable(self._path, "read"), contextlib.ExitStack() as opened:
             self._connection = connect(self._path, opened, read_only=True)
             (defect, *_) = self._connection.execute("PRAGMA quick_check(1)").fetchone()
-        if defect != "ok":
-            raise unavailable(
-                self._path,
-                f"is damaged: {defect}",
-                "restore it from a backup: sidecar restore FILE --replace --reason '...'",
-            )
+            if defect != "ok":
+                raise damaged(self._path, defect)
+            verifier, more = batches.Verifier(self._connection), True
+            while more and not self._stopped.wait(_PAUSE_S):
+                more = _verified(self._path, verifier, batches.BATCH_MAX)
 
     def stop(self) -> None:
         """Stop the check from another thread."""
+        self._stopped.set()
         if self._connection is not None:
             with contextlib.suppress(sqlite3.Error):  # the check has just ended by itself
                 self._connection.interrupt()
+
+
+class Patrol:
+    """A check of the records of a file in use, again and again, in slices that take milliseconds.
+
+    `PRAGMA quick_check` is one statement, which for a large file takes longer than a slice may. Reading the records
+    by `seq` and by key passes all pages that hold them.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._opened = contextlib.ExitStack()
+        self._verifier: batches.Verifier | None = None
+
+    def slice(self) -> None:
+        """Check the next records. Raises `SidecarError` with `journal_unavailable` if one is damaged."""
+        with as_unavailable(self._path, "read"):
+            if self._verifier is None:
+                connection = connect(self._path, self._opened, read_only=True)
+                connection.execute(f"PRAGMA cache_size = {_PATROL_PAGES}")
+                self._verifier = batches.Verifier(connection)
+            if not _verified(self._path, self._verifier, _PATROL_RECORDS):
+                self.close()
+
+    def close(self) -> None:
+        """Close the file; the next slice begins anew."""
+        self._verifier = None
+        self._opened.close()
+
+
+def _verified(path: Path, verifier: batches.Verifier, records_max: int) -> bool:
+    """Verify a slice, and return whether there may be more. Raises `journal_unavailable` if a record is damaged."""
+    more, defects = verifier.slice(records_max)
+    for defect in defects:
+        raise damaged(path, defect)
+    return more
 
 
 def page_defects(path: Path, connection: sqlite3.Connection) -> list[str]:
