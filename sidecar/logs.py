@@ -184,11 +184,32 @@ def _as_json(fields: Any, **_: Any) -> str:
         return json.dumps(fields, default=repr)
 
 
+_LOST = "socket.send() raised exception"
+"""What asyncio logs, without the exception, for each write after a connection is lost."""
+
+
 class _Bridge(logging.Handler):
-    """Logs records of the standard library as one line each: a bad request must not print a traceback."""
+    """Logs records of libraries as one line each: a bad request must not print a traceback.
+
+    A peer that hangs or goes away makes libraries log each write to it as an error: those are one event, now and then.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._throttle = Throttle()
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Log a record of the standard library."""
         error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, ConnectionError) or record.getMessage().startswith(_LOST):
+            self._throttle.warn(
+                "connection.lost",
+                "connection.lost",
+                logger=record.name,
+                error=type(error).__name__ if error else None,
+                hint="a peer closed a connection, or hangs; if it is Reverb, its probes say so (`probe.failed`)",
+            )
+            return
         log = structlog.get_logger()
         log.log(
             record.levelno,

@@ -104,6 +104,25 @@ def test_written_lines_are_counted_by_level() -> None:
     assert lines.by_level == {"info": 1, "warning": 2, "error": 2, "critical": 1}
 
 
+@pytest.mark.usefixtures("_restored")
+def test_connections_that_a_library_lost_are_one_event_and_its_other_errors_stay(tmp_path: Path) -> None:
+    """While Reverb hangs, asyncio and aiohttp log each write to it as an error."""
+    path = tmp_path / "log"
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT)
+    lines = logs.configure(as_json=True, descriptor=descriptor)
+    for error in (ConnectionResetError("Cannot write to closing transport"), BrokenPipeError()):
+        for name in ("asyncio", "aiohttp.client", "aiohttp.server"):
+            for _ in range(4):
+                logging.getLogger(name).error("Task exception was never retrieved", exc_info=error)
+                logging.getLogger("asyncio").warning("socket.send() raised exception.")
+    logging.getLogger("asyncio").error("Task exception was never retrieved", exc_info=ValueError("ours"))
+    lines.close()
+    os.close(descriptor)
+    lost, other = (json.loads(line) for line in path.read_text().splitlines())
+    assert (lost["event"], lost["level"], lost["error"]) == ("connection.lost", "warning", "ConnectionResetError")
+    assert (other["event"], other["level"], other["error"]) == ("library.logged", "error", "ValueError")
+
+
 def test_every_conclusion_has_an_event_name() -> None:
     """A conclusion without a name could not be logged."""
     assert set(logs.EVENTS) == set(Conclusion.__args__)
