@@ -32,7 +32,7 @@ SECRETS = {
 WITHOUT_RIGHTS = ("setpriv", "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all") if os.geteuid() == 0 else ()
 """A prefix for a command. Root without capabilities may write only where permissions let it."""
 
-_LOCALSTRIPE_ON_LOOPBACK = """
+LOCALSTRIPE_ON_LOOPBACK = """
 import runpy, socket, sys
 class OnLoopback(socket.socket):
     def bind(self, address):
@@ -78,7 +78,7 @@ async def until(
 def localstripe() -> Iterator[str]:
     """Run localstripe as a process; yield its URL."""
     port = free_port()
-    command = [sys.executable, "-c", _LOCALSTRIPE_ON_LOOPBACK, "--from-scratch", "--port", str(port)]
+    command = [sys.executable, "-c", LOCALSTRIPE_ON_LOOPBACK, "--from-scratch", "--port", str(port)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
             yield f"http://127.0.0.1:{port}"
