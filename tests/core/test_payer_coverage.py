@@ -12,7 +12,7 @@ from sidecar.core.facts.suspensions import SuspensionReason
 from sidecar.core.fold import payers
 from sidecar.core.fold.checkpoint_payers import with_days
 from sidecar.core.fold.state import State
-from sidecar.core.statistics.coverage import SUSPEND_FROM
+from sidecar.core.statistics.coverage import SUSPEND_FROM, Coverage
 from sidecar.core.statistics.indicators import REACH, USER_AUTH
 from tests.core.probed import PROBED, ProbedWorld, probed
 from tests.core.reporting import outcomes, reading, top
@@ -88,7 +88,8 @@ ANSWERS = [
     # the answer, from the payment on, result,         answered
     (-DAY,                             UserAuth.OK,      1),
     (-DAY - 1,                         UserAuth.OK,      0),
-    (-5 * HOUR,                        UserAuth.REFUSED, 1),
+    (-HOUR,                            UserAuth.REFUSED, 1),
+    (-HOUR - 1,                        UserAuth.REFUSED, 0),
     (payers.AFTER_MS - 1,              UserAuth.GUEST,   1),
     (payers.AFTER_MS,                  UserAuth.OK,      0),
 ]
@@ -96,8 +97,8 @@ ANSWERS = [
 
 
 @pytest.mark.parametrize(("from_ms", "result", "answered"), ANSWERS)
-def test_any_answer_within_a_day_counts(from_ms: int, result: UserAuth, answered: int) -> None:
-    """A page that has been open since this morning subscribed once; a refusal is an answer too."""
+def test_an_ok_within_a_day_counts_and_a_refusal_within_an_hour(from_ms: int, result: UserAuth, answered: int) -> None:
+    """A page that has been open since this morning subscribed once; what was refused so long ago is no vote either."""
     world = patient()
     paid_ms = world.now_ms + 2 * DAY
     for at_ms, is_payment in sorted([(paid_ms, True), (paid_ms + from_ms, False)]):
@@ -108,6 +109,20 @@ def test_any_answer_within_a_day_counts(from_ms: int, result: UserAuth, answered
             world.authorise("u1", result)
     pass_time(world, paid_ms + 11 * MINUTE - world.now_ms)
     assert shares(world.state)[USER_AUTH] == (answered, 1)
+
+
+def test_payers_who_are_refused_long_before_they_pay_do_not_look_known() -> None:
+    """Every one of them was left behind on `push_only`: their refusals were no votes, and counted as answers."""
+    world = top()
+    world.change(reach_not_required="a native app", payer_coverage_ppm=600_000)
+    for number in range(25):
+        world.authorise(f"u{number}", UserAuth.GUEST)
+    world.wait(61 * MINUTE)
+    world.state.payer_coverage[USER_AUTH] = Coverage()
+    for number in range(25):
+        world.ack(world.pay(user=f"u{number}"))
+    world.wait(11 * MINUTE)
+    assert (world.state.flag.rung, world.state.suspension) == (3, SuspensionReason.PAYER_COVERAGE)
 
 
 def test_payments_without_a_payer_or_a_user_and_late_webhooks_are_not_counted() -> None:

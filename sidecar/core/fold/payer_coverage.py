@@ -4,7 +4,8 @@ The problem: a browser that cannot report, or that blocks the reports, is no bad
 nothing, the indicators of payers are proven by the rest.
 
 What we do: of the succeeded payments with a payer present, count those whose payer answered: in `reach` by any report,
-also one that the page was closed, and in `user_auth` by any answer to the payer's channel request within 24 hours.
+also one that the page was closed, and in `user_auth` by any answer to the payer's channel request within an hour, or
+an `ok` within 24 hours.
 `push_only` needs `policy.payer_coverage`; when it is served and less than half of that answers, push is suspended
 until three quarters do. The window is that of `core.statistics.coverage`. A payment without a user, without a payer, or
 with a webhook that Stripe delivered late is not counted.

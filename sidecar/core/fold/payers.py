@@ -23,7 +23,8 @@ BEFORE_MS = 3_600_000
 AFTER_MS = 600_000
 """From a payment to its decision: so long answers and reports count."""
 ANSWERED_WITHIN_MS = 24 * 3_600_000
-"""In payer coverage an answer so long before the payment counts: a page that stays open subscribes once."""
+"""In payer coverage an `ok` so long before the payment counts: a page that stays open subscribes once. An older refusal
+does not: it is no vote, and if it counted, payers who are refused long before they pay would look known."""
 PAYERS_MAX = 50_000
 """Maximum number of users; further ones are dropped and counted."""
 PAYING_MAX = 2 * PAYERS_MAX
@@ -81,7 +82,8 @@ def _decide(state: State, policy: Policy, payment_intent: str, at_ms: int) -> No
     payer = state.payers[entry.user_ref]
     answered_ms = payer.answered_ms
     if entry.is_covered:
-        is_answered = answered_ms is not None and answered_ms >= entry.at_ms - ANSWERED_WITHIN_MS
+        within_ms = ANSWERED_WITHIN_MS if payer.is_ok else BEFORE_MS
+        is_answered = answered_ms is not None and answered_ms >= entry.at_ms - within_ms
         payer_coverage.add(state, is_authorised=is_answered, is_reported=entry.is_reported)
     if not entry.is_reported:
         payer.unreported = payment_intent
