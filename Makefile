@@ -12,7 +12,7 @@ TOOLS := $(addprefix .tools/,promtool prometheus amtool redis-server libfaketime
 # The tests start several hundred processes. They share compiled bytecode.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test test-busy test-long check bench chaos fuzz story mutate soak ids pictures lock audit sbom clean
+.PHONY: help run test test-busy test-long check bench chaos fuzz story mutate soak ids pictures lock audit sbom attack clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ lock: ## Update the locked requirements (needs uv)
 		uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 			$$([ $$name = dev ] && echo --extra dev) pyproject.toml requirements/build.in -o requirements/$$name.txt; \
 	done
+
+attack: $(VENV)/.dev ## Attack a sidecar with everything at once while genuine webhooks flow; a table, and nothing lost
+	@$(BIN)/python -m tests.harm.attack
 
 audit: $(VENV)/.dev ## Ask the advisory database for known vulnerabilities in the locked requirements
 	@tools/audit

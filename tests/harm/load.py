@@ -17,19 +17,23 @@ _TIMEOUT = aiohttp.ClientTimeout(total=60)
 class Load:
     """Deliver like Stripe: again without a 2xx, and some events twice."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, *, address: str = "127.0.0.1") -> None:
         self.kept: set[str] = set()
         """Payments whose webhook got a 2xx."""
         self.acked: set[str] = set()
         self.sent = 0
         self.statuses: set[int] = set()
-        self._random = random.Random(seed)
+        self._random, self._address = random.Random(seed), address
         self._unanswered: list[str] = []
         self._count = 0
 
     async def run(self, sidecar: SidecarProcess) -> None:
         """Send until cancelled; connections that break are made again."""
-        async with aiohttp.ClientSession(timeout=_TIMEOUT) as session, asyncio.TaskGroup() as group:
+        connector = aiohttp.TCPConnector(local_addr=(self._address, 0))
+        async with (
+            aiohttp.ClientSession(timeout=_TIMEOUT, connector=connector) as session,
+            asyncio.TaskGroup() as group,
+        ):
             for _ in range(_CONNECTIONS):
                 group.create_task(self._send(sidecar, session))
 
