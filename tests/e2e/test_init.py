@@ -251,6 +251,6 @@ def test_check_blames_nothing_that_browsers_allow(values: dict[str, str]) -> Non
 
 
 def test_typer_knows_of_no_terminal_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a pipeline nothing is asked, also without `--yes`."""
+    """Also without `--yes`: standard input is no terminal."""
     monkeypatch.setattr(typer, "prompt", lambda *_, **__: pytest.fail("it asked"))
     assert sidecar("init")[0] == 0
