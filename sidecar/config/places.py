@@ -107,6 +107,14 @@ class UrlText(Kind, frozen=True, kw_only=True):
             raise ValueError(text)
         return text.rstrip("/")
 
+    def note(self, scalar: Scalar) -> str:
+        """Explain why a wildcard is no origin."""
+        return (
+            "browsers accept no wildcard from an app that gets credentials; name each origin"
+            if "*" in scalar.text
+            else ""
+        )
+
     def candidates(self, scalar: Scalar) -> Iterable[str]:
         """Return the URL with a scheme that is allowed, and without the parts that are refused."""
         scheme, slashes, rest = scalar.text.strip().rpartition("://")

@@ -363,7 +363,8 @@ def _payment_warnings(state: State) -> list[str]:
         fixes = [*(fixes if is_observed else []), "configure it to post to /acks, or to add to `acks.redis_stream`"]
         warnings.append(
             f"No ack of stage `{state.policy.stage}` has matched a payment yet, so none is judged: "
-            f"{'; or '.join(fixes)}."
+            f"{'; or '.join(fixes)}. `sidecar test-payment` tries the sidecar's half of the way, and "
+            "`sidecar check --here` finds what is set up wrongly."
         )
     thin = state.tally.ignored.get(IgnoreReason.THIN_EVENT, 0)
     if thin:

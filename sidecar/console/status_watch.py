@@ -45,15 +45,17 @@ def _gates(status: Status) -> RenderableType:
     if not status.gates:
         return Text("No higher rung: nothing is needed.")
     table = Table(title=f"Next: {rung_name(status.ladder[status.rung + 1])}", title_justify="left", box=None)
-    for name in ("", "gate", "progress", "value", "needs"):
+    for name in ("", "gate", "progress", "needs"):
         table.add_column(name, no_wrap=name == "gate")
     for gate in status.gates:
-        ratio = 1.0 if gate.passes else gate.progress_ratio
+        if gate.passes:
+            continue
+        ratio = gate.progress_ratio
         bar = Text("") if ratio is None else ProgressBar(total=1.0, completed=ratio, width=_BAR_WIDTH)
-        mark = Text("✓", style="green") if gate.passes else Text("✗", style="red")
-        needs = Text() if gate.passes else Text(f"{gate.needs}{when(gate, status.now_ms)}")
-        table.add_row(mark, gate.name, bar, Text(gate.value, style="dim" if gate.passes else ""), needs)
-    return table
+        needs = Text(f"{gate.value}; needs {gate.needs}{when(gate, status.now_ms)}")
+        table.add_row(Text("✗", style="red"), gate.name, bar, needs)
+    passing = ", ".join(gate.name for gate in status.gates if gate.passes)
+    return Group(table, Text(f" ✓  {passing}", style="green"))  # in one line: the screen has few
 
 
 def _payments(status: Status) -> RenderableType:

@@ -132,6 +132,7 @@ INVALID = {
     "invalid-console-reading.yaml": '2:20: console.reading: found "tokens"; allowed: open or token; did you mean token?',
     "invalid-console-user-header-without-proxies.yaml": '2:24: console.user_header: found "X-Forwarded-User"; allowed: no such key without console.trusted_proxies, from which it is accepted',
     "invalid-proxies-too-many.yaml": "3:12: listen.proxies: found the number 11; allowed: a whole number from 0 to 10, in digits and without quotes",
+    "invalid-browser-origin-wildcard.yaml": '3:21: acks.browser_origins[0]: found "*"; allowed: an origin: scheme, host and port, without a path such as https://app.example.test, beginning with https:// or http:// (browsers accept no wildcard from an app that gets credentials; name each origin)',
     "invalid-browser-origin-path.yaml": '3:21: acks.browser_origins[0]: found "https://app.example.test/pay"; allowed: an origin: scheme, host and port, without a path such as https://app.example.test, beginning with https:// or http://; did you mean "https://app.example.test"?',
     "invalid-reverb-origin-path.yaml": '6:11: reverb.origin: found "https://app.example.test/dashboard"; allowed: an origin: scheme, host and port, without a path such as https://app.example.test, beginning with https:// or http://; did you mean "https://app.example.test"?',
     "invalid-reverb-round-trips-too-often.yaml": '8:43: reverb.probe.round_trip_every: found "500ms"; allowed: a duration such as 250ms, 2s, 5m, 1h or 14d, from 1s to 1m',

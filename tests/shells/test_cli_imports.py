@@ -10,7 +10,22 @@ import typer.main
 from sidecar.cli.program import COMMANDS, cli
 from tests.waiting import HANGS_AFTER_S
 
-HEAVY = ("aiohttp", "asyncio", "jinja2", "redis", "requests", "stripe", "uvloop", "sidecar.app", "sidecar.demo")
+HEAVY = (
+    "aiohttp",
+    "asyncio",
+    "msgspec",
+    "yaml",
+    "sidecar.config",
+    "sidecar.core",
+    "sidecar.ports",
+    "jinja2",
+    "redis",
+    "requests",
+    "stripe",
+    "uvloop",
+    "sidecar.app",
+    "sidecar.demo",
+)
 SHOWN = """
 import contextlib, sys
 from sidecar.cli import main
