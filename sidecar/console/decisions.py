@@ -6,6 +6,7 @@ from typing import assert_never
 
 import msgspec
 
+from sidecar.console.adoptions import adoptions
 from sidecar.core.facts.gate_readings import GateReading
 from sidecar.core.facts.observations import (
     Approved,
@@ -71,7 +72,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     head: str
     """The head of the chain after it, in hex."""
     is_in_force: bool | None = None
-    """Of a climb: whether the flag moved; false: it had changed since the decision; None: no longer known."""
+    """Of a climb: whether the flag moved; false: it had changed since the decision; None: no longer known. Of a policy:
+    false: it was refused."""
     to_rung: int | None = None
     cause: FallCause | None = None
     gates: tuple[GateReading, ...] = ()
@@ -146,12 +148,10 @@ async def link_at(journal: Journal, seq: int) -> Link:
 async def _policies(journal: Journal, state: State, *, from_seq: int) -> list[tuple[int, PolicyAdopted]]:
     """Return the policies that may have been in force since this record, with their records, newest first."""
     found: list[tuple[int, PolicyAdopted]] = []
-    for number in range(len(state.policies) - 1, max(-1, len(state.policies) - 1 - POLICIES_MAX), -1):
-        record = await journal.find(f"policy_adopted:{number}")
-        if record is not None and isinstance(record.observation, PolicyAdopted):
-            found.append((record.seq, record.observation))
-            if record.seq <= from_seq:
-                break
+    async for seq, adopted in adoptions(journal, state):
+        found.append((seq, adopted))
+        if seq <= from_seq or len(found) >= POLICIES_MAX:
+            break
     return found
 
 
@@ -166,6 +166,8 @@ def entry_of(link: Link, state: State, adopted: PolicyAdopted | None) -> Entry:
     entry = _entry(fact, link)
     own_hash = fact.policy_hash if isinstance(fact, PolicyAdopted) else None
     in_force = _moved(link.record.seq, state) if isinstance(fact, Climbed) else None
+    if own_hash is not None and own_hash not in state.policies:
+        in_force = False
     return msgspec.structs.replace(
         entry, is_in_force=in_force, policy_hash=own_hash or (adopted.policy_hash if adopted else None)
     )

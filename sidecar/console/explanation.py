@@ -296,6 +296,8 @@ def explain_decision(detail: Detail) -> Explanation:
         points.append(Point(key="reason", text=_sentence(f"{what}: {entry.reason}"), remedy=""))
     if entry.is_in_force is False:
         text = "It had no effect: the flag had changed since it was decided."
+        if entry.kind is Kind.POLICY:
+            text = "It had no effect: it was refused, and the policy before it stayed in force."
         points.append(Point(key="ignored", text=text, remedy=""))
     if entry.policy_hash:
         text = f"The policy in force was {entry.policy_hash[:12]}."

@@ -7,6 +7,7 @@ from typing import assert_never
 
 import msgspec
 
+from sidecar.console.adoptions import adoptions
 from sidecar.core.decision.gates import duration
 from sidecar.core.facts.observations import (
     AckReceived,
@@ -14,7 +15,6 @@ from sidecar.core.facts.observations import (
     IgnoreReason,
     PaymentIgnored,
     PaymentSucceeded,
-    PolicyAdopted,
     Record,
     SkipReason,
 )
@@ -143,10 +143,9 @@ async def _first(journal: Journal, payment_intent: str) -> Record | None:
 
 async def _policy_at(journal: Journal, state: State, seq: int) -> Policy | None:
     """Return the policy that was in force at a record."""
-    for number in range(len(state.policies) - 1, -1, -1):
-        record = await journal.find(f"policy_adopted:{number}")
-        if record is not None and record.seq < seq and isinstance(record.observation, PolicyAdopted):
-            return record.observation.policy
+    async for adopted_seq, adopted in adoptions(journal, state):
+        if adopted_seq < seq:
+            return adopted.policy
     return None
 
 

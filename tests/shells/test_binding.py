@@ -8,6 +8,10 @@ import pytest
 from sidecar import app
 from sidecar.composition import Adoption, Sidecar
 from sidecar.config import Config, SqlitePlace, Stripe, policy_of
+from sidecar.console.adoptions import adoptions
+from sidecar.console.decisions import detail_of, page_of
+from sidecar.console.explanation import explain_decision
+from sidecar.console.page.log import entry_line
 from sidecar.core.facts.observations import PolicyAdopted
 from sidecar.core.facts.policy import policy_hash
 from sidecar.journal.memory import MemoryJournal
@@ -88,6 +92,27 @@ async def test_a_policy_that_the_fold_refused_does_not_bind_the_journal() -> Non
     )
     await begun(journal, CONFIG)
     await refused(journal, STAGING)
+
+
+async def test_a_policy_that_the_fold_refused_is_shown_as_refused_and_never_as_in_force() -> None:
+    """Its record has a number too: counted among the accepted ones, it hid the newest policy."""
+    journal = MemoryJournal()
+    state = (await begun(journal, CONFIG)).wiring.state
+    other = policy_of(STAGING)
+    await journal.append(
+        PolicyAdopted(policy=other, policy_hash=policy_hash(other), adoption=state.adoptions, actor="x", reason="old")
+    )
+    policy = msgspec.structs.replace(CONFIG.policy, cooldown_ms=CONFIG.policy.cooldown_ms + 1000)
+    changed = msgspec.structs.replace(CONFIG, policy=policy)
+    state = (await begun(journal, changed)).wiring.state
+    newest, refused_entry, oldest = (await page_of(journal, state, before=None, limit=50)).entries
+    assert [entry.is_in_force for entry in (newest, refused_entry, oldest)] == [None, False, None]
+    assert newest.policy_hash == state.policy_hash
+    assert [adopted.policy_hash async for _, adopted in adoptions(journal, state)] == state.policies[::-1]
+    detail = await detail_of(journal, state, refused_entry.seq)
+    assert detail.policy == policy_of(CONFIG)
+    assert "it was refused" in " ".join(point.text for point in explain_decision(detail).points)
+    assert entry_line(refused_entry, 0).what.endswith(", without effect: it was refused")
 
 
 async def test_a_restored_backup_of_another_environment_is_refused_and_so_is_a_snapshot(tmp_path: Path) -> None:

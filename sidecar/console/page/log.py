@@ -41,11 +41,12 @@ def lines(page: Page, events: Iterable[TimelineEvent], now_ms: int) -> tuple[Log
 def entry_line(entry: Entry, now_ms: int) -> LogLine:
     """Return a decision, action or policy as a line."""
     is_late = entry.is_in_force is False
+    why_not = "it was refused" if entry.kind is Kind.POLICY else "the flag had changed"
     return LogLine(
         seq=entry.seq,
         moment=moment(entry.at_ms, now_ms),
         who="the sidecar" if entry.kind is Kind.DECISION else entry.who,
-        what=f"{entry.text}, without effect: the flag had changed" if is_late else entry.text,
+        what=f"{entry.text}, without effect: {why_not}" if is_late else entry.text,
         why=entry.reason,
         tone=Tone.CALM if is_late else _TONES.get(entry.what, Tone.CALM),
         has_page=True,
