@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 
+import aiohttp
 import msgspec
 import structlog
 
@@ -201,7 +202,7 @@ class _Bridge(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Log a record of the standard library."""
         error = record.exc_info[1] if record.exc_info else None
-        if isinstance(error, ConnectionError) or record.getMessage().startswith(_LOST):
+        if isinstance(error, ConnectionError | aiohttp.ClientConnectionError) or record.getMessage().startswith(_LOST):
             self._throttle.warn(
                 "connection.lost",
                 "connection.lost",

@@ -122,11 +122,8 @@ def init(
     is_asking = not (yes or as_json) and sys.stdin.isatty()
     text = _text_of(config, given, _asked if is_asking else None)
     secrets = _secrets_of(read_config(config, text))
-    try:
-        _write(env_file, _lines_of(secrets), PRIVATE)
-        _write(config, text, _TEXT_MODE)
-    except OSError as error:
-        fail(f"{error.filename}: cannot be written ({error.strerror})")
+    _write(env_file, _lines_of(secrets), PRIVATE)
+    _write(config, text, _TEXT_MODE, without=None if force else env_file)
     missing = tuple(name for name, (value, _) in secrets.items() if not value)
     generated = tuple(name for name, (value, _) in secrets.items() if value and not os.environ.get(name))
     steps = tuple(_steps(config, env_file, missing))
@@ -198,7 +195,9 @@ def _why_not(config: Path, values: Mapping[str, str]) -> str:
 def _secrets_of(config: Config) -> dict[str, tuple[str, str]]:
     """Return each secret with its comment: from the environment, generated, or empty: only you know it."""
     name = re.sub(r"[^A-Za-z0-9._@-]", "", os.environ.get("USER", ""))[:64] or "operator"
-    token = os.environ.get("SIDECAR_TOKEN") or randomness.token_hex(24)
+    entries = [each.split(":") for each in os.environ.get("SIDECAR_OPERATOR_TOKENS", "").split(",")]
+    known = next((entry[2] for entry in entries if entry[1:2] == ["operate"] and entry[2:]), "")
+    token = os.environ.get("SIDECAR_TOKEN") or known or randomness.token_hex(24)
     kinds = "for live payments" if config.stripe.livemode else "of test mode"
     wanted = {
         "STRIPE_WEBHOOK_SECRET": ("", f"from Stripe: Workbench, Webhooks, the endpoint {kinds}, Signing secret"),
@@ -242,12 +241,16 @@ def _steps(config: Path, env_file: Path, missing: tuple[str, ...]) -> Iterator[s
     yield f"Start it: {run}; and from a second terminal: {pay}"
 
 
-def _write(path: Path, text: str, mode: int) -> None:
-    """Write a file of this mode, whatever was there. Raises `OSError`."""
+def _write(path: Path, text: str, mode: int, *, without: Path | None = None) -> None:
+    """Write a file of this mode, whatever was there; if that fails, exit without the file that was written before."""
     draft = path.with_name(f".{path.name}.{randomness.token_hex(4)}")
     try:
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8") as file:
             file.write(text)
         draft.replace(path)
+    except OSError as error:
+        if without is not None:
+            without.unlink(missing_ok=True)
+        fail(f"{path}: cannot be written ({error.strerror})")
     finally:
         draft.unlink(missing_ok=True)

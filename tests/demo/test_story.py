@@ -14,6 +14,7 @@ from sidecar.demo.world.story import STEPS, Step, Story
 from sidecar.demo.world.switches import Key
 from sidecar.demo.world.world import World
 from tests.demo.worlds import live
+from tests.e2e.test_json import validate
 from tests.waiting import HANGS_AFTER_S
 
 
@@ -25,6 +26,7 @@ def _summary(*arguments: str, **environment: str) -> tuple[int, dict[str, Any]]:
     )
     assert done.stdout, done.stderr[-2000:]
     summary: dict[str, Any] = json.loads(done.stdout)
+    validate("demo", summary)
     return done.returncode, summary
 
 

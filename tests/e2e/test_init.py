@@ -99,6 +99,20 @@ def test_secrets_of_the_environment_are_taken_over_and_refused_where_they_are_wr
     assert loaded()["STRIPE_WEBHOOK_SECRET"] == WEBHOOK
 
 
+def test_an_operators_token_of_the_environment_is_ones_own() -> None:
+    """The token for this shell is one that the sidecar knows."""
+    operators = "eve:read:0123456789abcdef,ada:operate:fedcba9876543210"
+    assert sidecar("init", "--yes", env={"SIDECAR_OPERATOR_TOKENS": operators})[0] == 0
+    assert (loaded()["SIDECAR_OPERATOR_TOKENS"], loaded()["SIDECAR_TOKEN"]) == (operators, "fedcba9876543210")
+
+
+def test_a_folder_that_is_not_there_leaves_nothing_behind(tmp_path: Path) -> None:
+    """The message names the file as it was given, and no secrets lie about."""
+    code, shown = sidecar("init", "--yes", "--config", "none/sidecar.yaml")
+    assert (code, "none/sidecar.yaml: cannot be written (No such file or directory)" in shown) == (2, True), shown
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("existing", ["sidecar.yaml", ".env"])
 def test_nothing_is_overwritten_unless_forced(existing: str) -> None:
     """If one of the files exists, neither is written; with `--force` a secret file becomes private."""

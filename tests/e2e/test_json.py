@@ -41,12 +41,17 @@ def printed(command: str, *arguments: str, codes: tuple[int, ...] = (0,), form: 
     assert ended.exit_code in codes, (command, ended.output, ended.exception)
     found: dict[str, Any] = json.loads(ended.stdout)
     assert next(iter(found)) == "shape", "it comes first"
+    validate(command, found)
+    return found
+
+
+def validate(command: str, found: object) -> None:
+    """Fail unless this is the documented JSON of a command."""
     document = {**DOCUMENTED, "$ref": f"#/$defs/{command}"}
     errors = [
         f"{error.instance_path}: {error.message}" for error in jsonschema_rs.validator_for(document).iter_errors(found)
     ]
     assert not errors, (command, errors[:3])
-    return found
 
 
 def test_the_documented_schema_is_that_of_the_code() -> None:

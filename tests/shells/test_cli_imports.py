@@ -1,6 +1,7 @@
 """The command line imports what a command needs, so that its help comes at once."""
 
 import importlib
+import os
 import subprocess
 import sys
 
@@ -64,6 +65,17 @@ def test_the_help_lists_each_command_with_its_own_words() -> None:
         assert registered[name].callback.__module__ == f"sidecar.cli.{module}"
         help_text = loaded.commands[name].help or ""
         assert " ".join(help_text.split("\n\n")[0].split()) == words
+
+
+def test_the_shell_completes_commands_and_their_options() -> None:
+    """As typer gives it, although a command is imported only when it is called."""
+    for words, expected in (("sidecar sta", "status"), ("sidecar status --", "--watch")):
+        env = os.environ | {
+            "_SIDECAR_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))
+        }  # fmt: skip
+        command = [sys.executable, "-c", "from sidecar.cli import cli; cli(prog_name='sidecar')"]
+        shown = subprocess.run(command, capture_output=True, text=True, timeout=HANGS_AFTER_S, check=False, env=env)
+        assert expected in shown.stdout.split(), shown.stderr
 
 
 def test_a_command_is_found_where_only_its_module_is_imported() -> None:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import aiohttp
 import pytest
 import structlog
 
@@ -110,7 +111,11 @@ def test_connections_that_a_library_lost_are_one_event_and_its_other_errors_stay
     path = tmp_path / "log"
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT)
     lines = logs.configure(as_json=True, descriptor=descriptor)
-    for error in (ConnectionResetError("Cannot write to closing transport"), BrokenPipeError()):
+    for error in (
+        ConnectionResetError("Cannot write to closing transport"),
+        BrokenPipeError(),
+        aiohttp.ServerDisconnectedError(),
+    ):
         for name in ("asyncio", "aiohttp.client", "aiohttp.server"):
             for _ in range(4):
                 logging.getLogger(name).error("Task exception was never retrieved", exc_info=error)
