@@ -203,6 +203,11 @@ REASONS: Final[Mapping[Reason, Wording]] = {
     Reason.SUSPENDED: Wording(
         "Suspended", "Push is suspended: timers are served and the rung is kept.", "See the reason of the suspension."
     ),
+    Reason.OVERRIDE: Wording(
+        "Override",
+        "An operator chose this mode for this user, for a test.",
+        "To end it: sidecar override --clear USER.",
+    ),
     Reason.DRY_RUN: Wording(
         "Dry run",
         "Decisions are made and recorded, and everybody is served timers.",
@@ -315,6 +320,12 @@ ACTIONS: Final[Mapping[str, Wording]] = {
         "Forbids climbing in a window of time, such as a term's start or every weekend. Falling stays possible.",
     ),
     "thaw": Wording("Thaw", "Lifts a freeze."),
+    "override": Wording(
+        "Override",
+        "Serves one user a mode for a test, for a day at most. What stops push for everybody stops it too, and nothing "
+        "that this user pays or reports is evidence.",
+    ),
+    "clear_override": Wording("Clear override", "Ends the override of one user."),
 }
 """What an operator can do, by the last part of its address."""
 
@@ -339,8 +350,9 @@ IGNORED: Final[Mapping[IgnoreReason, Wording]] = {
         "The payment arrived as a thin event, which carries no metadata.",
         "In Stripe, add a snapshot destination for payment_intent.succeeded.",
     ),
+    IgnoreReason.OVERRIDE: Wording("Override", "Its payer has an override, or had one in the ten minutes before."),
 }
-"""Why a succeeded payment is outside the filter."""
+"""Why a succeeded payment is left out."""
 
 
 SKIPS: Final[Mapping[SkipReason, Wording]] = {

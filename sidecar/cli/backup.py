@@ -22,7 +22,7 @@ from sidecar.cli.program import (
 )
 from sidecar.cli.results import Restored
 from sidecar.config import SqlitePlace, policy_of
-from sidecar.console.operator_actions import Reason as VisibleReason
+from sidecar.console.reasons import Reason as VisibleReason
 from sidecar.core.facts.meaning import why_not_here
 from sidecar.journal.sqlite.backup import backup as make_backup
 from sidecar.journal.sqlite.backup import begin_anew

@@ -11,6 +11,7 @@ from sidecar.cli.freeze import WeeklyOptions, once_request, weekly_request
 from sidecar.cli.operator_client import get_or_fail, post_or_fail
 from sidecar.cli.program import DEFAULT_CONFIG, AsJson, ConfigFile, Reason, cli, fail, print_json, screen
 from sidecar.cli.watch import watch_status
+from sidecar.config.quantities import milliseconds
 from sidecar.console.operator_actions import (
     ActionDone,
     ActionRequest,
@@ -20,8 +21,10 @@ from sidecar.console.operator_actions import (
     ResumeRequest,
     ThawRequest,
 )
+from sidecar.console.overrides import ClearRequest, OverrideRequest
 from sidecar.console.status import Status
 from sidecar.console.status_text import print_status
+from sidecar.core.facts.policy import Mode
 
 
 @cli.command()
@@ -47,7 +50,7 @@ def status(
 def _act(action: OperatorAction, config: Path, request: Request, *, as_json: bool) -> None:
     body = post_or_fail(config, f"/api/{action}", request)
     if as_json:
-        print_json(action.value, body)
+        print_json(action.value.removeprefix("clear_"), body)
     else:
         done = msgspec.json.decode(body, type=ActionDone)
         typer.echo(f"{done.actor}: {done.action}: {done.message} (record {done.seq})")
@@ -92,6 +95,34 @@ def resume(
 ) -> None:
     """End one hold. The flag climbs when none is left and every other gate passes."""
     _act(OperatorAction.RESUME, config, ResumeRequest(reason=reason, hold=hold), as_json=as_json)
+
+
+@cli.command()
+def override(
+    user: Annotated[str, typer.Argument(metavar="USER", help="The user's id, as the targeting key has it.")],
+    config: ConfigFile = DEFAULT_CONFIG,
+    *,
+    mode: Annotated[Mode, typer.Option("--mode", help="What this user is served.")] = Mode.PUSH_ONLY,
+    lasts: Annotated[
+        str, typer.Option("--for", help="The duration, such as 30m, 1h or 1d, which is the maximum.")
+    ] = "1h",
+    is_clearing: Annotated[bool, typer.Option("--clear", help="End the override of this user.")] = False,
+    reason: Annotated[str, typer.Option("--reason", help="Why; it stays in the record.")] = "a test",
+    as_json: AsJson = False,
+) -> None:
+    """Serve one user a mode for a test. What stops push for everybody stops it too; it is never evidence.
+
+    `sidecar status` lists the overrides. For a tester: sidecar override 7 --mode push_only --for 1h.
+    """
+    if is_clearing:
+        _act(OperatorAction.CLEAR_OVERRIDE, config, ClearRequest(reason=reason, user=user), as_json=as_json)
+        return
+    try:
+        lasts_ms = milliseconds(lasts)
+    except ValueError:
+        fail("--for is a duration such as 30m, 1h or 1d")
+    request = OverrideRequest(reason=reason, user=user, mode=mode, lasts_ms=lasts_ms)
+    _act(OperatorAction.OVERRIDE, config, request, as_json=as_json)
 
 
 @cli.command()

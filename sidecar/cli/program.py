@@ -123,6 +123,10 @@ COMMANDS = {
         "operator_actions",
         "Remove a freeze before it ends by itself.",
     ),
+    "override": (
+        "operator_actions",
+        "Serve one user a mode for a test. What stops push for everybody stops it too; it is never evidence.",
+    ),
     "gate": (
         "gate",
         "Check whether the app's timers can be removed: exit code 0 yes, 1 not yet, 2 cannot be known.",
@@ -155,7 +159,7 @@ EXITS = {
     "journal": _DONE,
     "explain": "0 explained, 2 wrong usage, no such decision, or no answer",
     "status": "0 answered, 2 wrong usage or no answer",
-    **dict.fromkeys(("hold", "approve", "rollback", "reset", "resume", "note", "freeze", "thaw"), _ACTED),
+    **dict.fromkeys(("hold", "approve", "rollback", "reset", "resume", "note", "freeze", "thaw", "override"), _ACTED),
     "gate": "0 yes, 1 not yet, 2 cannot be known",
     "report": "0 written, 2 wrong usage, no answer, or the file cannot be written",
     "notifications": "0 listed or all sent, 1 a target did not take its test, 2 wrong usage or none is configured",

@@ -46,7 +46,7 @@ SHAPES: dict[str, Any] = {
     "status": Status,
     "test-payment": PaymentDiagnosis,
     "verify": Inspection,
-    **dict.fromkeys((action.value for action in OperatorAction), ActionDone),
+    **dict.fromkeys((each.value for each in OperatorAction if each is not OperatorAction.CLEAR_OVERRIDE), ActionDone),
 }
 """What each command prints with `--json`; `report` with `--format json`."""
 

@@ -85,7 +85,15 @@ def _ack_stream(it: Wiring) -> AckStream | None:
 
 
 def _operator(it: Wiring) -> Operator:
-    return Operator(it.journal, it.state, it.timelines, status=it.status, explanation=it.explanation, access=it.access)
+    return Operator(
+        it.journal,
+        it.state,
+        it.timelines,
+        status=it.status,
+        explanation=it.explanation,
+        access=it.access,
+        user_ref=it.user_ref,
+    )
 
 
 def _console(it: Wiring) -> Console:

@@ -29,7 +29,7 @@ from sidecar.probes.payment_trials import GuardedJournal, PaymentTrials
 from sidecar.probes.probing import Probing
 from sidecar.probes.reports import Reports
 from sidecar.probes.webhook_signatures import WebhookSignatures
-from sidecar.tokens import BrowserTokens, payment_ref
+from sidecar.tokens import BrowserTokens, payment_ref, user_ref
 from sidecar.wording import clock_warning, new_journal_warning
 
 
@@ -59,6 +59,9 @@ class Wiring:
         self.lag = Lag()
         self.access = Access(secrets.operator_tokens, config.console)
         self.payment_ref = functools.partial(payment_ref, secrets.identity_key or randomness.token_hex(16))
+        key = secrets.identity_key
+        self.user_ref = functools.partial(user_ref, key) if key else None
+        """Returns the reference of a user's id; None: there is no `SIDECAR_IDENTITY_KEY`."""
         self.browser_tokens = BrowserTokens(secrets.browser, config.environment) if secrets.browser else None
         self.channel = config.reverb.channel if config.reverb is not None else DEFAULT_CHANNEL
 
@@ -73,6 +76,7 @@ class Wiring:
             lease_ms=self.policy.lease_ms,
             policy_hash=self.policy_hash,
             now_ms=self.journal.now_ms,
+            user_ref=self.user_ref,
         )
 
     @functools.cached_property

@@ -7,6 +7,8 @@ from typing import assert_never
 import msgspec
 
 from sidecar.console.adoptions import adoptions
+from sidecar.console.overrides import short
+from sidecar.core.facts.calendar import stamp
 from sidecar.core.facts.gate_readings import GateReading
 from sidecar.core.facts.observations import (
     Approved,
@@ -20,12 +22,14 @@ from sidecar.core.facts.observations import (
     Frozen,
     Held,
     Noted,
+    Overridden,
+    OverrideCleared,
     PolicyAdopted,
     Resumed,
     RolledBack,
     Thawed,
 )
-from sidecar.core.facts.policy import Policy
+from sidecar.core.facts.policy import Mode, Policy
 from sidecar.core.facts.windows import Once, Replaced, Weekly
 from sidecar.core.fold.state import MOVES_MAX, State
 from sidecar.ports import ErrorCode, Journal, Link, SidecarError
@@ -62,7 +66,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     kind: Kind
     what: str
     """`climbed`, `fell`, `epoch_renewed`, `held`, `resumed`, `approved`, `rolled_back`, `evidence_reset`, `noted`,
-    `frozen`, `thawed` or `policy_adopted`."""
+    `frozen`, `thawed`, `overridden`, `override_cleared` or `policy_adopted`."""
     who: str
     """The operator; of a decision the replica; of a policy who adopted it."""
     reason: str
@@ -91,6 +95,12 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The hold that was lifted, by its id; None: none, or a record of an older version."""
     replaced: Replaced | None = None
     """The freeze that this one replaced; None: none, or a record of an older version."""
+    user_ref: str | None = None
+    """The user of an override, by the keyed hash of its id."""
+    mode: Mode | None = None
+    """The mode of an override."""
+    override: int | None = None
+    """The override that was ended, by its id."""
     window: Once | Weekly | None = None
     expires_ms: int | None = None
     policy_hash: str | None = None
@@ -189,10 +199,13 @@ _COPIED = frozenset(
         "guard_version",
         "hold",
         "indicator",
+        "mode",
         "name",
+        "override",
         "release",
         "replaced",
         "to_rung",
+        "user_ref",
         "version",
         "window",
     }
@@ -261,6 +274,10 @@ def _text(fact: Chained) -> str:  # noqa: C901, PLR0912 - a table
             return f"froze climbing: {fact.name}"
         case Thawed():
             return f"thawed {fact.name}"
+        case Overridden():
+            return f"chose {fact.mode} for the user {short(fact.user_ref)} until {stamp(fact.expires_ms)}"
+        case OverrideCleared():
+            return f"ended the override {fact.override}"
         case _:
             assert_never(fact)
 

@@ -116,7 +116,7 @@ def _headline(state: State, policy: Policy, served: Served) -> str:
 def _served(state: State, policy: Policy, served: Served, policy_refused: str) -> Point:
     reason, rung, words = served.reason, state.rung, REASONS[served.reason]
     match reason:
-        case Reason.CURRENT_RUNG | Reason.OUTSIDE_SHARE | Reason.NO_TARGETING_KEY:
+        case Reason.CURRENT_RUNG | Reason.OUTSIDE_SHARE | Reason.NO_TARGETING_KEY | Reason.OVERRIDE:
             share = _share(rung) if rung is not None else "nobody"
             text = f"{served.mode} is served: the current rung is {state.flag.rung}, for {share} of the users."
             return Point(key=reason, text=text, remedy="Nothing: this is what was proven.")

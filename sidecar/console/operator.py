@@ -29,7 +29,7 @@ _BODY_WITHIN_S = 3.0
 _IN_FORCE_WITHIN_S = 5.0
 _LOOK_EVERY_S = 0.005
 _LIMIT = 50
-_DATED = frozenset({OperatorAction.FREEZE, OperatorAction.APPROVE})
+_DATED = frozenset({OperatorAction.FREEZE, OperatorAction.APPROVE, OperatorAction.OVERRIDE})
 """Actions that begin or end at times of the journal's clock."""
 
 
@@ -45,6 +45,7 @@ class Operator(Part):
         status: Callable[[], Status],
         explanation: Callable[[], Explanation],
         access: Access,
+        user_ref: Callable[[str], str] | None = None,
     ) -> None:
         self._journal = journal
         self._state = state
@@ -52,6 +53,7 @@ class Operator(Part):
         self._explanation = explanation
         self._timelines = timelines
         self._access = access
+        self._user_ref = user_ref
         self._throttle = Throttle()
 
     @get("/api/status", on=OPERATOR)
@@ -104,7 +106,7 @@ class Operator(Part):
         now_ms = self._journal.now_ms()
         warning = clock_warning(now_ms - clock.wall_ms()) if action in _DATED else ""
         try:
-            fact, message = fact_of(action, asked, actor, self._state, now_ms)
+            fact, message = fact_of(action, asked, actor, self._state, now_ms, self._user_ref)
         except SidecarError as error:
             raise SidecarError(error.code, f"{error.message}. {warning}" if warning else error.message) from error
         appended = await self._journal.append(fact)

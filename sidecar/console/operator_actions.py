@@ -5,6 +5,8 @@ from typing import Annotated, assert_never
 
 import msgspec
 
+from sidecar.console.overrides import ClearRequest, OverrideRequest, UserRef, override_of
+from sidecar.console.reasons import Reason
 from sidecar.core.facts.calendar import stamp
 from sidecar.core.facts.observations import (
     UNREADABLE,
@@ -13,6 +15,8 @@ from sidecar.core.facts.observations import (
     Frozen,
     Held,
     Noted,
+    Overridden,
+    OverrideCleared,
     Resumed,
     RolledBack,
     Thawed,
@@ -40,14 +44,10 @@ class OperatorAction(enum.StrEnum):
     NOTE = "note"
     FREEZE = "freeze"
     THAW = "thaw"
+    OVERRIDE = "override"
+    CLEAR_OVERRIDE = "clear_override"
 
 
-_PLAIN = r"[^\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]"
-"""No control characters but tabs and line feeds, and no bidirectional overrides: the text is shown on other people's
-terminals and pages."""
-_SEEN = r"[^\W_\u115f\u1160\u3164\uffa0]"
-"""A letter or a digit, but none of the letters without a shape; zero-width characters and blanks are none."""
-Reason = Annotated[str, msgspec.Meta(max_length=500, pattern=rf"\A(?=(?s:.)*{_SEEN}){_PLAIN}+\Z")]
 Release = Annotated[str, msgspec.Meta(max_length=100, pattern=r"\A[!-~]+\Z")]
 Name = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9._-]{1,64}\Z")]
 
@@ -116,7 +116,16 @@ class ActionDone(msgspec.Struct, frozen=True, kw_only=True):
     message: str
 
 
-Request = ActionRequest | ResumeRequest | ApproveRequest | NoteRequest | FreezeRequest | ThawRequest
+Request = (
+    ActionRequest
+    | ResumeRequest
+    | ApproveRequest
+    | NoteRequest
+    | FreezeRequest
+    | ThawRequest
+    | OverrideRequest
+    | ClearRequest
+)
 
 _TYPES: dict[OperatorAction, type[Request]] = {
     OperatorAction.RESUME: ResumeRequest,
@@ -124,6 +133,8 @@ _TYPES: dict[OperatorAction, type[Request]] = {
     OperatorAction.NOTE: NoteRequest,
     OperatorAction.FREEZE: FreezeRequest,
     OperatorAction.THAW: ThawRequest,
+    OperatorAction.OVERRIDE: OverrideRequest,
+    OperatorAction.CLEAR_OVERRIDE: ClearRequest,
 }
 _REASON = '"reason": "why", of 1 to 500 characters, with a letter or a digit among them'
 _SHAPES = {
@@ -134,6 +145,8 @@ _SHAPES = {
     f'"window": {{"type": "once", "from_ms", "until_ms"}} or {{"type": '
     '"weekly", "days": [4], "from_minute", "lasts_minutes", "utc_offset_minutes"}, "expires_ms", "replace": false}',
     OperatorAction.THAW: f'{{{_REASON}, "name": "term-start"}}',
+    OperatorAction.OVERRIDE: f'{{{_REASON}, "user": "7", "mode": "push_only", "lasts_ms": 3600000}}',
+    OperatorAction.CLEAR_OVERRIDE: f'{{{_REASON}, "user": "7"}} or {{{_REASON}, "override": 12}}',
 }
 
 
@@ -146,7 +159,14 @@ def read_request(action: OperatorAction, body: bytes) -> Request:
         raise SidecarError(ErrorCode.BODY_INVALID, message) from error
 
 
-def fact_of(action: OperatorAction, request: Request, actor: str, state: State, now_ms: int) -> tuple[ActionFact, str]:
+def fact_of(  # noqa: C901 - a table
+    action: OperatorAction,
+    request: Request,
+    actor: str,
+    state: State,
+    now_ms: int,
+    user_ref: UserRef | None = None,
+) -> tuple[ActionFact, str]:
     """Return the observation, and a message about its effect, in which `{seq}` stands for the number of its record.
 
     Raises `SidecarError` with `conflict` if the state does not allow it, or `body_invalid`.
@@ -181,6 +201,9 @@ def fact_of(action: OperatorAction, request: Request, actor: str, state: State, 
         case OperatorAction.THAW:
             assert isinstance(request, ThawRequest)  # noqa: S101
             return _thaw(request, actor, state)
+        case OperatorAction.OVERRIDE | OperatorAction.CLEAR_OVERRIDE:
+            assert isinstance(request, OverrideRequest | ClearRequest)  # noqa: S101
+            return override_of(request, actor, state, now_ms, user_ref)
         case _:
             assert_never(action)
 
@@ -314,13 +337,15 @@ def _thaw(request: ThawRequest, actor: str, state: State) -> tuple[ActionFact, s
 def overtaken_by(fact: ActionFact, appended: Appended, state: State) -> str | None:
     """Return why an action that was appended and folded had no effect, as another one came first; None: it had.
 
-    Of two that lift the same hold or freeze, the journal stores the first, and returns it to both.
+    Of two that lift the same hold, freeze or override, the journal stores the first, and returns it to both.
     """
     record, by = appended.record, appended.record.observation
-    if appended.duplicate and isinstance(by, Resumed | Thawed):
+    if appended.duplicate and isinstance(by, Resumed | Thawed | OverrideCleared):
         return f"{by.actor} has lifted it at the same moment: {by.reason}"
     if isinstance(fact, Frozen) and all(each.id != record.seq for each in state.flag.freezes):
         return "another freeze was added at the same moment: see `sidecar status`, and try again"
+    if isinstance(fact, Overridden) and all(each.id != record.seq for each in state.flag.overrides):
+        return "another override was added at the same moment, and there are too many: see `sidecar status`"
     if isinstance(fact, Held) and all(each.id != record.seq for each in state.flag.holds):
         return "another hold was added at the same moment, and there are too many: see `sidecar status`"
     if isinstance(fact, Thawed) and any(each.name == fact.name for each in state.flag.freezes):

@@ -13,6 +13,8 @@ from sidecar.core.facts.observations import (
     AckReceived,
     BrowserReported,
     IgnoreReason,
+    Overridden,
+    OverrideCleared,
     PaymentIgnored,
     PaymentSucceeded,
     Record,
@@ -21,6 +23,7 @@ from sidecar.core.facts.observations import (
 from sidecar.core.facts.outcomes import Outcome, Unmeasured
 from sidecar.core.facts.policy import Policy, Stage
 from sidecar.core.facts.reports import Verdict, verdict_of
+from sidecar.core.fold.overrides import LASTS_MAX_MS, LEFT_OUT_MS
 from sidecar.core.fold.state import State
 from sidecar.core.release.reconstruction import Reconstruction, reconstruct, window_of
 from sidecar.ports import ErrorCode, Journal, SidecarError
@@ -30,6 +33,8 @@ _READ_MAX = 1_000
 _BACK_MAX = 20_000
 _ON_MAX = 40_000
 """Records that are read before and after a payment, at most."""
+_LINKS_MAX = 200
+"""Decisions and actions that are read before a payment, for overrides among them."""
 _CONCURRENT_MAX = 2
 
 
@@ -127,7 +132,8 @@ async def timeline_of(journal: Journal, state: State, payment_intent: str) -> Pa
     if first is not None:
         policy = await _policy_at(journal, state, first.seq) or policy
         records = await _around(journal, policy, first)
-    rebuilt = reconstruct(state, policy, records, payment_intent)
+    earlier = await _overrides_before(journal, records[0]) if records else []
+    rebuilt = reconstruct(state, policy, records, payment_intent, earlier)
     user_ref = rebuilt.journey.user_ref if rebuilt.journey else None
     report = await journal.find(f"browser_reported:{payment_intent}:{user_ref}") if user_ref else None
     return _timeline(payment_intent, policy, first, records, rebuilt, report)
@@ -147,6 +153,14 @@ async def _policy_at(journal: Journal, state: State, seq: int) -> Policy | None:
         if adopted_seq < seq:
             return adopted.policy
     return None
+
+
+async def _overrides_before(journal: Journal, first: Record) -> list[Record]:
+    """Return the overrides before this record that may have stood then, in order."""
+    from_ms = first.at_ms - LASTS_MAX_MS - LEFT_OUT_MS
+    found = [link.record for link in await journal.links(first.seq, _LINKS_MAX)]
+    kinds = (Overridden, OverrideCleared)
+    return [each for each in reversed(found) if each.at_ms >= from_ms and isinstance(each.observation, kinds)]
 
 
 async def _around(journal: Journal, policy: Policy, first: Record) -> list[Record]:
@@ -304,4 +318,6 @@ def _ending(policy: Policy, rebuilt: Reconstruction, stages: Sequence[StageTime]
 
 
 def _left_out(reason: str) -> str:
-    return SKIPS[SkipReason(reason)].clause if reason in set(SkipReason) else reason
+    if reason in set(SkipReason):
+        return SKIPS[SkipReason(reason)].clause
+    return IGNORED[IgnoreReason(reason)].clause if reason in set(IgnoreReason) else reason

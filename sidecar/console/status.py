@@ -15,10 +15,10 @@ from sidecar.core.facts.observations import IgnoreReason
 from sidecar.core.facts.outcomes import Outcome, Unmeasured
 from sidecar.core.facts.policy import Lifecycle, Policy, Rung
 from sidecar.core.facts.suspensions import SuspensionReason
-from sidecar.core.fold import freezes
+from sidecar.core.fold import freezes, overrides
 from sidecar.core.fold.lifecycle import why_not_removed
 from sidecar.core.fold.serving import Reason, Served
-from sidecar.core.fold.standing import Approval, Freeze, Hold
+from sidecar.core.fold.standing import Approval, Freeze, Hold, Override
 from sidecar.core.fold.state import Move, State
 from sidecar.core.release.comparison import Comparison, comparison
 from sidecar.core.statistics import evidence
@@ -149,6 +149,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """Holds, in the order of the actions."""
     freezes: tuple[FreezeStatus, ...]
     """Freezes, in the order of the actions."""
+    overrides: tuple[Override, ...] = ()
+    """Modes of single users, in the order of the actions; users by the keyed hash of their ids."""
     approval: Approval | None
     cooldown_until_ms: int
     moves: tuple[Move, ...]
@@ -251,6 +253,7 @@ def status_of(
         alarms=tuple(name for name, indicator in state.indicators.items() if indicator.is_latched),
         holds=tuple(state.flag.holds),
         freezes=tuple(_freezes(state)),
+        overrides=overrides.standing(state),
         approval=state.flag.approval,
         cooldown_until_ms=state.flag.cooldown_until_ms,
         moves=tuple(state.moves),

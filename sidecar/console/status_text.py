@@ -4,6 +4,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from sidecar.console.overrides import described
 from sidecar.console.status import FreezeStatus, GateStatus, Status
 from sidecar.core.decision.gate import about
 from sidecar.core.decision.gates import duration
@@ -83,6 +84,7 @@ def troubles(status: Status) -> list[str]:
         what = "held by the rollback of" if hold.is_rollback else "on hold by"
         lines.append(f"{what} {hold.actor}: {hold.reason} (to lift it: {lifted_by(hold)} --reason '...')")
     lines.extend(_freeze_line(each, status.now_ms) for each in status.freezes)
+    lines.extend(f"{described(each)} (to end it: sidecar override --clear USER)" for each in status.overrides)
     if status.approval:
         approval = status.approval
         lines.append(f"rung {approval.rung} approved for epoch {approval.epoch} by {approval.actor}: {approval.reason}")

@@ -7,6 +7,7 @@ import msgspec
 
 from sidecar import clock
 from sidecar.core.facts.policy import PPM, SCHEDULES, Mode
+from sidecar.core.fold import overrides
 from sidecar.core.fold.serving import Reason, Served, bucket_of, served
 from sidecar.core.fold.state import State
 from sidecar.flags.lease import Lease
@@ -67,6 +68,7 @@ class Answers(Part):
         lease_ms: int,
         policy_hash: str,
         now_ms: Callable[[], int],
+        user_ref: Callable[[str], str] | None = None,
     ) -> None:
         self.now_ms = now_ms
         """Returns the present in Unix milliseconds on the journal's clock, on which answers are dated: clients ignore
@@ -77,6 +79,8 @@ class Answers(Part):
         self.environment = environment
         self._lease_ms = lease_ms
         self._policy_hash = policy_hash
+        self._user_ref = user_ref
+        """Returns the reference of a user for a targeting key; None: there is no key for it, and so no override."""
         self._kept: dict[tuple[Served, int], Tagged] = {}
         self._for_all: Tagged | None = None
         self._for_all_seq = -1
@@ -106,11 +110,11 @@ class Answers(Part):
         """Return the mode for a user who belongs to every share, and why. `now_s` is on the monotonic clock."""
         return self._served(0, now_s)
 
-    def _served(self, bucket: int | None, now_s: float) -> Served:
+    def _served(self, bucket: int | None, now_s: float, override: Mode | None = None) -> Served:
         state = self._state
         if state.policy is not None and state.policy_hash != self._policy_hash:
             return Served(mode=Mode.TIMER_POLLING, reason=Reason.POLICY_DIFFERS)
-        answer = served(state, bucket)
+        answer = served(state, bucket, override=override)
         if answer.mode is not Mode.TIMER_POLLING and not self.covers_push(now_s):
             return Served(mode=Mode.TIMER_POLLING, reason=Reason.NO_LEASE)
         return answer
@@ -126,7 +130,8 @@ class Answers(Part):
     def change_key(self, now_s: float) -> tuple[object, ...]:
         """Return a key that changes whenever the answer of any user may change."""
         state = self._state
-        return state.flag.version, state.flag.rung, state.policy_hash, self.served_to_all(now_s)
+        overridden = overrides.standing(state) and (overrides.are_served(state), state.flag.overrides)
+        return state.flag.version, state.flag.rung, state.policy_hash, self.served_to_all(now_s), overridden
 
     def lease_remaining_s(self, now_s: float) -> float:
         """Return the remaining time of this replica's lease in seconds; at or below 0 it has lapsed."""
@@ -137,10 +142,17 @@ class Answers(Part):
         state = self._state
         if self._for_all_seq != state.seq:
             self._find_answer_for_all(now_s)
-        common = self._for_all
-        if common is not None and (not self._is_push_for_all or self.covers_push(now_s)):
+        common, override = self._for_all, self._override_of(targeting_key)
+        if common is not None and override is None and (not self._is_push_for_all or self.covers_push(now_s)):
             return common
-        return self._keep(self._served(None if targeting_key is None else bucket_of(self.flag, targeting_key), now_s))
+        bucket = None if targeting_key is None else bucket_of(self.flag, targeting_key)
+        return self._keep(self._served(bucket, now_s, override))
+
+    def _override_of(self, targeting_key: str | None) -> Mode | None:
+        """Return the mode that an operator chose for a user; None: no operator did."""
+        if not self._state.flag.overrides or targeting_key is None or self._user_ref is None:
+            return None
+        return overrides.mode_of(self._state, self._user_ref(targeting_key))
 
     def _find_answer_for_all(self, now_s: float) -> None:
         """Compute the common answer, once per record; None if a rung is for a share of the users only."""

@@ -45,7 +45,7 @@ class EvaluationReason(enum.StrEnum):
     SPLIT = "SPLIT"
     """The user's bucket decides."""
     TARGETING_MATCH = "TARGETING_MATCH"
-    """The context decides: it promises to check the lease."""
+    """The context decides: it promises to check the lease, or its user has an override."""
     DISABLED = "DISABLED"
     """Push is switched off: an alarm, a suspension, a dry run, or this replica may not answer it."""
 
@@ -159,4 +159,6 @@ def stream_uri(context: Context) -> str:
 def _reason(decided: Served, *, is_split: bool) -> EvaluationReason:
     if decided.reason in _OFF:
         return EvaluationReason.DISABLED
+    if decided.reason is Reason.OVERRIDE:
+        return EvaluationReason.TARGETING_MATCH
     return EvaluationReason.SPLIT if is_split else EvaluationReason.STATIC

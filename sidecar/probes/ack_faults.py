@@ -65,7 +65,7 @@ def fault_of(fact: AckReceived, policy: Policy, state: State | None) -> AckFault
     if fact.payment_intent is None:
         return None if fact.user_ref in state.by_user else AckFault.UNKNOWN_USER
     journey = state.journeys.get(fact.payment_intent)
-    return _BY_REASON[journey.ignored] if journey is not None and journey.ignored is not None else None
+    return _BY_REASON.get(journey.ignored) if journey is not None and journey.ignored is not None else None
 
 
 def sentence(fault: AckFault, policy: Policy, contexts: tuple[str, ...] = (), *, who: str = "it") -> str:

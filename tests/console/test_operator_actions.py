@@ -221,6 +221,30 @@ async def test_a_freeze_is_once_or_every_week_and_is_thawed_by_its_name(browser:
         assert (frozen["window"]["from_minute"], frozen["window"]["lasts_minutes"]) == (0, 1440)
 
 
+async def test_an_override_of_a_tester_is_chosen_and_cleared(browser: Browser) -> None:
+    """The list names the user by a hash; the dialog of the end names whose it is."""
+    async with running(EASY) as sidecar, looking(browser, sidecar.urls.operator) as page:
+        dialog = page.get_by_role("dialog")
+        await page.get_by_role("button", name="Override").click()
+        await expect(page.locator(":focus")).to_have_id("user")
+        await page.keyboard.type("7")
+        await page.get_by_label("Mode", exact=True).select_option("push_with_safety_net")
+        await page.get_by_label("Duration in hours", exact=True).last.fill("0.5")
+        await _fill(page, "a test")
+        await dialog.get_by_role("button", name="Override").click()
+        await expect(dialog).to_contain_text("Done: override")
+        await dialog.get_by_role("button", name="Close").click()
+        (override,) = (await sidecar.status())["overrides"]
+        assert (override["mode"], override["expires_ms"] - override["at_ms"]) == ("push_with_safety_net", 1_800_000)
+        await expect(page.locator("#served .facts")).to_contain_text("of ada, push_with_safety_net for the user")
+        await page.get_by_role("button", name=f"Clear override {override['id']}").click()
+        await expect(dialog).to_contain_text(f"Ends the override {override['id']} of ada")
+        await _fill(page, "it works", token="")
+        await dialog.get_by_role("button", name=f"Clear override {override['id']}").click()
+        await expect(dialog).to_contain_text("is cleared")
+        assert (await sidecar.status())["overrides"] == []
+
+
 async def test_an_invalid_freeze_is_refused_and_the_form_is_kept(browser: Browser) -> None:
     """The dialog shows the error of the sidecar."""
     async with running(EASY) as sidecar, looking(browser, sidecar.urls.operator, forgives=REFUSED) as page:
@@ -282,7 +306,7 @@ async def test_an_action_without_a_reason_is_not_sent(browser: Browser) -> None:
         assert (await sidecar.status())["holds"] == []
 
 
-@pytest.mark.parametrize("action", ["Hold", "Freeze", "Roll back"])
+@pytest.mark.parametrize("action", ["Hold", "Freeze", "Override", "Roll back"])
 async def test_the_dialog_is_accessible(browser: Browser, action: str) -> None:
     """Light and dark, on a phone, with every field, and during the confirmation."""
     async with running(EASY) as sidecar, looking(browser, sidecar.urls.operator, size=NARROW) as page:

@@ -2,7 +2,7 @@
 
 `golden/journal-7.jsonl`: a life of payments and acks, with the decisions of the rules of fold version 7;
 `golden/payers-7.jsonl`: one of probes, channel auths and payers' browsers; `golden/people-7.jsonl`: one of what people
-do. The three without a number are those of older rules, which every later version reads. `golden/digests.json`: fold
+do; `golden/tester-8.jsonl`: one of overrides. The three without a number are those of older rules, which every later version reads. `golden/digests.json`: fold
 version → the SHA-256 of the states that all give.
 `golden/checkpoint-N.json`: a checkpoint of fold version N, which every later one reads.
 """
@@ -24,24 +24,26 @@ from sidecar.core.facts.observations import (
     Noted,
     NotificationClaimed,
     Observation,
+    OverrideCleared,
     Record,
     SkipReason,
     Thawed,
 )
-from sidecar.core.facts.policy import Stage
+from sidecar.core.facts.policy import Mode, Stage
 from sidecar.core.facts.reports import Flow, Reading
 from sidecar.core.facts.windows import Once, Weekly
 from sidecar.core.fold.checkpoints import checkpoint_of
 from sidecar.core.fold.fold import fold
 from sidecar.core.fold.state import FOLD_VERSION, State, encode
-from tests.core.probed import ProbedWorld
+from tests.core.probed import ProbedWorld, probed
 from tests.core.world import LAX, MINUTE, REACHED, REFUSED, REVERB, SECOND, World, on
 
 FOLDER = Path(__file__).parent / "golden"
 JOURNAL = FOLDER / "journal-7.jsonl"
 PAYERS = FOLDER / "payers-7.jsonl"
 PEOPLE = FOLDER / "people-7.jsonl"
-LIVES = (JOURNAL, PAYERS, PEOPLE)
+TESTER = FOLDER / "tester-8.jsonl"
+LIVES = (JOURNAL, PAYERS, PEOPLE, TESTER)
 OLD_JOURNAL, OLD_PAYERS, OLD_PEOPLE = FOLDER / "journal.jsonl", FOLDER / "payers.jsonl", FOLDER / "people.jsonl"
 KEPT = (OLD_JOURNAL, OLD_PAYERS, OLD_PEOPLE, *LIVES)
 DIGESTS = FOLDER / "digests.json"
@@ -156,6 +158,19 @@ def life_of_people() -> list[Record]:
     return world.records
 
 
+def life_of_a_tester() -> list[Record]:
+    """Return a life with two overrides: a test that is not evidence, one that is cleared, and one that expires."""
+    world = probed(1)
+    first = world.override("tester")
+    tell(world, "tester")
+    world.wait(MINUTE)
+    world.see(OverrideCleared(actor="bob", reason="it works", override=first))
+    world.override("other", mode=Mode.TIMER_POLLING, lasts_ms=MINUTE)
+    world.wait(5 * MINUTE)
+    world.good(3)
+    return world.records
+
+
 def tell(world: World, user: str, reported: Reading = REACHED) -> None:
     """Make a user pay, be broadcast to, and their browser tell of it."""
     name = world.pay(user=user)
@@ -200,7 +215,12 @@ def schema() -> bytes:
 def main() -> None:
     """Write what is missing or of the present fold version; the journals are written once."""
     FOLDER.mkdir(exist_ok=True)
-    for kept, written in ((JOURNAL, life), (PAYERS, life_of_payers), (PEOPLE, life_of_people)):
+    for kept, written in (
+        (JOURNAL, life),
+        (PAYERS, life_of_payers),
+        (PEOPLE, life_of_people),
+        (TESTER, life_of_a_tester),
+    ):
         if not kept.exists():
             kept.write_bytes(b"".join(msgspec.json.encode(record) + b"\n" for record in written()))
     known: dict[str, str] = json.loads(DIGESTS.read_text()) if DIGESTS.exists() else {}

@@ -19,13 +19,15 @@ from sidecar.core.facts.observations import (
     Heartbeat,
     IgnoreReason,
     Observation,
+    Overridden,
+    OverrideCleared,
     PaymentIgnored,
     PaymentSucceeded,
     Record,
     SkipReason,
     Thawed,
 )
-from sidecar.core.facts.policy import Stage
+from sidecar.core.facts.policy import Mode, Stage
 from sidecar.core.facts.windows import Once, Weekly
 from sidecar.core.fold.fold import fold, next_deadline
 from sidecar.core.fold.state import State, decode, encode
@@ -247,6 +249,15 @@ _decisions = st.one_of(
         expires_ms=st.integers(START_MS, START_MS + 10**12) | st.integers(),
     ),
     st.builds(Thawed, actor=st.just("x"), reason=st.just(""), name=st.sampled_from(("a", "b"))),
+    st.builds(
+        Overridden,
+        actor=st.just("x"),
+        reason=st.just(""),
+        user_ref=st.sampled_from(("u1", "u2")),
+        mode=st.sampled_from(Mode),
+        expires_ms=st.integers(START_MS, START_MS + 10**9) | st.integers(),
+    ),
+    st.builds(OverrideCleared, actor=st.just("x"), reason=st.just(""), override=st.integers(0, 60)),
 )
 
 

@@ -11,7 +11,7 @@ from sidecar.core.facts.outcomes import ReportOutcome
 from sidecar.core.facts.suspensions import SuspensionReason
 from sidecar.core.fold.checkpoints import restored
 from sidecar.core.fold.state import FOLD_VERSION, encode
-from tests.core.golden import DIGESTS, LIVES, PAYERS, SCHEMA, checkpoint_path, digest, folded, golden, schema
+from tests.core.golden import DIGESTS, LIVES, PAYERS, SCHEMA, TESTER, checkpoint_path, digest, folded, golden, schema
 
 _FIRST = 2
 """The first fold version that had checkpoints."""
@@ -65,7 +65,7 @@ def test_what_pins_the_fold_has_every_kind_of_fact_in_it() -> None:
     seen = {type(record.observation).__name__ for kept in LIVES for record in golden(kept)}
     assert {kind.__name__ for kind in get_args(Observation)} == seen
     state = folded(golden(PAYERS))
-    assert set(state.tally.reports) == set(ReportOutcome)
+    assert {*state.tally.reports, *folded(golden(TESTER)).tally.reports} == set(ReportOutcome)
     assert all(indicator.good_total and indicator.bad_total for indicator in state.indicators.values())
     assert [(move.to_rung, move.detail) for move in state.moves[-2:]] == [
         (2, "every gate passes"),

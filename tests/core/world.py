@@ -22,6 +22,7 @@ from sidecar.core.facts.observations import (
     Held,
     IgnoreReason,
     Observation,
+    Overridden,
     PaymentIgnored,
     PaymentSucceeded,
     PolicyAdopted,
@@ -303,6 +304,13 @@ class World:
         """Forbid climbing in certain times, for so long at most."""
         expires_ms = self.now_ms + lasts_ms
         self.see(Frozen(actor="ann", reason=reason, name=name, window=window, expires_ms=expires_ms))
+
+    def override(self, user: str = "u1", mode: Mode = Mode.PUSH_ONLY, *, lasts_ms: int = HOUR) -> int:
+        """Choose a user's mode for a while, and return the id of the override."""
+        seq = self.state.seq + 1
+        expires_ms = self.now_ms + lasts_ms
+        self.see(Overridden(actor="ann", reason="a test", user_ref=user, mode=mode, expires_ms=expires_ms))
+        return seq
 
     def reset(self) -> None:
         """Begin new epochs by hand."""

@@ -128,6 +128,7 @@ def _reads_and_actions() -> None:
     printed("resume", *WHY, "--hold", str(seq))
     printed("note", *WHY, "--release", "1.2.3")
     day = datetime.fromtimestamp(printed("status")["now_ms"] / 1000, UTC) + timedelta(days=7)
+    printed("override", "7")
     printed("freeze", "term", "--until", f"{day:%Y-%m-%d}", *WHY)
     printed("thaw", "term", *WHY)
     printed("reset", *WHY)

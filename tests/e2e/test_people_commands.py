@@ -74,6 +74,21 @@ def test_what_people_do_is_shown_explained_and_in_the_chain(tmp_path: Path) -> N
     _audit(process, head, int(seq))
 
 
+def test_an_override_is_set_listed_and_cleared(tmp_path: Path) -> None:
+    """As the help shows it, without a reason of one's own."""
+    with SidecarProcess(tmp_path, LAX) as process:
+        asyncio.run(_is_ready(process))
+        say = Terminal(process.config).say
+        assert "ada: override: push_only for the user " in say("override", "7").stdout
+        assert say("override", "7", "--mode", "timer_polling", "--for", "1d", *WHY).exit_code == 0
+        shown = " ".join(say("status").stdout.split())
+        assert re.search(r"override \d+ of ada, timer_polling for the user [0-9a-f]{8} until", shown)
+        assert say("override", "7", "--for", "25h").exit_code == 2
+        assert json.loads(say("override", "--clear", "7", "--json").stdout)["shape"] == "override/1"
+        assert say("override", "--clear", "7").exit_code == 1
+        assert "override" not in say("status").stdout
+
+
 def _audit(process: SidecarProcess, head: str, seq: int) -> None:
     say = Terminal(process.config).say
     sound = say("verify", "--head", head.upper())
@@ -102,6 +117,8 @@ WRONG = [
     ((*WEEKLY, "--expires", "2027-02-01", "--for", "2w"),                                "--for is a duration"),
     ((*WEEKLY, "--expires", "2027-02-01", "--utc-offset", "CET"),                        "--utc-offset is the offset"),
     (("freeze", "x", "--weekly", "fry", "--expires", "2027-02-01", *WHY),                "--weekly has days of mon"),
+    (("override", "7", "--for", "soon"),                                                 "--for is a duration"),
+    (("override", "7", "--mode", "push"),                                                "push_only"),
     (("verify", "--head", "xyz"),                                                        "--head is 16 to 64 hex digits"),
 ]
 # fmt: on

@@ -4,6 +4,7 @@ import msgspec
 
 from sidecar.console import labels
 from sidecar.console.labels import moment
+from sidecar.console.overrides import described
 from sidecar.console.page.section import Fact, Tone
 from sidecar.console.status import Status
 from sidecar.core.decision.gates import duration
@@ -51,6 +52,7 @@ _TONES = {
     Reason.NO_TARGETING_KEY: Tone.CALM,
     Reason.ALARM: Tone.BAD,
     Reason.SUSPENDED: Tone.BLIND,
+    Reason.OVERRIDE: Tone.WAIT,
     Reason.DRY_RUN: Tone.CALM,
     Reason.STARTING: Tone.BLIND,
     Reason.NO_LEASE: Tone.BLIND,
@@ -175,6 +177,7 @@ def _facts(status: Status, state: State, policy: Policy) -> tuple[Fact, ...]:
         ),
         Fact(name="Lease", value=left if is_leased or status.lease_remaining_s else "none; timers need none"),
         Fact(name="Controller", value=controller_text(status, state)),
+        *(Fact(name=f"Override {each.id}", value=described(each)) for each in status.overrides),
     )
 
 

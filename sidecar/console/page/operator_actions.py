@@ -6,6 +6,7 @@ import msgspec
 
 from sidecar.console import labels
 from sidecar.console.operator_actions import OperatorAction
+from sidecar.console.overrides import described
 from sidecar.console.status import Status
 from sidecar.core.fold.state import State
 from sidecar.core.statistics.indicators import PAYMENTS
@@ -24,9 +25,11 @@ class Button(msgspec.Struct, frozen=True, kw_only=True):
     confirmation: str = ""
     """The question before it is sent; empty: it can be undone, and is sent at once."""
     fields: tuple[str, ...] = ()
-    """Other input: `release`, `name`, `replace`, `window`."""
+    """Other input: `release`, `name`, `replace`, `window`, `user`."""
     name: str | None = None
     """The freeze to thaw."""
+    override: int | None = None
+    """The override to end."""
     hold: int | None = None
     """The hold to lift."""
     rung: int | None = None
@@ -49,6 +52,11 @@ def buttons(status: Status, state: State) -> Iterator[Button]:
     for each in state.flag.freezes:
         text = f"Lifts the freeze {each.name} of {each.actor}: {each.reason}"
         yield _button(OperatorAction.THAW, label=f"Thaw {each.name}", key=each.name, explanation=text, name=each.name)
+    yield _button(OperatorAction.OVERRIDE, fields=("user",))
+    for override in status.overrides:
+        number, text = override.id, f"Ends the {described(override)}"
+        label = f"Clear override {number}"
+        yield _button(OperatorAction.CLEAR_OVERRIDE, label=label, key=str(number), explanation=text, override=number)
     confirmation = "Send everybody back to timers now? Every rung must be climbed again."
     yield _button(OperatorAction.ROLLBACK, confirmation=confirmation)
     confirmation = "Discard the evidence? It cannot be restored, and the next proof takes longer."

@@ -8,8 +8,17 @@ from sidecar.console.page import figures, front, ladder, log, sources, verdict
 from sidecar.console.page import operator_actions as actions
 from sidecar.console.page.section import Section, Table
 from sidecar.console.status import Status
+from sidecar.core.facts.policy import Mode
 from sidecar.core.fold.state import State
 from sidecar.core.release.readiness import Readiness
+from sidecar.wording import MODES
+
+
+class Choice(msgspec.Struct, frozen=True, kw_only=True):
+    """A mode that can be chosen."""
+
+    mode: Mode
+    label: str
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,6 +34,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     announcement: str
     """Both answers without times, for screen readers: the one text that is announced when it changes."""
     warnings: tuple[str, ...]
+    modes: tuple[Choice, ...]
+    """The modes that an override may choose."""
     actions: tuple[actions.Button, ...]
     ladder: ladder.Ladder
     comparison: figures.Comparison
@@ -57,6 +68,7 @@ def view_of(
         verdict=judged,
         announcement=f"Served now: {served.headline}, {served.audience}. Timers may be removed: {judged.answer}.",
         warnings=status.warnings,
+        modes=tuple(Choice(mode=mode, label=MODES[mode].label) for mode in reversed(Mode)),
         actions=tuple(actions.buttons(status, state)),
         ladder=ladder.ladder(status),
         comparison=figures.comparison(status),

@@ -9,6 +9,7 @@ from sidecar.core.facts.observations import (
     Fell,
     NotificationClaimed,
     Observation,
+    OverrideCleared,
     PaymentIgnored,
     PaymentSucceeded,
     PolicyAdopted,
@@ -52,6 +53,8 @@ def identity(observation: Observation) -> str | None:  # noqa: C901, PLR0912 - a
             return f"resumed:{hold}"
         case Thawed(freeze=int(freeze)):
             return f"thawed:{freeze}"
+        case OverrideCleared():
+            return f"override_cleared:{observation.override}"
         case Checkpoint():
             upgrade = f":{observation.fold_version}" if observation.upgraded_from else ""
             return f"{CHECKPOINT_KEYS}{observation.day}{upgrade}"

@@ -7,7 +7,7 @@ import msgspec
 from sidecar.core.facts.auth_probes import AuthProbeOutcome, IsolationOutcome, RoundTripOutcome, Step, UserAuth
 from sidecar.core.facts.gate_readings import GateReading
 from sidecar.core.facts.outcomes import NoPayer
-from sidecar.core.facts.policy import Policy, Stage
+from sidecar.core.facts.policy import Mode, Policy, Stage
 from sidecar.core.facts.reports import Family, Reading
 from sidecar.core.facts.windows import Once, Replaced, Weekly
 
@@ -24,6 +24,8 @@ class IgnoreReason(enum.StrEnum):
     """`stripe.required_metadata` is not all there: outside the filter."""
     THIN_EVENT = "thin_event"
     """A `v2.core.event` notification: it carries no metadata, so the filter cannot be applied."""
+    OVERRIDE = "override"
+    """Its payer had an override (`core.fold.overrides`). Only the fold gives this reason; no record contains it."""
 
 
 class SkipReason(enum.StrEnum):
@@ -292,6 +294,26 @@ class Thawed(_Fact, frozen=True, kw_only=True):
     """The number of its record; None: of fold version 6 or before, which removed any of this name."""
 
 
+class Overridden(_Fact, frozen=True, kw_only=True):
+    """A person chose the mode of one user until a time, for a test."""
+
+    actor: str
+    reason: str
+    user_ref: str
+    """Keyed hash of the user's id."""
+    mode: Mode
+    expires_ms: int
+
+
+class OverrideCleared(_Fact, frozen=True, kw_only=True):
+    """A person ended an override before its time."""
+
+    actor: str
+    reason: str
+    override: int
+    """The id of the override: the number of its record."""
+
+
 class FallCause(enum.StrEnum):
     """Why the flag went back to the bottom rung."""
 
@@ -361,7 +383,9 @@ class Checkpoint(_Fact, frozen=True, kw_only=True):
 
 
 Decision = Climbed | Fell | EpochRenewed
-OperatorAction = Held | Resumed | Approved | RolledBack | EvidenceReset | Noted | Frozen | Thawed
+OperatorAction = (
+    Held | Resumed | Approved | RolledBack | EvidenceReset | Noted | Frozen | Thawed | Overridden | OverrideCleared
+)
 Observation = (
     Started
     | Heartbeat

@@ -64,6 +64,8 @@ class ReportOutcome(enum.StrEnum):
     """It changes nothing about its user's vote of the day."""
     EXCUSED = "excused"
     """Reverb's own trouble around the payment may explain it: no vote, good or bad."""
+    OVERRIDE = "override"
+    """An operator chose the mode of its user, for a test: no vote, good or bad."""
     LATE = "late"
     """It arrived long after its payment."""
     UNMATCHED = "unmatched"

@@ -28,6 +28,8 @@ from sidecar.core.facts.observations import (
     NotificationClaimed,
     ObserverChanged,
     OperatorAction,
+    Overridden,
+    OverrideCleared,
     PaymentIgnored,
     PaymentSucceeded,
     PolicyAdopted,
@@ -49,6 +51,7 @@ from sidecar.core.fold import (
     journeys,
     ladder,
     lifecycle,
+    overrides,
     payer_coverage,
     payers,
     probing,
@@ -104,8 +107,8 @@ def next_deadline(state: State) -> int | None:
         times.append(state.now_ms)
     suspension_ms = suspension.next_ms(state, policy)
     times.extend([suspension_ms] if suspension_ms is not None and suspension_ms > state.now_ms else [])
-    freeze_ms = freezes.next_ms(state)
-    times.extend([freeze_ms] if freeze_ms is not None else [])
+    ends_ms = (freezes.next_ms(state), overrides.next_ms(state))
+    times.extend(at_ms for at_ms in ends_ms if at_ms is not None)
     times.extend(at_ms for at_ms in (flag.cooldown_until_ms, state.visibility.recover_until_ms) if at_ms > state.now_ms)
     to_soak_ms = policy.ladder[flag.rung].soak_ms - flag.soaked_ms
     is_soaking = state.visibility.suspension is None and not _alarmed(state)
@@ -143,6 +146,7 @@ def _advance(state: State, policy: Policy, record: Record, out: list[Conclusion]
         state.flag.guard_version += 1
     payer_coverage.forget(state)
     freezes.advance(state, before_ms)
+    overrides.advance(state)
     was_visible = is_visible and not isinstance(record.observation, Started | ClockJumped)
     ladder.advance(state, policy, elapsed_ms, out, was_visible=was_visible)
 
@@ -176,8 +180,9 @@ def _apply(state: State, policy: Policy, record: Record, out: list[Conclusion]) 
         case EpochRenewed() as decision:
             ladder.renew(state, decision, out)
         case (
-            Held() | Resumed() | Approved() | RolledBack() | EvidenceReset() | Noted() | Frozen() | Thawed()
-        ) as action:
+            Held() | Resumed() | Approved() | RolledBack() | EvidenceReset() | Noted()
+            | Frozen() | Thawed() | Overridden() | OverrideCleared()
+        ) as action:  # fmt: skip
             _action(state, policy, action, out)
         case ClockJumped() as fact:
             state.clock_ahead_ms -= fact.by_ms
@@ -204,7 +209,9 @@ def _apply(state: State, policy: Policy, record: Record, out: list[Conclusion]) 
             assert_never(record.observation)
 
 
-def _action(state: State, policy: Policy, action: OperatorAction, out: list[Conclusion]) -> None:
+def _action(  # noqa: C901 - a table
+    state: State, policy: Policy, action: OperatorAction, out: list[Conclusion]
+) -> None:
     """Apply what a person did."""
     match action:
         case Held():
@@ -222,6 +229,10 @@ def _action(state: State, policy: Policy, action: OperatorAction, out: list[Conc
             freezes.freeze(state, action)
         case Thawed():
             freezes.thaw(state, action)
+        case Overridden():
+            overrides.override(state, action)
+        case OverrideCleared():
+            overrides.clear(state, action)
         case Noted():
             pass
         case _:

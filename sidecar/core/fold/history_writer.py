@@ -12,6 +12,8 @@ from sidecar.core.facts.observations import (
     Held,
     Noted,
     Observation,
+    Overridden,
+    OverrideCleared,
     Record,
     Resumed,
     RolledBack,
@@ -64,6 +66,8 @@ _ACTIONS: dict[type[Observation], str] = {
     Frozen: "freeze",
     Thawed: "thaw",
     Noted: "note",
+    Overridden: "override",
+    OverrideCleared: "clearing of an override",
 }
 _FALLS = frozenset(FallCause)
 
@@ -219,7 +223,10 @@ def _note(state: State, fact: Observation) -> None:
     match fact:
         case Resumed(hold=int(hold)):
             _add_event(state, EventKind.ACTION, f"resume of hold {hold} by {fact.actor}: {fact.reason}")
-        case Held() | Resumed() | Approved() | RolledBack() | EvidenceReset():
+        case Overridden():
+            detail = f"override of {fact.user_ref[:8]} by {fact.actor}, {fact.mode}: {fact.reason}"
+            _add_event(state, EventKind.ACTION, detail)
+        case Held() | Resumed() | Approved() | RolledBack() | EvidenceReset() | OverrideCleared():
             _add_event(state, EventKind.ACTION, f"{_ACTIONS[type(fact)]} by {fact.actor}: {fact.reason}")
         case Frozen(replaced=Replaced() as replaced):
             detail = f"freeze {fact.name} by {fact.actor}, in place of that of {replaced.actor}: {fact.reason}"

@@ -17,7 +17,7 @@ from sidecar.core.facts.observations import (
 )
 from sidecar.core.facts.outcomes import Unmeasured
 from sidecar.core.facts.policy import Policy, Stage
-from sidecar.core.fold import payers, stripe_clock, unaccounted, wiring
+from sidecar.core.fold import overrides, payers, stripe_clock, unaccounted, wiring
 from sidecar.core.fold.conclusions import Conclusions, FilterContradicted, PaymentLeftOut
 from sidecar.core.fold.journey import Journey
 from sidecar.core.fold.judging import (
@@ -48,6 +48,9 @@ def payment_succeeded(state: State, policy: Policy, fact: PaymentSucceeded, out:
     """Open the journey of a payment, or match the acks that arrived before it."""
     if fact.signed_s is not None:
         state.webhooks.accept(fact.created_s, state.now_ms)
+    if overrides.is_left_out(state, fact.user_ref):
+        _leave_out(state, policy, fact.payment_intent, IgnoreReason.OVERRIDE, out)
+        return
     journey = _journey(state, fact.payment_intent)
     if journey.arrived_ms is not None:
         return
@@ -91,14 +94,18 @@ def _drop_early(policy: Policy, journey: Journey, made_from_ms: int | None) -> N
 def payment_ignored(state: State, policy: Policy, fact: PaymentIgnored, out: Conclusions) -> None:
     """Remember for a while that a payment is outside the filter."""
     state.webhooks.accept(state.now_ms // 1000, state.now_ms)
-    journey = _journey(state, fact.payment_intent)
+    _leave_out(state, policy, fact.payment_intent, fact.reason, out)
+
+
+def _leave_out(state: State, policy: Policy, payment_intent: str, reason: IgnoreReason, out: Conclusions) -> None:
+    journey = _journey(state, payment_intent)
     if journey.arrived_ms is not None or journey.ignored is not None:
         return
     state.waiting_acks -= 1
-    journey.ignored = fact.reason
-    state.tally.ignored[fact.reason] = state.tally.ignored.get(fact.reason, 0) + 1
+    journey.ignored = reason
+    state.tally.ignored[reason] = state.tally.ignored.get(reason, 0) + 1
     _plan(state, state.now_ms + policy.missed_after_ms + GIVE_UP_AFTER_MS, "forget", journey)
-    out.append(PaymentLeftOut(payment_intent=fact.payment_intent, reason=fact.reason))
+    out.append(PaymentLeftOut(payment_intent=payment_intent, reason=reason))
     if journey.acks:
         _contradict_filter(state, journey, out)
 
@@ -166,8 +173,8 @@ def _acked(state: State, policy: Policy, journey: Journey, out: Conclusions) -> 
 
 
 def _contradict_filter(state: State, journey: Journey, out: Conclusions) -> None:
-    """Count an ignored payment that got an ack against coverage; in the other livemode acks are natural."""
-    if journey.ignored is None or journey.ignored is IgnoreReason.OTHER_LIVEMODE:
+    """Count an ignored payment that got an ack against coverage, unless acks of such payments are natural."""
+    if journey.ignored in {None, IgnoreReason.OTHER_LIVEMODE, IgnoreReason.OVERRIDE}:
         return
     state.tally.contradicted += 1
     state.coverage.add(is_judged=False, at_ms=state.now_ms)

@@ -14,7 +14,7 @@ import heapq
 from sidecar.core.facts.auth_probes import UserAuth
 from sidecar.core.facts.observations import BrowserReported, PaymentSucceeded, UserAuthReported
 from sidecar.core.facts.policy import Policy
-from sidecar.core.fold import payer_coverage, reach, votes
+from sidecar.core.fold import overrides, payer_coverage, reach, votes
 from sidecar.core.fold.payer_state import Paid, Payer
 from sidecar.core.fold.state import State
 from sidecar.core.statistics.indicators import USER_AUTH
@@ -36,7 +36,9 @@ PAID_MAX = 100_000
 def answered(state: State, fact: UserAuthReported) -> None:
     """Note how the backend answered a user's request for a channel."""
     state.tally.user_auths[fact.result] = state.tally.user_auths.get(fact.result, 0) + 1
-    payer = _touched(state, fact.user_ref, PAYERS_MAX) if fact.user_ref is not None else None
+    if fact.user_ref is None or overrides.is_left_out(state, fact.user_ref):
+        return
+    payer = _touched(state, fact.user_ref, PAYERS_MAX)
     if payer is not None:
         payer.answered_ms, payer.is_ok = state.now_ms, fact.result is UserAuth.OK
 
@@ -61,6 +63,9 @@ def paid(state: State, policy: Policy, fact: PaymentSucceeded, *, is_prompt: boo
 
 def reported(state: State, policy: Policy, fact: BrowserReported) -> None:
     """Process the report of a user's browser."""
+    if overrides.is_left_out(state, fact.user_ref):
+        reach.dropped(state)
+        return
     reach.reported(state, policy, fact, _touched(state, fact.user_ref, PAYING_MAX))
 
 
@@ -79,6 +84,8 @@ def due(state: State, policy: Policy) -> None:
 def _decide(state: State, policy: Policy, payment_intent: str, at_ms: int) -> None:
     """Count a payment in payer coverage, and cast its vote in `user_auth`: its ten minutes are over."""
     entry = state.paid.pop(payment_intent)
+    if overrides.is_left_out(state, entry.user_ref):
+        return
     payer = state.payers[entry.user_ref]
     answered_ms = payer.answered_ms
     if entry.is_covered:

@@ -70,6 +70,11 @@ def forgotten(state: State, payer: Payer) -> None:
         _count(state, ReportOutcome.UNMATCHED)
 
 
+def dropped(state: State) -> None:
+    """Count the report of a user whose mode an operator chose: it is about a test."""
+    _count(state, ReportOutcome.OVERRIDE)
+
+
 def common_flows(state: State) -> tuple[Flow, ...]:
     """Return the flows that are common enough for their payers to count on a rung."""
     flows = state.reach.flows

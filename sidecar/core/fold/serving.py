@@ -7,6 +7,7 @@ import msgspec
 
 from sidecar.core.facts.policy import PPM, Mode
 from sidecar.core.facts.suspensions import SuspensionReason
+from sidecar.core.fold import overrides
 from sidecar.core.fold.state import State
 
 
@@ -22,6 +23,8 @@ class Reason(enum.StrEnum):
     ALARM = "alarm"
     SUSPENDED = "suspended"
     """Timers for a while, and the rung is kept; `Served.suspension` is the reason."""
+    OVERRIDE = "override"
+    """The mode that an operator chose for this user, for a test."""
     DRY_RUN = "dry_run"
     STARTING = "starting"
     """No policy yet: this process has not caught up with its journal."""
@@ -40,8 +43,12 @@ class Served(msgspec.Struct, frozen=True, kw_only=True):
     """Why it is suspended; only with reason `suspended`."""
 
 
-def served(state: State, bucket_ppm: int | None) -> Served:
-    """Return the answer for a user in this bucket (see `bucket_of`; None: no targeting key), by the state alone."""
+def served(state: State, bucket_ppm: int | None, *, override: Mode | None = None) -> Served:
+    """Return the answer for a user in this bucket (see `bucket_of`; None: no targeting key), by the state alone.
+
+    `override`: the mode that an operator chose for the user; whatever stops push for everybody
+    stops it too (`core.fold.overrides`).
+    """
     policy, flag = state.policy, state.flag
     if policy is None:
         return _timers(Reason.STARTING)
@@ -53,6 +60,8 @@ def served(state: State, bucket_ppm: int | None) -> Served:
         return _timers(Reason.ALARM)
     if state.visibility.suspension is not None:
         return _timers(Reason.SUSPENDED, state.visibility.suspension)
+    if override is not None and overrides.are_served(state):
+        return Served(mode=override, reason=Reason.OVERRIDE)
     for rung in reversed(policy.ladder[1 : flag.rung + 1]):
         if rung.share_ppm == PPM or (bucket_ppm is not None and bucket_ppm < rung.share_ppm):
             return Served(mode=rung.mode, reason=Reason.CURRENT_RUNG)

@@ -1,7 +1,8 @@
-"""What operators did that still stands: holds, an approval, and freezes."""
+"""What operators did that still stands: holds, an approval, freezes, and overrides."""
 
 import msgspec
 
+from sidecar.core.facts.policy import Mode
 from sidecar.core.facts.windows import Once, Weekly
 
 
@@ -39,3 +40,21 @@ class Freeze(msgspec.Struct, frozen=True, kw_only=True):
     """When it was created."""
     window: Once | Weekly
     expires_ms: int
+
+
+class Override(msgspec.Struct, frozen=True, kw_only=True):
+    """The mode that a person chose for one user, for a test."""
+
+    id: int
+    """The number of its record in the journal."""
+    user_ref: str
+    mode: Mode
+    actor: str
+    reason: str
+    at_ms: int
+    """When it was created."""
+    expires_ms: int
+
+    def ended(self, now_ms: int) -> "Override":
+        """Return it as one that ends at this time, or before."""
+        return msgspec.structs.replace(self, expires_ms=min(self.expires_ms, now_ms))

@@ -14,7 +14,7 @@ from sidecar.core.facts.suspensions import SuspensionReason
 from sidecar.core.fold.history import History
 from sidecar.core.fold.journey import Journey
 from sidecar.core.fold.payer_state import Paid, Payer, Reach
-from sidecar.core.fold.standing import Approval, Freeze, Hold
+from sidecar.core.fold.standing import Approval, Freeze, Hold, Override
 from sidecar.core.fold.webhooks import Webhooks
 from sidecar.core.statistics.coverage import Coverage
 from sidecar.core.statistics.indicators import INDICATORS, OF_PAYERS, Indicator
@@ -56,6 +56,8 @@ class Flag(msgspec.Struct, kw_only=True):
     """In order of creation; at most `core.fold.holds.HOLDS_MAX`, and one more of a rollback."""
     freezes: list[Freeze] = []
     """In order of creation; at most `core.fold.freezes.FREEZES_MAX`."""
+    overrides: list[Override] = []
+    """Modes of single users, in order of creation; at most `core.fold.overrides.OVERRIDES_MAX`, with the last ended."""
     approval: Approval | None = None
     suspension: Suspension | None = None
     suspensions_ms: list[int] = []

@@ -11,9 +11,10 @@ from collections.abc import Iterable
 
 import msgspec
 
-from sidecar.core.facts.observations import PaymentSucceeded, Record
+from sidecar.core.facts.observations import Overridden, OverrideCleared, PaymentSucceeded, Record
 from sidecar.core.facts.outcomes import Outcome, Unmeasured
 from sidecar.core.facts.policy import Policy
+from sidecar.core.fold import overrides
 from sidecar.core.fold.conclusions import PaymentLeftOut, PaymentSettled
 from sidecar.core.fold.fold import fold
 from sidecar.core.fold.journey import Journey
@@ -42,13 +43,19 @@ def window_of(policy: Policy, arrived_ms: int) -> tuple[int, int]:
     return arrived_ms - lasts_ms, arrived_ms + lasts_ms + MARGIN_MS
 
 
-def reconstruct(now: State, policy: Policy, records: Iterable[Record], payment_intent: str) -> Reconstruction:
-    """Fold the records around a payment, which follow each other without a gap, and return what became of it."""
+def reconstruct(
+    now: State, policy: Policy, records: Iterable[Record], payment_intent: str, earlier: Iterable[Record] = ()
+) -> Reconstruction:
+    """Fold the records around a payment, which follow each other without a gap, and return what became of it.
+
+    `earlier`: the actions before them that may have stood then, overrides of users.
+    """
     past, journey = State(), now.journeys.get(payment_intent)
     outcome = unmeasured = left_out = None
     around = list(records)
     if around:
         _begin(past, now, policy, around[0], _arrived_ms(around, payment_intent))
+        _overridden(past, earlier)
     for record in around:
         conclusions = fold(past, record)
         journey = past.journeys.get(payment_intent, journey)
@@ -58,6 +65,18 @@ def reconstruct(now: State, policy: Policy, records: Iterable[Record], payment_i
             elif isinstance(each, PaymentLeftOut) and each.payment_intent == payment_intent:
                 left_out = each.reason
     return Reconstruction(journey=journey, outcome=outcome, unmeasured=unmeasured, left_out=left_out)
+
+
+def _overridden(past: State, earlier: Iterable[Record]) -> None:
+    """Apply the overrides that may have stood."""
+    begins = past.seq, past.now_ms
+    for record in earlier:
+        past.seq, past.now_ms = record.seq, record.at_ms
+        if isinstance(record.observation, Overridden):
+            overrides.override(past, record.observation)
+        elif isinstance(record.observation, OverrideCleared):
+            overrides.clear(past, record.observation)
+    past.seq, past.now_ms = begins
 
 
 def _arrived_ms(records: list[Record], payment_intent: str) -> int:

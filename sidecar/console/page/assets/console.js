@@ -164,10 +164,10 @@ function open(button) {
   reason.value = "";
   field("replace").checked = false;
   const fields = (action.fields ?? "").split(" ");
-  for (const name of ["release", "name", "replace", "window"]) field(`field-${name}`).hidden = !fields.includes(name);
+  for (const name of ["release", "name", "replace", "window", "user"]) field(`field-${name}`).hidden = !fields.includes(name);
   askToken(!sessionStorage.getItem(TOKEN));
   dialog.showModal();
-  (fields.includes("name") ? field("name") : fields.includes("release") ? field("release") : reason).focus();
+  field(["name", "release", "user"].find((name) => fields.includes(name)) ?? "reason").focus();
 }
 
 function askToken(isNeeded) {
@@ -240,6 +240,11 @@ function body() {
   if (action.action === "approve") return { ...result, rung: Number(action.rung), epoch: Number(action.epoch) };
   if (action.action === "resume") return { ...result, hold: Number(action.hold) };
   if (action.action === "thaw") return { ...result, name: action.name };
+  if (action.action === "clear_override") return { ...result, override: Number(action.override) };
+  if (action.action === "override") {
+    const lasts_ms = Math.round(3_600_000 * Number(field("override-hours").value));
+    return { ...result, user: field("user").value.trim(), mode: field("mode").value, lasts_ms };
+  }
   if (action.action === "note") return { ...result, release: field("release").value.trim() || null };
   if (action.action === "freeze") return { ...result, name: field("name").value.trim(), replace: field("replace").checked, ...freezeWindow() };
   return result;
