@@ -264,3 +264,25 @@ def test_an_excuse_counts_only_after_a_heartbeat_at_its_end() -> None:
     world.sleep(2 * SECOND)
     world.beat()
     assert world.endings(name) == ["unmeasured: cut_off"]
+
+
+@pytest.mark.parametrize("is_named", [True, False])
+@pytest.mark.parametrize("after_ms", [119_999, 120_000, 120_050])
+def test_a_broadcast_at_the_end_of_the_excuse_is_one_failure(after_ms: int, *, is_named: bool) -> None:
+    """Before the heartbeat that would have ended it, it was judged, and by that heartbeat again: two failures of one."""
+    world = World()
+    if is_named:
+        world.wire()
+    else:
+        world.wire_by_user()
+    name, paid_ms = world.pay(), world.now_ms
+    world.ack(name, Stage.SKIPPED, SkipReason.ALREADY_PAID)
+    world.wait(110 * SECOND)
+    world.now_ms = paid_ms + after_ms
+    if is_named:
+        world.ack(name)
+    else:
+        world.broadcast()
+    world.wait(1 * MINUTE)
+    assert world.endings(name) == ["late"]
+    assert (world.state.indicators["payments"].bad_total, world.state.coverage.counts()) == (1, (1, 1))

@@ -167,6 +167,7 @@ def _ack_by_user(state: State, policy: Policy, user_ref: str, out: Conclusions) 
 def _acked(state: State, policy: Policy, journey: Journey, out: Conclusions) -> None:
     """Name a failed payment whose deciding ack has just come, and judge one that was excused until now."""
     if journey.is_pending and journey.excused_until_ms is not None:
+        state.awaiting.pop(journey.payment_intent, None)  # its time was up, and a heartbeat would judge it again
         judge_payment(state, policy, journey, out)
     elif journey.is_good is False and not journey.is_settled and decided_ms_of(state, policy, journey) is not None:
         name_outcome(state, policy, journey, out)
