@@ -67,6 +67,7 @@ def test_a_switch_has_its_expected_effect(climbed: Path, key: Key) -> None:
         live(folder, break_it, is_later=True)
 
 
+@pytest.mark.long
 def test_real_sockets_give_the_same_moves_and_outcomes(climbed: Path) -> None:
     """Threads, sockets and a disk give the same moves and outcomes as the network in memory."""
 
