@@ -10,7 +10,7 @@ import msgspec
 
 from sidecar.console.decisions import Detail, Kind
 from sidecar.core.decision.decide import Action, decide
-from sidecar.core.decision.gate import about
+from sidecar.core.decision.gate import estimate
 from sidecar.core.decision.gate_rows import GATES as GATES_TABLE
 from sidecar.core.decision.gates import Gate, duration, gates
 from sidecar.core.facts.auth_probes import IsolationOutcome
@@ -276,8 +276,7 @@ def _gate(gate: Gate, now_ms: int) -> Point:
         return Point(key=gate.name, text=text, remedy=words.description, passes=True)
     when = ""
     if gate.expected_between_ms is not None:
-        early_ms, late_ms = gate.expected_between_ms
-        when = f"; estimate: in {about((early_ms - now_ms, late_ms - now_ms))} at the rate of this epoch"
+        when = f"; {estimate(gate.expected_between_ms, now_ms)}"
     elif gate.expected_ms is not None:
         when = f"; expected at {stamp(gate.expected_ms)}, in {duration(max(0, gate.expected_ms - now_ms))}"
     text = _sentence(f"{gate.name} does not pass: {gate.value} (target: {gate.target}). It needs {gate.needs}{when}")

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from sidecar.console import labels
+from sidecar.core.decision.gate import estimate
 from sidecar.core.decision.gates import duration
 from sidecar.core.release.checks import Check
 from sidecar.core.release.readiness import Answer, Readiness
@@ -26,6 +27,8 @@ def reason(check: Check, now_ms: int) -> str:
     why = _line(check.why)
     if check.again_ms is None or check.passes:
         return why
+    if check.again_between_ms is not None:
+        return f"{why}; {estimate(check.again_between_ms, now_ms)}"
     return f"{why}; not before {when(check.again_ms, now_ms)}"
 
 
@@ -44,6 +47,9 @@ def again(found: Readiness) -> str:
     """Return when the answer can change, as a sentence; empty: unknown, or the answer is yes."""
     if found.again_ms is None or found.answer is not Answer.NOT_YET:
         return ""
+    last = next(check for check in found.against if check.again_ms == found.again_ms)
+    if last.again_between_ms is not None:
+        return f"When the answer can be yes is an {estimate(last.again_between_ms, found.now_ms)}."
     return f"The answer can be yes at the earliest at {when(found.again_ms, found.now_ms)}."
 
 

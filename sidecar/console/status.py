@@ -9,6 +9,7 @@ from sidecar.causes import cause_of
 from sidecar.console.last_payments import LastPayment
 from sidecar.console.payers_status import PayersStatus, payers_status_of
 from sidecar.core.decision.decide import Action, decide
+from sidecar.core.decision.gate import estimate
 from sidecar.core.decision.gates import Gate, duration, gates
 from sidecar.core.facts.auth_probes import AuthProbeOutcome, IsolationOutcome, RoundTripOutcome, UserAuth
 from sidecar.core.facts.observations import IgnoreReason
@@ -52,6 +53,8 @@ class GateStatus(msgspec.Struct, frozen=True, kw_only=True):
     """When it will pass at the present rate, in Unix milliseconds; None: unknown, or it passes."""
     expected_between_ms: tuple[int, int] | None = None
     """Of an estimate: the earlier and the later end; None: the time is known, or there is none."""
+    estimate: str = ""
+    """The estimate for people, with its range and its basis; empty: there is none."""
 
 
 class IndicatorStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -195,7 +198,7 @@ def _suspension(reason: SuspensionReason, began_ms: int, until_ms: int | None) -
     )
 
 
-def gate_status(gate: Gate) -> GateStatus:
+def gate_status(gate: Gate, now_ms: int = 0) -> GateStatus:
     """Return a gate in words."""
     words = wording.GATES[gate.name]
     return GateStatus(
@@ -210,6 +213,7 @@ def gate_status(gate: Gate) -> GateStatus:
         progress_ratio=gate.progress_ratio,
         expected_ms=gate.expected_ms,
         expected_between_ms=gate.expected_between_ms,
+        estimate=estimate(gate.expected_between_ms, now_ms),
     )
 
 
@@ -258,7 +262,7 @@ def status_of(
         cooldown_until_ms=state.flag.cooldown_until_ms,
         moves=tuple(state.moves),
         verdict=f"{verdict.action}: {verdict.reason}" if verdict.action is Action.STAY else verdict.action,
-        gates=tuple(gate_status(gate) for gate in gates(state)),
+        gates=tuple(gate_status(gate, state.now_ms) for gate in gates(state)),
         indicators=indicators_of(state, policy),
         judged=judged,
         succeeded=succeeded,

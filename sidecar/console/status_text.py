@@ -6,7 +6,7 @@ from rich.table import Table
 
 from sidecar.console.overrides import described
 from sidecar.console.status import FreezeStatus, GateStatus, Status
-from sidecar.core.decision.gate import about
+from sidecar.core.decision.gate import estimate
 from sidecar.core.decision.gates import duration
 from sidecar.core.facts.auth_probes import AuthProbeOutcome, RoundTripOutcome
 from sidecar.core.facts.calendar import stamp
@@ -128,8 +128,7 @@ def _reading(gate: GateStatus, now_ms: int) -> str:
 def when(gate: GateStatus, now_ms: int) -> str:
     """Return when a gate is expected to pass, after a comma; empty: unknown. An estimate is a range, with its basis."""
     if gate.expected_between_ms is not None:
-        early_ms, late_ms = gate.expected_between_ms
-        return f", estimate: in {about((early_ms - now_ms, late_ms - now_ms))} at the rate of this epoch"
+        return f", {estimate(gate.expected_between_ms, now_ms)}"
     return "" if gate.expected_ms is None else f", in {duration(max(0, gate.expected_ms - now_ms))}"
 
 

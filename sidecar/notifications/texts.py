@@ -5,6 +5,7 @@ A title is complete on its own, for a list on a phone. The texts do not depend o
 
 from typing import assert_never
 
+from sidecar.core.decision.gate import estimate
 from sidecar.core.decision.gates import duration, first_closed
 from sidecar.core.facts.observations import FallCause
 from sidecar.core.facts.policy import PPM, Lifecycle, Policy, Rung
@@ -134,9 +135,11 @@ def stuck(state: State, policy: Policy, lasted_ms: int) -> Words:
     if gate is not None:
         text += f' Closed gate: "{label_of(gate.name)}" ({gate.value}, target {gate.target}).'
         needs = f"It needs {gate.needs}."
-        if gate.expected_ms is not None:
+        if gate.expected_between_ms is not None:
+            needs += f" {estimate(gate.expected_between_ms, state.now_ms).capitalize()}."
+        elif gate.expected_ms is not None:
             left = duration(max(0, gate.expected_ms - state.now_ms))
-            needs += f" At the current rate the gate passes in {left}."
+            needs += f" The gate passes in {left}."
     return _words(policy, f"on the same rung for {duration(lasted_ms)}", text, f"{needs} All gates: `sidecar status`.")
 
 

@@ -53,6 +53,27 @@ def duration(span_ms: int) -> str:
     return " ".join(parts[:2]) or "0 s"
 
 
+_SLOWEST = 4
+"""With few outcomes a range would have no end."""
+
+
+def likely_ms(now_ms: int, *, more: int, count: int, span_ms: int) -> tuple[int, int]:
+    """Return from when until when so many more are likely to have come, where `count` came in a span.
+
+    Counts of independent arrivals vary by their square root; the range has two of these.
+    """
+    spread = 2 * math.sqrt(count)
+    early, late = count + spread, max(count - spread, count / _SLOWEST)
+    return now_ms + round(more * span_ms / early), now_ms + round(more * span_ms / late)
+
+
+def estimate(between_ms: tuple[int, int] | None, now_ms: int) -> str:
+    """Return an estimate for people, named as one, with its range and its basis; empty: there is none."""
+    if between_ms is None:
+        return ""
+    return f"estimate: in {about((between_ms[0] - now_ms, between_ms[1] - now_ms))} at the rate until now"
+
+
 def about(between_ms: tuple[int, int]) -> str:
     """Return two spans as a range in one unit, so coarse that it stays while the estimate moves a little."""
     low_s, high_s = max(0, between_ms[0]) / 1000, max(1, between_ms[1]) / 1000
@@ -62,7 +83,7 @@ def about(between_ms: tuple[int, int]) -> str:
 
 
 _UNITS = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
-_COARSE_FROM = 2
+_COARSE_FROM = 5
 _STEPS = (1, 2, 5)
 
 

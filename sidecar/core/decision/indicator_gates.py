@@ -1,9 +1,8 @@
 """The gate that every indicator has: that its reliability is proven."""
 
-import math
 from collections.abc import Callable
 
-from sidecar.core.decision.gate import Gate, percent, progress_ratio
+from sidecar.core.decision.gate import Gate, likely_ms, percent, progress_ratio
 from sidecar.core.facts.policy import Policy, Rung
 from sidecar.core.fold.state import State
 from sidecar.core.statistics import evidence
@@ -62,18 +61,13 @@ def _unwired(state: State, policy: Policy, row: IndicatorRow) -> str:
 def _expected(indicator: Indicator, now_ms: int, more: int) -> tuple[int | None, tuple[int, int] | None]:
     """Return when that many more outcomes will be there at this epoch's rate, and in what range that is likely.
 
-    None with under two outcomes. Counts of independent arrivals vary by their square root; the range has two of these.
+    None with under two outcomes.
     """
     count = indicator.good + indicator.bad
     span_ms = now_ms - indicator.epoch_began_ms
     if count < _COUNTED_FROM or span_ms <= 0:
         return None, None
-    spread = 2 * math.sqrt(count)
-    early = round(more * span_ms / (count + spread))
-    late = round(more * span_ms / max(count - spread, count / _SLOWEST))
-    return now_ms + more * span_ms // (count - 1), (now_ms + early, now_ms + late)
+    return now_ms + more * span_ms // (count - 1), likely_ms(now_ms, more=more, count=count, span_ms=span_ms)
 
 
 _COUNTED_FROM = 2
-_SLOWEST = 4
-"""With few outcomes the range would have no end."""

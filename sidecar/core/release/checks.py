@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from sidecar.core.decision.gate import likely_ms
 from sidecar.core.decision.gates import GATES, duration
 from sidecar.core.facts.policy import PPM, Mode, Policy, Rung
 from sidecar.core.fold.history import HOUR_MS, Condition, Hour, summed
@@ -75,6 +76,8 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     """Of a gate of the ladder that does not pass: what is missing, in the gate's wording."""
     again_ms: int | None = None
     """When it passes at the earliest, without further failures; None: unknown, or it passes."""
+    again_between_ms: tuple[int, int] | None = None
+    """Where `again_ms` is an estimate: from when until when; None: the time is known, or unknown."""
     is_information: bool = False
     """Whether it is shown, and nothing was asked of it: it passes."""
 
@@ -304,13 +307,17 @@ def _since_release(interval: Interval, in_time: int, question: Question) -> Chec
         return Check(name="since_release", value=value, target=target, passes=None, why=why)
     missing = asked - since
     seen_ms = interval.until_ms - max(interval.from_ms, history.since_ms)
+    between_ms = None
+    if missing > 0 and in_time:
+        between_ms = likely_ms(interval.until_ms, more=missing, count=in_time, span_ms=seen_ms)
     return Check(
         name="since_release",
         value=value,
         target=target,
         passes=missing <= 0,
         why=f"{since} payments were judged since release {history.release}; {asked} are asked" if missing > 0 else "",
-        again_ms=interval.until_ms + missing * seen_ms // in_time if missing > 0 and in_time else None,
+        again_ms=between_ms[0] if between_ms else None,
+        again_between_ms=between_ms,
     )
 
 
@@ -328,7 +335,8 @@ def _proof(state: State, policy: Policy, question: Question) -> Iterator[Check]:
             passes=gate.passes,
             why="" if gate.passes else f"the gate `{gate.name}` does not pass ({gate.value}): it needs {gate.needs}",
             needs=gate.needs,
-            again_ms=gate.expected_ms,
+            again_ms=gate.expected_between_ms[0] if gate.expected_between_ms else gate.expected_ms,
+            again_between_ms=gate.expected_between_ms,
         )
 
 
