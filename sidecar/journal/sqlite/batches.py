@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from sidecar.journal.sqlite import links
+from sidecar.journal.sqlite.failures import UNREADABLE_ROWS
 
 BATCH_MAX = 1_000
 """The most records in one transaction, so that no caller waits for a whole long queue, and `trim` for no commit."""
@@ -50,7 +51,12 @@ def last(connection: sqlite3.Connection, upto: int = 2**63 - 1) -> tuple[int, by
     """Return the end and the checksum of the last batch that ends by this record; (0, …) before the first."""
     row = connection.execute("SELECT seq, digest FROM batches WHERE seq <= ? ORDER BY seq DESC LIMIT 1", (upto,))
     seq, digest = row.fetchone() or (0, BEGIN)
-    return int(seq), bytes(digest)
+    return int(seq), _as_digest(digest)
+
+
+def _as_digest(value: object) -> bytes:
+    """Return a stored checksum; a damaged one may have another type, and then matches nothing."""
+    return value if isinstance(value, bytes) else b""
 
 
 def store(connection: sqlite3.Connection, seq: int, digest: bytes) -> None:
@@ -92,7 +98,10 @@ class Verifier:
     def slice(self, records_max: int) -> tuple[bool, list[str]]:
         """Verify about as many records; return whether there may be more, and a sentence for each defect."""
         with _moment(self._connection):
-            return self._slice(records_max)
+            try:
+                return self._slice(records_max)
+            except UNREADABLE_ROWS as error:
+                return False, [f"a row after record {self._seq} cannot be read: {error}"]
 
     def _slice(self, records_max: int) -> tuple[bool, list[str]]:
         found: list[str] = []
@@ -105,8 +114,8 @@ class Verifier:
         batches = self._connection.execute(_STORED, (self._seq, records_max)).fetchall()
         for seq, digest in batches:
             rows = self._connection.execute(_ROWS, (self._seq, seq)).fetchall()
-            found += self._batch_defects(seq, bytes(digest), rows)
-            self._seq, self._before = seq, bytes(digest)
+            found += self._batch_defects(seq, _as_digest(digest), rows)
+            self._seq, self._before = seq, _as_digest(digest)
             budget -= max(1, len(rows))
             if budget <= 0:
                 return True, found
@@ -120,7 +129,7 @@ class Verifier:
         missing = seq - self._seq - len(rows)
         if missing:
             there = {row[0] for row in rows}
-            first = next(each for each in range(self._seq + 1, seq + 1) if each not in there)
+            first = next((each for each in range(self._seq + 1, seq + 1) if each not in there), seq)
             yield f"record {first} is missing" + (f", and {missing - 1} more up to {seq}" if missing > 1 else "")
         elif digest_of(self._before, rows) != digest:
             which = f"record {seq}" if len(rows) == 1 else f"one of the records {self._seq + 1} to {seq}"

@@ -2,6 +2,7 @@
 
 import contextlib
 import sqlite3
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,6 +32,9 @@ _CAUSES = {
 }
 """The cause and the remedy for each primary result code."""
 
+UNREADABLE_ROWS = (TypeError, AttributeError, ValueError, OverflowError, struct.error)
+"""What reading a row raises that has other types than were written."""
+
 _OTHER = ("SQLite reports an error", f"correct its cause, or {_NAME_ANOTHER}")
 
 
@@ -52,6 +56,10 @@ def as_unavailable(path: Path, doing: str) -> Iterator[None]:
     except sqlite3.Error as error:
         found, advice = _cause(error)
         raise unavailable(path, f"could not be {doing}: {found}", advice) from error
+    except UNREADABLE_ROWS as error:
+        if doing == "written":
+            raise
+        raise damaged(path, f"a row cannot be read ({error})") from error
     except OSError as error:
         found = f"{error.strerror} ({error.filename or path})"
         advice = _ALLOW_THIS_USER if isinstance(error, PermissionError) else _NAME_ANOTHER

@@ -274,7 +274,10 @@ class Writer:
             return len(rows)
 
     def _last(self) -> tuple[int, int]:
-        return self._connection.execute(LAST).fetchone() or (0, 0)
+        seq, at_ms = self._connection.execute(LAST).fetchone() or (0, 0)
+        if not isinstance(at_ms, int):
+            raise damaged(self._path, f"record {seq} has no stamp")
+        return seq, at_ms
 
 
 @functools.cache

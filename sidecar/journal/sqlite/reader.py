@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from sidecar.core.facts.chain import is_chained
-from sidecar.core.facts.identities import CHECKPOINT_KEYS
+from sidecar.core.facts.identities import CHECKPOINT_KEYS, identity
 from sidecar.core.facts.observations import UNREADABLE, Checkpoint, Record
 from sidecar.core.facts.wire import decode
 from sidecar.core.fold.state import State
@@ -52,15 +52,14 @@ class Reader:
 
         Raises `SidecarError` with `journal_unavailable`.
         """
-        last_seq = next((seq for seq, _ in self._rows(LAST)), 0)
-        state = latest_state(
-            self.snapshots(),
-            self.checkpoints(),
-            last_seq=last_seq,
-            trimmed_seq=self.trimmed_seq(),
-            head_at=self.head_at,
-        )
         with as_unavailable(self._path, "read"):
+            state = latest_state(
+                self.snapshots(),
+                self.checkpoints(),
+                last_seq=next((seq for seq, _ in self._rows(LAST)), 0),
+                trimmed_seq=self.trimmed_seq(),
+                head_at=self.head_at,
+            )
             for defect in batches.defects(self._connection, state.seq):
                 raise damaged(self._path, defect)
         if state.chain != self.head_at(state.seq):
@@ -84,7 +83,10 @@ class Reader:
 
     def find(self, key: str) -> Record | None:
         """Return the record with this key; None: it does not exist, or was removed."""
-        return next((decoded(self._path, row) for row in self._rows(_FIND, key)), None)
+        found = next((decoded(self._path, row) for row in self._rows(_FIND, key)), None)
+        if found is not None and identity(found.observation) != key:
+            raise damaged(self._path, f"record {found.seq} is not the one with its key")
+        return found
 
     def snapshots(self) -> list[Snapshot]:
         """Return the snapshots, newest first; `journal.snapshots` decides whether they are used."""
@@ -121,7 +123,7 @@ def decoded(path: Path, row: tuple[int, int, bytes]) -> Record:
     seq, at_ms, body = row
     try:
         observation = decode(body)
-    except UNREADABLE as error:
+    except (*UNREADABLE, TypeError) as error:
         found = f"has a record {seq} that cannot be read: {error}"
         raise unavailable(path, found, "run the version that wrote it, or restore the file from a backup") from error
     kept = links.as_bytes(body) if is_chained(observation) else None
