@@ -219,7 +219,9 @@ async def test_a_removed_file_accepts_no_more_appends(tmp_path: Path, suffix: st
     await journal.append(heartbeat(0))
     await journal.append(heartbeat(1))
     path.with_name(path.name + suffix).unlink()
-    with pytest.raises(SidecarError, match="was removed or replaced while it was in use; stop the sidecar"):
+    with pytest.raises(
+        SidecarError, match="was removed or replaced while it was in use; it is opened again and checked"
+    ):
         await journal.append(heartbeat(2))
     await journal.close()
 

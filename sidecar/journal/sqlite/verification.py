@@ -62,11 +62,14 @@ def inspect(path: Path, noted: str = "", marks: Marks | None = None) -> Inspecti
     marked = [] if marks is None else _read(marks)  # before the records: a running sidecar may append some
     with opened_to_read(path) as (connection, reader):
         defects = page_defects(path, connection) + marked
-        with as_unavailable(path, "read"):
-            defects += batches.defects(connection)
-            defects += [f"the journal {defect}" for defect in marks.contradictions(connection)] if marks else []
-            if marks and not marked and not marks.found and batches.last(connection)[0]:
-                defects.append(f"the journal {UNMARKED}")
+        try:
+            with as_unavailable(path, "read"):
+                defects += batches.defects(connection)
+                defects += [f"the journal {defect}" for defect in marks.contradictions(connection)] if marks else []
+                if marks and not marked and not marks.found and batches.last(connection)[0]:
+                    defects.append(f"the journal {UNMARKED}")
+        except SidecarError as error:
+            defects.append(error.message)
         snapshot = next((each for each in reader.snapshots() if each.fold_version == FOLD_VERSION), None)
         trimmed_seq = reader.trimmed_seq()
         state, records, chain = State(), 0, links.ChainReading()
