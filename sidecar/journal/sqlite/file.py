@@ -145,6 +145,7 @@ class Writer:
             yield
         except SidecarError as error:
             self._damage = error
+            self.mark()  # at once: the process may be killed before it closes the journal
             raise
 
     def _check_version(self) -> None:
