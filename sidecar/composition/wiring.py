@@ -172,6 +172,7 @@ class Wiring:
             other_events=self.probing.observers.other_events() if self.probing else (),
             clock_ahead_ms=self.clock_ahead_ms(),
             last_payments=self.last_payments.newest(),
+            mismatched_acks=self.ack_faults.counts(),
             process_warnings=(
                 self.probing.observers.warning() if self.probing else "",
                 *self.ack_faults.warnings(),

@@ -175,6 +175,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...]
     last_payments: tuple[LastPayment, ...] = ()
     """The last payments since the start of the process, the newest first."""
+    mismatched_acks: dict[str, int] = {}
+    """Acks since the start of the process that count for no payment, by reason."""
 
 
 def _suspensions(state: State) -> Iterator[SuspensionStatus]:
@@ -228,6 +230,7 @@ def status_of(
     clock_ahead_ms: int = 0,
     process_warnings: Iterable[str] = (),
     last_payments: tuple[LastPayment, ...] = (),
+    mismatched_acks: dict[str, int] | None = None,
 ) -> Status:
     """Return the status. The state must have a policy.
 
@@ -273,6 +276,7 @@ def status_of(
         other_events=other_events,
         warnings=(*_warnings(state, answer, now_ms, policy_refused), *filter(None, process_warnings)),
         last_payments=last_payments,
+        mismatched_acks=mismatched_acks or {},
     )
 
 

@@ -33,6 +33,9 @@ def print_status(console: Console, status: Status) -> None:
     _print_reverb(console, status)
     _print_payers(console, status)
     console.print(f"\nPayments: {_counts(status)}; {status.judged} of {status.succeeded} could be judged.")
+    if status.mismatched_acks:
+        counts = ", ".join(f"{count} {reason}" for reason, count in status.mismatched_acks.items())
+        console.print(f"Acks that count for no payment, since the start: {counts}.")
     if status.chain:
         console.print(
             f"Chain of decisions and actions, to note outside: sidecar verify --head {status.chain[:16]}", style="dim"

@@ -152,6 +152,10 @@ class AckFaults(Part):
         self.mismatched.inc(fault)
         self._in_a_row[fault] += 1
 
+    def counts(self) -> dict[str, int]:
+        """Return how many acks counted for no payment, by reason, without reasons that none has."""
+        return {reason: count for (reason,), count in self.mismatched.items() if count}
+
     def warnings(self) -> Iterator[str]:
         """Yield what is wrong with the acks that come, as sentences, while none without a fault has come."""
         if self._is_confirmed and self._in_a_row.total() < UNCONFIRMED_FROM:

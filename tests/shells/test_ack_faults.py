@@ -109,6 +109,7 @@ async def test_while_other_acks_match_the_status_is_silent_until_twenty_in_a_row
             await sidecar.metric_is(f'{METRIC}{{reason="other_context"}}', number)
             assert not [each for each in (await sidecar.status())["warnings"] if "came for context" in each]
             await sidecar.ack({"stage": "delivered", "payment_intent": "pi_1", "contexts": [f"c{number}"]})
+        assert (await sidecar.status())["mismatched_acks"]["other_context"] >= number, "the count is there at any time"
         await said(sidecar, "came for contexts")
 
 
