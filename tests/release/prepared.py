@@ -57,6 +57,9 @@ class Past:
             counted(indicator, 10_000)
             indicator.good_total = 10_000
             indicator.last_ms, indicator.epoch_began_ms = NOW_MS, state.history.since_ms
+        for coverage in state.payer_coverage.values():
+            for _ in range(200):
+                coverage.add(is_judged=True, at_ms=NOW_MS)
         state.first_named_ack_ms = dict(state.first_ack_ms)
         self.mark(served_ms, EventKind.MOVED, "rung 2 → 3, push_only: proven, every gate passes")
         self.fill(days, per_hour)

@@ -13,6 +13,8 @@ from sidecar.core.fold.serving import Reason
 from sidecar.core.fold.state import Suspension, Tally
 from sidecar.core.release.checks import Process, Question
 from sidecar.core.release.readiness import Answer, Readiness, readiness
+from sidecar.core.statistics.coverage import Coverage
+from sidecar.core.statistics.indicators import REACH
 from tests.core.world import DAY, HOUR, MINUTE, SECOND, counted
 from tests.release.prepared import NOW_MS, POLICY, Past, S, T
 
@@ -39,6 +41,13 @@ def test_a_past_without_a_problem_is_a_yes() -> None:
 
 
 Change = Callable[[Past], None]
+
+
+def silent(past: Past, count: int) -> None:
+    """Make so many of the last two hundred payers' browsers silent."""
+    past.state.payer_coverage[REACH] = coverage = Coverage()
+    for number in range(200):
+        coverage.add(is_judged=number >= count, at_ms=past.state.now_ms)
 
 
 def suspensions(count: int, lasting_ms: int = 10 * MINUTE) -> Change:
@@ -93,6 +102,8 @@ TABLE: list[tuple[str, Past | Callable[[], Past], Change, list[str]]] = [
         ["evidence_user_auth"],
     ),
     ("payers not reached", Past, lambda past: counted(past.state.indicators["reach"], 9000, 999), ["evidence_reach"]),
+    ("silent payers", Past, lambda past: silent(past, 81), ["payer_coverage"]),
+    ("payers of whom 60 % answer", Past, lambda past: silent(past, 80), []),
     ("acks without names", Past, lambda past: past.state.first_named_ack_ms.clear(), ["exact"]),
 ]
 

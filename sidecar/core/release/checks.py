@@ -28,6 +28,7 @@ _GATES = frozenset({
     "alarm",
     "exact",
     "stage",
+    "payer_coverage",
     *(f"evidence_{row.name}" for row in INDICATORS),
 })  # fmt: skip
 """Gates of the ladder that must still pass for the rung in question: its proof stands, and nothing is latched."""
