@@ -20,9 +20,9 @@ from sidecar.cli.program import (
     print_json,
     read_file,
 )
+from sidecar.cli.reason import checked
 from sidecar.cli.results import Restored
 from sidecar.config import SqlitePlace, policy_of
-from sidecar.console.reasons import Reason as VisibleReason
 from sidecar.core.facts.meaning import why_not_here
 from sidecar.journal.sqlite.backup import backup as make_backup
 from sidecar.journal.sqlite.backup import begin_anew
@@ -96,7 +96,7 @@ def restore(
     as_json: AsJson = False,
 ) -> None:
     """Replace the journal by a backup. The flag starts on the bottom rung, with a hold until `resume --hold`."""
-    reason = _checked(reason)
+    reason = checked(reason)
     place = _journal(config)
     path = Path(place.path).resolve()
     with contextlib.suppress(SidecarError):  # a file that cannot be read is refused below
@@ -126,21 +126,13 @@ def init(
     """Make the next start begin a new journal, without the alarms, holds and evidence of the previous one."""
     place = _journal(config)
     path = Path(place.path).resolve()
-    aside = begin_anew(path, reason=_checked(reason), is_replacing=replace, second_mark=_second_mark(place))
+    aside = begin_anew(path, reason=checked(reason), is_replacing=replace, second_mark=_second_mark(place))
     if as_json:
         print_json("journal", Restored(path=str(path), aside=None if aside is None else str(aside)))
         return
     if aside is not None:
         typer.echo(f"{aside}: the previous journal")
     typer.echo(f"{path}: the next start begins a new journal, on the bottom rung and without evidence")
-
-
-def _checked(reason: str) -> str:
-    """Return a reason that people can read; exit otherwise."""
-    try:
-        return msgspec.convert(reason, VisibleReason)
-    except msgspec.ValidationError:
-        fail("--reason needs 1 to 500 characters with a letter or a digit, and without control characters")
 
 
 def _journal(config: Path) -> SqlitePlace:

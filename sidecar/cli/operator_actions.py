@@ -10,6 +10,7 @@ import typer
 from sidecar.cli.freeze import WeeklyOptions, once_request, weekly_request
 from sidecar.cli.operator_client import get_or_fail, post_or_fail
 from sidecar.cli.program import DEFAULT_CONFIG, AsJson, ConfigFile, Reason, cli, fail, print_json, screen
+from sidecar.cli.reason import checked
 from sidecar.cli.watch import watch_status
 from sidecar.config.quantities import milliseconds
 from sidecar.console.operator_actions import (
@@ -48,6 +49,7 @@ def status(
 
 
 def _act(action: OperatorAction, config: Path, request: Request, *, as_json: bool) -> None:
+    checked(request.reason)
     body = post_or_fail(config, f"/api/{action}", request)
     if as_json:
         print_json(action.value.removeprefix("clear_"), body)
