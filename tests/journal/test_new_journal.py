@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import structlog
 
 from sidecar.core.facts.observations import RolledBack
 from sidecar.journal.sqlite import mark
@@ -171,6 +172,39 @@ async def test_a_second_mark_elsewhere_notices_that_all_files_were_lost(tmp_path
     begin_anew(path, reason=REASON, is_replacing=False, second_mark=second)
     await _written(path, second_mark=second)
     assert mark.read(second) == mark.read(beside)
+
+
+async def test_a_second_mark_that_cannot_be_written_is_refused_at_the_start(tmp_path: Path) -> None:
+    """Not when it is needed; a mark that fails later is logged once, and appends continue."""
+    path, second = tmp_path / "journal.db", tmp_path / "missing" / "second.mark"
+    with pytest.raises(SidecarError, match="could not be marked: No such file"):
+        await _written(path, second_mark=second)
+    second.parent.mkdir()
+    await _written(path, second_mark=second)
+    second.unlink()
+    second.parent.rmdir()
+    with pytest.raises(SidecarError, match="could not be opened: No such file"):
+        await _written(path, second_mark=second)
+    second.parent.mkdir()
+    with structlog.testing.capture_logs() as logs:
+        async with opened(path, second_mark=second) as journal:
+            shutil.rmtree(second.parent)
+            for number in (10, 11):
+                await journal.append(payment(number))
+                await journal._run(journal._write_thread, journal._writer.mark)
+    assert [line["event"] for line in logs] == ["journal.unmarked"]
+
+
+async def test_a_journal_with_two_names_is_used_by_one_process(tmp_path: Path) -> None:
+    """Its log is named after the journal: two processes would write two logs for one file."""
+    path, other = tmp_path / "journal.db", tmp_path / "other.db"
+    await _written(path)
+    other.hardlink_to(path)
+    shutil.copyfile(f"{path}.mark", f"{other}.mark")
+    async with opened(path):
+        with pytest.raises(SidecarError, match="in use by another process, under another name of the file") as caught:
+            await SqliteJournal.open(other)
+    assert caught.value.code is ErrorCode.JOURNAL_IN_USE
 
 
 async def test_a_second_mark_of_another_journal_is_refused(tmp_path: Path) -> None:

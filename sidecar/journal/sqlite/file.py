@@ -66,6 +66,8 @@ class Writer:
         self._marks = Marks(path, second_mark)
         self._is_new = False
         self._now = Mark()
+        self._unmarked = ""
+        """Why the mark could not be written the last time; empty: it was."""
         self._damage: SidecarError | None = None
         """What another program did to the files: nothing is written any more until they were opened again."""
         with as_unavailable(path, "opened"), contextlib.ExitStack() as opened:
@@ -77,6 +79,8 @@ class Writer:
             prepare(path, self._connection, page_count_max)
             self._marks.check(self._connection)
             self._now = mark_of(self._connection)
+            if self._now.seq:  # every copy can be written
+                self._marks.write(self._now)
             self.last_seq, self.last_ms = self._last()
             self.created_ms = links.created_ms(self._connection)
             self.created_reason = "" if self.last_seq else self._marks.reason
@@ -154,16 +158,20 @@ class Writer:
             raise unavailable(self._path, "was written by another program while it was in use", OPENED_AGAIN)
 
     def mark(self) -> None:
-        """Write the high-water mark, if it is behind; a failure is logged, since the previous mark stays valid.
+        """Write the high-water mark, if it is behind; a failure is logged once, since the previous mark stays valid.
 
         It is what was made durable, not what the file has now: a file that lost records is refused by the next start.
         """
         if not self._now.seq:
             return
+        why = ""
         try:
             self._marks.write(self._now)
         except OSError as error:
-            structlog.get_logger().warning("journal.unmarked", why=str(error))
+            why = str(error)
+        if why and why != self._unmarked:
+            structlog.get_logger().warning("journal.unmarked", why=why)
+        self._unmarked = why
 
     def close(self) -> None:
         """Close the file and release the lock.

@@ -45,15 +45,20 @@ def holder_of(path: Path) -> int | None:
     return None
 
 
-def _take(path: Path, descriptor: int) -> None:
+def lock(path: Path, descriptor: int, holder: str = "another process, under another name of the file") -> None:
+    """Lock an open file for as long as it is open; SQLite's own locks are of another kind. Raises `journal_in_use`."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        holder = os.pread(descriptor, _PID_BYTES_MAX, 0).decode("ascii", "replace").strip() or "unknown"
         message = (
-            f"The journal {path} is in use by process {holder}, and only one sidecar can use a file; "
+            f"The journal {path} is in use by {holder}, and only one sidecar can use a file; "
             "stop that process, or name another file under `journal:`."
         )
         raise SidecarError(ErrorCode.JOURNAL_IN_USE, message) from error
+
+
+def _take(path: Path, descriptor: int) -> None:
+    pid = os.pread(descriptor, _PID_BYTES_MAX, 0).decode("ascii", "replace").strip() or "unknown"
+    lock(path, descriptor, f"process {pid}")
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)

@@ -10,7 +10,7 @@ import sqlite3
 from pathlib import Path
 
 from sidecar.journal.sqlite.failures import unavailable
-from sidecar.journal.sqlite.lock import PRIVATE, locked
+from sidecar.journal.sqlite.lock import PRIVATE, lock, locked
 from sidecar.journal.sqlite.mark import WAYS_BACK, Marks, behind
 
 _MAGIC = b"SQLite format 3\x00"
@@ -36,6 +36,7 @@ def claim(path: Path, marks: Marks, opened: contextlib.ExitStack, *, must_exist:
         refuse_new(path, marks, must_exist=must_exist)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE)
     opened.callback(os.close, descriptor)
+    lock(path, descriptor)  # the same file may have another name
     begins = os.pread(descriptor, len(_MAGIC), 0)
     if begins not in (b"", _MAGIC):  # SQLite treats a file shorter than a page as empty
         raise unavailable(path, "could not be opened: it is not a SQLite database")
