@@ -25,6 +25,8 @@ from sidecar.parts.part import Part
 
 NAMES_MAX = 20
 """Names of contexts that are remembered; the backend chooses them."""
+SHOWN_MAX = 3
+"""Names of contexts in one sentence."""
 UNCONFIRMED_FROM = 20
 """Acks with a fault in a row, after which the configuration is in doubt again."""
 
@@ -162,7 +164,7 @@ class AckFaults(Part):
             return
         policy = self._state.policy or self._policy
         for fault, count in self._in_a_row.items():
-            names = tuple(name for name, _ in self._contexts.most_common(3)) if fault is AckFault.OTHER_CONTEXT else ()
+            names = tuple(name for name, _ in self._contexts.most_common(SHOWN_MAX)) if fault is AckFault.OTHER_CONTEXT else ()
             who = "One ack" if count == 1 else f"{count} acks"
             yield f"{sentence(fault, policy, names, who=who)}. Such acks count for no payment."
 
@@ -178,6 +180,6 @@ def note_of(policy: Policy, state: State) -> AckNote:
         in_force = state.policy or policy
         is_behind = state.seq < seq - 1  # its payment may be in a record that is not folded yet
         fault = fault_of(fact, in_force, None if is_behind else state)
-        return None if fault is None else (fault, sentence(fault, in_force, fact.contexts))
+        return None if fault is None else (fault, sentence(fault, in_force, fact.contexts[:SHOWN_MAX]))
 
     return note

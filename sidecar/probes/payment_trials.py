@@ -24,7 +24,7 @@ from sidecar.core.fold.state import State
 from sidecar.parts.part import Part
 from sidecar.parts.routes import OPERATOR, get
 from sidecar.ports import Appended, Backlog, Creation, ErrorCode, Journal, Link, SidecarError
-from sidecar.probes.ack_faults import fault_of, sentence
+from sidecar.probes.ack_faults import SHOWN_MAX, fault_of, sentence
 
 PREFIX = "pi_sidecar_test_"
 TRIALS_MAX = 32
@@ -136,7 +136,7 @@ def _ack_of(fact: AckReceived, at_s: float, trial: _Open, policy: Policy) -> Tri
     fault = fault_of(fact, policy, None)
     why_not = ""
     if fault is not None:
-        why_not = sentence(fault, policy, fact.contexts)
+        why_not = sentence(fault, policy, fact.contexts[:SHOWN_MAX])
     elif fact.stage is not policy.stage:
         why_not = f"its stage is `{fact.stage}`; `acks.stage` is `{policy.stage}`"
     early = after_ms is not None and after_ms < 0
