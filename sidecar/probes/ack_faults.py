@@ -164,7 +164,11 @@ class AckFaults(Part):
             return
         policy = self._state.policy or self._policy
         for fault, count in self._in_a_row.items():
-            names = tuple(name for name, _ in self._contexts.most_common(SHOWN_MAX)) if fault is AckFault.OTHER_CONTEXT else ()
+            names = (
+                tuple(name for name, _ in self._contexts.most_common(SHOWN_MAX))
+                if fault is AckFault.OTHER_CONTEXT
+                else ()
+            )
             who = "One ack" if count == 1 else f"{count} acks"
             yield f"{sentence(fault, policy, names, who=who)}. Such acks count for no payment."
 
