@@ -21,6 +21,7 @@ from sidecar.flags.streams import Streams
 from sidecar.http.connections import address_streams_max, streams_max
 from sidecar.http.lag import Lag
 from sidecar.journal.maintenance import Maintenance
+from sidecar.journal.novelty import new_journal_warning
 from sidecar.logs import LineCounts
 from sidecar.ports import ErrorCode, Journal, SidecarError
 from sidecar.probes.ack_faults import AckFaults
@@ -30,7 +31,7 @@ from sidecar.probes.probing import Probing
 from sidecar.probes.reports import Reports
 from sidecar.probes.webhook_signatures import WebhookSignatures
 from sidecar.tokens import BrowserTokens, payment_ref, user_ref
-from sidecar.wording import clock_warning, new_journal_warning
+from sidecar.wording import clock_warning
 
 
 class Wiring:

@@ -1,7 +1,6 @@
 """Every switch has its expected effect. Headless, in a world where everybody is served push."""
 
 import asyncio
-import shutil
 from pathlib import Path
 
 import msgspec
@@ -13,6 +12,7 @@ from sidecar.demo.summary import summary_of
 from sidecar.demo.world.operator_view import is_push
 from sidecar.demo.world.switches import SWITCHES, Key
 from sidecar.demo.world.world import World
+from tests.demo.sharing import copy_journal
 from tests.demo.worlds import HEADLESS, REAL, live
 
 _RUNG = 2
@@ -63,7 +63,7 @@ def test_a_switch_has_its_expected_effect(climbed: Path, key: Key) -> None:
             assert world.view().counts.waiting <= 3, "no payer is left with Pay now"
 
     with folder_for(HEADLESS) as folder:
-        shutil.copy(climbed, folder / "demo.db")
+        copy_journal(climbed, folder / "demo.db")
         live(folder, break_it, is_later=True)
 
 
@@ -79,7 +79,7 @@ def test_real_sockets_give_the_same_moves_and_outcomes(climbed: Path) -> None:
     summaries = []
     for show in (msgspec.structs.replace(HEADLESS, ports=FREE), REAL):
         with folder_for(show) as folder:
-            shutil.copy(climbed, folder / "demo.db")
+            copy_journal(climbed, folder / "demo.db")
             live(folder, fall, is_later=True, show=show)
             summaries.append(summary_of(folder / "demo.db", seed=show.seed, failure="", completed=[]))
     in_memory, real = summaries

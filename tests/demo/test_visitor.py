@@ -1,6 +1,5 @@
 """A visitor pays in the demo with a real browser while push is served: "Pay now" is cleared with each fault."""
 
-import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -13,6 +12,7 @@ import pytest
 from playwright.async_api import Browser
 
 from tests.demo.browsing import Opened, opened
+from tests.demo.sharing import copy_journal
 from tests.e2e.processes import free_port, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -46,7 +46,7 @@ class _Visited:
 
 @asynccontextmanager
 async def _visited(journal: Path, folder: Path) -> AsyncIterator[_Visited]:
-    shutil.copy(journal, folder / "demo.db")
+    copy_journal(journal, folder / "demo.db")
     port = free_port()
     command = [sys.executable, "-m", "tests.demo.visited", str(folder), str(port)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: ASYNC220 - started once

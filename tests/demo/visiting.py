@@ -2,7 +2,6 @@
 
 import asyncio
 import functools
-import shutil
 import sqlite3
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -21,6 +20,7 @@ from sidecar.demo.world.pace import Pace
 from sidecar.demo.world.switches import Key
 from sidecar.demo.world.world import World, running_world
 from sidecar.logs import LineCounts
+from tests.demo.sharing import copy_journal
 from tests.demo.worlds import LATER_MS, LATER_PAYER, live
 from tests.e2e.processes import free_port
 
@@ -107,7 +107,7 @@ async def visited(journal: Path | None = None) -> AsyncIterator[VisitedWorld]:
 
     async def be(folder: Path) -> None:
         if journal is not None:
-            shutil.copy(journal, folder / "demo.db")
+            copy_journal(journal, folder / "demo.db")
         lines = LineCounts()
         async with running_world(
             ports=_SHOW.ports, folder=folder, pace=pace, seed=7, lines=lines, pages=Pages, first_payer=LATER_PAYER

@@ -11,8 +11,8 @@ from sidecar import clock
 from sidecar.cli import cli
 from sidecar.config import SqlitePlace
 from sidecar.core.facts.observations import Noted
+from sidecar.journal.novelty import new_journal_warning
 from sidecar.rules.upkeep import NEW_FOR_S
-from sidecar.wording import new_journal_warning
 from tests.journal.files import everything
 from tests.shells.running import CONFIG, running
 from tests.shells.test_clock import DAY_MS
