@@ -8,7 +8,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 pyth
 	$$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
 	&& { echo $$python; break; }; done)
 NODE_MODULES := tests/supply/node_modules tests/dashboards/node_modules tests/browser/node_modules tests/providers/node_modules clients/browser/node_modules
-TOOLS := $(addprefix .tools/,promtool prometheus amtool redis-server libfaketime.so.1 cc chromium chromium-headless-shell openssl php)
+TOOLS := $(addprefix .tools/,promtool prometheus amtool redis-server libfaketime.so.1 cc chromium chromium-headless-shell openssl curl php)
 # The tests start several hundred processes. They share compiled bytecode.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -112,6 +112,10 @@ $(VENV)/.dev: $(VENV)/bin/pip requirements/dev.txt pyproject.toml
 .tools/openssl:
 	@mkdir -p .tools; command -v openssl >/dev/null || tools/install-system-packages openssl; \
 	ln -sf "$$(command -v openssl)" $@
+
+.tools/curl:
+	@mkdir -p .tools; command -v curl >/dev/null || tools/install-system-packages curl; \
+	ln -sf "$$(command -v curl)" $@
 
 .tools/php:
 	@mkdir -p .tools; command -v php >/dev/null && command -v phpunit >/dev/null && command -v phpcs >/dev/null \
