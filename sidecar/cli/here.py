@@ -14,6 +14,8 @@ from sidecar.core.facts.policy import Lifecycle, Policy, policy_hash
 from sidecar.core.fold import lifecycle
 from sidecar.core.fold.state import State
 from sidecar.journal.sqlite.lock import holder_of
+from sidecar.journal.sqlite.mark import Marks
+from sidecar.journal.sqlite.opening import refuse_new
 from sidecar.journal.sqlite.verification import present
 from sidecar.ports import SidecarError
 
@@ -66,8 +68,6 @@ def _journal_problems(config: Config) -> Iterator[str]:
         return
     path = Path(config.journal.path)
     folder = path.absolute().parent
-    if config.journal_must_exist and not (path.is_file() and path.stat().st_size):
-        yield f"journal: {path} is missing or empty; to begin one: sidecar journal init --replace --reason '...'"
     if not folder.is_dir():
         yield f"journal: there is no folder {folder}; create it, or name another under `journal:`"
     elif not os.access(folder, os.W_OK | os.X_OK):
@@ -76,6 +76,19 @@ def _journal_problems(config: Config) -> Iterator[str]:
         yield f"journal: {path} is a folder; name a file"
     elif path.exists() and not os.access(path, os.R_OK | os.W_OK):
         yield f"journal: {path} is not readable and writable for this user; change its owner, or run as its owner"
+    else:
+        yield from _lost_journal(config, path.resolve())
+
+
+def _lost_journal(config: Config, path: Path) -> Iterator[str]:
+    """Yield why the start would refuse a missing or empty journal, or its mark."""
+    marks = Marks(path, Path(config.journal_mark).resolve() if config.journal_mark else None)
+    try:
+        marks.read()
+        if not (path.is_file() and path.stat().st_size):
+            refuse_new(path, marks, must_exist=config.journal_must_exist)
+    except SidecarError as error:
+        yield f"journal: {error.message}"
 
 
 def _address_problems(config: Config) -> Iterator[str]:

@@ -9,9 +9,11 @@ from typer.testing import CliRunner
 
 from sidecar import clock
 from sidecar.cli import cli
+from sidecar.cli.here import here
 from sidecar.config import SqlitePlace
 from sidecar.core.facts.observations import Noted
 from sidecar.journal.novelty import new_journal_warning
+from sidecar.journal.sqlite.backup import begin_anew
 from sidecar.rules.upkeep import NEW_FOR_S
 from tests.journal.files import everything
 from tests.shells.running import CONFIG, running
@@ -70,3 +72,20 @@ async def test_a_journal_that_must_exist_gives_503_and_timers_until_it_is_back(t
     assert "is missing, and the configuration has `journal_must_exist: true`" in text
     assert "sidecar journal init" in text
     assert not (tmp_path / "journal.db").exists()
+
+
+async def test_check_here_knows_whether_the_start_would_refuse_the_journal(tmp_path: Path) -> None:
+    """It uses what the start uses: a lost journal is a problem, until a new one is intended."""
+    path = tmp_path / "journal.db"
+    config = msgspec.structs.replace(CONFIG, journal=SqlitePlace(path=str(path)))
+    assert here(config, {}).machine == ()
+    (problem,) = here(msgspec.structs.replace(config, journal_must_exist=True), {}).machine
+    assert "is missing, and the configuration has `journal_must_exist: true`; restore a backup" in problem
+    async with running(config):
+        pass
+    assert here(config, {}).machine == ()
+    path.unlink()
+    (problem,) = here(config, {}).machine
+    assert "is missing, and its high-water mark says" in problem
+    begin_anew(path, reason="the disk failed", is_replacing=False)
+    assert here(msgspec.structs.replace(config, journal_must_exist=True), {}).machine == ()
