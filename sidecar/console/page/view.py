@@ -6,7 +6,9 @@ from sidecar.console.decisions import Page
 from sidecar.console.labels import Moment, moment
 from sidecar.console.page import figures, front, ladder, log, sources, verdict
 from sidecar.console.page import operator_actions as actions
+from sidecar.console.page.next_climb import NextClimb, next_climb
 from sidecar.console.page.section import Section, Table
+from sidecar.console.page.setup import SetupStep, missing
 from sidecar.console.status import Status
 from sidecar.core.facts.policy import Mode
 from sidecar.core.fold.state import State
@@ -33,6 +35,9 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     verdict: verdict.Verdict
     announcement: str
     """Both answers without times, for screen readers: the one text that is announced when it changes."""
+    next_climb: NextClimb
+    setup: tuple[SetupStep, ...]
+    """What is not set up yet."""
     warnings: tuple[str, ...]
     modes: tuple[Choice, ...]
     """The modes that an override may choose."""
@@ -67,6 +72,8 @@ def view_of(
         served=served,
         verdict=judged,
         announcement=f"Served now: {served.headline}, {served.audience}. Timers may be removed: {judged.answer}.",
+        next_climb=next_climb(status),
+        setup=missing(state),
         warnings=status.warnings,
         modes=tuple(Choice(mode=mode, label=MODES[mode].label) for mode in reversed(Mode)),
         actions=tuple(actions.buttons(status, state)),
