@@ -8,7 +8,8 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 pyth
 	$$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
 	&& { echo $$python; break; }; done)
 NODE_MODULES := tests/supply/node_modules tests/dashboards/node_modules tests/browser/node_modules tests/providers/node_modules clients/browser/node_modules
-TOOLS := $(addprefix .tools/,promtool prometheus amtool redis-server libfaketime.so.1 cc chromium chromium-headless-shell openssl curl php)
+TOOLS := $(addprefix .tools/,promtool prometheus amtool alertmanager redis-server libfaketime.so.1 cc chromium chromium-headless-shell openssl \
+	curl php)
 # The tests start several hundred processes. They share compiled bytecode.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -91,8 +92,8 @@ $(VENV)/.dev: $(VENV)/bin/pip requirements/dev.txt pyproject.toml
 .tools/promtool .tools/prometheus:
 	@tools/fetch-prometheus .tools $(@F)
 
-.tools/amtool:
-	@tools/fetch-amtool .tools
+.tools/amtool .tools/alertmanager:
+	@tools/fetch-alertmanager .tools $(@F)
 
 .tools/redis-server:
 	@tools/fetch-redis-server .tools
@@ -140,7 +141,7 @@ chaos: $(VENV)/.dev .tools/cc ## Kill the sidecar 200 times under load, cut the 
 damage: $(VENV)/.dev ## Damage each of the journal's files 500 times, running and stopped, and count what was noticed
 	@$(BIN)/python -m tests.harm.damage --cases 500
 
-story: $(VENV)/.dev .tools/promtool .tools/prometheus .tools/redis-server ## Run Prometheus against the demo's story and an incident: which alerts fire, which panels have data
+story: $(VENV)/.dev .tools/promtool .tools/prometheus .tools/alertmanager .tools/redis-server ## Run Prometheus against the demo's story and an incident: which alerts fire, which panels have data
 	@$(BIN)/python -m tests.prometheus.story
 
 mutate: $(VENV)/.dev .tools/promtool ## Change every limit of every alert, and check that a test fails

@@ -2,13 +2,14 @@
 
 First headless, in the demo's own time: every 15 s of it are scraped, and promtool evaluates the rules for the demo's
 configuration with their real windows. Then live, twenty times as fast, with a real Prometheus: every query of every panel
-must have data.
+must have data. At last every alert that fired is given to a real Alertmanager: each arrives once, at its receiver.
 """
 
 import asyncio
 import re
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 import msgspec
@@ -18,6 +19,7 @@ import yaml
 from sidecar.config import RedisStream
 from sidecar.demo.world.switches import Key
 from sidecar.demo.world.world import World
+from tests.prometheus.alertmanager import alertmanager
 from tests.prometheus.recording import STEP_S, Recording, recorded
 from tests.prometheus.server import prometheus
 from tests.prometheus.test_live import without_data
@@ -111,6 +113,25 @@ def firing(recording: Recording) -> list[tuple[int, set[str]]]:
     return [(at, {" ".join(found) for found in _ALERT.findall(got)}) for at, (_, got) in zip(times, said, strict=True)]
 
 
+async def delivered(fired: set[str]) -> list[str]:
+    """Give the alerts to an Alertmanager, one after the other; return what did not arrive once at its receiver."""
+    wrong = []
+    receivers = {"page": "pager", "ticket": "tickets"}
+    with tempfile.TemporaryDirectory() as folder:
+        async with alertmanager(Path(folder)) as it:
+            for name, severity in sorted(each.split() for each in fired):
+                labels = {"alertname": f"ReverbSidecar{name}", "severity": severity, "environment": "demo"}
+                for _ in range(3):  # Prometheus repeats an alert for as long as it fires
+                    await it.post([labels])
+                await it.has_received(receivers[severity], "firing", f"ReverbSidecar{name} {severity}")
+                await it.post([labels], is_over=True)
+                await it.has_received(receivers[severity], "resolved", f"ReverbSidecar{name} {severity}")
+            times = Counter((each.receiver, each.status, each.alerts) for each in it.got)
+            wrong += [f"{what} arrived {count} times" for what, count in times.items() if count != 1]
+    print(f"Alertmanager: {len(fired)} alerts arrived, each once as firing and once as resolved")
+    return wrong
+
+
 def judged(recording: Recording) -> list[str]:
     """Print when alerts fire and resolve, and return the unexpected ones."""
     found, lines = firing(recording), []
@@ -181,7 +202,9 @@ async def drawn() -> list[str]:
 def main() -> int:
     """Print the alerts and errors; return 1 if there are errors."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
-    wrong = judged(recorded(live))
+    recording = recorded(live)
+    wrong = judged(recording)
+    wrong += asyncio.run(delivered({alert for _, alerts in firing(recording) for alert in alerts}))
     wrong += [f"no data: {where}" for where in asyncio.run(drawn())]
     print("\n".join(wrong) or "all expected alerts fired and resolved, and every panel had data")
     return 1 if wrong else 0
