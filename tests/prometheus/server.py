@@ -108,7 +108,7 @@ async def prometheus(
             it = Prometheus(f"http://127.0.0.1:{port}", session)
 
             async def has_settled() -> bool:
-                ups = await it.now('up == 1 unless on () ALERTS{alertname!="ReverbSidecarWatchdog"}')
+                ups = await it.now('up == 1 unless on () ALERTS{alertname!~"ReverbSidecar(Watchdog|JournalCreated)"}')
                 return len(ups) == len(targets)
 
             await until(has_settled, "Prometheus has discovered its targets, which it does every five seconds")
