@@ -73,8 +73,16 @@ class Life:
             await sidecar.ack({**ack, "stage": "delivered"})
         else:
             add(self.redis, name)
+            await err(sidecar, name)
         mode = (await sidecar.status())["served"]["mode"]
         await send(sidecar, {**REPORT, "payment_intent": name, "mode": mode, "token": token(user)})
+
+
+async def err(sidecar: Running, payment_intent: str) -> None:
+    """Do what clients do wrong: an ack of another context, and a path that there is not."""
+    await sidecar.ack({"payment_intent": payment_intent, "contexts": ["another"], "stage": "dispatched"})
+    async with sidecar.session.get(f"{sidecar.urls.public}/nowhere") as response:
+        assert response.status == 404
 
 
 @asynccontextmanager

@@ -20,6 +20,7 @@ from sidecar.config import RedisStream
 from sidecar.demo.world.switches import Key
 from sidecar.demo.world.world import World
 from tests.prometheus.alertmanager import alertmanager
+from tests.prometheus.life import err
 from tests.prometheus.recording import STEP_S, Recording, recorded
 from tests.prometheus.server import prometheus
 from tests.prometheus.test_live import without_data
@@ -187,6 +188,7 @@ async def drawn() -> list[str]:
                 async with prometheus(Path(folder), targets) as it:
                     await it.has_scraped(2)
                     await other.act("note", {"reason": "the demo's app has no releases", "release": "1.2.3"})
+                    await err(other, "pi_before")
                     while line := (await child.stdout.readline()).decode():
                         if line.startswith("  ✓ Recover"):
                             break
