@@ -5,7 +5,13 @@ import sys
 import time
 from collections.abc import Iterator
 
-from sidecar.core.facts.observations import AckReceived, Heartbeat, Observation, PaymentSucceeded, Record
+from sidecar.core.facts.observations import (
+    AckReceived,
+    Heartbeat,
+    Observation,
+    PaymentSucceeded,
+    Record,
+)
 from sidecar.core.facts.policy import Stage
 from sidecar.core.fold.fold import fold
 from sidecar.core.fold.state import encode

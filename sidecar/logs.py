@@ -17,7 +17,8 @@ import msgspec
 import structlog
 
 from sidecar import clock
-from sidecar.core.facts.observations import Noted, OperatorAction, Record
+from sidecar.core.facts.observations import Record
+from sidecar.core.facts.operator_actions import Noted, OperatorAction
 from sidecar.core.facts.policy import PPM
 from sidecar.core.fold.conclusions import (
     AlarmEnded,

@@ -11,7 +11,8 @@ from sidecar.composition.parts import PARTS, PartRow, kinds_of
 from sidecar.composition.wiring import Wiring
 from sidecar.config import Config, Secrets
 from sidecar.core.facts.meaning import why_not_here
-from sidecar.core.facts.observations import Noted, PolicyAdopted, Started
+from sidecar.core.facts.observations import PolicyAdopted, Started
+from sidecar.core.facts.operator_actions import Noted
 from sidecar.core.facts.policy import Policy
 from sidecar.core.fold import lifecycle
 from sidecar.flags.controller import Controller

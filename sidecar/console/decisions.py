@@ -11,20 +11,22 @@ from sidecar.console.overrides import short
 from sidecar.core.facts.calendar import stamp
 from sidecar.core.facts.gate_readings import GateReading
 from sidecar.core.facts.observations import (
-    Approved,
     Chained,
     Climbed,
     Decision,
     EpochRenewed,
-    EvidenceReset,
     FallCause,
     Fell,
+    PolicyAdopted,
+)
+from sidecar.core.facts.operator_actions import (
+    Approved,
+    EvidenceReset,
     Frozen,
     Held,
     Noted,
     Overridden,
     OverrideCleared,
-    PolicyAdopted,
     Resumed,
     RolledBack,
     Thawed,

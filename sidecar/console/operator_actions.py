@@ -8,8 +8,8 @@ import msgspec
 from sidecar.console.overrides import ClearRequest, OverrideRequest, UserRef, override_of
 from sidecar.console.reasons import Reason
 from sidecar.core.facts.calendar import stamp
-from sidecar.core.facts.observations import (
-    UNREADABLE,
+from sidecar.core.facts.observations import UNREADABLE
+from sidecar.core.facts.operator_actions import (
     Approved,
     EvidenceReset,
     Frozen,
@@ -21,7 +21,7 @@ from sidecar.core.facts.observations import (
     RolledBack,
     Thawed,
 )
-from sidecar.core.facts.observations import OperatorAction as ActionFact
+from sidecar.core.facts.operator_actions import OperatorAction as ActionFact
 from sidecar.core.facts.windows import DAY_MINUTES, OFFSET_MAX_MINUTES, WEEK_MINUTES, Once, Replaced, Weekly
 from sidecar.core.fold import holds
 from sidecar.core.fold.freezes import FREEZES_MAX, LASTS_MAX_MS

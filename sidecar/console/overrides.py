@@ -11,7 +11,7 @@ import msgspec
 
 from sidecar.console.reasons import Reason
 from sidecar.core.facts.calendar import stamp
-from sidecar.core.facts.observations import Overridden, OverrideCleared
+from sidecar.core.facts.operator_actions import Overridden, OverrideCleared
 from sidecar.core.facts.policy import Mode
 from sidecar.core.fold import overrides
 from sidecar.core.fold.overrides import LASTS_MAX_MS, OVERRIDES_MAX

@@ -13,13 +13,12 @@ from sidecar.core.facts.observations import (
     AckReceived,
     BrowserReported,
     IgnoreReason,
-    Overridden,
-    OverrideCleared,
     PaymentIgnored,
     PaymentSucceeded,
     Record,
     SkipReason,
 )
+from sidecar.core.facts.operator_actions import Overridden, OverrideCleared
 from sidecar.core.facts.outcomes import Outcome, Unmeasured
 from sidecar.core.facts.policy import Policy, Stage
 from sidecar.core.facts.reports import Verdict, verdict_of

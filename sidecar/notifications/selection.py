@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from sidecar.core.facts.observations import FallCause, Heartbeat, Noted, Record
+from sidecar.core.facts.observations import FallCause, Heartbeat, Record
+from sidecar.core.facts.operator_actions import Noted
 from sidecar.core.facts.policy import Policy
 from sidecar.core.facts.suspensions import SuspensionReason
 from sidecar.core.fold.conclusions import (

@@ -7,7 +7,13 @@ import msgspec
 
 from sidecar.config import DEFAULT_CHANNEL
 from sidecar.core.facts.auth_probes import UserAuth
-from sidecar.core.facts.observations import BACKEND, AckReceived, Observation, SkipReason, UserAuthReported
+from sidecar.core.facts.observations import (
+    BACKEND,
+    AckReceived,
+    Observation,
+    SkipReason,
+    UserAuthReported,
+)
 from sidecar.core.facts.policy import Stage
 from sidecar.ports import ErrorCode, SidecarError
 from sidecar.tokens import user_ref

@@ -12,7 +12,12 @@ import structlog
 
 from sidecar import clock, randomness
 from sidecar.core.facts.auth_probes import AuthProbeOutcome, IsolationOutcome, RoundTripOutcome
-from sidecar.core.facts.observations import ChannelAuthProbed, IsolationProbed, Observation, RoundTripEnded
+from sidecar.core.facts.observations import (
+    ChannelAuthProbed,
+    IsolationProbed,
+    Observation,
+    RoundTripEnded,
+)
 from sidecar.logs import Throttle
 from sidecar.parts.part import TASK_FAILURES, Part, Task, TaskFunction
 from sidecar.ports import Journal, SidecarError

@@ -16,7 +16,12 @@ from aiohttp import web
 
 from sidecar import clock
 from sidecar.config import Stripe
-from sidecar.core.facts.observations import UNREADABLE, IgnoreReason, PaymentIgnored, PaymentSucceeded
+from sidecar.core.facts.observations import (
+    UNREADABLE,
+    IgnoreReason,
+    PaymentIgnored,
+    PaymentSucceeded,
+)
 from sidecar.http.address import client_address
 from sidecar.http.body import read_body
 from sidecar.logs import Throttle

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import msgspec
 
 from sidecar.core.facts.auth_probes import AuthProbeOutcome, IsolationOutcome, RoundTripOutcome, UserAuth
-from sidecar.core.facts.observations import BrowserReported, Frozen, Heartbeat, Held
+from sidecar.core.facts.observations import BrowserReported, Heartbeat
+from sidecar.core.facts.operator_actions import Frozen, Held
 from sidecar.core.facts.policy import LADDER_OFF, Lifecycle, Mode, Rung
 from sidecar.core.facts.reports import ClearedBy, Family, Flow
 from sidecar.core.facts.windows import Once

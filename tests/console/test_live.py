@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from sidecar.console.page.live_updates import STREAMS_MAX, LiveUpdates
-from sidecar.core.facts.observations import Frozen, Held, Resumed
+from sidecar.core.facts.operator_actions import Frozen, Held, Resumed
 from sidecar.core.facts.policy import Mode
 from sidecar.core.facts.windows import Once
 from sidecar.core.fold.serving import Reason, Served, served

@@ -9,7 +9,7 @@ from playwright.async_api import Browser, expect
 from sidecar.console.page.next_climb import NextClimb, next_climb
 from sidecar.console.page.setup import missing
 from sidecar.core.facts.auth_probes import UserAuth
-from sidecar.core.facts.observations import Held
+from sidecar.core.facts.operator_actions import Held
 from tests.console.stage import looking, shown
 from tests.console.states import CASES
 from tests.core.probed import probed

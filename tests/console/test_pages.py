@@ -4,7 +4,8 @@ import aiohttp
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from sidecar.core.facts.observations import Held, RolledBack, SkipReason
+from sidecar.core.facts.observations import SkipReason
+from sidecar.core.facts.operator_actions import Held, RolledBack
 from sidecar.core.facts.policy import Stage
 from tests.console.faults import faults, sideways, squeezed
 from tests.console.stage import NARROW, looking, shown

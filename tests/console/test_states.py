@@ -9,7 +9,8 @@ import msgspec
 import pytest
 from playwright.async_api import Browser, expect
 
-from sidecar.core.facts.observations import Heartbeat, RolledBack
+from sidecar.core.facts.observations import Heartbeat
+from sidecar.core.facts.operator_actions import RolledBack
 from tests.console.faults import faults, sideways, squeezed
 from tests.console.stage import NARROW, WIDEST, looking, shown
 from tests.console.states import CASES, Case

@@ -21,14 +21,12 @@ from sidecar.core.facts.observations import (
     EpochRenewed,
     Heartbeat,
     IgnoreReason,
-    Noted,
     NotificationClaimed,
     Observation,
-    OverrideCleared,
     Record,
     SkipReason,
-    Thawed,
 )
+from sidecar.core.facts.operator_actions import Noted, OverrideCleared, Thawed
 from sidecar.core.facts.policy import Mode, Stage
 from sidecar.core.facts.reports import Flow, Reading
 from sidecar.core.facts.windows import Once, Weekly

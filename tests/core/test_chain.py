@@ -6,7 +6,13 @@ import msgspec
 import pytest
 
 from sidecar.core.facts.chain import is_chained, link
-from sidecar.core.facts.observations import Heartbeat, Held, Noted, Observation, PolicyAdopted, Record
+from sidecar.core.facts.observations import (
+    Heartbeat,
+    Observation,
+    PolicyAdopted,
+    Record,
+)
+from sidecar.core.facts.operator_actions import Held, Noted
 from sidecar.core.facts.policy import policy_hash
 from sidecar.core.fold.fold import fold
 from sidecar.core.fold.state import State

@@ -15,16 +15,18 @@ from sidecar.core.facts.observations import (
     EpochRenewed,
     FallCause,
     Fell,
-    Frozen,
     Heartbeat,
     IgnoreReason,
     Observation,
-    Overridden,
-    OverrideCleared,
     PaymentIgnored,
     PaymentSucceeded,
     Record,
     SkipReason,
+)
+from sidecar.core.facts.operator_actions import (
+    Frozen,
+    Overridden,
+    OverrideCleared,
     Thawed,
 )
 from sidecar.core.facts.policy import Mode, Stage

@@ -4,7 +4,8 @@ import pytest
 
 from sidecar.core.decision.decide import decide
 from sidecar.core.decision.gates import Gate, gates
-from sidecar.core.facts.observations import Climbed, Noted, Thawed
+from sidecar.core.facts.observations import Climbed
+from sidecar.core.facts.operator_actions import Noted, Thawed
 from sidecar.core.facts.windows import Once, Weekly, next_begin_ms, span_at
 from sidecar.core.fold import freezes
 from sidecar.core.fold.conclusions import ClimbIgnored

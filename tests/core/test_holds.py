@@ -10,7 +10,8 @@ from sidecar.core.decision.decide import decide
 from sidecar.core.decision.gates import first_closed
 from sidecar.core.facts.auth_probes import RoundTripOutcome
 from sidecar.core.facts.identities import identity
-from sidecar.core.facts.observations import Checkpoint, FallCause, Fell, Frozen, Resumed, Thawed
+from sidecar.core.facts.observations import Checkpoint, FallCause, Fell
+from sidecar.core.facts.operator_actions import Frozen, Resumed, Thawed
 from sidecar.core.facts.policy import Rung
 from sidecar.core.facts.windows import Once, Replaced
 from sidecar.core.fold import holds

@@ -5,7 +5,8 @@ import pytest
 
 from sidecar.core.facts.auth_probes import RoundTripOutcome, UserAuth
 from sidecar.core.facts.identities import identity
-from sidecar.core.facts.observations import IgnoreReason, Overridden, OverrideCleared
+from sidecar.core.facts.observations import IgnoreReason
+from sidecar.core.facts.operator_actions import Overridden, OverrideCleared
 from sidecar.core.facts.outcomes import ReportOutcome
 from sidecar.core.facts.policy import Mode
 from sidecar.core.fold import overrides

@@ -3,7 +3,12 @@
 import pytest
 from hypothesis import given, settings
 
-from sidecar.core.facts.observations import PaymentSucceeded, PolicyAdopted, Record, SkipReason
+from sidecar.core.facts.observations import (
+    PaymentSucceeded,
+    PolicyAdopted,
+    Record,
+    SkipReason,
+)
 from sidecar.core.facts.outcomes import Outcome, Unmeasured
 from sidecar.core.facts.policy import Policy, Stage
 from sidecar.core.fold.conclusions import PaymentLeftOut, PaymentSettled

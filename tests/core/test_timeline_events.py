@@ -7,12 +7,12 @@ from sidecar.core.facts.observations import (
     AckReceived,
     Checkpoint,
     Heartbeat,
-    Noted,
     Observation,
     PaymentSucceeded,
     PolicyAdopted,
     Record,
 )
+from sidecar.core.facts.operator_actions import Noted
 from sidecar.core.facts.policy import Mode, Stage
 from sidecar.core.facts.suspensions import SuspensionReason
 from sidecar.core.fold.checkpoints import restored

@@ -10,27 +10,29 @@ from sidecar.core.decision.decide import decide
 from sidecar.core.facts.identities import identity
 from sidecar.core.facts.observations import (
     AckReceived,
-    Approved,
     BrowserReported,
     Climbed,
     ClockJumped,
     EpochRenewed,
-    EvidenceReset,
     Fell,
-    Frozen,
     Heartbeat,
-    Held,
     IgnoreReason,
     Observation,
-    Overridden,
     PaymentIgnored,
     PaymentSucceeded,
     PolicyAdopted,
     Record,
-    Resumed,
-    RolledBack,
     SkipReason,
     Started,
+)
+from sidecar.core.facts.operator_actions import (
+    Approved,
+    EvidenceReset,
+    Frozen,
+    Held,
+    Overridden,
+    Resumed,
+    RolledBack,
 )
 from sidecar.core.facts.outcomes import NoPayer
 from sidecar.core.facts.policy import Mode, Policy, ReverbPolicy, Rung, Stage, policy_hash

@@ -15,7 +15,12 @@ from aiohttp import web
 from rich.console import Console
 
 from sidecar.config import Acks, Config, Probe, ProbeSecrets, Reverb, Secrets
-from sidecar.core.facts.observations import AckReceived, BrowserReported, PaymentIgnored, PaymentSucceeded
+from sidecar.core.facts.observations import (
+    AckReceived,
+    BrowserReported,
+    PaymentIgnored,
+    PaymentSucceeded,
+)
 from sidecar.core.facts.outcomes import Outcome
 from sidecar.core.facts.policy import Stage
 from sidecar.core.fold.state import State

@@ -17,7 +17,8 @@ from pathlib import Path
 import aiohttp
 import msgspec
 
-from sidecar.core.facts.observations import BrowserReported, OperatorAction
+from sidecar.core.facts.observations import BrowserReported
+from sidecar.core.facts.operator_actions import OperatorAction
 from sidecar.journal.sqlite.verification import opened_to_read
 from tests.e2e.processes import ACK_TOKEN, OPERATOR_TOKEN, SidecarProcess, until
 from tests.e2e.test_main_job import LAX

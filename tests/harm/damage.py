@@ -24,7 +24,8 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from sidecar.core.facts.observations import Held, Observation, PaymentSucceeded, Record
+from sidecar.core.facts.observations import Observation, PaymentSucceeded, Record
+from sidecar.core.facts.operator_actions import Held
 from sidecar.core.fold.fold import fold
 from sidecar.core.fold.state import State, encode
 from sidecar.journal.sqlite.journal import SqliteJournal

@@ -9,7 +9,8 @@ import resource
 import sys
 from pathlib import Path
 
-from sidecar.core.facts.observations import Heartbeat, Held, PaymentSucceeded
+from sidecar.core.facts.observations import Heartbeat, PaymentSucceeded
+from sidecar.core.facts.operator_actions import Held
 from sidecar.journal.sqlite.journal import SqliteJournal
 from sidecar.ports import SidecarError
 

@@ -12,7 +12,12 @@ import pytest
 
 from sidecar.core.facts.chain import is_chained, link_of
 from sidecar.core.facts.identities import identity
-from sidecar.core.facts.observations import FallCause, Fell, Heartbeat, Record
+from sidecar.core.facts.observations import (
+    FallCause,
+    Fell,
+    Heartbeat,
+    Record,
+)
 from sidecar.core.fold.checkpoints import EVERY_MS, checkpoint_of
 from sidecar.core.fold.state import State
 from sidecar.journal.maintenance import Maintenance

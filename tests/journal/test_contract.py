@@ -10,7 +10,8 @@ import pytest
 
 from sidecar.core.facts.chain import is_chained, link
 from sidecar.core.facts.identities import identity
-from sidecar.core.facts.observations import Held, Observation, Record, Resumed
+from sidecar.core.facts.observations import Observation, Record
+from sidecar.core.facts.operator_actions import Held, Resumed
 from sidecar.ports import Appended, ErrorCode, Journal, Link, SidecarError
 
 from .files import LIMIT_S

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from sidecar.core.facts.observations import Held
+from sidecar.core.facts.operator_actions import Held
 from sidecar.journal.sqlite import mark
 from sidecar.journal.sqlite.backup import backup, restore
 from sidecar.journal.sqlite.journal import SqliteJournal

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from sidecar.core.facts.observations import RolledBack
+from sidecar.core.facts.operator_actions import RolledBack
 from sidecar.journal.sqlite import mark
 from sidecar.journal.sqlite.backup import begin_anew, restore
 from sidecar.journal.sqlite.journal import SqliteJournal

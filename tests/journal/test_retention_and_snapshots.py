@@ -11,7 +11,12 @@ import msgspec
 import pytest
 
 from sidecar.core.facts.identities import identity
-from sidecar.core.facts.observations import Checkpoint, Heartbeat, PaymentSucceeded, Record
+from sidecar.core.facts.observations import (
+    Checkpoint,
+    Heartbeat,
+    PaymentSucceeded,
+    Record,
+)
 from sidecar.core.fold.checkpoints import EVERY_MS, checkpoint_of, restored
 from sidecar.core.fold.fold import fold
 from sidecar.core.fold.state import FOLD_VERSION, State, encode

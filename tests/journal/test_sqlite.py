@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 import sidecar
-from sidecar.core.facts.observations import Heartbeat, Held, Observation, PaymentSucceeded
+from sidecar.core.facts.observations import Heartbeat, Observation, PaymentSucceeded
+from sidecar.core.facts.operator_actions import Held
 from sidecar.journal.sqlite.journal import SqliteJournal
 from sidecar.ports import ErrorCode, SidecarError
 

@@ -12,7 +12,8 @@ import structlog
 from structlog.testing import capture_logs
 
 from sidecar.config import TargetKind
-from sidecar.core.facts.observations import Held, NotificationClaimed, Observation, Record
+from sidecar.core.facts.observations import NotificationClaimed, Observation, Record
+from sidecar.core.facts.operator_actions import Held
 from sidecar.core.facts.policy import Mode
 from sidecar.core.fold.conclusions import FlagMoved
 from sidecar.core.fold.state import State

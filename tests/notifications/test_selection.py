@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from sidecar.cli import cli
 from sidecar.core.facts.auth_probes import IsolationOutcome
-from sidecar.core.facts.observations import Noted
+from sidecar.core.facts.operator_actions import Noted
 from sidecar.core.facts.policy import LADDER_OFF, Lifecycle
 from sidecar.core.facts.windows import Once
 from sidecar.core.fold.fold import fold

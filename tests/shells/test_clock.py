@@ -12,7 +12,8 @@ from sidecar.clock import AnchoredClock, JumpWatch, wall_ms
 from sidecar.composition import Sidecar
 from sidecar.config import SqlitePlace
 from sidecar.console.operator_actions import OperatorAction, fact_of
-from sidecar.core.facts.observations import Frozen, Started
+from sidecar.core.facts.observations import Started
+from sidecar.core.facts.operator_actions import Frozen
 from sidecar.core.facts.windows import Once
 from sidecar.flags.evaluations import Context, Evaluations
 from sidecar.http.health import Health

@@ -7,7 +7,13 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 
 from sidecar import clock
-from sidecar.core.facts.observations import ClockJumped, Fell, Heartbeat, PolicyAdopted, Started
+from sidecar.core.facts.observations import (
+    ClockJumped,
+    Fell,
+    Heartbeat,
+    PolicyAdopted,
+    Started,
+)
 from sidecar.core.facts.policy import Policy, policy_hash
 from sidecar.core.fold.state import State
 from sidecar.flags.controller import Controller

@@ -7,7 +7,13 @@ import msgspec
 import pytest
 
 from sidecar.console.operator_actions import ActionRequest, OperatorAction, fact_of, overtaken_by
-from sidecar.core.facts.observations import Approved, Held, Record, Resumed, Thawed
+from sidecar.core.facts.observations import Record
+from sidecar.core.facts.operator_actions import (
+    Approved,
+    Held,
+    Resumed,
+    Thawed,
+)
 from sidecar.core.facts.windows import Once
 from sidecar.core.fold.holds import HOLDS_MAX
 from sidecar.core.fold.standing import Approval, Hold

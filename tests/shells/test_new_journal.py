@@ -11,7 +11,7 @@ from sidecar import clock
 from sidecar.cli import cli
 from sidecar.cli.here import here
 from sidecar.config import SqlitePlace
-from sidecar.core.facts.observations import Noted
+from sidecar.core.facts.operator_actions import Noted
 from sidecar.journal.novelty import new_journal_warning
 from sidecar.journal.sqlite.backup import begin_anew
 from sidecar.rules.upkeep import NEW_FOR_S

@@ -7,7 +7,13 @@ import msgspec
 
 from sidecar.core.decision.gates import first_closed, gates
 from sidecar.core.facts.gate_readings import GateReading
-from sidecar.core.facts.observations import Climbed, Decision, EpochRenewed, FallCause, Fell
+from sidecar.core.facts.observations import (
+    Climbed,
+    Decision,
+    EpochRenewed,
+    FallCause,
+    Fell,
+)
 from sidecar.core.facts.policy import PPM, Lifecycle, Policy
 from sidecar.core.fold import suspension
 from sidecar.core.fold.ladder import RETURNED

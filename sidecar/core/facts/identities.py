@@ -9,13 +9,11 @@ from sidecar.core.facts.observations import (
     Fell,
     NotificationClaimed,
     Observation,
-    OverrideCleared,
     PaymentIgnored,
     PaymentSucceeded,
     PolicyAdopted,
-    Resumed,
-    Thawed,
 )
+from sidecar.core.facts.operator_actions import OverrideCleared, Resumed, Thawed
 
 CHECKPOINT_KEYS = "checkpoint:"
 """How the keys of all checkpoints begin, and no others."""

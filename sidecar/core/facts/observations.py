@@ -5,11 +5,12 @@ import enum
 import msgspec
 
 from sidecar.core.facts.auth_probes import AuthProbeOutcome, IsolationOutcome, RoundTripOutcome, Step, UserAuth
+from sidecar.core.facts.fact import Fact
 from sidecar.core.facts.gate_readings import GateReading
+from sidecar.core.facts.operator_actions import OperatorAction
 from sidecar.core.facts.outcomes import NoPayer
-from sidecar.core.facts.policy import Mode, Policy, Stage
+from sidecar.core.facts.policy import Policy, Stage
 from sidecar.core.facts.reports import Family, Reading
-from sidecar.core.facts.windows import Once, Replaced, Weekly
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What decoding raises for what was not expected: no JSON, or of another shape; not UTF-8; nested too deep."""
@@ -36,15 +37,7 @@ class SkipReason(enum.StrEnum):
     FAILED = "failed"
 
 
-def _snake(name: str) -> str:
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
-
-
-class _Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag=_snake):
-    """What all observations share: they are frozen, and tagged with their name in snake case."""
-
-
-class Started(_Fact, frozen=True, kw_only=True):
+class Started(Fact, frozen=True, kw_only=True):
     """A sidecar process opened the journal; events between the last record and this one are not recorded."""
 
     replica: str
@@ -53,7 +46,7 @@ class Started(_Fact, frozen=True, kw_only=True):
     """How far the journal's clock was ahead of the wall clock; negative: behind; 0: under a minute, or not recorded."""
 
 
-class Heartbeat(_Fact, frozen=True, kw_only=True):
+class Heartbeat(Fact, frozen=True, kw_only=True):
     """A replica is alive and its journal answers: a tick of the clock, the start of a lease, a proof of liveness."""
 
     replica: str
@@ -64,7 +57,7 @@ class Heartbeat(_Fact, frozen=True, kw_only=True):
     that of the first version: with a default, a missing field looks like an old name."""
 
 
-class ClockJumped(_Fact, frozen=True, kw_only=True):
+class ClockJumped(Fact, frozen=True, kw_only=True):
     """The wall clock and the monotonic clock moved apart by more than a second between two looks."""
 
     replica: str
@@ -72,7 +65,7 @@ class ClockJumped(_Fact, frozen=True, kw_only=True):
     """Positive: the wall clock was set ahead; negative: it was set back."""
 
 
-class PaymentSucceeded(_Fact, frozen=True, kw_only=True):
+class PaymentSucceeded(Fact, frozen=True, kw_only=True):
     """A signed webhook of a succeeded payment inside the filter. Source: the event `payment_intent.succeeded`."""
 
     payment_intent: str
@@ -91,7 +84,7 @@ class PaymentSucceeded(_Fact, frozen=True, kw_only=True):
     """Why no payer waits for it; None: one does, as far as the event shows."""
 
 
-class PaymentIgnored(_Fact, frozen=True, kw_only=True):
+class PaymentIgnored(Fact, frozen=True, kw_only=True):
     """A payment outside the filter succeeded; recorded because an ack for it would prove the filter wrong."""
 
     payment_intent: str
@@ -103,7 +96,7 @@ BACKEND, OBSERVER, USER_CHANNEL = "backend", "observer", "user_channel"
 """Sources of acks: the backend, and the sidecar's sockets on the channel of all payments or on those of some users."""
 
 
-class AckReceived(_Fact, frozen=True, kw_only=True):
+class AckReceived(Fact, frozen=True, kw_only=True):
     """Evidence of how far the broadcast of a payment got."""
 
     source: str
@@ -121,7 +114,7 @@ class AckReceived(_Fact, frozen=True, kw_only=True):
     """The sender's idempotency key for an ack that names no payment."""
 
 
-class AcksLost(_Fact, frozen=True, kw_only=True):
+class AcksLost(Fact, frozen=True, kw_only=True):
     """Acks were added to a source and removed before the sidecar read them; their content is unknown."""
 
     source: str
@@ -129,7 +122,7 @@ class AcksLost(_Fact, frozen=True, kw_only=True):
     """A lower bound; None: the number is unknown."""
 
 
-class ChannelAuthProbed(_Fact, frozen=True, kw_only=True):
+class ChannelAuthProbed(Fact, frozen=True, kw_only=True):
     """The probe user probed a browser's way to its private channel."""
 
     replica: str
@@ -145,7 +138,7 @@ class ChannelAuthProbed(_Fact, frozen=True, kw_only=True):
     """Reverb, the auth endpoint and the reference target were all unreachable: no evidence about push."""
 
 
-class IsolationProbed(_Fact, frozen=True, kw_only=True):
+class IsolationProbed(Fact, frozen=True, kw_only=True):
     """The probe user requested a channel of another user."""
 
     replica: str
@@ -154,7 +147,7 @@ class IsolationProbed(_Fact, frozen=True, kw_only=True):
     number: int | None = None
 
 
-class RoundTripEnded(_Fact, frozen=True, kw_only=True):
+class RoundTripEnded(Fact, frozen=True, kw_only=True):
     """A canary was sent through Reverb's HTTP API; it returned over the sidecar's sockets or it did not."""
 
     replica: str
@@ -171,7 +164,7 @@ class RoundTripEnded(_Fact, frozen=True, kw_only=True):
     """Reverb, the auth endpoint and the reference target were all unreachable: no evidence about push."""
 
 
-class ObserverChanged(_Fact, frozen=True, kw_only=True):
+class ObserverChanged(Fact, frozen=True, kw_only=True):
     """One of the sidecar's sockets was subscribed, or lost its subscription."""
 
     replica: str
@@ -183,7 +176,7 @@ class ObserverChanged(_Fact, frozen=True, kw_only=True):
     number: int | None = None
 
 
-class WatchChanged(_Fact, frozen=True, kw_only=True):
+class WatchChanged(Fact, frozen=True, kw_only=True):
     """A user's own channel is watched, or is not any more."""
 
     replica: str
@@ -191,7 +184,7 @@ class WatchChanged(_Fact, frozen=True, kw_only=True):
     is_on: bool
 
 
-class UserAuthReported(_Fact, frozen=True, kw_only=True):
+class UserAuthReported(Fact, frozen=True, kw_only=True):
     """The backend answered a channel authorisation."""
 
     result: UserAuth
@@ -199,7 +192,7 @@ class UserAuthReported(_Fact, frozen=True, kw_only=True):
     """The user whose vote it is; None: the channel belongs to another user, or names none."""
 
 
-class BrowserReported(_Fact, frozen=True, kw_only=True):
+class BrowserReported(Fact, frozen=True, kw_only=True):
     """The report of a payer's browser about one payment. Any payer can forge its content."""
 
     payment_intent: str
@@ -209,7 +202,7 @@ class BrowserReported(_Fact, frozen=True, kw_only=True):
     reading: Reading
 
 
-class PolicyAdopted(_Fact, frozen=True, kw_only=True):
+class PolicyAdopted(Fact, frozen=True, kw_only=True):
     """A policy is in force from here on."""
 
     policy: Policy
@@ -218,100 +211,6 @@ class PolicyAdopted(_Fact, frozen=True, kw_only=True):
     """How many policies this journal had adopted before; makes two replicas that start at once adopt it once."""
     actor: str
     reason: str
-
-
-class Held(_Fact, frozen=True, kw_only=True):
-    """A person forbade climbing until a `Resumed` that names this record."""
-
-    actor: str
-    reason: str
-
-
-class Resumed(_Fact, frozen=True, kw_only=True):
-    """An operator lifted a hold."""
-
-    actor: str
-    reason: str
-    hold: int | None = None
-    """The id of the hold: the number of its record; None: of fold version 6 or before, when there was only one."""
-
-
-class Approved(_Fact, frozen=True, kw_only=True):
-    """A person approved one climb, onto this rung, in this epoch of the payments indicator."""
-
-    actor: str
-    reason: str
-    rung: int
-    epoch: int
-
-
-class RolledBack(_Fact, frozen=True, kw_only=True):
-    """An operator sent the flag to the bottom rung, and forbade climbing until a `Resumed` that names this record."""
-
-    actor: str
-    reason: str
-
-
-class EvidenceReset(_Fact, frozen=True, kw_only=True):
-    """A person began a new epoch in every indicator."""
-
-    actor: str
-    reason: str
-
-
-class Noted(_Fact, frozen=True, kw_only=True):
-    """A person noted something for the record: it changes nothing."""
-
-    actor: str
-    text: str
-    release: str | None = None
-    """What was released, such as a version or a commit; None: it is no release."""
-
-
-class Frozen(_Fact, frozen=True, kw_only=True):
-    """A person forbade climbing in certain times; falling stays possible."""
-
-    actor: str
-    """The operator who owns it."""
-    reason: str
-    name: str
-    window: Once | Weekly
-    expires_ms: int
-    """When it expires, in Unix milliseconds."""
-    replaced: Replaced | None = None
-    """The freeze of this name that the operator replaced; None: there was none."""
-    is_exclusive: bool = False
-    """Whether it replaces no other; False: of fold version 6 or before, which replaced any of its name."""
-
-
-class Thawed(_Fact, frozen=True, kw_only=True):
-    """A person took a freeze away before it went by itself."""
-
-    actor: str
-    reason: str
-    name: str
-    freeze: int | None = None
-    """The number of its record; None: of fold version 6 or before, which removed any of this name."""
-
-
-class Overridden(_Fact, frozen=True, kw_only=True):
-    """A person chose the mode of one user until a time, for a test."""
-
-    actor: str
-    reason: str
-    user_ref: str
-    """Keyed hash of the user's id."""
-    mode: Mode
-    expires_ms: int
-
-
-class OverrideCleared(_Fact, frozen=True, kw_only=True):
-    """A person ended an override before its time."""
-
-    actor: str
-    reason: str
-    override: int
-    """The id of the override: the number of its record."""
 
 
 class FallCause(enum.StrEnum):
@@ -324,7 +223,7 @@ class FallCause(enum.StrEnum):
     ROLLBACK = "rollback"
 
 
-class Climbed(_Fact, frozen=True, kw_only=True):
+class Climbed(Fact, frozen=True, kw_only=True):
     """The controller decided to go one rung up. Ignored by the fold if either version moved meanwhile."""
 
     replica: str
@@ -334,7 +233,7 @@ class Climbed(_Fact, frozen=True, kw_only=True):
     gates: tuple[GateReading, ...]
 
 
-class Fell(_Fact, frozen=True, kw_only=True):
+class Fell(Fact, frozen=True, kw_only=True):
     """The controller decided to go back to the bottom rung. Always applies."""
 
     replica: str
@@ -343,7 +242,7 @@ class Fell(_Fact, frozen=True, kw_only=True):
     detail: str
 
 
-class EpochRenewed(_Fact, frozen=True, kw_only=True):
+class EpochRenewed(Fact, frozen=True, kw_only=True):
     """The controller found that on the bottom rung a fresh epoch proves sooner than the old one."""
 
     replica: str
@@ -353,7 +252,7 @@ class EpochRenewed(_Fact, frozen=True, kw_only=True):
     guard_version: int
 
 
-class NotificationClaimed(_Fact, frozen=True, kw_only=True):
+class NotificationClaimed(Fact, frozen=True, kw_only=True):
     """A replica is about to send one event to one target: no replica sends it again, not even after a restart."""
 
     replica: str
@@ -363,7 +262,7 @@ class NotificationClaimed(_Fact, frozen=True, kw_only=True):
     """Its name in the configuration."""
 
 
-class Checkpoint(_Fact, frozen=True, kw_only=True):
+class Checkpoint(Fact, frozen=True, kw_only=True):
     """The complete state as of an earlier record: what a full fold may start from once older records are removed.
 
     The format is `docs/checkpoint.schema.json`. `core.fold.checkpoints` writes it, and reads all versions.
@@ -383,9 +282,6 @@ class Checkpoint(_Fact, frozen=True, kw_only=True):
 
 
 Decision = Climbed | Fell | EpochRenewed
-OperatorAction = (
-    Held | Resumed | Approved | RolledBack | EvidenceReset | Noted | Frozen | Thawed | Overridden | OverrideCleared
-)
 Observation = (
     Started
     | Heartbeat

@@ -1,6 +1,6 @@
 """Freezes: windows in which an operator forbids climbing, and the times at which they begin and end."""
 
-from sidecar.core.facts.observations import Frozen, Thawed
+from sidecar.core.facts.operator_actions import Frozen, Thawed
 from sidecar.core.facts.windows import DAY_MS, Once, next_begin_ms, span_at
 from sidecar.core.fold.standing import Freeze
 from sidecar.core.fold.state import State

@@ -4,17 +4,19 @@ import copy
 
 from sidecar.core.facts.observations import (
     AckReceived,
+    FallCause,
+    Heartbeat,
+    Observation,
+    Record,
+)
+from sidecar.core.facts.operator_actions import (
     Approved,
     EvidenceReset,
-    FallCause,
     Frozen,
-    Heartbeat,
     Held,
     Noted,
-    Observation,
     Overridden,
     OverrideCleared,
-    Record,
     Resumed,
     RolledBack,
     Thawed,

@@ -4,7 +4,7 @@ A hold's id is the number of its record. The hold of a rollback is lifted only b
 own must not end a rollback that they do not know of.
 """
 
-from sidecar.core.facts.observations import Held, Resumed, RolledBack
+from sidecar.core.facts.operator_actions import Held, Resumed, RolledBack
 from sidecar.core.fold.standing import Hold
 from sidecar.core.fold.state import State
 

@@ -5,7 +5,13 @@ that decide at once cannot climb twice, and a late climb cannot undo a hold. A f
 an alarm is a fall too: it would otherwise keep the evidence that the alarm refutes.
 """
 
-from sidecar.core.facts.observations import Approved, Climbed, EpochRenewed, FallCause, Fell, RolledBack
+from sidecar.core.facts.observations import (
+    Climbed,
+    EpochRenewed,
+    FallCause,
+    Fell,
+)
+from sidecar.core.facts.operator_actions import Approved, RolledBack
 from sidecar.core.facts.policy import Lifecycle, Policy, Rung
 from sidecar.core.fold import holds, payer_coverage, suspension, votes
 from sidecar.core.fold.conclusions import ClimbIgnored, Conclusions, EpochBegan, FlagMoved

@@ -5,7 +5,7 @@ evidence: payments are left out as those outside the filter are, and reports are
 beyond the end of its override, so both go on for some minutes.
 """
 
-from sidecar.core.facts.observations import Overridden, OverrideCleared
+from sidecar.core.facts.operator_actions import Overridden, OverrideCleared
 from sidecar.core.facts.policy import Mode
 from sidecar.core.fold.standing import Override
 from sidecar.core.fold.state import State

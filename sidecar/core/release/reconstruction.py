@@ -11,7 +11,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from sidecar.core.facts.observations import Overridden, OverrideCleared, PaymentSucceeded, Record
+from sidecar.core.facts.observations import PaymentSucceeded, Record
+from sidecar.core.facts.operator_actions import Overridden, OverrideCleared
 from sidecar.core.facts.outcomes import Outcome, Unmeasured
 from sidecar.core.facts.policy import Policy
 from sidecar.core.fold import overrides

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from sidecar import clock
-from sidecar.core.facts.observations import RolledBack
+from sidecar.core.facts.operator_actions import RolledBack
 from sidecar.journal.sqlite.failures import as_unavailable, unavailable
 from sidecar.journal.sqlite.file import Draft, Writer
 from sidecar.journal.sqlite.lock import PRIVATE, locked

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from sidecar.core.facts.observations import Resumed, RolledBack
+from sidecar.core.facts.operator_actions import Resumed, RolledBack
 from tests.core.world import DAY, HOUR
 from tests.core.worlds.attribution import damaged
 from tests.core.worlds.life import Life

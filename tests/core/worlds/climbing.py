@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import msgspec
 
-from sidecar.core.facts.observations import AckReceived, Held, Resumed
+from sidecar.core.facts.observations import AckReceived
+from sidecar.core.facts.operator_actions import Held, Resumed
 from sidecar.core.facts.policy import Policy, Stage
 from sidecar.core.fold.state import encode
 from tests.core.world import DAY, HOUR, MINUTE, SECOND

@@ -19,7 +19,6 @@ from sidecar.core.facts.auth_probes import AuthProbeOutcome, IsolationOutcome, R
 from sidecar.core.facts.identities import identity
 from sidecar.core.facts.observations import (
     AckReceived,
-    Approved,
     BrowserReported,
     ChannelAuthProbed,
     Climbed,
@@ -35,6 +34,7 @@ from sidecar.core.facts.observations import (
     Started,
     UserAuthReported,
 )
+from sidecar.core.facts.operator_actions import Approved
 from sidecar.core.facts.policy import Mode, Policy, Stage, policy_hash
 from sidecar.core.facts.reports import Family, Flow
 from sidecar.core.fold.conclusions import AlarmRaised, FlagMoved, SuspensionBegan
