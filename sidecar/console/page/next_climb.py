@@ -26,11 +26,11 @@ class NextClimb(msgspec.Struct, frozen=True, kw_only=True):
     until: Moment | None = None
     """The late end of the range; None: the time is exact, or the range has no end."""
     basis: str
-    """What the answer rests on, as a sentence."""
+    """The basis of the answer, as a sentence."""
 
 
 def next_climb(status: Status) -> NextClimb:
-    """Return when the flag climbs next, and on what that rests."""
+    """Return when the flag climbs next, and the basis of that."""
     number = status.rung + 1
     if number >= len(status.ladder):
         return NextClimb(text="Nothing more to climb", basis="The flag is at the top of the ladder.")
