@@ -16,6 +16,7 @@ from sidecar.console.explanation import Explanation, explain_decision
 from sidecar.console.operator_actions import ActionDone, OperatorAction, fact_of, overtaken_by, read_request
 from sidecar.console.payment_timelines import PaymentTimelines
 from sidecar.console.status import Status
+from sidecar.console.versions import versions_of
 from sidecar.core.fold.state import State
 from sidecar.http.body import read_body
 from sidecar.logs import Throttle
@@ -81,6 +82,11 @@ class Operator(Part):
         """Return one of them, and the policy in force."""
         seq = _number(request.match_info["seq"], "a record's number")
         return json_response(await detail_of(self._journal, self._state, seq))
+
+    @get("/api/versions", on=OPERATOR)
+    async def get_versions(self, _: web.Request) -> web.Response:
+        """Return the last versions of the flag, newest first, each with what changed."""
+        return json_response(await versions_of(self._journal, self._state))
 
     @get("/api/payments/{payment_intent}", on=OPERATOR)
     async def get_payment(self, request: web.Request) -> web.Response:

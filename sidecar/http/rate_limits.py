@@ -75,6 +75,8 @@ LIMITS = {
     "/api/decisions/{seq}":             _COSTLY,
     "/api/payments/{payment_intent}":   _COSTLY,
     "/api/explanation":    _COSTLY,
+    "/versions":           _COSTLY,
+    "/api/versions":       _COSTLY,
     "/decisions":          _COSTLY,
     "/decisions/{seq}":    _COSTLY,
     "/payments/{payment_intent}":       _COSTLY,

@@ -144,6 +144,21 @@ async def test_all_decisions_are_listed_in_pages_and_escaped(browser: Browser) -
             assert answer.status == 404
 
 
+async def test_versions_are_listed_with_what_changed(browser: Browser) -> None:
+    """Linked from the log; on a phone the table scrolls, and the page does not."""
+    world = on(2)
+    world.change(payers_on_rung=7)
+    world.roll_back()
+    async with shown(CASE, world) as it, looking(browser, it.url, size=NARROW) as page:
+        await page.get_by_role("link", name="what changed between versions").click()
+        await expect(page.locator("tbody tr")).to_have_count(world.state.flag.version)
+        await expect(page.locator("tbody tr").first).to_contain_text("rung: 2 → 0")
+        for is_dark in (False, True):
+            await page.emulate_media(color_scheme="dark" if is_dark else "light")
+            assert await faults(page) == []
+        assert await sideways(page) == 0
+
+
 async def test_the_log_has_the_events_between_decisions(browser: Browser) -> None:
     """Alarms and suspensions are not decisions, and explain many."""
     case = next(case for case in CASES if case.name == "Reverb unstable")

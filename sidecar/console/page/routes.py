@@ -13,7 +13,7 @@ from sidecar import clock
 from sidecar.console import decisions
 from sidecar.console.explanation import explain_decision
 from sidecar.console.labels import sentence
-from sidecar.console.page import decision, payment
+from sidecar.console.page import decision, payment, versions
 from sidecar.console.page.live_updates import LiveUpdates
 from sidecar.console.page.log import SHOWN_MAX, entry_line
 from sidecar.console.page.over_time import OverTime, Range, over_time
@@ -22,6 +22,7 @@ from sidecar.console.page.verdict import question_of
 from sidecar.console.page.view import View, view_of
 from sidecar.console.payment_timelines import PaymentTimelines
 from sidecar.console.status import Status
+from sidecar.console.versions import versions_of
 from sidecar.core.facts.policy import Policy
 from sidecar.core.fold.state import State
 from sidecar.core.release.checks import Question
@@ -144,6 +145,12 @@ class Console(Part):
         detail = await decisions.detail_of(self._journal, self._state, _number(request.match_info["seq"]))
         view = decision.view_of(detail, explain_decision(detail), self._journal.now_ms())
         return page("decision.html", place=self._place(), view=view).answer(request)
+
+    @get("/versions", on=OPERATOR)
+    async def get_versions(self, request: web.Request) -> web.Response:
+        """Return the versions of the flag, newest first, with what changed in each."""
+        found = versions.table_of(await versions_of(self._journal, self._state), self._journal.now_ms())
+        return page("versions.html", place=self._place(), versions=found).answer(request)
 
     @get("/payments", on=OPERATOR)
     async def find_payment(self, request: web.Request) -> web.Response:
