@@ -12,6 +12,7 @@ import pytest
 from sidecar.core.facts.observations import PaymentSucceeded
 from sidecar.core.fold.state import encode
 from sidecar.journal.sqlite import batches
+from sidecar.journal.sqlite.backup import restore
 from sidecar.journal.sqlite.mark import Marks
 from sidecar.journal.sqlite.schema import SCHEMA_VERSION
 from sidecar.journal.sqlite.verification import Patrol, inspect
@@ -192,6 +193,19 @@ async def test_the_file_of_the_version_before_is_checked_from_its_migration_on(t
     assert inspect(path, "", Marks(path)).defects == ()
     harmed(path, "UPDATE observations SET at_ms = at_ms + 1 WHERE key IS NULL")
     assert inspect(path).defects
+
+
+async def test_a_backup_of_the_version_before_is_restored(tmp_path: Path) -> None:
+    """The last backup before an upgrade is of the older schema."""
+    path = tmp_path / "j.db"
+    source = VERSIONS / "schema-3.journal"
+    before = source.read_bytes()
+    restore(source, path, reason="the upgrade went wrong", is_replacing=False)
+    assert source.read_bytes() == before
+    assert inspect(path, "", Marks(path)).defects == ()
+    assert (await resumed(path)).flag.rung == 0
+    assert not (tmp_path / "j.db.part.lock").exists()
+    assert not (tmp_path / "j.db.part.mark").exists()
 
 
 async def test_a_patrol_reads_a_few_records_at_once_while_records_are_written_and_removed(tmp_path: Path) -> None:

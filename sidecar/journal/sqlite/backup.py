@@ -45,16 +45,14 @@ def restore(
     crash the previous journal, or none, stands beside the previous mark, and the next start refuses it. Raises
     `SidecarError` with `journal_in_use` while a sidecar runs, or `journal_unavailable`.
     """
-    found = inspect(source)
-    if found.defects:
-        raise unavailable(source, f"is not sound: {found.defects[0]}", "choose another backup")
     if not path.parent.is_dir():
         raise unavailable(path, f"could not be written: there is no folder {path.parent}", "create it, or name another")
-    with as_unavailable(path, "written"), locked(path):
+    with as_unavailable(path, "written"), locked(path), contextlib.ExitStack() as cleaned:
         _refuse_to_replace(path, is_replacing=is_replacing)
         part = path.with_name(f"{path.name}.part")
+        cleaned.callback(remove_files, part)
         _copy(source, part)
-        mark = _roll_back(part, reason)
+        mark = _roll_back(part, reason, source)
         aside = _moved_aside(path)
         _put(part, path)
         Marks(path, second_mark).write(mark)
@@ -98,24 +96,29 @@ def _copy(source: Path, part: Path) -> None:
     """Copy a journal into one file, with the records that are in its log only."""
     remove_files(part)
     part.touch(PRIVATE)
-    with opened_to_read(source) as (opened, _), contextlib.closing(sqlite3.connect(part)) as copy:
+    with opened_to_read(source, is_older_read=True) as (opened, _), contextlib.closing(sqlite3.connect(part)) as copy:
         opened.backup(copy)
         copy.execute("PRAGMA journal_mode = DELETE")  # one file, without a log beside it
 
 
-def _roll_back(path: Path, reason: str) -> Mark:
-    """Append a rollback to a file that nothing uses; return its mark."""
+def _roll_back(path: Path, reason: str, source: Path) -> Mark:
+    """Migrate and verify a copy that nothing uses, and append a rollback; return its mark."""
     fact = RolledBack(actor="restore", reason=reason)
     marks = Marks(path)
     marks.write(Mark())
-    writer = Writer(path)
     try:
-        at_ms = max(clock.wall_ms(), writer.last_ms)
-        writer.commit([Draft(at_ms=at_ms, key=None, observation=fact, body=msgspec.json.encode(fact))])
+        writer = Writer(path)
+        try:
+            found = inspect(path)
+            if found.defects:
+                raise unavailable(source, f"is not sound: {found.defects[0]}", "choose another backup")
+            at_ms = max(clock.wall_ms(), writer.last_ms)
+            writer.commit([Draft(at_ms=at_ms, key=None, observation=fact, body=msgspec.json.encode(fact))])
+        finally:
+            writer.close()
+        marks.read()
     finally:
-        writer.close()
-    marks.read()
-    remove((*marks.places, path.with_name(f"{path.name}.lock")))
+        remove((*marks.places, path.with_name(f"{path.name}.lock")))
     return marks.found[-1]
 
 

@@ -211,8 +211,10 @@ def page_defects(path: Path, connection: sqlite3.Connection) -> list[str]:
 
 
 @contextlib.contextmanager
-def opened_to_read(path: Path) -> Iterator[tuple[sqlite3.Connection, Reader]]:
+def opened_to_read(path: Path, *, is_older_read: bool = False) -> Iterator[tuple[sqlite3.Connection, Reader]]:
     """Open a file read-only, also while a sidecar writes it; all reads see the same moment.
+
+    `is_older_read`: a file of an older schema is opened too, to copy it.
 
     Raises `SidecarError` with `journal_unavailable` if it cannot be opened, or is not a journal of this version.
     """
@@ -221,7 +223,7 @@ def opened_to_read(path: Path) -> Iterator[tuple[sqlite3.Connection, Reader]]:
     with as_unavailable(path, "opened"), contextlib.ExitStack() as opened:
         connection = connect(path, opened, read_only=True)
         version = version_of(path, connection)
-        if version != SCHEMA_VERSION:
+        if version != SCHEMA_VERSION and not (is_older_read and version):
             found = f"has schema version {version}, and this sidecar reads version {SCHEMA_VERSION}"
             raise unavailable(path, found, "start the sidecar with it once, which migrates it")
         connection.execute("BEGIN")
