@@ -53,14 +53,14 @@ HOLD: tuple[str, dict[str, Any]] = ("hold", {})
 # fmt: off
 ANSWERS = [
     # gates that do not pass      the answer                                           of its basis
-    ((),                          "Now",                                               "Every gate passes."),
-    ((SOAK,),                     "In 1 d",                                            "the last of 1"),
-    ((SOAK, COUNTED),             "Estimate: in 2 to 5 d",                             "At the rate of outcomes in this epoch"),
-    ((SOAK, SOON),                "Estimate: in 1 to 9 d",                             '"evidence_reach" takes longest'),
-    ((SOAK, UNKNOWN),             "Not known yet, and not before 1 d from now",        "none has come yet"),
-    ((UNKNOWN, APPROVAL),         "Not known yet",                                     "2 gates do not pass"),
-    ((APPROVAL,),                 "When someone approves it",                          "1 gate does not pass"),
-    ((HOLD, SOAK),                "When someone lifts the hold, and not before 1 d from now", "2 gates"),
+    ((),                          "now",                                               "Every gate passes."),
+    ((SOAK,),                     "in 1 d",                                            "the last of 1"),
+    ((SOAK, COUNTED),             "estimate: in 2 to 5 d",                             "At the rate of outcomes in this epoch"),
+    ((SOAK, SOON),                "estimate: in 1 to 9 d",                             '"evidence_reach" takes longest'),
+    ((SOAK, UNKNOWN),             "not known yet, and not before 1 d from now",        "none has come yet"),
+    ((UNKNOWN, APPROVAL),         "not known yet",                                     "2 gates do not pass"),
+    ((APPROVAL,),                 "when someone approves it",                          "1 gate does not pass"),
+    ((HOLD, SOAK),                "when someone lifts the hold, and not before 1 d from now", "2 gates"),
 ]
 # fmt: on
 
@@ -75,7 +75,7 @@ async def test_the_last_gate_decides(gates: tuple[tuple[str, dict[str, Any]], ..
 
 async def test_the_top_has_nothing_to_climb() -> None:
     """The date of the removal is the other answer."""
-    assert next_climb(await _status("top")).text == "Nothing more to climb"
+    assert next_climb(await _status("top")).text == "nothing more to climb"
 
 
 async def test_the_headline_answers_when(browser: Browser) -> None:

@@ -20,7 +20,7 @@ class NextClimb(msgspec.Struct, frozen=True, kw_only=True):
     """The answer to "When?"."""
 
     text: str
-    """`Estimate: in 2 to 3 d`, `In 2 d 23 h`, `When someone approves it`, `Not known`, `Not before` ..."""
+    """`estimate: in 2 to 3 d`, `in 2 d 23 h`, `when someone approves it`, `not known yet, and not before ...`"""
     at: Moment | None = None
     """The time, or the early end of the range; None: unknown."""
     until: Moment | None = None
@@ -33,12 +33,12 @@ def next_climb(status: Status) -> NextClimb:
     """Return when the flag climbs next, and the basis of that."""
     number = status.rung + 1
     if number >= len(status.ladder):
-        return NextClimb(text="Nothing more to climb", basis="The flag is at the top of the ladder.")
+        return NextClimb(text="nothing more to climb", basis="The flag is at the top of the ladder.")
     closed = [gate for gate in status.gates if not gate.passes]
     is_off = status.lifecycle is Lifecycle.REMOVED
     goal = f"{'Return' if is_off else 'Next'}: {labels.lowered(labels.rung(status.ladder[number]))}."
     if not closed:
-        return NextClimb(text="Now", basis=f"{goal} Every gate passes.")
+        return NextClimb(text="now", basis=f"{goal} Every gate passes.")
     timed = [gate for gate in closed if gate.expected_ms is not None]
     open_ended = [gate for gate in closed if gate.expected_ms is None]
     early_ms, late_ms = _range(timed, status.now_ms)
@@ -50,16 +50,11 @@ def next_climb(status: Status) -> NextClimb:
     )
     if early_ms == late_ms:
         return NextClimb(
-            text=sentence_of(at), at=at, basis=f'{goal} Then "{last.label}" passes, the last of {len(closed)}.'
+            text=at.distance, at=at, basis=f'{goal} Then "{last.label}" passes, the last of {len(closed)}.'
         )
     span = about((early_ms - status.now_ms, late_ms - status.now_ms))
     basis = f'{goal} At the rate of outcomes in this epoch; "{last.label}" takes longest.'
-    return NextClimb(text=f"Estimate: in {span}", at=at, until=until, basis=basis)
-
-
-def sentence_of(at: Moment) -> str:
-    """Return how far a time is, at the beginning of a sentence."""
-    return f"{at.distance[:1].upper()}{at.distance[1:]}"
+    return NextClimb(text=f"estimate: in {span}", at=at, until=until, basis=basis)
 
 
 def _range(timed: list[GateStatus], now_ms: int) -> tuple[int, int]:
@@ -75,14 +70,14 @@ def _waiting(open_ended: list[GateStatus], basis: str, early_ms: int, now_ms: in
     unknown = next((gate for gate in open_ended if gate.name not in _OF_PEOPLE), None)
     if unknown is not None:
         text = (
-            "Not known yet"
+            "not known yet"
             if at is None
-            else f"Not known yet, and not before {at.distance.removeprefix('in ')} from now"
+            else f"not known yet, and not before {at.distance.removeprefix('in ')} from now"
         )
         return NextClimb(text=text, at=at, basis=f'{basis} "{unknown.label}" needs {unknown.needs}.')
     person = _OF_PEOPLE[open_ended[0].name]
     text = (
-        f"When {person}" if at is None else f"When {person}, and not before {at.distance.removeprefix('in ')} from now"
+        f"when {person}" if at is None else f"when {person}, and not before {at.distance.removeprefix('in ')} from now"
     )
     return NextClimb(text=text, at=at, basis=basis)
 

@@ -4,6 +4,7 @@ import msgspec
 
 from sidecar.core.facts.policy import Policy
 from sidecar.core.fold.state import State
+from sidecar.core.statistics.indicators import REACH, USER_AUTH
 
 
 class SetupStep(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,17 +52,21 @@ def _reverb(state: State, policy: Policy) -> list[SetupStep | None]:
             text="The backend has reported no answer to a payer's channel request. To check this machine:",
             command="sidecar check --here",
         )
-        if not state.tally.user_auths
+        if not (state.tally.user_auths or _has_votes(state, USER_AUTH))
         else None
     ]
     return [*answered, _reports(state, policy)]
 
 
 def _reports(state: State, policy: Policy) -> SetupStep | None:
-    if state.tally.reports or policy.reach_not_required:
+    if state.tally.reports or policy.reach_not_required or _has_votes(state, REACH):
         return None
     text = "No payer's browser has reported, and `push_only` needs that. To see whether browsers may report:"
     return SetupStep(name="Reports of browsers", text=text, command="sidecar check --here")
+
+
+def _has_votes(state: State, name: str) -> bool:
+    return bool(state.indicators[name].good_total or state.indicators[name].bad_total)
 
 
 def _dry_run(policy: Policy) -> SetupStep | None:
