@@ -34,7 +34,8 @@ def test_every_service_is_hardened_alike(name: str) -> None:
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert re.fullmatch(r"[1-9]\d*:\d+", service["user"])
     assert service["pids_limit"] <= 1000
-    assert re.fullmatch(r"\d+[mg]", service["mem_limit"])
+    assert re.fullmatch(r"[1-9]\d*[mg]", service["mem_limit"])
+    assert service["tmpfs"] == ["/tmp:size=64m,mode=1777,noexec,nosuid,nodev"]
     assert "privileged" not in service
 
 
@@ -124,3 +125,51 @@ def test_an_audit_that_cannot_run_is_a_failure(tmp_path: Path) -> None:
     audit = subprocess.run([tmp_path / "tools" / "audit"], capture_output=True, text=True, check=False)
     assert audit.returncode == 2
     assert "the audit failed" in audit.stderr
+
+
+def _audited(folder: Path, packages: list[dict[str, Any]], *, code: int, error: str = "") -> tuple[int, str]:
+    """Run the audit with a pip-audit that has this result; return the exit code and what it printed."""
+    shutil.copytree(ROOT / "tools", folder / "tools")
+    stand_in = folder / ".venv" / "bin" / "pip-audit"
+    stand_in.parent.mkdir(parents=True)
+    output = json.dumps({"dependencies": packages, "fixes": []}) if not error else ""
+    stand_in.write_text(
+        f"#!{sys.executable}\nimport sys\nprint({output!r})\nprint({error!r}, file=sys.stderr)\nsys.exit({code})\n"
+    )
+    stand_in.chmod(0o755)
+    audit = subprocess.run([folder / "tools" / "audit"], capture_output=True, text=True, check=False)
+    return audit.returncode, audit.stdout + audit.stderr
+
+
+_CLEAN: dict[str, Any] = {"name": "clean", "version": "1", "vulns": []}
+_SKIPPED: dict[str, Any] = {"name": "skipped", "skip_reason": "Dependency not found on PyPI"}
+_BAD: dict[str, Any] = {"name": "bad", "version": "1", "vulns": [{"id": "CVE-1", "fix_versions": ["2"]}]}
+
+
+@pytest.mark.parametrize(
+    ("packages", "code", "expected", "said"),
+    [
+        ([_CLEAN], 0, 0, "no known vulnerability in 1 packages"),
+        ([_BAD, _CLEAN], 1, 1, "bad 1 has CVE-1, fixed in 2"),
+        ([_BAD, _SKIPPED], 1, 1, "does not know 1 of 2 packages: skipped"),
+        ([_SKIPPED, _CLEAN], 0, 0, "NOT CHECKED"),
+        ([], 0, 2, "the audit failed"),
+        ([_CLEAN], 1, 2, "the audit failed"),
+    ],
+)
+def test_an_audit_fails_on_what_it_found_and_calls_nothing_clean_that_it_skipped(
+    tmp_path: Path, packages: list[dict[str, Any]], code: int, expected: int, said: str
+) -> None:
+    """A database that knows no package finds no vulnerability in it, and pip-audit ends with 0."""
+    found, output = _audited(tmp_path, packages, code=code)
+    assert (found, said in output) == (expected, True), output
+    assert ("no known vulnerability" in output) == (packages == [_CLEAN] and expected == 0)
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"), [("503 Server Error: x", 0), ("ProxyError: x", 0), ("ValueError: x", 2), ("", 2)]
+)
+def test_an_audit_that_ends_without_a_result_is_clean_never(tmp_path: Path, error: str, expected: int) -> None:
+    """Without a connection it says so; any other end is a failure."""
+    found, output = _audited(tmp_path, [], code=1, error=error or "no reason")
+    assert (found, "NOT CHECKED" in output, "no known" in output) == (expected, expected == 0, False), output
