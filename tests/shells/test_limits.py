@@ -63,6 +63,14 @@ def test_reads_are_shed_before_acks_and_webhooks_never(
     assert entered == [flag, acks, webhooks]
 
 
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_a_flood_of_health_checks_refuses_none_and_no_lag_sheds_one(path: str) -> None:
+    """Anybody reaches them: with a limit, two connections would take the load balancer's own checks."""
+    rate_limiter = RateLimiter(LIMITS[path], lambda: 3600.0, lambda: 100.0)
+    assert {rate_limiter.enter("10.0.0.1") for _ in range(20_000)} == {None}
+    assert rate_limiter.enter("10.0.0.2") is None
+
+
 def test_no_flood_of_webhooks_and_acks_can_refuse_a_decision() -> None:
     """What they have in flight together leaves most of the space before the journal's disk."""
     assert LIMITS["/stripe/webhook"].in_flight_max + LIMITS["/acks"].in_flight_max < WAITING_MAX / 2

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from sidecar.composition.parts import kinds_of
+from sidecar.parts.routes import declared_routes, path_name
+
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "security.md").read_text()
 NAMED = sorted(set(re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", PAGE)))
@@ -33,3 +36,24 @@ def test_every_class_of_threat_is_there_and_every_threat_has_a_test() -> None:
     assert {kind for _, kind, _, _ in THREATS} == set("STRIDE")
     table = PAGE.partition("## Threats")[2].partition("\n## ")[0]
     assert len(THREATS) == sum(line.startswith("| ") for line in table.splitlines()) - 1
+
+
+ROUTES = sorted(
+    {f"{route.method} {path_name(route.path)}" for kind in kinds_of() for _, route in declared_routes(kind)}
+)
+ENTRIES = PAGE.partition("## Entry points")[2].partition("\n## ")[0]
+
+
+def test_every_route_is_an_entry_point_of_the_page_and_no_other_is() -> None:
+    """A new route must say which threats of the table are its own; one that is gone must leave the page."""
+    listed = re.findall(r"`((?:GET|POST) [^`]+)`", ENTRIES)
+    assert sorted(listed) == ROUTES
+    assert "GET /metrics" in listed
+
+
+def test_every_entry_point_has_threats_in_the_table() -> None:
+    """The first column of its row is a thing of the table of threats."""
+    subjects = {at for at, *_ in THREATS if at}
+    rows = re.findall(r"^\| ([^|]+) \| (?:`|the same)", ENTRIES, re.MULTILINE)
+    assert set(rows) <= subjects, set(rows) - subjects
+    assert len(rows) == sum(line.startswith("| ") for line in ENTRIES.splitlines()) - 1
