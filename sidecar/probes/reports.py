@@ -189,7 +189,7 @@ class Reports(Part):
             )
         with self.reports.on(SidecarError, ReportResult.UNAVAILABLE):
             appended = await self._journal.append(fact)
-        if bearer.token_id is not None:
+        if bearer.token_id is not None and not self._has_reported(bearer.token_id, fact, digest):  # they came together
             self._used.use(bearer.token_id, fact.payment_intent, digest)
         self._misdirected = 0
         self.reports.inc(ReportResult.DUPLICATE if appended.duplicate else ReportResult.ACCEPTED)

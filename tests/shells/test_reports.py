@@ -1,17 +1,20 @@
 """`POST /acks` from browsers: who may tell, how often, and that every refusal is counted and nothing is repeated."""
 
 import asyncio
+import unittest.mock
 from typing import Any
 
 import msgspec
 import pytest
+from aiohttp import web
+from aiohttp.streams import StreamReader
 from aiohttp.test_utils import make_mocked_request
 
 from sidecar import tokens
-from sidecar.core.facts.observations import BrowserReported
+from sidecar.core.facts.observations import BrowserReported, Observation
 from sidecar.core.facts.reports import Family
 from sidecar.journal.memory import MemoryJournal
-from sidecar.ports import ErrorCode, SidecarError
+from sidecar.ports import Appended, ErrorCode, SidecarError
 from sidecar.probes.reports import (
     ADDRESS_AT_ONCE,
     IN_FLIGHT_PER_ADDRESS_MAX,
@@ -24,6 +27,7 @@ from sidecar.tokens import BrowserTokens
 from tests.e2e.processes import until
 from tests.shells.browser_reports import REPORT, SECRET, send, token
 from tests.shells.running import CONFIG, SECRETS, Running, event, running
+from tests.waiting import HANGS_AFTER_S
 
 OTHER = "another-browser-secret-being-rolled-01234"
 _SECRETS = msgspec.structs.replace(SECRETS, browser=(SECRET, OTHER))
@@ -75,6 +79,39 @@ async def test_a_token_reports_a_payment_once_and_the_same_report_again_gets_the
         assert (await send(sidecar, reported(token=own, payment_intent="pi_2")))[0] == 204
         assert (await send(sidecar, reported(token=token(jti="page-2"), cleared_by="timer")))[0] == 204
         assert await results(sidecar) == {"accepted": 2, "duplicate": 2, "token_used": 1}
+
+
+class _Together(MemoryJournal):
+    """A journal that appends only when two reports wait."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._waiting = asyncio.Barrier(2)
+
+    async def append(self, observation: Observation) -> Appended:
+        async with asyncio.timeout(HANGS_AFTER_S):
+            await self._waiting.wait()
+        return await super().append(observation)
+
+
+async def test_two_different_reports_of_a_token_that_arrive_together_are_not_both_taken() -> None:
+    """Neither is durable when the other is checked; the second to be stored is refused all the same."""
+    reports = Reports(_Together(), BrowserTokens((SECRET,), "test"), "identity-key-0123456789")
+    own = token(jti="page-1")
+
+    async def post(body: bytes) -> web.Response:
+        content = StreamReader(unittest.mock.Mock(_reading_paused=False), 2**16, loop=asyncio.get_running_loop())
+        content.feed_data(body)
+        content.feed_eof()
+        return await reports.receive(
+            make_mocked_request("POST", "/acks", {"Content-Length": str(len(body))}, payload=content)
+        )
+
+    bodies = (msgspec.json.encode(reported(token=own, cleared_by=by)) for by in ("push", "timer"))
+    answers = await asyncio.gather(*(post(body) for body in bodies), return_exceptions=True)
+    assert [answer.status for answer in answers if isinstance(answer, web.Response)] == [204]
+    assert ["already" in answer.message for answer in answers if isinstance(answer, SidecarError)] == [True]
+    assert reports.reports[ReportResult.TOKEN_USED] == 1
 
 
 def test_what_tokens_have_reported_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
