@@ -17,9 +17,11 @@ from pathlib import Path
 import aiohttp
 import msgspec
 
+from sidecar.composition.parts import kinds_of
 from sidecar.core.facts.observations import BrowserReported
 from sidecar.core.facts.operator_actions import OperatorAction
 from sidecar.journal.sqlite.verification import opened_to_read
+from sidecar.parts.routes import OPERATOR, declared_routes
 from tests.e2e.processes import ACK_TOKEN, OPERATOR_TOKEN, SidecarProcess, until
 from tests.e2e.test_main_job import LAX
 from tests.harm.accounting import assert_sound
@@ -34,7 +36,13 @@ from tests.waiting import HANGS_AFTER_S
 _STRIPE, _ATTACKER = "127.0.0.2", "127.0.0.3"
 _NEVER = (b"aiohttp", b"Python/", b"uvloop", b"S3CR3T", b"SECRETX")
 """What no answer contains: names of libraries, and what was sent."""
-_ACTIONS = ("hold", "resume", "approve", "rollback", "reset", "note", "freeze", "thaw")
+_ACTIONS = sorted(
+    route.path
+    for kind in kinds_of()
+    for _, route in declared_routes(kind)
+    if (route.method, route.on) == ("POST", (OPERATOR,))
+)
+"""Every path that acts, so that a new one is attacked too."""
 
 
 class Tried(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,9 +120,7 @@ class Attack:
             {"Host": "evil.example"},
         )
         requests = [
-            _request(f"POST /api/{action}", {"reason": "an attack"}, **headers)
-            for action in _ACTIONS
-            for headers in means
+            _request(f"POST {action}", {"reason": "an attack"}, **headers) for action in _ACTIONS for headers in means
         ]
         return await self._refused(requests, self.sidecar.operator_port)
 
