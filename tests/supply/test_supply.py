@@ -94,7 +94,7 @@ def test_workflows_call_our_commands_without_rights(path: Path) -> None:
 
 
 def test_the_bill_of_materials_names_exactly_the_locked_packages() -> None:
-    """It reads back as CycloneDX 1.6, and is of the lock file as it is now."""
+    """And the vendored ones. It reads back as CycloneDX 1.6, and is of the lock file as it is now."""
     made = _run(sys.executable, ROOT / "tools" / "sbom")
     assert made.returncode == 0, made.stderr
     bom = json.loads(made.stdout)
@@ -102,8 +102,18 @@ def test_the_bill_of_materials_names_exactly_the_locked_packages() -> None:
     assert len(Bom.from_json(json.loads(made.stdout)).components) == len(bom["components"])  # type: ignore[attr-defined]
     lock = (ROOT / "requirements" / "run.txt").read_text()
     locked = re.findall(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", lock, re.MULTILINE)
-    assert sorted((each["name"], each["version"]) for each in bom["components"]) == sorted(locked)
-    assert all(each["purl"] == f"pkg:pypi/{each['name']}@{each['version']}" for each in bom["components"])
+    by_kind = {
+        kind: [each for each in bom["components"] if each["purl"].startswith(f"pkg:{kind}/")]
+        for kind in ("pypi", "npm")
+    }
+    assert sum(map(len, by_kind.values())) == len(bom["components"])
+    assert sorted((each["name"], each["version"]) for each in by_kind["pypi"]) == sorted(locked)
+    vendored = {path.name.partition(".")[0]: path for path in ROOT.glob("sidecar/**/*.min.js")}
+    assert {each["name"] for each in by_kind["npm"]} == set(vendored)
+    for each in by_kind["npm"]:
+        (found,) = each["hashes"]
+        assert found["content"] == hashlib.sha256(vendored[each["name"]].read_bytes()).hexdigest()
+        assert f"{each['name']} {each['version']}," in next(vendored[each["name"]].parent.glob("*.LICENSE")).read_text()
     (digest,) = bom["properties"]
     assert digest["value"] == hashlib.sha256(lock.encode()).hexdigest()
 
