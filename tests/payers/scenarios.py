@@ -249,6 +249,7 @@ async def _freeze(it: Stage, leap: Leap) -> None:
     it.payer.paid_at = asyncio.Event()
     await pay(it)
     await it.payer.refetched.wait()
+    await it.until(lambda: it.tab.evaluate("window.seen.tokens"), "the page has its token: no report without one")
     await it.tab.freeze()
     await it.reverb.cut(it.payer.user_id)
     it.payer.paid_at.set()

@@ -137,8 +137,9 @@ async def freezable_tab() -> AsyncIterator[FreezableTab]:
             stderr=asyncio.subprocess.DEVNULL,
         )
         try:
-            async with aiohttp.ClientSession() as session, asyncio.timeout(HANGS_AFTER_S):
-                url = await _page_of(session, Path(profile) / "DevToolsActivePort")
+            async with aiohttp.ClientSession() as session:
+                async with asyncio.timeout(HANGS_AFTER_S):
+                    url = await _page_of(session, Path(profile) / "DevToolsActivePort")
                 async with session.ws_connect(url, max_msg_size=0) as socket:
                     tab = FreezableTab(socket)
                     await tab.send("Page.enable")

@@ -96,7 +96,9 @@ def _watched(process: SidecarProcess) -> tuple[int, bytes]:
     main, end = pty.openpty()
     termios.tcsetwinsize(end, (70, 140))
     command = [sys.executable, "-m", "sidecar", "status", "--watch", "--config", str(process.config)]
-    with subprocess.Popen(command, stdout=end, stderr=end, env={**os.environ, **SECRETS}) as watching:
+    sized = {"LINES", "COLUMNS"}  # of the terminal that the tests run in: they would win over the size above
+    environment = {name: value for name, value in os.environ.items() if name not in sized} | {"TERM": "xterm"}
+    with subprocess.Popen(command, stdout=end, stderr=end, env={**environment, **SECRETS}) as watching:
         os.close(end)
         screen = b""
         while screen.count(b"Last payments") < 2:  # drawn a second time

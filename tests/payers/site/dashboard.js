@@ -8,7 +8,7 @@ const payer = query.get('payer');
 const settings = await (await fetch(`/settings?payer=${payer}`)).json();
 
 // What the tests look at. Times are milliseconds since the payment completed here, or the return page began.
-const seen = (window.seen = { began: 0, cleared: null, joined: false, refused: false, flags: 0, sent: [] });
+const seen = (window.seen = { began: 0, cleared: null, joined: false, refused: false, flags: 0, tokens: 0, sent: [] });
 
 const render = (isPaid) => {
   document.querySelector('main').innerHTML = isPaid
@@ -43,7 +43,11 @@ const payments = createPaymentRefresh({
   flagUrl: settings.flag_url,
   targetingKey: settings.user_id,
   reportUrl: settings.report_url,
-  token: async () => (await fetch(`/token?payer=${payer}`)).text(),
+  token: async () => {
+    const token = await (await fetch(`/token?payer=${payer}`)).text();
+    seen.tokens += 1;
+    return token;
+  },
   source: echoSource(
     window.Echo,
     `live-refresh.${settings.user_id}`,
