@@ -170,6 +170,6 @@ async def test_the_policy_stops_what_was_not_escaped(browser: Browser, unescaped
     async with running(EASY, _SECRETS) as sidecar, looking(browser, "about:blank", forgives="Content Security") as page:
         page.on("console", read)
         await page.route(f"{sidecar.urls.operator}/", alter, times=1)
-        await page.goto(f"{sidecar.urls.operator}/")
+        await page.goto(f"{sidecar.urls.operator}/", wait_until="commit")  # what is refused may never load
         await until(ended, "the element was refused, or it ran")
         assert await page.evaluate("() => globalThis.hacked") is None

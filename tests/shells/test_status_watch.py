@@ -95,7 +95,9 @@ async def test_the_command_draws_until_ctrl_c(tmp_path: Path) -> None:
 def _watched(process: SidecarProcess) -> tuple[int, bytes]:
     main, end = pty.openpty()
     termios.tcsetwinsize(end, (70, 140))
-    command = [sys.executable, "-m", "sidecar", "status", "--watch", "--config", str(process.config)]
+    # A shell starts what runs in the background with SIGINT ignored, and its children inherit that.
+    command = ["env", "--default-signal=INT", sys.executable, "-m", "sidecar", "status", "--watch"]
+    command += ["--config", str(process.config)]
     sized = {"LINES", "COLUMNS"}  # of the terminal that the tests run in: they would win over the size above
     environment = {name: value for name, value in os.environ.items() if name not in sized} | {"TERM": "xterm"}
     with subprocess.Popen(command, stdout=end, stderr=end, env={**environment, **SECRETS}) as watching:
