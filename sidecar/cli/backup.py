@@ -103,12 +103,8 @@ def restore(
         if other := why_not_here(present(source).policy, policy_of(read_file(config))):
             fail(f"{source}: {other}")
     aside = restore_backup(source, path, reason=reason, is_replacing=replace, second_mark=_second_mark(place))
-    if as_json:
-        print_json("restore", Restored(path=str(path), aside=None if aside is None else str(aside)))
-        return
-    if aside is not None:
-        typer.echo(f"{aside}: the previous journal")
-    typer.echo(f"{path}: restored. Start the sidecar and check it. `sidecar status` shows the hold and how to lift it")
+    now = "restored. Start the sidecar and check it. `sidecar status` shows the hold and how to lift it"
+    _report("restore", path, aside, now, as_json=as_json)
 
 
 journal = typer.Typer(no_args_is_help=True, help=COMMANDS["journal"][1])
@@ -127,12 +123,18 @@ def init(
     place = _journal(config)
     path = Path(place.path).resolve()
     aside = begin_anew(path, reason=checked(reason), is_replacing=replace, second_mark=_second_mark(place))
+    now = "the next start begins a new journal, on the bottom rung and without evidence"
+    _report("journal", path, aside, now, as_json=as_json)
+
+
+def _report(command: str, path: Path, aside: Path | None, now: str, *, as_json: bool) -> None:
+    """Print where the journal is and what is so `now`, and where the previous one is; None: there was none."""
     if as_json:
-        print_json("journal", Restored(path=str(path), aside=None if aside is None else str(aside)))
+        print_json(command, Restored(path=str(path), aside=None if aside is None else str(aside)))
         return
     if aside is not None:
         typer.echo(f"{aside}: the previous journal")
-    typer.echo(f"{path}: the next start begins a new journal, on the bottom rung and without evidence")
+    typer.echo(f"{path}: {now}")
 
 
 def _journal(config: Path) -> SqlitePlace:

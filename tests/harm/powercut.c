@@ -3,7 +3,7 @@
  * Loaded with LD_PRELOAD. POWERCUT_FOLDER: the folder; POWERCUT_LOG: where to write. A record is
  *   kind (1 byte), length of the name (4), offset (8), length of the data (8), the name, the data
  * in the machine's byte order. Kinds: w write, t truncate to offset, s sync, u unlink, m marker (a write to the file
- * "marker": what the outside world was told).
+ * "marker": what was answered to the outside).
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

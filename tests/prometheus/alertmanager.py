@@ -13,6 +13,7 @@ import msgspec
 from aiohttp import web
 
 from tests.e2e.processes import free_port, until
+from tests.prometheus.server import ready
 from tests.rules.promtool import ROOT, tool
 
 FASTER = 60
@@ -119,16 +120,7 @@ async def alertmanager(folder: Path) -> AsyncIterator[Alertmanager]:
                 stderr=log,
             )
         try:
-
-            async def is_ready() -> bool:
-                assert child.returncode is None, (folder / "alertmanager.log").read_text()
-                try:
-                    async with session.get(f"{it.url}/-/ready") as response:
-                        return response.status == 200
-                except aiohttp.ClientError:
-                    return False
-
-            await until(is_ready, "Alertmanager is ready")
+            await ready(child, it.url, session, folder / "alertmanager.log")
             yield it
         finally:
             if child.returncode is None:

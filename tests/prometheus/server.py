@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -63,6 +64,20 @@ class Prometheus:
         return list(data["result"] if isinstance(data, dict) else data)
 
 
+async def ready(child: Process, url: str, session: aiohttp.ClientSession, log: Path) -> None:
+    """Wait until a server of Prometheus' family is ready; one that has ended fails with its log."""
+
+    async def is_ready() -> bool:
+        assert child.returncode is None, log.read_text()  # noqa: ASYNC240 - a file of another process
+        try:
+            async with session.get(f"{url}/-/ready") as response:
+                return response.status == 200
+        except aiohttp.ClientError:
+            return False
+
+    await until(is_ready, f"{log.stem} is ready")
+
+
 @asynccontextmanager
 async def prometheus(
     folder: Path, targets: Mapping[str, Mapping[str, str]], rules: str = ""
@@ -95,17 +110,8 @@ async def prometheus(
         )
     try:
         async with aiohttp.ClientSession() as session:
-
-            async def is_ready() -> bool:
-                assert child.returncode is None, (folder / "prometheus.log").read_text()
-                try:
-                    async with session.get(f"http://127.0.0.1:{port}/-/ready") as response:
-                        return response.status == 200
-                except aiohttp.ClientError:
-                    return False
-
-            await until(is_ready, "Prometheus is ready")
             it = Prometheus(f"http://127.0.0.1:{port}", session)
+            await ready(child, it.url, session, folder / "prometheus.log")
 
             async def has_settled() -> bool:
                 ups = await it.now('up == 1 unless on () ALERTS{alertname!~"ReverbSidecar(Watchdog|JournalCreated)"}')
